@@ -1,0 +1,1 @@
+//! The custom resources of `weirkeeper.dev/v1alpha1`.

@@ -1,0 +1,3 @@
+//! The `weirkeeper` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The wire client of n8n's public API.
