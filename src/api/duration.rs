@@ -1,0 +1,125 @@
+//! Durations as people write them in manifests: `30s`, `5m`, `1h30m`, `250ms`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// A duration of whole numbers with units `ms`, `s`, `m`, `h`, largest first or not, for example `1h30m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(Duration);
+
+/// What a duration must look like; the CRD carries it so that the API server refuses anything else.
+const PATTERN: &str = "^([0-9]{1,6}(ms|s|m|h)){1,4}$";
+
+impl Span {
+    /// A span of whole seconds.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// The span as the standard library's duration.
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+
+    /// Reads `1h30m`; the error says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wanted = || format!("{text:?} is not a duration; write whole numbers with units, such as 30s, 5m or 1h30m");
+        let mut total = Duration::ZERO;
+        let mut rest = text;
+        if rest.is_empty() {
+            return Err(wanted());
+        }
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wanted)?;
+            let number: u64 = rest[..digits].parse().map_err(|_| wanted())?;
+            rest = &rest[digits..];
+            let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+            let seconds = |per: u64| number.checked_mul(per).map(Duration::from_secs);
+            let part = match &rest[..end] {
+                "ms" => Some(Duration::from_millis(number)),
+                "s" => seconds(1),
+                "m" => seconds(60),
+                "h" => seconds(3600),
+                _ => None,
+            };
+            total = part.and_then(|part| total.checked_add(part)).ok_or_else(wanted)?;
+            rest = &rest[end..];
+        }
+        Ok(Self(total))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut millis = self.0.as_millis();
+        if millis == 0 {
+            return write!(out, "0s");
+        }
+        for (unit, size) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
+            if millis >= size {
+                write!(out, "{}{unit}", millis / size)?;
+                millis %= size;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&Cow::<str>::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Span {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": PATTERN, "maxLength": 32 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Span;
+
+    #[test]
+    fn what_people_write_is_read_and_printed_again() {
+        for (text, millis, printed) in [
+            ("30s", 30_000, "30s"),
+            ("5m", 300_000, "5m"),
+            ("1h30m", 5_400_000, "1h30m"),
+            ("90m", 5_400_000, "1h30m"),
+            ("250ms", 250, "250ms"),
+            ("0s", 0, "0s"),
+        ] {
+            let span = Span::parse(text).unwrap();
+            assert_eq!(span.get().as_millis(), millis, "{text}");
+            assert_eq!(span.to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_an_example() {
+        for text in ["", "5", "m", "5d", "-5m", "5 m", "1.5h", "99999999999999999999s", "18446744073709551615h"] {
+            let error = Span::parse(text).unwrap_err();
+            assert!(error.contains("5m"), "{text}: {error}");
+        }
+    }
+}

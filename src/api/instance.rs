@@ -1,0 +1,225 @@
+//! `N8nInstance`: a connection to one n8n.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::condition::Condition;
+use super::duration::Span;
+
+/// A connection to one n8n and who may use it for what.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "weirkeeper.dev",
+    version = "v1alpha1",
+    kind = "N8nInstance",
+    namespaced,
+    category = "n8n",
+    shortname = "n8ni",
+    status = "N8nInstanceStatus",
+    derive = "PartialEq",
+    doc = "A connection to one n8n: its address, its API key, and which namespaces may use it for what.",
+    validation = kube::core::Rule::new("self.metadata.name.size() <= 63").message("metadata.name must be at most 63 characters long"),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
+    printcolumn(name = "Version", type_ = "string", json_path = ".status.n8nVersion"),
+    printcolumn(name = "Workflows", type_ = "integer", json_path = ".status.workflows"),
+    printcolumn(name = "Status", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct N8nInstanceSpec {
+    /// Where n8n's API is reached, without `/api/v1`, for example `http://n8n.automation.svc:5678`. The API key is
+    /// only ever sent to this origin.
+    #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s]+$"))]
+    pub url: String,
+    /// The Secret of this namespace that holds an API key of n8n. It is read again about once a minute.
+    pub api_key_secret_ref: SecretKeyRef,
+    /// Certificate authorities, as PEM, that are trusted for `url` besides the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 65536))]
+    pub ca_bundle: Option<String>,
+    /// How long one request to n8n may take. At least 1s.
+    #[serde(default = "default_request_timeout")]
+    pub request_timeout: Span,
+    /// The most requests a second that are sent to this n8n. Absent means no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub requests_per_second: Option<i64>,
+    /// The most requests that are under way to this n8n at one time.
+    #[serde(default = "default_concurrent_requests")]
+    #[schemars(range(min = 1, max = 100))]
+    pub max_concurrent_requests: i64,
+    /// The address under which callers reach webhooks, shown in the status of Workflows. Default: `url`.
+    #[serde(default, rename = "webhookBaseURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s]+$"))]
+    pub webhook_base_url: Option<String>,
+    /// The address under which the operator reaches webhooks when it checks and probes them. Default: `url`.
+    #[serde(default, rename = "webhookCheckURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s]+$"))]
+    pub webhook_check_url: Option<String>,
+    /// Which finished executions this n8n saves where a workflow's own settings do not say: `All` (n8n's default) or
+    /// `ErrorsOnly`, with which no error rate can be told.
+    #[serde(default)]
+    pub executions_saved: ExecutionsSaved,
+    /// The version of n8n, as a hint where it cannot be found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = r"^[0-9]+\.[0-9]+\.[0-9]+.*$"))]
+    pub n8n_version: Option<String>,
+    /// Which namespaces may refer to this instance. Its own always may.
+    #[serde(default)]
+    pub allowed_namespaces: AllowedNamespaces,
+    /// What other namespaces may use of what already exists in n8n. Its own namespace may use all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub grants: Vec<Grant>,
+    /// How often the connection is looked at again. At least 1s.
+    #[serde(default = "default_interval")]
+    pub interval: Span,
+}
+
+fn default_request_timeout() -> Span {
+    Span::from_secs(30)
+}
+
+fn default_interval() -> Span {
+    Span::from_secs(300)
+}
+
+fn default_concurrent_requests() -> i64 {
+    10
+}
+
+/// One key of a Secret in the same namespace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyRef {
+    /// The Secret's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key in it.
+    #[serde(default = "default_secret_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+fn default_secret_key() -> String {
+    "apiKey".to_owned()
+}
+
+/// Which finished executions n8n keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExecutionsSaved {
+    /// Successes and errors.
+    #[default]
+    All,
+    /// Errors only.
+    ErrorsOnly,
+}
+
+/// Which namespaces may refer to an instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = kube::core::Rule::new("self.from != 'Selector' || has(self.selector)").message("from: Selector needs a selector"))]
+pub struct AllowedNamespaces {
+    /// `Same` (only the instance's own), `All`, or `Selector`.
+    #[serde(default)]
+    pub from: AllowedFrom,
+    /// The labels that a namespace must have, with `from: Selector`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<NamespaceSelector>,
+}
+
+/// Where Workflows may live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AllowedFrom {
+    /// The instance's own namespace.
+    #[default]
+    Same,
+    /// Every namespace.
+    All,
+    /// Namespaces with certain labels.
+    Selector,
+}
+
+/// Labels that a namespace must have, all of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceSelector {
+    /// Label and value pairs, all of which must be there.
+    #[schemars(length(min = 1, max = 16))]
+    pub match_labels: BTreeMap<String, String>,
+}
+
+/// What some namespaces may use of what already exists in n8n.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// The namespaces that it is given to; `*` is all that may refer to the instance.
+    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 63)))]
+    pub namespaces: Vec<String>,
+    /// Names or ids of credentials in n8n that they may use; `*` is all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 128)))]
+    pub credentials: Vec<String>,
+    /// Ids of n8n workflows that they may adopt; `*` is all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
+    pub adopt: Vec<String>,
+    /// Ids of n8n workflows that their definitions may call by raw id; `*` is all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
+    pub workflows: Vec<String>,
+}
+
+/// What was found out about the connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct N8nInstanceStatus {
+    /// The generation of the spec that this status speaks of; -1 before the first look.
+    #[serde(default = "unobserved")]
+    #[schemars(range(min = -1))]
+    pub observed_generation: i64,
+    /// The origin of `spec.url` to which workflows are bound. A change of it stops all writes until `resetAt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub bound_origin: Option<String>,
+    /// The version of n8n, where it could be found out or was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub n8n_version: Option<String>,
+    /// When the API key expires, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub key_expires_at: Option<String>,
+    /// What the API key may do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 512), inner(length(max = 128)))]
+    pub key_scopes: Vec<String>,
+    /// How many Workflows are bound to this instance.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub workflows: i64,
+    /// Ids of marked workflows in n8n whose object is gone. They are listed, never deleted; at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(max = 64)))]
+    pub orphans: Vec<String>,
+    /// The value of the annotation `weirkeeper.dev/requestedAt` that was last handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_requested_at: Option<String>,
+    /// The value of the annotation `weirkeeper.dev/resetAt` that was last handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_reset_at: Option<String>,
+    /// Ready, Reconciling, Stalled and Reachable.
+    #[serde(default)]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+fn unobserved() -> i64 {
+    -1
+}
