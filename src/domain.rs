@@ -1,2 +1,38 @@
 //! The pure core: no IO, no clock, no logging. Everything here is a function of its arguments.
+//!
+//! A document takes this way: [`intake`] reads what somebody wrote into a [`definition::Definition`], [`structure`]
+//! says what n8n would refuse in it, [`derive`] fills in the ids that n8n would otherwise invent, [`render`] puts
+//! symbols and then the ids of one instance in the place of credentials and workflows, [`canonical`] gives it a digest,
+//! and [`plan`] compares it with what n8n holds. [`history`] numbers versions, [`target`] chooses the one that should
+//! serve, [`identity`] decides which workflow in n8n is meant, [`conclude`] turns what was found into conditions.
 
+pub mod access;
+pub mod body;
+pub mod canonical;
+pub mod conclude;
+pub mod credentials;
+pub mod definition;
+pub mod derive;
+pub mod difference;
+pub mod endpoints;
+pub mod finding;
+pub mod health;
+pub mod history;
+pub mod identity;
+pub mod intake;
+pub mod mark;
+pub mod node_types;
+pub mod pace;
+pub mod patch;
+pub mod path;
+pub mod paths;
+pub mod plan;
+pub mod references;
+pub mod remote;
+pub mod render;
+pub mod settings;
+pub mod structure;
+pub mod suggest;
+pub mod target;
+pub mod triggers;
+pub mod trouble;

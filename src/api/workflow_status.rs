@@ -104,6 +104,10 @@ pub struct Intent {
     #[serde(default, rename = "lastGoodN8nVersionId", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub last_good_n8n_version_id: Option<String>,
+    /// How often this digest was sent without a confirmed end; after three it counts as failed.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub attempts: i64,
     /// When the intent was recorded.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Time,
@@ -149,6 +153,10 @@ pub struct VersionRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
+    /// Why it failed, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub message: Option<String>,
     /// When it was first accepted.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Time,

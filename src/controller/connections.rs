@@ -1,0 +1,210 @@
+//! One client for each N8nInstance, shared by all its Workflows and made anew when its spec or its key changes.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, ResourceExt};
+use url::Url;
+
+use super::context::Context;
+use super::inventory::Inventory;
+use super::store;
+use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::instance::{AllowedFrom, N8nInstance};
+use crate::api::reason::Reason;
+use crate::domain::access::may_refer;
+use crate::domain::remote::RemoteCredential;
+use crate::domain::trouble::Trouble;
+use crate::n8n::{ApiKey, ClientSettings, N8nClient, N8nError};
+
+/// How long a list of credentials is believed when everything that is looked for is in it.
+const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);
+
+/// A usable connection to one n8n.
+#[derive(Debug)]
+pub struct Connection {
+    /// The instance as it was when the connection was made.
+    pub instance: Arc<N8nInstance>,
+    /// The client.
+    pub client: N8nClient,
+    /// Listings of the instance.
+    pub inventory: Inventory,
+    /// Set when another n8n seems to answer; nothing is written until it is cleared.
+    pub suspect: AtomicBool,
+    api_key: String,
+    credentials: tokio::sync::Mutex<Option<(Instant, Arc<Vec<RemoteCredential>>)>>,
+}
+
+/// The connections that are open.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: Mutex<HashMap<String, Arc<Connection>>>,
+}
+
+impl Connections {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Connection>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection that was open last, whatever became of its Secret: deletion needs it.
+    pub fn last(&self, key: &str) -> Option<Arc<Connection>> {
+        self.lock().get(key).cloned()
+    }
+
+    /// Closes a connection, when its instance is gone.
+    pub fn close(&self, key: &str) {
+        self.lock().remove(key);
+    }
+}
+
+impl Connection {
+    /// The instance, as namespace/name.
+    pub fn key(&self) -> String {
+        key(&self.namespace(), &self.instance.name_any())
+    }
+
+    /// The instance's namespace.
+    pub fn namespace(&self) -> String {
+        self.instance.namespace().unwrap_or_default()
+    }
+
+    /// The credentials of the instance; `fresh` reads them again.
+    pub async fn credentials(&self, fresh: bool) -> Result<Arc<Vec<RemoteCredential>>, N8nError> {
+        let mut kept = self.credentials.lock().await;
+        if let Some((_, list)) = kept.as_ref().filter(|(at, _)| !fresh && at.elapsed() < CREDENTIALS_FRESH_FOR) {
+            return Ok(list.clone());
+        }
+        let list = Arc::new(self.client.list_credentials().await?);
+        *kept = Some((Instant::now(), list.clone()));
+        Ok(list)
+    }
+
+    /// Refuses to write while another n8n may be answering at the URL.
+    pub fn trusted(&self) -> Result<(), Trouble> {
+        let stalled = find(&conditions(&self.instance), ConditionType::Stalled)
+            .is_some_and(|stalled| stalled.status == ConditionStatus::True && stalled.reason == Reason::IdentityChanged.as_str());
+        if stalled || self.suspect.load(Ordering::SeqCst) {
+            return Err(Trouble::denied(
+                Reason::IdentityChanged,
+                "another n8n, or an emptied one, answers at the instance's URL; nothing is written until its owner sets the annotation weirkeeper.dev/resetAt on the N8nInstance",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn conditions(instance: &N8nInstance) -> Vec<crate::api::condition::Condition> {
+    instance.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default()
+}
+
+/// The key of an instance.
+pub fn key(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+/// The connection of an instance for a Workflow of some namespace.
+pub async fn for_workflow(ctx: &Context, namespace: &str, instance: (&str, &str)) -> Result<Arc<Connection>, Trouble> {
+    let missing = || {
+        Trouble::waiting(
+            Reason::InstanceNotFound,
+            format!("N8nInstance {} does not exist in namespace {} or does not allow namespace {namespace}", instance.1, instance.0),
+        )
+    };
+    let found = ctx.instance(instance.0, instance.1).ok_or_else(missing)?;
+    let labels = if instance.0 != namespace && found.spec.allowed_namespaces.from == AllowedFrom::Selector {
+        let api = Api::<Namespace>::all(ctx.client.clone());
+        let found = api.get_opt(namespace).await.map_err(|error| store::trouble("read the namespace", &error))?;
+        found.and_then(|namespace| namespace.metadata.labels).unwrap_or_default()
+    } else {
+        Default::default()
+    };
+    if !may_refer(&found.spec, instance.0, namespace, &labels) {
+        return Err(missing());
+    }
+    open(ctx, found).await
+}
+
+/// The connection of an instance, made anew when its spec or key changed.
+pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Connection>, Trouble> {
+    let namespace = instance.namespace().unwrap_or_default();
+    let at = key(&namespace, &instance.name_any());
+    let secret = &instance.spec.api_key_secret_ref;
+    let api_key = ctx
+        .secrets
+        .get(&ctx.client, &namespace, &secret.name, &secret.key)
+        .await
+        .map_err(|error| store::trouble("read the API key's Secret", &error))?
+        .ok_or_else(|| {
+            Trouble::waiting(Reason::KeySecretNotFound, format!("the API key of N8nInstance {} cannot be read: its Secret does not exist or lacks the key", instance.name_any()))
+        })?;
+    if let Some(open) = ctx.connections.last(&at) {
+        if open.api_key == api_key && open.instance.spec == instance.spec && open.instance.metadata.uid == instance.metadata.uid {
+            if Arc::ptr_eq(&open.instance, &instance) {
+                return Ok(open);
+            }
+            // Only its status or metadata moved: the client, its rate limit and its queue go on.
+            let moved = Arc::new(Connection {
+                client: open.client.clone(),
+                inventory: Inventory::default(),
+                suspect: AtomicBool::new(open.suspect.load(Ordering::SeqCst)),
+                api_key,
+                credentials: tokio::sync::Mutex::new(open.credentials.lock().await.clone()),
+                instance,
+            });
+            ctx.connections.lock().insert(at, moved.clone());
+            return Ok(moved);
+        }
+    }
+    let client = N8nClient::new(settings(ctx, &instance, &api_key)?, ctx.n8n_metrics.clone())
+        .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
+    let connection = Arc::new(Connection {
+        client,
+        inventory: Inventory::default(),
+        suspect: AtomicBool::new(false),
+        api_key,
+        credentials: tokio::sync::Mutex::new(None),
+        instance,
+    });
+    ctx.connections.lock().insert(at, connection.clone());
+    Ok(connection)
+}
+
+fn settings(ctx: &Context, instance: &N8nInstance, api_key: &str) -> Result<ClientSettings, Trouble> {
+    let spec = &instance.spec;
+    let name = instance.name_any();
+    let invalid = |what: String| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {name}: {what}"));
+    let url = |field: &str, text: &str| Url::parse(text).map_err(|error| invalid(format!("spec.{field} is not a URL: {error}")));
+    let number = |value: i64| u32::try_from(value).ok().and_then(NonZeroU32::new);
+    Ok(ClientSettings {
+        url: url("url", &spec.url)?,
+        api_key: ApiKey::parse(api_key).map_err(|error| invalid(error.to_string()))?,
+        ca_bundle: spec.ca_bundle.as_ref().map(|pem| pem.clone().into_bytes()),
+        request_timeout: spec.request_timeout.get().max(Duration::from_secs(1)),
+        requests_per_second: spec.requests_per_second.and_then(number),
+        max_concurrent_requests: number(spec.max_concurrent_requests).unwrap_or(NonZeroU32::MIN),
+        webhook_check_url: spec.webhook_check_url.as_deref().map(|text| url("webhookCheckURL", text)).transpose()?,
+        allow_loopback: ctx.settings.allow_loopback,
+    })
+}
+
+/// A failed call to n8n, as trouble.
+pub fn trouble(error: &N8nError) -> Trouble {
+    let message = error.to_string();
+    let mut trouble = match error {
+        N8nError::Unauthorized { .. } => Trouble::denied(Reason::Unauthorized, format!("{message}; put a valid key into the instance's Secret")),
+        N8nError::Forbidden { .. } => Trouble::denied(Reason::MissingScope, format!("{message}; give the API key the scope it lacks")),
+        N8nError::AddressDenied { .. } | N8nError::RedirectRefused { .. } => Trouble::denied(Reason::AddressDenied, message),
+        N8nError::NotReady { .. } => Trouble::transient(Reason::InstanceStarting, message),
+        N8nError::RateLimited { .. } => Trouble::transient(Reason::RateLimited, message),
+        N8nError::Connect { .. } | N8nError::Timeout { .. } => Trouble::transient(Reason::InstanceUnreachable, message),
+        N8nError::TooLarge { .. } => Trouble::invalid(Reason::TooLarge, message),
+        N8nError::Refused { .. } => Trouble::invalid(Reason::RejectedByN8n, message),
+        _ => Trouble::transient(Reason::RequestFailed, message),
+    };
+    trouble.retry_after = error.retry_after();
+    trouble
+}

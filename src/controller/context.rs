@@ -1,0 +1,153 @@
+//! What every pass shares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::Client;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::connections::Connections;
+use super::gate::Gate;
+use super::glimpse::Glimpse;
+use super::metrics::Metrics;
+use super::pulse::Pulse;
+use super::secrets::Secrets;
+use crate::api::instance::N8nInstance;
+use crate::domain::pace;
+use crate::domain::paths::Claims;
+use crate::n8n::N8nMetrics;
+
+/// What the operator was started with, as far as passes need it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether n8n may be reached on loopback addresses.
+    pub allow_loopback: bool,
+    /// How long a deletion waits for n8n before it gives up.
+    pub deletion_bound: Duration,
+    /// How many passes run at once for each instance.
+    pub concurrency: usize,
+}
+
+/// What every pass shares.
+pub struct Context {
+    /// The Kubernetes API.
+    pub client: Client,
+    /// The UID of `kube-system`.
+    pub cluster: String,
+    /// What the operator was started with.
+    pub settings: Settings,
+    /// Every Workflow, without its definition.
+    pub workflows: Store<Glimpse>,
+    /// Every N8nInstance.
+    pub instances: Store<N8nInstance>,
+    /// Open connections.
+    pub connections: Connections,
+    /// Secrets read lately.
+    pub secrets: Secrets,
+    /// Places for passes.
+    pub gate: Gate,
+    /// Who wants which webhook path.
+    pub claims: Mutex<Claims>,
+    /// What is remembered of each object between passes; nothing that a restart could not do without.
+    pub memory: Mutex<HashMap<String, Memory>>,
+    /// Writes events.
+    pub recorder: Recorder,
+    /// Counters of the controllers.
+    pub metrics: Metrics,
+    /// Counters of the wire.
+    pub n8n_metrics: N8nMetrics,
+    /// Starts a pass of a Workflow.
+    pub wake: UnboundedSender<ObjectRef<Glimpse>>,
+    /// Starts a pass of an N8nInstance.
+    pub wake_instance: UnboundedSender<ObjectRef<N8nInstance>>,
+    /// Shows that things move.
+    pub pulse: Pulse,
+}
+
+/// What is remembered of an object between passes.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// Passes that failed in a row.
+    pub failures: u32,
+    /// Passes so far; turns the jitter.
+    pub turns: u64,
+    /// The state that it is counted by.
+    pub state: Option<&'static str>,
+    /// When its drift was undone lately.
+    pub reverts: Vec<jiff::Timestamp>,
+}
+
+impl Context {
+    /// An instance, as last seen.
+    pub fn instance(&self, namespace: &str, name: &str) -> Option<Arc<N8nInstance>> {
+        self.instances.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// Whether an object with this UID exists.
+    pub fn alive(&self, uid: &str) -> bool {
+        self.workflows.find(|glimpse| glimpse.uid() == uid).is_some()
+    }
+
+    /// The Workflows of an instance, by its key.
+    pub fn workflows_of(&self, namespace: &str, name: &str) -> Vec<Arc<Glimpse>> {
+        self.workflows.state_filter(|glimpse| glimpse.instance() == (namespace, name))
+    }
+
+    /// Starts a pass of every Workflow that `wanted` picks.
+    pub fn wake_where(&self, wanted: impl Fn(&Glimpse) -> bool) {
+        for glimpse in self.workflows.state_filter(|glimpse| wanted(glimpse)) {
+            // The receiver only goes away with the operator.
+            let _ = self.wake.send(glimpse.object_ref());
+        }
+    }
+
+    /// What is remembered of an object, changed by `with`.
+    pub fn remember<R>(&self, uid: &str, with: impl FnOnce(&mut Memory) -> R) -> R {
+        with(self.memory.lock().unwrap_or_else(PoisonError::into_inner).entry(uid.to_owned()).or_default())
+    }
+
+    /// The claims on webhook paths.
+    pub fn claims(&self) -> std::sync::MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pause after one more failure.
+    pub fn pause(&self, uid: &str) -> Duration {
+        let failures = self.remember(uid, |memory| {
+            memory.failures = memory.failures.saturating_add(1);
+            memory.failures
+        });
+        pace::pause(failures, uid)
+    }
+
+    /// The jittered interval after a pass that went well.
+    pub fn interval(&self, uid: &str, interval: Duration) -> Duration {
+        let turn = self.remember(uid, |memory| {
+            memory.failures = 0;
+            memory.turns += 1;
+            memory.turns
+        });
+        pace::jittered(interval, uid, turn)
+    }
+
+    /// Counts an object by its state.
+    pub fn count_state(&self, uid: &str, state: Option<&'static str>) {
+        let before = self.remember(uid, |memory| std::mem::replace(&mut memory.state, state));
+        if before != state {
+            let gauge = |label: &str| self.metrics.workflows.with_label_values(&[label]);
+            before.map(gauge).inspect(|gauge| gauge.dec());
+            state.map(gauge).inspect(|gauge| gauge.inc());
+        }
+    }
+
+    /// Forgets an object that is gone, and wakes those that waited for a webhook path of its.
+    pub fn forget(&self, uid: &str) {
+        self.count_state(uid, None);
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        let waiting = self.claims().release(uid);
+        self.wake_where(|glimpse| waiting.iter().any(|one| one == glimpse.uid()));
+    }
+}

@@ -1,0 +1,142 @@
+//! Bounded concurrency with two lanes for each instance: a slow n8n delays only its own workflows, and a fresh edit
+//! overtakes drift checks and the initial list after a restart.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+/// How soon a pass should start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody changed the object.
+    Edit,
+    /// Nothing changed that we know of.
+    Routine,
+}
+
+/// Hands out places, so many at a time for each instance.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    places: usize,
+    lanes: Arc<Mutex<HashMap<String, Lane>>>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    taken: usize,
+    edits: VecDeque<oneshot::Sender<()>>,
+    routine: VecDeque<oneshot::Sender<()>>,
+}
+
+impl Lane {
+    fn next(&mut self) -> Option<oneshot::Sender<()>> {
+        self.edits.pop_front().or_else(|| self.routine.pop_front())
+    }
+
+    fn waiting(&self) -> usize {
+        self.edits.len() + self.routine.len()
+    }
+}
+
+/// A place; dropping it lets the next one in.
+#[derive(Debug)]
+pub struct Place {
+    gate: Gate,
+    key: String,
+}
+
+impl Gate {
+    /// A gate with so many places for each instance, at least one.
+    pub fn new(places: usize) -> Self {
+        Self { places: places.max(1), lanes: Arc::default() }
+    }
+
+    /// Waits for a place.
+    pub async fn enter(&self, key: &str, urgency: Urgency) -> Place {
+        let turn = {
+            let mut lanes = self.lock();
+            let lane = lanes.entry(key.to_owned()).or_default();
+            if lane.taken < self.places {
+                lane.taken += 1;
+                None
+            } else {
+                let (sender, receiver) = oneshot::channel();
+                match urgency {
+                    Urgency::Edit => lane.edits.push_back(sender),
+                    Urgency::Routine => lane.routine.push_back(sender),
+                }
+                Some(receiver)
+            }
+        };
+        if let Some(turn) = turn {
+            // The sender is only dropped with the gate, and then nobody waits any more.
+            let _ = turn.await;
+        }
+        Place { gate: self.clone(), key: key.to_owned() }
+    }
+
+    /// How many wait, over all instances.
+    pub fn waiting(&self) -> usize {
+        self.lock().values().map(Lane::waiting).sum()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Lane>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut lanes = self.gate.lock();
+        let Some(lane) = lanes.get_mut(&self.key) else { return };
+        // A waiter that gave up leaves a closed channel behind; the place goes to the one after it.
+        while let Some(next) = lane.next() {
+            if next.send(()).is_ok() {
+                return;
+            }
+        }
+        lane.taken -= 1;
+        if lane.taken == 0 {
+            lanes.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_edit_overtakes_what_waits_longer() {
+        let gate = Gate::new(1);
+        let first = gate.enter("ops/main", Urgency::Routine).await;
+        let (done, mut order) = tokio::sync::mpsc::unbounded_channel();
+        for (name, urgency) in [("routine", Urgency::Routine), ("edit", Urgency::Edit)] {
+            let (gate, done) = (gate.clone(), done.clone());
+            tokio::spawn(async move {
+                let _place = gate.enter("ops/main", urgency).await;
+                done.send(name).unwrap();
+            });
+            while gate.waiting() < if name == "edit" { 2 } else { 1 } {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(first);
+        assert_eq!(order.recv().await, Some("edit"));
+        assert_eq!(order.recv().await, Some("routine"));
+    }
+
+    #[tokio::test]
+    async fn one_instance_does_not_hold_up_another_and_a_waiter_may_give_up() {
+        let gate = Gate::new(1);
+        let slow = gate.enter("ops/slow", Urgency::Edit).await;
+        drop(gate.enter("ops/fast", Urgency::Routine).await);
+        let mut impatient = Box::pin(gate.enter("ops/slow", Urgency::Edit));
+        assert!(futures::poll!(impatient.as_mut()).is_pending());
+        drop(impatient);
+        drop(slow);
+        drop(gate.enter("ops/slow", Urgency::Routine).await);
+        assert_eq!(gate.waiting(), 0);
+    }
+}

@@ -1,0 +1,168 @@
+//! What is kept in memory of every Workflow: metadata and references, never the definition.
+//!
+//! The types are lenient on purpose: one object that does not fit must not stop the watch of all others.
+
+use kube::Resource;
+use kube::api::ObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+use serde::Deserialize;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::api::annotation;
+use crate::api::workflow::Workflow;
+
+/// A Workflow without its definition.
+#[derive(Resource, Deserialize, Clone, Debug)]
+#[resource(inherit = "Workflow")]
+pub struct Glimpse {
+    /// The object's metadata, without what only other tools read.
+    pub metadata: ObjectMeta,
+    /// What the spec refers to.
+    #[serde(default)]
+    pub spec: GlimpseSpec,
+    /// What it is bound to.
+    #[serde(default)]
+    pub status: GlimpseStatus,
+}
+
+/// The references of a Workflow's spec.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GlimpseSpec {
+    instance_ref: GlimpseRef,
+    definition_from: Option<GlimpseSource>,
+    references: Vec<GlimpseReference>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct GlimpseRef {
+    name: String,
+    namespace: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct GlimpseSource {
+    config_map_key_ref: GlimpseRef,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct GlimpseReference {
+    workflow_ref: GlimpseRef,
+}
+
+/// What a Workflow is bound to.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GlimpseStatus {
+    /// The generation that was last looked at.
+    pub observed_generation: i64,
+    /// The workflow's id in n8n.
+    pub n8n_workflow_id: Option<String>,
+}
+
+impl Glimpse {
+    /// The object's namespace.
+    pub fn namespace(&self) -> &str {
+        self.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// The object's name.
+    pub fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// The object's UID.
+    pub fn uid(&self) -> &str {
+        self.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// The instance that it refers to, as (namespace, name).
+    pub fn instance(&self) -> (&str, &str) {
+        (self.spec.instance_ref.namespace.as_deref().unwrap_or(self.namespace()), &self.spec.instance_ref.name)
+    }
+
+    /// The ConfigMap that holds its definition, if one does.
+    pub fn config_map(&self) -> Option<&str> {
+        self.spec.definition_from.as_ref().map(|source| source.config_map_key_ref.name.as_str())
+    }
+
+    /// Whether it refers to the Workflow of that name in its namespace.
+    pub fn refers_to(&self, name: &str) -> bool {
+        self.spec.references.iter().any(|reference| reference.workflow_ref.name == name)
+    }
+
+    /// Whether the object is being deleted.
+    pub fn deleting(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Whether somebody changed it since it was last looked at.
+    pub fn edited(&self) -> bool {
+        self.deleting() || self.metadata.generation.unwrap_or(0) != self.status.observed_generation
+    }
+
+    /// Where it is.
+    pub fn object_ref(&self) -> ObjectRef<Glimpse> {
+        ObjectRef::from_obj(self)
+    }
+
+    /// Drops what only other tools read: client-side apply keeps a second copy of the definition in an annotation.
+    pub fn slim(&mut self) {
+        self.metadata.managed_fields = None;
+        self.metadata.labels = None;
+        self.metadata.owner_references = None;
+        if let Some(annotations) = &mut self.metadata.annotations {
+            annotations.retain(|key, _| DECISIONS.contains(&key.as_str()));
+        }
+    }
+
+    /// What a pass has to react to. Status is left out, so that our own writes start nothing; finalizers are in, for
+    /// a generation-only filter would stall an object after its finalizer was added.
+    pub fn change_hash(&self) -> Option<u64> {
+        let meta = &self.metadata;
+        let mut hasher = DefaultHasher::new();
+        (self.uid(), meta.generation, &meta.annotations, &meta.finalizers, self.deleting()).hash(&mut hasher);
+        Some(hasher.finish())
+    }
+}
+
+/// The annotations that a pass reads.
+const DECISIONS: [&str; 3] = [annotation::REQUESTED_AT, annotation::RESET_AT, annotation::PINNED_VERSION];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn glimpse(status: serde_json::Value) -> Glimpse {
+        let mut glimpse: Glimpse = serde_json::from_value(json!({
+            "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow",
+            "metadata": { "name": "a", "namespace": "n", "uid": "u", "generation": 2,
+                "annotations": { "kubectl.kubernetes.io/last-applied-configuration": "{}", annotation::RESET_AT: "1" } },
+            "spec": { "instanceRef": { "name": "main" }, "definition": { "nodes": [] } },
+            "status": status,
+        }))
+        .unwrap();
+        glimpse.slim();
+        glimpse
+    }
+
+    #[test]
+    fn our_own_status_writes_start_no_pass_but_edits_do() {
+        let before = glimpse(json!({ "observedGeneration": 1 }));
+        let after = glimpse(json!({ "observedGeneration": 2, "n8nWorkflowId": "w" }));
+        assert_eq!(before.change_hash(), after.change_hash());
+        assert!(before.edited() && !after.edited());
+        assert_eq!(before.metadata.annotations.as_ref().unwrap().len(), 1);
+        assert_eq!(after.instance(), ("n", "main"));
+    }
+
+    #[test]
+    fn an_object_that_does_not_fit_is_glimpsed_all_the_same() {
+        let odd: Glimpse = serde_json::from_value(json!({ "metadata": { "name": "a" }, "spec": { "active": "yes" } })).unwrap();
+        assert_eq!(odd.name(), "a");
+    }
+}

@@ -1,0 +1,96 @@
+//! Counters of the controllers. Labels come from fixed sets, never from object names.
+
+use std::time::Instant;
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// The counters of both controllers.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Passes by controller and reason of their end.
+    pub passes: IntCounterVec,
+    /// Seconds by controller, step and whether the step came to its end.
+    pub steps: HistogramVec,
+    /// Passes that wait for a place.
+    pub queue: IntGauge,
+    /// Workflows by state.
+    pub workflows: IntGaugeVec,
+    /// Passes that panicked.
+    pub panics: IntCounter,
+    /// Versions that failed, by reason.
+    pub failures: IntCounterVec,
+    /// Rollbacks that put a good version back.
+    pub rollbacks: IntCounter,
+    /// Changes made in n8n that were undone.
+    pub reverts: IntCounter,
+    /// Deletions that gave up on n8n.
+    pub abandoned: IntCounter,
+    /// Writes to Kubernetes by kind of object.
+    pub writes: IntCounterVec,
+}
+
+/// The states that workflows are counted by.
+pub const STATES: [&str; 4] = ["ready", "reconciling", "stalled", "suspended"];
+
+impl Metrics {
+    /// Makes the counters and registers them.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let steps = HistogramOpts::new("weirkeeper_reconcile_step_duration_seconds", "Duration of the steps of a pass.")
+            .buckets(vec![0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]);
+        let metrics = Self {
+            passes: IntCounterVec::new(Opts::new("weirkeeper_reconcile_total", "Passes by controller and reason of their end."), &["controller", "reason"])?,
+            steps: HistogramVec::new(steps, &["step", "outcome"])?,
+            queue: IntGauge::new("weirkeeper_queue_depth", "Passes that wait for a place.")?,
+            workflows: IntGaugeVec::new(Opts::new("weirkeeper_workflows", "Workflows by state."), &["state"])?,
+            panics: IntCounter::new("weirkeeper_panics_total", "Passes that panicked.")?,
+            failures: IntCounterVec::new(Opts::new("weirkeeper_version_failures_total", "Versions that failed, by reason."), &["reason"])?,
+            rollbacks: IntCounter::new("weirkeeper_rollbacks_total", "Rollbacks that put a good version back.")?,
+            reverts: IntCounter::new("weirkeeper_drift_reverts_total", "Changes made in n8n that were undone.")?,
+            abandoned: IntCounter::new("weirkeeper_cleanups_abandoned_total", "Deletions that gave up on n8n.")?,
+            writes: IntCounterVec::new(Opts::new("weirkeeper_kubernetes_writes_total", "Writes to Kubernetes by kind of object."), &["kind"])?,
+        };
+        for state in STATES {
+            // A state that no workflow is in is a zero, not a gap.
+            metrics.workflows.with_label_values(&[state]).set(0);
+        }
+        registry.register(Box::new(metrics.passes.clone()))?;
+        registry.register(Box::new(metrics.steps.clone()))?;
+        registry.register(Box::new(metrics.queue.clone()))?;
+        registry.register(Box::new(metrics.workflows.clone()))?;
+        registry.register(Box::new(metrics.panics.clone()))?;
+        registry.register(Box::new(metrics.failures.clone()))?;
+        registry.register(Box::new(metrics.rollbacks.clone()))?;
+        registry.register(Box::new(metrics.reverts.clone()))?;
+        registry.register(Box::new(metrics.abandoned.clone()))?;
+        registry.register(Box::new(metrics.writes.clone()))?;
+        Ok(metrics)
+    }
+
+    /// Starts timing a step. Unless it is told that the step ended, it is counted as abandoned, so that an early return
+    /// shows where passes stop.
+    pub fn time(&self, step: &'static str) -> StepTimer<'_> {
+        StepTimer { metrics: self, step, started: Instant::now(), outcome: "abandoned" }
+    }
+}
+
+/// Times one step.
+#[derive(Debug)]
+pub struct StepTimer<'a> {
+    metrics: &'a Metrics,
+    step: &'static str,
+    started: Instant,
+    outcome: &'static str,
+}
+
+impl StepTimer<'_> {
+    /// The step came to its end.
+    pub fn done(mut self) {
+        self.outcome = "done";
+    }
+}
+
+impl Drop for StepTimer<'_> {
+    fn drop(&mut self) {
+        self.metrics.steps.with_label_values(&[self.step, self.outcome]).observe(self.started.elapsed().as_secs_f64());
+    }
+}

@@ -1,0 +1,60 @@
+//! Secrets are read by name with `get`, never listed or watched, and again about once a minute.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client};
+
+use crate::domain::pace::jittered;
+
+const FRESH_FOR: Duration = Duration::from_secs(60);
+
+/// Values that were read lately, shared between all that use them.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    read: Mutex<HashMap<(String, String, String), Entry>>,
+}
+
+struct Entry {
+    value: Option<String>,
+    until: Instant,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Entry(redacted)")
+    }
+}
+
+impl Secrets {
+    /// The value of a key, or None where there is no such Secret, key or text.
+    pub async fn get(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<Option<String>, kube::Error> {
+        let at = (namespace.to_owned(), name.to_owned(), key.to_owned());
+        if let Some(entry) = self.lock().get(&at).filter(|entry| Instant::now() < entry.until) {
+            return Ok(entry.value.clone());
+        }
+        let secret = Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await?;
+        let value = secret
+            .and_then(|secret| secret.data?.remove(key))
+            .and_then(|bytes| String::from_utf8(bytes.0).ok())
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty());
+        // A Secret that is missing is looked for again at once, so that creating it helps at once.
+        if value.is_some() {
+            let until = Instant::now() + jittered(FRESH_FOR, name, 0);
+            self.lock().insert(at, Entry { value: value.clone(), until });
+        }
+        Ok(value)
+    }
+
+    /// Forgets a value that did not work, so that a renewed one is seen at the next try.
+    pub fn forget(&self, namespace: &str, name: &str, key: &str) {
+        self.lock().remove(&(namespace.to_owned(), name.to_owned(), key.to_owned()));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String, String), Entry>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

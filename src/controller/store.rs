@@ -1,0 +1,132 @@
+//! Reads and writes of Kubernetes objects, with errors classed for a pass.
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::core::DynamicObject;
+use kube::{Api, Client, Resource};
+use serde_json::{Value, json};
+
+use crate::api::reason::Reason;
+use crate::api::{MANAGER, workflow::Workflow};
+use crate::domain::trouble::Trouble;
+
+/// A failed call to the Kubernetes API, as trouble: everything but a refusal heals with time.
+pub fn trouble(attempt: &str, error: &kube::Error) -> Trouble {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => {
+            Trouble::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it: {}", status.message))
+        }
+        kube::Error::Api(status) => Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}: {}", status.code, status.message)),
+        _ => Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes does not answer")),
+    }
+}
+
+/// Whether the object was gone when the call came.
+pub fn is_gone(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// Whether another write came first, or the object is another one of the same name.
+pub fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
+
+/// Reads an object without its types, so that one that does not fit can be reported.
+pub async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option<DynamicObject>, kube::Error> {
+    let resource = kube::api::ApiResource::erase::<Workflow>(&());
+    Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource).get_opt(name).await
+}
+
+/// Patches the status of an object, bound to its UID so that a re-created twin is never written to, and to a resource
+/// version where one is given. Returns the new one.
+pub async fn patch_status<K>(client: &Client, namespace: &str, name: &str, uid: &str, resource_version: Option<&str>, status: &Value) -> Result<Option<String>, kube::Error>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+{
+    let resource = kube::api::ApiResource::erase::<K>(&());
+    let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource);
+    let mut metadata = json!({ "uid": uid });
+    if let Some(version) = resource_version {
+        metadata["resourceVersion"] = json!(version);
+    }
+    let patch = json!({ "metadata": metadata, "status": status });
+    let written = api.patch_status(name, &params(), &Patch::Merge(patch)).await?;
+    Ok(written.metadata.resource_version)
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// Puts a finalizer on an object or takes it off. The resource version keeps a finalizer of somebody else that came
+/// in between.
+pub async fn set_finalizer<K>(client: &Client, object: &K, finalizer: &str, on: bool) -> Result<(), kube::Error>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+{
+    let meta = object.meta();
+    let mut finalizers = meta.finalizers.clone().unwrap_or_default();
+    finalizers.retain(|one| one != finalizer);
+    if on {
+        finalizers.push(finalizer.to_owned());
+    }
+    let resource = kube::api::ApiResource::erase::<K>(&());
+    let api = Api::<DynamicObject>::namespaced_with(client.clone(), meta.namespace.as_deref().unwrap_or_default(), &resource);
+    let patch = json!({ "metadata": { "resourceVersion": meta.resource_version, "uid": meta.uid, "finalizers": finalizers } });
+    match api.patch(meta.name.as_deref().unwrap_or_default(), &params(), &Patch::Merge(patch)).await {
+        Err(error) if !on && is_gone(&error) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Stores a body, immutable and owned by its Workflow. One of the same name and owner holds the same body already.
+pub async fn keep_revision(client: &Client, workflow: &Workflow, name: &str, version: i64, data: Value) -> Result<(), kube::Error> {
+    let Some(owner) = workflow.controller_owner_ref(&()) else { return Ok(()) };
+    let namespace = workflow.metadata.namespace.as_deref().unwrap_or_default();
+    let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
+    let revision = ControllerRevision {
+        metadata: kube::api::ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            labels: Some([("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned())].into()),
+            owner_references: Some(vec![owner.clone()]),
+            ..Default::default()
+        },
+        data: serde_json::from_value(data).ok(),
+        revision: version,
+    };
+    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    match api.create(&params, &revision).await {
+        Err(error) if is_conflict(&error) => {
+            let twin = api.get_opt(name).await?;
+            let ours = twin.as_ref().and_then(|twin| twin.metadata.owner_references.as_ref()).is_some_and(|owners| owners.iter().any(|one| one.uid == owner.uid));
+            if ours {
+                return Ok(());
+            }
+            // It belongs to an earlier object of this name, and the garbage collector has not come yet.
+            if twin.is_some() {
+                api.delete(name, &DeleteParams::default()).await.map(drop).or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
+            }
+            api.create(&params, &revision).await.map(drop)
+        }
+        other => other.map(drop),
+    }
+}
+
+/// Reads a stored body.
+pub async fn read_revision(client: &Client, namespace: &str, name: &str) -> Result<Option<Value>, kube::Error> {
+    let revision = Api::<ControllerRevision>::namespaced(client.clone(), namespace).get_opt(name).await?;
+    Ok(revision.and_then(|revision| serde_json::to_value(revision.data?).ok()))
+}
+
+/// Deletes stored bodies that nobody needs any more.
+pub async fn drop_revisions(client: &Client, namespace: &str, names: &[String]) -> Result<(), kube::Error> {
+    let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
+    for name in names {
+        match api.delete(name, &DeleteParams::default()).await {
+            Err(error) if !is_gone(&error) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}

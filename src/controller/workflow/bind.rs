@@ -1,0 +1,217 @@
+//! Step 2, reads n8n: which workflow in n8n this object is bound to. Promise 2 lives here.
+
+use kube::runtime::events::EventType;
+
+use super::versions;
+use super::work::Work;
+use crate::api::condition::whole_seconds;
+use crate::api::reason::Reason;
+use crate::api::workflow::DriftPolicy;
+use crate::api::workflow_status::{Intent, Operation, Origin};
+use crate::controller::connections::{self, Connection};
+use crate::domain::access::{Use, may_use};
+use crate::domain::identity::{Decision, claimed, decide, late_until, mass_disappearance};
+use crate::domain::mark::Mark;
+use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
+use crate::domain::trouble::Trouble;
+
+/// What the object is bound to.
+pub(super) enum Bound {
+    /// A workflow that n8n has. Boxed: it carries the whole content.
+    Existing(Box<RemoteWorkflow>),
+    /// None, and none can still arrive: one may be created.
+    ToCreate,
+    /// Somebody deleted it, and the drift policy is to leave that.
+    LeftDeleted(String),
+}
+
+/// Finds the workflow of this object, by its recorded id or by its mark.
+pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result<Bound, Trouble> {
+    let recorded = work.status.n8n_workflow_id.clone();
+    if let Some(id) = &recorded {
+        claim(work, connection, id)?;
+        if let Some(remote) = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))? {
+            check_mark(work, &remote)?;
+            return Ok(Bound::Existing(Box::new(remote)));
+        }
+    }
+    let listing = connection.inventory.scan(&connection.client).await.map_err(|error| connections::trouble(&error))?;
+    if recorded.is_some() {
+        check_instance_identity(work, connection, &listing.ids())?;
+    }
+    let late = late_until(work.status.intent.as_ref(), connection.client.longest_request());
+    let adopt = work.spec().adopt.as_ref().filter(|_| recorded.is_none()).map(|adopt| adopt.id.clone());
+    let alive = |uid: &str| work.ctx.alive(uid);
+    match decide(&work.mark(), adopt.as_deref(), &listing.seen, alive, late, work.now())? {
+        Decision::Bind(id) => bind_to(work, connection, &id).await,
+        Decision::Adopt(id) => take_over(work, connection, &id).await,
+        Decision::Wait(until) => Err(still_arriving(work, until)),
+        Decision::Create => match recorded {
+            None => Ok(Bound::ToCreate),
+            Some(id) => recreate(work, &id).await,
+        },
+    }
+}
+
+fn still_arriving(work: &Work<'_>, until: jiff::Timestamp) -> Trouble {
+    let mut trouble = Trouble::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is looked for until it cannot arrive any more");
+    trouble.retry_after = std::time::Duration::try_from(until.duration_since(work.now())).ok().map(|left| left.min(std::time::Duration::from_secs(5)));
+    trouble
+}
+
+/// The first object that is bound to a workflow in n8n keeps it.
+fn claim(work: &Work<'_>, connection: &Connection, id: &str) -> Result<(), Trouble> {
+    let (namespace, name) = (connection.namespace(), connection.instance.metadata.name.clone().unwrap_or_default());
+    let uid = work.uid();
+    let mine = work.workflow.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let rival = work.ctx.workflows.find(|other| {
+        let theirs = other.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        other.status.n8n_workflow_id.as_deref() == Some(id)
+            && other.instance() == (namespace.as_str(), name.as_str())
+            && other.uid() != uid
+            && (theirs, other.uid()) < (mine, uid.as_str())
+    });
+    rival.map_or(Ok(()), |_| Err(claimed(id)))
+}
+
+/// The workflow of the recorded id must carry our mark, or none.
+fn check_mark(work: &Work<'_>, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+    let adopting = work.spec().adopt.as_ref().is_some_and(|adopt| adopt.id == remote.id);
+    match Mark::of(&remote.settings) {
+        Some(mark) if mark.uid == work.uid() => Ok(()),
+        None => Ok(()),
+        Some(mark) if work.ctx.alive(&mark.uid) || mark.cluster != work.ctx.cluster => Err(claimed(&remote.id)),
+        Some(_) if adopting => Ok(()),
+        Some(_) => Err(Trouble::denied(
+            Reason::OwnedByPrevious,
+            format!("workflow {0} in n8n belongs to an earlier object; set spec.adopt.id to {0} to take it over", remote.id),
+        )),
+    }
+}
+
+/// When many bound workflows are gone at once, another n8n answers and nothing must be created on it.
+fn check_instance_identity(work: &Work<'_>, connection: &Connection, present: &std::collections::HashSet<&str>) -> Result<(), Trouble> {
+    let (namespace, name) = (connection.namespace(), connection.instance.metadata.name.clone().unwrap_or_default());
+    let bound = work.ctx.workflows_of(&namespace, &name);
+    let ids: Vec<&str> = bound.iter().filter_map(|glimpse| glimpse.status.n8n_workflow_id.as_deref()).collect();
+    let missing = ids.iter().filter(|id| !present.contains(*id)).count();
+    if mass_disappearance(ids.len(), missing) {
+        connection.suspect.store(true, std::sync::atomic::Ordering::SeqCst);
+        let _ = work.ctx.wake_instance.send(kube::runtime::reflector::ObjectRef::new(&name).within(&namespace));
+    }
+    connection.trusted()
+}
+
+async fn bind_to(work: &mut Work<'_>, connection: &Connection, id: &str) -> Result<Bound, Trouble> {
+    claim(work, connection, id)?;
+    let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
+    let remote = remote.ok_or_else(|| Trouble::transient(Reason::NotSynced, format!("workflow {id} vanished while it was being bound")))?;
+    let adopted = work.spec().adopt.as_ref().is_some_and(|adopt| adopt.id == id);
+    work.status.n8n_workflow_id = Some(id.to_owned());
+    work.status.origin.get_or_insert(if adopted { Origin::Adopted } else { Origin::Created });
+    if work.status.intent.as_ref().is_some_and(|intent| intent.operation == Operation::Create) {
+        work.status.intent = None;
+    }
+    work.save().await?;
+    Ok(Bound::Existing(Box::new(remote)))
+}
+
+/// Takes over a workflow that exists: what it holds is kept as a version before anything is written to it.
+async fn take_over(work: &mut Work<'_>, connection: &Connection, id: &str) -> Result<Bound, Trouble> {
+    let (spec, namespace) = (&connection.instance.spec, work.namespace());
+    if !may_use(spec, &connection.namespace(), &namespace, Use::Adopt(id)) {
+        return Err(Trouble::denied(
+            Reason::AdoptNotGranted,
+            format!("the N8nInstance grants namespace {namespace} no adoption of workflow {id}; its owner can add it under spec.grants[].adopt"),
+        ));
+    }
+    claim(work, connection, id)?;
+    let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
+    let remote = remote.ok_or_else(|| Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {id} that spec.adopt names")))?;
+    connection.trusted()?;
+    let version = versions::keep_adopted(work, &remote).await?;
+    work.status.n8n_workflow_id = Some(id.to_owned());
+    work.status.origin = Some(Origin::Adopted);
+    work.status.intent = Some(Intent {
+        operation: Operation::Adopt,
+        digest: versions::digest_of(&work.status, version),
+        last_good_n8n_version_id: remote.active_version_id.clone(),
+        attempts: 0,
+        started_at: whole_seconds(work.now()),
+    });
+    work.save().await?;
+    Ok(Bound::Existing(Box::new(remote)))
+}
+
+/// The recorded workflow is gone and no other carries our mark.
+async fn recreate(work: &mut Work<'_>, id: &str) -> Result<Bound, Trouble> {
+    let note = format!("workflow {id} was deleted in n8n");
+    if work.spec().drift_policy != DriftPolicy::Revert {
+        return Ok(Bound::LeftDeleted(note));
+    }
+    work.happened(EventType::Warning, Reason::DriftReverted, format!("{note}; it is created again"));
+    work.status.n8n_workflow_id = None;
+    work.status.active_version = None;
+    work.status.published_at = None;
+    work.status.written_settings.clear();
+    work.status.added_tags.clear();
+    work.status.origin = None;
+    work.status.intent = None;
+    work.save().await?;
+    Ok(Bound::ToCreate)
+}
+
+/// Creates the workflow. The intent is recorded first, bound to the object as it was read, so that no two writers
+/// create; the answer's id is recorded before anything else happens.
+pub(super) async fn create(work: &mut Work<'_>, connection: &Connection, body: &WorkflowWrite, digest: &str) -> Result<Box<RemoteWorkflow>, CreateFailed> {
+    connection.trusted()?;
+    let mut body = body.clone();
+    if body.node_groups.as_ref().is_some_and(Vec::is_empty) {
+        body.node_groups = None;
+    }
+    let intent = |operation, at| Intent { operation, digest: digest.to_owned(), last_good_n8n_version_id: None, attempts: 1, started_at: whole_seconds(at) };
+    // Rounded down, the time would let the longest life end a second early.
+    let started = work.now() + std::time::Duration::from_secs(1);
+    work.status.intent = Some(intent(Operation::Create, started));
+    work.save().await?;
+    if work.now() > started + connection.client.longest_request() {
+        return Err(Trouble::transient(Reason::Progressing, "recording the intent to create took too long; the pass starts again").into());
+    }
+    match connection.client.create_workflow(&body).await {
+        Ok(remote) => {
+            work.status.n8n_workflow_id = Some(remote.id.clone());
+            work.status.origin = Some(Origin::Created);
+            work.status.intent = Some(intent(Operation::Deploy, work.now()));
+            work.status.written_settings = crate::domain::settings::written_after(&body.settings, &[]);
+            work.save().await?;
+            Ok(Box::new(remote))
+        }
+        Err(error) if error.unanswered() => {
+            let mut trouble = connections::trouble(&error);
+            trouble.reason = Reason::CreatePending;
+            Err(trouble.into())
+        }
+        Err(error) => {
+            // It was answered or never sent: no late create can follow.
+            work.status.intent = None;
+            work.save().await?;
+            let trouble = connections::trouble(&error);
+            Err(if trouble.reason == Reason::RejectedByN8n { CreateFailed::Rejected(trouble.message) } else { trouble.into() })
+        }
+    }
+}
+
+/// Why nothing was created.
+pub(super) enum CreateFailed {
+    /// n8n refuses the definition.
+    Rejected(String),
+    /// Anything else.
+    Trouble(Trouble),
+}
+
+impl From<Trouble> for CreateFailed {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+

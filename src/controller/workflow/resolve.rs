@@ -1,0 +1,196 @@
+//! Step 3, reads both: symbols of a version become ids of this instance.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::{Api, ResourceExt};
+
+use super::work::Work;
+use crate::api::condition::{ConditionStatus, ConditionType};
+use crate::api::reason::Reason;
+use crate::api::workflow::Workflow;
+use crate::controller::connections::{self, Connection};
+use crate::controller::store;
+use crate::domain::access::{Use, may_use};
+use crate::domain::definition::Definition;
+use crate::domain::remote::RemoteCredential;
+use crate::domain::render::{CredentialSymbol, Means, Rendered, concretise, credential_symbols, raw_workflow_ids, workflow_symbols};
+use crate::domain::trouble::Trouble;
+
+/// How many Workflows may refer to each other in a row before it is taken for a ring.
+const DEEPEST_CHAIN: usize = 64;
+
+/// A version in this instance's ids, and what publication has to wait for.
+pub(super) struct Resolved {
+    pub(super) rendered: Rendered,
+    pub(super) hold: Option<Trouble>,
+}
+
+/// Resolves every symbol of a version. A credential that cannot be resolved is left out and holds publication up; a
+/// workflow that cannot be resolved stops the pass, for there is no id to write in its place.
+pub(super) async fn resolve(work: &mut Work<'_>, connection: &Connection, definition: &Definition, name: &str) -> Result<Resolved, Trouble> {
+    let (credentials, missing) = credentials(work, connection, definition).await?;
+    let (workflows, unpublished) = workflows(work, definition).await?;
+    check_raw_ids(work, connection, definition)?;
+    let rendered = concretise(definition, name, &credentials, &workflows, &work.mark(), &work.status.written_settings);
+    match &missing {
+        Some(trouble) => work.verdict(ConditionType::CredentialsReady, ConditionStatus::False, trouble.reason, &trouble.message),
+        None => work.verdict(ConditionType::CredentialsReady, ConditionStatus::True, Reason::CredentialsMapped, credentials_summary(&rendered)),
+    }
+    Ok(Resolved { rendered, hold: missing.or(unpublished) })
+}
+
+fn credentials_summary(rendered: &Rendered) -> String {
+    match rendered.credentials.len() {
+        0 => "the definition uses no credentials".to_owned(),
+        count => format!("all {count} credentials are mapped"),
+    }
+}
+
+type Exact = BTreeMap<CredentialSymbol, RemoteCredential>;
+
+async fn credentials(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<(Exact, Option<Trouble>), Trouble> {
+    let symbols = credential_symbols(definition);
+    let read = |error| connections::trouble(&error);
+    let (mut exact, mut troubles) = (Exact::new(), Vec::new());
+    if symbols.iter().any(|symbol| !matches!(symbol.means(), Means::Unmapped(_))) {
+        let known = connection.credentials(false).await.map_err(read)?;
+        (exact, troubles) = look_up(work, connection, &symbols, &known);
+        if !troubles.is_empty() {
+            // A credential made a moment ago is not in the list that is kept for a minute.
+            let known = connection.credentials(true).await.map_err(read)?;
+            (exact, troubles) = look_up(work, connection, &symbols, &known);
+        }
+    } else if !symbols.is_empty() {
+        (exact, troubles) = look_up(work, connection, &symbols, &[]);
+    }
+    let summary = troubles.first().map(|first: &Trouble| {
+        let mut messages: Vec<&str> = troubles.iter().map(|trouble| trouble.message.as_str()).collect();
+        messages.truncate(8);
+        Trouble { message: messages.join("; "), ..first.clone() }
+    });
+    Ok((exact, summary))
+}
+
+fn look_up(work: &Work<'_>, connection: &Connection, symbols: &BTreeSet<CredentialSymbol>, known: &[RemoteCredential]) -> (Exact, Vec<Trouble>) {
+    let mut exact = Exact::new();
+    let mut troubles = Vec::new();
+    for symbol in symbols {
+        match exact_one(work, connection, symbol, known) {
+            Ok(credential) => drop(exact.insert(symbol.clone(), credential)),
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    (exact, troubles)
+}
+
+fn exact_one(work: &Work<'_>, connection: &Connection, symbol: &CredentialSymbol, known: &[RemoteCredential]) -> Result<RemoteCredential, Trouble> {
+    let kind = &symbol.kind;
+    let not_found = |what: String| Trouble::waiting(Reason::CredentialNotFound, format!("the instance has no credential of type {kind} with {what}"));
+    let found = match symbol.means() {
+        Means::Unmapped(name) => {
+            return Err(Trouble::invalid(
+                Reason::CredentialUnmapped,
+                format!("credential {name:?} of type {kind} is not mapped; add it to spec.credentials with the existing one that it means"),
+            ));
+        }
+        Means::Id(id) => known.iter().find(|one| one.id == id && &one.kind == kind).ok_or_else(|| not_found(format!("id {id}")))?,
+        Means::Name(name) => {
+            let same: Vec<_> = known.iter().filter(|one| one.name == name && &one.kind == kind).collect();
+            match same.as_slice() {
+                [] => return Err(not_found(format!("name {name:?}"))),
+                [only] => *only,
+                several => {
+                    return Err(Trouble::invalid(
+                        Reason::CredentialAmbiguous,
+                        format!("{} credentials of type {kind} are named {name:?}; map by id in spec.credentials", several.len()),
+                    ));
+                }
+            }
+        }
+    };
+    // What n8n itself held when it was adopted needs no grant.
+    let adopted = !symbol.symbol.starts_with("weirkeeper:");
+    let wanted = Use::Credential { id: &found.id, name: &found.name };
+    if !adopted && !may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), wanted) {
+        return Err(Trouble::denied(
+            Reason::CredentialNotGranted,
+            format!("the N8nInstance grants namespace {} no use of the {kind} credential that spec.credentials names; its owner can add it under spec.grants[].credentials", work.namespace()),
+        ));
+    }
+    Ok(found.clone())
+}
+
+/// The ids of the Workflows that a version refers to, and what waits for one that is not published.
+async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap<String, String>, Option<Trouble>), Trouble> {
+    let symbols = workflow_symbols(definition);
+    let mut ids = BTreeMap::new();
+    let mut unpublished = None;
+    if symbols.is_empty() {
+        return Ok((ids, unpublished));
+    }
+    let api = Api::<Workflow>::namespaced(work.ctx.client.clone(), &work.namespace());
+    check_ring(work, &api).await?;
+    for (name, must_be_published) in symbols {
+        let child = api.get_opt(&name).await.map_err(|error| store::trouble(&format!("read Workflow {name}"), &error))?;
+        let child = child.ok_or_else(|| Trouble::waiting(Reason::ReferenceNotFound, format!("Workflow {name}, which spec.references names, does not exist in this namespace")))?;
+        if child.spec.instance_ref.name != work.spec().instance_ref.name
+            || child.spec.instance_ref.namespace.clone().unwrap_or_else(|| work.namespace()) != work.instance_key().0
+        {
+            return Err(Trouble::invalid(Reason::ReferenceNotFound, format!("Workflow {name}, which spec.references names, is on another N8nInstance")));
+        }
+        let status = child.status.clone().unwrap_or_default();
+        let id = status.n8n_workflow_id.ok_or_else(|| Trouble::waiting(Reason::ReferenceNotPublished, format!("Workflow {name}, which this one calls, has no workflow in n8n yet")))?;
+        if must_be_published && child.spec.active == Some(true) && status.published_at.is_none() {
+            unpublished.get_or_insert(Trouble::waiting(Reason::ReferenceNotPublished, format!("Workflow {name}, which this one calls, is not published yet")));
+        }
+        if must_be_published && child.spec.active == Some(false) {
+            unpublished.get_or_insert(Trouble::waiting(
+                Reason::ReferenceNotPublished,
+                format!("Workflow {name}, which this one calls, has spec.active: false; n8n publishes no caller of an unpublished workflow"),
+            ));
+        }
+        ids.insert(name, id);
+    }
+    Ok((ids, unpublished))
+}
+
+/// Follows references from this object; coming back to it is a ring, in which none can be published first.
+async fn check_ring(work: &Work<'_>, api: &Api<Workflow>) -> Result<(), Trouble> {
+    let own = work.name();
+    let names = |workflow: &Workflow| -> Vec<String> { workflow.spec.references.iter().map(|one| one.workflow_ref.name.clone()).collect() };
+    let mut open: Vec<Vec<String>> = names(&work.workflow).into_iter().map(|name| vec![name]).collect();
+    let mut seen = BTreeSet::new();
+    while let Some(chain) = open.pop() {
+        let Some(last) = chain.last().cloned() else { continue };
+        if last == own {
+            return Err(Trouble::invalid(Reason::ReferenceRing, format!("Workflows refer to each other in a ring: {own} -> {}; take one of the references out", chain.join(" -> "))));
+        }
+        if chain.len() > DEEPEST_CHAIN || !seen.insert(last.clone()) {
+            continue;
+        }
+        let next = api.get_opt(&last).await.map_err(|error| store::trouble(&format!("read Workflow {last}"), &error))?;
+        for name in next.as_ref().map(names).unwrap_or_default() {
+            open.push(chain.iter().cloned().chain([name]).collect());
+        }
+    }
+    Ok(())
+}
+
+/// Raw ids lead to workflows of anybody on the instance, so they need a grant.
+fn check_raw_ids(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<(), Trouble> {
+    let refused = raw_workflow_ids(definition)
+        .into_iter()
+        .find(|id| !may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), Use::Workflow(id)));
+    refused.map_or(Ok(()), |id| {
+        Err(Trouble::denied(
+            Reason::ReferenceNotGranted,
+            format!("the definition calls workflow {id} by its n8n id; map it to a Workflow in spec.references, or have the instance's owner grant it under spec.grants[].workflows"),
+        ))
+    })
+}
+
+/// Wakes the Workflows of the namespace that refer to this one.
+pub(super) fn wake_callers(work: &Work<'_>) {
+    let (namespace, name) = (work.workflow.namespace().unwrap_or_default(), work.name());
+    work.ctx.wake_where(|glimpse| glimpse.namespace() == namespace && glimpse.refers_to(&name));
+}

@@ -1,0 +1,76 @@
+//! Versions of one Workflow: the index in status, the bodies in ControllerRevisions.
+
+use crate::api::reason::Reason;
+use crate::api::workflow_status::{VersionSource, WorkflowStatus};
+use crate::controller::store;
+use crate::domain::body;
+use crate::domain::definition::Definition;
+use crate::domain::history;
+use crate::domain::remote::RemoteWorkflow;
+use crate::domain::render::{Symbolic, symbolise_remote};
+use crate::domain::trouble::Trouble;
+
+use super::work::Work;
+
+/// Numbers a definition and stores its body, before anything of it is sent.
+pub(super) async fn keep(work: &mut Work<'_>, symbolic: &Symbolic, source: VersionSource) -> Result<i64, Trouble> {
+    let digest = symbolic.digest.to_string();
+    let known = work.status.history.iter().find(|record| record.digest == digest).map(|record| record.version);
+    if let Some(version) = known {
+        return Ok(version);
+    }
+    let revision = history::revision_name(&work.name(), &digest);
+    let now = work.now();
+    let version = history::accept(&mut work.status.history, &digest, source, revision.clone(), now);
+    store::keep_revision(&work.ctx.client, &work.workflow, &revision, version, body::encode(&symbolic.definition))
+        .await
+        .map_err(|error| store::trouble(&format!("store the body of version {version}"), &error))?;
+    work.ctx.metrics.writes.with_label_values(&["ControllerRevision"]).inc();
+    Ok(version)
+}
+
+/// Keeps what an adopted workflow holds, as the version to go back to.
+pub(super) async fn keep_adopted(work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<i64, Trouble> {
+    let version = keep(work, &symbolise_remote(remote), VersionSource::Adopted).await?;
+    if let Some(record) = work.status.history.iter_mut().find(|record| record.version == version) {
+        record.n8n_version_id = remote.active_version_id.clone().or_else(|| remote.version_id.clone());
+    }
+    Ok(version)
+}
+
+/// The body of a kept version.
+pub(super) async fn read(work: &Work<'_>, version: i64) -> Result<Definition, Trouble> {
+    let record = history::numbered(&work.status.history, version).ok_or_else(|| Trouble::bug(format!("version {version} is not in the history")))?;
+    let data = store::read_revision(&work.ctx.client, &work.namespace(), &record.revision)
+        .await
+        .map_err(|error| store::trouble(&format!("read the body of version {version}"), &error))?;
+    let data = data.ok_or_else(|| {
+        Trouble::invalid(Reason::VersionNotFound, format!("the ControllerRevision {} with the body of version {version} is gone", record.revision))
+    })?;
+    body::decode(&data).map_err(|error| Trouble::bug(format!("ControllerRevision {}: {error}", record.revision)))
+}
+
+/// The nodes of the workflow that was adopted, whose ids are kept.
+pub(super) async fn adopted_nodes(work: &Work<'_>) -> Result<Option<Definition>, Trouble> {
+    match work.status.history.iter().find(|record| record.source == VersionSource::Adopted).map(|record| record.version) {
+        Some(version) => read(work, version).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The digest of a version.
+pub(super) fn digest_of(status: &WorkflowStatus, version: i64) -> String {
+    history::numbered(&status.history, version).map(|record| record.digest.clone()).unwrap_or_default()
+}
+
+/// Drops what the limit does not keep. The index is written first: a body without an entry is garbage, an entry
+/// without a body would be a lie.
+pub(super) async fn prune(work: &mut Work<'_>, desired_digest: &str) -> Result<(), Trouble> {
+    let (limit, active) = (work.spec().revision_history_limit, work.status.active_version);
+    let dropped = history::prune(&mut work.status.history, limit, active, desired_digest);
+    if dropped.is_empty() {
+        return Ok(());
+    }
+    work.save().await?;
+    store::drop_revisions(&work.ctx.client, &work.namespace(), &dropped).await.map_err(|error| store::trouble("drop old versions", &error))
+}

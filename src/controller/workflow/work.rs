@@ -1,0 +1,133 @@
+//! One pass over one Workflow: the object as it was read, and its status as it becomes.
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::events::EventType;
+
+use crate::api::annotation;
+use crate::api::condition::{ConditionStatus, ConditionType, Verdict};
+use crate::api::reason::Reason;
+use crate::api::workflow::{Workflow, WorkflowSpec};
+use crate::api::workflow_status::WorkflowStatus;
+use crate::controller::context::Context;
+use crate::controller::store;
+use crate::domain::derive::IdentitySeed;
+use crate::domain::mark::Mark;
+use crate::domain::patch::merge_patch;
+use crate::domain::trouble::Trouble;
+
+/// One pass over one Workflow.
+pub(super) struct Work<'a> {
+    pub(super) ctx: &'a Context,
+    pub(super) workflow: Workflow,
+    /// The status as it will be.
+    pub(super) status: WorkflowStatus,
+    /// What this pass learned about the details.
+    pub(super) details: Vec<Verdict>,
+    /// Events that go out when the pass is reported.
+    pub(super) events: Vec<Happening>,
+    /// The status as Kubernetes has it.
+    saved: WorkflowStatus,
+    resource_version: Option<String>,
+}
+
+/// Something that happened and is no condition.
+pub(super) struct Happening {
+    pub(super) kind: EventType,
+    pub(super) reason: Reason,
+    pub(super) note: String,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(ctx: &'a Context, workflow: Workflow) -> Self {
+        let status = workflow.status.clone().unwrap_or_default();
+        let resource_version = workflow.metadata.resource_version.clone();
+        Self { ctx, workflow, saved: status.clone(), status, details: Vec::new(), events: Vec::new(), resource_version }
+    }
+
+    pub(super) fn spec(&self) -> &WorkflowSpec {
+        &self.workflow.spec
+    }
+
+    pub(super) fn namespace(&self) -> String {
+        self.workflow.namespace().unwrap_or_default()
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.workflow.name_any()
+    }
+
+    pub(super) fn uid(&self) -> String {
+        self.workflow.uid().unwrap_or_default()
+    }
+
+    pub(super) fn generation(&self) -> i64 {
+        self.workflow.metadata.generation.unwrap_or(0)
+    }
+
+    pub(super) fn annotation(&self, name: &str) -> Option<&str> {
+        self.workflow.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+    }
+
+    pub(super) fn pinned(&self) -> Option<String> {
+        self.annotation(annotation::PINNED_VERSION).map(str::to_owned)
+    }
+
+    /// The mark of this object.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { cluster: self.ctx.cluster.clone(), uid: self.uid(), namespace: self.namespace(), name: self.name() }
+    }
+
+    /// From what the ids are derived that an author left out.
+    pub(super) fn seed(&self) -> IdentitySeed {
+        IdentitySeed { cluster_id: self.ctx.cluster.clone(), namespace: self.namespace(), name: self.name() }
+    }
+
+    pub(super) fn instance_key(&self) -> (String, String) {
+        let reference = &self.spec().instance_ref;
+        (reference.namespace.clone().unwrap_or_else(|| self.namespace()), reference.name.clone())
+    }
+
+    /// One more verdict, in place of an earlier one on the same condition.
+    pub(super) fn verdict(&mut self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) {
+        self.details.retain(|one| one.kind != kind);
+        self.details.push(Verdict::new(kind, status, reason, message));
+    }
+
+    pub(super) fn happened(&mut self, kind: EventType, reason: Reason, note: impl Into<String>) {
+        self.events.push(Happening { kind, reason, note: note.into() });
+    }
+
+    /// Writes the status, if it differs from what Kubernetes has. The object must still be the one that was read at
+    /// the beginning of the pass, so that two writers can never both believe that they recorded an intent.
+    pub(super) async fn save(&mut self) -> Result<(), Trouble> {
+        match self.write_status(true).await {
+            Err(error) if store::is_conflict(&error) => {
+                Err(Trouble::transient(Reason::Progressing, "the object changed while it was looked at; the pass starts again"))
+            }
+            other => other.map_err(|error| store::trouble("write the status", &error)),
+        }
+    }
+
+    /// Writes the status whatever else happened to the object; for the end of a pass.
+    pub(super) async fn save_last(&mut self) -> Result<(), kube::Error> {
+        self.write_status(false).await
+    }
+
+    async fn write_status(&mut self, strict: bool) -> Result<(), kube::Error> {
+        let json = |status: &WorkflowStatus| serde_json::to_value(status).map_err(kube::Error::SerdeError);
+        let Some(patch) = merge_patch(&json(&self.saved)?, &json(&self.status)?) else { return Ok(()) };
+        let version = strict.then_some(self.resource_version.as_deref()).flatten();
+        let (namespace, name, uid) = (self.namespace(), self.name(), self.uid());
+        let written = store::patch_status::<Workflow>(&self.ctx.client, &namespace, &name, &uid, version, &patch).await?;
+        self.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
+        self.resource_version = written;
+        self.saved = self.status.clone();
+        Ok(())
+    }
+
+    /// Whole seconds, as Kubernetes keeps them, except where an order within a second matters.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

@@ -1,0 +1,142 @@
+//! Numbered versions: each distinct accepted definition has one, and the index of them is in status.
+
+use jiff::Timestamp;
+
+use crate::api::condition::whole_seconds;
+use crate::api::reason::Reason;
+use crate::api::workflow_status::{VersionRecord, VersionResult, VersionSource};
+
+/// How much of a failure's message is kept with the version.
+const MESSAGE_CHARS: usize = 500;
+
+/// Numbers a definition. A digest that is kept already keeps its number; a new one is put first in the list.
+pub fn accept(history: &mut Vec<VersionRecord>, digest: &str, source: VersionSource, revision: String, now: Timestamp) -> i64 {
+    if let Some(known) = history.iter().find(|record| record.digest == digest) {
+        return known.version;
+    }
+    let version = history.iter().map(|record| record.version).max().unwrap_or(0) + 1;
+    let result = match source {
+        VersionSource::Drift => VersionResult::Kept,
+        // What served before we came is the first thing to go back to.
+        VersionSource::Adopted => VersionResult::Good,
+        VersionSource::Definition | VersionSource::ConfigMap => VersionResult::Pending,
+    };
+    let judged_at = (result == VersionResult::Good).then(|| whole_seconds(now));
+    history.insert(
+        0,
+        VersionRecord {
+            version,
+            digest: digest.to_owned(),
+            n8n_version_id: None,
+            revision,
+            source,
+            result,
+            reason: None,
+            message: None,
+            created_at: whole_seconds(now),
+            judged_at,
+        },
+    );
+    version
+}
+
+/// The record of a number.
+pub fn numbered(history: &[VersionRecord], version: i64) -> Option<&VersionRecord> {
+    history.iter().find(|record| record.version == version)
+}
+
+/// The version that most recently proved itself, other than the one that just failed.
+pub fn last_good<'a>(history: &'a [VersionRecord], failed_digest: Option<&str>) -> Option<&'a VersionRecord> {
+    history
+        .iter()
+        .filter(|record| record.result == VersionResult::Good && Some(record.digest.as_str()) != failed_digest)
+        .max_by_key(|record| (record.judged_at.as_ref().map(|time| time.0), record.version))
+}
+
+/// Writes down how a version went.
+pub fn judge(history: &mut [VersionRecord], version: i64, result: VersionResult, why: Option<(Reason, &str)>, now: Timestamp) {
+    if let Some(record) = history.iter_mut().find(|record| record.version == version) {
+        record.result = result;
+        record.reason = why.map(|(reason, _)| reason.as_str().to_owned());
+        record.message = why.map(|(_, message)| message.chars().take(MESSAGE_CHARS).collect());
+        record.judged_at = Some(whole_seconds(now));
+    }
+}
+
+/// Drops the oldest records beyond the limit and returns the names of their revisions. What serves, what a rollback
+/// would need, what the spec asks for and what was adopted stay.
+pub fn prune(history: &mut Vec<VersionRecord>, limit: i64, active: Option<i64>, desired_digest: &str) -> Vec<String> {
+    let good = last_good(history, None).map(|record| record.version);
+    let other_good = last_good(history, Some(desired_digest)).map(|record| record.version);
+    let limit = usize::try_from(limit.max(1)).unwrap_or(1);
+    let mut excess = history.len().saturating_sub(limit);
+    let mut dropped = Vec::new();
+    for at in (0..history.len()).rev() {
+        let record = &history[at];
+        let version = Some(record.version);
+        let adopted = record.source == VersionSource::Adopted;
+        if excess > 0 && !adopted && version != active && version != good && version != other_good && record.digest != desired_digest {
+            dropped.push(history.remove(at).revision);
+            excess -= 1;
+        }
+    }
+    dropped
+}
+
+/// The name of the ControllerRevision that holds a body: the same for the same content, so that a repeated write
+/// after a crash finds its twin.
+pub fn revision_name(workflow: &str, digest: &str) -> String {
+    let hex = digest.rsplit(':').next().unwrap_or(digest);
+    let head: String = workflow.chars().take(200).collect();
+    format!("{}-{}", head.trim_end_matches(['-', '.']), &hex[..hex.len().min(12)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn three_versions() -> Vec<VersionRecord> {
+        let mut history = Vec::new();
+        for (second, digest) in [(1, "a"), (2, "b"), (3, "c")] {
+            accept(&mut history, digest, VersionSource::Definition, format!("r-{digest}"), at(second));
+        }
+        history
+    }
+
+    #[test]
+    fn a_digest_keeps_its_number_and_a_new_one_gets_the_next() {
+        let mut history = three_versions();
+        assert_eq!(accept(&mut history, "b", VersionSource::ConfigMap, "r-b".into(), at(4)), 2);
+        assert_eq!(accept(&mut history, "d", VersionSource::Definition, "r-d".into(), at(5)), 4);
+        assert_eq!(history[0].version, 4);
+    }
+
+    #[test]
+    fn the_last_good_version_is_the_one_that_proved_itself_last() {
+        let mut history = three_versions();
+        judge(&mut history, 2, VersionResult::Good, None, at(10));
+        judge(&mut history, 1, VersionResult::Good, None, at(20));
+        judge(&mut history, 3, VersionResult::Failed, Some((Reason::PublishRefused, "no trigger")), at(30));
+        assert_eq!(last_good(&history, Some("c")).unwrap().version, 1);
+        assert_eq!(last_good(&history, Some("a")).unwrap().version, 2);
+    }
+
+    #[test]
+    fn pruning_never_takes_what_serves_or_what_a_rollback_needs() {
+        let mut history = three_versions();
+        judge(&mut history, 1, VersionResult::Good, None, at(10));
+        accept(&mut history, "d", VersionSource::Definition, "r-d".into(), at(11));
+        assert_eq!(prune(&mut history, 1, Some(2), "d"), ["r-c"]);
+        assert_eq!(history.iter().map(|record| record.version).collect::<Vec<_>>(), [4, 2, 1]);
+    }
+
+    #[test]
+    fn a_revision_name_is_a_valid_object_name() {
+        assert_eq!(revision_name("orders", "sha256:0123456789abcdef"), "orders-0123456789ab");
+        assert!(revision_name(&"x".repeat(253), "sha256:0123456789abcdef").len() <= 253);
+    }
+}

@@ -1,0 +1,173 @@
+//! Which workflow in n8n an object is bound to. n8n's create is not idempotent and its ids are made by the server, so
+//! the mark decides, never the name.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::reason::Reason;
+use crate::api::workflow_status::{Intent, Operation};
+
+use super::mark::Mark;
+use super::trouble::Trouble;
+
+/// A workflow seen in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Its id in n8n.
+    pub id: String,
+    /// The mark that it carries.
+    pub mark: Option<Mark>,
+}
+
+/// What to do about an object that has no workflow in n8n recorded, or whose recorded one is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// This one is ours.
+    Bind(String),
+    /// Take over this one.
+    Adopt(String),
+    /// Nothing carries our mark and nothing can still arrive.
+    Create,
+    /// An unanswered create may still arrive until then.
+    Wait(Timestamp),
+}
+
+/// How long after an intent was recorded its create may still take effect: it is not sent later than one request
+/// timeout after that, is waited for as long again, and n8n may still be busy with it as long again.
+pub fn longest_life(request_timeout: Duration) -> Duration {
+    request_timeout * 3
+}
+
+/// Decides by what a listing shows that was made after the intent was recorded. `alive` tells whether an object with
+/// a UID still exists.
+pub fn decide(
+    mark: &Mark,
+    adopt: Option<&str>,
+    seen: &[Sighting],
+    alive: impl Fn(&str) -> bool,
+    late_until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Decision, Trouble> {
+    let ours: Vec<&str> = marked(seen, |other| other.uid == mark.uid && other.cluster == mark.cluster);
+    match ours.as_slice() {
+        [only] => return Ok(Decision::Bind((*only).to_owned())),
+        [] => {}
+        several => {
+            return Err(Trouble::denied(
+                Reason::DuplicateMarks,
+                format!(
+                    "workflows {} in n8n all carry this object's mark; delete the copies in n8n, or take `customTelemetryTags` out of their settings",
+                    several.join(", ")
+                ),
+            ));
+        }
+    }
+    if let Some(wanted) = adopt {
+        return adoption(mark, wanted, seen, alive);
+    }
+    let previous = marked(seen, |other| other.same_name(mark));
+    if let Some(id) = previous.first() {
+        return Err(Trouble::denied(
+            Reason::OwnedByPrevious,
+            format!("workflow {id} in n8n belongs to an earlier object of this name; set spec.adopt.id to {id} to take it over, or delete it in n8n"),
+        ));
+    }
+    Ok(match late_until {
+        Some(until) if now < until => Decision::Wait(until),
+        _ => Decision::Create,
+    })
+}
+
+fn adoption(mark: &Mark, wanted: &str, seen: &[Sighting], alive: impl Fn(&str) -> bool) -> Result<Decision, Trouble> {
+    let Some(found) = seen.iter().find(|sighting| sighting.id == wanted) else {
+        return Err(Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {wanted} that spec.adopt names")));
+    };
+    match &found.mark {
+        Some(other) if other.cluster != mark.cluster || alive(&other.uid) => Err(claimed(wanted)),
+        _ => Ok(Decision::Adopt(wanted.to_owned())),
+    }
+}
+
+/// What the object says that came second to a workflow in n8n.
+pub fn claimed(id: &str) -> Trouble {
+    Trouble::denied(Reason::AlreadyClaimed, format!("workflow {id} in n8n is bound to another Workflow object; name another one in spec.adopt, or delete that object"))
+}
+
+fn marked(seen: &[Sighting], matches: impl Fn(&Mark) -> bool) -> Vec<&str> {
+    seen.iter().filter(|sighting| sighting.mark.as_ref().is_some_and(&matches)).map(|sighting| sighting.id.as_str()).collect()
+}
+
+/// Until when a create that an earlier pass announced may still take effect.
+pub fn late_until(intent: Option<&Intent>, request_timeout: Duration) -> Option<Timestamp> {
+    let intent = intent.filter(|intent| intent.operation == Operation::Create)?;
+    Some(intent.started_at.0 + longest_life(request_timeout))
+}
+
+/// Whether so many bound workflows vanished together that another n8n must be answering at the URL.
+pub fn mass_disappearance(bound: usize, missing: usize) -> bool {
+    missing > 5 && missing * 10 > bound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(uid: &str) -> Mark {
+        Mark { cluster: "c".into(), uid: uid.into(), namespace: "team-a".into(), name: "orders".into() }
+    }
+
+    fn seen(id: &str, mark: Option<Mark>) -> Sighting {
+        Sighting { id: id.into(), mark }
+    }
+
+    fn decided(adopt: Option<&str>, seen: &[Sighting], late: Option<i64>) -> Result<Decision, Reason> {
+        let late = late.map(|second| Timestamp::from_second(second).unwrap());
+        let now = Timestamp::from_second(100).unwrap();
+        decide(&mark("me"), adopt, seen, |uid| uid == "alive", late, now).map_err(|trouble| trouble.reason)
+    }
+
+    #[test]
+    fn the_mark_decides_and_never_the_name() {
+        let other = Mark { name: "invoices".into(), ..mark("alive") };
+        let listing = [seen("w1", None), seen("w2", Some(mark("me"))), seen("w3", Some(other))];
+        assert_eq!(decided(None, &listing, None), Ok(Decision::Bind("w2".into())));
+        assert_eq!(decided(None, &[seen("w1", None)], None), Ok(Decision::Create));
+    }
+
+    #[test]
+    fn several_with_our_mark_are_reported_and_none_is_touched() {
+        let twins = [seen("w1", Some(mark("me"))), seen("w2", Some(mark("me")))];
+        assert_eq!(decided(None, &twins, None), Err(Reason::DuplicateMarks));
+    }
+
+    #[test]
+    fn a_mark_of_an_earlier_object_needs_an_adoption() {
+        let listing = [seen("w1", Some(mark("previous")))];
+        assert_eq!(decided(None, &listing, None), Err(Reason::OwnedByPrevious));
+        assert_eq!(decided(Some("w1"), &listing, None), Ok(Decision::Adopt("w1".into())));
+    }
+
+    #[test]
+    fn what_a_living_object_or_another_cluster_holds_cannot_be_adopted() {
+        let cluster = Mark { cluster: "other".into(), ..mark("gone") };
+        assert_eq!(decided(Some("w1"), &[seen("w1", Some(mark("alive")))], None), Err(Reason::AlreadyClaimed));
+        assert_eq!(decided(Some("w1"), &[seen("w1", Some(cluster))], None), Err(Reason::AlreadyClaimed));
+        assert_eq!(decided(Some("w9"), &[seen("w1", None)], None), Err(Reason::AdoptNotFound));
+        assert_eq!(decided(Some("w1"), &[seen("w1", None)], None), Ok(Decision::Adopt("w1".into())));
+    }
+
+    #[test]
+    fn an_unanswered_create_is_waited_out() {
+        assert_eq!(decided(None, &[], Some(101)), Ok(Decision::Wait(Timestamp::from_second(101).unwrap())));
+        assert_eq!(decided(None, &[], Some(100)), Ok(Decision::Create));
+        assert_eq!(decided(None, &[seen("w1", Some(mark("me")))], Some(101)), Ok(Decision::Bind("w1".into())));
+    }
+
+    #[test]
+    fn more_than_five_and_more_than_a_tenth_is_a_mass_disappearance() {
+        for (bound, missing, mass) in [(5, 5, false), (6, 6, true), (100, 10, false), (100, 11, true), (59, 6, true), (60, 6, false)] {
+            assert_eq!(mass_disappearance(bound, missing), mass, "{missing} of {bound}");
+        }
+    }
+}

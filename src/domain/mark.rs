@@ -1,0 +1,98 @@
+//! The ownership mark: which object a workflow in n8n belongs to.
+//!
+//! It is a telemetry tag in the workflow's settings, because that goes into the create itself, is shown by listings
+//! and survives a save in the editor (measured; a tag or a description needs a second call).
+
+use serde_json::{Map, Value, json};
+
+/// The settings key that n8n keeps telemetry tags under.
+pub const SETTING: &str = "customTelemetryTags";
+/// The tag's key.
+pub const KEY: &str = "weirkeeper.dev/owner";
+
+/// Who a workflow in n8n belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mark {
+    /// The UID of the cluster's `kube-system` namespace: no two clusters share it.
+    pub cluster: String,
+    /// The UID of the object.
+    pub uid: String,
+    /// The object's namespace.
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
+}
+
+impl Mark {
+    /// The mark as the value of the telemetry tag.
+    pub fn to_value(&self) -> String {
+        format!("{}/{}/{}/{}", self.cluster, self.uid, self.namespace, self.name)
+    }
+
+    /// Reads a tag's value; None for anything that we did not write.
+    pub fn parse(value: &str) -> Option<Self> {
+        let mut parts = value.split('/').map(str::to_owned);
+        let mark = Self { cluster: parts.next()?, uid: parts.next()?, namespace: parts.next()?, name: parts.next()? };
+        parts.next().is_none().then_some(mark)
+    }
+
+    /// The mark in a workflow's settings, if it carries one.
+    pub fn of(settings: &Map<String, Value>) -> Option<Self> {
+        tags(settings).iter().find(|tag| tag["key"] == KEY).and_then(|tag| tag["value"].as_str()).and_then(Self::parse)
+    }
+
+    /// Puts the mark into settings, beside telemetry tags of other people.
+    pub fn put(&self, settings: &mut Map<String, Value>) {
+        let mut kept = others(settings);
+        kept.push(json!({ "key": KEY, "value": self.to_value() }));
+        settings.insert(SETTING.to_owned(), Value::Array(kept));
+    }
+
+    /// Whether another mark speaks of the same object name in the same cluster.
+    pub fn same_name(&self, other: &Self) -> bool {
+        self.cluster == other.cluster && self.namespace == other.namespace && self.name == other.name
+    }
+}
+
+/// Takes the mark away and leaves the telemetry tags of other people. The key stays, for n8n's PUT keeps a setting
+/// that is not sent.
+pub fn release(settings: &mut Map<String, Value>) {
+    let kept = others(settings);
+    settings.insert(SETTING.to_owned(), Value::Array(kept));
+}
+
+fn tags(settings: &Map<String, Value>) -> &[Value] {
+    settings.get(SETTING).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn others(settings: &Map<String, Value>) -> Vec<Value> {
+    tags(settings).iter().filter(|tag| tag["key"] != KEY).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark() -> Mark {
+        Mark { cluster: "c".into(), uid: "u".into(), namespace: "team-a".into(), name: "orders".into() }
+    }
+
+    #[test]
+    fn a_mark_is_found_again_beside_other_peoples_tags() {
+        let mut settings = Map::new();
+        settings.insert(SETTING.into(), json!([{ "key": "cost-centre", "value": "7" }]));
+        mark().put(&mut settings);
+        mark().put(&mut settings);
+        assert_eq!(Mark::of(&settings), Some(mark()));
+        assert_eq!(settings[SETTING].as_array().unwrap().len(), 2);
+        release(&mut settings);
+        assert_eq!(settings[SETTING], json!([{ "key": "cost-centre", "value": "7" }]));
+    }
+
+    #[test]
+    fn what_we_did_not_write_is_no_mark() {
+        for value in ["", "a/b/c", "a/b/c/d/e"] {
+            assert_eq!(Mark::parse(value), None, "{value}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! When to look again: jittered intervals and growing pauses. The jitter is derived from the object, so that it needs
+//! no randomness and spreads a fleet all the same.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+/// The shortest interval that is honoured.
+pub const MINIMUM_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest pause between tries.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The interval, longer or shorter by up to a tenth, different for each object and each turn.
+pub fn jittered(interval: Duration, seed: &str, turn: u64) -> Duration {
+    let interval = interval.max(MINIMUM_INTERVAL);
+    interval.mul_f64(0.9 + 0.2 * fraction(seed, turn))
+}
+
+/// The pause after so many failures in a row: doubling from half a second to five minutes, jittered by a quarter.
+pub fn pause(failures: u32, seed: &str) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+    doubled.mul_f64(0.75 + 0.25 * fraction(seed, u64::from(failures)))
+}
+
+/// A number in [0, 1) that depends on the arguments only.
+fn fraction(seed: &str, turn: u64) -> f64 {
+    let hash = Sha256::new().chain_update(seed).chain_update(turn.to_be_bytes()).finalize();
+    let bits = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_stay_within_a_tenth_and_differ() {
+        let interval = Duration::from_secs(300);
+        let spans: Vec<_> = (0..100).map(|turn| jittered(interval, "uid", turn)).collect();
+        assert!(spans.iter().all(|span| (270..=330).contains(&span.as_secs())));
+        assert!(spans.iter().collect::<std::collections::BTreeSet<_>>().len() > 90);
+    }
+
+    #[test]
+    fn pauses_grow_to_a_bound() {
+        assert!(pause(1, "uid") <= Duration::from_millis(500));
+        assert!(pause(5, "uid") > pause(1, "uid"));
+        assert!(pause(1000, "uid") <= LONGEST_PAUSE);
+        assert!(pause(1000, "uid") >= LONGEST_PAUSE.mul_f64(0.75));
+    }
+}

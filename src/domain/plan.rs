@@ -1,0 +1,232 @@
+//! What to write to n8n so that it holds and publishes the version that should serve. Nothing to do is the common
+//! answer: an unneeded PUT of an active workflow takes its webhooks away for a tenth of a second.
+
+use std::collections::BTreeSet;
+
+use super::canonical::digest_of;
+use super::mark::Mark;
+use super::remote::{RemoteVersion, RemoteWorkflow, WorkflowWrite};
+use super::settings;
+use crate::api::workflow::DriftPolicy;
+
+/// What publication should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publication {
+    /// Published with the version that should serve.
+    Published,
+    /// Not published.
+    Unpublished,
+    /// Left to people, or waiting for a credential or a referenced workflow.
+    Untouched,
+}
+
+/// One write to n8n.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Bring the workflow back from the archive; nothing else can be written before.
+    Unarchive,
+    /// Save the definition as the draft, without publishing.
+    Update,
+    /// Publish the draft as it was just read or saved.
+    Publish,
+    /// Take publication back.
+    Unpublish,
+}
+
+/// How n8n differs from what was put there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// Somebody published something else, or saved it where publication is not ours.
+    Edited,
+    /// Only an unpublished draft differs.
+    DraftEdited,
+    /// Somebody unpublished it, or published it against the spec.
+    Publication,
+    /// Settings differ.
+    Settings,
+    /// The name differs.
+    Renamed,
+    /// Somebody archived it.
+    Archived,
+}
+
+/// What to do, and what somebody changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Writes, in order. Empty: nothing is written.
+    pub steps: Vec<Step>,
+    /// Differences from a version that was confirmed before.
+    pub drift: Vec<Drift>,
+}
+
+/// What n8n holds, compared with what should be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// The draft has the wanted nodes, connections and groups.
+    pub draft: bool,
+    /// What is published has them; None where nothing is published.
+    pub published: Option<bool>,
+    /// The settings that we manage are as wanted.
+    pub settings: bool,
+    /// The name is as wanted.
+    pub name: bool,
+    /// The workflow carries our mark.
+    pub marked: bool,
+    /// The workflow is archived.
+    pub archived: bool,
+}
+
+/// Whether two lots of nodes, connections and groups are the same for n8n.
+fn same_content(write: &WorkflowWrite, version: &RemoteVersion) -> bool {
+    content_digest(&write.nodes, &write.connections, write.node_groups.as_deref().unwrap_or_default())
+        == content_digest(&version.nodes, &version.connections, &version.node_groups)
+}
+
+/// The digest of what n8n versions: nodes, connections and groups.
+pub fn content_digest(nodes: &[serde_json::Value], connections: &serde_json::Value, groups: &[serde_json::Value]) -> super::canonical::Digest {
+    digest_of(nodes, connections, groups, &serde_json::Map::new(), &BTreeSet::new())
+}
+
+/// Compares what n8n holds with what should be there.
+pub fn compare(wanted: &WorkflowWrite, mark: &Mark, remote: &RemoteWorkflow) -> Comparison {
+    let draft = same_content(wanted, &remote.draft());
+    let published = remote.active.then(|| {
+        if remote.active_version_id.is_some() && remote.active_version_id == remote.version_id {
+            draft
+        } else {
+            remote.active_version.as_ref().is_some_and(|version| same_content(wanted, version))
+        }
+    });
+    Comparison {
+        draft,
+        published,
+        settings: settings::hold(&remote.settings, &wanted.settings),
+        name: remote.name == wanted.name,
+        marked: Mark::of(&remote.settings).as_ref() == Some(mark),
+        archived: remote.is_archived,
+    }
+}
+
+impl Comparison {
+    /// Whether n8n holds and publishes exactly what it should.
+    pub fn settled(&self, publication: Publication) -> bool {
+        self.draft && self.serves(publication)
+    }
+
+    /// Whether what serves is right, whatever an unpublished draft holds.
+    pub fn serves(&self, publication: Publication) -> bool {
+        let published = match publication {
+            Publication::Published => self.published == Some(true),
+            Publication::Unpublished => self.published.is_none() && self.draft,
+            Publication::Untouched => self.draft,
+        };
+        published && self.settings && self.name && self.marked && !self.archived
+    }
+}
+
+/// What to write. `confirmed` says that this version was seen in n8n before, so that a difference is somebody's
+/// change and not ours to come.
+pub fn plan(seen: &Comparison, publication: Publication, confirmed: bool, policy: DriftPolicy) -> Plan {
+    let drift = if confirmed { drift(seen, publication) } else { Vec::new() };
+    let only_draft = drift == [Drift::DraftEdited];
+    let left_alone = !drift.is_empty() && policy != DriftPolicy::Revert;
+    let steps = if only_draft || left_alone { Vec::new() } else { steps(seen, publication) };
+    Plan { steps, drift }
+}
+
+fn steps(seen: &Comparison, publication: Publication) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if seen.archived {
+        steps.push(Step::Unarchive);
+    }
+    if !(seen.draft && seen.settings && seen.name && seen.marked) {
+        steps.push(Step::Update);
+    }
+    match publication {
+        // Archiving unpublishes, so what an archived workflow says of itself does not count.
+        Publication::Published if seen.published != Some(true) || seen.archived => steps.push(Step::Publish),
+        Publication::Unpublished if seen.published.is_some() => steps.push(Step::Unpublish),
+        _ => {}
+    }
+    steps
+}
+
+fn drift(seen: &Comparison, publication: Publication) -> Vec<Drift> {
+    let mut drift = Vec::new();
+    if seen.archived {
+        drift.push(Drift::Archived);
+    }
+    match (publication, seen.published) {
+        (Publication::Published, Some(false)) => drift.push(Drift::Edited),
+        (Publication::Published, None) if !seen.archived => drift.push(Drift::Publication),
+        (Publication::Unpublished, Some(_)) => drift.push(Drift::Publication),
+        _ => {}
+    }
+    if !seen.draft && !drift.contains(&Drift::Edited) {
+        let unpublished_edit = publication == Publication::Published && seen.published == Some(true);
+        drift.push(if unpublished_edit { Drift::DraftEdited } else { Drift::Edited });
+    }
+    if !seen.settings {
+        drift.push(Drift::Settings);
+    }
+    if !seen.name {
+        drift.push(Drift::Renamed);
+    }
+    drift
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Publication::{Published, Unpublished, Untouched};
+
+    const FINE: Comparison =
+        Comparison { draft: true, published: Some(true), settings: true, name: true, marked: true, archived: false };
+
+    fn steps_of(seen: Comparison, publication: Publication, confirmed: bool) -> Vec<Step> {
+        plan(&seen, publication, confirmed, DriftPolicy::Revert).steps
+    }
+
+    #[test]
+    fn nothing_to_do_means_no_steps() {
+        for confirmed in [true, false] {
+            assert_eq!(steps_of(FINE, Published, confirmed), []);
+            assert_eq!(steps_of(Comparison { published: None, ..FINE }, Unpublished, confirmed), []);
+            assert_eq!(steps_of(FINE, Untouched, confirmed), []);
+        }
+    }
+
+    #[test]
+    fn a_new_version_is_saved_and_then_published() {
+        let old = Comparison { draft: false, published: Some(false), ..FINE };
+        assert_eq!(steps_of(old, Published, false), [Step::Update, Step::Publish]);
+        assert_eq!(steps_of(old, Untouched, false), [Step::Update]);
+        assert_eq!(steps_of(old, Unpublished, false), [Step::Update, Step::Unpublish]);
+        assert_eq!(steps_of(Comparison { published: None, ..FINE }, Published, false), [Step::Publish]);
+    }
+
+    #[test]
+    fn an_unpublished_draft_is_reported_and_left_until_the_next_real_change() {
+        let draft = Comparison { draft: false, ..FINE };
+        let found = plan(&draft, Published, true, DriftPolicy::Revert);
+        assert_eq!(found, Plan { steps: vec![], drift: vec![Drift::DraftEdited] });
+        assert_eq!(steps_of(draft, Published, false), [Step::Update]);
+    }
+
+    #[test]
+    fn drift_is_undone_only_when_the_policy_says_so() {
+        let edited = Comparison { draft: false, published: Some(false), ..FINE };
+        let archived = Comparison { published: None, archived: true, ..FINE };
+        let unpublished = Comparison { published: None, ..FINE };
+        let renamed = Comparison { name: false, ..FINE };
+        for (seen, drift, steps) in [
+            (edited, Drift::Edited, vec![Step::Update, Step::Publish]),
+            (archived, Drift::Archived, vec![Step::Unarchive, Step::Publish]),
+            (unpublished, Drift::Publication, vec![Step::Publish]),
+            (renamed, Drift::Renamed, vec![Step::Update]),
+        ] {
+            assert_eq!(plan(&seen, Published, true, DriftPolicy::Revert), Plan { steps, drift: vec![drift.clone()] });
+            assert_eq!(plan(&seen, Published, true, DriftPolicy::Report), Plan { steps: vec![], drift: vec![drift] });
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! From an author's definition to what is sent: ids derived, other workflows and credentials first as symbols (what a
+//! version is made of) and then as the ids of one instance (what n8n gets).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::api::workflow::WorkflowSpec;
+use crate::api::workflow_status::RequiredCredential;
+
+use super::canonical::{Digest, Nodes, Parts, digest};
+use super::definition::Definition;
+use super::derive::{IdentitySeed, fill_ids};
+use super::mark::Mark;
+use super::references::{replace_references, sub_workflow_references};
+use super::remote::{RemoteCredential, RemoteWorkflow, WorkflowWrite};
+use super::settings;
+
+const BY_ID: &str = "weirkeeper:credential/id/";
+const BY_NAME: &str = "weirkeeper:credential/name/";
+const UNMAPPED: &str = "weirkeeper:credential/unmapped/";
+const WORKFLOW: &str = "weirkeeper:workflow/";
+
+/// A definition with derived ids, whose credentials and references are symbols: the content of a version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Symbolic {
+    /// The document.
+    pub definition: Definition,
+    /// The digest of nodes, connections and settings.
+    pub digest: Digest,
+}
+
+/// A symbol for a credential, as it stands in a stored body.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CredentialSymbol {
+    /// The credential's type.
+    pub kind: String,
+    /// What stands for it.
+    pub symbol: String,
+}
+
+/// Something that a symbol stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means<'a> {
+    /// The credential of that id.
+    Id(&'a str),
+    /// The credential of that name, of which there must be exactly one of the type.
+    Name(&'a str),
+    /// Nothing is mapped; the definition calls it so.
+    Unmapped(&'a str),
+}
+
+impl CredentialSymbol {
+    /// What the symbol stands for. What is no symbol is an id, as in a body that came from n8n.
+    pub fn means(&self) -> Means<'_> {
+        if let Some(name) = self.symbol.strip_prefix(BY_NAME) {
+            Means::Name(name)
+        } else if let Some(name) = self.symbol.strip_prefix(UNMAPPED) {
+            Means::Unmapped(name)
+        } else {
+            Means::Id(self.symbol.strip_prefix(BY_ID).unwrap_or(&self.symbol))
+        }
+    }
+}
+
+/// Makes the content of a version: fills in ids, and puts symbols in the place of credentials and workflows.
+pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &IdentitySeed) -> Symbolic {
+    fill_ids(&mut definition, seed);
+    each_credential(&mut definition, |_, kind, entry| {
+        let text = |key: &str| entry.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let (name, id) = (text("name").or_else(|| entry.as_str()), text("id"));
+        let mapping = spec.credentials.iter().find(|mapping| {
+            (Some(mapping.name.as_str()) == name || Some(mapping.name.as_str()) == id)
+                && mapping.kind.as_deref().is_none_or(|wanted| wanted == kind)
+        });
+        let called = name.or(id).unwrap_or_default();
+        let symbol = match mapping.map(|mapping| (&mapping.existing.id, &mapping.existing.name)) {
+            Some((Some(id), _)) => format!("{BY_ID}{id}"),
+            Some((None, Some(name))) => format!("{BY_NAME}{name}"),
+            _ => format!("{UNMAPPED}{called}"),
+        };
+        Some(json!({ "id": symbol, "name": called }))
+    });
+    let workflows = spec.references.iter().map(|reference| (reference.id.clone(), format!("{WORKFLOW}{}", reference.workflow_ref.name))).collect();
+    replace_references(&mut definition, &workflows);
+    let digest = digest_of_definition(&definition);
+    Symbolic { definition, digest }
+}
+
+/// What an existing n8n workflow holds, as the content of a version. Its ids are kept, so that URLs stay.
+pub fn symbolise_remote(remote: &RemoteWorkflow) -> Symbolic {
+    let mut definition = Definition {
+        nodes: remote.nodes.iter().filter_map(|node| node.as_object().cloned()).map(Into::into).collect(),
+        connections: remote.connections.as_object().cloned().unwrap_or_default(),
+        settings: remote.settings.clone(),
+        node_groups: remote.node_groups.clone(),
+        ..Definition::default()
+    };
+    definition.settings.remove(super::mark::SETTING);
+    let digest = digest_of_definition(&definition);
+    Symbolic { definition, digest }
+}
+
+fn digest_of_definition(definition: &Definition) -> Digest {
+    let managed: BTreeSet<String> = definition.settings.keys().cloned().collect();
+    let parts = Parts {
+        nodes: Nodes::Ours(&definition.nodes),
+        connections: Some(&definition.connections),
+        node_groups: &definition.node_groups,
+        settings: &definition.settings,
+    };
+    digest(parts, &managed)
+}
+
+/// The credential symbols of a body, each once.
+pub fn credential_symbols(definition: &Definition) -> BTreeSet<CredentialSymbol> {
+    let mut found = BTreeSet::new();
+    for node in &definition.nodes {
+        for (kind, entry) in node.credentials().into_iter().flatten() {
+            if let Some(symbol) = entry.get("id").and_then(Value::as_str) {
+                found.insert(CredentialSymbol { kind: kind.clone(), symbol: symbol.to_owned() });
+            }
+        }
+    }
+    found
+}
+
+/// The Workflows that a body refers to by symbol, each once. `published` tells whether n8n wants it published first:
+/// it does for nodes, and not for settings such as the error workflow.
+pub fn workflow_symbols(definition: &Definition) -> BTreeMap<String, bool> {
+    let mut found = BTreeMap::new();
+    for reference in sub_workflow_references(definition) {
+        for id in reference.id.split(',').map(str::trim) {
+            if let Some(name) = id.strip_prefix(WORKFLOW) {
+                *found.entry(name.to_owned()).or_insert(false) |= reference.node.is_some();
+            }
+        }
+    }
+    found
+}
+
+/// The ids of other workflows that stand in a body as they are, each once. Expressions are not among them.
+pub fn raw_workflow_ids(definition: &Definition) -> BTreeSet<String> {
+    let ids = sub_workflow_references(definition);
+    ids.iter()
+        .flat_map(|reference| reference.id.split(','))
+        .map(str::trim)
+        .filter(|id| !id.is_empty() && !id.starts_with(WORKFLOW) && !id.starts_with('=') && !matches!(*id, "DEFAULT"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What is sent to n8n for a version.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The body, with the mark.
+    pub write: WorkflowWrite,
+    /// Every credential that the version uses.
+    pub credentials: Vec<RequiredCredential>,
+}
+
+impl Rendered {
+    /// The credentials that are left out because nothing exact is known of them.
+    pub fn withheld(&self) -> impl Iterator<Item = &RequiredCredential> {
+        self.credentials.iter().filter(|credential| !credential.satisfied)
+    }
+}
+
+/// Puts the ids of one instance into a body. A credential that is not in `credentials` is left out: n8n would bind
+/// an inexact one to any credential of its type.
+pub fn concretise(
+    definition: &Definition,
+    name: &str,
+    credentials: &BTreeMap<CredentialSymbol, RemoteCredential>,
+    workflows: &BTreeMap<String, String>,
+    mark: &Mark,
+    written: &[String],
+) -> Rendered {
+    let mut definition = definition.clone();
+    let mut required: Vec<RequiredCredential> = Vec::new();
+    each_credential(&mut definition, |node, kind, entry| {
+        let symbol = entry.get("id").and_then(Value::as_str).unwrap_or_default();
+        let found = credentials.get(&CredentialSymbol { kind: kind.to_owned(), symbol: symbol.to_owned() });
+        let called = entry.get("name").and_then(Value::as_str).unwrap_or_default();
+        if !required.iter().any(|one| one.kind == kind && one.name == called) {
+            required.push(RequiredCredential { kind: kind.to_owned(), name: called.to_owned(), node: node.to_owned(), satisfied: found.is_some() });
+        }
+        found.map(|credential| json!({ "id": credential.id, "name": credential.name }))
+    });
+    let ids = workflows.iter().map(|(name, id)| (format!("{WORKFLOW}{name}"), id.clone())).collect();
+    replace_references(&mut definition, &ids);
+    let mut settings = settings::to_send(&definition.settings, written);
+    mark.put(&mut settings);
+    let write = WorkflowWrite {
+        name: name.to_owned(),
+        nodes: definition.nodes.into_iter().map(|node| Value::Object(node.0)).collect(),
+        connections: Value::Object(definition.connections),
+        settings,
+        node_groups: Some(definition.node_groups),
+    };
+    Rendered { write, credentials: required }
+}
+
+/// Replaces each credential of each node by what `with` says; None takes it out.
+fn each_credential(definition: &mut Definition, mut with: impl FnMut(&str, &str, &Value) -> Option<Value>) {
+    for node in &mut definition.nodes {
+        let name = node.name().to_owned();
+        let Some(Value::Object(credentials)) = node.0.get_mut("credentials") else { continue };
+        let replaced: Map<String, Value> =
+            credentials.iter().filter_map(|(kind, entry)| Some((kind.clone(), with(&name, kind, entry)?))).collect();
+        *credentials = replaced;
+        if credentials.is_empty() {
+            node.0.remove("credentials");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::intake::take_in;
+
+    fn spec(more: Value) -> WorkflowSpec {
+        let mut spec = json!({ "instanceRef": { "name": "main" } });
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(spec).unwrap()
+    }
+
+    fn definition(credential: Value) -> Definition {
+        take_in(&json!({
+            "nodes": [
+                { "name": "Slack", "type": "n8n-nodes-base.slack", "typeVersion": 2, "position": [0, 0], "parameters": {}, "credentials": { "slackApi": credential } },
+                { "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1, "position": [0, 0],
+                  "parameters": { "workflowId": "OLD1" } },
+            ],
+            "connections": {}, "settings": { "executionOrder": "v1" },
+        }))
+        .unwrap()
+        .definition
+    }
+
+    fn seed() -> IdentitySeed {
+        IdentitySeed { cluster_id: "c".into(), namespace: "team-a".into(), name: "orders".into() }
+    }
+
+    fn mark() -> Mark {
+        Mark { cluster: "c".into(), uid: "u".into(), namespace: "team-a".into(), name: "orders".into() }
+    }
+
+    fn slack() -> RemoteCredential {
+        serde_json::from_value(json!({ "id": "C7", "name": "Team Slack", "type": "slackApi" })).unwrap()
+    }
+
+    #[test]
+    fn what_is_mapped_is_sent_with_exact_ids() {
+        let spec = spec(json!({
+            "credentials": [{ "name": "My Slack", "existing": { "name": "Team Slack" } }],
+            "references": [{ "id": "OLD1", "workflowRef": { "name": "child" } }],
+        }));
+        let symbolic = symbolise(definition(json!({ "id": "1", "name": "My Slack" })), &spec, &seed());
+        let symbols: Vec<_> = credential_symbols(&symbolic.definition).into_iter().collect();
+        assert_eq!(symbols[0].means(), Means::Name("Team Slack"));
+        assert_eq!(workflow_symbols(&symbolic.definition), BTreeMap::from([("child".to_owned(), true)]));
+        let credentials = BTreeMap::from([(symbols[0].clone(), slack())]);
+        let workflows = BTreeMap::from([("child".to_owned(), "W9".to_owned())]);
+        let rendered = concretise(&symbolic.definition, "Orders", &credentials, &workflows, &mark(), &[]);
+        assert_eq!(rendered.write.nodes[0]["credentials"], json!({ "slackApi": { "id": "C7", "name": "Team Slack" } }));
+        assert!(rendered.write.nodes[1]["parameters"]["workflowId"].to_string().contains("W9"));
+        assert_eq!(Mark::of(&rendered.write.settings), Some(mark()));
+        assert_eq!(rendered.withheld().count(), 0);
+    }
+
+    #[test]
+    fn a_credential_that_is_not_mapped_is_never_sent() {
+        let symbolic = symbolise(definition(json!({ "id": "1", "name": "My Slack" })), &spec(json!({})), &seed());
+        let rendered = concretise(&symbolic.definition, "Orders", &BTreeMap::new(), &BTreeMap::new(), &mark(), &[]);
+        assert!(rendered.write.nodes[0].get("credentials").is_none());
+        let withheld: Vec<_> = rendered.withheld().collect();
+        assert_eq!((withheld[0].name.as_str(), withheld[0].node.as_str()), ("My Slack", "Slack"));
+        assert_eq!(raw_workflow_ids(&symbolic.definition), BTreeSet::from(["OLD1".to_owned()]));
+    }
+
+    #[test]
+    fn the_digest_is_of_what_is_meant_and_not_of_this_instance() {
+        let mapped = |existing: Value| spec(json!({ "credentials": [{ "name": "My Slack", "existing": existing }] }));
+        let digest = |spec: &WorkflowSpec, id: &str| symbolise(definition(json!({ "id": id, "name": "My Slack" })), spec, &seed()).digest;
+        let one = mapped(json!({ "name": "Team Slack" }));
+        assert_eq!(digest(&one, "1"), digest(&one, "2"));
+        assert_ne!(digest(&one, "1"), digest(&mapped(json!({ "id": "C7" })), "1"));
+    }
+}
