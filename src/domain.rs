@@ -1,2 +1,3 @@
 //! The pure core: no IO, no clock, no logging. Everything here is a function of its arguments.
 
+pub mod remote;
