@@ -1,1 +1,92 @@
-//! The wire client of n8n's public API.
+//! The wire client of n8n's public API: one [`N8nClient`] per instance.
+//!
+//! It knows how n8n behaves on the wire and nothing of what the operator wants. What it promises:
+//! - A miss is reported only when it is n8n's own and n8n is ready; a starting n8n answers 404 to everything.
+//! - An error says whether the request may have taken effect ([`N8nError::unanswered`]); writes are never repeated.
+//! - The API key goes to the API below the base URL and nowhere else: not to webhooks, not along a redirect, not
+//!   into a log. Bodies of answers go into no message.
+//! - Only allowed addresses are connected to, as seen after DNS. No answer is held beyond a bound.
+//! - A slow n8n holds up its own calls only.
+
+mod address;
+mod answer;
+mod credentials;
+mod error;
+mod executions;
+mod instance;
+mod key;
+mod listing;
+mod metrics;
+mod operation;
+mod pace;
+mod send;
+mod settings;
+mod tags;
+mod text;
+mod webhooks;
+mod workflows;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pace::Pace;
+
+pub use credentials::CredentialWrite;
+pub use error::{Denial, N8nError, SettingsError};
+pub use executions::ExecutionQuery;
+pub use key::{ApiKey, key_expiry};
+pub use metrics::N8nMetrics;
+pub use operation::Operation;
+pub use settings::ClientSettings;
+pub use webhooks::{ProbeAnswer, ProbeRequest, WebhookCheck};
+
+/// The longest time that a call waits for its turn. Beyond it the instance is hopelessly behind.
+const LONGEST_QUEUE: Duration = Duration::from_secs(120);
+
+/// A client of one n8n. Clones share the connections, the rate limit and the bulkhead.
+#[derive(Clone, Debug)]
+pub struct N8nClient {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: ClientSettings,
+    http: reqwest::Client,
+    pace: Pace,
+    metrics: N8nMetrics,
+}
+
+impl N8nClient {
+    /// Makes a client. Nothing is sent.
+    ///
+    /// # Errors
+    /// When a URL is not a plain base URL or the CA bundle is unreadable.
+    pub fn new(settings: ClientSettings, metrics: N8nMetrics) -> Result<Self, SettingsError> {
+        let http = settings.build_http()?;
+        let pace = Pace::new(
+            settings.max_concurrent_requests,
+            settings.requests_per_second,
+            LONGEST_QUEUE,
+        );
+        Ok(Self {
+            inner: Arc::new(Inner {
+                settings,
+                http,
+                pace,
+                metrics,
+            }),
+        })
+    }
+
+    /// The settings it was made from.
+    pub fn settings(&self) -> &ClientSettings {
+        &self.inner.settings
+    }
+
+    /// The longest time from sending a request to its end, whichever end. After an unanswered create, n8n can
+    /// still be working on it for as long as its own processing takes, so wait at least this before scanning again.
+    pub fn longest_request(&self) -> Duration {
+        self.inner.settings.request_timeout
+    }
+}

@@ -1,0 +1,194 @@
+//! What an HTTP answer means. The body is looked at only for n8n's own JSON `message` and its start-up page.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use serde::Deserialize;
+use url::Url;
+
+use super::error::{Denial, N8nError};
+use super::operation::Operation;
+use super::pace::LONGEST_PAUSE;
+use super::text::{MESSAGE_CHARS, one_line};
+
+/// What n8n sends, with status 200 and on every path, while it migrates its database.
+const STARTING: &[u8] = b"n8n is starting up";
+
+/// A complete answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+    /// The body was longer than wanted and is cut.
+    pub(super) overflowed: bool,
+}
+
+/// The JSON that n8n sends with an error.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Complaint {
+    pub(super) message: Option<String>,
+    version_id: Option<String>,
+}
+
+impl Answer {
+    /// n8n's JSON error, if the body is one.
+    pub(super) fn complaint(&self) -> Option<Complaint> {
+        let complaint: Complaint = serde_json::from_slice(&self.body).ok()?;
+        complaint.message.is_some().then_some(complaint)
+    }
+
+    /// Whether this is n8n's start-up page, or express's answer for a route that is not there yet.
+    pub(super) fn is_starting(&self) -> bool {
+        self.body.starts_with(STARTING)
+            || (self.status == StatusCode::NOT_FOUND && find(&self.body, b"<pre>Cannot ").is_some())
+    }
+
+    /// The body of a success, else the error that the answer stands for.
+    pub(super) fn accept(self, operation: Operation, limit: usize) -> Result<Vec<u8>, N8nError> {
+        if self.is_starting() {
+            return Err(self.not_ready(operation));
+        }
+        if !self.status.is_success() {
+            return Err(self.error(operation));
+        }
+        if self.overflowed {
+            return Err(N8nError::AnswerTooLarge { operation, limit });
+        }
+        Ok(self.body)
+    }
+
+    /// The error that an answer without success stands for. A `NotFound` is not confirmed yet.
+    pub(super) fn error(&self, operation: Operation) -> N8nError {
+        let status = self.status.as_u16();
+        let complaint = self.complaint();
+        let message = complaint
+            .as_ref()
+            .and_then(|c| c.message.as_deref())
+            .map(|m| one_line(m, MESSAGE_CHARS));
+        match status {
+            300..=399 => N8nError::RedirectRefused {
+                operation,
+                status,
+                to: self.redirect_origin(),
+            },
+            401 => N8nError::Unauthorized { operation },
+            403 => {
+                let message = message
+                    .unwrap_or_else(|| "the answer is not n8n's; a proxy may have refused".into());
+                let version_id = complaint.and_then(|c| c.version_id);
+                N8nError::Forbidden {
+                    operation,
+                    denial: denial(&message, version_id),
+                    message,
+                }
+            }
+            404 => match message {
+                Some(message) => N8nError::NotFound { operation, message },
+                None => self.not_ready(operation),
+            },
+            413 => N8nError::TooLarge { operation },
+            429 => N8nError::RateLimited {
+                operation,
+                retry_after: self.retry_after(),
+            },
+            503 => self.not_ready(operation),
+            500..=599 => N8nError::Server {
+                operation,
+                status,
+                message,
+            },
+            400..=499 => N8nError::Refused {
+                operation,
+                status,
+                message: message.unwrap_or_else(|| "no reason given".into()),
+            },
+            _ => N8nError::Protocol {
+                operation,
+                reason: format!("HTTP {status}"),
+            },
+        }
+    }
+
+    pub(super) fn not_ready(&self, operation: Operation) -> N8nError {
+        N8nError::NotReady {
+            operation,
+            status: self.status.as_u16(),
+            retry_after: self.retry_after(),
+        }
+    }
+
+    /// `Retry-After` in seconds or as an HTTP date, at most [`LONGEST_PAUSE`].
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        let wait = if let Ok(seconds) = text.parse::<u64>() {
+            Duration::from_secs(seconds)
+        } else {
+            let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+            Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default()
+        };
+        Some(wait.min(LONGEST_PAUSE))
+    }
+
+    fn redirect_origin(&self) -> Option<String> {
+        let location = self.headers.get(LOCATION)?.to_str().ok()?;
+        let origin = Url::parse(location).ok()?.origin();
+        origin
+            .is_tuple()
+            .then(|| one_line(&origin.ascii_serialization(), 200))
+    }
+}
+
+fn denial(message: &str, version_id: Option<String>) -> Denial {
+    if message.starts_with("Your change was saved as a draft") {
+        Denial::SavedAsDraft { version_id }
+    } else if message.contains("license does not allow")
+        || message.contains("not licensed")
+        || message.contains("not available on your plan")
+    {
+        Denial::Unlicensed
+    } else if message == "Forbidden" {
+        Denial::MissingScope
+    } else {
+        Denial::Other
+    }
+}
+
+/// Where `needle` starts in `text`.
+pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    text.windows(needle.len())
+        .position(|window| window == needle)
+}
+
+/// A long list takes tens of milliseconds to parse; those are not spent on the thread that serves other calls.
+const PARSE_INLINE: usize = 256 * 1024;
+
+/// Parses the body of a success.
+pub(super) async fn parse<T>(operation: Operation, body: Vec<u8>) -> Result<T, N8nError>
+where
+    T: serde::de::DeserializeOwned + Send + 'static,
+{
+    let parsed = if body.len() <= PARSE_INLINE {
+        serde_json::from_slice(&body)
+    } else {
+        tokio::task::spawn_blocking(move || serde_json::from_slice(&body))
+            .await
+            .map_err(|_| N8nError::Protocol {
+                operation,
+                reason: "parsing was interrupted".into(),
+            })?
+    };
+    parsed.map_err(|error| N8nError::Protocol {
+        operation,
+        // serde's own text may quote the body.
+        reason: match error.classify() {
+            serde_json::error::Category::Eof => "the JSON ends early".into(),
+            serde_json::error::Category::Data => {
+                format!("not the expected JSON, at column {}", error.column())
+            }
+            _ => "not JSON".into(),
+        },
+    })
+}

@@ -1,0 +1,87 @@
+//! Credentials: made and replaced, never read back.
+
+use std::fmt;
+
+use reqwest::Method;
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value, json};
+
+use super::N8nClient;
+use super::error::N8nError;
+use super::operation::Operation;
+use super::workflows::present;
+use crate::domain::remote::RemoteCredential;
+
+/// A credential to be made.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct CredentialWrite {
+    /// The name, 3 to 128 characters; need not be unique.
+    pub name: String,
+    /// The credential type, such as `httpHeaderAuth`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The secret values by field.
+    pub data: Map<String, Value>,
+}
+
+impl fmt::Debug for CredentialWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialWrite")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+impl N8nClient {
+    /// Creates a credential. Not idempotent, like the creation of a workflow.
+    ///
+    /// # Errors
+    /// `Refused` when n8n does not know the type or misses a field.
+    pub async fn create_credential(
+        &self,
+        credential: &CredentialWrite,
+    ) -> Result<RemoteCredential, N8nError> {
+        self.ask(
+            self.api(Operation::CreateCredential, Method::POST, &["credentials"])?
+                .json(credential)?,
+        )
+        .await
+    }
+
+    /// Replaces name and all data of a credential; effective from the next execution.
+    ///
+    /// # Errors
+    /// `NotFound` when it is gone.
+    pub async fn update_credential(
+        &self,
+        id: &str,
+        credential: &CredentialWrite,
+    ) -> Result<RemoteCredential, N8nError> {
+        let body =
+            json!({ "name": credential.name, "type": credential.kind, "data": credential.data });
+        self.ask(
+            self.api(
+                Operation::UpdateCredential,
+                Method::PATCH,
+                &["credentials", id],
+            )?
+            .json(&body)?,
+        )
+        .await
+    }
+
+    /// Deletes a credential, even one in use. `false`: it was confirmed gone already.
+    ///
+    /// # Errors
+    /// Whatever prevents an answer.
+    pub async fn delete_credential(&self, id: &str) -> Result<bool, N8nError> {
+        let request = self.api(
+            Operation::DeleteCredential,
+            Method::DELETE,
+            &["credentials", id],
+        )?;
+        Ok(present(self.ask::<IgnoredAny>(request).await)?.is_some())
+    }
+}

@@ -1,0 +1,194 @@
+//! Executions: how published workflows fare.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::N8nClient;
+use super::error::N8nError;
+use super::listing::{Page, protocol};
+use super::operation::Operation;
+use super::text::one_line;
+use super::workflows::present;
+use crate::domain::remote::{ExecutionFailure, ExecutionStatus, RemoteExecution};
+
+/// The longest failure message that is kept, in characters.
+const FAILURE_CHARS: usize = 300;
+
+/// Beyond this size the data of an execution is not read to find out why it failed.
+const LARGEST_EXECUTION: usize = 16 * 1024 * 1024;
+
+/// The largest page that n8n gives.
+const PAGE: usize = 250;
+
+/// Which executions to list.
+#[derive(Clone, Debug, Default)]
+pub struct ExecutionQuery {
+    /// Only those of this workflow.
+    pub workflow_id: Option<String>,
+    /// Only those in this state. Without it, n8n leaves out running and new ones.
+    pub status: Option<ExecutionStatus>,
+    /// Only those started after this time.
+    pub started_after: Option<jiff::Timestamp>,
+    /// At most this many, newest first.
+    pub limit: usize,
+}
+
+impl N8nClient {
+    /// Lists executions, newest first, up to the limit of the query.
+    ///
+    /// # Errors
+    /// Whatever prevents a complete list.
+    pub async fn executions(
+        &self,
+        query: &ExecutionQuery,
+    ) -> Result<Vec<RemoteExecution>, N8nError> {
+        let operation = Operation::ListExecutions;
+        let mut found: Vec<RemoteExecution> = Vec::new();
+        let mut cursor: Option<String> = None;
+        while found.len() < query.limit {
+            let size = PAGE.min(query.limit - found.len());
+            let mut request = self
+                .api(operation, Method::GET, &["executions"])?
+                .query("limit", &size.to_string());
+            if let Some(id) = &query.workflow_id {
+                request = request.query("workflowId", id);
+            }
+            if let Some(status) = query.status {
+                request = request.query("status", status.as_str());
+            }
+            if let Some(time) = query.started_after {
+                request = request.query("startedAfter", &format!("{time:.3}"));
+            }
+            if let Some(cursor) = &cursor {
+                request = request.query("cursor", cursor);
+            }
+            let page: Page<RemoteExecution> = self.ask(request).await?;
+            let before = found.len();
+            for execution in page.data {
+                if found
+                    .iter()
+                    .rev()
+                    .take(PAGE)
+                    .all(|known| known.id != execution.id)
+                {
+                    found.push(execution);
+                }
+            }
+            match page.next_cursor {
+                None => break,
+                Some(next) if cursor.as_ref() == Some(&next) || found.len() == before => {
+                    return Err(protocol(
+                        operation,
+                        "the cursor of the list does not advance",
+                    ));
+                }
+                Some(next) => cursor = Some(next),
+            }
+        }
+        found.truncate(query.limit);
+        Ok(found)
+    }
+
+    /// Why an execution failed: the node and n8n's message. `None` when it is gone or did not fail.
+    ///
+    /// # Errors
+    /// Whatever prevents an answer.
+    pub async fn execution_failure(&self, id: &str) -> Result<Option<ExecutionFailure>, N8nError> {
+        let mut request = self
+            .api(Operation::GetExecution, Method::GET, &["executions", id])?
+            .query("includeData", "true");
+        request.limit = LARGEST_EXECUTION;
+        let failure = |node: Option<String>, message: &str| ExecutionFailure {
+            execution_id: id.to_owned(),
+            node: node.map(|name| one_line(&name, FAILURE_CHARS)),
+            message: one_line(message, FAILURE_CHARS),
+        };
+        let detail: Detail = match present(self.ask(request).await) {
+            Err(N8nError::AnswerTooLarge { .. }) => {
+                return Ok(Some(failure(
+                    None,
+                    "the execution's data is too large to be read; see it in n8n",
+                )));
+            }
+            Ok(None) => return Ok(None),
+            answer => match answer? {
+                Some(detail) => detail,
+                None => return Ok(None),
+            },
+        };
+        let result = detail.data.and_then(|data| data.result_data);
+        let (last_node, error) = result.map_or((None, None), |r| (r.last_node_executed, r.error));
+        match error {
+            Some(error) => {
+                let node = error.node.and_then(node_name).or(last_node);
+                let message = [error.message, error.description, error.name]
+                    .into_iter()
+                    .flatten()
+                    .find(|m| !m.trim().is_empty());
+                Ok(Some(failure(
+                    node,
+                    message.as_deref().unwrap_or("n8n gives no message"),
+                )))
+            }
+            None if detail.status == ExecutionStatus::Crashed => Ok(Some(failure(
+                last_node,
+                "n8n stopped while the workflow was running",
+            ))),
+            None if detail.status.failed() => Ok(Some(failure(
+                last_node,
+                "n8n kept no details of the failure",
+            ))),
+            None => Ok(None),
+        }
+    }
+}
+
+/// What is read of an execution's data; the rest, which is most of it, is skipped.
+#[derive(Deserialize)]
+struct Detail {
+    #[serde(default)]
+    status: ExecutionStatus,
+    #[serde(default)]
+    data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    #[serde(default)]
+    result_data: Option<ResultData>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResultData {
+    #[serde(default)]
+    last_node_executed: Option<String>,
+    #[serde(default)]
+    error: Option<Failure>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    node: Option<Value>,
+}
+
+/// n8n gives the whole node, or only its name.
+fn node_name(node: Value) -> Option<String> {
+    match node {
+        Value::String(name) => Some(name),
+        Value::Object(mut node) => match node.remove("name") {
+            Some(Value::String(name)) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
+}

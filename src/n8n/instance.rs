@@ -1,0 +1,171 @@
+//! The instance itself: ready or not, its version, what the key may do.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde::Deserialize;
+
+use super::N8nClient;
+use super::answer::{Answer, find};
+use super::error::N8nError;
+use super::operation::Operation;
+use super::send::Request;
+use super::workflows::present;
+use crate::domain::remote::Scopes;
+
+/// How much of the start page or of the metrics is read.
+const LARGEST_PAGE: usize = 4 * 1024 * 1024;
+
+impl N8nClient {
+    /// Whether n8n is ready: `GET /healthz/readiness` is 200.
+    ///
+    /// # Errors
+    /// `NotReady` for any other answer below 500 or a 503.
+    pub async fn readiness(&self) -> Result<(), N8nError> {
+        let operation = Operation::Readiness;
+        let mut request = self.public(operation, &["healthz", "readiness"])?;
+        request.limit = 64 * 1024;
+        let mut observed = self.inner.metrics.observe(operation);
+        let result = match self.exchange(&request, &mut observed).await {
+            Ok(answer) => ready(&answer),
+            Err(error) => Err(error),
+        };
+        observed.end(super::send::outcome(&result));
+        result
+    }
+
+    /// n8n's version, such as `2.39.10`. `None` when it cannot be found out: the JSON API does not tell, so this
+    /// reads the start page and then, where they are enabled, the metrics.
+    ///
+    /// # Errors
+    /// Whatever prevents an answer.
+    pub async fn version(&self) -> Result<Option<String>, N8nError> {
+        let page = self.fetch(&self.public(Operation::Version, &[])?).await?;
+        if let Some(version) = page
+            .status
+            .is_success()
+            .then(|| version_in_page(&page.body))
+            .flatten()
+        {
+            return Ok(Some(version));
+        }
+        let metrics = self
+            .fetch(&self.public(Operation::Version, &["metrics"])?)
+            .await?;
+        Ok(metrics
+            .status
+            .is_success()
+            .then(|| version_in_metrics(&metrics.body))
+            .flatten())
+    }
+
+    /// The scopes of the key. `None` when this n8n has no such call.
+    ///
+    /// # Errors
+    /// `Unauthorized` when n8n does not accept the key.
+    pub async fn discover(&self) -> Result<Option<Scopes>, N8nError> {
+        #[derive(Deserialize)]
+        struct Discovered {
+            data: Data,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            scopes: BTreeSet<String>,
+        }
+        let request = self.api(Operation::Discover, Method::GET, &["discover"])?;
+        let found: Option<Discovered> = present(self.ask(request).await)?;
+        Ok(found.map(|found| Scopes(found.data.scopes)))
+    }
+
+    fn public(&self, operation: Operation, path: &[&str]) -> Result<Request, N8nError> {
+        let mut request = self.plain(operation, Method::GET, &self.inner.settings.url, path)?;
+        request.limit = LARGEST_PAGE;
+        Ok(request)
+    }
+}
+
+fn ready(answer: &Answer) -> Result<(), N8nError> {
+    let operation = Operation::Readiness;
+    match answer.status.as_u16() {
+        200 if !answer.is_starting() => Ok(()),
+        300..=399 | 429 | 500..=502 | 504..=599 => Err(answer.error(operation)),
+        _ => Err(answer.not_ready(operation)),
+    }
+}
+
+/// n8n tells its editor the release by a `meta` element with JSON in base64.
+fn version_in_page(page: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Config {
+        release: String,
+    }
+    let from = find(page, b"n8n:config:sentry")?;
+    let rest = page.get(from..from + 4096).or_else(|| page.get(from..))?;
+    let rest = std::str::from_utf8(rest.split(|byte| *byte == b'>').next()?).ok()?;
+    let encoded = rest
+        .split_once("content=")?
+        .1
+        .trim_matches(['"', '\'', '/', ' ']);
+    let config: Config = serde_json::from_slice(&STANDARD.decode(encoded).ok()?).ok()?;
+    checked(config.release.strip_prefix("n8n@")?)
+}
+
+fn version_in_metrics(metrics: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(metrics).ok()?;
+    let line = text
+        .lines()
+        .find(|line| !line.starts_with('#') && line.contains("version_info{"))?;
+    let version = line.split_once("version=\"")?.1.split('"').next()?;
+    checked(version.strip_prefix('v').unwrap_or(version))
+}
+
+/// Only what looks like a version goes on into status and metrics.
+fn checked(version: &str) -> Option<String> {
+    let fits = (1..=40).contains(&version.len())
+        && version.starts_with(|c: char| c.is_ascii_digit())
+        && version
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
+    fits.then(|| version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(config: &str) -> Vec<u8> {
+        let encoded = STANDARD.encode(config);
+        format!(
+            "<!DOCTYPE html><html><head><title>n8n</title><meta name=\"n8n:config:rest-endpoint\" \
+             content=\"cmVzdA==\"><meta name=\"n8n:config:sentry\" content=\"{encoded}\"></head></html>"
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn the_version_is_read_from_the_start_page() {
+        let found = |config| version_in_page(&page(config));
+        assert_eq!(
+            found(r#"{"dsn":"","environment":"x","release":"n8n@2.39.10"}"#).as_deref(),
+            Some("2.39.10")
+        );
+        assert_eq!(
+            found(r#"{"release":"n8n@1.2.3-rc.1"}"#).as_deref(),
+            Some("1.2.3-rc.1")
+        );
+        assert_eq!(found(r#"{"release":"n8n@<script>"}"#), None);
+        assert_eq!(found("{}"), None);
+        assert_eq!(version_in_page(b"<html>"), None);
+        assert_eq!(version_in_page(b"n8n:config:sentry"), None);
+    }
+
+    #[test]
+    fn the_version_is_read_from_the_metrics() {
+        let text = b"# HELP n8n_version_info n8n version info.\n# TYPE n8n_version_info gauge\n\
+            n8n_version_info{version=\"v2.39.10\",major=\"2\",minor=\"39\",patch=\"10\"} 1\n";
+        assert_eq!(version_in_metrics(text).as_deref(), Some("2.39.10"));
+        assert_eq!(version_in_metrics(b"up 1\n"), None);
+    }
+}

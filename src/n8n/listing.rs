@@ -1,0 +1,265 @@
+//! Lists, page by page.
+//!
+//! n8n pages by offset over a stable order, so a deletion between two pages would shift an item over the boundary
+//! and out of sight, and a scan for marks would miss it. Each page therefore begins a little before the end of the
+//! last one and must show something already seen; if it does not, the reader steps back.
+
+use std::collections::HashSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::N8nClient;
+use super::error::N8nError;
+use super::operation::Operation;
+use crate::domain::remote::{RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
+
+/// The largest page that n8n gives; it cuts larger wishes silently.
+const PAGE: u64 = 250;
+/// How far pages overlap.
+const OVERLAP: u64 = 10;
+/// How often one reading may step back because items vanished between pages.
+const STEPS_BACK: u32 = 20;
+/// No list is read beyond this many pages.
+const MOST_PAGES: u32 = 4_000;
+
+/// A page of any list of the public API.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page<T> {
+    pub(super) data: Vec<T>,
+    #[serde(default)]
+    pub(super) next_cursor: Option<String>,
+}
+
+/// What n8n's cursors for these lists contain, in base64.
+#[derive(Deserialize)]
+struct Offset {
+    offset: u64,
+}
+
+/// An item that can be told from another.
+pub(super) trait Listed: DeserializeOwned + Send + 'static {
+    fn id(&self) -> &str;
+}
+
+macro_rules! listed {
+    ($($item:ty),*) => { $(impl Listed for $item { fn id(&self) -> &str { &self.id } })* };
+}
+listed!(RemoteWorkflow, RemoteSummary, RemoteCredential, Tag);
+
+impl N8nClient {
+    /// Every workflow that the key can see, archived ones included, without pinned data. Holds all of them in
+    /// memory: prefer [`scan_workflows`](Self::scan_workflows) or [`list_summaries`](Self::list_summaries).
+    ///
+    /// # Errors
+    /// Whatever prevents a complete list; there is no partial one.
+    pub async fn list_workflows(&self) -> Result<Vec<RemoteWorkflow>, N8nError> {
+        self.scan_workflows(None, Some).await
+    }
+
+    /// The workflows that carry a tag of exactly this name.
+    ///
+    /// # Errors
+    /// As [`list_workflows`](Self::list_workflows).
+    pub async fn list_workflows_tagged(&self, tag: &str) -> Result<Vec<RemoteWorkflow>, N8nError> {
+        self.scan_workflows(Some(tag), Some).await
+    }
+
+    /// The workflows, or those with a tag, without their content, which is skipped while reading.
+    ///
+    /// # Errors
+    /// As [`list_workflows`](Self::list_workflows).
+    pub async fn list_summaries(&self, tag: Option<&str>) -> Result<Vec<RemoteSummary>, N8nError> {
+        self.list(
+            Operation::ListWorkflows,
+            "workflows",
+            &workflow_filter(tag)?,
+            Some,
+        )
+        .await
+    }
+
+    /// Shows every workflow once to `keep` and collects what it returns, holding one page in memory.
+    ///
+    /// # Errors
+    /// As [`list_workflows`](Self::list_workflows).
+    pub async fn scan_workflows<R: Send>(
+        &self,
+        tag: Option<&str>,
+        keep: impl FnMut(RemoteWorkflow) -> Option<R> + Send,
+    ) -> Result<Vec<R>, N8nError> {
+        self.list(
+            Operation::ListWorkflows,
+            "workflows",
+            &workflow_filter(tag)?,
+            keep,
+        )
+        .await
+    }
+
+    /// Every tag.
+    ///
+    /// # Errors
+    /// Whatever prevents a complete list.
+    pub async fn list_tags(&self) -> Result<Vec<Tag>, N8nError> {
+        self.list(Operation::ListTags, "tags", &[], Some).await
+    }
+
+    /// Every credential that the key can see, without secrets.
+    ///
+    /// # Errors
+    /// Whatever prevents a complete list.
+    pub async fn list_credentials(&self) -> Result<Vec<RemoteCredential>, N8nError> {
+        self.list(Operation::ListCredentials, "credentials", &[], Some)
+            .await
+    }
+
+    async fn list<T: Listed, R>(
+        &self,
+        operation: Operation,
+        what: &str,
+        filter: &[(&str, &str)],
+        mut keep: impl FnMut(T) -> Option<R> + Send,
+    ) -> Result<Vec<R>, N8nError> {
+        let mut seen = HashSet::new();
+        let mut kept = Vec::new();
+        let mut position = Position {
+            size: PAGE,
+            offset: Some(0),
+            cursor: None,
+            overlap: 0,
+        };
+        let mut steps_back = 0;
+        for _ in 0..MOST_PAGES {
+            let mut request = self.api(operation, Method::GET, &[what])?;
+            for (name, value) in filter {
+                request = request.query(name, value);
+            }
+            request = request.query("limit", &position.size.to_string());
+            if let Some(cursor) = &position.cursor {
+                request = request.query("cursor", cursor);
+            }
+            let page: Page<T> = match self.ask(request).await {
+                Err(N8nError::AnswerTooLarge { .. }) if position.shrink() => continue,
+                answer => answer?,
+            };
+            if position.overlap > 0 && !page.data.iter().any(|item| seen.contains(item.id())) {
+                steps_back += 1;
+                if steps_back > STEPS_BACK {
+                    return Err(protocol(
+                        operation,
+                        "the list changed faster than it could be read",
+                    ));
+                }
+                position.step_back();
+                continue;
+            }
+            for item in page.data {
+                if seen.insert(item.id().to_owned()) {
+                    kept.extend(keep(item));
+                }
+            }
+            match page.next_cursor {
+                None => return Ok(kept),
+                Some(cursor) => position
+                    .advance(cursor)
+                    .map_err(|reason| protocol(operation, reason))?,
+            }
+        }
+        Err(protocol(operation, "the list does not end"))
+    }
+}
+
+/// Where the next page begins.
+struct Position {
+    size: u64,
+    /// Known as long as the cursors are of the kind that we can read and write.
+    offset: Option<u64>,
+    cursor: Option<String>,
+    /// How many items of the page must have been seen before.
+    overlap: u64,
+}
+
+impl Position {
+    /// Moves on by n8n's cursor, a little less far.
+    fn advance(&mut self, next: String) -> Result<(), &'static str> {
+        const STUCK: &str = "the cursor of the list does not advance";
+        let read = STANDARD
+            .decode(&next)
+            .ok()
+            .and_then(|json| serde_json::from_slice::<Offset>(&json).ok());
+        match (self.offset, read) {
+            (Some(current), Some(Offset { offset })) => {
+                let overlap = OVERLAP.min(self.size / 2);
+                if offset <= current + overlap {
+                    return Err(STUCK);
+                }
+                self.go_to(offset - overlap, overlap);
+                Ok(())
+            }
+            _ if self.cursor.as_ref() == Some(&next) => Err(STUCK),
+            _ => {
+                *self = Self {
+                    size: self.size,
+                    offset: None,
+                    cursor: Some(next),
+                    overlap: 0,
+                };
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns half a page, since what the page should have shown again is gone.
+    fn step_back(&mut self) {
+        let offset = self
+            .offset
+            .unwrap_or(0)
+            .saturating_sub((self.size / 2).max(1));
+        self.go_to(offset, if offset == 0 { 0 } else { self.overlap });
+    }
+
+    /// Asks for fewer items at the same place. `false` when that is not possible.
+    fn shrink(&mut self) -> bool {
+        let Some(offset) = self.offset.filter(|_| self.size > 1) else {
+            return false;
+        };
+        self.size = (self.size / 5).max(1);
+        self.go_to(offset, self.overlap);
+        true
+    }
+
+    fn go_to(&mut self, offset: u64, overlap: u64) {
+        self.offset = Some(offset);
+        self.overlap = overlap;
+        self.cursor = (offset > 0)
+            .then(|| STANDARD.encode(json!({ "limit": self.size, "offset": offset }).to_string()));
+    }
+}
+
+fn workflow_filter(tag: Option<&str>) -> Result<Vec<(&str, &str)>, N8nError> {
+    let mut filter = vec![("excludePinnedData", "true")];
+    if let Some(tag) = tag {
+        // n8n would take a comma as "and".
+        if tag.is_empty() || tag.contains(',') {
+            return Err(N8nError::Unsendable {
+                operation: Operation::ListWorkflows,
+                reason: "a tag to filter by must not be empty or hold a comma",
+            });
+        }
+        filter.push(("tags", tag));
+    }
+    Ok(filter)
+}
+
+pub(super) fn protocol(operation: Operation, reason: &str) -> N8nError {
+    N8nError::Protocol {
+        operation,
+        reason: reason.into(),
+    }
+}

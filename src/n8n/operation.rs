@@ -1,0 +1,85 @@
+//! The calls that the client makes: a small fixed set, so that metrics stay small and errors can name the attempt.
+
+use std::fmt;
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident = $label:literal, $phrase:literal, $writes:literal;)*) => {
+        /// One kind of call to n8n.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Operation { $($(#[$doc])* $name,)* }
+
+        impl Operation {
+            /// Every operation, for tests and dashboards.
+            pub const ALL: &'static [Operation] = &[$(Self::$name,)*];
+
+            /// The value of the metric label `operation`.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$name => $label,)* }
+            }
+
+            /// Whether the call can change something at n8n.
+            pub fn writes(self) -> bool {
+                match self { $(Self::$name => $writes,)* }
+            }
+        }
+
+        impl fmt::Display for Operation {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$name => $phrase,)* })
+            }
+        }
+    };
+}
+
+operations! {
+    /// `GET /healthz/readiness`.
+    Readiness = "readiness", "check readiness", false;
+    /// `GET /`, else `GET /metrics`.
+    Version = "version", "find the version", false;
+    /// `GET /api/v1/discover`.
+    Discover = "discover", "discover scopes", false;
+    /// `GET /api/v1/workflows/{id}`.
+    GetWorkflow = "get_workflow", "get workflow", false;
+    /// `POST /api/v1/workflows`.
+    CreateWorkflow = "create_workflow", "create workflow", true;
+    /// `PUT /api/v1/workflows/{id}`.
+    UpdateWorkflow = "update_workflow", "update workflow", true;
+    /// `POST /api/v1/workflows/{id}/publish`.
+    Publish = "publish", "publish workflow", true;
+    /// `POST /api/v1/workflows/{id}/unpublish`.
+    Unpublish = "unpublish", "unpublish workflow", true;
+    /// `POST /api/v1/workflows/{id}/archive`.
+    Archive = "archive", "archive workflow", true;
+    /// `POST /api/v1/workflows/{id}/unarchive`.
+    Unarchive = "unarchive", "unarchive workflow", true;
+    /// `DELETE /api/v1/workflows/{id}`.
+    DeleteWorkflow = "delete_workflow", "delete workflow", true;
+    /// `GET /api/v1/workflows`.
+    ListWorkflows = "list_workflows", "list workflows", false;
+    /// `GET /api/v1/workflows/{id}/versions/{versionId}`.
+    GetVersion = "get_version", "get workflow version", false;
+    /// `GET /api/v1/tags`.
+    ListTags = "list_tags", "list tags", false;
+    /// `POST /api/v1/tags`.
+    CreateTag = "create_tag", "create tag", true;
+    /// `PUT /api/v1/workflows/{id}/tags`.
+    SetTags = "set_tags", "set tags", true;
+    /// `GET /api/v1/credentials`.
+    ListCredentials = "list_credentials", "list credentials", false;
+    /// `POST /api/v1/credentials`.
+    CreateCredential = "create_credential", "create credential", true;
+    /// `PATCH /api/v1/credentials/{id}`.
+    UpdateCredential = "update_credential", "update credential", true;
+    /// `DELETE /api/v1/credentials/{id}`.
+    DeleteCredential = "delete_credential", "delete credential", true;
+    /// `GET /api/v1/executions`.
+    ListExecutions = "list_executions", "list executions", false;
+    /// `GET /api/v1/executions/{id}`.
+    GetExecution = "get_execution", "get execution", false;
+    /// A production webhook called with a method that it does not use.
+    CheckWebhook = "check_webhook", "check webhook", false;
+    /// `GET /form/{path}`.
+    CheckForm = "check_form", "check form", false;
+    /// A production webhook called in earnest.
+    Probe = "probe", "probe webhook", true;
+}

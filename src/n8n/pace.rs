@@ -1,0 +1,150 @@
+//! One bulkhead and one rate limiter per n8n, so that a slow n8n delays only its own workflows.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The longest pause that an answer can impose; a hostile header must not silence us for longer.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// The pause after a 429 that names none.
+pub(super) const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Decides when the next request may go out.
+#[derive(Debug)]
+pub(super) struct Pace {
+    slots: Arc<Semaphore>,
+    limiter: Option<DefaultDirectRateLimiter>,
+    paused_until: Mutex<Option<Instant>>,
+    longest_wait: Duration,
+}
+
+/// Why a request may not go out.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// An answer asked for a pause, which ends after this time.
+    Paused(Duration),
+    /// The queue did not move for this time.
+    Full(Duration),
+}
+
+impl Pace {
+    pub(super) fn new(
+        concurrent: NonZeroU32,
+        per_second: Option<NonZeroU32>,
+        longest_wait: Duration,
+    ) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(
+                usize::try_from(concurrent.get()).unwrap_or(1),
+            )),
+            limiter: per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate))),
+            paused_until: Mutex::new(None),
+            longest_wait,
+        }
+    }
+
+    /// Waits for a slot, then for the rate. A pause ends the wait at once. The slot is free again when dropped.
+    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, Held> {
+        self.not_paused()?;
+        let wait = async {
+            // The semaphore is never closed, so `None` cannot happen; it would mean "no slot".
+            let slot = self.slots.clone().acquire_owned().await.ok()?;
+            self.not_paused().ok()?;
+            if let Some(limiter) = &self.limiter {
+                limiter.until_ready().await;
+            }
+            Some(slot)
+        };
+        let slot = tokio::time::timeout(self.longest_wait, wait).await;
+        self.not_paused()?;
+        match slot {
+            Ok(Some(slot)) => Ok(slot),
+            Ok(None) | Err(_) => Err(Held::Full(self.longest_wait)),
+        }
+    }
+
+    /// Lets no request out for `time`, at most [`LONGEST_PAUSE`]. A shorter pause never ends a longer one.
+    pub(super) fn pause(&self, time: Duration) {
+        let until = Instant::now() + time.min(LONGEST_PAUSE);
+        let mut paused = self
+            .paused_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *paused = Some(paused.map_or(until, |current| current.max(until)));
+    }
+
+    fn not_paused(&self) -> Result<(), Held> {
+        let paused = *self
+            .paused_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match paused.map(|until| until.saturating_duration_since(Instant::now())) {
+            Some(left) if !left.is_zero() => Err(Held::Paused(left)),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace(concurrent: u32, per_second: Option<u32>, wait_ms: u64) -> Pace {
+        Pace::new(
+            NonZeroU32::new(concurrent).unwrap(),
+            per_second.and_then(NonZeroU32::new),
+            Duration::from_millis(wait_ms),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_full_bulkhead_gives_up_after_its_own_limit() {
+        let pace = pace(1, None, 30);
+        let slot = pace.enter().await.unwrap();
+        assert_eq!(
+            pace.enter().await.unwrap_err(),
+            Held::Full(Duration::from_millis(30))
+        );
+        drop(slot);
+        drop(pace.enter().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_rate_is_held() {
+        let pace = pace(10, Some(20), 5_000);
+        let start = Instant::now();
+        for _ in 0..30 {
+            drop(pace.enter().await.unwrap());
+        }
+        // A burst of 20, then 10 more at 20 a second.
+        assert!(
+            start.elapsed() >= Duration::from_millis(450),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_pause_fails_new_requests_at_once_and_ends() {
+        let pace = pace(1, None, 5_000);
+        pace.pause(Duration::from_millis(60));
+        pace.pause(Duration::from_millis(1));
+        assert!(matches!(pace.enter().await, Err(Held::Paused(_))));
+        tokio::time::sleep(Duration::from_millis(80)).await;
+        drop(pace.enter().await.unwrap());
+    }
+
+    #[test]
+    fn no_answer_can_pause_for_longer_than_the_bound() {
+        let pace = pace(1, None, 10);
+        pace.pause(Duration::from_secs(1_000_000));
+        match pace.not_paused() {
+            Err(Held::Paused(left)) => assert!(left <= LONGEST_PAUSE),
+            other => panic!("{other:?}"),
+        }
+    }
+}

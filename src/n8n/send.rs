@@ -1,0 +1,290 @@
+//! Sending one request and reading its answer: pacing, address check, timeout, size bound, observation.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use url::Url;
+
+use super::N8nClient;
+use super::address::Denied;
+use super::answer::{Answer, parse};
+use super::error::N8nError;
+use super::metrics::Observed;
+use super::operation::Operation;
+use super::pace::{DEFAULT_PAUSE, Held};
+use super::settings::innermost;
+
+/// The largest answer of the API that is held in memory.
+pub(super) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// One request, ready to go.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) operation: Operation,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) timeout: Duration,
+    /// How much of the answer is read.
+    pub(super) limit: usize,
+}
+
+impl Request {
+    /// Adds a JSON body.
+    pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, N8nError> {
+        let json = serde_json::to_vec(body).map_err(|_| N8nError::Unsendable {
+            operation: self.operation,
+            reason: "the body is not JSON",
+        })?;
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = Some(json);
+        Ok(self)
+    }
+
+    /// Adds a query parameter.
+    pub(super) fn query(mut self, name: &str, value: &str) -> Self {
+        self.url.query_pairs_mut().append_pair(name, value);
+        self
+    }
+}
+
+impl N8nClient {
+    /// A request to the public API, which carries the key.
+    pub(super) fn api(
+        &self,
+        operation: Operation,
+        method: Method,
+        path: &[&str],
+    ) -> Result<Request, N8nError> {
+        let mut segments = vec!["api", "v1"];
+        segments.extend(path);
+        let mut request = self.plain(operation, method, &self.inner.settings.url, &segments)?;
+        request
+            .headers
+            .insert("x-n8n-api-key", self.inner.settings.api_key.header());
+        Ok(request)
+    }
+
+    /// A request without the key.
+    pub(super) fn plain(
+        &self,
+        operation: Operation,
+        method: Method,
+        base: &Url,
+        path: &[&str],
+    ) -> Result<Request, N8nError> {
+        let mut url = base.clone();
+        // These would be dropped or resolved, and lead to another endpoint than the one that was meant.
+        if path
+            .iter()
+            .any(|segment| matches!(*segment, "" | "." | ".."))
+        {
+            return Err(N8nError::Unsendable {
+                operation,
+                reason: "a part of the path is empty or made of dots",
+            });
+        }
+        url.path_segments_mut()
+            .map_err(|()| N8nError::Unsendable {
+                operation,
+                reason: "the URL has no path",
+            })?
+            .pop_if_empty()
+            .extend(path);
+        Ok(Request {
+            operation,
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            timeout: self.inner.settings.request_timeout,
+            limit: LARGEST_ANSWER,
+        })
+    }
+
+    /// Sends, expects success, parses JSON. A `NotFound` that comes back is confirmed by readiness.
+    pub(super) async fn ask<T>(&self, request: Request) -> Result<T, N8nError>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let operation = request.operation;
+        let mut observed = self.inner.metrics.observe(operation);
+        let result = async {
+            let answer = self.exchange(&request, &mut observed).await?;
+            parse(operation, answer.accept(operation, request.limit)?).await
+        }
+        .await;
+        observed.end(outcome(&result));
+        match result {
+            Err(error) => Err(self.confirm(error).await),
+            success => success,
+        }
+    }
+
+    /// Sends and returns whatever the answer is; only what prevents a complete answer is an error.
+    pub(super) async fn fetch(&self, request: &Request) -> Result<Answer, N8nError> {
+        let mut observed = self.inner.metrics.observe(request.operation);
+        let result = self.exchange(request, &mut observed).await;
+        observed.end(outcome(&result));
+        result
+    }
+
+    /// A miss counts only while n8n is ready: what is before it or half of it may also answer 404.
+    async fn confirm(&self, error: N8nError) -> N8nError {
+        let N8nError::NotFound { operation, .. } = &error else {
+            return error;
+        };
+        match self.readiness().await {
+            Ok(()) => error,
+            Err(other) => N8nError::NotReady {
+                operation: *operation,
+                status: 404,
+                retry_after: other.retry_after(),
+            },
+        }
+    }
+
+    pub(super) async fn exchange(
+        &self,
+        request: &Request,
+        observed: &mut Observed<'_>,
+    ) -> Result<Answer, N8nError> {
+        let operation = request.operation;
+        let _slot = self.inner.pace.enter().await.map_err(|held| match held {
+            Held::Paused(left) => N8nError::RateLimited {
+                operation,
+                retry_after: Some(left),
+            },
+            Held::Full(waited) => N8nError::Busy { operation, waited },
+        })?;
+        self.inner
+            .settings
+            .address_policy()
+            .check_literal(&request.url)
+            .map_err(|Denied(address)| N8nError::AddressDenied { operation, address })?;
+        observed.sent();
+        let answer = self.transfer(request).await?;
+        // The answers of webhooks are the work of whoever wrote the workflow: they slow nobody else down.
+        if !matches!(
+            operation,
+            Operation::Probe | Operation::CheckWebhook | Operation::CheckForm
+        ) {
+            match (answer.status.as_u16(), answer.retry_after()) {
+                (429, wait) => self.inner.pace.pause(wait.unwrap_or(DEFAULT_PAUSE)),
+                (503, Some(wait)) => self.inner.pace.pause(wait),
+                _ => {}
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Sends, and once more if a read was cut off before any answer: the server may just have closed a kept-alive
+    /// connection. A write is never repeated here, except by the connection pool, when no byte of it was sent.
+    async fn transfer(&self, request: &Request) -> Result<Answer, N8nError> {
+        let deadline = Instant::now() + request.timeout;
+        let mut repeatable = request.method == Method::GET && !request.operation.writes();
+        loop {
+            let mut builder = self
+                .inner
+                .http
+                .request(request.method.clone(), request.url.clone())
+                .headers(request.headers.clone())
+                .timeout(deadline.saturating_duration_since(Instant::now()));
+            if let Some(body) = &request.body {
+                builder = builder.body(body.clone());
+            }
+            match builder.send().await {
+                Ok(response) => return read(request, response).await,
+                Err(error)
+                    if repeatable
+                        && error.is_request()
+                        && !error.is_connect()
+                        && !error.is_timeout() =>
+                {
+                    repeatable = false;
+                }
+                Err(error) => return Err(failure(request, &error)),
+            }
+        }
+    }
+}
+
+async fn read(request: &Request, mut response: reqwest::Response) -> Result<Answer, N8nError> {
+    let status = response.status();
+    let headers = std::mem::take(response.headers_mut());
+    let mut body = Vec::new();
+    let mut overflowed = false;
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| failure(request, &error))?
+    {
+        let room = request.limit.saturating_sub(body.len());
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() > room {
+            overflowed = true;
+            break;
+        }
+    }
+    Ok(Answer {
+        status,
+        headers,
+        body,
+        overflowed,
+    })
+}
+
+fn failure(request: &Request, error: &reqwest::Error) -> N8nError {
+    let operation = request.operation;
+    if let Some(Denied(address)) = find_cause::<Denied>(error) {
+        N8nError::AddressDenied {
+            operation,
+            address: *address,
+        }
+    } else if error.is_connect() {
+        N8nError::Connect {
+            operation,
+            reason: innermost(error),
+        }
+    } else if error.is_timeout() {
+        N8nError::Timeout {
+            operation,
+            after: request.timeout,
+        }
+    } else if error.is_builder() {
+        N8nError::Unsendable {
+            operation,
+            reason: "the HTTP client refuses it",
+        }
+    } else {
+        N8nError::HalfAnswered {
+            operation,
+            reason: innermost(error),
+        }
+    }
+}
+
+fn find_cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if let Some(found) = current.downcast_ref::<E>() {
+            return Some(found);
+        }
+        cause = current.source();
+    }
+    None
+}
+
+pub(super) fn outcome<T>(result: &Result<T, N8nError>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(error) => error.outcome(),
+    }
+}

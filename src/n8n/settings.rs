@@ -1,0 +1,115 @@
+//! How to reach one n8n.
+
+use std::num::NonZeroU32;
+use std::sync::Once;
+use std::time::Duration;
+
+use url::Url;
+
+use super::address::{AddressPolicy, CheckedResolver};
+use super::error::SettingsError;
+use super::key::ApiKey;
+
+/// n8n closes idle connections after 5 s; one that we reuse must be younger.
+const POOL_IDLE: Duration = Duration::from_secs(4);
+
+/// The longest time to establish a connection, TLS included.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How to reach one n8n. Nothing here is read from the environment; proxies are never used.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// The base URL, `http` or `https`, with or without a path prefix: `https://host/n8n`.
+    pub url: Url,
+    /// The key, only ever sent to the API below `url`.
+    pub api_key: ApiKey,
+    /// PEM certificates to trust instead of the system's.
+    pub ca_bundle: Option<Vec<u8>>,
+    /// From sending a request to its complete answer. Time in our own queue is not part of it.
+    pub request_timeout: Duration,
+    /// The highest mean rate; a burst of one second's worth is let through. `None`: no limit.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// How many requests may be under way at once.
+    pub max_concurrent_requests: NonZeroU32,
+    /// Where this process reaches production webhooks, if not at `url`.
+    pub webhook_check_url: Option<Url>,
+    /// Whether loopback addresses may be connected to; for tests and demos.
+    pub allow_loopback: bool,
+}
+
+impl ClientSettings {
+    pub(super) fn address_policy(&self) -> AddressPolicy {
+        AddressPolicy {
+            allow_loopback: self.allow_loopback,
+        }
+    }
+
+    /// Checks the URLs and builds the HTTP client.
+    pub(super) fn build_http(&self) -> Result<reqwest::Client, SettingsError> {
+        check_base(&self.url, "url")?;
+        if let Some(url) = &self.webhook_check_url {
+            check_base(url, "webhookCheckURL")?;
+        }
+        install_crypto();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("weirkeeper/", env!("CARGO_PKG_VERSION")))
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .dns_resolver(CheckedResolver(self.address_policy()))
+            .pool_idle_timeout(POOL_IDLE)
+            .connect_timeout(CONNECT.min(self.request_timeout));
+        let tls = [Some(&self.url), self.webhook_check_url.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|u| u.scheme() == "https");
+        match &self.ca_bundle {
+            Some(pem) => {
+                let bundle = reqwest::Certificate::from_pem_bundle(pem)
+                    .map_err(|error| SettingsError::CaBundle(innermost(&error)))?;
+                if bundle.is_empty() {
+                    return Err(SettingsError::CaBundle("it holds no certificate".into()));
+                }
+                builder = builder.tls_certs_only(bundle);
+            }
+            // Without TLS the system's certificates are not needed, and an image may have none.
+            None if !tls => builder = builder.tls_certs_only([]),
+            None => {}
+        }
+        builder
+            .build()
+            .map_err(|error| SettingsError::Client(innermost(&error)))
+    }
+}
+
+fn check_base(url: &Url, which: &'static str) -> Result<(), SettingsError> {
+    let problem = if !matches!(url.scheme(), "http" | "https") {
+        "must start with http:// or https://"
+    } else if url.host_str().is_none_or(str::is_empty) || url.cannot_be_a_base() {
+        "must name a host"
+    } else if !url.username().is_empty() || url.password().is_some() {
+        "must not carry a user name or password"
+    } else if url.query().is_some() || url.fragment().is_some() {
+        "must not have a query or fragment"
+    } else {
+        return Ok(());
+    };
+    Err(SettingsError::Url(which, problem))
+}
+
+/// reqwest takes the process's crypto provider; whoever installs one first wins, and any will do.
+fn install_crypto() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _already_installed = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+/// The message of the innermost cause, which is the one that helps.
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    super::text::one_line(&cause.to_string(), 200)
+}

@@ -1,0 +1,43 @@
+//! Tags.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::N8nClient;
+use super::error::N8nError;
+use super::operation::Operation;
+use crate::domain::remote::Tag;
+
+impl N8nClient {
+    /// Creates a tag, or finds the one that has the name. Names are case-sensitive, at most 24 characters.
+    ///
+    /// # Errors
+    /// n8n answers every failure with 409 "Tag already exists"; when no such tag is found, that is what comes back.
+    pub async fn create_tag(&self, name: &str) -> Result<Tag, N8nError> {
+        let request = self
+            .api(Operation::CreateTag, Method::POST, &["tags"])?
+            .json(&json!({ "name": name }))?;
+        match self.ask(request).await {
+            Err(error @ N8nError::Refused { status: 409, .. }) => self
+                .list_tags()
+                .await?
+                .into_iter()
+                .find(|tag| tag.name == name)
+                .ok_or(error),
+            answer => answer,
+        }
+    }
+
+    /// Replaces the tags of a workflow by those with these ids.
+    ///
+    /// # Errors
+    /// `NotFound` when the workflow or one of the tags is gone.
+    pub async fn set_tags(&self, id: &str, tag_ids: &[String]) -> Result<Vec<Tag>, N8nError> {
+        let body: Vec<Value> = tag_ids.iter().map(|tag| json!({ "id": tag })).collect();
+        self.ask(
+            self.api(Operation::SetTags, Method::PUT, &["workflows", id, "tags"])?
+                .json(&body)?,
+        )
+        .await
+    }
+}

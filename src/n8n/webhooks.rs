@@ -1,0 +1,266 @@
+//! Production webhooks and forms: whether they are registered, and calling one in earnest. None of this carries
+//! the API key.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use serde_json::Value;
+use url::Url;
+
+use super::N8nClient;
+use super::answer::{Answer, find};
+use super::error::N8nError;
+use super::operation::Operation;
+use super::send::Request;
+
+/// How much of a webhook's answer is read.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// Headers that a probe may not set: they steer the connection, or choose another site behind the same proxy.
+const FORBIDDEN_HEADERS: &[&str] = &[
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "x-n8n-api-key",
+];
+
+/// Whether a webhook or form answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebhookCheck {
+    /// n8n itself says that the path is registered, for these methods. Empty for a form.
+    Registered(Vec<String>),
+    /// n8n itself says that it is not.
+    NotRegistered,
+    /// The answer is not one that tells; this is why.
+    Unknown(String),
+}
+
+/// A call of a production webhook.
+#[derive(Clone)]
+pub struct ProbeRequest {
+    /// The method that the webhook uses.
+    pub method: Method,
+    /// The path after `/webhook/`, parameters filled in, optionally with a query.
+    pub path: String,
+    /// Additional headers; the values may be secret.
+    pub headers: Vec<(String, String)>,
+    /// The JSON body.
+    pub body: Option<Value>,
+    /// From sending to the complete answer.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for ProbeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("ProbeRequest")
+            .field("method", &self.method)
+            .field("headers", &names)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a webhook answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProbeAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, if it is JSON of at most 1 MiB. It belongs into no log or status.
+    pub json: Option<Value>,
+}
+
+impl N8nClient {
+    /// Whether a production webhook is registered, found out without running anything: called with a method that
+    /// it does not use, n8n answers which methods it does use.
+    ///
+    /// # Errors
+    /// When n8n gave no answer of its own: not ready, not reached, a proxy's 5xx.
+    pub async fn check_webhook(
+        &self,
+        path: &str,
+        unused_method: Method,
+    ) -> Result<WebhookCheck, N8nError> {
+        let operation = Operation::CheckWebhook;
+        let request = self.webhook_request(operation, unused_method, "webhook", path)?;
+        let answer = self.fetch(&request).await?;
+        transient(&answer, operation)?;
+        let message = answer
+            .complaint()
+            .and_then(|c| c.message)
+            .unwrap_or_default();
+        Ok(match answer.status.as_u16() {
+            404 if message.starts_with("This webhook is not registered for ")
+                && message.contains(" requests") =>
+            {
+                WebhookCheck::Registered(methods(&message))
+            }
+            404 if message.starts_with("The requested webhook ")
+                && message.contains("is not registered") =>
+            {
+                WebhookCheck::NotRegistered
+            }
+            status => WebhookCheck::Unknown(format!(
+                "HTTP {status} is not how n8n answers a method that is not used"
+            )),
+        })
+    }
+
+    /// Whether a production form is registered: its page is fetched, which runs nothing.
+    ///
+    /// # Errors
+    /// As [`check_webhook`](Self::check_webhook).
+    pub async fn check_form(&self, path: &str) -> Result<WebhookCheck, N8nError> {
+        let operation = Operation::CheckForm;
+        let answer = self
+            .fetch(&self.webhook_request(operation, Method::GET, "form", path)?)
+            .await?;
+        transient(&answer, operation)?;
+        let header = |name| {
+            answer
+                .headers
+                .get(name)
+                .and_then(|value: &HeaderValue| value.to_str().ok())
+                .unwrap_or("")
+        };
+        Ok(match answer.status.as_u16() {
+            200 if header("content-type").starts_with("text/html") => {
+                WebhookCheck::Registered(Vec::new())
+            }
+            // A form with basic authentication.
+            401 if header("www-authenticate") == "Basic realm=\"Enter credentials\"" => {
+                WebhookCheck::Registered(Vec::new())
+            }
+            404 if find(&answer.body, b"Problem loading form").is_some()
+                || answer
+                    .complaint()
+                    .and_then(|c| c.message)
+                    .is_some_and(|m| m.contains("is not registered")) =>
+            {
+                WebhookCheck::NotRegistered
+            }
+            status => {
+                WebhookCheck::Unknown(format!("HTTP {status} is not how n8n answers for a form"))
+            }
+        })
+    }
+
+    /// Calls a production webhook, which runs the workflow. Any complete answer is a success here, redirects
+    /// included; they are not followed.
+    ///
+    /// # Errors
+    /// `Unsendable` for a path or header that is not allowed; `NotReady` while n8n starts.
+    pub async fn probe(&self, probe: ProbeRequest) -> Result<ProbeAnswer, N8nError> {
+        let operation = Operation::Probe;
+        let (path, query) = probe
+            .path
+            .split_once('?')
+            .map_or((probe.path.as_str(), None), |(p, q)| (p, Some(q)));
+        let mut request = self.webhook_request(operation, probe.method, "webhook", path)?;
+        request.url.set_query(query);
+        request.timeout = probe.timeout;
+        if let Some(body) = &probe.body {
+            request = request.json(body)?;
+        }
+        for (name, value) in &probe.headers {
+            let refused = |reason| N8nError::Unsendable { operation, reason };
+            let name = HeaderName::try_from(name.as_str())
+                .map_err(|_| refused("a header name is not valid"))?;
+            if FORBIDDEN_HEADERS.contains(&name.as_str()) {
+                return Err(refused("a header is not allowed in a probe"));
+            }
+            let mut value =
+                HeaderValue::from_str(value).map_err(|_| refused("a header value is not valid"))?;
+            value.set_sensitive(true);
+            if name == CONTENT_TYPE {
+                request.headers.insert(name, value);
+            } else {
+                request.headers.append(name, value);
+            }
+        }
+        let answer = self.fetch(&request).await?;
+        if answer.is_starting() {
+            return Err(answer.not_ready(operation));
+        }
+        let json = if answer.overflowed {
+            None
+        } else {
+            serde_json::from_slice(&answer.body).ok()
+        };
+        Ok(ProbeAnswer {
+            status: answer.status.as_u16(),
+            json,
+        })
+    }
+
+    fn webhook_base(&self) -> &Url {
+        let settings = &self.inner.settings;
+        settings.webhook_check_url.as_ref().unwrap_or(&settings.url)
+    }
+
+    fn webhook_request(
+        &self,
+        operation: Operation,
+        method: Method,
+        kind: &str,
+        path: &str,
+    ) -> Result<Request, N8nError> {
+        let mut segments = vec![kind];
+        segments.extend(path.trim_matches('/').split('/'));
+        let mut request = self.plain(operation, method, self.webhook_base(), &segments)?;
+        request.limit = LARGEST_ANSWER;
+        Ok(request)
+    }
+}
+
+/// Answers that say nothing of the webhook and will be different later.
+fn transient(answer: &Answer, operation: Operation) -> Result<(), N8nError> {
+    if answer.is_starting() {
+        return Err(answer.not_ready(operation));
+    }
+    match answer.status.as_u16() {
+        429 | 502..=504 => Err(answer.error(operation)),
+        _ => Ok(()),
+    }
+}
+
+/// The methods in "Did you mean to make a GET, PUT or POST request?".
+fn methods(message: &str) -> Vec<String> {
+    let Some((_, hint)) = message.split_once("Did you mean to make a") else {
+        return Vec::new();
+    };
+    hint.split(|c: char| !c.is_ascii_uppercase())
+        .filter(|word| word.len() > 2)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::methods;
+
+    #[test]
+    fn the_methods_are_read_from_the_hint() {
+        let message = |hint| {
+            format!(
+                "This webhook is not registered for PATCH requests. Did you mean to make a {hint} request?"
+            )
+        };
+        assert_eq!(methods(&message("GET")), ["GET"]);
+        assert_eq!(
+            methods(&message("GET, PUT or POST")),
+            ["GET", "PUT", "POST"]
+        );
+        assert!(methods("This webhook is not registered for PATCH requests.").is_empty());
+    }
+}

@@ -1,0 +1,159 @@
+//! Workflows, one at a time.
+
+use reqwest::Method;
+use serde::de::IgnoredAny;
+use serde_json::{Map, json};
+
+use super::N8nClient;
+use super::error::N8nError;
+use super::operation::Operation;
+use crate::domain::remote::{RemoteVersion, RemoteWorkflow, WorkflowWrite};
+
+impl N8nClient {
+    /// Reads a workflow, without pinned data. `None` is a confirmed miss.
+    ///
+    /// # Errors
+    /// Whatever prevents an answer; while n8n starts, `NotReady`.
+    pub async fn get_workflow(&self, id: &str) -> Result<Option<RemoteWorkflow>, N8nError> {
+        let request = self
+            .api(Operation::GetWorkflow, Method::GET, &["workflows", id])?
+            .query("excludePinnedData", "true");
+        present(self.ask(request).await)
+    }
+
+    /// Creates a workflow, unpublished. Not idempotent: after an [unanswered](N8nError::unanswered) call it may exist.
+    ///
+    /// # Errors
+    /// `Refused` when n8n does not take the definition.
+    pub async fn create_workflow(
+        &self,
+        workflow: &WorkflowWrite,
+    ) -> Result<RemoteWorkflow, N8nError> {
+        self.ask(
+            self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?
+                .json(workflow)?,
+        )
+        .await
+    }
+
+    /// Replaces name, nodes and connections, merges settings. With `publish_if_active`, a published workflow is
+    /// published again, which takes its webhooks away for a tenth of a second even when nothing changed.
+    ///
+    /// # Errors
+    /// Update and publication are not atomic: any error after the request was sent may leave the draft saved, and
+    /// some leave the workflow offline. Read it back.
+    pub async fn update_workflow(
+        &self,
+        id: &str,
+        workflow: &WorkflowWrite,
+        publish_if_active: bool,
+    ) -> Result<RemoteWorkflow, N8nError> {
+        let request = self
+            .api(Operation::UpdateWorkflow, Method::PUT, &["workflows", id])?
+            .query(
+                "publishIfActive",
+                if publish_if_active { "true" } else { "false" },
+            )
+            .json(workflow)?;
+        self.ask(request).await
+    }
+
+    /// Publishes a version, or the draft.
+    ///
+    /// # Errors
+    /// `Refused` with n8n's reason; some refusals take the workflow offline. Read it back.
+    pub async fn publish(
+        &self,
+        id: &str,
+        version_id: Option<&str>,
+    ) -> Result<RemoteWorkflow, N8nError> {
+        let body = version_id.map_or_else(|| json!({}), |version| json!({ "versionId": version }));
+        self.ask(
+            self.api(
+                Operation::Publish,
+                Method::POST,
+                &["workflows", id, "publish"],
+            )?
+            .json(&body)?,
+        )
+        .await
+    }
+
+    /// Takes a workflow offline; idempotent.
+    ///
+    /// # Errors
+    /// `NotFound` when it is gone.
+    pub async fn unpublish(&self, id: &str) -> Result<RemoteWorkflow, N8nError> {
+        self.command(Operation::Unpublish, id, "unpublish").await
+    }
+
+    /// Archives, which unpublishes; idempotent.
+    ///
+    /// # Errors
+    /// `NotFound` when it is gone.
+    pub async fn archive(&self, id: &str) -> Result<RemoteWorkflow, N8nError> {
+        self.command(Operation::Archive, id, "archive").await
+    }
+
+    /// Brings an archived workflow back, unpublished.
+    ///
+    /// # Errors
+    /// `Refused` when it is not archived, `NotFound` when it is gone.
+    pub async fn unarchive(&self, id: &str) -> Result<RemoteWorkflow, N8nError> {
+        self.command(Operation::Unarchive, id, "unarchive").await
+    }
+
+    /// Deletes a workflow and all its executions. `false`: it was confirmed gone already.
+    ///
+    /// # Errors
+    /// Whatever prevents an answer.
+    pub async fn delete_workflow(&self, id: &str) -> Result<bool, N8nError> {
+        let request = self.api(
+            Operation::DeleteWorkflow,
+            Method::DELETE,
+            &["workflows", id],
+        )?;
+        Ok(present(self.ask::<IgnoredAny>(request).await)?.is_some())
+    }
+
+    /// Reads a version from the history. `None`: the workflow or the version is confirmed gone (n8n prunes history).
+    ///
+    /// # Errors
+    /// Whatever prevents an answer.
+    pub async fn get_version(
+        &self,
+        id: &str,
+        version_id: &str,
+    ) -> Result<Option<RemoteVersion>, N8nError> {
+        present(
+            self.ask(self.api(
+                Operation::GetVersion,
+                Method::GET,
+                &["workflows", id, "versions", version_id],
+            )?)
+            .await,
+        )
+    }
+
+    async fn command(
+        &self,
+        operation: Operation,
+        id: &str,
+        verb: &str,
+    ) -> Result<RemoteWorkflow, N8nError> {
+        self.ask(
+            self.api(operation, Method::POST, &["workflows", id, verb])?
+                .json(&Map::new())?,
+        )
+        .await
+    }
+}
+
+/// Turns a confirmed miss into `None`.
+pub(super) fn present<T>(result: Result<T, N8nError>) -> Result<Option<T>, N8nError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(N8nError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
