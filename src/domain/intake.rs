@@ -1,0 +1,343 @@
+//! Taking in what an author wrote.
+//!
+//! [`read_text`] turns text from a ConfigMap into a JSON value, [`take_in`] a JSON value into a
+//! [`Definition`]. An export from n8n pastes unchanged: what n8n adds to it is ignored, what n8n would
+//! refuse and nobody needs is left out with a warning.
+
+mod json;
+mod keys;
+mod text;
+mod wrapper;
+
+use serde_json::{Map, Value};
+
+use crate::domain::definition::{Definition, Node};
+use crate::domain::finding::{Code, Finding, has_errors, kind_of, quoted};
+use crate::domain::structure::check_structure;
+use crate::domain::{path, suggest};
+
+pub use text::{Text, read_text};
+
+/// A document that was taken in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intake {
+    /// The workflow as n8n takes it, structure not yet checked.
+    pub definition: Definition,
+    /// What was repaired or left out on the way.
+    pub warnings: Vec<Finding>,
+}
+
+/// Reduces a JSON value to a definition.
+///
+/// # Errors
+///
+/// Where the value is no workflow, or a part of it has a shape that a [`Definition`] cannot hold (nodes that
+/// are not a list of objects, connections or settings that are not an object, a name that is not text). The
+/// findings then are all that can be said about the document, those of [`check_structure`] included.
+pub fn take_in(raw: &Value) -> Result<Intake, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let document = match wrapper::unwrap(raw, &mut findings) {
+        Ok(document) => document,
+        Err(finding) => {
+            findings.push(finding);
+            return Err(findings);
+        }
+    };
+    let mut definition = Definition {
+        name: take_name(document, &mut findings),
+        nodes: take_nodes(document, &mut findings),
+        connections: take_connections(document, &mut findings),
+        settings: take_settings(document, &mut findings),
+        node_groups: take_groups(document, &mut findings),
+        declared_active: document.get("active").and_then(Value::as_bool),
+        declared_tags: take_tags(document),
+    };
+    place_nodes(&mut definition.nodes, &mut findings);
+    warn_of_pinned_data(document, &definition, &mut findings);
+    warn_of_unknown_keys(document, &mut findings);
+    if !has_errors(&findings) {
+        return Ok(Intake {
+            definition,
+            warnings: findings,
+        });
+    }
+    let known: Vec<String> = findings
+        .iter()
+        .filter(|f| f.is_error())
+        .map(|f| f.path.clone())
+        .collect();
+    let nodes_lost = known.iter().any(|path| path == "nodes");
+    findings.extend(check_structure(&definition).into_iter().filter(|finding| {
+        let echo = known
+            .iter()
+            .any(|known| path::is_within(&finding.path, known));
+        !echo && !(nodes_lost && path::is_within(&finding.path, "connections"))
+    }));
+    Err(findings)
+}
+
+fn take_name(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Option<String> {
+    match document.get("name") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) => Some(name.clone()),
+        Some(other) => {
+            let finding = Finding::error(
+                Code::NameInvalid,
+                "name",
+                "the workflow's name must be text",
+            );
+            findings.push(finding.mismatch(kind_of(other), "a string (in YAML, put it in quotes)"));
+            None
+        }
+    }
+}
+
+fn take_nodes(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Vec<Node> {
+    let items = match document.get("nodes") {
+        Some(Value::Array(items)) => items,
+        None | Some(Value::Null) => {
+            let message = "there are no nodes; a workflow needs a list called `nodes`";
+            findings.push(Finding::error(Code::NodesMissing, "nodes", message));
+            return Vec::new();
+        }
+        Some(other) => {
+            let message = "`nodes` must be a list of nodes, each with its name inside";
+            findings.push(
+                Finding::error(Code::NodesInvalid, "nodes", message)
+                    .mismatch(kind_of(other), "an array"),
+            );
+            return Vec::new();
+        }
+    };
+    items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| take_node(index, item, findings))
+        .collect()
+}
+
+fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
+    let at = path::index("nodes", index);
+    let Value::Object(fields) = item else {
+        let finding = Finding::error(Code::NodesInvalid, at, "a node must be an object");
+        findings.push(finding.mismatch(kind_of(item), "an object"));
+        return Node::default();
+    };
+    let name = fields
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let mut node = Map::new();
+    for (key, value) in fields {
+        if keys::NODE.contains(&key.as_str()) {
+            // n8n takes an absent field but not a null one.
+            if !value.is_null() {
+                node.insert(key.clone(), value.clone());
+            }
+        } else if !keys::NODE_IGNORED.contains(&key.as_str()) {
+            let message = format!("n8n knows no node field {}; it was left out", quoted(key));
+            let finding =
+                Finding::warning(Code::NodeKeyUnknown, path::key(&at, key), message).at_node(name);
+            findings.push(finding.suggest(suggest::nearest(key, keys::NODE.iter().copied())));
+        }
+    }
+    if !node.contains_key("parameters") {
+        let message = "the node has no parameters; an empty object was put in";
+        findings.push(
+            Finding::warning(
+                Code::NodeParametersMissing,
+                path::key(&at, "parameters"),
+                message,
+            )
+            .at_node(name),
+        );
+        node.insert("parameters".into(), Value::Object(Map::new()));
+    }
+    Node(node)
+}
+
+/// n8n wants a position; one that is missing is taken from a grid, by the node's place in the list.
+fn place_nodes(nodes: &mut [Node], findings: &mut Vec<Finding>) {
+    for (index, node) in nodes.iter_mut().enumerate() {
+        if node.0.is_empty() || node.0.contains_key("position") {
+            continue;
+        }
+        let (column, row) = (index % 8, index / 8);
+        node.0.insert(
+            "position".into(),
+            Value::from(vec![column * 220, row * 200]),
+        );
+        let at = path::key(&path::index("nodes", index), "position");
+        let message = "the node has no position on the canvas; one was made up";
+        findings
+            .push(Finding::warning(Code::NodePositionMissing, at, message).at_node(node.name()));
+    }
+}
+
+fn take_connections(
+    document: &Map<String, Value>,
+    findings: &mut Vec<Finding>,
+) -> Map<String, Value> {
+    match document.get("connections") {
+        Some(Value::Object(connections)) => connections.clone(),
+        None | Some(Value::Null) => {
+            let several = document
+                .get("nodes")
+                .and_then(Value::as_array)
+                .is_some_and(|nodes| nodes.len() > 1);
+            if several {
+                let message = "there are no connections, so each node stands alone";
+                findings.push(Finding::warning(
+                    Code::ConnectionsMissing,
+                    "connections",
+                    message,
+                ));
+            }
+            Map::new()
+        }
+        Some(other) => {
+            let message = "connections must be an object keyed by the name of the source node";
+            let finding = Finding::error(Code::ConnectionsInvalid, "connections", message);
+            findings.push(finding.mismatch(
+                kind_of(other),
+                r#"{"Source": {"main": [[{"node", "type", "index"}]]}}"#,
+            ));
+            Map::new()
+        }
+    }
+}
+
+fn take_settings(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Map<String, Value> {
+    let given = match document.get("settings") {
+        Some(Value::Object(settings)) => settings,
+        None | Some(Value::Null) => return Map::new(),
+        Some(other) => {
+            let finding = Finding::error(
+                Code::SettingsInvalid,
+                "settings",
+                "settings must be an object",
+            );
+            findings.push(finding.mismatch(kind_of(other), "an object"));
+            return Map::new();
+        }
+    };
+    let mut settings = Map::new();
+    for (key, value) in given {
+        let name = key.as_str();
+        if keys::SETTINGS.contains(&name) {
+            let unset = keys::SETTINGS_WITH_DEFAULT.contains(&name) && value == "DEFAULT";
+            if !value.is_null() && !unset {
+                settings.insert(key.clone(), value.clone());
+            }
+        } else if !keys::SETTINGS_IGNORED.contains(&name) {
+            let message = format!("n8n knows no setting {}; it was left out", quoted(key));
+            let finding =
+                Finding::warning(Code::SettingUnknown, path::key("settings", key), message);
+            findings.push(finding.suggest(suggest::nearest(key, keys::SETTINGS.iter().copied())));
+        }
+    }
+    settings
+}
+
+fn take_groups(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Vec<Value> {
+    let items = match document.get("nodeGroups") {
+        Some(Value::Array(items)) => items,
+        None | Some(Value::Null) => return Vec::new(),
+        Some(other) => {
+            let finding = Finding::error(
+                Code::NodeGroupsInvalid,
+                "nodeGroups",
+                "node groups must be a list",
+            );
+            findings.push(finding.mismatch(kind_of(other), "an array"));
+            return Vec::new();
+        }
+    };
+    let mut groups = items.clone();
+    for (index, group) in groups.iter_mut().enumerate() {
+        let Value::Object(fields) = group else {
+            continue;
+        };
+        fields.retain(|key, value| {
+            let known = keys::NODE_GROUP.contains(&key.as_str());
+            if !known {
+                let at = path::key(&path::index("nodeGroups", index), key);
+                let message = format!(
+                    "n8n knows no field {} of a node group; it was left out",
+                    quoted(key)
+                );
+                findings.push(Finding::warning(Code::TopLevelUnknown, at, message));
+            }
+            known && !value.is_null()
+        });
+    }
+    groups
+}
+
+/// Tag names; n8n exports tags as objects, the command line and people also write plain names.
+fn take_tags(document: &Map<String, Value>) -> Option<Vec<String>> {
+    let tags = document.get("tags")?.as_array()?;
+    let name = |tag: &Value| {
+        tag.as_str()
+            .or_else(|| tag.get("name")?.as_str())
+            .map(str::to_owned)
+    };
+    Some(tags.iter().filter_map(name).collect())
+}
+
+fn warn_of_pinned_data(
+    document: &Map<String, Value>,
+    definition: &Definition,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(pinned) = document
+        .get("pinData")
+        .and_then(Value::as_object)
+        .filter(|pins| !pins.is_empty())
+    else {
+        return;
+    };
+    let message = format!(
+        "pinned test data ({}) is not deployed; it was left out",
+        pinned.len()
+    );
+    findings.push(Finding::warning(
+        Code::PinnedDataDropped,
+        "pinData",
+        message,
+    ));
+    for name in pinned.keys().filter(|name| definition.node(name).is_none()) {
+        let message = format!(
+            "pinData refers to node {}, which does not exist",
+            quoted(name)
+        );
+        let finding =
+            Finding::warning(Code::PinnedDataDropped, path::key("pinData", name), message)
+                .at_node(name);
+        findings.push(finding.suggest(suggest::nearest(
+            name,
+            definition.nodes.iter().map(Node::name),
+        )));
+    }
+}
+
+fn warn_of_unknown_keys(document: &Map<String, Value>, findings: &mut Vec<Finding>) {
+    for key in document.keys() {
+        let name = key.as_str();
+        if keys::READ_TOP_LEVEL.contains(&name) || keys::IGNORED_TOP_LEVEL.contains(&name) {
+            continue;
+        }
+        let message = match name {
+            "projectId" => "the project is not part of the document; use spec.project".to_owned(),
+            _ => format!(
+                "n8n knows no top-level key {}; it was left out",
+                quoted(key)
+            ),
+        };
+        let finding = Finding::warning(Code::TopLevelUnknown, path::key("", key), message);
+        findings.push(finding.suggest(suggest::nearest(key, keys::READ_TOP_LEVEL.iter().copied())));
+    }
+}
+
+#[cfg(test)]
+mod tests;

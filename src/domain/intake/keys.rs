@@ -1,0 +1,106 @@
+//! Which keys n8n accepts.
+//!
+//! Source: the schemas of the public API in n8n 2.39.10 (`@n8n/api-types`, base-workflow-public.dto.js),
+//! which are strict: one unknown key and the whole document is refused.
+
+/// Top-level keys that n8n writes into an export or a response and that say nothing about the workflow
+/// itself. They are ignored in silence, so that an export pastes unchanged.
+pub(super) const IGNORED_TOP_LEVEL: &[&str] = &[
+    "activeVersion",
+    "activeVersionId",
+    "checksum",
+    "createdAt",
+    "description",
+    "hash",
+    "homeProject",
+    "id",
+    "isArchived",
+    "meta",
+    "ownedBy",
+    "parentFolder",
+    "parentFolderId",
+    "scopes",
+    "shared",
+    "sharedWith",
+    "sharedWithProjects",
+    "sourceWorkflowId",
+    "staticData",
+    "triggerCount",
+    "updatedAt",
+    "usedCredentials",
+    "versionCounter",
+    "versionId",
+];
+
+/// Top-level keys that are read.
+pub(super) const READ_TOP_LEVEL: &[&str] = &[
+    "active",
+    "connections",
+    "name",
+    "nodeGroups",
+    "nodes",
+    "pinData",
+    "settings",
+    "tags",
+];
+
+/// Keys of a node that n8n accepts.
+pub(super) const NODE: &[&str] = &[
+    "alwaysOutputData",
+    "continueOnFail",
+    "credentials",
+    "customTelemetryTags",
+    "disabled",
+    "executeOnce",
+    "id",
+    "maxTries",
+    "name",
+    "notes",
+    "notesInFlow",
+    "onError",
+    "parameters",
+    "position",
+    "retryOnFail",
+    "type",
+    "typeVersion",
+    "waitBetweenTries",
+    "webhookId",
+];
+
+/// Keys of a node that n8n has in its schema but refuses as read-only.
+pub(super) const NODE_IGNORED: &[&str] = &["createdAt", "updatedAt"];
+
+/// Keys of a node group that n8n accepts.
+pub(super) const NODE_GROUP: &[&str] = &["description", "id", "name", "nodeIds"];
+
+/// Settings that n8n accepts and keeps.
+pub(super) const SETTINGS: &[&str] = &[
+    "availableInMCP",
+    "callerIds",
+    "callerPolicy",
+    "customTelemetryTags",
+    "errorWorkflow",
+    "executionOrder",
+    "executionTimeout",
+    "saveDataErrorExecution",
+    "saveDataSuccessExecution",
+    "saveExecutionProgress",
+    "saveManualExecutions",
+    "timeSavedMode",
+    "timeSavedPerExecution",
+    "timezone",
+];
+
+/// Settings that n8n accepts and then drops, without a word or for want of a licence.
+pub(super) const SETTINGS_IGNORED: &[&str] =
+    &["binaryMode", "credentialResolverId", "redactionPolicy"];
+
+/// Settings for which the editor stores the word `DEFAULT` in place of no value.
+pub(super) const SETTINGS_WITH_DEFAULT: &[&str] = &[
+    "errorWorkflow",
+    "saveDataErrorExecution",
+    "saveDataSuccessExecution",
+    "saveExecutionProgress",
+    "saveManualExecutions",
+    "timezone",
+];

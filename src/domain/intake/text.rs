@@ -1,0 +1,236 @@
+//! Reading text, and saying precisely what is wrong with it.
+
+use serde::de::DeserializeSeed;
+use serde_json::Value;
+use serde_json::error::Category;
+
+use super::json::Tree;
+use crate::domain::finding::{Code, Finding};
+
+/// A document that was read from text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Text {
+    /// The document.
+    pub value: Value,
+    /// What is odd about it, such as duplicate keys.
+    pub warnings: Vec<Finding>,
+}
+
+/// Reads a JSON or YAML document of at most `max_bytes` bytes.
+///
+/// What starts with a brace or bracket is JSON and is judged as JSON, without falling back to YAML's looser
+/// rules: n8n itself could not import it. YAML is read by the rules of version 1.2, in which `yes` and `on`
+/// are text.
+///
+/// # Errors
+///
+/// With one finding that says what the text is instead, with line and column.
+pub fn read_text(text: &str, max_bytes: usize) -> Result<Text, Vec<Finding>> {
+    if text.len() > max_bytes {
+        let finding = Finding::error(Code::DocumentTooLarge, "", "the document is too large");
+        let (got, want) = (
+            format!("{} bytes", text.len()),
+            format!("at most {max_bytes}"),
+        );
+        return Err(vec![finding.mismatch(got, want)]);
+    }
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let start = body.trim_start();
+    let read = match start.chars().next() {
+        None => Err(Finding::error(
+            Code::DocumentEmpty,
+            "",
+            "the document is empty",
+        )),
+        Some('{' | '[') => read_json(body),
+        Some('<') => Err(kind(
+            "this is HTML or XML, not a workflow; download the workflow as JSON",
+        )),
+        Some('`') if start.starts_with("```") => Err(fenced(body, 1)),
+        Some(_) => read_yaml(body),
+    };
+    read.map_err(|finding| vec![finding])
+}
+
+fn kind(message: impl Into<String>) -> Finding {
+    Finding::error(Code::DocumentKind, "", message)
+}
+
+fn read_json(body: &str) -> Result<Text, Finding> {
+    let mut duplicates = Vec::new();
+    let mut deserializer = serde_json::Deserializer::from_str(body);
+    let read = Tree {
+        path: String::new(),
+        duplicates: &mut duplicates,
+    }
+    .deserialize(&mut deserializer);
+    let value = read.map_err(|error| explain_json(body, &error))?;
+    deserializer
+        .end()
+        .map_err(|error| explain_trailing(body, &error))?;
+    let warn = |path: String| {
+        Finding::warning(
+            Code::KeyDuplicate,
+            path,
+            "this key occurs twice in its object; the last one counts, as in n8n",
+        )
+    };
+    Ok(Text {
+        value,
+        warnings: duplicates.into_iter().map(warn).collect(),
+    })
+}
+
+fn explain_json(body: &str, error: &serde_json::Error) -> Finding {
+    let (line, column) = (error.line(), error.column());
+    if error.classify() == Category::Eof {
+        let message = format!(
+            "the JSON ends at line {line} before it is complete: it was cut off; paste it whole"
+        );
+        return Finding::error(Code::DocumentTruncated, "", message);
+    }
+    let rest = rest_at(body, line, column);
+    let reason = error.to_string();
+    let reason = reason.split(" at line ").next().unwrap_or_default();
+    let hint = json_hint(rest, reason).map_or_else(String::new, |hint| format!(": {hint}"));
+    let message = format!("this is not valid JSON: {reason} at line {line} column {column}{hint}");
+    Finding::error(Code::DocumentSyntax, "", message)
+}
+
+/// The text from the character that the parser stopped at.
+fn rest_at(body: &str, line: usize, column: usize) -> &str {
+    let start: usize = body
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let mut at = (start + column.saturating_sub(1)).min(body.len());
+    while !body.is_char_boundary(at) {
+        at -= 1;
+    }
+    body.get(at..).unwrap_or_default()
+}
+
+fn json_hint(rest: &str, reason: &str) -> Option<&'static str> {
+    let starts = |words: &[&str]| words.iter().any(|word| rest.starts_with(word));
+    if starts(&["//", "/*", "#"]) {
+        Some("JSON has no comments; remove it")
+    } else if reason.contains("trailing comma") {
+        Some("remove the comma before the closing brace or bracket")
+    } else if starts(&["'"]) {
+        Some("JSON wants double quotes")
+    } else if starts(&["“", "”", "„", "‘", "’"]) {
+        Some("typographic quotes came in with the text; use plain double quotes")
+    } else if starts(&["None", "True", "False"]) {
+        Some("this is Python; JSON writes null, true and false")
+    } else if starts(&["undefined", "NaN", "Infinity", "-Infinity"]) {
+        Some("JSON has no such value; use null or a number")
+    } else if starts(&["{{", "{%"]) {
+        Some("a template was not rendered here")
+    } else if reason.contains("control character") {
+        Some("write a line break inside a string as \\n and a tab as \\t")
+    } else {
+        None
+    }
+}
+
+fn explain_trailing(body: &str, error: &serde_json::Error) -> Finding {
+    let line = error.line();
+    let rest = rest_at(body, line, error.column());
+    if rest.starts_with("```") {
+        return fenced(body, line);
+    }
+    if rest.starts_with(['{', '[']) {
+        let message = format!(
+            "a second JSON document starts at line {line}; give each workflow its own object"
+        );
+        return Finding::error(Code::DocumentSeveral, "", message);
+    }
+    let message = format!("text follows the end of the JSON at line {line}; remove it");
+    Finding::error(Code::DocumentTrailing, "", message)
+}
+
+fn fenced(body: &str, fallback_line: usize) -> Finding {
+    let opening = body
+        .lines()
+        .position(|line| line.trim_start().starts_with("```"));
+    let line = opening.map_or(fallback_line, |index| index + 1);
+    let message = format!(
+        "this is Markdown with a code fence at line {line}; give only what is inside the fence"
+    );
+    Finding::error(Code::DocumentFenced, "", message)
+}
+
+fn read_yaml(body: &str) -> Result<Text, Finding> {
+    // No snippets: they would repeat parts of the document, secrets included, in a message.
+    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    let value = match serde_saphyr::from_str_with_options::<Value>(body, options) {
+        Ok(value) => value,
+        Err(_) if has_fence(body) => return Err(fenced(body, 1)),
+        Err(error) => return Err(explain_yaml(&error)),
+    };
+    match value {
+        Value::Object(_) | Value::Array(_) => Ok(Text {
+            value,
+            warnings: Vec::new(),
+        }),
+        Value::Null => Err(Finding::error(
+            Code::DocumentEmpty,
+            "",
+            "the document is empty",
+        )),
+        Value::String(inner) if inner.trim_start().starts_with(['{', '[']) => Err(kind(
+            "this is JSON inside a string (encoded twice); give the JSON itself",
+        )),
+        _ if has_fence(body) => Err(fenced(body, 1)),
+        other => {
+            let finding = kind("this is plain text, neither a JSON nor a YAML workflow");
+            Err(finding.mismatch(
+                crate::domain::finding::kind_of(&other),
+                "an object with `nodes`",
+            ))
+        }
+    }
+}
+
+fn has_fence(body: &str) -> bool {
+    body.lines().any(|line| line.starts_with("```"))
+}
+
+fn explain_yaml(error: &serde_saphyr::Error) -> Finding {
+    use serde_saphyr::Error as Yaml;
+    let error = error.without_snippet();
+    let at = error.location().filter(|location| location.line() > 0);
+    let place = at.map_or_else(String::new, |location| {
+        format!(" at line {} column {}", location.line(), location.column())
+    });
+    match error {
+        Yaml::MultipleDocuments { .. } => {
+            let message = "there are several YAML documents (separated by ---); give each workflow its own object";
+            Finding::error(Code::DocumentSeveral, "", message)
+        }
+        Yaml::DuplicateMappingKey { .. } => {
+            let message =
+                format!("a key occurs twice in one YAML mapping{place}; remove one of them");
+            Finding::error(Code::KeyDuplicate, "", message)
+        }
+        Yaml::Eof { .. } => {
+            let message = format!(
+                "the YAML ends{place} before it is complete: it was cut off; paste it whole"
+            );
+            Finding::error(Code::DocumentTruncated, "", message)
+        }
+        other => {
+            let rendered = other.to_string();
+            let reason = rendered.lines().next().unwrap_or_default();
+            // The library may put the place in its text as well.
+            let place = if reason.contains("line ") {
+                ""
+            } else {
+                place.as_str()
+            };
+            let message = format!("this is neither JSON nor valid YAML: {reason}{place}");
+            Finding::error(Code::DocumentSyntax, "", message)
+        }
+    }
+}
