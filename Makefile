@@ -1,0 +1,50 @@
+# Everything needs Rust, Go, Node.js, make and a C++ compiler; nothing else is expected on the machine.
+# The real stack (Kubernetes API server, controller manager, etcd, n8n) is built once into
+# $(WEIRKEEPER_CACHE), by default ~/.cache/weirkeeper, and then reused.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+STACK := node tests/stack/stack.mjs
+CARGO ?= cargo
+
+.PHONY: help stack build test lint demo bench crds clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+stack: ## build the real parts that tests and the demo run on (minutes the first time, then nothing)
+	$(STACK) build
+
+build: ## compile the operator
+	$(CARGO) build --locked
+
+# Tests are compiled before the stack starts, so that the compiler does not starve it.
+test: stack ## run every test, on a real stack that is started for it
+	$(CARGO) test --no-run --locked
+	$(STACK) run -- $(CARGO) test --locked
+
+lint: ## formatting, clippy, supply chain
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) test --locked --test tidy supply_chain
+
+# Uses the cluster and the n8n that the environment names, else a stack of its own.
+demo: ## run the demo (on KUBECONFIG, N8N_URL and N8N_API_KEY when all three are set)
+	$(CARGO) build --locked
+	@if [[ -n "$${KUBECONFIG:-}" && -n "$${N8N_URL:-}" && -n "$${N8N_API_KEY:-}" ]]; then \
+	  exec examples/demo/demo.sh; \
+	else \
+	  exec $(STACK) run -- examples/demo/demo.sh; \
+	fi
+
+bench: stack ## run the benchmarks on a real stack
+	$(CARGO) bench --no-run --locked
+	$(STACK) run -- $(CARGO) bench --locked
+
+crds: ## write the custom resource definitions to crds/
+	$(CARGO) run --locked -q -- crds --output crds
+
+clean: ## remove compiler output (the cache of the real stack stays)
+	$(CARGO) clean

@@ -1,0 +1,218 @@
+// A stack from its start to its end. What it consists of is written to DIR/stack.json before anything can go wrong,
+// so that whoever holds DIR can end it.
+
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { say, withLock } from './cache.mjs';
+import { controlPlane, prepareControlPlane } from './control-plane.mjs';
+import { createApiKey, createOwner, n8nComponents, prepareN8n } from './n8n.mjs';
+import { EndedEarly, groupMembers, isAlive, listenersOf, sleep, startProcess, stopProcess } from './processes.mjs';
+
+const components = { ...controlPlane, ...n8nComponents };
+const ALIASES = { apiserver: 'kube-apiserver', 'controller-manager': 'kube-controller-manager' };
+/** The reverse of the start order: what depends on a part ends before it. */
+const STOP_ORDER = ['command', 'n8n', 'kube-controller-manager', 'kube-apiserver', 'etcd'];
+const PORT_ATTEMPTS = 6;
+
+const stateFile = (dir) => path.join(dir, 'stack.json');
+
+export function readState(dir) {
+  try {
+    return JSON.parse(fs.readFileSync(stateFile(dir), 'utf8'));
+  } catch (error) {
+    if (error.code === 'ENOENT') throw new Error(`there is no stack in ${dir} (no stack.json)`);
+    throw new Error(`read ${stateFile(dir)}: ${error.message}`);
+  }
+}
+
+function writeState(state) {
+  const temporary = `${stateFile(state.dir)}.${process.pid}`;
+  fs.writeFileSync(temporary, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  fs.renameSync(temporary, stateFile(state.dir));
+}
+
+/** Changes the state on disk; several programs may do so at a time. */
+const changeState = (dir, what, change) =>
+  withLock(path.join(dir, 'lock'), what, async () => {
+    const state = readState(dir);
+    const result = await change(state);
+    writeState(state);
+    return result;
+  });
+
+function partNamed(state, given) {
+  const name = ALIASES[given] ?? given;
+  if (!components[name] || !state.processes[name]) {
+    throw new Error(`this stack has no part ${given}; it has: ${Object.keys(state.processes).join(', ')}`);
+  }
+  return name;
+}
+
+/** What this program has started itself: known even when somebody has removed the folder. */
+const startedHere = [];
+
+/** Starts one part and waits until it is ready. A part that is started again keeps its ports. */
+async function startPart(dir, name, { keepPorts }) {
+  const component = components[name];
+  const started = Date.now();
+  for (let attempt = 1; ; attempt += 1) {
+    const state = await changeState(dir, `start ${name}`, async (current) => {
+      if (current.ending) throw new Error(`start ${name}: the stack is being ended`);
+      if (isAlive(current.processes[name] ?? {})) throw new Error(`${name} is running already`);
+      if (!keepPorts) await component.choosePorts(current);
+      const record = startProcess({ ...component.launch(current), log: path.join(dir, 'logs', `${name}.log`) });
+      startedHere.push(record);
+      current.processes[name] = { ...record, startedAt: new Date().toISOString() };
+      return current;
+    });
+    try {
+      await component.ready(state, state.processes[name]);
+    } catch (error) {
+      if (!(error instanceof EndedEarly && error.portTaken && attempt < PORT_ATTEMPTS)) throw error;
+      say(`${name}: its port was taken by another program; attempt ${attempt + 1}`);
+      await stopProcess(state.processes[name]);
+      if (keepPorts) await sleep(500 * attempt);
+      continue;
+    }
+    refuseForeignListeners(name, state.processes[name]);
+    await changeState(dir, `start ${name}`, (current) => {
+      if (state.kubernetes) current.kubernetes.version = state.kubernetes.version ?? current.kubernetes.version;
+    });
+    say(`${name}: ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);
+    return;
+  }
+}
+
+function refuseForeignListeners(name, record) {
+  const foreign = listenersOf(record).filter((listener) => !listener.loopback);
+  if (foreign.length > 0) {
+    throw new Error(`${name} listens on more than loopback: ${foreign.map(({ address, port }) => `${address}:${port}`).join(', ')}`);
+  }
+}
+
+async function startControlPlane(dir) {
+  for (const name of Object.keys(controlPlane)) await startPart(dir, name, { keepPorts: false });
+}
+
+async function startN8n(dir) {
+  await startPart(dir, 'n8n', { keepPorts: false });
+  const state = readState(dir);
+  await createOwner(state);
+  fs.writeFileSync(state.n8n.apiKeyFile, await createApiKey(state), { mode: 0o600 });
+}
+
+/** Both halves start side by side; a failure of either is reported after both have come to rest. */
+async function inParallel(tasks) {
+  const failures = (await Promise.allSettled(tasks)).filter((result) => result.status === 'rejected');
+  if (failures.length > 0) throw new Error(failures.map((failure) => failure.reason.message).join('\n'));
+}
+
+/** Starts a stack out of built `programs` in `dir`, which holds none. The caller ends it when this fails. */
+export async function up({ dir, name, programs, withControlPlane, withN8n, n8nEnv }) {
+  const started = Date.now();
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  fs.chmodSync(dir, 0o700);
+  const state = { version: 1, name, dir, createdAt: new Date().toISOString(), programs, kubernetes: null, n8n: null, processes: {} };
+  fs.mkdirSync(path.join(dir, 'logs'), { recursive: true });
+  if (withControlPlane) prepareControlPlane(state);
+  if (withN8n) prepareN8n(state, n8nEnv);
+  writeState(state);
+  await inParallel([...(withControlPlane ? [startControlPlane(dir)] : []), ...(withN8n ? [startN8n(dir)] : [])]);
+  const ready = readState(dir);
+  writeEnvironment(ready);
+  say(`up after ${((Date.now() - started) / 1000).toFixed(1)} s: ${describe(ready)}`);
+  return ready;
+}
+
+const describe = ({ kubernetes, n8n }) =>
+  [kubernetes && `Kubernetes ${kubernetes.version} at ${kubernetes.url}`, n8n && `n8n ${n8n.version} at ${n8n.url}`].filter(Boolean).join(', ');
+
+/** Variables for programs that use the stack. */
+export function environmentOf(state) {
+  const variables = { WEIRKEEPER_STACK: state.dir };
+  if (state.kubernetes) {
+    variables.KUBECONFIG = state.kubernetes.kubeconfigs.admin;
+    variables.KUBECACHEDIR = path.join(state.dir, 'kubectl-cache');
+  }
+  if (state.n8n) {
+    variables.N8N_URL = state.n8n.url;
+    variables.N8N_API_KEY_FILE = state.n8n.apiKeyFile;
+    variables.N8N_API_KEY = fs.readFileSync(state.n8n.apiKeyFile, 'utf8');
+  }
+  return variables;
+}
+
+function writeEnvironment(state) {
+  const bin = path.join(state.dir, 'bin');
+  fs.mkdirSync(bin, { recursive: true });
+  if (state.programs.kubectl) fs.symlinkSync(state.programs.kubectl, path.join(bin, 'kubectl'));
+  const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+  const lines = Object.entries(environmentOf(state)).map(([name, value]) => `export ${name}=${quote(value)}`);
+  lines.push(`export PATH=${quote(bin)}:"$PATH"`);
+  fs.writeFileSync(path.join(state.dir, 'env'), `${lines.join('\n')}\n`, { mode: 0o600 });
+}
+
+/** Ends every process of the stack in `dir`, and nothing else. False when there is no stack. */
+export async function down({ dir }) {
+  if (!fs.existsSync(stateFile(dir))) {
+    await inParallel(startedHere.map((record) => stopProcess(record)));
+    return false;
+  }
+  // From here on nothing is started any more, so the list of processes is complete.
+  const processes = await changeState(dir, 'down', (state) => {
+    state.ending = true;
+    return state.processes;
+  });
+  const running = STOP_ORDER.filter((name) => processes[name] && groupMembers(processes[name]).length > 0);
+  // n8n and the control plane know nothing of each other; within the control plane the order counts.
+  const stopAll = async (names) => {
+    for (const name of names) await stopProcess(processes[name]);
+  };
+  await stopAll(running.filter((name) => name === 'command'));
+  await inParallel([stopAll(running.filter((name) => name === 'n8n')), stopAll(running.filter((name) => components[name] && name !== 'n8n'))]);
+  // Gone when two programs end the same stack: both have waited for the same processes.
+  if (fs.existsSync(stateFile(dir))) fs.renameSync(stateFile(dir), path.join(dir, 'stack.ended.json'));
+  say(`down: ended ${running.length > 0 ? running.join(', ') : 'nothing (no process was left)'}`);
+  return true;
+}
+
+/** How long a part may take to end when it is asked to: n8n waits for its running executions. */
+const PATIENCE_MS = { n8n: 60_000 };
+/** kube-apiserver would wait a minute for the watches of its clients. */
+const USUAL_PATIENCE_MS = 3000;
+
+export async function stop({ dir, part, kill = false }) {
+  const state = readState(dir);
+  const name = partNamed(state, part);
+  await stopProcess(state.processes[name], { graceMs: kill ? 0 : (PATIENCE_MS[name] ?? USUAL_PATIENCE_MS) });
+  say(`${name}: ${kill ? 'killed' : 'stopped'}`);
+}
+
+export async function start({ dir, part }) {
+  await startPart(dir, partNamed(readState(dir), part), { keepPorts: true });
+}
+
+export async function restart({ dir, part, kill }) {
+  await stop({ dir, part, kill });
+  await start({ dir, part });
+}
+
+/** Records the command of `run`, so that `down` ends it too. */
+export const recordCommand = (dir, record) =>
+  changeState(dir, 'command', (state) => {
+    startedHere.push(record);
+    state.processes.command = record;
+  });
+
+export function status({ dir }) {
+  const state = readState(dir);
+  let complete = true;
+  say(`${state.name} in ${dir}: ${describe(state)}`);
+  for (const [name, record] of Object.entries(state.processes)) {
+    const alive = isAlive(record);
+    complete &&= alive;
+    say(`  ${name}: ${alive ? `running, pid ${record.pid}` : 'not running'}, log ${record.log ?? 'none'}`);
+  }
+  return complete;
+}
