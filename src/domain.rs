@@ -10,7 +10,6 @@ pub mod access;
 pub mod body;
 pub mod canonical;
 pub mod conclude;
-pub mod credentials;
 pub mod definition;
 pub mod derive;
 pub mod difference;

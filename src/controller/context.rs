@@ -143,10 +143,15 @@ impl Context {
         }
     }
 
-    /// Forgets an object that is gone, and wakes those that waited for a webhook path of its.
+    /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
         self.count_state(uid, None);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.forget_claims(uid);
+    }
+
+    /// Forgets what webhook paths an object wanted, and wakes those that waited for one of them.
+    pub fn forget_claims(&self, uid: &str) {
         let waiting = self.claims().release(uid);
         self.wake_where(|glimpse| waiting.iter().any(|one| one == glimpse.uid()));
     }

@@ -59,8 +59,8 @@ fn params() -> PatchParams {
 }
 
 /// Puts a finalizer on an object or takes it off. The resource version keeps a finalizer of somebody else that came
-/// in between.
-pub async fn set_finalizer<K>(client: &Client, object: &K, finalizer: &str, on: bool) -> Result<(), kube::Error>
+/// in between. Returns the new resource version.
+pub async fn set_finalizer<K>(client: &Client, object: &K, finalizer: &str, on: bool) -> Result<Option<String>, kube::Error>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
 {
@@ -74,8 +74,8 @@ where
     let api = Api::<DynamicObject>::namespaced_with(client.clone(), meta.namespace.as_deref().unwrap_or_default(), &resource);
     let patch = json!({ "metadata": { "resourceVersion": meta.resource_version, "uid": meta.uid, "finalizers": finalizers } });
     match api.patch(meta.name.as_deref().unwrap_or_default(), &params(), &Patch::Merge(patch)).await {
-        Err(error) if !on && is_gone(&error) => Ok(()),
-        other => other.map(drop),
+        Err(error) if !on && is_gone(&error) => Ok(None),
+        other => other.map(|written| written.metadata.resource_version),
     }
 }
 

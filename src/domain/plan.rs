@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Map, Value};
+
 use super::canonical::digest_of;
 use super::mark::Mark;
-use super::remote::{RemoteVersion, RemoteWorkflow, WorkflowWrite};
+use super::remote::{RemoteWorkflow, WorkflowWrite};
 use super::settings;
 use crate::api::workflow::DriftPolicy;
 
@@ -77,24 +79,19 @@ pub struct Comparison {
 }
 
 /// Whether two lots of nodes, connections and groups are the same for n8n.
-fn same_content(write: &WorkflowWrite, version: &RemoteVersion) -> bool {
-    content_digest(&write.nodes, &write.connections, write.node_groups.as_deref().unwrap_or_default())
-        == content_digest(&version.nodes, &version.connections, &version.node_groups)
-}
-
-/// The digest of what n8n versions: nodes, connections and groups.
-pub fn content_digest(nodes: &[serde_json::Value], connections: &serde_json::Value, groups: &[serde_json::Value]) -> super::canonical::Digest {
-    digest_of(nodes, connections, groups, &serde_json::Map::new(), &BTreeSet::new())
+fn same_content(write: &WorkflowWrite, nodes: &[Value], connections: &Value, groups: &[Value]) -> bool {
+    let digest = |nodes, connections, groups| digest_of(nodes, connections, groups, &Map::new(), &BTreeSet::new());
+    digest(&write.nodes, &write.connections, write.node_groups.as_deref().unwrap_or_default()) == digest(nodes, connections, groups)
 }
 
 /// Compares what n8n holds with what should be there.
 pub fn compare(wanted: &WorkflowWrite, mark: &Mark, remote: &RemoteWorkflow) -> Comparison {
-    let draft = same_content(wanted, &remote.draft());
+    let draft = same_content(wanted, &remote.nodes, &remote.connections, &remote.node_groups);
     let published = remote.active.then(|| {
         if remote.active_version_id.is_some() && remote.active_version_id == remote.version_id {
             draft
         } else {
-            remote.active_version.as_ref().is_some_and(|version| same_content(wanted, version))
+            remote.active_version.as_ref().is_some_and(|version| same_content(wanted, &version.nodes, &version.connections, &version.node_groups))
         }
     });
     Comparison {
@@ -125,11 +122,11 @@ impl Comparison {
 }
 
 /// What to write. `confirmed` says that this version was seen in n8n before, so that a difference is somebody's
-/// change and not ours to come.
-pub fn plan(seen: &Comparison, publication: Publication, confirmed: bool, policy: DriftPolicy) -> Plan {
+/// change and not ours to come; `contested`, that it was undone too often already.
+pub fn plan(seen: &Comparison, publication: Publication, confirmed: bool, policy: DriftPolicy, contested: bool) -> Plan {
     let drift = if confirmed { drift(seen, publication) } else { Vec::new() };
     let only_draft = drift == [Drift::DraftEdited];
-    let left_alone = !drift.is_empty() && policy != DriftPolicy::Revert;
+    let left_alone = !drift.is_empty() && (policy != DriftPolicy::Revert || contested);
     let steps = if only_draft || left_alone { Vec::new() } else { steps(seen, publication) };
     Plan { steps, drift }
 }
@@ -184,7 +181,7 @@ mod tests {
         Comparison { draft: true, published: Some(true), settings: true, name: true, marked: true, archived: false };
 
     fn steps_of(seen: Comparison, publication: Publication, confirmed: bool) -> Vec<Step> {
-        plan(&seen, publication, confirmed, DriftPolicy::Revert).steps
+        plan(&seen, publication, confirmed, DriftPolicy::Revert, false).steps
     }
 
     #[test]
@@ -208,7 +205,7 @@ mod tests {
     #[test]
     fn an_unpublished_draft_is_reported_and_left_until_the_next_real_change() {
         let draft = Comparison { draft: false, ..FINE };
-        let found = plan(&draft, Published, true, DriftPolicy::Revert);
+        let found = plan(&draft, Published, true, DriftPolicy::Revert, false);
         assert_eq!(found, Plan { steps: vec![], drift: vec![Drift::DraftEdited] });
         assert_eq!(steps_of(draft, Published, false), [Step::Update]);
     }
@@ -225,8 +222,9 @@ mod tests {
             (unpublished, Drift::Publication, vec![Step::Publish]),
             (renamed, Drift::Renamed, vec![Step::Update]),
         ] {
-            assert_eq!(plan(&seen, Published, true, DriftPolicy::Revert), Plan { steps, drift: vec![drift.clone()] });
-            assert_eq!(plan(&seen, Published, true, DriftPolicy::Report), Plan { steps: vec![], drift: vec![drift] });
+            assert_eq!(plan(&seen, Published, true, DriftPolicy::Revert, false), Plan { steps, drift: vec![drift.clone()] });
+            assert_eq!(plan(&seen, Published, true, DriftPolicy::Report, false).steps, vec![]);
+            assert_eq!(plan(&seen, Published, true, DriftPolicy::Revert, true), Plan { steps: vec![], drift: vec![drift] });
         }
     }
 }

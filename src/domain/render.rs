@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::api::workflow::WorkflowSpec;
 use crate::api::workflow_status::RequiredCredential;
 
-use super::canonical::{Digest, Nodes, Parts, digest};
+use super::canonical::{Digest, Parts, digest};
 use super::definition::Definition;
 use super::derive::{IdentitySeed, fill_ids};
 use super::mark::Mark;
@@ -103,13 +103,7 @@ pub fn symbolise_remote(remote: &RemoteWorkflow) -> Symbolic {
 
 fn digest_of_definition(definition: &Definition) -> Digest {
     let managed: BTreeSet<String> = definition.settings.keys().cloned().collect();
-    let parts = Parts {
-        nodes: Nodes::Ours(&definition.nodes),
-        connections: Some(&definition.connections),
-        node_groups: &definition.node_groups,
-        settings: &definition.settings,
-    };
-    digest(parts, &managed)
+    digest(Parts::from(definition), &managed)
 }
 
 /// The credential symbols of a body, each once.
@@ -130,24 +124,17 @@ pub fn credential_symbols(definition: &Definition) -> BTreeSet<CredentialSymbol>
 pub fn workflow_symbols(definition: &Definition) -> BTreeMap<String, bool> {
     let mut found = BTreeMap::new();
     for reference in sub_workflow_references(definition) {
-        for id in reference.id.split(',').map(str::trim) {
-            if let Some(name) = id.strip_prefix(WORKFLOW) {
-                *found.entry(name.to_owned()).or_insert(false) |= reference.node.is_some();
-            }
+        if let Some(name) = reference.id.strip_prefix(WORKFLOW) {
+            *found.entry(name.to_owned()).or_insert(false) |= reference.needs_published;
         }
     }
     found
 }
 
-/// The ids of other workflows that stand in a body as they are, each once. Expressions are not among them.
+/// The ids of other workflows that stand in a body as they are, each once.
 pub fn raw_workflow_ids(definition: &Definition) -> BTreeSet<String> {
-    let ids = sub_workflow_references(definition);
-    ids.iter()
-        .flat_map(|reference| reference.id.split(','))
-        .map(str::trim)
-        .filter(|id| !id.is_empty() && !id.starts_with(WORKFLOW) && !id.starts_with('=') && !matches!(*id, "DEFAULT"))
-        .map(str::to_owned)
-        .collect()
+    let ids = sub_workflow_references(definition).into_iter().map(|reference| reference.id);
+    ids.filter(|id| !id.is_empty() && !id.starts_with(WORKFLOW)).collect()
 }
 
 /// What is sent to n8n for a version.

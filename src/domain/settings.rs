@@ -51,7 +51,7 @@ pub fn differing(remote: &Map<String, Value>, sent: &Map<String, Value>) -> Vec<
     let removes = |value: &Value| *value == json!("DEFAULT") || *value == json!(-1);
     sent.iter()
         .filter(|(key, value)| *key != mark::SETTING && !match remote.get(*key) {
-            Some(held) => super::canonical::same(held, value),
+            Some(held) => *held == **value,
             None => removes(value) || default_of(key).as_ref() == Some(*value),
         })
         .map(|(key, _)| key.clone())

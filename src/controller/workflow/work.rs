@@ -126,7 +126,11 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Whole seconds, as Kubernetes keeps them, except where an order within a second matters.
+    /// The object moved on by a write of ours.
+    pub(super) fn moved_to(&mut self, resource_version: Option<String>) {
+        self.resource_version = resource_version;
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::now()
     }

@@ -1,0 +1,165 @@
+//! The controller of `Workflow`: one pass reads the object, brings n8n to what it asks for, and writes its status.
+
+mod bind;
+mod cleanup;
+mod converge;
+mod deploy;
+mod drift;
+mod gather;
+mod observe;
+mod report;
+mod resolve;
+mod tags;
+mod versions;
+mod watch_health;
+mod work;
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use kube::core::DynamicObject;
+use kube::runtime::controller::Action;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::connections;
+use super::context::Context;
+use super::gate::Urgency;
+use super::glimpse::Glimpse;
+use super::store;
+use crate::api::reason::Reason;
+use crate::api::workflow::Workflow;
+use crate::api::{WORKFLOW_FINALIZER, annotation};
+use crate::domain::conclude::{Found, Outcome};
+use crate::domain::trouble::Trouble;
+use work::Work;
+
+/// How a pass ended: the word for the metric and when to look again.
+pub(super) struct Ended {
+    pub(super) reason: Reason,
+    pub(super) next: Next,
+}
+
+/// When to look again.
+pub(super) enum Next {
+    /// After the object's interval.
+    Interval(Duration),
+    /// After a growing pause, or when n8n asked to come back.
+    Retry(Option<Duration>),
+    /// Soon, without counting it as a failure.
+    Soon(Duration),
+    /// Not by time.
+    Never,
+}
+
+/// One pass, bounded and caught: whatever happens in it, the next one comes.
+pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+    let (namespace, instance) = glimpse.instance();
+    let urgency = if glimpse.edited() { Urgency::Edit } else { Urgency::Routine };
+    let lane = connections::key(namespace, instance);
+    ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting() + 1).unwrap_or(i64::MAX));
+    let place = ctx.gate.enter(&lane, urgency).await;
+    ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting()).unwrap_or(i64::MAX));
+    ctx.pulse.pass_began();
+    let span = info_span!("workflow", namespace = glimpse.namespace(), name = glimpse.name());
+    // Boxed, so that thousands of passes that wait for a place hold no room for what they will need.
+    let ended = AssertUnwindSafe(Box::pin(pass(&ctx, &glimpse))).catch_unwind().instrument(span).await;
+    ctx.pulse.pass_ended();
+    drop(place);
+    let ended = ended.unwrap_or_else(|_| {
+        ctx.metrics.panics.inc();
+        error!(namespace = glimpse.namespace(), name = glimpse.name(), "a pass panicked; it is tried again with growing pauses");
+        Ended { reason: Reason::InternalError, next: Next::Retry(None) }
+    });
+    ctx.metrics.passes.with_label_values(&["workflow", ended.reason.as_str()]).inc();
+    Ok(match ended.next {
+        Next::Interval(interval) => Action::requeue(ctx.interval(glimpse.uid(), interval)),
+        Next::Soon(pause) => Action::requeue(pause),
+        Next::Retry(asked) => {
+            let pause = ctx.pause(glimpse.uid());
+            Action::requeue(asked.map_or(pause, |asked| if asked < pause { pause.min(asked.max(Duration::from_millis(100))) } else { asked }))
+        }
+        Next::Never => Action::await_change(),
+    })
+}
+
+async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
+    let (namespace, name) = (glimpse.namespace(), glimpse.name());
+    let object = match store::read(&ctx.client, namespace, name).await {
+        Ok(Some(object)) => object,
+        Ok(None) => {
+            ctx.forget(glimpse.uid());
+            return Ended { reason: Reason::Cleaned, next: Next::Never };
+        }
+        Err(failed) => {
+            warn!(error = %failed, "cannot read the object");
+            return Ended { reason: Reason::RequestFailed, next: Next::Retry(None) };
+        }
+    };
+    let workflow = match typed(&object) {
+        Ok(workflow) => workflow,
+        Err(why) => return report::unreadable(ctx, &object, &why).await,
+    };
+    let mut work = Work::new(ctx, workflow);
+    if work.workflow.metadata.deletion_timestamp.is_some() {
+        return cleanup::clean_up(&mut work).await;
+    }
+    if let Err(failed) = finalize(&mut work).await {
+        return if store::is_gone(&failed) || store::is_conflict(&failed) {
+            Ended { reason: Reason::Progressing, next: Next::Soon(Duration::from_millis(50)) }
+        } else {
+            warn!(error = %failed, "cannot put the finalizer on");
+            Ended { reason: Reason::RequestFailed, next: Next::Retry(None) }
+        };
+    }
+    let outcome = if work.spec().suspend == Some(true) {
+        Outcome::Suspended { spec_changed: work.status.observed_generation != work.generation() && !only_suspended(&work) }
+    } else {
+        converge::converge(&mut work).await.unwrap_or_else(Outcome::Troubled)
+    };
+    if let Outcome::Troubled(Trouble { reason: Reason::Unauthorized, .. }) = &outcome {
+        forget_key(&work);
+    }
+    let requested = work.annotation(annotation::REQUESTED_AT).map(str::to_owned);
+    work.status.last_handled_requested_at = requested.or(work.status.last_handled_requested_at.take());
+    let details = std::mem::take(&mut work.details);
+    let ended = report::report(&mut work, &Found { outcome, details }).await;
+    info!(reason = ended.reason.as_str(), version = work.status.active_version, "pass ended");
+    ended
+}
+
+/// Whether a suspended object was suspended before at this generation, or has been synced and only the flag moved: that
+/// cannot be told from the generation alone, so an object that was Ready keeps it once.
+fn only_suspended(work: &Work<'_>) -> bool {
+    use crate::api::condition::{ConditionStatus, ConditionType, find};
+    let ready = find(&work.status.conditions, ConditionType::Ready);
+    ready.is_some_and(|ready| ready.status == ConditionStatus::True && ready.reason == Reason::Suspended.as_str())
+}
+
+fn typed(object: &DynamicObject) -> Result<Workflow, String> {
+    let value = serde_json::to_value(object).map_err(|error| error.to_string())?;
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// Nothing is made in n8n for an object that could vanish without us.
+async fn finalize(work: &mut Work<'_>) -> Result<(), kube::Error> {
+    let has = work.workflow.metadata.finalizers.iter().flatten().any(|one| one == WORKFLOW_FINALIZER);
+    if has {
+        return Ok(());
+    }
+    let version = store::set_finalizer(&work.ctx.client, &work.workflow, WORKFLOW_FINALIZER, true).await?;
+    work.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
+    work.moved_to(version);
+    Ok(())
+}
+
+/// A key that n8n refuses is read again at the next try, for somebody may have renewed it.
+fn forget_key(work: &Work<'_>) {
+    let (namespace, name) = work.instance_key();
+    if let Some(instance) = work.ctx.instance(&namespace, &name) {
+        let secret = &instance.spec.api_key_secret_ref;
+        work.ctx.secrets.forget(&namespace, &secret.name, &secret.key);
+    }
+}

@@ -1,0 +1,161 @@
+//! Deletion by policy. It validates nothing, needs no valid spec, and never hangs: what n8n does not answer until the
+//! bound is let go, said and counted.
+
+use std::time::Duration;
+
+use kube::runtime::events::EventType;
+use tracing::{info, warn};
+
+use super::work::Work;
+use super::{Ended, Next, report};
+use crate::api::WORKFLOW_FINALIZER;
+use crate::api::reason::Reason;
+use crate::api::workflow::DeletionPolicy;
+use crate::api::workflow_status::{Operation, Origin};
+use crate::controller::connections::{self, Connection};
+use crate::controller::store;
+use crate::domain::conclude::{Found, Outcome};
+use crate::domain::identity::late_until;
+use crate::domain::mark::{Mark, release};
+use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
+use crate::domain::trouble::Trouble;
+
+/// Settles the workflow in n8n and lets the object go.
+pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
+    let has = work.workflow.metadata.finalizers.iter().flatten().any(|one| one == WORKFLOW_FINALIZER);
+    if !has {
+        work.ctx.forget(&work.uid());
+        return Ended { reason: Reason::Cleaned, next: Next::Never };
+    }
+    let reason = match settle(work).await {
+        Ok(()) => Reason::Cleaned,
+        Err(trouble) if overdue(work) => {
+            let note = format!("n8n was not settled within the bound and the object is let go: {}; look for the workflow in n8n", trouble.message);
+            warn!(reason = trouble.reason.as_str(), "cleanup abandoned");
+            work.ctx.metrics.abandoned.inc();
+            report::publish(work.ctx, &work.workflow, EventType::Warning, Reason::CleanupAbandoned.as_str(), note).await;
+            Reason::CleanupAbandoned
+        }
+        Err(mut trouble) => {
+            // What cannot be told apart from a passing trouble must not look like something that a person has to mend.
+            trouble.message = format!("being deleted: {}", trouble.message);
+            let asked = trouble.retry_after;
+            let left = time_left(work);
+            let found = Found { outcome: Outcome::Unfinished(Reason::Deleting, trouble.message), details: Vec::new() };
+            let ended = report::report(work, &found).await;
+            let soonest = asked.into_iter().chain([left.max(Duration::from_millis(100))]).min();
+            return Ended { next: Next::Retry(soonest.filter(|_| left < Duration::from_secs(300) || asked.is_some())), ..ended };
+        }
+    };
+    match store::set_finalizer(&work.ctx.client, &work.workflow, WORKFLOW_FINALIZER, false).await {
+        Ok(_) => {
+            info!(reason = reason.as_str(), "let go");
+            work.ctx.forget(&work.uid());
+            let (namespace, name) = work.instance_key();
+            let _ = work.ctx.wake_instance.send(kube::runtime::reflector::ObjectRef::new(&name).within(&namespace));
+            Ended { reason, next: Next::Never }
+        }
+        Err(error) if store::is_conflict(&error) => Ended { reason: Reason::Progressing, next: Next::Soon(Duration::from_millis(50)) },
+        Err(error) => {
+            warn!(%error, "cannot take the finalizer off");
+            Ended { reason: Reason::RequestFailed, next: Next::Retry(None) }
+        }
+    }
+}
+
+fn time_left(work: &Work<'_>) -> Duration {
+    let since = work.workflow.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let age = since.and_then(|since| Duration::try_from(work.now().duration_since(since)).ok()).unwrap_or_default();
+    work.ctx.settings.deletion_bound.saturating_sub(age)
+}
+
+fn overdue(work: &Work<'_>) -> bool {
+    time_left(work).is_zero()
+}
+
+async fn settle(work: &mut Work<'_>) -> Result<(), Trouble> {
+    let creating = work.status.intent.as_ref().is_some_and(|intent| intent.operation == Operation::Create);
+    if work.status.n8n_workflow_id.is_none() && !creating {
+        return Ok(());
+    }
+    let connection = connection(work).await?;
+    let failed = |error| connections::trouble(&error);
+    let id = match work.status.n8n_workflow_id.clone() {
+        Some(id) => id,
+        // A create was announced: what it made, or may still make, must not be left behind.
+        None => {
+            let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
+            match listing.marked(&work.uid()).first() {
+                Some(id) => (*id).to_owned(),
+                None => return still_arriving(work, &connection),
+            }
+        }
+    };
+    let Some(remote) = connection.client.get_workflow(&id).await.map_err(failed)? else { return Ok(()) };
+    // What is not ours any more is left alone. One without a mark was bound by us and lost it.
+    if Mark::of(&remote.settings).is_some_and(|mark| mark.uid != work.uid()) {
+        return Ok(());
+    }
+    connection.trusted()?;
+    dispose(&connection, &remote, policy(work)).await
+}
+
+fn still_arriving(work: &Work<'_>, connection: &Connection) -> Result<(), Trouble> {
+    match late_until(work.status.intent.as_ref(), connection.client.longest_request()) {
+        Some(until) if work.now() < until => {
+            let mut trouble = Trouble::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is waited for");
+            trouble.retry_after = Some(Duration::from_secs(1));
+            Err(trouble)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The connection as it is, or else as it last worked: its Secret or the instance itself may be gone already.
+async fn connection(work: &Work<'_>) -> Result<std::sync::Arc<Connection>, Trouble> {
+    let (namespace, name) = work.instance_key();
+    match connections::for_workflow(work.ctx, &work.namespace(), (&namespace, &name)).await {
+        Ok(connection) => Ok(connection),
+        Err(trouble) => work.ctx.connections.last(&connections::key(&namespace, &name)).ok_or(trouble),
+    }
+}
+
+fn policy(work: &Work<'_>) -> DeletionPolicy {
+    work.spec().deletion_policy.unwrap_or(match work.status.origin {
+        Some(Origin::Adopted) => DeletionPolicy::Retain,
+        Some(Origin::Created) | None => DeletionPolicy::Delete,
+    })
+}
+
+async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: DeletionPolicy) -> Result<(), Trouble> {
+    let client = &connection.client;
+    let failed = |error| connections::trouble(&error);
+    match policy {
+        DeletionPolicy::Delete => client.delete_workflow(&remote.id).await.map(drop),
+        DeletionPolicy::Retain => client.update_workflow(&remote.id, &released(remote), false).await.map(drop),
+        DeletionPolicy::Deactivate => {
+            client.unpublish(&remote.id).await.map_err(failed)?;
+            client.update_workflow(&remote.id, &released(remote), false).await.map(drop)
+        }
+        DeletionPolicy::Archive if remote.is_archived => Ok(()),
+        DeletionPolicy::Archive => {
+            // An archived workflow takes no more writes, so the mark goes first.
+            client.update_workflow(&remote.id, &released(remote), false).await.map_err(failed)?;
+            client.archive(&remote.id).await.map(drop)
+        }
+    }
+    .map_err(failed)
+}
+
+/// What n8n holds, without our mark.
+fn released(remote: &RemoteWorkflow) -> WorkflowWrite {
+    let mut settings = remote.settings.clone();
+    release(&mut settings);
+    WorkflowWrite {
+        name: remote.name.clone(),
+        nodes: remote.nodes.clone(),
+        connections: remote.connections.clone(),
+        settings,
+        node_groups: Some(remote.node_groups.clone()),
+    }
+}

@@ -1,0 +1,105 @@
+//! What somebody changed in n8n: seen, kept, and treated as the policy says.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kube::runtime::events::EventType;
+
+use super::deploy::Deployment;
+use super::versions;
+use super::work::Work;
+use crate::api::condition::{ConditionStatus, ConditionType};
+use crate::api::reason::Reason;
+use crate::api::workflow::DriftPolicy;
+use crate::api::workflow_status::VersionSource;
+use crate::domain::canonical::Parts;
+use crate::domain::difference::difference;
+use crate::domain::plan::{Drift, Plan};
+use crate::domain::remote::RemoteWorkflow;
+use crate::domain::render::symbolise_remote;
+use crate::domain::settings;
+use crate::domain::trouble::Trouble;
+
+/// So many changes undone within the hour mean that somebody, or something, insists.
+const MOST_REVERTS: usize = 5;
+const WITHIN: Duration = Duration::from_secs(3600);
+/// How much of a difference a condition and an event show.
+const SUMMARY_CHARS: usize = 800;
+
+/// Whether undoing has become a fight.
+pub(super) fn contested(work: &Work<'_>) -> bool {
+    let now = work.now();
+    work.ctx.remember(&work.uid(), |memory| {
+        memory.reverts.retain(|at| Duration::try_from(now.duration_since(*at)).is_ok_and(|age| age < WITHIN));
+        memory.reverts.len() >= MOST_REVERTS
+    })
+}
+
+/// Says what differs, and keeps what is about to be overwritten.
+pub(super) async fn judge(work: &mut Work<'_>, plan: &Plan, wanted: &Deployment<'_>, remote: &RemoteWorkflow, contested: bool) -> Result<(), Trouble> {
+    let Some(first) = plan.drift.first() else {
+        work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
+        return Ok(());
+    };
+    let said = describe(work, &plan.drift, wanted, remote);
+    if *first == Drift::DraftEdited && plan.drift.len() == 1 {
+        work.verdict(ConditionType::Drifted, ConditionStatus::True, Reason::DraftEdited, format!("an unpublished draft differs: {said}"));
+        return Ok(());
+    }
+    let reason = match (work.spec().drift_policy, contested) {
+        (DriftPolicy::Revert, false) => Reason::DriftReverted,
+        (DriftPolicy::Revert, true) => Reason::DriftContested,
+        (DriftPolicy::Report, _) => Reason::DriftReported,
+        (DriftPolicy::Ignore, _) => Reason::DriftIgnored,
+    };
+    if reason != Reason::DriftReverted {
+        work.verdict(ConditionType::Drifted, ConditionStatus::True, reason, said);
+        return Ok(());
+    }
+    keep(work, plan, remote).await?;
+    work.happened(EventType::Warning, Reason::DriftReverted, format!("changed in n8n and put right: {said}"));
+    work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
+    work.ctx.metrics.reverts.inc();
+    let now = work.now();
+    work.ctx.remember(&work.uid(), |memory| memory.reverts.push(now));
+    Ok(())
+}
+
+/// Keeps what somebody wrote as a revision before it is overwritten: nobody loses an edit.
+async fn keep(work: &mut Work<'_>, plan: &Plan, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+    if plan.drift.iter().any(|drift| matches!(drift, Drift::Edited | Drift::Settings)) {
+        versions::keep(work, &symbolise_remote(remote), VersionSource::Drift).await?;
+    }
+    Ok(())
+}
+
+fn describe(work: &Work<'_>, drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
+    let said: Vec<String> = drift
+        .iter()
+        .map(|one| match one {
+            Drift::Edited | Drift::DraftEdited => summary(work, wanted, remote),
+            Drift::Publication if remote.active => "it was published".to_owned(),
+            Drift::Publication => "it was unpublished".to_owned(),
+            Drift::Settings => format!("settings changed: {}", settings::differing(&remote.settings, &wanted.write.settings).join(", ")),
+            Drift::Renamed => "it was renamed".to_owned(),
+            Drift::Archived => "it was archived".to_owned(),
+        })
+        .collect();
+    said.join("; ")
+}
+
+/// The difference between what was sent and what n8n holds, node by node, without values.
+pub(super) fn summary(_: &Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
+    let none = serde_json::Map::new();
+    let write = wanted.write;
+    let groups = write.node_groups.as_deref().unwrap_or_default();
+    let desired = Parts::read(&write.nodes, &write.connections, groups, &none);
+    let draft = Parts::read(&remote.nodes, &remote.connections, &remote.node_groups, &none);
+    let found = difference(desired, draft, &BTreeSet::new());
+    let published = remote.active_version.as_ref().map(|version| Parts::read(&version.nodes, &version.connections, &version.node_groups, &none));
+    match published {
+        // The draft is right, so what is published must be what differs.
+        Some(published) if found.is_empty() => format!("another version was published: {}", difference(desired, published, &BTreeSet::new()).summary(SUMMARY_CHARS)),
+        _ => found.summary(SUMMARY_CHARS),
+    }
+}

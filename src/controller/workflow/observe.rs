@@ -1,0 +1,129 @@
+//! Step 5, reads n8n: whether what is published is really there. Nothing here runs a workflow, except probes, which the
+//! author chose.
+
+use reqwest::Method;
+
+use super::work::Work;
+use crate::api::condition::{ConditionStatus, ConditionType};
+use crate::api::reason::Reason;
+use crate::api::workflow::Probe;
+use crate::controller::connections::{self, Connection};
+use crate::controller::store;
+use crate::domain::definition::Definition;
+use crate::domain::endpoints::{Endpoint, EndpointKind, unused_method, webhook_endpoints};
+use crate::domain::health::contains;
+use crate::domain::trouble::Trouble;
+use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
+
+/// Checks each production endpoint of a published version.
+pub(super) async fn check_live(work: &mut Work<'_>, connection: &Connection, definition: &Definition) -> Result<bool, Trouble> {
+    let endpoints = webhook_endpoints(definition);
+    let mut unknown: Vec<String> = Vec::new();
+    let mut checked = 0;
+    for endpoint in &endpoints {
+        match check(connection, &endpoints, endpoint).await.map_err(|error| connections::trouble(&error))? {
+            WebhookCheck::Registered(_) => checked += 1,
+            WebhookCheck::Unknown(why) => unknown.push(format!("node {:?}: {why}", endpoint.node)),
+            WebhookCheck::NotRegistered => {
+                let message = format!("node {:?}: {} is not registered in n8n although the workflow is published", endpoint.node, endpoint.url_path());
+                work.verdict(ConditionType::Live, ConditionStatus::False, Reason::NotLive, message);
+                return Ok(false);
+            }
+        }
+    }
+    if checked == endpoints.len() && checked > 0 {
+        work.verdict(ConditionType::Live, ConditionStatus::True, Reason::Live, format!("{checked} of {checked} production URLs are registered"));
+    } else {
+        let message = if unknown.is_empty() { Reason::NotVerifiable.meaning().to_owned() } else { unknown.join("; ") };
+        work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, message);
+    }
+    Ok(true)
+}
+
+/// Whether one endpoint is registered, without calling it.
+pub(super) async fn check(connection: &Connection, endpoints: &[Endpoint], endpoint: &Endpoint) -> Result<WebhookCheck, N8nError> {
+    let path = endpoint.check_path();
+    let below = |base: &str| path.strip_prefix(base).unwrap_or(&path).to_owned();
+    if !endpoint.verifiable {
+        return Ok(WebhookCheck::Unknown("its path is computed by an expression".to_owned()));
+    }
+    match (endpoint.kind, endpoint.base) {
+        (EndpointKind::Form, "form") => connection.client.check_form(&below("/form/")).await,
+        (_, "webhook") => match unused_method(endpoints, &endpoint.path).and_then(|method| Method::from_bytes(method.as_bytes()).ok()) {
+            Some(method) => connection.client.check_webhook(&below("/webhook/"), method).await,
+            None => Ok(WebhookCheck::Unknown("its path answers every method".to_owned())),
+        },
+        _ => Ok(WebhookCheck::Unknown("n8n offers no way to ask without calling it".to_owned())),
+    }
+}
+
+/// The production URLs of a version, as callers use them.
+pub(super) fn urls(connection: &Connection, definition: &Definition) -> Vec<String> {
+    let spec = &connection.instance.spec;
+    let base = spec.webhook_base_url.as_ref().unwrap_or(&spec.url).trim_end_matches('/');
+    let mut urls: Vec<String> =
+        webhook_endpoints(definition).iter().filter(|endpoint| endpoint.verifiable).map(|endpoint| format!("{base}{}", endpoint.url_path())).collect();
+    urls.sort_unstable();
+    urls.dedup();
+    urls.truncate(64);
+    urls
+}
+
+/// Makes the probes of the spec; the text says which failed and how.
+pub(super) async fn probe(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<Option<String>, Trouble> {
+    let endpoints = webhook_endpoints(definition);
+    for (at, probe) in work.spec().health_check.iter().flat_map(|check| &check.probes).enumerate() {
+        let Some(request) = request(work, &endpoints, probe).await? else {
+            return Ok(Some(format!("probe {at}: the published version has no webhook node named {:?}; correct spec.healthCheck.probes", probe.node)));
+        };
+        let said = match connection.client.probe(request).await {
+            Err(error @ (N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } | N8nError::Unsendable { .. })) => Some(error.to_string()),
+            Err(error) => return Err(connections::trouble(&error)),
+            Ok(answer) if i64::from(answer.status) != probe.expected_status => Some(format!("answered HTTP {} and {} was expected", answer.status, probe.expected_status)),
+            Ok(answer) => match (&probe.expected_json, &answer.json) {
+                (Some(expected), Some(json)) if contains(json, expected) => None,
+                (Some(_), Some(_)) => Some("the JSON it answered lacks what was expected".to_owned()),
+                (Some(_), None) => Some("it answered no JSON".to_owned()),
+                (None, _) => None,
+            },
+        };
+        if let Some(said) = said {
+            return Ok(Some(format!("probe {at} of node {:?}: {said}", probe.node)));
+        }
+    }
+    Ok(None)
+}
+
+async fn request(work: &Work<'_>, endpoints: &[Endpoint], probe: &Probe) -> Result<Option<ProbeRequest>, Trouble> {
+    let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.node == probe.node && endpoint.verifiable && endpoint.base == "webhook") else {
+        return Ok(None);
+    };
+    let method = probe.method.as_deref().or(endpoint.methods.first().map(String::as_str)).unwrap_or("GET");
+    let path: Vec<&str> = endpoint
+        .path
+        .split('/')
+        .map(|part| part.strip_prefix(':').and_then(|name| probe.path_parameters.get(name)).map_or(part, String::as_str))
+        .collect();
+    let mut headers = Vec::new();
+    for header in &probe.headers {
+        let value = match (&header.value, &header.secret_key_ref) {
+            (Some(value), _) => value.clone(),
+            (None, Some(secret)) => {
+                let found = work.ctx.secrets.get(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
+                let found = found.map_err(|error| store::trouble(&format!("read Secret {}", secret.name), &error))?;
+                found.ok_or_else(|| {
+                    Trouble::waiting(Reason::SourceNotFound, format!("Secret {} with key {}, which a probe's header names, does not exist in this namespace", secret.name, secret.key))
+                })?
+            }
+            (None, None) => String::new(),
+        };
+        headers.push((header.name.clone(), value));
+    }
+    Ok(Some(ProbeRequest {
+        method: Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET),
+        path: path.join("/"),
+        headers,
+        body: probe.body.clone(),
+        timeout: probe.timeout.get(),
+    }))
+}

@@ -1,0 +1,132 @@
+//! The last step of every pass, writes Kubernetes: status where it differs, events where something turned.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::core::DynamicObject;
+use kube::runtime::events::{Event, EventType};
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+use tracing::warn;
+
+use super::work::Work;
+use super::{Ended, Next};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
+use crate::api::reason::Reason;
+use crate::api::workflow::Workflow;
+use crate::api::workflow_status::WorkflowStatus;
+use crate::controller::context::Context;
+use crate::controller::store;
+use crate::domain::conclude::{Found, Outcome, conditions};
+use crate::domain::patch::merge_patch;
+use crate::domain::trouble::Trouble;
+
+/// Events carry at most so much.
+const NOTE_BYTES: usize = 1000;
+/// A baking version is looked at this often, or ten times in its bake time if that is less.
+const BAKING_LOOK: Duration = Duration::from_secs(30);
+
+/// Writes the status and sends events; says when to look again.
+pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
+    let (generation, now) = (work.generation(), work.now());
+    let before = std::mem::take(&mut work.status.conditions);
+    let grace = work.spec().interval.get().max(Duration::from_secs(1)) * 3;
+    work.status.conditions = conditions(&before, found, generation, grace, now);
+    if !matches!(found.outcome, Outcome::Suspended { .. }) || work.spec().suspend == Some(true) {
+        work.status.observed_generation = generation;
+    }
+    let ended = next(work, found, now);
+    if let Err(error) = work.save_last().await {
+        if store::is_gone(&error) {
+            return Ended { next: Next::Never, ..ended };
+        }
+        warn!(%error, "cannot write the status");
+        return Ended { next: Next::Retry(None), ..ended };
+    }
+    work.ctx.count_state(&work.uid(), Some(state(&work.status.conditions, &found.outcome)));
+    let turned = transitions(&before, &work.status.conditions);
+    for (kind, reason, note) in work.events.drain(..).map(|one| (one.kind, one.reason, one.note)).chain(turned) {
+        publish(work.ctx, &work.workflow, kind, reason.as_str(), note).await;
+    }
+    ended
+}
+
+fn next(work: &Work<'_>, found: &Found, now: Timestamp) -> Ended {
+    let interval = work.spec().interval.get();
+    match &found.outcome {
+        Outcome::Settled(_) => Ended { reason: Reason::Succeeded, next: Next::Interval(baking(work, now).map_or(interval, |look| look.min(interval))) },
+        Outcome::Held(reason, _) => Ended { reason: *reason, next: Next::Interval(interval) },
+        Outcome::Unfinished(reason, _) => Ended { reason: *reason, next: Next::Retry(None) },
+        Outcome::Troubled(Trouble { reason, retry_after, .. }) => Ended { reason: *reason, next: Next::Retry(*retry_after) },
+        Outcome::Suspended { .. } => Ended { reason: Reason::Suspended, next: Next::Never },
+    }
+}
+
+/// How soon a version in its bake time is looked at again.
+fn baking(work: &Work<'_>, now: Timestamp) -> Option<Duration> {
+    let healthy = find(&work.status.conditions, ConditionType::Healthy)?;
+    let bake = work.spec().health_check.as_ref()?.bake_time?.get();
+    let age = Duration::try_from(now.duration_since(work.status.published_at.as_ref()?.0)).ok()?;
+    (healthy.reason == Reason::Baking.as_str() && age < bake).then(|| (bake / 10).min(BAKING_LOOK).min(bake - age).max(Duration::from_secs(1)))
+}
+
+fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
+    let holds = |kind| find(conditions, kind).is_some_and(|condition| condition.status == ConditionStatus::True);
+    match outcome {
+        Outcome::Suspended { .. } => "suspended",
+        _ if holds(ConditionType::Ready) => "ready",
+        _ if holds(ConditionType::Stalled) => "stalled",
+        _ => "reconciling",
+    }
+}
+
+/// An event for each condition that people act on and that turned.
+fn transitions(before: &[Condition], after: &[Condition]) -> Vec<(EventType, Reason, String)> {
+    use ConditionType::{Drifted, Healthy, Ready, RolledBack};
+    let turned = after.iter().filter(|new| {
+        let old = find(before, new.kind);
+        matches!(new.kind, Ready | Drifted | Healthy | RolledBack) && old.is_none_or(|old| (old.status, &old.reason) != (new.status, &new.reason))
+    });
+    turned
+        .filter_map(|new| {
+            let kind = match (new.kind, new.status) {
+                (Ready, ConditionStatus::True) => EventType::Normal,
+                (Healthy, ConditionStatus::True) => EventType::Normal,
+                (Ready, _) | (Healthy, ConditionStatus::False) | (Drifted | RolledBack, ConditionStatus::True) => EventType::Warning,
+                _ => return None,
+            };
+            Some((kind, Reason::parse(&new.reason)?, new.message.clone()))
+        })
+        .collect()
+}
+
+/// Sends an event. Losing one loses nothing else, so a failure is only logged.
+pub(super) async fn publish<K: Resource<DynamicType = ()>>(ctx: &Context, object: &K, type_: EventType, reason: &str, mut note: String) {
+    if note.len() > NOTE_BYTES {
+        let end = (0..=NOTE_BYTES).rev().find(|at| note.is_char_boundary(*at)).unwrap_or(0);
+        note.truncate(end);
+    }
+    let event = Event { type_, reason: reason.to_owned(), note: Some(note), action: "Reconcile".to_owned(), secondary: None };
+    if let Err(error) = ctx.recorder.publish(&event, &object.object_ref(&())).await {
+        tracing::debug!(%error, "an event was lost");
+    }
+}
+
+/// An object that the types cannot read still gets a status that says so.
+pub(super) async fn unreadable(ctx: &Context, object: &DynamicObject, why: &str) -> Ended {
+    let trouble = Trouble::invalid(Reason::UnreadableObject, format!("the object does not fit the kind Workflow: {why}; correct the field, or apply the CRDs of this version"));
+    let old = object.data.get("status").cloned().unwrap_or_else(|| json!({}));
+    let status: WorkflowStatus = serde_json::from_value(old.clone()).unwrap_or_default();
+    let generation = object.metadata.generation.unwrap_or(0);
+    let found = Found { outcome: Outcome::Troubled(trouble), details: Vec::new() };
+    let after = conditions(&status.conditions, &found, generation, Duration::ZERO, Timestamp::now());
+    let new = json!({ "observedGeneration": generation, "conditions": after });
+    let shown = json!({ "observedGeneration": old.get("observedGeneration"), "conditions": old.get("conditions") });
+    let ended = Ended { reason: Reason::UnreadableObject, next: Next::Retry(None) };
+    let Some(patch) = merge_patch(&shown, &new) else { return ended };
+    let (namespace, uid) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
+    if let Err(error) = store::patch_status::<Workflow>(&ctx.client, &namespace, &object.name_any(), &uid, None, &patch).await {
+        warn!(%error, "cannot write the status");
+    }
+    ended
+}

@@ -1,0 +1,38 @@
+//! Tags in n8n: those that the spec names are there, those that other people added stay.
+
+use super::work::Work;
+use crate::controller::connections::{self, Connection};
+use crate::domain::remote::RemoteWorkflow;
+use crate::domain::trouble::Trouble;
+
+/// Adds what is missing and takes away what we added and nobody asks for any more.
+pub(super) async fn sync(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+    let Some(wanted) = work.spec().tags.clone() else { return Ok(()) };
+    let has = |name: &String| remote.tags.iter().any(|tag| tag.name == *name);
+    let surplus: Vec<String> = work.status.added_tags.iter().filter(|name| !wanted.contains(name)).cloned().collect();
+    let missing: Vec<&String> = wanted.iter().filter(|name| !has(name)).collect();
+    if missing.is_empty() && !surplus.iter().any(has) {
+        work.status.added_tags.retain(|name| wanted.contains(name));
+        return Ok(());
+    }
+    connection.trusted()?;
+    let failed = |error| connections::trouble(&error);
+    let mut ids: Vec<String> = remote.tags.iter().filter(|tag| !surplus.contains(&tag.name)).map(|tag| tag.id.clone()).collect();
+    if !missing.is_empty() {
+        let known = connection.client.list_tags().await.map_err(failed)?;
+        for name in &missing {
+            let id = match known.iter().find(|tag| tag.name == **name) {
+                Some(tag) => tag.id.clone(),
+                None => connection.client.create_tag(name).await.map_err(failed)?.id,
+            };
+            ids.push(id);
+        }
+    }
+    // What is recorded as ours before it is added can be taken away again after a crash.
+    let mut added: Vec<String> = work.status.added_tags.iter().chain(missing.iter().copied()).filter(|name| wanted.contains(name)).cloned().collect();
+    added.sort_unstable();
+    added.dedup();
+    work.status.added_tags = added;
+    work.save().await?;
+    connection.client.set_tags(&remote.id, &ids).await.map_err(failed).map(drop)
+}

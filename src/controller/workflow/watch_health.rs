@@ -1,0 +1,87 @@
+//! Step 6, reads n8n: how real executions of the published version go. It never writes to n8n.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::work::Work;
+use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::reason::Reason;
+use crate::api::workflow_status::LastFailure;
+use crate::controller::connections::{self, Connection};
+use crate::domain::health::{Health, Tally, judge};
+use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
+use crate::domain::settings::saves_successes;
+use crate::domain::trouble::Trouble;
+use crate::n8n::ExecutionQuery;
+use crate::api::instance::ExecutionsSaved;
+
+/// So many executions are enough for a rate.
+const MOST_EXECUTIONS: usize = 500;
+
+/// Judges the executions since publication, and says so in the condition.
+pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<Health, Trouble> {
+    let published_at = work.status.published_at.as_ref().map(|time| time.0);
+    let (Some(check), Some(published_at)) = (work.spec().health_check.clone().filter(|check| check.bake_time.is_some()), published_at) else {
+        work.verdict(ConditionType::Healthy, ConditionStatus::Unknown, Reason::HealthNotChecked, "spec.healthCheck asks for no bakeTime");
+        return Ok(Health::NotChecked);
+    };
+    let now = work.now();
+    let age = Duration::try_from(now.duration_since(published_at)).unwrap_or_default();
+    let saved = saves_successes(&remote.settings, connection.instance.spec.executions_saved == ExecutionsSaved::All);
+    let bake = check.bake_time.map_or(Duration::ZERO, crate::api::duration::Span::get);
+    // After the bake time only what happened lately says anything about now.
+    let from = if age < bake * 2 { published_at } else { now - bake };
+    let executions = if saved { list(connection, &remote.id, from).await? } else { Vec::new() };
+    let since = tally(&executions);
+    let before = if since.percent() > check.maximum_error_rate as f64 { Some(tally_before(connection, &remote.id, published_at, bake).await?) } else { None };
+    let health = judge(Some(&check), since, before, saved, age);
+    let rate = |tally: Tally| format!("{} of {} executions failed, {} % are allowed", tally.failed, tally.finished, check.maximum_error_rate);
+    let (status, reason, message) = match &health {
+        Health::NotChecked => (ConditionStatus::Unknown, Reason::HealthNotChecked, String::new()),
+        Health::Baking => (ConditionStatus::Unknown, Reason::Baking, format!("watched for {} after publication", crate::api::duration::Span::from_secs(bake.as_secs()))),
+        Health::Healthy => (ConditionStatus::True, Reason::Healthy, format!("at most {} % of executions failed", check.maximum_error_rate)),
+        Health::NotEnough(_) => (ConditionStatus::Unknown, Reason::NotEnoughExecutions, format!("fewer than {} executions", check.minimum_executions)),
+        Health::NotSaved => (ConditionStatus::Unknown, Reason::ExecutionsNotSaved, Reason::ExecutionsNotSaved.meaning().to_owned()),
+        Health::Failing(tally) => (ConditionStatus::False, Reason::ErrorRateExceeded, rate(*tally)),
+        Health::AsBadAsBefore(tally) => (ConditionStatus::False, Reason::ErrorRateExceeded, format!("{}; the version before it was as bad", rate(*tally))),
+    };
+    // Status changes when a verdict does, not with every execution.
+    let same = find(&work.status.conditions, ConditionType::Healthy).filter(|old| old.status == status && old.reason == reason.as_str());
+    let message = same.map_or(message, |old| old.message.clone());
+    if status == ConditionStatus::False && same_is_none(work, reason) {
+        note_failure(work, connection, &executions).await?;
+    }
+    work.verdict(ConditionType::Healthy, status, reason, message);
+    Ok(health)
+}
+
+fn same_is_none(work: &Work<'_>, reason: Reason) -> bool {
+    find(&work.status.conditions, ConditionType::Healthy).is_none_or(|old| old.status != ConditionStatus::False || old.reason != reason.as_str())
+}
+
+async fn list(connection: &Connection, id: &str, from: Timestamp) -> Result<Vec<RemoteExecution>, Trouble> {
+    let query = ExecutionQuery { workflow_id: Some(id.to_owned()), status: None, started_after: Some(from), limit: MOST_EXECUTIONS };
+    connection.client.executions(&query).await.map_err(|error| connections::trouble(&error))
+}
+
+/// The executions of what served before, in a span as long as the bake time.
+async fn tally_before(connection: &Connection, id: &str, published_at: Timestamp, bake: Duration) -> Result<Tally, Trouble> {
+    let executions = list(connection, id, published_at - bake.max(Duration::from_secs(600))).await?;
+    let before: Vec<RemoteExecution> = executions.into_iter().filter(|execution| execution.started_at.is_some_and(|at| at < published_at)).collect();
+    Ok(tally(&before))
+}
+
+fn tally(executions: &[RemoteExecution]) -> Tally {
+    let finished = executions.iter().filter(|execution| execution.status.failed() || execution.status == ExecutionStatus::Success);
+    finished.fold(Tally::default(), |tally, execution| Tally { finished: tally.finished + 1, failed: tally.failed + u64::from(execution.status.failed()) })
+}
+
+async fn note_failure(work: &mut Work<'_>, connection: &Connection, executions: &[RemoteExecution]) -> Result<(), Trouble> {
+    let Some(last) = executions.iter().find(|execution| execution.status.failed()) else { return Ok(()) };
+    let failure = connection.client.execution_failure(&last.id).await.map_err(|error| connections::trouble(&error))?;
+    if let Some(failure) = failure {
+        work.status.last_failure = Some(LastFailure { execution: failure.execution_id, node: failure.node, message: failure.message });
+    }
+    Ok(())
+}
