@@ -1,6 +1,8 @@
 //! Every call of the client against a real n8n:
 //! `node tests/stack/stack.mjs run --only-n8n -- cargo test --test n8n_client -- --ignored`
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,6 +1,8 @@
 //! A real n8n going down and coming back never makes the client report a miss:
 //! `node tests/stack/stack.mjs run --only-n8n -- cargo test --test n8n_restart -- --ignored`
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -12,7 +14,8 @@ use weirkeeper::domain::remote::WorkflowWrite;
 use weirkeeper::n8n::{ApiKey, ClientSettings, N8nClient, N8nError, N8nMetrics};
 
 fn client() -> N8nClient {
-    let variable = |name| std::env::var(name).expect("needs N8N_URL, N8N_API_KEY and WEIRKEEPER_STACK");
+    let variable =
+        |name| std::env::var(name).expect("needs N8N_URL, N8N_API_KEY and WEIRKEEPER_STACK");
     let settings = ClientSettings {
         url: variable("N8N_URL").parse().unwrap(),
         api_key: ApiKey::parse(&variable("N8N_API_KEY")).unwrap(),
@@ -23,14 +26,23 @@ fn client() -> N8nClient {
         webhook_check_url: None,
         allow_loopback: true,
     };
-    N8nClient::new(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap()).unwrap()
+    N8nClient::new(
+        settings,
+        N8nMetrics::register(&prometheus::Registry::new()).unwrap(),
+    )
+    .unwrap()
 }
 
 fn restart(kill: bool) -> Command {
     let mut command = Command::new("node");
     command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/stack.mjs"))
-        .args(["restart", "n8n", "--dir", &std::env::var("WEIRKEEPER_STACK").unwrap()])
+        .args([
+            "restart",
+            "n8n",
+            "--dir",
+            &std::env::var("WEIRKEEPER_STACK").unwrap(),
+        ])
         .args(kill.then_some("--kill"));
     command
 }
@@ -52,7 +64,9 @@ async fn a_restarting_n8n_loses_no_workflow() {
     n8n.publish(&id, None).await.unwrap();
     for kill in [false, true] {
         let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
-        let mut count = |call: &str, outcome: &str| *outcomes.entry(format!("{call} {outcome}")).or_default() += 1;
+        let mut count = |call: &str, outcome: &str| {
+            *outcomes.entry(format!("{call} {outcome}")).or_default() += 1
+        };
         let mut restarting = restart(kill).spawn().unwrap();
         let mut lasts = 20;
         while lasts > 0 {
@@ -74,7 +88,10 @@ async fn a_restarting_n8n_loses_no_workflow() {
             }
             match n8n.list_summaries(None).await {
                 Ok(list) => {
-                    assert!(list.iter().any(|w| w.id == id), "missing from the list: {outcomes:?}");
+                    assert!(
+                        list.iter().any(|w| w.id == id),
+                        "missing from the list: {outcomes:?}"
+                    );
                     count("list", "ok");
                 }
                 Err(error) => count("list", &format!("{} {}", error.outcome(), status(&error))),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod lists;
+mod pacing;
 mod safety;
 mod webhooks;
 
