@@ -26,6 +26,11 @@ mod text;
 mod webhooks;
 mod workflows;
 
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

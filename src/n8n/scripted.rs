@@ -1,0 +1,192 @@
+//! A scripted n8n on loopback for tests: raw TCP, so that it can misbehave in ways no HTTP library offers.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{ApiKey, ClientSettings, N8nClient, N8nMetrics};
+
+pub(super) const KEY: &str = "the-secret-key";
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) method: String,
+    pub(super) target: String,
+    /// Lower-case names and values, one a line.
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+impl Seen {
+    pub(super) fn carries_key(&self) -> bool {
+        self.head.contains(KEY)
+    }
+
+    /// A query parameter, decoded.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let url = url::Url::parse(&format!("http://x{}", self.target)).unwrap();
+        url.query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+}
+
+/// What the server does with a request.
+pub(super) enum Reply {
+    /// These bytes, then the connection stays open for the next request.
+    Keep(Vec<u8>),
+    /// These bytes, then the connection is closed.
+    Close(Vec<u8>),
+    /// Nothing, for longer than any test waits.
+    Hang,
+}
+
+pub(super) fn raw(status: u16, headers: &str, content_type: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+pub(super) fn json(status: u16, body: Value) -> Reply {
+    Reply::Keep(raw(status, "", "application/json", &body.to_string()))
+}
+
+pub(super) fn html(status: u16, body: &str) -> Reply {
+    Reply::Keep(raw(status, "", "text/html; charset=utf-8", body))
+}
+
+pub(super) fn with_headers(status: u16, headers: &str) -> Reply {
+    Reply::Keep(raw(status, headers, "text/plain", ""))
+}
+
+pub(super) fn ready() -> Reply {
+    json(200, serde_json::json!({ "status": "ok" }))
+}
+
+/// A running server.
+pub(super) struct Scripted {
+    pub(super) address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Scripted {
+    /// Serves until the test ends. The script answers one request after the other, whatever the connection.
+    pub(super) async fn start(script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let script = Arc::new(Mutex::new(script));
+        let log = seen.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (script, log) = (script.clone(), log.clone());
+                tokio::spawn(serve(stream, move |request: Seen| {
+                    let reply = (script.lock().unwrap())(&request);
+                    log.lock().unwrap().push(request);
+                    reply
+                }));
+            }
+        });
+        Self { address, seen }
+    }
+
+    /// The requests so far.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The targets of the requests so far, each with its method.
+    pub(super) fn calls(&self) -> Vec<String> {
+        self.seen()
+            .iter()
+            .map(|seen| format!("{} {}", seen.method, seen.target))
+            .collect()
+    }
+
+    pub(super) fn settings(&self) -> ClientSettings {
+        settings(&format!("http://{}", self.address))
+    }
+
+    pub(super) fn client(&self) -> N8nClient {
+        client(self.settings())
+    }
+}
+
+pub(super) fn settings(url: &str) -> ClientSettings {
+    ClientSettings {
+        url: url.parse().unwrap(),
+        api_key: ApiKey::parse(KEY).unwrap(),
+        ca_bundle: None,
+        request_timeout: Duration::from_millis(400),
+        requests_per_second: None,
+        max_concurrent_requests: NonZeroU32::new(4).unwrap(),
+        webhook_check_url: None,
+        allow_loopback: true,
+    }
+}
+
+pub(super) fn client(settings: ClientSettings) -> N8nClient {
+    N8nClient::new(
+        settings,
+        N8nMetrics::register(&prometheus::Registry::new()).unwrap(),
+    )
+    .unwrap()
+}
+
+async fn serve(mut stream: TcpStream, mut reply: impl FnMut(Seen) -> Reply) {
+    let mut buffer = Vec::new();
+    while let Some(request) = read_request(&mut stream, &mut buffer).await {
+        match reply(request) {
+            Reply::Keep(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
+            Reply::Close(bytes) => {
+                stream.write_all(&bytes).await.unwrap_or_default();
+                return;
+            }
+            Reply::Hang => tokio::time::sleep(Duration::from_secs(60)).await,
+        }
+    }
+}
+
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
+    let mut chunk = [0; 65536];
+    loop {
+        if let Some(seen) = take_request(buffer) {
+            return Some(seen);
+        }
+        match stream.read(&mut chunk).await {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => buffer.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+fn take_request(buffer: &mut Vec<u8>) -> Option<Seen> {
+    let end = buffer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let text = String::from_utf8_lossy(&buffer[..end]).into_owned();
+    let (line, head) = text.split_once("\r\n").unwrap_or((&text, ""));
+    let head = head.to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.trim().parse::<usize>().unwrap());
+    if buffer.len() < end + 4 + length {
+        return None;
+    }
+    let body = String::from_utf8_lossy(&buffer[end + 4..end + 4 + length]).into_owned();
+    buffer.drain(..end + 4 + length);
+    let mut words = line.split(' ');
+    Some(Seen {
+        method: words.next()?.into(),
+        target: words.next()?.into(),
+        head,
+        body,
+    })
+}

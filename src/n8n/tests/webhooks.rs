@@ -1,0 +1,230 @@
+//! Checks and probes of webhooks.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::super::scripted::{Reply, Scripted, client, html, json, raw, with_headers};
+use super::super::{N8nError, ProbeRequest, WebhookCheck};
+
+fn probe(path: &str) -> ProbeRequest {
+    ProbeRequest {
+        method: Method::POST,
+        path: path.into(),
+        headers: vec![("Authorization".into(), "Bearer secret-token".into())],
+        body: Some(json!({ "a": 1 })),
+        timeout: Duration::from_millis(300),
+    }
+}
+
+fn wrong_method() -> Reply {
+    let message = "This webhook is not registered for PATCH requests. Did you mean to make a GET or POST request?";
+    json(404, json!({ "code": 404, "message": message }))
+}
+
+#[tokio::test]
+async fn only_n8ns_own_words_prove_that_a_webhook_is_registered() {
+    let check = |reply: fn() -> Reply| async move {
+        let server = Scripted::start(move |_| reply()).await;
+        server.client().check_webhook("/a/b/", Method::PATCH).await
+    };
+    let both = WebhookCheck::Registered(vec!["GET".into(), "POST".into()]);
+    assert_eq!(check(wrong_method).await.unwrap(), both);
+    let absent = check(|| {
+        json(
+            404,
+            json!({ "message": "The requested webhook \"PATCH a/b\" is not registered." }),
+        )
+    })
+    .await;
+    assert_eq!(absent.unwrap(), WebhookCheck::NotRegistered);
+    for reply in [
+        (|| json(200, json!({ "message": "Workflow was started" }))) as fn() -> Reply,
+        || json(404, json!({ "message": "Not Found" })),
+        || html(404, "<h1>404 nginx</h1>"),
+        || html(405, ""),
+        || with_headers(302, "location: https://login.example/\r\n"),
+        || json(403, json!({ "message": "Authorization data is wrong!" })),
+    ] {
+        assert!(matches!(check(reply).await, Ok(WebhookCheck::Unknown(_))));
+    }
+    let starting = check(|| html(404, "<pre>Cannot PATCH /webhook/a/b</pre>")).await;
+    assert!(matches!(starting, Err(N8nError::NotReady { .. })));
+    assert!(matches!(
+        check(|| html(502, "")).await,
+        Err(N8nError::Server { .. })
+    ));
+    assert!(matches!(
+        check(|| html(503, "")).await,
+        Err(N8nError::NotReady { .. })
+    ));
+    assert!(matches!(
+        check(|| Reply::Hang).await,
+        Err(N8nError::Timeout { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_form_is_recognised_by_its_page() {
+    let check = |reply: fn() -> Reply| async move {
+        let server = Scripted::start(move |_| reply()).await;
+        let result = server.client().check_form("f").await;
+        assert_eq!(server.calls(), ["GET /form/f"]);
+        result
+    };
+    let registered = WebhookCheck::Registered(vec![]);
+    assert_eq!(
+        check(|| html(200, "<html>form</html>")).await.unwrap(),
+        registered
+    );
+    let basic = || {
+        Reply::Keep(raw(
+            401,
+            "www-authenticate: Basic realm=\"Enter credentials\"\r\n",
+            "text/html",
+            "",
+        ))
+    };
+    assert_eq!(check(basic).await.unwrap(), registered);
+    let absent = || html(404, "<title>Problem loading form</title>");
+    assert_eq!(check(absent).await.unwrap(), WebhookCheck::NotRegistered);
+    assert!(matches!(
+        check(|| html(404, "<h1>nginx</h1>")).await,
+        Ok(WebhookCheck::Unknown(_))
+    ));
+    assert!(matches!(
+        check(|| json(200, json!({}))).await,
+        Ok(WebhookCheck::Unknown(_))
+    ));
+    assert!(matches!(
+        check(|| html(404, "<pre>Cannot GET /form/f</pre>")).await,
+        Err(N8nError::NotReady { .. })
+    ));
+    let migrating = check(|| html(200, "n8n is starting up. Please wait")).await;
+    assert!(matches!(migrating, Err(N8nError::NotReady { .. })));
+}
+
+#[tokio::test]
+async fn webhooks_are_called_at_their_own_url_and_never_get_the_key() {
+    let api = Scripted::start(|_| html(500, "")).await;
+    let hooks = Scripted::start(|_| wrong_method()).await;
+    let mut settings = api.settings();
+    settings.webhook_check_url = Some(format!("http://{}/hooks", hooks.address).parse().unwrap());
+    let n8n = client(settings);
+    n8n.check_webhook("a", Method::PATCH).await.unwrap();
+    n8n.check_form("f").await.unwrap();
+    n8n.probe(probe("users/7?x=1&y=%20")).await.unwrap();
+    assert!(api.seen().is_empty());
+    assert_eq!(
+        hooks.calls(),
+        [
+            "PATCH /hooks/webhook/a",
+            "GET /hooks/form/f",
+            "POST /hooks/webhook/users/7?x=1&y=%20"
+        ]
+    );
+    assert!(
+        hooks
+            .seen()
+            .iter()
+            .all(|seen| !seen.carries_key() && !seen.head.contains("x-n8n-api-key"))
+    );
+    let sent = &hooks.seen()[2];
+    assert!(sent.head.contains("authorization: bearer secret-token"));
+    assert_eq!(sent.body, r#"{"a":1}"#);
+}
+
+#[tokio::test]
+async fn a_probe_returns_what_the_workflow_answers_and_slows_nobody_down() {
+    let answer = |reply: fn() -> Reply| async move {
+        let server = Scripted::start(move |_| reply()).await;
+        let n8n = server.client();
+        let answer = n8n.probe(probe("a")).await.map(|a| (a.status, a.json));
+        // The next call goes out although the workflow answered 429.
+        n8n.probe(probe("a")).await.ok();
+        assert_eq!(server.calls().len(), 2);
+        answer
+    };
+    assert_eq!(
+        answer(|| json(200, json!({ "ok": true }))).await.unwrap(),
+        (200, Some(json!({ "ok": true })))
+    );
+    assert_eq!(answer(|| html(500, "<b>x</b>")).await.unwrap(), (500, None));
+    assert_eq!(
+        answer(|| with_headers(429, "retry-after: 100\r\n"))
+            .await
+            .unwrap(),
+        (429, None)
+    );
+    let redirect = || with_headers(302, "location: http://169.254.169.254/\r\n");
+    assert_eq!(answer(redirect).await.unwrap(), (302, None));
+    let large = || {
+        Reply::Keep(raw(
+            200,
+            "",
+            "application/json",
+            &format!("[{}1]", "1,".repeat(1024 * 1024)),
+        ))
+    };
+    assert_eq!(answer(large).await.unwrap(), (200, None));
+    let error = answer(|| Reply::Hang).await.unwrap_err();
+    assert!(matches!(error, N8nError::Timeout { .. }) && error.unanswered());
+    assert!(matches!(
+        answer(|| html(200, "n8n is starting up. Please wait")).await,
+        Err(N8nError::NotReady { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_probe_cannot_leave_the_webhooks_or_steer_the_connection() {
+    let server = Scripted::start(|_| json(200, json!({}))).await;
+    let n8n = server.client();
+    for path in [
+        "../api/v1/workflows",
+        "a/../../rest/settings",
+        "a//b",
+        "",
+        "/",
+        "./a",
+    ] {
+        assert!(
+            matches!(
+                n8n.probe(probe(path)).await,
+                Err(N8nError::Unsendable { .. })
+            ),
+            "{path}"
+        );
+    }
+    for name in [
+        "Host",
+        "connection",
+        "Content-Length",
+        "X-N8N-API-KEY",
+        "bad name",
+        "Transfer-Encoding",
+    ] {
+        let mut request = probe("a");
+        request.headers = vec![(name.into(), "1".into())];
+        assert!(
+            matches!(n8n.probe(request).await, Err(N8nError::Unsendable { .. })),
+            "{name}"
+        );
+    }
+    assert!(server.seen().is_empty());
+    n8n.probe(probe("a%2e%2e/@host\\..\\b#c")).await.unwrap();
+    assert_eq!(
+        server.calls(),
+        ["POST /webhook/a%252e%252e/@host%5C..%5Cb%23c"]
+    );
+}
+
+#[test]
+fn a_probe_does_not_show_its_secrets() {
+    let mut request = probe("a?token=secret-token");
+    request.body = Some(json!({ "k": "secret-token" }));
+    assert!(
+        !format!("{request:?}").contains("secret-token"),
+        "{request:?}"
+    );
+}
