@@ -125,7 +125,7 @@ fn json_hint(rest: &str, reason: &str) -> Option<&'static str> {
         Some("this is Python; JSON writes null, true and false")
     } else if starts(&["undefined", "NaN", "Infinity", "-Infinity"]) {
         Some("JSON has no such value; use null or a number")
-    } else if starts(&["{{", "{%"]) {
+    } else if starts(&["{{", "{%"]) || (starts(&["{"]) && reason.starts_with("key must be")) {
         Some("a template was not rendered here")
     } else if reason.contains("control character") {
         Some("write a line break inside a string as \\n and a tab as \\t")
