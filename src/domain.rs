@@ -2,7 +2,7 @@
 //!
 //! A document takes this way: [`intake`] reads what somebody wrote into a [`definition::Definition`],
 //! [`structure`] says what n8n would refuse in it, [`credentials`] and [`references`] replace names by
-//! the ids of one instance, [`derive`] fills in the ids that n8n would otherwise invent, [`canonical`]
+//! the ids of one instance, [`mod@derive`] fills in the ids that n8n would otherwise invent, [`canonical`]
 //! gives it a digest and [`difference`] explains why two digests differ. [`endpoints`] and [`triggers`]
 //! tell what will run it.
 

@@ -39,7 +39,7 @@ pub fn take_in(raw: &Value) -> Result<Intake, Vec<Finding>> {
     let document = match wrapper::unwrap(raw, &mut findings) {
         Ok(document) => document,
         Err(finding) => {
-            findings.push(finding);
+            findings.push(*finding);
             return Err(findings);
         }
     };
@@ -71,7 +71,7 @@ pub fn take_in(raw: &Value) -> Result<Intake, Vec<Finding>> {
         let echo = known
             .iter()
             .any(|known| path::is_within(&finding.path, known));
-        !echo && !(nodes_lost && path::is_within(&finding.path, "connections"))
+        !(echo || nodes_lost && path::is_within(&finding.path, "connections"))
     }));
     Err(findings)
 }

@@ -27,7 +27,8 @@ fn endpoints_are_where_n8n_serves_them() {
     const FORM: &str = "n8n-nodes-base.formTrigger";
     const CHAT: &str = "@n8n/n8n-nodes-langchain.chatTrigger";
     const MCP: &str = "@n8n/n8n-nodes-langchain.mcpTrigger";
-    let cases: &[(&str, f64, Value, &[(&str, &str, bool)])] = &[
+    type Served = (&'static str, &'static str, bool);
+    let cases: &[(&str, f64, Value, &[Served])] = &[
         (
             WEBHOOK,
             2.0,
