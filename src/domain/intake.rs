@@ -39,7 +39,7 @@ pub fn take_in(raw: &Value) -> Result<Intake, Vec<Finding>> {
     let document = match wrapper::unwrap(raw, &mut findings) {
         Ok(document) => document,
         Err(finding) => {
-            findings.push(finding);
+            findings.push(*finding);
             return Err(findings);
         }
     };
@@ -71,7 +71,7 @@ pub fn take_in(raw: &Value) -> Result<Intake, Vec<Finding>> {
         let echo = known
             .iter()
             .any(|known| path::is_within(&finding.path, known));
-        !echo && !(nodes_lost && path::is_within(&finding.path, "connections"))
+        !(echo || nodes_lost && path::is_within(&finding.path, "connections"))
     }));
     Err(findings)
 }
@@ -138,7 +138,7 @@ fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
             let message = format!("n8n knows no node field {}; it was left out", quoted(key));
             let finding =
                 Finding::warning(Code::NodeKeyUnknown, path::key(&at, key), message).at_node(name);
-            findings.push(finding.suggest(suggest::nearest(key, keys::NODE.iter().copied())));
+            findings.push(finding.suggest(suggest::nearest(key, absent(keys::NODE, fields))));
         }
     }
     if !node.contains_key("parameters") {
@@ -172,6 +172,17 @@ fn place_nodes(nodes: &mut [Node], findings: &mut Vec<Finding>) {
         findings
             .push(Finding::warning(Code::NodePositionMissing, at, message).at_node(node.name()));
     }
+}
+
+/// The keys that the author can have meant: not those that are there already.
+fn absent<'a>(
+    known: &'a [&'static str],
+    present: &'a Map<String, Value>,
+) -> impl Iterator<Item = &'static str> + 'a {
+    known
+        .iter()
+        .copied()
+        .filter(|key| !present.contains_key(*key))
 }
 
 fn take_connections(
@@ -233,7 +244,7 @@ fn take_settings(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> 
             let message = format!("n8n knows no setting {}; it was left out", quoted(key));
             let finding =
                 Finding::warning(Code::SettingUnknown, path::key("settings", key), message);
-            findings.push(finding.suggest(suggest::nearest(key, keys::SETTINGS.iter().copied())));
+            findings.push(finding.suggest(suggest::nearest(key, absent(keys::SETTINGS, given))));
         }
     }
     settings
@@ -335,7 +346,10 @@ fn warn_of_unknown_keys(document: &Map<String, Value>, findings: &mut Vec<Findin
             ),
         };
         let finding = Finding::warning(Code::TopLevelUnknown, path::key("", key), message);
-        findings.push(finding.suggest(suggest::nearest(key, keys::READ_TOP_LEVEL.iter().copied())));
+        findings.push(finding.suggest(suggest::nearest(
+            key,
+            absent(keys::READ_TOP_LEVEL, document),
+        )));
     }
 }
 

@@ -184,7 +184,7 @@ fn number(number: &serde_json::Number) -> Cow<'static, str> {
     // Below 2^63 a whole float is written like an integer, so that both spellings parse alike.
     const WHOLE_BOUND: f64 = 9_223_372_036_854_774_784.0;
     match number.as_f64() {
-        Some(float) if float == 0.0 => Cow::Borrowed("0"),
+        Some(0.0) => Cow::Borrowed("0"),
         #[allow(clippy::cast_possible_truncation)]
         Some(float) if float.fract() == 0.0 && float.abs() <= WHOLE_BOUND => {
             Cow::Owned((float as i64).to_string())

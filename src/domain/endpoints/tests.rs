@@ -1,1 +1,233 @@
+use serde_json::json;
 
+use super::*;
+use crate::domain::intake::take_in;
+
+fn document(nodes: Value) -> Definition {
+    take_in(&json!({"nodes": nodes, "connections": {}}))
+        .unwrap()
+        .definition
+}
+
+fn node(kind: &str, version: f64, webhook_id: &str, parameters: Value) -> Value {
+    json!({"name": "N", "type": kind, "typeVersion": version, "webhookId": webhook_id, "parameters": parameters})
+}
+
+fn served(node: Value) -> Vec<(String, String, bool)> {
+    let endpoints = webhook_endpoints(&document(json!([node])));
+    endpoints
+        .into_iter()
+        .map(|e| (e.methods.join(","), e.url_path(), e.verifiable))
+        .collect()
+}
+
+#[test]
+fn endpoints_are_where_n8n_serves_them() {
+    const WEBHOOK: &str = "n8n-nodes-base.webhook";
+    const FORM: &str = "n8n-nodes-base.formTrigger";
+    const CHAT: &str = "@n8n/n8n-nodes-langchain.chatTrigger";
+    const MCP: &str = "@n8n/n8n-nodes-langchain.mcpTrigger";
+    type Served = (&'static str, &'static str, bool);
+    let cases: &[(&str, f64, Value, &[Served])] = &[
+        (
+            WEBHOOK,
+            2.0,
+            json!({"path": "orders"}),
+            &[("GET", "/webhook/orders", true)],
+        ),
+        (
+            WEBHOOK,
+            2.0,
+            json!({"path": "/orders/", "httpMethod": "POST"}),
+            &[("POST", "/webhook/orders", true)],
+        ),
+        (WEBHOOK, 2.0, json!({}), &[("GET", "/webhook/w", true)]),
+        (
+            WEBHOOK,
+            2.0,
+            json!({"path": "users/:id/orders"}),
+            &[("GET", "/webhook/w/users/:id/orders", true)],
+        ),
+        (
+            WEBHOOK,
+            2.0,
+            json!({"path": ":id"}),
+            &[("GET", "/webhook/w/:id", true)],
+        ),
+        (
+            WEBHOOK,
+            2.0,
+            json!({"path": "a:b"}),
+            &[("GET", "/webhook/a:b", true)],
+        ),
+        (
+            WEBHOOK,
+            2.0,
+            json!({"path": "=x{{ 1 }}"}),
+            &[("GET", "/webhook/=x{{ 1 }}", false)],
+        ),
+        (
+            WEBHOOK,
+            2.0,
+            json!({"path": "a", "httpMethod": "={{ 1 }}"}),
+            &[("", "/webhook/a", false)],
+        ),
+        (
+            WEBHOOK,
+            2.0,
+            json!({"path": "a", "multipleMethods": true}),
+            &[("GET,POST", "/webhook/a", true)],
+        ),
+        (
+            WEBHOOK,
+            2.0,
+            json!({"path": "a", "multipleMethods": true, "httpMethod": ["PUT", "DELETE"]}),
+            &[("PUT,DELETE", "/webhook/a", true)],
+        ),
+        (FORM, 2.2, json!({}), &[("GET,POST", "/form/w", true)]),
+        (
+            FORM,
+            2.2,
+            json!({"options": {"path": "join"}}),
+            &[("GET,POST", "/form/join", true)],
+        ),
+        (
+            FORM,
+            2.0,
+            json!({"path": "join"}),
+            &[("GET,POST", "/form/join", true)],
+        ),
+        (
+            FORM,
+            1.0,
+            json!({"path": "join"}),
+            &[("GET,POST", "/webhook/join/n8n-form", true)],
+        ),
+        (
+            CHAT,
+            1.1,
+            json!({"public": true}),
+            &[("GET,POST", "/webhook/w/chat", true)],
+        ),
+        (CHAT, 1.1, json!({}), &[]),
+        (
+            MCP,
+            2.0,
+            json!({"path": "tools"}),
+            &[("GET,POST,DELETE", "/mcp/tools", true)],
+        ),
+        (
+            MCP,
+            1.0,
+            json!({"path": "tools"}),
+            &[
+                ("GET", "/mcp/tools/sse", true),
+                ("POST", "/mcp/tools/messages", true),
+                ("DELETE", "/mcp/tools", true),
+            ],
+        ),
+        (
+            "n8n-nodes-base.telegramTrigger",
+            1.0,
+            json!({}),
+            &[("POST", "/webhook/w/webhook", true)],
+        ),
+        (
+            "n8n-nodes-base.wait",
+            1.0,
+            json!({"resume": "webhook"}),
+            &[],
+        ),
+        ("n8n-nodes-base.scheduleTrigger", 1.0, json!({}), &[]),
+    ];
+    for (kind, version, parameters, expected) in cases {
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(m, p, v)| ((*m).to_owned(), (*p).to_owned(), *v))
+            .collect();
+        assert_eq!(
+            served(node(kind, *version, "w", parameters.clone())),
+            expected,
+            "{kind} {parameters}"
+        );
+    }
+}
+
+#[test]
+fn without_a_webhook_id_nothing_can_be_verified_that_needs_one() {
+    let found = served(node("n8n-nodes-base.webhook", 2.0, "", json!({})));
+    assert_eq!(found, [("GET".to_owned(), "/webhook/".to_owned(), false)]);
+    let found = served(node("n8n-nodes-base.telegramTrigger", 1.0, "", json!({})));
+    assert!(!found[0].2);
+}
+
+#[test]
+fn a_disabled_node_serves_nothing() {
+    let mut hook = node("n8n-nodes-base.webhook", 2.0, "w", json!({"path": "a"}));
+    hook["disabled"] = json!(true);
+    assert_eq!(served(hook), []);
+}
+
+#[test]
+fn a_check_path_has_a_placeholder_for_each_parameter() {
+    let hook = node(
+        "n8n-nodes-base.webhook",
+        2.0,
+        "w",
+        json!({"path": "users/:id/orders"}),
+    );
+    assert_eq!(
+        webhook_endpoints(&document(json!([hook])))[0].check_path(),
+        "/webhook/w/users/0/orders"
+    );
+}
+
+#[test]
+fn the_check_uses_a_method_that_no_node_on_the_path_answers() {
+    let hook = |name: &str, path: &str, method: Value| {
+        json!({"name": name, "type": "n8n-nodes-base.webhook", "typeVersion": 2, "webhookId": name,
+            "parameters": {"path": path, "httpMethod": method, "multipleMethods": true}})
+    };
+    let endpoints = webhook_endpoints(&document(json!([
+        hook("1", "a", json!("POST")),
+        hook("2", "a", json!("GET")),
+        hook("3", "b", json!(["POST"])),
+        hook("4", "c", json!(["GET", "DELETE", "PUT", "PATCH", "POST"])),
+        hook("5", "d", json!("={{ 1 }}")),
+    ])));
+    assert_eq!(unused_method(&endpoints, "a"), Some("DELETE"));
+    assert_eq!(unused_method(&endpoints, "b"), Some("GET"));
+    assert_eq!(unused_method(&endpoints, "c"), None);
+    assert_eq!(unused_method(&endpoints, "d"), None);
+    assert_eq!(unused_method(&endpoints, "unknown"), None);
+}
+
+#[test]
+fn two_nodes_on_one_method_and_path_conflict_whatever_their_kind() {
+    let hook = |name: &str, path: &str, method: &str| {
+        json!({"name": name, "type": "n8n-nodes-base.webhook", "typeVersion": 2, "webhookId": name,
+            "parameters": {"path": path, "httpMethod": method}})
+    };
+    let form = json!({"name": "F", "type": "n8n-nodes-base.formTrigger", "typeVersion": 2.2,
+        "parameters": {"options": {"path": "c"}}});
+    let definition = document(json!([
+        hook("1", "a", "GET"),
+        hook("2", "/a", "GET"),
+        hook("3", "a", "POST"),
+        hook("4", "b/:x", "GET"),
+        hook("5", "b/:x", "GET"),
+        hook("6", "c", "POST"),
+        form
+    ]));
+    let found: Vec<String> = endpoint_conflicts(&definition)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            r#"node "2": nodes[1].parameters.path: GET /webhook/a is already served by node "1""#,
+            r#"node "F": nodes[6].parameters.path: POST /form/c is already served by node "6""#,
+        ]
+    );
+}

@@ -37,26 +37,26 @@ pub fn read_text(text: &str, max_bytes: usize) -> Result<Text, Vec<Finding>> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = body.trim_start();
     let read = match start.chars().next() {
-        None => Err(Finding::error(
+        None => Err(Box::new(Finding::error(
             Code::DocumentEmpty,
             "",
             "the document is empty",
-        )),
+        ))),
         Some('{' | '[') => read_json(body),
-        Some('<') => Err(kind(
+        Some('<') => Err(Box::new(kind(
             "this is HTML or XML, not a workflow; download the workflow as JSON",
-        )),
-        Some('`') if start.starts_with("```") => Err(fenced(body, 1)),
+        ))),
+        Some('`') if start.starts_with("```") => Err(Box::new(fenced(body, 1))),
         Some(_) => read_yaml(body),
     };
-    read.map_err(|finding| vec![finding])
+    read.map_err(|finding| vec![*finding])
 }
 
 fn kind(message: impl Into<String>) -> Finding {
     Finding::error(Code::DocumentKind, "", message)
 }
 
-fn read_json(body: &str) -> Result<Text, Finding> {
+fn read_json(body: &str) -> Result<Text, Box<Finding>> {
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(body);
     let read = Tree {
@@ -125,7 +125,7 @@ fn json_hint(rest: &str, reason: &str) -> Option<&'static str> {
         Some("this is Python; JSON writes null, true and false")
     } else if starts(&["undefined", "NaN", "Infinity", "-Infinity"]) {
         Some("JSON has no such value; use null or a number")
-    } else if starts(&["{{", "{%"]) {
+    } else if starts(&["{{", "{%"]) || (starts(&["{"]) && reason.starts_with("key must be")) {
         Some("a template was not rendered here")
     } else if reason.contains("control character") {
         Some("write a line break inside a string as \\n and a tab as \\t")
@@ -161,34 +161,34 @@ fn fenced(body: &str, fallback_line: usize) -> Finding {
     Finding::error(Code::DocumentFenced, "", message)
 }
 
-fn read_yaml(body: &str) -> Result<Text, Finding> {
+fn read_yaml(body: &str) -> Result<Text, Box<Finding>> {
     // No snippets: they would repeat parts of the document, secrets included, in a message.
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     let value = match serde_saphyr::from_str_with_options::<Value>(body, options) {
         Ok(value) => value,
-        Err(_) if has_fence(body) => return Err(fenced(body, 1)),
-        Err(error) => return Err(explain_yaml(&error)),
+        Err(_) if has_fence(body) => return Err(Box::new(fenced(body, 1))),
+        Err(error) => return Err(Box::new(explain_yaml(&error))),
     };
     match value {
         Value::Object(_) | Value::Array(_) => Ok(Text {
             value,
             warnings: Vec::new(),
         }),
-        Value::Null => Err(Finding::error(
+        Value::Null => Err(Box::new(Finding::error(
             Code::DocumentEmpty,
             "",
             "the document is empty",
-        )),
-        Value::String(inner) if inner.trim_start().starts_with(['{', '[']) => Err(kind(
+        ))),
+        Value::String(inner) if inner.trim_start().starts_with(['{', '[']) => Err(Box::new(kind(
             "this is JSON inside a string (encoded twice); give the JSON itself",
-        )),
-        _ if has_fence(body) => Err(fenced(body, 1)),
+        ))),
+        _ if has_fence(body) => Err(Box::new(fenced(body, 1))),
         other => {
             let finding = kind("this is plain text, neither a JSON nor a YAML workflow");
-            Err(finding.mismatch(
+            Err(Box::new(finding.mismatch(
                 crate::domain::finding::kind_of(&other),
                 "an object with `nodes`",
-            ))
+            )))
         }
     }
 }

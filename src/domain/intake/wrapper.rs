@@ -12,7 +12,7 @@ const WRAPPERS: &[&str] = &["workflow", "data", "workflows", "definition", "json
 pub(super) fn unwrap<'a>(
     raw: &'a Value,
     findings: &mut Vec<Finding>,
-) -> Result<&'a Map<String, Value>, Finding> {
+) -> Result<&'a Map<String, Value>, Box<Finding>> {
     let mut current = raw;
     let mut layers = Vec::new();
     loop {
@@ -33,20 +33,21 @@ pub(super) fn unwrap<'a>(
                     layers.push(format!("a top-level key `{key}`"));
                     current = inner;
                 }
-                None => return Err(name_object(map)),
+                None => return Err(Box::new(name_object(map))),
             },
             Value::Array(items) if layers.len() < 3 => match items.as_slice() {
                 [only] if !is_node(only) => {
                     layers.push("a list of one".to_owned());
                     current = only;
                 }
-                _ => return Err(name_array(items)),
+                _ => return Err(Box::new(name_array(items))),
             },
             other => {
                 let finding = Finding::error(Code::DocumentKind, "", "this is no n8n workflow");
-                return Err(
-                    finding.mismatch(kind_of(other), "an object with `nodes` and `connections`")
-                );
+                return Err(Box::new(finding.mismatch(
+                    kind_of(other),
+                    "an object with `nodes` and `connections`",
+                )));
             }
         }
     }

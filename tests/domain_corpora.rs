@@ -1,0 +1,230 @@
+//! The document core against real workflows and what a real n8n said to them.
+//!
+//! The corpora lie beside the repository and are never part of it; without them these tests pass unread.
+#![allow(clippy::unwrap_used)] // Helpers of tests are not tests to the lint.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use weirkeeper::domain::canonical::{Digest, canonical, digest, digest_of};
+use weirkeeper::domain::definition::Definition;
+use weirkeeper::domain::derive::{IdentitySeed, fill_ids};
+use weirkeeper::domain::difference::difference;
+use weirkeeper::domain::finding::{Finding, has_errors};
+use weirkeeper::domain::intake::{read_text, take_in};
+use weirkeeper::domain::structure::check_structure;
+
+fn corpora() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
+    path.is_dir().then_some(path)
+}
+
+/// Everything that is said about one file, and the definition if there is one.
+fn examine(path: &Path) -> (Option<Definition>, Vec<Finding>) {
+    let text = fs::read_to_string(path).unwrap();
+    let read = match read_text(&text, 4 << 20) {
+        Ok(read) => read,
+        Err(findings) => return (None, findings),
+    };
+    match take_in(&read.value) {
+        Ok(intake) => {
+            let mut findings = [read.warnings, intake.warnings].concat();
+            findings.extend(check_structure(&intake.definition));
+            (Some(intake.definition), findings)
+        }
+        Err(findings) => (None, findings),
+    }
+}
+
+struct Verdict {
+    path: PathBuf,
+    create: String,
+    message: String,
+}
+
+fn verdicts(folder: &Path) -> Vec<Verdict> {
+    let table = fs::read_to_string(folder.join("N8N_VERDICT.tsv")).unwrap();
+    let row = |line: &str| {
+        let mut cells = line.split('\t');
+        let mut cell = || cells.next().unwrap_or_default().to_owned();
+        let (file, create, message) = (cell(), cell(), cell());
+        let file = Path::new(&file).file_name().unwrap().to_owned();
+        Verdict {
+            path: folder.join(file),
+            create,
+            message,
+        }
+    };
+    let rows: Vec<Verdict> = table.lines().skip(1).map(row).collect();
+    rows.into_iter()
+        .filter(|verdict| verdict.path.exists())
+        .collect()
+}
+
+/// Refusals that taking a document in repairs, so that what we send is no longer what n8n refused.
+fn is_repaired(message: &str) -> bool {
+    message.contains("Unrecognized key(s)")
+        || message.ends_with("received null")
+        || message.ends_with("must have required property 'settings'")
+}
+
+#[test]
+fn what_n8n_created_has_no_error_and_what_it_refused_has_one() {
+    let Some(corpora) = corpora() else { return };
+    let mut judged = 0;
+    let mut wrong = Vec::new();
+    for folder in ["dev", "broken/dev"] {
+        for verdict in verdicts(&corpora.join(folder)) {
+            let (_, findings) = examine(&verdict.path);
+            let errors: Vec<String> = findings
+                .iter()
+                .filter(|f| f.is_error())
+                .map(ToString::to_string)
+                .collect();
+            let file = verdict.path.display();
+            judged += 1;
+            let repaired = match verdict.create.as_str() {
+                "200" => {
+                    if !errors.is_empty() {
+                        wrong.push(format!("{file}: n8n created it, we say {errors:?}"));
+                    }
+                    continue;
+                }
+                _ => {
+                    is_repaired(&verdict.message)
+                        // Absent connections become none, and a wrapper is taken off.
+                        || findings.iter().any(|f| matches!(f.code.as_str(), "connections-missing" | "document-wrapped"))
+                }
+            };
+            if errors.is_empty() && !repaired {
+                wrong.push(format!(
+                    "{file}: n8n says {}, we say nothing",
+                    verdict.message
+                ));
+            }
+        }
+    }
+    assert!(judged > 400, "{judged}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_repair_leaves_a_document_that_n8n_takes() {
+    // After repair only what n8n would say to the repaired document may remain.
+    let Some(corpora) = corpora() else { return };
+    for verdict in verdicts(&corpora.join("dev")) {
+        let (definition, findings) = examine(&verdict.path);
+        let expected = verdict.create == "200" || is_repaired(&verdict.message);
+        assert_eq!(
+            definition.is_some() && !has_errors(&findings),
+            expected,
+            "{}",
+            verdict.path.display()
+        );
+    }
+}
+
+fn managed() -> BTreeSet<String> {
+    [
+        "executionOrder",
+        "timezone",
+        "errorWorkflow",
+        "saveManualExecutions",
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+/// What n8n gives back for a body: normalised, with keys in another order and names of credentials rewritten.
+fn read_back(body: &Map<String, Value>) -> Value {
+    let mut read: Value = serde_json::from_str(&Value::Object(body.clone()).to_string()).unwrap();
+    for node in read["nodes"].as_array_mut().unwrap() {
+        let credentials = node.get_mut("credentials").and_then(Value::as_object_mut);
+        for (_, reference) in credentials.into_iter().flatten() {
+            let by_id = reference
+                .get("id")
+                .and_then(Value::as_str)
+                .is_some_and(|id| !id.is_empty());
+            if by_id {
+                reference["name"] = "rewritten".into();
+            }
+        }
+    }
+    read["nodeGroups"] = Value::Array(Vec::new());
+    read["settings"]["availableInMCP"] = Value::Bool(false);
+    read
+}
+
+fn digest_of_body(body: &Value) -> Digest {
+    let list = |key: &str| body[key].as_array().unwrap().as_slice();
+    digest_of(
+        list("nodes"),
+        &body["connections"],
+        list("nodeGroups"),
+        body["settings"].as_object().unwrap(),
+        &managed(),
+    )
+}
+
+#[test]
+fn the_whole_way_in_is_idempotent_and_stable_under_a_round_trip() {
+    let Some(corpora) = corpora() else { return };
+    let seed = IdentitySeed {
+        cluster_id: "c".into(),
+        namespace: "n".into(),
+        name: "w".into(),
+    };
+    let mut seen = 0;
+    for verdict in verdicts(&corpora.join("dev")) {
+        let file = verdict.path.display();
+        let (Some(mut definition), _) = examine(&verdict.path) else {
+            panic!("{file}")
+        };
+        fill_ids(&mut definition, &seed);
+        let form = canonical((&definition).into(), &managed());
+        let found = digest((&definition).into(), &managed());
+
+        // What we would send, taken in again, is the same document without a warning about it.
+        let again = take_in(&Value::Object(definition.update_body())).unwrap();
+        let mut sent = again.definition;
+        fill_ids(&mut sent, &seed);
+        assert_eq!(again.warnings, [], "{file}");
+        assert_eq!(sent.nodes, definition.nodes, "{file}");
+        assert_eq!(canonical((&sent).into(), &managed()), form, "{file}");
+        assert!(
+            difference((&definition).into(), (&sent).into(), &managed()).is_empty(),
+            "{file}"
+        );
+
+        assert_eq!(
+            digest_of_body(&read_back(&definition.update_body())),
+            found,
+            "{file}"
+        );
+        assert_eq!(
+            check_structure(&sent).len(),
+            check_structure(&definition).len(),
+            "{file}"
+        );
+        seen += 1;
+    }
+    assert!(seen >= 300, "{seen}");
+}
+
+#[test]
+fn a_json_document_written_as_yaml_reads_the_same() {
+    let Some(corpora) = corpora() else { return };
+    for verdict in verdicts(&corpora.join("dev")).iter().step_by(10) {
+        let text = fs::read_to_string(&verdict.path).unwrap();
+        let json = read_text(&text, 4 << 20).unwrap().value;
+        let yaml = serde_saphyr::to_string(&json).unwrap();
+        assert_eq!(
+            read_text(&yaml, 8 << 20).unwrap().value,
+            json,
+            "{}",
+            verdict.path.display()
+        );
+    }
+}
