@@ -5,5 +5,8 @@
 //! `app` > `controller`, `cli` > `n8n` (wire client) > `domain` (pure) > `api`.
 
 pub mod api;
+pub mod app;
+pub mod cli;
+pub mod controller;
 pub mod domain;
 pub mod n8n;

@@ -52,7 +52,7 @@ impl Inventory {
             return scan.result.clone();
         }
         let covers = self.tickets.load(Ordering::SeqCst);
-        let result = client.list_summaries().await.map(|workflows| {
+        let result = client.list_summaries(None).await.map(|workflows| {
             let seen = workflows.into_iter().map(|workflow| Sighting { mark: Mark::of(&workflow.settings), id: workflow.id }).collect();
             Arc::new(Listing { seen })
         });

@@ -38,6 +38,8 @@ codes! {
     KeyDuplicate = "key-duplicate", "A key occurs twice in one object; only the last value counts.";
     TopLevelUnknown = "top-level-key-unknown", "A top-level key that n8n does not accept was left out.";
     PinnedDataDropped = "pinned-data-dropped", "Pinned test data is not deployed.";
+    DeclaredActiveIgnored = "declared-active-ignored", "The document says active; spec.active decides.";
+    DeclaredTagsIgnored = "declared-tags-ignored", "The document has tags; spec.tags decides.";
     NameInvalid = "name-invalid", "The workflow name is not text of 1 to 128 characters.";
     NodesMissing = "nodes-missing", "There is no list of nodes.";
     NodesInvalid = "nodes-invalid", "The nodes are not a list of objects.";

@@ -1,0 +1,47 @@
+//! The process: arguments, logs, the health endpoints, and who leads.
+
+mod endpoints;
+mod operator;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cli;
+
+/// Manages n8n workflows as Kubernetes custom resources.
+#[derive(Parser)]
+#[command(name = "weirkeeper", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the operator against the cluster of the environment (in-cluster, or KUBECONFIG).
+    Operator(Box<settings::OperatorArguments>),
+    /// Print the CustomResourceDefinitions, or write them into a folder.
+    Crds {
+        /// The folder to write one file per kind into; it must exist.
+        #[arg(long)]
+        output: Option<std::path::PathBuf>,
+    },
+}
+
+/// Runs the command that the arguments name. Exit code 1 is a failure that the last line explains; 2 is a misuse.
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Operator(arguments) => operator::run(&arguments).map_err(|error| error.to_string()),
+        Command::Crds { output: Some(folder) } => cli::crds::write(&folder).map_err(|error| error.to_string()),
+        Command::Crds { output: None } => cli::crds::stream().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("weirkeeper: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

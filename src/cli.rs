@@ -1,0 +1,3 @@
+//! Subcommands that people and pipelines run: they print or write files and talk to no cluster.
+
+pub mod crds;

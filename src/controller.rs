@@ -1,0 +1,203 @@
+//! The controllers: they watch Kubernetes, and turn each change, each interval and each request into a pass.
+
+mod connections;
+mod context;
+mod gate;
+mod glimpse;
+mod instance;
+mod inventory;
+mod metrics;
+mod pulse;
+mod secrets;
+mod store;
+mod workflow;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use futures::{Stream, StreamExt, future, stream};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::controller::Action;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{Controller, PredicateConfig, WatchStreamExt};
+use kube::{Api, Client, Resource, ResourceExt};
+use prometheus::Registry;
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tracing::{info, warn};
+
+pub use context::Settings;
+pub use pulse::Pulse;
+
+use crate::api::MANAGER;
+use crate::api::instance::N8nInstance;
+use crate::n8n::N8nMetrics;
+use context::Context;
+use glimpse::Glimpse;
+use metrics::Metrics;
+
+/// Why the controllers could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The Kubernetes API does not answer or refuses.
+    #[error("{attempt}: {source}")]
+    Kubernetes {
+        /// What was attempted.
+        attempt: &'static str,
+        /// What went wrong.
+        source: Box<kube::Error>,
+    },
+    /// A counter is registered twice.
+    #[error("register metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Runs both controllers until `shutdown` resolves; passes that are under way end first.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    registry: &Registry,
+    pulse: Pulse,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), StartError> {
+    let cluster = cluster_id(&client).await?;
+    let (workflows, workflow_writer) = reflector::store();
+    let (instances, instance_writer) = reflector::store();
+    let (wake, woken) = unbounded_channel();
+    let (wake_instance, woken_instances) = unbounded_channel();
+    let reporter = Reporter { controller: MANAGER.to_owned(), instance: None };
+    let ctx = Arc::new(Context {
+        recorder: Recorder::new(client.clone(), reporter),
+        cluster,
+        gate: gate::Gate::new(settings.concurrency),
+        settings,
+        workflows: workflows.clone(),
+        instances: instances.clone(),
+        connections: connections::Connections::default(),
+        secrets: secrets::Secrets::default(),
+        claims: Mutex::default(),
+        memory: Mutex::default(),
+        metrics: Metrics::register(registry)?,
+        n8n_metrics: N8nMetrics::register(registry)?,
+        wake,
+        wake_instance,
+        pulse: pulse.clone(),
+        client: client.clone(),
+    });
+    let shutdown = future::FutureExt::shared(shutdown);
+
+    let glimpses = guarded(watcher(Api::all(client.clone()), watcher::Config::default().page_size(250)), pulse.clone())
+        .default_backoff()
+        .modify(Glimpse::slim)
+        .reflect(workflow_writer)
+        .applied_objects()
+        .predicate_filter(Glimpse::change_hash, PredicateConfig::default());
+    let found = guarded(watcher(Api::all(client.clone()), watcher::Config::default()), pulse.clone())
+        .default_backoff()
+        .modify(|instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new())
+        .reflect(instance_writer)
+        .applied_objects()
+        .predicate_filter(instance::change_hash, PredicateConfig::default());
+
+    // Instances first: a Workflow whose instance is not seen yet would be told that there is none.
+    let ready = {
+        let (workflows, instances, pulse) = (workflows.clone(), instances.clone(), pulse.clone());
+        async move {
+            if instances.wait_until_ready().await.is_ok() && workflows.wait_until_ready().await.is_ok() {
+                pulse.synced();
+                info!(workflows = workflows.len(), instances = instances.len(), "the first lists are complete");
+            }
+        }
+    };
+    let instance_controller = Controller::for_stream(found, instances.clone())
+        .reconcile_on(received(woken_instances))
+        .graceful_shutdown_on(shutdown.clone())
+        .run(instance::reconcile, no_error, ctx.clone())
+        .for_each(|_| future::ready(()));
+    let workflow_controller = {
+        let (ctx, instances) = (ctx.clone(), instances.clone());
+        let config_maps = config_map_users(client, workflows.clone());
+        let controller = Controller::for_stream(glimpses, workflows).reconcile_on(received(woken)).reconcile_on(config_maps).graceful_shutdown_on(shutdown.clone());
+        let gated = ctx.clone();
+        async move {
+            let reconcile = move |glimpse, ctx| {
+                let instances = instances.clone();
+                async move {
+                    let _ = instances.wait_until_ready().await;
+                    workflow::reconcile(glimpse, ctx).await
+                }
+            };
+            controller.run(reconcile, no_error, gated).for_each(|_| future::ready(())).await;
+        }
+    };
+    tokio::select! {
+        _ = future::join(instance_controller, workflow_controller) => {}
+        () = async { ready.await; future::pending().await } => {}
+    }
+    Ok(())
+}
+
+/// Passes end in an action whatever happens; there is no error to treat.
+fn no_error<K>(_: Arc<K>, error: &std::convert::Infallible, _: Arc<Context>) -> Action {
+    match *error {}
+}
+
+/// What distinguishes this cluster from every other: the UID of `kube-system`.
+async fn cluster_id(client: &Client) -> Result<String, StartError> {
+    let namespace = Api::<Namespace>::all(client.clone()).get("kube-system").await;
+    let namespace = namespace.map_err(|source| StartError::Kubernetes { attempt: "read namespace kube-system", source: Box::new(source) })?;
+    Ok(namespace.uid().unwrap_or_default())
+}
+
+/// A watch that one object which does not fit cannot stop, and that shows that it lives.
+fn guarded<K>(
+    events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>> + Send,
+    pulse: Pulse,
+) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    events.filter_map(move |event| {
+        pulse.watched();
+        let fitting = |guard: DeserializeGuard<K>| match guard.0 {
+            Ok(object) => Some(object),
+            Err(invalid) => {
+                let (kind, name) = (K::kind(&()), invalid.metadata.name.unwrap_or_default());
+                warn!(%kind, name, namespace = invalid.metadata.namespace, error = %invalid.error, "an object does not fit its kind and is passed over");
+                None
+            }
+        };
+        future::ready(match event {
+            Ok(Event::Apply(guard)) => fitting(guard).map(|object| Ok(Event::Apply(object))),
+            Ok(Event::InitApply(guard)) => fitting(guard).map(|object| Ok(Event::InitApply(object))),
+            Ok(Event::Delete(guard)) => fitting(guard).map(|object| Ok(Event::Delete(object))),
+            Ok(Event::Init) => Some(Ok(Event::Init)),
+            Ok(Event::InitDone) => Some(Ok(Event::InitDone)),
+            Err(error) => {
+                warn!(%error, kind = %K::kind(&()), "a watch broke and starts again");
+                Some(Err(error))
+            }
+        })
+    })
+}
+
+/// The Workflows whose definition is in a ConfigMap that changed. Only metadata is watched.
+fn config_map_users(client: Client, workflows: reflector::Store<Glimpse>) -> impl Stream<Item = ObjectRef<Glimpse>> + Send {
+    watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client), watcher::Config::default())
+        .default_backoff()
+        .touched_objects()
+        .filter_map(|changed| future::ready(changed.ok()))
+        .flat_map(move |changed| {
+            let (namespace, name) = (changed.namespace().unwrap_or_default(), changed.name_any());
+            let users = workflows.state_filter(|glimpse| glimpse.namespace() == namespace && glimpse.config_map() == Some(name.as_str()));
+            stream::iter(users.into_iter().map(|glimpse| glimpse.object_ref()))
+        })
+}
+
+fn received<T: Send + 'static>(receiver: UnboundedReceiver<T>) -> impl Stream<Item = T> + Send {
+    stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) })
+}

@@ -1,0 +1,227 @@
+//! The controller of `N8nInstance`: is n8n there, is it the same one, what may the key do, and what is left over on it.
+
+use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt};
+use tracing::{Instrument, error, info_span, warn};
+use url::Url;
+
+use super::connections::{self, Connection};
+use super::context::Context;
+use super::inventory::Listing;
+use super::store;
+use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find};
+use crate::api::instance::{N8nInstance, N8nInstanceStatus};
+use crate::api::reason::Reason;
+use crate::api::{INSTANCE_FINALIZER, annotation};
+use crate::domain::conclude::{Found, Outcome, conditions};
+use crate::domain::pace;
+use crate::domain::patch::merge_patch;
+use crate::domain::trouble::Trouble;
+use crate::n8n::{ApiKey, key_expiry};
+
+/// A key that expires sooner than this is said to.
+const EXPIRING: Duration = Duration::from_secs(14 * 24 * 3600);
+/// The most orphans that status names.
+const MOST_ORPHANS: usize = 100;
+/// What the key must be allowed to do for everything to work.
+const SCOPES: [&str; 8] = [
+    "workflow:create",
+    "workflow:read",
+    "workflow:update",
+    "workflow:delete",
+    "workflow:list",
+    "workflow:activate",
+    "credential:list",
+    "execution:list",
+];
+
+/// What a pass has to react to; our own status is not among it.
+pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
+    let meta = &instance.metadata;
+    let decisions = [annotation::REQUESTED_AT, annotation::RESET_AT].map(|name| meta.annotations.as_ref().and_then(|all| all.get(name)));
+    let mut hasher = DefaultHasher::new();
+    (&meta.uid, meta.generation, decisions, &meta.finalizers, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// One pass, caught.
+pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+    let span = info_span!("instance", namespace = instance.namespace().unwrap_or_default(), name = instance.name_any());
+    let action = AssertUnwindSafe(pass(&ctx, &instance)).catch_unwind().instrument(span).await;
+    Ok(action.unwrap_or_else(|_| {
+        ctx.metrics.panics.inc();
+        error!("a pass over an N8nInstance panicked");
+        Action::requeue(pace::LONGEST_PAUSE)
+    }))
+}
+
+async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
+    let (namespace, name, uid) = (seen.namespace().unwrap_or_default(), seen.name_any(), seen.uid().unwrap_or_default());
+    // The store may have moved on since the pass was asked for.
+    let Some(instance) = ctx.instance(&namespace, &name) else {
+        ctx.connections.close(&connections::key(&namespace, &name));
+        return Action::await_change();
+    };
+    if instance.meta().deletion_timestamp.is_some() {
+        return let_go(ctx, &instance).await;
+    }
+    let has = instance.meta().finalizers.iter().flatten().any(|one| one == INSTANCE_FINALIZER);
+    if !has && let Err(failed) = store::set_finalizer(&ctx.client, &*instance, INSTANCE_FINALIZER, true).await {
+        warn!(error = %failed, "cannot put the finalizer on");
+        return Action::requeue(ctx.pause(&uid));
+    }
+    let old = instance.status.clone().unwrap_or_default();
+    let mut status = old.clone();
+    let found = look(ctx, &instance, &mut status).await;
+    let generation = instance.meta().generation.unwrap_or(0);
+    let grace = instance.spec.interval.get() * 3;
+    status.conditions = conditions(&old.conditions, &found, generation, grace, Timestamp::now());
+    status.observed_generation = generation;
+    let troubled = matches!(found.outcome, Outcome::Troubled(_));
+    ctx.metrics.passes.with_label_values(&["instance", reason(&found.outcome).as_str()]).inc();
+    if let Err(failed) = write(ctx, &instance, &old, &status).await {
+        warn!(error = %failed, "cannot write the status");
+        return Action::requeue(ctx.pause(&uid));
+    }
+    wake_users(ctx, &instance, &old, &status);
+    if troubled { Action::requeue(ctx.pause(&uid)) } else { Action::requeue(ctx.interval(&uid, instance.spec.interval.get())) }
+}
+
+fn reason(outcome: &Outcome) -> Reason {
+    match outcome {
+        Outcome::Troubled(trouble) => trouble.reason,
+        Outcome::Held(reason, _) | Outcome::Unfinished(reason, _) => *reason,
+        Outcome::Settled(_) | Outcome::Suspended { .. } => Reason::Succeeded,
+    }
+}
+
+async fn write(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) -> Result<(), kube::Error> {
+    let json = |status: &N8nInstanceStatus| serde_json::to_value(status).map_err(kube::Error::SerdeError);
+    let Some(patch) = merge_patch(&json(old)?, &json(new)?) else { return Ok(()) };
+    let (namespace, name, uid) = (instance.namespace().unwrap_or_default(), instance.name_any(), instance.uid().unwrap_or_default());
+    ctx.metrics.writes.with_label_values(&["N8nInstance"]).inc();
+    store::patch_status::<N8nInstance>(&ctx.client, &namespace, &name, &uid, None, &patch).await.map(drop)
+}
+
+/// Workflows look again when the connection changed or turned good or bad.
+fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
+    let ready = |status: &N8nInstanceStatus| find(&status.conditions, ConditionType::Ready).map(|ready| (ready.status, ready.reason.clone()));
+    if old.observed_generation != new.observed_generation || ready(old) != ready(new) {
+        let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
+        ctx.wake_where(|glimpse| glimpse.instance() == (namespace.as_str(), name.as_str()));
+    }
+}
+
+async fn look(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus) -> Found {
+    let mut details = Vec::new();
+    let outcome = match inspect(ctx, instance, status, &mut details).await {
+        Ok(message) => Outcome::Settled(message),
+        Err(trouble) => {
+            if !details.iter().any(|verdict| verdict.kind == ConditionType::Reachable) {
+                details.push(Verdict::new(ConditionType::Reachable, ConditionStatus::False, trouble.reason, &trouble.message));
+            }
+            Outcome::Troubled(trouble)
+        }
+    };
+    Found { outcome, details }
+}
+
+async fn inspect(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus, details: &mut Vec<Verdict>) -> Result<String, Trouble> {
+    let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
+    let users = ctx.workflows_of(&namespace, &name);
+    let bound: Vec<&str> = users.iter().filter_map(|glimpse| glimpse.status.n8n_workflow_id.as_deref()).collect();
+    status.workflows = i64::try_from(bound.len()).unwrap_or(i64::MAX);
+    let annotation = |name: &str| instance.annotations().get(name).cloned();
+    status.last_handled_requested_at = annotation(annotation::REQUESTED_AT).or(status.last_handled_requested_at.take());
+    let reset = annotation(annotation::RESET_AT).filter(|asked| status.last_handled_reset_at.as_ref() != Some(asked));
+    let origin = Url::parse(&instance.spec.url)
+        .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("spec.url is not a URL: {error}")))?
+        .origin()
+        .ascii_serialization();
+    let connection = connections::open(ctx, instance.clone()).await?;
+    let suspect = connection.suspect.load(Ordering::SeqCst) || stalled_for_identity(status);
+    if reset.is_some() || bound.is_empty() {
+        connection.suspect.store(false, Ordering::SeqCst);
+        status.bound_origin = Some(origin);
+    } else if suspect || status.bound_origin.as_ref().is_some_and(|bound| *bound != origin) {
+        connection.suspect.store(true, Ordering::SeqCst);
+        return Err(Trouble::denied(
+            Reason::IdentityChanged,
+            "the URL changed to another origin, or most managed workflows vanished together: another n8n seems to answer. Nothing is written to it until the annotation weirkeeper.dev/resetAt is set on this N8nInstance",
+        ));
+    } else {
+        status.bound_origin.get_or_insert(origin);
+    }
+    if reset.is_some() {
+        status.last_handled_reset_at = reset;
+    }
+    let failed = |error| connections::trouble(&error);
+    connection.client.readiness().await.map_err(failed)?;
+    let scopes = connection.client.discover().await.map_err(failed)?;
+    details.push(Verdict::new(ConditionType::Reachable, ConditionStatus::True, Reason::Succeeded, "n8n answers and accepts the key"));
+    status.key_scopes = scopes.iter().flat_map(|scopes| scopes.0.iter().cloned()).collect();
+    status.n8n_version = connection.client.version().await.ok().flatten().or_else(|| instance.spec.n8n_version.clone());
+    let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
+    status.orphans = orphans(ctx, &listing);
+    let expiring = key_expiring(ctx, instance, &connection, status).await;
+    if let Some(scopes) = &scopes {
+        let missing = scopes.missing(&SCOPES);
+        if !missing.is_empty() {
+            return Err(Trouble::denied(Reason::MissingScope, format!("the API key lacks the scopes {}; give it these in n8n", missing.join(", "))));
+        }
+    }
+    expiring.map_or_else(|| Ok(format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"))), Ok)
+}
+
+fn stalled_for_identity(status: &N8nInstanceStatus) -> bool {
+    find(&status.conditions, ConditionType::Stalled).is_some_and(|stalled| stalled.status == ConditionStatus::True && stalled.reason == Reason::IdentityChanged.as_str())
+}
+
+/// Marked workflows whose object is gone. Only those of this cluster: another cluster may share the n8n.
+fn orphans(ctx: &Context, listing: &Listing) -> Vec<String> {
+    let orphan = |mark: &crate::domain::mark::Mark| mark.cluster == ctx.cluster && !ctx.alive(&mark.uid);
+    let mut ids: Vec<String> = listing.seen.iter().filter(|sighting| sighting.mark.as_ref().is_some_and(orphan)).map(|sighting| sighting.id.clone()).collect();
+    ids.sort_unstable();
+    ids.truncate(MOST_ORPHANS);
+    ids
+}
+
+/// Writes down when the key expires, and says so when that is soon.
+async fn key_expiring(ctx: &Context, instance: &N8nInstance, connection: &Connection, status: &mut N8nInstanceStatus) -> Option<String> {
+    let secret = &instance.spec.api_key_secret_ref;
+    let key = ctx.secrets.get(&ctx.client, &connection.namespace(), &secret.name, &secret.key).await.ok().flatten()?;
+    let expiry = key_expiry(&ApiKey::parse(&key).ok()?);
+    status.key_expires_at = expiry.map(|at| at.to_string());
+    let left = Duration::try_from(expiry?.duration_since(Timestamp::now())).unwrap_or_default();
+    (left < EXPIRING).then(|| format!("n8n answers; the API key expires at {}: make a new one and put it into the Secret", expiry.map(|at| at.to_string()).unwrap_or_default()))
+}
+
+/// The connection stays usable while bound Workflows are being deleted, but not for ever.
+async fn let_go(ctx: &Context, instance: &N8nInstance) -> Action {
+    let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
+    let since = instance.meta().deletion_timestamp.as_ref().map(|time| time.0);
+    let age = since.and_then(|since| Duration::try_from(Timestamp::now().duration_since(since)).ok()).unwrap_or_default();
+    let users = ctx.workflows_of(&namespace, &name);
+    let deleting = users.iter().any(|glimpse| glimpse.deleting() && glimpse.status.n8n_workflow_id.is_some());
+    if deleting && age < ctx.settings.deletion_bound {
+        return Action::requeue(Duration::from_secs(1));
+    }
+    match store::set_finalizer(&ctx.client, instance, INSTANCE_FINALIZER, false).await {
+        Ok(_) => Action::await_change(),
+        Err(failed) => {
+            if !store::is_gone(&failed) && !store::is_conflict(&failed) {
+                warn!(error = %failed, "cannot take the finalizer off");
+            }
+            Action::requeue(Duration::from_millis(500))
+        }
+    }
+}
