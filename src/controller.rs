@@ -89,14 +89,15 @@ pub async fn run(
         client: client.clone(),
     });
     let shutdown = future::FutureExt::shared(shutdown);
+    let ours = ctx.settings.selector.iter().fold(watcher::Config::default(), |config, selector| config.labels(selector));
 
-    let glimpses = guarded(watcher(Api::all(client.clone()), watcher::Config::default().page_size(250)), pulse.clone())
+    let glimpses = guarded(watcher(Api::all(client.clone()), ours.clone().page_size(250)), pulse.clone())
         .default_backoff()
         .modify(Glimpse::slim)
         .reflect(workflow_writer)
         .applied_objects()
         .predicate_filter(Glimpse::change_hash, PredicateConfig::default());
-    let found = guarded(watcher(Api::all(client.clone()), watcher::Config::default()), pulse.clone())
+    let found = guarded(watcher(Api::all(client.clone()), ours), pulse.clone())
         .default_backoff()
         .modify(|instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new())
         .reflect(instance_writer)
@@ -121,7 +122,10 @@ pub async fn run(
     let workflow_controller = {
         let (ctx, instances) = (ctx.clone(), instances.clone());
         let config_maps = config_map_users(client, workflows.clone());
-        let controller = Controller::for_stream(glimpses, workflows).reconcile_on(received(woken)).reconcile_on(config_maps).graceful_shutdown_on(shutdown.clone());
+        let controller = Controller::for_stream(glimpses, workflows)
+            .reconcile_on(received(woken))
+            .reconcile_on(config_maps)
+            .graceful_shutdown_on(shutdown.clone());
         let gated = ctx.clone();
         async move {
             let reconcile = move |glimpse, ctx| {
@@ -149,7 +153,8 @@ fn no_error<K>(_: Arc<K>, error: &std::convert::Infallible, _: Arc<Context>) -> 
 /// What distinguishes this cluster from every other: the UID of `kube-system`.
 async fn cluster_id(client: &Client) -> Result<String, StartError> {
     let namespace = Api::<Namespace>::all(client.clone()).get("kube-system").await;
-    let namespace = namespace.map_err(|source| StartError::Kubernetes { attempt: "read namespace kube-system", source: Box::new(source) })?;
+    let namespace =
+        namespace.map_err(|source| StartError::Kubernetes { attempt: "read namespace kube-system", source: Box::new(source) })?;
     Ok(namespace.uid().unwrap_or_default())
 }
 

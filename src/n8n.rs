@@ -69,19 +69,8 @@ impl N8nClient {
     /// When a URL is not a plain base URL or the CA bundle is unreadable.
     pub fn new(settings: ClientSettings, metrics: N8nMetrics) -> Result<Self, SettingsError> {
         let http = settings.build_http()?;
-        let pace = Pace::new(
-            settings.max_concurrent_requests,
-            settings.requests_per_second,
-            LONGEST_QUEUE,
-        );
-        Ok(Self {
-            inner: Arc::new(Inner {
-                settings,
-                http,
-                pace,
-                metrics,
-            }),
-        })
+        let pace = Pace::new(settings.max_concurrent_requests, settings.requests_per_second, LONGEST_QUEUE);
+        Ok(Self { inner: Arc::new(Inner { settings, http, pace, metrics }) })
     }
 
     /// The settings it was made from.

@@ -51,16 +51,10 @@ fn verdicts(folder: &Path) -> Vec<Verdict> {
         let mut cell = || cells.next().unwrap_or_default().to_owned();
         let (file, create, message) = (cell(), cell(), cell());
         let file = Path::new(&file).file_name().unwrap().to_owned();
-        Verdict {
-            path: folder.join(file),
-            create,
-            message,
-        }
+        Verdict { path: folder.join(file), create, message }
     };
     let rows: Vec<Verdict> = table.lines().skip(1).map(row).collect();
-    rows.into_iter()
-        .filter(|verdict| verdict.path.exists())
-        .collect()
+    rows.into_iter().filter(|verdict| verdict.path.exists()).collect()
 }
 
 /// Refusals that taking a document in repairs, so that what we send is no longer what n8n refused.
@@ -78,11 +72,7 @@ fn what_n8n_created_has_no_error_and_what_it_refused_has_one() {
     for folder in ["dev", "broken/dev"] {
         for verdict in verdicts(&corpora.join(folder)) {
             let (_, findings) = examine(&verdict.path);
-            let errors: Vec<String> = findings
-                .iter()
-                .filter(|f| f.is_error())
-                .map(ToString::to_string)
-                .collect();
+            let errors: Vec<String> = findings.iter().filter(|f| f.is_error()).map(ToString::to_string).collect();
             let file = verdict.path.display();
             judged += 1;
             let repaired = match verdict.create.as_str() {
@@ -99,10 +89,7 @@ fn what_n8n_created_has_no_error_and_what_it_refused_has_one() {
                 }
             };
             if errors.is_empty() && !repaired {
-                wrong.push(format!(
-                    "{file}: n8n says {}, we say nothing",
-                    verdict.message
-                ));
+                wrong.push(format!("{file}: n8n says {}, we say nothing", verdict.message));
             }
         }
     }
@@ -117,24 +104,12 @@ fn every_repair_leaves_a_document_that_n8n_takes() {
     for verdict in verdicts(&corpora.join("dev")) {
         let (definition, findings) = examine(&verdict.path);
         let expected = verdict.create == "200" || is_repaired(&verdict.message);
-        assert_eq!(
-            definition.is_some() && !has_errors(&findings),
-            expected,
-            "{}",
-            verdict.path.display()
-        );
+        assert_eq!(definition.is_some() && !has_errors(&findings), expected, "{}", verdict.path.display());
     }
 }
 
 fn managed() -> BTreeSet<String> {
-    [
-        "executionOrder",
-        "timezone",
-        "errorWorkflow",
-        "saveManualExecutions",
-    ]
-    .map(str::to_owned)
-    .into()
+    ["executionOrder", "timezone", "errorWorkflow", "saveManualExecutions"].map(str::to_owned).into()
 }
 
 /// What n8n gives back for a body: normalised, with keys in another order and names of credentials rewritten.
@@ -143,10 +118,7 @@ fn read_back(body: &Map<String, Value>) -> Value {
     for node in read["nodes"].as_array_mut().unwrap() {
         let credentials = node.get_mut("credentials").and_then(Value::as_object_mut);
         for (_, reference) in credentials.into_iter().flatten() {
-            let by_id = reference
-                .get("id")
-                .and_then(Value::as_str)
-                .is_some_and(|id| !id.is_empty());
+            let by_id = reference.get("id").and_then(Value::as_str).is_some_and(|id| !id.is_empty());
             if by_id {
                 reference["name"] = "rewritten".into();
             }
@@ -159,29 +131,17 @@ fn read_back(body: &Map<String, Value>) -> Value {
 
 fn digest_of_body(body: &Value) -> Digest {
     let list = |key: &str| body[key].as_array().unwrap().as_slice();
-    digest_of(
-        list("nodes"),
-        &body["connections"],
-        list("nodeGroups"),
-        body["settings"].as_object().unwrap(),
-        &managed(),
-    )
+    digest_of(list("nodes"), &body["connections"], list("nodeGroups"), body["settings"].as_object().unwrap(), &managed())
 }
 
 #[test]
 fn the_whole_way_in_is_idempotent_and_stable_under_a_round_trip() {
     let Some(corpora) = corpora() else { return };
-    let seed = IdentitySeed {
-        cluster_id: "c".into(),
-        namespace: "n".into(),
-        name: "w".into(),
-    };
+    let seed = IdentitySeed { cluster_id: "c".into(), namespace: "n".into(), name: "w".into() };
     let mut seen = 0;
     for verdict in verdicts(&corpora.join("dev")) {
         let file = verdict.path.display();
-        let (Some(mut definition), _) = examine(&verdict.path) else {
-            panic!("{file}")
-        };
+        let (Some(mut definition), _) = examine(&verdict.path) else { panic!("{file}") };
         fill_ids(&mut definition, &seed);
         let form = canonical((&definition).into(), &managed());
         let found = digest((&definition).into(), &managed());
@@ -193,21 +153,10 @@ fn the_whole_way_in_is_idempotent_and_stable_under_a_round_trip() {
         assert_eq!(again.warnings, [], "{file}");
         assert_eq!(sent.nodes, definition.nodes, "{file}");
         assert_eq!(canonical((&sent).into(), &managed()), form, "{file}");
-        assert!(
-            difference((&definition).into(), (&sent).into(), &managed()).is_empty(),
-            "{file}"
-        );
+        assert!(difference((&definition).into(), (&sent).into(), &managed()).is_empty(), "{file}");
 
-        assert_eq!(
-            digest_of_body(&read_back(&definition.update_body())),
-            found,
-            "{file}"
-        );
-        assert_eq!(
-            check_structure(&sent).len(),
-            check_structure(&definition).len(),
-            "{file}"
-        );
+        assert_eq!(digest_of_body(&read_back(&definition.update_body())), found, "{file}");
+        assert_eq!(check_structure(&sent).len(), check_structure(&definition).len(), "{file}");
         seen += 1;
     }
     assert!(seen >= 300, "{seen}");
@@ -220,11 +169,6 @@ fn a_json_document_written_as_yaml_reads_the_same() {
         let text = fs::read_to_string(&verdict.path).unwrap();
         let json = read_text(&text, 4 << 20).unwrap().value;
         let yaml = serde_saphyr::to_string(&json).unwrap();
-        assert_eq!(
-            read_text(&yaml, 8 << 20).unwrap().value,
-            json,
-            "{}",
-            verdict.path.display()
-        );
+        assert_eq!(read_text(&yaml, 8 << 20).unwrap().value, json, "{}", verdict.path.display());
     }
 }

@@ -11,8 +11,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use weirkeeper::domain::remote::{ExecutionStatus, RemoteWorkflow, WorkflowWrite};
 use weirkeeper::n8n::{
-    ApiKey, ClientSettings, CredentialWrite, Denial, ExecutionQuery, N8nClient, N8nError,
-    N8nMetrics, ProbeRequest, WebhookCheck, key_expiry,
+    ApiKey, ClientSettings, CredentialWrite, Denial, ExecutionQuery, N8nClient, N8nError, N8nMetrics, ProbeRequest, WebhookCheck,
+    key_expiry,
 };
 
 const NEEDS: &str = "needs N8N_URL and N8N_API_KEY";
@@ -28,11 +28,7 @@ fn client_with(key: &str) -> N8nClient {
         webhook_check_url: None,
         allow_loopback: true,
     };
-    N8nClient::new(
-        settings,
-        N8nMetrics::register(&prometheus::Registry::new()).unwrap(),
-    )
-    .unwrap()
+    N8nClient::new(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap()).unwrap()
 }
 
 fn client() -> N8nClient {
@@ -41,10 +37,7 @@ fn client() -> N8nClient {
 
 /// A word that no earlier run used.
 fn fresh(prefix: &str) -> String {
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_nanos();
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     format!("{prefix}-{:x}", nanos % (1 << 48))
 }
 
@@ -54,23 +47,12 @@ fn node(name: &str, kind: &str, version: f64, parameters: Value) -> Value {
 }
 
 fn workflow(name: &str, nodes: Vec<Value>, connections: Value) -> WorkflowWrite {
-    WorkflowWrite {
-        name: name.into(),
-        nodes,
-        connections,
-        settings: Default::default(),
-        node_groups: None,
-    }
+    WorkflowWrite { name: name.into(), nodes, connections, settings: Default::default(), node_groups: None }
 }
 
 /// A webhook that answers with what its last node makes.
 fn webhook_workflow(name: &str, path: &str, last: Value) -> WorkflowWrite {
-    let mut hook = node(
-        "Hook",
-        "webhook",
-        2.0,
-        json!({ "path": path, "httpMethod": "POST", "responseMode": "lastNode", "options": {} }),
-    );
+    let mut hook = node("Hook", "webhook", 2.0, json!({ "path": path, "httpMethod": "POST", "responseMode": "lastNode", "options": {} }));
     hook["webhookId"] = json!(format!("hook-{path}"));
     let to = last["name"].clone();
     let connections = json!({ "Hook": { "main": [[{ "node": to, "type": "main", "index": 0 }]] } });
@@ -78,21 +60,11 @@ fn webhook_workflow(name: &str, path: &str, last: Value) -> WorkflowWrite {
 }
 
 fn set(value: &str) -> Value {
-    node(
-        "Set",
-        "set",
-        3.4,
-        json!({ "mode": "raw", "jsonOutput": json!({ "said": value }).to_string(), "options": {} }),
-    )
+    node("Set", "set", 3.4, json!({ "mode": "raw", "jsonOutput": json!({ "said": value }).to_string(), "options": {} }))
 }
 
 fn fail() -> Value {
-    node(
-        "Break",
-        "stopAndError",
-        1.0,
-        json!({ "errorMessage": "it\nbroke" }),
-    )
+    node("Break", "stopAndError", 1.0, json!({ "errorMessage": "it\nbroke" }))
 }
 
 fn probe(path: &str) -> ProbeRequest {
@@ -113,12 +85,7 @@ async fn the_instance_tells_what_it_is() {
     let version = n8n.version().await.unwrap().expect("a version");
     assert!(version.starts_with("2."), "{version}");
     let scopes = n8n.discover().await.unwrap().expect("scopes");
-    assert!(
-        scopes
-            .missing(&["workflow:create", "workflow:list", "execution:read"])
-            .is_empty(),
-        "{scopes:?}"
-    );
+    assert!(scopes.missing(&["workflow:create", "workflow:list", "execution:read"]).is_empty(), "{scopes:?}");
     let _may_be_absent = key_expiry(&n8n.settings().api_key);
     match client_with("eyJ.wrong.key").list_tags().await {
         Err(N8nError::Unauthorized { .. }) => {}
@@ -131,76 +98,38 @@ async fn the_instance_tells_what_it_is() {
 async fn a_workflow_lives_from_creation_to_deletion() {
     let n8n = client();
     let path = fresh("life");
-    let created = n8n
-        .create_workflow(&webhook_workflow(&path, &path, set("one")))
-        .await
-        .unwrap();
+    let created = n8n.create_workflow(&webhook_workflow(&path, &path, set("one"))).await.unwrap();
     let id = created.id.clone();
     assert!(!created.active && created.version_id.is_some() && created.active_version_id.is_none());
-    assert_eq!(
-        n8n.check_webhook(&path, Method::PATCH).await.unwrap(),
-        WebhookCheck::NotRegistered
-    );
+    assert_eq!(n8n.check_webhook(&path, Method::PATCH).await.unwrap(), WebhookCheck::NotRegistered);
 
     let published = n8n.publish(&id, None).await.unwrap();
     assert!(published.active);
     let first = published.active_version_id.clone().expect("published");
-    assert_eq!(
-        published
-            .active_version
-            .as_ref()
-            .map(|v| v.version_id.as_str()),
-        Some(first.as_str())
-    );
-    assert_eq!(
-        n8n.check_webhook(&path, Method::PATCH).await.unwrap(),
-        WebhookCheck::Registered(vec!["POST".into()])
-    );
+    assert_eq!(published.active_version.as_ref().map(|v| v.version_id.as_str()), Some(first.as_str()));
+    assert_eq!(n8n.check_webhook(&path, Method::PATCH).await.unwrap(), WebhookCheck::Registered(vec!["POST".into()]));
     let answer = n8n.probe(probe(&path)).await.unwrap();
-    assert_eq!(
-        (answer.status, answer.json),
-        (200, Some(json!({ "said": "one" })))
-    );
+    assert_eq!((answer.status, answer.json), (200, Some(json!({ "said": "one" }))));
 
-    let updated = n8n
-        .update_workflow(&id, &webhook_workflow(&path, &path, set("two")), false)
-        .await
-        .unwrap();
+    let updated = n8n.update_workflow(&id, &webhook_workflow(&path, &path, set("two")), false).await.unwrap();
     assert_ne!(updated.version_id.as_deref(), Some(first.as_str()));
     let read = n8n.get_workflow(&id).await.unwrap().expect("there");
     assert_eq!(read.active_version_id.as_deref(), Some(first.as_str()));
     assert_eq!(read.active_version.expect("sent along").nodes.len(), 2);
     let old = n8n.get_version(&id, &first).await.unwrap().expect("kept");
     assert!(old.nodes[1].to_string().contains("one"));
-    assert!(
-        n8n.get_version(&id, "3f0f4a5e-0000-4000-8000-000000000000")
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(n8n.get_version(&id, "3f0f4a5e-0000-4000-8000-000000000000").await.unwrap().is_none());
 
-    n8n.update_workflow(&id, &webhook_workflow(&path, &path, set("three")), true)
-        .await
-        .unwrap();
-    assert_eq!(
-        n8n.probe(probe(&path)).await.unwrap().json,
-        Some(json!({ "said": "three" }))
-    );
+    n8n.update_workflow(&id, &webhook_workflow(&path, &path, set("three")), true).await.unwrap();
+    assert_eq!(n8n.probe(probe(&path)).await.unwrap().json, Some(json!({ "said": "three" })));
     n8n.publish(&id, Some(&first)).await.unwrap();
-    assert_eq!(
-        n8n.probe(probe(&path)).await.unwrap().json,
-        Some(json!({ "said": "one" }))
-    );
+    assert_eq!(n8n.probe(probe(&path)).await.unwrap().json, Some(json!({ "said": "one" })));
 
     assert!(!n8n.unpublish(&id).await.unwrap().active);
     assert!(!n8n.unpublish(&id).await.unwrap().active);
     assert!(n8n.archive(&id).await.unwrap().is_archived);
     match n8n.publish(&id, None).await {
-        Err(N8nError::Refused {
-            status: 400,
-            message,
-            ..
-        }) => assert!(message.contains("archived"), "{message}"),
+        Err(N8nError::Refused { status: 400, message, .. }) => assert!(message.contains("archived"), "{message}"),
         other => panic!("{other:?}"),
     }
     assert!(!n8n.unarchive(&id).await.unwrap().is_archived);
@@ -213,8 +142,7 @@ async fn a_workflow_lives_from_creation_to_deletion() {
         n8n.publish(&id, None).await,
         n8n.unpublish(&id).await,
         n8n.archive(&id).await,
-        n8n.update_workflow(&id, &webhook_workflow(&path, &path, set("x")), true)
-            .await,
+        n8n.update_workflow(&id, &webhook_workflow(&path, &path, set("x")), true).await,
     ] {
         assert!(matches!(gone, Err(N8nError::NotFound { .. })), "{gone:?}");
     }
@@ -225,21 +153,12 @@ async fn a_workflow_lives_from_creation_to_deletion() {
 async fn refusals_carry_the_words_of_n8n() {
     let n8n = client();
     let path = fresh("refused");
-    let manual = workflow(
-        &path,
-        vec![node("Manual", "manualTrigger", 1.0, json!({}))],
-        json!({}),
-    );
+    let manual = workflow(&path, vec![node("Manual", "manualTrigger", 1.0, json!({}))], json!({}));
     let id = n8n.create_workflow(&manual).await.unwrap().id;
     match n8n.publish(&id, None).await {
         Err(error @ N8nError::Refused { status: 400, .. }) => {
             assert!(!error.unanswered());
-            assert!(
-                error
-                    .to_string()
-                    .starts_with("publish workflow: refused (HTTP 400): Workflow cannot be"),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with("publish workflow: refused (HTTP 400): Workflow cannot be"), "{error}");
         }
         other => panic!("{other:?}"),
     }
@@ -248,43 +167,21 @@ async fn refusals_carry_the_words_of_n8n() {
     let mut twice = manual.clone();
     twice.nodes.push(twice.nodes[0].clone());
     match n8n.create_workflow(&twice).await {
-        Err(N8nError::Refused {
-            status: 400,
-            message,
-            ..
-        }) => {
+        Err(N8nError::Refused { status: 400, message, .. }) => {
             assert!(message.contains("duplicate_node_name"), "{message}");
         }
         other => panic!("{other:?}"),
     }
 
-    let large = node(
-        "Manual",
-        "manualTrigger",
-        1.0,
-        json!({ "x": "y".repeat(17 * 1024 * 1024) }),
-    );
-    let large = n8n
-        .create_workflow(&workflow(&path, vec![large], json!({})))
-        .await;
+    let large = node("Manual", "manualTrigger", 1.0, json!({ "x": "y".repeat(17 * 1024 * 1024) }));
+    let large = n8n.create_workflow(&workflow(&path, vec![large], json!({}))).await;
     assert!(matches!(large, Err(N8nError::TooLarge { .. })), "{large:?}");
 
-    let first = n8n
-        .create_workflow(&webhook_workflow(&path, &path, set("a")))
-        .await
-        .unwrap()
-        .id;
-    let second = n8n
-        .create_workflow(&webhook_workflow(&path, &path, set("b")))
-        .await
-        .unwrap()
-        .id;
+    let first = n8n.create_workflow(&webhook_workflow(&path, &path, set("a"))).await.unwrap().id;
+    let second = n8n.create_workflow(&webhook_workflow(&path, &path, set("b"))).await.unwrap().id;
     n8n.publish(&first, None).await.unwrap();
     let taken = n8n.publish(&second, None).await;
-    assert!(
-        matches!(taken, Err(N8nError::Refused { status: 409, .. })),
-        "{taken:?}"
-    );
+    assert!(matches!(taken, Err(N8nError::Refused { status: 409, .. })), "{taken:?}");
     for id in [first, second] {
         n8n.delete_workflow(&id).await.unwrap();
     }
@@ -298,43 +195,19 @@ async fn tags_are_created_once_and_filter_lists() {
     let tag = n8n.create_tag(&name).await.unwrap();
     assert_eq!(n8n.create_tag(&name).await.unwrap().id, tag.id);
     let too_long = n8n.create_tag("a-name-that-is-longer-than-24").await;
-    assert!(
-        matches!(too_long, Err(N8nError::Refused { status: 409, .. })),
-        "{too_long:?}"
-    );
+    assert!(matches!(too_long, Err(N8nError::Refused { status: 409, .. })), "{too_long:?}");
 
-    let id = n8n
-        .create_workflow(&webhook_workflow(&name, &name, set("x")))
-        .await
-        .unwrap()
-        .id;
-    let set_tags = n8n
-        .set_tags(&id, std::slice::from_ref(&tag.id))
-        .await
-        .unwrap();
+    let id = n8n.create_workflow(&webhook_workflow(&name, &name, set("x"))).await.unwrap().id;
+    let set_tags = n8n.set_tags(&id, std::slice::from_ref(&tag.id)).await.unwrap();
     assert_eq!(set_tags, std::slice::from_ref(&tag));
     let tagged = n8n.list_workflows_tagged(&name).await.unwrap();
-    assert_eq!(
-        tagged.iter().map(|w| w.id.as_str()).collect::<Vec<_>>(),
-        [id.as_str()]
-    );
+    assert_eq!(tagged.iter().map(|w| w.id.as_str()).collect::<Vec<_>>(), [id.as_str()]);
     assert_eq!(tagged[0].tags, std::slice::from_ref(&tag));
-    assert_eq!(
-        n8n.list_summaries(Some(&name)).await.unwrap()[0].tags,
-        [tag]
-    );
-    assert!(
-        n8n.list_workflows_tagged(&fresh("none"))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert_eq!(n8n.list_summaries(Some(&name)).await.unwrap()[0].tags, [tag]);
+    assert!(n8n.list_workflows_tagged(&fresh("none")).await.unwrap().is_empty());
     assert!(n8n.set_tags(&id, &[]).await.unwrap().is_empty());
     let unknown = n8n.set_tags(&id, &["nope".into()]).await;
-    assert!(
-        matches!(unknown, Err(N8nError::NotFound { .. })),
-        "{unknown:?}"
-    );
+    assert!(matches!(unknown, Err(N8nError::NotFound { .. })), "{unknown:?}");
     n8n.delete_workflow(&id).await.unwrap();
 }
 
@@ -346,11 +219,7 @@ async fn every_workflow_is_listed_once_over_several_pages_while_others_vanish() 
     let mut ids = Vec::new();
     for number in 0..280 {
         let name = format!("{prefix}-{number}");
-        let write = workflow(
-            &name,
-            vec![node("Manual", "manualTrigger", 1.0, json!({}))],
-            json!({}),
-        );
+        let write = workflow(&name, vec![node("Manual", "manualTrigger", 1.0, json!({}))], json!({}));
         ids.push(n8n.create_workflow(&write).await.unwrap().id);
     }
     let (doomed, staying) = ids.split_at(30);
@@ -370,10 +239,7 @@ async fn every_workflow_is_listed_once_over_several_pages_while_others_vanish() 
     for list in lists {
         let found: HashSet<&str> = list.iter().map(|w| w.id.as_str()).collect();
         assert_eq!(found.len(), list.len(), "nothing twice");
-        assert!(
-            staying.iter().all(|id| found.contains(id.as_str())),
-            "nothing missed"
-        );
+        assert!(staying.iter().all(|id| found.contains(id.as_str())), "nothing missed");
     }
     let whole: Vec<RemoteWorkflow> = n8n.list_workflows().await.unwrap();
     assert!(whole.len() >= staying.len() && whole.iter().all(|w| !w.nodes.is_empty()));
@@ -387,28 +253,17 @@ async fn every_workflow_is_listed_once_over_several_pages_while_others_vanish() 
 async fn executions_and_their_failures_are_told() {
     let n8n = client();
     let path = fresh("runs");
-    let id = n8n
-        .create_workflow(&webhook_workflow(&path, &path, set("fine")))
-        .await
-        .unwrap()
-        .id;
+    let id = n8n.create_workflow(&webhook_workflow(&path, &path, set("fine"))).await.unwrap().id;
     n8n.publish(&id, None).await.unwrap();
     let start = jiff::Timestamp::now();
     for _ in 0..3 {
         n8n.probe(probe(&path)).await.unwrap();
     }
-    n8n.update_workflow(&id, &webhook_workflow(&path, &path, fail()), true)
-        .await
-        .unwrap();
+    n8n.update_workflow(&id, &webhook_workflow(&path, &path, fail()), true).await.unwrap();
     let answer = n8n.probe(probe(&path)).await.unwrap();
     assert_eq!(answer.status, 500);
 
-    let mut query = ExecutionQuery {
-        workflow_id: Some(id.clone()),
-        limit: 10,
-        started_after: Some(start),
-        ..Default::default()
-    };
+    let mut query = ExecutionQuery { workflow_id: Some(id.clone()), limit: 10, started_after: Some(start), ..Default::default() };
     let mut all = Vec::new();
     for _ in 0..20 {
         all = n8n.executions(&query).await.unwrap();
@@ -419,9 +274,7 @@ async fn executions_and_their_failures_are_told() {
     }
     assert_eq!(all.len(), 4, "{all:?}");
     assert_eq!(all[0].status, ExecutionStatus::Error);
-    assert!(all.iter().all(|run| run.workflow_id == id
-        && run.mode == "webhook"
-        && run.started_at >= Some(start)));
+    assert!(all.iter().all(|run| run.workflow_id == id && run.mode == "webhook" && run.started_at >= Some(start)));
     query.limit = 2;
     assert_eq!(n8n.executions(&query).await.unwrap(), all[..2]);
     query.status = Some(ExecutionStatus::Success);
@@ -430,11 +283,7 @@ async fn executions_and_their_failures_are_told() {
     query.started_after = Some(jiff::Timestamp::now());
     assert!(n8n.executions(&query).await.unwrap().is_empty());
 
-    let failure = n8n
-        .execution_failure(&all[0].id)
-        .await
-        .unwrap()
-        .expect("it failed");
+    let failure = n8n.execution_failure(&all[0].id).await.unwrap().expect("it failed");
     assert_eq!(failure.node.as_deref(), Some("Break"));
     assert_eq!(failure.message, "it broke");
     assert!(n8n.execution_failure(&all[1].id).await.unwrap().is_none());
@@ -454,41 +303,16 @@ async fn forms_and_parameterised_webhooks_are_checked_without_running() {
         json!({ "formTitle": "T", "formFields": { "values": [{ "fieldLabel": "a" }] }, "options": { "path": path } }),
     );
     form["webhookId"] = json!(path);
-    let mut hook = node(
-        "Hook",
-        "webhook",
-        2.0,
-        json!({ "path": "users/:id", "httpMethod": "GET", "options": {} }),
-    );
+    let mut hook = node("Hook", "webhook", 2.0, json!({ "path": "users/:id", "httpMethod": "GET", "options": {} }));
     hook["webhookId"] = json!(format!("dyn-{path}"));
-    let id = n8n
-        .create_workflow(&workflow(&path, vec![form, hook], json!({})))
-        .await
-        .unwrap()
-        .id;
-    assert_eq!(
-        n8n.check_form(&path).await.unwrap(),
-        WebhookCheck::NotRegistered
-    );
+    let id = n8n.create_workflow(&workflow(&path, vec![form, hook], json!({}))).await.unwrap().id;
+    assert_eq!(n8n.check_form(&path).await.unwrap(), WebhookCheck::NotRegistered);
     n8n.publish(&id, None).await.unwrap();
-    assert_eq!(
-        n8n.check_form(&path).await.unwrap(),
-        WebhookCheck::Registered(vec![])
-    );
+    assert_eq!(n8n.check_form(&path).await.unwrap(), WebhookCheck::Registered(vec![]));
     let dynamic = format!("dyn-{path}/users/7");
-    assert_eq!(
-        n8n.check_webhook(&dynamic, Method::PATCH).await.unwrap(),
-        WebhookCheck::Registered(vec!["GET".into()])
-    );
-    let all = ExecutionQuery {
-        workflow_id: Some(id.clone()),
-        limit: 5,
-        ..Default::default()
-    };
-    assert!(
-        n8n.executions(&all).await.unwrap().is_empty(),
-        "the checks ran nothing"
-    );
+    assert_eq!(n8n.check_webhook(&dynamic, Method::PATCH).await.unwrap(), WebhookCheck::Registered(vec!["GET".into()]));
+    let all = ExecutionQuery { workflow_id: Some(id.clone()), limit: 5, ..Default::default() };
+    assert!(n8n.executions(&all).await.unwrap().is_empty(), "the checks ran nothing");
     n8n.delete_workflow(&id).await.unwrap();
 }
 
@@ -497,43 +321,18 @@ async fn forms_and_parameterised_webhooks_are_checked_without_running() {
 async fn credentials_are_made_replaced_listed_and_deleted() {
     let n8n = client();
     let name = fresh("cred");
-    let data = json!({ "name": "x-token", "value": "secret" })
-        .as_object()
-        .unwrap()
-        .clone();
-    let mut write = CredentialWrite {
-        name: name.clone(),
-        kind: "httpHeaderAuth".into(),
-        data,
-    };
+    let data = json!({ "name": "x-token", "value": "secret" }).as_object().unwrap().clone();
+    let mut write = CredentialWrite { name: name.clone(), kind: "httpHeaderAuth".into(), data };
     let made = n8n.create_credential(&write).await.unwrap();
-    assert_eq!(
-        (made.name.as_str(), made.kind.as_str()),
-        (name.as_str(), "httpHeaderAuth")
-    );
+    assert_eq!((made.name.as_str(), made.kind.as_str()), (name.as_str(), "httpHeaderAuth"));
     write.name = format!("{name}-2");
-    assert_eq!(
-        n8n.update_credential(&made.id, &write).await.unwrap().name,
-        write.name
-    );
+    assert_eq!(n8n.update_credential(&made.id, &write).await.unwrap().name, write.name);
     let listed = n8n.list_credentials().await.unwrap();
-    assert!(
-        listed
-            .iter()
-            .any(|c| c.id == made.id && c.name == write.name && c.kind == "httpHeaderAuth")
-    );
+    assert!(listed.iter().any(|c| c.id == made.id && c.name == write.name && c.kind == "httpHeaderAuth"));
     assert!(n8n.delete_credential(&made.id).await.unwrap());
     assert!(!n8n.delete_credential(&made.id).await.unwrap());
-    let unknown = n8n
-        .create_credential(&CredentialWrite {
-            kind: "noSuchType".into(),
-            ..write
-        })
-        .await;
-    assert!(
-        matches!(unknown, Err(N8nError::Refused { status: 400, .. })),
-        "{unknown:?}"
-    );
+    let unknown = n8n.create_credential(&CredentialWrite { kind: "noSuchType".into(), ..write }).await;
+    assert!(matches!(unknown, Err(N8nError::Refused { status: 400, .. })), "{unknown:?}");
 }
 
 /// `N8N_LIMITED_KEY`: a key with `workflow:read,workflow:update` only (`stack.mjs apikey --scopes`).
@@ -545,42 +344,16 @@ async fn a_limited_key_is_told_what_it_lacks() {
     };
     let (n8n, limited) = (client(), client_with(&key));
     match limited.list_tags().await {
-        Err(N8nError::Forbidden {
-            denial: Denial::MissingScope,
-            ..
-        }) => {}
+        Err(N8nError::Forbidden { denial: Denial::MissingScope, .. }) => {}
         other => panic!("{other:?}"),
     }
-    assert_eq!(
-        limited
-            .discover()
-            .await
-            .unwrap()
-            .unwrap()
-            .missing(&["tag:list", "workflow:read"]),
-        ["tag:list"]
-    );
+    assert_eq!(limited.discover().await.unwrap().unwrap().missing(&["tag:list", "workflow:read"]), ["tag:list"]);
     let path = fresh("limited");
-    let id = n8n
-        .create_workflow(&webhook_workflow(&path, &path, set("1")))
-        .await
-        .unwrap()
-        .id;
+    let id = n8n.create_workflow(&webhook_workflow(&path, &path, set("1"))).await.unwrap().id;
     n8n.publish(&id, None).await.unwrap();
-    match limited
-        .update_workflow(&id, &webhook_workflow(&path, &path, set("2")), true)
-        .await
-    {
-        Err(N8nError::Forbidden {
-            denial: Denial::SavedAsDraft {
-                version_id: Some(version),
-            },
-            ..
-        }) => {
-            assert_eq!(
-                n8n.get_workflow(&id).await.unwrap().unwrap().version_id,
-                Some(version)
-            );
+    match limited.update_workflow(&id, &webhook_workflow(&path, &path, set("2")), true).await {
+        Err(N8nError::Forbidden { denial: Denial::SavedAsDraft { version_id: Some(version) }, .. }) => {
+            assert_eq!(n8n.get_workflow(&id).await.unwrap().unwrap().version_id, Some(version));
         }
         other => panic!("{other:?}"),
     }

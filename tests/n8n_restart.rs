@@ -14,8 +14,7 @@ use weirkeeper::domain::remote::WorkflowWrite;
 use weirkeeper::n8n::{ApiKey, ClientSettings, N8nClient, N8nError, N8nMetrics};
 
 fn client() -> N8nClient {
-    let variable =
-        |name| std::env::var(name).expect("needs N8N_URL, N8N_API_KEY and WEIRKEEPER_STACK");
+    let variable = |name| std::env::var(name).expect("needs N8N_URL, N8N_API_KEY and WEIRKEEPER_STACK");
     let settings = ClientSettings {
         url: variable("N8N_URL").parse().unwrap(),
         api_key: ApiKey::parse(&variable("N8N_API_KEY")).unwrap(),
@@ -26,23 +25,14 @@ fn client() -> N8nClient {
         webhook_check_url: None,
         allow_loopback: true,
     };
-    N8nClient::new(
-        settings,
-        N8nMetrics::register(&prometheus::Registry::new()).unwrap(),
-    )
-    .unwrap()
+    N8nClient::new(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap()).unwrap()
 }
 
 fn restart(kill: bool) -> Command {
     let mut command = Command::new("node");
     command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/stack.mjs"))
-        .args([
-            "restart",
-            "n8n",
-            "--dir",
-            &std::env::var("WEIRKEEPER_STACK").unwrap(),
-        ])
+        .args(["restart", "n8n", "--dir", &std::env::var("WEIRKEEPER_STACK").unwrap()])
         .args(kill.then_some("--kill"));
     command
 }
@@ -64,9 +54,7 @@ async fn a_restarting_n8n_loses_no_workflow() {
     n8n.publish(&id, None).await.unwrap();
     for kill in [false, true] {
         let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
-        let mut count = |call: &str, outcome: &str| {
-            *outcomes.entry(format!("{call} {outcome}")).or_default() += 1
-        };
+        let mut count = |call: &str, outcome: &str| *outcomes.entry(format!("{call} {outcome}")).or_default() += 1;
         let mut restarting = restart(kill).spawn().unwrap();
         let mut lasts = 20;
         while lasts > 0 {
@@ -88,10 +76,7 @@ async fn a_restarting_n8n_loses_no_workflow() {
             }
             match n8n.list_summaries(None).await {
                 Ok(list) => {
-                    assert!(
-                        list.iter().any(|w| w.id == id),
-                        "missing from the list: {outcomes:?}"
-                    );
+                    assert!(list.iter().any(|w| w.id == id), "missing from the list: {outcomes:?}");
                     count("list", "ok");
                 }
                 Err(error) => count("list", &format!("{} {}", error.outcome(), status(&error))),

@@ -15,7 +15,8 @@ pub fn all() -> Vec<CustomResourceDefinition> {
 /// fresh object for a finished one.
 fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
-        let properties = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()).and_then(|root| root.properties.as_mut());
+        let properties =
+            version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()).and_then(|root| root.properties.as_mut());
         if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
             status.default = serde_json::from_str(r#"{"observedGeneration": -1}"#).ok();
         }

@@ -22,6 +22,10 @@ pub(super) struct OperatorArguments {
     /// How many Workflows are worked on at once for each N8nInstance.
     #[arg(long, env = "WEIRKEEPER_CONCURRENCY", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     concurrency: u16,
+    /// Work only on Workflows and N8nInstances with these labels, to divide them among several operators. An instance
+    /// and its Workflows belong to the same one.
+    #[arg(long, env = "WEIRKEEPER_WATCH_LABEL_SELECTOR")]
+    watch_label_selector: Option<String>,
     /// The form of log lines.
     #[arg(long, env = "WEIRKEEPER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
@@ -46,6 +50,7 @@ impl OperatorArguments {
             allow_loopback: self.allow_loopback,
             deletion_bound: self.deletion_bound.get(),
             concurrency: usize::from(self.concurrency),
+            selector: self.watch_label_selector.clone(),
         }
     }
 }

@@ -139,7 +139,10 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
         .await
         .map_err(|error| store::trouble("read the API key's Secret", &error))?
         .ok_or_else(|| {
-            Trouble::waiting(Reason::KeySecretNotFound, format!("the API key of N8nInstance {} cannot be read: its Secret does not exist or lacks the key", instance.name_any()))
+            Trouble::waiting(
+                Reason::KeySecretNotFound,
+                format!("the API key of N8nInstance {} cannot be read: its Secret does not exist or lacks the key", instance.name_any()),
+            )
         })?;
     if let Some(open) = ctx.connections.last(&at) {
         if open.api_key == api_key && open.instance.spec == instance.spec && open.instance.metadata.uid == instance.metadata.uid {
@@ -195,7 +198,9 @@ fn settings(ctx: &Context, instance: &N8nInstance, api_key: &str) -> Result<Clie
 pub fn trouble(error: &N8nError) -> Trouble {
     let message = error.to_string();
     let mut trouble = match error {
-        N8nError::Unauthorized { .. } => Trouble::denied(Reason::Unauthorized, format!("{message}; put a valid key into the instance's Secret")),
+        N8nError::Unauthorized { .. } => {
+            Trouble::denied(Reason::Unauthorized, format!("{message}; put a valid key into the instance's Secret"))
+        }
         N8nError::Forbidden { .. } => Trouble::denied(Reason::MissingScope, format!("{message}; give the API key the scope it lacks")),
         N8nError::AddressDenied { .. } | N8nError::RedirectRefused { .. } => Trouble::denied(Reason::AddressDenied, message),
         N8nError::NotReady { .. } => Trouble::transient(Reason::InstanceStarting, message),

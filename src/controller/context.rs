@@ -15,7 +15,9 @@ use super::glimpse::Glimpse;
 use super::metrics::Metrics;
 use super::pulse::Pulse;
 use super::secrets::Secrets;
+use super::store;
 use crate::api::instance::N8nInstance;
+use crate::domain::mark::Mark;
 use crate::domain::pace;
 use crate::domain::paths::Claims;
 use crate::n8n::N8nMetrics;
@@ -29,6 +31,8 @@ pub struct Settings {
     pub deletion_bound: Duration,
     /// How many passes run at once for each instance.
     pub concurrency: usize,
+    /// Only Workflows and N8nInstances with these labels are this operator's, if given.
+    pub selector: Option<String>,
 }
 
 /// What every pass shares.
@@ -86,9 +90,15 @@ impl Context {
         self.instances.get(&ObjectRef::new(name).within(namespace))
     }
 
-    /// Whether an object with this UID exists.
-    pub fn alive(&self, uid: &str) -> bool {
-        self.workflows.find(|glimpse| glimpse.uid() == uid).is_some()
+    /// Whether the object of a mark still exists. Another shard's objects are not in the store, so Kubernetes is asked
+    /// about what is not there.
+    pub async fn lives(&self, mark: &Mark) -> Result<bool, kube::Error> {
+        let place = ObjectRef::<Glimpse>::new(&mark.name).within(&mark.namespace);
+        if self.workflows.get(&place).is_some_and(|glimpse| glimpse.uid() == mark.uid) {
+            return Ok(true);
+        }
+        let found = store::read(&self.client, &mark.namespace, &mark.name).await?;
+        Ok(found.is_some_and(|object| object.metadata.uid.as_deref() == Some(mark.uid.as_str())))
     }
 
     /// The Workflows of an instance, by its key.

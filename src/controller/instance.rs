@@ -114,7 +114,8 @@ async fn write(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, n
 
 /// Workflows look again when the connection changed or turned good or bad.
 fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
-    let ready = |status: &N8nInstanceStatus| find(&status.conditions, ConditionType::Ready).map(|ready| (ready.status, ready.reason.clone()));
+    let ready =
+        |status: &N8nInstanceStatus| find(&status.conditions, ConditionType::Ready).map(|ready| (ready.status, ready.reason.clone()));
     if old.observed_generation != new.observed_generation || ready(old) != ready(new) {
         let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
         ctx.wake_where(|glimpse| glimpse.instance() == (namespace.as_str(), name.as_str()));
@@ -135,7 +136,12 @@ async fn look(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstan
     Found { outcome, details }
 }
 
-async fn inspect(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus, details: &mut Vec<Verdict>) -> Result<String, Trouble> {
+async fn inspect(
+    ctx: &Context,
+    instance: &Arc<N8nInstance>,
+    status: &mut N8nInstanceStatus,
+    details: &mut Vec<Verdict>,
+) -> Result<String, Trouble> {
     let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
     let users = ctx.workflows_of(&namespace, &name);
     let bound: Vec<&str> = users.iter().filter_map(|glimpse| glimpse.status.n8n_workflow_id.as_deref()).collect();
@@ -171,28 +177,38 @@ async fn inspect(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nIns
     status.key_scopes = scopes.iter().flat_map(|scopes| scopes.0.iter().cloned()).collect();
     status.n8n_version = connection.client.version().await.ok().flatten().or_else(|| instance.spec.n8n_version.clone());
     let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
-    status.orphans = orphans(ctx, &listing);
+    status.orphans = orphans(ctx, &listing).await?;
     let expiring = key_expiring(ctx, instance, &connection, status).await;
     if let Some(scopes) = &scopes {
         let missing = scopes.missing(&SCOPES);
         if !missing.is_empty() {
-            return Err(Trouble::denied(Reason::MissingScope, format!("the API key lacks the scopes {}; give it these in n8n", missing.join(", "))));
+            return Err(Trouble::denied(
+                Reason::MissingScope,
+                format!("the API key lacks the scopes {}; give it these in n8n", missing.join(", ")),
+            ));
         }
     }
     expiring.map_or_else(|| Ok(format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"))), Ok)
 }
 
 fn stalled_for_identity(status: &N8nInstanceStatus) -> bool {
-    find(&status.conditions, ConditionType::Stalled).is_some_and(|stalled| stalled.status == ConditionStatus::True && stalled.reason == Reason::IdentityChanged.as_str())
+    find(&status.conditions, ConditionType::Stalled)
+        .is_some_and(|stalled| stalled.status == ConditionStatus::True && stalled.reason == Reason::IdentityChanged.as_str())
 }
 
 /// Marked workflows whose object is gone. Only those of this cluster: another cluster may share the n8n.
-fn orphans(ctx: &Context, listing: &Listing) -> Vec<String> {
-    let orphan = |mark: &crate::domain::mark::Mark| mark.cluster == ctx.cluster && !ctx.alive(&mark.uid);
-    let mut ids: Vec<String> = listing.seen.iter().filter(|sighting| sighting.mark.as_ref().is_some_and(orphan)).map(|sighting| sighting.id.clone()).collect();
+async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Trouble> {
+    let mut ids = Vec::new();
+    for (id, mark) in listing.seen.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
+        if ids.len() < MOST_ORPHANS
+            && mark.cluster == ctx.cluster
+            && !ctx.lives(mark).await.map_err(|error| store::trouble("look for the object of a mark", &error))?
+        {
+            ids.push(id.clone());
+        }
+    }
     ids.sort_unstable();
-    ids.truncate(MOST_ORPHANS);
-    ids
+    Ok(ids)
 }
 
 /// Writes down when the key expires, and says so when that is soon.
@@ -202,7 +218,12 @@ async fn key_expiring(ctx: &Context, instance: &N8nInstance, connection: &Connec
     let expiry = key_expiry(&ApiKey::parse(&key).ok()?);
     status.key_expires_at = expiry.map(|at| at.to_string());
     let left = Duration::try_from(expiry?.duration_since(Timestamp::now())).unwrap_or_default();
-    (left < EXPIRING).then(|| format!("n8n answers; the API key expires at {}: make a new one and put it into the Secret", expiry.map(|at| at.to_string()).unwrap_or_default()))
+    (left < EXPIRING).then(|| {
+        format!(
+            "n8n answers; the API key expires at {}: make a new one and put it into the Secret",
+            expiry.map(|at| at.to_string()).unwrap_or_default()
+        )
+    })
 }
 
 /// The connection stays usable while bound Workflows are being deleted, but not for ever.

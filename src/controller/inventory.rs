@@ -25,7 +25,11 @@ impl Listing {
 
     /// The ids of workflows that carry the mark of an object.
     pub fn marked(&self, uid: &str) -> Vec<&str> {
-        self.seen.iter().filter(|sighting| sighting.mark.as_ref().is_some_and(|mark| mark.uid == uid)).map(|sighting| sighting.id.as_str()).collect()
+        self.seen
+            .iter()
+            .filter(|sighting| sighting.mark.as_ref().is_some_and(|mark| mark.uid == uid))
+            .map(|sighting| sighting.id.as_str())
+            .collect()
     }
 }
 

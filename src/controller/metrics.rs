@@ -38,7 +38,10 @@ impl Metrics {
         let steps = HistogramOpts::new("weirkeeper_reconcile_step_duration_seconds", "Duration of the steps of a pass.")
             .buckets(vec![0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]);
         let metrics = Self {
-            passes: IntCounterVec::new(Opts::new("weirkeeper_reconcile_total", "Passes by controller and reason of their end."), &["controller", "reason"])?,
+            passes: IntCounterVec::new(
+                Opts::new("weirkeeper_reconcile_total", "Passes by controller and reason of their end."),
+                &["controller", "reason"],
+            )?,
             steps: HistogramVec::new(steps, &["step", "outcome"])?,
             queue: IntGauge::new("weirkeeper_queue_depth", "Passes that wait for a place.")?,
             workflows: IntGaugeVec::new(Opts::new("weirkeeper_workflows", "Workflows by state."), &["state"])?,
@@ -47,7 +50,10 @@ impl Metrics {
             rollbacks: IntCounter::new("weirkeeper_rollbacks_total", "Rollbacks that put a good version back.")?,
             reverts: IntCounter::new("weirkeeper_drift_reverts_total", "Changes made in n8n that were undone.")?,
             abandoned: IntCounter::new("weirkeeper_cleanups_abandoned_total", "Deletions that gave up on n8n.")?,
-            writes: IntCounterVec::new(Opts::new("weirkeeper_kubernetes_writes_total", "Writes to Kubernetes by kind of object."), &["kind"])?,
+            writes: IntCounterVec::new(
+                Opts::new("weirkeeper_kubernetes_writes_total", "Writes to Kubernetes by kind of object."),
+                &["kind"],
+            )?,
         };
         for state in STATES {
             // A state that no workflow is in is a zero, not a gap.

@@ -16,7 +16,9 @@ pub fn trouble(attempt: &str, error: &kube::Error) -> Trouble {
         kube::Error::Api(status) if status.code == 403 => {
             Trouble::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it: {}", status.message))
         }
-        kube::Error::Api(status) => Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}: {}", status.code, status.message)),
+        kube::Error::Api(status) => {
+            Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}: {}", status.code, status.message))
+        }
         _ => Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes does not answer")),
     }
 }
@@ -39,7 +41,14 @@ pub async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option
 
 /// Patches the status of an object, bound to its UID so that a re-created twin is never written to, and to a resource
 /// version where one is given. Returns the new one.
-pub async fn patch_status<K>(client: &Client, namespace: &str, name: &str, uid: &str, resource_version: Option<&str>, status: &Value) -> Result<Option<String>, kube::Error>
+pub async fn patch_status<K>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    uid: &str,
+    resource_version: Option<&str>,
+    status: &Value,
+) -> Result<Option<String>, kube::Error>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
 {
@@ -99,13 +108,19 @@ pub async fn keep_revision(client: &Client, workflow: &Workflow, name: &str, ver
     match api.create(&params, &revision).await {
         Err(error) if is_conflict(&error) => {
             let twin = api.get_opt(name).await?;
-            let ours = twin.as_ref().and_then(|twin| twin.metadata.owner_references.as_ref()).is_some_and(|owners| owners.iter().any(|one| one.uid == owner.uid));
+            let ours = twin
+                .as_ref()
+                .and_then(|twin| twin.metadata.owner_references.as_ref())
+                .is_some_and(|owners| owners.iter().any(|one| one.uid == owner.uid));
             if ours {
                 return Ok(());
             }
             // It belongs to an earlier object of this name, and the garbage collector has not come yet.
             if twin.is_some() {
-                api.delete(name, &DeleteParams::default()).await.map(drop).or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
+                api.delete(name, &DeleteParams::default())
+                    .await
+                    .map(drop)
+                    .or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
             }
             api.create(&params, &revision).await.map(drop)
         }

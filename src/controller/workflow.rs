@@ -79,7 +79,9 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
         Next::Soon(pause) => Action::requeue(pause),
         Next::Retry(asked) => {
             let pause = ctx.pause(glimpse.uid());
-            Action::requeue(asked.map_or(pause, |asked| if asked < pause { pause.min(asked.max(Duration::from_millis(100))) } else { asked }))
+            Action::requeue(
+                asked.map_or(pause, |asked| if asked < pause { pause.min(asked.max(Duration::from_millis(100))) } else { asked }),
+            )
         }
         Next::Never => Action::await_change(),
     })

@@ -27,8 +27,7 @@ pub fn may_refer(spec: &N8nInstanceSpec, instance_namespace: &str, namespace: &s
             AllowedFrom::Same => false,
             AllowedFrom::All => true,
             AllowedFrom::Selector => spec.allowed_namespaces.selector.as_ref().is_some_and(|selector| {
-                !selector.match_labels.is_empty()
-                    && selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+                !selector.match_labels.is_empty() && selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             }),
         }
 }

@@ -38,11 +38,7 @@ impl fmt::Display for Digest {
 impl Digest {
     /// The first twelve hexadecimal digits, for names and messages.
     pub fn short(&self) -> String {
-        self.0
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        self.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -55,10 +51,7 @@ impl std::str::FromStr for Digest {
     type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hex = text
-            .strip_prefix("sha256:")
-            .map(str::as_bytes)
-            .ok_or(NotADigest)?;
+        let hex = text.strip_prefix("sha256:").map(str::as_bytes).ok_or(NotADigest)?;
         let digit = |byte: u8| match byte {
             b'0'..=b'9' => Ok(byte - b'0'),
             b'a'..=b'f' => Ok(byte - b'a' + 10),
@@ -107,26 +100,14 @@ impl<'a> Nodes<'a> {
             Nodes::Ours(nodes) => (nodes, &[]),
             Nodes::Read(values) => (&[], values),
         };
-        ours.iter()
-            .map(|node| &node.0)
-            .chain(read.iter().filter_map(Value::as_object))
+        ours.iter().map(|node| &node.0).chain(read.iter().filter_map(Value::as_object))
     }
 }
 
 impl<'a> Parts<'a> {
     /// The parts of a read-back.
-    pub fn read(
-        nodes: &'a [Value],
-        connections: &'a Value,
-        node_groups: &'a [Value],
-        settings: &'a Map<String, Value>,
-    ) -> Self {
-        Self {
-            nodes: Nodes::Read(nodes),
-            connections: connections.as_object(),
-            node_groups,
-            settings,
-        }
+    pub fn read(nodes: &'a [Value], connections: &'a Value, node_groups: &'a [Value], settings: &'a Map<String, Value>) -> Self {
+        Self { nodes: Nodes::Read(nodes), connections: connections.as_object(), node_groups, settings }
     }
 }
 
@@ -164,10 +145,7 @@ pub fn digest_of(
     settings: &Map<String, Value>,
     managed: &BTreeSet<String>,
 ) -> Digest {
-    digest(
-        Parts::read(nodes, connections, node_groups, settings),
-        managed,
-    )
+    digest(Parts::read(nodes, connections, node_groups, settings), managed)
 }
 
 /// The canonical form of one node.

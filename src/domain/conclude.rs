@@ -84,10 +84,15 @@ fn summary(old: &[Condition], outcome: &Outcome, generation: i64, grace: Duratio
         Outcome::Held(reason, message) => (False, *reason, message.clone(), false, true),
         Outcome::Unfinished(reason, message) => (False, *reason, message.clone(), true, false),
         Outcome::Troubled(trouble) if unreachable(trouble) && was_ready(old, generation) => {
-            let since = find(old, ConditionType::Synced).filter(|synced| synced.status == Unknown).map(|synced| synced.last_transition_time.0);
+            let since =
+                find(old, ConditionType::Synced).filter(|synced| synced.status == Unknown).map(|synced| synced.last_transition_time.0);
             let lasted = since.map_or(Duration::ZERO, |since| Duration::try_from(now.duration_since(since)).unwrap_or_default());
             let message = format!("{}; last known good", trouble.message);
-            if lasted < grace { (True, Reason::Succeeded, message, false, false) } else { (Unknown, trouble.reason, trouble.message.clone(), true, false) }
+            if lasted < grace {
+                (True, Reason::Succeeded, message, false, false)
+            } else {
+                (Unknown, trouble.reason, trouble.message.clone(), true, false)
+            }
         }
         Outcome::Troubled(trouble) => {
             let stalled = trouble.class.needs_a_person();
@@ -117,8 +122,7 @@ fn suspended(old: &[Condition], spec_changed: bool) -> (ConditionStatus, Reason,
 
 /// Whether the object was Ready, or Unknown after having been so, for this very generation.
 fn was_ready(old: &[Condition], generation: i64) -> bool {
-    find(old, ConditionType::Ready)
-        .is_some_and(|ready| ready.status != ConditionStatus::False && ready.observed_generation == generation)
+    find(old, ConditionType::Ready).is_some_and(|ready| ready.status != ConditionStatus::False && ready.observed_generation == generation)
 }
 
 #[cfg(test)]
@@ -178,7 +182,12 @@ mod tests {
 
     #[test]
     fn repeating_an_outcome_changes_nothing() {
-        for outcome in [Outcome::Settled("v".into()), down(), Outcome::Held(Reason::RolledBack, "v1".into()), Outcome::Suspended { spec_changed: true }] {
+        for outcome in [
+            Outcome::Settled("v".into()),
+            down(),
+            Outcome::Held(Reason::RolledBack, "v1".into()),
+            Outcome::Suspended { spec_changed: true },
+        ] {
             let once = after(&[], outcome.clone(), 1);
             assert_eq!(after(&once, outcome.clone(), 1000), once, "{outcome:?}");
         }

@@ -37,10 +37,7 @@ impl Node {
 
     /// Whether the node is switched off.
     pub fn disabled(&self) -> bool {
-        self.0
-            .get("disabled")
-            .and_then(Value::as_bool)
-            .unwrap_or(false)
+        self.0.get("disabled").and_then(Value::as_bool).unwrap_or(false)
     }
 
     /// The parameters, if they are an object.
@@ -112,16 +109,9 @@ impl Definition {
         if let Some(name) = &self.name {
             body.insert("name".into(), Value::String(name.clone()));
         }
-        let nodes = self
-            .nodes
-            .iter()
-            .map(|node| Value::Object(node.0.clone()))
-            .collect();
+        let nodes = self.nodes.iter().map(|node| Value::Object(node.0.clone())).collect();
         body.insert("nodes".into(), Value::Array(nodes));
-        body.insert(
-            "connections".into(),
-            Value::Object(self.connections.clone()),
-        );
+        body.insert("connections".into(), Value::Object(self.connections.clone()));
         body.insert("settings".into(), Value::Object(self.settings.clone()));
         body.insert("nodeGroups".into(), Value::Array(self.node_groups.clone()));
         body
@@ -171,13 +161,8 @@ mod tests {
 
     #[test]
     fn an_empty_id_is_no_id_as_in_n8n() {
-        let Value::Object(map) = json!({"id": "", "webhookId": "", "name": "A"}) else {
-            unreachable!()
-        };
+        let Value::Object(map) = json!({"id": "", "webhookId": "", "name": "A"}) else { unreachable!() };
         let node = Node(map);
-        assert_eq!(
-            (node.id(), node.webhook_id(), node.name()),
-            (None, None, "A")
-        );
+        assert_eq!((node.id(), node.webhook_id(), node.name()), (None, None, "A"));
     }
 }

@@ -28,13 +28,7 @@ const SPACE: Uuid = Uuid::from_u128(0x3157_5ef2_340b_53e2_be94_43b1_8f80_5c70);
 impl IdentitySeed {
     /// The id for a purpose, such as the node id of the node called `subject`.
     pub fn derive(&self, purpose: &str, subject: &str) -> Uuid {
-        let parts = [
-            &self.cluster_id,
-            &self.namespace,
-            &self.name,
-            purpose,
-            subject,
-        ];
+        let parts = [&self.cluster_id, &self.namespace, &self.name, purpose, subject];
         let mut text = String::new();
         for part in parts {
             // The length in front keeps ("a", "bc") and ("ab", "c") apart.
@@ -52,34 +46,21 @@ impl IdentitySeed {
 /// [`crate::domain::structure`] reports, and takes shared webhook ids. Which types have webhooks is taken from
 /// [`node_types::has_webhooks`]; with a catalogue, use [`fill_ids_where`].
 pub fn fill_ids(definition: &mut Definition, seed: &IdentitySeed) {
-    fill_ids_where(definition, seed, |node| {
-        node_types::has_webhooks(node.kind())
-    });
+    fill_ids_where(definition, seed, |node| node_types::has_webhooks(node.kind()));
 }
 
 /// [`fill_ids`] with the caller's knowledge of which nodes have webhooks.
-pub fn fill_ids_where(
-    definition: &mut Definition,
-    seed: &IdentitySeed,
-    has_webhooks: impl Fn(&Node) -> bool,
-) {
+pub fn fill_ids_where(definition: &mut Definition, seed: &IdentitySeed, has_webhooks: impl Fn(&Node) -> bool) {
     fill(&mut definition.nodes, seed, "id", |_| true);
     fill(&mut definition.nodes, seed, "webhookId", has_webhooks);
 }
 
 fn fill(nodes: &mut [Node], seed: &IdentitySeed, key: &str, wanted: impl Fn(&Node) -> bool) {
-    let given = |node: &Node| {
-        node.text(key)
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned)
-    };
+    let given = |node: &Node| node.text(key).filter(|id| !id.is_empty()).map(str::to_owned);
     let mut used: HashSet<String> = nodes.iter().filter_map(given).collect();
     for node in nodes.iter_mut() {
         // A wrong type is for the structure check to report.
-        let open = node
-            .0
-            .get(key)
-            .is_none_or(|value| value.is_null() || value == "");
+        let open = node.0.get(key).is_none_or(|value| value.is_null() || value == "");
         if !open || !wanted(node) {
             continue;
         }
@@ -88,9 +69,7 @@ fn fill(nodes: &mut [Node], seed: &IdentitySeed, key: &str, wanted: impl Fn(&Nod
         let mut attempt = 1;
         while used.contains(&id) {
             attempt += 1;
-            id = seed
-                .derive(&format!("{key}#{attempt}"), node.name())
-                .to_string();
+            id = seed.derive(&format!("{key}#{attempt}"), node.name()).to_string();
         }
         node.set_text(key, id.clone());
         used.insert(id);
@@ -103,30 +82,14 @@ fn fill(nodes: &mut [Node], seed: &IdentitySeed, key: &str, wanted: impl Fn(&Nod
 /// Run it against a stored copy of what was adopted, not against the live workflow: an edit in the editor
 /// must not change what is desired.
 pub fn keep_ids(definition: &mut Definition, remote_nodes: &[Value]) {
-    let remote: HashMap<(&str, &str), &Value> = remote_nodes
-        .iter()
-        .filter_map(|node| {
-            Some((
-                (node.get("name")?.as_str()?, node.get("type")?.as_str()?),
-                node,
-            ))
-        })
-        .collect();
+    let remote: HashMap<(&str, &str), &Value> =
+        remote_nodes.iter().filter_map(|node| Some(((node.get("name")?.as_str()?, node.get("type")?.as_str()?), node))).collect();
     for key in ["id", "webhookId"] {
-        let given = |node: &Node| {
-            node.text(key)
-                .filter(|id| !id.is_empty())
-                .map(str::to_owned)
-        };
+        let given = |node: &Node| node.text(key).filter(|id| !id.is_empty()).map(str::to_owned);
         let mut used: HashSet<String> = definition.nodes.iter().filter_map(given).collect();
         for node in &mut definition.nodes {
-            let open = node
-                .0
-                .get(key)
-                .is_none_or(|value| value.is_null() || value == "");
-            let kept = remote
-                .get(&(node.name(), node.kind()))
-                .and_then(|found| found.get(key)?.as_str());
+            let open = node.0.get(key).is_none_or(|value| value.is_null() || value == "");
+            let kept = remote.get(&(node.name(), node.kind())).and_then(|found| found.get(key)?.as_str());
             if let Some(id) = kept.filter(|id| open && !id.is_empty() && !used.contains(*id)) {
                 node.set_text(key, id);
                 used.insert(id.to_owned());

@@ -106,11 +106,7 @@ impl Difference {
         if self.reordered {
             lines.push("nodes reordered".to_owned());
         }
-        lines.extend(
-            self.connections
-                .iter()
-                .map(|source| format!("connections of {} changed", quoted(source))),
-        );
+        lines.extend(self.connections.iter().map(|source| format!("connections of {} changed", quoted(source))));
         if !self.settings.is_empty() {
             lines.push(format!("settings {} changed", self.settings.join(", ")));
         }
@@ -128,11 +124,7 @@ impl fmt::Display for NodeChange {
             NodeChange::Removed { node } => write!(f, "node {} removed", quoted(node)),
             NodeChange::Renamed { from, to, paths } => {
                 write!(f, "node {} renamed to {}", quoted(from), quoted(to))?;
-                if paths.is_empty() {
-                    Ok(())
-                } else {
-                    write!(f, ", {} changed", listed(paths))
-                }
+                if paths.is_empty() { Ok(()) } else { write!(f, ", {} changed", listed(paths)) }
             }
             NodeChange::Changed { node, paths } => {
                 write!(f, "node {}: {} changed", quoted(node), listed(paths))
@@ -144,12 +136,7 @@ impl fmt::Display for NodeChange {
 /// The first few paths: one node's hundred parameters must not hide the other nodes.
 fn listed(paths: &[String]) -> String {
     const SHOWN: usize = 5;
-    let shown = paths
-        .iter()
-        .take(SHOWN)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let shown = paths.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     match paths.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),
@@ -175,23 +162,14 @@ fn compare_nodes(wanted: &[Value], found: &[Value]) -> (Vec<NodeChange>, Vec<usi
         let to = text(other, "name");
         if name != to {
             paths.retain(|path| path != "name");
-            changes.push(NodeChange::Renamed {
-                from: name,
-                to: to.to_owned(),
-                paths,
-            });
+            changes.push(NodeChange::Renamed { from: name, to: to.to_owned(), paths });
         } else if !paths.is_empty() {
             changes.push(NodeChange::Changed { node: name, paths });
         }
     }
     let taken: HashSet<usize> = matches.iter().flatten().copied().collect();
-    let added = found
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| !taken.contains(index));
-    changes.extend(added.map(|(_, node)| NodeChange::Added {
-        node: text(node, "name").to_owned(),
-    }));
+    let added = found.iter().enumerate().filter(|(index, _)| !taken.contains(index));
+    changes.extend(added.map(|(_, node)| NodeChange::Added { node: text(node, "name").to_owned() }));
     (changes, matches.into_iter().flatten().collect())
 }
 
@@ -221,10 +199,7 @@ fn differing_keys(desired: &Value, actual: &Value, part: &str) -> Vec<String> {
     let of = |form: &'_ Value| form.get(part).and_then(Value::as_object).cloned();
     let (desired, actual) = (of(desired).unwrap_or_default(), of(actual).unwrap_or(empty));
     let keys: BTreeSet<&String> = desired.keys().chain(actual.keys()).collect();
-    keys.into_iter()
-        .filter(|key| desired.get(*key) != actual.get(*key))
-        .cloned()
-        .collect()
+    keys.into_iter().filter(|key| desired.get(*key) != actual.get(*key)).cloned().collect()
 }
 
 /// The deepest paths at which two values differ. An array of another length is named as a whole.

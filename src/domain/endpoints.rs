@@ -51,11 +51,7 @@ impl Endpoint {
     /// The URL path with parameters filled in with a placeholder, for a check that a route exists.
     pub fn check_path(&self) -> String {
         let fill = |segment: &'_ str| {
-            if segment.starts_with(':') {
-                "0".to_owned()
-            } else {
-                segment.to_owned()
-            }
+            if segment.starts_with(':') { "0".to_owned() } else { segment.to_owned() }
         };
         let path: Vec<String> = self.path.split('/').map(fill).collect();
         format!("/{}/{}", self.base, path.join("/"))
@@ -65,12 +61,7 @@ impl Endpoint {
 /// The endpoints of the enabled trigger nodes, in node order. Nodes that only wait for an answer within an
 /// execution have no place of their own. Run it after the ids are filled in: `webhookId` is part of URLs.
 pub fn webhook_endpoints(definition: &Definition) -> Vec<Endpoint> {
-    definition
-        .nodes
-        .iter()
-        .filter(|node| !node.disabled())
-        .flat_map(of_node)
-        .collect()
+    definition.nodes.iter().filter(|node| !node.disabled()).flat_map(of_node).collect()
 }
 
 fn of_node(node: &Node) -> Vec<Endpoint> {
@@ -82,59 +73,26 @@ fn of_node(node: &Node) -> Vec<Endpoint> {
         kind => match node_types::service_trigger(kind) {
             Some((methods, suffix)) => {
                 let path = format!("{}/{suffix}", node.webhook_id().unwrap_or_default());
-                vec![endpoint(
-                    node,
-                    EndpointKind::Service,
-                    "webhook",
-                    methods,
-                    path,
-                )]
+                vec![endpoint(node, EndpointKind::Service, "webhook", methods, path)]
             }
             None => Vec::new(),
         },
     }
 }
 
-fn endpoint(
-    node: &Node,
-    kind: EndpointKind,
-    base: &'static str,
-    methods: &[&str],
-    path: String,
-) -> Endpoint {
+fn endpoint(node: &Node, kind: EndpointKind, base: &'static str, methods: &[&str], path: String) -> Endpoint {
     let verifiable = !path.starts_with('=') && !path.is_empty() && !path.starts_with('/');
     let methods = methods.iter().map(|method| (*method).to_owned()).collect();
-    Endpoint {
-        node: node.name().to_owned(),
-        kind,
-        methods,
-        base,
-        path,
-        verifiable,
-    }
+    Endpoint { node: node.name().to_owned(), kind, methods, base, path, verifiable }
 }
 
 fn of_webhook(node: &Node) -> Vec<Endpoint> {
     let path = served_path(node, text(node.parameter("path")));
-    let several = node
-        .parameter("multipleMethods")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let several = node.parameter("multipleMethods").and_then(Value::as_bool).unwrap_or(false);
     let methods: Option<Vec<String>> = match node.parameter("httpMethod") {
         Some(Value::String(expression)) if expression.starts_with('=') => None,
-        Some(Value::String(methods)) if !methods.is_empty() => Some(
-            methods
-                .split(',')
-                .map(|method| method.trim().to_owned())
-                .collect(),
-        ),
-        Some(Value::Array(methods)) => Some(
-            methods
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-        ),
+        Some(Value::String(methods)) if !methods.is_empty() => Some(methods.split(',').map(|method| method.trim().to_owned()).collect()),
+        Some(Value::Array(methods)) => Some(methods.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         _ if several => Some(vec!["GET".into(), "POST".into()]),
         _ => Some(vec!["GET".into()]),
     };
@@ -148,27 +106,12 @@ fn of_form(node: &Node) -> Vec<Endpoint> {
     const METHODS: &[&str] = &["GET", "POST"];
     let own = text(node.parameter("path"));
     if node.type_version().is_some_and(|version| version < 2.0) {
-        let path = if own.starts_with('=') {
-            own.to_owned()
-        } else {
-            served_path(node, &format!("{own}/n8n-form"))
-        };
+        let path = if own.starts_with('=') { own.to_owned() } else { served_path(node, &format!("{own}/n8n-form")) };
         return vec![endpoint(node, EndpointKind::Form, "webhook", METHODS, path)];
     }
-    let option = node
-        .parameter("options")
-        .and_then(|options| options.get("path"));
-    let path = [own, text(option)]
-        .into_iter()
-        .find(|path| !path.is_empty())
-        .unwrap_or_default();
-    vec![endpoint(
-        node,
-        EndpointKind::Form,
-        "form",
-        METHODS,
-        served_path(node, path),
-    )]
+    let option = node.parameter("options").and_then(|options| options.get("path"));
+    let path = [own, text(option)].into_iter().find(|path| !path.is_empty()).unwrap_or_default();
+    vec![endpoint(node, EndpointKind::Form, "form", METHODS, served_path(node, path))]
 }
 
 fn of_chat(node: &Node) -> Vec<Endpoint> {
@@ -177,31 +120,17 @@ fn of_chat(node: &Node) -> Vec<Endpoint> {
         return Vec::new();
     }
     let path = format!("{}/chat", node.webhook_id().unwrap_or_default());
-    vec![endpoint(
-        node,
-        EndpointKind::Chat,
-        "webhook",
-        &["GET", "POST"],
-        path,
-    )]
+    vec![endpoint(node, EndpointKind::Chat, "webhook", &["GET", "POST"], path)]
 }
 
 fn of_mcp(node: &Node) -> Vec<Endpoint> {
     let own = text(node.parameter("path"));
     let of = |methods: &[&str], suffix: &str| {
-        let path = if own.starts_with('=') {
-            own.to_owned()
-        } else {
-            served_path(node, &format!("{own}{suffix}"))
-        };
+        let path = if own.starts_with('=') { own.to_owned() } else { served_path(node, &format!("{own}{suffix}")) };
         endpoint(node, EndpointKind::Mcp, "mcp", methods, path)
     };
     if node.type_version().is_some_and(|version| version < 2.0) {
-        return vec![
-            of(&["GET"], "/sse"),
-            of(&["POST"], "/messages"),
-            of(&["DELETE"], ""),
-        ];
+        return vec![of(&["GET"], "/sse"), of(&["POST"], "/messages"), of(&["DELETE"], "")];
     }
     vec![of(&["GET", "POST", "DELETE"], "")]
 }
@@ -234,21 +163,16 @@ fn has_parameters(path: &str) -> bool {
 ///
 /// `path` is that of [`Endpoint::path`].
 pub fn unused_method(endpoints: &[Endpoint], path: &str) -> Option<&'static str> {
-    // Preferred first: without a body and harmless wherever it may end up. HEAD is out, its answer has no text.
-    const CANDIDATES: &[&str] = &["GET", "DELETE", "PUT", "PATCH", "POST"];
-    let mut same_path = endpoints
-        .iter()
-        .filter(|endpoint| endpoint.path == path)
-        .peekable();
+    // The rarest first: on an instance that others use too, the path may serve another workflow with another method,
+    // and calling that would run it. HEAD is out, its answer has no text.
+    const CANDIDATES: &[&str] = &["PATCH", "PUT", "DELETE", "GET", "POST"];
+    let mut same_path = endpoints.iter().filter(|endpoint| endpoint.path == path).peekable();
     same_path.peek()?;
     let used: Vec<&Endpoint> = same_path.collect();
     if used.iter().any(|endpoint| !endpoint.verifiable) {
         return None;
     }
-    let in_use = |method: &str| {
-        used.iter()
-            .any(|e| e.methods.iter().any(|m| m.eq_ignore_ascii_case(method)))
-    };
+    let in_use = |method: &str| used.iter().any(|e| e.methods.iter().any(|m| m.eq_ignore_ascii_case(method)));
     CANDIDATES.iter().copied().find(|method| !in_use(method))
 }
 
@@ -256,36 +180,19 @@ pub fn unused_method(endpoints: &[Endpoint], path: &str) -> Option<&'static str>
 pub fn endpoint_conflicts(definition: &Definition) -> Vec<Finding> {
     let mut seen: Vec<(String, String, String)> = Vec::new();
     let mut findings = Vec::new();
-    for (index, node) in definition
-        .nodes
-        .iter()
-        .enumerate()
-        .filter(|(_, node)| !node.disabled())
-    {
+    for (index, node) in definition.nodes.iter().enumerate().filter(|(_, node)| !node.disabled()) {
         let endpoints = of_node(node);
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.verifiable) {
             for method in &endpoint.methods {
                 let key = (method.to_ascii_uppercase(), endpoint.path.clone());
-                let first = seen
-                    .iter()
-                    .find(|(m, p, _)| (m, p) == (&key.0, &key.1))
-                    .map(|(.., node)| node.clone());
+                let first = seen.iter().find(|(m, p, _)| (m, p) == (&key.0, &key.1)).map(|(.., node)| node.clone());
                 let Some(first) = first else {
                     seen.push((key.0, key.1, node.name().to_owned()));
                     continue;
                 };
-                let message = format!(
-                    "{} {} is already served by node {}",
-                    key.0,
-                    endpoint.url_path(),
-                    quoted(&first)
-                );
-                let at = path::key(
-                    &path::key(&path::index("nodes", index), "parameters"),
-                    "path",
-                );
-                findings
-                    .push(Finding::error(Code::WebhookConflict, at, message).at_node(node.name()));
+                let message = format!("{} {} is already served by node {}", key.0, endpoint.url_path(), quoted(&first));
+                let at = path::key(&path::key(&path::index("nodes", index), "parameters"), "path");
+                findings.push(Finding::error(Code::WebhookConflict, at, message).at_node(node.name()));
             }
         }
     }

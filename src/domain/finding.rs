@@ -80,16 +80,7 @@ impl Finding {
     }
 
     fn new(severity: Severity, code: Code, path: String, message: String) -> Self {
-        Self {
-            code,
-            severity,
-            path,
-            node: None,
-            message,
-            got: None,
-            want: None,
-            suggestion: None,
-        }
+        Self { code, severity, path, node: None, message, got: None, want: None, suggestion: None }
     }
 
     /// Names the node; an empty name says nothing and is left out.
@@ -177,11 +168,7 @@ pub fn summarise(findings: &[Finding], max_chars: usize) -> String {
         (0, 0) => return cut("no findings", max_chars),
         (errors, 0) => counted(errors, "error"),
         (0, warnings) => counted(warnings, "warning"),
-        (errors, warnings) => format!(
-            "{}, {}",
-            counted(errors, "error"),
-            counted(warnings, "warning")
-        ),
+        (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
     let mut ordered: Vec<&Finding> = findings.iter().collect();
     ordered.sort_by_key(|finding| finding.severity);
@@ -191,20 +178,12 @@ pub fn summarise(findings: &[Finding], max_chars: usize) -> String {
 
 /// `head: a; b; and N more` in at most `max_chars` characters.
 pub(crate) fn join_within(head: &str, lines: &[String], max_chars: usize) -> String {
-    let mut text = if head.is_empty() {
-        String::new()
-    } else {
-        format!("{head}: ")
-    };
+    let mut text = if head.is_empty() { String::new() } else { format!("{head}: ") };
     let mut used = text.chars().count();
     for (index, line) in lines.iter().enumerate() {
         let separator = if index == 0 { "" } else { "; " };
         let left = lines.len() - index - 1;
-        let reserve = if left == 0 {
-            0
-        } else {
-            more(left).chars().count()
-        };
+        let reserve = if left == 0 { 0 } else { more(left).chars().count() };
         let length = line.chars().count() + separator.len();
         if used + length + reserve > max_chars {
             if index == 0 {
@@ -254,33 +233,14 @@ mod tests {
 
     #[test]
     fn a_finding_reads_as_one_line_that_says_where_what_and_what_to_do() {
-        let finding = Finding::error(
-            Code::ConnectionTargetUnknown,
-            "connections.A.main[0][0].node",
-            "no such node",
-        )
-        .at_node("A")
-        .suggest(Some("Send mail"));
-        assert_eq!(
-            finding.to_string(),
-            r#"node "A": connections.A.main[0][0].node: no such node; did you mean "Send mail"?"#
-        );
-        let finding = Finding::error(
-            Code::NodeFieldType,
-            "nodes[1].typeVersion",
-            "typeVersion has the wrong type",
-        )
-        .mismatch("a string", "a number");
-        assert_eq!(
-            finding.to_string(),
-            "nodes[1].typeVersion: typeVersion has the wrong type (found a string, want a number)"
-        );
-        assert!(
-            !Finding::warning(Code::NodesMissing, "", "x")
-                .at_node("a\nb")
-                .to_string()
-                .contains('\n')
-        );
+        let finding = Finding::error(Code::ConnectionTargetUnknown, "connections.A.main[0][0].node", "no such node")
+            .at_node("A")
+            .suggest(Some("Send mail"));
+        assert_eq!(finding.to_string(), r#"node "A": connections.A.main[0][0].node: no such node; did you mean "Send mail"?"#);
+        let finding =
+            Finding::error(Code::NodeFieldType, "nodes[1].typeVersion", "typeVersion has the wrong type").mismatch("a string", "a number");
+        assert_eq!(finding.to_string(), "nodes[1].typeVersion: typeVersion has the wrong type (found a string, want a number)");
+        assert!(!Finding::warning(Code::NodesMissing, "", "x").at_node("a\nb").to_string().contains('\n'));
     }
 
     #[test]
@@ -294,14 +254,8 @@ mod tests {
             summarise(&findings, 1000),
             "2 errors, 1 warning: nodes[0].name: give it a name; nodes[1].name: give it a name; pinData: left out"
         );
-        assert_eq!(
-            summarise(&findings, 70),
-            "2 errors, 1 warning: nodes[0].name: give it a name; and 2 more"
-        );
-        assert_eq!(
-            summarise(&findings[..1], 100),
-            "1 warning: pinData: left out"
-        );
+        assert_eq!(summarise(&findings, 70), "2 errors, 1 warning: nodes[0].name: give it a name; and 2 more");
+        assert_eq!(summarise(&findings[..1], 100), "1 warning: pinData: left out");
         assert_eq!(summarise(&[], 100), "no findings");
     }
 
@@ -310,12 +264,7 @@ mod tests {
         let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(words.len(), Code::ALL.len());
         for code in Code::ALL {
-            assert!(
-                code.as_str()
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c == '-'),
-                "{code}"
-            );
+            assert!(code.as_str().chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{code}");
             assert!(code.explanation().ends_with('.'), "{code}");
         }
     }

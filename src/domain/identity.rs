@@ -39,13 +39,13 @@ pub fn longest_life(request_timeout: Duration) -> Duration {
     request_timeout * 3
 }
 
-/// Decides by what a listing shows that was made after the intent was recorded. `alive` tells whether an object with
-/// a UID still exists.
+/// Decides by what a listing shows that was made after any earlier create was announced. `rival_lives` tells whether the
+/// object still exists whose mark the workflow to adopt carries.
 pub fn decide(
     mark: &Mark,
     adopt: Option<&str>,
     seen: &[Sighting],
-    alive: impl Fn(&str) -> bool,
+    rival_lives: bool,
     late_until: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Decision, Trouble> {
@@ -64,13 +64,15 @@ pub fn decide(
         }
     }
     if let Some(wanted) = adopt {
-        return adoption(mark, wanted, seen, alive);
+        return adoption(mark, wanted, seen, rival_lives);
     }
     let previous = marked(seen, |other| other.same_name(mark));
     if let Some(id) = previous.first() {
         return Err(Trouble::denied(
             Reason::OwnedByPrevious,
-            format!("workflow {id} in n8n belongs to an earlier object of this name; set spec.adopt.id to {id} to take it over, or delete it in n8n"),
+            format!(
+                "workflow {id} in n8n belongs to an earlier object of this name; set spec.adopt.id to {id} to take it over, or delete it in n8n"
+            ),
         ));
     }
     Ok(match late_until {
@@ -79,19 +81,22 @@ pub fn decide(
     })
 }
 
-fn adoption(mark: &Mark, wanted: &str, seen: &[Sighting], alive: impl Fn(&str) -> bool) -> Result<Decision, Trouble> {
+fn adoption(mark: &Mark, wanted: &str, seen: &[Sighting], rival_lives: bool) -> Result<Decision, Trouble> {
     let Some(found) = seen.iter().find(|sighting| sighting.id == wanted) else {
         return Err(Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {wanted} that spec.adopt names")));
     };
     match &found.mark {
-        Some(other) if other.cluster != mark.cluster || alive(&other.uid) => Err(claimed(wanted)),
+        Some(other) if other.cluster != mark.cluster || rival_lives => Err(claimed(wanted)),
         _ => Ok(Decision::Adopt(wanted.to_owned())),
     }
 }
 
 /// What the object says that came second to a workflow in n8n.
 pub fn claimed(id: &str) -> Trouble {
-    Trouble::denied(Reason::AlreadyClaimed, format!("workflow {id} in n8n is bound to another Workflow object; name another one in spec.adopt, or delete that object"))
+    Trouble::denied(
+        Reason::AlreadyClaimed,
+        format!("workflow {id} in n8n is bound to another Workflow object; name another one in spec.adopt, or delete that object"),
+    )
 }
 
 fn marked(seen: &[Sighting], matches: impl Fn(&Mark) -> bool) -> Vec<&str> {
@@ -124,7 +129,9 @@ mod tests {
     fn decided(adopt: Option<&str>, seen: &[Sighting], late: Option<i64>) -> Result<Decision, Reason> {
         let late = late.map(|second| Timestamp::from_second(second).unwrap());
         let now = Timestamp::from_second(100).unwrap();
-        decide(&mark("me"), adopt, seen, |uid| uid == "alive", late, now).map_err(|trouble| trouble.reason)
+        let rival_lives =
+            seen.iter().any(|one| Some(one.id.as_str()) == adopt && one.mark.as_ref().is_some_and(|mark| mark.uid == "alive"));
+        decide(&mark("me"), adopt, seen, rival_lives, late, now).map_err(|trouble| trouble.reason)
     }
 
     #[test]

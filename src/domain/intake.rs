@@ -56,21 +56,12 @@ pub fn take_in(raw: &Value) -> Result<Intake, Vec<Finding>> {
     warn_of_pinned_data(document, &definition, &mut findings);
     warn_of_unknown_keys(document, &mut findings);
     if !has_errors(&findings) {
-        return Ok(Intake {
-            definition,
-            warnings: findings,
-        });
+        return Ok(Intake { definition, warnings: findings });
     }
-    let known: Vec<String> = findings
-        .iter()
-        .filter(|f| f.is_error())
-        .map(|f| f.path.clone())
-        .collect();
+    let known: Vec<String> = findings.iter().filter(|f| f.is_error()).map(|f| f.path.clone()).collect();
     let nodes_lost = known.iter().any(|path| path == "nodes");
     findings.extend(check_structure(&definition).into_iter().filter(|finding| {
-        let echo = known
-            .iter()
-            .any(|known| path::is_within(&finding.path, known));
+        let echo = known.iter().any(|known| path::is_within(&finding.path, known));
         !(echo || nodes_lost && path::is_within(&finding.path, "connections"))
     }));
     Err(findings)
@@ -81,11 +72,7 @@ fn take_name(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Opti
         None | Some(Value::Null) => None,
         Some(Value::String(name)) => Some(name.clone()),
         Some(other) => {
-            let finding = Finding::error(
-                Code::NameInvalid,
-                "name",
-                "the workflow's name must be text",
-            );
+            let finding = Finding::error(Code::NameInvalid, "name", "the workflow's name must be text");
             findings.push(finding.mismatch(kind_of(other), "a string (in YAML, put it in quotes)"));
             None
         }
@@ -102,18 +89,11 @@ fn take_nodes(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Vec
         }
         Some(other) => {
             let message = "`nodes` must be a list of nodes, each with its name inside";
-            findings.push(
-                Finding::error(Code::NodesInvalid, "nodes", message)
-                    .mismatch(kind_of(other), "an array"),
-            );
+            findings.push(Finding::error(Code::NodesInvalid, "nodes", message).mismatch(kind_of(other), "an array"));
             return Vec::new();
         }
     };
-    items
-        .iter()
-        .enumerate()
-        .map(|(index, item)| take_node(index, item, findings))
-        .collect()
+    items.iter().enumerate().map(|(index, item)| take_node(index, item, findings)).collect()
 }
 
 fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
@@ -123,10 +103,7 @@ fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
         findings.push(finding.mismatch(kind_of(item), "an object"));
         return Node::default();
     };
-    let name = fields
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
     let mut node = Map::new();
     for (key, value) in fields {
         if keys::NODE.contains(&key.as_str()) {
@@ -136,21 +113,13 @@ fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
             }
         } else if !keys::NODE_IGNORED.contains(&key.as_str()) {
             let message = format!("n8n knows no node field {}; it was left out", quoted(key));
-            let finding =
-                Finding::warning(Code::NodeKeyUnknown, path::key(&at, key), message).at_node(name);
+            let finding = Finding::warning(Code::NodeKeyUnknown, path::key(&at, key), message).at_node(name);
             findings.push(finding.suggest(suggest::nearest(key, absent(keys::NODE, fields))));
         }
     }
     if !node.contains_key("parameters") {
         let message = "the node has no parameters; an empty object was put in";
-        findings.push(
-            Finding::warning(
-                Code::NodeParametersMissing,
-                path::key(&at, "parameters"),
-                message,
-            )
-            .at_node(name),
-        );
+        findings.push(Finding::warning(Code::NodeParametersMissing, path::key(&at, "parameters"), message).at_node(name));
         node.insert("parameters".into(), Value::Object(Map::new()));
     }
     Node(node)
@@ -163,56 +132,33 @@ fn place_nodes(nodes: &mut [Node], findings: &mut Vec<Finding>) {
             continue;
         }
         let (column, row) = (index % 8, index / 8);
-        node.0.insert(
-            "position".into(),
-            Value::from(vec![column * 220, row * 200]),
-        );
+        node.0.insert("position".into(), Value::from(vec![column * 220, row * 200]));
         let at = path::key(&path::index("nodes", index), "position");
         let message = "the node has no position on the canvas; one was made up";
-        findings
-            .push(Finding::warning(Code::NodePositionMissing, at, message).at_node(node.name()));
+        findings.push(Finding::warning(Code::NodePositionMissing, at, message).at_node(node.name()));
     }
 }
 
 /// The keys that the author can have meant: not those that are there already.
-fn absent<'a>(
-    known: &'a [&'static str],
-    present: &'a Map<String, Value>,
-) -> impl Iterator<Item = &'static str> + 'a {
-    known
-        .iter()
-        .copied()
-        .filter(|key| !present.contains_key(*key))
+fn absent<'a>(known: &'a [&'static str], present: &'a Map<String, Value>) -> impl Iterator<Item = &'static str> + 'a {
+    known.iter().copied().filter(|key| !present.contains_key(*key))
 }
 
-fn take_connections(
-    document: &Map<String, Value>,
-    findings: &mut Vec<Finding>,
-) -> Map<String, Value> {
+fn take_connections(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Map<String, Value> {
     match document.get("connections") {
         Some(Value::Object(connections)) => connections.clone(),
         None | Some(Value::Null) => {
-            let several = document
-                .get("nodes")
-                .and_then(Value::as_array)
-                .is_some_and(|nodes| nodes.len() > 1);
+            let several = document.get("nodes").and_then(Value::as_array).is_some_and(|nodes| nodes.len() > 1);
             if several {
                 let message = "there are no connections, so each node stands alone";
-                findings.push(Finding::warning(
-                    Code::ConnectionsMissing,
-                    "connections",
-                    message,
-                ));
+                findings.push(Finding::warning(Code::ConnectionsMissing, "connections", message));
             }
             Map::new()
         }
         Some(other) => {
             let message = "connections must be an object keyed by the name of the source node";
             let finding = Finding::error(Code::ConnectionsInvalid, "connections", message);
-            findings.push(finding.mismatch(
-                kind_of(other),
-                r#"{"Source": {"main": [[{"node", "type", "index"}]]}}"#,
-            ));
+            findings.push(finding.mismatch(kind_of(other), r#"{"Source": {"main": [[{"node", "type", "index"}]]}}"#));
             Map::new()
         }
     }
@@ -223,11 +169,7 @@ fn take_settings(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> 
         Some(Value::Object(settings)) => settings,
         None | Some(Value::Null) => return Map::new(),
         Some(other) => {
-            let finding = Finding::error(
-                Code::SettingsInvalid,
-                "settings",
-                "settings must be an object",
-            );
+            let finding = Finding::error(Code::SettingsInvalid, "settings", "settings must be an object");
             findings.push(finding.mismatch(kind_of(other), "an object"));
             return Map::new();
         }
@@ -242,8 +184,7 @@ fn take_settings(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> 
             }
         } else if !keys::SETTINGS_IGNORED.contains(&name) {
             let message = format!("n8n knows no setting {}; it was left out", quoted(key));
-            let finding =
-                Finding::warning(Code::SettingUnknown, path::key("settings", key), message);
+            let finding = Finding::warning(Code::SettingUnknown, path::key("settings", key), message);
             findings.push(finding.suggest(suggest::nearest(key, absent(keys::SETTINGS, given))));
         }
     }
@@ -255,11 +196,7 @@ fn take_groups(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Ve
         Some(Value::Array(items)) => items,
         None | Some(Value::Null) => return Vec::new(),
         Some(other) => {
-            let finding = Finding::error(
-                Code::NodeGroupsInvalid,
-                "nodeGroups",
-                "node groups must be a list",
-            );
+            let finding = Finding::error(Code::NodeGroupsInvalid, "nodeGroups", "node groups must be a list");
             findings.push(finding.mismatch(kind_of(other), "an array"));
             return Vec::new();
         }
@@ -273,10 +210,7 @@ fn take_groups(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Ve
             let known = keys::NODE_GROUP.contains(&key.as_str());
             if !known {
                 let at = path::key(&path::index("nodeGroups", index), key);
-                let message = format!(
-                    "n8n knows no field {} of a node group; it was left out",
-                    quoted(key)
-                );
+                let message = format!("n8n knows no field {} of a node group; it was left out", quoted(key));
                 findings.push(Finding::warning(Code::TopLevelUnknown, at, message));
             }
             known && !value.is_null()
@@ -288,47 +222,20 @@ fn take_groups(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Ve
 /// Tag names; n8n exports tags as objects, the command line and people also write plain names.
 fn take_tags(document: &Map<String, Value>) -> Option<Vec<String>> {
     let tags = document.get("tags")?.as_array()?;
-    let name = |tag: &Value| {
-        tag.as_str()
-            .or_else(|| tag.get("name")?.as_str())
-            .map(str::to_owned)
-    };
+    let name = |tag: &Value| tag.as_str().or_else(|| tag.get("name")?.as_str()).map(str::to_owned);
     Some(tags.iter().filter_map(name).collect())
 }
 
-fn warn_of_pinned_data(
-    document: &Map<String, Value>,
-    definition: &Definition,
-    findings: &mut Vec<Finding>,
-) {
-    let Some(pinned) = document
-        .get("pinData")
-        .and_then(Value::as_object)
-        .filter(|pins| !pins.is_empty())
-    else {
+fn warn_of_pinned_data(document: &Map<String, Value>, definition: &Definition, findings: &mut Vec<Finding>) {
+    let Some(pinned) = document.get("pinData").and_then(Value::as_object).filter(|pins| !pins.is_empty()) else {
         return;
     };
-    let message = format!(
-        "pinned test data ({}) is not deployed; it was left out",
-        pinned.len()
-    );
-    findings.push(Finding::warning(
-        Code::PinnedDataDropped,
-        "pinData",
-        message,
-    ));
+    let message = format!("pinned test data ({}) is not deployed; it was left out", pinned.len());
+    findings.push(Finding::warning(Code::PinnedDataDropped, "pinData", message));
     for name in pinned.keys().filter(|name| definition.node(name).is_none()) {
-        let message = format!(
-            "pinData refers to node {}, which does not exist",
-            quoted(name)
-        );
-        let finding =
-            Finding::warning(Code::PinnedDataDropped, path::key("pinData", name), message)
-                .at_node(name);
-        findings.push(finding.suggest(suggest::nearest(
-            name,
-            definition.nodes.iter().map(Node::name),
-        )));
+        let message = format!("pinData refers to node {}, which does not exist", quoted(name));
+        let finding = Finding::warning(Code::PinnedDataDropped, path::key("pinData", name), message).at_node(name);
+        findings.push(finding.suggest(suggest::nearest(name, definition.nodes.iter().map(Node::name))));
     }
 }
 
@@ -340,16 +247,10 @@ fn warn_of_unknown_keys(document: &Map<String, Value>, findings: &mut Vec<Findin
         }
         let message = match name {
             "projectId" => "the project is not part of the document; use spec.project".to_owned(),
-            _ => format!(
-                "n8n knows no top-level key {}; it was left out",
-                quoted(key)
-            ),
+            _ => format!("n8n knows no top-level key {}; it was left out", quoted(key)),
         };
         let finding = Finding::warning(Code::TopLevelUnknown, path::key("", key), message);
-        findings.push(finding.suggest(suggest::nearest(
-            key,
-            absent(keys::READ_TOP_LEVEL, document),
-        )));
+        findings.push(finding.suggest(suggest::nearest(key, absent(keys::READ_TOP_LEVEL, document))));
     }
 }
 

@@ -106,12 +106,7 @@ const BASE_WITH_WEBHOOKS: &[&str] = &[
     "whatsApp",
 ];
 
-const LANGCHAIN_WITH_WEBHOOKS: &[&str] = &[
-    "chat",
-    "chatTrigger",
-    "mcpTrigger",
-    "microsoftAgent365Trigger",
-];
+const LANGCHAIN_WITH_WEBHOOKS: &[&str] = &["chat", "chatTrigger", "mcpTrigger", "microsoftAgent365Trigger"];
 
 /// Whether n8n gives a node of this type a `webhookId`.
 ///
@@ -120,17 +115,10 @@ const LANGCHAIN_WITH_WEBHOOKS: &[&str] = &[
 /// where it is not used, while leaving it to n8n would move the URL with every save.
 pub fn has_webhooks(kind: &str) -> bool {
     if let Some(name) = kind.strip_prefix(BASE) {
-        let name = name
-            .strip_suffix("HitlTool")
-            .or_else(|| name.strip_suffix("Tool"))
-            .unwrap_or(name);
-        BASE_WITH_WEBHOOKS.contains(&name)
-            || SERVICE_TRIGGERS.iter().any(|(known, ..)| *known == name)
+        let name = name.strip_suffix("HitlTool").or_else(|| name.strip_suffix("Tool")).unwrap_or(name);
+        BASE_WITH_WEBHOOKS.contains(&name) || SERVICE_TRIGGERS.iter().any(|(known, ..)| *known == name)
     } else if let Some(name) = kind.strip_prefix(LANGCHAIN) {
-        let name = name
-            .strip_suffix("HitlTool")
-            .or_else(|| name.strip_suffix("Tool"))
-            .unwrap_or(name);
+        let name = name.strip_suffix("HitlTool").or_else(|| name.strip_suffix("Tool")).unwrap_or(name);
         LANGCHAIN_WITH_WEBHOOKS.contains(&name)
     } else {
         kind.ends_with("Trigger")
@@ -145,10 +133,7 @@ pub(crate) fn service_trigger(kind: &str) -> Option<(&'static [&'static str], &'
         None => {}
     }
     let name = kind.strip_prefix(BASE)?;
-    SERVICE_TRIGGERS
-        .iter()
-        .find(|(known, ..)| *known == name)
-        .map(|(_, methods, suffix)| (*methods, *suffix))
+    SERVICE_TRIGGERS.iter().find(|(known, ..)| *known == name).map(|(_, methods, suffix)| (*methods, *suffix))
 }
 
 /// Trigger types whose name does not end in `Trigger`.
@@ -156,21 +141,13 @@ const OTHER_TRIGGERS: &[&str] = &["cron", "emailReadImap", "interval", "start", 
 
 /// Whether nodes of this type start an execution, by hand included.
 pub fn is_trigger(kind: &str) -> bool {
-    kind.ends_with("Trigger")
-        || kind
-            .strip_prefix(BASE)
-            .is_some_and(|name| OTHER_TRIGGERS.contains(&name))
+    kind.ends_with("Trigger") || kind.strip_prefix(BASE).is_some_and(|name| OTHER_TRIGGERS.contains(&name))
 }
 
 /// Whether nodes of this type only start an execution by hand in the editor. n8n does not count them when it
 /// is asked to publish.
 pub fn is_manual_trigger(kind: &str) -> bool {
-    matches!(
-        kind,
-        "n8n-nodes-base.manualTrigger"
-            | "n8n-nodes-base.start"
-            | "@n8n/n8n-nodes-langchain.manualChatTrigger"
-    )
+    matches!(kind, "n8n-nodes-base.manualTrigger" | "n8n-nodes-base.start" | "@n8n/n8n-nodes-langchain.manualChatTrigger")
 }
 
 #[cfg(test)]
@@ -190,12 +167,7 @@ mod tests {
         ] {
             assert!(has_webhooks(kind), "{kind}");
         }
-        for kind in [
-            "n8n-nodes-base.set",
-            "n8n-nodes-base.scheduleTrigger",
-            "n8n-nodes-base.respondToWebhook",
-            "",
-        ] {
+        for kind in ["n8n-nodes-base.set", "n8n-nodes-base.scheduleTrigger", "n8n-nodes-base.respondToWebhook", ""] {
             assert!(!has_webhooks(kind), "{kind}");
         }
     }

@@ -5,9 +5,7 @@ use std::fmt::Write as _;
 /// Appends an object key to a path: `.key`, or `["a key"]` where it is not a plain word.
 pub fn push_key(path: &mut String, key: &str) {
     let plain = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$' || c == '-')
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$' || c == '-')
         && !key.starts_with(|c: char| c.is_ascii_digit());
     if plain {
         if !path.is_empty() {
@@ -45,8 +43,7 @@ pub fn index(path: &str, position: usize) -> String {
 
 /// Whether `path` is `outer` itself or something inside it.
 pub fn is_within(path: &str, outer: &str) -> bool {
-    path.strip_prefix(outer)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 #[cfg(test)]

@@ -91,7 +91,10 @@ pub fn compare(wanted: &WorkflowWrite, mark: &Mark, remote: &RemoteWorkflow) -> 
         if remote.active_version_id.is_some() && remote.active_version_id == remote.version_id {
             draft
         } else {
-            remote.active_version.as_ref().is_some_and(|version| same_content(wanted, &version.nodes, &version.connections, &version.node_groups))
+            remote
+                .active_version
+                .as_ref()
+                .is_some_and(|version| same_content(wanted, &version.nodes, &version.connections, &version.node_groups))
         }
     });
     Comparison {
@@ -177,8 +180,7 @@ mod tests {
     use super::*;
     use Publication::{Published, Unpublished, Untouched};
 
-    const FINE: Comparison =
-        Comparison { draft: true, published: Some(true), settings: true, name: true, marked: true, archived: false };
+    const FINE: Comparison = Comparison { draft: true, published: Some(true), settings: true, name: true, marked: true, archived: false };
 
     fn steps_of(seen: Comparison, publication: Publication, confirmed: bool) -> Vec<Step> {
         plan(&seen, publication, confirmed, DriftPolicy::Revert, false).steps

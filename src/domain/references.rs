@@ -34,11 +34,8 @@ pub struct Reference {
 }
 
 /// Nodes that call a workflow which they name by its id.
-const CALLERS: &[&str] = &[
-    "n8n-nodes-base.executeWorkflow",
-    "@n8n/n8n-nodes-langchain.toolWorkflow",
-    "@n8n/n8n-nodes-langchain.retrieverWorkflow",
-];
+const CALLERS: &[&str] =
+    &["n8n-nodes-base.executeWorkflow", "@n8n/n8n-nodes-langchain.toolWorkflow", "@n8n/n8n-nodes-langchain.retrieverWorkflow"];
 
 /// All static references, in document order, settings last. Ids that an expression computes are unknown here.
 pub fn sub_workflow_references(definition: &Definition) -> Vec<Reference> {
@@ -47,10 +44,7 @@ pub fn sub_workflow_references(definition: &Definition) -> Vec<Reference> {
         if let Some(id) = called_id(node) {
             references.push(Reference {
                 place: ReferencePlace::Node(node.name().to_owned()),
-                path: path::key(
-                    &path::key(&path::index("nodes", index), "parameters"),
-                    "workflowId",
-                ),
+                path: path::key(&path::key(&path::index("nodes", index), "parameters"), "workflowId"),
                 id: id.to_owned(),
                 needs_published: !node.disabled(),
             });
@@ -62,12 +56,7 @@ pub fn sub_workflow_references(definition: &Definition) -> Vec<Reference> {
         id: id.to_owned(),
         needs_published: false,
     };
-    if let Some(id) = definition
-        .settings
-        .get("errorWorkflow")
-        .and_then(static_id)
-        .filter(|id| *id != "DEFAULT")
-    {
+    if let Some(id) = definition.settings.get("errorWorkflow").and_then(static_id).filter(|id| *id != "DEFAULT") {
         references.push(setting("errorWorkflow", id));
     }
     references.extend(caller_ids(definition).map(|id| setting("callerIds", id)));
@@ -80,10 +69,7 @@ pub fn replace_references(definition: &mut Definition, map: &BTreeMap<String, St
         let Some(id) = called_id(node).and_then(|id| map.get(id)).cloned() else {
             continue;
         };
-        let stored = node
-            .0
-            .get_mut("parameters")
-            .and_then(|parameters| parameters.get_mut("workflowId"));
+        let stored = node.0.get_mut("parameters").and_then(|parameters| parameters.get_mut("workflowId"));
         match stored {
             Some(Value::Object(locator)) => {
                 locator.insert("value".into(), Value::String(id));
@@ -94,25 +80,14 @@ pub fn replace_references(definition: &mut Definition, map: &BTreeMap<String, St
             None => {}
         }
     }
-    let error = definition
-        .settings
-        .get("errorWorkflow")
-        .and_then(static_id)
-        .and_then(|id| map.get(id))
-        .cloned();
+    let error = definition.settings.get("errorWorkflow").and_then(static_id).and_then(|id| map.get(id)).cloned();
     if let Some(id) = error {
-        definition
-            .settings
-            .insert("errorWorkflow".into(), Value::String(id));
+        definition.settings.insert("errorWorkflow".into(), Value::String(id));
     }
     if caller_ids(definition).any(|id| map.contains_key(id)) {
-        let ids: Vec<&str> = caller_ids(definition)
-            .map(|id| map.get(id).map_or(id, String::as_str))
-            .collect();
+        let ids: Vec<&str> = caller_ids(definition).map(|id| map.get(id).map_or(id, String::as_str)).collect();
         let ids = ids.join(",");
-        definition
-            .settings
-            .insert("callerIds".into(), Value::String(ids));
+        definition.settings.insert("callerIds".into(), Value::String(ids));
     }
 }
 
@@ -122,9 +97,7 @@ fn called_id(node: &Node) -> Option<&str> {
         return None;
     }
     // The other sources are a file, a URL and a document inside the node.
-    let source = node
-        .parameter("source")
-        .map_or(Some("database"), Value::as_str);
+    let source = node.parameter("source").map_or(Some("database"), Value::as_str);
     if source != Some("database") {
         return None;
     }
@@ -135,19 +108,12 @@ fn called_id(node: &Node) -> Option<&str> {
 }
 
 fn static_id(value: &Value) -> Option<&str> {
-    value
-        .as_str()
-        .map(str::trim)
-        .filter(|id| !id.is_empty() && !id.starts_with('='))
+    value.as_str().map(str::trim).filter(|id| !id.is_empty() && !id.starts_with('='))
 }
 
 fn caller_ids(definition: &Definition) -> impl Iterator<Item = &str> {
     let listed = definition.settings.get("callerIds").and_then(static_id);
-    listed
-        .into_iter()
-        .flat_map(|ids| ids.split(','))
-        .map(str::trim)
-        .filter(|id| !id.is_empty())
+    listed.into_iter().flat_map(|ids| ids.split(',')).map(str::trim).filter(|id| !id.is_empty())
 }
 
 #[cfg(test)]
@@ -180,10 +146,8 @@ mod tests {
 
     #[test]
     fn references_are_found_in_nodes_and_settings_and_nowhere_else() {
-        let found: Vec<(String, String, bool)> = sub_workflow_references(&parent())
-            .into_iter()
-            .map(|r| (r.path, r.id, r.needs_published))
-            .collect();
+        let found: Vec<(String, String, bool)> =
+            sub_workflow_references(&parent()).into_iter().map(|r| (r.path, r.id, r.needs_published)).collect();
         let expected = [
             ("nodes[0].parameters.workflowId", "child", true),
             ("nodes[1].parameters.workflowId", "child", false),
@@ -193,51 +157,25 @@ mod tests {
             ("settings.callerIds", "b", false),
             ("settings.callerIds", "c", false),
         ];
-        assert_eq!(
-            found,
-            expected.map(|(path, id, needed)| (path.to_owned(), id.to_owned(), needed))
-        );
+        assert_eq!(found, expected.map(|(path, id, needed)| (path.to_owned(), id.to_owned(), needed)));
     }
 
     #[test]
     fn replacing_puts_in_the_ids_of_one_instance_and_leaves_the_rest() {
         let mut definition = parent();
-        let map = [
-            ("child", "X1"),
-            ("errors", "X2"),
-            ("b", "X3"),
-            ("build.yml", "no"),
-            ("stale", "no"),
-        ];
-        let map = map
-            .into_iter()
-            .map(|(from, to)| (from.to_owned(), to.to_owned()))
-            .collect();
+        let map = [("child", "X1"), ("errors", "X2"), ("b", "X3"), ("build.yml", "no"), ("stale", "no")];
+        let map = map.into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).collect();
         replace_references(&mut definition, &map);
-        assert_eq!(
-            definition.nodes[0].parameter("workflowId"),
-            Some(&json!("X1"))
-        );
+        assert_eq!(definition.nodes[0].parameter("workflowId"), Some(&json!("X1")));
         assert_eq!(
             definition.nodes[1].parameter("workflowId"),
-            Some(
-                &json!({"__rl": true, "value": "X1", "mode": "list", "cachedResultName": "Child"})
-            )
+            Some(&json!({"__rl": true, "value": "X1", "mode": "list", "cachedResultName": "Child"}))
         );
-        let ids: Vec<String> = sub_workflow_references(&definition)
-            .into_iter()
-            .map(|r| r.id)
-            .collect();
+        let ids: Vec<String> = sub_workflow_references(&definition).into_iter().map(|r| r.id).collect();
         assert_eq!(ids, ["X1", "X1", "tool", "X2", "a", "X3", "c"]);
         assert_eq!(definition.settings["callerIds"], "a,X3,c");
-        assert_eq!(
-            definition.nodes[5].parameter("workflowId"),
-            Some(&json!("build.yml"))
-        );
-        assert_eq!(
-            definition.nodes[3].parameter("workflowId"),
-            Some(&json!("stale"))
-        );
+        assert_eq!(definition.nodes[5].parameter("workflowId"), Some(&json!("build.yml")));
+        assert_eq!(definition.nodes[3].parameter("workflowId"), Some(&json!("stale")));
     }
 
     #[test]

@@ -231,11 +231,7 @@ pub struct Scopes(pub BTreeSet<String>);
 impl Scopes {
     /// Those of `needed` that the key lacks, in their order.
     pub fn missing<'a>(&self, needed: &[&'a str]) -> Vec<&'a str> {
-        needed
-            .iter()
-            .copied()
-            .filter(|scope| !self.0.contains(*scope))
-            .collect()
+        needed.iter().copied().filter(|scope| !self.0.contains(*scope)).collect()
     }
 }
 
@@ -280,9 +276,7 @@ fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
 }
 
 fn id_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Option::<Id>::deserialize(deserializer)?
-        .map(String::from)
-        .unwrap_or_default())
+    Ok(Option::<Id>::deserialize(deserializer)?.map(String::from).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -311,22 +305,10 @@ mod tests {
 
     #[test]
     fn node_groups_are_left_out_of_a_write_unless_given() {
-        let mut write = WorkflowWrite {
-            name: "x".into(),
-            nodes: vec![],
-            connections: json!({}),
-            settings: Map::new(),
-            node_groups: None,
-        };
-        assert_eq!(
-            serde_json::to_value(&write).unwrap(),
-            json!({"name": "x", "nodes": [], "connections": {}, "settings": {}})
-        );
+        let mut write = WorkflowWrite { name: "x".into(), nodes: vec![], connections: json!({}), settings: Map::new(), node_groups: None };
+        assert_eq!(serde_json::to_value(&write).unwrap(), json!({"name": "x", "nodes": [], "connections": {}, "settings": {}}));
         write.node_groups = Some(vec![]);
-        assert_eq!(
-            serde_json::to_value(&write).unwrap()["nodeGroups"],
-            json!([])
-        );
+        assert_eq!(serde_json::to_value(&write).unwrap()["nodeGroups"], json!([]));
     }
 
     #[test]
@@ -338,10 +320,7 @@ mod tests {
         .unwrap();
         assert_eq!(execution.id, "12");
         assert_eq!(execution.status, ExecutionStatus::Unknown);
-        assert_eq!(
-            execution.started_at.unwrap().to_string(),
-            "2026-11-21T03:40:00.123Z"
-        );
+        assert_eq!(execution.started_at.unwrap().to_string(), "2026-11-21T03:40:00.123Z");
         assert!(execution.stopped_at.is_none());
     }
 }

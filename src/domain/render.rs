@@ -81,7 +81,8 @@ pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &Identit
         };
         Some(json!({ "id": symbol, "name": called }))
     });
-    let workflows = spec.references.iter().map(|reference| (reference.id.clone(), format!("{WORKFLOW}{}", reference.workflow_ref.name))).collect();
+    let workflows =
+        spec.references.iter().map(|reference| (reference.id.clone(), format!("{WORKFLOW}{}", reference.workflow_ref.name))).collect();
     replace_references(&mut definition, &workflows);
     let digest = digest_of_definition(&definition);
     Symbolic { definition, digest }
@@ -170,7 +171,12 @@ pub fn concretise(
         let found = credentials.get(&CredentialSymbol { kind: kind.to_owned(), symbol: symbol.to_owned() });
         let called = entry.get("name").and_then(Value::as_str).unwrap_or_default();
         if !required.iter().any(|one| one.kind == kind && one.name == called) {
-            required.push(RequiredCredential { kind: kind.to_owned(), name: called.to_owned(), node: node.to_owned(), satisfied: found.is_some() });
+            required.push(RequiredCredential {
+                kind: kind.to_owned(),
+                name: called.to_owned(),
+                node: node.to_owned(),
+                satisfied: found.is_some(),
+            });
         }
         found.map(|credential| json!({ "id": credential.id, "name": credential.name }))
     });

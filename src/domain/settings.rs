@@ -26,7 +26,10 @@ fn default_of(key: &str) -> Option<Value> {
 pub fn to_send(desired: &Map<String, Value>, written: &[String]) -> Map<String, Value> {
     let mut sent = desired.clone();
     for key in written {
-        if key != mark::SETTING && !sent.contains_key(key) && let Some(value) = default_of(key) {
+        if key != mark::SETTING
+            && !sent.contains_key(key)
+            && let Some(value) = default_of(key)
+        {
             sent.insert(key.clone(), value);
         }
     }
@@ -50,9 +53,12 @@ pub fn hold(remote: &Map<String, Value>, sent: &Map<String, Value>) -> bool {
 pub fn differing(remote: &Map<String, Value>, sent: &Map<String, Value>) -> Vec<String> {
     let removes = |value: &Value| *value == json!("DEFAULT") || *value == json!(-1);
     sent.iter()
-        .filter(|(key, value)| *key != mark::SETTING && !match remote.get(*key) {
-            Some(held) => *held == **value,
-            None => removes(value) || default_of(key).as_ref() == Some(*value),
+        .filter(|(key, value)| {
+            *key != mark::SETTING
+                && !match remote.get(*key) {
+                    Some(held) => *held == **value,
+                    None => removes(value) || default_of(key).as_ref() == Some(*value),
+                }
         })
         .map(|(key, _)| key.clone())
         .collect()

@@ -29,15 +29,8 @@ pub fn check_structure(definition: &Definition) -> Vec<Finding> {
         findings.extend(check_name("name", name));
     }
     if definition.nodes.len() > MAX_NODES {
-        let finding = Finding::error(
-            Code::NodesTooMany,
-            "nodes",
-            "there are too many nodes; divide the workflow",
-        );
-        findings.push(finding.mismatch(
-            definition.nodes.len().to_string(),
-            format!("at most {MAX_NODES}"),
-        ));
+        let finding = Finding::error(Code::NodesTooMany, "nodes", "there are too many nodes; divide the workflow");
+        findings.push(finding.mismatch(definition.nodes.len().to_string(), format!("at most {MAX_NODES}")));
         return findings;
     }
     nodes::check(&definition.nodes, &mut findings);
@@ -53,16 +46,9 @@ pub fn check_name(path: &str, name: &str) -> Option<Finding> {
     if (1..=MAX_NAME).contains(&length) {
         return None;
     }
-    let message = if length == 0 {
-        "the workflow's name is empty"
-    } else {
-        "the workflow's name is too long"
-    };
+    let message = if length == 0 { "the workflow's name is empty" } else { "the workflow's name is too long" };
     let want = format!("1 to {MAX_NAME} characters");
-    Some(
-        Finding::error(Code::NameInvalid, path, message)
-            .mismatch(format!("{length} characters"), want),
-    )
+    Some(Finding::error(Code::NameInvalid, path, message).mismatch(format!("{length} characters"), want))
 }
 
 /// The length as n8n's library (validator.js `isLength`) counts it: code points, an emoji variation selector

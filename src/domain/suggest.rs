@@ -16,11 +16,7 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
 }
 
 fn fold(name: &str) -> Vec<char> {
-    name.trim()
-        .chars()
-        .take(128)
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.trim().chars().take(128).flat_map(char::to_lowercase).collect()
 }
 
 /// Optimal string alignment distance (insertion, deletion, substitution, swap of neighbours),

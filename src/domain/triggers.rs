@@ -9,9 +9,7 @@ pub fn production_triggers(definition: &Definition) -> impl Iterator<Item = &Nod
         .nodes
         .iter()
         .filter(|node| !node.disabled())
-        .filter(|node| {
-            node_types::is_trigger(node.kind()) && !node_types::is_manual_trigger(node.kind())
-        })
+        .filter(|node| node_types::is_trigger(node.kind()) && !node_types::is_manual_trigger(node.kind()))
 }
 
 /// Whether anything but a person in the editor starts this workflow.
@@ -25,15 +23,10 @@ pub fn has_trigger(definition: &Definition) -> bool {
 /// Whether n8n would say that there is no trigger, as far as that can be known without a catalogue: an enabled
 /// node counts that is a trigger (not a manual one) or has webhooks.
 pub fn may_be_published(definition: &Definition) -> bool {
-    definition
-        .nodes
-        .iter()
-        .filter(|node| !node.disabled())
-        .any(|node| {
-            let kind = node.kind();
-            !node_types::is_manual_trigger(kind)
-                && (node_types::is_trigger(kind) || node_types::has_webhooks(kind))
-        })
+    definition.nodes.iter().filter(|node| !node.disabled()).any(|node| {
+        let kind = node.kind();
+        !node_types::is_manual_trigger(kind) && (node_types::is_trigger(kind) || node_types::has_webhooks(kind))
+    })
 }
 
 #[cfg(test)]
@@ -49,39 +42,22 @@ mod tests {
             .enumerate()
             .map(|(i, (kind, disabled))| json!({"name": i.to_string(), "type": kind, "disabled": disabled}))
             .collect();
-        take_in(&json!({"nodes": nodes, "connections": {}}))
-            .unwrap()
-            .definition
+        take_in(&json!({"nodes": nodes, "connections": {}})).unwrap().definition
     }
 
     #[test]
     fn a_manual_or_disabled_trigger_starts_nothing() {
-        assert!(!has_trigger(&with(&[
-            ("n8n-nodes-base.manualTrigger", false),
-            ("n8n-nodes-base.set", false)
-        ])));
+        assert!(!has_trigger(&with(&[("n8n-nodes-base.manualTrigger", false), ("n8n-nodes-base.set", false)])));
         assert!(!has_trigger(&with(&[("n8n-nodes-base.webhook", true)])));
-        assert!(!may_be_published(&with(&[(
-            "n8n-nodes-base.webhook",
-            true
-        )])));
+        assert!(!may_be_published(&with(&[("n8n-nodes-base.webhook", true)])));
         assert!(has_trigger(&with(&[("n8n-nodes-base.webhook", false)])));
-        assert!(has_trigger(&with(&[(
-            "n8n-nodes-base.errorTrigger",
-            false
-        )])));
-        assert!(has_trigger(&with(&[(
-            "@acme/n8n-nodes-x.fooTrigger",
-            false
-        )])));
+        assert!(has_trigger(&with(&[("n8n-nodes-base.errorTrigger", false)])));
+        assert!(has_trigger(&with(&[("@acme/n8n-nodes-x.fooTrigger", false)])));
     }
 
     #[test]
     fn n8n_publishes_a_manual_workflow_that_waits_for_an_answer() {
-        let definition = with(&[
-            ("n8n-nodes-base.manualTrigger", false),
-            ("n8n-nodes-base.slack", false),
-        ]);
+        let definition = with(&[("n8n-nodes-base.manualTrigger", false), ("n8n-nodes-base.slack", false)]);
         assert!(!has_trigger(&definition));
         assert!(may_be_published(&definition));
     }

@@ -44,11 +44,7 @@ impl AddressPolicy {
             Some(Host::Ipv6(v6)) => IpAddr::V6(v6),
             Some(Host::Domain(_)) | None => return Ok(()),
         };
-        if self.allows(address) {
-            Ok(())
-        } else {
-            Err(Denied(address))
-        }
+        if self.allows(address) { Ok(()) } else { Err(Denied(address)) }
     }
 
     fn allows_v4(self, v4: Ipv4Addr) -> bool {
@@ -56,11 +52,7 @@ impl AddressPolicy {
             return self.allow_loopback;
         }
         // 0.0.0.0/8 is "this network"; Linux connects 0.0.0.0 to loopback.
-        let denied = v4.octets()[0] == 0
-            || v4.is_link_local()
-            || v4.is_multicast()
-            || v4.is_broadcast()
-            || METADATA_V4.contains(&v4);
+        let denied = v4.octets()[0] == 0 || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() || METADATA_V4.contains(&v4);
         !denied
     }
 
@@ -86,9 +78,7 @@ fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     match s {
         [0, 0, 0, 0, 0, 0xffff, high, low] => v4(high, low),
         // `::` and `::1` are not IPv4-compatible addresses.
-        [0, 0, 0, 0, 0, 0, high, low] if (high, low) != (0, 0) && (high, low) != (0, 1) => {
-            v4(high, low)
-        }
+        [0, 0, 0, 0, 0, 0, high, low] if (high, low) != (0, 0) && (high, low) != (0, 1) => v4(high, low),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
         // Local-use NAT64 prefixes of 96 bits (RFC 8215).
         [0x64, 0xff9b, 1, _, _, _, high, low] => v4(high, low),
@@ -106,13 +96,8 @@ impl Resolve for CheckedResolver {
         let policy = self.0;
         Box::pin(async move {
             // Port 0 tells reqwest to use the port of the URL.
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed: Vec<SocketAddr> = found
-                .iter()
-                .copied()
-                .filter(|a| policy.allows(a.ip()))
-                .collect();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let allowed: Vec<SocketAddr> = found.iter().copied().filter(|a| policy.allows(a.ip())).collect();
             match (allowed.is_empty(), found.first()) {
                 (true, Some(denied)) => Err(Denied(denied.ip()).into()),
                 (true, None) => Err("the name has no address".into()),
@@ -166,30 +151,14 @@ mod tests {
         ];
         for (text, strict, relaxed) in table {
             let address: IpAddr = text.parse().unwrap();
-            assert_eq!(
-                AddressPolicy {
-                    allow_loopback: false
-                }
-                .allows(address),
-                strict,
-                "{text}"
-            );
-            assert_eq!(
-                AddressPolicy {
-                    allow_loopback: true
-                }
-                .allows(address),
-                relaxed,
-                "{text} with loopback"
-            );
+            assert_eq!(AddressPolicy { allow_loopback: false }.allows(address), strict, "{text}");
+            assert_eq!(AddressPolicy { allow_loopback: true }.allows(address), relaxed, "{text} with loopback");
         }
     }
 
     #[test]
     fn literal_hosts_are_checked_however_they_are_written() {
-        let policy = AddressPolicy {
-            allow_loopback: false,
-        };
+        let policy = AddressPolicy { allow_loopback: false };
         for url in [
             "http://127.0.0.1:5678",
             "http://2130706433/",
@@ -199,20 +168,10 @@ mod tests {
             "http://169.254.169.254/",
             "http://0251.0376.0251.0376/",
         ] {
-            assert!(
-                policy.check_literal(&Url::parse(url).unwrap()).is_err(),
-                "{url}"
-            );
+            assert!(policy.check_literal(&Url::parse(url).unwrap()).is_err(), "{url}");
         }
-        for url in [
-            "http://10.1.2.3/",
-            "http://n8n.team-a.svc:5678/",
-            "https://[2001:db8::1]/n8n",
-        ] {
-            assert!(
-                policy.check_literal(&Url::parse(url).unwrap()).is_ok(),
-                "{url}"
-            );
+        for url in ["http://10.1.2.3/", "http://n8n.team-a.svc:5678/", "https://[2001:db8::1]/n8n"] {
+            assert!(policy.check_literal(&Url::parse(url).unwrap()).is_ok(), "{url}");
         }
     }
 }

@@ -42,8 +42,7 @@ impl Answer {
 
     /// Whether this is n8n's start-up page, or express's answer for a route that is not there yet.
     pub(super) fn is_starting(&self) -> bool {
-        self.body.starts_with(STARTING)
-            || (self.status == StatusCode::NOT_FOUND && find(&self.body, b"<pre>Cannot ").is_some())
+        self.body.starts_with(STARTING) || (self.status == StatusCode::NOT_FOUND && find(&self.body, b"<pre>Cannot ").is_some())
     }
 
     /// The body of a success, else the error that the answer stands for.
@@ -64,60 +63,30 @@ impl Answer {
     pub(super) fn error(&self, operation: Operation) -> N8nError {
         let status = self.status.as_u16();
         let complaint = self.complaint();
-        let message = complaint
-            .as_ref()
-            .and_then(|c| c.message.as_deref())
-            .map(|m| one_line(m, MESSAGE_CHARS));
+        let message = complaint.as_ref().and_then(|c| c.message.as_deref()).map(|m| one_line(m, MESSAGE_CHARS));
         match status {
-            300..=399 => N8nError::RedirectRefused {
-                operation,
-                status,
-                to: self.redirect_origin(),
-            },
+            300..=399 => N8nError::RedirectRefused { operation, status, to: self.redirect_origin() },
             401 => N8nError::Unauthorized { operation },
             403 => {
-                let message = message
-                    .unwrap_or_else(|| "the answer is not n8n's; a proxy may have refused".into());
+                let message = message.unwrap_or_else(|| "the answer is not n8n's; a proxy may have refused".into());
                 let version_id = complaint.and_then(|c| c.version_id);
-                N8nError::Forbidden {
-                    operation,
-                    denial: denial(&message, version_id),
-                    message,
-                }
+                N8nError::Forbidden { operation, denial: denial(&message, version_id), message }
             }
             404 => match message {
                 Some(message) => N8nError::NotFound { operation, message },
                 None => self.not_ready(operation),
             },
             413 => N8nError::TooLarge { operation },
-            429 => N8nError::RateLimited {
-                operation,
-                retry_after: self.retry_after(),
-            },
+            429 => N8nError::RateLimited { operation, retry_after: self.retry_after() },
             503 => self.not_ready(operation),
-            500..=599 => N8nError::Server {
-                operation,
-                status,
-                message,
-            },
-            400..=499 => N8nError::Refused {
-                operation,
-                status,
-                message: message.unwrap_or_else(|| "no reason given".into()),
-            },
-            _ => N8nError::Protocol {
-                operation,
-                reason: format!("HTTP {status}"),
-            },
+            500..=599 => N8nError::Server { operation, status, message },
+            400..=499 => N8nError::Refused { operation, status, message: message.unwrap_or_else(|| "no reason given".into()) },
+            _ => N8nError::Protocol { operation, reason: format!("HTTP {status}") },
         }
     }
 
     pub(super) fn not_ready(&self, operation: Operation) -> N8nError {
-        N8nError::NotReady {
-            operation,
-            status: self.status.as_u16(),
-            retry_after: self.retry_after(),
-        }
+        N8nError::NotReady { operation, status: self.status.as_u16(), retry_after: self.retry_after() }
     }
 
     /// `Retry-After` in seconds or as an HTTP date, at most [`LONGEST_PAUSE`].
@@ -135,9 +104,7 @@ impl Answer {
     fn redirect_origin(&self) -> Option<String> {
         let location = self.headers.get(LOCATION)?.to_str().ok()?;
         let origin = Url::parse(location).ok()?.origin();
-        origin
-            .is_tuple()
-            .then(|| one_line(&origin.ascii_serialization(), 200))
+        origin.is_tuple().then(|| one_line(&origin.ascii_serialization(), 200))
     }
 }
 
@@ -158,8 +125,7 @@ fn denial(message: &str, version_id: Option<String>) -> Denial {
 
 /// Where `needle` starts in `text`.
 pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    text.windows(needle.len())
-        .position(|window| window == needle)
+    text.windows(needle.len()).position(|window| window == needle)
 }
 
 /// A long list takes tens of milliseconds to parse; those are not spent on the thread that serves other calls.
@@ -175,10 +141,7 @@ where
     } else {
         tokio::task::spawn_blocking(move || serde_json::from_slice(&body))
             .await
-            .map_err(|_| N8nError::Protocol {
-                operation,
-                reason: "parsing was interrupted".into(),
-            })?
+            .map_err(|_| N8nError::Protocol { operation, reason: "parsing was interrupted".into() })?
     };
     parsed.map_err(|error| N8nError::Protocol {
         operation,

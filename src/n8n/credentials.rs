@@ -27,10 +27,7 @@ pub struct CredentialWrite {
 
 impl fmt::Debug for CredentialWrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CredentialWrite")
-            .field("name", &self.name)
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("CredentialWrite").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
@@ -39,37 +36,17 @@ impl N8nClient {
     ///
     /// # Errors
     /// `Refused` when n8n does not know the type or misses a field.
-    pub async fn create_credential(
-        &self,
-        credential: &CredentialWrite,
-    ) -> Result<RemoteCredential, N8nError> {
-        self.ask(
-            self.api(Operation::CreateCredential, Method::POST, &["credentials"])?
-                .json(credential)?,
-        )
-        .await
+    pub async fn create_credential(&self, credential: &CredentialWrite) -> Result<RemoteCredential, N8nError> {
+        self.ask(self.api(Operation::CreateCredential, Method::POST, &["credentials"])?.json(credential)?).await
     }
 
     /// Replaces name and all data of a credential; effective from the next execution.
     ///
     /// # Errors
     /// `NotFound` when it is gone.
-    pub async fn update_credential(
-        &self,
-        id: &str,
-        credential: &CredentialWrite,
-    ) -> Result<RemoteCredential, N8nError> {
-        let body =
-            json!({ "name": credential.name, "type": credential.kind, "data": credential.data });
-        self.ask(
-            self.api(
-                Operation::UpdateCredential,
-                Method::PATCH,
-                &["credentials", id],
-            )?
-            .json(&body)?,
-        )
-        .await
+    pub async fn update_credential(&self, id: &str, credential: &CredentialWrite) -> Result<RemoteCredential, N8nError> {
+        let body = json!({ "name": credential.name, "type": credential.kind, "data": credential.data });
+        self.ask(self.api(Operation::UpdateCredential, Method::PATCH, &["credentials", id])?.json(&body)?).await
     }
 
     /// Deletes a credential, even one in use. `false`: it was confirmed gone already.
@@ -77,11 +54,7 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents an answer.
     pub async fn delete_credential(&self, id: &str) -> Result<bool, N8nError> {
-        let request = self.api(
-            Operation::DeleteCredential,
-            Method::DELETE,
-            &["credentials", id],
-        )?;
+        let request = self.api(Operation::DeleteCredential, Method::DELETE, &["credentials", id])?;
         Ok(present(self.ask::<IgnoredAny>(request).await)?.is_some())
     }
 }

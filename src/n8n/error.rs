@@ -37,9 +37,7 @@ pub enum N8nError {
         message: String,
     },
     /// n8n is starting or stopping: an HTML 404, a 503, a start-up page, or a miss while readiness is not 200.
-    #[error(
-        "{operation}: n8n is not ready (HTTP {status}); it is starting, or the URL does not lead to n8n"
-    )]
+    #[error("{operation}: n8n is not ready (HTTP {status}); it is starting, or the URL does not lead to n8n")]
     NotReady {
         /// What was attempted.
         operation: Operation,
@@ -226,9 +224,7 @@ impl N8nError {
     /// How long the answer asks to wait; at most five minutes.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after, .. } | Self::NotReady { retry_after, .. } => {
-                *retry_after
-            }
+            Self::RateLimited { retry_after, .. } | Self::NotReady { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

@@ -39,18 +39,13 @@ impl N8nClient {
     ///
     /// # Errors
     /// Whatever prevents a complete list.
-    pub async fn executions(
-        &self,
-        query: &ExecutionQuery,
-    ) -> Result<Vec<RemoteExecution>, N8nError> {
+    pub async fn executions(&self, query: &ExecutionQuery) -> Result<Vec<RemoteExecution>, N8nError> {
         let operation = Operation::ListExecutions;
         let mut found: Vec<RemoteExecution> = Vec::new();
         let mut cursor: Option<String> = None;
         while found.len() < query.limit {
             let size = PAGE.min(query.limit - found.len());
-            let mut request = self
-                .api(operation, Method::GET, &["executions"])?
-                .query("limit", &size.to_string());
+            let mut request = self.api(operation, Method::GET, &["executions"])?.query("limit", &size.to_string());
             if let Some(id) = &query.workflow_id {
                 request = request.query("workflowId", id);
             }
@@ -66,22 +61,14 @@ impl N8nClient {
             let page: Page<RemoteExecution> = self.ask(request).await?;
             let before = found.len();
             for execution in page.data {
-                if found
-                    .iter()
-                    .rev()
-                    .take(PAGE)
-                    .all(|known| known.id != execution.id)
-                {
+                if found.iter().rev().take(PAGE).all(|known| known.id != execution.id) {
                     found.push(execution);
                 }
             }
             match page.next_cursor {
                 None => break,
                 Some(next) if cursor.as_ref() == Some(&next) || found.len() == before => {
-                    return Err(protocol(
-                        operation,
-                        "the cursor of the list does not advance",
-                    ));
+                    return Err(protocol(operation, "the cursor of the list does not advance"));
                 }
                 Some(next) => cursor = Some(next),
             }
@@ -95,9 +82,7 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents an answer.
     pub async fn execution_failure(&self, id: &str) -> Result<Option<ExecutionFailure>, N8nError> {
-        let mut request = self
-            .api(Operation::GetExecution, Method::GET, &["executions", id])?
-            .query("includeData", "true");
+        let mut request = self.api(Operation::GetExecution, Method::GET, &["executions", id])?.query("includeData", "true");
         request.limit = LARGEST_EXECUTION;
         let failure = |node: Option<String>, message: &str| ExecutionFailure {
             execution_id: id.to_owned(),
@@ -106,10 +91,7 @@ impl N8nClient {
         };
         let detail: Detail = match present(self.ask(request).await) {
             Err(N8nError::AnswerTooLarge { .. }) => {
-                return Ok(Some(failure(
-                    None,
-                    "the execution's data is too large to be read; see it in n8n",
-                )));
+                return Ok(Some(failure(None, "the execution's data is too large to be read; see it in n8n")));
             }
             Ok(None) => return Ok(None),
             answer => match answer? {
@@ -122,23 +104,11 @@ impl N8nClient {
         match error {
             Some(error) => {
                 let node = error.node.and_then(node_name).or(last_node);
-                let message = [error.message, error.description, error.name]
-                    .into_iter()
-                    .flatten()
-                    .find(|m| !m.trim().is_empty());
-                Ok(Some(failure(
-                    node,
-                    message.as_deref().unwrap_or("n8n gives no message"),
-                )))
+                let message = [error.message, error.description, error.name].into_iter().flatten().find(|m| !m.trim().is_empty());
+                Ok(Some(failure(node, message.as_deref().unwrap_or("n8n gives no message"))))
             }
-            None if detail.status == ExecutionStatus::Crashed => Ok(Some(failure(
-                last_node,
-                "n8n stopped while the workflow was running",
-            ))),
-            None if detail.status.failed() => Ok(Some(failure(
-                last_node,
-                "n8n kept no details of the failure",
-            ))),
+            None if detail.status == ExecutionStatus::Crashed => Ok(Some(failure(last_node, "n8n stopped while the workflow was running"))),
+            None if detail.status.failed() => Ok(Some(failure(last_node, "n8n kept no details of the failure"))),
             None => Ok(None),
         }
     }

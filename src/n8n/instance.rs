@@ -43,22 +43,11 @@ impl N8nClient {
     /// Whatever prevents an answer.
     pub async fn version(&self) -> Result<Option<String>, N8nError> {
         let page = self.fetch(&self.public(Operation::Version, &[])?).await?;
-        if let Some(version) = page
-            .status
-            .is_success()
-            .then(|| version_in_page(&page.body))
-            .flatten()
-        {
+        if let Some(version) = page.status.is_success().then(|| version_in_page(&page.body)).flatten() {
             return Ok(Some(version));
         }
-        let metrics = self
-            .fetch(&self.public(Operation::Version, &["metrics"])?)
-            .await?;
-        Ok(metrics
-            .status
-            .is_success()
-            .then(|| version_in_metrics(&metrics.body))
-            .flatten())
+        let metrics = self.fetch(&self.public(Operation::Version, &["metrics"])?).await?;
+        Ok(metrics.status.is_success().then(|| version_in_metrics(&metrics.body)).flatten())
     }
 
     /// The scopes of the key. `None` when this n8n has no such call.
@@ -104,19 +93,14 @@ fn version_in_page(page: &[u8]) -> Option<String> {
     let from = find(page, b"n8n:config:sentry")?;
     let rest = page.get(from..from + 4096).or_else(|| page.get(from..))?;
     let rest = std::str::from_utf8(rest.split(|byte| *byte == b'>').next()?).ok()?;
-    let encoded = rest
-        .split_once("content=")?
-        .1
-        .trim_matches(['"', '\'', '/', ' ']);
+    let encoded = rest.split_once("content=")?.1.trim_matches(['"', '\'', '/', ' ']);
     let config: Config = serde_json::from_slice(&STANDARD.decode(encoded).ok()?).ok()?;
     checked(config.release.strip_prefix("n8n@")?)
 }
 
 fn version_in_metrics(metrics: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(metrics).ok()?;
-    let line = text
-        .lines()
-        .find(|line| !line.starts_with('#') && line.contains("version_info{"))?;
+    let line = text.lines().find(|line| !line.starts_with('#') && line.contains("version_info{"))?;
     let version = line.split_once("version=\"")?.1.split('"').next()?;
     checked(version.strip_prefix('v').unwrap_or(version))
 }
@@ -125,9 +109,7 @@ fn version_in_metrics(metrics: &[u8]) -> Option<String> {
 fn checked(version: &str) -> Option<String> {
     let fits = (1..=40).contains(&version.len())
         && version.starts_with(|c: char| c.is_ascii_digit())
-        && version
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
+        && version.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
     fits.then(|| version.to_owned())
 }
 
@@ -147,14 +129,8 @@ mod tests {
     #[test]
     fn the_version_is_read_from_the_start_page() {
         let found = |config| version_in_page(&page(config));
-        assert_eq!(
-            found(r#"{"dsn":"","environment":"x","release":"n8n@2.39.10"}"#).as_deref(),
-            Some("2.39.10")
-        );
-        assert_eq!(
-            found(r#"{"release":"n8n@1.2.3-rc.1"}"#).as_deref(),
-            Some("1.2.3-rc.1")
-        );
+        assert_eq!(found(r#"{"dsn":"","environment":"x","release":"n8n@2.39.10"}"#).as_deref(), Some("2.39.10"));
+        assert_eq!(found(r#"{"release":"n8n@1.2.3-rc.1"}"#).as_deref(), Some("1.2.3-rc.1"));
         assert_eq!(found(r#"{"release":"n8n@<script>"}"#), None);
         assert_eq!(found("{}"), None);
         assert_eq!(version_in_page(b"<html>"), None);

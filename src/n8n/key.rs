@@ -65,18 +65,12 @@ mod tests {
     #[test]
     fn the_expiry_is_read_from_the_claims() {
         let expiry = |claims| key_expiry(&jwt(claims)).map(|t| t.to_string());
-        assert_eq!(
-            expiry(r#"{"sub":"u","exp":1790000000}"#).as_deref(),
-            Some("2026-09-21T14:13:20Z")
-        );
+        assert_eq!(expiry(r#"{"sub":"u","exp":1790000000}"#).as_deref(), Some("2026-09-21T14:13:20Z"));
         assert_eq!(expiry(r#"{"sub":"u"}"#), None);
         assert_eq!(expiry(r#"{"exp":null}"#), None);
         assert_eq!(expiry(r#"{"exp":1e300}"#), None);
         assert_eq!(expiry("not json"), None);
-        assert_eq!(
-            key_expiry(&ApiKey::parse("n8n_api_0123456789abcdef").unwrap()),
-            None
-        );
+        assert_eq!(key_expiry(&ApiKey::parse("n8n_api_0123456789abcdef").unwrap()), None);
         assert_eq!(key_expiry(&ApiKey::parse("a.!!!.c").unwrap()), None);
     }
 

@@ -75,13 +75,7 @@ impl N8nClient {
     /// # Errors
     /// As [`list_workflows`](Self::list_workflows).
     pub async fn list_summaries(&self, tag: Option<&str>) -> Result<Vec<RemoteSummary>, N8nError> {
-        self.list(
-            Operation::ListWorkflows,
-            "workflows",
-            &workflow_filter(tag)?,
-            Some,
-        )
-        .await
+        self.list(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?, Some).await
     }
 
     /// Shows every workflow once to `keep` and collects what it returns, holding one page in memory.
@@ -93,13 +87,7 @@ impl N8nClient {
         tag: Option<&str>,
         keep: impl FnMut(RemoteWorkflow) -> Option<R> + Send,
     ) -> Result<Vec<R>, N8nError> {
-        self.list(
-            Operation::ListWorkflows,
-            "workflows",
-            &workflow_filter(tag)?,
-            keep,
-        )
-        .await
+        self.list(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?, keep).await
     }
 
     /// Every tag.
@@ -115,8 +103,7 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents a complete list.
     pub async fn list_credentials(&self) -> Result<Vec<RemoteCredential>, N8nError> {
-        self.list(Operation::ListCredentials, "credentials", &[], Some)
-            .await
+        self.list(Operation::ListCredentials, "credentials", &[], Some).await
     }
 
     async fn list<T: Listed, R>(
@@ -128,12 +115,7 @@ impl N8nClient {
     ) -> Result<Vec<R>, N8nError> {
         let mut seen = HashSet::new();
         let mut kept = Vec::new();
-        let mut position = Position {
-            size: PAGE,
-            offset: Some(0),
-            cursor: None,
-            overlap: 0,
-        };
+        let mut position = Position { size: PAGE, offset: Some(0), cursor: None, overlap: 0 };
         let mut steps_back = 0;
         for _ in 0..MOST_PAGES {
             let mut request = self.api(operation, Method::GET, &[what])?;
@@ -151,10 +133,7 @@ impl N8nClient {
             if position.overlap > 0 && !page.data.iter().any(|item| seen.contains(item.id())) {
                 steps_back += 1;
                 if steps_back > STEPS_BACK {
-                    return Err(protocol(
-                        operation,
-                        "the list changed faster than it could be read",
-                    ));
+                    return Err(protocol(operation, "the list changed faster than it could be read"));
                 }
                 position.step_back();
                 continue;
@@ -166,9 +145,7 @@ impl N8nClient {
             }
             match page.next_cursor {
                 None => return Ok(kept),
-                Some(cursor) => position
-                    .advance(cursor)
-                    .map_err(|reason| protocol(operation, reason))?,
+                Some(cursor) => position.advance(cursor).map_err(|reason| protocol(operation, reason))?,
             }
         }
         Err(protocol(operation, "the list does not end"))
@@ -189,10 +166,7 @@ impl Position {
     /// Moves on by n8n's cursor, a little less far.
     fn advance(&mut self, next: String) -> Result<(), &'static str> {
         const STUCK: &str = "the cursor of the list does not advance";
-        let read = STANDARD
-            .decode(&next)
-            .ok()
-            .and_then(|json| serde_json::from_slice::<Offset>(&json).ok());
+        let read = STANDARD.decode(&next).ok().and_then(|json| serde_json::from_slice::<Offset>(&json).ok());
         match (self.offset, read) {
             (Some(current), Some(Offset { offset })) => {
                 let overlap = OVERLAP.min(self.size / 2);
@@ -204,12 +178,7 @@ impl Position {
             }
             _ if self.cursor.as_ref() == Some(&next) => Err(STUCK),
             _ => {
-                *self = Self {
-                    size: self.size,
-                    offset: None,
-                    cursor: Some(next),
-                    overlap: 0,
-                };
+                *self = Self { size: self.size, offset: None, cursor: Some(next), overlap: 0 };
                 Ok(())
             }
         }
@@ -217,10 +186,7 @@ impl Position {
 
     /// Returns half a page, since what the page should have shown again is gone.
     fn step_back(&mut self) {
-        let offset = self
-            .offset
-            .unwrap_or(0)
-            .saturating_sub((self.size / 2).max(1));
+        let offset = self.offset.unwrap_or(0).saturating_sub((self.size / 2).max(1));
         self.go_to(offset, if offset == 0 { 0 } else { self.overlap });
     }
 
@@ -237,8 +203,7 @@ impl Position {
     fn go_to(&mut self, offset: u64, overlap: u64) {
         self.offset = Some(offset);
         self.overlap = overlap;
-        self.cursor = (offset > 0)
-            .then(|| STANDARD.encode(json!({ "limit": self.size, "offset": offset }).to_string()));
+        self.cursor = (offset > 0).then(|| STANDARD.encode(json!({ "limit": self.size, "offset": offset }).to_string()));
     }
 }
 
@@ -258,8 +223,5 @@ fn workflow_filter(tag: Option<&str>) -> Result<Vec<(&str, &str)>, N8nError> {
 }
 
 pub(super) fn protocol(operation: Operation, reason: &str) -> N8nError {
-    N8nError::Protocol {
-        operation,
-        reason: reason.into(),
-    }
+    N8nError::Protocol { operation, reason: reason.into() }
 }

@@ -14,9 +14,7 @@ pub struct N8nMetrics {
 }
 
 /// From 10 ms (a read) to a publication that hangs on an unreachable broker.
-const BUCKETS: &[f64] = &[
-    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-];
+const BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 impl N8nMetrics {
     /// Creates the metrics and registers them.
@@ -25,10 +23,7 @@ impl N8nMetrics {
     /// When the registry has them already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let requests = IntCounterVec::new(
-            Opts::new(
-                "weirkeeper_n8n_requests_total",
-                "Calls to n8n by operation and outcome.",
-            ),
+            Opts::new("weirkeeper_n8n_requests_total", "Calls to n8n by operation and outcome."),
             &["operation", "outcome"],
         )?;
         let duration = HistogramVec::new(
@@ -46,12 +41,7 @@ impl N8nMetrics {
 
     /// Starts to observe one call. Dropped without an outcome, it counts as `abandoned`.
     pub(super) fn observe(&self, operation: Operation) -> Observed<'_> {
-        Observed {
-            metrics: self,
-            operation,
-            sent: None,
-            outcome: "abandoned",
-        }
+        Observed { metrics: self, operation, sent: None, outcome: "abandoned" }
     }
 }
 
@@ -78,15 +68,9 @@ impl Observed<'_> {
 impl Drop for Observed<'_> {
     fn drop(&mut self) {
         let operation = self.operation.label();
-        self.metrics
-            .requests
-            .with_label_values(&[operation, self.outcome])
-            .inc();
+        self.metrics.requests.with_label_values(&[operation, self.outcome]).inc();
         if let Some(sent) = self.sent {
-            self.metrics
-                .duration
-                .with_label_values(&[operation])
-                .observe(sent.elapsed().as_secs_f64());
+            self.metrics.duration.with_label_values(&[operation]).observe(sent.elapsed().as_secs_f64());
         }
         tracing::debug!(operation, outcome = self.outcome, elapsed = ?self.sent.map(|s| s.elapsed()), "called n8n");
     }

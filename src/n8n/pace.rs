@@ -32,15 +32,9 @@ pub(super) enum Held {
 }
 
 impl Pace {
-    pub(super) fn new(
-        concurrent: NonZeroU32,
-        per_second: Option<NonZeroU32>,
-        longest_wait: Duration,
-    ) -> Self {
+    pub(super) fn new(concurrent: NonZeroU32, per_second: Option<NonZeroU32>, longest_wait: Duration) -> Self {
         Self {
-            slots: Arc::new(Semaphore::new(
-                usize::try_from(concurrent.get()).unwrap_or(1),
-            )),
+            slots: Arc::new(Semaphore::new(usize::try_from(concurrent.get()).unwrap_or(1))),
             limiter: per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate))),
             paused_until: Mutex::new(None),
             longest_wait,
@@ -70,18 +64,12 @@ impl Pace {
     /// Lets no request out for `time`, at most [`LONGEST_PAUSE`]. A shorter pause never ends a longer one.
     pub(super) fn pause(&self, time: Duration) {
         let until = Instant::now() + time.min(LONGEST_PAUSE);
-        let mut paused = self
-            .paused_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
         *paused = Some(paused.map_or(until, |current| current.max(until)));
     }
 
     fn not_paused(&self) -> Result<(), Held> {
-        let paused = *self
-            .paused_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let paused = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
         match paused.map(|until| until.saturating_duration_since(Instant::now())) {
             Some(left) if !left.is_zero() => Err(Held::Paused(left)),
             _ => Ok(()),
@@ -94,21 +82,14 @@ mod tests {
     use super::*;
 
     fn pace(concurrent: u32, per_second: Option<u32>, wait_ms: u64) -> Pace {
-        Pace::new(
-            NonZeroU32::new(concurrent).unwrap(),
-            per_second.and_then(NonZeroU32::new),
-            Duration::from_millis(wait_ms),
-        )
+        Pace::new(NonZeroU32::new(concurrent).unwrap(), per_second.and_then(NonZeroU32::new), Duration::from_millis(wait_ms))
     }
 
     #[tokio::test]
     async fn a_full_bulkhead_gives_up_after_its_own_limit() {
         let pace = pace(1, None, 30);
         let slot = pace.enter().await.unwrap();
-        assert_eq!(
-            pace.enter().await.unwrap_err(),
-            Held::Full(Duration::from_millis(30))
-        );
+        assert_eq!(pace.enter().await.unwrap_err(), Held::Full(Duration::from_millis(30)));
         drop(slot);
         drop(pace.enter().await.unwrap());
     }
@@ -121,11 +102,7 @@ mod tests {
             drop(pace.enter().await.unwrap());
         }
         // A burst of 20, then 10 more at 20 a second.
-        assert!(
-            start.elapsed() >= Duration::from_millis(450),
-            "{:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() >= Duration::from_millis(450), "{:?}", start.elapsed());
     }
 
     #[tokio::test]

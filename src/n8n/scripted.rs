@@ -31,9 +31,7 @@ impl Seen {
     /// A query parameter, decoded.
     pub(super) fn query(&self, name: &str) -> Option<String> {
         let url = url::Url::parse(&format!("http://x{}", self.target)).unwrap();
-        url.query_pairs()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 }
 
@@ -48,11 +46,7 @@ pub(super) enum Reply {
 }
 
 pub(super) fn raw(status: u16, headers: &str, content_type: &str, body: &str) -> Vec<u8> {
-    format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n{headers}\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+    format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len()).into_bytes()
 }
 
 pub(super) fn json(status: u16, body: Value) -> Reply {
@@ -105,10 +99,7 @@ impl Scripted {
 
     /// The targets of the requests so far, each with its method.
     pub(super) fn calls(&self) -> Vec<String> {
-        self.seen()
-            .iter()
-            .map(|seen| format!("{} {}", seen.method, seen.target))
-            .collect()
+        self.seen().iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect()
     }
 
     pub(super) fn settings(&self) -> ClientSettings {
@@ -134,11 +125,7 @@ pub(super) fn settings(url: &str) -> ClientSettings {
 }
 
 pub(super) fn client(settings: ClientSettings) -> N8nClient {
-    N8nClient::new(
-        settings,
-        N8nMetrics::register(&prometheus::Registry::new()).unwrap(),
-    )
-    .unwrap()
+    N8nClient::new(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap()).unwrap()
 }
 
 async fn serve(mut stream: TcpStream, mut reply: impl FnMut(Seen) -> Reply) {
@@ -173,20 +160,13 @@ fn take_request(buffer: &mut Vec<u8>) -> Option<Seen> {
     let text = String::from_utf8_lossy(&buffer[..end]).into_owned();
     let (line, head) = text.split_once("\r\n").unwrap_or((&text, ""));
     let head = head.to_lowercase();
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .map_or(0, |length| length.trim().parse::<usize>().unwrap());
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.trim().parse::<usize>().unwrap());
     if buffer.len() < end + 4 + length {
         return None;
     }
     let body = String::from_utf8_lossy(&buffer[end + 4..end + 4 + length]).into_owned();
     buffer.drain(..end + 4 + length);
     let mut words = line.split(' ');
-    Some(Seen {
-        method: words.next()?.into(),
-        target: words.next()?.into(),
-        head,
-        body,
-    })
+    Some(Seen { method: words.next()?.into(), target: words.next()?.into(), head, body })
 }

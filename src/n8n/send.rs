@@ -38,12 +38,9 @@ pub(super) struct Request {
 impl Request {
     /// Adds a JSON body.
     pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, N8nError> {
-        let json = serde_json::to_vec(body).map_err(|_| N8nError::Unsendable {
-            operation: self.operation,
-            reason: "the body is not JSON",
-        })?;
-        self.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let json =
+            serde_json::to_vec(body).map_err(|_| N8nError::Unsendable { operation: self.operation, reason: "the body is not JSON" })?;
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = Some(json);
         Ok(self)
     }
@@ -57,45 +54,23 @@ impl Request {
 
 impl N8nClient {
     /// A request to the public API, which carries the key.
-    pub(super) fn api(
-        &self,
-        operation: Operation,
-        method: Method,
-        path: &[&str],
-    ) -> Result<Request, N8nError> {
+    pub(super) fn api(&self, operation: Operation, method: Method, path: &[&str]) -> Result<Request, N8nError> {
         let mut segments = vec!["api", "v1"];
         segments.extend(path);
         let mut request = self.plain(operation, method, &self.inner.settings.url, &segments)?;
-        request
-            .headers
-            .insert("x-n8n-api-key", self.inner.settings.api_key.header());
+        request.headers.insert("x-n8n-api-key", self.inner.settings.api_key.header());
         Ok(request)
     }
 
     /// A request without the key.
-    pub(super) fn plain(
-        &self,
-        operation: Operation,
-        method: Method,
-        base: &Url,
-        path: &[&str],
-    ) -> Result<Request, N8nError> {
+    pub(super) fn plain(&self, operation: Operation, method: Method, base: &Url, path: &[&str]) -> Result<Request, N8nError> {
         let mut url = base.clone();
         // These would be dropped or resolved, and lead to another endpoint than the one that was meant.
-        if path
-            .iter()
-            .any(|segment| matches!(*segment, "" | "." | ".."))
-        {
-            return Err(N8nError::Unsendable {
-                operation,
-                reason: "a part of the path is empty or made of dots",
-            });
+        if path.iter().any(|segment| matches!(*segment, "" | "." | "..")) {
+            return Err(N8nError::Unsendable { operation, reason: "a part of the path is empty or made of dots" });
         }
         url.path_segments_mut()
-            .map_err(|()| N8nError::Unsendable {
-                operation,
-                reason: "the URL has no path",
-            })?
+            .map_err(|()| N8nError::Unsendable { operation, reason: "the URL has no path" })?
             .pop_if_empty()
             .extend(path);
         Ok(Request {
@@ -143,25 +118,14 @@ impl N8nClient {
         };
         match self.readiness().await {
             Ok(()) => error,
-            Err(other) => N8nError::NotReady {
-                operation: *operation,
-                status: 404,
-                retry_after: other.retry_after(),
-            },
+            Err(other) => N8nError::NotReady { operation: *operation, status: 404, retry_after: other.retry_after() },
         }
     }
 
-    pub(super) async fn exchange(
-        &self,
-        request: &Request,
-        observed: &mut Observed<'_>,
-    ) -> Result<Answer, N8nError> {
+    pub(super) async fn exchange(&self, request: &Request, observed: &mut Observed<'_>) -> Result<Answer, N8nError> {
         let operation = request.operation;
         let _slot = self.inner.pace.enter().await.map_err(|held| match held {
-            Held::Paused(left) => N8nError::RateLimited {
-                operation,
-                retry_after: Some(left),
-            },
+            Held::Paused(left) => N8nError::RateLimited { operation, retry_after: Some(left) },
             Held::Full(waited) => N8nError::Busy { operation, waited },
         })?;
         self.inner
@@ -172,10 +136,7 @@ impl N8nClient {
         observed.sent();
         let answer = self.transfer(request).await?;
         // The answers of webhooks are the work of whoever wrote the workflow: they slow nobody else down.
-        if !matches!(
-            operation,
-            Operation::Probe | Operation::CheckWebhook | Operation::CheckForm
-        ) {
+        if !matches!(operation, Operation::Probe | Operation::CheckWebhook | Operation::CheckForm) {
             match (answer.status.as_u16(), answer.retry_after()) {
                 (429, wait) => self.inner.pace.pause(wait.unwrap_or(DEFAULT_PAUSE)),
                 (503, Some(wait)) => self.inner.pace.pause(wait),
@@ -202,12 +163,7 @@ impl N8nClient {
             }
             match builder.send().await {
                 Ok(response) => return read(request, response).await,
-                Err(error)
-                    if repeatable
-                        && error.is_request()
-                        && !error.is_connect()
-                        && !error.is_timeout() =>
-                {
+                Err(error) if repeatable && error.is_request() && !error.is_connect() && !error.is_timeout() => {
                     repeatable = false;
                 }
                 Err(error) => return Err(failure(request, &error)),
@@ -221,11 +177,7 @@ async fn read(request: &Request, mut response: reqwest::Response) -> Result<Answ
     let headers = std::mem::take(response.headers_mut());
     let mut body = Vec::new();
     let mut overflowed = false;
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| failure(request, &error))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(request, &error))? {
         let room = request.limit.saturating_sub(body.len());
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
@@ -233,41 +185,21 @@ async fn read(request: &Request, mut response: reqwest::Response) -> Result<Answ
             break;
         }
     }
-    Ok(Answer {
-        status,
-        headers,
-        body,
-        overflowed,
-    })
+    Ok(Answer { status, headers, body, overflowed })
 }
 
 fn failure(request: &Request, error: &reqwest::Error) -> N8nError {
     let operation = request.operation;
     if let Some(Denied(address)) = find_cause::<Denied>(error) {
-        N8nError::AddressDenied {
-            operation,
-            address: *address,
-        }
+        N8nError::AddressDenied { operation, address: *address }
     } else if error.is_connect() {
-        N8nError::Connect {
-            operation,
-            reason: innermost(error),
-        }
+        N8nError::Connect { operation, reason: innermost(error) }
     } else if error.is_timeout() {
-        N8nError::Timeout {
-            operation,
-            after: request.timeout,
-        }
+        N8nError::Timeout { operation, after: request.timeout }
     } else if error.is_builder() {
-        N8nError::Unsendable {
-            operation,
-            reason: "the HTTP client refuses it",
-        }
+        N8nError::Unsendable { operation, reason: "the HTTP client refuses it" }
     } else {
-        N8nError::HalfAnswered {
-            operation,
-            reason: innermost(error),
-        }
+        N8nError::HalfAnswered { operation, reason: innermost(error) }
     }
 }
 

@@ -39,9 +39,7 @@ pub struct ClientSettings {
 
 impl ClientSettings {
     pub(super) fn address_policy(&self) -> AddressPolicy {
-        AddressPolicy {
-            allow_loopback: self.allow_loopback,
-        }
+        AddressPolicy { allow_loopback: self.allow_loopback }
     }
 
     /// Checks the URLs and builds the HTTP client.
@@ -59,14 +57,10 @@ impl ClientSettings {
             .dns_resolver(CheckedResolver(self.address_policy()))
             .pool_idle_timeout(POOL_IDLE)
             .connect_timeout(CONNECT.min(self.request_timeout));
-        let tls = [Some(&self.url), self.webhook_check_url.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|u| u.scheme() == "https");
+        let tls = [Some(&self.url), self.webhook_check_url.as_ref()].into_iter().flatten().any(|u| u.scheme() == "https");
         match &self.ca_bundle {
             Some(pem) => {
-                let bundle = reqwest::Certificate::from_pem_bundle(pem)
-                    .map_err(|error| SettingsError::CaBundle(innermost(&error)))?;
+                let bundle = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| SettingsError::CaBundle(innermost(&error)))?;
                 if bundle.is_empty() {
                     return Err(SettingsError::CaBundle("it holds no certificate".into()));
                 }
@@ -76,9 +70,7 @@ impl ClientSettings {
             None if !tls => builder = builder.tls_certs_only([]),
             None => {}
         }
-        builder
-            .build()
-            .map_err(|error| SettingsError::Client(innermost(&error)))
+        builder.build().map_err(|error| SettingsError::Client(innermost(&error)))
     }
 }
 

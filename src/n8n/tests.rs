@@ -10,13 +10,7 @@ use super::N8nClient;
 use crate::domain::remote::WorkflowWrite;
 
 fn write() -> WorkflowWrite {
-    WorkflowWrite {
-        name: "x".into(),
-        nodes: vec![],
-        connections: serde_json::json!({}),
-        settings: Default::default(),
-        node_groups: None,
-    }
+    WorkflowWrite { name: "x".into(), nodes: vec![], connections: serde_json::json!({}), settings: Default::default(), node_groups: None }
 }
 
 /// Controllers spawn their work, so every call must be `Send`.

@@ -86,33 +86,18 @@ impl N8nClient {
     ///
     /// # Errors
     /// When n8n gave no answer of its own: not ready, not reached, a proxy's 5xx.
-    pub async fn check_webhook(
-        &self,
-        path: &str,
-        unused_method: Method,
-    ) -> Result<WebhookCheck, N8nError> {
+    pub async fn check_webhook(&self, path: &str, unused_method: Method) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckWebhook;
         let request = self.webhook_request(operation, unused_method, "webhook", path)?;
         let answer = self.fetch(&request).await?;
         transient(&answer, operation)?;
-        let message = answer
-            .complaint()
-            .and_then(|c| c.message)
-            .unwrap_or_default();
+        let message = answer.complaint().and_then(|c| c.message).unwrap_or_default();
         Ok(match answer.status.as_u16() {
-            404 if message.starts_with("This webhook is not registered for ")
-                && message.contains(" requests") =>
-            {
+            404 if message.starts_with("This webhook is not registered for ") && message.contains(" requests") => {
                 WebhookCheck::Registered(methods(&message))
             }
-            404 if message.starts_with("The requested webhook ")
-                && message.contains("is not registered") =>
-            {
-                WebhookCheck::NotRegistered
-            }
-            status => WebhookCheck::Unknown(format!(
-                "HTTP {status} is not how n8n answers a method that is not used"
-            )),
+            404 if message.starts_with("The requested webhook ") && message.contains("is not registered") => WebhookCheck::NotRegistered,
+            status => WebhookCheck::Unknown(format!("HTTP {status} is not how n8n answers a method that is not used")),
         })
     }
 
@@ -122,36 +107,19 @@ impl N8nClient {
     /// As [`check_webhook`](Self::check_webhook).
     pub async fn check_form(&self, path: &str) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckForm;
-        let answer = self
-            .fetch(&self.webhook_request(operation, Method::GET, "form", path)?)
-            .await?;
+        let answer = self.fetch(&self.webhook_request(operation, Method::GET, "form", path)?).await?;
         transient(&answer, operation)?;
-        let header = |name| {
-            answer
-                .headers
-                .get(name)
-                .and_then(|value: &HeaderValue| value.to_str().ok())
-                .unwrap_or("")
-        };
+        let header = |name| answer.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("");
         Ok(match answer.status.as_u16() {
-            200 if header("content-type").starts_with("text/html") => {
-                WebhookCheck::Registered(Vec::new())
-            }
+            200 if header("content-type").starts_with("text/html") => WebhookCheck::Registered(Vec::new()),
             // A form with basic authentication.
-            401 if header("www-authenticate") == "Basic realm=\"Enter credentials\"" => {
-                WebhookCheck::Registered(Vec::new())
-            }
+            401 if header("www-authenticate") == "Basic realm=\"Enter credentials\"" => WebhookCheck::Registered(Vec::new()),
             404 if find(&answer.body, b"Problem loading form").is_some()
-                || answer
-                    .complaint()
-                    .and_then(|c| c.message)
-                    .is_some_and(|m| m.contains("is not registered")) =>
+                || answer.complaint().and_then(|c| c.message).is_some_and(|m| m.contains("is not registered")) =>
             {
                 WebhookCheck::NotRegistered
             }
-            status => {
-                WebhookCheck::Unknown(format!("HTTP {status} is not how n8n answers for a form"))
-            }
+            status => WebhookCheck::Unknown(format!("HTTP {status} is not how n8n answers for a form")),
         })
     }
 
@@ -162,10 +130,7 @@ impl N8nClient {
     /// `Unsendable` for a path or header that is not allowed; `NotReady` while n8n starts.
     pub async fn probe(&self, probe: ProbeRequest) -> Result<ProbeAnswer, N8nError> {
         let operation = Operation::Probe;
-        let (path, query) = probe
-            .path
-            .split_once('?')
-            .map_or((probe.path.as_str(), None), |(p, q)| (p, Some(q)));
+        let (path, query) = probe.path.split_once('?').map_or((probe.path.as_str(), None), |(p, q)| (p, Some(q)));
         let mut request = self.webhook_request(operation, probe.method, "webhook", path)?;
         request.url.set_query(query);
         request.timeout = probe.timeout;
@@ -174,13 +139,11 @@ impl N8nClient {
         }
         for (name, value) in &probe.headers {
             let refused = |reason| N8nError::Unsendable { operation, reason };
-            let name = HeaderName::try_from(name.as_str())
-                .map_err(|_| refused("a header name is not valid"))?;
+            let name = HeaderName::try_from(name.as_str()).map_err(|_| refused("a header name is not valid"))?;
             if FORBIDDEN_HEADERS.contains(&name.as_str()) {
                 return Err(refused("a header is not allowed in a probe"));
             }
-            let mut value =
-                HeaderValue::from_str(value).map_err(|_| refused("a header value is not valid"))?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| refused("a header value is not valid"))?;
             value.set_sensitive(true);
             if name == CONTENT_TYPE {
                 request.headers.insert(name, value);
@@ -192,15 +155,8 @@ impl N8nClient {
         if answer.is_starting() {
             return Err(answer.not_ready(operation));
         }
-        let json = if answer.overflowed {
-            None
-        } else {
-            serde_json::from_slice(&answer.body).ok()
-        };
-        Ok(ProbeAnswer {
-            status: answer.status.as_u16(),
-            json,
-        })
+        let json = if answer.overflowed { None } else { serde_json::from_slice(&answer.body).ok() };
+        Ok(ProbeAnswer { status: answer.status.as_u16(), json })
     }
 
     fn webhook_base(&self) -> &Url {
@@ -208,13 +164,7 @@ impl N8nClient {
         settings.webhook_check_url.as_ref().unwrap_or(&settings.url)
     }
 
-    fn webhook_request(
-        &self,
-        operation: Operation,
-        method: Method,
-        kind: &str,
-        path: &str,
-    ) -> Result<Request, N8nError> {
+    fn webhook_request(&self, operation: Operation, method: Method, kind: &str, path: &str) -> Result<Request, N8nError> {
         let mut segments = vec![kind];
         segments.extend(path.trim_matches('/').split('/'));
         let mut request = self.plain(operation, method, self.webhook_base(), &segments)?;
@@ -239,10 +189,7 @@ fn methods(message: &str) -> Vec<String> {
     let Some((_, hint)) = message.split_once("Did you mean to make a") else {
         return Vec::new();
     };
-    hint.split(|c: char| !c.is_ascii_uppercase())
-        .filter(|word| word.len() > 2)
-        .map(str::to_owned)
-        .collect()
+    hint.split(|c: char| !c.is_ascii_uppercase()).filter(|word| word.len() > 2).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -251,16 +198,9 @@ mod tests {
 
     #[test]
     fn the_methods_are_read_from_the_hint() {
-        let message = |hint| {
-            format!(
-                "This webhook is not registered for PATCH requests. Did you mean to make a {hint} request?"
-            )
-        };
+        let message = |hint| format!("This webhook is not registered for PATCH requests. Did you mean to make a {hint} request?");
         assert_eq!(methods(&message("GET")), ["GET"]);
-        assert_eq!(
-            methods(&message("GET, PUT or POST")),
-            ["GET", "PUT", "POST"]
-        );
+        assert_eq!(methods(&message("GET, PUT or POST")), ["GET", "PUT", "POST"]);
         assert!(methods("This webhook is not registered for PATCH requests.").is_empty());
     }
 }

@@ -15,9 +15,7 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents an answer; while n8n starts, `NotReady`.
     pub async fn get_workflow(&self, id: &str) -> Result<Option<RemoteWorkflow>, N8nError> {
-        let request = self
-            .api(Operation::GetWorkflow, Method::GET, &["workflows", id])?
-            .query("excludePinnedData", "true");
+        let request = self.api(Operation::GetWorkflow, Method::GET, &["workflows", id])?.query("excludePinnedData", "true");
         present(self.ask(request).await)
     }
 
@@ -25,15 +23,8 @@ impl N8nClient {
     ///
     /// # Errors
     /// `Refused` when n8n does not take the definition.
-    pub async fn create_workflow(
-        &self,
-        workflow: &WorkflowWrite,
-    ) -> Result<RemoteWorkflow, N8nError> {
-        self.ask(
-            self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?
-                .json(workflow)?,
-        )
-        .await
+    pub async fn create_workflow(&self, workflow: &WorkflowWrite) -> Result<RemoteWorkflow, N8nError> {
+        self.ask(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(workflow)?).await
     }
 
     /// Replaces name, nodes and connections, merges settings. With `publish_if_active`, a published workflow is
@@ -42,18 +33,10 @@ impl N8nClient {
     /// # Errors
     /// Update and publication are not atomic: any error after the request was sent may leave the draft saved, and
     /// some leave the workflow offline. Read it back.
-    pub async fn update_workflow(
-        &self,
-        id: &str,
-        workflow: &WorkflowWrite,
-        publish_if_active: bool,
-    ) -> Result<RemoteWorkflow, N8nError> {
+    pub async fn update_workflow(&self, id: &str, workflow: &WorkflowWrite, publish_if_active: bool) -> Result<RemoteWorkflow, N8nError> {
         let request = self
             .api(Operation::UpdateWorkflow, Method::PUT, &["workflows", id])?
-            .query(
-                "publishIfActive",
-                if publish_if_active { "true" } else { "false" },
-            )
+            .query("publishIfActive", if publish_if_active { "true" } else { "false" })
             .json(workflow)?;
         self.ask(request).await
     }
@@ -62,21 +45,9 @@ impl N8nClient {
     ///
     /// # Errors
     /// `Refused` with n8n's reason; some refusals take the workflow offline. Read it back.
-    pub async fn publish(
-        &self,
-        id: &str,
-        version_id: Option<&str>,
-    ) -> Result<RemoteWorkflow, N8nError> {
+    pub async fn publish(&self, id: &str, version_id: Option<&str>) -> Result<RemoteWorkflow, N8nError> {
         let body = version_id.map_or_else(|| json!({}), |version| json!({ "versionId": version }));
-        self.ask(
-            self.api(
-                Operation::Publish,
-                Method::POST,
-                &["workflows", id, "publish"],
-            )?
-            .json(&body)?,
-        )
-        .await
+        self.ask(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&body)?).await
     }
 
     /// Takes a workflow offline; idempotent.
@@ -108,11 +79,7 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents an answer.
     pub async fn delete_workflow(&self, id: &str) -> Result<bool, N8nError> {
-        let request = self.api(
-            Operation::DeleteWorkflow,
-            Method::DELETE,
-            &["workflows", id],
-        )?;
+        let request = self.api(Operation::DeleteWorkflow, Method::DELETE, &["workflows", id])?;
         Ok(present(self.ask::<IgnoredAny>(request).await)?.is_some())
     }
 
@@ -120,32 +87,12 @@ impl N8nClient {
     ///
     /// # Errors
     /// Whatever prevents an answer.
-    pub async fn get_version(
-        &self,
-        id: &str,
-        version_id: &str,
-    ) -> Result<Option<RemoteVersion>, N8nError> {
-        present(
-            self.ask(self.api(
-                Operation::GetVersion,
-                Method::GET,
-                &["workflows", id, "versions", version_id],
-            )?)
-            .await,
-        )
+    pub async fn get_version(&self, id: &str, version_id: &str) -> Result<Option<RemoteVersion>, N8nError> {
+        present(self.ask(self.api(Operation::GetVersion, Method::GET, &["workflows", id, "versions", version_id])?).await)
     }
 
-    async fn command(
-        &self,
-        operation: Operation,
-        id: &str,
-        verb: &str,
-    ) -> Result<RemoteWorkflow, N8nError> {
-        self.ask(
-            self.api(operation, Method::POST, &["workflows", id, verb])?
-                .json(&Map::new())?,
-        )
-        .await
+    async fn command(&self, operation: Operation, id: &str, verb: &str) -> Result<RemoteWorkflow, N8nError> {
+        self.ask(self.api(operation, Method::POST, &["workflows", id, verb])?.json(&Map::new())?).await
     }
 }
 

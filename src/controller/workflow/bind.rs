@@ -9,6 +9,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Intent, Operation, Origin};
 use crate::controller::connections::{self, Connection};
+use crate::controller::store;
 use crate::domain::access::{Use, may_use};
 use crate::domain::identity::{Decision, claimed, decide, late_until, mass_disappearance};
 use crate::domain::mark::Mark;
@@ -31,7 +32,7 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
     if let Some(id) = &recorded {
         claim(work, connection, id)?;
         if let Some(remote) = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))? {
-            check_mark(work, &remote)?;
+            check_mark(work, &remote).await?;
             return Ok(Bound::Existing(Box::new(remote)));
         }
     }
@@ -41,8 +42,12 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
     }
     let late = late_until(work.status.intent.as_ref(), connection.client.longest_request());
     let adopt = work.spec().adopt.as_ref().filter(|_| recorded.is_none()).map(|adopt| adopt.id.clone());
-    let alive = |uid: &str| work.ctx.alive(uid);
-    match decide(&work.mark(), adopt.as_deref(), &listing.seen, alive, late, work.now())? {
+    let rival = adopt.as_ref().and_then(|id| listing.seen.iter().find(|sighting| sighting.id == *id)?.mark.clone());
+    let rival_lives = match &rival {
+        Some(mark) => lives(work, mark).await?,
+        None => false,
+    };
+    match decide(&work.mark(), adopt.as_deref(), &listing.seen, rival_lives, late, work.now())? {
         Decision::Bind(id) => bind_to(work, connection, &id).await,
         Decision::Adopt(id) => take_over(work, connection, &id).await,
         Decision::Wait(until) => Err(still_arriving(work, until)),
@@ -54,8 +59,12 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
 }
 
 fn still_arriving(work: &Work<'_>, until: jiff::Timestamp) -> Trouble {
-    let mut trouble = Trouble::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is looked for until it cannot arrive any more");
-    trouble.retry_after = std::time::Duration::try_from(until.duration_since(work.now())).ok().map(|left| left.min(std::time::Duration::from_secs(5)));
+    let mut trouble = Trouble::transient(
+        Reason::CreatePending,
+        "a create was sent to n8n and not answered; it is looked for until it cannot arrive any more",
+    );
+    trouble.retry_after =
+        std::time::Duration::try_from(until.duration_since(work.now())).ok().map(|left| left.min(std::time::Duration::from_secs(5)));
     trouble
 }
 
@@ -74,13 +83,17 @@ fn claim(work: &Work<'_>, connection: &Connection, id: &str) -> Result<(), Troub
     rival.map_or(Ok(()), |_| Err(claimed(id)))
 }
 
+async fn lives(work: &Work<'_>, mark: &Mark) -> Result<bool, Trouble> {
+    work.ctx.lives(mark).await.map_err(|error| store::trouble("look for the object of a mark", &error))
+}
+
 /// The workflow of the recorded id must carry our mark, or none.
-fn check_mark(work: &Work<'_>, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+async fn check_mark(work: &Work<'_>, remote: &RemoteWorkflow) -> Result<(), Trouble> {
     let adopting = work.spec().adopt.as_ref().is_some_and(|adopt| adopt.id == remote.id);
     match Mark::of(&remote.settings) {
         Some(mark) if mark.uid == work.uid() => Ok(()),
         None => Ok(()),
-        Some(mark) if work.ctx.alive(&mark.uid) || mark.cluster != work.ctx.cluster => Err(claimed(&remote.id)),
+        Some(mark) if mark.cluster != work.ctx.cluster || lives(work, &mark).await? => Err(claimed(&remote.id)),
         Some(_) if adopting => Ok(()),
         Some(_) => Err(Trouble::denied(
             Reason::OwnedByPrevious,
@@ -122,12 +135,15 @@ async fn take_over(work: &mut Work<'_>, connection: &Connection, id: &str) -> Re
     if !may_use(spec, &connection.namespace(), &namespace, Use::Adopt(id)) {
         return Err(Trouble::denied(
             Reason::AdoptNotGranted,
-            format!("the N8nInstance grants namespace {namespace} no adoption of workflow {id}; its owner can add it under spec.grants[].adopt"),
+            format!(
+                "the N8nInstance grants namespace {namespace} no adoption of workflow {id}; its owner can add it under spec.grants[].adopt"
+            ),
         ));
     }
     claim(work, connection, id)?;
     let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
-    let remote = remote.ok_or_else(|| Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {id} that spec.adopt names")))?;
+    let remote = remote
+        .ok_or_else(|| Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {id} that spec.adopt names")))?;
     connection.trusted()?;
     let version = versions::keep_adopted(work, &remote).await?;
     work.status.n8n_workflow_id = Some(id.to_owned());
@@ -163,13 +179,24 @@ async fn recreate(work: &mut Work<'_>, id: &str) -> Result<Bound, Trouble> {
 
 /// Creates the workflow. The intent is recorded first, bound to the object as it was read, so that no two writers
 /// create; the answer's id is recorded before anything else happens.
-pub(super) async fn create(work: &mut Work<'_>, connection: &Connection, body: &WorkflowWrite, digest: &str) -> Result<Box<RemoteWorkflow>, CreateFailed> {
+pub(super) async fn create(
+    work: &mut Work<'_>,
+    connection: &Connection,
+    body: &WorkflowWrite,
+    digest: &str,
+) -> Result<Box<RemoteWorkflow>, CreateFailed> {
     connection.trusted()?;
     let mut body = body.clone();
     if body.node_groups.as_ref().is_some_and(Vec::is_empty) {
         body.node_groups = None;
     }
-    let intent = |operation, at| Intent { operation, digest: digest.to_owned(), last_good_n8n_version_id: None, attempts: 1, started_at: whole_seconds(at) };
+    let intent = |operation, at| Intent {
+        operation,
+        digest: digest.to_owned(),
+        last_good_n8n_version_id: None,
+        attempts: 1,
+        started_at: whole_seconds(at),
+    };
     // Rounded down, the time would let the longest life end a second early.
     let started = work.now() + std::time::Duration::from_secs(1);
     work.status.intent = Some(intent(Operation::Create, started));
@@ -214,4 +241,3 @@ impl From<Trouble> for CreateFailed {
         Self::Trouble(trouble)
     }
 }
-

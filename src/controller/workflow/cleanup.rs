@@ -30,7 +30,8 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
     let reason = match settle(work).await {
         Ok(()) => Reason::Cleaned,
         Err(trouble) if overdue(work) => {
-            let note = format!("n8n was not settled within the bound and the object is let go: {}; look for the workflow in n8n", trouble.message);
+            let note =
+                format!("n8n was not settled within the bound and the object is let go: {}; look for the workflow in n8n", trouble.message);
             warn!(reason = trouble.reason.as_str(), "cleanup abandoned");
             work.ctx.metrics.abandoned.inc();
             report::publish(work.ctx, &work.workflow, EventType::Warning, Reason::CleanupAbandoned.as_str(), note).await;

@@ -63,7 +63,8 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
         };
         let resolved = resolve(work, &connection, &definition, &name).await?;
         let version_digest = versions::digest_of(&work.status, version);
-        let round = Round { connection: &connection, choice: &choice, version, digest: &version_digest, definition: &definition, operation };
+        let round =
+            Round { connection: &connection, choice: &choice, version, digest: &version_digest, definition: &definition, operation };
         match round.run(work, resolved, &mut bound).await {
             Ok(outcome) => {
                 versions::prune(work, &digest).await?;
@@ -118,13 +119,8 @@ impl Round<'_> {
                 Err(CreateFailed::Trouble(trouble)) => return Err(trouble.into()),
             },
         };
-        let wanted = Deployment {
-            version: self.version,
-            digest: self.digest,
-            write: &rendered.write,
-            publication,
-            operation: self.operation,
-        };
+        let wanted =
+            Deployment { version: self.version, digest: self.digest, write: &rendered.write, publication, operation: self.operation };
         let timer = work.ctx.metrics.time("deploy");
         let deployed = deploy(work, self.connection, &wanted, *remote).await?;
         timer.done();
@@ -133,7 +129,13 @@ impl Round<'_> {
     }
 
     /// n8n holds the version: look whether it lives, prove it, and write down what is known.
-    async fn settle(&self, work: &mut Work<'_>, deployed: Deployed, publication: Publication, hold: Option<Trouble>) -> Result<Outcome, Failure> {
+    async fn settle(
+        &self,
+        work: &mut Work<'_>,
+        deployed: Deployed,
+        publication: Publication,
+        hold: Option<Trouble>,
+    ) -> Result<Outcome, Failure> {
         let remote = &deployed.remote;
         if let Some(outcome) = self.left_alone(work, &deployed) {
             return Ok(outcome);
@@ -150,7 +152,8 @@ impl Round<'_> {
             return self.unpublished(work, publication, hold);
         }
         if deployed.published || newly || work.status.published_at.is_none() {
-            work.status.published_at = Some(whole_seconds(work.status.intent.as_ref().map_or_else(|| work.now(), |intent| intent.started_at.0)));
+            work.status.published_at =
+                Some(whole_seconds(work.status.intent.as_ref().map_or_else(|| work.now(), |intent| intent.started_at.0)));
         }
         let timer = work.ctx.metrics.time("observe");
         let live = observe::check_live(work, self.connection, self.definition).await?;
@@ -180,7 +183,12 @@ impl Round<'_> {
             return None;
         }
         let reason = if work.spec().drift_policy == DriftPolicy::Report { Reason::DriftReported } else { Reason::DriftContested };
-        let said = work.details.iter().find(|verdict| verdict.kind == ConditionType::Drifted).map(|verdict| verdict.message.clone()).unwrap_or_default();
+        let said = work
+            .details
+            .iter()
+            .find(|verdict| verdict.kind == ConditionType::Drifted)
+            .map(|verdict| verdict.message.clone())
+            .unwrap_or_default();
         work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
         Some(Outcome::Held(reason, format!("changed in n8n: {said}")))
     }
@@ -197,7 +205,12 @@ impl Round<'_> {
 
     fn unpublished(&self, work: &mut Work<'_>, publication: Publication, hold: Option<Trouble>) -> Result<Outcome, Failure> {
         work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
-        work.verdict(ConditionType::Healthy, ConditionStatus::Unknown, Reason::HealthNotChecked, "the workflow is not published by Weirkeeper");
+        work.verdict(
+            ConditionType::Healthy,
+            ConditionStatus::Unknown,
+            Reason::HealthNotChecked,
+            "the workflow is not published by Weirkeeper",
+        );
         work.status.webhook_urls.clear();
         if let Some(hold) = hold {
             return Err(hold.into());
@@ -210,7 +223,12 @@ impl Round<'_> {
     }
 
     fn not_live(&self, work: &mut Work<'_>) -> Result<Outcome, Failure> {
-        let message = work.details.iter().find(|verdict| verdict.kind == ConditionType::Live).map(|verdict| verdict.message.clone()).unwrap_or_default();
+        let message = work
+            .details
+            .iter()
+            .find(|verdict| verdict.kind == ConditionType::Live)
+            .map(|verdict| verdict.message.clone())
+            .unwrap_or_default();
         let attempts = work.status.intent.as_ref().map_or(0, |intent| intent.attempts);
         let proven = history::numbered(&work.status.history, self.version).is_some_and(|record| record.result == VersionResult::Good);
         if attempts >= 3 && !proven {
@@ -236,7 +254,12 @@ impl Round<'_> {
         let baking = history::numbered(&work.status.history, self.version).is_some_and(|record| record.result == VersionResult::Deployed);
         match health {
             Health::Failing(_) if baking && !matches!(self.choice, Choice::LastGood(_)) => {
-                let said = work.details.iter().find(|verdict| verdict.kind == ConditionType::Healthy).map(|verdict| verdict.message.clone()).unwrap_or_default();
+                let said = work
+                    .details
+                    .iter()
+                    .find(|verdict| verdict.kind == ConditionType::Healthy)
+                    .map(|verdict| verdict.message.clone())
+                    .unwrap_or_default();
                 Err(Failure::Version(Reason::ErrorRateExceeded, said))
             }
             Health::Baking | Health::AsBadAsBefore(_) | Health::Failing(_) => Ok(()),
@@ -262,15 +285,28 @@ impl Round<'_> {
         let created = work.workflow.metadata.creation_timestamp.as_ref().map_or(jiff::Timestamp::UNIX_EPOCH, |time| time.0);
         let taken = work.ctx.claims().claim(&work.uid(), created, &routes);
         if let Some(route) = taken {
-            return Ok(Some(Trouble::waiting(Reason::WebhookPathTaken, format!("another Workflow on this instance serves {} {}; this one goes live by itself when the path is free", route.method, route.path))));
+            return Ok(Some(Trouble::waiting(
+                Reason::WebhookPathTaken,
+                format!(
+                    "another Workflow on this instance serves {} {}; this one goes live by itself when the path is free",
+                    route.method, route.path
+                ),
+            )));
         }
         // After n8n refused a path, publishing again would only disturb: some refusals take the workflow offline.
-        let refused = find(&work.status.conditions, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::WebhookPathTaken.as_str());
+        let refused =
+            find(&work.status.conditions, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::WebhookPathTaken.as_str());
         if refused && work.status.active_version != Some(self.version) {
             for endpoint in &endpoints {
                 let check = observe::check(self.connection, &endpoints, endpoint).await.map_err(|error| connections::trouble(&error))?;
                 if matches!(check, WebhookCheck::Registered(_)) && !self.serves_already(work, &endpoint.url_path()) {
-                    return Ok(Some(Trouble::waiting(Reason::WebhookPathTaken, format!("a workflow in n8n that is not managed here serves {}; this one goes live by itself when the path is free", endpoint.url_path()))));
+                    return Ok(Some(Trouble::waiting(
+                        Reason::WebhookPathTaken,
+                        format!(
+                            "a workflow in n8n that is not managed here serves {}; this one goes live by itself when the path is free",
+                            endpoint.url_path()
+                        ),
+                    )));
                 }
             }
         }
@@ -312,7 +348,8 @@ fn handle_reset(work: &mut Work<'_>, digest: &str) {
     }
     // A definition that failed once is tried afresh when it comes back.
     if work.status.failed_digest.is_none()
-        && let Some(record) = work.status.history.iter_mut().find(|record| record.digest == digest && record.result == VersionResult::Failed)
+        && let Some(record) =
+            work.status.history.iter_mut().find(|record| record.digest == digest && record.result == VersionResult::Failed)
     {
         record.result = VersionResult::Pending;
         record.reason = None;
@@ -341,7 +378,11 @@ fn held(work: &mut Work<'_>, reason: Reason, desired: i64) -> Outcome {
     work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
     work.verdict(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
     work.status.intent = None;
-    let what = if reason == Reason::RollbackManual { "spec.rollback is Manual, so nothing was changed" } else { "there is no good version to go back to" };
+    let what = if reason == Reason::RollbackManual {
+        "spec.rollback is Manual, so nothing was changed"
+    } else {
+        "there is no good version to go back to"
+    };
     Outcome::Held(reason, format!("{said}; {what}"))
 }
 

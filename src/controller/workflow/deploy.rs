@@ -54,7 +54,12 @@ pub(super) struct Deployed {
 }
 
 /// Compares, writes what differs, and reads back.
-pub(super) async fn deploy(work: &mut Work<'_>, connection: &Connection, wanted: &Deployment<'_>, mut remote: RemoteWorkflow) -> Result<Deployed, Failure> {
+pub(super) async fn deploy(
+    work: &mut Work<'_>,
+    connection: &Connection,
+    wanted: &Deployment<'_>,
+    mut remote: RemoteWorkflow,
+) -> Result<Deployed, Failure> {
     fill_published(connection, &mut remote).await?;
     let seen = compare(wanted.write, &work.mark(), &remote);
     let confirmed = work.status.active_version == Some(wanted.version) && work.status.intent.is_none();
@@ -96,12 +101,18 @@ async fn fill_published(connection: &Connection, remote: &mut RemoteWorkflow) ->
 
 fn was_not_live(work: &Work<'_>) -> bool {
     work.status.active_version.is_some()
-        && find(&work.status.conditions, ConditionType::Live).is_some_and(|live| live.status == ConditionStatus::False && live.reason == Reason::NotLive.as_str())
+        && find(&work.status.conditions, ConditionType::Live)
+            .is_some_and(|live| live.status == ConditionStatus::False && live.reason == Reason::NotLive.as_str())
 }
 
 /// An attempt that an earlier pass announced and that left the workflow offline: what served before is put back first,
 /// so that nobody waits for the next attempt.
-async fn recover_interrupted(work: &Work<'_>, connection: &Connection, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> Result<(), Failure> {
+async fn recover_interrupted(
+    work: &Work<'_>,
+    connection: &Connection,
+    wanted: &Deployment<'_>,
+    remote: &RemoteWorkflow,
+) -> Result<(), Failure> {
     let Some(intent) = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create) else { return Ok(()) };
     if wanted.publication != Publication::Published {
         return Ok(());
@@ -121,7 +132,9 @@ async fn recover_interrupted(work: &Work<'_>, connection: &Connection, wanted: &
 async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, reverting: bool) -> Result<(), Trouble> {
     let before = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create);
     let attempts = before.filter(|intent| intent.digest == wanted.digest).map_or(0, |intent| intent.attempts);
-    let fresh = before.is_some_and(|intent| intent.digest == wanted.digest && intent.attempts == 1) && work.status.active_version.is_none() && work.status.last_attempted_version.is_none();
+    let fresh = before.is_some_and(|intent| intent.digest == wanted.digest && intent.attempts == 1)
+        && work.status.active_version.is_none()
+        && work.status.last_attempted_version.is_none();
     let last_good = remote.active.then(|| remote.active_version_id.clone()).flatten().or_else(|| before?.last_good_n8n_version_id.clone());
     work.status.last_attempted_version = Some(wanted.version);
     // The create recorded this very attempt a moment ago.
@@ -138,7 +151,13 @@ async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWor
     work.save().await
 }
 
-async fn apply(work: &Work<'_>, connection: &Connection, wanted: &Deployment<'_>, remote: &RemoteWorkflow, steps: &[Step]) -> Result<(), N8nError> {
+async fn apply(
+    work: &Work<'_>,
+    connection: &Connection,
+    wanted: &Deployment<'_>,
+    remote: &RemoteWorkflow,
+    steps: &[Step],
+) -> Result<(), N8nError> {
     let client = &connection.client;
     let id = &remote.id;
     let mut draft = remote.version_id.clone();
@@ -167,7 +186,8 @@ const fn label(step: Step) -> &'static str {
 
 async fn read_back(connection: &Connection, id: &str) -> Result<RemoteWorkflow, Trouble> {
     let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
-    let mut remote = remote.ok_or_else(|| Trouble::transient(Reason::NotSynced, format!("workflow {id} vanished while it was being written")))?;
+    let mut remote =
+        remote.ok_or_else(|| Trouble::transient(Reason::NotSynced, format!("workflow {id} vanished while it was being written")))?;
     fill_published(connection, &mut remote).await?;
     Ok(remote)
 }
@@ -199,7 +219,11 @@ async fn explain(work: &mut Work<'_>, connection: &Connection, wanted: &Deployme
     if let Some(after) = &after {
         if error.unanswered() && compare(wanted.write, &work.mark(), after).serves(wanted.publication) {
             // It was not answered and took effect all the same; the next pass finds it done and looks closer.
-            return Trouble { retry_after: Some(Duration::from_millis(100)), ..Trouble::transient(Reason::Progressing, "the write was not answered and took effect") }.into();
+            return Trouble {
+                retry_after: Some(Duration::from_millis(100)),
+                ..Trouble::transient(Reason::Progressing, "the write was not answered and took effect")
+            }
+            .into();
         }
         restore(work, connection, after).await;
     }
@@ -212,7 +236,11 @@ async fn restore(work: &mut Work<'_>, connection: &Connection, after: &RemoteWor
     let good = work.status.intent.as_ref().and_then(|intent| intent.last_good_n8n_version_id.clone());
     let Some(good) = good.filter(|_| !after.active && work.spec().rollback == RollbackPolicy::Automatic) else { return };
     if connection.client.publish(&after.id, Some(&good)).await.is_ok() {
-        work.happened(EventType::Warning, Reason::RolledBack, "the failed publication took the workflow offline; what served before was published again");
+        work.happened(
+            EventType::Warning,
+            Reason::RolledBack,
+            "the failed publication took the workflow offline; what served before was published again",
+        );
     }
 }
 
@@ -221,7 +249,11 @@ fn classify(error: &N8nError, attempts: i64) -> Failure {
         N8nError::Refused { message, operation, .. } if operation.label() == "publish" => {
             let path_taken = message.contains("conflict with one of the webhooks") || message.contains("is already taken");
             if path_taken {
-                return Trouble::waiting(Reason::WebhookPathTaken, format!("n8n refuses to publish: {message}; it goes live by itself when the path is free")).into();
+                return Trouble::waiting(
+                    Reason::WebhookPathTaken,
+                    format!("n8n refuses to publish: {message}; it goes live by itself when the path is free"),
+                )
+                .into();
             }
             if message.contains("which is not published") {
                 return Trouble::waiting(Reason::ReferenceNotPublished, format!("n8n refuses to publish: {message}")).into();
@@ -229,17 +261,28 @@ fn classify(error: &N8nError, attempts: i64) -> Failure {
             Failure::Version(Reason::PublishRefused, format!("n8n refuses to publish: {message}"))
         }
         // An archived workflow takes no writes; it was archived a moment ago and the next pass brings it back.
-        N8nError::Refused { message, .. } if message.contains("archived workflow") => Trouble::transient(Reason::NotSynced, message.clone()).into(),
-        N8nError::Refused { message, .. } => Failure::Version(Reason::RejectedByN8n, format!("n8n refuses to save the definition: {message}")),
-        N8nError::TooLarge { .. } => Failure::Version(Reason::RejectedByN8n, error.to_string()),
-        N8nError::Forbidden { denial: Denial::SavedAsDraft { .. }, .. } => {
-            Trouble::denied(Reason::MissingScope, "the API key lacks the scope workflow:activate: the draft was saved and not published; give the key that scope").into()
+        N8nError::Refused { message, .. } if message.contains("archived workflow") => {
+            Trouble::transient(Reason::NotSynced, message.clone()).into()
         }
+        N8nError::Refused { message, .. } => {
+            Failure::Version(Reason::RejectedByN8n, format!("n8n refuses to save the definition: {message}"))
+        }
+        N8nError::TooLarge { .. } => Failure::Version(Reason::RejectedByN8n, error.to_string()),
+        N8nError::Forbidden { denial: Denial::SavedAsDraft { .. }, .. } => Trouble::denied(
+            Reason::MissingScope,
+            "the API key lacks the scope workflow:activate: the draft was saved and not published; give the key that scope",
+        )
+        .into(),
         N8nError::Server { message, .. } if attempts >= MOST_ATTEMPTS && error.operation().label() == "publish" => {
             let said = message.clone().unwrap_or_else(|| "an internal error".to_owned());
-            Failure::Version(Reason::PublishRefused, format!("n8n fails to publish, {attempts} times in a row: {said}; a trigger that cannot reach its service ends so"))
+            Failure::Version(
+                Reason::PublishRefused,
+                format!("n8n fails to publish, {attempts} times in a row: {said}; a trigger that cannot reach its service ends so"),
+            )
         }
-        error if error.unanswered() && attempts >= MOST_ATTEMPTS => Failure::Version(Reason::PublishUnconfirmed, format!("publication was not confirmed, {attempts} times in a row: {error}")),
+        error if error.unanswered() && attempts >= MOST_ATTEMPTS => {
+            Failure::Version(Reason::PublishUnconfirmed, format!("publication was not confirmed, {attempts} times in a row: {error}"))
+        }
         error => connections::trouble(error).into(),
     }
 }

@@ -36,7 +36,13 @@ pub(super) fn contested(work: &Work<'_>) -> bool {
 }
 
 /// Says what differs, and keeps what is about to be overwritten.
-pub(super) async fn judge(work: &mut Work<'_>, plan: &Plan, wanted: &Deployment<'_>, remote: &RemoteWorkflow, contested: bool) -> Result<(), Trouble> {
+pub(super) async fn judge(
+    work: &mut Work<'_>,
+    plan: &Plan,
+    wanted: &Deployment<'_>,
+    remote: &RemoteWorkflow,
+    contested: bool,
+) -> Result<(), Trouble> {
     let Some(first) = plan.drift.first() else {
         work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
         return Ok(());
@@ -96,10 +102,13 @@ pub(super) fn summary(_: &Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWork
     let desired = Parts::read(&write.nodes, &write.connections, groups, &none);
     let draft = Parts::read(&remote.nodes, &remote.connections, &remote.node_groups, &none);
     let found = difference(desired, draft, &BTreeSet::new());
-    let published = remote.active_version.as_ref().map(|version| Parts::read(&version.nodes, &version.connections, &version.node_groups, &none));
+    let published =
+        remote.active_version.as_ref().map(|version| Parts::read(&version.nodes, &version.connections, &version.node_groups, &none));
     match published {
         // The draft is right, so what is published must be what differs.
-        Some(published) if found.is_empty() => format!("another version was published: {}", difference(desired, published, &BTreeSet::new()).summary(SUMMARY_CHARS)),
+        Some(published) if found.is_empty() => {
+            format!("another version was published: {}", difference(desired, published, &BTreeSet::new()).summary(SUMMARY_CHARS))
+        }
         _ => found.summary(SUMMARY_CHARS),
     }
 }

@@ -32,7 +32,8 @@ pub(super) struct Gathered {
 pub(super) async fn gather(work: &mut Work<'_>) -> Result<Gathered, Trouble> {
     match checked(work).await {
         Ok((gathered, warnings)) => {
-            let message = if warnings.is_empty() { "the definition is well formed".to_owned() } else { summarise(&warnings, FINDINGS_CHARS) };
+            let message =
+                if warnings.is_empty() { "the definition is well formed".to_owned() } else { summarise(&warnings, FINDINGS_CHARS) };
             work.verdict(ConditionType::Validated, ConditionStatus::True, Reason::Valid, message);
             Ok(gathered)
         }
@@ -63,9 +64,14 @@ fn disagreements(work: &Work<'_>, definition: &Definition) -> Vec<Finding> {
     use crate::domain::finding::Code;
     let mut findings = Vec::new();
     if let (Some(declared), wanted) = (definition.declared_active, work.spec().active)
-        && declared && wanted != Some(true)
+        && declared
+        && wanted != Some(true)
     {
-        findings.push(Finding::warning(Code::DeclaredActiveIgnored, "active", "the definition says active, which is ignored; spec.active decides"));
+        findings.push(Finding::warning(
+            Code::DeclaredActiveIgnored,
+            "active",
+            "the definition says active, which is ignored; spec.active decides",
+        ));
     }
     if let (Some(declared), Some(wanted)) = (&definition.declared_tags, &work.spec().tags)
         && declared.iter().any(|tag| !wanted.contains(tag))
@@ -81,7 +87,9 @@ async fn read_source(work: &Work<'_>) -> Result<(Value, VersionSource, Vec<Findi
         if size > LARGEST_INLINE {
             return Err(Trouble::invalid(
                 Reason::TooLarge,
-                format!("spec.definition has {size} bytes and may have {LARGEST_INLINE}; put the workflow into a ConfigMap and name it in spec.definitionFrom.configMapKeyRef"),
+                format!(
+                    "spec.definition has {size} bytes and may have {LARGEST_INLINE}; put the workflow into a ConfigMap and name it in spec.definitionFrom.configMapKeyRef"
+                ),
             ));
         }
         return Ok((definition.clone(), VersionSource::Definition, Vec::new()));
@@ -93,7 +101,8 @@ async fn read_source(work: &Work<'_>) -> Result<(Value, VersionSource, Vec<Findi
     let missing = |what: String| Trouble::waiting(Reason::SourceNotFound, what);
     let api = Api::<ConfigMap>::namespaced(work.ctx.client.clone(), &work.namespace());
     let found = api.get_opt(name).await.map_err(|error| store::trouble(&format!("read ConfigMap {name}"), &error))?;
-    let found = found.ok_or_else(|| missing(format!("ConfigMap {name}, which spec.definitionFrom names, does not exist in this namespace")))?;
+    let found =
+        found.ok_or_else(|| missing(format!("ConfigMap {name}, which spec.definitionFrom names, does not exist in this namespace")))?;
     let text = found
         .data
         .as_ref()
@@ -101,9 +110,13 @@ async fn read_source(work: &Work<'_>) -> Result<(Value, VersionSource, Vec<Findi
         .or_else(|| found.binary_data.as_ref()?.get(key).and_then(|bytes| String::from_utf8(bytes.0.clone()).ok()))
         .ok_or_else(|| {
             let keys: Vec<&str> = found.data.iter().flatten().map(|(key, _)| key.as_str()).take(10).collect();
-            missing(format!("ConfigMap {name} has no key {key}; it has: {}", if keys.is_empty() { "none".to_owned() } else { keys.join(", ") }))
+            missing(format!(
+                "ConfigMap {name} has no key {key}; it has: {}",
+                if keys.is_empty() { "none".to_owned() } else { keys.join(", ") }
+            ))
         })?;
-    let read = read_text(&text, LARGEST_TEXT)
-        .map_err(|findings| Trouble::invalid(Reason::SourceUnreadable, format!("ConfigMap {name}, key {key}: {}", summarise(&findings, FINDINGS_CHARS))))?;
+    let read = read_text(&text, LARGEST_TEXT).map_err(|findings| {
+        Trouble::invalid(Reason::SourceUnreadable, format!("ConfigMap {name}, key {key}: {}", summarise(&findings, FINDINGS_CHARS)))
+    })?;
     Ok((read.value, VersionSource::ConfigMap, read.warnings))
 }

@@ -22,17 +22,29 @@ pub(super) async fn check_live(work: &mut Work<'_>, connection: &Connection, def
     let mut checked = 0;
     for endpoint in &endpoints {
         match check(connection, &endpoints, endpoint).await.map_err(|error| connections::trouble(&error))? {
-            WebhookCheck::Registered(_) => checked += 1,
+            // n8n names the methods of a path: another workflow may serve it with others.
+            WebhookCheck::Registered(methods) if methods.is_empty() || endpoint.methods.iter().all(|method| methods.contains(method)) => {
+                checked += 1
+            }
             WebhookCheck::Unknown(why) => unknown.push(format!("node {:?}: {why}", endpoint.node)),
-            WebhookCheck::NotRegistered => {
-                let message = format!("node {:?}: {} is not registered in n8n although the workflow is published", endpoint.node, endpoint.url_path());
+            WebhookCheck::Registered(_) | WebhookCheck::NotRegistered => {
+                let message = format!(
+                    "node {:?}: {} is not registered in n8n although the workflow is published",
+                    endpoint.node,
+                    endpoint.url_path()
+                );
                 work.verdict(ConditionType::Live, ConditionStatus::False, Reason::NotLive, message);
                 return Ok(false);
             }
         }
     }
     if checked == endpoints.len() && checked > 0 {
-        work.verdict(ConditionType::Live, ConditionStatus::True, Reason::Live, format!("{checked} of {checked} production URLs are registered"));
+        work.verdict(
+            ConditionType::Live,
+            ConditionStatus::True,
+            Reason::Live,
+            format!("{checked} of {checked} production URLs are registered"),
+        );
     } else {
         let message = if unknown.is_empty() { Reason::NotVerifiable.meaning().to_owned() } else { unknown.join("; ") };
         work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, message);
@@ -61,8 +73,11 @@ pub(super) async fn check(connection: &Connection, endpoints: &[Endpoint], endpo
 pub(super) fn urls(connection: &Connection, definition: &Definition) -> Vec<String> {
     let spec = &connection.instance.spec;
     let base = spec.webhook_base_url.as_ref().unwrap_or(&spec.url).trim_end_matches('/');
-    let mut urls: Vec<String> =
-        webhook_endpoints(definition).iter().filter(|endpoint| endpoint.verifiable).map(|endpoint| format!("{base}{}", endpoint.url_path())).collect();
+    let mut urls: Vec<String> = webhook_endpoints(definition)
+        .iter()
+        .filter(|endpoint| endpoint.verifiable)
+        .map(|endpoint| format!("{base}{}", endpoint.url_path()))
+        .collect();
     urls.sort_unstable();
     urls.dedup();
     urls.truncate(64);
@@ -74,12 +89,19 @@ pub(super) async fn probe(work: &Work<'_>, connection: &Connection, definition: 
     let endpoints = webhook_endpoints(definition);
     for (at, probe) in work.spec().health_check.iter().flat_map(|check| &check.probes).enumerate() {
         let Some(request) = request(work, &endpoints, probe).await? else {
-            return Ok(Some(format!("probe {at}: the published version has no webhook node named {:?}; correct spec.healthCheck.probes", probe.node)));
+            return Ok(Some(format!(
+                "probe {at}: the published version has no webhook node named {:?}; correct spec.healthCheck.probes",
+                probe.node
+            )));
         };
         let said = match connection.client.probe(request).await {
-            Err(error @ (N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } | N8nError::Unsendable { .. })) => Some(error.to_string()),
+            Err(error @ (N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } | N8nError::Unsendable { .. })) => {
+                Some(error.to_string())
+            }
             Err(error) => return Err(connections::trouble(&error)),
-            Ok(answer) if i64::from(answer.status) != probe.expected_status => Some(format!("answered HTTP {} and {} was expected", answer.status, probe.expected_status)),
+            Ok(answer) if i64::from(answer.status) != probe.expected_status => {
+                Some(format!("answered HTTP {} and {} was expected", answer.status, probe.expected_status))
+            }
             Ok(answer) => match (&probe.expected_json, &answer.json) {
                 (Some(expected), Some(json)) if contains(json, expected) => None,
                 (Some(_), Some(_)) => Some("the JSON it answered lacks what was expected".to_owned()),
@@ -95,7 +117,8 @@ pub(super) async fn probe(work: &Work<'_>, connection: &Connection, definition: 
 }
 
 async fn request(work: &Work<'_>, endpoints: &[Endpoint], probe: &Probe) -> Result<Option<ProbeRequest>, Trouble> {
-    let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.node == probe.node && endpoint.verifiable && endpoint.base == "webhook") else {
+    let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.node == probe.node && endpoint.verifiable && endpoint.base == "webhook")
+    else {
         return Ok(None);
     };
     let method = probe.method.as_deref().or(endpoint.methods.first().map(String::as_str)).unwrap_or("GET");
@@ -112,7 +135,13 @@ async fn request(work: &Work<'_>, endpoints: &[Endpoint], probe: &Probe) -> Resu
                 let found = work.ctx.secrets.get(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
                 let found = found.map_err(|error| store::trouble(&format!("read Secret {}", secret.name), &error))?;
                 found.ok_or_else(|| {
-                    Trouble::waiting(Reason::SourceNotFound, format!("Secret {} with key {}, which a probe's header names, does not exist in this namespace", secret.name, secret.key))
+                    Trouble::waiting(
+                        Reason::SourceNotFound,
+                        format!(
+                            "Secret {} with key {}, which a probe's header names, does not exist in this namespace",
+                            secret.name, secret.key
+                        ),
+                    )
                 })?
             }
             (None, None) => String::new(),

@@ -54,7 +54,9 @@ pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
 fn next(work: &Work<'_>, found: &Found, now: Timestamp) -> Ended {
     let interval = work.spec().interval.get();
     match &found.outcome {
-        Outcome::Settled(_) => Ended { reason: Reason::Succeeded, next: Next::Interval(baking(work, now).map_or(interval, |look| look.min(interval))) },
+        Outcome::Settled(_) => {
+            Ended { reason: Reason::Succeeded, next: Next::Interval(baking(work, now).map_or(interval, |look| look.min(interval))) }
+        }
         Outcome::Held(reason, _) => Ended { reason: *reason, next: Next::Interval(interval) },
         Outcome::Unfinished(reason, _) => Ended { reason: *reason, next: Next::Retry(None) },
         Outcome::Troubled(Trouble { reason, retry_after, .. }) => Ended { reason: *reason, next: Next::Retry(*retry_after) },
@@ -67,7 +69,8 @@ fn baking(work: &Work<'_>, now: Timestamp) -> Option<Duration> {
     let healthy = find(&work.status.conditions, ConditionType::Healthy)?;
     let bake = work.spec().health_check.as_ref()?.bake_time?.get();
     let age = Duration::try_from(now.duration_since(work.status.published_at.as_ref()?.0)).ok()?;
-    (healthy.reason == Reason::Baking.as_str() && age < bake).then(|| (bake / 10).min(BAKING_LOOK).min(bake - age).max(Duration::from_secs(1)))
+    (healthy.reason == Reason::Baking.as_str() && age < bake)
+        .then(|| (bake / 10).min(BAKING_LOOK).min(bake - age).max(Duration::from_secs(1)))
 }
 
 fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
@@ -85,7 +88,8 @@ fn transitions(before: &[Condition], after: &[Condition]) -> Vec<(EventType, Rea
     use ConditionType::{Drifted, Healthy, Ready, RolledBack};
     let turned = after.iter().filter(|new| {
         let old = find(before, new.kind);
-        matches!(new.kind, Ready | Drifted | Healthy | RolledBack) && old.is_none_or(|old| (old.status, &old.reason) != (new.status, &new.reason))
+        matches!(new.kind, Ready | Drifted | Healthy | RolledBack)
+            && old.is_none_or(|old| (old.status, &old.reason) != (new.status, &new.reason))
     });
     turned
         .filter_map(|new| {
@@ -114,7 +118,10 @@ pub(super) async fn publish<K: Resource<DynamicType = ()>>(ctx: &Context, object
 
 /// An object that the types cannot read still gets a status that says so.
 pub(super) async fn unreadable(ctx: &Context, object: &DynamicObject, why: &str) -> Ended {
-    let trouble = Trouble::invalid(Reason::UnreadableObject, format!("the object does not fit the kind Workflow: {why}; correct the field, or apply the CRDs of this version"));
+    let trouble = Trouble::invalid(
+        Reason::UnreadableObject,
+        format!("the object does not fit the kind Workflow: {why}; correct the field, or apply the CRDs of this version"),
+    );
     let old = object.data.get("status").cloned().unwrap_or_else(|| json!({}));
     let status: WorkflowStatus = serde_json::from_value(old.clone()).unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or(0);

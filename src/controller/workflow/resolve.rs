@@ -27,14 +27,21 @@ pub(super) struct Resolved {
 
 /// Resolves every symbol of a version. A credential that cannot be resolved is left out and holds publication up; a
 /// workflow that cannot be resolved stops the pass, for there is no id to write in its place.
-pub(super) async fn resolve(work: &mut Work<'_>, connection: &Connection, definition: &Definition, name: &str) -> Result<Resolved, Trouble> {
+pub(super) async fn resolve(
+    work: &mut Work<'_>,
+    connection: &Connection,
+    definition: &Definition,
+    name: &str,
+) -> Result<Resolved, Trouble> {
     let (credentials, missing) = credentials(work, connection, definition).await?;
     let (workflows, unpublished) = workflows(work, definition).await?;
     check_raw_ids(work, connection, definition)?;
     let rendered = concretise(definition, name, &credentials, &workflows, &work.mark(), &work.status.written_settings);
     match &missing {
         Some(trouble) => work.verdict(ConditionType::CredentialsReady, ConditionStatus::False, trouble.reason, &trouble.message),
-        None => work.verdict(ConditionType::CredentialsReady, ConditionStatus::True, Reason::CredentialsMapped, credentials_summary(&rendered)),
+        None => {
+            work.verdict(ConditionType::CredentialsReady, ConditionStatus::True, Reason::CredentialsMapped, credentials_summary(&rendered))
+        }
     }
     Ok(Resolved { rendered, hold: missing.or(unpublished) })
 }
@@ -71,7 +78,12 @@ async fn credentials(work: &Work<'_>, connection: &Connection, definition: &Defi
     Ok((exact, summary))
 }
 
-fn look_up(work: &Work<'_>, connection: &Connection, symbols: &BTreeSet<CredentialSymbol>, known: &[RemoteCredential]) -> (Exact, Vec<Trouble>) {
+fn look_up(
+    work: &Work<'_>,
+    connection: &Connection,
+    symbols: &BTreeSet<CredentialSymbol>,
+    known: &[RemoteCredential],
+) -> (Exact, Vec<Trouble>) {
     let mut exact = Exact::new();
     let mut troubles = Vec::new();
     for symbol in symbols {
@@ -83,9 +95,15 @@ fn look_up(work: &Work<'_>, connection: &Connection, symbols: &BTreeSet<Credenti
     (exact, troubles)
 }
 
-fn exact_one(work: &Work<'_>, connection: &Connection, symbol: &CredentialSymbol, known: &[RemoteCredential]) -> Result<RemoteCredential, Trouble> {
+fn exact_one(
+    work: &Work<'_>,
+    connection: &Connection,
+    symbol: &CredentialSymbol,
+    known: &[RemoteCredential],
+) -> Result<RemoteCredential, Trouble> {
     let kind = &symbol.kind;
-    let not_found = |what: String| Trouble::waiting(Reason::CredentialNotFound, format!("the instance has no credential of type {kind} with {what}"));
+    let not_found =
+        |what: String| Trouble::waiting(Reason::CredentialNotFound, format!("the instance has no credential of type {kind} with {what}"));
     let found = match symbol.means() {
         Means::Unmapped(name) => {
             return Err(Trouble::invalid(
@@ -114,7 +132,10 @@ fn exact_one(work: &Work<'_>, connection: &Connection, symbol: &CredentialSymbol
     if !adopted && !may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), wanted) {
         return Err(Trouble::denied(
             Reason::CredentialNotGranted,
-            format!("the N8nInstance grants namespace {} no use of the {kind} credential that spec.credentials names; its owner can add it under spec.grants[].credentials", work.namespace()),
+            format!(
+                "the N8nInstance grants namespace {} no use of the {kind} credential that spec.credentials names; its owner can add it under spec.grants[].credentials",
+                work.namespace()
+            ),
         ));
     }
     Ok(found.clone())
@@ -132,21 +153,36 @@ async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap
     check_ring(work, &api).await?;
     for (name, must_be_published) in symbols {
         let child = api.get_opt(&name).await.map_err(|error| store::trouble(&format!("read Workflow {name}"), &error))?;
-        let child = child.ok_or_else(|| Trouble::waiting(Reason::ReferenceNotFound, format!("Workflow {name}, which spec.references names, does not exist in this namespace")))?;
+        let child = child.ok_or_else(|| {
+            Trouble::waiting(
+                Reason::ReferenceNotFound,
+                format!("Workflow {name}, which spec.references names, does not exist in this namespace"),
+            )
+        })?;
         if child.spec.instance_ref.name != work.spec().instance_ref.name
             || child.spec.instance_ref.namespace.clone().unwrap_or_else(|| work.namespace()) != work.instance_key().0
         {
-            return Err(Trouble::invalid(Reason::ReferenceNotFound, format!("Workflow {name}, which spec.references names, is on another N8nInstance")));
+            return Err(Trouble::invalid(
+                Reason::ReferenceNotFound,
+                format!("Workflow {name}, which spec.references names, is on another N8nInstance"),
+            ));
         }
         let status = child.status.clone().unwrap_or_default();
-        let id = status.n8n_workflow_id.ok_or_else(|| Trouble::waiting(Reason::ReferenceNotPublished, format!("Workflow {name}, which this one calls, has no workflow in n8n yet")))?;
+        let id = status.n8n_workflow_id.ok_or_else(|| {
+            Trouble::waiting(Reason::ReferenceNotPublished, format!("Workflow {name}, which this one calls, has no workflow in n8n yet"))
+        })?;
         if must_be_published && child.spec.active == Some(true) && status.published_at.is_none() {
-            unpublished.get_or_insert(Trouble::waiting(Reason::ReferenceNotPublished, format!("Workflow {name}, which this one calls, is not published yet")));
+            unpublished.get_or_insert(Trouble::waiting(
+                Reason::ReferenceNotPublished,
+                format!("Workflow {name}, which this one calls, is not published yet"),
+            ));
         }
         if must_be_published && child.spec.active == Some(false) {
             unpublished.get_or_insert(Trouble::waiting(
                 Reason::ReferenceNotPublished,
-                format!("Workflow {name}, which this one calls, has spec.active: false; n8n publishes no caller of an unpublished workflow"),
+                format!(
+                    "Workflow {name}, which this one calls, has spec.active: false; n8n publishes no caller of an unpublished workflow"
+                ),
             ));
         }
         ids.insert(name, id);
@@ -163,7 +199,10 @@ async fn check_ring(work: &Work<'_>, api: &Api<Workflow>) -> Result<(), Trouble>
     while let Some(chain) = open.pop() {
         let Some(last) = chain.last().cloned() else { continue };
         if last == own {
-            return Err(Trouble::invalid(Reason::ReferenceRing, format!("Workflows refer to each other in a ring: {own} -> {}; take one of the references out", chain.join(" -> "))));
+            return Err(Trouble::invalid(
+                Reason::ReferenceRing,
+                format!("Workflows refer to each other in a ring: {own} -> {}; take one of the references out", chain.join(" -> ")),
+            ));
         }
         if chain.len() > DEEPEST_CHAIN || !seen.insert(last.clone()) {
             continue;

@@ -29,7 +29,8 @@ pub(super) async fn sync(work: &mut Work<'_>, connection: &Connection, remote: &
         }
     }
     // What is recorded as ours before it is added can be taken away again after a crash.
-    let mut added: Vec<String> = work.status.added_tags.iter().chain(missing.iter().copied()).filter(|name| wanted.contains(name)).cloned().collect();
+    let mut added: Vec<String> =
+        work.status.added_tags.iter().chain(missing.iter().copied()).filter(|name| wanted.contains(name)).cloned().collect();
     added.sort_unstable();
     added.dedup();
     work.status.added_tags = added;

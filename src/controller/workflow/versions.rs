@@ -40,12 +40,16 @@ pub(super) async fn keep_adopted(work: &mut Work<'_>, remote: &RemoteWorkflow) -
 
 /// The body of a kept version.
 pub(super) async fn read(work: &Work<'_>, version: i64) -> Result<Definition, Trouble> {
-    let record = history::numbered(&work.status.history, version).ok_or_else(|| Trouble::bug(format!("version {version} is not in the history")))?;
+    let record =
+        history::numbered(&work.status.history, version).ok_or_else(|| Trouble::bug(format!("version {version} is not in the history")))?;
     let data = store::read_revision(&work.ctx.client, &work.namespace(), &record.revision)
         .await
         .map_err(|error| store::trouble(&format!("read the body of version {version}"), &error))?;
     let data = data.ok_or_else(|| {
-        Trouble::invalid(Reason::VersionNotFound, format!("the ControllerRevision {} with the body of version {version} is gone", record.revision))
+        Trouble::invalid(
+            Reason::VersionNotFound,
+            format!("the ControllerRevision {} with the body of version {version} is gone", record.revision),
+        )
     })?;
     body::decode(&data).map_err(|error| Trouble::bug(format!("ControllerRevision {}: {error}", record.revision)))
 }

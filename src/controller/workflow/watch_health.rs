@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::LastFailure;
 use crate::controller::connections::{self, Connection};
@@ -14,7 +15,6 @@ use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
 use crate::domain::settings::saves_successes;
 use crate::domain::trouble::Trouble;
 use crate::n8n::ExecutionQuery;
-use crate::api::instance::ExecutionsSaved;
 
 /// So many executions are enough for a rate.
 const MOST_EXECUTIONS: usize = 500;
@@ -22,7 +22,8 @@ const MOST_EXECUTIONS: usize = 500;
 /// Judges the executions since publication, and says so in the condition.
 pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<Health, Trouble> {
     let published_at = work.status.published_at.as_ref().map(|time| time.0);
-    let (Some(check), Some(published_at)) = (work.spec().health_check.clone().filter(|check| check.bake_time.is_some()), published_at) else {
+    let (Some(check), Some(published_at)) = (work.spec().health_check.clone().filter(|check| check.bake_time.is_some()), published_at)
+    else {
         work.verdict(ConditionType::Healthy, ConditionStatus::Unknown, Reason::HealthNotChecked, "spec.healthCheck asks for no bakeTime");
         return Ok(Health::NotChecked);
     };
@@ -34,17 +35,30 @@ pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: 
     let from = if age < bake * 2 { published_at } else { now - bake };
     let executions = if saved { list(connection, &remote.id, from).await? } else { Vec::new() };
     let since = tally(&executions);
-    let before = if since.percent() > check.maximum_error_rate as f64 { Some(tally_before(connection, &remote.id, published_at, bake).await?) } else { None };
+    let before = if since.percent() > check.maximum_error_rate as f64 {
+        Some(tally_before(connection, &remote.id, published_at, bake).await?)
+    } else {
+        None
+    };
     let health = judge(Some(&check), since, before, saved, age);
-    let rate = |tally: Tally| format!("{} of {} executions failed, {} % are allowed", tally.failed, tally.finished, check.maximum_error_rate);
+    let rate =
+        |tally: Tally| format!("{} of {} executions failed, {} % are allowed", tally.failed, tally.finished, check.maximum_error_rate);
     let (status, reason, message) = match &health {
         Health::NotChecked => (ConditionStatus::Unknown, Reason::HealthNotChecked, String::new()),
-        Health::Baking => (ConditionStatus::Unknown, Reason::Baking, format!("watched for {} after publication", crate::api::duration::Span::from_secs(bake.as_secs()))),
+        Health::Baking => (
+            ConditionStatus::Unknown,
+            Reason::Baking,
+            format!("watched for {} after publication", crate::api::duration::Span::from_secs(bake.as_secs())),
+        ),
         Health::Healthy => (ConditionStatus::True, Reason::Healthy, format!("at most {} % of executions failed", check.maximum_error_rate)),
-        Health::NotEnough(_) => (ConditionStatus::Unknown, Reason::NotEnoughExecutions, format!("fewer than {} executions", check.minimum_executions)),
+        Health::NotEnough(_) => {
+            (ConditionStatus::Unknown, Reason::NotEnoughExecutions, format!("fewer than {} executions", check.minimum_executions))
+        }
         Health::NotSaved => (ConditionStatus::Unknown, Reason::ExecutionsNotSaved, Reason::ExecutionsNotSaved.meaning().to_owned()),
         Health::Failing(tally) => (ConditionStatus::False, Reason::ErrorRateExceeded, rate(*tally)),
-        Health::AsBadAsBefore(tally) => (ConditionStatus::False, Reason::ErrorRateExceeded, format!("{}; the version before it was as bad", rate(*tally))),
+        Health::AsBadAsBefore(tally) => {
+            (ConditionStatus::False, Reason::ErrorRateExceeded, format!("{}; the version before it was as bad", rate(*tally)))
+        }
     };
     // Status changes when a verdict does, not with every execution.
     let same = find(&work.status.conditions, ConditionType::Healthy).filter(|old| old.status == status && old.reason == reason.as_str());
@@ -57,7 +71,8 @@ pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: 
 }
 
 fn same_is_none(work: &Work<'_>, reason: Reason) -> bool {
-    find(&work.status.conditions, ConditionType::Healthy).is_none_or(|old| old.status != ConditionStatus::False || old.reason != reason.as_str())
+    find(&work.status.conditions, ConditionType::Healthy)
+        .is_none_or(|old| old.status != ConditionStatus::False || old.reason != reason.as_str())
 }
 
 async fn list(connection: &Connection, id: &str, from: Timestamp) -> Result<Vec<RemoteExecution>, Trouble> {
@@ -68,13 +83,17 @@ async fn list(connection: &Connection, id: &str, from: Timestamp) -> Result<Vec<
 /// The executions of what served before, in a span as long as the bake time.
 async fn tally_before(connection: &Connection, id: &str, published_at: Timestamp, bake: Duration) -> Result<Tally, Trouble> {
     let executions = list(connection, id, published_at - bake.max(Duration::from_secs(600))).await?;
-    let before: Vec<RemoteExecution> = executions.into_iter().filter(|execution| execution.started_at.is_some_and(|at| at < published_at)).collect();
+    let before: Vec<RemoteExecution> =
+        executions.into_iter().filter(|execution| execution.started_at.is_some_and(|at| at < published_at)).collect();
     Ok(tally(&before))
 }
 
 fn tally(executions: &[RemoteExecution]) -> Tally {
     let finished = executions.iter().filter(|execution| execution.status.failed() || execution.status == ExecutionStatus::Success);
-    finished.fold(Tally::default(), |tally, execution| Tally { finished: tally.finished + 1, failed: tally.failed + u64::from(execution.status.failed()) })
+    finished.fold(Tally::default(), |tally, execution| Tally {
+        finished: tally.finished + 1,
+        failed: tally.failed + u64::from(execution.status.failed()),
+    })
 }
 
 async fn note_failure(work: &mut Work<'_>, connection: &Connection, executions: &[RemoteExecution]) -> Result<(), Trouble> {

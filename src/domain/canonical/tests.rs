@@ -9,36 +9,14 @@ fn managed(keys: &[&str]) -> BTreeSet<String> {
 }
 
 fn all() -> BTreeSet<String> {
-    managed(&[
-        "timezone",
-        "errorWorkflow",
-        "executionTimeout",
-        "executionOrder",
-        "binaryMode",
-    ])
+    managed(&["timezone", "errorWorkflow", "executionTimeout", "executionOrder", "binaryMode"])
 }
 
 fn digest_of_document(document: &Value) -> Digest {
-    let list = |key: &str| {
-        document
-            .get(key)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
-    let settings = document
-        .get("settings")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
+    let list = |key: &str| document.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let settings = document.get("settings").and_then(Value::as_object).cloned().unwrap_or_default();
     let connections = document.get("connections").cloned().unwrap_or(Value::Null);
-    digest_of(
-        &list("nodes"),
-        &connections,
-        &list("nodeGroups"),
-        &settings,
-        &all(),
-    )
+    digest_of(&list("nodes"), &connections, &list("nodeGroups"), &settings, &all())
 }
 
 fn digest_of_node(node: Value) -> Digest {
@@ -87,27 +65,16 @@ fn an_absent_field_is_the_same_as_one_that_says_nothing() {
         json!({"name": "A", "parameters": {"a": null}}),
         json!({"name": "A", "position": [0, 0]}),
     ] {
-        assert_ne!(
-            digest_of_node(bare.clone()),
-            digest_of_node(said.clone()),
-            "{said}"
-        );
+        assert_ne!(digest_of_node(bare.clone()), digest_of_node(said.clone()), "{said}");
     }
 }
 
 #[test]
 fn a_credential_is_its_id_and_without_one_its_name() {
-    let with =
-        |reference: Value| digest_of_node(json!({"name": "A", "credentials": {"t": reference}}));
-    assert_eq!(
-        with(json!({"id": "1", "name": "x"})),
-        with(json!({"id": "1"}))
-    );
+    let with = |reference: Value| digest_of_node(json!({"name": "A", "credentials": {"t": reference}}));
+    assert_eq!(with(json!({"id": "1", "name": "x"})), with(json!({"id": "1"})));
     assert_eq!(with(json!("x")), with(json!({"id": null, "name": "x"})));
-    assert_eq!(
-        with(json!({"name": "x"})),
-        with(json!({"id": "", "name": "x"}))
-    );
+    assert_eq!(with(json!({"name": "x"})), with(json!({"id": "", "name": "x"})));
     assert_ne!(with(json!({"id": "1"})), with(json!({"id": "2"})));
     assert_ne!(with(json!({"name": "x"})), with(json!({"name": "y"})));
 }
@@ -117,33 +84,19 @@ fn connections_that_lead_nowhere_make_no_difference_but_outputs_keep_their_place
     let with = |connections: Value| digest_of_document(&json!({"connections": connections}));
     let edge = json!({"node": "B", "type": "main", "index": 0});
     let empty = with(json!({}));
-    for nothing in [
-        json!({"A": {}}),
-        json!({"A": {"main": []}}),
-        json!({"A": {"main": [[], null]}}),
-        json!(null),
-    ] {
+    for nothing in [json!({"A": {}}), json!({"A": {"main": []}}), json!({"A": {"main": [[], null]}}), json!(null)] {
         assert_eq!(with(nothing.clone()), empty, "{nothing}");
     }
     let second = with(json!({"A": {"main": [[], [edge]]}}));
-    assert_eq!(
-        second,
-        with(json!({"A": {"main": [null, [edge], []], "ai_tool": [[]]}}))
-    );
+    assert_eq!(second, with(json!({"A": {"main": [null, [edge], []], "ai_tool": [[]]}})));
     assert_ne!(second, with(json!({"A": {"main": [[edge]]}})));
 }
 
 #[test]
 fn only_managed_settings_count() {
     let with = |settings: Value| digest_of_document(&json!({"settings": settings}));
-    assert_eq!(
-        with(json!({})),
-        with(json!({"callerPolicy": "any", "binaryMode": "combined"}))
-    );
-    assert_eq!(
-        with(json!({})),
-        with(json!({"errorWorkflow": "DEFAULT", "executionTimeout": -1.0, "timezone": null}))
-    );
+    assert_eq!(with(json!({})), with(json!({"callerPolicy": "any", "binaryMode": "combined"})));
+    assert_eq!(with(json!({})), with(json!({"errorWorkflow": "DEFAULT", "executionTimeout": -1.0, "timezone": null})));
     assert_ne!(with(json!({})), with(json!({"executionTimeout": 60})));
 }
 
@@ -166,12 +119,7 @@ fn numbers_are_what_javascript_makes_of_them() {
     ] {
         assert_eq!(with(one), with(other), "{one} {other}");
     }
-    for (one, other) in [
-        ("1", "2"),
-        ("0.1", "0.10000000000000002"),
-        ("1", "-1"),
-        ("9007199254740991", "9007199254740992"),
-    ] {
+    for (one, other) in [("1", "2"), ("0.1", "0.10000000000000002"), ("1", "-1"), ("9007199254740991", "9007199254740992")] {
         assert_ne!(with(one), with(other), "{one} {other}");
     }
 }
@@ -188,15 +136,7 @@ fn a_digest_is_the_hash_of_the_canonical_text_and_reads_back_from_its_display() 
     assert!("sha256:xyz".parse::<Digest>().is_err());
     assert!(found.to_string().to_uppercase().parse::<Digest>().is_err());
     // The canonical form of the canonical form is itself, byte for byte.
-    let again = canonical(
-        Parts::read(
-            form["nodes"].as_array().unwrap(),
-            &form["connections"],
-            &[],
-            &Map::new(),
-        ),
-        &all(),
-    );
+    let again = canonical(Parts::read(form["nodes"].as_array().unwrap(), &form["connections"], &[], &Map::new()), &all());
     assert_eq!(serde_json::to_string(&again).unwrap(), text);
 }
 
@@ -212,8 +152,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[a-d]{1,2}", inner, 0..4)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map("[a-d]{1,2}", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -232,30 +171,16 @@ fn through_javascript(value: &Value) -> Value {
             }
         }
         Value::Array(items) => items.iter().map(through_javascript).collect(),
-        Value::Object(map) => map
-            .iter()
-            .map(|(key, value)| (key.clone(), through_javascript(value)))
-            .collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), through_javascript(value))).collect(),
         other => other.clone(),
     }
 }
 
 fn reversed_text(value: &Value) -> String {
     match value {
-        Value::Array(items) => format!(
-            "[{}]",
-            items
-                .iter()
-                .map(reversed_text)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+        Value::Array(items) => format!("[{}]", items.iter().map(reversed_text).collect::<Vec<_>>().join(", ")),
         Value::Object(map) => {
-            let entries: Vec<String> = map
-                .iter()
-                .rev()
-                .map(|(key, value)| format!("{}: {}", json!(key), reversed_text(value)))
-                .collect();
+            let entries: Vec<String> = map.iter().rev().map(|(key, value)| format!("{}: {}", json!(key), reversed_text(value))).collect();
             format!("{{ {} }}", entries.join(" , "))
         }
         other => other.to_string(),

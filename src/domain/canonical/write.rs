@@ -52,10 +52,7 @@ pub(super) fn workflow<S: Sink>(parts: Parts<'_>, managed: &BTreeSet<String>, si
         node(fields, sink);
     }
     sink.put(br#"],"settings":"#);
-    let settings = parts
-        .settings
-        .iter()
-        .filter(|(key, value)| managed.contains(*key) && is_set(key, value));
+    let settings = parts.settings.iter().filter(|(key, value)| managed.contains(*key) && is_set(key, value));
     object(settings, sink, |_, item, sink| value(item, sink));
     sink.put(b"}");
 }
@@ -79,12 +76,8 @@ pub(super) fn node<S: Sink>(fields: &Map<String, Value>, sink: &mut S) {
     let said = fields.iter().filter(|(key, value)| is_said(key, value));
     object(said, sink, |key, item, sink| match (key, item) {
         ("credentials", Value::Object(credentials)) => {
-            let present = credentials
-                .iter()
-                .filter(|(_, reference)| !reference.is_null());
-            object(present, sink, |_, reference, sink| {
-                credential(reference, sink)
-            });
+            let present = credentials.iter().filter(|(_, reference)| !reference.is_null());
+            object(present, sink, |_, reference, sink| credential(reference, sink));
         }
         _ => value(item, sink),
     });
@@ -96,11 +89,7 @@ fn is_said(key: &str, value: &Value) -> bool {
         (_, Value::Null) => false,
         ("id" | "webhookId" | "notes", Value::String(text)) => !text.is_empty(),
         ("onError", Value::String(text)) => text != "stopWorkflow",
-        (
-            "alwaysOutputData" | "continueOnFail" | "disabled" | "executeOnce" | "notesInFlow"
-            | "retryOnFail",
-            Value::Bool(on),
-        ) => *on,
+        ("alwaysOutputData" | "continueOnFail" | "disabled" | "executeOnce" | "notesInFlow" | "retryOnFail", Value::Bool(on)) => *on,
         ("parameters", Value::Object(map)) => !map.is_empty(),
         ("credentials", Value::Object(map)) => map.values().any(|reference| !reference.is_null()),
         _ => true,
@@ -128,27 +117,17 @@ fn credential<S: Sink>(reference: &Value, sink: &mut S) {
 }
 
 fn connections<S: Sink>(sources: Option<&Map<String, Value>>, sink: &mut S) {
-    let leading = sources
-        .into_iter()
-        .flatten()
-        .filter(|(_, types)| leads_somewhere(types));
+    let leading = sources.into_iter().flatten().filter(|(_, types)| leads_somewhere(types));
     object(leading, sink, |_, types, sink| match types {
         Value::Object(types) => {
             let leading = types.iter().filter(|(_, outputs)| leads_somewhere(outputs));
             object(leading, sink, |_, outputs, sink| match outputs {
                 Value::Array(outputs) => {
-                    let used = outputs
-                        .iter()
-                        .rposition(leads_somewhere)
-                        .map_or(0, |last| last + 1);
-                    array(
-                        outputs.get(..used).unwrap_or_default(),
-                        sink,
-                        |bucket, sink| match bucket {
-                            Value::Null => sink.put(b"[]"),
-                            other => value(other, sink),
-                        },
-                    );
+                    let used = outputs.iter().rposition(leads_somewhere).map_or(0, |last| last + 1);
+                    array(outputs.get(..used).unwrap_or_default(), sink, |bucket, sink| match bucket {
+                        Value::Null => sink.put(b"[]"),
+                        other => value(other, sink),
+                    });
                 }
                 other => value(other, sink),
             });
@@ -186,9 +165,7 @@ fn number(number: &serde_json::Number) -> Cow<'static, str> {
     match number.as_f64() {
         Some(0.0) => Cow::Borrowed("0"),
         #[allow(clippy::cast_possible_truncation)]
-        Some(float) if float.fract() == 0.0 && float.abs() <= WHOLE_BOUND => {
-            Cow::Owned((float as i64).to_string())
-        }
+        Some(float) if float.fract() == 0.0 && float.abs() <= WHOLE_BOUND => Cow::Owned((float as i64).to_string()),
         Some(float) => Cow::Owned(format!("{float:e}")),
         None => Cow::Owned(number.to_string()),
     }
@@ -210,11 +187,7 @@ fn array<S: Sink>(items: &[Value], sink: &mut S, mut each: impl FnMut(&Value, &m
     sink.put(b"]");
 }
 
-fn object<'a, S: Sink>(
-    entries: impl Iterator<Item = (&'a String, &'a Value)>,
-    sink: &mut S,
-    mut each: impl FnMut(&str, &Value, &mut S),
-) {
+fn object<'a, S: Sink>(entries: impl Iterator<Item = (&'a String, &'a Value)>, sink: &mut S, mut each: impl FnMut(&str, &Value, &mut S)) {
     let mut entries: Vec<(&String, &Value)> = entries.collect();
     // A map of serde_json is sorted only as long as nobody switches on `preserve_order`.
     entries.sort_unstable_by_key(|(key, _)| *key);

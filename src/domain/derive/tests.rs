@@ -5,25 +5,15 @@ use super::*;
 use crate::domain::intake::take_in;
 
 fn seed(name: &str) -> IdentitySeed {
-    IdentitySeed {
-        cluster_id: "c".into(),
-        namespace: "team-a".into(),
-        name: name.into(),
-    }
+    IdentitySeed { cluster_id: "c".into(), namespace: "team-a".into(), name: name.into() }
 }
 
 fn document(nodes: Value) -> Definition {
-    take_in(&json!({"nodes": nodes, "connections": {}}))
-        .unwrap()
-        .definition
+    take_in(&json!({"nodes": nodes, "connections": {}})).unwrap().definition
 }
 
 fn ids(definition: &Definition) -> Vec<(Option<&str>, Option<&str>)> {
-    definition
-        .nodes
-        .iter()
-        .map(|node| (node.id(), node.webhook_id()))
-        .collect()
+    definition.nodes.iter().map(|node| (node.id(), node.webhook_id())).collect()
 }
 
 #[test]
@@ -49,13 +39,7 @@ fn derived_ids_are_fixed_for_ever() {
     // A change here would move the URLs of every workflow that relies on derived ids.
     let mut definition = document(json!([{"name": "Hook", "type": "n8n-nodes-base.webhook"}]));
     fill_ids(&mut definition, &seed("orders"));
-    assert_eq!(
-        ids(&definition),
-        [(
-            Some("9366b870-07d5-5c8f-8d04-04451d03edd8"),
-            Some("68a89d0b-cfe1-5aad-81bd-0d923cc87d7f")
-        )]
-    );
+    assert_eq!(ids(&definition), [(Some("9366b870-07d5-5c8f-8d04-04451d03edd8"), Some("68a89d0b-cfe1-5aad-81bd-0d923cc87d7f"))]);
 }
 
 #[test]
@@ -64,8 +48,7 @@ fn a_derived_id_that_is_taken_gives_way() {
     fill_ids(&mut original, &seed("x"));
     let taken = original.nodes[0].id().unwrap();
     // Exported, renamed, and another node added under the old name.
-    let mut edited =
-        document(json!([{"name": "A", "type": "t"}, {"name": "B", "type": "t", "id": taken}]));
+    let mut edited = document(json!([{"name": "A", "type": "t"}, {"name": "B", "type": "t", "id": taken}]));
     fill_ids(&mut edited, &seed("x"));
     assert_ne!(edited.nodes[0].id(), edited.nodes[1].id());
     assert_eq!(edited.nodes[1].id(), Some(taken));
@@ -73,16 +56,8 @@ fn a_derived_id_that_is_taken_gives_way() {
 
 #[test]
 fn parts_of_a_seed_cannot_run_into_each_other() {
-    let one = IdentitySeed {
-        cluster_id: "c".into(),
-        namespace: "a".into(),
-        name: "bc".into(),
-    };
-    let other = IdentitySeed {
-        cluster_id: "c".into(),
-        namespace: "ab".into(),
-        name: "c".into(),
-    };
+    let one = IdentitySeed { cluster_id: "c".into(), namespace: "a".into(), name: "bc".into() };
+    let other = IdentitySeed { cluster_id: "c".into(), namespace: "ab".into(), name: "c".into() };
     assert_ne!(one.derive("id", "N"), other.derive("id", "N"));
     assert_ne!(one.derive("id", "N"), one.derive("webhookId", "N"));
 }
@@ -100,20 +75,13 @@ fn adoption_keeps_the_ids_of_nodes_with_the_same_name_and_type() {
         json!({"name": "Given", "type": "t", "id": "r3"}),
     ];
     keep_ids(&mut definition, &remote);
-    assert_eq!(
-        ids(&definition),
-        [(Some("r1"), Some("w1")), (None, None), (Some("mine"), None)]
-    );
+    assert_eq!(ids(&definition), [(Some("r1"), Some("w1")), (None, None), (Some("mine"), None)]);
 }
 
 #[test]
 fn adoption_never_makes_two_nodes_share_an_id() {
-    let mut definition =
-        document(json!([{"name": "A", "type": "t"}, {"name": "B", "type": "t", "id": "r1"}]));
-    keep_ids(
-        &mut definition,
-        &[json!({"name": "A", "type": "t", "id": "r1"})],
-    );
+    let mut definition = document(json!([{"name": "A", "type": "t"}, {"name": "B", "type": "t", "id": "r1"}]));
+    keep_ids(&mut definition, &[json!({"name": "A", "type": "t", "id": "r1"})]);
     assert_eq!(ids(&definition), [(None, None), (Some("r1"), None)]);
 }
 

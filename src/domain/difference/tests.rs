@@ -12,28 +12,14 @@ struct Document(Value);
 
 impl Document {
     fn parts(&self) -> Parts<'_> {
-        let list = |key: &str| {
-            self.0
-                .get(key)
-                .and_then(Value::as_array)
-                .map_or(&[][..], Vec::as_slice)
-        };
+        let list = |key: &str| self.0.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let settings = self.0["settings"].as_object().unwrap();
-        Parts::read(
-            list("nodes"),
-            &self.0["connections"],
-            list("nodeGroups"),
-            settings,
-        )
+        Parts::read(list("nodes"), &self.0["connections"], list("nodeGroups"), settings)
     }
 }
 
 fn between(desired: Value, actual: Value) -> Difference {
-    difference(
-        Document(desired).parts(),
-        Document(actual).parts(),
-        &managed(),
-    )
+    difference(Document(desired).parts(), Document(actual).parts(), &managed())
 }
 
 fn base() -> Value {
@@ -57,16 +43,10 @@ fn equal_documents_have_no_difference() {
 #[test]
 fn the_summary_says_which_fields_changed_and_never_to_what() {
     let mut actual = base();
-    actual["nodes"][1]["parameters"] =
-        json!({"url": "https://an0ther", "list": [1, 3], "new": "s3cret"});
-    actual["nodes"]
-        .as_array_mut()
-        .unwrap()
-        .push(json!({"id": "3", "name": "Set", "type": "s"}));
-    actual["connections"]["HTTP Request"] =
-        json!({"main": [[{"node": "Set", "type": "main", "index": 0}]]});
-    actual["settings"] =
-        json!({"timezone": "Europe/Berlin", "executionTimeout": 9, "callerPolicy": "any"});
+    actual["nodes"][1]["parameters"] = json!({"url": "https://an0ther", "list": [1, 3], "new": "s3cret"});
+    actual["nodes"].as_array_mut().unwrap().push(json!({"id": "3", "name": "Set", "type": "s"}));
+    actual["connections"]["HTTP Request"] = json!({"main": [[{"node": "Set", "type": "main", "index": 0}]]});
+    actual["settings"] = json!({"timezone": "Europe/Berlin", "executionTimeout": 9, "callerPolicy": "any"});
     let difference = between(base(), actual);
     assert_eq!(
         difference.summary(1000),
@@ -83,8 +63,7 @@ fn a_node_that_keeps_its_id_under_another_name_is_renamed() {
     let mut actual = base();
     actual["nodes"][1]["name"] = json!("Call");
     actual["nodes"][1]["disabled"] = json!(true);
-    actual["connections"] =
-        json!({"Hook": {"main": [[{"node": "Call", "type": "main", "index": 0}]]}});
+    actual["connections"] = json!({"Hook": {"main": [[{"node": "Call", "type": "main", "index": 0}]]}});
     assert_eq!(
         between(base(), actual).summary(1000),
         r#"node "HTTP Request" renamed to "Call", disabled changed; connections of "Hook" changed"#
@@ -96,14 +75,8 @@ fn added_and_removed_are_seen_from_the_actual_document() {
     let mut actual = base();
     actual["nodes"].as_array_mut().unwrap().remove(0);
     actual["connections"] = json!({});
-    assert_eq!(
-        between(base(), actual.clone()).summary(1000),
-        r#"node "Hook" removed; connections of "Hook" changed"#
-    );
-    assert_eq!(
-        between(actual, base()).summary(1000),
-        r#"node "Hook" added; connections of "Hook" changed"#
-    );
+    assert_eq!(between(base(), actual.clone()).summary(1000), r#"node "Hook" removed; connections of "Hook" changed"#);
+    assert_eq!(between(actual, base()).summary(1000), r#"node "Hook" added; connections of "Hook" changed"#);
 }
 
 #[test]
@@ -125,12 +98,10 @@ fn any_document() -> impl Strategy<Value = Value> {
     let node = (0..4u8, 0..3u8, 0..2u8, any::<bool>()).prop_map(|(name, id, parameter, off)| {
         json!({"name": format!("N{name}"), "id": id.to_string(), "parameters": {"p": parameter}, "disabled": off})
     });
-    let target = (0..4u8)
-        .prop_map(|n| json!({"main": [[{"node": format!("N{n}"), "type": "main", "index": 0}]]}));
+    let target = (0..4u8).prop_map(|n| json!({"main": [[{"node": format!("N{n}"), "type": "main", "index": 0}]]}));
     let sources = prop::collection::btree_map("N[0-3]", target, 0..3);
-    (prop::collection::vec(node, 0..4), sources, 0..3u8).prop_map(|(nodes, sources, timeout)| {
-        json!({"nodes": nodes, "connections": sources, "settings": {"executionTimeout": timeout}})
-    })
+    (prop::collection::vec(node, 0..4), sources, 0..3u8)
+        .prop_map(|(nodes, sources, timeout)| json!({"nodes": nodes, "connections": sources, "settings": {"executionTimeout": timeout}}))
 }
 
 proptest! {

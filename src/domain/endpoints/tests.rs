@@ -4,9 +4,7 @@ use super::*;
 use crate::domain::intake::take_in;
 
 fn document(nodes: Value) -> Definition {
-    take_in(&json!({"nodes": nodes, "connections": {}}))
-        .unwrap()
-        .definition
+    take_in(&json!({"nodes": nodes, "connections": {}})).unwrap().definition
 }
 
 fn node(kind: &str, version: f64, webhook_id: &str, parameters: Value) -> Value {
@@ -15,10 +13,7 @@ fn node(kind: &str, version: f64, webhook_id: &str, parameters: Value) -> Value 
 
 fn served(node: Value) -> Vec<(String, String, bool)> {
     let endpoints = webhook_endpoints(&document(json!([node])));
-    endpoints
-        .into_iter()
-        .map(|e| (e.methods.join(","), e.url_path(), e.verifiable))
-        .collect()
+    endpoints.into_iter().map(|e| (e.methods.join(","), e.url_path(), e.verifiable)).collect()
 }
 
 #[test]
@@ -29,55 +24,15 @@ fn endpoints_are_where_n8n_serves_them() {
     const MCP: &str = "@n8n/n8n-nodes-langchain.mcpTrigger";
     type Served = (&'static str, &'static str, bool);
     let cases: &[(&str, f64, Value, &[Served])] = &[
-        (
-            WEBHOOK,
-            2.0,
-            json!({"path": "orders"}),
-            &[("GET", "/webhook/orders", true)],
-        ),
-        (
-            WEBHOOK,
-            2.0,
-            json!({"path": "/orders/", "httpMethod": "POST"}),
-            &[("POST", "/webhook/orders", true)],
-        ),
+        (WEBHOOK, 2.0, json!({"path": "orders"}), &[("GET", "/webhook/orders", true)]),
+        (WEBHOOK, 2.0, json!({"path": "/orders/", "httpMethod": "POST"}), &[("POST", "/webhook/orders", true)]),
         (WEBHOOK, 2.0, json!({}), &[("GET", "/webhook/w", true)]),
-        (
-            WEBHOOK,
-            2.0,
-            json!({"path": "users/:id/orders"}),
-            &[("GET", "/webhook/w/users/:id/orders", true)],
-        ),
-        (
-            WEBHOOK,
-            2.0,
-            json!({"path": ":id"}),
-            &[("GET", "/webhook/w/:id", true)],
-        ),
-        (
-            WEBHOOK,
-            2.0,
-            json!({"path": "a:b"}),
-            &[("GET", "/webhook/a:b", true)],
-        ),
-        (
-            WEBHOOK,
-            2.0,
-            json!({"path": "=x{{ 1 }}"}),
-            &[("GET", "/webhook/=x{{ 1 }}", false)],
-        ),
-        (
-            WEBHOOK,
-            2.0,
-            json!({"path": "a", "httpMethod": "={{ 1 }}"}),
-            &[("", "/webhook/a", false)],
-        ),
-        (
-            WEBHOOK,
-            2.0,
-            json!({"path": "a", "multipleMethods": true}),
-            &[("GET,POST", "/webhook/a", true)],
-        ),
+        (WEBHOOK, 2.0, json!({"path": "users/:id/orders"}), &[("GET", "/webhook/w/users/:id/orders", true)]),
+        (WEBHOOK, 2.0, json!({"path": ":id"}), &[("GET", "/webhook/w/:id", true)]),
+        (WEBHOOK, 2.0, json!({"path": "a:b"}), &[("GET", "/webhook/a:b", true)]),
+        (WEBHOOK, 2.0, json!({"path": "=x{{ 1 }}"}), &[("GET", "/webhook/=x{{ 1 }}", false)]),
+        (WEBHOOK, 2.0, json!({"path": "a", "httpMethod": "={{ 1 }}"}), &[("", "/webhook/a", false)]),
+        (WEBHOOK, 2.0, json!({"path": "a", "multipleMethods": true}), &[("GET,POST", "/webhook/a", true)]),
         (
             WEBHOOK,
             2.0,
@@ -85,71 +40,25 @@ fn endpoints_are_where_n8n_serves_them() {
             &[("PUT,DELETE", "/webhook/a", true)],
         ),
         (FORM, 2.2, json!({}), &[("GET,POST", "/form/w", true)]),
-        (
-            FORM,
-            2.2,
-            json!({"options": {"path": "join"}}),
-            &[("GET,POST", "/form/join", true)],
-        ),
-        (
-            FORM,
-            2.0,
-            json!({"path": "join"}),
-            &[("GET,POST", "/form/join", true)],
-        ),
-        (
-            FORM,
-            1.0,
-            json!({"path": "join"}),
-            &[("GET,POST", "/webhook/join/n8n-form", true)],
-        ),
-        (
-            CHAT,
-            1.1,
-            json!({"public": true}),
-            &[("GET,POST", "/webhook/w/chat", true)],
-        ),
+        (FORM, 2.2, json!({"options": {"path": "join"}}), &[("GET,POST", "/form/join", true)]),
+        (FORM, 2.0, json!({"path": "join"}), &[("GET,POST", "/form/join", true)]),
+        (FORM, 1.0, json!({"path": "join"}), &[("GET,POST", "/webhook/join/n8n-form", true)]),
+        (CHAT, 1.1, json!({"public": true}), &[("GET,POST", "/webhook/w/chat", true)]),
         (CHAT, 1.1, json!({}), &[]),
-        (
-            MCP,
-            2.0,
-            json!({"path": "tools"}),
-            &[("GET,POST,DELETE", "/mcp/tools", true)],
-        ),
+        (MCP, 2.0, json!({"path": "tools"}), &[("GET,POST,DELETE", "/mcp/tools", true)]),
         (
             MCP,
             1.0,
             json!({"path": "tools"}),
-            &[
-                ("GET", "/mcp/tools/sse", true),
-                ("POST", "/mcp/tools/messages", true),
-                ("DELETE", "/mcp/tools", true),
-            ],
+            &[("GET", "/mcp/tools/sse", true), ("POST", "/mcp/tools/messages", true), ("DELETE", "/mcp/tools", true)],
         ),
-        (
-            "n8n-nodes-base.telegramTrigger",
-            1.0,
-            json!({}),
-            &[("POST", "/webhook/w/webhook", true)],
-        ),
-        (
-            "n8n-nodes-base.wait",
-            1.0,
-            json!({"resume": "webhook"}),
-            &[],
-        ),
+        ("n8n-nodes-base.telegramTrigger", 1.0, json!({}), &[("POST", "/webhook/w/webhook", true)]),
+        ("n8n-nodes-base.wait", 1.0, json!({"resume": "webhook"}), &[]),
         ("n8n-nodes-base.scheduleTrigger", 1.0, json!({}), &[]),
     ];
     for (kind, version, parameters, expected) in cases {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(m, p, v)| ((*m).to_owned(), (*p).to_owned(), *v))
-            .collect();
-        assert_eq!(
-            served(node(kind, *version, "w", parameters.clone())),
-            expected,
-            "{kind} {parameters}"
-        );
+        let expected: Vec<_> = expected.iter().map(|(m, p, v)| ((*m).to_owned(), (*p).to_owned(), *v)).collect();
+        assert_eq!(served(node(kind, *version, "w", parameters.clone())), expected, "{kind} {parameters}");
     }
 }
 
@@ -170,16 +79,8 @@ fn a_disabled_node_serves_nothing() {
 
 #[test]
 fn a_check_path_has_a_placeholder_for_each_parameter() {
-    let hook = node(
-        "n8n-nodes-base.webhook",
-        2.0,
-        "w",
-        json!({"path": "users/:id/orders"}),
-    );
-    assert_eq!(
-        webhook_endpoints(&document(json!([hook])))[0].check_path(),
-        "/webhook/w/users/0/orders"
-    );
+    let hook = node("n8n-nodes-base.webhook", 2.0, "w", json!({"path": "users/:id/orders"}));
+    assert_eq!(webhook_endpoints(&document(json!([hook])))[0].check_path(), "/webhook/w/users/0/orders");
 }
 
 #[test]
@@ -219,10 +120,7 @@ fn two_nodes_on_one_method_and_path_conflict_whatever_their_kind() {
         hook("6", "c", "POST"),
         form
     ]));
-    let found: Vec<String> = endpoint_conflicts(&definition)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let found: Vec<String> = endpoint_conflicts(&definition).iter().map(ToString::to_string).collect();
     assert_eq!(
         found,
         [

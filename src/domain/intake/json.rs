@@ -41,9 +41,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("a number that JSON cannot hold"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that JSON cannot hold"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -61,10 +59,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut out = Vec::new();
         loop {
-            let seed = Tree {
-                path: path::index(&self.path, out.len()),
-                duplicates: &mut *self.duplicates,
-            };
+            let seed = Tree { path: path::index(&self.path, out.len()), duplicates: &mut *self.duplicates };
             match items.next_element_seed(seed)? {
                 Some(item) => out.push(item),
                 None => return Ok(Value::Array(out)),
@@ -76,10 +71,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
         let mut out = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             let at = path::key(&self.path, &key);
-            let value = entries.next_value_seed(Tree {
-                path: at.clone(),
-                duplicates: &mut *self.duplicates,
-            })?;
+            let value = entries.next_value_seed(Tree { path: at.clone(), duplicates: &mut *self.duplicates })?;
             if out.insert(key, value).is_some() {
                 self.duplicates.push(at);
             }

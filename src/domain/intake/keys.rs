@@ -33,16 +33,7 @@ pub(super) const IGNORED_TOP_LEVEL: &[&str] = &[
 ];
 
 /// Top-level keys that are read.
-pub(super) const READ_TOP_LEVEL: &[&str] = &[
-    "active",
-    "connections",
-    "name",
-    "nodeGroups",
-    "nodes",
-    "pinData",
-    "settings",
-    "tags",
-];
+pub(super) const READ_TOP_LEVEL: &[&str] = &["active", "connections", "name", "nodeGroups", "nodes", "pinData", "settings", "tags"];
 
 /// Keys of a node that n8n accepts.
 pub(super) const NODE: &[&str] = &[
@@ -92,15 +83,8 @@ pub(super) const SETTINGS: &[&str] = &[
 ];
 
 /// Settings that n8n accepts and then drops, without a word or for want of a licence.
-pub(super) const SETTINGS_IGNORED: &[&str] =
-    &["binaryMode", "credentialResolverId", "redactionPolicy"];
+pub(super) const SETTINGS_IGNORED: &[&str] = &["binaryMode", "credentialResolverId", "redactionPolicy"];
 
 /// Settings for which the editor stores the word `DEFAULT` in place of no value.
-pub(super) const SETTINGS_WITH_DEFAULT: &[&str] = &[
-    "errorWorkflow",
-    "saveDataErrorExecution",
-    "saveDataSuccessExecution",
-    "saveExecutionProgress",
-    "saveManualExecutions",
-    "timezone",
-];
+pub(super) const SETTINGS_WITH_DEFAULT: &[&str] =
+    &["errorWorkflow", "saveDataErrorExecution", "saveDataSuccessExecution", "saveExecutionProgress", "saveManualExecutions", "timezone"];

@@ -27,27 +27,16 @@ fn minimal() -> Value {
 fn json_and_yaml_of_one_document_read_alike() {
     let yaml = "name: A\nnodes:\n  - name: N\n    type: t\n    typeVersion: 1\n    position: [0, 0]\n    parameters: {}\nconnections: {}\nsettings: {}\n";
     assert_eq!(read_text(yaml, LIMIT).unwrap().value, minimal());
-    assert_eq!(
-        read_text(&minimal().to_string(), LIMIT).unwrap().value,
-        minimal()
-    );
+    assert_eq!(read_text(&minimal().to_string(), LIMIT).unwrap().value, minimal());
     let marked = format!("\u{feff}\n {}", minimal());
     assert_eq!(read_text(&marked, LIMIT).unwrap().value, minimal());
-    assert_eq!(
-        read_text(&format!("---\n{yaml}"), LIMIT).unwrap().value,
-        minimal()
-    );
+    assert_eq!(read_text(&format!("---\n{yaml}"), LIMIT).unwrap().value, minimal());
 }
 
 #[test]
 fn yaml_is_read_by_version_1_2_so_that_words_stay_words() {
-    let read = read_text("a: yes\nb: on\nc: true\nd: 3.10\n1: x\nv: ~\n", LIMIT)
-        .unwrap()
-        .value;
-    assert_eq!(
-        read,
-        json!({"a": "yes", "b": "on", "c": true, "d": 3.1, "1": "x", "v": null})
-    );
+    let read = read_text("a: yes\nb: on\nc: true\nd: 3.10\n1: x\nv: ~\n", LIMIT).unwrap().value;
+    assert_eq!(read, json!({"a": "yes", "b": "on", "c": true, "d": 3.1, "1": "x", "v": null}));
 }
 
 #[test]
@@ -58,43 +47,23 @@ fn text_that_is_no_document_is_called_by_its_name() {
         (" \n\t", Code::DocumentEmpty, "empty"),
         ("---\n", Code::DocumentEmpty, "empty"),
         (truncated, Code::DocumentTruncated, "ends at line 1"),
-        (
-            "{\"nodes\": [\n  // first\n]}",
-            Code::DocumentSyntax,
-            "line 2 column 3: JSON has no comments",
-        ),
+        ("{\"nodes\": [\n  // first\n]}", Code::DocumentSyntax, "line 2 column 3: JSON has no comments"),
         ("{\"nodes\": [],}", Code::DocumentSyntax, "remove the comma"),
         ("{'nodes': []}", Code::DocumentSyntax, "double quotes"),
         ("{“nodes”: []}", Code::DocumentSyntax, "typographic"),
         ("{\"a\": None}", Code::DocumentSyntax, "Python"),
         ("{\"a\": {{ .Values.x }}}", Code::DocumentSyntax, "template"),
         ("{\"a\": \"x\ny\"}", Code::DocumentSyntax, "\\n"),
-        (
-            "{\"a\": 1}\n{\"b\": 2}",
-            Code::DocumentSeveral,
-            "starts at line 2",
-        ),
+        ("{\"a\": 1}\n{\"b\": 2}", Code::DocumentSeveral, "starts at line 2"),
         ("{\"a\": 1}\nsee above", Code::DocumentTrailing, "line 2"),
         ("{\"a\": 1}\n```\n", Code::DocumentFenced, "code fence"),
         ("```json\n{\"a\": 1}\n```\n", Code::DocumentFenced, "line 1"),
-        (
-            "Here it is:\n\n```json\n{\"a\": 1}\n```\n",
-            Code::DocumentFenced,
-            "line 3",
-        ),
+        ("Here it is:\n\n```json\n{\"a\": 1}\n```\n", Code::DocumentFenced, "line 3"),
         ("<!doctype html><p>", Code::DocumentKind, "HTML"),
         ("Just a sentence", Code::DocumentKind, "plain text"),
-        (
-            "\"{\\\"nodes\\\": []}\"",
-            Code::DocumentKind,
-            "encoded twice",
-        ),
+        ("\"{\\\"nodes\\\": []}\"", Code::DocumentKind, "encoded twice"),
         ("a: 1\na: 2\n", Code::KeyDuplicate, "line 2"),
-        (
-            "a: 1\n---\nb: 2\n",
-            Code::DocumentSeveral,
-            "several YAML documents",
-        ),
+        ("a: 1\n---\nb: 2\n", Code::DocumentSeveral, "several YAML documents"),
         ("a: [1, 2\n", Code::DocumentSyntax, ""),
         ("a: b: c\n", Code::DocumentSyntax, "line 1"),
     ];
@@ -110,10 +79,7 @@ fn text_that_is_no_document_is_called_by_its_name() {
 fn a_document_over_the_limit_is_refused_before_it_is_parsed() {
     let finding = read_text("{{{{", 3).unwrap_err().remove(0);
     assert_eq!(finding.code, Code::DocumentTooLarge);
-    assert_eq!(
-        (finding.got.as_deref(), finding.want.as_deref()),
-        (Some("4 bytes"), Some("at most 3"))
-    );
+    assert_eq!((finding.got.as_deref(), finding.want.as_deref()), (Some("4 bytes"), Some("at most 3")));
 }
 
 #[test]
@@ -149,22 +115,13 @@ fn an_export_pastes_unchanged() {
         "isArchived": false, "description": null, "staticData": {"a": 1}, "pinData": {}, "active": true,
         "tags": [{"id": "1", "name": "one"}, "two"], "nodeGroups": []
     });
-    export
-        .as_object_mut()
-        .unwrap()
-        .extend(extra.as_object().unwrap().clone());
+    export.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     export["settings"] = json!({"executionOrder": "v1", "binaryMode": "separate", "timezone": "DEFAULT", "errorWorkflow": null});
     let intake = take_in(&export).unwrap();
     assert_eq!(intake.warnings, []);
     assert_eq!(intake.definition.declared_active, Some(true));
-    assert_eq!(
-        intake.definition.declared_tags,
-        Some(vec!["one".into(), "two".into()])
-    );
-    assert_eq!(
-        Value::Object(intake.definition.settings),
-        json!({"executionOrder": "v1"})
-    );
+    assert_eq!(intake.definition.declared_tags, Some(vec!["one".into(), "two".into()]));
+    assert_eq!(Value::Object(intake.definition.settings), json!({"executionOrder": "v1"}));
 }
 
 #[test]
@@ -180,11 +137,7 @@ fn what_n8n_refuses_and_nobody_needs_is_left_out_with_a_warning() {
         "settings": {"retryCount": 3}
     });
     let intake = take_in(&document).unwrap();
-    let found: Vec<(Code, &str)> = intake
-        .warnings
-        .iter()
-        .map(|w| (w.code, w.path.as_str()))
-        .collect();
+    let found: Vec<(Code, &str)> = intake.warnings.iter().map(|w| (w.code, w.path.as_str())).collect();
     let expected = [
         (Code::NodeKeyUnknown, "nodes[0].color"),
         (Code::NodeKeyUnknown, "nodes[0].note"),
@@ -202,18 +155,9 @@ fn what_n8n_refuses_and_nobody_needs_is_left_out_with_a_warning() {
     assert_eq!(intake.warnings[1].suggestion.as_deref(), Some("notes"));
     // There are nodes already, so they cannot be what was meant.
     assert_eq!(intake.warnings[8].suggestion, None);
-    assert_eq!(
-        check_structure(&intake.definition)
-            .iter()
-            .filter(|f| f.is_error())
-            .count(),
-        0
-    );
+    assert_eq!(check_structure(&intake.definition).iter().filter(|f| f.is_error()).count(), 0);
     let keys: Vec<&String> = intake.definition.nodes[0].0.keys().collect();
-    assert_eq!(
-        keys,
-        ["name", "parameters", "position", "type", "typeVersion"]
-    );
+    assert_eq!(keys, ["name", "parameters", "position", "type", "typeVersion"]);
 }
 
 #[test]
@@ -228,11 +172,7 @@ fn an_unambiguous_wrapper_is_taken_off_with_a_warning() {
         json!({"workflow": {"id": 1, "workflow": inner}}),
     ] {
         let intake = take_in(&wrapped).unwrap();
-        assert_eq!(
-            codes(&intake.warnings),
-            [Code::DocumentWrapped],
-            "{wrapped}"
-        );
+        assert_eq!(codes(&intake.warnings), [Code::DocumentWrapped], "{wrapped}");
         assert_eq!(intake.definition, take_in(&inner).unwrap().definition);
     }
 }
@@ -241,34 +181,18 @@ fn an_unambiguous_wrapper_is_taken_off_with_a_warning() {
 fn what_is_no_single_workflow_is_called_by_its_name() {
     let inner = minimal();
     let cases = [
-        (
-            json!([inner, inner]),
-            Code::DocumentSeveral,
-            "export of 2 workflows (\"A\", \"A\")",
-        ),
-        (
-            json!({"data": [inner, inner]}),
-            Code::DocumentSeveral,
-            "2 workflows",
-        ),
+        (json!([inner, inner]), Code::DocumentSeveral, "export of 2 workflows (\"A\", \"A\")"),
+        (json!({"data": [inner, inner]}), Code::DocumentSeveral, "2 workflows"),
         (json!([]), Code::DocumentEmpty, "empty list"),
         (inner["nodes"].clone(), Code::DocumentKind, "list of 1 node"),
         (inner["nodes"][0].clone(), Code::DocumentKind, "single node"),
-        (
-            json!({"id": 1, "workflowData": inner, "data": {"resultData": {}}}),
-            Code::DocumentKind,
-            "execution",
-        ),
+        (json!({"id": 1, "workflowData": inner, "data": {"resultData": {}}}), Code::DocumentKind, "execution"),
         (
             json!({"apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "spec": {"definition": inner}}),
             Code::DocumentKind,
             "manifest of kind \"Workflow\"",
         ),
-        (
-            json!({"workflow": inner, "data": inner}),
-            Code::NodesMissing,
-            "data, workflow",
-        ),
+        (json!({"workflow": inner, "data": inner}), Code::NodesMissing, "data, workflow"),
         (json!({}), Code::NodesMissing, "empty object"),
         (json!("text"), Code::DocumentKind, "a string"),
         (json!(null), Code::DocumentKind, "null"),

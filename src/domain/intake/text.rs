@@ -28,24 +28,15 @@ pub struct Text {
 pub fn read_text(text: &str, max_bytes: usize) -> Result<Text, Vec<Finding>> {
     if text.len() > max_bytes {
         let finding = Finding::error(Code::DocumentTooLarge, "", "the document is too large");
-        let (got, want) = (
-            format!("{} bytes", text.len()),
-            format!("at most {max_bytes}"),
-        );
+        let (got, want) = (format!("{} bytes", text.len()), format!("at most {max_bytes}"));
         return Err(vec![finding.mismatch(got, want)]);
     }
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = body.trim_start();
     let read = match start.chars().next() {
-        None => Err(Box::new(Finding::error(
-            Code::DocumentEmpty,
-            "",
-            "the document is empty",
-        ))),
+        None => Err(Box::new(Finding::error(Code::DocumentEmpty, "", "the document is empty"))),
         Some('{' | '[') => read_json(body),
-        Some('<') => Err(Box::new(kind(
-            "this is HTML or XML, not a workflow; download the workflow as JSON",
-        ))),
+        Some('<') => Err(Box::new(kind("this is HTML or XML, not a workflow; download the workflow as JSON"))),
         Some('`') if start.starts_with("```") => Err(Box::new(fenced(body, 1))),
         Some(_) => read_yaml(body),
     };
@@ -59,34 +50,18 @@ fn kind(message: impl Into<String>) -> Finding {
 fn read_json(body: &str) -> Result<Text, Box<Finding>> {
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(body);
-    let read = Tree {
-        path: String::new(),
-        duplicates: &mut duplicates,
-    }
-    .deserialize(&mut deserializer);
+    let read = Tree { path: String::new(), duplicates: &mut duplicates }.deserialize(&mut deserializer);
     let value = read.map_err(|error| explain_json(body, &error))?;
-    deserializer
-        .end()
-        .map_err(|error| explain_trailing(body, &error))?;
-    let warn = |path: String| {
-        Finding::warning(
-            Code::KeyDuplicate,
-            path,
-            "this key occurs twice in its object; the last one counts, as in n8n",
-        )
-    };
-    Ok(Text {
-        value,
-        warnings: duplicates.into_iter().map(warn).collect(),
-    })
+    deserializer.end().map_err(|error| explain_trailing(body, &error))?;
+    let warn =
+        |path: String| Finding::warning(Code::KeyDuplicate, path, "this key occurs twice in its object; the last one counts, as in n8n");
+    Ok(Text { value, warnings: duplicates.into_iter().map(warn).collect() })
 }
 
 fn explain_json(body: &str, error: &serde_json::Error) -> Finding {
     let (line, column) = (error.line(), error.column());
     if error.classify() == Category::Eof {
-        let message = format!(
-            "the JSON ends at line {line} before it is complete: it was cut off; paste it whole"
-        );
+        let message = format!("the JSON ends at line {line} before it is complete: it was cut off; paste it whole");
         return Finding::error(Code::DocumentTruncated, "", message);
     }
     let rest = rest_at(body, line, column);
@@ -99,11 +74,7 @@ fn explain_json(body: &str, error: &serde_json::Error) -> Finding {
 
 /// The text from the character that the parser stopped at.
 fn rest_at(body: &str, line: usize, column: usize) -> &str {
-    let start: usize = body
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
+    let start: usize = body.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let mut at = (start + column.saturating_sub(1)).min(body.len());
     while !body.is_char_boundary(at) {
         at -= 1;
@@ -141,9 +112,7 @@ fn explain_trailing(body: &str, error: &serde_json::Error) -> Finding {
         return fenced(body, line);
     }
     if rest.starts_with(['{', '[']) {
-        let message = format!(
-            "a second JSON document starts at line {line}; give each workflow its own object"
-        );
+        let message = format!("a second JSON document starts at line {line}; give each workflow its own object");
         return Finding::error(Code::DocumentSeveral, "", message);
     }
     let message = format!("text follows the end of the JSON at line {line}; remove it");
@@ -151,13 +120,9 @@ fn explain_trailing(body: &str, error: &serde_json::Error) -> Finding {
 }
 
 fn fenced(body: &str, fallback_line: usize) -> Finding {
-    let opening = body
-        .lines()
-        .position(|line| line.trim_start().starts_with("```"));
+    let opening = body.lines().position(|line| line.trim_start().starts_with("```"));
     let line = opening.map_or(fallback_line, |index| index + 1);
-    let message = format!(
-        "this is Markdown with a code fence at line {line}; give only what is inside the fence"
-    );
+    let message = format!("this is Markdown with a code fence at line {line}; give only what is inside the fence");
     Finding::error(Code::DocumentFenced, "", message)
 }
 
@@ -170,25 +135,15 @@ fn read_yaml(body: &str) -> Result<Text, Box<Finding>> {
         Err(error) => return Err(Box::new(explain_yaml(&error))),
     };
     match value {
-        Value::Object(_) | Value::Array(_) => Ok(Text {
-            value,
-            warnings: Vec::new(),
-        }),
-        Value::Null => Err(Box::new(Finding::error(
-            Code::DocumentEmpty,
-            "",
-            "the document is empty",
-        ))),
-        Value::String(inner) if inner.trim_start().starts_with(['{', '[']) => Err(Box::new(kind(
-            "this is JSON inside a string (encoded twice); give the JSON itself",
-        ))),
+        Value::Object(_) | Value::Array(_) => Ok(Text { value, warnings: Vec::new() }),
+        Value::Null => Err(Box::new(Finding::error(Code::DocumentEmpty, "", "the document is empty"))),
+        Value::String(inner) if inner.trim_start().starts_with(['{', '[']) => {
+            Err(Box::new(kind("this is JSON inside a string (encoded twice); give the JSON itself")))
+        }
         _ if has_fence(body) => Err(Box::new(fenced(body, 1))),
         other => {
             let finding = kind("this is plain text, neither a JSON nor a YAML workflow");
-            Err(Box::new(finding.mismatch(
-                crate::domain::finding::kind_of(&other),
-                "an object with `nodes`",
-            )))
+            Err(Box::new(finding.mismatch(crate::domain::finding::kind_of(&other), "an object with `nodes`")))
         }
     }
 }
@@ -201,34 +156,25 @@ fn explain_yaml(error: &serde_saphyr::Error) -> Finding {
     use serde_saphyr::Error as Yaml;
     let error = error.without_snippet();
     let at = error.location().filter(|location| location.line() > 0);
-    let place = at.map_or_else(String::new, |location| {
-        format!(" at line {} column {}", location.line(), location.column())
-    });
+    let place = at.map_or_else(String::new, |location| format!(" at line {} column {}", location.line(), location.column()));
     match error {
         Yaml::MultipleDocuments { .. } => {
             let message = "there are several YAML documents (separated by ---); give each workflow its own object";
             Finding::error(Code::DocumentSeveral, "", message)
         }
         Yaml::DuplicateMappingKey { .. } => {
-            let message =
-                format!("a key occurs twice in one YAML mapping{place}; remove one of them");
+            let message = format!("a key occurs twice in one YAML mapping{place}; remove one of them");
             Finding::error(Code::KeyDuplicate, "", message)
         }
         Yaml::Eof { .. } => {
-            let message = format!(
-                "the YAML ends{place} before it is complete: it was cut off; paste it whole"
-            );
+            let message = format!("the YAML ends{place} before it is complete: it was cut off; paste it whole");
             Finding::error(Code::DocumentTruncated, "", message)
         }
         other => {
             let rendered = other.to_string();
             let reason = rendered.lines().next().unwrap_or_default();
             // The library may put the place in its text as well.
-            let place = if reason.contains("line ") {
-                ""
-            } else {
-                place.as_str()
-            };
+            let place = if reason.contains("line ") { "" } else { place.as_str() };
             let message = format!("this is neither JSON nor valid YAML: {reason}{place}");
             Finding::error(Code::DocumentSyntax, "", message)
         }

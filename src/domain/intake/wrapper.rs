@@ -9,20 +9,14 @@ use crate::domain::finding::{Code, Finding, kind_of, quoted};
 const WRAPPERS: &[&str] = &["workflow", "data", "workflows", "definition", "json"];
 
 /// The workflow object itself. Wrappers are taken off with a warning where there can be no doubt what is meant.
-pub(super) fn unwrap<'a>(
-    raw: &'a Value,
-    findings: &mut Vec<Finding>,
-) -> Result<&'a Map<String, Value>, Box<Finding>> {
+pub(super) fn unwrap<'a>(raw: &'a Value, findings: &mut Vec<Finding>) -> Result<&'a Map<String, Value>, Box<Finding>> {
     let mut current = raw;
     let mut layers = Vec::new();
     loop {
         match current {
             Value::Object(map) if is_workflow(map) => {
                 if !layers.is_empty() {
-                    let message = format!(
-                        "the workflow was found inside {}, which was taken off",
-                        layers.join(", ")
-                    );
+                    let message = format!("the workflow was found inside {}, which was taken off", layers.join(", "));
                     findings.push(Finding::warning(Code::DocumentWrapped, "", message));
                 }
                 return Ok(map);
@@ -44,10 +38,7 @@ pub(super) fn unwrap<'a>(
             },
             other => {
                 let finding = Finding::error(Code::DocumentKind, "", "this is no n8n workflow");
-                return Err(Box::new(finding.mismatch(
-                    kind_of(other),
-                    "an object with `nodes` and `connections`",
-                )));
+                return Err(Box::new(finding.mismatch(kind_of(other), "an object with `nodes` and `connections`")));
             }
         }
     }
@@ -59,9 +50,7 @@ fn is_workflow(map: &Map<String, Value>) -> bool {
 
 fn is_node(value: &Value) -> bool {
     let has = |key| value.get(key).is_some();
-    value.get("type").is_some_and(Value::is_string)
-        && (has("parameters") || has("typeVersion"))
-        && !has("nodes")
+    value.get("type").is_some_and(Value::is_string) && (has("parameters") || has("typeVersion")) && !has("nodes")
 }
 
 /// The one member that holds a workflow, if there is exactly one and it holds exactly one.
@@ -69,9 +58,7 @@ fn wrapped(map: &Map<String, Value>) -> Option<(&str, &Value)> {
     if map.contains_key("apiVersion") || is_execution(map) {
         return None;
     }
-    let mut found = WRAPPERS
-        .iter()
-        .filter_map(|key| Some((*key, map.get(*key).filter(|v| leads_to_workflow(v, 0))?)));
+    let mut found = WRAPPERS.iter().filter_map(|key| Some((*key, map.get(*key).filter(|v| leads_to_workflow(v, 0))?)));
     let first = found.next()?;
     found.next().is_none().then_some(first)
 }
@@ -79,23 +66,15 @@ fn wrapped(map: &Map<String, Value>) -> Option<(&str, &Value)> {
 fn leads_to_workflow(value: &Value, depth: usize) -> bool {
     match value {
         Value::Object(map) if is_workflow(map) => true,
-        Value::Object(map) if depth < 2 => WRAPPERS
-            .iter()
-            .filter_map(|key| map.get(*key))
-            .any(|v| leads_to_workflow(v, depth + 1)),
+        Value::Object(map) if depth < 2 => WRAPPERS.iter().filter_map(|key| map.get(*key)).any(|v| leads_to_workflow(v, depth + 1)),
         // A list of several is followed too, so that it is named as such.
-        Value::Array(items) => items
-            .iter()
-            .any(|item| item.as_object().is_some_and(is_workflow)),
+        Value::Array(items) => items.iter().any(|item| item.as_object().is_some_and(is_workflow)),
         _ => false,
     }
 }
 
 fn is_execution(map: &Map<String, Value>) -> bool {
-    map.contains_key("workflowData")
-        || map
-            .get("data")
-            .is_some_and(|data| data.get("resultData").is_some())
+    map.contains_key("workflowData") || map.get("data").is_some_and(|data| data.get("resultData").is_some())
 }
 
 fn name_object(map: &Map<String, Value>) -> Finding {
@@ -112,9 +91,7 @@ fn name_object(map: &Map<String, Value>) -> Finding {
         let message = "this is an execution, not a workflow; give what is under `workflowData`";
         return Finding::error(Code::DocumentKind, "", message);
     }
-    if map.contains_key("type")
-        && (map.contains_key("parameters") || map.contains_key("typeVersion"))
-    {
+    if map.contains_key("type") && (map.contains_key("parameters") || map.contains_key("typeVersion")) {
         let message = "this is a single node, not a workflow; put it in a list called `nodes`";
         return Finding::error(Code::DocumentKind, "", message);
     }
@@ -124,39 +101,19 @@ fn name_object(map: &Map<String, Value>) -> Finding {
         _ => format!("an object with the keys {}", keys.join(", ")),
     };
     let message = "there are no nodes; a workflow needs a list called `nodes`";
-    Finding::error(Code::NodesMissing, "nodes", message)
-        .mismatch(found, "an object with `nodes` and `connections`")
+    Finding::error(Code::NodesMissing, "nodes", message).mismatch(found, "an object with `nodes` and `connections`")
 }
 
 fn name_array(items: &[Value]) -> Finding {
     if items.is_empty() {
-        return Finding::error(
-            Code::DocumentEmpty,
-            "",
-            "this is an empty list; it holds no workflow",
-        );
+        return Finding::error(Code::DocumentEmpty, "", "this is an empty list; it holds no workflow");
     }
     if items.iter().all(is_node) {
-        let message = format!(
-            "this is a list of {} node(s), not a workflow; put it under the key `nodes`",
-            items.len()
-        );
+        let message = format!("this is a list of {} node(s), not a workflow; put it under the key `nodes`", items.len());
         return Finding::error(Code::DocumentKind, "", message);
     }
-    let names: Vec<String> = items
-        .iter()
-        .filter_map(|item| item.get("name")?.as_str())
-        .take(5)
-        .map(quoted)
-        .collect();
-    let named = if names.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", names.join(", "))
-    };
-    let message = format!(
-        "this is an export of {} workflows{named}; give each its own object",
-        items.len()
-    );
+    let names: Vec<String> = items.iter().filter_map(|item| item.get("name")?.as_str()).take(5).map(quoted).collect();
+    let named = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    let message = format!("this is an export of {} workflows{named}; give each its own object", items.len());
     Finding::error(Code::DocumentSeveral, "", message)
 }

@@ -15,36 +15,16 @@ struct Checker<'a> {
 }
 
 pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
-    let names = definition
-        .nodes
-        .iter()
-        .map(Node::name)
-        .filter(|name| !name.is_empty())
-        .collect();
-    let mut checker = Checker {
-        nodes: &definition.nodes,
-        names,
-        findings,
-    };
+    let names = definition.nodes.iter().map(Node::name).filter(|name| !name.is_empty()).collect();
+    let mut checker = Checker { nodes: &definition.nodes, names, findings };
     for (source, types) in &definition.connections {
         let at = path::key("connections", source);
         if !checker.names.contains(source.as_str()) {
-            let finding = Finding::error(
-                Code::ConnectionSourceUnknown,
-                &at,
-                checker.unknown("starts at", source),
-            );
-            checker
-                .findings
-                .push(finding.suggest(checker.meant(source)));
+            let finding = Finding::error(Code::ConnectionSourceUnknown, &at, checker.unknown("starts at", source));
+            checker.findings.push(finding.suggest(checker.meant(source)));
         }
         let Value::Object(types) = types else {
-            checker.wrong_shape(
-                &at,
-                source,
-                types,
-                r#"{"main": [[...]]} (the level of the connection type is missing)"#,
-            );
+            checker.wrong_shape(&at, source, types, r#"{"main": [[...]]} (the level of the connection type is missing)"#);
             continue;
         };
         for (kind, outputs) in types {
@@ -68,32 +48,21 @@ impl<'a> Checker<'a> {
                         self.check_entry(&path::index(&at, position), source, entry);
                     }
                 }
-                other => self.wrong_shape(
-                    &at,
-                    source,
-                    other,
-                    "an array of connections for this output",
-                ),
+                other => self.wrong_shape(&at, source, other, "an array of connections for this output"),
             }
         }
     }
 
     fn check_entry(&mut self, at: &str, source: &str, entry: &Value) {
         let Value::Object(fields) = entry else {
-            return self.wrong_shape(
-                at,
-                source,
-                entry,
-                r#"{"node": "...", "type": "main", "index": 0}"#,
-            );
+            return self.wrong_shape(at, source, entry, r#"{"node": "...", "type": "main", "index": 0}"#);
         };
         let node_at = path::key(at, "node");
         match fields.get("node") {
             Some(Value::String(target)) if !target.is_empty() => {
                 if !self.names.contains(target.as_str()) {
                     let message = self.unknown("leads to", target);
-                    let finding = Finding::error(Code::ConnectionTargetUnknown, node_at, message)
-                        .at_node(source);
+                    let finding = Finding::error(Code::ConnectionTargetUnknown, node_at, message).at_node(source);
                     let finding = finding.suggest(self.meant(target));
                     self.findings.push(finding);
                 }
@@ -102,66 +71,37 @@ impl<'a> Checker<'a> {
         }
         match fields.get("type") {
             Some(Value::String(kind)) if !kind.is_empty() => {}
-            other => self.wrong_field(
-                path::key(at, "type"),
-                source,
-                other,
-                r#"a connection type such as "main""#,
-            ),
+            other => self.wrong_field(path::key(at, "type"), source, other, r#"a connection type such as "main""#),
         }
         match fields.get("index") {
-            Some(Value::Number(number))
-                if number
-                    .as_f64()
-                    .is_some_and(|n| n >= 0.0 && n.fract() == 0.0) => {}
-            other => self.wrong_field(
-                path::key(at, "index"),
-                source,
-                other,
-                "a whole number from 0",
-            ),
+            Some(Value::Number(number)) if number.as_f64().is_some_and(|n| n >= 0.0 && n.fract() == 0.0) => {}
+            other => self.wrong_field(path::key(at, "index"), source, other, "a whole number from 0"),
         }
     }
 
     fn wrong_shape(&mut self, at: &str, source: &str, got: &Value, want: &str) {
-        let finding = Finding::error(
-            Code::ConnectionsInvalid,
-            at,
-            "the connections have the wrong shape here",
-        );
-        self.findings
-            .push(finding.at_node(source).mismatch(kind_of(got), want));
+        let finding = Finding::error(Code::ConnectionsInvalid, at, "the connections have the wrong shape here");
+        self.findings.push(finding.at_node(source).mismatch(kind_of(got), want));
     }
 
     fn wrong_field(&mut self, at: String, source: &str, got: Option<&Value>, want: &str) {
         let got = got.map_or_else(|| "nothing".into(), kind_of);
         let finding = Finding::error(Code::ConnectionsInvalid, at, "the connection is incomplete");
-        self.findings
-            .push(finding.at_node(source).mismatch(got, want));
+        self.findings.push(finding.at_node(source).mismatch(got, want));
     }
 
     fn unknown(&self, verb: &str, name: &str) -> String {
         if self.by_id(name).is_some() {
-            return format!(
-                "the connection {verb} {}, which is the id of a node; connections go by name",
-                quoted(name)
-            );
+            return format!("the connection {verb} {}, which is the id of a node; connections go by name", quoted(name));
         }
-        format!(
-            "the connection {verb} node {}, which does not exist",
-            quoted(name)
-        )
+        format!("the connection {verb} node {}, which does not exist", quoted(name))
     }
 
     fn meant(&self, name: &str) -> Option<&'a str> {
-        self.by_id(name)
-            .or_else(|| suggest::nearest(name, self.nodes.iter().map(Node::name)))
+        self.by_id(name).or_else(|| suggest::nearest(name, self.nodes.iter().map(Node::name)))
     }
 
     fn by_id(&self, id: &str) -> Option<&'a str> {
-        self.nodes
-            .iter()
-            .find(|node| node.id() == Some(id))
-            .map(Node::name)
+        self.nodes.iter().find(|node| node.id() == Some(id)).map(Node::name)
     }
 }

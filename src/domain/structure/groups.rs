@@ -22,11 +22,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
             continue;
         };
         let mut conflict = |key: &str, message: String| {
-            findings.push(Finding::error(
-                Code::NodeGroupConflict,
-                path::key(&at, key),
-                message,
-            ));
+            findings.push(Finding::error(Code::NodeGroupConflict, path::key(&at, key), message));
         };
         if !ids.insert(id) {
             conflict("id", "another group has the same id".to_owned());
@@ -39,23 +35,9 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         }
         for member in members {
             if !known.contains(member) {
-                conflict(
-                    "nodeIds",
-                    format!(
-                        "group {} holds the node id {}, which no node has",
-                        quoted(name),
-                        quoted(member)
-                    ),
-                );
+                conflict("nodeIds", format!("group {} holds the node id {}, which no node has", quoted(name), quoted(member)));
             } else if let Some(other) = owner.get(member) {
-                conflict(
-                    "nodeIds",
-                    format!(
-                        "a node of group {} is already in group {}",
-                        quoted(name),
-                        quoted(other)
-                    ),
-                );
+                conflict("nodeIds", format!("a node of group {} is already in group {}", quoted(name), quoted(other)));
             } else {
                 owner.insert(member, name);
             }
@@ -63,37 +45,19 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_shape<'a>(
-    at: &str,
-    group: &'a Value,
-    findings: &mut Vec<Finding>,
-) -> Option<(&'a str, &'a str, Vec<&'a str>)> {
+fn check_shape<'a>(at: &str, group: &'a Value, findings: &mut Vec<Finding>) -> Option<(&'a str, &'a str, Vec<&'a str>)> {
     let mut wrong = |at: String, got: Option<&Value>, want: &str| {
         let got = got.map_or_else(|| "nothing".into(), kind_of);
-        findings.push(
-            Finding::error(Code::NodeGroupsInvalid, at, "n8n refuses this node group")
-                .mismatch(got, want),
-        );
+        findings.push(Finding::error(Code::NodeGroupsInvalid, at, "n8n refuses this node group").mismatch(got, want));
     };
     let Value::Object(fields) = group else {
-        wrong(
-            at.to_owned(),
-            Some(group),
-            r#"{"id": "...", "name": "...", "nodeIds": [...]}"#,
-        );
+        wrong(at.to_owned(), Some(group), r#"{"id": "...", "name": "...", "nodeIds": [...]}"#);
         return None;
     };
     let description = fields.get("description");
-    let short = description.is_none_or(|d| {
-        d.as_str()
-            .is_some_and(|d| d.encode_utf16().count() <= MAX_DESCRIPTION)
-    });
+    let short = description.is_none_or(|d| d.as_str().is_some_and(|d| d.encode_utf16().count() <= MAX_DESCRIPTION));
     if !short {
-        wrong(
-            path::key(at, "description"),
-            description,
-            &format!("text of at most {MAX_DESCRIPTION} characters"),
-        );
+        wrong(path::key(at, "description"), description, &format!("text of at most {MAX_DESCRIPTION} characters"));
     }
     let id = fields.get("id").and_then(Value::as_str);
     if id.is_none() {
@@ -103,16 +67,10 @@ fn check_shape<'a>(
     if name.is_none() {
         wrong(path::key(at, "name"), fields.get("name"), "a string");
     }
-    let members: Option<Vec<&str>> = fields
-        .get("nodeIds")
-        .and_then(Value::as_array)
-        .and_then(|ids| ids.iter().map(Value::as_str).collect());
+    let members: Option<Vec<&str>> =
+        fields.get("nodeIds").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_str).collect());
     if members.is_none() {
-        wrong(
-            path::key(at, "nodeIds"),
-            fields.get("nodeIds"),
-            "an array of node ids",
-        );
+        wrong(path::key(at, "nodeIds"), fields.get("nodeIds"), "an array of node ids");
     }
     Some((id?, name?, members?))
 }

@@ -9,14 +9,7 @@ use crate::domain::finding::{Code, Finding, kind_of, quoted};
 use crate::domain::path;
 
 const TEXT: &[&str] = &["id", "name", "notes", "onError", "type", "webhookId"];
-const FLAGS: &[&str] = &[
-    "alwaysOutputData",
-    "continueOnFail",
-    "disabled",
-    "executeOnce",
-    "notesInFlow",
-    "retryOnFail",
-];
+const FLAGS: &[&str] = &["alwaysOutputData", "continueOnFail", "disabled", "executeOnce", "notesInFlow", "retryOnFail"];
 const NUMBERS: &[&str] = &["maxTries", "typeVersion", "waitBetweenTries"];
 const OBJECTS: &[&str] = &["credentials", "parameters"];
 
@@ -29,13 +22,8 @@ pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
         check_required(&at, node, findings);
         if !node.name().is_empty() {
             if let Some(first) = names.get(node.name()) {
-                let message = format!(
-                    "nodes[{first}] has the same name, and connections go by name; rename one of them"
-                );
-                findings.push(
-                    Finding::error(Code::NodeNameDuplicate, path::key(&at, "name"), message)
-                        .at_node(node.name()),
-                );
+                let message = format!("nodes[{first}] has the same name, and connections go by name; rename one of them");
+                findings.push(Finding::error(Code::NodeNameDuplicate, path::key(&at, "name"), message).at_node(node.name()));
             } else {
                 names.insert(node.name(), index);
             }
@@ -43,14 +31,8 @@ pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
         if let Some(id) = node.id() {
             if let Some(first) = ids.get(id) {
                 let other = nodes.get(*first).map(Node::name).unwrap_or_default();
-                let message = format!(
-                    "node {} has the same id; remove one of them and a new one is derived",
-                    quoted(other)
-                );
-                findings.push(
-                    Finding::error(Code::NodeIdDuplicate, path::key(&at, "id"), message)
-                        .at_node(node.name()),
-                );
+                let message = format!("node {} has the same id; remove one of them and a new one is derived", quoted(other));
+                findings.push(Finding::error(Code::NodeIdDuplicate, path::key(&at, "id"), message).at_node(node.name()));
             } else {
                 ids.insert(id, index);
             }
@@ -59,10 +41,7 @@ pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
 }
 
 fn check_required(at: &str, node: &Node, findings: &mut Vec<Finding>) {
-    for (key, code) in [
-        ("name", Code::NodeNameMissing),
-        ("type", Code::NodeTypeMissing),
-    ] {
+    for (key, code) in [("name", Code::NodeNameMissing), ("type", Code::NodeTypeMissing)] {
         let missing = node.0.get(key).is_none_or(|value| value == "");
         if missing {
             let message = format!("the node has no {key}; give it one");
@@ -70,20 +49,14 @@ fn check_required(at: &str, node: &Node, findings: &mut Vec<Finding>) {
         }
     }
     if !node.0.contains_key("typeVersion") {
-        let message =
-            "the node has no typeVersion, so n8n picks one; write down the one it was made for";
-        let finding = Finding::warning(
-            Code::NodeTypeVersionMissing,
-            path::key(at, "typeVersion"),
-            message,
-        );
+        let message = "the node has no typeVersion, so n8n picks one; write down the one it was made for";
+        let finding = Finding::warning(Code::NodeTypeVersionMissing, path::key(at, "typeVersion"), message);
         findings.push(finding.at_node(node.name()));
     }
     let position = node.0.get("position");
     if !position.is_some_and(is_position) {
         let message = "the position must be two numbers";
-        let finding = Finding::error(Code::NodeFieldType, path::key(at, "position"), message)
-            .at_node(node.name());
+        let finding = Finding::error(Code::NodeFieldType, path::key(at, "position"), message).at_node(node.name());
         let got = position.map_or_else(|| "nothing".into(), kind_of);
         findings.push(finding.mismatch(got, "[x, y]"));
     }
@@ -109,16 +82,8 @@ fn check_fields(at: &str, node: &Node, findings: &mut Vec<Finding>) {
         } else {
             continue;
         };
-        let code = if name == "credentials" {
-            Code::CredentialsInvalid
-        } else {
-            Code::NodeFieldType
-        };
-        let finding = Finding::error(
-            code,
-            path::key(at, key),
-            format!("{name} has the wrong type"),
-        );
+        let code = if name == "credentials" { Code::CredentialsInvalid } else { Code::NodeFieldType };
+        let finding = Finding::error(code, path::key(at, key), format!("{name} has the wrong type"));
         findings.push(finding.at_node(node.name()).mismatch(kind_of(value), want));
     }
     for (kind, reference) in node.credentials().into_iter().flatten() {
@@ -128,21 +93,13 @@ fn check_fields(at: &str, node: &Node, findings: &mut Vec<Finding>) {
 
 /// n8n looks up a credential by `reference.id`, or by name where the reference is a plain name (the form of
 /// exports before 2022). Of any other value it reads no id and binds whatever credential of the type it finds.
-fn check_credential(
-    at: &str,
-    node: &Node,
-    kind: &str,
-    reference: &Value,
-    findings: &mut Vec<Finding>,
-) {
+fn check_credential(at: &str, node: &Node, kind: &str, reference: &Value, findings: &mut Vec<Finding>) {
     let want = r#"{"id": "...", "name": "..."}"#;
     let at = path::key(&path::key(at, "credentials"), kind);
     let wrong = match reference {
         Value::Null | Value::String(_) => None,
         Value::Object(fields) => ["id", "name"].iter().find_map(|key| {
-            let value = fields
-                .get(*key)
-                .filter(|v| !v.is_null() && !v.is_string() && !v.is_number())?;
+            let value = fields.get(*key).filter(|v| !v.is_null() && !v.is_string() && !v.is_number())?;
             Some((path::key(&at, key), value))
         }),
         other => Some((at, other)),
@@ -155,8 +112,5 @@ fn check_credential(
 }
 
 fn are_node_telemetry_tags(value: &Value) -> bool {
-    value.as_object().is_some_and(|map| {
-        map.iter()
-            .all(|(key, tags)| key == "tag" && super::settings::are_telemetry_tags(tags))
-    })
+    value.as_object().is_some_and(|map| map.iter().all(|(key, tags)| key == "tag" && super::settings::are_telemetry_tags(tags)))
 }

@@ -13,18 +13,12 @@ fn node(name: &str) -> Value {
 
 fn with_node(fields: Value) -> Value {
     let mut node = node("A");
-    node.as_object_mut()
-        .unwrap()
-        .extend(fields.as_object().unwrap().clone());
+    node.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     json!({"nodes": [node], "connections": {}})
 }
 
 fn errors(document: &Value) -> Vec<(Code, String)> {
-    check(document)
-        .into_iter()
-        .filter(Finding::is_error)
-        .map(|f| (f.code, f.path))
-        .collect()
+    check(document).into_iter().filter(Finding::is_error).map(|f| (f.code, f.path)).collect()
 }
 
 #[test]
@@ -66,41 +60,26 @@ fn fields_of_a_node_have_the_types_that_n8n_wants() {
         (json!({"position": [1]}), "nodes[0].position"),
         (json!({"position": [1, 2, 3]}), "nodes[0].position"),
         (json!({"position": [1, "2"]}), "nodes[0].position"),
-        (
-            json!({"customTelemetryTags": {"tags": []}}),
-            "nodes[0].customTelemetryTags",
-        ),
+        (json!({"customTelemetryTags": {"tags": []}}), "nodes[0].customTelemetryTags"),
     ];
     for (fields, path) in cases {
-        assert_eq!(
-            errors(&with_node(fields)),
-            [(Code::NodeFieldType, path.to_owned())]
-        );
+        assert_eq!(errors(&with_node(fields)), [(Code::NodeFieldType, path.to_owned())]);
     }
-    assert_eq!(
-        errors(&with_node(
-            json!({"position": [1.5, -2e3], "typeVersion": 1.1})
-        )),
-        []
-    );
+    assert_eq!(errors(&with_node(json!({"position": [1.5, -2e3], "typeVersion": 1.1}))), []);
 }
 
 #[test]
 fn names_and_types_are_wanted_and_names_and_ids_are_unique() {
     let mut twin = node("A");
     twin["id"] = json!("1");
-    let document =
-        json!({"nodes": [twin, twin, {"position": [0, 0], "name": ""}], "connections": {}});
+    let document = json!({"nodes": [twin, twin, {"position": [0, 0], "name": ""}], "connections": {}});
     let expected = [
         (Code::NodeNameDuplicate, "nodes[1].name"),
         (Code::NodeIdDuplicate, "nodes[1].id"),
         (Code::NodeNameMissing, "nodes[2].name"),
         (Code::NodeTypeMissing, "nodes[2].type"),
     ];
-    assert_eq!(
-        errors(&document),
-        expected.map(|(code, path)| (code, path.to_owned()))
-    );
+    assert_eq!(errors(&document), expected.map(|(code, path)| (code, path.to_owned())));
 }
 
 #[test]
@@ -113,25 +92,14 @@ fn empty_ids_are_not_duplicates() {
 
 #[test]
 fn credentials_may_be_plain_names_or_null_but_not_lists_or_numbers() {
-    assert_eq!(
-        errors(&with_node(
-            json!({"credentials": {"a": "Name", "b": null, "c": {"id": "1"}, "d": {"token": "x"}}})
-        )),
-        []
-    );
+    assert_eq!(errors(&with_node(json!({"credentials": {"a": "Name", "b": null, "c": {"id": "1"}, "d": {"token": "x"}}}))), []);
     let cases = [
         (json!({"credentials": []}), "nodes[0].credentials"),
         (json!({"credentials": {"a": 1}}), "nodes[0].credentials.a"),
-        (
-            json!({"credentials": {"a": {"id": {}}}}),
-            "nodes[0].credentials.a.id",
-        ),
+        (json!({"credentials": {"a": {"id": {}}}}), "nodes[0].credentials.a.id"),
     ];
     for (fields, path) in cases {
-        assert_eq!(
-            errors(&with_node(fields)),
-            [(Code::CredentialsInvalid, path.to_owned())]
-        );
+        assert_eq!(errors(&with_node(fields)), [(Code::CredentialsInvalid, path.to_owned())]);
     }
 }
 
@@ -143,37 +111,16 @@ fn connections_have_one_shape_and_every_deviation_has_its_path() {
         (json!({"main": {}}), "connections.A.main"),
         (json!({"main": [edge]}), "connections.A.main[0]"),
         (json!({"main": [["B"]]}), "connections.A.main[0][0]"),
-        (
-            json!({"main": [[{"type": "main", "index": 0}]]}),
-            "connections.A.main[0][0].node",
-        ),
-        (
-            json!({"main": [[{"node": "B", "index": 0}]]}),
-            "connections.A.main[0][0].type",
-        ),
-        (
-            json!({"main": [[{"node": "B", "type": "main"}]]}),
-            "connections.A.main[0][0].index",
-        ),
-        (
-            json!({"main": [[edge], [{"node": "B", "type": "main", "index": "0"}]]}),
-            "connections.A.main[1][0].index",
-        ),
-        (
-            json!({"main": [[{"node": "B", "type": "main", "index": -1}]]}),
-            "connections.A.main[0][0].index",
-        ),
-        (
-            json!({"main": [[{"node": "B", "type": "main", "index": 0.5}]]}),
-            "connections.A.main[0][0].index",
-        ),
+        (json!({"main": [[{"type": "main", "index": 0}]]}), "connections.A.main[0][0].node"),
+        (json!({"main": [[{"node": "B", "index": 0}]]}), "connections.A.main[0][0].type"),
+        (json!({"main": [[{"node": "B", "type": "main"}]]}), "connections.A.main[0][0].index"),
+        (json!({"main": [[edge], [{"node": "B", "type": "main", "index": "0"}]]}), "connections.A.main[1][0].index"),
+        (json!({"main": [[{"node": "B", "type": "main", "index": -1}]]}), "connections.A.main[0][0].index"),
+        (json!({"main": [[{"node": "B", "type": "main", "index": 0.5}]]}), "connections.A.main[0][0].index"),
     ];
     for (types, path) in cases {
         let document = json!({"nodes": [node("A"), node("B")], "connections": {"A": types}});
-        assert_eq!(
-            errors(&document),
-            [(Code::ConnectionsInvalid, path.to_owned())]
-        );
+        assert_eq!(errors(&document), [(Code::ConnectionsInvalid, path.to_owned())]);
     }
 }
 
@@ -190,26 +137,11 @@ fn unknown_ends_of_connections_are_named_with_what_was_meant() {
         }
     });
     let findings = check(&document);
-    let found: Vec<_> = findings
-        .iter()
-        .map(|f| (f.code, f.path.as_str(), f.suggestion.as_deref()))
-        .collect();
+    let found: Vec<_> = findings.iter().map(|f| (f.code, f.path.as_str(), f.suggestion.as_deref())).collect();
     let expected = [
-        (
-            Code::ConnectionTargetUnknown,
-            "connections.A.main[0][0].node",
-            Some("Autopilot5 "),
-        ),
-        (
-            Code::ConnectionTargetUnknown,
-            "connections.A.main[0][1].node",
-            Some("Autopilot5 "),
-        ),
-        (
-            Code::ConnectionTargetUnknown,
-            "connections.A.main[0][2].node",
-            None,
-        ),
+        (Code::ConnectionTargetUnknown, "connections.A.main[0][0].node", Some("Autopilot5 ")),
+        (Code::ConnectionTargetUnknown, "connections.A.main[0][1].node", Some("Autopilot5 ")),
+        (Code::ConnectionTargetUnknown, "connections.A.main[0][2].node", None),
         (Code::ConnectionSourceUnknown, "connections.Gone", None),
     ];
     assert_eq!(found, expected);
@@ -220,83 +152,33 @@ fn unknown_ends_of_connections_are_named_with_what_was_meant() {
 #[test]
 fn settings_have_the_types_and_words_that_n8n_wants() {
     let cases = [
-        (
-            json!({"saveManualExecutions": "true"}),
-            "settings.saveManualExecutions",
-            None,
-        ),
-        (
-            json!({"executionTimeout": "60"}),
-            "settings.executionTimeout",
-            None,
-        ),
-        (
-            json!({"callerPolicy": "workflowsFromAlist"}),
-            "settings.callerPolicy",
-            Some("workflowsFromAList"),
-        ),
-        (
-            json!({"saveDataErrorExecution": true}),
-            "settings.saveDataErrorExecution",
-            None,
-        ),
-        (
-            json!({"customTelemetryTags": [{"key": "a"}]}),
-            "settings.customTelemetryTags",
-            None,
-        ),
+        (json!({"saveManualExecutions": "true"}), "settings.saveManualExecutions", None),
+        (json!({"executionTimeout": "60"}), "settings.executionTimeout", None),
+        (json!({"callerPolicy": "workflowsFromAlist"}), "settings.callerPolicy", Some("workflowsFromAList")),
+        (json!({"saveDataErrorExecution": true}), "settings.saveDataErrorExecution", None),
+        (json!({"customTelemetryTags": [{"key": "a"}]}), "settings.customTelemetryTags", None),
     ];
     for (settings, path, suggestion) in cases {
         let findings = check(&json!({"nodes": [], "connections": {}, "settings": settings}));
-        let found: Vec<_> = findings
-            .iter()
-            .map(|f| (f.code, f.path.as_str(), f.suggestion.as_deref()))
-            .collect();
+        let found: Vec<_> = findings.iter().map(|f| (f.code, f.path.as_str(), f.suggestion.as_deref())).collect();
         assert_eq!(found, [(Code::SettingType, path, suggestion)]);
     }
-    let findings =
-        check(&json!({"nodes": [], "connections": {}, "settings": {"executionOrder": "parallel"}}));
-    assert_eq!(
-        findings
-            .iter()
-            .map(|f| (f.code, f.is_error()))
-            .collect::<Vec<_>>(),
-        [(Code::SettingDoubtful, false)]
-    );
+    let findings = check(&json!({"nodes": [], "connections": {}, "settings": {"executionOrder": "parallel"}}));
+    assert_eq!(findings.iter().map(|f| (f.code, f.is_error())).collect::<Vec<_>>(), [(Code::SettingDoubtful, false)]);
 }
 
 #[test]
 fn node_groups_have_members_that_exist_and_belong_to_one_group() {
     let mut a = node("A");
     a["id"] = json!("a");
-    let group =
-        |id: &str, name: &str, members: Value| json!({"id": id, "name": name, "nodeIds": members});
+    let group = |id: &str, name: &str, members: Value| json!({"id": id, "name": name, "nodeIds": members});
     let document = |groups: Value| json!({"nodes": [a], "connections": {}, "nodeGroups": groups});
-    assert_eq!(
-        errors(&document(json!([group("1", "G", json!(["a"]))]))),
-        []
-    );
+    assert_eq!(errors(&document(json!([group("1", "G", json!(["a"]))]))), []);
     let cases = [
-        (
-            json!([group("1", "G", json!([]))]),
-            Code::NodeGroupConflict,
-            "nodeGroups[0].nodeIds",
-        ),
-        (
-            json!([group("1", "G", json!(["x"]))]),
-            Code::NodeGroupConflict,
-            "nodeGroups[0].nodeIds",
-        ),
-        (
-            json!([group("1", "G", json!(["a"])), group("2", "H", json!(["a"]))]),
-            Code::NodeGroupConflict,
-            "nodeGroups[1].nodeIds",
-        ),
-        (
-            json!([{"id": "1", "name": "G"}]),
-            Code::NodeGroupsInvalid,
-            "nodeGroups[0].nodeIds",
-        ),
+        (json!([group("1", "G", json!([]))]), Code::NodeGroupConflict, "nodeGroups[0].nodeIds"),
+        (json!([group("1", "G", json!(["x"]))]), Code::NodeGroupConflict, "nodeGroups[0].nodeIds"),
+        (json!([group("1", "G", json!(["a"])), group("2", "H", json!(["a"]))]), Code::NodeGroupConflict, "nodeGroups[1].nodeIds"),
+        (json!([{"id": "1", "name": "G"}]), Code::NodeGroupsInvalid, "nodeGroups[0].nodeIds"),
         (json!([7]), Code::NodeGroupsInvalid, "nodeGroups[0]"),
     ];
     for (groups, code, path) in cases {
@@ -307,8 +189,5 @@ fn node_groups_have_members_that_exist_and_belong_to_one_group() {
 #[test]
 fn too_many_nodes_are_refused_without_looking_at_each() {
     let nodes: Vec<Value> = (0..=MAX_NODES).map(|i| json!({"type": i})).collect();
-    assert_eq!(
-        errors(&json!({"nodes": nodes, "connections": {}})),
-        [(Code::NodesTooMany, "nodes".to_owned())]
-    );
+    assert_eq!(errors(&json!({"nodes": nodes, "connections": {}})), [(Code::NodesTooMany, "nodes".to_owned())]);
 }

@@ -8,19 +8,8 @@ use super::write;
 
 /// What a GET gives when every API call is answered so.
 async fn get(reply: impl Fn() -> Reply + Send + 'static) -> Result<Option<String>, N8nError> {
-    let server = Scripted::start(move |seen| {
-        if seen.target.starts_with("/healthz") {
-            ready()
-        } else {
-            reply()
-        }
-    })
-    .await;
-    server
-        .client()
-        .get_workflow("abc")
-        .await
-        .map(|found| found.map(|workflow| workflow.id))
+    let server = Scripted::start(move |seen| if seen.target.starts_with("/healthz") { ready() } else { reply() }).await;
+    server.client().get_workflow("abc").await.map(|found| found.map(|workflow| workflow.id))
 }
 
 /// What a POST gives when every call is answered so.
@@ -31,18 +20,14 @@ async fn create(reply: impl Fn() -> Reply + Send + 'static) -> N8nError {
 
 #[tokio::test]
 async fn an_html_404_is_a_starting_n8n_and_never_a_miss() {
-    let cannot =
-        "<!DOCTYPE html><html><body><pre>Cannot GET /api/v1/workflows/abc</pre></body></html>";
+    let cannot = "<!DOCTYPE html><html><body><pre>Cannot GET /api/v1/workflows/abc</pre></body></html>";
     match get(move || html(404, cannot)).await {
         Err(error @ N8nError::NotReady { status: 404, .. }) => {
             assert!(!error.to_string().contains("Cannot GET"), "{error}");
         }
         other => panic!("{other:?}"),
     }
-    assert!(matches!(
-        get(|| html(404, "<h1>nginx</h1>")).await,
-        Err(N8nError::NotReady { .. })
-    ));
+    assert!(matches!(get(|| html(404, "<h1>nginx</h1>")).await, Err(N8nError::NotReady { .. })));
 }
 
 #[tokio::test]
@@ -50,31 +35,14 @@ async fn a_json_404_is_a_miss_only_while_n8n_is_ready() {
     let miss = || json(404, json!({ "message": "Not Found" }));
     assert_eq!(get(miss).await.unwrap(), None);
 
-    let starting = Scripted::start(move |seen| {
-        if seen.target == "/healthz/readiness" {
-            json(503, json!({ "status": "error" }))
-        } else {
-            miss()
-        }
-    })
-    .await;
+    let starting =
+        Scripted::start(move |seen| if seen.target == "/healthz/readiness" { json(503, json!({ "status": "error" })) } else { miss() })
+            .await;
     let error = starting.client().get_workflow("abc").await.unwrap_err();
-    assert!(
-        matches!(error, N8nError::NotReady { status: 404, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, N8nError::NotReady { status: 404, .. }), "{error:?}");
     let error = starting.client().delete_workflow("abc").await.unwrap_err();
-    assert!(
-        matches!(error, N8nError::NotReady { .. }) && !error.unanswered(),
-        "{error:?}"
-    );
-    assert_eq!(
-        starting.calls()[..2],
-        [
-            "GET /api/v1/workflows/abc?excludePinnedData=true",
-            "GET /healthz/readiness"
-        ]
-    );
+    assert!(matches!(error, N8nError::NotReady { .. }) && !error.unanswered(), "{error:?}");
+    assert_eq!(starting.calls()[..2], ["GET /api/v1/workflows/abc?excludePinnedData=true", "GET /healthz/readiness"]);
 }
 
 #[tokio::test]
@@ -92,43 +60,22 @@ async fn a_deletion_of_what_is_gone_is_no_failure() {
 #[tokio::test]
 async fn the_page_of_a_migrating_n8n_is_not_an_answer() {
     let starting = || html(200, "n8n is starting up. Please wait");
-    assert!(matches!(
-        get(starting).await,
-        Err(N8nError::NotReady { status: 200, .. })
-    ));
+    assert!(matches!(get(starting).await, Err(N8nError::NotReady { status: 200, .. })));
     let server = Scripted::start(move |_| starting()).await;
-    assert!(matches!(
-        server.client().readiness().await,
-        Err(N8nError::NotReady { .. })
-    ));
+    assert!(matches!(server.client().readiness().await, Err(N8nError::NotReady { .. })));
 }
 
 #[tokio::test]
 async fn n8ns_message_is_kept_as_one_line_and_other_bodies_are_not_shown() {
-    let error = create(|| {
-        json(
-            400,
-            json!({ "message": "Cannot publish:\n\nNode \"HTTP\"\u{7}:\n  - url" }),
-        )
-    })
-    .await;
-    assert_eq!(
-        error.to_string(),
-        r#"create workflow: refused (HTTP 400): Cannot publish: Node "HTTP" : - url"#
-    );
+    let error = create(|| json(400, json!({ "message": "Cannot publish:\n\nNode \"HTTP\"\u{7}:\n  - url" }))).await;
+    assert_eq!(error.to_string(), r#"create workflow: refused (HTTP 400): Cannot publish: Node "HTTP" : - url"#);
     assert!(!error.unanswered());
 
     let error = create(|| html(422, "<b>internal-host-7</b>")).await;
-    assert_eq!(
-        error.to_string(),
-        "create workflow: refused (HTTP 422): no reason given"
-    );
+    assert_eq!(error.to_string(), "create workflow: refused (HTTP 422): no reason given");
 
     let error = create(|| json(200, json!({ "wrong": "password-of-somebody" }))).await;
-    assert!(
-        !format!("{error} {error:?}").contains("password"),
-        "{error:?}"
-    );
+    assert!(!format!("{error} {error:?}").contains("password"), "{error:?}");
 
     let long = "x".repeat(5_000);
     let error = create(move || json(409, json!({ "message": long }))).await;
@@ -138,43 +85,21 @@ async fn n8ns_message_is_kept_as_one_line_and_other_bodies_are_not_shown() {
 #[tokio::test]
 async fn refusals_of_access_are_told_apart() {
     let denial = |message: &'static str| async move {
-        match create(move || {
-            json(
-                403,
-                json!({ "message": message, "versionId": "v2", "reason": "x" }),
-            )
-        })
-        .await
-        {
+        match create(move || json(403, json!({ "message": message, "versionId": "v2", "reason": "x" }))).await {
             N8nError::Forbidden { denial, .. } => denial,
             other => panic!("{other:?}"),
         }
     };
     assert_eq!(denial("Forbidden").await, Denial::MissingScope);
-    let licence =
-        "Your license does not allow for feat:projects. To enable feat:projects, please upgrade.";
+    let licence = "Your license does not allow for feat:projects. To enable feat:projects, please upgrade.";
     assert_eq!(denial(licence).await, Denial::Unlicensed);
-    let saved = Denial::SavedAsDraft {
-        version_id: Some("v2".into()),
-    };
-    assert_eq!(
-        denial("Your change was saved as a draft. The key cannot publish.").await,
-        saved
-    );
+    let saved = Denial::SavedAsDraft { version_id: Some("v2".into()) };
+    assert_eq!(denial("Your change was saved as a draft. The key cannot publish.").await, saved);
     assert_eq!(denial("Something else").await, Denial::Other);
-    assert!(matches!(
-        create(|| html(403, "waf")).await,
-        N8nError::Forbidden {
-            denial: Denial::Other,
-            ..
-        }
-    ));
+    assert!(matches!(create(|| html(403, "waf")).await, N8nError::Forbidden { denial: Denial::Other, .. }));
     let unauthorized = create(|| json(401, json!({ "message": "Unauthorized" }))).await;
     assert!(matches!(unauthorized, N8nError::Unauthorized { .. }));
-    assert!(matches!(
-        create(|| html(413, "")).await,
-        N8nError::TooLarge { .. }
-    ));
+    assert!(matches!(create(|| html(413, "")).await, N8nError::TooLarge { .. }));
 }
 
 #[tokio::test]
@@ -184,74 +109,34 @@ async fn what_may_have_taken_effect_is_told_from_what_did_not() {
     let cases: [Case; 14] = [
         (|| Reply::Hang, "timeout", true),
         (|| Reply::Close(vec![]), "half_answered", true),
-        (
-            || Reply::Close(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"id\":".to_vec()),
-            "half_answered",
-            true,
-        ),
-        (
-            || Reply::Close(b"HTTP/1.1 200 OK\r\n\r\n{\"id\":".to_vec()),
-            "protocol",
-            true,
-        ),
-        (
-            || Reply::Close(b"SSH-2.0-OpenSSH_9\r\n\r\n".to_vec()),
-            "half_answered",
-            true,
-        ),
+        (|| Reply::Close(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"id\":".to_vec()), "half_answered", true),
+        (|| Reply::Close(b"HTTP/1.1 200 OK\r\n\r\n{\"id\":".to_vec()), "protocol", true),
+        (|| Reply::Close(b"SSH-2.0-OpenSSH_9\r\n\r\n".to_vec()), "half_answered", true),
         (|| html(200, "<html>sign in</html>"), "protocol", true),
         (|| html(500, "<pre>SyntaxError</pre>"), "server_error", true),
         (|| html(502, ""), "server_error", true),
         (|| html(503, ""), "not_ready", true),
         (|| html(504, ""), "server_error", true),
-        (
-            || html(404, "<pre>Cannot POST /api/v1/workflows</pre>"),
-            "not_ready",
-            false,
-        ),
+        (|| html(404, "<pre>Cannot POST /api/v1/workflows</pre>"), "not_ready", false),
         (|| json(400, json!({ "message": "no" })), "refused", false),
         (|| with_headers(429, ""), "rate_limited", false),
-        (
-            || with_headers(302, "location: https://login.example/\r\n"),
-            "redirect_refused",
-            false,
-        ),
+        (|| with_headers(302, "location: https://login.example/\r\n"), "redirect_refused", false),
     ];
     for (reply, outcome, unanswered) in cases {
         let error = create(reply).await;
-        assert_eq!(
-            (error.outcome(), error.unanswered()),
-            (outcome, unanswered),
-            "{error:?}"
-        );
-        assert!(
-            error.to_string().starts_with("create workflow: "),
-            "{error}"
-        );
+        assert_eq!((error.outcome(), error.unanswered()), (outcome, unanswered), "{error:?}");
+        assert!(error.to_string().starts_with("create workflow: "), "{error}");
     }
-    let unused = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let error = super::super::scripted::client(settings(&format!("http://{unused}")))
-        .create_workflow(&write())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.outcome(), error.unanswered()),
-        ("connect", false),
-        "{error:?}"
-    );
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = super::super::scripted::client(settings(&format!("http://{unused}"))).create_workflow(&write()).await.unwrap_err();
+    assert_eq!((error.outcome(), error.unanswered()), ("connect", false), "{error:?}");
     assert!(error.to_string().contains("refused"), "{error}");
 }
 
 #[tokio::test]
 async fn a_failed_read_has_no_effect_to_be_unsure_of() {
     let error = get(|| Reply::Hang).await.unwrap_err();
-    assert!(
-        matches!(error, N8nError::Timeout { .. }) && !error.unanswered(),
-        "{error:?}"
-    );
+    assert!(matches!(error, N8nError::Timeout { .. }) && !error.unanswered(), "{error:?}");
 }
 
 #[tokio::test]
@@ -260,11 +145,7 @@ async fn a_read_cut_off_on_a_kept_alive_connection_is_repeated_once_and_a_write_
         let mut count = 0;
         move |_: &super::super::scripted::Seen| {
             count += 1;
-            if count == 2 {
-                Reply::Close(vec![])
-            } else {
-                json(200, json!({ "id": "a" }))
-            }
+            if count == 2 { Reply::Close(vec![]) } else { json(200, json!({ "id": "a" })) }
         }
     };
     let server = Scripted::start(script()).await;
@@ -287,9 +168,7 @@ async fn requests_are_written_as_n8n_wants_them() {
     let mut prefixed = server.settings();
     prefixed.url = format!("http://{}/n8n/", server.address).parse().unwrap();
     let n8n = super::super::scripted::client(prefixed);
-    n8n.update_workflow("a/../b c", &write(), false)
-        .await
-        .unwrap();
+    n8n.update_workflow("a/../b c", &write(), false).await.unwrap();
     n8n.publish("a", Some("v1")).await.unwrap();
     n8n.publish("a", None).await.unwrap();
     n8n.archive("a").await.unwrap();
@@ -303,45 +182,21 @@ async fn requests_are_written_as_n8n_wants_them() {
         ]
     );
     let seen = server.seen();
-    assert!(
-        seen.iter()
-            .all(|s| s.carries_key() && s.head.contains("content-type: application/json"))
-    );
-    assert_eq!(
-        seen[0].body,
-        r#"{"name":"x","nodes":[],"connections":{},"settings":{}}"#
-    );
-    assert_eq!(
-        (seen[1].body.as_str(), seen[2].body.as_str()),
-        (r#"{"versionId":"v1"}"#, "{}")
-    );
+    assert!(seen.iter().all(|s| s.carries_key() && s.head.contains("content-type: application/json")));
+    assert_eq!(seen[0].body, r#"{"name":"x","nodes":[],"connections":{},"settings":{}}"#);
+    assert_eq!((seen[1].body.as_str(), seen[2].body.as_str()), (r#"{"versionId":"v1"}"#, "{}"));
     for id in ["", ".", ".."] {
-        assert!(matches!(
-            n8n.delete_workflow(id).await,
-            Err(N8nError::Unsendable { .. })
-        ));
+        assert!(matches!(n8n.delete_workflow(id).await, Err(N8nError::Unsendable { .. })));
     }
     assert_eq!(server.calls().len(), 4);
 }
 
 #[tokio::test]
 async fn an_answer_beyond_the_bound_is_not_read_to_its_end() {
-    let server = Scripted::start(|_| {
-        Reply::Keep(raw(200, "", "application/json", &"[1,".repeat(1024 * 1024)))
-    })
-    .await;
+    let server = Scripted::start(|_| Reply::Keep(raw(200, "", "application/json", &"[1,".repeat(1024 * 1024)))).await;
     let n8n = server.client();
-    let mut request = n8n
-        .api(
-            super::super::Operation::CreateTag,
-            reqwest::Method::POST,
-            &["tags"],
-        )
-        .unwrap();
+    let mut request = n8n.api(super::super::Operation::CreateTag, reqwest::Method::POST, &["tags"]).unwrap();
     request.limit = 1000;
     let error = n8n.ask::<serde::de::IgnoredAny>(request).await.unwrap_err();
-    assert!(
-        matches!(error, N8nError::AnswerTooLarge { limit: 1000, .. }) && error.unanswered(),
-        "{error:?}"
-    );
+    assert!(matches!(error, N8nError::AnswerTooLarge { limit: 1000, .. }) && error.unanswered(), "{error:?}");
 }

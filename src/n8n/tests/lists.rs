@@ -19,10 +19,8 @@ fn store(count: usize) -> Store {
 
 /// Pages as n8n does, from the query or the cursor.
 fn page(items: &[String], seen: &Seen) -> Value {
-    let cursor: Value = seen
-        .query("cursor")
-        .map(|cursor| serde_json::from_slice(&STANDARD.decode(cursor).unwrap()).unwrap())
-        .unwrap_or_default();
+    let cursor: Value =
+        seen.query("cursor").map(|cursor| serde_json::from_slice(&STANDARD.decode(cursor).unwrap()).unwrap()).unwrap_or_default();
     let number = |name: &str| cursor[name].as_u64().map(|n| usize::try_from(n).unwrap());
     let offset = number("offset").unwrap_or(0);
     let limit = number("limit").unwrap_or_else(|| seen.query("limit").unwrap().parse().unwrap());
@@ -30,19 +28,13 @@ fn page(items: &[String], seen: &Seen) -> Value {
         .iter()
         .skip(offset)
         .take(limit)
-        .map(
-            |id| json!({ "id": id, "name": id, "nodes": [{ "big": "x" }], "settings": { "a": 1 } }),
-        )
+        .map(|id| json!({ "id": id, "name": id, "nodes": [{ "big": "x" }], "settings": { "a": 1 } }))
         .collect();
-    let next = (items.len() > offset + limit)
-        .then(|| STANDARD.encode(json!({ "limit": limit, "offset": offset + limit }).to_string()));
+    let next = (items.len() > offset + limit).then(|| STANDARD.encode(json!({ "limit": limit, "offset": offset + limit }).to_string()));
     json!({ "data": data, "nextCursor": next })
 }
 
-async fn listing(
-    store: &Store,
-    mut between: impl FnMut(usize, &mut Vec<String>) + Send + 'static,
-) -> Scripted {
+async fn listing(store: &Store, mut between: impl FnMut(usize, &mut Vec<String>) + Send + 'static) -> Scripted {
     let store = store.clone();
     let mut served = 0;
     Scripted::start(move |seen| {
@@ -59,15 +51,8 @@ async fn listing(
 async fn a_long_list_is_read_completely_and_once() {
     let store = store(1_003);
     let server = listing(&store, |_, _| {}).await;
-    let list = server
-        .client()
-        .list_summaries(Some("weirkeeper"))
-        .await
-        .unwrap();
-    assert_eq!(
-        list.iter().map(|w| w.id.clone()).collect::<Vec<_>>(),
-        *store.lock().unwrap()
-    );
+    let list = server.client().list_summaries(Some("weirkeeper")).await.unwrap();
+    assert_eq!(list.iter().map(|w| w.id.clone()).collect::<Vec<_>>(), *store.lock().unwrap());
     assert_eq!(list[0].settings["a"], 1);
     assert_eq!(server.calls().len(), 5);
     for seen in server.seen() {
@@ -90,17 +75,8 @@ async fn nothing_is_missed_when_items_vanish_between_pages() {
         let list = server.client().list_workflows().await.unwrap();
         let found: BTreeSet<String> = list.iter().map(|w| w.id.clone()).collect();
         assert_eq!(found.len(), list.len());
-        let missed: Vec<String> = store
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|id| !found.contains(*id))
-            .cloned()
-            .collect();
-        assert!(
-            missed.is_empty(),
-            "{vanishing} vanished and {missed:?} were missed"
-        );
+        let missed: Vec<String> = store.lock().unwrap().iter().filter(|id| !found.contains(*id)).cloned().collect();
+        assert!(missed.is_empty(), "{vanishing} vanished and {missed:?} were missed");
     }
 }
 
@@ -120,10 +96,7 @@ async fn nothing_is_missed_when_the_rest_of_the_list_shrinks_away() {
 #[tokio::test]
 async fn nothing_is_listed_twice_when_items_appear_between_pages() {
     let store = store(600);
-    let server = listing(&store, |served, items| {
-        items.insert(0, format!("a{served}"))
-    })
-    .await;
+    let server = listing(&store, |served, items| items.insert(0, format!("a{served}"))).await;
     let list = server.client().list_summaries(None).await.unwrap();
     let found: BTreeSet<&str> = list.iter().map(|w| w.id.as_str()).collect();
     assert_eq!((found.len(), list.len()), (600, 600));
@@ -136,10 +109,7 @@ async fn a_page_that_is_too_large_is_read_in_smaller_ones() {
     let server = Scripted::start(move |seen| {
         let page = page(&items.lock().unwrap(), seen);
         if page["data"].as_array().unwrap().len() > 50 {
-            let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
-                65 * 1024 * 1024
-            );
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 65 * 1024 * 1024);
             Reply::Close([head.into_bytes(), vec![b' '; 65 * 1024 * 1024]].concat())
         } else {
             json(200, page)
@@ -148,10 +118,7 @@ async fn a_page_that_is_too_large_is_read_in_smaller_ones() {
     .await;
     let mut settings = server.settings();
     settings.request_timeout = std::time::Duration::from_secs(20);
-    let list = super::super::scripted::client(settings)
-        .list_summaries(None)
-        .await
-        .unwrap();
+    let list = super::super::scripted::client(settings).list_summaries(None).await.unwrap();
     assert_eq!(list.len(), 300);
 }
 
@@ -159,36 +126,16 @@ async fn a_page_that_is_too_large_is_read_in_smaller_ones() {
 async fn a_cursor_that_does_not_advance_is_an_error_and_not_a_loop() {
     let stuck = |cursor: &str| {
         let cursor = cursor.to_owned();
-        Scripted::start(move |_| {
-            json(
-                200,
-                json!({ "data": [{ "id": "1" }], "nextCursor": cursor }),
-            )
-        })
+        Scripted::start(move |_| json(200, json!({ "data": [{ "id": "1" }], "nextCursor": cursor })))
     };
     // As n8n's own for `limit=0`, and one that is opaque.
-    for cursor in [
-        STANDARD.encode(r#"{"limit":0,"offset":0}"#),
-        "opaque".into(),
-    ] {
+    for cursor in [STANDARD.encode(r#"{"limit":0,"offset":0}"#), "opaque".into()] {
         let server = stuck(&cursor).await;
         let n8n = server.client();
-        assert!(
-            matches!(n8n.list_workflows().await, Err(N8nError::Protocol { .. })),
-            "{cursor}"
-        );
-        assert!(
-            matches!(n8n.list_tags().await, Err(N8nError::Protocol { .. })),
-            "{cursor}"
-        );
-        let query = ExecutionQuery {
-            limit: 500,
-            ..Default::default()
-        };
-        assert!(
-            matches!(n8n.executions(&query).await, Err(N8nError::Protocol { .. })),
-            "{cursor}"
-        );
+        assert!(matches!(n8n.list_workflows().await, Err(N8nError::Protocol { .. })), "{cursor}");
+        assert!(matches!(n8n.list_tags().await, Err(N8nError::Protocol { .. })), "{cursor}");
+        let query = ExecutionQuery { limit: 500, ..Default::default() };
+        assert!(matches!(n8n.executions(&query).await, Err(N8nError::Protocol { .. })), "{cursor}");
         assert!(server.calls().len() < 12);
     }
 }
@@ -196,25 +143,12 @@ async fn a_cursor_that_does_not_advance_is_an_error_and_not_a_loop() {
 #[tokio::test]
 async fn an_opaque_cursor_is_followed_as_it_is() {
     let server = Scripted::start(|seen| match seen.query("cursor").as_deref() {
-        None => json(
-            200,
-            json!({ "data": [{ "id": 1, "name": "a" }], "nextCursor": "x" }),
-        ),
-        Some("x") => json(
-            200,
-            json!({ "data": [{ "id": 2, "name": "b" }], "nextCursor": "y" }),
-        ),
+        None => json(200, json!({ "data": [{ "id": 1, "name": "a" }], "nextCursor": "x" })),
+        Some("x") => json(200, json!({ "data": [{ "id": 2, "name": "b" }], "nextCursor": "y" })),
         _ => json(200, json!({ "data": [], "nextCursor": null })),
     })
     .await;
-    let names: Vec<String> = server
-        .client()
-        .list_tags()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|t| t.name)
-        .collect();
+    let names: Vec<String> = server.client().list_tags().await.unwrap().into_iter().map(|t| t.name).collect();
     assert_eq!(names, ["a", "b"]);
 }
 
@@ -225,17 +159,10 @@ async fn a_failing_page_fails_the_list() {
     let mut served = 0;
     let server = Scripted::start(move |seen| {
         served += 1;
-        if served < 3 {
-            json(200, page(&items.lock().unwrap(), seen))
-        } else {
-            Reply::Keep(raw(500, "", "text/html", ""))
-        }
+        if served < 3 { json(200, page(&items.lock().unwrap(), seen)) } else { Reply::Keep(raw(500, "", "text/html", "")) }
     })
     .await;
-    assert!(matches!(
-        server.client().list_summaries(None).await,
-        Err(N8nError::Server { .. })
-    ));
+    assert!(matches!(server.client().list_summaries(None).await, Err(N8nError::Server { .. })));
     let comma = server.client().list_workflows_tagged("a,b").await;
     assert!(matches!(comma, Err(N8nError::Unsendable { .. })));
 }
@@ -259,10 +186,7 @@ async fn executions_are_read_up_to_the_wished_number() {
         limit: 300,
     };
     let found = server.client().executions(&query).await.unwrap();
-    assert_eq!(
-        (found.len(), found[0].id.as_str(), found[299].id.as_str()),
-        (300, "999", "700")
-    );
+    assert_eq!((found.len(), found[0].id.as_str(), found[299].id.as_str()), (300, "999", "700"));
     assert_eq!(
         server.calls(),
         [
@@ -291,30 +215,13 @@ async fn a_failure_is_told_in_one_short_line() {
     let n8n = server.client();
     let failure = |id: &'static str| {
         let n8n = n8n.clone();
-        async move {
-            n8n.execution_failure(id)
-                .await
-                .unwrap()
-                .map(|f| (f.node, f.message))
-        }
+        async move { n8n.execution_failure(id).await.unwrap().map(|f| (f.node, f.message)) }
     };
     let (node, message) = failure("1").await.unwrap();
-    assert_eq!(
-        (node.as_deref(), message.chars().count()),
-        (Some("HTTP"), 300)
-    );
+    assert_eq!((node.as_deref(), message.chars().count()), (Some("HTTP"), 300));
     assert!(message.starts_with("line xxx") && message.ends_with('…'));
-    assert_eq!(
-        failure("2").await,
-        Some((Some("Code".into()), "described".into()))
-    );
-    assert_eq!(
-        failure("3").await,
-        Some((
-            Some("Last".into()),
-            "n8n kept no details of the failure".into()
-        ))
-    );
+    assert_eq!(failure("2").await, Some((Some("Code".into()), "described".into())));
+    assert_eq!(failure("3").await, Some((Some("Last".into()), "n8n kept no details of the failure".into())));
     assert!(failure("4").await.unwrap().1.contains("n8n stopped"));
     assert_eq!(failure("5").await, None);
 }
@@ -323,15 +230,9 @@ async fn a_failure_is_told_in_one_short_line() {
 async fn a_tag_that_exists_is_found_and_one_that_cannot_exist_is_refused() {
     let server = Scripted::start(|seen| match seen.method.as_str() {
         "POST" => json(409, json!({ "message": "Tag already exists" })),
-        _ => json(
-            200,
-            json!({ "data": [{ "id": "t1", "name": "Mine" }, { "id": "t2", "name": "mine" }] }),
-        ),
+        _ => json(200, json!({ "data": [{ "id": "t1", "name": "Mine" }, { "id": "t2", "name": "mine" }] })),
     })
     .await;
     assert_eq!(server.client().create_tag("mine").await.unwrap().id, "t2");
-    assert!(matches!(
-        server.client().create_tag("other").await,
-        Err(N8nError::Refused { status: 409, .. })
-    ));
+    assert!(matches!(server.client().create_tag("other").await, Err(N8nError::Refused { status: 409, .. })));
 }

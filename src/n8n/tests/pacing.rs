@@ -12,48 +12,26 @@ use super::write;
 async fn a_429_silences_the_client_for_as_long_as_it_says() {
     let server = Scripted::start(|_| with_headers(429, "retry-after: 17\r\n")).await;
     let n8n = server.client();
-    assert_eq!(
-        n8n.get_workflow("a").await.unwrap_err().retry_after(),
-        Some(Duration::from_secs(17))
-    );
+    assert_eq!(n8n.get_workflow("a").await.unwrap_err().retry_after(), Some(Duration::from_secs(17)));
     let held = n8n.list_tags().await.unwrap_err();
-    assert!(
-        matches!(held, N8nError::RateLimited { .. })
-            && held.retry_after() > Some(Duration::from_secs(15))
-    );
+    assert!(matches!(held, N8nError::RateLimited { .. }) && held.retry_after() > Some(Duration::from_secs(15)));
     assert_eq!(server.calls().len(), 1, "the second call was not made");
-    assert!(
-        server.client().get_workflow("a").await.is_err(),
-        "another client is not held up"
-    );
+    assert!(server.client().get_workflow("a").await.is_err(), "another client is not held up");
     assert_eq!(server.calls().len(), 2);
 }
 
 #[tokio::test]
 async fn retry_after_may_be_a_date_and_is_bounded() {
     let wait = |header: String| async move {
-        let server =
-            Scripted::start(move |_| with_headers(429, &format!("retry-after: {header}\r\n")))
-                .await;
+        let server = Scripted::start(move |_| with_headers(429, &format!("retry-after: {header}\r\n"))).await;
         server.client().list_tags().await.unwrap_err().retry_after()
     };
     let date = jiff::Timestamp::now() + Duration::from_secs(60);
-    let date = jiff::fmt::rfc2822::DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&date)
-        .unwrap();
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
     let left = wait(date).await.unwrap();
-    assert!(
-        (Duration::from_secs(57)..=Duration::from_secs(60)).contains(&left),
-        "{left:?}"
-    );
-    assert_eq!(
-        wait("Sun, 06 Nov 1994 08:49:37 GMT".into()).await,
-        Some(Duration::ZERO)
-    );
-    assert_eq!(
-        wait("99999999999".into()).await,
-        Some(Duration::from_secs(300))
-    );
+    assert!((Duration::from_secs(57)..=Duration::from_secs(60)).contains(&left), "{left:?}");
+    assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT".into()).await, Some(Duration::ZERO));
+    assert_eq!(wait("99999999999".into()).await, Some(Duration::from_secs(300)));
     assert_eq!(wait("soon".into()).await, None);
 }
 
@@ -68,9 +46,7 @@ async fn calls_are_counted_by_operation_and_outcome() {
     let n8n = N8nClient::new(server.settings(), N8nMetrics::register(&registry).unwrap()).unwrap();
     n8n.get_workflow("secret-name").await.unwrap();
     n8n.create_workflow(&write()).await.unwrap_err();
-    let text = prometheus::TextEncoder::new()
-        .encode_to_string(&registry.gather())
-        .unwrap();
+    let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
     for line in [
         r#"weirkeeper_n8n_requests_total{operation="get_workflow",outcome="ok"} 1"#,
         r#"weirkeeper_n8n_requests_total{operation="create_workflow",outcome="refused"} 1"#,

@@ -11,20 +11,9 @@ async fn a_redirect_is_not_followed_and_the_key_does_not_travel() {
         let location = format!("location: http://user:pw@{}/collect?x=1\r\n", other.address);
         let server = Scripted::start(move |_| with_headers(status, &location)).await;
         let n8n = server.client();
-        for error in [
-            n8n.get_workflow("a").await.unwrap_err(),
-            n8n.create_workflow(&write()).await.unwrap_err(),
-        ] {
-            assert!(
-                matches!(error, N8nError::RedirectRefused { .. }),
-                "{error:?}"
-            );
-            assert!(
-                error
-                    .to_string()
-                    .ends_with(&format!(" to http://{}", other.address)),
-                "{error}"
-            );
+        for error in [n8n.get_workflow("a").await.unwrap_err(), n8n.create_workflow(&write()).await.unwrap_err()] {
+            assert!(matches!(error, N8nError::RedirectRefused { .. }), "{error:?}");
+            assert!(error.to_string().ends_with(&format!(" to http://{}", other.address)), "{error}");
         }
     }
     assert!(other.seen().is_empty());
@@ -34,46 +23,23 @@ async fn a_redirect_is_not_followed_and_the_key_does_not_travel() {
 async fn loopback_is_refused_unless_allowed_by_name_and_by_address() {
     let server = Scripted::start(|_| json(200, serde_json::json!({ "id": "a" }))).await;
     let port = server.address.port();
-    for host in [
-        "127.0.0.1",
-        "localhost",
-        "[::1]",
-        "[::ffff:127.0.0.1]",
-        "0.0.0.0",
-        "0x7f.1",
-    ] {
+    for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "0x7f.1"] {
         let mut settings = settings(&format!("http://{host}:{port}"));
         settings.allow_loopback = false;
-        let error = client(settings)
-            .create_workflow(&write())
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, N8nError::AddressDenied { .. }) && !error.unanswered(),
-            "{host}: {error:?}"
-        );
+        let error = client(settings).create_workflow(&write()).await.unwrap_err();
+        assert!(matches!(error, N8nError::AddressDenied { .. }) && !error.unanswered(), "{host}: {error:?}");
         assert_eq!(error.outcome(), "address_denied");
     }
     assert!(server.seen().is_empty());
-    client(settings(&format!("http://localhost:{port}")))
-        .get_workflow("a")
-        .await
-        .unwrap();
+    client(settings(&format!("http://localhost:{port}"))).get_workflow("a").await.unwrap();
     assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]
 async fn metadata_services_are_refused_even_where_loopback_is_allowed() {
-    for url in [
-        "http://169.254.169.254/latest",
-        "http://[fd00:ec2::254]",
-        "http://[::ffff:a9fe:a9fe]",
-    ] {
+    for url in ["http://169.254.169.254/latest", "http://[fd00:ec2::254]", "http://[::ffff:a9fe:a9fe]"] {
         let error = client(settings(url)).get_workflow("a").await.unwrap_err();
-        assert!(
-            matches!(error, N8nError::AddressDenied { .. }),
-            "{url}: {error:?}"
-        );
+        assert!(matches!(error, N8nError::AddressDenied { .. }), "{url}: {error:?}");
     }
 }
 
@@ -83,39 +49,19 @@ fn only_a_plain_base_url_is_accepted() {
         let metrics = N8nMetrics::register(&prometheus::Registry::new()).unwrap();
         N8nClient::new(settings(url), metrics).unwrap_err()
     };
-    for url in [
-        "ftp://n8n",
-        "http://u:p@n8n",
-        "http://n8n?x=1",
-        "http://n8n#x",
-        "file:///etc/passwd",
-        "data:x",
-    ] {
-        assert!(
-            matches!(refused(url), SettingsError::Url("url", _)),
-            "{url}"
-        );
+    for url in ["ftp://n8n", "http://u:p@n8n", "http://n8n?x=1", "http://n8n#x", "file:///etc/passwd", "data:x"] {
+        assert!(matches!(refused(url), SettingsError::Url("url", _)), "{url}");
     }
 }
 
 #[test]
 fn a_ca_bundle_must_hold_a_certificate() {
     let metrics = N8nMetrics::register(&prometheus::Registry::new()).unwrap();
-    for pem in [
-        "",
-        "nonsense",
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    ] {
+    for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let mut settings = settings("https://n8n.example");
         settings.ca_bundle = Some(pem.into());
         let made = N8nClient::new(settings, metrics.clone());
-        assert!(
-            matches!(
-                made,
-                Err(SettingsError::CaBundle(_) | SettingsError::Client(_))
-            ),
-            "{pem:?}: {made:?}"
-        );
+        assert!(matches!(made, Err(SettingsError::CaBundle(_) | SettingsError::Client(_))), "{pem:?}: {made:?}");
     }
 }
 

@@ -31,13 +31,7 @@ async fn only_n8ns_own_words_prove_that_a_webhook_is_registered() {
     };
     let both = WebhookCheck::Registered(vec!["GET".into(), "POST".into()]);
     assert_eq!(check(wrong_method).await.unwrap(), both);
-    let absent = check(|| {
-        json(
-            404,
-            json!({ "message": "The requested webhook \"PATCH a/b\" is not registered." }),
-        )
-    })
-    .await;
+    let absent = check(|| json(404, json!({ "message": "The requested webhook \"PATCH a/b\" is not registered." }))).await;
     assert_eq!(absent.unwrap(), WebhookCheck::NotRegistered);
     for reply in [
         (|| json(200, json!({ "message": "Workflow was started" }))) as fn() -> Reply,
@@ -51,18 +45,9 @@ async fn only_n8ns_own_words_prove_that_a_webhook_is_registered() {
     }
     let starting = check(|| html(404, "<pre>Cannot PATCH /webhook/a/b</pre>")).await;
     assert!(matches!(starting, Err(N8nError::NotReady { .. })));
-    assert!(matches!(
-        check(|| html(502, "")).await,
-        Err(N8nError::Server { .. })
-    ));
-    assert!(matches!(
-        check(|| html(503, "")).await,
-        Err(N8nError::NotReady { .. })
-    ));
-    assert!(matches!(
-        check(|| Reply::Hang).await,
-        Err(N8nError::Timeout { .. })
-    ));
+    assert!(matches!(check(|| html(502, "")).await, Err(N8nError::Server { .. })));
+    assert!(matches!(check(|| html(503, "")).await, Err(N8nError::NotReady { .. })));
+    assert!(matches!(check(|| Reply::Hang).await, Err(N8nError::Timeout { .. })));
 }
 
 #[tokio::test]
@@ -74,33 +59,14 @@ async fn a_form_is_recognised_by_its_page() {
         result
     };
     let registered = WebhookCheck::Registered(vec![]);
-    assert_eq!(
-        check(|| html(200, "<html>form</html>")).await.unwrap(),
-        registered
-    );
-    let basic = || {
-        Reply::Keep(raw(
-            401,
-            "www-authenticate: Basic realm=\"Enter credentials\"\r\n",
-            "text/html",
-            "",
-        ))
-    };
+    assert_eq!(check(|| html(200, "<html>form</html>")).await.unwrap(), registered);
+    let basic = || Reply::Keep(raw(401, "www-authenticate: Basic realm=\"Enter credentials\"\r\n", "text/html", ""));
     assert_eq!(check(basic).await.unwrap(), registered);
     let absent = || html(404, "<title>Problem loading form</title>");
     assert_eq!(check(absent).await.unwrap(), WebhookCheck::NotRegistered);
-    assert!(matches!(
-        check(|| html(404, "<h1>nginx</h1>")).await,
-        Ok(WebhookCheck::Unknown(_))
-    ));
-    assert!(matches!(
-        check(|| json(200, json!({}))).await,
-        Ok(WebhookCheck::Unknown(_))
-    ));
-    assert!(matches!(
-        check(|| html(404, "<pre>Cannot GET /form/f</pre>")).await,
-        Err(N8nError::NotReady { .. })
-    ));
+    assert!(matches!(check(|| html(404, "<h1>nginx</h1>")).await, Ok(WebhookCheck::Unknown(_))));
+    assert!(matches!(check(|| json(200, json!({}))).await, Ok(WebhookCheck::Unknown(_))));
+    assert!(matches!(check(|| html(404, "<pre>Cannot GET /form/f</pre>")).await, Err(N8nError::NotReady { .. })));
     let migrating = check(|| html(200, "n8n is starting up. Please wait")).await;
     assert!(matches!(migrating, Err(N8nError::NotReady { .. })));
 }
@@ -116,20 +82,8 @@ async fn webhooks_are_called_at_their_own_url_and_never_get_the_key() {
     n8n.check_form("f").await.unwrap();
     n8n.probe(probe("users/7?x=1&y=%20")).await.unwrap();
     assert!(api.seen().is_empty());
-    assert_eq!(
-        hooks.calls(),
-        [
-            "PATCH /hooks/webhook/a",
-            "GET /hooks/form/f",
-            "POST /hooks/webhook/users/7?x=1&y=%20"
-        ]
-    );
-    assert!(
-        hooks
-            .seen()
-            .iter()
-            .all(|seen| !seen.carries_key() && !seen.head.contains("x-n8n-api-key"))
-    );
+    assert_eq!(hooks.calls(), ["PATCH /hooks/webhook/a", "GET /hooks/form/f", "POST /hooks/webhook/users/7?x=1&y=%20"]);
+    assert!(hooks.seen().iter().all(|seen| !seen.carries_key() && !seen.head.contains("x-n8n-api-key")));
     let sent = &hooks.seen()[2];
     assert!(sent.head.contains("authorization: bearer secret-token"));
     assert_eq!(sent.body, r#"{"a":1}"#);
@@ -146,85 +100,38 @@ async fn a_probe_returns_what_the_workflow_answers_and_slows_nobody_down() {
         assert_eq!(server.calls().len(), 2);
         answer
     };
-    assert_eq!(
-        answer(|| json(200, json!({ "ok": true }))).await.unwrap(),
-        (200, Some(json!({ "ok": true })))
-    );
+    assert_eq!(answer(|| json(200, json!({ "ok": true }))).await.unwrap(), (200, Some(json!({ "ok": true }))));
     assert_eq!(answer(|| html(500, "<b>x</b>")).await.unwrap(), (500, None));
-    assert_eq!(
-        answer(|| with_headers(429, "retry-after: 100\r\n"))
-            .await
-            .unwrap(),
-        (429, None)
-    );
+    assert_eq!(answer(|| with_headers(429, "retry-after: 100\r\n")).await.unwrap(), (429, None));
     let redirect = || with_headers(302, "location: http://169.254.169.254/\r\n");
     assert_eq!(answer(redirect).await.unwrap(), (302, None));
-    let large = || {
-        Reply::Keep(raw(
-            200,
-            "",
-            "application/json",
-            &format!("[{}1]", "1,".repeat(1024 * 1024)),
-        ))
-    };
+    let large = || Reply::Keep(raw(200, "", "application/json", &format!("[{}1]", "1,".repeat(1024 * 1024))));
     assert_eq!(answer(large).await.unwrap(), (200, None));
     let error = answer(|| Reply::Hang).await.unwrap_err();
     assert!(matches!(error, N8nError::Timeout { .. }) && error.unanswered());
-    assert!(matches!(
-        answer(|| html(200, "n8n is starting up. Please wait")).await,
-        Err(N8nError::NotReady { .. })
-    ));
+    assert!(matches!(answer(|| html(200, "n8n is starting up. Please wait")).await, Err(N8nError::NotReady { .. })));
 }
 
 #[tokio::test]
 async fn a_probe_cannot_leave_the_webhooks_or_steer_the_connection() {
     let server = Scripted::start(|_| json(200, json!({}))).await;
     let n8n = server.client();
-    for path in [
-        "../api/v1/workflows",
-        "a/../../rest/settings",
-        "a//b",
-        "",
-        "/",
-        "./a",
-    ] {
-        assert!(
-            matches!(
-                n8n.probe(probe(path)).await,
-                Err(N8nError::Unsendable { .. })
-            ),
-            "{path}"
-        );
+    for path in ["../api/v1/workflows", "a/../../rest/settings", "a//b", "", "/", "./a"] {
+        assert!(matches!(n8n.probe(probe(path)).await, Err(N8nError::Unsendable { .. })), "{path}");
     }
-    for name in [
-        "Host",
-        "connection",
-        "Content-Length",
-        "X-N8N-API-KEY",
-        "bad name",
-        "Transfer-Encoding",
-    ] {
+    for name in ["Host", "connection", "Content-Length", "X-N8N-API-KEY", "bad name", "Transfer-Encoding"] {
         let mut request = probe("a");
         request.headers = vec![(name.into(), "1".into())];
-        assert!(
-            matches!(n8n.probe(request).await, Err(N8nError::Unsendable { .. })),
-            "{name}"
-        );
+        assert!(matches!(n8n.probe(request).await, Err(N8nError::Unsendable { .. })), "{name}");
     }
     assert!(server.seen().is_empty());
     n8n.probe(probe("a%2e%2e/@host\\..\\b#c")).await.unwrap();
-    assert_eq!(
-        server.calls(),
-        ["POST /webhook/a%252e%252e/@host%5C..%5Cb%23c"]
-    );
+    assert_eq!(server.calls(), ["POST /webhook/a%252e%252e/@host%5C..%5Cb%23c"]);
 }
 
 #[test]
 fn a_probe_does_not_show_its_secrets() {
     let mut request = probe("a?token=secret-token");
     request.body = Some(json!({ "k": "secret-token" }));
-    assert!(
-        !format!("{request:?}").contains("secret-token"),
-        "{request:?}"
-    );
+    assert!(!format!("{request:?}").contains("secret-token"), "{request:?}");
 }

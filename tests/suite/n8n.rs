@@ -1,0 +1,110 @@
+//! n8n as tests see it: not through the operator's client, so that a fault of that client cannot hide itself.
+
+use serde_json::{Value, json};
+
+/// A plain client of n8n's public API and of its webhooks.
+#[derive(Clone, Debug)]
+pub struct N8n {
+    /// Where n8n is.
+    pub url: String,
+    key: String,
+    http: reqwest::Client,
+}
+
+/// An HTTP answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+}
+
+impl N8n {
+    pub fn new(url: &str, key: &str) -> Self {
+        crate::world::install_crypto();
+        let http =
+            reqwest::Client::builder().no_proxy().pool_idle_timeout(std::time::Duration::from_secs(3)).build().expect("an HTTP client");
+        Self { url: url.to_owned(), key: key.to_owned(), http }
+    }
+
+    pub async fn api(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.url)).header("X-N8N-API-KEY", &self.key);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.expect("n8n answers");
+        Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
+    }
+
+    /// Every workflow whose mark names the object, by n8n id.
+    pub async fn marked(&self, namespace: &str, name: &str) -> Vec<String> {
+        let suffix = format!("/{namespace}/{name}");
+        let all = self.workflows().await;
+        let ours = all.iter().filter(|workflow| {
+            let tags = workflow["settings"]["customTelemetryTags"].as_array().cloned().unwrap_or_default();
+            tags.iter().any(|tag| tag["value"].as_str().is_some_and(|value| value.ends_with(&suffix)))
+        });
+        ours.map(|workflow| workflow["id"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Every workflow that n8n has.
+    pub async fn workflows(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.api("GET", &format!("/workflows?limit=250{cursor}"), None).await.json();
+            all.extend(page["data"].as_array().cloned().unwrap_or_default());
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+
+    pub async fn workflow(&self, id: &str) -> Value {
+        self.api("GET", &format!("/workflows/{id}"), None).await.json()
+    }
+
+    /// Saves a workflow as somebody would in the editor, and publishes it if asked.
+    pub async fn edit(&self, id: &str, publish: bool, change: impl FnOnce(&mut Value)) {
+        let mut workflow = self.workflow(id).await;
+        change(&mut workflow);
+        let body = json!({ "name": workflow["name"], "nodes": workflow["nodes"], "connections": workflow["connections"], "settings": workflow["settings"] });
+        let saved = self.api("PUT", &format!("/workflows/{id}?publishIfActive={publish}"), Some(body)).await;
+        assert_eq!(saved.status, 200, "{}", saved.text);
+    }
+
+    /// Calls a production webhook.
+    pub async fn webhook(&self, method: &str, path: &str) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let answer = self.http.request(method, format!("{}/webhook/{path}", self.url)).send().await.expect("n8n answers");
+        Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
+    }
+}
+
+/// A workflow that answers GET on a path with `{"version": <version>}`.
+pub fn answering(path: &str, version: &str) -> Value {
+    json!({
+        "name": format!("Answers {path}"),
+        "nodes": [
+            { "name": "Webhook", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "position": [0, 0],
+              "parameters": { "path": path, "httpMethod": "GET", "responseMode": "lastNode" } },
+            { "name": "Answer", "type": "n8n-nodes-base.set", "typeVersion": 3.4, "position": [200, 0],
+              "parameters": { "assignments": { "assignments": [{ "id": "a", "name": "version", "value": version, "type": "string" }] }, "options": {} } },
+        ],
+        "connections": { "Webhook": { "main": [[{ "node": "Answer", "type": "main", "index": 0 }]] } },
+        "settings": { "executionOrder": "v1" },
+    })
+}
+
+/// Adds a node to a definition.
+pub fn with_node(mut definition: Value, node: Value) -> Value {
+    definition["nodes"].as_array_mut().expect("nodes").push(node);
+    definition
+}

@@ -1,0 +1,97 @@
+//! The stack that `tests/stack/stack.mjs` started, and further ones for tests that stop and start parts.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// A started stack.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// Its folder.
+    pub dir: PathBuf,
+    facts: Value,
+}
+
+impl Stack {
+    /// The stack that all tests share.
+    pub fn shared() -> Self {
+        let dir = std::env::var("WEIRKEEPER_STACK")
+            .expect("WEIRKEEPER_STACK is not set: run `make test`, or `node tests/stack/stack.mjs run -- cargo test`");
+        Self::at(Path::new(&dir))
+    }
+
+    fn at(dir: &Path) -> Self {
+        let text = std::fs::read_to_string(dir.join("stack.json")).expect("the stack's stack.json");
+        Self { dir: dir.to_owned(), facts: serde_json::from_str(&text).expect("stack.json is JSON") }
+    }
+
+    /// Where n8n is.
+    pub fn n8n_url(&self) -> String {
+        self.facts["n8n"]["url"].as_str().expect("the stack has an n8n").to_owned()
+    }
+
+    /// An API key with all scopes.
+    pub fn n8n_key(&self) -> String {
+        std::fs::read_to_string(self.dir.join("n8n-api-key")).expect("the n8n API key").trim().to_owned()
+    }
+
+    /// The kubeconfig of a user: admin, operator or tenant.
+    pub fn kubeconfig(&self, user: &str) -> PathBuf {
+        self.dir.join(format!("kubeconfig-{user}"))
+    }
+
+    /// The kubectl of the stack.
+    pub fn kubectl(&self) -> PathBuf {
+        self.dir.join("bin/kubectl")
+    }
+
+    /// Another stack, for tests that stop its parts; it ends with the value.
+    pub fn own(flags: &[&str]) -> OwnStack {
+        let dir = std::env::temp_dir().join(format!("weirkeeper-stack-{}-{:x}", std::process::id(), rand()));
+        run(&["up", "--dir", dir.to_str().expect("a readable path")], flags);
+        OwnStack { stack: Self::at(&dir) }
+    }
+
+    /// Runs a command of the stack's program on this stack, for example `restart n8n`.
+    pub fn tell(&self, command: &[&str]) -> String {
+        run(command, &["--dir", self.dir.to_str().expect("a readable path")])
+    }
+}
+
+/// A stack that ends with the value.
+pub struct OwnStack {
+    stack: Stack,
+}
+
+impl std::ops::Deref for OwnStack {
+    type Target = Stack;
+    fn deref(&self) -> &Stack {
+        &self.stack
+    }
+}
+
+impl Drop for OwnStack {
+    fn drop(&mut self) {
+        self.stack.tell(&["down"]);
+        let _ = std::fs::remove_dir_all(&self.stack.dir);
+    }
+}
+
+fn run(command: &[&str], flags: &[&str]) -> String {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/stack.mjs");
+    let output = Command::new("node").arg(program).args(command).args(flags).output().expect("node runs");
+    assert!(
+        output.status.success(),
+        "stack {command:?} failed:\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A number that no other test has.
+pub fn rand() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() >> 16
+}

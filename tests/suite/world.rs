@@ -1,0 +1,330 @@
+//! One test's world: its namespace, its operator process and its N8nInstance. Operators of other tests pass its objects
+//! over, for each works on its own label only.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::GroupVersionKind;
+use kube::{Client, Config};
+use serde_json::{Value, json};
+
+use crate::n8n::N8n;
+use crate::stack::{Stack, rand};
+
+/// How long a condition may take on a slow, shared machine. Nothing waits this long when it works.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+/// The label by which operators divide objects.
+const SHARD: &str = "weirkeeper.dev/test";
+
+/// One test's world.
+pub struct World {
+    pub stack: Stack,
+    pub namespace: String,
+    /// The cluster as an admin sees it.
+    pub admin: Client,
+    pub n8n: N8n,
+    pub operator: Operator,
+    shard: String,
+}
+
+pub fn install_crypto() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A client as one of the stack's users.
+pub async fn client(stack: &Stack, user: &str) -> Client {
+    install_crypto();
+    let kubeconfig = Kubeconfig::read_from(stack.kubeconfig(user)).expect("a kubeconfig");
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a usable kubeconfig");
+    Client::try_from(config).expect("a client")
+}
+
+impl World {
+    /// A namespace, an operator, and an N8nInstance `main` that leads to the stack's real n8n.
+    pub async fn on_real_n8n(name: &str) -> Self {
+        let stack = Stack::shared();
+        let (url, key) = (stack.n8n_url(), stack.n8n_key());
+        let world = Self::bare(stack, name, &url, &key).await;
+        world.instance("main", &url, &key, json!({})).await;
+        world
+    }
+
+    /// A namespace and an operator; `url` and `key` are where the test itself looks at n8n.
+    pub async fn bare(stack: Stack, name: &str, url: &str, key: &str) -> Self {
+        let admin = client(&stack, "admin").await;
+        install(&admin).await;
+        let shard = format!("{name}-{:x}", rand());
+        let namespace = shard.clone();
+        let world = Self { operator: Operator::new(&stack, &shard), n8n: N8n::new(url, key), stack, namespace, admin, shard };
+        world.namespace(&world.namespace).await;
+        world
+    }
+
+    /// Makes a namespace.
+    pub async fn namespace(&self, name: &str) {
+        self.apply_as_is(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": { "team": name } } }))
+            .await;
+    }
+
+    /// An N8nInstance with its Secret, in this world's namespace.
+    pub async fn instance(&self, name: &str, url: &str, key: &str, more: Value) {
+        self.secret(&format!("{name}-key"), key).await;
+        let mut spec =
+            json!({ "url": url, "apiKeySecretRef": { "name": format!("{name}-key") }, "requestTimeout": "20s", "interval": "20s" });
+        spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        self.apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": name }, "spec": spec }))
+            .await;
+    }
+
+    /// A Secret with the key `apiKey`.
+    pub async fn secret(&self, name: &str, value: &str) {
+        self.apply(json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": { "apiKey": value } })).await;
+    }
+
+    /// Applies a Workflow of instance `main` with `interval: 5s`; `spec` is merged over that.
+    pub async fn workflow(&self, name: &str, spec: Value) {
+        self.try_workflow(name, spec).await.expect("the API server takes the Workflow");
+    }
+
+    pub async fn try_workflow(&self, name: &str, spec: Value) -> Result<DynamicObject, kube::Error> {
+        let mut whole = json!({ "instanceRef": { "name": "main" }, "interval": "5s" });
+        whole.as_object_mut().expect("an object").extend(spec.as_object().cloned().unwrap_or_default());
+        self.try_apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": name }, "spec": whole }))
+            .await
+    }
+
+    /// Applies an object into this world: its namespace (unless it names one) and its label.
+    pub async fn apply(&self, object: Value) -> DynamicObject {
+        self.try_apply(object).await.expect("the API server takes the object")
+    }
+
+    pub async fn try_apply(&self, mut object: Value) -> Result<DynamicObject, kube::Error> {
+        if object["metadata"]["namespace"].is_null() {
+            object["metadata"]["namespace"] = json!(self.namespace);
+        }
+        object["metadata"]["labels"][SHARD] = json!(self.shard);
+        self.try_apply_as_is(object).await
+    }
+
+    async fn apply_as_is(&self, object: Value) -> DynamicObject {
+        self.try_apply_as_is(object).await.expect("the API server takes the object")
+    }
+
+    async fn try_apply_as_is(&self, object: Value) -> Result<DynamicObject, kube::Error> {
+        apply(&self.admin, object).await
+    }
+
+    /// An API of one kind in this world's namespace.
+    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
+        self.api_in(&self.namespace, kind)
+    }
+
+    pub fn api_in(&self, namespace: &str, kind: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.admin.clone(), namespace, &resource(kind))
+    }
+
+    /// A Workflow as it is now; null when it is gone.
+    pub async fn get(&self, name: &str) -> Value {
+        self.get_kind("Workflow", name).await
+    }
+
+    pub async fn get_kind(&self, kind: &str, name: &str) -> Value {
+        let object = self.api(kind).get_opt(name).await.expect("the API server answers");
+        object.map_or(Value::Null, |object| serde_json::to_value(object).expect("an object is JSON"))
+    }
+
+    /// Waits until a Workflow looks as wanted.
+    pub async fn until(&self, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        self.until_kind("Workflow", name, wanted, holds).await
+    }
+
+    pub async fn until_kind(&self, kind: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let started = Instant::now();
+        loop {
+            let object = self.get_kind(kind, name).await;
+            if holds(&object) {
+                return object;
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{kind} {name}: waited in vain until {wanted}; it is now {:#}\n--- operator\n{}",
+                object["status"],
+                self.operator.tail()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until a Workflow is Ready at its present generation.
+    pub async fn until_ready(&self, name: &str) -> Value {
+        self.until(name, "Ready", ready).await
+    }
+
+    /// Waits until a condition has a reason, at the present generation.
+    pub async fn until_reason(&self, name: &str, kind: &str, reason: &str) -> Value {
+        self.until(name, &format!("{kind} is {reason}"), |object| current(object) && condition(object, kind)["reason"] == reason).await
+    }
+
+    /// Deletes a Workflow and waits until it is gone.
+    pub async fn delete(&self, name: &str) {
+        self.api("Workflow").delete(name, &DeleteParams::default()).await.expect("the API server deletes");
+        self.until(name, "it is gone", Value::is_null).await;
+    }
+
+    /// Sets an annotation of a Workflow; null takes it off.
+    pub async fn annotate(&self, kind: &str, name: &str, key: &str, value: Value) {
+        let patch = json!({ "metadata": { "annotations": { format!("weirkeeper.dev/{key}"): value } } });
+        self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("the API server patches");
+    }
+
+    /// The events of an object, as (reason, note).
+    pub async fn events(&self, name: &str) -> Vec<(String, String)> {
+        let events: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(self.admin.clone(), &self.namespace);
+        let all = events.list(&Default::default()).await.expect("the API server lists events");
+        let ours =
+            all.items.into_iter().filter(|event| event.regarding.as_ref().is_some_and(|object| object.name.as_deref() == Some(name)));
+        ours.map(|event| (event.reason.unwrap_or_default(), event.note.unwrap_or_default())).collect()
+    }
+}
+
+/// Installs the CRDs and the operator's RBAC, as a platform team would.
+async fn install(admin: &Client) {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["crds", "config/rbac"] {
+        let mut files: Vec<_> = std::fs::read_dir(root.join(folder)).expect(folder).map(|entry| entry.expect("an entry").path()).collect();
+        files.sort();
+        for file in files {
+            let text = std::fs::read_to_string(&file).expect("a manifest");
+            apply(admin, serde_saphyr::from_str(&text).expect("a manifest is YAML")).await.expect("the API server takes the manifest");
+        }
+    }
+    let started = Instant::now();
+    while Api::<DynamicObject>::all_with(admin.clone(), &resource("Workflow")).list(&Default::default()).await.is_err() {
+        assert!(started.elapsed() < PATIENCE, "the CRDs are not served");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn apply(client: &Client, object: Value) -> Result<DynamicObject, kube::Error> {
+    let kind = object["kind"].as_str().expect("a kind").to_owned();
+    let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
+    let api: Api<DynamicObject> = match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource(&kind)),
+        None => Api::all_with(client.clone(), &resource(&kind)),
+    };
+    api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(object)).await
+}
+
+fn resource(kind: &str) -> ApiResource {
+    let (group, version) = match kind {
+        "Workflow" | "N8nInstance" => ("weirkeeper.dev", "v1alpha1"),
+        "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
+        "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        "ControllerRevision" => ("apps", "v1"),
+        _ => ("", "v1"),
+    };
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+}
+
+/// A condition of an object; null where it is not there.
+pub fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
+    let conditions = object["status"]["conditions"].as_array();
+    conditions.and_then(|all| all.iter().find(|condition| condition["type"] == kind)).unwrap_or(&Value::Null)
+}
+
+/// Whether status speaks of the present generation.
+pub fn current(object: &Value) -> bool {
+    object["status"]["observedGeneration"] == object["metadata"]["generation"]
+}
+
+/// Whether an object is Ready at its present generation.
+pub fn ready(object: &Value) -> bool {
+    current(object) && condition(object, "Ready")["status"] == "True"
+}
+
+/// The operator as a process with its own identity.
+pub struct Operator {
+    child: Option<Child>,
+    kubeconfig: PathBuf,
+    shard: String,
+    log: PathBuf,
+    flags: Vec<String>,
+}
+
+impl Operator {
+    fn new(stack: &Stack, shard: &str) -> Self {
+        let log = stack.dir.join("logs").join(format!("operator-{shard}.log"));
+        let mut operator = Self { child: None, kubeconfig: stack.kubeconfig("operator"), shard: shard.to_owned(), log, flags: Vec::new() };
+        operator.start();
+        operator
+    }
+
+    /// Starts it, if it is not running.
+    pub fn start(&mut self) {
+        if self.child.is_some() {
+            return;
+        }
+        let log = std::fs::File::options().create(true).append(true).open(&self.log).expect("a log file");
+        let child = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+            .args(["operator", "--listen", "127.0.0.1:0", "--allow-loopback", "--log", "info,weirkeeper=debug", "--watch-label-selector"])
+            .arg(format!("{SHARD}={}", self.shard))
+            .args(&self.flags)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the operator starts");
+        self.child = Some(child);
+    }
+
+    /// Ends it as SIGKILL does: without a chance to tidy up.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("the operator is killed");
+            child.wait().expect("the operator is gone");
+        }
+    }
+
+    /// Starts it anew with other flags.
+    pub fn restart_with(&mut self, flags: &[&str]) {
+        self.kill();
+        self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        self.start();
+    }
+
+    /// The address of its health and metrics endpoints, from its log.
+    pub fn address(&self) -> String {
+        let started = Instant::now();
+        loop {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            if let Some(line) = log.lines().rev().find(|line| line.contains("weirkeeper starts")) {
+                let after = line.split("address=").nth(1).expect("an address");
+                return after.split_whitespace().next().expect("an address").to_owned();
+            }
+            assert!(started.elapsed() < PATIENCE, "the operator does not start: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("a running operator").id()
+    }
+
+    /// The end of its log.
+    pub fn tail(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
