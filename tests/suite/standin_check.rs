@@ -1,0 +1,1 @@
+//! The stand-in is held to what n8n does.
