@@ -7,6 +7,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
     reason = "the scenarios that use it are in other rooms of this suite"
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
@@ -121,14 +122,13 @@ impl StandIn {
         let site = Site::new(options);
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
         let address = socket.local_addr().expect("the port just bound");
-        let standin = Self {
+        Self {
             key: add_key(&site, scopes, expires),
             listener: Mutex::new(Some(listen(&runtime, &site, socket))),
             site,
             address,
             runtime: Some(runtime),
-        };
-        standin
+        }
     }
 
     fn runtime(&self) -> &Runtime {
@@ -253,13 +253,16 @@ fn rebind(address: SocketAddr) -> std::net::TcpListener {
 }
 
 fn listen(runtime: &Runtime, site: &Arc<Site>, socket: std::net::TcpListener) -> Listener {
-    socket.set_nonblocking(true).expect("a socket that does not block");
+    socket
+        .set_nonblocking(true)
+        .expect("a socket that does not block");
     let (dropped, gone) = mpsc::channel();
     let site = Arc::clone(site);
     let task = runtime.spawn(async move {
         // Goes after the listener does, which says that the port is free.
         let _dropped = dropped;
-        let listener = tokio::net::TcpListener::from_std(socket).expect("a listener of this runtime");
+        let listener =
+            tokio::net::TcpListener::from_std(socket).expect("a listener of this runtime");
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}
@@ -269,7 +272,8 @@ fn listen(runtime: &Runtime, site: &Arc<Site>, socket: std::net::TcpListener) ->
             let _ = stream.set_nodelay(true);
             let site = Arc::clone(&site);
             connections.spawn(async move {
-                let service = hyper::service::service_fn(|request| Arc::clone(&site).serve(request));
+                let service =
+                    hyper::service::service_fn(|request| Arc::clone(&site).serve(request));
                 // Idle connections end after 5 s, as those of Node do.
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -287,11 +291,7 @@ fn listen(runtime: &Runtime, site: &Arc<Site>, socket: std::net::TcpListener) ->
 }
 
 /// A key that looks like n8n's. It is made here and now, so that no file holds one.
-fn add_key(
-    site: &Site,
-    scopes: Option<Vec<String>>,
-    expires: Option<jiff::Timestamp>,
-) -> String {
+fn add_key(site: &Site, scopes: Option<Vec<String>>, expires: Option<jiff::Timestamp>) -> String {
     let mut world = site.world();
     let mut claims = json!({ "sub": world.user_id, "iss": "n8n", "aud": "public-api", "jti": world.uuid(),
         "iat": jiff::Timestamp::now().as_second() });

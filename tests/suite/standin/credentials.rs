@@ -135,17 +135,17 @@ pub(crate) fn get(world: &World, id: &str) -> Answer {
 
 pub(crate) fn create(world: &mut World, request: &Request) -> Answer {
     let body = request.body(&CREATE_CREDENTIAL)?;
-    let kind = text(&body, "type").unwrap_or_default();
+    let kind = text(body, "type").unwrap_or_default();
     check_type(&kind)?;
     check_data(&kind, &body["data"])?;
-    let name = text(&body, "name").unwrap_or_default();
+    let name = text(body, "name").unwrap_or_default();
     let id = world.add_credential(&name, &kind, &body["data"]);
     get(world, &id)
 }
 
 pub(crate) fn update(world: &mut World, request: &Request, id: &str) -> Answer {
     let body = request.body(&UPDATE_CREDENTIAL)?;
-    let kind = text(&body, "type");
+    let kind = text(body, "type");
     if let Some(kind) = &kind {
         check_type(kind)?;
     }
@@ -158,7 +158,7 @@ pub(crate) fn update(world: &mut World, request: &Request, id: &str) -> Answer {
     if let Some(data) = data.filter(|_| !partial) {
         check_data(kind.as_deref().unwrap_or(&known.kind), &json!(data))?;
     }
-    let name = text(&body, "name").unwrap_or_else(|| known.name.clone());
+    let name = text(body, "name").unwrap_or_else(|| known.name.clone());
     if data.is_some() && !(3..=128).contains(&name.chars().count()) {
         let message = "Credential name must be 3 to 128 characters long.";
         return Err(Reply::message(400, message));

@@ -55,7 +55,9 @@ impl World {
         let name = self.workflows.get(&start.workflow_id);
         let execution = Execution {
             id,
-            workflow_name: name.map(|workflow| workflow.name.clone()).unwrap_or_default(),
+            workflow_name: name
+                .map(|workflow| workflow.name.clone())
+                .unwrap_or_default(),
             workflow_id: start.workflow_id,
             mode: start.mode,
             status: "running",
@@ -77,7 +79,11 @@ impl World {
 
     /// Ends a running execution as its outcome says, and forgets it where the settings say so.
     pub(crate) fn finish(&mut self, id: u64) {
-        let Some(run) = self.executions.get_mut(&id).filter(|run| run.status == "running") else {
+        let Some(run) = self
+            .executions
+            .get_mut(&id)
+            .filter(|run| run.status == "running")
+        else {
             return;
         };
         run.stopped_at = Some(now());
@@ -90,10 +96,10 @@ impl World {
             run.wait_till = Some("3000-01-01T00:00:00.000Z".to_owned());
         }
         let (status, retry_of, workflow) = (run.status, run.retry_of, run.workflow_id.clone());
-        if let Some(failed) = retry_of.filter(|_| status == "success") {
-            if let Some(failed) = self.executions.get_mut(&failed) {
-                failed.retry_success_id = Some(id);
-            }
+        if let Some(failed) = retry_of.filter(|_| status == "success")
+            && let Some(failed) = self.executions.get_mut(&failed)
+        {
+            failed.retry_success_id = Some(id);
         }
         if !self.keeps(&workflow, status) {
             self.executions.remove(&id);
@@ -204,7 +210,11 @@ impl Execution {
         }
         let mut result = json!({ "lastNodeExecuted": self.outcome.last_node });
         if let Some((node, message)) = &self.outcome.error {
-            let node = self.content.node_list().iter().find(|other| other["name"] == json!(node));
+            let node = self
+                .content
+                .node_list()
+                .iter()
+                .find(|other| other["name"] == json!(node));
             let error = json!({ "level": "error", "name": "NodeOperationError", "message": message,
                 "description": null, "node": node, "timestamp": 0, "context": {}, "tags": {} });
             runs.insert(
@@ -239,7 +249,10 @@ pub(crate) fn list(world: &World, request: &Request) -> Answer {
     let time = |name| request.time(name);
     let (after, until) = (time("startedAfter")?, time("startedBefore")?);
     let fits = |run: &&Execution| {
-        let started = run.started_at.as_deref().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+        let started = run
+            .started_at
+            .as_deref()
+            .and_then(|at| at.parse::<jiff::Timestamp>().ok());
         workflow.is_none_or(|id| run.workflow_id == id)
             && match status {
                 Some(status) => run.status == status,
@@ -248,7 +261,9 @@ pub(crate) fn list(world: &World, request: &Request) -> Answer {
             && after.is_none_or(|after| started.is_some_and(|at| at >= after))
             && until.is_none_or(|until| started.is_some_and(|at| at <= until))
             && before.is_none_or(|before| run.id < before)
-            && request.query("projectId").is_none_or(|id| id == world.project_id)
+            && request
+                .query("projectId")
+                .is_none_or(|id| id == world.project_id)
     };
     let mut found = world.executions.values().rev().filter(fits);
     let shown: Vec<&Execution> = found.by_ref().take(limit).collect();
@@ -332,7 +347,11 @@ pub(crate) fn retry(world: &mut World, request: &Request, id: &str) -> Answer {
         input: failed.input,
         retry_of: Some(id),
     });
-    let mut done = world.executions.get(&new).cloned().expect("what was just recorded");
+    let mut done = world
+        .executions
+        .get(&new)
+        .cloned()
+        .expect("what was just recorded");
     world.finish(new);
     if let Some(kept) = world.executions.get(&new) {
         done = kept.clone();

@@ -99,12 +99,23 @@ fn begin(world: &mut World, request: &Request, target: &Target) -> Result<Begun,
         return Err(missing(&methods));
     };
     let workflow = world.workflows.get(&hook.workflow_id);
-    let Some((workflow, version)) = workflow.and_then(|known| Some((known, known.active_version()?)))
+    let Some((workflow, version)) =
+        workflow.and_then(|known| Some((known, known.active_version()?)))
     else {
-        let message = format!("Active version not found for workflow with id \"{}\"", hook.workflow_id);
-        return Err(Reply::json(404, &json!({ "code": 404, "message": message })));
+        let message = format!(
+            "Active version not found for workflow with id \"{}\"",
+            hook.workflow_id
+        );
+        return Err(Reply::json(
+            404,
+            &json!({ "code": 404, "message": message }),
+        ));
     };
-    let node = version.content.node_list().iter().find(|node| name(node) == hook.node);
+    let node = version
+        .content
+        .node_list()
+        .iter()
+        .find(|node| name(node) == hook.node);
     let node = node.cloned().unwrap_or_default();
     check_caller(world, request, &node)?;
     let is_chat = short(kind(&node)) == "chatTrigger";
@@ -113,7 +124,9 @@ fn begin(world: &mut World, request: &Request, target: &Target) -> Result<Begun,
     }
     if request.method == "GET" && (hook.is_form || is_chat) {
         let title = text_parameter(&node, "formTitle");
-        let page = format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><form></form></body></html>");
+        let page = format!(
+            "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><form></form></body></html>"
+        );
         return Err(Reply::new(200, "text/html; charset=utf-8", page));
     }
     let start = Start {
@@ -146,11 +159,21 @@ fn check_caller(world: &World, request: &Request, node: &Value) -> Result<(), Re
         world.credentials.iter().find(|known| known.id == id)
     };
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let refuse = |status| Reply::new(status, "text/html; charset=utf-8", "Authorization data is wrong!");
+    let refuse = |status| {
+        Reply::new(
+            status,
+            "text/html; charset=utf-8",
+            "Authorization data is wrong!",
+        )
+    };
     match text_parameter(node, "authentication") {
         "headerAuth" => {
             let Some(wanted) = of("httpHeaderAuth") else {
-                return Err(Reply::new(500, "text/html; charset=utf-8", "No authentication data defined on node!"));
+                return Err(Reply::new(
+                    500,
+                    "text/html; charset=utf-8",
+                    "No authentication data defined on node!",
+                ));
             };
             let name = text(wanted.data.get("name")).to_lowercase();
             if request.header(&name) != text(wanted.data.get("value")) {
@@ -159,12 +182,24 @@ fn check_caller(world: &World, request: &Request, node: &Value) -> Result<(), Re
         }
         "basicAuth" => {
             let Some(wanted) = of("httpBasicAuth") else {
-                return Err(Reply::new(500, "text/html; charset=utf-8", "No authentication data defined on node!"));
+                return Err(Reply::new(
+                    500,
+                    "text/html; charset=utf-8",
+                    "No authentication data defined on node!",
+                ));
             };
-            let pair = format!("{}:{}", text(wanted.data.get("user")), text(wanted.data.get("password")));
+            let pair = format!(
+                "{}:{}",
+                text(wanted.data.get("user")),
+                text(wanted.data.get("password"))
+            );
             let given = request.header("authorization");
             if given.is_empty() {
-                let reply = Reply::new(401, "text/html; charset=utf-8", "Authorization is required!");
+                let reply = Reply::new(
+                    401,
+                    "text/html; charset=utf-8",
+                    "Authorization is required!",
+                );
                 return Err(reply.with_header("www-authenticate", "Basic realm=\"Webhook\""));
             }
             if given != format!("Basic {}", STANDARD.encode(pair)) {
@@ -178,10 +213,15 @@ fn check_caller(world: &World, request: &Request, node: &Value) -> Result<(), Re
 
 /// What the trigger hands on.
 fn item(request: &Request, hook: &Hook, path: &str) -> Value {
-    let body = if request.header("content-type").starts_with("application/json") {
+    let body = if request
+        .header("content-type")
+        .starts_with("application/json")
+    {
         serde_json::from_slice(&request.body).unwrap_or(json!({}))
     } else {
-        let fields: HashMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        let fields: HashMap<String, String> = url::form_urlencoded::parse(&request.body)
+            .into_owned()
+            .collect();
         json!(fields)
     };
     if hook.is_form {
@@ -236,6 +276,9 @@ fn answer(node: &Value, run: &Execution, is_chat: bool) -> (Reply, bool) {
             let shown = json!({ "formSubmittedText": "Your response has been recorded" });
             (Reply::json(200, &shown), false)
         }
-        _ => (Reply::json(status, &json!({ "message": "Workflow was started" })), false),
+        _ => (
+            Reply::json(status, &json!({ "message": "Workflow was started" })),
+            false,
+        ),
     }
 }

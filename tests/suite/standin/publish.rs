@@ -44,7 +44,10 @@ fn check(world: &World, installed: &Installed, id: &str, content: &Content) -> R
         if !installed.knows(kind(node)) {
             return refuse(format!("Unrecognized node type: {}", kind(node)));
         }
-        if let Some(version) = node.get("typeVersion").filter(|_| node_types::version(node) >= 90.0) {
+        if let Some(version) = node
+            .get("typeVersion")
+            .filter(|_| node_types::version(node) >= 90.0)
+        {
             let known = node_types::available_versions(kind(node));
             return refuse(format!(
                 "Node type \"{}\" is not available in version {version}. Available versions: {}. Use the latest \
@@ -98,7 +101,9 @@ fn check_configuration(content: &Content) -> Result<(), String> {
         }
         let mut issues = Vec::new();
         if let Some(credential) = node_types::required_credential(node) {
-            let set = node.get("credentials").and_then(|used| used.get(credential));
+            let set = node
+                .get("credentials")
+                .and_then(|used| used.get(credential));
             match set.map(|reference| reference.get("id").and_then(Value::as_str)) {
                 None => issues.push(format!("Missing required credential: {credential}")),
                 Some(None | Some("")) => {
@@ -166,7 +171,10 @@ pub(crate) async fn publish(site: &Site, id: &str, wish: Wish) -> Result<(), Rep
     let mut world = site.world();
     complete(&mut world, id)?;
     if let Some(workflow) = world.workflows.get_mut(id) {
-        let named = workflow.history.iter_mut().find(|known| known.id == version);
+        let named = workflow
+            .history
+            .iter_mut()
+            .find(|known| known.id == version);
         if let Some(named) = named {
             named.name = wish.name.or(named.name.take());
             named.description = wish.description.or(named.description.take());
@@ -188,8 +196,15 @@ fn begin(site: &Site, id: &str, wish: &Wish) -> Result<(String, bool), Reply> {
     if workflow.is_archived {
         return Err(Reply::message(400, "Cannot activate an archived workflow."));
     }
-    let version = wish.version_id.as_ref().unwrap_or(&workflow.version_id).clone();
-    let Some(content) = workflow.version(&version).map(|known| Arc::clone(&known.content)) else {
+    let version = wish
+        .version_id
+        .as_ref()
+        .unwrap_or(&workflow.version_id)
+        .clone();
+    let Some(content) = workflow
+        .version(&version)
+        .map(|known| Arc::clone(&known.content))
+    else {
         return Err(Reply::message(404, "Version not found"));
     };
     let previous = workflow.active_version_id.clone();
@@ -240,7 +255,9 @@ fn register(world: &mut World, id: &str, content: &Content) -> Result<(), String
         );
     }
     let nodes = content.node_list().iter();
-    let count = nodes.filter(|node| node_types::counts_as_trigger(node)).count();
+    let count = nodes
+        .filter(|node| node_types::counts_as_trigger(node))
+        .count();
     if let Some(workflow) = world.workflows.get_mut(id) {
         workflow.trigger_count = count;
     }
@@ -256,7 +273,10 @@ fn take_down(world: &mut World, id: &str) {
 
 /// Unpublishes; does nothing to what is not published.
 pub(crate) fn take_offline(world: &mut World, id: &str) {
-    let active = world.workflows.get(id).and_then(|workflow| workflow.active_version_id.clone());
+    let active = world
+        .workflows
+        .get(id)
+        .and_then(|workflow| workflow.active_version_id.clone());
     if let Some(active) = active {
         take_down(world, id);
         world.record_publication(id, &active, "deactivated");

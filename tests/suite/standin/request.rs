@@ -19,6 +19,26 @@ pub(crate) struct Request {
     query: HashMap<String, String>,
     pub headers: HashMap<String, String>,
     pub body: Bytes,
+    /// The body as JSON, where its type says so; `Err` where it does not parse.
+    json: Result<Option<Value>, ()>,
+}
+
+fn media_type(header: &str) -> String {
+    let media = header.split(';').next();
+    media.unwrap_or_default().trim().to_lowercase()
+}
+
+/// Parses once, since a definition is large. Express takes objects and arrays only.
+fn parse(media_type: &str, body: &Bytes) -> Result<Option<Value>, ()> {
+    if media_type != "application/json" || body.is_empty() {
+        return Ok(None);
+    }
+    let value: Value = serde_json::from_slice(body).map_err(|_| ())?;
+    if value.is_object() || value.is_array() {
+        Ok(Some(as_javascript(value)))
+    } else {
+        Err(())
+    }
 }
 
 impl Request {
@@ -28,7 +48,10 @@ impl Request {
         let header = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         };
+        let kind = parts.headers.get("content-type");
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         Self {
+            json: parse(&media_type(kind), &body),
             method: parts.method.as_str().to_owned(),
             path: parts.uri.path().to_owned(),
             query: pairs.collect(),
@@ -50,44 +73,33 @@ impl Request {
         &self.query
     }
 
-    fn media_type(&self) -> String {
-        let media = self.header("content-type").split(';').next();
-        media.unwrap_or_default().trim().to_lowercase()
-    }
-
     /// Whether the body is JSON by its type and does not parse: n8n fails on it before any handler.
     pub(crate) fn is_malformed(&self) -> bool {
-        self.media_type() == "application/json"
-            && !self.body.is_empty()
-            && !serde_json::from_slice::<Value>(&self.body)
-                .is_ok_and(|value| value.is_object() || value.is_array())
+        self.json.is_err()
     }
 
-    fn json(&self) -> Option<Value> {
-        if self.media_type() != "application/json" || self.body.is_empty() {
-            return None;
-        }
-        serde_json::from_slice(&self.body).ok().map(as_javascript)
+    fn json(&self) -> Option<&Value> {
+        self.json.as_ref().ok()?.as_ref()
     }
 
     /// The body, checked against a schema.
-    pub(crate) fn body(&self, kind: &Kind) -> Result<Value, Reply> {
+    pub(crate) fn body(&self, kind: &Kind) -> Result<&Value, Reply> {
         self.check_media_type(true)?;
         let body = self.json();
-        check_body(kind, body.as_ref()).map_err(|message| Reply::message(400, message))?;
-        Ok(body.unwrap_or_default())
+        check_body(kind, body).map_err(|message| Reply::message(400, message))?;
+        Ok(body.unwrap_or(&Value::Null))
     }
 
     /// The same for calls that work without a body.
     pub(crate) fn optional_body(&self, kind: &Kind) -> Result<Value, Reply> {
         self.check_media_type(false)?;
-        let body = self.json().unwrap_or_else(|| json!({}));
+        let body = self.json().cloned().unwrap_or_else(|| json!({}));
         check_body(kind, Some(&body)).map_err(|message| Reply::message(400, message))?;
         Ok(body)
     }
 
     fn check_media_type(&self, required: bool) -> Result<(), Reply> {
-        let media = self.media_type();
+        let media = media_type(self.header("content-type"));
         match media.as_str() {
             "application/json" => Ok(()),
             "" if !required => Ok(()),
@@ -129,7 +141,8 @@ impl Request {
 
     /// Offset and limit, from the cursor where there is one. A limit of 0 is taken at its word.
     pub(crate) fn paging(&self) -> Result<(usize, usize), Reply> {
-        let (mut offset, mut limit) = (self.count("offset", 0)?, self.count("limit", 100)?.min(250));
+        let (mut offset, mut limit) =
+            (self.count("offset", 0)?, self.count("limit", 100)?.min(250));
         if let Some(cursor) = self.cursor()? {
             let number = |name: &str| cursor.get(name).and_then(Value::as_u64);
             offset = number("offset").map_or(offset, |number| number as usize);
@@ -190,6 +203,5 @@ pub(crate) fn cursor(value: &Value) -> String {
 
 /// The cursor of the page after this one.
 pub(crate) fn next_offset(offset: usize, limit: usize, total: usize) -> Option<String> {
-    (total > offset + limit)
-        .then(|| cursor(&json!({ "limit": limit, "offset": offset + limit })))
+    (total > offset + limit).then(|| cursor(&json!({ "limit": limit, "offset": offset + limit })))
 }

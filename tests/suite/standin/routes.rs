@@ -104,7 +104,8 @@ pub(crate) fn percent_decoded(text: &str) -> String {
     // A form decoder does it, once the one sign that means more to it is out of the way.
     let text = format!("v={}", text.replace('+', "%2B").replace('&', "%26"));
     let pair = url::form_urlencoded::parse(text.as_bytes()).next();
-    pair.map(|(_, value)| value.into_owned()).unwrap_or_default()
+    pair.map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
 }
 
 /// Does what n8n does with a request.
@@ -131,7 +132,8 @@ pub(crate) async fn handle(site: &Arc<Site>, request: &Request) -> Reply {
 
 /// The editor's page. The version is nowhere else to be found without logging in.
 fn front_page(version: &str) -> Reply {
-    let sentry = json!({ "dsn": "", "environment": "production", "release": format!("n8n@{version}") });
+    let sentry =
+        json!({ "dsn": "", "environment": "production", "release": format!("n8n@{version}") });
     let (rest, sentry) = (STANDARD.encode("rest"), STANDARD.encode(sentry.to_string()));
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -153,7 +155,10 @@ fn check_key(site: &Site, token: &str) -> Result<Vec<String>, Reply> {
 
 async fn call(site: &Arc<Site>, request: &Request) -> Answer {
     if is_too_large(request) {
-        return Err(Reply::error_page(413, "PayloadTooLargeError: request entity too large"));
+        return Err(Reply::error_page(
+            413,
+            "PayloadTooLargeError: request entity too large",
+        ));
     }
     if request.is_malformed() {
         return Err(Reply::error_page(500, "Internal Server Error"));
@@ -175,7 +180,10 @@ async fn call(site: &Arc<Site>, request: &Request) -> Answer {
         return Err(Reply::message(405, message).with_header("allow", &allowed.join(", ")));
     };
     let scopes = check_key(site, request.header("x-n8n-api-key"))?;
-    if route.scope.is_some_and(|wanted| !scopes.iter().any(|scope| scope == wanted)) {
+    if route
+        .scope
+        .is_some_and(|wanted| !scopes.iter().any(|scope| scope == wanted))
+    {
         return Err(Reply::message(403, "Forbidden"));
     }
     let id = ids.first().map_or("", String::as_str);
@@ -238,7 +246,10 @@ fn unlicensed(feature: &str) -> Reply {
 fn discover(request: &Request, scopes: &[String]) -> Reply {
     let mut resources = Map::new();
     for route in ROUTES {
-        if route.scope.is_some_and(|wanted| !scopes.iter().any(|scope| scope == wanted)) {
+        if route
+            .scope
+            .is_some_and(|wanted| !scopes.iter().any(|scope| scope == wanted))
+        {
             continue;
         }
         let tag = route.tag.to_lowercase();

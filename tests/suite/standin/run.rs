@@ -76,8 +76,13 @@ fn text<'a>(node: &'a Value, field: &str) -> &'a str {
 
 /// The nodes after the first output. Which branch a condition takes is not worked out.
 fn next<'a>(content: &'a Content, node: &str) -> impl Iterator<Item = String> + 'a {
-    let bucket = content.connections.get(node).and_then(|kinds| kinds.get("main"));
-    let bucket = bucket.and_then(|buckets| buckets.get(0)).and_then(Value::as_array);
+    let bucket = content
+        .connections
+        .get(node)
+        .and_then(|kinds| kinds.get("main"));
+    let bucket = bucket
+        .and_then(|buckets| buckets.get(0))
+        .and_then(Value::as_array);
     bucket
         .into_iter()
         .flatten()
@@ -118,7 +123,10 @@ fn execute(
 fn check_credentials(world: &World, node: &Value) -> Result<(), String> {
     let used = node.get("credentials").and_then(Value::as_object);
     for (kind, reference) in used.into_iter().flatten() {
-        let id = reference.get("id").and_then(Value::as_str).unwrap_or_default();
+        let id = reference
+            .get("id")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let mut known = world.credentials.iter();
         if !known.any(|credential| credential.id == id && credential.kind == *kind) {
             return Err(format!(
@@ -172,7 +180,10 @@ fn evaluate(value: Value, item: &Value) -> Value {
 /// The message of a script that does nothing but throw.
 fn thrown(code: &str) -> Option<String> {
     let rest = code.split_once("throw new Error(")?.1.trim_start();
-    let quote = rest.chars().next().filter(|first| "'\"`".contains(*first))?;
+    let quote = rest
+        .chars()
+        .next()
+        .filter(|first| "'\"`".contains(*first))?;
     let message = rest[1..].split(quote).next()?;
     Some(message.to_owned())
 }
@@ -211,7 +222,9 @@ fn respond(node: &Value, items: &[Value]) -> Reply {
         .and_then(|options| options.get("responseCode"))
         .and_then(Value::as_u64)
         .unwrap_or(200) as u16;
-    let body = parameter(node, "responseBody").cloned().unwrap_or(json!({}));
+    let body = parameter(node, "responseBody")
+        .cloned()
+        .unwrap_or(json!({}));
     match text_parameter(node, "respondWith") {
         "json" => match body {
             Value::String(text) => Reply::json_text(status, text),
@@ -233,8 +246,14 @@ fn pause(node: &Value) -> Pause {
         return Pause::Waiting;
     }
     // The first version of the node had other defaults.
-    let (usual, unit) = if node_types::version(node) < 1.1 { (1.0, "hours") } else { (5.0, "seconds") };
-    let amount = parameter(node, "amount").and_then(Value::as_f64).unwrap_or(usual);
+    let (usual, unit) = if node_types::version(node) < 1.1 {
+        (1.0, "hours")
+    } else {
+        (5.0, "seconds")
+    };
+    let amount = parameter(node, "amount")
+        .and_then(Value::as_f64)
+        .unwrap_or(usual);
     let unit = match text_parameter(node, "unit") {
         "" => unit,
         unit => unit,

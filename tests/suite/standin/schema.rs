@@ -71,10 +71,7 @@ const NODE: Kind = Strict(&[
     may("position", List(&Number)),
     may("parameters", Record),
     may("credentials", Record),
-    may(
-        "customTelemetryTags",
-        Strict(&[may("tag", TELEMETRY_TAGS)]),
-    ),
+    may("customTelemetryTags", Strict(&[may("tag", TELEMETRY_TAGS)])),
     may("createdAt", ReadOnly),
     may("updatedAt", ReadOnly),
 ]);
@@ -267,10 +264,8 @@ fn check(kind: &Kind, value: &Value, path: &str) -> Result<(), String> {
         },
         List(inner) => {
             expect(path, "array", value)?;
-            let items = value.as_array().into_iter().flatten().enumerate();
-            items
-                .map(|(index, item)| check(inner, item, &format!("{path}/{index}")))
-                .collect()
+            let mut items = value.as_array().into_iter().flatten().enumerate();
+            items.try_for_each(|(index, item)| check(inner, item, &format!("{path}/{index}")))
         }
         Strict(fields) => {
             let object = check_fields(fields, value, path)?;

@@ -47,11 +47,15 @@ impl Site {
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         // A handler that panics shows in its test; the others go on.
-        self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.world
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub(crate) fn options(&self) -> MutexGuard<'_, Options> {
-        self.options.lock().expect("options are only copied under the lock")
+        self.options
+            .lock()
+            .expect("options are only copied under the lock")
     }
 
     pub(crate) fn gaps(&self) -> (Duration, Duration) {
@@ -81,7 +85,10 @@ impl Site {
     }
 
     pub(crate) fn abort_works(&self) {
-        self.works.lock().expect("nothing panics under the lock").abort_all();
+        self.works
+            .lock()
+            .expect("nothing panics under the lock")
+            .abort_all();
     }
 
     fn work(self: &Arc<Self>, request: Arc<Request>, number: u64) -> oneshot::Receiver<Reply> {

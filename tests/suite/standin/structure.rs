@@ -65,11 +65,7 @@ fn node_shape(issues: &mut Issues, path: &str, node: &Value) {
     match node.get("position").and_then(Value::as_array) {
         None => issues.expected(&at, "array", node.get("position")),
         Some(position) if position.len() < 2 => {
-            issues.add(
-                &at,
-                "too_small",
-                "Array must contain at least 2 element(s)",
-            );
+            issues.add(&at, "too_small", "Array must contain at least 2 element(s)");
         }
         Some(position) if position.len() > 2 => {
             issues.add(&at, "too_big", "Array must contain at most 2 element(s)");
@@ -167,7 +163,9 @@ fn names(issues: &mut Issues, nodes: &[Value], connections: &Value) {
                         issues.add(
                             &format!("{path}.{kind}[{output}][{index}].node"),
                             "unknown_connection_target",
-                            &format!("Connection target \"{target}\" does not reference an existing node"),
+                            &format!(
+                                "Connection target \"{target}\" does not reference an existing node"
+                            ),
                         );
                     }
                 }

@@ -55,11 +55,7 @@ pub(crate) fn hooks_of(workflow_id: &str, node: &Value) -> Vec<Hook> {
     };
     let both = || vec!["GET".to_owned(), "POST".to_owned()];
     let (methods, path, is_form) = match short(kind(node)) {
-        "webhook" => (
-            methods_of(node),
-            or_id(text_parameter(node, "path")),
-            false,
-        ),
+        "webhook" => (methods_of(node), or_id(text_parameter(node, "path")), false),
         "formTrigger" if node_types::version(node) < 2.0 => {
             let path = format!("{}/n8n-form", text_parameter(node, "path"));
             (both(), or_id(&path), false)
@@ -77,7 +73,11 @@ pub(crate) fn hooks_of(workflow_id: &str, node: &Value) -> Vec<Hook> {
         "chatTrigger" => (both(), format!("{webhook_id}/chat"), false),
         "mcpTrigger" => (both(), or_id(text_parameter(node, "path")), false),
         // The triggers of other services, which n8n registers there before it serves them here.
-        _ => (vec!["POST".to_owned()], format!("{webhook_id}/webhook"), false),
+        _ => (
+            vec!["POST".to_owned()],
+            format!("{webhook_id}/webhook"),
+            false,
+        ),
     };
     let dynamic = path.starts_with(':') || path.contains("/:");
     methods
@@ -123,9 +123,8 @@ impl World {
                 .copied()
                 .filter(|part| !part.starts_with(':'))
                 .collect();
-            (parts.len() == segments.len()
-                && fixed.iter().all(|part| segments.contains(part)))
-            .then_some(fixed.len())
+            (parts.len() == segments.len() && fixed.iter().all(|part| segments.contains(part)))
+                .then_some(fixed.len())
         };
         self.webhooks
             .values()
@@ -144,7 +143,10 @@ impl World {
             .map(|hook| hook.method.clone())
             .collect();
         if methods.is_empty() {
-            methods.extend(self.find_dynamic(path, |_| true).map(|hook| hook.method.clone()));
+            methods.extend(
+                self.find_dynamic(path, |_| true)
+                    .map(|hook| hook.method.clone()),
+            );
         }
         methods.sort();
         methods
@@ -182,7 +184,11 @@ impl World {
 }
 
 /// n8n's words for a path that nobody serves under this method.
-pub(crate) fn not_registered(method: &str, path: &str, methods: &[String]) -> (String, &'static str) {
+pub(crate) fn not_registered(
+    method: &str,
+    path: &str,
+    methods: &[String],
+) -> (String, &'static str) {
     if let Some((last, others)) = methods.split_last() {
         let methods = if others.is_empty() {
             last.clone()

@@ -71,7 +71,11 @@ impl WireLog {
             query: request.raw_query.clone(),
             status: None,
             body_size: request.body.len(),
-            body: if keeps { request.body.clone() } else { Bytes::new() },
+            body: if keeps {
+                request.body.clone()
+            } else {
+                Bytes::new()
+            },
             workflow_id: workflow_in(&request.path).map(str::to_owned),
         };
         log.entries.insert(number, entry);
@@ -80,13 +84,15 @@ impl WireLog {
 
     /// Notes which workflow a create made, which may be long after the caller was lost.
     pub(crate) fn done(&self, number: u64, reply: &Reply) {
-        if let Some(entry) = self.log().entries.get_mut(&number) {
-            if entry.path == "/api/v1/workflows" && entry.method == "POST" && reply.status == 200 {
-                // Views begin with the id.
-                let text = std::str::from_utf8(&reply.body).unwrap_or_default();
-                let id = text.strip_prefix("{\"id\":\"").and_then(|rest| rest.split('"').next());
-                entry.workflow_id = id.map(str::to_owned);
-            }
+        if let Some(entry) = self.log().entries.get_mut(&number)
+            && (entry.method.as_str(), entry.path.as_str(), reply.status)
+                == ("POST", "/api/v1/workflows", 200)
+        {
+            // Views begin with the id.
+            let text = std::str::from_utf8(&reply.body).unwrap_or_default();
+            let id = text.strip_prefix("{\"id\":\"");
+            let id = id.and_then(|rest| rest.split('"').next());
+            entry.workflow_id = id.map(str::to_owned);
         }
     }
 

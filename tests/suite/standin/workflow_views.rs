@@ -161,9 +161,9 @@ fn is_like(text: &str, pattern: &str) -> bool {
         match pattern.split_first() {
             None => text.is_empty(),
             Some(('%', rest)) => (0..=text.len()).any(|skip| matches(&text[skip..], rest)),
-            Some((first, rest)) => text
-                .split_first()
-                .is_some_and(|(head, tail)| (*first == '_' || first == head) && matches(tail, rest)),
+            Some((first, rest)) => text.split_first().is_some_and(|(head, tail)| {
+                (*first == '_' || first == head) && matches(tail, rest)
+            }),
         }
     }
     let letters = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
@@ -224,7 +224,10 @@ pub(crate) fn history(world: &World, request: &Request, id: &str) -> Answer {
                 .field("name", &version.name)
                 .field("description", &version.description)
                 .field("autosaved", &version.autosaved)
-                .field("workflowPublishHistory", &publications(workflow, &version.id))
+                .field(
+                    "workflowPublishHistory",
+                    &publications(workflow, &version.id),
+                )
                 .finish()
         })
         .collect();

@@ -76,7 +76,10 @@ impl World {
         let groups = document.get("nodeGroups").cloned().unwrap_or(json!([]));
         structure::check(&nodes, &connections)?;
         structure::check_groups(&nodes, &groups)?;
-        let mut settings = document["settings"].as_object().cloned().unwrap_or_default();
+        let mut settings = document["settings"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
         drop_unkept(&mut settings);
         let at = now();
         let field = |name: &str| document.get(name).cloned().unwrap_or(Value::Null);
@@ -135,7 +138,10 @@ impl World {
             structure::check_groups(&nodes, groups).map_err(refuse)?;
         }
         let mut settings = old.settings.clone();
-        let mut sent = document["settings"].as_object().cloned().unwrap_or_default();
+        let mut sent = document["settings"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
         drop_unkept(&mut sent);
         settings.extend(sent);
         drop_defaults(&mut settings);
@@ -192,7 +198,7 @@ pub(crate) fn create(world: &mut World, request: &Request) -> Answer {
     if project.is_some_and(|project| project != world.project_id) {
         return Err(Reply::message(404, "Project not found"));
     }
-    let id = world.check_folder_and_insert(&body)?;
+    let id = world.check_folder_and_insert(body)?;
     let settings = world.workflows[&id].settings.clone();
     world.marks.created(&id, &settings);
     Ok(world.show(&world.workflows[&id], View::Created, true))
@@ -215,11 +221,12 @@ impl World {
 pub(crate) async fn put(site: &Site, request: &Request, id: &str, scopes: &[String]) -> Answer {
     let body = request.body(&UPDATE_WORKFLOW)?;
     let publish_if_active = request.flag("publishIfActive", true)?;
-    let saved = site.world().save_draft(id, &body, false)?;
+    let saved = site.world().save_draft(id, body, false)?;
     let mut republished = false;
     if let Some(active) = saved.active_version_id {
         if publish_if_active {
-            if saved.version_id != active && !scopes.iter().any(|scope| scope == "workflow:activate")
+            if saved.version_id != active
+                && !scopes.iter().any(|scope| scope == "workflow:activate")
             {
                 return Err(forbidden(&saved.version_id));
             }
