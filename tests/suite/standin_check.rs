@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
 
 mod caller;
+mod compare;
 mod executions;
 mod faults;
 mod lifecycle;

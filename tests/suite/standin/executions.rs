@@ -303,7 +303,13 @@ pub(crate) fn delete(world: &mut World, id: &str) -> Answer {
 pub(crate) fn stop(world: &mut World, id: &str) -> Answer {
     let id = execution_id(id)?;
     let Some(run) = world.executions.get_mut(&id) else {
-        return Err(Reply::message(404, "Failed to find execution to stop"));
+        // Where there is no workflow at all n8n does not come as far as looking.
+        let message = if world.workflows.is_empty() {
+            "Not Found"
+        } else {
+            "Failed to find execution to stop"
+        };
+        return Err(Reply::message(404, message));
     };
     if !["new", "unknown", "waiting", "running"].contains(&run.status) {
         let message = format!(
@@ -324,7 +330,10 @@ pub(crate) fn retry(world: &mut World, request: &Request, id: &str) -> Answer {
     let id = execution_id(id)?;
     let body = request.optional_body(&RETRY)?;
     let Some(failed) = world.executions.get(&id).cloned() else {
-        let message = format!("The execution with the ID \"{id}\" does not exist.");
+        let message = match world.workflows.is_empty() {
+            true => "Not Found".to_owned(),
+            false => format!("The execution with the ID \"{id}\" does not exist."),
+        };
         return Err(Reply::message(404, message));
     };
     if failed.status == "new" {

@@ -162,6 +162,15 @@ pub(crate) fn missing_parameters(node: &Value) -> Vec<&'static str> {
         {
             &["workflowId"]
         }
+        "slack"
+            if ["", "message"].contains(&text_parameter(node, "resource"))
+                && ["", "post"].contains(&text_parameter(node, "operation")) =>
+        {
+            match text_parameter(node, "messageType") {
+                "" | "text" => &["select", "text"],
+                _ => &["select"],
+            }
+        }
         "stopAndError" if text_parameter(node, "errorType") == "errorObject" => &["errorObject"],
         "stopAndError" => &["errorMessage"],
         _ => &[],

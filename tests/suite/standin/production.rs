@@ -51,6 +51,10 @@ fn unregistered(request: &Request, target: &Target, methods: &[String]) -> Reply
     let (message, hint) = not_registered(&request.method, &target.path, methods);
     let mut body = json!({ "code": 404, "message": message });
     if target.is_test {
+        body["message"] = json!(format!(
+            "The requested webhook \"{}\" is not registered.",
+            target.path
+        ));
         body["hint"] = json!(
             "Click the 'Execute workflow' button on the canvas, then try again. (In test mode, the webhook only \
              works for one call after you click this button)"

@@ -28,17 +28,16 @@ fn media_type(header: &str) -> String {
     media.unwrap_or_default().trim().to_lowercase()
 }
 
-/// Parses once, since a definition is large. Express takes objects and arrays only.
+/// Parses once, since a definition is large. Nothing at all counts as an empty object.
 fn parse(media_type: &str, body: &Bytes) -> Result<Option<Value>, ()> {
-    if media_type != "application/json" || body.is_empty() {
+    if media_type != "application/json" {
         return Ok(None);
     }
-    let value: Value = serde_json::from_slice(body).map_err(|_| ())?;
-    if value.is_object() || value.is_array() {
-        Ok(Some(as_javascript(value)))
-    } else {
-        Err(())
+    if body.is_empty() {
+        return Ok(Some(json!({})));
     }
+    let value = serde_json::from_slice(body).map_err(|_| ())?;
+    Ok(Some(as_javascript(value)))
 }
 
 impl Request {

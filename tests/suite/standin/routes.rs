@@ -49,6 +49,7 @@ const ROUTES: &[Route] = routes! {
     "GET" "/workflows/{id}/versions/{id}" Some("workflow:read"), "Workflow" "getWorkflowVersion";
     "GET" "/workflows/{id}/tags" Some("workflowTags:list"), "Workflow" "getWorkflowTags";
     "PUT" "/workflows/{id}/tags" Some("workflowTags:update"), "Workflow" "updateWorkflowTags";
+    "GET" "/workflows/{id}/{id}" Some("workflow:read"), "Workflow" "getWorkflowVersionByOldPath";
     "GET" "/tags" Some("tag:list"), "Tags" "getTags";
     "POST" "/tags" Some("tag:create"), "Tags" "createTag";
     "GET" "/tags/{id}" Some("tag:read"), "Tags" "getTag";
@@ -118,10 +119,6 @@ pub(crate) async fn handle(site: &Arc<Site>, request: &Request) -> Reply {
         path if !site.is_ready() => Ok(Reply::cannot(&request.method, path)),
         "/" => Ok(front_page(&site.options().n8n_version)),
         path if path.starts_with(BASE) => call(site, request).await,
-        path if path.starts_with("/rest/") => {
-            let refusal = json!({ "status": "error", "message": "Unauthorized" });
-            Ok(Reply::json(401, &refusal))
-        }
         path => match production::route(path) {
             Some(path) => production::serve(site, request, path).await,
             None => Ok(Reply::cannot(&request.method, path)),
@@ -210,6 +207,8 @@ fn at_once(site: &Site, request: &Request, operation: &str, ids: &[String]) -> A
         "transferWorkflow" => workflows::transfer(world, request, id),
         "getWorkflowHistory" => workflow_views::history(world, request, id),
         "getWorkflowVersion" => workflow_views::version(world, id, &ids[1]),
+        "getWorkflowVersionByOldPath" => workflow_views::version(world, id, &ids[1])
+            .map_err(|_| Reply::message(404, "Version not found")),
         "getWorkflowTags" => tags::of_workflow(world, id),
         "updateWorkflowTags" => tags::put_on_workflow(world, request, id),
         "getTags" => tags::list(world, request),

@@ -137,25 +137,31 @@ fn check_credentials(world: &World, node: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Edit Fields: what it assigns, over the item where other fields are kept.
+/// Edit Fields. Before version 3 it had another shape and kept other fields unless told not to.
 fn set(node: &Value, item: &Value) -> Value {
-    let keeps = parameter(node, "includeOtherFields") == Some(&Value::Bool(true));
+    let on = |name| parameter(node, name) == Some(&Value::Bool(true));
+    let is_old = node_types::version(node) < 3.0;
+    let keeps = if is_old {
+        !on("keepOnlySet")
+    } else {
+        on("includeOtherFields")
+    };
     let mut fields = match item {
         Value::Object(fields) if keeps => fields.clone(),
         _ => Map::new(),
     };
-    let assignments = parameter(node, "assignments").and_then(|list| list.get("assignments"));
-    for assignment in assignments.and_then(Value::as_array).into_iter().flatten() {
+    let assignments: Vec<&Value> = if is_old {
+        let values = parameter(node, "values").and_then(Value::as_object);
+        let lists = values.into_iter().flat_map(Map::values);
+        lists.filter_map(Value::as_array).flatten().collect()
+    } else {
+        let list = parameter(node, "assignments").and_then(|list| list.get("assignments"));
+        let list = list.and_then(Value::as_array);
+        list.into_iter().flatten().collect()
+    };
+    for assignment in assignments {
         let value = assignment.get("value").cloned().unwrap_or(Value::Null);
         fields.insert(text(assignment, "name").to_owned(), evaluate(value, item));
-    }
-    // The shape before version 3.
-    let values = parameter(node, "values").and_then(Value::as_object);
-    for value in values.into_iter().flat_map(Map::values) {
-        for value in value.as_array().into_iter().flatten() {
-            let found = value.get("value").cloned().unwrap_or(Value::Null);
-            fields.insert(text(value, "name").to_owned(), evaluate(found, item));
-        }
     }
     Value::Object(fields)
 }

@@ -14,9 +14,11 @@ const AUTHOR: &str = "Test Owner";
 pub(crate) enum View {
     Get,
     Created,
-    /// PUT; the publish history comes only when it was published again.
+    /// PUT; the publish history comes only when it was published again, and the count of triggers is
+    /// that from before.
     Updated {
         republished: bool,
+        trigger_count: usize,
     },
     Published,
     /// Unpublish, archive and unarchive.
@@ -27,7 +29,13 @@ pub(crate) enum View {
 impl World {
     /// A workflow as one of the calls shows it.
     pub(crate) fn show(&self, workflow: &Workflow, view: View, pin_data: bool) -> Reply {
+        let trigger_count = match view {
+            View::Updated { trigger_count, .. } => trigger_count,
+            _ => workflow.trigger_count,
+        };
         let mut text = head(workflow, true)
+            .field("triggerCount", &trigger_count)
+            .fields(&workflow.content.text)
             .field("settings", &workflow.settings)
             .field("staticData", &workflow.static_data)
             .field("meta", &Value::Null);
@@ -44,7 +52,13 @@ impl World {
             text = text.field("shared", &self.shared(workflow, true));
         }
         if view != View::Deleted {
-            let history = view != View::Updated { republished: false };
+            let history = match view {
+                View::Updated {
+                    republished: false, ..
+                } => History::Without,
+                View::Updated { .. } | View::Published => History::AsWritten,
+                _ => History::AsIndexed,
+            };
             text = text.text("activeVersion", &active_version(workflow, history));
         }
         if view == View::Created {
@@ -73,6 +87,8 @@ impl World {
 
     fn list_item(&self, workflow: &Workflow, pin_data: bool) -> String {
         let mut text = head(workflow, false)
+            .field("triggerCount", &workflow.trigger_count)
+            .fields(&workflow.content.text)
             .field("settings", &workflow.settings)
             .field("staticData", &workflow.static_data)
             .field("meta", &Value::Null);
@@ -81,7 +97,7 @@ impl World {
         }
         text.field("tags", &self.tags_json(&workflow.tag_ids))
             .field("shared", &self.shared(workflow, false))
-            .text("activeVersion", &active_version(workflow, false))
+            .text("activeVersion", &active_version(workflow, History::Without))
             .finish()
     }
 }
@@ -106,8 +122,7 @@ fn head(workflow: &Workflow, full: bool) -> ObjectText {
             .field("versionCounter", &workflow.version_counter)
             .field("sourceWorkflowId", &Value::Null);
     }
-    text.field("triggerCount", &workflow.trigger_count)
-        .fields(&workflow.content.text)
+    text
 }
 
 fn version_text(workflow: &Workflow, version: &Version) -> ObjectText {
@@ -120,7 +135,7 @@ fn version_text(workflow: &Workflow, version: &Version) -> ObjectText {
         .field("description", &version.description)
 }
 
-fn active_version(workflow: &Workflow, with_history: bool) -> String {
+fn active_version(workflow: &Workflow, history: History) -> String {
     let Some(version) = workflow.active_version() else {
         return "null".to_owned();
     };
@@ -128,23 +143,32 @@ fn active_version(workflow: &Workflow, with_history: bool) -> String {
         .field("autosaved", &version.autosaved)
         .field("createdAt", &version.created_at)
         .field("updatedAt", &version.updated_at);
-    if !with_history {
+    if history == History::Without {
         return text.finish();
     }
-    let lines = publications(workflow, &version.id);
+    let lines = publications(workflow, &version.id, history);
     text.field("workflowPublishHistory", &lines).finish()
 }
 
-fn publications(workflow: &Workflow, version: &str) -> Value {
+/// Whether a version's publish history is shown, and in which of the orders in which SQLite gives it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum History {
+    Without,
+    AsWritten,
+    AsIndexed,
+}
+
+fn publications(workflow: &Workflow, version: &str, order: History) -> Value {
     let line = |line: &Publication| {
         json!({ "id": line.id, "workflowId": workflow.id, "versionId": line.version_id,
             "event": line.event, "userId": null, "createdAt": line.created_at })
     };
     let lines = workflow.publications.iter();
-    lines
-        .filter(|line| line.version_id == version)
-        .map(line)
-        .collect()
+    let mut lines: Vec<_> = lines.filter(|line| line.version_id == version).collect();
+    if order == History::AsIndexed {
+        lines.sort_by_key(|line| (line.event, line.id));
+    }
+    lines.into_iter().map(line).collect()
 }
 
 pub(crate) fn get(world: &World, request: &Request, id: &str) -> Answer {
@@ -223,11 +247,6 @@ pub(crate) fn history(world: &World, request: &Request, id: &str) -> Answer {
                 .field("updatedAt", &version.updated_at)
                 .field("name", &version.name)
                 .field("description", &version.description)
-                .field("autosaved", &version.autosaved)
-                .field(
-                    "workflowPublishHistory",
-                    &publications(workflow, &version.id),
-                )
                 .finish()
         })
         .collect();

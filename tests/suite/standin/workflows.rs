@@ -177,6 +177,7 @@ impl World {
         }
         Ok(Saved {
             version_id: workflow.version_id.clone(),
+            trigger_count: workflow.trigger_count,
             active_version_id: old.active_version_id,
             settings_changed,
         })
@@ -189,6 +190,7 @@ pub(crate) struct Saved {
     /// What was published before.
     pub active_version_id: Option<String>,
     pub settings_changed: bool,
+    pub trigger_count: usize,
 }
 
 pub(crate) fn create(world: &mut World, request: &Request) -> Answer {
@@ -222,6 +224,7 @@ pub(crate) async fn put(site: &Site, request: &Request, id: &str, scopes: &[Stri
     let body = request.body(&UPDATE_WORKFLOW)?;
     let publish_if_active = request.flag("publishIfActive", true)?;
     let saved = site.world().save_draft(id, body, false)?;
+    let trigger_count = saved.trigger_count;
     let mut republished = false;
     if let Some(active) = saved.active_version_id {
         if publish_if_active {
@@ -238,7 +241,13 @@ pub(crate) async fn put(site: &Site, request: &Request, id: &str, scopes: &[Stri
     }
     let world = site.world();
     match world.workflows.get(id) {
-        Some(workflow) => Ok(world.show(workflow, View::Updated { republished }, true)),
+        Some(workflow) => {
+            let view = View::Updated {
+                republished,
+                trigger_count,
+            };
+            Ok(world.show(workflow, view, true))
+        }
         None => {
             let message = format!("Workflow with ID \"{id}\" could not be found to be updated.");
             Err(Reply::message(400, message))
@@ -316,9 +325,12 @@ pub(crate) fn transfer(world: &World, request: &Request, id: &str) -> Answer {
     }
     let target = body["destinationProjectId"].as_str().unwrap_or_default();
     if target == world.project_id {
-        let message = "You can't transfer a workflow into the project that's already owning it.";
+        let message =
+            "You can't transfer a workflow into the same destination it already belongs to.";
         return Err(Reply::message(400, message));
     }
-    let message = format!("Could not find project with ID \"{target}\"");
+    let message = format!(
+        "Could not find project with the id \"{target}\". Make sure you have the permission to create workflows in it."
+    );
     Err(Reply::message(404, message))
 }

@@ -146,7 +146,9 @@ pub(crate) fn webhook(path: &str) -> Value {
 
 pub(crate) fn set(answer: &str) -> Value {
     let fields = json!({ "assignments": { "assignments": [{ "id": "a", "name": "answer", "value": answer, "type": "string" }] } });
-    node("s1", "Set", "n8n-nodes-base.set", fields)
+    let mut set = node("s1", "Set", "n8n-nodes-base.set", fields);
+    set["typeVersion"] = json!(3.4);
+    set
 }
 
 /// A workflow that answers GET /webhook/<path> with `{"answer": …}`.

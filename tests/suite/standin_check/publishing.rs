@@ -172,7 +172,7 @@ async fn a_refusal_before_the_live_version_is_touched_leaves_it_and_saves_the_dr
             ),
             400,
             "Cannot publish workflow: 1 node have configuration issues:\n\nNode \"Slack\":\n  - Missing required \
-             credential: slackApi",
+             credential: slackApi\n  - Missing or invalid required parameters: select, text",
         ),
         (
             document("a", vec![webhook("p"), call(&child_id)]),
