@@ -103,10 +103,7 @@ impl Request {
             "application/json" => Ok(()),
             "" if !required => Ok(()),
             "" => Err(Reply::message(415, "unsupported media type undefined")),
-            other => Err(Reply::message(
-                415,
-                format!("unsupported media type {other}"),
-            )),
+            other => Err(Reply::message(415, format!("unsupported media type {other}"))),
         }
     }
 
@@ -117,10 +114,7 @@ impl Request {
             Some("false") => Ok(false),
             Some(other) => {
                 let message = not_one_of(&["true", "false"], other);
-                Err(Reply::message(
-                    400,
-                    format!("request/query/{name} {message}"),
-                ))
+                Err(Reply::message(400, format!("request/query/{name} {message}")))
             }
         }
     }
@@ -131,17 +125,13 @@ impl Request {
         };
         match text.parse() {
             Ok(time) => Ok(Some(time)),
-            Err(_) => Err(Reply::message(
-                400,
-                format!("request/query/{name} Invalid datetime"),
-            )),
+            Err(_) => Err(Reply::message(400, format!("request/query/{name} Invalid datetime"))),
         }
     }
 
     /// Offset and limit, from the cursor where there is one. A limit of 0 is taken at its word.
     pub(crate) fn paging(&self) -> Result<(usize, usize), Reply> {
-        let (mut offset, mut limit) =
-            (self.count("offset", 0)?, self.count("limit", 100)?.min(250));
+        let (mut offset, mut limit) = (self.count("offset", 0)?, self.count("limit", 100)?.min(250));
         if let Some(cursor) = self.cursor()? {
             let number = |name: &str| cursor.get(name).and_then(Value::as_u64);
             offset = number("offset").map_or(offset, |number| number as usize);
@@ -161,10 +151,7 @@ impl Request {
             other => other.as_u64(),
         });
         let limit = cursor.get("limit").and_then(Value::as_u64);
-        Ok((
-            last,
-            limit.map_or(100, |limit| limit.clamp(1, 250) as usize),
-        ))
+        Ok((last, limit.map_or(100, |limit| limit.clamp(1, 250) as usize)))
     }
 
     fn count(&self, name: &str, default: usize) -> Result<usize, Reply> {

@@ -1,6 +1,6 @@
 //! The stand-in against the real n8n: the same calls to both, and the same answers but for what is random.
 //!
-//! `node tests/stack/stack.mjs run --only-n8n -- cargo test --test suite it_agrees -- --ignored`
+//! It starts an n8n of its own, for other tests would change what the two sides list.
 
 mod publishing;
 mod resources;
@@ -23,12 +23,7 @@ struct Side {
 
 impl Side {
     fn new(url: String, key: String) -> Self {
-        Self {
-            url,
-            key,
-            client: client(),
-            lines: Vec::new(),
-        }
+        Self { url, key, client: client(), lines: Vec::new() }
     }
 
     /// Calls, notes the answer under a label, and gives its body.
@@ -68,11 +63,7 @@ impl Side {
     /// A write to the workflows with a key, a content type and a body of any kind.
     async fn raw(&mut self, label: &str, header: (&str, &str), kind: Option<&str>, body: String) {
         let url = format!("{}/api/v1/workflows", self.url);
-        let key = if header.1.is_empty() {
-            &self.key
-        } else {
-            header.1
-        };
+        let key = if header.1.is_empty() { &self.key } else { header.1 };
         let request = self.client.post(url).header(header.0, key).body(body);
         let request = match kind {
             Some(kind) => request.header("content-type", kind),
@@ -90,20 +81,14 @@ impl Side {
 fn masked(lines: &[(String, u16, Value)]) -> Vec<(String, u16, Value)> {
     let mut names = BTreeMap::new();
     let mut mask = |value: &Value| mask(value, &mut names);
-    lines
-        .iter()
-        .map(|(label, status, body)| (label.clone(), *status, mask(body)))
-        .collect()
+    lines.iter().map(|(label, status, body)| (label.clone(), *status, mask(body))).collect()
 }
 
 fn is_random(text: &str) -> bool {
     let letters = text.chars().filter(char::is_ascii_alphanumeric).count();
     let uuid = text.len() == 36 && letters == 32 && text.matches('-').count() == 4;
     let mixed = |is: fn(&char) -> bool| text.chars().any(|letter| is(&letter));
-    let nano = text.len() == 16
-        && letters == 16
-        && mixed(char::is_ascii_uppercase)
-        && mixed(char::is_ascii_lowercase);
+    let nano = text.len() == 16 && letters == 16 && mixed(char::is_ascii_uppercase) && mixed(char::is_ascii_lowercase);
     uuid || nano
 }
 
@@ -161,8 +146,7 @@ fn mask(value: &Value, names: &mut BTreeMap<String, String>) -> Value {
 fn differences(at: &str, left: &Value, right: &Value, found: &mut Vec<String>) {
     match (left, right) {
         (Value::Object(left), Value::Object(right)) => {
-            let names: std::collections::BTreeSet<&String> =
-                left.keys().chain(right.keys()).collect();
+            let names: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
             for name in names {
                 let at = format!("{at}.{name}");
                 match (left.get(name), right.get(name)) {
@@ -192,13 +176,9 @@ fn with(document: &Value, field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-#[ignore = "needs a real n8n in N8N_URL and N8N_API_KEY"]
 async fn it_agrees_with_the_real_n8n() {
-    let of = |name: &str| std::env::var(name).expect("a real n8n in N8N_URL and N8N_API_KEY");
-    let mut real = Side::new(
-        of("N8N_URL").trim_end_matches('/').to_owned(),
-        of("N8N_API_KEY"),
-    );
+    let stack = crate::stack::Stack::own(&["--only-n8n"]);
+    let mut real = Side::new(stack.n8n_url(), stack.n8n_key());
     let standin = Caller::plain().standin;
     let mut ours = Side::new(standin.url(), standin.api_key().to_owned());
     let mut found = Vec::new();
@@ -220,19 +200,6 @@ async fn it_agrees_with_the_real_n8n() {
             }
         )*};
     }
-    chapter!(
-        saving::creating,
-        saving::saving,
-        publishing::publishing,
-        serving::paths,
-        resources::others,
-        resources::doors,
-        serving::runs,
-    );
-    assert!(
-        found.is_empty(),
-        "{} differences:\n{}",
-        found.len(),
-        found.join("\n")
-    );
+    chapter!(saving::creating, saving::saving, publishing::publishing, serving::paths, resources::others, resources::doors, serving::runs,);
+    assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
 }
