@@ -9,7 +9,7 @@ SHELL := bash
 STACK := node tests/stack/stack.mjs
 CARGO ?= cargo
 
-.PHONY: help stack build test lint demo bench crds clean
+.PHONY: help stack build test lint tidy docs demo bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,10 +25,10 @@ test: stack ## run every test, on a real stack that is started for it
 	$(CARGO) test --no-run --locked
 	$(STACK) run -- $(CARGO) test --locked
 
-lint: ## formatting, clippy, supply chain
+lint: ## formatting, clippy, the rules about the source itself
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	$(CARGO) test --locked --test tidy supply_chain
+	$(CARGO) test --locked --test tidy
 
 # Uses the cluster and the n8n that the environment names, else a stack of its own.
 demo: ## run the demo (on KUBECONFIG, N8N_URL and N8N_API_KEY when all three are set)
@@ -43,8 +43,11 @@ bench: stack ## run the benchmarks on a real stack
 	$(CARGO) bench --no-run --locked
 	$(STACK) run -- $(CARGO) bench --locked
 
-crds: ## write the custom resource definitions to crds/
-	$(CARGO) run --locked -q -- crds --output crds
+docs: ## rewrite what is generated: crds/, docs/reasons.md and docs/reference/
+	WEIRKEEPER_WRITE=1 $(CARGO) test --locked --test tidy generated
+
+tidy: ## the rules about the source itself: layers, generated files, licences, style (no stack needed)
+	$(CARGO) test --locked --test tidy
 
 clean: ## remove compiler output (the cache of the real stack stays)
 	$(CARGO) clean

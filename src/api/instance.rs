@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::duration::Span;
+use super::schema::labels;
 
 /// A connection to one n8n and who may use it for what.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -149,7 +150,7 @@ pub enum AllowedFrom {
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceSelector {
     /// Label and value pairs, all of which must be there.
-    #[schemars(length(min = 1, max = 16))]
+    #[schemars(schema_with = "labels")]
     pub match_labels: BTreeMap<String, String>,
 }
 

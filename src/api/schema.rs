@@ -11,3 +11,13 @@ pub fn free_object(_: &mut SchemaGenerator) -> Schema {
 pub fn free_value(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
 }
+
+/// Labels that something must have: at least one, as long as Kubernetes lets them be.
+pub fn labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "minProperties": 1, "maxProperties": 16, "additionalProperties": { "type": "string", "maxLength": 63 } })
+}
+
+/// Values of the parts of a URL's path.
+pub fn path_parameters(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "maxProperties": 16, "additionalProperties": { "type": "string", "maxLength": 256 } })
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::duration::Span;
-use super::schema::{free_object, free_value};
+use super::schema::{free_object, free_value, path_parameters};
 use super::workflow_status::WorkflowStatus;
 
 /// One n8n workflow on one instance.
@@ -185,7 +185,7 @@ pub struct WorkflowReference {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LocalRef {
-    /// Its name.
+    /// The object's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }
@@ -228,11 +228,11 @@ pub struct Probe {
     pub node: String,
     /// The HTTP method. Default: the node's only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^(GET|HEAD|POST|PUT|PATCH|DELETE)$"))]
+    #[schemars(length(max = 6), regex(pattern = r"^(GET|HEAD|POST|PUT|PATCH|DELETE)$"))]
     pub method: Option<String>,
     /// Values for the `:name` parts of the path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(schema_with = "path_parameters")]
     pub path_parameters: BTreeMap<String, String>,
     /// The JSON body that is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -198,7 +198,7 @@ pub enum VersionResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequiredCredential {
-    /// Its type.
+    /// The credential's type, such as `slackApi`.
     #[serde(rename = "type")]
     #[schemars(length(max = 128))]
     pub kind: String,

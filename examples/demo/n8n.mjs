@@ -1,0 +1,81 @@
+// What the demo does without kubectl: call a webhook, knock at it all the time, and edit a workflow as a person in
+// n8n's editor would. n8n is at N8N_URL; its public API wants N8N_API_KEY.
+
+const [command, ...args] = process.argv.slice(2);
+const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+async function call(url) {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(5000) });
+    return { status: answer.status, text: await answer.text() };
+  } catch (error) {
+    return { status: 0, text: error.cause?.code ?? error.message };
+  }
+}
+
+async function api(method, path, body) {
+  const answer = await fetch(new URL(`api/v1/${path}`, `${process.env.N8N_URL.replace(/\/$/, '')}/`), {
+    method,
+    headers: { 'X-N8N-API-KEY': process.env.N8N_API_KEY, 'Content-Type': 'application/json' },
+    body: body && JSON.stringify(body),
+    signal: AbortSignal.timeout(30_000),
+  });
+  return { status: answer.status, json: await answer.json().catch(() => null) };
+}
+
+async function workflow(id) {
+  const { status, json } = await api('GET', `workflows/${id}`);
+  if (status !== 200) throw new Error(`n8n answered ${status}`);
+  return json;
+}
+
+const commands = {
+  /** Prints what a webhook answers. */
+  async call(url) {
+    const { status, text } = await call(url);
+    console.log(status === 200 ? text : `HTTP ${status}: ${text.split('\n')[0].slice(0, 160)}`);
+  },
+
+  /** Calls a webhook until it is told to stop, then prints how many calls were answered and the longest gap in ms. */
+  async knock(url) {
+    let [calls, answered, gap, last, running] = [0, 0, 0, Date.now(), true];
+    process.on('SIGTERM', () => (running = false));
+    while (running) {
+      calls += 1;
+      const { status } = await call(url);
+      if (status === 200) {
+        gap = Math.max(gap, Date.now() - last);
+        last = Date.now();
+        answered += 1;
+      }
+      await sleep(20);
+    }
+    console.log(`${calls} ${answered} ${Math.max(gap, Date.now() - last)}`);
+  },
+
+  /** Changes the answer in the editor's way: the whole workflow is saved, and published because it was. */
+  async edit(id, from, to) {
+    const { name, nodes, connections, settings } = await workflow(id);
+    const changed = JSON.parse(JSON.stringify(nodes).replaceAll(from, to));
+    const { status } = await api('PUT', `workflows/${id}`, { name, nodes: changed, connections, settings });
+    if (status !== 200) throw new Error(`n8n answered ${status}`);
+    console.log(`saved and published: the workflow now answers "${to}"`);
+  },
+
+  /** Prints the HTTP status with which n8n answers for a workflow. */
+  async exists(id) {
+    console.log((await api('GET', `workflows/${id}`)).status);
+  },
+
+  /** Prints how many production executions n8n has saved of a workflow. */
+  async executions(id) {
+    const { json } = await api('GET', `executions?workflowId=${id}&limit=250`);
+    console.log(json?.data?.length ?? 0);
+  },
+};
+
+if (!commands[command]) {
+  console.error(`usage: n8n.mjs ${Object.keys(commands).join('|')} ...`);
+  process.exit(2);
+}
+await commands[command](...args);

@@ -1,0 +1,116 @@
+//! The manifests that people copy: each fits its kind, knows no field that the kind does not, and holds a definition
+//! that is taken without a finding.
+
+use serde_json::Value;
+use weirkeeper::api::instance::N8nInstance;
+use weirkeeper::api::workflow::Workflow;
+use weirkeeper::domain::intake::{read_text, take_in};
+use weirkeeper::domain::structure::check_structure;
+
+use crate::schema::{is_free, kinds};
+use crate::{hold, read, tracked};
+
+/// Every document of every manifest under examples/ and every YAML block in the documentation, with where it stands.
+fn documents() -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for path in tracked("examples").into_iter().filter(|path| path.ends_with(".yaml") && !path.contains("configmap/names")) {
+        found.extend(split(&read(&path)).into_iter().enumerate().map(|(at, text)| (format!("{path} document {}", at + 1), text)));
+    }
+    for path in tracked("docs").into_iter().chain(["README.md".to_owned()]).filter(|path| path.ends_with(".md")) {
+        let text = read(&path);
+        for (at, block) in text.split("```yaml\n").skip(1).enumerate() {
+            let block = block.split("```").next().unwrap_or_default();
+            found.extend(split(block).into_iter().map(|text| (format!("{path} block {}", at + 1), text)));
+        }
+    }
+    found
+        .into_iter()
+        .map(|(at, text)| (at.clone(), serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{at}: {error}"))))
+        .collect()
+}
+
+fn split(text: &str) -> Vec<String> {
+    format!("\n{text}").split("\n---\n").map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+fn ours() -> Vec<(String, Value)> {
+    let ours: Vec<_> = documents()
+        .into_iter()
+        .filter(|(_, object)| object["apiVersion"].as_str().is_some_and(|version| version.starts_with("weirkeeper.dev/")))
+        .collect();
+    assert!(ours.len() >= 10, "only {} manifests were found", ours.len());
+    ours
+}
+
+#[test]
+fn every_example_has_only_fields_that_its_kind_has() {
+    let kinds = kinds();
+    let mut complaints = Vec::new();
+    for (at, object) in ours() {
+        match kinds.iter().find(|(kind, _)| object["kind"] == kind.as_str()) {
+            Some((_, schema)) => unknown_fields(&object["spec"], &schema["properties"]["spec"], &at, &mut complaints),
+            None => complaints.push(format!("{at}: no such kind: {}", object["kind"])),
+        }
+    }
+    hold("the API server would warn or refuse", &complaints);
+}
+
+fn unknown_fields(value: &Value, schema: &Value, at: &str, complaints: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) if !is_free(schema) => {
+            for (name, inner) in fields {
+                let known = schema["properties"].get(name).or_else(|| schema.get("additionalProperties"));
+                match known {
+                    Some(known) => unknown_fields(inner, known, &format!("{at} {name}"), complaints),
+                    None => complaints.push(format!("{at}: unknown field {name}")),
+                }
+            }
+            for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                if !fields.contains_key(name) {
+                    complaints.push(format!("{at}: {name} is missing"));
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| unknown_fields(item, &schema["items"], at, complaints)),
+        Value::String(word) => {
+            if schema["enum"].as_array().is_some_and(|words| !words.iter().any(|one| one == word)) {
+                complaints.push(format!("{at}: {word} is none of {}", schema["enum"]));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_example_fits_its_type_and_its_definition_is_taken_without_a_finding() {
+    let mut complaints = Vec::new();
+    for (at, object) in ours() {
+        let read = match object["kind"].as_str() {
+            Some("Workflow") => serde_json::from_value::<Workflow>(object.clone()).map(|workflow| workflow.spec.definition),
+            _ => serde_json::from_value::<N8nInstance>(object.clone()).map(|_| None),
+        };
+        match read {
+            Ok(Some(definition)) => findings(&at, &definition, &mut complaints),
+            Ok(None) => {}
+            Err(error) => complaints.push(format!("{at}: {error}")),
+        }
+    }
+    for path in tracked("examples").into_iter().filter(|path| path.ends_with(".json")) {
+        let text = read_text(&read(&path), 1_000_000).unwrap_or_else(|findings| panic!("{path}: {findings:?}"));
+        findings(&path, &text.value, &mut complaints);
+    }
+    hold("an example that is not right", &complaints);
+}
+
+fn findings(at: &str, definition: &Value, complaints: &mut Vec<String>) {
+    match take_in(definition) {
+        Ok(taken) => complaints.extend(
+            taken
+                .warnings
+                .iter()
+                .chain(&check_structure(&taken.definition))
+                .map(|finding| format!("{at}: {}: {}", finding.path, finding.message)),
+        ),
+        Err(findings) => complaints.extend(findings.iter().map(|finding| format!("{at}: {}: {}", finding.path, finding.message))),
+    }
+}

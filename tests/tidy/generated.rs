@@ -1,0 +1,48 @@
+//! Files that are written by a command equal what the command writes now. `make docs` rewrites them.
+
+use weirkeeper::cli::crds::documents;
+
+use crate::reference::{field_reference, reason_catalogue};
+use crate::schema::kinds;
+use crate::{root, tracked};
+
+/// Set by `make docs`: write the files instead of comparing them.
+const WRITE: &str = "WEIRKEEPER_WRITE";
+
+fn hold_file(path: &str, wanted: &str) {
+    let file = root().join(path);
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(&file, wanted).unwrap_or_else(|error| panic!("{path}: {error}"));
+        return;
+    }
+    let held = std::fs::read_to_string(&file).unwrap_or_default();
+    let differs = held
+        .lines()
+        .zip(wanted.lines())
+        .position(|(held, wanted)| held != wanted)
+        .unwrap_or(held.lines().count().min(wanted.lines().count()));
+    assert!(held == wanted, "{path} is not what is generated now (from line {}); run `make docs` and read the difference", differs + 1);
+}
+
+#[test]
+fn generated_crds_are_those_of_the_types() {
+    let documents = documents().expect("the CRDs become YAML");
+    for (name, yaml) in &documents {
+        hold_file(&format!("crds/{name}"), yaml);
+    }
+    let mut names: Vec<String> = documents.iter().map(|(name, _)| format!("crds/{name}")).collect();
+    names.sort();
+    assert_eq!(tracked("crds"), names, "crds/ holds a file for each kind and nothing else");
+}
+
+#[test]
+fn generated_catalogue_of_reasons_is_that_of_the_code() {
+    hold_file("docs/reasons.md", &reason_catalogue());
+}
+
+#[test]
+fn generated_reference_of_fields_is_that_of_the_crds() {
+    for (kind, schema) in kinds() {
+        hold_file(&format!("docs/reference/{}.md", kind.to_lowercase()), &field_reference(&kind, &schema));
+    }
+}

@@ -1,0 +1,72 @@
+//! Rules about the source itself, held by tests that need no stack: layers, generated files, supply chain, style.
+
+mod examples;
+mod generated;
+mod layers;
+mod rbac;
+mod reference;
+mod schema;
+mod sources;
+mod supply_chain;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The project's folder.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the project, as text.
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The paths that git tracks, or would if they were added, below a folder.
+fn tracked(folder: &str) -> Vec<String> {
+    let listed = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder])
+        .current_dir(root())
+        .output()
+        .expect("git lists files");
+    assert!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr));
+    let names = String::from_utf8(listed.stdout).expect("paths are UTF-8");
+    let mut paths: Vec<String> =
+        names.split('\0').filter(|path| !path.is_empty() && root().join(path).is_file()).map(str::to_owned).collect();
+    paths.sort();
+    paths.dedup();
+    assert!(!paths.is_empty(), "{folder} has files");
+    paths
+}
+
+/// The Rust files below a folder.
+fn rust_files(folder: &str) -> Vec<String> {
+    tracked(folder).into_iter().filter(|path| Path::new(path).extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+/// The lines that ship, numbered from 1: comments are left out, and so is what `#[cfg(test)]` stands over, which is
+/// either the declaration of a module or the block that ends the file.
+fn shipped_lines(text: &str) -> Vec<(usize, &str)> {
+    let mut shipped = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((at, line)) = lines.next() {
+        if line.trim() == "#[cfg(test)]" {
+            if lines.next().is_some_and(|(_, item)| item.ends_with('{')) {
+                break;
+            }
+        } else if !line.trim_start().starts_with("//") {
+            shipped.push((at + 1, line));
+        }
+    }
+    shipped
+}
+
+/// Whether a file of src is compiled for tests only.
+fn is_test(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("/tests.rs") || path == "src/n8n/scripted.rs"
+}
+
+/// Fails with every complaint, one a line.
+fn hold(rule: &str, complaints: &[String]) {
+    assert!(complaints.is_empty(), "{rule}:\n  {}", complaints.join("\n  "));
+}
