@@ -4,6 +4,8 @@
 //! `make test` starts the stack; WEIRKEEPER_STACK names its folder. Without it these tests fail, they are never skipped.
 
 mod n8n;
+mod relay;
+mod silence;
 mod stack;
 mod sync;
 mod world;

@@ -296,6 +296,13 @@ impl Operator {
         self.start();
     }
 
+    /// Starts it anew with another kubeconfig, for example one that leads through a relay.
+    pub fn restart_through(&mut self, kubeconfig: &std::path::Path) {
+        self.kill();
+        self.kubeconfig = kubeconfig.to_owned();
+        self.start();
+    }
+
     /// The address of its health and metrics endpoints, from its log.
     pub fn address(&self) -> String {
         let started = Instant::now();
