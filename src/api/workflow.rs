@@ -13,6 +13,8 @@ use super::workflow_status::WorkflowStatus;
 
 /// One n8n workflow on one instance.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+// The attributes of printer columns are not those of the kind, although they share names.
+#[allow(clippy::duplicated_attributes)]
 #[kube(
     group = "weirkeeper.dev",
     version = "v1alpha1",

@@ -144,23 +144,24 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
                 format!("the API key of N8nInstance {} cannot be read: its Secret does not exist or lacks the key", instance.name_any()),
             )
         })?;
-    if let Some(open) = ctx.connections.last(&at) {
-        if open.api_key == api_key && open.instance.spec == instance.spec && open.instance.metadata.uid == instance.metadata.uid {
-            if Arc::ptr_eq(&open.instance, &instance) {
-                return Ok(open);
-            }
-            // Only its status or metadata moved: the client, its rate limit and its queue go on.
-            let moved = Arc::new(Connection {
-                client: open.client.clone(),
-                inventory: Inventory::default(),
-                suspect: AtomicBool::new(open.suspect.load(Ordering::SeqCst)),
-                api_key,
-                credentials: tokio::sync::Mutex::new(open.credentials.lock().await.clone()),
-                instance,
-            });
-            ctx.connections.lock().insert(at, moved.clone());
-            return Ok(moved);
+    let same = |open: &Arc<Connection>| {
+        open.api_key == api_key && open.instance.spec == instance.spec && open.instance.metadata.uid == instance.metadata.uid
+    };
+    if let Some(open) = ctx.connections.last(&at).filter(same) {
+        if Arc::ptr_eq(&open.instance, &instance) {
+            return Ok(open);
         }
+        // Only its status or metadata moved: the client, its rate limit and its queue go on.
+        let moved = Arc::new(Connection {
+            client: open.client.clone(),
+            inventory: Inventory::default(),
+            suspect: AtomicBool::new(open.suspect.load(Ordering::SeqCst)),
+            api_key,
+            credentials: tokio::sync::Mutex::new(open.credentials.lock().await.clone()),
+            instance,
+        });
+        ctx.connections.lock().insert(at, moved.clone());
+        return Ok(moved);
     }
     let client = N8nClient::new(settings(ctx, &instance, &api_key)?, ctx.n8n_metrics.clone())
         .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;

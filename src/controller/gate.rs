@@ -113,9 +113,9 @@ mod tests {
         let first = gate.enter("ops/main", Urgency::Routine).await;
         let (done, mut order) = tokio::sync::mpsc::unbounded_channel();
         for (name, urgency) in [("routine", Urgency::Routine), ("edit", Urgency::Edit)] {
-            let (gate, done) = (gate.clone(), done.clone());
+            let (waiter, done) = (gate.clone(), done.clone());
             tokio::spawn(async move {
-                let _place = gate.enter("ops/main", urgency).await;
+                let _place = waiter.enter("ops/main", urgency).await;
                 done.send(name).unwrap();
             });
             while gate.waiting() < if name == "edit" { 2 } else { 1 } {

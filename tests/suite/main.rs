@@ -3,9 +3,14 @@
 //!
 //! `make test` starts the stack; WEIRKEEPER_STACK names its folder. Without it these tests fail, they are never skipped.
 
+// What a scenario cannot do without is expected; a panic is how a test fails.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 mod n8n;
 mod relay;
 mod silence;
 mod stack;
 mod sync;
+mod wire;
+mod wire_restart;
 mod world;

@@ -144,12 +144,19 @@ impl Round<'_> {
         let newly = work.status.active_version != Some(self.version);
         self.note(work, remote);
         if publication != Publication::Published {
+            if newly {
+                // A caller waits for the id, whether or not this is published.
+                wake_callers(work);
+            }
+            if let Some(hold) = hold {
+                return Err(self.held_up(work, remote, hold));
+            }
             if !remote.active {
                 work.status.published_at = None;
             }
             work.status.active_version = Some(self.version);
             work.status.intent = None;
-            return self.unpublished(work, publication, hold);
+            return Ok(self.unpublished(work, publication));
         }
         if deployed.published || newly || work.status.published_at.is_none() {
             work.status.published_at =
@@ -203,7 +210,18 @@ impl Round<'_> {
         }
     }
 
-    fn unpublished(&self, work: &mut Work<'_>, publication: Publication, hold: Option<Trouble>) -> Result<Outcome, Failure> {
+    /// The draft is saved and publication waits. What was published before goes on serving and stays what is reported.
+    fn held_up(&self, work: &mut Work<'_>, remote: &RemoteWorkflow, hold: Trouble) -> Failure {
+        work.status.intent = None;
+        if !remote.active {
+            work.status.published_at = None;
+            work.status.webhook_urls.clear();
+            work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
+        }
+        hold.into()
+    }
+
+    fn unpublished(&self, work: &mut Work<'_>, publication: Publication) -> Outcome {
         work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
         work.verdict(
             ConditionType::Healthy,
@@ -212,14 +230,11 @@ impl Round<'_> {
             "the workflow is not published by Weirkeeper",
         );
         work.status.webhook_urls.clear();
-        if let Some(hold) = hold {
-            return Err(hold.into());
-        }
         work.ctx.forget_claims(&work.uid());
-        Ok(Outcome::Settled(match publication {
+        Outcome::Settled(match publication {
             Publication::Unpublished => format!("version {} is saved and not published", self.version),
             _ => format!("version {} is saved; publication is left to people", self.version),
-        }))
+        })
     }
 
     fn not_live(&self, work: &mut Work<'_>) -> Result<Outcome, Failure> {

@@ -1,7 +1,4 @@
-//! A real n8n going down and coming back never makes the client report a miss:
-//! `node tests/stack/stack.mjs run --only-n8n -- cargo test --test n8n_restart -- --ignored`
-
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! A real n8n going down and coming back never makes the client report a miss.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -13,11 +10,12 @@ use tokio::process::Command;
 use weirkeeper::domain::remote::WorkflowWrite;
 use weirkeeper::n8n::{ApiKey, ClientSettings, N8nClient, N8nError, N8nMetrics};
 
-fn client() -> N8nClient {
-    let variable = |name| std::env::var(name).expect("needs N8N_URL, N8N_API_KEY and WEIRKEEPER_STACK");
+use crate::stack::Stack;
+
+fn client(stack: &Stack) -> N8nClient {
     let settings = ClientSettings {
-        url: variable("N8N_URL").parse().unwrap(),
-        api_key: ApiKey::parse(&variable("N8N_API_KEY")).unwrap(),
+        url: stack.n8n_url().parse().unwrap(),
+        api_key: ApiKey::parse(&stack.n8n_key()).unwrap(),
         ca_bundle: None,
         request_timeout: Duration::from_secs(3),
         requests_per_second: None,
@@ -28,19 +26,20 @@ fn client() -> N8nClient {
     N8nClient::new(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap()).unwrap()
 }
 
-fn restart(kill: bool) -> Command {
+fn restart(stack: &Stack, kill: bool) -> Command {
     let mut command = Command::new("node");
     command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/stack.mjs"))
-        .args(["restart", "n8n", "--dir", &std::env::var("WEIRKEEPER_STACK").unwrap()])
+        .args(["restart", "n8n", "--dir"])
+        .arg(&stack.dir)
         .args(kill.then_some("--kill"));
     command
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs a real n8n that it may restart"]
 async fn a_restarting_n8n_loses_no_workflow() {
-    let n8n = client();
+    let stack = Stack::own(&["--only-n8n"]);
+    let n8n = client(&stack);
     let hook = json!({ "id": "h", "name": "Hook", "type": "n8n-nodes-base.webhook", "typeVersion": 2,
         "position": [0, 0], "webhookId": "restart", "parameters": { "path": "restart", "options": {} } });
     let write = WorkflowWrite {
@@ -55,7 +54,7 @@ async fn a_restarting_n8n_loses_no_workflow() {
     for kill in [false, true] {
         let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
         let mut count = |call: &str, outcome: &str| *outcomes.entry(format!("{call} {outcome}")).or_default() += 1;
-        let mut restarting = restart(kill).spawn().unwrap();
+        let mut restarting = restart(&stack, kill).spawn().unwrap();
         let mut lasts = 20;
         while lasts > 0 {
             match n8n.get_workflow(&id).await {

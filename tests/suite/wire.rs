@@ -1,7 +1,4 @@
-//! Every call of the client against a real n8n:
-//! `node tests/stack/stack.mjs run --only-n8n -- cargo test --test n8n_client -- --ignored`
-
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! Every call of the client against the real n8n.
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -15,11 +12,11 @@ use weirkeeper::n8n::{
     key_expiry,
 };
 
-const NEEDS: &str = "needs N8N_URL and N8N_API_KEY";
+use crate::stack::Stack;
 
 fn client_with(key: &str) -> N8nClient {
     let settings = ClientSettings {
-        url: std::env::var("N8N_URL").expect(NEEDS).parse().unwrap(),
+        url: Stack::shared().n8n_url().parse().unwrap(),
         api_key: ApiKey::parse(key).unwrap(),
         ca_bundle: None,
         request_timeout: Duration::from_secs(30),
@@ -32,7 +29,7 @@ fn client_with(key: &str) -> N8nClient {
 }
 
 fn client() -> N8nClient {
-    client_with(&std::env::var("N8N_API_KEY").expect(NEEDS))
+    client_with(&Stack::shared().n8n_key())
 }
 
 /// A word that no earlier run used.
@@ -78,7 +75,6 @@ fn probe(path: &str) -> ProbeRequest {
 }
 
 #[tokio::test]
-#[ignore = "needs a real n8n"]
 async fn the_instance_tells_what_it_is() {
     let n8n = client();
     n8n.readiness().await.unwrap();
@@ -94,7 +90,6 @@ async fn the_instance_tells_what_it_is() {
 }
 
 #[tokio::test]
-#[ignore = "needs a real n8n"]
 async fn a_workflow_lives_from_creation_to_deletion() {
     let n8n = client();
     let path = fresh("life");
@@ -149,7 +144,6 @@ async fn a_workflow_lives_from_creation_to_deletion() {
 }
 
 #[tokio::test]
-#[ignore = "needs a real n8n"]
 async fn refusals_carry_the_words_of_n8n() {
     let n8n = client();
     let path = fresh("refused");
@@ -188,7 +182,6 @@ async fn refusals_carry_the_words_of_n8n() {
 }
 
 #[tokio::test]
-#[ignore = "needs a real n8n"]
 async fn tags_are_created_once_and_filter_lists() {
     let n8n = client();
     let name = fresh("t");
@@ -212,7 +205,6 @@ async fn tags_are_created_once_and_filter_lists() {
 }
 
 #[tokio::test]
-#[ignore = "needs a real n8n"]
 async fn every_workflow_is_listed_once_over_several_pages_while_others_vanish() {
     let n8n = client();
     let prefix = fresh("page");
@@ -249,7 +241,6 @@ async fn every_workflow_is_listed_once_over_several_pages_while_others_vanish() 
 }
 
 #[tokio::test]
-#[ignore = "needs a real n8n"]
 async fn executions_and_their_failures_are_told() {
     let n8n = client();
     let path = fresh("runs");
@@ -292,7 +283,6 @@ async fn executions_and_their_failures_are_told() {
 }
 
 #[tokio::test]
-#[ignore = "needs a real n8n"]
 async fn forms_and_parameterised_webhooks_are_checked_without_running() {
     let n8n = client();
     let path = fresh("form");
@@ -317,7 +307,6 @@ async fn forms_and_parameterised_webhooks_are_checked_without_running() {
 }
 
 #[tokio::test]
-#[ignore = "needs a real n8n"]
 async fn credentials_are_made_replaced_listed_and_deleted() {
     let n8n = client();
     let name = fresh("cred");
@@ -335,13 +324,9 @@ async fn credentials_are_made_replaced_listed_and_deleted() {
     assert!(matches!(unknown, Err(N8nError::Refused { status: 400, .. })), "{unknown:?}");
 }
 
-/// `N8N_LIMITED_KEY`: a key with `workflow:read,workflow:update` only (`stack.mjs apikey --scopes`).
 #[tokio::test]
-#[ignore = "needs a real n8n"]
 async fn a_limited_key_is_told_what_it_lacks() {
-    let Ok(key) = std::env::var("N8N_LIMITED_KEY") else {
-        return;
-    };
+    let key = Stack::shared().tell(&["apikey", "--scopes", "workflow:read,workflow:update"]);
     let (n8n, limited) = (client(), client_with(&key));
     match limited.list_tags().await {
         Err(N8nError::Forbidden { denial: Denial::MissingScope, .. }) => {}
