@@ -10,6 +10,8 @@ mod n8n;
 mod relay;
 mod silence;
 mod stack;
+mod standin;
+mod standin_check;
 mod sync;
 mod wire;
 mod wire_restart;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::n8n::answering;
 use crate::relay::{Passed, Relay};
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, World, condition};
 
 const WORKFLOWS: usize = 50;
 /// So many of them are called while they are watched.
@@ -41,8 +41,12 @@ async fn fifty_unchanged_workflows_cause_no_write_to_kubernetes_or_n8n_while_ten
         world.until_ready(&name(number)).await;
     }
     for number in (0..BUSY).map(|number| number * 5) {
-        assert_eq!(world.n8n.webhook("GET", &path(&world, number)).await.status, 200);
-        world.until(&name(number), "it is healthy", |object| crate::world::condition(object, "Healthy")["reason"] == "Healthy").await;
+        let started = Instant::now();
+        while condition(&world.get(&name(number)).await, "Healthy")["status"] != "True" {
+            assert!(started.elapsed() < PATIENCE, "{} does not become healthy", name(number));
+            assert_eq!(world.n8n.webhook("GET", &path(&world, number)).await.status, 200);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
     // What was under way ends before the silence begins: two more passes over each.
     until_passes(&world, &n8n, 2, false).await;

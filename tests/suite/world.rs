@@ -269,10 +269,11 @@ impl Operator {
         }
         let log = std::fs::File::options().create(true).append(true).open(&self.log).expect("a log file");
         let child = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
-            .args(["operator", "--listen", "127.0.0.1:0", "--allow-loopback", "--log", "info,weirkeeper=debug", "--watch-label-selector"])
+            .args(["operator", "--listen", "127.0.0.1:0", "--allow-loopback", "--watch-label-selector"])
             .arg(format!("{SHARD}={}", self.shard))
             .args(&self.flags)
             .env("KUBECONFIG", &self.kubeconfig)
+            .env("WEIRKEEPER_LOG", "info,weirkeeper=debug")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -1,2 +1,0 @@
-//! The figures of the spine.
-fn main() {}
