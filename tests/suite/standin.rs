@@ -4,12 +4,7 @@
 //! It has a thread of its own, so that it lives and answers whatever the test's own runtime does, and whoever
 //! is killed beside it. All of its work goes on when a caller disconnects, as n8n's does.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "the scenarios that use it are in other rooms of this suite"
-)]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "the scenarios that use it are in other rooms of this suite")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
 
 mod credentials;
@@ -146,11 +141,7 @@ impl StandIn {
     }
 
     /// Another key; None is every scope.
-    pub(crate) fn add_key(
-        &self,
-        scopes: Option<Vec<String>>,
-        expires: Option<jiff::Timestamp>,
-    ) -> String {
+    pub(crate) fn add_key(&self, scopes: Option<Vec<String>>, expires: Option<jiff::Timestamp>) -> String {
         add_key(&self.site, scopes, expires)
     }
 
@@ -214,8 +205,7 @@ impl StandIn {
         }
         self.site.set_ready_at(None);
         let socket = rebind(self.address);
-        *self.listener.lock().expect("a plain value") =
-            Some(listen(self.runtime(), &self.site, socket));
+        *self.listener.lock().expect("a plain value") = Some(listen(self.runtime(), &self.site, socket));
         match startup {
             None => {}
             Some(Duration::ZERO) => self.finish_starting(),
@@ -253,16 +243,13 @@ fn rebind(address: SocketAddr) -> std::net::TcpListener {
 }
 
 fn listen(runtime: &Runtime, site: &Arc<Site>, socket: std::net::TcpListener) -> Listener {
-    socket
-        .set_nonblocking(true)
-        .expect("a socket that does not block");
+    socket.set_nonblocking(true).expect("a socket that does not block");
     let (dropped, gone) = mpsc::channel();
     let site = Arc::clone(site);
     let task = runtime.spawn(async move {
         // Goes after the listener does, which says that the port is free.
         let _dropped = dropped;
-        let listener =
-            tokio::net::TcpListener::from_std(socket).expect("a listener of this runtime");
+        let listener = tokio::net::TcpListener::from_std(socket).expect("a listener of this runtime");
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}
@@ -272,8 +259,7 @@ fn listen(runtime: &Runtime, site: &Arc<Site>, socket: std::net::TcpListener) ->
             let _ = stream.set_nodelay(true);
             let site = Arc::clone(&site);
             connections.spawn(async move {
-                let service =
-                    hyper::service::service_fn(|request| Arc::clone(&site).serve(request));
+                let service = hyper::service::service_fn(|request| Arc::clone(&site).serve(request));
                 // Idle connections end after 5 s, as those of Node do.
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -284,10 +270,7 @@ fn listen(runtime: &Runtime, site: &Arc<Site>, socket: std::net::TcpListener) ->
             });
         }
     });
-    Listener {
-        abort: task.abort_handle(),
-        gone,
-    }
+    Listener { abort: task.abort_handle(), gone }
 }
 
 /// A key that looks like n8n's. It is made here and now, so that no file holds one.
@@ -302,10 +285,6 @@ fn add_key(site: &Site, scopes: Option<Vec<String>>, expires: Option<jiff::Times
     let head = part(json!({ "alg": "HS256", "typ": "JWT" }).to_string());
     let signature = part(format!("{}{}", world.nano_id(), world.nano_id()));
     let token = format!("{head}.{}.{signature}", part(claims.to_string()));
-    world.keys.push(store::Key {
-        token: token.clone(),
-        scopes: scopes.unwrap_or_else(routes::all_scopes),
-        expires,
-    });
+    world.keys.push(store::Key { token: token.clone(), scopes: scopes.unwrap_or_else(routes::all_scopes), expires });
     token
 }

@@ -323,6 +323,15 @@ impl Operator {
         self.child.as_ref().expect("a running operator").id()
     }
 
+    /// The processor time that it has used, in seconds.
+    pub fn processor_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the operator runs");
+        // After the name in parentheses: utime and stime are the 12th and 13th, in hundredths of a second.
+        let after = stat.rsplit(") ").next().expect("a line of the kernel");
+        let ticks: u64 = after.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        ticks as f64 / 100.0
+    }
+
     /// The end of its log.
     pub fn tail(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();

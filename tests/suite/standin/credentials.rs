@@ -106,9 +106,7 @@ impl World {
             Value::String(name) => by_name(Some(name)),
             Value::Object(fields) => match fields.get("id") {
                 None => of_type().next(),
-                Some(Value::String(id)) => of_type()
-                    .find(|known| known.id == *id)
-                    .or_else(|| by_name(name)),
+                Some(Value::String(id)) => of_type().find(|known| known.id == *id).or_else(|| by_name(name)),
                 Some(_) => by_name(name),
             },
             _ => None,
@@ -120,10 +118,7 @@ pub(crate) fn list(world: &World, request: &Request) -> Answer {
     let (offset, limit) = request.paging()?;
     let newest_first = world.credentials.iter().rev().skip(offset).take(limit);
     let items: Vec<String> = newest_first.map(|known| known.list_item(world)).collect();
-    Ok(page(
-        &items,
-        next_offset(offset, limit, world.credentials.len()),
-    ))
+    Ok(page(&items, next_offset(offset, limit, world.credentials.len())))
 }
 
 pub(crate) fn get(world: &World, id: &str) -> Answer {
@@ -191,14 +186,8 @@ pub(crate) fn delete(world: &mut World, id: &str) -> Answer {
 
 pub(crate) fn test(world: &World, id: &str) -> Answer {
     match world.credential(id) {
-        None => Err(Reply::message(
-            404,
-            format!("Credential with ID \"{id}\" could not be found."),
-        )),
-        Some(_) => Ok(Reply::json(
-            200,
-            &json!({ "status": "Error", "message": "No testing function found for this credential." }),
-        )),
+        None => Err(Reply::message(404, format!("Credential with ID \"{id}\" could not be found."))),
+        Some(_) => Ok(Reply::json(200, &json!({ "status": "Error", "message": "No testing function found for this credential." }))),
     }
 }
 
@@ -207,12 +196,7 @@ pub(crate) fn schema(kind: &str) -> Answer {
         return Err(Reply::message(404, "Not Found"));
     }
     let fields = required_data(kind);
-    let properties: serde_json::Map<String, Value> = fields
-        .iter()
-        .map(|field| ((*field).to_owned(), json!({ "type": "string" })))
-        .collect();
-    Ok(Reply::json(
-        200,
-        &json!({ "additionalProperties": false, "type": "object", "properties": properties, "required": fields }),
-    ))
+    let properties: serde_json::Map<String, Value> =
+        fields.iter().map(|field| ((*field).to_owned(), json!({ "type": "string" }))).collect();
+    Ok(Reply::json(200, &json!({ "additionalProperties": false, "type": "object", "properties": properties, "required": fields })))
 }

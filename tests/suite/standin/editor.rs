@@ -19,14 +19,7 @@ impl StandIn {
     pub(crate) fn workflows(&self) -> Vec<Value> {
         let world = self.site.world();
         let shown = world.workflows.values();
-        shown
-            .map(|workflow| {
-                world
-                    .show(workflow, View::Get, true)
-                    .value()
-                    .unwrap_or_default()
-            })
-            .collect()
+        shown.map(|workflow| world.show(workflow, View::Get, true).value().unwrap_or_default()).collect()
     }
 
     /// One workflow as GET shows it.
@@ -38,34 +31,20 @@ impl StandIn {
 
     /// Changes a draft and saves it as the editor does: a new version where the definition differs, nothing
     /// published. The function gets name, nodes, connections, nodeGroups, settings and description.
-    pub(crate) fn ui_edit_draft(
-        &self,
-        id: &str,
-        edit: impl FnOnce(&mut Value),
-    ) -> Result<String, String> {
+    pub(crate) fn ui_edit_draft(&self, id: &str, edit: impl FnOnce(&mut Value)) -> Result<String, String> {
         let mut shown = self.workflow(id).ok_or("no such workflow")?;
-        let fields = [
-            "name",
-            "nodes",
-            "connections",
-            "nodeGroups",
-            "settings",
-            "description",
-        ];
+        let fields = ["name", "nodes", "connections", "nodeGroups", "settings", "description"];
         let mut document = json!({});
         for field in fields {
             document[field] = shown[field].take();
         }
         edit(&mut document);
         let saved = self.site.world().save_draft(id, &document, true);
-        saved
-            .map(|saved| saved.version_id)
-            .map_err(|refusal| message(&refusal))
+        saved.map(|saved| saved.version_id).map_err(|refusal| message(&refusal))
     }
 
     pub(crate) fn ui_rename(&self, id: &str, name: &str) -> Result<(), String> {
-        self.ui_edit_draft(id, |document| document["name"] = json!(name))
-            .map(drop)
+        self.ui_edit_draft(id, |document| document["name"] = json!(name)).map(drop)
     }
 
     /// Publishes the draft, with the same checks and the same gap as through the API.
@@ -82,16 +61,11 @@ impl StandIn {
         let (site, id) = (std::sync::Arc::clone(&self.site), id.to_owned());
         let (done, outcome) = std::sync::mpsc::channel();
         self.runtime().spawn(async move {
-            let wish = Wish {
-                version_id,
-                ..Wish::default()
-            };
+            let wish = Wish { version_id, ..Wish::default() };
             let result = publish::publish(&site, &id, wish).await;
             let _ = done.send(result.map_err(|refusal| message(&refusal)));
         });
-        outcome
-            .recv()
-            .map_err(|_| "the stand-in stopped".to_owned())?
+        outcome.recv().map_err(|_| "the stand-in stopped".to_owned())?
     }
 
     pub(crate) fn ui_unpublish(&self, id: &str) {
@@ -144,11 +118,7 @@ impl StandIn {
         let world = &mut *self.site.world();
         let workflow = world.workflows.get(id)?;
         let version = workflow.active_version()?;
-        let trigger = version
-            .content
-            .node_list()
-            .iter()
-            .find(|node| is_trigger(kind(node)))?;
+        let trigger = version.content.node_list().iter().find(|node| is_trigger(kind(node)))?;
         let start = Start {
             workflow_id: id.to_owned(),
             mode: "trigger",
@@ -166,17 +136,8 @@ impl StandIn {
     /// The registered production webhooks as (method, path that callers use, workflow id).
     pub(crate) fn webhooks(&self) -> Vec<(String, String, String)> {
         let world = self.site.world();
-        let mut hooks: Vec<_> = world
-            .webhooks
-            .values()
-            .map(|hook| {
-                (
-                    hook.method.clone(),
-                    hook.public_path(),
-                    hook.workflow_id.clone(),
-                )
-            })
-            .collect();
+        let mut hooks: Vec<_> =
+            world.webhooks.values().map(|hook| (hook.method.clone(), hook.public_path(), hook.workflow_id.clone())).collect();
         hooks.sort();
         hooks
     }

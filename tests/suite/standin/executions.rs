@@ -10,9 +10,7 @@ use super::run::{Outcome, Pause, run};
 use super::schema::{RETRY, not_one_of};
 use super::store::{Content, World, now};
 
-pub(crate) const STATUSES: [&str; 8] = [
-    "canceled", "crashed", "error", "new", "running", "success", "unknown", "waiting",
-];
+pub(crate) const STATUSES: [&str; 8] = ["canceled", "crashed", "error", "new", "running", "success", "unknown", "waiting"];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Execution {
@@ -55,9 +53,7 @@ impl World {
         let name = self.workflows.get(&start.workflow_id);
         let execution = Execution {
             id,
-            workflow_name: name
-                .map(|workflow| workflow.name.clone())
-                .unwrap_or_default(),
+            workflow_name: name.map(|workflow| workflow.name.clone()).unwrap_or_default(),
             workflow_id: start.workflow_id,
             mode: start.mode,
             status: "running",
@@ -79,11 +75,7 @@ impl World {
 
     /// Ends a running execution as its outcome says, and forgets it where the settings say so.
     pub(crate) fn finish(&mut self, id: u64) {
-        let Some(run) = self
-            .executions
-            .get_mut(&id)
-            .filter(|run| run.status == "running")
-        else {
+        let Some(run) = self.executions.get_mut(&id).filter(|run| run.status == "running") else {
             return;
         };
         run.stopped_at = Some(now());
@@ -210,11 +202,7 @@ impl Execution {
         }
         let mut result = json!({ "lastNodeExecuted": self.outcome.last_node });
         if let Some((node, message)) = &self.outcome.error {
-            let node = self
-                .content
-                .node_list()
-                .iter()
-                .find(|other| other["name"] == json!(node));
+            let node = self.content.node_list().iter().find(|other| other["name"] == json!(node));
             let error = json!({ "level": "error", "name": "NodeOperationError", "message": message,
                 "description": null, "node": node, "timestamp": 0, "context": {}, "tags": {} });
             runs.insert(
@@ -249,10 +237,7 @@ pub(crate) fn list(world: &World, request: &Request) -> Answer {
     let time = |name| request.time(name);
     let (after, until) = (time("startedAfter")?, time("startedBefore")?);
     let fits = |run: &&Execution| {
-        let started = run
-            .started_at
-            .as_deref()
-            .and_then(|at| at.parse::<jiff::Timestamp>().ok());
+        let started = run.started_at.as_deref().and_then(|at| at.parse::<jiff::Timestamp>().ok());
         workflow.is_none_or(|id| run.workflow_id == id)
             && match status {
                 Some(status) => run.status == status,
@@ -261,16 +246,12 @@ pub(crate) fn list(world: &World, request: &Request) -> Answer {
             && after.is_none_or(|after| started.is_some_and(|at| at >= after))
             && until.is_none_or(|until| started.is_some_and(|at| at <= until))
             && before.is_none_or(|before| run.id < before)
-            && request
-                .query("projectId")
-                .is_none_or(|id| id == world.project_id)
+            && request.query("projectId").is_none_or(|id| id == world.project_id)
     };
     let mut found = world.executions.values().rev().filter(fits);
     let shown: Vec<&Execution> = found.by_ref().take(limit).collect();
     let next = shown.last().filter(|_| found.next().is_some());
-    let next = next.map(|run| {
-        super::request::cursor(&json!({ "lastId": run.id.to_string(), "limit": limit }))
-    });
+    let next = next.map(|run| super::request::cursor(&json!({ "lastId": run.id.to_string(), "limit": limit })));
     let items: Vec<String> = shown.iter().map(|run| run.list_item(with_data)).collect();
     Ok(page(&items, next))
 }
@@ -288,9 +269,7 @@ pub(crate) fn delete(world: &mut World, id: &str) -> Answer {
     let id = execution_id(id)?;
     match world.executions.get(&id) {
         None => Err(Reply::message(404, "Not Found")),
-        Some(run) if run.status == "running" => {
-            Err(Reply::message(400, "Cannot delete a running execution"))
-        }
+        Some(run) if run.status == "running" => Err(Reply::message(400, "Cannot delete a running execution")),
         Some(run) => {
             let mut shown = run.full(false);
             shown["id"] = json!(id);
@@ -306,10 +285,7 @@ pub(crate) fn stop(world: &mut World, id: &str) -> Answer {
         return Err(Reply::message(404, "Failed to find execution to stop"));
     };
     if !["new", "unknown", "waiting", "running"].contains(&run.status) {
-        let message = format!(
-            "Only running or waiting executions can be stopped and {id} is currently {}",
-            run.status
-        );
+        let message = format!("Only running or waiting executions can be stopped and {id} is currently {}", run.status);
         return Err(Reply::message(409, message));
     }
     run.status = "canceled";
@@ -347,11 +323,7 @@ pub(crate) fn retry(world: &mut World, request: &Request, id: &str) -> Answer {
         input: failed.input,
         retry_of: Some(id),
     });
-    let mut done = world
-        .executions
-        .get(&new)
-        .cloned()
-        .expect("what was just recorded");
+    let mut done = world.executions.get(&new).cloned().expect("what was just recorded");
     world.finish(new);
     if let Some(kept) = world.executions.get(&new) {
         done = kept.clone();

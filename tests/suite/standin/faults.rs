@@ -12,12 +12,7 @@ pub(crate) enum Fault {
     /// The answer comes late. Further rules still apply.
     Delay(Duration),
     /// This answer instead of n8n's, with nothing done.
-    Respond {
-        status: u16,
-        content_type: String,
-        body: String,
-        headers: Vec<(String, String)>,
-    },
+    Respond { status: u16, content_type: String, body: String, headers: Vec<(String, String)> },
     /// The connection closes with nothing done.
     DropBefore,
     /// It is done, and the connection closes without an answer.
@@ -72,13 +67,7 @@ impl Fault {
     }
 
     pub(crate) fn reply(&self) -> Option<Reply> {
-        let Self::Respond {
-            status,
-            content_type,
-            body,
-            headers,
-        } = self
-        else {
+        let Self::Respond { status, content_type, body, headers } = self else {
             return None;
         };
         let mut reply = Reply::new(*status, content_type, body.clone());
@@ -112,13 +101,7 @@ impl Rule {
     /// `method` may be `*`. In `path` a `*` stands for one segment and a final `**` for any rest; the query
     /// plays no part. Unless said otherwise the rule picks every matching request.
     pub(crate) fn on(method: &str, path: &str, fault: Fault) -> Self {
-        Self {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            when: When::Always,
-            seed: 0,
-            fault,
-        }
+        Self { method: method.to_owned(), path: path.to_owned(), when: When::Always, seed: 0, fault }
     }
 
     pub(crate) fn nth(mut self, nth: usize) -> Self {
@@ -186,12 +169,7 @@ impl Faults {
     /// Adds a rule behind those there are, and gives its number for [`Faults::fired`].
     pub(crate) fn add(&self, rule: Rule) -> usize {
         let mut rules = self.rules();
-        rules.push(Armed {
-            random: Random::new(rule.seed),
-            rule,
-            seen: 0,
-            fired: 0,
-        });
+        rules.push(Armed { random: Random::new(rule.seed), rule, seen: 0, fired: 0 });
         rules.len() - 1
     }
 

@@ -27,9 +27,7 @@ pub(crate) struct Marks {
 
 /// The marks in a workflow's settings.
 pub(crate) fn marks_of(settings: &Map<String, Value>) -> Vec<Mark> {
-    let tags = settings
-        .get("customTelemetryTags")
-        .and_then(Value::as_array);
+    let tags = settings.get("customTelemetryTags").and_then(Value::as_array);
     tags.into_iter()
         .flatten()
         .filter_map(|tag| {
@@ -80,10 +78,6 @@ impl Marks {
     }
 
     pub(crate) fn seen(&self, key: &str) -> Vec<Duplicate> {
-        self.seen
-            .values()
-            .filter(|duplicate| duplicate.key == key)
-            .cloned()
-            .collect()
+        self.seen.values().filter(|duplicate| duplicate.key == key).cloned().collect()
     }
 }

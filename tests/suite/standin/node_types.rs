@@ -14,17 +14,13 @@ pub(crate) struct Installed {
 
 impl Default for Installed {
     fn default() -> Self {
-        Self {
-            prefixes: vec!["n8n-nodes-base.".to_owned(), "@n8n/".to_owned()],
-            missing: vec!["doesNotExist".to_owned()],
-        }
+        Self { prefixes: vec!["n8n-nodes-base.".to_owned(), "@n8n/".to_owned()], missing: vec!["doesNotExist".to_owned()] }
     }
 }
 
 impl Installed {
     pub(crate) fn knows(&self, kind: &str) -> bool {
-        self.prefixes.iter().any(|prefix| kind.starts_with(prefix))
-            && !self.missing.iter().any(|part| kind.contains(part))
+        self.prefixes.iter().any(|prefix| kind.starts_with(prefix)) && !self.missing.iter().any(|part| kind.contains(part))
     }
 }
 
@@ -103,9 +99,7 @@ pub(crate) fn parameter<'a>(node: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 pub(crate) fn text_parameter<'a>(node: &'a Value, name: &str) -> &'a str {
-    parameter(node, name)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    parameter(node, name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Whether the type is in the group of triggers.
@@ -119,9 +113,7 @@ pub(crate) fn has_webhook(node: &Value) -> bool {
     let short = short(kind(node));
     short == "webhook"
         || (short.ends_with("Trigger") && !TRIGGERS_WITHOUT_WEBHOOK.contains(&short))
-        || WAITING_ACTIONS
-            .iter()
-            .any(|(action, since)| *action == short && version(node) >= *since)
+        || WAITING_ACTIONS.iter().any(|(action, since)| *action == short && version(node) >= *since)
 }
 
 fn is_manual(kind: &str) -> bool {
@@ -156,10 +148,7 @@ pub(crate) fn missing_parameters(node: &Value) -> Vec<&'static str> {
     let wanted: &[&'static str] = match short(kind(node)) {
         "httpRequest" => &["url"],
         "formTrigger" => &["formTitle"],
-        "executeWorkflow"
-            if ["", "database"].contains(&text_parameter(node, "source"))
-                && parameter(node, "workflowJson").is_none() =>
-        {
+        "executeWorkflow" if ["", "database"].contains(&text_parameter(node, "source")) && parameter(node, "workflowJson").is_none() => {
             &["workflowId"]
         }
         "stopAndError" if text_parameter(node, "errorType") == "errorObject" => &["errorObject"],
@@ -169,9 +158,7 @@ pub(crate) fn missing_parameters(node: &Value) -> Vec<&'static str> {
     let is_empty = |name: &&&str| match parameter(node, name) {
         None | Some(Value::Null) => true,
         Some(Value::String(text)) => text.is_empty(),
-        Some(Value::Object(locator)) => {
-            matches!(locator.get("value"), None | Some(Value::Null)) || locator["value"] == ""
-        }
+        Some(Value::Object(locator)) => matches!(locator.get("value"), None | Some(Value::Null)) || locator["value"] == "",
         Some(_) => false,
     };
     wanted.iter().filter(is_empty).copied().collect()
@@ -199,16 +186,11 @@ pub(crate) fn required_credential(node: &Value) -> Option<&'static str> {
 
 /// The id of the workflow that an Execute Workflow node calls, where n8n checks it.
 pub(crate) fn called_workflow(node: &Value) -> Option<&str> {
-    if kind(node) != "n8n-nodes-base.executeWorkflow"
-        || !["", "database"].contains(&text_parameter(node, "source"))
-    {
+    if kind(node) != "n8n-nodes-base.executeWorkflow" || !["", "database"].contains(&text_parameter(node, "source")) {
         return None;
     }
     let id = parameter(node, "workflowId")?;
-    let id = id
-        .get("value")
-        .and_then(Value::as_str)
-        .or_else(|| id.as_str())?;
+    let id = id.get("value").and_then(Value::as_str).or_else(|| id.as_str())?;
     (!id.is_empty() && !id.starts_with('=')).then_some(id)
 }
 
@@ -237,9 +219,5 @@ fn is_cron(expression: &str) -> bool {
             || part.parse::<u32>().is_ok_and(|number| number <= limit)
             || (part.len() == 3 && part.chars().all(|letter| letter.is_ascii_alphabetic()))
     };
-    fields.iter().zip(limits).all(|(field, limit)| {
-        field
-            .split(',')
-            .all(|part| part.split(['-', '/']).all(|piece| sound(piece, *limit)))
-    })
+    fields.iter().zip(limits).all(|(field, limit)| field.split(',').all(|part| part.split(['-', '/']).all(|piece| sound(piece, *limit))))
 }

@@ -29,17 +29,11 @@ pub(crate) struct Target {
 pub(crate) fn route(path: &str) -> Option<Target> {
     let (first, rest) = path.strip_prefix('/')?.split_once('/')?;
     let is_form = first.starts_with("form");
-    ["webhook", "webhook-test", "form", "form-test"]
-        .contains(&first)
-        .then(|| {
-            let rest = rest.strip_suffix('/').unwrap_or(rest);
-            let segments: Vec<String> = rest.split('/').map(percent_decoded).collect();
-            Target {
-                path: segments.join("/"),
-                is_form,
-                is_test: first.ends_with("-test"),
-            }
-        })
+    ["webhook", "webhook-test", "form", "form-test"].contains(&first).then(|| {
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let segments: Vec<String> = rest.split('/').map(percent_decoded).collect();
+        Target { path: segments.join("/"), is_form, is_test: first.ends_with("-test") }
+    })
 }
 
 fn unregistered(request: &Request, target: &Target, methods: &[String]) -> Reply {
@@ -99,23 +93,11 @@ fn begin(world: &mut World, request: &Request, target: &Target) -> Result<Begun,
         return Err(missing(&methods));
     };
     let workflow = world.workflows.get(&hook.workflow_id);
-    let Some((workflow, version)) =
-        workflow.and_then(|known| Some((known, known.active_version()?)))
-    else {
-        let message = format!(
-            "Active version not found for workflow with id \"{}\"",
-            hook.workflow_id
-        );
-        return Err(Reply::json(
-            404,
-            &json!({ "code": 404, "message": message }),
-        ));
+    let Some((workflow, version)) = workflow.and_then(|known| Some((known, known.active_version()?))) else {
+        let message = format!("Active version not found for workflow with id \"{}\"", hook.workflow_id);
+        return Err(Reply::json(404, &json!({ "code": 404, "message": message })));
     };
-    let node = version
-        .content
-        .node_list()
-        .iter()
-        .find(|node| name(node) == hook.node);
+    let node = version.content.node_list().iter().find(|node| name(node) == hook.node);
     let node = node.cloned().unwrap_or_default();
     check_caller(world, request, &node)?;
     let is_chat = short(kind(&node)) == "chatTrigger";
@@ -124,9 +106,7 @@ fn begin(world: &mut World, request: &Request, target: &Target) -> Result<Begun,
     }
     if request.method == "GET" && (hook.is_form || is_chat) {
         let title = text_parameter(&node, "formTitle");
-        let page = format!(
-            "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><form></form></body></html>"
-        );
+        let page = format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><form></form></body></html>");
         return Err(Reply::new(200, "text/html; charset=utf-8", page));
     }
     let start = Start {
@@ -145,12 +125,7 @@ fn begin(world: &mut World, request: &Request, target: &Target) -> Result<Begun,
         Some(Pause::For(time)) => Some(*time),
         _ => None,
     };
-    Ok(Begun {
-        execution,
-        reply,
-        waits,
-        pause,
-    })
+    Ok(Begun { execution, reply, waits, pause })
 }
 
 fn check_caller(world: &World, request: &Request, node: &Value) -> Result<(), Reply> {
@@ -159,21 +134,11 @@ fn check_caller(world: &World, request: &Request, node: &Value) -> Result<(), Re
         world.credentials.iter().find(|known| known.id == id)
     };
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let refuse = |status| {
-        Reply::new(
-            status,
-            "text/html; charset=utf-8",
-            "Authorization data is wrong!",
-        )
-    };
+    let refuse = |status| Reply::new(status, "text/html; charset=utf-8", "Authorization data is wrong!");
     match text_parameter(node, "authentication") {
         "headerAuth" => {
             let Some(wanted) = of("httpHeaderAuth") else {
-                return Err(Reply::new(
-                    500,
-                    "text/html; charset=utf-8",
-                    "No authentication data defined on node!",
-                ));
+                return Err(Reply::new(500, "text/html; charset=utf-8", "No authentication data defined on node!"));
             };
             let name = text(wanted.data.get("name")).to_lowercase();
             if request.header(&name) != text(wanted.data.get("value")) {
@@ -182,24 +147,12 @@ fn check_caller(world: &World, request: &Request, node: &Value) -> Result<(), Re
         }
         "basicAuth" => {
             let Some(wanted) = of("httpBasicAuth") else {
-                return Err(Reply::new(
-                    500,
-                    "text/html; charset=utf-8",
-                    "No authentication data defined on node!",
-                ));
+                return Err(Reply::new(500, "text/html; charset=utf-8", "No authentication data defined on node!"));
             };
-            let pair = format!(
-                "{}:{}",
-                text(wanted.data.get("user")),
-                text(wanted.data.get("password"))
-            );
+            let pair = format!("{}:{}", text(wanted.data.get("user")), text(wanted.data.get("password")));
             let given = request.header("authorization");
             if given.is_empty() {
-                let reply = Reply::new(
-                    401,
-                    "text/html; charset=utf-8",
-                    "Authorization is required!",
-                );
+                let reply = Reply::new(401, "text/html; charset=utf-8", "Authorization is required!");
                 return Err(reply.with_header("www-authenticate", "Basic realm=\"Webhook\""));
             }
             if given != format!("Basic {}", STANDARD.encode(pair)) {
@@ -213,15 +166,10 @@ fn check_caller(world: &World, request: &Request, node: &Value) -> Result<(), Re
 
 /// What the trigger hands on.
 fn item(request: &Request, hook: &Hook, path: &str) -> Value {
-    let body = if request
-        .header("content-type")
-        .starts_with("application/json")
-    {
+    let body = if request.header("content-type").starts_with("application/json") {
         serde_json::from_slice(&request.body).unwrap_or(json!({}))
     } else {
-        let fields: HashMap<String, String> = url::form_urlencoded::parse(&request.body)
-            .into_owned()
-            .collect();
+        let fields: HashMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
         json!(fields)
     };
     if hook.is_form {
@@ -244,9 +192,7 @@ fn item(request: &Request, hook: &Hook, path: &str) -> Value {
 
 fn status_of(node: &Value) -> u16 {
     let options = parameter(node, "options").and_then(|options| options.get("responseCode"));
-    let nested = options
-        .and_then(|code| code.get("values"))
-        .and_then(|values| values.get("responseCode"));
+    let nested = options.and_then(|code| code.get("values")).and_then(|values| values.get("responseCode"));
     let code = nested.or_else(|| parameter(node, "responseCode"));
     code.and_then(Value::as_u64).unwrap_or(200) as u16
 }
@@ -276,9 +222,6 @@ fn answer(node: &Value, run: &Execution, is_chat: bool) -> (Reply, bool) {
             let shown = json!({ "formSubmittedText": "Your response has been recorded" });
             (Reply::json(200, &shown), false)
         }
-        _ => (
-            Reply::json(status, &json!({ "message": "Workflow was started" })),
-            false,
-        ),
+        _ => (Reply::json(status, &json!({ "message": "Workflow was started" })), false),
     }
 }

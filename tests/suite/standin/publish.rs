@@ -25,10 +25,7 @@ pub(crate) struct Wish {
 
 impl Wish {
     pub(crate) fn version(id: String) -> Self {
-        Self {
-            version_id: Some(id),
-            ..Self::default()
-        }
+        Self { version_id: Some(id), ..Self::default() }
     }
 }
 
@@ -44,10 +41,7 @@ fn check(world: &World, installed: &Installed, id: &str, content: &Content) -> R
         if !installed.knows(kind(node)) {
             return refuse(format!("Unrecognized node type: {}", kind(node)));
         }
-        if let Some(version) = node
-            .get("typeVersion")
-            .filter(|_| node_types::version(node) >= 90.0)
-        {
+        if let Some(version) = node.get("typeVersion").filter(|_| node_types::version(node) >= 90.0) {
             let known = node_types::available_versions(kind(node));
             return refuse(format!(
                 "Node type \"{}\" is not available in version {version}. Available versions: {}. Use the latest \
@@ -59,10 +53,7 @@ fn check(world: &World, installed: &Installed, id: &str, content: &Content) -> R
         }
     }
     if world.has_conflict(&hooks(id, content)) {
-        return Err(Reply::message(
-            409,
-            "There is a conflict with one of the webhooks.",
-        ));
+        return Err(Reply::message(409, "There is a conflict with one of the webhooks."));
     }
     if !content.node_list().iter().any(node_types::starts_workflows) {
         return refuse(
@@ -82,11 +73,7 @@ fn connected(content: &Content) -> BTreeSet<&str> {
         let kinds = kinds.as_object().into_iter().flatten();
         let buckets = kinds.flat_map(|(_, buckets)| buckets.as_array().into_iter().flatten());
         names.insert(source.as_str());
-        names.extend(
-            buckets
-                .flat_map(|bucket| bucket.as_array().into_iter().flatten())
-                .filter_map(|entry| entry["node"].as_str()),
-        );
+        names.extend(buckets.flat_map(|bucket| bucket.as_array().into_iter().flatten()).filter_map(|entry| entry["node"].as_str()));
     }
     names
 }
@@ -101,9 +88,7 @@ fn check_configuration(content: &Content) -> Result<(), String> {
         }
         let mut issues = Vec::new();
         if let Some(credential) = node_types::required_credential(node) {
-            let set = node
-                .get("credentials")
-                .and_then(|used| used.get(credential));
+            let set = node.get("credentials").and_then(|used| used.get(credential));
             match set.map(|reference| reference.get("id").and_then(Value::as_str)) {
                 None => issues.push(format!("Missing required credential: {credential}")),
                 Some(None | Some("")) => {
@@ -126,11 +111,7 @@ fn check_configuration(content: &Content) -> Result<(), String> {
         return Ok(());
     }
     let plural = if found.len() == 1 { "" } else { "s" };
-    Err(format!(
-        "Cannot publish workflow: {} node{plural} have configuration issues:\n\n{}",
-        found.len(),
-        found.join("\n\n")
-    ))
+    Err(format!("Cannot publish workflow: {} node{plural} have configuration issues:\n\n{}", found.len(), found.join("\n\n")))
 }
 
 fn check_children(world: &World, id: &str, content: &Content) -> Result<(), String> {
@@ -145,18 +126,12 @@ fn check_children(world: &World, id: &str, content: &Content) -> Result<(), Stri
             continue;
         }
         let title = child.map_or(String::new(), |child| format!(" (\"{}\")", child.name));
-        unpublished.push(format!(
-            "Node \"{}\" references workflow {called}{title} which is not published",
-            name(node)
-        ));
+        unpublished.push(format!("Node \"{}\" references workflow {called}{title} which is not published", name(node)));
     }
     if unpublished.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "Cannot publish workflow: {}. Please publish all referenced sub-workflows first.",
-        unpublished.join("; ")
-    ))
+    Err(format!("Cannot publish workflow: {}. Please publish all referenced sub-workflows first.", unpublished.join("; ")))
 }
 
 /// Publishes, with the gap in which callers of the webhooks get a 404.
@@ -171,10 +146,7 @@ pub(crate) async fn publish(site: &Site, id: &str, wish: Wish) -> Result<(), Rep
     let mut world = site.world();
     complete(&mut world, id)?;
     if let Some(workflow) = world.workflows.get_mut(id) {
-        let named = workflow
-            .history
-            .iter_mut()
-            .find(|known| known.id == version);
+        let named = workflow.history.iter_mut().find(|known| known.id == version);
         if let Some(named) = named {
             named.name = wish.name.or(named.name.take());
             named.description = wish.description.or(named.description.take());
@@ -188,23 +160,13 @@ fn begin(site: &Site, id: &str, wish: &Wish) -> Result<(String, bool), Reply> {
     let installed = site.installed();
     let mut world = site.world();
     let Some(workflow) = world.workflows.get(id) else {
-        return Err(Reply::message(
-            404,
-            "You do not have permission to activate this workflow. Ask the owner to share it with you.",
-        ));
+        return Err(Reply::message(404, "You do not have permission to activate this workflow. Ask the owner to share it with you."));
     };
     if workflow.is_archived {
         return Err(Reply::message(400, "Cannot activate an archived workflow."));
     }
-    let version = wish
-        .version_id
-        .as_ref()
-        .unwrap_or(&workflow.version_id)
-        .clone();
-    let Some(content) = workflow
-        .version(&version)
-        .map(|known| Arc::clone(&known.content))
-    else {
+    let version = wish.version_id.as_ref().unwrap_or(&workflow.version_id).clone();
+    let Some(content) = workflow.version(&version).map(|known| Arc::clone(&known.content)) else {
         return Err(Reply::message(404, "Version not found"));
     };
     let previous = workflow.active_version_id.clone();
@@ -216,10 +178,7 @@ fn begin(site: &Site, id: &str, wish: &Wish) -> Result<(String, bool), Reply> {
     if let Some(workflow) = world.workflows.get_mut(id) {
         workflow.active_version_id = Some(version.clone());
     }
-    let hangs = content
-        .node_list()
-        .iter()
-        .any(|node| !node_types::is_disabled(node) && short(kind(node)) == "redisTrigger");
+    let hangs = content.node_list().iter().any(|node| !node_types::is_disabled(node) && short(kind(node)) == "redisTrigger");
     Ok((version, hangs))
 }
 
@@ -244,20 +203,14 @@ fn complete(world: &mut World, id: &str) -> Result<(), Reply> {
 
 /// Puts a version's triggers in place.
 fn register(world: &mut World, id: &str, content: &Content) -> Result<(), String> {
-    world.add_webhooks(hooks(id, content)).map_err(|node| {
-        format!(
-            "The URL path that the \"{node}\" node uses is already taken. Please change it to something else."
-        )
-    })?;
+    world
+        .add_webhooks(hooks(id, content))
+        .map_err(|node| format!("The URL path that the \"{node}\" node uses is already taken. Please change it to something else."))?;
     if content.node_list().iter().any(node_types::has_bad_cron) {
-        return Err(
-            "There was a problem activating the workflow: \"Invalid cron expression\"".to_owned(),
-        );
+        return Err("There was a problem activating the workflow: \"Invalid cron expression\"".to_owned());
     }
     let nodes = content.node_list().iter();
-    let count = nodes
-        .filter(|node| node_types::counts_as_trigger(node))
-        .count();
+    let count = nodes.filter(|node| node_types::counts_as_trigger(node)).count();
     if let Some(workflow) = world.workflows.get_mut(id) {
         workflow.trigger_count = count;
     }
@@ -273,10 +226,7 @@ fn take_down(world: &mut World, id: &str) {
 
 /// Unpublishes; does nothing to what is not published.
 pub(crate) fn take_offline(world: &mut World, id: &str) {
-    let active = world
-        .workflows
-        .get(id)
-        .and_then(|workflow| workflow.active_version_id.clone());
+    let active = world.workflows.get(id).and_then(|workflow| workflow.active_version_id.clone());
     if let Some(active) = active {
         take_down(world, id);
         world.record_publication(id, &active, "deactivated");
@@ -302,11 +252,7 @@ pub(crate) fn activate_all(world: &mut World) {
 pub(crate) async fn publish_call(site: &Site, request: &Request, id: &str) -> Answer {
     let body = request.optional_body(&PUBLISH)?;
     let text = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);
-    let wish = Wish {
-        version_id: text("versionId"),
-        name: text("name"),
-        description: text("description"),
-    };
+    let wish = Wish { version_id: text("versionId"), name: text("name"), description: text("description") };
     publish(site, id, wish).await?;
     let world = site.world();
     match world.workflows.get(id) {
@@ -322,9 +268,6 @@ pub(crate) fn unpublish_call(world: &mut World, id: &str) -> Answer {
     take_offline(world, id);
     match world.workflows.get(id) {
         Some(workflow) => Ok(world.show(workflow, View::Switched, true)),
-        None => Err(Reply::message(
-            404,
-            "You do not have permission to deactivate this workflow. Ask the owner to share it with you.",
-        )),
+        None => Err(Reply::message(404, "You do not have permission to deactivate this workflow. Ask the owner to share it with you.")),
     }
 }

@@ -21,12 +21,7 @@ pub(crate) type Answer = Result<Reply, Reply>;
 
 impl Reply {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self {
-            status,
-            content_type: content_type.to_owned(),
-            headers: Vec::new(),
-            body: body.into(),
-        }
+        Self { status, content_type: content_type.to_owned(), headers: Vec::new(), body: body.into() }
     }
 
     pub(crate) fn json(status: u16, value: &Value) -> Self {
@@ -66,21 +61,14 @@ impl Reply {
     }
 
     pub(crate) fn into_response(self) -> hyper::Response<UnsyncBoxBody<Bytes, BoxError>> {
-        let body = Full::new(self.body.clone())
-            .map_err(|never| match never {})
-            .boxed_unsync();
+        let body = Full::new(self.body.clone()).map_err(|never| match never {}).boxed_unsync();
         self.into_response_with(body)
     }
 
     /// The head of this answer over another body, for answers that break off.
-    pub(crate) fn into_response_with(
-        self,
-        body: UnsyncBoxBody<Bytes, BoxError>,
-    ) -> hyper::Response<UnsyncBoxBody<Bytes, BoxError>> {
-        let mut response = hyper::Response::builder()
-            .status(self.status)
-            .header("content-type", self.content_type)
-            .header("keep-alive", "timeout=5");
+    pub(crate) fn into_response_with(self, body: UnsyncBoxBody<Bytes, BoxError>) -> hyper::Response<UnsyncBoxBody<Bytes, BoxError>> {
+        let mut response =
+            hyper::Response::builder().status(self.status).header("content-type", self.content_type).header("keep-alive", "timeout=5");
         for (name, value) in self.headers {
             response = response.header(name, value);
         }
@@ -136,8 +124,5 @@ impl ObjectText {
 /// A page of a list.
 pub(crate) fn page(items: &[String], next_cursor: Option<String>) -> Reply {
     let cursor = serde_json::to_string(&next_cursor).expect("a cursor that serialises");
-    Reply::json_text(
-        200,
-        format!("{{\"data\":[{}],\"nextCursor\":{cursor}}}", items.join(",")),
-    )
+    Reply::json_text(200, format!("{{\"data\":[{}],\"nextCursor\":{cursor}}}", items.join(",")))
 }

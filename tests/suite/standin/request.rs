@@ -34,11 +34,7 @@ fn parse(media_type: &str, body: &Bytes) -> Result<Option<Value>, ()> {
         return Ok(None);
     }
     let value: Value = serde_json::from_slice(body).map_err(|_| ())?;
-    if value.is_object() || value.is_array() {
-        Ok(Some(as_javascript(value)))
-    } else {
-        Err(())
-    }
+    if value.is_object() || value.is_array() { Ok(Some(as_javascript(value))) } else { Err(()) }
 }
 
 impl Request {
@@ -104,10 +100,7 @@ impl Request {
             "application/json" => Ok(()),
             "" if !required => Ok(()),
             "" => Err(Reply::message(415, "unsupported media type undefined")),
-            other => Err(Reply::message(
-                415,
-                format!("unsupported media type {other}"),
-            )),
+            other => Err(Reply::message(415, format!("unsupported media type {other}"))),
         }
     }
 
@@ -118,10 +111,7 @@ impl Request {
             Some("false") => Ok(false),
             Some(other) => {
                 let message = not_one_of(&["true", "false"], other);
-                Err(Reply::message(
-                    400,
-                    format!("request/query/{name} {message}"),
-                ))
+                Err(Reply::message(400, format!("request/query/{name} {message}")))
             }
         }
     }
@@ -132,17 +122,13 @@ impl Request {
         };
         match text.parse() {
             Ok(time) => Ok(Some(time)),
-            Err(_) => Err(Reply::message(
-                400,
-                format!("request/query/{name} Invalid datetime"),
-            )),
+            Err(_) => Err(Reply::message(400, format!("request/query/{name} Invalid datetime"))),
         }
     }
 
     /// Offset and limit, from the cursor where there is one. A limit of 0 is taken at its word.
     pub(crate) fn paging(&self) -> Result<(usize, usize), Reply> {
-        let (mut offset, mut limit) =
-            (self.count("offset", 0)?, self.count("limit", 100)?.min(250));
+        let (mut offset, mut limit) = (self.count("offset", 0)?, self.count("limit", 100)?.min(250));
         if let Some(cursor) = self.cursor()? {
             let number = |name: &str| cursor.get(name).and_then(Value::as_u64);
             offset = number("offset").map_or(offset, |number| number as usize);
@@ -162,10 +148,7 @@ impl Request {
             other => other.as_u64(),
         });
         let limit = cursor.get("limit").and_then(Value::as_u64);
-        Ok((
-            last,
-            limit.map_or(100, |limit| limit.clamp(1, 250) as usize),
-        ))
+        Ok((last, limit.map_or(100, |limit| limit.clamp(1, 250) as usize)))
     }
 
     fn count(&self, name: &str, default: usize) -> Result<usize, Reply> {

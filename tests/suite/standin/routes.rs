@@ -74,10 +74,7 @@ const ROUTES: &[Route] = routes! {
 
 /// Every scope that the calls here want, which is what an owner's key has by default.
 pub(crate) fn all_scopes() -> Vec<String> {
-    let mut scopes: Vec<String> = ROUTES
-        .iter()
-        .filter_map(|route| route.scope.map(str::to_owned))
-        .collect();
+    let mut scopes: Vec<String> = ROUTES.iter().filter_map(|route| route.scope.map(str::to_owned)).collect();
     scopes.sort();
     scopes.dedup();
     scopes
@@ -104,8 +101,7 @@ pub(crate) fn percent_decoded(text: &str) -> String {
     // A form decoder does it, once the one sign that means more to it is out of the way.
     let text = format!("v={}", text.replace('+', "%2B").replace('&', "%26"));
     let pair = url::form_urlencoded::parse(text.as_bytes()).next();
-    pair.map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
+    pair.map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
 /// Does what n8n does with a request.
@@ -132,8 +128,7 @@ pub(crate) async fn handle(site: &Arc<Site>, request: &Request) -> Reply {
 
 /// The editor's page. The version is nowhere else to be found without logging in.
 fn front_page(version: &str) -> Reply {
-    let sentry =
-        json!({ "dsn": "", "environment": "production", "release": format!("n8n@{version}") });
+    let sentry = json!({ "dsn": "", "environment": "production", "release": format!("n8n@{version}") });
     let (rest, sentry) = (STANDARD.encode("rest"), STANDARD.encode(sentry.to_string()));
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -155,21 +150,14 @@ fn check_key(site: &Site, token: &str) -> Result<Vec<String>, Reply> {
 
 async fn call(site: &Arc<Site>, request: &Request) -> Answer {
     if is_too_large(request) {
-        return Err(Reply::error_page(
-            413,
-            "PayloadTooLargeError: request entity too large",
-        ));
+        return Err(Reply::error_page(413, "PayloadTooLargeError: request entity too large"));
     }
     if request.is_malformed() {
         return Err(Reply::error_page(500, "Internal Server Error"));
     }
     let path = request.path.strip_prefix(BASE).unwrap_or_default();
     let path = path.strip_suffix('/').unwrap_or(path);
-    let fitting = || {
-        ROUTES
-            .iter()
-            .filter_map(|route| Some((route, parameters(route.template, path)?)))
-    };
+    let fitting = || ROUTES.iter().filter_map(|route| Some((route, parameters(route.template, path)?)));
     let Some((route, ids)) = fitting().find(|(route, _)| route.method == request.method) else {
         // Both come before the key is looked at.
         let allowed: Vec<&str> = fitting().map(|(route, _)| route.method).collect();
@@ -180,10 +168,7 @@ async fn call(site: &Arc<Site>, request: &Request) -> Answer {
         return Err(Reply::message(405, message).with_header("allow", &allowed.join(", ")));
     };
     let scopes = check_key(site, request.header("x-n8n-api-key"))?;
-    if route
-        .scope
-        .is_some_and(|wanted| !scopes.iter().any(|scope| scope == wanted))
-    {
+    if route.scope.is_some_and(|wanted| !scopes.iter().any(|scope| scope == wanted)) {
         return Err(Reply::message(403, "Forbidden"));
     }
     let id = ids.first().map_or("", String::as_str);
@@ -246,16 +231,11 @@ fn unlicensed(feature: &str) -> Reply {
 fn discover(request: &Request, scopes: &[String]) -> Reply {
     let mut resources = Map::new();
     for route in ROUTES {
-        if route
-            .scope
-            .is_some_and(|wanted| !scopes.iter().any(|scope| scope == wanted))
-        {
+        if route.scope.is_some_and(|wanted| !scopes.iter().any(|scope| scope == wanted)) {
             continue;
         }
         let tag = route.tag.to_lowercase();
-        let resource = resources
-            .entry(tag)
-            .or_insert_with(|| json!({ "operations": [], "endpoints": [] }));
+        let resource = resources.entry(tag).or_insert_with(|| json!({ "operations": [], "endpoints": [] }));
         let endpoint = json!({ "method": route.method, "path": format!("{BASE}{}", route.template),
             "operationId": route.operation });
         push(&mut resource["endpoints"], endpoint);

@@ -33,13 +33,7 @@ pub(crate) enum Pause {
 }
 
 /// Runs `content` from `start`. `depth` stops workflows that call each other in a ring.
-pub(crate) fn run(
-    world: &World,
-    content: &Content,
-    start: &str,
-    input: Vec<Value>,
-    depth: usize,
-) -> Outcome {
+pub(crate) fn run(world: &World, content: &Content, start: &str, input: Vec<Value>, depth: usize) -> Outcome {
     let mut outcome = Outcome::default();
     let mut queue = vec![(start.to_owned(), input)];
     let mut done = BTreeSet::new();
@@ -76,26 +70,12 @@ fn text<'a>(node: &'a Value, field: &str) -> &'a str {
 
 /// The nodes after the first output. Which branch a condition takes is not worked out.
 fn next<'a>(content: &'a Content, node: &str) -> impl Iterator<Item = String> + 'a {
-    let bucket = content
-        .connections
-        .get(node)
-        .and_then(|kinds| kinds.get("main"));
-    let bucket = bucket
-        .and_then(|buckets| buckets.get(0))
-        .and_then(Value::as_array);
-    bucket
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.get("node").and_then(Value::as_str).map(str::to_owned))
+    let bucket = content.connections.get(node).and_then(|kinds| kinds.get("main"));
+    let bucket = bucket.and_then(|buckets| buckets.get(0)).and_then(Value::as_array);
+    bucket.into_iter().flatten().filter_map(|entry| entry.get("node").and_then(Value::as_str).map(str::to_owned))
 }
 
-fn execute(
-    world: &World,
-    node: &Value,
-    items: Vec<Value>,
-    depth: usize,
-    outcome: &mut Outcome,
-) -> Result<Vec<Value>, String> {
+fn execute(world: &World, node: &Value, items: Vec<Value>, depth: usize, outcome: &mut Outcome) -> Result<Vec<Value>, String> {
     if node_types::is_disabled(node) {
         return Ok(items);
     }
@@ -123,15 +103,10 @@ fn execute(
 fn check_credentials(world: &World, node: &Value) -> Result<(), String> {
     let used = node.get("credentials").and_then(Value::as_object);
     for (kind, reference) in used.into_iter().flatten() {
-        let id = reference
-            .get("id")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let id = reference.get("id").and_then(Value::as_str).unwrap_or_default();
         let mut known = world.credentials.iter();
         if !known.any(|credential| credential.id == id && credential.kind == *kind) {
-            return Err(format!(
-                "Credential with ID \"{id}\" does not exist for type \"{kind}\"."
-            ));
+            return Err(format!("Credential with ID \"{id}\" does not exist for type \"{kind}\"."));
         }
     }
     Ok(())
@@ -168,11 +143,7 @@ fn evaluate(value: Value, item: &Value) -> Value {
         .and_then(|text| text.strip_suffix("}}"))
         .and_then(|text| text.trim().strip_prefix("$json."));
     match path {
-        Some(path) => path
-            .split('.')
-            .try_fold(item, |at, part| at.get(part))
-            .cloned()
-            .unwrap_or(Value::Null),
+        Some(path) => path.split('.').try_fold(item, |at, part| at.get(part)).cloned().unwrap_or(Value::Null),
         None => value,
     }
 }
@@ -180,20 +151,12 @@ fn evaluate(value: Value, item: &Value) -> Value {
 /// The message of a script that does nothing but throw.
 fn thrown(code: &str) -> Option<String> {
     let rest = code.split_once("throw new Error(")?.1.trim_start();
-    let quote = rest
-        .chars()
-        .next()
-        .filter(|first| "'\"`".contains(*first))?;
+    let quote = rest.chars().next().filter(|first| "'\"`".contains(*first))?;
     let message = rest[1..].split(quote).next()?;
     Some(message.to_owned())
 }
 
-fn call(
-    world: &World,
-    node: &Value,
-    items: Vec<Value>,
-    depth: usize,
-) -> Result<Vec<Value>, String> {
+fn call(world: &World, node: &Value, items: Vec<Value>, depth: usize) -> Result<Vec<Value>, String> {
     let Some(id) = node_types::called_workflow(node) else {
         return Ok(items);
     };
@@ -218,23 +181,14 @@ fn call(
 }
 
 fn respond(node: &Value, items: &[Value]) -> Reply {
-    let status = parameter(node, "options")
-        .and_then(|options| options.get("responseCode"))
-        .and_then(Value::as_u64)
-        .unwrap_or(200) as u16;
-    let body = parameter(node, "responseBody")
-        .cloned()
-        .unwrap_or(json!({}));
+    let status = parameter(node, "options").and_then(|options| options.get("responseCode")).and_then(Value::as_u64).unwrap_or(200) as u16;
+    let body = parameter(node, "responseBody").cloned().unwrap_or(json!({}));
     match text_parameter(node, "respondWith") {
         "json" => match body {
             Value::String(text) => Reply::json_text(status, text),
             body => Reply::json(status, &body),
         },
-        "text" => Reply::new(
-            status,
-            "text/html; charset=utf-8",
-            body.as_str().unwrap_or_default().to_owned(),
-        ),
+        "text" => Reply::new(status, "text/html; charset=utf-8", body.as_str().unwrap_or_default().to_owned()),
         "noData" => Reply::new(status, "text/html; charset=utf-8", ""),
         "allIncomingItems" => Reply::json(status, &Value::from(items.to_vec())),
         _ => Reply::json(status, items.first().unwrap_or(&Value::Null)),
@@ -246,14 +200,8 @@ fn pause(node: &Value) -> Pause {
         return Pause::Waiting;
     }
     // The first version of the node had other defaults.
-    let (usual, unit) = if node_types::version(node) < 1.1 {
-        (1.0, "hours")
-    } else {
-        (5.0, "seconds")
-    };
-    let amount = parameter(node, "amount")
-        .and_then(Value::as_f64)
-        .unwrap_or(usual);
+    let (usual, unit) = if node_types::version(node) < 1.1 { (1.0, "hours") } else { (5.0, "seconds") };
+    let amount = parameter(node, "amount").and_then(Value::as_f64).unwrap_or(usual);
     let unit = match text_parameter(node, "unit") {
         "" => unit,
         unit => unit,
@@ -265,9 +213,5 @@ fn pause(node: &Value) -> Pause {
         _ => amount,
     };
     // n8n parks an execution that waits for longer than this.
-    if seconds >= 65.0 {
-        Pause::Waiting
-    } else {
-        Pause::For(Duration::from_secs_f64(seconds.max(0.0)))
-    }
+    if seconds >= 65.0 { Pause::Waiting } else { Pause::For(Duration::from_secs_f64(seconds.max(0.0))) }
 }

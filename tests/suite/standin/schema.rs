@@ -29,25 +29,14 @@ pub(crate) enum Kind {
     Loose(&'static [Field]),
 }
 
-use Kind::{
-    Connections, Flag, List, Loose, Nullable, Number, OneOf, ReadOnly, Record, StaticData, Strict,
-    Text,
-};
+use Kind::{Connections, Flag, List, Loose, Nullable, Number, OneOf, ReadOnly, Record, StaticData, Strict, Text};
 
 const fn must(name: &'static str, kind: Kind) -> Field {
-    Field {
-        name,
-        kind,
-        required: true,
-    }
+    Field { name, kind, required: true }
 }
 
 const fn may(name: &'static str, kind: Kind) -> Field {
-    Field {
-        name,
-        kind,
-        required: false,
-    }
+    Field { name, kind, required: false }
 }
 
 const TELEMETRY_TAGS: Kind = List(&Strict(&[must("key", Text), must("value", Text)]));
@@ -76,12 +65,7 @@ const NODE: Kind = Strict(&[
     may("updatedAt", ReadOnly),
 ]);
 
-const NODE_GROUP: Kind = Strict(&[
-    must("id", Text),
-    must("name", Text),
-    may("description", Text),
-    must("nodeIds", List(&Text)),
-]);
+const NODE_GROUP: Kind = Strict(&[must("id", Text), must("name", Text), may("description", Text), must("nodeIds", List(&Text))]);
 
 const SETTINGS: Kind = Strict(&[
     may("saveExecutionProgress", Flag),
@@ -93,22 +77,11 @@ const SETTINGS: Kind = Strict(&[
     may("timezone", Text),
     may("executionOrder", Text),
     may("binaryMode", OneOf(&["separate", "combined"])),
-    may(
-        "callerPolicy",
-        OneOf(&[
-            "any",
-            "none",
-            "workflowsFromAList",
-            "workflowsFromSameOwner",
-        ]),
-    ),
+    may("callerPolicy", OneOf(&["any", "none", "workflowsFromAList", "workflowsFromSameOwner"])),
     may("callerIds", Text),
     may("timeSavedMode", OneOf(&["fixed", "dynamic"])),
     may("timeSavedPerExecution", Number),
-    may(
-        "redactionPolicy",
-        OneOf(&["none", "non-manual", "manual-only", "all"]),
-    ),
+    may("redactionPolicy", OneOf(&["none", "non-manual", "manual-only", "all"])),
     may("availableInMCP", Flag),
     may("customTelemetryTags", TELEMETRY_TAGS),
     may("credentialResolverId", Text),
@@ -169,11 +142,7 @@ pub(crate) const UPDATE_WORKFLOW: Kind = Strict(&[
     may("description", Text),
 ]);
 
-pub(crate) const PUBLISH: Kind = Loose(&[
-    may("versionId", Text),
-    may("name", Text),
-    may("description", Text),
-]);
+pub(crate) const PUBLISH: Kind = Loose(&[may("versionId", Text), may("name", Text), may("description", Text)]);
 
 pub(crate) const TRANSFER: Kind = Loose(&[must("destinationProjectId", Text)]);
 
@@ -230,10 +199,7 @@ fn expect(path: &str, wanted: &str, value: &Value) -> Result<(), String> {
     if type_name(value) == wanted {
         return Ok(());
     }
-    fault(
-        path,
-        &format!("Expected {wanted}, received {}", type_name(value)),
-    )
+    fault(path, &format!("Expected {wanted}, received {}", type_name(value)))
 }
 
 fn check(kind: &Kind, value: &Value, path: &str) -> Result<(), String> {
@@ -269,11 +235,8 @@ fn check(kind: &Kind, value: &Value, path: &str) -> Result<(), String> {
         }
         Strict(fields) => {
             let object = check_fields(fields, value, path)?;
-            let unknown: Vec<&str> = object
-                .keys()
-                .map(String::as_str)
-                .filter(|key| fields.iter().all(|field| field.name != *key))
-                .collect();
+            let unknown: Vec<&str> =
+                object.keys().map(String::as_str).filter(|key| fields.iter().all(|field| field.name != *key)).collect();
             if unknown.is_empty() {
                 return Ok(());
             }
@@ -284,11 +247,7 @@ fn check(kind: &Kind, value: &Value, path: &str) -> Result<(), String> {
     }
 }
 
-fn check_fields<'a>(
-    fields: &[Field],
-    value: &'a Value,
-    path: &str,
-) -> Result<&'a Map<String, Value>, String> {
+fn check_fields<'a>(fields: &[Field], value: &'a Value, path: &str) -> Result<&'a Map<String, Value>, String> {
     expect(path, "object", value)?;
     let object = value.as_object().expect("an object, as just checked");
     for field in fields {
@@ -299,10 +258,7 @@ fn check_fields<'a>(
             None if matches!(field.kind, Connections) => {
                 fault(&format!("{path}/{}", field.name), "must be object")?;
             }
-            None => fault(
-                path,
-                &format!("must have required property '{}'", field.name),
-            )?,
+            None => fault(path, &format!("must have required property '{}'", field.name))?,
         }
     }
     Ok(object)
@@ -326,17 +282,10 @@ pub(crate) fn as_javascript(value: Value) -> Value {
             let Some(float) = number.as_f64() else {
                 return Value::Number(number);
             };
-            if float.fract() == 0.0 && float.abs() < 9.0e18 {
-                Value::from(float as i64)
-            } else {
-                Value::from(float)
-            }
+            if float.fract() == 0.0 && float.abs() < 9.0e18 { Value::from(float as i64) } else { Value::from(float) }
         }
         Value::Array(items) => items.into_iter().map(as_javascript).collect(),
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(key, value)| (key, as_javascript(value)))
-            .collect(),
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key, as_javascript(value))).collect(),
         other => other,
     }
 }

@@ -47,15 +47,11 @@ impl Site {
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         // A handler that panics shows in its test; the others go on.
-        self.world
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub(crate) fn options(&self) -> MutexGuard<'_, Options> {
-        self.options
-            .lock()
-            .expect("options are only copied under the lock")
+        self.options.lock().expect("options are only copied under the lock")
     }
 
     pub(crate) fn gaps(&self) -> (Duration, Duration) {
@@ -85,10 +81,7 @@ impl Site {
     }
 
     pub(crate) fn abort_works(&self) {
-        self.works
-            .lock()
-            .expect("nothing panics under the lock")
-            .abort_all();
+        self.works.lock().expect("nothing panics under the lock").abort_all();
     }
 
     fn work(self: &Arc<Self>, request: Arc<Request>, number: u64) -> oneshot::Receiver<Reply> {
@@ -104,10 +97,7 @@ impl Site {
     }
 
     /// Answers a request, or closes its connection with `Err`.
-    pub(crate) async fn serve(
-        self: Arc<Self>,
-        request: hyper::Request<hyper::body::Incoming>,
-    ) -> Result<Response, BoxError> {
+    pub(crate) async fn serve(self: Arc<Self>, request: hyper::Request<hyper::body::Incoming>) -> Result<Response, BoxError> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let request = Arc::new(Request::new(&parts, body));

@@ -12,9 +12,7 @@ use super::webhooks::Hook;
 
 /// The current time as n8n prints it.
 pub(crate) fn now() -> String {
-    jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-        .to_string()
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// Everything that n8n keeps.
@@ -80,14 +78,8 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) fn new(nodes: Value, connections: Value, groups: Value) -> Arc<Self> {
-        let text =
-            format!("\"nodes\":{nodes},\"connections\":{connections},\"nodeGroups\":{groups}");
-        Arc::new(Self {
-            nodes,
-            connections,
-            groups,
-            text,
-        })
+        let text = format!("\"nodes\":{nodes},\"connections\":{connections},\"nodeGroups\":{groups}");
+        Arc::new(Self { nodes, connections, groups, text })
     }
 
     pub(crate) fn node_list(&self) -> &[Value] {
@@ -202,19 +194,9 @@ impl World {
     }
 
     /// Writes a line into a workflow's publish history.
-    pub(crate) fn record_publication(
-        &mut self,
-        workflow: &str,
-        version: &str,
-        event: &'static str,
-    ) {
+    pub(crate) fn record_publication(&mut self, workflow: &str, version: &str, event: &'static str) {
         self.publications += 1;
-        let line = Publication {
-            id: self.publications,
-            version_id: version.to_owned(),
-            event,
-            created_at: now(),
-        };
+        let line = Publication { id: self.publications, version_id: version.to_owned(), event, created_at: now() };
         if let Some(workflow) = self.workflows.get_mut(workflow) {
             workflow.publications.push(line);
         }
@@ -234,9 +216,7 @@ impl World {
 pub(crate) struct Random(u64);
 
 fn clock_seed() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_nanos() as u64 ^ (u64::from(std::process::id()) << 32)
 }
 
@@ -260,19 +240,14 @@ impl Random {
 
     /// Sixteen letters and digits: how n8n names workflows, tags, credentials and projects.
     pub(crate) fn nano_id(&mut self) -> String {
-        const LETTERS: &[u8; 62] =
-            b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        (0..16)
-            .map(|_| LETTERS[(self.next() % 62) as usize] as char)
-            .collect()
+        const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        (0..16).map(|_| LETTERS[(self.next() % 62) as usize] as char).collect()
     }
 
     pub(crate) fn uuid(&mut self) -> String {
         let mut bytes = [0u8; 16];
         bytes[..8].copy_from_slice(&self.next().to_le_bytes());
         bytes[8..].copy_from_slice(&self.next().to_le_bytes());
-        uuid::Builder::from_random_bytes(bytes)
-            .into_uuid()
-            .to_string()
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 }

@@ -27,11 +27,7 @@ impl Issues {
 
     fn word(&mut self, path: &str, value: Option<&Value>) {
         match value.and_then(Value::as_str) {
-            Some("") => self.add(
-                path,
-                "too_small",
-                "String must contain at least 1 character(s)",
-            ),
+            Some("") => self.add(path, "too_small", "String must contain at least 1 character(s)"),
             Some(_) => {}
             None => self.expected(path, "string", value),
         }
@@ -52,10 +48,7 @@ pub(crate) fn check(nodes: &Value, connections: &Value) -> Result<(), String> {
     if issues.0.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "Workflow structure is invalid. {}",
-        issues.0.join("; ")
-    ))
+    Err(format!("Workflow structure is invalid. {}", issues.0.join("; ")))
 }
 
 fn node_shape(issues: &mut Issues, path: &str, node: &Value) {
@@ -115,11 +108,7 @@ fn entry_shape(issues: &mut Issues, path: &str, entry: &Value) {
             issues.add(&at, "invalid_type", "Expected integer, received float");
         }
         Some(Value::Number(number)) if number.as_u64().is_none() => {
-            issues.add(
-                &at,
-                "too_small",
-                "Number must be greater than or equal to 0",
-            );
+            issues.add(&at, "too_small", "Number must be greater than or equal to 0");
         }
         Some(Value::Number(_)) => {}
         other => issues.expected(&at, "number", other),
@@ -141,18 +130,13 @@ fn names(issues: &mut Issues, nodes: &[Value], connections: &Value) {
             ids.insert(id, name);
         }
         if !known.insert(name) {
-            issues.add(
-                &format!("nodes[{index}].name"),
-                "duplicate_node_name",
-                &format!("Duplicate node name \"{name}\""),
-            );
+            issues.add(&format!("nodes[{index}].name"), "duplicate_node_name", &format!("Duplicate node name \"{name}\""));
         }
     }
     for (source, kinds) in connections.as_object().into_iter().flatten() {
         let path = format!("connections.{source}");
         if !known.contains(source.as_str()) {
-            let message =
-                format!("Connection source \"{source}\" does not reference an existing node");
+            let message = format!("Connection source \"{source}\" does not reference an existing node");
             issues.add(&path, "unknown_connection_source", &message);
         }
         for (kind, buckets) in kinds.as_object().into_iter().flatten() {
@@ -163,9 +147,7 @@ fn names(issues: &mut Issues, nodes: &[Value], connections: &Value) {
                         issues.add(
                             &format!("{path}.{kind}[{output}][{index}].node"),
                             "unknown_connection_target",
-                            &format!(
-                                "Connection target \"{target}\" does not reference an existing node"
-                            ),
+                            &format!("Connection target \"{target}\" does not reference an existing node"),
                         );
                     }
                 }
@@ -176,12 +158,7 @@ fn names(issues: &mut Issues, nodes: &[Value], connections: &Value) {
 
 /// Checks node groups; n8n reports the first violation alone.
 pub(crate) fn check_groups(nodes: &Value, groups: &Value) -> Result<(), String> {
-    let by_id: BTreeMap<&str, &Value> = nodes
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|node| (text(node, "id"), node))
-        .collect();
+    let by_id: BTreeMap<&str, &Value> = nodes.as_array().into_iter().flatten().map(|node| (text(node, "id"), node)).collect();
     let groups = groups.as_array().map_or(&[][..], Vec::as_slice);
     let (mut ids, mut group_names) = (BTreeSet::new(), BTreeSet::new());
     let mut owner: BTreeMap<&str, &str> = BTreeMap::new();
@@ -194,31 +171,21 @@ pub(crate) fn check_groups(nodes: &Value, groups: &Value) -> Result<(), String> 
             return Err(format!("Duplicate node group name \"{name}\"."));
         }
         let members = group.get("nodeIds").and_then(Value::as_array);
-        let members: Vec<&str> = members
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let members: Vec<&str> = members.into_iter().flatten().filter_map(Value::as_str).collect();
         if members.is_empty() {
             return Err(format!("Group \"{name}\" has no members."));
         }
         for member in members {
             let Some(node) = by_id.get(member) else {
-                return Err(format!(
-                    "Group \"{name}\" references node ID \"{member}\" that does not exist in the workflow."
-                ));
+                return Err(format!("Group \"{name}\" references node ID \"{member}\" that does not exist in the workflow."));
             };
             if let Some(other) = owner.insert(member, name) {
                 let label = text(node, "name");
-                return Err(format!(
-                    "Node \"{label}\" belongs to multiple groups: \"{other}\" and \"{name}\"."
-                ));
+                return Err(format!("Node \"{label}\" belongs to multiple groups: \"{other}\" and \"{name}\"."));
             }
             if node_types::is_trigger(text(node, "type")) {
                 let label = text(node, "name");
-                return Err(format!(
-                    "Node group \"{name}\" cannot contain trigger nodes: {label}."
-                ));
+                return Err(format!("Node group \"{name}\" cannot contain trigger nodes: {label}."));
             }
         }
     }

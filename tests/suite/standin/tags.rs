@@ -15,21 +15,13 @@ impl World {
     /// Stores a tag and gives its id.
     pub(crate) fn add_tag(&mut self, name: &str) -> String {
         let (id, at) = (self.nano_id(), now());
-        let tag = Tag {
-            id: id.clone(),
-            name: name.to_owned(),
-            created_at: at.clone(),
-            updated_at: at,
-        };
+        let tag = Tag { id: id.clone(), name: name.to_owned(), created_at: at.clone(), updated_at: at };
         self.tags.insert(id.clone(), tag);
         id
     }
 
     pub(crate) fn tags_json(&self, ids: &[String]) -> Value {
-        ids.iter()
-            .filter_map(|id| self.tags.get(id))
-            .map(Tag::json)
-            .collect()
+        ids.iter().filter_map(|id| self.tags.get(id)).map(Tag::json).collect()
     }
 }
 
@@ -99,12 +91,7 @@ pub(crate) fn put_on_workflow(world: &mut World, request: &Request, id: &str) ->
     if !world.workflows.contains_key(id) {
         return Err(Reply::message(404, "Not Found"));
     }
-    let ids: Vec<String> = body
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|tag| tag["id"].as_str().map(str::to_owned))
-        .collect();
+    let ids: Vec<String> = body.as_array().into_iter().flatten().filter_map(|tag| tag["id"].as_str().map(str::to_owned)).collect();
     if !ids.iter().all(|id| world.tags.contains_key(id)) {
         return Err(Reply::message(404, "Some tags not found"));
     }

@@ -45,10 +45,7 @@ pub(crate) fn hooks_of(workflow_id: &str, node: &Value) -> Vec<Hook> {
     if node_types::is_disabled(node) || !opens {
         return Vec::new();
     }
-    let webhook_id = node
-        .get("webhookId")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let webhook_id = node.get("webhookId").and_then(Value::as_str).unwrap_or_default();
     let or_id = |path: &str| {
         let path = without_slashes(path);
         if path.is_empty() { webhook_id } else { path }.to_owned()
@@ -63,21 +60,13 @@ pub(crate) fn hooks_of(workflow_id: &str, node: &Value) -> Vec<Hook> {
         "formTrigger" => {
             let options = parameter(node, "options").and_then(|options| options.get("path"));
             let own = text_parameter(node, "path");
-            let path = if own.is_empty() {
-                options.and_then(Value::as_str).unwrap_or_default()
-            } else {
-                own
-            };
+            let path = if own.is_empty() { options.and_then(Value::as_str).unwrap_or_default() } else { own };
             (both(), or_id(path), true)
         }
         "chatTrigger" => (both(), format!("{webhook_id}/chat"), false),
         "mcpTrigger" => (both(), or_id(text_parameter(node, "path")), false),
         // The triggers of other services, which n8n registers there before it serves them here.
-        _ => (
-            vec!["POST".to_owned()],
-            format!("{webhook_id}/webhook"),
-            false,
-        ),
+        _ => (vec!["POST".to_owned()], format!("{webhook_id}/webhook"), false),
     };
     let dynamic = path.starts_with(':') || path.contains("/:");
     methods
@@ -96,11 +85,7 @@ pub(crate) fn hooks_of(workflow_id: &str, node: &Value) -> Vec<Hook> {
 fn methods_of(node: &Value) -> Vec<String> {
     match parameter(node, "httpMethod") {
         Some(Value::String(method)) if !method.is_empty() => vec![method.clone()],
-        Some(Value::Array(methods)) => methods
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
+        Some(Value::Array(methods)) => methods.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => vec!["GET".to_owned()],
     }
 }
@@ -108,9 +93,7 @@ fn methods_of(node: &Value) -> Vec<String> {
 impl World {
     /// The hook that a request reaches: a literal path first, then one with parameters.
     pub(crate) fn find_hook(&self, method: &str, path: &str) -> Option<&Hook> {
-        self.webhooks
-            .get(&(method.to_owned(), path.to_owned()))
-            .or_else(|| self.find_dynamic(path, |hook| hook.method == method))
+        self.webhooks.get(&(method.to_owned(), path.to_owned())).or_else(|| self.find_dynamic(path, |hook| hook.method == method))
     }
 
     fn find_dynamic(&self, path: &str, wanted: impl Fn(&Hook) -> bool) -> Option<&Hook> {
@@ -118,13 +101,8 @@ impl World {
         let segments: Vec<&str> = rest.split('/').collect();
         let fixed = |hook: &Hook| {
             let parts: Vec<&str> = hook.path.split('/').collect();
-            let fixed: Vec<&str> = parts
-                .iter()
-                .copied()
-                .filter(|part| !part.starts_with(':'))
-                .collect();
-            (parts.len() == segments.len() && fixed.iter().all(|part| segments.contains(part)))
-                .then_some(fixed.len())
+            let fixed: Vec<&str> = parts.iter().copied().filter(|part| !part.starts_with(':')).collect();
+            (parts.len() == segments.len() && fixed.iter().all(|part| segments.contains(part))).then_some(fixed.len())
         };
         self.webhooks
             .values()
@@ -136,17 +114,9 @@ impl World {
 
     /// The methods under which a path is registered, for the hint in a 404.
     pub(crate) fn methods_at(&self, path: &str) -> Vec<String> {
-        let mut methods: Vec<String> = self
-            .webhooks
-            .values()
-            .filter(|hook| hook.path == path)
-            .map(|hook| hook.method.clone())
-            .collect();
+        let mut methods: Vec<String> = self.webhooks.values().filter(|hook| hook.path == path).map(|hook| hook.method.clone()).collect();
         if methods.is_empty() {
-            methods.extend(
-                self.find_dynamic(path, |_| true)
-                    .map(|hook| hook.method.clone()),
-            );
+            methods.extend(self.find_dynamic(path, |_| true).map(|hook| hook.method.clone()));
         }
         methods.sort();
         methods
@@ -157,12 +127,8 @@ impl World {
     pub(crate) fn has_conflict(&self, hooks: &[Hook]) -> bool {
         hooks.iter().enumerate().any(|(index, hook)| {
             let path = hook.public_path();
-            let twice = hooks[..index]
-                .iter()
-                .any(|other| other.method == hook.method && other.public_path() == path);
-            let elsewhere = self
-                .find_hook(&hook.method, &path)
-                .is_some_and(|other| other.workflow_id != hook.workflow_id);
+            let twice = hooks[..index].iter().any(|other| other.method == hook.method && other.public_path() == path);
+            let elsewhere = self.find_hook(&hook.method, &path).is_some_and(|other| other.workflow_id != hook.workflow_id);
             twice || elsewhere
         })
     }
@@ -184,20 +150,10 @@ impl World {
 }
 
 /// n8n's words for a path that nobody serves under this method.
-pub(crate) fn not_registered(
-    method: &str,
-    path: &str,
-    methods: &[String],
-) -> (String, &'static str) {
+pub(crate) fn not_registered(method: &str, path: &str, methods: &[String]) -> (String, &'static str) {
     if let Some((last, others)) = methods.split_last() {
-        let methods = if others.is_empty() {
-            last.clone()
-        } else {
-            format!("{} or {last}", others.join(", "))
-        };
-        let message = format!(
-            "This webhook is not registered for {method} requests. Did you mean to make a {methods} request?"
-        );
+        let methods = if others.is_empty() { last.clone() } else { format!("{} or {last}", others.join(", ")) };
+        let message = format!("This webhook is not registered for {method} requests. Did you mean to make a {methods} request?");
         return (message, "");
     }
     (

@@ -34,8 +34,7 @@ impl Entry {
 
     /// Whether it could change anything: not a read, and under the API.
     pub(crate) fn is_write(&self) -> bool {
-        !["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
-            && self.path.starts_with("/api/")
+        !["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str()) && self.path.starts_with("/api/")
     }
 }
 
@@ -71,11 +70,7 @@ impl WireLog {
             query: request.raw_query.clone(),
             status: None,
             body_size: request.body.len(),
-            body: if keeps {
-                request.body.clone()
-            } else {
-                Bytes::new()
-            },
+            body: if keeps { request.body.clone() } else { Bytes::new() },
             workflow_id: workflow_in(&request.path).map(str::to_owned),
         };
         log.entries.insert(number, entry);
@@ -85,8 +80,7 @@ impl WireLog {
     /// Notes which workflow a create made, which may be long after the caller was lost.
     pub(crate) fn done(&self, number: u64, reply: &Reply) {
         if let Some(entry) = self.log().entries.get_mut(&number)
-            && (entry.method.as_str(), entry.path.as_str(), reply.status)
-                == ("POST", "/api/v1/workflows", 200)
+            && (entry.method.as_str(), entry.path.as_str(), reply.status) == ("POST", "/api/v1/workflows", 200)
         {
             // Views begin with the id.
             let text = std::str::from_utf8(&reply.body).unwrap_or_default();
@@ -110,21 +104,13 @@ impl WireLog {
     /// The requests that could change something.
     pub(crate) fn writes(&self) -> Vec<Entry> {
         let log = self.log();
-        log.entries
-            .values()
-            .filter(|entry| entry.is_write())
-            .cloned()
-            .collect()
+        log.entries.values().filter(|entry| entry.is_write()).cloned().collect()
     }
 
     /// Requests with this method (`*` is any) and a path that begins so.
     pub(crate) fn count(&self, method: &str, prefix: &str) -> usize {
         let log = self.log();
-        log.entries
-            .values()
-            .filter(|entry| method == "*" || entry.method == method)
-            .filter(|entry| entry.path.starts_with(prefix))
-            .count()
+        log.entries.values().filter(|entry| method == "*" || entry.method == method).filter(|entry| entry.path.starts_with(prefix)).count()
     }
 
     pub(crate) fn clear(&self) {

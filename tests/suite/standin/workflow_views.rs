@@ -37,10 +37,7 @@ impl World {
         if matches!(view, View::Get | View::Created | View::Updated { .. }) {
             text = text.field("tags", &self.tags_json(&workflow.tag_ids));
         }
-        if matches!(
-            view,
-            View::Get | View::Created | View::Switched | View::Deleted
-        ) {
+        if matches!(view, View::Get | View::Created | View::Switched | View::Deleted) {
             text = text.field("shared", &self.shared(workflow, true));
         }
         if view != View::Deleted {
@@ -88,9 +85,7 @@ impl World {
 
 /// The fields in front; the id first, where the wire log looks for it.
 fn head(workflow: &Workflow, full: bool) -> ObjectText {
-    let mut text = ObjectText::new()
-        .field("id", &workflow.id)
-        .field("name", &workflow.name);
+    let mut text = ObjectText::new().field("id", &workflow.id).field("name", &workflow.name);
     if full {
         text = text.field("description", &workflow.description);
     }
@@ -102,12 +97,9 @@ fn head(workflow: &Workflow, full: bool) -> ObjectText {
         .field("isArchived", &workflow.is_archived)
         .field("versionId", &workflow.version_id);
     if full {
-        text = text
-            .field("versionCounter", &workflow.version_counter)
-            .field("sourceWorkflowId", &Value::Null);
+        text = text.field("versionCounter", &workflow.version_counter).field("sourceWorkflowId", &Value::Null);
     }
-    text.field("triggerCount", &workflow.trigger_count)
-        .fields(&workflow.content.text)
+    text.field("triggerCount", &workflow.trigger_count).fields(&workflow.content.text)
 }
 
 fn version_text(workflow: &Workflow, version: &Version) -> ObjectText {
@@ -141,10 +133,7 @@ fn publications(workflow: &Workflow, version: &str) -> Value {
             "event": line.event, "userId": null, "createdAt": line.created_at })
     };
     let lines = workflow.publications.iter();
-    lines
-        .filter(|line| line.version_id == version)
-        .map(line)
-        .collect()
+    lines.filter(|line| line.version_id == version).map(line).collect()
 }
 
 pub(crate) fn get(world: &World, request: &Request, id: &str) -> Answer {
@@ -161,9 +150,7 @@ fn is_like(text: &str, pattern: &str) -> bool {
         match pattern.split_first() {
             None => text.is_empty(),
             Some(('%', rest)) => (0..=text.len()).any(|skip| matches(&text[skip..], rest)),
-            Some((first, rest)) => text.split_first().is_some_and(|(head, tail)| {
-                (*first == '_' || first == head) && matches(tail, rest)
-            }),
+            Some((first, rest)) => text.split_first().is_some_and(|(head, tail)| (*first == '_' || first == head) && matches(tail, rest)),
         }
     }
     let letters = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
@@ -178,13 +165,8 @@ pub(crate) fn list(world: &World, request: &Request) -> Answer {
     };
     let pin_data = !request.flag("excludePinnedData", false)?;
     let names = request.query("tags").filter(|tags| !tags.is_empty());
-    let names: Vec<&str> = names
-        .map(|tags| tags.split(',').map(str::trim).collect())
-        .unwrap_or_default();
-    let name = request
-        .query("name")
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
+    let names: Vec<&str> = names.map(|tags| tags.split(',').map(str::trim).collect()).unwrap_or_default();
+    let name = request.query("name").map(str::trim).filter(|name| !name.is_empty());
     let project = request.query("projectId").filter(|id| !id.is_empty());
     let has_tag = |workflow: &Workflow, name: &str| {
         let mut tags = workflow.tag_ids.iter().filter_map(|id| world.tags.get(id));
@@ -201,9 +183,7 @@ pub(crate) fn list(world: &World, request: &Request) -> Answer {
     // `take(0)` means no limit in n8n, while the cursor still counts in steps of 0.
     let take = if limit == 0 { usize::MAX } else { limit };
     let shown = found.iter().skip(offset).take(take);
-    let items: Vec<String> = shown
-        .map(|workflow| world.list_item(workflow, pin_data))
-        .collect();
+    let items: Vec<String> = shown.map(|workflow| world.list_item(workflow, pin_data)).collect();
     Ok(page(&items, next_offset(offset, limit, found.len())))
 }
 
@@ -224,17 +204,11 @@ pub(crate) fn history(world: &World, request: &Request, id: &str) -> Answer {
                 .field("name", &version.name)
                 .field("description", &version.description)
                 .field("autosaved", &version.autosaved)
-                .field(
-                    "workflowPublishHistory",
-                    &publications(workflow, &version.id),
-                )
+                .field("workflowPublishHistory", &publications(workflow, &version.id))
                 .finish()
         })
         .collect();
-    Ok(page(
-        &items,
-        next_offset(offset, limit, workflow.history.len()),
-    ))
+    Ok(page(&items, next_offset(offset, limit, workflow.history.len())))
 }
 
 pub(crate) fn version(world: &World, id: &str, version: &str) -> Answer {
@@ -244,8 +218,6 @@ pub(crate) fn version(world: &World, id: &str, version: &str) -> Answer {
     let Some(version) = workflow.version(version) else {
         return Err(Reply::message(404, "Version not found"));
     };
-    let text = version_text(workflow, version)
-        .field("createdAt", &version.created_at)
-        .field("updatedAt", &version.updated_at);
+    let text = version_text(workflow, version).field("createdAt", &version.created_at).field("updatedAt", &version.updated_at);
     Ok(Reply::json_text(200, text.finish()))
 }

@@ -33,12 +33,7 @@ fn drop_unkept(settings: &mut Map<String, Value>) {
 
 /// What n8n takes for "as the instance has it": an update removes such a key.
 fn drop_defaults(settings: &mut Map<String, Value>) {
-    for name in [
-        "errorWorkflow",
-        "timezone",
-        "saveDataErrorExecution",
-        "saveDataSuccessExecution",
-    ] {
+    for name in ["errorWorkflow", "timezone", "saveDataErrorExecution", "saveDataSuccessExecution"] {
         if settings.get(name) == Some(&json!("DEFAULT")) {
             settings.remove(name);
         }
@@ -51,12 +46,7 @@ fn drop_defaults(settings: &mut Map<String, Value>) {
 impl World {
     /// Adds the ids that are missing, which an empty one counts as.
     fn add_ids(&mut self, nodes: &mut Value) {
-        let is_missing = |node: &Value, field: &str| {
-            node.get(field)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .is_empty()
-        };
+        let is_missing = |node: &Value, field: &str| node.get(field).and_then(Value::as_str).unwrap_or_default().is_empty();
         for node in nodes.as_array_mut().into_iter().flatten() {
             if is_missing(node, "id") {
                 node["id"] = json!(self.uuid());
@@ -76,10 +66,7 @@ impl World {
         let groups = document.get("nodeGroups").cloned().unwrap_or(json!([]));
         structure::check(&nodes, &connections)?;
         structure::check_groups(&nodes, &groups)?;
-        let mut settings = document["settings"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
+        let mut settings = document["settings"].as_object().cloned().unwrap_or_default();
         drop_unkept(&mut settings);
         let at = now();
         let field = |name: &str| document.get(name).cloned().unwrap_or(Value::Null);
@@ -109,18 +96,9 @@ impl World {
     }
 
     /// Saves a draft. It does not publish; what has to follow is in the answer.
-    pub(crate) fn save_draft(
-        &mut self,
-        id: &str,
-        document: &Value,
-        autosaved: bool,
-    ) -> Result<Saved, Reply> {
+    pub(crate) fn save_draft(&mut self, id: &str, document: &Value, autosaved: bool) -> Result<Saved, Reply> {
         let missing = "You do not have permission to update this workflow. Ask the owner to share it with you.";
-        let old = self
-            .workflows
-            .get(id)
-            .cloned()
-            .ok_or_else(|| Reply::message(404, missing))?;
+        let old = self.workflows.get(id).cloned().ok_or_else(|| Reply::message(404, missing))?;
         if old.is_archived {
             return Err(Reply::message(400, "Cannot update an archived workflow."));
         }
@@ -129,19 +107,14 @@ impl World {
         let connections = document["connections"].clone();
         let groups = document.get("nodeGroups").unwrap_or(&old.content.groups);
         // Compared before ids are added: what comes without them is always a new version.
-        let is_new = nodes != old.content.nodes
-            || connections != old.content.connections
-            || *groups != old.content.groups;
+        let is_new = nodes != old.content.nodes || connections != old.content.connections || *groups != old.content.groups;
         self.add_ids(&mut nodes);
         if is_new {
             structure::check(&nodes, &connections).map_err(refuse)?;
             structure::check_groups(&nodes, groups).map_err(refuse)?;
         }
         let mut settings = old.settings.clone();
-        let mut sent = document["settings"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
+        let mut sent = document["settings"].as_object().cloned().unwrap_or_default();
         drop_unkept(&mut sent);
         settings.extend(sent);
         drop_defaults(&mut settings);
@@ -164,10 +137,7 @@ impl World {
         if let Some(description) = document.get("description").and_then(Value::as_str) {
             workflow.description = Some(description.to_owned());
         }
-        for (name, place) in [
-            ("staticData", &mut workflow.static_data),
-            ("pinData", &mut workflow.pin_data),
-        ] {
+        for (name, place) in [("staticData", &mut workflow.static_data), ("pinData", &mut workflow.pin_data)] {
             if let Some(value) = document.get(name) {
                 place.clone_from(value);
             }
@@ -175,11 +145,7 @@ impl World {
         if is_new {
             workflow.save_version(autosaved);
         }
-        Ok(Saved {
-            version_id: workflow.version_id.clone(),
-            active_version_id: old.active_version_id,
-            settings_changed,
-        })
+        Ok(Saved { version_id: workflow.version_id.clone(), active_version_id: old.active_version_id, settings_changed })
     }
 }
 
@@ -225,9 +191,7 @@ pub(crate) async fn put(site: &Site, request: &Request, id: &str, scopes: &[Stri
     let mut republished = false;
     if let Some(active) = saved.active_version_id {
         if publish_if_active {
-            if saved.version_id != active
-                && !scopes.iter().any(|scope| scope == "workflow:activate")
-            {
+            if saved.version_id != active && !scopes.iter().any(|scope| scope == "workflow:activate") {
                 return Err(forbidden(&saved.version_id));
             }
             publish::publish(site, id, Wish::version(saved.version_id)).await?;
@@ -309,10 +273,7 @@ pub(crate) fn unarchive(world: &mut World, id: &str) -> Answer {
 pub(crate) fn transfer(world: &World, request: &Request, id: &str) -> Answer {
     let body = request.body(&TRANSFER)?;
     if !world.workflows.contains_key(id) {
-        return Err(Reply::message(
-            404,
-            format!("Could not find workflow with ID \"{id}\""),
-        ));
+        return Err(Reply::message(404, format!("Could not find workflow with ID \"{id}\"")));
     }
     let target = body["destinationProjectId"].as_str().unwrap_or_default();
     if target == world.project_id {

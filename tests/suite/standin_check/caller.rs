@@ -32,20 +32,14 @@ pub(crate) fn client() -> reqwest::Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
     // Without a pool, since a kept connection to a stand-in that restarted is lost on its next use.
-    let client = reqwest::Client::builder()
-        .pool_max_idle_per_host(0)
-        .timeout(Duration::from_secs(10));
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(10));
     client.build().expect("a client without certificates")
 }
 
 impl Caller {
     pub(crate) fn new(options: Options) -> Self {
         let standin = StandIn::start(options);
-        Self {
-            key: standin.api_key().to_owned(),
-            standin,
-            client: client(),
-        }
+        Self { key: standin.api_key().to_owned(), standin, client: client() }
     }
 
     pub(crate) fn plain() -> Self {
@@ -57,17 +51,9 @@ impl Caller {
         Self { key, ..self }
     }
 
-    pub(crate) async fn try_send(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Got, reqwest::Error> {
+    pub(crate) async fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Got, reqwest::Error> {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = self
-            .client
-            .request(method, format!("{}{path}", self.standin.url()))
-            .header("X-N8N-API-KEY", &self.key);
+        let mut request = self.client.request(method, format!("{}{path}", self.standin.url())).header("X-N8N-API-KEY", &self.key);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -103,19 +89,15 @@ impl Caller {
     }
 
     pub(crate) async fn put(&self, id: &str, document: &Value) -> Got {
-        self.api("PUT", &format!("/workflows/{id}"), Some(document))
-            .await
+        self.api("PUT", &format!("/workflows/{id}"), Some(document)).await
     }
 
     pub(crate) async fn publish(&self, id: &str) -> Got {
-        self.api("POST", &format!("/workflows/{id}/publish"), None)
-            .await
+        self.api("POST", &format!("/workflows/{id}/publish"), None).await
     }
 
     pub(crate) async fn get(&self, id: &str) -> Value {
-        self.api("GET", &format!("/workflows/{id}"), None)
-            .await
-            .body
+        self.api("GET", &format!("/workflows/{id}"), None).await.body
     }
 }
 

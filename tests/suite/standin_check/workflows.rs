@@ -29,44 +29,17 @@ async fn create_refuses_what_n8n_refuses_in_the_same_words() {
     let mut bare = sound.clone();
     bare["connections"]["Webhook"]["main"] = json!([[{ "node": "Set" }]]);
     for (document, message) in [
-        (
-            without("name"),
-            "request/body must have required property 'name'",
-        ),
-        (
-            without("connections"),
-            "request/body/connections must be object",
-        ),
-        (
-            without("settings"),
-            "request/body must have required property 'settings'",
-        ),
-        (
-            with("name", json!("")),
-            "Workflow name must be 1 to 128 characters long.",
-        ),
+        (without("name"), "request/body must have required property 'name'"),
+        (without("connections"), "request/body/connections must be object"),
+        (without("settings"), "request/body must have required property 'settings'"),
+        (with("name", json!("")), "Workflow name must be 1 to 128 characters long."),
         (with("id", json!("x")), "request/body/id is read-only"),
-        (
-            with("active", json!(true)),
-            "request/body/active is read-only",
-        ),
+        (with("active", json!(true)), "request/body/active is read-only"),
         (with("meta", json!(null)), "request/body/meta is read-only"),
-        (
-            with("versionCounter", json!(1)),
-            "request/body Unrecognized key(s) in object: 'versionCounter'",
-        ),
-        (
-            with("description", json!("x")),
-            "request/body Unrecognized key(s) in object: 'description'",
-        ),
-        (
-            node_with("foo"),
-            "request/body/nodes/0 Unrecognized key(s) in object: 'foo'",
-        ),
-        (
-            with("settings", json!({ "foo": 1 })),
-            "request/body/settings Unrecognized key(s) in object: 'foo'",
-        ),
+        (with("versionCounter", json!(1)), "request/body Unrecognized key(s) in object: 'versionCounter'"),
+        (with("description", json!("x")), "request/body Unrecognized key(s) in object: 'description'"),
+        (node_with("foo"), "request/body/nodes/0 Unrecognized key(s) in object: 'foo'"),
+        (with("settings", json!({ "foo": 1 })), "request/body/settings Unrecognized key(s) in object: 'foo'"),
         (
             with("settings", json!({ "saveDataErrorExecution": "DEFAULT" })),
             "request/body/settings/saveDataErrorExecution Invalid enum value. Expected 'all' | 'none', received 'DEFAULT'",
@@ -112,15 +85,9 @@ async fn what_is_read_back_has_ids_filled_in_and_keeps_what_was_sent() {
     assert!(read["nodes"][0]["webhookId"].is_string() && read["nodes"][0]["id"].is_string());
     assert!(read["nodes"][1].get("webhookId").is_none());
     assert_eq!(read["nodes"][1]["typeVersion"].to_string(), "2");
-    assert_eq!(
-        read["settings"],
-        json!({ "timezone": "UTC", "customTelemetryTags": [{ "key": "k", "value": "v" }] })
-    );
+    assert_eq!(read["settings"], json!({ "timezone": "UTC", "customTelemetryTags": [{ "key": "k", "value": "v" }] }));
     assert_eq!(read["nodeGroups"], json!([]));
-    assert_eq!(
-        (&read["active"], &read["activeVersion"]),
-        (&json!(false), &json!(null))
-    );
+    assert_eq!((&read["active"], &read["activeVersion"]), (&json!(false), &json!(null)));
     assert_eq!(read["versionCounter"], json!(1));
     assert!(read["shared"][0]["projectId"].is_string());
 }
@@ -157,9 +124,7 @@ async fn an_identical_put_keeps_the_version_and_a_changed_one_makes_a_new_one() 
 
     let got = n8n.put(&id, &answering("a", "p", "y")).await;
     assert_ne!(got.body["versionId"], made["versionId"]);
-    let history = n8n
-        .api("GET", &format!("/workflows/{id}/history"), None)
-        .await;
+    let history = n8n.api("GET", &format!("/workflows/{id}/history"), None).await;
     assert_eq!(history.body["data"].as_array().unwrap().len(), 2);
     assert_eq!(history.body["data"][0]["versionId"], got.body["versionId"]);
 }
@@ -168,17 +133,11 @@ async fn an_identical_put_keeps_the_version_and_a_changed_one_makes_a_new_one() 
 async fn a_put_without_webhook_ids_makes_a_new_version_every_time() {
     let n8n = Caller::plain();
     let mut sent = answering("a", "p", "x");
-    sent["nodes"][0]
-        .as_object_mut()
-        .unwrap()
-        .remove("webhookId");
+    sent["nodes"][0].as_object_mut().unwrap().remove("webhookId");
     let made = n8n.create(&sent).await;
     let got = n8n.put(&id(&made), &sent).await;
     assert_ne!(got.body["versionId"], made["versionId"]);
-    assert_ne!(
-        got.body["nodes"][0]["webhookId"],
-        made["nodes"][0]["webhookId"]
-    );
+    assert_ne!(got.body["nodes"][0]["webhookId"], made["nodes"][0]["webhookId"]);
 }
 
 #[tokio::test]
@@ -192,60 +151,31 @@ async fn a_credential_reference_without_an_id_takes_any_credential_of_the_type()
         document("a", vec![slack])
     };
     for (reference, found) in [
-        (
-            json!({ "name": "nobody" }),
-            json!({ "id": first, "name": "first" }),
-        ),
-        (
-            json!({ "id": second, "name": "old" }),
-            json!({ "id": second, "name": "second" }),
-        ),
-        (
-            json!({ "id": "", "name": "second" }),
-            json!({ "id": second, "name": "second" }),
-        ),
-        (
-            json!({ "id": null, "name": "second" }),
-            json!({ "id": second, "name": "second" }),
-        ),
-        (
-            json!({ "id": "gone", "name": "gone" }),
-            json!({ "id": "gone", "name": "gone" }),
-        ),
+        (json!({ "name": "nobody" }), json!({ "id": first, "name": "first" })),
+        (json!({ "id": second, "name": "old" }), json!({ "id": second, "name": "second" })),
+        (json!({ "id": "", "name": "second" }), json!({ "id": second, "name": "second" })),
+        (json!({ "id": null, "name": "second" }), json!({ "id": second, "name": "second" })),
+        (json!({ "id": "gone", "name": "gone" }), json!({ "id": "gone", "name": "gone" })),
     ] {
         let made = n8n.create(&sent(reference.clone())).await;
-        assert_eq!(
-            made["nodes"][0]["credentials"]["slackApi"], found,
-            "{reference}"
-        );
+        assert_eq!(made["nodes"][0]["credentials"]["slackApi"], found, "{reference}");
     }
 }
 
 #[tokio::test]
 async fn lists_filter_page_and_leave_out_what_n8n_leaves_out() {
     let n8n = Caller::plain();
-    let tag = n8n
-        .api("POST", "/tags", Some(&json!({ "name": "ours" })))
-        .await;
+    let tag = n8n.api("POST", "/tags", Some(&json!({ "name": "ours" }))).await;
     assert_eq!(tag.status, 201);
     for number in 0..7 {
-        n8n.create(&answering(
-            &format!("flow_{number}"),
-            &format!("p{number}"),
-            "x",
-        ))
-        .await;
+        n8n.create(&answering(&format!("flow_{number}"), &format!("p{number}"), "x")).await;
     }
     let tagged = id(&n8n.standin.workflows()[3]);
     let tags = json!([{ "id": tag.body["id"] }]);
-    let got = n8n
-        .api("PUT", &format!("/workflows/{tagged}/tags"), Some(&tags))
-        .await;
+    let got = n8n.api("PUT", &format!("/workflows/{tagged}/tags"), Some(&tags)).await;
     assert_eq!(got.status, 200, "{}", got.body);
     let unknown = json!([{ "id": "x" }]);
-    let got = n8n
-        .api("PUT", &format!("/workflows/{tagged}/tags"), Some(&unknown))
-        .await;
+    let got = n8n.api("PUT", &format!("/workflows/{tagged}/tags"), Some(&unknown)).await;
     assert_eq!((got.status, got.message()), (404, "Some tags not found"));
 
     let mut seen = Vec::new();
@@ -273,21 +203,12 @@ async fn lists_filter_page_and_leave_out_what_n8n_leaves_out() {
         ("whatever=1", 7),
     ] {
         let got = n8n.api("GET", &format!("/workflows?{filter}"), None).await;
-        assert_eq!(
-            got.body["data"].as_array().unwrap().len(),
-            count,
-            "{filter}"
-        );
+        assert_eq!(got.body["data"].as_array().unwrap().len(), count, "{filter}");
     }
     let got = n8n.api("GET", "/workflows?limit=0", None).await;
     assert!(got.body["nextCursor"].is_string());
     let item = &n8n.api("GET", "/workflows?tags=ours", None).await.body["data"][0];
-    for absent in [
-        "description",
-        "versionCounter",
-        "sourceWorkflowId",
-        "parentFolder",
-    ] {
+    for absent in ["description", "versionCounter", "sourceWorkflowId", "parentFolder"] {
         assert!(item.get(absent).is_none(), "{absent}");
     }
     assert_eq!(item["tags"][0]["name"], json!("ours"));
@@ -298,67 +219,34 @@ async fn archived_workflows_stay_in_lists_and_refuse_changes() {
     let n8n = Caller::plain();
     let sent = answering("a", "p", "x");
     let live = n8n.live(&sent).await;
-    let got = n8n
-        .api("POST", &format!("/workflows/{live}/archive"), None)
-        .await;
-    assert_eq!(
-        (got.status, &got.body["isArchived"], &got.body["active"]),
-        (200, &json!(true), &json!(false))
-    );
+    let got = n8n.api("POST", &format!("/workflows/{live}/archive"), None).await;
+    assert_eq!((got.status, &got.body["isArchived"], &got.body["active"]), (200, &json!(true), &json!(false)));
     assert!(n8n.standin.webhooks().is_empty());
-    let again = n8n
-        .api("POST", &format!("/workflows/{live}/archive"), None)
-        .await;
-    assert_eq!(
-        (again.status, &again.body["versionId"]),
-        (200, &got.body["versionId"])
-    );
-    assert_eq!(
-        n8n.put(&live, &sent).await.message(),
-        "Cannot update an archived workflow."
-    );
-    assert_eq!(
-        n8n.publish(&live).await.message(),
-        "Cannot activate an archived workflow."
-    );
-    let got = n8n
-        .api("POST", &format!("/workflows/{live}/unarchive"), None)
-        .await;
+    let again = n8n.api("POST", &format!("/workflows/{live}/archive"), None).await;
+    assert_eq!((again.status, &again.body["versionId"]), (200, &got.body["versionId"]));
+    assert_eq!(n8n.put(&live, &sent).await.message(), "Cannot update an archived workflow.");
+    assert_eq!(n8n.publish(&live).await.message(), "Cannot activate an archived workflow.");
+    let got = n8n.api("POST", &format!("/workflows/{live}/unarchive"), None).await;
     assert_eq!((got.status, &got.body["active"]), (200, &json!(false)));
-    let got = n8n
-        .api("POST", &format!("/workflows/{live}/unarchive"), None)
-        .await;
-    assert_eq!(
-        (got.status, got.message()),
-        (400, "Workflow is not archived.")
-    );
+    let got = n8n.api("POST", &format!("/workflows/{live}/unarchive"), None).await;
+    assert_eq!((got.status, got.message()), (400, "Workflow is not archived."));
 }
 
 #[tokio::test]
 async fn a_deleted_workflow_is_gone_with_its_webhooks_and_executions() {
     let n8n = Caller::plain();
     let live = n8n.live(&answering("a", "p", "x")).await;
-    assert_eq!(
-        n8n.send("GET", "/webhook/p", None).await.body,
-        json!({ "answer": "x" })
-    );
+    assert_eq!(n8n.send("GET", "/webhook/p", None).await.body, json!({ "answer": "x" }));
     let got = n8n.api("DELETE", &format!("/workflows/{live}"), None).await;
     assert_eq!((got.status, &got.body["active"]), (200, &json!(true)));
     assert_eq!(n8n.send("GET", "/webhook/p", None).await.status, 404);
-    assert_eq!(
-        n8n.api("GET", "/executions", None).await.body["data"],
-        json!([])
-    );
+    assert_eq!(n8n.api("GET", "/executions", None).await.body["data"], json!([]));
     let path = format!("/workflows/{live}");
     for (method, path, message) in [
         ("DELETE", path.clone(), "Not Found"),
         ("GET", path.clone(), "Not Found"),
         ("POST", format!("{path}/archive"), "Workflow not found"),
-        (
-            "POST",
-            format!("{path}/publish"),
-            "You do not have permission to activate this workflow. Ask the owner to share it with you.",
-        ),
+        ("POST", format!("{path}/publish"), "You do not have permission to activate this workflow. Ask the owner to share it with you."),
         (
             "POST",
             format!("{path}/unpublish"),
@@ -371,10 +259,7 @@ async fn a_deleted_workflow_is_gone_with_its_webhooks_and_executions() {
     let got = n8n.put(&live, &answering("a", "p", "x")).await;
     assert_eq!(
         (got.status, got.message()),
-        (
-            404,
-            "You do not have permission to update this workflow. Ask the owner to share it with you."
-        )
+        (404, "You do not have permission to update this workflow. Ask the owner to share it with you.")
     );
 }
 
@@ -384,13 +269,11 @@ async fn a_second_create_with_a_mark_is_seen_even_when_it_is_deleted_again() {
     let mut sent = document("a", vec![webhook("p")]);
     sent["settings"] = json!({ "customTelemetryTags": [{ "key": "uid", "value": "1" }] });
     let first = n8n.create(&sent).await;
-    n8n.api("DELETE", &format!("/workflows/{}", id(&first)), None)
-        .await;
+    n8n.api("DELETE", &format!("/workflows/{}", id(&first)), None).await;
     n8n.create(&sent).await;
     assert_eq!(n8n.standin.duplicates_seen("uid"), []);
     let second = n8n.create(&sent).await;
-    n8n.api("DELETE", &format!("/workflows/{}", id(&second)), None)
-        .await;
+    n8n.api("DELETE", &format!("/workflows/{}", id(&second)), None).await;
     let seen = n8n.standin.duplicates_seen("uid");
     assert_eq!(seen.len(), 1);
     assert_eq!((seen[0].value.as_str(), seen[0].at_once), ("1", 2));
