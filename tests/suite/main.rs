@@ -7,6 +7,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod n8n;
+mod relay;
+mod silence;
 mod stack;
 mod standin;
 mod standin_check;
