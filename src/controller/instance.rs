@@ -1,5 +1,6 @@
 //! The controller of `N8nInstance`: is n8n there, is it the same one, what may the key do, and what is left over on it.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
@@ -16,9 +17,10 @@ use url::Url;
 
 use super::connections::{self, Connection};
 use super::context::Context;
+use super::glimpse::Glimpse;
 use super::inventory::Listing;
 use super::store;
-use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find};
+use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::{INSTANCE_FINALIZER, annotation};
@@ -169,6 +171,7 @@ async fn inspect(
     }
     if reset.is_some() {
         status.last_handled_reset_at = reset;
+        status.identity_accepted_at = Some(whole_seconds(Timestamp::now()));
     }
     let failed = |error| connections::trouble(&error);
     connection.client.readiness().await.map_err(failed)?;
@@ -178,6 +181,7 @@ async fn inspect(
     status.n8n_version = connection.client.version().await.ok().flatten().or_else(|| instance.spec.n8n_version.clone());
     let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
     status.orphans = orphans(ctx, &listing).await?;
+    status.duplicates = duplicates(&users, &listing);
     let expiring = key_expiring(ctx, instance, &connection, status).await;
     if let Some(scopes) = &scopes {
         let missing = scopes.missing(&SCOPES);
@@ -188,7 +192,11 @@ async fn inspect(
             ));
         }
     }
-    expiring.map_or_else(|| Ok(format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"))), Ok)
+    let mut said = expiring.unwrap_or_else(|| format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version")));
+    if !status.duplicates.is_empty() {
+        said.push_str("; some workflows in n8n are copies that carry the mark of another (status.duplicates): delete them, or take customTelemetryTags out of their settings");
+    }
+    Ok(said)
 }
 
 fn stalled_for_identity(status: &N8nInstanceStatus) -> bool {
@@ -209,6 +217,23 @@ async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Troubl
     }
     ids.sort_unstable();
     Ok(ids)
+}
+
+/// Copies of a workflow that carry its mark too.
+fn duplicates(users: &[Arc<Glimpse>], listing: &Listing) -> Vec<String> {
+    let bound: HashMap<&str, &str> =
+        users.iter().filter_map(|glimpse| Some((glimpse.uid(), glimpse.status.n8n_workflow_id.as_deref()?))).collect();
+    let present = listing.ids();
+    let copy = |id: &str, uid: &str| bound.get(uid).is_some_and(|own| *own != id && present.contains(own));
+    let mut ids: Vec<String> = listing
+        .seen
+        .iter()
+        .filter(|one| one.mark.as_ref().is_some_and(|mark| copy(&one.id, &mark.uid)))
+        .map(|one| one.id.clone())
+        .collect();
+    ids.sort_unstable();
+    ids.truncate(MOST_ORPHANS);
+    ids
 }
 
 /// Writes down when the key expires, and says so when that is soon.

@@ -141,10 +141,20 @@ impl World {
         self.until_kind("Workflow", name, wanted, holds).await
     }
 
+    /// Waits until a Workflow of another namespace looks as wanted.
+    pub async fn until_in(&self, namespace: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        self.until_there(namespace, "Workflow", name, wanted, holds).await
+    }
+
     pub async fn until_kind(&self, kind: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        self.until_there(&self.namespace, kind, name, wanted, holds).await
+    }
+
+    async fn until_there(&self, namespace: &str, kind: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
-            let object = self.get_kind(kind, name).await;
+            let object = self.api_in(namespace, kind).get_opt(name).await.expect("the API server answers");
+            let object = object.map_or(Value::Null, |object| serde_json::to_value(object).expect("an object is JSON"));
             if holds(&object) {
                 return object;
             }
