@@ -141,6 +141,7 @@ pub async fn run(
     tokio::select! {
         _ = future::join(instance_controller, workflow_controller) => {}
         () = async { ready.await; future::pending().await } => {}
+        () = async { shutdown.await; ctx.gate.close(); future::pending().await } => {}
     }
     Ok(())
 }

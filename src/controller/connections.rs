@@ -164,6 +164,7 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
         return Ok(moved);
     }
     let client = N8nClient::new(settings(ctx, &instance, &api_key)?, ctx.n8n_metrics.clone())
+        .map(|client| client.permitted_by(ctx.settings.permit.clone()))
         .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
     let connection = Arc::new(Connection {
         client,

@@ -20,7 +20,7 @@ use crate::api::instance::N8nInstance;
 use crate::domain::mark::Mark;
 use crate::domain::pace;
 use crate::domain::paths::Claims;
-use crate::n8n::N8nMetrics;
+use crate::n8n::{N8nMetrics, WritePermit};
 
 /// What the operator was started with, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// Only Workflows and N8nInstances with these labels are this operator's, if given.
     pub selector: Option<String>,
+    /// While it holds, this process may write.
+    pub permit: WritePermit,
 }
 
 /// What every pass shares.

@@ -60,7 +60,7 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
     let urgency = if glimpse.edited() { Urgency::Edit } else { Urgency::Routine };
     let lane = connections::key(namespace, instance);
     ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting() + 1).unwrap_or(i64::MAX));
-    let place = ctx.gate.enter(&lane, urgency).await;
+    let Some(place) = ctx.gate.enter(&lane, urgency).await else { return Ok(Action::await_change()) };
     ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting()).unwrap_or(i64::MAX));
     ctx.pulse.pass_began();
     let span = info_span!("workflow", namespace = glimpse.namespace(), name = glimpse.name());

@@ -8,6 +8,7 @@
 
 mod identity;
 mod kill;
+mod leader;
 mod n8n;
 mod relay;
 mod silence;

@@ -63,6 +63,13 @@ impl World {
         world
     }
 
+    /// A second operator for the same objects.
+    pub fn another_operator(&self, name: &str, flags: &[&str]) -> Operator {
+        let mut operator = Operator::stopped(&self.stack, &self.shard, &format!("{}-{name}", self.shard));
+        operator.restart_with(flags);
+        operator
+    }
+
     /// Makes a namespace.
     pub async fn namespace(&self, name: &str) {
         self.apply_as_is(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": { "team": name } } }))
@@ -232,7 +239,7 @@ fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Workflow" | "N8nInstance" => ("weirkeeper.dev", "v1alpha1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
-        "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "ControllerRevision" => ("apps", "v1"),
         _ => ("", "v1"),
     };
@@ -266,10 +273,14 @@ pub struct Operator {
 
 impl Operator {
     fn new(stack: &Stack, shard: &str) -> Self {
-        let log = stack.dir.join("logs").join(format!("operator-{shard}.log"));
-        let mut operator = Self { child: None, kubeconfig: stack.kubeconfig("operator"), shard: shard.to_owned(), log, flags: Vec::new() };
+        let mut operator = Self::stopped(stack, shard, shard);
         operator.start();
         operator
+    }
+
+    fn stopped(stack: &Stack, shard: &str, name: &str) -> Self {
+        let log = stack.dir.join("logs").join(format!("operator-{name}.log"));
+        Self { child: None, kubeconfig: stack.kubeconfig("operator"), shard: shard.to_owned(), log, flags: Vec::new() }
     }
 
     /// Starts it, if it is not running.
@@ -297,6 +308,29 @@ impl Operator {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("the operator is killed");
             child.wait().expect("the operator is gone");
+        }
+    }
+
+    /// Ends it as Kubernetes does, and waits until it has.
+    pub fn terminate(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let sent = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
+            assert!(sent.success(), "the operator takes a signal");
+            child.wait().expect("the operator is gone");
+        }
+    }
+
+    /// Waits until it has ended by itself, and says with which code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let started = Instant::now();
+        loop {
+            let child = self.child.as_mut().expect("a running operator");
+            if let Some(status) = child.try_wait().expect("a child can be asked") {
+                self.child = None;
+                return status.code();
+            }
+            assert!(started.elapsed() < PATIENCE, "the operator goes on:\n{}", self.tail());
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -342,9 +376,14 @@ impl Operator {
         ticks as f64 / 100.0
     }
 
+    /// Its whole log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The end of its log.
     pub fn tail(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
