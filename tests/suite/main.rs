@@ -8,6 +8,8 @@
 
 mod n8n;
 mod stack;
+mod standin;
+mod standin_check;
 mod sync;
 mod wire;
 mod wire_restart;

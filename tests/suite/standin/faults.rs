@@ -1,0 +1,213 @@
+//! Faults: what can go wrong between a caller and n8n, chosen by rules.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::reply::Reply;
+use super::store::Random;
+
+/// What happens to a request that a rule picks.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// The answer comes late. Further rules still apply.
+    Delay(Duration),
+    /// This answer instead of n8n's, with nothing done.
+    Respond { status: u16, content_type: String, body: String, headers: Vec<(String, String)> },
+    /// The connection closes with nothing done.
+    DropBefore,
+    /// It is done, and the connection closes without an answer.
+    DropAfter,
+    /// The caller loses its connection, and it is done later all the same.
+    LateApply { after: Duration, caller: Caller },
+    /// It is done, and the answer breaks off in the middle.
+    HalfBody,
+    /// What a starting n8n says to everything under `/api`.
+    Html404,
+    /// No answer, ever, and nothing done.
+    Hang,
+}
+
+/// What the caller of a late request sees meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Disconnected,
+    /// Waits until its own timeout.
+    KeptWaiting,
+}
+
+impl Fault {
+    /// A JSON refusal, such as a proxy's or n8n's own.
+    pub(crate) fn json(status: u16, message: &str) -> Self {
+        Self::Respond {
+            status,
+            content_type: "application/json; charset=utf-8".to_owned(),
+            body: serde_json::json!({ "message": message }).to_string(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// A 429 or 503 that says when to come back.
+    pub(crate) fn retry_after(status: u16, seconds: u64) -> Self {
+        Self::Respond {
+            status,
+            content_type: "text/plain".to_owned(),
+            body: "Too many requests".to_owned(),
+            headers: vec![("retry-after".to_owned(), seconds.to_string())],
+        }
+    }
+
+    /// The page of a proxy before n8n.
+    pub(crate) fn bad_gateway() -> Self {
+        Self::Respond {
+            status: 502,
+            content_type: "text/html".to_owned(),
+            body: "<html><head><title>502 Bad Gateway</title></head></html>".to_owned(),
+            headers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn reply(&self) -> Option<Reply> {
+        let Self::Respond { status, content_type, body, headers } = self else {
+            return None;
+        };
+        let mut reply = Reply::new(*status, content_type, body.clone());
+        reply.headers.clone_from(headers);
+        Some(reply)
+    }
+}
+
+/// Which of the matching requests a rule picks.
+#[derive(Clone, Debug)]
+enum When {
+    Always,
+    /// Only this one, counted from 1 since the rule was added.
+    Nth(usize),
+    /// This many from the first.
+    First(usize),
+    Chance(f64),
+}
+
+/// A rule: requests like this, picked so, meet this fault.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    method: String,
+    path: String,
+    when: When,
+    seed: u64,
+    fault: Fault,
+}
+
+impl Rule {
+    /// `method` may be `*`. In `path` a `*` stands for one segment and a final `**` for any rest; the query
+    /// plays no part. Unless said otherwise the rule picks every matching request.
+    pub(crate) fn on(method: &str, path: &str, fault: Fault) -> Self {
+        Self { method: method.to_owned(), path: path.to_owned(), when: When::Always, seed: 0, fault }
+    }
+
+    pub(crate) fn nth(mut self, nth: usize) -> Self {
+        self.when = When::Nth(nth);
+        self
+    }
+
+    pub(crate) fn once(self) -> Self {
+        self.nth(1)
+    }
+
+    pub(crate) fn times(mut self, count: usize) -> Self {
+        self.when = When::First(count);
+        self
+    }
+
+    /// Picks by chance, repeatable by the seed and the order of requests.
+    pub(crate) fn with_chance(mut self, chance: f64, seed: u64) -> Self {
+        self.when = When::Chance(chance);
+        self.seed = seed;
+        self
+    }
+
+    fn matches(&self, method: &str, path: &str) -> bool {
+        (self.method == "*" || self.method == method) && path_matches(&self.path, path)
+    }
+}
+
+pub(crate) fn path_matches(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    for wanted in pattern.split('/') {
+        match (wanted, segments.next()) {
+            ("**", _) => return true,
+            ("*", Some(_)) => {}
+            (wanted, Some(segment)) if wanted == segment => {}
+            _ => return false,
+        }
+    }
+    segments.next().is_none()
+}
+
+struct Armed {
+    rule: Rule,
+    seen: usize,
+    fired: usize,
+    random: Random,
+}
+
+/// The rules in force.
+#[derive(Default)]
+pub(crate) struct Faults(Mutex<Vec<Armed>>);
+
+/// What a request meets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fate {
+    pub delay: Duration,
+    pub fault: Option<Fault>,
+}
+
+impl Faults {
+    fn rules(&self) -> std::sync::MutexGuard<'_, Vec<Armed>> {
+        self.0.lock().expect("no test panics while it holds this")
+    }
+
+    /// Adds a rule behind those there are, and gives its number for [`Faults::fired`].
+    pub(crate) fn add(&self, rule: Rule) -> usize {
+        let mut rules = self.rules();
+        rules.push(Armed { random: Random::new(rule.seed), rule, seen: 0, fired: 0 });
+        rules.len() - 1
+    }
+
+    pub(crate) fn clear(&self) {
+        self.rules().clear();
+    }
+
+    /// How many requests a rule has picked.
+    pub(crate) fn fired(&self, rule: usize) -> usize {
+        self.rules().get(rule).map_or(0, |armed| armed.fired)
+    }
+
+    /// The first rule that picks a request decides; delays add up on the way.
+    pub(crate) fn decide(&self, method: &str, path: &str) -> Fate {
+        let mut fate = Fate::default();
+        for armed in self.rules().iter_mut() {
+            if !armed.rule.matches(method, path) {
+                continue;
+            }
+            armed.seen += 1;
+            let picked = match armed.rule.when {
+                When::Always => true,
+                When::Nth(nth) => armed.seen == nth,
+                When::First(count) => armed.seen <= count,
+                When::Chance(chance) => armed.random.fraction() < chance,
+            };
+            if !picked {
+                continue;
+            }
+            armed.fired += 1;
+            match &armed.rule.fault {
+                Fault::Delay(delay) => fate.delay += *delay,
+                fault => {
+                    fate.fault = Some(fault.clone());
+                    break;
+                }
+            }
+        }
+        fate
+    }
+}

@@ -1,0 +1,228 @@
+//! Production traffic: calls of webhooks, forms and chats, and the executions that come of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::executions::{Execution, Start};
+use super::node_types::{kind, name, parameter, short, text_parameter};
+use super::reply::{Answer, Reply};
+use super::request::Request;
+use super::routes::percent_decoded;
+use super::run::Pause;
+use super::site::Site;
+use super::store::World;
+use super::webhooks::{Hook, not_registered};
+
+/// Where a request for production traffic is going.
+pub(crate) struct Target {
+    path: String,
+    is_form: bool,
+    is_test: bool,
+}
+
+/// Whether a path is one of those that n8n serves workflows under.
+pub(crate) fn route(path: &str) -> Option<Target> {
+    let (first, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let is_form = first.starts_with("form");
+    ["webhook", "webhook-test", "form", "form-test"].contains(&first).then(|| {
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let segments: Vec<String> = rest.split('/').map(percent_decoded).collect();
+        Target { path: segments.join("/"), is_form, is_test: first.ends_with("-test") }
+    })
+}
+
+fn unregistered(request: &Request, target: &Target, methods: &[String]) -> Reply {
+    if target.is_form {
+        let page = "<!DOCTYPE html>\n<html lang='en'>\n<head><title>Problem loading form</title></head>\n\
+                    <body><h1>Problem loading form</h1></body>\n</html>\n";
+        return Reply::new(404, "text/html; charset=utf-8", page);
+    }
+    let (message, hint) = not_registered(&request.method, &target.path, methods);
+    let mut body = json!({ "code": 404, "message": message });
+    if target.is_test {
+        body["message"] = json!(format!("The requested webhook \"{}\" is not registered.", target.path));
+        body["hint"] = json!(
+            "Click the 'Execute workflow' button on the canvas, then try again. (In test mode, the webhook only \
+             works for one call after you click this button)"
+        );
+    } else if !hint.is_empty() {
+        body["hint"] = json!(hint);
+    }
+    Reply::json(404, &body)
+}
+
+/// Runs whatever serves the path, if anything does.
+pub(crate) async fn serve(site: &Arc<Site>, request: &Request, target: Target) -> Answer {
+    let begun = begin(&mut site.world(), request, &target)?;
+    let took = begun.pause.unwrap_or_default() + site.options().execution_time;
+    if took.is_zero() {
+        site.world().finish(begun.execution);
+    } else if begun.waits {
+        tokio::time::sleep(took).await;
+        site.world().finish(begun.execution);
+    } else {
+        let later = Arc::clone(site);
+        site.spawn(async move {
+            tokio::time::sleep(took).await;
+            later.world().finish(begun.execution);
+        });
+    }
+    Ok(begun.reply)
+}
+
+struct Begun {
+    execution: u64,
+    reply: Reply,
+    /// Whether the caller gets its answer only when the run is over.
+    waits: bool,
+    pause: Option<Duration>,
+}
+
+fn begin(world: &mut World, request: &Request, target: &Target) -> Result<Begun, Reply> {
+    let missing = |methods: &[String]| unregistered(request, target, methods);
+    if target.is_test {
+        return Err(missing(&[]));
+    }
+    let methods = world.methods_at(&target.path);
+    let hook = world.find_hook(&request.method, &target.path);
+    let Some(hook) = hook.filter(|hook| hook.is_form == target.is_form).cloned() else {
+        return Err(missing(&methods));
+    };
+    let workflow = world.workflows.get(&hook.workflow_id);
+    let Some((workflow, version)) = workflow.and_then(|known| Some((known, known.active_version()?))) else {
+        let message = format!("Active version not found for workflow with id \"{}\"", hook.workflow_id);
+        return Err(Reply::json(404, &json!({ "code": 404, "message": message })));
+    };
+    let node = version.content.node_list().iter().find(|node| name(node) == hook.node);
+    let node = node.cloned().unwrap_or_default();
+    check_caller(world, request, &node)?;
+    let is_chat = short(kind(&node)) == "chatTrigger";
+    if is_chat && parameter(&node, "public") != Some(&json!(true)) {
+        return Err(Reply::new(404, "text/plain", ""));
+    }
+    if request.method == "GET" && (hook.is_form || is_chat) {
+        let title = text_parameter(&node, "formTitle");
+        let page = format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><form></form></body></html>");
+        return Err(Reply::new(200, "text/html; charset=utf-8", page));
+    }
+    let start = Start {
+        workflow_id: workflow.id.clone(),
+        mode: "webhook",
+        content: Arc::clone(&version.content),
+        version_id: workflow.version_id.clone(),
+        start: hook.node.clone(),
+        input: vec![item(request, &hook, &target.path)],
+        retry_of: None,
+    };
+    let execution = world.begin(start);
+    let run = &world.executions[&execution];
+    let (reply, waits) = answer(&node, run, is_chat);
+    let pause = match &run.outcome.pause {
+        Some(Pause::For(time)) => Some(*time),
+        _ => None,
+    };
+    Ok(Begun { execution, reply, waits, pause })
+}
+
+fn check_caller(world: &World, request: &Request, node: &Value) -> Result<(), Reply> {
+    let of = |kind: &str| {
+        let id = node["credentials"][kind]["id"].as_str().unwrap_or_default();
+        world.credentials.iter().find(|known| known.id == id)
+    };
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let refuse = |status| Reply::new(status, "text/html; charset=utf-8", "Authorization data is wrong!");
+    match text_parameter(node, "authentication") {
+        "headerAuth" => {
+            let Some(wanted) = of("httpHeaderAuth") else {
+                return Err(Reply::new(500, "text/html; charset=utf-8", "No authentication data defined on node!"));
+            };
+            let name = text(wanted.data.get("name")).to_lowercase();
+            if request.header(&name) != text(wanted.data.get("value")) {
+                return Err(refuse(403));
+            }
+        }
+        "basicAuth" => {
+            let Some(wanted) = of("httpBasicAuth") else {
+                return Err(Reply::new(500, "text/html; charset=utf-8", "No authentication data defined on node!"));
+            };
+            let pair = format!("{}:{}", text(wanted.data.get("user")), text(wanted.data.get("password")));
+            let given = request.header("authorization");
+            if given.is_empty() {
+                let reply = Reply::new(401, "text/html; charset=utf-8", "Authorization is required!");
+                return Err(reply.with_header("www-authenticate", "Basic realm=\"Webhook\""));
+            }
+            if given != format!("Basic {}", STANDARD.encode(pair)) {
+                return Err(refuse(403));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What the trigger hands on.
+fn item(request: &Request, hook: &Hook, path: &str) -> Value {
+    let body = if request.header("content-type").starts_with("application/json") {
+        serde_json::from_slice(&request.body).unwrap_or(json!({}))
+    } else {
+        let fields: HashMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        json!(fields)
+    };
+    if hook.is_form {
+        return body;
+    }
+    let parts = path.split('/').skip(1);
+    let params: HashMap<&str, &str> = hook
+        .path
+        .split('/')
+        .zip(parts)
+        .filter_map(|(name, value)| Some((name.strip_prefix(':')?, value)))
+        .filter(|_| hook.webhook_id.is_some())
+        .collect();
+    json!({
+        "headers": request.headers, "params": params, "query": request.queries(), "body": body,
+        "webhookUrl": format!("http://{}{}", request.header("host"), request.path),
+        "executionMode": "production",
+    })
+}
+
+fn status_of(node: &Value) -> u16 {
+    let options = parameter(node, "options").and_then(|options| options.get("responseCode"));
+    let nested = options.and_then(|code| code.get("values")).and_then(|values| values.get("responseCode"));
+    let code = nested.or_else(|| parameter(node, "responseCode"));
+    code.and_then(Value::as_u64).unwrap_or(200) as u16
+}
+
+fn answer(node: &Value, run: &Execution, is_chat: bool) -> (Reply, bool) {
+    let mode = match text_parameter(node, "responseMode") {
+        "" if is_chat => "lastNode",
+        mode => mode,
+    };
+    let status = status_of(node);
+    let outcome = &run.outcome;
+    let failed = || Reply::json(500, &json!({ "message": "Error in workflow" }));
+    let first = || Reply::json(status, outcome.items.first().unwrap_or(&Value::Null));
+    match mode {
+        "lastNode" if outcome.error.is_some() => (failed(), true),
+        "lastNode" => match text_parameter(node, "responseData") {
+            "allEntries" => (Reply::json(status, &json!(outcome.items)), true),
+            "noData" => (Reply::new(status, "text/html; charset=utf-8", ""), true),
+            _ => (first(), true),
+        },
+        "responseNode" => match &outcome.response {
+            Some(reply) => (reply.clone(), true),
+            None if outcome.error.is_some() => (failed(), true),
+            None => (first(), true),
+        },
+        _ if short(kind(node)) == "formTrigger" => {
+            let shown = json!({ "formSubmittedText": "Your response has been recorded" });
+            (Reply::json(200, &shown), false)
+        }
+        _ => (Reply::json(status, &json!({ "message": "Workflow was started" })), false),
+    }
+}
