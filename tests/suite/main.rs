@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod n8n;
+mod scopes;
 mod stack;
 mod standin;
 mod standin_check;
