@@ -6,8 +6,11 @@
 // What a scenario cannot do without is expected; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod kill;
 mod n8n;
+mod relay;
 mod scopes;
+mod silence;
 mod stack;
 mod standin;
 mod standin_check;

@@ -269,10 +269,11 @@ impl Operator {
         }
         let log = std::fs::File::options().create(true).append(true).open(&self.log).expect("a log file");
         let child = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
-            .args(["operator", "--listen", "127.0.0.1:0", "--allow-loopback", "--log", "info,weirkeeper=debug", "--watch-label-selector"])
+            .args(["operator", "--listen", "127.0.0.1:0", "--allow-loopback", "--watch-label-selector"])
             .arg(format!("{SHARD}={}", self.shard))
             .args(&self.flags)
             .env("KUBECONFIG", &self.kubeconfig)
+            .env("WEIRKEEPER_LOG", "info,weirkeeper=debug")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -296,6 +297,13 @@ impl Operator {
         self.start();
     }
 
+    /// Starts it anew with another kubeconfig, for example one that leads through a relay.
+    pub fn restart_through(&mut self, kubeconfig: &std::path::Path) {
+        self.kill();
+        self.kubeconfig = kubeconfig.to_owned();
+        self.start();
+    }
+
     /// The address of its health and metrics endpoints, from its log.
     pub fn address(&self) -> String {
         let started = Instant::now();
@@ -313,6 +321,15 @@ impl Operator {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("a running operator").id()
+    }
+
+    /// The processor time that it has used, in seconds.
+    pub fn processor_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the operator runs");
+        // After the name in parentheses: utime and stime are the 12th and 13th, in hundredths of a second.
+        let after = stat.rsplit(") ").next().expect("a line of the kernel");
+        let ticks: u64 = after.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        ticks as f64 / 100.0
     }
 
     /// The end of its log.

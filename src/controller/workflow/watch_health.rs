@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::work::Work;
-use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::LastFailure;
@@ -60,6 +60,12 @@ pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: 
             (ConditionStatus::False, Reason::ErrorRateExceeded, format!("{}; the version before it was as bad", rate(*tally)))
         }
     };
+    // Too little traffic proves nothing either way: what executions of this version proved before stands, or sparse
+    // traffic would turn the verdict to and fro, with a write and an event each time.
+    let proven = find(&work.status.conditions, ConditionType::Healthy)
+        .filter(|old| matches!(health, Health::NotEnough(_)) && stands(old, published_at))
+        .and_then(|old| Some((old.status, Reason::parse(&old.reason)?, old.message.clone())));
+    let (status, reason, message) = proven.unwrap_or((status, reason, message));
     // Status changes when a verdict does, not with every execution.
     let same = find(&work.status.conditions, ConditionType::Healthy).filter(|old| old.status == status && old.reason == reason.as_str());
     let message = same.map_or(message, |old| old.message.clone());
@@ -68,6 +74,11 @@ pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: 
     }
     work.verdict(ConditionType::Healthy, status, reason, message);
     Ok(health)
+}
+
+/// Whether a verdict was reached on executions of the version that was published then.
+fn stands(verdict: &Condition, published_at: Timestamp) -> bool {
+    verdict.status != ConditionStatus::Unknown && verdict.last_transition_time.0 >= published_at
 }
 
 fn same_is_none(work: &Work<'_>, reason: Reason) -> bool {

@@ -1,0 +1,50 @@
+//! The figures of design.md section 8 that belong to the spine, on the real API server. `make bench` runs all of them,
+//! `cargo bench --bench figures -- latency` one. They print what they measure and never fail on a wall clock.
+
+// A measurement that cannot be made has nothing better to do than to panic.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod idle;
+mod latency;
+mod progress;
+mod thousand;
+
+#[allow(dead_code, unreachable_pub, reason = "the harness of the scenarios has more than the figures need")]
+#[path = "../../tests/suite"]
+mod suite {
+    pub mod n8n;
+    pub mod stack;
+    pub mod standin;
+    pub mod world;
+}
+
+use suite::{n8n, stack, standin, world};
+
+#[tokio::main]
+async fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|one| name.contains(one.as_str()));
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    println!("machine: {} on {cores} cores, {}", processor(), load());
+    if runs("latency") {
+        latency::measure().await;
+    }
+    if runs("thousand") {
+        thousand::measure().await;
+    }
+    if runs("idle") {
+        idle::measure().await;
+    }
+}
+
+fn processor() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
+    model.unwrap_or("an unnamed processor").to_owned()
+}
+
+/// Other work on the machine decides much about seconds, so it is said.
+fn load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!("load {} before", load.split(' ').next().unwrap_or("unknown"))
+}

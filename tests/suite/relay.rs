@@ -1,0 +1,174 @@
+//! A relay that counts what goes over the wire: plain HTTP on a loopback port, passed on unchanged to n8n or to the API
+//! server. It knows nothing of what it carries, so nothing that a client does can escape the count.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use axum::http::{Response, StatusCode};
+use futures::stream;
+use kube::config::Kubeconfig;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::stack::{Stack, rand};
+
+/// One request that came by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+}
+
+impl Passed {
+    /// Whether it could change anything.
+    pub fn writes(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+
+    /// Whether it only keeps or hands over the lease of the leader.
+    pub fn renews_lease(&self) -> bool {
+        self.path.starts_with("/apis/coordination.k8s.io/")
+    }
+}
+
+/// A relay; it ends with the value.
+pub struct Relay {
+    /// Where it listens.
+    pub url: String,
+    passed: Arc<Mutex<Vec<Passed>>>,
+    // Its own threads: a test that is busy must not slow down what it measures.
+    runtime: Option<Runtime>,
+}
+
+#[derive(Clone)]
+struct Road {
+    upstream: String,
+    http: reqwest::Client,
+    passed: Arc<Mutex<Vec<Passed>>>,
+}
+
+/// The largest request that is passed on; the API server and n8n refuse sooner.
+const LARGEST: usize = 32 << 20;
+
+impl Relay {
+    /// A relay to an HTTP server.
+    pub fn to(upstream: &str) -> Self {
+        Self::start(upstream, None)
+    }
+
+    /// A relay to the API server, and a kubeconfig that leads a user of the stack through it.
+    pub fn to_api_server(stack: &Stack, user: &str) -> (Self, PathBuf) {
+        let mut kubeconfig = Kubeconfig::read_from(stack.kubeconfig(user)).expect("a kubeconfig");
+        let cluster = kubeconfig.clusters[0].cluster.as_mut().expect("a cluster");
+        let ca = cluster.certificate_authority_data.take().expect("the API server's CA");
+        let upstream = cluster.server.take().expect("a server");
+        let relay = Self::start(&upstream, Some(&ca));
+        cluster.server = Some(relay.url.clone());
+        let path = stack.dir.join(format!("kubeconfig-relayed-{:x}", rand()));
+        write_privately(&path, &kubeconfig);
+        (relay, path)
+    }
+
+    fn start(upstream: &str, ca: Option<&str>) -> Self {
+        crate::world::install_crypto();
+        let mut builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        // n8n closes idle connections after five seconds.
+        builder = builder.pool_idle_timeout(std::time::Duration::from_secs(3));
+        if let Some(ca) = ca {
+            use base64::Engine;
+            let pem = base64::engine::general_purpose::STANDARD.decode(ca).expect("base64");
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem).expect("certificates");
+            builder = builder.tls_certs_only(certificates);
+        }
+        let road = Road {
+            upstream: upstream.trim_end_matches('/').to_owned(),
+            http: builder.build().expect("an HTTP client"),
+            passed: Arc::default(),
+        };
+        let passed = road.passed.clone();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let (send, receive) = std::sync::mpsc::channel();
+        runtime.spawn(async move {
+            let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.expect("a free port");
+            send.send(listener.local_addr().expect("an address")).expect("the test waits");
+            axum::serve(listener, Router::new().fallback(pass_on).with_state(road)).await.expect("the relay serves");
+        });
+        let address: SocketAddr = receive.recv().expect("the relay listens");
+        Self { url: format!("http://{address}"), passed, runtime: Some(runtime) }
+    }
+
+    /// How many requests came by so far.
+    pub fn count(&self) -> usize {
+        self.passed.lock().expect("no panic in between").len()
+    }
+
+    /// The requests that came by after the first `from`.
+    pub fn since(&self, from: usize) -> Vec<Passed> {
+        self.passed.lock().expect("no panic in between")[from..].to_vec()
+    }
+
+    /// What came by after the first `from` and could change something.
+    pub fn writes_since(&self, from: usize) -> Vec<Passed> {
+        self.since(from).into_iter().filter(|one| one.writes() && !one.renews_lease()).collect()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Watches never end by themselves.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let noted = Passed { method: parts.method.to_string(), path: parts.uri.path().to_owned() };
+    road.passed.lock().expect("no panic in between").push(noted);
+    let Ok(body) = to_bytes(body, LARGEST).await else { return failed("the request broke off") };
+    let query = parts.uri.path_and_query().map_or("/", |all| all.as_str());
+    let mut headers = parts.headers;
+    for own in [HOST, CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH] {
+        headers.remove(own);
+    }
+    let sent = road.http.request(parts.method, format!("{}{query}", road.upstream)).headers(headers).body(body).send().await;
+    let answer = match sent {
+        Ok(answer) => answer,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let mut relayed = Response::builder().status(answer.status());
+    if let Some(into) = relayed.headers_mut() {
+        into.extend(answer.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
+        for own in [CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH] {
+            into.remove(own);
+        }
+    }
+    // Chunk by chunk, so that a watch arrives as it happens. A broken answer ends early for the client too.
+    let chunks = stream::unfold(answer, |mut answer| async move {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => Some((Ok::<_, Infallible>(chunk), answer)),
+            _ => None,
+        }
+    });
+    relayed.body(Body::from_stream(chunks)).unwrap_or_else(|error| failed(&error.to_string()))
+}
+
+fn failed(why: &str) -> Response<Body> {
+    let mut answer = Response::new(Body::from(format!("relay: {why}")));
+    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    answer
+}
+
+fn write_privately(path: &Path, kubeconfig: &Kubeconfig) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = std::fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(path).expect("a kubeconfig file");
+    serde_json::to_writer(file, kubeconfig).expect("a kubeconfig is written");
+}
