@@ -35,15 +35,17 @@ const EXPIRING: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The most orphans that status names.
 const MOST_ORPHANS: usize = 100;
 /// What the key must be allowed to do for everything to work.
-const SCOPES: [&str; 8] = [
+const SCOPES: [&str; 10] = [
     "workflow:create",
     "workflow:read",
     "workflow:update",
     "workflow:delete",
     "workflow:list",
     "workflow:activate",
+    "workflow:deactivate",
     "credential:list",
     "execution:list",
+    "execution:read",
 ];
 
 /// What a pass has to react to; our own status is not among it.

@@ -5,6 +5,7 @@ mod cleanup;
 mod converge;
 mod deploy;
 mod drift;
+mod fail;
 mod gather;
 mod observe;
 mod report;

@@ -11,6 +11,7 @@ mod kill;
 mod leader;
 mod n8n;
 mod relay;
+mod scopes;
 mod silence;
 mod stack;
 mod standin;

@@ -43,3 +43,20 @@ async fn a_version_that_takes_the_workflow_offline_is_rolled_back_by_itself() {
     world.until_ready("a").await;
     assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "3");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_probe_goes_back_to_a_version_that_is_still_baking() {
+    let world = World::on_real_n8n("baking").await;
+    let path = format!("{}/a", world.namespace);
+    let checked = |version: &str| {
+        let check = json!({ "bakeTime": "10m", "probes": [{ "node": "Webhook", "expectedJSON": { "version": "1" } }] });
+        json!({ "active": true, "definition": answering(&path, version), "healthCheck": check })
+    };
+    world.workflow("a", checked("1")).await;
+    let first = world.until_ready("a").await;
+    assert_eq!(first["status"]["history"][0]["result"], "Deployed");
+    world.workflow("a", checked("2")).await;
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed");
+    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+}

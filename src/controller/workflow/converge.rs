@@ -1,15 +1,13 @@
 //! The pass over a living object: gather, bind, choose, resolve, deploy, observe, watch. Each step takes what the one
 //! before it returned, so that none can be left out.
 
-use kube::runtime::events::EventType;
-
 use super::bind::{self, Bound, CreateFailed};
 use super::deploy::{Deployed, Deployment, Failure, deploy};
+use super::fail::{fail, handle_reset, held, rolled_back_or};
 use super::gather::{Gathered, gather};
 use super::resolve::{Resolved, resolve, wake_callers};
 use super::work::Work;
 use super::{observe, tags, versions, watch_health};
-use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find, whole_seconds};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
@@ -346,77 +344,4 @@ async fn symbolic(work: &Work<'_>, gathered: &Gathered) -> Result<Symbolic, Trou
 
 fn display_name(work: &Work<'_>, definition: &Definition) -> String {
     work.spec().display_name.clone().or_else(|| definition.name.clone()).unwrap_or_else(|| work.name().chars().take(128).collect())
-}
-
-/// Leaves a sticky failure when the definition changed or a person asks for it.
-fn handle_reset(work: &mut Work<'_>, digest: &str) {
-    let asked = work.annotation(annotation::RESET_AT).map(str::to_owned);
-    let reset = asked.is_some() && asked != work.status.last_handled_reset_at;
-    if reset {
-        work.status.last_handled_reset_at = asked;
-        work.ctx.remember(&work.uid(), |memory| memory.reverts.clear());
-    }
-    let failed = work.status.failed_digest.clone();
-    if failed.is_some() && (reset || failed.as_deref() != Some(digest)) {
-        work.status.failed_digest = None;
-        work.status.intent = work.status.intent.take().map(|intent| crate::api::workflow_status::Intent { attempts: 0, ..intent });
-    }
-    // A definition that failed once is tried afresh when it comes back.
-    if work.status.failed_digest.is_none()
-        && let Some(record) =
-            work.status.history.iter_mut().find(|record| record.digest == digest && record.result == VersionResult::Failed)
-    {
-        record.result = VersionResult::Pending;
-        record.reason = None;
-        record.message = None;
-        record.judged_at = None;
-    }
-}
-
-/// Writes down that a version failed, so that the next round chooses another.
-async fn fail(work: &mut Work<'_>, choice: &Choice, version: i64, desired: &str, reason: Reason, message: &str) -> Result<(), Trouble> {
-    let now = work.now();
-    let recorded = if matches!(choice, Choice::LastGood(_)) { Reason::RollbackFailed } else { reason };
-    history::judge(&mut work.status.history, version, VersionResult::Failed, Some((recorded, message)), now);
-    if *choice == Choice::Desired {
-        work.status.failed_digest = Some(desired.to_owned());
-    }
-    work.status.intent = work.status.intent.take().filter(|intent| intent.last_good_n8n_version_id.is_some());
-    work.ctx.metrics.failures.with_label_values(&[reason.as_str()]).inc();
-    work.happened(EventType::Warning, reason, format!("version {version} failed: {message}"));
-    work.save().await
-}
-
-/// The spec's version failed and nothing is changed.
-fn held(work: &mut Work<'_>, reason: Reason, desired: i64) -> Outcome {
-    let said = failure_of(work, desired);
-    work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
-    work.verdict(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
-    work.status.intent = None;
-    let what = if reason == Reason::RollbackManual {
-        "spec.rollback is Manual, so nothing was changed"
-    } else {
-        "there is no good version to go back to"
-    };
-    Outcome::Held(reason, format!("{said}; {what}"))
-}
-
-fn failure_of(work: &Work<'_>, version: i64) -> String {
-    let record = history::numbered(&work.status.history, version);
-    let (reason, message) = record.map(|record| (record.reason.clone(), record.message.clone())).unwrap_or_default();
-    format!("version {version} failed ({}): {}", reason.unwrap_or_default(), message.unwrap_or_default())
-}
-
-fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, desired: i64, outcome: Outcome) -> Outcome {
-    let Choice::LastGood(version) = choice else {
-        work.verdict(ConditionType::RolledBack, ConditionStatus::False, Reason::Succeeded, "");
-        return outcome;
-    };
-    let before = find(&work.status.conditions, ConditionType::RolledBack);
-    if before.is_none_or(|before| before.status != ConditionStatus::True) {
-        work.ctx.metrics.rollbacks.inc();
-    }
-    let said = format!("{}; version {version} serves in its place", failure_of(work, desired));
-    work.verdict(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &said);
-    Outcome::Held(Reason::RolledBack, said)
 }
