@@ -57,6 +57,7 @@ pub(super) enum Next {
 
 /// One pass, bounded and caught: whatever happens in it, the next one comes.
 pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+    ctx.listed().await;
     let (namespace, instance) = glimpse.instance();
     let urgency = if glimpse.edited() { Urgency::Edit } else { Urgency::Routine };
     let lane = connections::key(namespace, instance);
@@ -122,7 +123,7 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     } else {
         converge::converge(&mut work).await.unwrap_or_else(Outcome::Troubled)
     };
-    if let Outcome::Troubled(Trouble { reason: Reason::Unauthorized, .. }) = &outcome {
+    if let Outcome::Troubled(Trouble { reason: Reason::Unauthorized | Reason::MissingScope, .. }) = &outcome {
         forget_key(&work);
     }
     let requested = work.annotation(annotation::REQUESTED_AT).map(str::to_owned);

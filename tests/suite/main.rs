@@ -10,6 +10,7 @@ mod identity;
 mod kill;
 mod leader;
 mod n8n;
+mod publishing;
 mod relay;
 mod scopes;
 mod silence;

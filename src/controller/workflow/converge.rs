@@ -16,7 +16,8 @@ use crate::controller::connections::{self, Connection};
 use crate::domain::conclude::Outcome;
 use crate::domain::definition::Definition;
 use crate::domain::derive::keep_ids;
-use crate::domain::endpoints::webhook_endpoints;
+use crate::domain::endpoints::{endpoint_conflicts, webhook_endpoints};
+use crate::domain::finding::summarise;
 use crate::domain::health::Health;
 use crate::domain::history;
 use crate::domain::paths::Route;
@@ -98,6 +99,13 @@ impl Round<'_> {
     async fn run(&self, work: &mut Work<'_>, resolved: Resolved, bound: &mut Bound) -> Result<Outcome, Failure> {
         let Resolved { rendered, mut hold } = resolved;
         work.status.required_credentials = rendered.credentials.clone();
+        if work.spec().active == Some(true) {
+            // n8n answers this with the same words as a path that somebody else has, and that would wait for ever.
+            let conflicts = endpoint_conflicts(self.definition);
+            if !conflicts.is_empty() {
+                return Err(Failure::Version(Reason::PublishRefused, summarise(&conflicts, 500)));
+            }
+        }
         let publication = match (work.spec().active, &hold) {
             (Some(true), None) => match self.claim_paths(work).await? {
                 None => Publication::Published,
@@ -138,7 +146,19 @@ impl Round<'_> {
         if let Some(outcome) = self.left_alone(work, &deployed) {
             return Ok(outcome);
         }
+        if deployed.left.iter().any(|drift| *drift != crate::domain::plan::Drift::DraftEdited) {
+            // Somebody's change is ignored, so nothing here can say whether it lives.
+            work.verdict(
+                ConditionType::Synced,
+                ConditionStatus::True,
+                Reason::DriftIgnored,
+                "a change made in n8n is left, as spec.driftPolicy says",
+            );
+            work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, "n8n holds what somebody else put there");
+            return Ok(Outcome::Settled(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)));
+        }
         work.verdict(ConditionType::Synced, ConditionStatus::True, Reason::Synced, format!("n8n holds version {}", self.version));
+        work.status.last_attempted_version = Some(self.version);
         let newly = work.status.active_version != Some(self.version);
         self.note(work, remote);
         if publication != Publication::Published {
