@@ -107,7 +107,10 @@ async fn lead(
     let drained = asked_to_end.clone().then(|()| tokio::time::sleep(DRAIN));
     let ended = tokio::select! {
         ended = controller::run(client, arguments.controller(permit), registry, pulse, asked_to_end) => ended.map_err(OperatorError::from),
-        () = drained => Ok(warn!("passes are still under way; what they began is found by the next leader")),
+        () = drained => {
+            warn!("passes are still under way; what they began is found by the next leader");
+            Ok(())
+        }
         // At once: another replica may lead by now.
         () = candidacy.keep() => return Err(OperatorError::LeaseLost),
     };

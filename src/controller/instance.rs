@@ -48,12 +48,12 @@ const SCOPES: [&str; 10] = [
     "execution:read",
 ];
 
-/// What a pass has to react to; our own status is not among it.
+/// What a pass has to react to; our own status and finalizer are not among it, for the pass that writes them is whole.
 pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
     let meta = &instance.metadata;
     let decisions = [annotation::REQUESTED_AT, annotation::RESET_AT].map(|name| meta.annotations.as_ref().and_then(|all| all.get(name)));
     let mut hasher = DefaultHasher::new();
-    (&meta.uid, meta.generation, decisions, &meta.finalizers, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+    (&meta.uid, meta.generation, decisions, meta.deletion_timestamp.is_some()).hash(&mut hasher);
     Some(hasher.finish())
 }
 

@@ -6,6 +6,8 @@
 // What a scenario cannot do without is expected; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod economy;
+mod features;
 mod identity;
 mod kill;
 mod leader;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::{Client, Config};
@@ -219,7 +219,7 @@ async fn install(admin: &Client) {
         }
     }
     let started = Instant::now();
-    while Api::<DynamicObject>::all_with(admin.clone(), &resource("Workflow")).list(&Default::default()).await.is_err() {
+    while Api::<DynamicObject>::all_with(admin.clone(), &resource("Workflow")).list(&ListParams::default().limit(1)).await.is_err() {
         assert!(started.elapsed() < PATIENCE, "the CRDs are not served");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
