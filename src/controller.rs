@@ -132,7 +132,8 @@ pub async fn run(
     tokio::select! {
         _ = future::join(instance_controller, workflow_controller) => {}
         () = ready => {}
-        () = async { shutdown.await; ctx.gate.close(); future::pending().await } => {}
+        // kube's own drain also waits for passes that are only scheduled; those that are under way are what counts.
+        () = async { shutdown.await; ctx.gate.close(); pulse.idle().await } => {}
     }
     Ok(())
 }

@@ -60,8 +60,10 @@ pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
 /// One pass, caught.
 pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> Result<Action, Infallible> {
     ctx.listed().await;
+    ctx.pulse.pass_began();
     let span = info_span!("instance", namespace = instance.namespace().unwrap_or_default(), name = instance.name_any());
     let action = AssertUnwindSafe(pass(&ctx, &instance)).catch_unwind().instrument(span).await;
+    ctx.pulse.pass_ended();
     Ok(action.unwrap_or_else(|_| {
         ctx.metrics.panics.inc();
         error!("a pass over an N8nInstance panicked");

@@ -10,6 +10,7 @@ mod gather;
 mod observe;
 mod report;
 mod resolve;
+mod suspend;
 mod tags;
 mod versions;
 mod watch_health;
@@ -119,7 +120,7 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
         };
     }
     let outcome = if work.spec().suspend == Some(true) {
-        Outcome::Suspended { spec_changed: work.status.observed_generation != work.generation() && !only_suspended(&work) }
+        Outcome::Suspended { spec_changed: suspend::spec_changed(&mut work).await }
     } else {
         converge::converge(&mut work).await.unwrap_or_else(Outcome::Troubled)
     };
@@ -132,14 +133,6 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     let ended = report::report(&mut work, &Found { outcome, details }).await;
     info!(reason = ended.reason.as_str(), version = work.status.active_version, "pass ended");
     ended
-}
-
-/// Whether a suspended object was suspended before at this generation, or has been synced and only the flag moved: that
-/// cannot be told from the generation alone, so an object that was Ready keeps it once.
-fn only_suspended(work: &Work<'_>) -> bool {
-    use crate::api::condition::{ConditionStatus, ConditionType, find};
-    let ready = find(&work.status.conditions, ConditionType::Ready);
-    ready.is_some_and(|ready| ready.status == ConditionStatus::True && ready.reason == Reason::Suspended.as_str())
 }
 
 fn typed(object: &DynamicObject) -> Result<Workflow, String> {

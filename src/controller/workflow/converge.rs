@@ -351,7 +351,8 @@ impl Round<'_> {
     }
 }
 
-async fn symbolic(work: &Work<'_>, gathered: &Gathered) -> Result<Symbolic, Trouble> {
+/// The content of a version: ids of what was adopted are kept, the others derived, names replaced by symbols.
+pub(super) async fn symbolic(work: &Work<'_>, gathered: &Gathered) -> Result<Symbolic, Trouble> {
     let mut definition = gathered.definition.clone();
     if work.status.origin == Some(Origin::Adopted)
         && let Some(adopted) = versions::adopted_nodes(work).await?
