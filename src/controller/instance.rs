@@ -90,6 +90,9 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let mut status = old.clone();
     let found = look(ctx, &instance, &mut status).await;
     let generation = instance.meta().generation.unwrap_or(0);
+    if old.observed_generation != generation {
+        ctx.remember(&uid, |memory| memory.failures = 0);
+    }
     let grace = instance.spec.interval.get() * 3;
     status.conditions = conditions(&old.conditions, &found, generation, grace, Timestamp::now());
     status.observed_generation = generation;

@@ -61,6 +61,10 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
     ctx.listed().await;
     let (namespace, instance) = glimpse.instance();
     let urgency = if glimpse.edited() { Urgency::Edit } else { Urgency::Routine };
+    if glimpse.edited() && !glimpse.deleting() {
+        // What failed before says nothing about the edit.
+        ctx.remember(glimpse.uid(), |memory| memory.failures = 0);
+    }
     let lane = connections::key(namespace, instance);
     ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting() + 1).unwrap_or(i64::MAX));
     let Some(place) = ctx.gate.enter(&lane, urgency).await else { return Ok(Action::await_change()) };

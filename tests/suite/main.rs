@@ -6,7 +6,9 @@
 // What a scenario cannot do without is expected; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod bad_input;
 mod economy;
+mod faults;
 mod features;
 mod identity;
 mod kill;

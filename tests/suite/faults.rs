@@ -1,0 +1,153 @@
+//! Faults: parts that stop, start and answer badly. Everything heals by itself and nothing is doubled.
+
+use std::time::Duration;
+
+use kube::api::{Api, DeleteParams};
+use serde_json::{Value, json};
+
+use crate::n8n::answering;
+use crate::stack::Stack;
+use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::world::{PATIENCE, World, condition, ready};
+
+async fn apply(world: &World, name: &str, version: &str) {
+    let definition = answering(&format!("{}/{name}", world.namespace), version);
+    world.workflow(name, json!({ "active": true, "interval": "1s", "definition": definition })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_n8n_that_goes_and_comes_back_is_waited_for() {
+    let stack = Stack::own(&["--only-n8n"]);
+    let (url, key) = (stack.n8n_url(), stack.n8n_key());
+    let mut world = World::bare(Stack::shared(), "outage", &url, &key).await;
+    world.instance("main", &url, &key, json!({ "interval": "2s", "requestTimeout": "3s" })).await;
+    apply(&world, "before", "1").await;
+    world.until_ready("before").await;
+    stack.tell(&["stop", "n8n"]);
+    // What is unchanged keeps Ready for three intervals; what is new waits; nothing is stalled.
+    apply(&world, "during", "1").await;
+    let waiting = world.until_reason("during", "Ready", "InstanceUnreachable").await;
+    assert_eq!(
+        (&condition(&waiting, "Reconciling")["status"], &condition(&waiting, "Stalled")["status"]),
+        (&json!("True"), &json!("False"))
+    );
+    world.until("before", "Synced is Unknown", |object| condition(object, "Synced")["status"] == "Unknown").await;
+    world.until("before", "Ready is Unknown", |object| condition(object, "Ready")["status"] == "Unknown").await;
+    stack.tell(&["start", "n8n"]);
+    for name in ["before", "during"] {
+        world.until(name, "Ready", ready).await;
+        assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1);
+    }
+    // Killed in the middle of several creates.
+    for number in 0..6 {
+        apply(&world, &format!("mid{number}"), "1").await;
+    }
+    stack.tell(&["restart", "n8n", "--kill"]);
+    for number in 0..6 {
+        let name = format!("mid{number}");
+        world.until_ready(&name).await;
+        assert_eq!(world.n8n.marked(&world.namespace, &name).await.len(), 1, "{name}");
+    }
+    // A namespace that is deleted while n8n is down goes all the same.
+    world.operator.restart_with(&["--deletion-bound", "3s"]);
+    world.until("before", "Ready", ready).await;
+    stack.tell(&["stop", "n8n"]);
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(world.admin.clone());
+    namespaces.delete(&world.namespace, &DeleteParams::default()).await.expect("the API server deletes");
+    let started = std::time::Instant::now();
+    while namespaces.get_opt(&world.namespace).await.expect("the API server answers").is_some() {
+        assert!(started.elapsed() < PATIENCE, "the namespace hangs\n{}", world.operator.tail());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let metrics = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
+    let abandoned = metrics.lines().find(|line| line.starts_with("weirkeeper_cleanups_abandoned_total")).expect("the counter").to_owned();
+    assert_eq!(abandoned, "weirkeeper_cleanups_abandoned_total 8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarting_api_server_loses_nothing() {
+    let stack = Stack::own(&["--without-n8n"]);
+    let shared = Stack::shared();
+    let (url, key) = (shared.n8n_url(), shared.n8n_key());
+    let world = World::bare((*stack).clone(), "apiserver", &url, &key).await;
+    world.instance("main", &url, &key, json!({})).await;
+    apply(&world, "a", "1").await;
+    world.until_ready("a").await;
+    for (flags, version) in [(vec!["restart", "apiserver"], "2"), (vec!["restart", "apiserver", "--kill"], "3")] {
+        stack.tell(&flags);
+        apply(&world, "a", version).await;
+        world.until_ready("a").await;
+        assert_eq!(world.n8n.webhook("GET", &format!("{}/a", world.namespace)).await.json()["version"], version);
+    }
+    assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
+    world.delete("a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
+    let standin = StandIn::start(Options::default());
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let world = World::bare(Stack::shared(), "badly", &url, &key).await;
+    world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
+    let faults: Vec<(&str, Box<dyn Fn() -> Fault>)> = vec![
+        ("hang", Box::new(|| Fault::Hang)),
+        ("slow", Box::new(|| Fault::Delay(Duration::from_millis(1500)))),
+        ("limited", Box::new(|| Fault::retry_after(429, 1))),
+        ("error", Box::new(|| Fault::json(500, "Internal server error"))),
+        ("gateway", Box::new(Fault::bad_gateway)),
+        ("half", Box::new(|| Fault::HalfBody)),
+        ("html", Box::new(|| Fault::Html404)),
+        ("before", Box::new(|| Fault::DropBefore)),
+        ("after", Box::new(|| Fault::DropAfter)),
+    ];
+    let calls = [
+        ("create", "POST", "/api/v1/workflows"),
+        ("publish", "POST", "/api/v1/workflows/*/publish"),
+        ("get", "GET", "/api/v1/workflows/*"),
+        ("list", "GET", "/api/v1/workflows"),
+    ];
+    let mut names = Vec::new();
+    for (fault_name, fault) in &faults {
+        for (call, method, path) in calls {
+            let rule = standin.faults().add(Rule::on(method, path, fault()).once());
+            let name = format!("{fault_name}-{call}");
+            apply(&world, &name, "1").await;
+            let object = world.until_ready(&name).await;
+            assert!(standin.faults().fired(rule) > 0, "{name}: the fault was met");
+            assert_eq!(object["status"]["history"].as_array().map(Vec::len), Some(1), "{name}");
+            assert_eq!(object["status"]["history"][0]["result"], "Good", "{name}: one bad answer is no failed version");
+            names.push(name);
+        }
+    }
+    for name in names {
+        assert_eq!(world.n8n.marked(&world.namespace, &name).await.len(), 1, "{name}");
+    }
+    assert!(standin.duplicates_seen("weirkeeper.dev/owner").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_bad_answer_has_its_own_reason() {
+    let standin = StandIn::start(Options::default());
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let world = World::bare(Stack::shared(), "reasons", &url, &key).await;
+    world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
+    for (name, fault, reason) in [
+        ("hang", Fault::Hang, "InstanceUnreachable"),
+        ("limited", Fault::retry_after(429, 1), "RateLimited"),
+        ("error", Fault::json(500, "Internal server error"), "RequestFailed"),
+        ("half", Fault::HalfBody, "RequestFailed"),
+        ("html", Fault::Html404, "InstanceStarting"),
+        (
+            "text",
+            Fault::Respond { status: 200, content_type: "text/plain".into(), body: "hello".into(), headers: Vec::new() },
+            "RequestFailed",
+        ),
+    ] {
+        standin.faults().add(Rule::on("GET", "/api/v1/workflows", fault));
+        apply(&world, name, "1").await;
+        let object: Value = world.until_reason(name, "Ready", reason).await;
+        assert_eq!(condition(&object, "Stalled")["status"], "False", "{name}: time heals it");
+        standin.faults().clear();
+        world.until_ready(name).await;
+    }
+}
