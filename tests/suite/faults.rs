@@ -89,7 +89,8 @@ async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
     let (url, key) = (standin.url(), standin.api_key().to_owned());
     let world = World::bare(Stack::shared(), "badly", &url, &key).await;
     world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
-    let faults: Vec<(&str, Box<dyn Fn() -> Fault>)> = vec![
+    type Make = Box<dyn Fn() -> Fault>;
+    let faults: Vec<(&str, Make)> = vec![
         ("hang", Box::new(|| Fault::Hang)),
         ("slow", Box::new(|| Fault::Delay(Duration::from_millis(1500)))),
         ("limited", Box::new(|| Fault::retry_after(429, 1))),

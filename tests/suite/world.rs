@@ -363,11 +363,13 @@ impl Operator {
     }
 
     /// Its process id.
+    #[allow(dead_code, reason = "the benchmarks, which share this file, ask for it")]
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("a running operator").id()
     }
 
     /// The processor time that it has used, in seconds.
+    #[allow(dead_code, reason = "the benchmarks, which share this file, ask for it")]
     pub fn processor_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the operator runs");
         // After the name in parentheses: utime and stime are the 12th and 13th, in hundredths of a second.
