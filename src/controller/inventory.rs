@@ -1,14 +1,19 @@
-//! One listing of an instance serves everybody who asked before it began: a thousand creates cost a handful of scans.
+//! One listing of an instance serves everybody who asked before it began, and those a while later who cannot have
+//! anything in n8n that is not in it: a thousand creates cost a handful of scans.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
 use crate::domain::identity::Sighting;
 use crate::domain::mark::Mark;
 use crate::n8n::{N8nClient, N8nError};
+
+/// How long a listing is good enough for an object that was never sent to n8n.
+const GOOD_FOR: Duration = Duration::from_secs(30);
 
 /// What a listing showed.
 #[derive(Debug)]
@@ -38,10 +43,13 @@ impl Listing {
 pub struct Inventory {
     tickets: AtomicU64,
     last: Mutex<Option<Scan>>,
+    /// Objects for which a create was sent since this inventory began.
+    sent: std::sync::Mutex<HashSet<String>>,
 }
 
 #[derive(Debug)]
 struct Scan {
+    began: Instant,
     /// Tickets up to this one were taken before the scan began.
     covers: u64,
     result: Result<Arc<Listing>, N8nError>,
@@ -55,12 +63,34 @@ impl Inventory {
         if let Some(scan) = last.as_ref().filter(|scan| scan.covers >= ticket) {
             return scan.result.clone();
         }
+        let began = Instant::now();
         let covers = self.tickets.load(Ordering::SeqCst);
         let result = client.list_summaries(None).await.map(|workflows| {
             let seen = workflows.into_iter().map(|workflow| Sighting { mark: Mark::of(&workflow.settings), id: workflow.id }).collect();
             Arc::new(Listing { seen })
         });
-        *last = Some(Scan { covers, result: result.clone() });
+        *last = Some(Scan { began, covers, result: result.clone() });
         result
+    }
+
+    /// A listing for an object that has neither an id nor an intent in its status. Nothing was ever created for it, or else
+    /// its status was lost: then what was created stood in a listing already, unless this process created it since.
+    pub async fn scan_for_newcomer(&self, client: &N8nClient, uid: &str) -> Result<Arc<Listing>, N8nError> {
+        if !self.was_sent(uid)
+            && let Some(Scan { began, result: Ok(listing), .. }) = self.last.lock().await.as_ref()
+            && began.elapsed() < GOOD_FOR
+        {
+            return Ok(listing.clone());
+        }
+        self.scan(client).await
+    }
+
+    /// Notes that a create is about to be sent for an object.
+    pub fn sending(&self, uid: &str) {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned());
+    }
+
+    fn was_sent(&self, uid: &str) -> bool {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).contains(uid)
     }
 }

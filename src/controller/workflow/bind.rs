@@ -36,6 +36,15 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
             return Ok(Bound::Existing(Box::new(remote)));
         }
     }
+    let newcomer = recorded.is_none() && work.status.intent.is_none() && work.spec().adopt.is_none();
+    if newcomer {
+        let listing = connection.inventory.scan_for_newcomer(&connection.client, &work.uid()).await;
+        let listing = listing.map_err(|error| connections::trouble(&error))?;
+        // Anything else than a clean start is looked at afresh: the listing may be half a minute old.
+        if decide(&work.mark(), None, &listing.seen, false, None, work.now()) == Ok(Decision::Create) {
+            return Ok(Bound::ToCreate);
+        }
+    }
     let listing = connection.inventory.scan(&connection.client).await.map_err(|error| connections::trouble(&error))?;
     if recorded.is_some() {
         check_instance_identity(work, connection, &listing.ids())?;
@@ -205,6 +214,7 @@ pub(super) async fn create(
     if work.now() > started + connection.client.longest_request() {
         return Err(Trouble::transient(Reason::Progressing, "recording the intent to create took too long; the pass starts again").into());
     }
+    connection.inventory.sending(&work.uid());
     match connection.client.create_workflow(&body).await {
         Ok(remote) => {
             work.status.n8n_workflow_id = Some(remote.id.clone());
