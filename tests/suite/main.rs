@@ -8,6 +8,7 @@
 
 mod kill;
 mod n8n;
+mod publishing;
 mod relay;
 mod silence;
 mod stack;
