@@ -6,6 +6,7 @@
 // What a scenario cannot do without is expected; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod faults;
 mod kill;
 mod n8n;
 mod publishing;
