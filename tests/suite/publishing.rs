@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::n8n::{N8n, answering, with_node};
 use crate::relay::Relay;
-use crate::stack::rand;
+use crate::stack::{Stack, rand};
 use crate::world::{World, condition};
 
 /// What is there besides the Workflow, and makes it fail.
@@ -245,9 +245,10 @@ fn compare(rows: &[Row]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_version_that_fails_is_stalled_and_reset_at_tries_it_again() {
-    let world = World::on_real_n8n("nogood").await;
-    let relay = Relay::to(&world.stack.n8n_url());
-    world.instance("main", &relay.url, &world.stack.n8n_key(), json!({})).await;
+    let stack = Stack::shared();
+    let (relay, key) = (Relay::to(&stack.n8n_url()), stack.n8n_key());
+    let world = World::bare(stack, "nogood", &relay.url, &key).await;
+    world.instance("main", &relay.url, &key, json!({})).await;
     let failing = CASES[1].failing(&world, "");
     world.workflow("a", json!({ "active": true, "definition": failing })).await;
     let held = world.until_reason("a", "Stalled", "NoGoodVersion").await;
