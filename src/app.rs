@@ -1,6 +1,7 @@
 //! The process: arguments, logs, the health endpoints, and who leads.
 
 mod endpoints;
+mod lease;
 mod operator;
 mod settings;
 

@@ -28,6 +28,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use prometheus::Registry;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 pub use context::Settings;
@@ -36,7 +37,7 @@ pub use pulse::Pulse;
 use crate::api::MANAGER;
 use crate::api::instance::N8nInstance;
 use crate::n8n::N8nMetrics;
-use context::Context;
+use context::{Context, Lists};
 use glimpse::Glimpse;
 use metrics::Metrics;
 
@@ -67,6 +68,8 @@ pub async fn run(
     let cluster = cluster_id(&client).await?;
     let (workflows, workflow_writer) = reflector::store();
     let (instances, instance_writer) = reflector::store();
+    let (complete, lists) = watch::channel(Lists::default());
+    let (complete, mut both) = (Arc::new(complete), lists.clone());
     let (wake, woken) = unbounded_channel();
     let (wake_instance, woken_instances) = unbounded_channel();
     let reporter = Reporter { controller: MANAGER.to_owned(), instance: None };
@@ -77,6 +80,7 @@ pub async fn run(
         settings,
         workflows: workflows.clone(),
         instances: instances.clone(),
+        lists,
         connections: connections::Connections::default(),
         secrets: secrets::Secrets::default(),
         claims: Mutex::default(),
@@ -95,52 +99,41 @@ pub async fn run(
         .default_backoff()
         .modify(Glimpse::slim)
         .reflect(workflow_writer)
+        .inspect(noting(complete.clone(), |lists| &mut lists.workflows))
         .applied_objects()
         .predicate_filter(Glimpse::change_hash, PredicateConfig::default());
     let found = guarded(watcher(Api::all(client.clone()), ours), pulse.clone())
         .default_backoff()
         .modify(|instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new())
         .reflect(instance_writer)
+        .inspect(noting(complete, |lists| &mut lists.instances))
         .applied_objects()
         .predicate_filter(instance::change_hash, PredicateConfig::default());
 
-    // Instances first: a Workflow whose instance is not seen yet would be told that there is none.
-    let ready = {
-        let (workflows, instances, pulse) = (workflows.clone(), instances.clone(), pulse.clone());
-        async move {
-            if instances.wait_until_ready().await.is_ok() && workflows.wait_until_ready().await.is_ok() {
-                pulse.synced();
-                info!(workflows = workflows.len(), instances = instances.len(), "the first lists are complete");
-            }
-        }
-    };
     let instance_controller = Controller::for_stream(found, instances.clone())
         .reconcile_on(received(woken_instances))
         .graceful_shutdown_on(shutdown.clone())
         .run(instance::reconcile, no_error, ctx.clone())
         .for_each(|_| future::ready(()));
-    let workflow_controller = {
-        let (ctx, instances) = (ctx.clone(), instances.clone());
-        let config_maps = config_map_users(client, workflows.clone());
-        let controller = Controller::for_stream(glimpses, workflows)
-            .reconcile_on(received(woken))
-            .reconcile_on(config_maps)
-            .graceful_shutdown_on(shutdown.clone());
-        let gated = ctx.clone();
-        async move {
-            let reconcile = move |glimpse, ctx| {
-                let instances = instances.clone();
-                async move {
-                    let _ = instances.wait_until_ready().await;
-                    workflow::reconcile(glimpse, ctx).await
-                }
-            };
-            controller.run(reconcile, no_error, gated).for_each(|_| future::ready(())).await;
+    let config_maps = config_map_users(client, workflows.clone());
+    let workflow_controller = Controller::for_stream(glimpses, workflows.clone())
+        .reconcile_on(received(woken))
+        .reconcile_on(config_maps)
+        .graceful_shutdown_on(shutdown.clone())
+        .run(workflow::reconcile, no_error, ctx.clone())
+        .for_each(|_| future::ready(()));
+    let ready = async {
+        if both.wait_for(|lists| lists.workflows && lists.instances).await.is_ok() {
+            pulse.synced();
+            info!(workflows = workflows.len(), instances = instances.len(), "the first lists are complete");
         }
+        future::pending().await
     };
     tokio::select! {
         _ = future::join(instance_controller, workflow_controller) => {}
-        () = async { ready.await; future::pending().await } => {}
+        () = ready => {}
+        // kube's own drain also waits for passes that are only scheduled; those that are under way are what counts.
+        () = async { shutdown.await; ctx.gate.close(); pulse.idle().await } => {}
     }
     Ok(())
 }
@@ -148,6 +141,18 @@ pub async fn run(
 /// Passes end in an action whatever happens; there is no error to treat.
 fn no_error<K>(_: Arc<K>, error: &std::convert::Infallible, _: Arc<Context>) -> Action {
     match *error {}
+}
+
+/// Notes when a list is complete and in its store.
+fn noting<K>(
+    complete: Arc<watch::Sender<Lists>>,
+    which: fn(&mut Lists) -> &mut bool,
+) -> impl FnMut(&Result<Event<K>, watcher::Error>) + Send {
+    move |event| {
+        if matches!(event, Ok(Event::InitDone)) {
+            complete.send_modify(|lists| *which(lists) = true);
+        }
+    }
 }
 
 /// What distinguishes this cluster from every other: the UID of `kube-system`.

@@ -19,6 +19,7 @@ mod listing;
 mod metrics;
 mod operation;
 mod pace;
+mod permit;
 mod send;
 mod settings;
 mod tags;
@@ -42,6 +43,7 @@ pub use executions::ExecutionQuery;
 pub use key::{ApiKey, key_expiry};
 pub use metrics::N8nMetrics;
 pub use operation::Operation;
+pub use permit::{WritePermit, awake_or_not};
 pub use settings::ClientSettings;
 pub use webhooks::{ProbeAnswer, ProbeRequest, WebhookCheck};
 
@@ -52,6 +54,7 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug)]
 pub struct N8nClient {
     inner: Arc<Inner>,
+    permit: WritePermit,
 }
 
 #[derive(Debug)]
@@ -70,7 +73,13 @@ impl N8nClient {
     pub fn new(settings: ClientSettings, metrics: N8nMetrics) -> Result<Self, SettingsError> {
         let http = settings.build_http()?;
         let pace = Pace::new(settings.max_concurrent_requests, settings.requests_per_second, LONGEST_QUEUE);
-        Ok(Self { inner: Arc::new(Inner { settings, http, pace, metrics }) })
+        Ok(Self { inner: Arc::new(Inner { settings, http, pace, metrics }), permit: WritePermit::unlimited() })
+    }
+
+    /// The same client, which writes only while the permit holds.
+    #[must_use]
+    pub fn permitted_by(self, permit: WritePermit) -> Self {
+        Self { permit, ..self }
     }
 
     /// The settings it was made from.

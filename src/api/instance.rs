@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -207,6 +208,16 @@ pub struct N8nInstanceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(max = 64)))]
     pub orphans: Vec<String>,
+    /// Ids of workflows in n8n that carry the mark of an object which is bound to another one: copies that somebody made
+    /// in the editor. They are listed, never deleted; at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(max = 64)))]
+    pub duplicates: Vec<String>,
+    /// When a person last vouched, by `weirkeeper.dev/resetAt`, that the n8n at `url` is the right one. For ten minutes
+    /// after that, workflows that are missing are created again however many they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 64))]
+    pub identity_accepted_at: Option<Time>,
     /// The value of the annotation `weirkeeper.dev/requestedAt` that was last handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]

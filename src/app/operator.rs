@@ -1,14 +1,25 @@
 //! The operator's life: logs, health endpoints, controllers, and an orderly end.
 
-use prometheus::Registry;
+use std::future::Future;
+use std::time::Duration;
+
+use axum::http::Request;
+use futures::FutureExt;
+use kube::client::Body;
+use prometheus::{IntGauge, Registry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::endpoints::routes;
+use super::lease::Candidacy;
 use super::settings::{LogFormat, OperatorArguments};
 use crate::controller::{self, Pulse, StartError};
+use crate::n8n::WritePermit;
+
+/// How long passes that are under way may take to end; a pod has 30 s in all.
+const DRAIN: Duration = Duration::from_secs(20);
 
 /// Why the operator ended otherwise than by a signal.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +34,8 @@ pub(super) enum OperatorError {
     Client(#[from] kube::Error),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("the lease is lost; another replica may lead")]
+    LeaseLost,
 }
 
 /// Runs the operator until a signal ends it.
@@ -53,12 +66,71 @@ async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
         info!("asked to end; passes that are under way end first");
     };
     // The body read timeout of kube is longer than a watch lives; its own retries suffice.
-    let client = kube::Client::try_from(kube::Config::infer().await?)?;
-    pulse.leads();
+    let config = kube::Config::infer().await?;
     let endpoints = axum::serve(listener, routes(pulse.clone(), registry.clone()));
-    let controllers = controller::run(client, arguments.controller(), &registry, pulse, asked_to_end);
     tokio::select! {
-        ended = controllers => ended.map_err(OperatorError::from),
+        ended = lead(arguments, config, pulse, &registry, asked_to_end) => ended,
         ended = async { endpoints.await } => ended.map_err(io("serve health and metrics".to_owned())),
     }
+}
+
+/// Waits for the lease if there is one to win, works while it is held, and hands it over in the end.
+async fn lead(
+    arguments: &OperatorArguments,
+    config: kube::Config,
+    pulse: Pulse,
+    registry: &Registry,
+    asked_to_end: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), OperatorError> {
+    let leading = IntGauge::new("weirkeeper_leading", "Whether this replica works (1) or stands by (0).").map_err(StartError::from)?;
+    registry.register(Box::new(leading.clone())).map_err(StartError::from)?;
+    if !arguments.elects() {
+        pulse.leads();
+        leading.set(1);
+        let settings = arguments.controller(WritePermit::unlimited());
+        return Ok(controller::run(kube::Client::try_from(config)?, settings, registry, pulse, asked_to_end).await?);
+    }
+    let permit = WritePermit::none();
+    let namespace = arguments.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    // A restarted container has the name of the one before it and must not take itself for that.
+    let identity = format!("{}-{}-{:x}", arguments.identity, std::process::id(), jiff::Timestamp::now().as_microsecond());
+    let plain = kube::Client::try_from(config.clone())?;
+    let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name, identity, permit.clone());
+    let asked_to_end = asked_to_end.shared();
+    tokio::select! {
+        () = candidacy.win() => {}
+        () = asked_to_end.clone() => return Ok(()),
+    }
+    pulse.leads();
+    leading.set(1);
+    let client = permitted(config, permit.clone())?;
+    let drained = asked_to_end.clone().then(|()| tokio::time::sleep(DRAIN));
+    let ended = tokio::select! {
+        ended = controller::run(client, arguments.controller(permit), registry, pulse, asked_to_end) => ended.map_err(OperatorError::from),
+        () = drained => {
+            warn!("passes are still under way; what they began is found by the next leader");
+            Ok(())
+        }
+        // At once: another replica may lead by now.
+        () = candidacy.keep() => return Err(OperatorError::LeaseLost),
+    };
+    leading.set(0);
+    candidacy.hand_over().await;
+    ended
+}
+
+/// A client whose writes wait until the lease is held.
+fn permitted(config: kube::Config, permit: WritePermit) -> Result<kube::Client, kube::Error> {
+    let namespace = config.default_namespace.clone();
+    let client = kube::Client::try_from(config)?;
+    let held_back = tower::service_fn(move |request: Request<Body>| {
+        let (client, permit) = (client.clone(), permit.clone());
+        async move {
+            if !request.method().is_safe() {
+                permit.held().await;
+            }
+            client.send(request).await
+        }
+    });
+    Ok(kube::Client::new(held_back, namespace))
 }

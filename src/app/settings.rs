@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::api::duration::Span;
 use crate::controller;
+use crate::n8n::WritePermit;
 
 /// How the operator runs.
 #[derive(Args)]
@@ -26,12 +27,38 @@ pub(super) struct OperatorArguments {
     /// and its Workflows belong to the same one.
     #[arg(long, env = "WEIRKEEPER_WATCH_LABEL_SELECTOR")]
     watch_label_selector: Option<String>,
+    /// Whether only the replica that holds a Lease works. `auto`: when it runs in a cluster.
+    #[arg(long, env = "WEIRKEEPER_LEADER_ELECT", value_enum, default_value_t = LeaderElect::Auto)]
+    leader_elect: LeaderElect,
+    /// The name of that Lease. Operators that divide objects by label need one each.
+    #[arg(long, env = "WEIRKEEPER_LEASE_NAME", default_value = "weirkeeper")]
+    pub(super) lease_name: String,
+    /// The namespace of that Lease; by default the one that the operator runs in.
+    #[arg(long, env = "WEIRKEEPER_LEASE_NAMESPACE")]
+    pub(super) lease_namespace: Option<String>,
+    /// What tells replicas apart in the Lease; in a cluster the pod's name.
+    #[arg(long, env = "HOSTNAME", default_value = "weirkeeper")]
+    pub(super) identity: String,
+    /// Set in every pod; says whether this is one.
+    #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
+    service_host: Option<String>,
     /// The form of log lines.
     #[arg(long, env = "WEIRKEEPER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
     /// What is logged, as directives of tracing-subscriber, for example `info,weirkeeper=debug`.
     #[arg(long, env = "WEIRKEEPER_LOG", default_value = "info")]
     pub(super) log: String,
+}
+
+/// Whether replicas elect a leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LeaderElect {
+    /// In a cluster.
+    Auto,
+    /// Always.
+    On,
+    /// Never: for a single process, such as one that runs on a developer's machine.
+    Off,
 }
 
 /// The form of log lines.
@@ -44,13 +71,23 @@ pub(super) enum LogFormat {
 }
 
 impl OperatorArguments {
+    /// Whether this replica has to win the lease before it works.
+    pub(super) fn elects(&self) -> bool {
+        match self.leader_elect {
+            LeaderElect::On => true,
+            LeaderElect::Off => false,
+            LeaderElect::Auto => self.service_host.is_some(),
+        }
+    }
+
     /// What passes need of it.
-    pub(super) fn controller(&self) -> controller::Settings {
+    pub(super) fn controller(&self, permit: WritePermit) -> controller::Settings {
         controller::Settings {
             allow_loopback: self.allow_loopback,
             deletion_bound: self.deletion_bound.get(),
             concurrency: usize::from(self.concurrency),
             selector: self.watch_label_selector.clone(),
+            permit,
         }
     }
 }

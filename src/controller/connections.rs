@@ -164,6 +164,7 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
         return Ok(moved);
     }
     let client = N8nClient::new(settings(ctx, &instance, &api_key)?, ctx.n8n_metrics.clone())
+        .map(|client| client.permitted_by(ctx.settings.permit.clone()))
         .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
     let connection = Arc::new(Connection {
         client,
@@ -202,7 +203,10 @@ pub fn trouble(error: &N8nError) -> Trouble {
         N8nError::Unauthorized { .. } => {
             Trouble::denied(Reason::Unauthorized, format!("{message}; put a valid key into the instance's Secret"))
         }
-        N8nError::Forbidden { .. } => Trouble::denied(Reason::MissingScope, format!("{message}; give the API key the scope it lacks")),
+        N8nError::Forbidden { .. } => {
+            let scope = error.operation().scope().unwrap_or("it lacks");
+            Trouble::denied(Reason::MissingScope, format!("{message}; give the API key the scope {scope}"))
+        }
         N8nError::AddressDenied { .. } | N8nError::RedirectRefused { .. } => Trouble::denied(Reason::AddressDenied, message),
         N8nError::NotReady { .. } => Trouble::transient(Reason::InstanceStarting, message),
         N8nError::RateLimited { .. } => Trouble::transient(Reason::RateLimited, message),

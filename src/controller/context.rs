@@ -8,6 +8,7 @@ use kube::Client;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use super::connections::Connections;
 use super::gate::Gate;
@@ -20,7 +21,7 @@ use crate::api::instance::N8nInstance;
 use crate::domain::mark::Mark;
 use crate::domain::pace;
 use crate::domain::paths::Claims;
-use crate::n8n::N8nMetrics;
+use crate::n8n::{N8nMetrics, WritePermit};
 
 /// What the operator was started with, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// Only Workflows and N8nInstances with these labels are this operator's, if given.
     pub selector: Option<String>,
+    /// While it holds, this process may write.
+    pub permit: WritePermit,
 }
 
 /// What every pass shares.
@@ -47,6 +50,8 @@ pub struct Context {
     pub workflows: Store<Glimpse>,
     /// Every N8nInstance.
     pub instances: Store<N8nInstance>,
+    /// Which first lists are complete.
+    pub lists: watch::Receiver<Lists>,
     /// Open connections.
     pub connections: Connections,
     /// Secrets read lately.
@@ -84,7 +89,25 @@ pub struct Memory {
     pub reverts: Vec<jiff::Timestamp>,
 }
 
+/// Which first lists are complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lists {
+    /// That of Workflows.
+    pub workflows: bool,
+    /// That of N8nInstances.
+    pub instances: bool,
+}
+
 impl Context {
+    /// Waits until both first lists are complete: without the instances a Workflow would be told that there is none, and
+    /// without the Workflows an instance would take itself for unused. kube's stores cannot be asked by more than one
+    /// waiter: their wait loses wake-ups.
+    pub async fn listed(&self) {
+        let mut lists = self.lists.clone();
+        // The sender lives as long as the watches do.
+        let _ = lists.wait_for(|lists| lists.workflows && lists.instances).await;
+    }
+
     /// An instance, as last seen.
     pub fn instance(&self, namespace: &str, name: &str) -> Option<Arc<N8nInstance>> {
         self.instances.get(&ObjectRef::new(name).within(namespace))

@@ -2,6 +2,7 @@
 //! overtakes drift checks and the initial list after a restart.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
@@ -20,6 +21,7 @@ pub enum Urgency {
 pub struct Gate {
     places: usize,
     lanes: Arc<Mutex<HashMap<String, Lane>>>,
+    closed: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -49,13 +51,16 @@ pub struct Place {
 impl Gate {
     /// A gate with so many places for each instance, at least one.
     pub fn new(places: usize) -> Self {
-        Self { places: places.max(1), lanes: Arc::default() }
+        Self { places: places.max(1), lanes: Arc::default(), closed: Arc::default() }
     }
 
-    /// Waits for a place.
-    pub async fn enter(&self, key: &str, urgency: Urgency) -> Place {
+    /// Waits for a place; there is none any more once the gate is closed.
+    pub async fn enter(&self, key: &str, urgency: Urgency) -> Option<Place> {
         let turn = {
             let mut lanes = self.lock();
+            if self.closed.load(Ordering::SeqCst) {
+                return None;
+            }
             let lane = lanes.entry(key.to_owned()).or_default();
             if lane.taken < self.places {
                 lane.taken += 1;
@@ -70,10 +75,21 @@ impl Gate {
             }
         };
         if let Some(turn) = turn {
-            // The sender is only dropped with the gate, and then nobody waits any more.
-            let _ = turn.await;
+            // The sender is dropped when the gate closes.
+            turn.await.ok()?;
         }
-        Place { gate: self.clone(), key: key.to_owned() }
+        Some(Place { gate: self.clone(), key: key.to_owned() })
+    }
+
+    /// Lets nobody in any more: those who have a place end, those who wait go. Thousands may wait after a start, and an
+    /// operator that is asked to end must not work through them first.
+    pub fn close(&self) {
+        let mut lanes = self.lock();
+        self.closed.store(true, Ordering::SeqCst);
+        for lane in lanes.values_mut() {
+            lane.edits.clear();
+            lane.routine.clear();
+        }
     }
 
     /// How many wait, over all instances.
@@ -125,6 +141,18 @@ mod tests {
         drop(first);
         assert_eq!(order.recv().await, Some("edit"));
         assert_eq!(order.recv().await, Some("routine"));
+    }
+
+    #[tokio::test]
+    async fn a_closed_gate_sends_those_away_who_wait_and_lets_those_end_who_are_in() {
+        let gate = Gate::new(1);
+        let inside = gate.enter("ops/main", Urgency::Edit).await;
+        let mut waiting = Box::pin(gate.enter("ops/main", Urgency::Routine));
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        gate.close();
+        assert!(waiting.await.is_none() && gate.enter("ops/main", Urgency::Edit).await.is_none());
+        drop(inside);
+        assert_eq!(gate.waiting(), 0);
     }
 
     #[tokio::test]

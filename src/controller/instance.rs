@@ -1,5 +1,6 @@
 //! The controller of `N8nInstance`: is n8n there, is it the same one, what may the key do, and what is left over on it.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
@@ -16,9 +17,10 @@ use url::Url;
 
 use super::connections::{self, Connection};
 use super::context::Context;
+use super::glimpse::Glimpse;
 use super::inventory::Listing;
 use super::store;
-use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find};
+use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::{INSTANCE_FINALIZER, annotation};
@@ -33,30 +35,35 @@ const EXPIRING: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The most orphans that status names.
 const MOST_ORPHANS: usize = 100;
 /// What the key must be allowed to do for everything to work.
-const SCOPES: [&str; 8] = [
+const SCOPES: [&str; 10] = [
     "workflow:create",
     "workflow:read",
     "workflow:update",
     "workflow:delete",
     "workflow:list",
     "workflow:activate",
+    "workflow:deactivate",
     "credential:list",
     "execution:list",
+    "execution:read",
 ];
 
-/// What a pass has to react to; our own status is not among it.
+/// What a pass has to react to; our own status and finalizer are not among it, for the pass that writes them is whole.
 pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
     let meta = &instance.metadata;
     let decisions = [annotation::REQUESTED_AT, annotation::RESET_AT].map(|name| meta.annotations.as_ref().and_then(|all| all.get(name)));
     let mut hasher = DefaultHasher::new();
-    (&meta.uid, meta.generation, decisions, &meta.finalizers, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+    (&meta.uid, meta.generation, decisions, meta.deletion_timestamp.is_some()).hash(&mut hasher);
     Some(hasher.finish())
 }
 
 /// One pass, caught.
 pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+    ctx.listed().await;
+    ctx.pulse.pass_began();
     let span = info_span!("instance", namespace = instance.namespace().unwrap_or_default(), name = instance.name_any());
     let action = AssertUnwindSafe(pass(&ctx, &instance)).catch_unwind().instrument(span).await;
+    ctx.pulse.pass_ended();
     Ok(action.unwrap_or_else(|_| {
         ctx.metrics.panics.inc();
         error!("a pass over an N8nInstance panicked");
@@ -83,6 +90,9 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let mut status = old.clone();
     let found = look(ctx, &instance, &mut status).await;
     let generation = instance.meta().generation.unwrap_or(0);
+    if old.observed_generation != generation {
+        ctx.remember(&uid, |memory| memory.failures = 0);
+    }
     let grace = instance.spec.interval.get() * 3;
     status.conditions = conditions(&old.conditions, &found, generation, grace, Timestamp::now());
     status.observed_generation = generation;
@@ -169,6 +179,7 @@ async fn inspect(
     }
     if reset.is_some() {
         status.last_handled_reset_at = reset;
+        status.identity_accepted_at = Some(whole_seconds(Timestamp::now()));
     }
     let failed = |error| connections::trouble(&error);
     connection.client.readiness().await.map_err(failed)?;
@@ -178,6 +189,7 @@ async fn inspect(
     status.n8n_version = connection.client.version().await.ok().flatten().or_else(|| instance.spec.n8n_version.clone());
     let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
     status.orphans = orphans(ctx, &listing).await?;
+    status.duplicates = duplicates(&users, &listing);
     let expiring = key_expiring(ctx, instance, &connection, status).await;
     if let Some(scopes) = &scopes {
         let missing = scopes.missing(&SCOPES);
@@ -188,7 +200,11 @@ async fn inspect(
             ));
         }
     }
-    expiring.map_or_else(|| Ok(format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"))), Ok)
+    let mut said = expiring.unwrap_or_else(|| format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version")));
+    if !status.duplicates.is_empty() {
+        said.push_str("; some workflows in n8n are copies that carry the mark of another (status.duplicates): delete them, or take customTelemetryTags out of their settings");
+    }
+    Ok(said)
 }
 
 fn stalled_for_identity(status: &N8nInstanceStatus) -> bool {
@@ -209,6 +225,23 @@ async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Troubl
     }
     ids.sort_unstable();
     Ok(ids)
+}
+
+/// Copies of a workflow that carry its mark too.
+fn duplicates(users: &[Arc<Glimpse>], listing: &Listing) -> Vec<String> {
+    let bound: HashMap<&str, &str> =
+        users.iter().filter_map(|glimpse| Some((glimpse.uid(), glimpse.status.n8n_workflow_id.as_deref()?))).collect();
+    let present = listing.ids();
+    let copy = |id: &str, uid: &str| bound.get(uid).is_some_and(|own| *own != id && present.contains(own));
+    let mut ids: Vec<String> = listing
+        .seen
+        .iter()
+        .filter(|one| one.mark.as_ref().is_some_and(|mark| copy(&one.id, &mark.uid)))
+        .map(|one| one.id.clone())
+        .collect();
+    ids.sort_unstable();
+    ids.truncate(MOST_ORPHANS);
+    ids
 }
 
 /// Writes down when the key expires, and says so when that is soon.

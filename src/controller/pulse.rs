@@ -58,6 +58,13 @@ impl Pulse {
         self.inner.passed.store(self.now(), Ordering::Relaxed);
     }
 
+    /// Waits until no pass is under way.
+    pub async fn idle(&self) {
+        while self.inner.running.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The first lists are complete.
     pub fn synced(&self) {
         self.inner.synced.store(true, Ordering::Relaxed);

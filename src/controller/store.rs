@@ -23,9 +23,10 @@ pub fn trouble(attempt: &str, error: &kube::Error) -> Trouble {
     }
 }
 
-/// Whether the object was gone when the call came.
+/// Whether the object was gone when the call came. While a CRD is being changed the API server answers 404 to everything
+/// of that kind; only an answer that names the object speaks of the object.
 pub fn is_gone(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 404)
+    matches!(error, kube::Error::Api(status) if status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty()))
 }
 
 /// Whether another write came first, or the object is another one of the same name.
@@ -36,7 +37,11 @@ pub fn is_conflict(error: &kube::Error) -> bool {
 /// Reads an object without its types, so that one that does not fit can be reported.
 pub async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option<DynamicObject>, kube::Error> {
     let resource = kube::api::ApiResource::erase::<Workflow>(&());
-    Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource).get_opt(name).await
+    match Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource).get(name).await {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Patches the status of an object, bound to its UID so that a re-created twin is never written to, and to a resource

@@ -5,10 +5,12 @@ mod cleanup;
 mod converge;
 mod deploy;
 mod drift;
+mod fail;
 mod gather;
 mod observe;
 mod report;
 mod resolve;
+mod suspend;
 mod tags;
 mod versions;
 mod watch_health;
@@ -56,11 +58,16 @@ pub(super) enum Next {
 
 /// One pass, bounded and caught: whatever happens in it, the next one comes.
 pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+    ctx.listed().await;
     let (namespace, instance) = glimpse.instance();
     let urgency = if glimpse.edited() { Urgency::Edit } else { Urgency::Routine };
+    if glimpse.edited() && !glimpse.deleting() {
+        // What failed before says nothing about the edit.
+        ctx.remember(glimpse.uid(), |memory| memory.failures = 0);
+    }
     let lane = connections::key(namespace, instance);
     ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting() + 1).unwrap_or(i64::MAX));
-    let place = ctx.gate.enter(&lane, urgency).await;
+    let Some(place) = ctx.gate.enter(&lane, urgency).await else { return Ok(Action::await_change()) };
     ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting()).unwrap_or(i64::MAX));
     ctx.pulse.pass_began();
     let span = info_span!("workflow", namespace = glimpse.namespace(), name = glimpse.name());
@@ -117,11 +124,11 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
         };
     }
     let outcome = if work.spec().suspend == Some(true) {
-        Outcome::Suspended { spec_changed: work.status.observed_generation != work.generation() && !only_suspended(&work) }
+        Outcome::Suspended { spec_changed: suspend::spec_changed(&mut work).await }
     } else {
         converge::converge(&mut work).await.unwrap_or_else(Outcome::Troubled)
     };
-    if let Outcome::Troubled(Trouble { reason: Reason::Unauthorized, .. }) = &outcome {
+    if let Outcome::Troubled(Trouble { reason: Reason::Unauthorized | Reason::MissingScope, .. }) = &outcome {
         forget_key(&work);
     }
     let requested = work.annotation(annotation::REQUESTED_AT).map(str::to_owned);
@@ -130,14 +137,6 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     let ended = report::report(&mut work, &Found { outcome, details }).await;
     info!(reason = ended.reason.as_str(), version = work.status.active_version, "pass ended");
     ended
-}
-
-/// Whether a suspended object was suspended before at this generation, or has been synced and only the flag moved: that
-/// cannot be told from the generation alone, so an object that was Ready keeps it once.
-fn only_suspended(work: &Work<'_>) -> bool {
-    use crate::api::condition::{ConditionStatus, ConditionType, find};
-    let ready = find(&work.status.conditions, ConditionType::Ready);
-    ready.is_some_and(|ready| ready.status == ConditionStatus::True && ready.reason == Reason::Suspended.as_str())
 }
 
 fn typed(object: &DynamicObject) -> Result<Workflow, String> {

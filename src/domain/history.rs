@@ -45,12 +45,14 @@ pub fn numbered(history: &[VersionRecord], version: i64) -> Option<&VersionRecor
     history.iter().find(|record| record.version == version)
 }
 
-/// The version that most recently proved itself, other than the one that just failed.
+/// The version that most recently proved itself, other than the one that just failed. Where none did yet, one that is
+/// still in its bake time will do: it was published, lived and passed its probes, which is more than the failed one did.
 pub fn last_good<'a>(history: &'a [VersionRecord], failed_digest: Option<&str>) -> Option<&'a VersionRecord> {
-    history
-        .iter()
-        .filter(|record| record.result == VersionResult::Good && Some(record.digest.as_str()) != failed_digest)
-        .max_by_key(|record| (record.judged_at.as_ref().map(|time| time.0), record.version))
+    let latest = |result| {
+        let others = history.iter().filter(|record| record.result == result && Some(record.digest.as_str()) != failed_digest);
+        others.max_by_key(|record| (record.judged_at.as_ref().map(|time| time.0), record.version))
+    };
+    latest(VersionResult::Good).or_else(|| latest(VersionResult::Deployed))
 }
 
 /// Writes down how a version went.
@@ -113,6 +115,17 @@ mod tests {
         assert_eq!(accept(&mut history, "b", VersionSource::ConfigMap, "r-b".into(), at(4)), 2);
         assert_eq!(accept(&mut history, "d", VersionSource::Definition, "r-d".into(), at(5)), 4);
         assert_eq!(history[0].version, 4);
+    }
+
+    #[test]
+    fn a_version_in_its_bake_time_is_gone_back_to_only_where_none_is_good() {
+        let mut history = three_versions();
+        judge(&mut history, 1, VersionResult::Deployed, None, at(4));
+        judge(&mut history, 2, VersionResult::Failed, None, at(5));
+        assert_eq!(last_good(&history, Some("b")).unwrap().version, 1);
+        assert_eq!(last_good(&history, Some("a")), None);
+        judge(&mut history, 3, VersionResult::Good, None, at(3));
+        assert_eq!(last_good(&history, Some("b")).unwrap().version, 3);
     }
 
     #[test]

@@ -109,6 +109,14 @@ pub fn late_until(intent: Option<&Intent>, request_timeout: Duration) -> Option<
     Some(intent.started_at.0 + longest_life(request_timeout))
 }
 
+/// How long a person's word that an n8n is the right one covers workflows that are missing on it.
+pub const VOUCHED_FOR: Duration = Duration::from_secs(600);
+
+/// Whether a person vouched for the instance a moment ago.
+pub fn vouched(accepted_at: Option<Timestamp>, now: Timestamp) -> bool {
+    accepted_at.is_some_and(|at| now.duration_since(at) < jiff::SignedDuration::try_from(VOUCHED_FOR).unwrap_or_default())
+}
+
 /// Whether so many bound workflows vanished together that another n8n must be answering at the URL.
 pub fn mass_disappearance(bound: usize, missing: usize) -> bool {
     missing > 5 && missing * 10 > bound
@@ -169,6 +177,14 @@ mod tests {
         assert_eq!(decided(None, &[], Some(101)), Ok(Decision::Wait(Timestamp::from_second(101).unwrap())));
         assert_eq!(decided(None, &[], Some(100)), Ok(Decision::Create));
         assert_eq!(decided(None, &[seen("w1", Some(mark("me")))], Some(101)), Ok(Decision::Bind("w1".into())));
+    }
+
+    #[test]
+    fn a_word_of_a_person_counts_for_ten_minutes() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert!(vouched(Some(at(0)), at(599)));
+        assert!(!vouched(Some(at(0)), at(600)));
+        assert!(!vouched(None, at(0)));
     }
 
     #[test]

@@ -61,6 +61,16 @@ pub fn release(settings: &mut Map<String, Value>) {
     settings.insert(SETTING.to_owned(), Value::Array(kept));
 }
 
+/// Takes the mark out of a document that somebody exported from n8n: it says whose the exported workflow was.
+pub fn strip(settings: &mut Map<String, Value>) {
+    if settings.contains_key(SETTING) {
+        release(settings);
+        if settings.get(SETTING).and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            settings.remove(SETTING);
+        }
+    }
+}
+
 fn tags(settings: &Map<String, Value>) -> &[Value] {
     settings.get(SETTING).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -87,6 +97,10 @@ mod tests {
         assert_eq!(settings[SETTING].as_array().unwrap().len(), 2);
         release(&mut settings);
         assert_eq!(settings[SETTING], json!([{ "key": "cost-centre", "value": "7" }]));
+        let mut exported = Map::new();
+        mark().put(&mut exported);
+        strip(&mut exported);
+        assert!(exported.is_empty());
     }
 
     #[test]

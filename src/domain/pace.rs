@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 /// The shortest interval that is honoured.
 pub const MINIMUM_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest pause between tries.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The longest pause between tries: as long as a Secret is believed, so that a mended one is noticed as soon.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The interval, longer or shorter by up to a tenth, different for each object and each turn.
@@ -17,7 +17,7 @@ pub fn jittered(interval: Duration, seed: &str, turn: u64) -> Duration {
     interval.mul_f64(0.9 + 0.2 * fraction(seed, turn))
 }
 
-/// The pause after so many failures in a row: doubling from half a second to five minutes, jittered by a quarter.
+/// The pause after so many failures in a row: doubling from half a second to a minute, jittered by a quarter.
 pub fn pause(failures: u32, seed: &str) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
     doubled.mul_f64(0.75 + 0.25 * fraction(seed, u64::from(failures)))

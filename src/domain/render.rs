@@ -65,6 +65,7 @@ impl CredentialSymbol {
 
 /// Makes the content of a version: fills in ids, and puts symbols in the place of credentials and workflows.
 pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &IdentitySeed) -> Symbolic {
+    super::mark::strip(&mut definition.settings);
     fill_ids(&mut definition, seed);
     each_credential(&mut definition, |_, kind, entry| {
         let text = |key: &str| entry.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -97,7 +98,7 @@ pub fn symbolise_remote(remote: &RemoteWorkflow) -> Symbolic {
         node_groups: remote.node_groups.clone(),
         ..Definition::default()
     };
-    definition.settings.remove(super::mark::SETTING);
+    super::mark::strip(&mut definition.settings);
     let digest = digest_of_definition(&definition);
     Symbolic { definition, digest }
 }

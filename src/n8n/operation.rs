@@ -83,3 +83,27 @@ operations! {
     /// A production webhook called in earnest.
     Probe = "probe", "probe webhook", true;
 }
+impl Operation {
+    /// The scope that an API key needs for it; None where no key is sent. Source: the public API's routes of n8n 2.39.10.
+    pub fn scope(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Readiness | Self::Version | Self::Discover | Self::CheckWebhook | Self::CheckForm | Self::Probe => return None,
+            Self::GetWorkflow | Self::GetVersion => "workflow:read",
+            Self::CreateWorkflow => "workflow:create",
+            Self::UpdateWorkflow | Self::Unarchive => "workflow:update",
+            Self::Publish => "workflow:activate",
+            Self::Unpublish => "workflow:deactivate",
+            Self::Archive | Self::DeleteWorkflow => "workflow:delete",
+            Self::ListWorkflows => "workflow:list",
+            Self::ListTags => "tag:list",
+            Self::CreateTag => "tag:create",
+            Self::SetTags => "workflowTags:update",
+            Self::ListCredentials => "credential:list",
+            Self::CreateCredential => "credential:create",
+            Self::UpdateCredential => "credential:update",
+            Self::DeleteCredential => "credential:delete",
+            Self::ListExecutions => "execution:list",
+            Self::GetExecution => "execution:read",
+        })
+    }
+}

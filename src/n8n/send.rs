@@ -133,6 +133,9 @@ impl N8nClient {
             .address_policy()
             .check_literal(&request.url)
             .map_err(|Denied(address)| N8nError::AddressDenied { operation, address })?;
+        if operation.writes() {
+            self.permit.held().await;
+        }
         observed.sent();
         let answer = self.transfer(request).await?;
         // The answers of webhooks are the work of whoever wrote the workflow: they slow nobody else down.

@@ -1,131 +1,154 @@
-//! Faults: parts that are down, slow or talk nonsense. Each has its own reason, and each heals by itself.
+//! Faults: parts that stop, start and answer badly. Everything heals by itself and nothing is doubled.
 
 use std::time::Duration;
 
-use kube::api::DeleteParams;
+use kube::api::{Api, DeleteParams};
 use serde_json::{Value, json};
 
 use crate::n8n::answering;
 use crate::stack::Stack;
 use crate::standin::{Fault, Options, Rule, StandIn};
-use crate::world::{World, condition};
+use crate::world::{PATIENCE, World, condition, ready};
 
-const MARK: &str = "weirkeeper.dev/owner";
-
-/// What n8n or a proxy before it may say, and the reason that status then gives.
-fn nonsense() -> Vec<(&'static str, Fault, &'static str)> {
-    let page = |status: u16, kind: &str, body: &str| Fault::Respond {
-        status,
-        content_type: kind.to_owned(),
-        body: body.to_owned(),
-        headers: Vec::new(),
-    };
-    vec![
-        ("hang", Fault::Hang, "InstanceUnreachable"),
-        ("limit", Fault::retry_after(429, 1), "RateLimited"),
-        ("error", Fault::json(500, "Internal server error"), "RequestFailed"),
-        ("half", Fault::HalfBody, "InstanceUnreachable"),
-        ("text", page(200, "text/plain", "it works"), "RequestFailed"),
-        ("html", Fault::Html404, "InstanceStarting"),
-    ]
-}
-
-/// Each fault at one kind of request: its reason is told, and when it is over there is exactly one workflow that serves.
-async fn meets_each_fault_at(place: &str, method: &str, path: &str) {
-    for (name, fault, reason) in nonsense() {
-        let standin = StandIn::start(Options::default());
-        let (url, key) = (standin.url(), standin.api_key().to_owned());
-        let world = World::bare(Stack::shared(), &format!("{place}{name}"), &url, &key).await;
-        world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
-        let hook = format!("{}/a", world.namespace);
-        if place == "get" {
-            world.workflow("a", json!({ "active": true, "interval": "5s", "definition": answering(&hook, "1") })).await;
-            world.until_ready("a").await;
-        }
-        let rule = standin.faults().add(Rule::on(method, path, fault));
-        world.workflow("a", json!({ "active": true, "definition": answering(&hook, "2") })).await;
-        let told = world
-            .until("a", "it tells of the fault", |object| {
-                let ready = condition(object, "Ready");
-                standin.faults().fired(rule) > 0 && ready["status"] != "True" && ready["reason"] != "Progressing" && !ready.is_null()
-            })
-            .await;
-        let ready = condition(&told, "Ready");
-        println!("fault {name} at {place}: {} ({reason} expected): {}", ready["reason"], ready["message"]);
-        standin.faults().clear();
-        world.until_ready("a").await;
-        assert_eq!(world.n8n.webhook("GET", &hook).await.json()["version"], "2", "{name} at {place}");
-        assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1, "{name} at {place}");
-        assert!(standin.duplicates_seen(MARK).is_empty(), "{name} at {place}");
-    }
+async fn apply(world: &World, name: &str, version: &str) {
+    let definition = answering(&format!("{}/{name}", world.namespace), version);
+    world.workflow(name, json!({ "active": true, "interval": "1s", "definition": definition })).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_of_a_read_is_told_and_heals() {
-    meets_each_fault_at("get", "GET", "/api/v1/workflows/*").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_fault_of_a_create_is_told_and_heals_without_a_duplicate() {
-    meets_each_fault_at("create", "POST", "/api/v1/workflows").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_fault_of_a_publish_is_told_and_heals() {
-    meets_each_fault_at("publish", "POST", "/api/v1/workflows/*/publish").await;
-}
-
-fn ready_is(object: &Value, status: &str) -> bool {
-    condition(object, "Ready")["status"] == status
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn stopped_parts_are_told_and_everything_goes_on_when_they_are_back() {
-    let stack = Stack::own(&[]);
+async fn an_n8n_that_goes_and_comes_back_is_waited_for() {
+    let stack = Stack::own(&["--only-n8n"]);
     let (url, key) = (stack.n8n_url(), stack.n8n_key());
-    let mut world = World::bare((*stack).clone(), "parts", &url, &key).await;
-    world.instance("main", &url, &key, json!({ "interval": "5s", "requestTimeout": "3s" })).await;
-    let spec = |name: &str, version: &str| json!({ "active": true, "interval": "5s", "definition": answering(name, version) });
-
-    // n8n is down when the first is applied.
+    let mut world = World::bare(Stack::shared(), "outage", &url, &key).await;
+    world.instance("main", &url, &key, json!({ "interval": "2s", "requestTimeout": "3s" })).await;
+    apply(&world, "before", "1").await;
+    world.until_ready("before").await;
     stack.tell(&["stop", "n8n"]);
-    world.workflow("a", spec("a", "1")).await;
-    world.until_reason("a", "Ready", "InstanceUnreachable").await;
+    // What is unchanged keeps Ready for three intervals; what is new waits; nothing is stalled.
+    apply(&world, "during", "1").await;
+    let waiting = world.until_reason("during", "Ready", "InstanceUnreachable").await;
+    assert_eq!(
+        (&condition(&waiting, "Reconciling")["status"], &condition(&waiting, "Stalled")["status"]),
+        (&json!("True"), &json!("False"))
+    );
+    world.until("before", "Synced is Unknown", |object| condition(object, "Synced")["status"] == "Unknown").await;
+    world.until("before", "Ready is Unknown", |object| condition(object, "Ready")["status"] == "Unknown").await;
     stack.tell(&["start", "n8n"]);
-    world.until_ready("a").await;
-
-    // n8n goes away under what is Ready: it is believed for three intervals, then nobody knows.
-    stack.tell(&["stop", "n8n"]);
-    let unknown = world.until("a", "Ready is Unknown", |object| ready_is(object, "Unknown")).await;
-    assert_eq!(condition(&unknown, "Ready")["reason"], "InstanceUnreachable");
-    stack.tell(&["start", "n8n"]);
-    world.until_ready("a").await;
-
-    // n8n is killed while several are being created.
-    for name in ["b", "c", "d", "e"] {
-        world.workflow(name, spec(name, "1")).await;
+    for name in ["before", "during"] {
+        world.until(name, "Ready", ready).await;
+        assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1);
+    }
+    // Killed in the middle of several creates.
+    for number in 0..6 {
+        apply(&world, &format!("mid{number}"), "1").await;
     }
     stack.tell(&["restart", "n8n", "--kill"]);
-    // The API server is restarted under the operator, politely and not.
-    stack.tell(&["restart", "apiserver"]);
-    world.workflow("b", spec("b", "2")).await;
-    stack.tell(&["restart", "apiserver", "--kill"]);
-    for (name, version) in [("a", "1"), ("b", "2"), ("c", "1"), ("d", "1"), ("e", "1")] {
-        world.until_ready(name).await;
-        assert_eq!(world.n8n.webhook("GET", name).await.json()["version"], version, "{name}");
-        assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1, "{name}");
+    for number in 0..6 {
+        let name = format!("mid{number}");
+        world.until_ready(&name).await;
+        assert_eq!(world.n8n.marked(&world.namespace, &name).await.len(), 1, "{name}");
     }
-
-    // The namespace is deleted while n8n is down.
-    world.operator.restart_with(&["--deletion-bound", "5s"]);
-    world.until_ready("a").await;
+    // A namespace that is deleted while n8n is down goes all the same.
+    world.operator.restart_with(&["--deletion-bound", "3s"]);
+    world.until("before", "Ready", ready).await;
     stack.tell(&["stop", "n8n"]);
-    let namespaces: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(world.admin.clone());
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(world.admin.clone());
     namespaces.delete(&world.namespace, &DeleteParams::default()).await.expect("the API server deletes");
-    let gone = async {
-        while namespaces.get_opt(&world.namespace).await.expect("the API server answers").is_some() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+    let started = std::time::Instant::now();
+    while namespaces.get_opt(&world.namespace).await.expect("the API server answers").is_some() {
+        assert!(started.elapsed() < PATIENCE, "the namespace hangs\n{}", world.operator.tail());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let metrics = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
+    let abandoned = metrics.lines().find(|line| line.starts_with("weirkeeper_cleanups_abandoned_total")).expect("the counter").to_owned();
+    assert_eq!(abandoned, "weirkeeper_cleanups_abandoned_total 8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarting_api_server_loses_nothing() {
+    let stack = Stack::own(&["--without-n8n"]);
+    let shared = Stack::shared();
+    let (url, key) = (shared.n8n_url(), shared.n8n_key());
+    let world = World::bare((*stack).clone(), "apiserver", &url, &key).await;
+    world.instance("main", &url, &key, json!({})).await;
+    apply(&world, "a", "1").await;
+    world.until_ready("a").await;
+    for (flags, version) in [(vec!["restart", "apiserver"], "2"), (vec!["restart", "apiserver", "--kill"], "3")] {
+        stack.tell(&flags);
+        apply(&world, "a", version).await;
+        world.until_ready("a").await;
+        assert_eq!(world.n8n.webhook("GET", &format!("{}/a", world.namespace)).await.json()["version"], version);
+    }
+    assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
+    world.delete("a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
+    let standin = StandIn::start(Options::default());
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let world = World::bare(Stack::shared(), "badly", &url, &key).await;
+    world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
+    type Make = Box<dyn Fn() -> Fault>;
+    let faults: Vec<(&str, Make)> = vec![
+        ("hang", Box::new(|| Fault::Hang)),
+        ("slow", Box::new(|| Fault::Delay(Duration::from_millis(1500)))),
+        ("limited", Box::new(|| Fault::retry_after(429, 1))),
+        ("error", Box::new(|| Fault::json(500, "Internal server error"))),
+        ("gateway", Box::new(Fault::bad_gateway)),
+        ("half", Box::new(|| Fault::HalfBody)),
+        ("html", Box::new(|| Fault::Html404)),
+        ("before", Box::new(|| Fault::DropBefore)),
+        ("after", Box::new(|| Fault::DropAfter)),
+    ];
+    let calls = [
+        ("create", "POST", "/api/v1/workflows"),
+        ("publish", "POST", "/api/v1/workflows/*/publish"),
+        ("get", "GET", "/api/v1/workflows/*"),
+        ("list", "GET", "/api/v1/workflows"),
+    ];
+    let mut names = Vec::new();
+    for (fault_name, fault) in &faults {
+        for (call, method, path) in calls {
+            let rule = standin.faults().add(Rule::on(method, path, fault()).once());
+            let name = format!("{fault_name}-{call}");
+            apply(&world, &name, "1").await;
+            let object = world.until_ready(&name).await;
+            assert!(standin.faults().fired(rule) > 0, "{name}: the fault was met");
+            assert_eq!(object["status"]["history"].as_array().map(Vec::len), Some(1), "{name}");
+            assert_eq!(object["status"]["history"][0]["result"], "Good", "{name}: one bad answer is no failed version");
+            names.push(name);
         }
-    };
-    tokio::time::timeout(crate::world::PATIENCE, gone).await.unwrap_or_else(|_| panic!("the namespace hangs\n{}", world.operator.tail()));
+    }
+    for name in names {
+        assert_eq!(world.n8n.marked(&world.namespace, &name).await.len(), 1, "{name}");
+    }
+    assert!(standin.duplicates_seen("weirkeeper.dev/owner").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_bad_answer_has_its_own_reason() {
+    let standin = StandIn::start(Options::default());
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let world = World::bare(Stack::shared(), "reasons", &url, &key).await;
+    world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
+    for (name, fault, reason) in [
+        ("hang", Fault::Hang, "InstanceUnreachable"),
+        ("limited", Fault::retry_after(429, 1), "RateLimited"),
+        ("error", Fault::json(500, "Internal server error"), "RequestFailed"),
+        ("half", Fault::HalfBody, "RequestFailed"),
+        ("html", Fault::Html404, "InstanceStarting"),
+        (
+            "text",
+            Fault::Respond { status: 200, content_type: "text/plain".into(), body: "hello".into(), headers: Vec::new() },
+            "RequestFailed",
+        ),
+    ] {
+        standin.faults().add(Rule::on("GET", "/api/v1/workflows", fault));
+        apply(&world, name, "1").await;
+        let object: Value = world.until_reason(name, "Ready", reason).await;
+        assert_eq!(condition(&object, "Stalled")["status"], "False", "{name}: time heals it");
+        standin.faults().clear();
+        world.until_ready(name).await;
+    }
 }

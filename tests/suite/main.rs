@@ -6,11 +6,18 @@
 // What a scenario cannot do without is expected; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod bad_input;
+mod economy;
 mod faults;
+mod features;
+mod identity;
 mod kill;
+mod leader;
 mod n8n;
 mod publishing;
 mod relay;
+mod request_faults;
+mod scopes;
 mod silence;
 mod stack;
 mod standin;

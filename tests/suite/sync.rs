@@ -43,3 +43,44 @@ async fn a_version_that_takes_the_workflow_offline_is_rolled_back_by_itself() {
     world.until_ready("a").await;
     assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "3");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_probe_goes_back_to_a_version_that_is_still_baking() {
+    let world = World::on_real_n8n("baking").await;
+    let path = format!("{}/a", world.namespace);
+    let checked = |version: &str| {
+        let check = json!({ "bakeTime": "10m", "probes": [{ "node": "Webhook", "expectedJSON": { "version": "1" } }] });
+        json!({ "active": true, "definition": answering(&path, version), "healthCheck": check })
+    };
+    world.workflow("a", checked("1")).await;
+    let first = world.until_ready("a").await;
+    assert_eq!(first["status"]["history"][0]["result"], "Deployed");
+    world.workflow("a", checked("2")).await;
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed");
+    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_waits_for_it_and_shows_what_people_look_for() {
+    let world = World::on_real_n8n("kubectl").await;
+    let path = format!("{}/a", world.namespace);
+    world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
+    let kubectl = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(world.stack.kubectl());
+        command.arg("--kubeconfig").arg(world.stack.kubeconfig("admin")).args(["-n", &world.namespace]).args(arguments);
+        let output = command.output().expect("kubectl runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    kubectl(&["wait", "nwf/a", "--for=condition=Ready", "--timeout=60s"]);
+    kubectl(&["wait", "nwf/a", "--for=condition=Stalled=false", "--timeout=60s"]);
+    let table = kubectl(&["get", "nwf"]);
+    let columns: Vec<&str> = table.lines().next().expect("a header").split_whitespace().collect();
+    assert_eq!(columns, ["NAME", "READY", "ACTIVE", "VERSION", "INSTANCE", "STATUS", "AGE"]);
+    assert!(table.lines().nth(1).expect("a line").contains("version 1 serves"), "{table}");
+    let id = world.get("a").await["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
+    assert!(kubectl(&["get", "nwf", "-o", "wide"]).contains(&id));
+    assert!(kubectl(&["get", "n8n"]).contains("n8ninstance.weirkeeper.dev/main"), "the category lists both kinds");
+    assert!(kubectl(&["explain", "nwf.spec.driftPolicy"]).contains("changes the workflow in n8n"));
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::{Client, Config};
@@ -61,6 +61,13 @@ impl World {
         let world = Self { operator: Operator::new(&stack, &shard), n8n: N8n::new(url, key), stack, namespace, admin, shard };
         world.namespace(&world.namespace).await;
         world
+    }
+
+    /// A second operator for the same objects.
+    pub fn another_operator(&self, name: &str, flags: &[&str]) -> Operator {
+        let mut operator = Operator::stopped(&self.stack, &self.shard, &format!("{}-{name}", self.shard));
+        operator.restart_with(flags);
+        operator
     }
 
     /// Makes a namespace.
@@ -141,10 +148,20 @@ impl World {
         self.until_kind("Workflow", name, wanted, holds).await
     }
 
+    /// Waits until a Workflow of another namespace looks as wanted.
+    pub async fn until_in(&self, namespace: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        self.until_there(namespace, "Workflow", name, wanted, holds).await
+    }
+
     pub async fn until_kind(&self, kind: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        self.until_there(&self.namespace, kind, name, wanted, holds).await
+    }
+
+    async fn until_there(&self, namespace: &str, kind: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
-            let object = self.get_kind(kind, name).await;
+            let object = self.api_in(namespace, kind).get_opt(name).await.expect("the API server answers");
+            let object = object.map_or(Value::Null, |object| serde_json::to_value(object).expect("an object is JSON"));
             if holds(&object) {
                 return object;
             }
@@ -202,7 +219,7 @@ async fn install(admin: &Client) {
         }
     }
     let started = Instant::now();
-    while Api::<DynamicObject>::all_with(admin.clone(), &resource("Workflow")).list(&Default::default()).await.is_err() {
+    while Api::<DynamicObject>::all_with(admin.clone(), &resource("Workflow")).list(&ListParams::default().limit(1)).await.is_err() {
         assert!(started.elapsed() < PATIENCE, "the CRDs are not served");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -222,7 +239,7 @@ fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Workflow" | "N8nInstance" => ("weirkeeper.dev", "v1alpha1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
-        "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "ControllerRevision" => ("apps", "v1"),
         _ => ("", "v1"),
     };
@@ -256,10 +273,14 @@ pub struct Operator {
 
 impl Operator {
     fn new(stack: &Stack, shard: &str) -> Self {
-        let log = stack.dir.join("logs").join(format!("operator-{shard}.log"));
-        let mut operator = Self { child: None, kubeconfig: stack.kubeconfig("operator"), shard: shard.to_owned(), log, flags: Vec::new() };
+        let mut operator = Self::stopped(stack, shard, shard);
         operator.start();
         operator
+    }
+
+    fn stopped(stack: &Stack, shard: &str, name: &str) -> Self {
+        let log = stack.dir.join("logs").join(format!("operator-{name}.log"));
+        Self { child: None, kubeconfig: stack.kubeconfig("operator"), shard: shard.to_owned(), log, flags: Vec::new() }
     }
 
     /// Starts it, if it is not running.
@@ -287,6 +308,29 @@ impl Operator {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("the operator is killed");
             child.wait().expect("the operator is gone");
+        }
+    }
+
+    /// Ends it as Kubernetes does, and waits until it has.
+    pub fn terminate(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let sent = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
+            assert!(sent.success(), "the operator takes a signal");
+            child.wait().expect("the operator is gone");
+        }
+    }
+
+    /// Waits until it has ended by itself, and says with which code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let started = Instant::now();
+        loop {
+            let child = self.child.as_mut().expect("a running operator");
+            if let Some(status) = child.try_wait().expect("a child can be asked") {
+                self.child = None;
+                return status.code();
+            }
+            assert!(started.elapsed() < PATIENCE, "the operator goes on:\n{}", self.tail());
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -319,11 +363,13 @@ impl Operator {
     }
 
     /// Its process id.
+    #[allow(dead_code, reason = "the benchmarks, which share this file, ask for it")]
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("a running operator").id()
     }
 
     /// The processor time that it has used, in seconds.
+    #[allow(dead_code, reason = "the benchmarks, which share this file, ask for it")]
     pub fn processor_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the operator runs");
         // After the name in parentheses: utime and stime are the 12th and 13th, in hundredths of a second.
@@ -332,9 +378,14 @@ impl Operator {
         ticks as f64 / 100.0
     }
 
+    /// Its whole log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The end of its log.
     pub fn tail(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }

@@ -72,10 +72,8 @@ fn unknown_fields(value: &Value, schema: &Value, at: &str, complaints: &mut Vec<
             }
         }
         Value::Array(items) => items.iter().for_each(|item| unknown_fields(item, &schema["items"], at, complaints)),
-        Value::String(word) => {
-            if schema["enum"].as_array().is_some_and(|words| !words.iter().any(|one| one == word)) {
-                complaints.push(format!("{at}: {word} is none of {}", schema["enum"]));
-            }
+        Value::String(word) if schema["enum"].as_array().is_some_and(|words| !words.iter().any(|one| one == word)) => {
+            complaints.push(format!("{at}: {word} is none of {}", schema["enum"]));
         }
         _ => {}
     }

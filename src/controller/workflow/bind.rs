@@ -11,7 +11,7 @@ use crate::api::workflow_status::{Intent, Operation, Origin};
 use crate::controller::connections::{self, Connection};
 use crate::controller::store;
 use crate::domain::access::{Use, may_use};
-use crate::domain::identity::{Decision, claimed, decide, late_until, mass_disappearance};
+use crate::domain::identity::{Decision, claimed, decide, late_until, mass_disappearance, vouched};
 use crate::domain::mark::Mark;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::trouble::Trouble;
@@ -108,7 +108,8 @@ fn check_instance_identity(work: &Work<'_>, connection: &Connection, present: &s
     let bound = work.ctx.workflows_of(&namespace, &name);
     let ids: Vec<&str> = bound.iter().filter_map(|glimpse| glimpse.status.n8n_workflow_id.as_deref()).collect();
     let missing = ids.iter().filter(|id| !present.contains(*id)).count();
-    if mass_disappearance(ids.len(), missing) {
+    let accepted = connection.instance.status.as_ref().and_then(|status| status.identity_accepted_at.as_ref()).map(|time| time.0);
+    if mass_disappearance(ids.len(), missing) && !vouched(accepted, work.now()) {
         connection.suspect.store(true, std::sync::atomic::Ordering::SeqCst);
         let _ = work.ctx.wake_instance.send(kube::runtime::reflector::ObjectRef::new(&name).within(&namespace));
     }

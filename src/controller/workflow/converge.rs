@@ -1,15 +1,13 @@
 //! The pass over a living object: gather, bind, choose, resolve, deploy, observe, watch. Each step takes what the one
 //! before it returned, so that none can be left out.
 
-use kube::runtime::events::EventType;
-
 use super::bind::{self, Bound, CreateFailed};
 use super::deploy::{Deployed, Deployment, Failure, deploy};
+use super::fail::{fail, handle_reset, held, rolled_back_or};
 use super::gather::{Gathered, gather};
 use super::resolve::{Resolved, resolve, wake_callers};
 use super::work::Work;
 use super::{observe, tags, versions, watch_health};
-use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find, whole_seconds};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
@@ -18,7 +16,8 @@ use crate::controller::connections::{self, Connection};
 use crate::domain::conclude::Outcome;
 use crate::domain::definition::Definition;
 use crate::domain::derive::keep_ids;
-use crate::domain::endpoints::webhook_endpoints;
+use crate::domain::endpoints::{endpoint_conflicts, webhook_endpoints};
+use crate::domain::finding::summarise;
 use crate::domain::health::Health;
 use crate::domain::history;
 use crate::domain::paths::Route;
@@ -100,6 +99,13 @@ impl Round<'_> {
     async fn run(&self, work: &mut Work<'_>, resolved: Resolved, bound: &mut Bound) -> Result<Outcome, Failure> {
         let Resolved { rendered, mut hold } = resolved;
         work.status.required_credentials = rendered.credentials.clone();
+        if work.spec().active == Some(true) {
+            // n8n answers this with the same words as a path that somebody else has, and that would wait for ever.
+            let conflicts = endpoint_conflicts(self.definition);
+            if !conflicts.is_empty() {
+                return Err(Failure::Version(Reason::PublishRefused, summarise(&conflicts, 500)));
+            }
+        }
         let publication = match (work.spec().active, &hold) {
             (Some(true), None) => match self.claim_paths(work).await? {
                 None => Publication::Published,
@@ -140,7 +146,19 @@ impl Round<'_> {
         if let Some(outcome) = self.left_alone(work, &deployed) {
             return Ok(outcome);
         }
+        if deployed.left.iter().any(|drift| *drift != crate::domain::plan::Drift::DraftEdited) {
+            // Somebody's change is ignored, so nothing here can say whether it lives.
+            work.verdict(
+                ConditionType::Synced,
+                ConditionStatus::True,
+                Reason::DriftIgnored,
+                "a change made in n8n is left, as spec.driftPolicy says",
+            );
+            work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, "n8n holds what somebody else put there");
+            return Ok(Outcome::Settled(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)));
+        }
         work.verdict(ConditionType::Synced, ConditionStatus::True, Reason::Synced, format!("n8n holds version {}", self.version));
+        work.status.last_attempted_version = Some(self.version);
         let newly = work.status.active_version != Some(self.version);
         self.note(work, remote);
         if publication != Publication::Published {
@@ -333,7 +351,8 @@ impl Round<'_> {
     }
 }
 
-async fn symbolic(work: &Work<'_>, gathered: &Gathered) -> Result<Symbolic, Trouble> {
+/// The content of a version: ids of what was adopted are kept, the others derived, names replaced by symbols.
+pub(super) async fn symbolic(work: &Work<'_>, gathered: &Gathered) -> Result<Symbolic, Trouble> {
     let mut definition = gathered.definition.clone();
     if work.status.origin == Some(Origin::Adopted)
         && let Some(adopted) = versions::adopted_nodes(work).await?
@@ -346,77 +365,4 @@ async fn symbolic(work: &Work<'_>, gathered: &Gathered) -> Result<Symbolic, Trou
 
 fn display_name(work: &Work<'_>, definition: &Definition) -> String {
     work.spec().display_name.clone().or_else(|| definition.name.clone()).unwrap_or_else(|| work.name().chars().take(128).collect())
-}
-
-/// Leaves a sticky failure when the definition changed or a person asks for it.
-fn handle_reset(work: &mut Work<'_>, digest: &str) {
-    let asked = work.annotation(annotation::RESET_AT).map(str::to_owned);
-    let reset = asked.is_some() && asked != work.status.last_handled_reset_at;
-    if reset {
-        work.status.last_handled_reset_at = asked;
-        work.ctx.remember(&work.uid(), |memory| memory.reverts.clear());
-    }
-    let failed = work.status.failed_digest.clone();
-    if failed.is_some() && (reset || failed.as_deref() != Some(digest)) {
-        work.status.failed_digest = None;
-        work.status.intent = work.status.intent.take().map(|intent| crate::api::workflow_status::Intent { attempts: 0, ..intent });
-    }
-    // A definition that failed once is tried afresh when it comes back.
-    if work.status.failed_digest.is_none()
-        && let Some(record) =
-            work.status.history.iter_mut().find(|record| record.digest == digest && record.result == VersionResult::Failed)
-    {
-        record.result = VersionResult::Pending;
-        record.reason = None;
-        record.message = None;
-        record.judged_at = None;
-    }
-}
-
-/// Writes down that a version failed, so that the next round chooses another.
-async fn fail(work: &mut Work<'_>, choice: &Choice, version: i64, desired: &str, reason: Reason, message: &str) -> Result<(), Trouble> {
-    let now = work.now();
-    let recorded = if matches!(choice, Choice::LastGood(_)) { Reason::RollbackFailed } else { reason };
-    history::judge(&mut work.status.history, version, VersionResult::Failed, Some((recorded, message)), now);
-    if *choice == Choice::Desired {
-        work.status.failed_digest = Some(desired.to_owned());
-    }
-    work.status.intent = work.status.intent.take().filter(|intent| intent.last_good_n8n_version_id.is_some());
-    work.ctx.metrics.failures.with_label_values(&[reason.as_str()]).inc();
-    work.happened(EventType::Warning, reason, format!("version {version} failed: {message}"));
-    work.save().await
-}
-
-/// The spec's version failed and nothing is changed.
-fn held(work: &mut Work<'_>, reason: Reason, desired: i64) -> Outcome {
-    let said = failure_of(work, desired);
-    work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
-    work.verdict(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
-    work.status.intent = None;
-    let what = if reason == Reason::RollbackManual {
-        "spec.rollback is Manual, so nothing was changed"
-    } else {
-        "there is no good version to go back to"
-    };
-    Outcome::Held(reason, format!("{said}; {what}"))
-}
-
-fn failure_of(work: &Work<'_>, version: i64) -> String {
-    let record = history::numbered(&work.status.history, version);
-    let (reason, message) = record.map(|record| (record.reason.clone(), record.message.clone())).unwrap_or_default();
-    format!("version {version} failed ({}): {}", reason.unwrap_or_default(), message.unwrap_or_default())
-}
-
-fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, desired: i64, outcome: Outcome) -> Outcome {
-    let Choice::LastGood(version) = choice else {
-        work.verdict(ConditionType::RolledBack, ConditionStatus::False, Reason::Succeeded, "");
-        return outcome;
-    };
-    let before = find(&work.status.conditions, ConditionType::RolledBack);
-    if before.is_none_or(|before| before.status != ConditionStatus::True) {
-        work.ctx.metrics.rollbacks.inc();
-    }
-    let said = format!("{}; version {version} serves in its place", failure_of(work, desired));
-    work.verdict(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &said);
-    Outcome::Held(Reason::RolledBack, said)
 }

@@ -62,7 +62,9 @@ pub(super) async fn deploy(
 ) -> Result<Deployed, Failure> {
     fill_published(connection, &mut remote).await?;
     let seen = compare(wanted.write, &work.mark(), &remote);
-    let confirmed = work.status.active_version == Some(wanted.version) && work.status.intent.is_none();
+    // A version that failed after this one may have left its draft behind: then a difference is ours to mend, not drift.
+    let confirmed =
+        [work.status.active_version, work.status.last_attempted_version] == [Some(wanted.version); 2] && work.status.intent.is_none();
     let contested = drift::contested(work);
     let mut plan = plan(&seen, wanted.publication, confirmed, work.spec().drift_policy, contested);
     if plan.steps.is_empty() && was_not_live(work) && wanted.publication == Publication::Published && plan.drift.is_empty() {

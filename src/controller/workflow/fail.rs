@@ -1,0 +1,94 @@
+//! When a version fails: what is written down so that the next round chooses another, what is said meanwhile, and how the
+//! state is left again.
+
+use kube::runtime::events::EventType;
+
+use super::work::Work;
+use crate::api::annotation;
+use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::reason::Reason;
+use crate::api::workflow_status::{Intent, VersionResult};
+use crate::domain::conclude::Outcome;
+use crate::domain::history;
+use crate::domain::target::Choice;
+use crate::domain::trouble::Trouble;
+
+/// Leaves a sticky failure when the definition changed or a person asks for it.
+pub(super) fn handle_reset(work: &mut Work<'_>, digest: &str) {
+    let asked = work.annotation(annotation::RESET_AT).map(str::to_owned);
+    let reset = asked.is_some() && asked != work.status.last_handled_reset_at;
+    if reset {
+        work.status.last_handled_reset_at = asked;
+        work.ctx.remember(&work.uid(), |memory| memory.reverts.clear());
+    }
+    let failed = work.status.failed_digest.clone();
+    if failed.is_some() && (reset || failed.as_deref() != Some(digest)) {
+        work.status.failed_digest = None;
+        work.status.intent = work.status.intent.take().map(|intent| Intent { attempts: 0, ..intent });
+    }
+    // A definition that failed once is tried afresh when it comes back.
+    if work.status.failed_digest.is_none()
+        && let Some(record) =
+            work.status.history.iter_mut().find(|record| record.digest == digest && record.result == VersionResult::Failed)
+    {
+        record.result = VersionResult::Pending;
+        record.reason = None;
+        record.message = None;
+        record.judged_at = None;
+    }
+}
+
+/// Writes down that a version failed, so that the next round chooses another.
+pub(super) async fn fail(
+    work: &mut Work<'_>,
+    choice: &Choice,
+    version: i64,
+    desired: &str,
+    reason: Reason,
+    message: &str,
+) -> Result<(), Trouble> {
+    let now = work.now();
+    let recorded = if matches!(choice, Choice::LastGood(_)) { Reason::RollbackFailed } else { reason };
+    history::judge(&mut work.status.history, version, VersionResult::Failed, Some((recorded, message)), now);
+    if *choice == Choice::Desired {
+        work.status.failed_digest = Some(desired.to_owned());
+    }
+    work.status.intent = work.status.intent.take().filter(|intent| intent.last_good_n8n_version_id.is_some());
+    work.ctx.metrics.failures.with_label_values(&[reason.as_str()]).inc();
+    work.happened(EventType::Warning, reason, format!("version {version} failed: {message}"));
+    work.save().await
+}
+
+/// The spec's version failed and nothing is changed.
+pub(super) fn held(work: &mut Work<'_>, reason: Reason, desired: i64) -> Outcome {
+    let said = failure_of(work, desired);
+    work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
+    work.verdict(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
+    work.status.intent = None;
+    let what = if reason == Reason::RollbackManual {
+        "spec.rollback is Manual, so nothing was changed"
+    } else {
+        "there is no good version to go back to"
+    };
+    Outcome::Held(reason, format!("{said}; {what}"))
+}
+
+fn failure_of(work: &Work<'_>, version: i64) -> String {
+    let record = history::numbered(&work.status.history, version);
+    let (reason, message) = record.map(|record| (record.reason.clone(), record.message.clone())).unwrap_or_default();
+    format!("version {version} failed ({}): {}", reason.unwrap_or_default(), message.unwrap_or_default())
+}
+
+pub(super) fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, desired: i64, outcome: Outcome) -> Outcome {
+    let Choice::LastGood(version) = choice else {
+        work.verdict(ConditionType::RolledBack, ConditionStatus::False, Reason::Succeeded, "");
+        return outcome;
+    };
+    let before = find(&work.status.conditions, ConditionType::RolledBack);
+    if before.is_none_or(|before| before.status != ConditionStatus::True) {
+        work.ctx.metrics.rollbacks.inc();
+    }
+    let said = format!("{}; version {version} serves in its place", failure_of(work, desired));
+    work.verdict(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &said);
+    Outcome::Held(Reason::RolledBack, said)
+}

@@ -1,0 +1,101 @@
+//! One replica works, the others stand by: who holds the lease, and how soon another takes over.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+use serde_json::json;
+
+use crate::n8n::answering;
+use crate::world::{Operator, PATIENCE, World};
+
+/// Where config/rbac lets the operator have its lease.
+const NAMESPACE: &str = "weirkeeper-system";
+
+/// A world whose operator and a second one compete for a lease of their own. The first leads.
+async fn pair(name: &str) -> (World, Operator) {
+    let mut world = World::on_real_n8n(name).await;
+    let lease = world.namespace.clone();
+    let flags = ["--leader-elect", "on", "--lease-namespace", NAMESPACE, "--lease-name", lease.as_str()];
+    world.operator.restart_with(&flags);
+    until(&world.operator, "weirkeeper_leading 1").await;
+    let second = world.another_operator("second", &flags);
+    until(&second, "weirkeeper_leading 0").await;
+    (world, second)
+}
+
+/// Waits until an operator's metrics have a line.
+async fn until(operator: &Operator, wanted: &str) {
+    let started = Instant::now();
+    loop {
+        let metrics = get(operator, "/metrics").await.map_or_else(String::new, |(_, text)| text);
+        if metrics.lines().any(|line| line == wanted) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {wanted}:\n{}", operator.tail());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn get(operator: &Operator, path: &str) -> Option<(u16, String)> {
+    let answer = reqwest::get(format!("http://{}{path}", operator.address())).await.ok()?;
+    Some((answer.status().as_u16(), answer.text().await.ok()?))
+}
+
+async fn holder(world: &World) -> Option<String> {
+    let leases: Api<Lease> = Api::namespaced(world.admin.clone(), NAMESPACE);
+    leases.get(&world.namespace).await.expect("the lease").spec?.holder_identity
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_operators_one_works_and_the_other_takes_over_soon_after_a_graceful_end() {
+    let (mut world, second) = pair("graceful").await;
+    let path = format!("{}/a", world.namespace);
+    world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
+    world.until_ready("a").await;
+    assert!(!second.log().contains("pass ended"), "only the holder of the lease works");
+    assert_eq!(get(&second, "/readyz").await.map(|(status, _)| status), Some(200), "a standby is ready");
+    let before = holder(&world).await;
+
+    let asked = Instant::now();
+    world.operator.terminate();
+    until(&second, "weirkeeper_leading 1").await;
+    let led = asked.elapsed();
+    world.workflow("a", json!({ "active": true, "definition": answering(&path, "2") })).await;
+    world.until_ready("a").await;
+    println!("failover: graceful: another led after {:.1} s, worked after {:.1} s", led.as_secs_f64(), asked.elapsed().as_secs_f64());
+    assert!(led < Duration::from_secs(10), "{led:?}");
+    assert_ne!(holder(&world).await, before);
+    assert!(world.operator.log().contains("handed the lease over"));
+    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_crash_the_other_operator_takes_over_and_nothing_is_made_twice() {
+    let (mut world, second) = pair("crash").await;
+    let path = format!("{}/a", world.namespace);
+    world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
+    // In the middle of its work, or after it: either has to end well.
+    world.operator.kill();
+    let killed = Instant::now();
+    assert!(!second.log().contains("pass ended"), "only the holder of the lease works");
+    until(&second, "weirkeeper_leading 1").await;
+    let led = killed.elapsed();
+    world.until_ready("a").await;
+    println!("failover: crash: another led after {:.1} s, all was Ready after {:.1} s", led.as_secs_f64(), killed.elapsed().as_secs_f64());
+    assert!(led < Duration::from_secs(40), "{led:?}");
+    assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
+    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_loses_its_lease_ends_at_once() {
+    let (mut world, second) = pair("lost").await;
+    let leases: Api<Lease> = Api::namespaced(world.admin.clone(), NAMESPACE);
+    let taken = json!({ "spec": { "holderIdentity": "somebody-else", "leaseDurationSeconds": 600 } });
+    leases.patch(&world.namespace, &Default::default(), &kube::api::Patch::Merge(taken)).await.expect("the lease is patched");
+    let code = world.operator.ended().await;
+    assert_eq!(code, Some(1), "{}", world.operator.tail());
+    assert!(world.operator.log().contains("the lease is lost"));
+    assert!(get(&second, "/metrics").await.is_some_and(|(_, text)| text.contains("weirkeeper_leading 0")));
+}
