@@ -17,6 +17,7 @@ mod leader;
 mod n8n;
 mod publishing;
 mod relay;
+mod request_faults;
 mod scopes;
 mod silence;
 mod stack;

@@ -1,0 +1,70 @@
+//! What n8n or a proxy may answer badly to a read and to a create: each has its own reason, and each heals by itself.
+
+use serde_json::json;
+
+use crate::n8n::answering;
+use crate::stack::Stack;
+use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::world::{World, condition};
+
+const MARK: &str = "weirkeeper.dev/owner";
+
+/// What n8n or a proxy before it may say, and the reason that status then gives.
+fn nonsense() -> Vec<(&'static str, Fault, &'static str)> {
+    let page = |status: u16, kind: &str, body: &str| Fault::Respond {
+        status,
+        content_type: kind.to_owned(),
+        body: body.to_owned(),
+        headers: Vec::new(),
+    };
+    vec![
+        ("hang", Fault::Hang, "InstanceUnreachable"),
+        ("limit", Fault::retry_after(429, 1), "RateLimited"),
+        ("error", Fault::json(500, "Internal server error"), "RequestFailed"),
+        ("half", Fault::HalfBody, "RequestFailed"),
+        ("text", page(200, "text/plain", "it works"), "RequestFailed"),
+        ("html", Fault::Html404, "InstanceStarting"),
+    ]
+}
+
+/// Each fault at one kind of request: its reason is told, and when it is over there is exactly one workflow that serves.
+async fn meets_each_fault_at(place: &str, method: &str, path: &str) {
+    for (name, fault, reason) in nonsense() {
+        let standin = StandIn::start(Options::default());
+        let (url, key) = (standin.url(), standin.api_key().to_owned());
+        let world = World::bare(Stack::shared(), &format!("{place}{name}"), &url, &key).await;
+        world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
+        let hook = format!("{}/a", world.namespace);
+        if place == "get" {
+            world.workflow("a", json!({ "active": true, "interval": "5s", "definition": answering(&hook, "1") })).await;
+            world.until_ready("a").await;
+        }
+        let rule = standin.faults().add(Rule::on(method, path, fault));
+        world.workflow("a", json!({ "active": true, "definition": answering(&hook, "2") })).await;
+        let told = world
+            .until("a", "it tells of the fault", |object| {
+                let ready = condition(object, "Ready");
+                standin.faults().fired(rule) > 0 && ready["status"] != "True" && ready["reason"] != "Progressing" && !ready.is_null()
+            })
+            .await;
+        let ready = condition(&told, "Ready");
+        // A create that may have been done all the same is looked for before anything else.
+        let reason = if place == "create" && !matches!(name, "limit" | "html") { "CreatePending" } else { reason };
+        assert_eq!(ready["reason"], reason, "{name} at {place}: {}", ready["message"]);
+        standin.faults().clear();
+        world.until_ready("a").await;
+        assert_eq!(world.n8n.webhook("GET", &hook).await.json()["version"], "2", "{name} at {place}");
+        assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1, "{name} at {place}");
+        assert!(standin.duplicates_seen(MARK).is_empty(), "{name} at {place}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_a_read_is_told_and_heals() {
+    meets_each_fault_at("get", "GET", "/api/v1/workflows/*").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_a_create_is_told_and_heals_without_a_duplicate() {
+    meets_each_fault_at("create", "POST", "/api/v1/workflows").await;
+}
