@@ -20,6 +20,15 @@ use crate::n8n::{Denial, N8nError};
 /// How often a version is sent without a confirmed end before it counts as failed.
 const MOST_ATTEMPTS: i64 = 3;
 
+/// n8n's words for a version that it will never publish (n8n 2.39.10, measured).
+const VERDICTS: [&str; 5] = [
+    "has no trigger node",
+    "Unrecognized node type",
+    "is not available in version",
+    "Cannot publish workflow",
+    "There was a problem activating the workflow",
+];
+
 /// A version to bring to n8n.
 pub(super) struct Deployment<'a> {
     pub(super) version: i64,
@@ -259,6 +268,10 @@ fn classify(error: &N8nError, attempts: i64) -> Failure {
             }
             if message.contains("which is not published") {
                 return Trouble::waiting(Reason::ReferenceNotPublished, format!("n8n refuses to publish: {message}")).into();
+            }
+            // Other words can speak of a moment, such as somebody unpublishing just then; only their repetition is a verdict.
+            if attempts < MOST_ATTEMPTS && !VERDICTS.iter().any(|words| message.contains(words)) {
+                return Trouble::transient(Reason::PublishUnconfirmed, format!("n8n refuses to publish: {message}")).into();
             }
             Failure::Version(Reason::PublishRefused, format!("n8n refuses to publish: {message}"))
         }
