@@ -104,7 +104,7 @@ pub struct Intent {
     #[serde(default, rename = "lastGoodN8nVersionId", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub last_good_n8n_version_id: Option<String>,
-    /// How often this digest was sent without a confirmed end; after three it counts as failed.
+    /// How often sending this digest ended badly or without confirmation; after three times it counts as failed.
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub attempts: i64,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::api::{Api, DeleteParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::n8n::answering;
 use crate::stack::Stack;
@@ -105,7 +105,6 @@ async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
         ("create", "POST", "/api/v1/workflows"),
         ("publish", "POST", "/api/v1/workflows/*/publish"),
         ("get", "GET", "/api/v1/workflows/*"),
-        ("list", "GET", "/api/v1/workflows"),
     ];
     let mut names = Vec::new();
     for (fault_name, fault) in &faults {
@@ -124,31 +123,4 @@ async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
         assert_eq!(world.n8n.marked(&world.namespace, &name).await.len(), 1, "{name}");
     }
     assert!(standin.duplicates_seen("weirkeeper.dev/owner").is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn each_bad_answer_has_its_own_reason() {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), "reasons", &url, &key).await;
-    world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
-    for (name, fault, reason) in [
-        ("hang", Fault::Hang, "InstanceUnreachable"),
-        ("limited", Fault::retry_after(429, 1), "RateLimited"),
-        ("error", Fault::json(500, "Internal server error"), "RequestFailed"),
-        ("half", Fault::HalfBody, "RequestFailed"),
-        ("html", Fault::Html404, "InstanceStarting"),
-        (
-            "text",
-            Fault::Respond { status: 200, content_type: "text/plain".into(), body: "hello".into(), headers: Vec::new() },
-            "RequestFailed",
-        ),
-    ] {
-        standin.faults().add(Rule::on("GET", "/api/v1/workflows", fault));
-        apply(&world, name, "1").await;
-        let object: Value = world.until_reason(name, "Ready", reason).await;
-        assert_eq!(condition(&object, "Stalled")["status"], "False", "{name}: time heals it");
-        standin.faults().clear();
-        world.until_ready(name).await;
-    }
 }

@@ -204,7 +204,7 @@ pub(super) async fn create(
         operation,
         digest: digest.to_owned(),
         last_good_n8n_version_id: None,
-        attempts: 1,
+        attempts: 0,
         started_at: whole_seconds(at),
     };
     // Rounded down, the time would let the longest life end a second early.

@@ -2,7 +2,7 @@
 //! before it returned, so that none can be left out.
 
 use super::bind::{self, Bound, CreateFailed};
-use super::deploy::{Deployed, Deployment, Failure, deploy};
+use super::deploy::{Deployed, Deployment, Failure, count_failure, deploy};
 use super::fail::{fail, handle_reset, held, rolled_back_or};
 use super::gather::{Gathered, gather};
 use super::resolve::{Resolved, resolve, wake_callers};
@@ -262,7 +262,7 @@ impl Round<'_> {
             .find(|verdict| verdict.kind == ConditionType::Live)
             .map(|verdict| verdict.message.clone())
             .unwrap_or_default();
-        let attempts = work.status.intent.as_ref().map_or(0, |intent| intent.attempts);
+        let attempts = count_failure(work);
         let proven = history::numbered(&work.status.history, self.version).is_some_and(|record| record.result == VersionResult::Good);
         if attempts >= 3 && !proven {
             return Err(Failure::Version(Reason::PublishUnconfirmed, message));

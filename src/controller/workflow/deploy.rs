@@ -119,12 +119,12 @@ fn was_not_live(work: &Work<'_>) -> bool {
 /// An attempt that an earlier pass announced and that left the workflow offline: what served before is put back first,
 /// so that nobody waits for the next attempt.
 async fn recover_interrupted(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     connection: &Connection,
     wanted: &Deployment<'_>,
     remote: &RemoteWorkflow,
 ) -> Result<(), Failure> {
-    let Some(intent) = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create) else { return Ok(()) };
+    let Some(intent) = work.status.intent.clone().filter(|intent| intent.operation != Operation::Create) else { return Ok(()) };
     if wanted.publication != Publication::Published {
         return Ok(());
     }
@@ -132,18 +132,28 @@ async fn recover_interrupted(
         // Best effort: the version may be gone, and then the deployment itself is the way back.
         let _ = connection.client.publish(&remote.id, Some(good)).await;
     }
-    if intent.digest == wanted.digest && intent.attempts >= MOST_ATTEMPTS {
-        let message = format!("publication was asked for {} times and could not be confirmed", intent.attempts);
-        return Err(Failure::Version(Reason::PublishUnconfirmed, message));
+    // That the operator was interrupted says nothing about the version; that its attempt left the workflow offline does.
+    let offline = !remote.active && intent.last_good_n8n_version_id.is_some();
+    if intent.digest == wanted.digest && offline && count_failure(work) >= MOST_ATTEMPTS {
+        let message = "publication was asked for again and again and left the workflow offline each time";
+        return Err(Failure::Version(Reason::PublishUnconfirmed, message.to_owned()));
     }
     Ok(())
+}
+
+/// One more attempt at the intended version ended badly; returns how many did.
+pub(super) fn count_failure(work: &mut Work<'_>) -> i64 {
+    work.status.intent.as_mut().map_or(0, |intent| {
+        intent.attempts += 1;
+        intent.attempts
+    })
 }
 
 /// Records what is about to be written and what served before.
 async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, reverting: bool) -> Result<(), Trouble> {
     let before = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create);
     let attempts = before.filter(|intent| intent.digest == wanted.digest).map_or(0, |intent| intent.attempts);
-    let fresh = before.is_some_and(|intent| intent.digest == wanted.digest && intent.attempts == 1)
+    let fresh = before.is_some_and(|intent| intent.digest == wanted.digest && intent.attempts == 0)
         && work.status.active_version.is_none()
         && work.status.last_attempted_version.is_none();
     let last_good = remote.active.then(|| remote.active_version_id.clone()).flatten().or_else(|| before?.last_good_n8n_version_id.clone());
@@ -154,7 +164,7 @@ async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWor
             operation: if reverting { Operation::Revert } else { wanted.operation },
             digest: wanted.digest.to_owned(),
             last_good_n8n_version_id: last_good,
-            attempts: attempts + 1,
+            attempts,
             started_at: whole_seconds(work.now()),
         });
     }
@@ -238,7 +248,7 @@ async fn explain(work: &mut Work<'_>, connection: &Connection, wanted: &Deployme
         }
         restore(work, connection, after).await;
     }
-    let attempts = work.status.intent.as_ref().map_or(0, |intent| intent.attempts);
+    let attempts = count_failure(work);
     classify(&error, attempts)
 }
 
