@@ -130,7 +130,7 @@ async fn causes(world: &World, two: impl Fn(&str) -> Value) -> Vec<Cause> {
         Cause {
             heals: Some(Heal::Unpublish(users)),
             ..cause(
-                "colliding parameterised path",
+                "parameterised path of another workflow",
                 with_node(two("collides"), hook(&format!("{space}/:name"), &shared_id)),
                 "WebhookPathTaken",
                 "conflict with one of the webhooks",

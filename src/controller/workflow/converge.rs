@@ -107,7 +107,7 @@ impl Round<'_> {
             }
         }
         let publication = match (work.spec().active, &hold) {
-            (Some(true), None) => match self.claim_paths(work).await? {
+            (Some(true), None) => match self.claim_paths(work, bound).await? {
                 None => Publication::Published,
                 taken => {
                     hold = taken;
@@ -307,7 +307,7 @@ impl Round<'_> {
     }
 
     /// Takes the version's webhook paths, or says who waits: one owner for each path of the instance.
-    async fn claim_paths(&self, work: &mut Work<'_>) -> Result<Option<Trouble>, Trouble> {
+    async fn claim_paths(&self, work: &mut Work<'_>, bound: &Bound) -> Result<Option<Trouble>, Trouble> {
         let endpoints = webhook_endpoints(self.definition);
         let routes: Vec<Route> = endpoints
             .iter()
@@ -329,10 +329,12 @@ impl Round<'_> {
         // After n8n refused a path, publishing again would only disturb: some refusals take the workflow offline.
         let refused =
             find(&work.status.conditions, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::WebhookPathTaken.as_str());
-        if refused && work.status.active_version != Some(self.version) {
+        // Where our own workflow is published, it may be what serves the path: an interrupted pass may have got that far.
+        let published = matches!(bound, Bound::Existing(remote) if remote.active);
+        if refused && !published {
             for endpoint in &endpoints {
                 let check = observe::check(self.connection, &endpoints, endpoint).await.map_err(|error| connections::trouble(&error))?;
-                if matches!(check, WebhookCheck::Registered(_)) && !self.serves_already(work, &endpoint.url_path()) {
+                if matches!(check, WebhookCheck::Registered(_)) {
                     return Ok(Some(Trouble::waiting(
                         Reason::WebhookPathTaken,
                         format!(
@@ -344,10 +346,6 @@ impl Round<'_> {
             }
         }
         Ok(None)
-    }
-
-    fn serves_already(&self, work: &Work<'_>, path: &str) -> bool {
-        work.status.webhook_urls.iter().any(|url| url.ends_with(path))
     }
 }
 

@@ -21,12 +21,13 @@ use crate::n8n::{Denial, N8nError};
 const MOST_ATTEMPTS: i64 = 3;
 
 /// n8n's words for a version that it will never publish (n8n 2.39.10, measured).
-const VERDICTS: [&str; 5] = [
+const VERDICTS: [&str; 6] = [
     "has no trigger node",
     "Unrecognized node type",
     "is not available in version",
     "Cannot publish workflow",
     "There was a problem activating the workflow",
+    "is already taken",
 ];
 
 /// A version to bring to n8n.
@@ -268,8 +269,9 @@ async fn restore(work: &mut Work<'_>, connection: &Connection, after: &RemoteWor
 fn classify(error: &N8nError, attempts: i64) -> Failure {
     match error {
         N8nError::Refused { message, operation, .. } if operation.label() == "publish" => {
-            let path_taken = message.contains("conflict with one of the webhooks") || message.contains("is already taken");
-            if path_taken {
+            // Of the two refusals for a path, this one leaves the live version alone, so waiting costs nobody anything. The other
+            // ("already taken", of parameterised paths) takes it offline with each try, and so counts against the version.
+            if message.contains("conflict with one of the webhooks") {
                 return Trouble::waiting(
                     Reason::WebhookPathTaken,
                     format!("n8n refuses to publish: {message}; it goes live by itself when the path is free"),
