@@ -81,6 +81,7 @@ async fn settle(work: &mut Work<'_>) -> Result<(), Trouble> {
     }
     let connection = connection(work).await?;
     let failed = |error| connections::trouble(&error);
+    wait_out_interrupted_write(work, &connection)?;
     let id = match work.status.n8n_workflow_id.clone() {
         Some(id) => id,
         // A create was announced: what it made, or may still make, must not be left behind.
@@ -99,6 +100,21 @@ async fn settle(work: &mut Work<'_>) -> Result<(), Trouble> {
     }
     connection.trusted()?;
     dispose(&connection, &remote, policy(work)).await
+}
+
+/// A write that an interrupted pass announced may still be under way in n8n. Deleting a workflow that n8n is publishing leaves
+/// its webhook path registered for nobody (seen on the real one), and then nobody can have the path.
+fn wait_out_interrupted_write(work: &Work<'_>, connection: &Connection) -> Result<(), Trouble> {
+    let Some(intent) = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create) else { return Ok(()) };
+    // Its time is kept in whole seconds, rounded down.
+    let until = intent.started_at.0 + connection.client.settings().request_timeout + Duration::from_secs(1);
+    if work.now() >= until {
+        return Ok(());
+    }
+    let mut trouble =
+        Trouble::transient(Reason::Progressing, "a write to n8n was interrupted and may still be under way; it is waited for");
+    trouble.retry_after = Some(Duration::from_millis(500));
+    Err(trouble)
 }
 
 fn still_arriving(work: &Work<'_>, connection: &Connection) -> Result<(), Trouble> {
