@@ -43,7 +43,9 @@ pub fn conditions(old: &[Condition], found: &Found, generation: i64, grace: Dura
         && unreachable(trouble)
         && find(old, ConditionType::Synced).is_some_and(|synced| synced.status != ConditionStatus::False)
     {
-        // Its transition time is the moment from which the grace is counted.
+        // Its transition time is the moment from which the grace is counted. It takes the place of what the pass said before
+        // it failed: the API server refuses a status with two conditions of one type.
+        verdicts.retain(|verdict| verdict.kind != ConditionType::Synced);
         verdicts.push(Verdict::new(ConditionType::Synced, ConditionStatus::Unknown, trouble.reason, &trouble.message));
     }
     let kept: Vec<Verdict> = old.iter().filter_map(|condition| carried(condition, &verdicts)).collect();
@@ -161,6 +163,16 @@ mod tests {
         assert_eq!(state(&later, ConditionType::Ready), ConditionStatus::Unknown);
         let back = after(&later, Outcome::Settled("version 1".into()), 60);
         assert_eq!(state(&back, ConditionType::Ready), ConditionStatus::True);
+    }
+
+    #[test]
+    fn a_pass_that_fails_after_it_synced_says_each_condition_once() {
+        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
+        let details = vec![Verdict::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")];
+        let found = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(10));
+        let kinds: std::collections::BTreeSet<_> = found.iter().map(|condition| condition.kind).collect();
+        assert_eq!(kinds.len(), found.len());
+        assert_eq!(state(&found, ConditionType::Synced), ConditionStatus::Unknown);
     }
 
     #[test]
