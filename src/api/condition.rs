@@ -98,11 +98,14 @@ impl Verdict {
     }
 }
 
-/// Puts verdicts into a list of conditions: each verdict replaces its type, the time moves only when the status
-/// does, and types that no verdict speaks of are removed.
+/// Puts verdicts into a list of conditions: each verdict replaces its type, of several on one type the last counts, the
+/// time moves only when the status does, and types that no verdict speaks of are removed.
 pub fn merge(old: &[Condition], verdicts: &[Verdict], generation: i64, now: Timestamp) -> Vec<Condition> {
+    let last = |at: usize| !verdicts[at + 1..].iter().any(|later| later.kind == verdicts[at].kind);
     let mut merged: Vec<Condition> = verdicts
         .iter()
+        .enumerate()
+        .filter_map(|(at, verdict)| last(at).then_some(verdict))
         .map(|verdict| {
             let before = find(old, verdict.kind).filter(|before| before.status == verdict.status);
             Condition {

@@ -104,13 +104,26 @@ pub struct Intent {
     #[serde(default, rename = "lastGoodN8nVersionId", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub last_good_n8n_version_id: Option<String>,
-    /// How often sending this digest ended badly or without confirmation; after three times it counts as failed.
+    /// How often sending this digest ended badly or without confirmation; after three times in half a minute or more it counts
+    /// as failed.
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub attempts: i64,
+    /// When the first of these attempts ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub failing_since: Option<Time>,
     /// When the intent was recorded.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Time,
+}
+
+impl Intent {
+    /// An intent that was not tried yet.
+    pub fn new(operation: Operation, digest: &str, last_good_n8n_version_id: Option<String>, now: jiff::Timestamp) -> Self {
+        let started_at = super::condition::whole_seconds(now);
+        Self { operation, digest: digest.to_owned(), last_good_n8n_version_id, attempts: 0, failing_since: None, started_at }
+    }
 }
 
 /// The kinds of writes to n8n that an intent announces.

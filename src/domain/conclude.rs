@@ -39,18 +39,17 @@ pub struct Found {
 /// The conditions after a pass.
 pub fn conditions(old: &[Condition], found: &Found, generation: i64, grace: Duration, now: Timestamp) -> Vec<Condition> {
     let mut verdicts: Vec<Verdict> = found.details.clone();
+    let unseen = matches!(&found.outcome, Outcome::Troubled(trouble) if says_nothing(trouble)) && !differs(&found.details);
     if let Outcome::Troubled(trouble) = &found.outcome
-        && unreachable(trouble)
+        && unseen
         && find(old, ConditionType::Synced).is_some_and(|synced| synced.status != ConditionStatus::False)
     {
-        // Its transition time is the moment from which the grace is counted. It takes the place of what the pass said before
-        // it failed: the API server refuses a status with two conditions of one type.
-        verdicts.retain(|verdict| verdict.kind != ConditionType::Synced);
+        // Its transition time is the moment from which the grace is counted.
         verdicts.push(Verdict::new(ConditionType::Synced, ConditionStatus::Unknown, trouble.reason, &trouble.message));
     }
     let kept: Vec<Verdict> = old.iter().filter_map(|condition| carried(condition, &verdicts)).collect();
     verdicts.extend(kept);
-    verdicts.extend(summary(old, &found.outcome, generation, grace, now));
+    verdicts.extend(summary(old, &found.outcome, unseen, generation, grace, now));
     let mut merged = merge(old, &verdicts, generation, now);
     for condition in &mut merged {
         // A detail that this pass did not look at speaks of the generation that it was found for.
@@ -66,8 +65,18 @@ fn is_summary(kind: ConditionType) -> bool {
     matches!(kind, ConditionType::Ready | ConditionType::Reconciling | ConditionType::Stalled)
 }
 
-fn unreachable(trouble: &Trouble) -> bool {
+/// Whether the trouble says nothing of what n8n holds: it could not be asked, or not now.
+fn says_nothing(trouble: &Trouble) -> bool {
+    use Reason::{InstanceStarting, InstanceUnreachable, Progressing, RateLimited, RequestFailed};
     trouble.class == Class::Transient
+        && matches!(trouble.reason, InstanceUnreachable | InstanceStarting | RateLimited | RequestFailed | Progressing)
+}
+
+/// Whether the pass saw, before it failed, that n8n does not hold or serve what it should.
+fn differs(details: &[Verdict]) -> bool {
+    let wrong =
+        |verdict: &Verdict| matches!(verdict.kind, ConditionType::Synced | ConditionType::Live) && verdict.status == ConditionStatus::False;
+    details.iter().any(wrong)
 }
 
 /// A detail condition that nobody spoke of, as a verdict that repeats it.
@@ -79,13 +88,13 @@ fn carried(condition: &Condition, spoken: &[Verdict]) -> Option<Verdict> {
     Some(Verdict { kind: condition.kind, status: condition.status, reason, message: condition.message.clone() })
 }
 
-fn summary(old: &[Condition], outcome: &Outcome, generation: i64, grace: Duration, now: Timestamp) -> [Verdict; 3] {
+fn summary(old: &[Condition], outcome: &Outcome, unseen: bool, generation: i64, grace: Duration, now: Timestamp) -> [Verdict; 3] {
     use ConditionStatus::{False, True, Unknown};
     let (ready, reason, message, reconciling, stalled) = match outcome {
         Outcome::Settled(message) => (True, Reason::Succeeded, message.clone(), false, false),
         Outcome::Held(reason, message) => (False, *reason, message.clone(), false, true),
         Outcome::Unfinished(reason, message) => (False, *reason, message.clone(), true, false),
-        Outcome::Troubled(trouble) if unreachable(trouble) && was_ready(old, generation) => {
+        Outcome::Troubled(trouble) if unseen && was_ready(old, generation) => {
             let since =
                 find(old, ConditionType::Synced).filter(|synced| synced.status == Unknown).map(|synced| synced.last_transition_time.0);
             let lasted = since.map_or(Duration::ZERO, |since| Duration::try_from(now.duration_since(since)).unwrap_or_default());
@@ -173,6 +182,17 @@ mod tests {
         let kinds: std::collections::BTreeSet<_> = found.iter().map(|condition| condition.kind).collect();
         assert_eq!(kinds.len(), found.len());
         assert_eq!(state(&found, ConditionType::Synced), ConditionStatus::Unknown);
+    }
+
+    #[test]
+    fn ready_does_not_outlast_what_a_pass_saw_to_be_wrong() {
+        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
+        let not_live = after(&settled, Outcome::Troubled(Trouble::transient(Reason::NotLive, "not registered")), 10);
+        assert_eq!(state(&not_live, ConditionType::Ready), ConditionStatus::False);
+        let details = vec![Verdict::new(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, "")];
+        let sending = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(10));
+        assert_eq!(state(&sending, ConditionType::Ready), ConditionStatus::False);
+        assert_eq!(state(&sending, ConditionType::Synced), ConditionStatus::False);
     }
 
     #[test]

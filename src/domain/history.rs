@@ -40,6 +40,18 @@ pub fn accept(history: &mut Vec<VersionRecord>, digest: &str, source: VersionSou
     version
 }
 
+/// Notes the version id under which n8n holds a digest.
+pub fn sent(history: &mut [VersionRecord], digest: &str, n8n_version_id: Option<&str>) {
+    if let Some(record) = history.iter_mut().find(|record| record.digest == digest) {
+        record.n8n_version_id = n8n_version_id.map(str::to_owned).or(record.n8n_version_id.take());
+    }
+}
+
+/// The kept version that n8n holds under an id: what we sent, or what was kept of somebody else's.
+pub fn held_as(history: &[VersionRecord], n8n_version_id: &str) -> Option<i64> {
+    history.iter().find(|record| record.n8n_version_id.as_deref() == Some(n8n_version_id)).map(|record| record.version)
+}
+
 /// The record of a number.
 pub fn numbered(history: &[VersionRecord], version: i64) -> Option<&VersionRecord> {
     history.iter().find(|record| record.version == version)

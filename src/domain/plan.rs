@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::canonical::digest_of;
+use super::history;
 use super::mark::Mark;
 use super::remote::{RemoteWorkflow, WorkflowWrite};
 use super::settings;
 use crate::api::workflow::DriftPolicy;
+use crate::api::workflow_status::VersionRecord;
 
 /// What publication should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Step {
     Update,
     /// Publish the draft as it was just read or saved.
     Publish,
+    /// Publish again what is published, whatever the draft is: its webhooks do not answer.
+    Republish,
     /// Take publication back.
     Unpublish,
 }
@@ -84,6 +88,17 @@ fn same_content(write: &WorkflowWrite, nodes: &[Value], connections: &Value, gro
     digest(&write.nodes, &write.connections, write.node_groups.as_deref().unwrap_or_default()) == digest(nodes, connections, groups)
 }
 
+/// What n8n holds, as draft or published, that was neither sent nor kept by us: somebody's edits.
+pub fn edits(remote: &RemoteWorkflow, history: &[VersionRecord]) -> Vec<RemoteWorkflow> {
+    let known = |held: &RemoteWorkflow| held.version_id.as_deref().is_none_or(|id| history::held_as(history, id).is_some());
+    let content = |held: &RemoteWorkflow| digest_of(&held.nodes, &held.connections, &held.node_groups, &Map::new(), &BTreeSet::new());
+    let published = remote.published_apart();
+    // A rollback leaves a draft of its own beside the published version that it repeats.
+    let repeats = |published: &RemoteWorkflow| known(published) && content(published) == content(remote);
+    let draft = (!known(remote) && !published.as_ref().is_some_and(repeats)).then(|| remote.clone());
+    draft.into_iter().chain(published.filter(|published| !known(published))).collect()
+}
+
 /// Compares what n8n holds with what should be there.
 pub fn compare(wanted: &WorkflowWrite, mark: &Mark, remote: &RemoteWorkflow) -> Comparison {
     let draft = same_content(wanted, &remote.nodes, &remote.connections, &remote.node_groups);
@@ -108,11 +123,6 @@ pub fn compare(wanted: &WorkflowWrite, mark: &Mark, remote: &RemoteWorkflow) -> 
 }
 
 impl Comparison {
-    /// Whether n8n holds and publishes exactly what it should.
-    pub fn settled(&self, publication: Publication) -> bool {
-        self.draft && self.serves(publication)
-    }
-
     /// Whether what serves is right, whatever an unpublished draft holds.
     pub fn serves(&self, publication: Publication) -> bool {
         let published = match publication {
@@ -178,7 +188,10 @@ fn drift(seen: &Comparison, publication: Publication) -> Vec<Drift> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::workflow_status::VersionSource;
+    use crate::domain::remote::RemoteVersion;
     use Publication::{Published, Unpublished, Untouched};
+    use serde_json::json;
 
     const FINE: Comparison = Comparison { draft: true, published: Some(true), settings: true, name: true, marked: true, archived: false };
 
@@ -202,6 +215,33 @@ mod tests {
         assert_eq!(steps_of(old, Untouched, false), [Step::Update]);
         assert_eq!(steps_of(old, Unpublished, false), [Step::Update, Step::Unpublish]);
         assert_eq!(steps_of(Comparison { published: None, ..FINE }, Published, false), [Step::Publish]);
+    }
+
+    #[test]
+    fn only_what_was_neither_sent_nor_kept_is_an_edit() {
+        let version = |id: &str, note: &str| RemoteVersion {
+            version_id: id.into(),
+            nodes: vec![json!({ "name": note })],
+            ..RemoteVersion::default()
+        };
+        let held = |draft: &str, note: &str, active: RemoteVersion| RemoteWorkflow {
+            active: true,
+            version_id: Some(draft.into()),
+            nodes: vec![json!({ "name": note })],
+            active_version_id: Some(active.version_id.clone()),
+            active_version: Some(active),
+            ..RemoteWorkflow::default()
+        };
+        let mut ours = Vec::new();
+        history::accept(&mut ours, "digest", VersionSource::Definition, "revision".into(), jiff::Timestamp::UNIX_EPOCH);
+        history::sent(&mut ours, "digest", Some("1"));
+        let ids = |remote| edits(&remote, &ours).into_iter().filter_map(|edit| edit.version_id).collect::<Vec<_>>();
+        assert_eq!(ids(held("1", "a", version("1", "a"))), [""; 0]);
+        assert_eq!(ids(held("2", "b", version("1", "a"))), ["2"]);
+        assert_eq!(ids(held("2", "a", version("1", "a"))), [""; 0], "the draft that a rollback leaves");
+        assert_eq!(ids(held("1", "a", version("2", "b"))), ["2"]);
+        assert_eq!(ids(held("3", "c", version("2", "b"))), ["3", "2"]);
+        assert_eq!(ids(RemoteWorkflow::default()), [""; 0]);
     }
 
     #[test]

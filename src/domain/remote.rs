@@ -50,6 +50,21 @@ pub struct RemoteWorkflow {
     pub active_version: Option<RemoteVersion>,
 }
 
+impl RemoteWorkflow {
+    /// The workflow with what is published in place of the draft, where that is another version and its content is known.
+    pub fn published_apart(&self) -> Option<Self> {
+        let version = self.active_version.as_ref().filter(|_| self.active && self.active_version_id != self.version_id)?;
+        Some(Self {
+            version_id: self.active_version_id.clone(),
+            nodes: version.nodes.clone(),
+            connections: version.connections.clone(),
+            node_groups: version.node_groups.clone(),
+            active_version: None,
+            ..self.clone()
+        })
+    }
+}
+
 /// A workflow without its content: what a scan over many workflows keeps in memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -2,15 +2,16 @@
 
 use kube::runtime::events::EventType;
 
+use super::deploy::fill_published;
 use super::versions;
 use super::work::Work;
-use crate::api::condition::whole_seconds;
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Intent, Operation, Origin};
 use crate::controller::connections::{self, Connection};
 use crate::controller::store;
 use crate::domain::access::{Use, may_use};
+use crate::domain::history;
 use crate::domain::identity::{Decision, claimed, decide, late_until, mass_disappearance, vouched};
 use crate::domain::mark::Mark;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
@@ -152,19 +153,15 @@ async fn take_over(work: &mut Work<'_>, connection: &Connection, id: &str) -> Re
     }
     claim(work, connection, id)?;
     let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
-    let remote = remote
+    let mut remote = remote
         .ok_or_else(|| Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {id} that spec.adopt names")))?;
+    fill_published(connection, &mut remote).await?;
     connection.trusted()?;
     let version = versions::keep_adopted(work, &remote).await?;
     work.status.n8n_workflow_id = Some(id.to_owned());
     work.status.origin = Some(Origin::Adopted);
-    work.status.intent = Some(Intent {
-        operation: Operation::Adopt,
-        digest: versions::digest_of(&work.status, version),
-        last_good_n8n_version_id: remote.active_version_id.clone(),
-        attempts: 0,
-        started_at: whole_seconds(work.now()),
-    });
+    let digest = versions::digest_of(&work.status, version);
+    work.status.intent = Some(Intent::new(Operation::Adopt, &digest, remote.active_version_id.clone(), work.now()));
     work.save().await?;
     Ok(Bound::Existing(Box::new(remote)))
 }
@@ -200,13 +197,7 @@ pub(super) async fn create(
     if body.node_groups.as_ref().is_some_and(Vec::is_empty) {
         body.node_groups = None;
     }
-    let intent = |operation, at| Intent {
-        operation,
-        digest: digest.to_owned(),
-        last_good_n8n_version_id: None,
-        attempts: 0,
-        started_at: whole_seconds(at),
-    };
+    let intent = |operation, at| Intent::new(operation, digest, None, at);
     // Rounded down, the time would let the longest life end a second early.
     let started = work.now() + std::time::Duration::from_secs(1);
     work.status.intent = Some(intent(Operation::Create, started));
@@ -221,6 +212,7 @@ pub(super) async fn create(
             work.status.origin = Some(Origin::Created);
             work.status.intent = Some(intent(Operation::Deploy, work.now()));
             work.status.written_settings = crate::domain::settings::written_after(&body.settings, &[]);
+            history::sent(&mut work.status.history, digest, remote.version_id.as_deref());
             work.save().await?;
             Ok(Box::new(remote))
         }

@@ -5,30 +5,25 @@ use std::time::Duration;
 use kube::runtime::events::EventType;
 
 use super::drift;
+use super::refusal::{self, Says};
 use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType, find, whole_seconds};
-use crate::api::reason::Reason;
+use crate::api::reason::{Class, Reason};
 use crate::api::workflow::RollbackPolicy;
-use crate::api::workflow_status::{Intent, Operation};
+use crate::api::workflow_status::{Intent, Operation, VersionResult};
 use crate::controller::connections::{self, Connection};
-use crate::domain::plan::{Comparison, Drift, Plan, Publication, Step, compare, plan};
+use crate::domain::history;
+use crate::domain::plan::{Comparison, Drift, Publication, Step, compare, plan};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::settings;
 use crate::domain::trouble::Trouble;
-use crate::n8n::{Denial, N8nError};
+use crate::n8n::N8nError;
 
 /// How often a version is sent without a confirmed end before it counts as failed.
 const MOST_ATTEMPTS: i64 = 3;
 
-/// n8n's words for a version that it will never publish (n8n 2.39.10, measured).
-const VERDICTS: [&str; 6] = [
-    "has no trigger node",
-    "Unrecognized node type",
-    "is not available in version",
-    "Cannot publish workflow",
-    "There was a problem activating the workflow",
-    "is already taken",
-];
+/// The least time over which that must have happened: a hiccup of n8n condemns no version.
+const LEAST_SPAN: Duration = Duration::from_secs(30);
 
 /// A version to bring to n8n.
 pub(super) struct Deployment<'a> {
@@ -70,6 +65,7 @@ pub(super) async fn deploy(
     wanted: &Deployment<'_>,
     mut remote: RemoteWorkflow,
 ) -> Result<Deployed, Failure> {
+    recover_interrupted(work, connection, wanted, &mut remote).await?;
     fill_published(connection, &mut remote).await?;
     let seen = compare(wanted.write, &work.mark(), &remote);
     // A version that failed after this one may have left its draft behind: then a difference is ours to mend, not drift.
@@ -77,19 +73,22 @@ pub(super) async fn deploy(
         [work.status.active_version, work.status.last_attempted_version] == [Some(wanted.version); 2] && work.status.intent.is_none();
     let contested = drift::contested(work);
     let mut plan = plan(&seen, wanted.publication, confirmed, work.spec().drift_policy, contested);
-    if plan.steps.is_empty() && was_not_live(work) && wanted.publication == Publication::Published && plan.drift.is_empty() {
-        // n8n says that it is published and its webhooks do not answer: publishing again registers them.
-        plan.steps.push(Step::Publish);
+    let right = seen.serves(wanted.publication) && wanted.publication == Publication::Published;
+    if plan.steps.is_empty() && right && was_not_live(work) {
+        plan.steps.push(Step::Republish);
     }
     drift::judge(work, &plan, wanted, &remote, contested).await?;
     if plan.steps.is_empty() {
         return Ok(Deployed { remote, published: false, left: plan.drift });
     }
-    let plan = Plan { drift: Vec::new(), ..plan };
-    recover_interrupted(work, connection, wanted, &remote).await?;
     connection.trusted()?;
+    if !confirmed && plan.steps.contains(&Step::Update) {
+        keep_edits(work, wanted, &remote).await?;
+    }
+    let sending = format!("version {} is on its way to n8n", wanted.version);
+    work.verdict(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, sending);
     intend(work, wanted, &remote, confirmed).await?;
-    let published = plan.steps.contains(&Step::Publish);
+    let published = plan.steps.iter().any(|step| matches!(step, Step::Publish | Step::Republish));
     let applied = apply(work, connection, wanted, &remote, &plan.steps).await;
     let after = match applied {
         Ok(()) => read_back(connection, &remote.id).await?,
@@ -97,13 +96,24 @@ pub(super) async fn deploy(
     };
     let seen = compare(wanted.write, &work.mark(), &after);
     if !seen.serves(wanted.publication) {
-        return Err(not_as_sent(work, wanted, &seen, &after).into());
+        return Err(not_as_sent(wanted, &seen, &after).into());
     }
-    Ok(Deployed { remote: after, published, left: plan.drift })
+    Ok(Deployed { remote: after, published, left: Vec::new() })
+}
+
+/// A new version is about to overwrite what n8n holds: what somebody wrote there in the meantime is kept.
+async fn keep_edits(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+    for kept in drift::keep_edits(work, remote).await? {
+        if kept != wanted.version {
+            let note = format!("changed in n8n; that is kept as version {kept}, and version {} takes its place", wanted.version);
+            work.happened(EventType::Warning, Reason::DriftReverted, note);
+        }
+    }
+    Ok(())
 }
 
 /// The content of the published version, where it is not the draft and the answer lacks it.
-async fn fill_published(connection: &Connection, remote: &mut RemoteWorkflow) -> Result<(), Trouble> {
+pub(super) async fn fill_published(connection: &Connection, remote: &mut RemoteWorkflow) -> Result<(), Trouble> {
     let differs = remote.active && remote.active_version_id != remote.version_id && remote.active_version.is_none();
     if let (true, Some(version)) = (differs, remote.active_version_id.clone()) {
         remote.active_version = connection.client.get_version(&remote.id, &version).await.map_err(|error| connections::trouble(&error))?;
@@ -111,70 +121,73 @@ async fn fill_published(connection: &Connection, remote: &mut RemoteWorkflow) ->
     Ok(())
 }
 
+/// n8n said that it was published and its webhooks did not answer: publishing again registers them.
 fn was_not_live(work: &Work<'_>) -> bool {
-    work.status.active_version.is_some()
-        && find(&work.status.conditions, ConditionType::Live)
-            .is_some_and(|live| live.status == ConditionStatus::False && live.reason == Reason::NotLive.as_str())
+    find(&work.status.conditions, ConditionType::Live)
+        .is_some_and(|live| live.status == ConditionStatus::False && live.reason == Reason::NotLive.as_str())
 }
 
 /// An attempt that an earlier pass announced and that left the workflow offline: what served before is put back first,
-/// so that nobody waits for the next attempt.
+/// whatever the next attempt has to wait for.
 async fn recover_interrupted(
     work: &mut Work<'_>,
     connection: &Connection,
     wanted: &Deployment<'_>,
-    remote: &RemoteWorkflow,
+    remote: &mut RemoteWorkflow,
 ) -> Result<(), Failure> {
     let Some(intent) = work.status.intent.clone().filter(|intent| intent.operation != Operation::Create) else { return Ok(()) };
-    if wanted.publication != Publication::Published {
-        return Ok(());
-    }
-    if let (false, Some(good), RollbackPolicy::Automatic) = (remote.active, &intent.last_good_n8n_version_id, work.spec().rollback) {
-        // Best effort: the version may be gone, and then the deployment itself is the way back.
-        let _ = connection.client.publish(&remote.id, Some(good)).await;
+    let Some(good) = intent.last_good_n8n_version_id.filter(|_| !remote.active && work.spec().active == Some(true)) else { return Ok(()) };
+    connection.trusted()?;
+    // Best effort: the version may be gone, and then the deployment itself is the way back.
+    if work.spec().rollback == RollbackPolicy::Automatic && connection.client.publish(&remote.id, Some(&good)).await.is_ok() {
+        *remote = read_back(connection, &remote.id).await?;
     }
     // That the operator was interrupted says nothing about the version; that its attempt left the workflow offline does.
-    let offline = !remote.active && intent.last_good_n8n_version_id.is_some();
-    if intent.digest == wanted.digest && offline && count_failure(work) >= MOST_ATTEMPTS {
+    if intent.digest == wanted.digest && wanted.publication == Publication::Published && failed_too_often(work) && !proven(work, wanted) {
         let message = "publication was asked for again and again and left the workflow offline each time";
         return Err(Failure::Version(Reason::PublishUnconfirmed, message.to_owned()));
     }
     Ok(())
 }
 
-/// One more attempt at the intended version ended badly; returns how many did.
-pub(super) fn count_failure(work: &mut Work<'_>) -> i64 {
-    work.status.intent.as_mut().map_or(0, |intent| {
+/// Counts one more attempt at the intended version that ended badly, and tells whether it happened often and long enough
+/// to be the version's fault.
+pub(super) fn failed_too_often(work: &mut Work<'_>) -> bool {
+    let now = work.now();
+    work.status.intent.as_mut().is_some_and(|intent| {
         intent.attempts += 1;
-        intent.attempts
+        let since = intent.failing_since.get_or_insert_with(|| whole_seconds(now)).0;
+        intent.attempts >= MOST_ATTEMPTS && now.duration_since(since).unsigned_abs() >= LEAST_SPAN
     })
+}
+
+/// Whether the version served before: then only n8n's own lasting verdict speaks against it.
+fn proven(work: &Work<'_>, wanted: &Deployment<'_>) -> bool {
+    wanted.operation == Operation::Rollback
+        || history::numbered(&work.status.history, wanted.version).is_some_and(|record| record.result == VersionResult::Good)
 }
 
 /// Records what is about to be written and what served before.
 async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, reverting: bool) -> Result<(), Trouble> {
-    let before = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create);
-    let attempts = before.filter(|intent| intent.digest == wanted.digest).map_or(0, |intent| intent.attempts);
-    let fresh = before.is_some_and(|intent| intent.digest == wanted.digest && intent.attempts == 0)
-        && work.status.active_version.is_none()
-        && work.status.last_attempted_version.is_none();
-    let last_good = remote.active.then(|| remote.active_version_id.clone()).flatten().or_else(|| before?.last_good_n8n_version_id.clone());
+    let before = work.status.intent.take().filter(|intent| intent.operation != Operation::Create);
+    let again = before.clone().filter(|intent| intent.digest == wanted.digest);
+    let serving = remote.active.then(|| remote.active_version_id.clone()).flatten();
+    let earlier = before.and_then(|intent| intent.last_good_n8n_version_id);
+    // What an earlier attempt at this very version left published is no version to go back to.
+    let last_good = match &again {
+        Some(again) if again.last_good_n8n_version_id.is_some() => earlier,
+        _ => serving.or(earlier),
+    };
     work.status.last_attempted_version = Some(wanted.version);
-    // The create recorded this very attempt a moment ago.
-    if !fresh {
-        work.status.intent = Some(Intent {
-            operation: if reverting { Operation::Revert } else { wanted.operation },
-            digest: wanted.digest.to_owned(),
-            last_good_n8n_version_id: last_good,
-            attempts,
-            started_at: whole_seconds(work.now()),
-        });
-    }
+    let operation = if reverting { Operation::Revert } else { wanted.operation };
+    let (attempts, failing_since) = again.map(|again| (again.attempts, again.failing_since)).unwrap_or_default();
+    work.status.intent = Some(Intent { attempts, failing_since, ..Intent::new(operation, wanted.digest, last_good, work.now()) });
     work.status.written_settings = settings::written_after(&wanted.write.settings, &work.status.written_settings);
     work.save().await
 }
 
 async fn apply(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     connection: &Connection,
     wanted: &Deployment<'_>,
     remote: &RemoteWorkflow,
@@ -187,7 +200,13 @@ async fn apply(
         let timer = work.ctx.metrics.time(label(*step));
         match step {
             Step::Unarchive => draft = client.unarchive(id).await?.version_id,
-            Step::Update => draft = client.update_workflow(id, wanted.write, false).await?.version_id,
+            Step::Update => {
+                draft = client.update_workflow(id, wanted.write, false).await?.version_id;
+                if wanted.operation != Operation::Rollback {
+                    history::sent(&mut work.status.history, wanted.digest, draft.as_deref());
+                }
+            }
+            Step::Republish => drop(client.publish(id, remote.active_version_id.as_deref()).await?),
             // By version id: a draft that somebody saved in between must not be published as ours.
             Step::Publish => drop(client.publish(id, draft.as_deref()).await?),
             Step::Unpublish => drop(client.unpublish(id).await?),
@@ -201,12 +220,12 @@ const fn label(step: Step) -> &'static str {
     match step {
         Step::Unarchive => "unarchive",
         Step::Update => "update",
-        Step::Publish => "publish",
+        Step::Publish | Step::Republish => "publish",
         Step::Unpublish => "unpublish",
     }
 }
 
-async fn read_back(connection: &Connection, id: &str) -> Result<RemoteWorkflow, Trouble> {
+pub(super) async fn read_back(connection: &Connection, id: &str) -> Result<RemoteWorkflow, Trouble> {
     let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
     let mut remote =
         remote.ok_or_else(|| Trouble::transient(Reason::NotSynced, format!("workflow {id} vanished while it was being written")))?;
@@ -214,10 +233,10 @@ async fn read_back(connection: &Connection, id: &str) -> Result<RemoteWorkflow, 
     Ok(remote)
 }
 
-fn not_as_sent(work: &Work<'_>, wanted: &Deployment<'_>, seen: &Comparison, after: &RemoteWorkflow) -> Trouble {
+fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, after: &RemoteWorkflow) -> Trouble {
     let mut differs = Vec::new();
     if seen.published == Some(false) || !seen.draft {
-        differs.push(drift::summary(work, wanted, after));
+        differs.push(drift::summary(wanted, after));
     }
     if wanted.publication == Publication::Published && seen.published.is_none() {
         differs.push("it is not published".to_owned());
@@ -249,8 +268,20 @@ async fn explain(work: &mut Work<'_>, connection: &Connection, wanted: &Deployme
         }
         restore(work, connection, after).await;
     }
-    let attempts = count_failure(work);
-    classify(&error, attempts)
+    let rollback = wanted.operation == Operation::Rollback;
+    let passing = |trouble: Trouble| match trouble.class {
+        Class::Transient if rollback => Trouble { reason: Reason::RollbackFailed, ..trouble },
+        _ => trouble,
+    };
+    match refusal::read(&error) {
+        Says::Never(reason, message) => Failure::Version(reason, message),
+        Says::NotNow(reason, message) if proven(work, wanted) => passing(Trouble::transient(reason, message)).into(),
+        Says::NotNow(reason, message) => Failure::Version(reason, message),
+        Says::Perhaps(reason, message, _) if failed_too_often(work) && !proven(work, wanted) => {
+            Failure::Version(reason, format!("{message} (tried again and again)"))
+        }
+        Says::Perhaps(_, _, trouble) | Says::Nothing(trouble) => passing(trouble).into(),
+    }
 }
 
 /// Publishes what served before, if the failed attempt took it offline.
@@ -263,53 +294,5 @@ async fn restore(work: &mut Work<'_>, connection: &Connection, after: &RemoteWor
             Reason::RolledBack,
             "the failed publication took the workflow offline; what served before was published again",
         );
-    }
-}
-
-fn classify(error: &N8nError, attempts: i64) -> Failure {
-    match error {
-        N8nError::Refused { message, operation, .. } if operation.label() == "publish" => {
-            // Of the two refusals for a path, this one leaves the live version alone, so waiting costs nobody anything. The other
-            // ("already taken", of parameterised paths) takes it offline with each try, and so counts against the version.
-            if message.contains("conflict with one of the webhooks") {
-                return Trouble::waiting(
-                    Reason::WebhookPathTaken,
-                    format!("n8n refuses to publish: {message}; it goes live by itself when the path is free"),
-                )
-                .into();
-            }
-            if message.contains("which is not published") {
-                return Trouble::waiting(Reason::ReferenceNotPublished, format!("n8n refuses to publish: {message}")).into();
-            }
-            // Other words can speak of a moment, such as somebody unpublishing just then; only their repetition is a verdict.
-            if attempts < MOST_ATTEMPTS && !VERDICTS.iter().any(|words| message.contains(words)) {
-                return Trouble::transient(Reason::PublishUnconfirmed, format!("n8n refuses to publish: {message}")).into();
-            }
-            Failure::Version(Reason::PublishRefused, format!("n8n refuses to publish: {message}"))
-        }
-        // An archived workflow takes no writes; it was archived a moment ago and the next pass brings it back.
-        N8nError::Refused { message, .. } if message.contains("archived workflow") => {
-            Trouble::transient(Reason::NotSynced, message.clone()).into()
-        }
-        N8nError::Refused { message, .. } => {
-            Failure::Version(Reason::RejectedByN8n, format!("n8n refuses to save the definition: {message}"))
-        }
-        N8nError::TooLarge { .. } => Failure::Version(Reason::RejectedByN8n, error.to_string()),
-        N8nError::Forbidden { denial: Denial::SavedAsDraft { .. }, .. } => Trouble::denied(
-            Reason::MissingScope,
-            "the API key lacks the scope workflow:activate: the draft was saved and not published; give the key that scope",
-        )
-        .into(),
-        N8nError::Server { message, .. } if attempts >= MOST_ATTEMPTS && error.operation().label() == "publish" => {
-            let said = message.clone().unwrap_or_else(|| "an internal error".to_owned());
-            Failure::Version(
-                Reason::PublishRefused,
-                format!("n8n fails to publish, {attempts} times in a row: {said}; a trigger that cannot reach its service ends so"),
-            )
-        }
-        error if error.unanswered() && attempts >= MOST_ATTEMPTS => {
-            Failure::Version(Reason::PublishUnconfirmed, format!("publication was not confirmed, {attempts} times in a row: {error}"))
-        }
-        error => connections::trouble(error).into(),
     }
 }

@@ -14,9 +14,8 @@ use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::VersionSource;
 use crate::domain::canonical::Parts;
 use crate::domain::difference::difference;
-use crate::domain::plan::{Drift, Plan};
+use crate::domain::plan::{Drift, Plan, edits};
 use crate::domain::remote::RemoteWorkflow;
-use crate::domain::render::symbolise_remote;
 use crate::domain::settings;
 use crate::domain::trouble::Trouble;
 
@@ -47,7 +46,7 @@ pub(super) async fn judge(
         work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
         return Ok(());
     };
-    let said = describe(work, &plan.drift, wanted, remote);
+    let said = describe(&plan.drift, wanted, remote);
     if *first == Drift::DraftEdited && plan.drift.len() == 1 {
         work.verdict(ConditionType::Drifted, ConditionStatus::True, Reason::DraftEdited, format!("an unpublished draft differs: {said}"));
         return Ok(());
@@ -62,7 +61,11 @@ pub(super) async fn judge(
         work.verdict(ConditionType::Drifted, ConditionStatus::True, reason, said);
         return Ok(());
     }
-    keep(work, plan, remote).await?;
+    if plan.drift.contains(&Drift::Settings) {
+        // Settings have no version of their own in n8n.
+        versions::keep_remote(work, remote, VersionSource::Drift).await?;
+    }
+    keep_edits(work, remote).await?;
     work.happened(EventType::Warning, Reason::DriftReverted, format!("changed in n8n and put right: {said}"));
     work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
     work.ctx.metrics.reverts.inc();
@@ -71,19 +74,21 @@ pub(super) async fn judge(
     Ok(())
 }
 
-/// Keeps what somebody wrote as a revision before it is overwritten: nobody loses an edit.
-async fn keep(work: &mut Work<'_>, plan: &Plan, remote: &RemoteWorkflow) -> Result<(), Trouble> {
-    if plan.drift.iter().any(|drift| matches!(drift, Drift::Edited | Drift::Settings)) {
-        versions::keep(work, &symbolise_remote(remote), VersionSource::Drift).await?;
+/// Keeps what somebody wrote before it is overwritten, be it by a revert or by a new version: nobody loses an edit. Returns
+/// the numbers under which it is kept.
+pub(super) async fn keep_edits(work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<Vec<i64>, Trouble> {
+    let mut kept = Vec::new();
+    for edit in edits(remote, &work.status.history) {
+        kept.push(versions::keep_remote(work, &edit, VersionSource::Drift).await?);
     }
-    Ok(())
+    Ok(kept)
 }
 
-fn describe(work: &Work<'_>, drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
+fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
     let said: Vec<String> = drift
         .iter()
         .map(|one| match one {
-            Drift::Edited | Drift::DraftEdited => summary(work, wanted, remote),
+            Drift::Edited | Drift::DraftEdited => summary(wanted, remote),
             Drift::Publication if remote.active => "it was published".to_owned(),
             Drift::Publication => "it was unpublished".to_owned(),
             Drift::Settings => format!("settings changed: {}", settings::differing(&remote.settings, &wanted.write.settings).join(", ")),
@@ -95,7 +100,7 @@ fn describe(work: &Work<'_>, drift: &[Drift], wanted: &Deployment<'_>, remote: &
 }
 
 /// The difference between what was sent and what n8n holds, node by node, without values.
-pub(super) fn summary(_: &Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
+pub(super) fn summary(wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
     let none = serde_json::Map::new();
     let write = wanted.write;
     let groups = write.node_groups.as_deref().unwrap_or_default();

@@ -3,28 +3,31 @@
 
 use kube::runtime::events::EventType;
 
+use super::bind::Bound;
 use super::work::Work;
 use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::reason::Reason;
-use crate::api::workflow_status::{Intent, VersionResult};
+use crate::api::workflow_status::{Intent, VersionRecord, VersionResult};
 use crate::domain::conclude::Outcome;
 use crate::domain::history;
+use crate::domain::remote::RemoteWorkflow;
 use crate::domain::target::Choice;
 use crate::domain::trouble::Trouble;
 
-/// Leaves a sticky failure when the definition changed or a person asks for it.
+/// Leaves a sticky failure when another version is wanted or a person asks for it.
 pub(super) fn handle_reset(work: &mut Work<'_>, digest: &str) {
     let asked = work.annotation(annotation::RESET_AT).map(str::to_owned);
     let reset = asked.is_some() && asked != work.status.last_handled_reset_at;
     if reset {
         work.status.last_handled_reset_at = asked;
         work.ctx.remember(&work.uid(), |memory| memory.reverts.clear());
+        restore_proven(work);
     }
     let failed = work.status.failed_digest.clone();
     if failed.is_some() && (reset || failed.as_deref() != Some(digest)) {
         work.status.failed_digest = None;
-        work.status.intent = work.status.intent.take().map(|intent| Intent { attempts: 0, ..intent });
+        work.status.intent = work.status.intent.take().map(|intent| Intent { attempts: 0, failing_since: None, ..intent });
     }
     // A definition that failed once is tried afresh when it comes back.
     if work.status.failed_digest.is_none()
@@ -38,20 +41,30 @@ pub(super) fn handle_reset(work: &mut Work<'_>, digest: &str) {
     }
 }
 
+/// What proved itself and could not be put back may be put back now.
+fn restore_proven(work: &mut Work<'_>) {
+    let failed = |record: &&mut VersionRecord| record.reason.as_deref() == Some(Reason::RollbackFailed.as_str());
+    for record in work.status.history.iter_mut().filter(failed) {
+        record.result = VersionResult::Good;
+        record.reason = None;
+        record.message = None;
+    }
+}
+
 /// Writes down that a version failed, so that the next round chooses another.
 pub(super) async fn fail(
     work: &mut Work<'_>,
     choice: &Choice,
     version: i64,
-    desired: &str,
+    wanted: &str,
     reason: Reason,
     message: &str,
 ) -> Result<(), Trouble> {
     let now = work.now();
     let recorded = if matches!(choice, Choice::LastGood(_)) { Reason::RollbackFailed } else { reason };
     history::judge(&mut work.status.history, version, VersionResult::Failed, Some((recorded, message)), now);
-    if *choice == Choice::Desired {
-        work.status.failed_digest = Some(desired.to_owned());
+    if *choice == Choice::Wanted {
+        work.status.failed_digest = Some(wanted.to_owned());
     }
     work.status.intent = work.status.intent.take().filter(|intent| intent.last_good_n8n_version_id.is_some());
     work.ctx.metrics.failures.with_label_values(&[reason.as_str()]).inc();
@@ -59,9 +72,12 @@ pub(super) async fn fail(
     work.save().await
 }
 
-/// The spec's version failed and nothing is changed.
-pub(super) fn held(work: &mut Work<'_>, reason: Reason, desired: i64) -> Outcome {
-    let said = failure_of(work, desired);
+/// The wanted version failed and nothing is changed.
+pub(super) fn held(work: &mut Work<'_>, reason: Reason, wanted: i64, bound: &Bound) -> Outcome {
+    let said = failure_of(work, wanted);
+    if let Bound::Existing(remote) = bound {
+        note_what_serves(work, remote);
+    }
     work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
     work.verdict(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
     work.status.intent = None;
@@ -73,13 +89,28 @@ pub(super) fn held(work: &mut Work<'_>, reason: Reason, desired: i64) -> Outcome
     Outcome::Held(reason, format!("{said}; {what}"))
 }
 
+/// The failure may have taken the workflow offline: then nothing serves, and nothing must look as if it did.
+fn note_what_serves(work: &mut Work<'_>, remote: &RemoteWorkflow) {
+    if remote.active {
+        let serving = remote.active_version_id.as_deref().and_then(|id| history::held_as(&work.status.history, id));
+        work.status.active_version = serving.or(work.status.active_version);
+        return;
+    }
+    if work.spec().active == Some(true) {
+        work.status.active_version = None;
+    }
+    work.status.published_at = None;
+    work.status.webhook_urls.clear();
+    work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
+}
+
 fn failure_of(work: &Work<'_>, version: i64) -> String {
     let record = history::numbered(&work.status.history, version);
     let (reason, message) = record.map(|record| (record.reason.clone(), record.message.clone())).unwrap_or_default();
     format!("version {version} failed ({}): {}", reason.unwrap_or_default(), message.unwrap_or_default())
 }
 
-pub(super) fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, desired: i64, outcome: Outcome) -> Outcome {
+pub(super) fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, wanted: i64, outcome: Outcome) -> Outcome {
     let Choice::LastGood(version) = choice else {
         work.verdict(ConditionType::RolledBack, ConditionStatus::False, Reason::Succeeded, "");
         return outcome;
@@ -88,7 +119,7 @@ pub(super) fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, desired: i64,
     if before.is_none_or(|before| before.status != ConditionStatus::True) {
         work.ctx.metrics.rollbacks.inc();
     }
-    let said = format!("{}; version {version} serves in its place", failure_of(work, desired));
+    let said = format!("{}; version {version} serves in its place", failure_of(work, wanted));
     work.verdict(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &said);
     Outcome::Held(Reason::RolledBack, said)
 }

@@ -32,9 +32,7 @@ pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
     let before = std::mem::take(&mut work.status.conditions);
     let grace = work.spec().interval.get().max(Duration::from_secs(1)) * 3;
     work.status.conditions = conditions(&before, found, generation, grace, now);
-    if !matches!(found.outcome, Outcome::Suspended { .. }) || work.spec().suspend == Some(true) {
-        work.status.observed_generation = generation;
-    }
+    work.status.observed_generation = generation;
     let ended = next(work, found, now);
     if let Err(error) = work.save_last().await {
         if store::is_gone(&error) {

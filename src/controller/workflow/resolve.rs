@@ -32,10 +32,14 @@ pub(super) async fn resolve(
     connection: &Connection,
     definition: &Definition,
     name: &str,
+    adopted: bool,
 ) -> Result<Resolved, Trouble> {
     let (credentials, missing) = credentials(work, connection, definition).await?;
     let (workflows, unpublished) = workflows(work, definition).await?;
-    check_raw_ids(work, connection, definition)?;
+    if !adopted {
+        // What n8n itself held when it was adopted needs no grant.
+        check_raw_ids(work, connection, definition)?;
+    }
     let rendered = concretise(definition, name, &credentials, &workflows, &work.mark(), &work.status.written_settings);
     match &missing {
         Some(trouble) => work.verdict(ConditionType::CredentialsReady, ConditionStatus::False, trouble.reason, &trouble.message),

@@ -1,7 +1,7 @@
 //! Versions of one Workflow: the index in status, the bodies in ControllerRevisions.
 
 use crate::api::reason::Reason;
-use crate::api::workflow_status::{VersionSource, WorkflowStatus};
+use crate::api::workflow_status::{VersionResult, VersionSource, WorkflowStatus};
 use crate::controller::store;
 use crate::domain::body;
 use crate::domain::definition::Definition;
@@ -29,12 +29,26 @@ pub(super) async fn keep(work: &mut Work<'_>, symbolic: &Symbolic, source: Versi
     Ok(version)
 }
 
-/// Keeps what an adopted workflow holds, as the version to go back to.
+/// Keeps what an adopted workflow serves, as the version to go back to, and a draft that differs from it.
 pub(super) async fn keep_adopted(work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<i64, Trouble> {
-    let version = keep(work, &symbolise_remote(remote), VersionSource::Adopted).await?;
-    if let Some(record) = work.status.history.iter_mut().find(|record| record.version == version) {
-        record.n8n_version_id = remote.active_version_id.clone().or_else(|| remote.version_id.clone());
+    let published = remote.published_apart();
+    let version = keep_remote(work, published.as_ref().unwrap_or(remote), VersionSource::Adopted).await?;
+    if published.is_some() {
+        keep_remote(work, remote, VersionSource::Drift).await?;
     }
+    if let Some(record) = work.status.history.iter_mut().find(|record| record.version == version && !remote.active) {
+        // What did not serve proved nothing.
+        record.result = VersionResult::Kept;
+        record.judged_at = None;
+    }
+    Ok(version)
+}
+
+/// Keeps the draft of a workflow as n8n has it.
+pub(super) async fn keep_remote(work: &mut Work<'_>, remote: &RemoteWorkflow, source: VersionSource) -> Result<i64, Trouble> {
+    let symbolic = symbolise_remote(remote);
+    let version = keep(work, &symbolic, source).await?;
+    history::sent(&mut work.status.history, &symbolic.digest.to_string(), remote.version_id.as_deref());
     Ok(version)
 }
 

@@ -1,0 +1,119 @@
+//! What a failed write to n8n says: something about the version, something that only repetition would prove, or nothing.
+
+use crate::api::reason::Reason;
+use crate::controller::connections;
+use crate::domain::trouble::Trouble;
+use crate::n8n::{Denial, N8nError, Operation};
+
+/// n8n's words for a version that it will never publish (n8n 2.39.10, measured).
+const VERDICTS: [&str; 5] =
+    ["has no trigger node", "Unrecognized node type", "is not available in version", "Cannot publish workflow", "Invalid cron expression"];
+/// Its words for a trigger that could not be started: a version that served before may find its service down today.
+const NOT_STARTED: &str = "There was a problem activating the workflow";
+
+/// What a failed write says about the version that was written.
+pub(super) enum Says {
+    /// n8n does not take it, today or tomorrow.
+    Never(Reason, String),
+    /// n8n does not take it now. That is enough to give up one that never served, for each try can take the workflow offline.
+    NotNow(Reason, String),
+    /// It may be the version's fault: so it is if it happens again and again. Until then, the trouble is what is said.
+    Perhaps(Reason, String, Trouble),
+    /// Nothing.
+    Nothing(Trouble),
+}
+
+/// Reads a failed write.
+pub(super) fn read(error: &N8nError) -> Says {
+    let publishing = matches!(error.operation(), Operation::Publish);
+    match error {
+        N8nError::Refused { message, .. } if publishing => refused_publication(message),
+        // An archived workflow takes no writes; it was archived a moment ago and the next pass brings it back.
+        N8nError::Refused { message, operation, .. }
+            if !matches!(operation, Operation::UpdateWorkflow) || message.contains("archived workflow") =>
+        {
+            Says::Nothing(Trouble::transient(Reason::NotSynced, error.to_string()))
+        }
+        N8nError::Refused { message, .. } => Says::Never(Reason::RejectedByN8n, format!("n8n refuses to save the definition: {message}")),
+        // The definition is far smaller than what n8n takes, so it is a proxy that answers.
+        N8nError::TooLarge { .. } => Says::Perhaps(Reason::RejectedByN8n, error.to_string(), connections::trouble(error)),
+        N8nError::Forbidden { denial: Denial::SavedAsDraft { .. }, .. } => Says::Nothing(Trouble::denied(
+            Reason::MissingScope,
+            "the API key lacks the scope workflow:activate: the draft was saved and not published; give the key that scope",
+        )),
+        N8nError::Server { message, .. } if publishing => {
+            let said = message.as_deref().unwrap_or("an internal error");
+            let words = format!("n8n fails to publish: {said}; a trigger that cannot reach its service ends so");
+            Says::Perhaps(Reason::PublishRefused, words, connections::trouble(error))
+        }
+        N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } if publishing => {
+            let trouble = Trouble::transient(Reason::PublishUnconfirmed, error.to_string());
+            Says::Perhaps(Reason::PublishUnconfirmed, format!("publication was not confirmed: {error}"), trouble)
+        }
+        error => Says::Nothing(connections::trouble(error)),
+    }
+}
+
+fn refused_publication(message: &str) -> Says {
+    let words = format!("n8n refuses to publish: {message}");
+    let waits = |words: &str| Trouble::waiting(Reason::WebhookPathTaken, format!("{words}; it goes live by itself when the path is free"));
+    if VERDICTS.iter().any(|verdict| message.contains(verdict)) && !message.contains("which is not published") {
+        return Says::Never(Reason::PublishRefused, words);
+    }
+    if message.contains(NOT_STARTED) {
+        return Says::NotNow(Reason::PublishRefused, words);
+    }
+    // Of the two refusals for a path, this one leaves the live version alone, so waiting costs nobody anything. The other
+    // ("already taken", of parameterised paths) takes it offline with each try, and so it is not tried for ever.
+    if message.contains("conflict with one of the webhooks") {
+        return Says::Nothing(waits(&words));
+    }
+    if message.contains("is already taken") {
+        return Says::Perhaps(Reason::PublishRefused, words.clone(), waits(&words));
+    }
+    if message.contains("which is not published") {
+        return Says::Nothing(Trouble::waiting(Reason::ReferenceNotPublished, words));
+    }
+    // Other words can speak of a moment, such as somebody unpublishing just then.
+    Says::Perhaps(Reason::PublishRefused, words.clone(), Trouble::transient(Reason::PublishUnconfirmed, words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(operation: Operation, message: &str) -> Says {
+        read(&N8nError::Refused { operation, status: 400, message: message.to_owned() })
+    }
+
+    #[test]
+    fn only_n8ns_own_words_about_the_version_are_a_verdict() {
+        let publish = |message| refused(Operation::Publish, message);
+        assert!(matches!(publish("Unrecognized node type: x.y"), Says::Never(Reason::PublishRefused, _)));
+        assert!(matches!(publish("There was a problem activating the workflow: \"Invalid cron expression\""), Says::Never(..)));
+        assert!(matches!(publish("There was a problem activating the workflow: \"ECONNREFUSED\""), Says::NotNow(..)));
+        assert!(matches!(publish("The URL path is already taken. Please change it"), Says::Perhaps(..)));
+        assert!(matches!(publish("Words that nobody measured"), Says::Perhaps(..)));
+        assert!(matches!(publish("There is a conflict with one of the webhooks."), Says::Nothing(_)));
+        let child = "Cannot publish workflow: Node \"Call\" references workflow 1 (\"sub\") which is not published. Please";
+        assert!(matches!(publish(child), Says::Nothing(trouble) if trouble.reason == Reason::ReferenceNotPublished));
+        assert!(matches!(refused(Operation::UpdateWorkflow, "request/body/nodes/0 ..."), Says::Never(Reason::RejectedByN8n, _)));
+        assert!(matches!(refused(Operation::Unarchive, "Workflow is not archived."), Says::Nothing(_)));
+    }
+
+    #[test]
+    fn what_speaks_of_the_connection_or_the_key_says_nothing_about_the_version() {
+        let operation = Operation::Publish;
+        let silent = [
+            N8nError::Connect { operation, reason: "refused".into() },
+            N8nError::Unauthorized { operation },
+            N8nError::RateLimited { operation, retry_after: None },
+            N8nError::NotReady { operation, status: 503, retry_after: None },
+            N8nError::Server { operation: Operation::UpdateWorkflow, status: 500, message: None },
+        ];
+        for error in silent {
+            assert!(matches!(read(&error), Says::Nothing(_)), "{error}");
+        }
+        assert!(matches!(read(&N8nError::Server { operation, status: 500, message: None }), Says::Perhaps(..)));
+    }
+}

@@ -1,0 +1,193 @@
+//! Steps 5 and 6: n8n holds the version; whether it lives and proves itself, and what is written down of that.
+
+use super::converge::Round;
+use super::deploy::{Deployed, Failure, failed_too_often};
+use super::resolve::wake_callers;
+use super::work::Work;
+use super::{observe, watch_health};
+use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
+use crate::api::reason::Reason;
+use crate::api::workflow::DriftPolicy;
+use crate::api::workflow_status::{Operation, VersionResult};
+use crate::domain::conclude::Outcome;
+use crate::domain::health::Health;
+use crate::domain::history;
+use crate::domain::plan::{Drift, Publication};
+use crate::domain::remote::RemoteWorkflow;
+use crate::domain::trouble::Trouble;
+
+impl Round<'_> {
+    /// n8n holds the version: look whether it lives, prove it, and write down what is known.
+    pub(super) async fn settle(
+        &self,
+        work: &mut Work<'_>,
+        deployed: Deployed,
+        publication: Publication,
+        hold: Option<Trouble>,
+    ) -> Result<Outcome, Failure> {
+        let remote = &deployed.remote;
+        if let Some(outcome) = self.left_alone(work, &deployed) {
+            return Ok(outcome);
+        }
+        if deployed.left.iter().any(|drift| *drift != Drift::DraftEdited) {
+            // Somebody's change is ignored, so nothing here can say whether it lives.
+            work.verdict(
+                ConditionType::Synced,
+                ConditionStatus::True,
+                Reason::DriftIgnored,
+                "a change made in n8n is left, as spec.driftPolicy says",
+            );
+            work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, "n8n holds what somebody else put there");
+            return Ok(Outcome::Settled(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)));
+        }
+        work.verdict(ConditionType::Synced, ConditionStatus::True, Reason::Synced, format!("n8n holds version {}", self.version));
+        work.status.last_attempted_version = Some(self.version);
+        let newly = work.status.active_version != Some(self.version);
+        self.note(work, remote, publication);
+        if publication != Publication::Published {
+            if newly {
+                // A caller waits for the id, whether or not this is published.
+                wake_callers(work);
+            }
+            if let Some(hold) = hold {
+                return Err(self.held_up(work, remote, hold));
+            }
+            if !remote.active {
+                work.status.published_at = None;
+            }
+            work.status.active_version = Some(self.version);
+            work.status.intent = None;
+            return Ok(self.unpublished(work, publication));
+        }
+        if deployed.published || newly || work.status.published_at.is_none() {
+            work.status.published_at =
+                Some(whole_seconds(work.status.intent.as_ref().map_or_else(|| work.now(), |intent| intent.started_at.0)));
+        }
+        let timer = work.ctx.metrics.time("observe");
+        let live = observe::check_live(work, self.connection, self.definition).await?;
+        timer.done();
+        if !live {
+            return self.not_live(work);
+        }
+        // It serves from here on, whether or not it proves itself.
+        work.ctx.claims().serves(&work.uid());
+        work.status.active_version = Some(self.version);
+        work.status.intent = None;
+        work.status.webhook_urls = observe::urls(self.connection, self.definition);
+        self.prove(work, remote).await?;
+        if newly || deployed.published {
+            wake_callers(work);
+        }
+        let pinned = if self.pinned { "is pinned and " } else { "" };
+        let said = format!("version {} {pinned}serves", self.version);
+        Ok(Outcome::Settled(said))
+    }
+
+    /// What somebody changed and the policy leaves is said, not settled.
+    fn left_alone(&self, work: &mut Work<'_>, deployed: &Deployed) -> Option<Outcome> {
+        if deployed.left.iter().all(|drift| *drift == Drift::DraftEdited) || work.spec().drift_policy == DriftPolicy::Ignore {
+            return None;
+        }
+        let reason = if work.spec().drift_policy == DriftPolicy::Report { Reason::DriftReported } else { Reason::DriftContested };
+        let said = work
+            .details
+            .iter()
+            .find(|verdict| verdict.kind == ConditionType::Drifted)
+            .map(|verdict| verdict.message.clone())
+            .unwrap_or_default();
+        work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
+        Some(Outcome::Held(reason, format!("changed in n8n: {said}")))
+    }
+
+    fn note(&self, work: &mut Work<'_>, remote: &RemoteWorkflow, publication: Publication) {
+        let n8n_version = if publication == Publication::Published { &remote.active_version_id } else { &remote.version_id };
+        let left = work.details.iter().any(|verdict| verdict.kind == ConditionType::Drifted && verdict.status == ConditionStatus::True);
+        if let Some(record) = work.status.history.iter_mut().find(|record| record.version == self.version)
+            && !left
+        {
+            record.n8n_version_id = n8n_version.clone();
+        }
+    }
+
+    /// The draft is saved and publication waits. What was published before goes on serving and stays what is reported; where
+    /// the attempt took it offline, the next pass still knows what to put back.
+    fn held_up(&self, work: &mut Work<'_>, remote: &RemoteWorkflow, hold: Trouble) -> Failure {
+        work.status.intent = work.status.intent.take().filter(|intent| !remote.active && intent.last_good_n8n_version_id.is_some());
+        if !remote.active {
+            work.status.published_at = None;
+            work.status.webhook_urls.clear();
+            work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
+        }
+        hold.into()
+    }
+
+    fn unpublished(&self, work: &mut Work<'_>, publication: Publication) -> Outcome {
+        work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
+        work.verdict(
+            ConditionType::Healthy,
+            ConditionStatus::Unknown,
+            Reason::HealthNotChecked,
+            "the workflow is not published by Weirkeeper",
+        );
+        work.status.webhook_urls.clear();
+        work.ctx.forget_claims(&work.uid());
+        Outcome::Settled(match publication {
+            Publication::Unpublished => format!("version {} is saved and not published", self.version),
+            _ => format!("version {} is saved; publication is left to people", self.version),
+        })
+    }
+
+    pub(super) fn not_live(&self, work: &mut Work<'_>) -> Result<Outcome, Failure> {
+        let message = work
+            .details
+            .iter()
+            .find(|verdict| verdict.kind == ConditionType::Live)
+            .map(|verdict| verdict.message.clone())
+            .unwrap_or_default();
+        let proven = history::numbered(&work.status.history, self.version).is_some_and(|record| record.result == VersionResult::Good);
+        if failed_too_often(work) && !proven && !self.rolls_back() {
+            return Err(Failure::Version(Reason::PublishUnconfirmed, message));
+        }
+        Err(Trouble::transient(Reason::NotLive, message).into())
+    }
+
+    fn rolls_back(&self) -> bool {
+        self.operation == Operation::Rollback
+    }
+
+    /// Probes once after a deployment, then the bake time; both decide whether the version is a good one.
+    async fn prove(&self, work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<(), Failure> {
+        let result = history::numbered(&work.status.history, self.version).map(|record| record.result);
+        if !matches!(result, Some(VersionResult::Deployed | VersionResult::Good)) {
+            if let Some(said) = observe::probe(work, self.connection, self.definition).await? {
+                work.verdict(ConditionType::Healthy, ConditionStatus::False, Reason::ProbeFailed, &said);
+                return Err(Failure::Version(Reason::ProbeFailed, said));
+            }
+            let now = work.now();
+            history::judge(&mut work.status.history, self.version, VersionResult::Deployed, None, now);
+        }
+        let timer = work.ctx.metrics.time("watch");
+        let health = watch_health::watch(work, self.connection, remote).await?;
+        timer.done();
+        let baking = history::numbered(&work.status.history, self.version).is_some_and(|record| record.result == VersionResult::Deployed);
+        match health {
+            Health::Failing(_) if baking && !self.rolls_back() => {
+                let said = work
+                    .details
+                    .iter()
+                    .find(|verdict| verdict.kind == ConditionType::Healthy)
+                    .map(|verdict| verdict.message.clone())
+                    .unwrap_or_default();
+                Err(Failure::Version(Reason::ErrorRateExceeded, said))
+            }
+            Health::Baking | Health::AsBadAsBefore(_) | Health::Failing(_) => Ok(()),
+            Health::NotChecked | Health::Healthy | Health::NotEnough(_) | Health::NotSaved => {
+                if baking {
+                    let now = work.now();
+                    history::judge(&mut work.status.history, self.version, VersionResult::Good, None, now);
+                }
+                Ok(())
+            }
+        }
+    }
+}
