@@ -18,6 +18,7 @@ mod n8n;
 mod publishing;
 mod relay;
 mod request_faults;
+mod rollback;
 mod scopes;
 mod silence;
 mod stack;

@@ -84,6 +84,8 @@ enum When {
     Nth(usize),
     /// This many from the first.
     First(usize),
+    /// All but this many from the first.
+    After(usize),
     Chance(f64),
 }
 
@@ -115,6 +117,11 @@ impl Rule {
 
     pub(crate) fn times(mut self, count: usize) -> Self {
         self.when = When::First(count);
+        self
+    }
+
+    pub(crate) fn after(mut self, count: usize) -> Self {
+        self.when = When::After(count);
         self
     }
 
@@ -194,6 +201,7 @@ impl Faults {
                 When::Always => true,
                 When::Nth(nth) => armed.seen == nth,
                 When::First(count) => armed.seen <= count,
+                When::After(count) => armed.seen > count,
                 When::Chance(chance) => armed.random.fraction() < chance,
             };
             if !picked {

@@ -1,0 +1,270 @@
+//! What a failing deployment leaves behind, fault by fault, on the stand-in: which version serves, what is believed of it,
+//! and what n8n is asked.
+
+use serde_json::{Value, json};
+
+use crate::n8n::{answering, with_node};
+use crate::stack::Stack;
+use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::world::{World, condition, ready};
+
+const PUBLISH: &str = "/api/v1/workflows/*/publish";
+
+async fn world(name: &str) -> (StandIn, World) {
+    let standin = StandIn::start(Options::default());
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let world = World::bare(Stack::shared(), name, &url, &key).await;
+    world.instance("main", &url, &key, json!({})).await;
+    (standin, world)
+}
+
+fn path(world: &World) -> String {
+    format!("{}/a", world.namespace)
+}
+
+async fn apply(world: &World, definition: Value, more: Value) {
+    let mut spec = json!({ "active": true, "interval": "1s", "definition": definition });
+    spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+    world.workflow("a", spec).await;
+}
+
+async fn version(world: &World, version: &str) -> Value {
+    apply(world, answering(&path(world), version), json!({})).await;
+    world.until_ready("a").await
+}
+
+async fn serves(world: &World) -> Value {
+    world.n8n.webhook("GET", &path(world)).await.json()["version"].clone()
+}
+
+fn bad_cron(definition: Value) -> Value {
+    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
+    with_node(
+        definition,
+        json!({ "name": "Tick", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 300], "parameters": rule }),
+    )
+}
+
+fn unknown_type(definition: Value) -> Value {
+    with_node(
+        definition,
+        json!({ "name": "Odd", "type": "n8n-nodes-base.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} }),
+    )
+}
+
+fn id(object: &Value) -> String {
+    object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
+}
+
+fn set_value(workflow: &mut Value, value: &str) {
+    workflow["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!(value);
+}
+
+/// Asks for a pass and waits until it is over.
+async fn look(world: &World, token: &str) -> Value {
+    world.annotate("Workflow", "a", "requestedAt", json!(token)).await;
+    world.until("a", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
+}
+
+/// Makes the failing attempts look old, so that a test need not wait for them to be.
+async fn age_attempts(world: &World) {
+    let patch = json!({ "status": { "intent": { "failingSince": "2020-01-01T00:00:00Z" } } });
+    let api = world.api("Workflow");
+    api.patch_status("a", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(patch)).await.expect("the status is patched");
+}
+
+fn attempts(object: &Value) -> i64 {
+    object["status"]["intent"]["attempts"].as_i64().unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hiccup_of_n8n_condemns_no_version() {
+    let (standin, world) = world("hiccup").await;
+    version(&world, "1").await;
+    let rule = standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).times(4));
+    let two = version(&world, "2").await;
+    assert_eq!((two["status"]["activeVersion"].as_i64(), serves(&world).await), (Some(2), json!("2")));
+    assert_eq!(standin.faults().fired(rule), 4);
+    let events = world.events("a").await;
+    assert!(!events.iter().any(|(reason, _)| reason == "RolledBack" || reason == "PublishRefused"), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_for_long_is_given_up_unless_it_served_before() {
+    let (standin, world) = world("forlong").await;
+    let one = version(&world, "1").await;
+    // Version 1 served: whatever n8n answers to its publication now, it is the version to have.
+    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")));
+    standin.ui_unpublish(&id(&one));
+    world.until("a", "it failed twice", |object| attempts(object) >= 2).await;
+    age_attempts(&world).await;
+    let still = world.until("a", "it fails on", |object| attempts(object) >= 4).await;
+    assert_eq!(still["status"]["history"][0]["result"], "Good");
+    assert_eq!(condition(&still, "Ready")["status"], "False", "n8n serves nothing, and that is said");
+    standin.faults().clear();
+    world.until("a", "it serves again", ready).await;
+    // Version 2 never served.
+    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "no such host")).times(1));
+    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "no such host")).times(1));
+    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "no such host")).times(1));
+    apply(&world, answering(&path(&world), "2"), json!({})).await;
+    world.until("a", "version 2 failed once", |object| attempts(object) >= 1).await;
+    age_attempts(&world).await;
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!(back["status"]["history"][0]["reason"], "PublishRefused");
+    assert_eq!(serves(&world).await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_blocks_a_deployment_does_not_block_a_rollback() {
+    let (standin, mut world) = world("blocked").await;
+    standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "y" }));
+    let mut one = answering(&path(&world), "1");
+    one["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "the till" } });
+    let mapped = json!({ "credentials": [{ "name": "the till", "existing": { "name": "till" } }] });
+    apply(&world, one, mapped).await;
+    let good = world.until_ready("a").await;
+    // Another one of that name: version 1 could not be made anew, and n8n's own copy of it does not ask.
+    standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "z" }));
+    world.operator.kill();
+    world.operator.start();
+    apply(&world, bad_cron(answering(&path(&world), "2")), json!({})).await;
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!((serves(&world).await, back["status"]["activeVersion"].as_i64()), (json!("1"), Some(1)));
+    assert_eq!(condition(&back, "Live")["status"], "True");
+    let said = condition(&back, "Synced")["message"].as_str().expect("a message").to_owned();
+    assert!(said.contains("\"till\"") && said.contains("copy of version 1"), "{said}");
+    let steady = look(&world, "1").await;
+    let writes = standin.log().writes().len();
+    let later = look(&world, "2").await;
+    assert_eq!(standin.log().writes().len(), writes, "and then there is nothing to do");
+    assert_eq!(steady["status"]["conditions"], later["status"]["conditions"]);
+    version(&world, "3").await;
+    assert_eq!((serves(&world).await, id(&good)), (json!("3"), id(&later)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_publishes_the_version_that_n8n_kept_and_restores_the_draft() {
+    let (standin, world) = world("kept").await;
+    let one = version(&world, "1").await;
+    let kept = standin.workflow(&id(&one)).expect("it is there")["activeVersionId"].clone();
+    apply(&world, unknown_type(answering(&path(&world), "2")), json!({})).await;
+    world.until_reason("a", "RolledBack", "RolledBack").await;
+    let after = standin.workflow(&id(&one)).expect("it is there");
+    assert_eq!(after["activeVersionId"], kept);
+    assert_eq!(after["nodes"].as_array().map(Vec::len), Some(2), "the draft is version 1 again");
+    let writes = standin.log().writes().len();
+    let steady = look(&world, "1").await;
+    assert_eq!(standin.log().writes().len(), writes, "rolled back is a steady state");
+    assert_eq!(steady["status"]["history"].as_array().map(Vec::len), Some(2), "our own drafts are nobody's edits");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_offline_comes_back_even_if_the_next_definition_has_to_wait() {
+    let (standin, world) = world("offline").await;
+    version(&world, "1").await;
+    // The first publication takes the workflow offline, and none that would put it back succeeds.
+    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).after(1));
+    apply(&world, bad_cron(answering(&path(&world), "2")), json!({})).await;
+    let offline = world.until("a", "the rollback fails", |object| condition(object, "Ready")["reason"] == "RollbackFailed").await;
+    assert_eq!(world.n8n.webhook("GET", &path(&world)).await.status, 404);
+    assert_eq!(condition(&offline, "Ready")["status"], "False");
+    let mut waits = answering(&path(&world), "3");
+    waits["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "nobody maps it" } });
+    apply(&world, waits, json!({})).await;
+    world.until_reason("a", "Ready", "CredentialUnmapped").await;
+    standin.faults().clear();
+    world.until("a", "version 1 serves meanwhile", |object| object["status"]["intent"].is_null()).await;
+    assert_eq!(serves(&world).await, "1");
+    assert_eq!(condition(&world.get("a").await, "Ready")["reason"], "CredentialUnmapped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_pin_goes_back_once_and_is_not_sent_again() {
+    let (standin, world) = world("failingpin").await;
+    version(&world, "1").await;
+    version(&world, "2").await;
+    standin.faults().add(
+        Rule::on("POST", PUBLISH, Fault::json(400, "There was a problem activating the workflow: \"Invalid cron expression\"")).once(),
+    );
+    world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!((back["status"]["activeVersion"].as_i64(), serves(&world).await), (Some(2), json!("2")));
+    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("version 1 failed")), "{back}");
+    look(&world, "1").await;
+    let writes = standin.log().writes().len();
+    look(&world, "2").await;
+    assert_eq!(standin.log().writes().len(), writes);
+    // A reset tries it again, and taking the pin away ends the matter.
+    world.annotate("Workflow", "a", "resetAt", json!("1")).await;
+    world.until("a", "the pin serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
+    world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
+    world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_that_n8n_lost_are_registered_again() {
+    let (standin, world) = world("lost").await;
+    version(&world, "1").await;
+    let gone = json!({ "code": 404, "message": "The requested webhook \"PATCH x\" is not registered." });
+    let lost = Fault::Respond {
+        status: 404,
+        content_type: "application/json; charset=utf-8".to_owned(),
+        body: gone.to_string(),
+        headers: Vec::new(),
+    };
+    let published = standin.log().count("POST", "/api/v1/workflows");
+    standin.faults().add(Rule::on("*", "/webhook/**", lost).times(2));
+    let seen = world.until_reason("a", "Live", "NotLive").await;
+    assert_eq!(condition(&seen, "Ready")["status"], "False", "Ready is honest");
+    let mended = world.until("a", "it is live again", ready).await;
+    assert!(standin.log().count("POST", "/api/v1/workflows") > published, "it was published again");
+    assert_eq!(mended["status"]["history"].as_array().map(Vec::len), Some(1));
+    assert_eq!(mended["status"]["history"][0]["result"], "Good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_nobody_reported_yet_is_kept_before_a_new_version_replaces_it() {
+    let (standin, mut world) = world("unreported").await;
+    let one = version(&world, "1").await;
+    world.operator.kill();
+    standin.ui_edit_draft(&id(&one), |draft| set_value(draft, "theirs")).expect("the editor saves");
+    standin.ui_publish(&id(&one)).expect("the editor publishes");
+    standin.ui_edit_draft(&id(&one), |draft| set_value(draft, "their draft")).expect("the editor saves");
+    apply(&world, answering(&path(&world), "2"), json!({})).await;
+    world.operator.start();
+    let two = world.until("a", "version 2 serves", |object| ready(object) && object["status"]["history"][0]["source"] == "Drift").await;
+    assert_eq!(serves(&world).await, "2");
+    let sources: Vec<&str> = two["status"]["history"].as_array().into_iter().flatten().filter_map(|one| one["source"].as_str()).collect();
+    assert_eq!(sources, ["Drift", "Drift", "Definition", "Definition"]);
+    let events = world.events("a").await;
+    assert!(events.iter().any(|(reason, note)| reason == "DriftReverted" && note.contains("kept as version 3")), "{events:?}");
+    world.annotate("Workflow", "a", "pinned-version", json!("4")).await;
+    world.until("a", "their version serves", |object| object["status"]["activeVersion"] == 4 && ready(object)).await;
+    assert_eq!(serves(&world).await, "theirs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adoption_keeps_what_serves_and_the_draft_beside_it() {
+    let (standin, world) = world("adoptdraft").await;
+    let made = world.n8n.api("POST", "/workflows", Some(answering(&path(&world), "theirs"))).await;
+    let theirs = made.json()["id"].as_str().expect("an id").to_owned();
+    world.n8n.api("POST", &format!("/workflows/{theirs}/publish"), Some(json!({}))).await;
+    standin.ui_edit_draft(&theirs, |draft| set_value(draft, "their draft")).expect("the editor saves");
+    let adopt = json!({ "adopt": { "id": theirs } });
+    // What fails goes back to what served, not to the draft.
+    apply(&world, unknown_type(answering(&path(&world), "ours")), adopt).await;
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!((serves(&world).await, back["status"]["activeVersion"].as_i64()), (json!("theirs"), Some(1)));
+    let history = back["status"]["history"].as_array().expect("a history");
+    let sources: Vec<&str> = history.iter().filter_map(|one| one["source"].as_str()).collect();
+    assert_eq!(sources, ["Definition", "Drift", "Adopted"]);
+    // What was not published proved nothing, so there is nothing to go back to.
+    let idle = world.n8n.api("POST", "/workflows", Some(answering(&format!("{}/b", world.namespace), "idle"))).await;
+    let idle = idle.json()["id"].as_str().expect("an id").to_owned();
+    let bad = unknown_type(answering(&format!("{}/b", world.namespace), "ours"));
+    world.workflow("b", json!({ "active": true, "adopt": { "id": idle }, "definition": bad })).await;
+    let held = world.until_reason("b", "Ready", "NoGoodVersion").await;
+    assert_eq!(held["status"]["history"][1]["result"], "Kept");
+    assert_eq!(held["status"]["activeVersion"], Value::Null);
+}
