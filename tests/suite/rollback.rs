@@ -268,3 +268,26 @@ async fn adoption_keeps_what_serves_and_the_draft_beside_it() {
     assert_eq!(held["status"]["history"][1]["result"], "Kept");
     assert_eq!(held["status"]["activeVersion"], Value::Null);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_outlasts_an_absent_n8n_only_for_what_did_not_change() {
+    let (standin, world) = world("absent").await;
+    let source = |version: &str| {
+        let text = answering(&path(&world), version).to_string();
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "source" }, "data": { "workflow.json": text } })
+    };
+    world.apply(source("1")).await;
+    let from = json!({ "configMapKeyRef": { "name": "source", "key": "workflow.json" } });
+    world.workflow("a", json!({ "active": true, "interval": "30s", "definitionFrom": from })).await;
+    world.until_ready("a").await;
+    standin.stop();
+    world.annotate("Workflow", "a", "requestedAt", json!("1")).await;
+    let kept = world.until("a", "n8n is missed", |object| condition(object, "Synced")["status"] == "Unknown").await;
+    assert!(ready(&kept), "what did not change keeps Ready for a while: {kept}");
+    world.apply(source("2")).await;
+    let changed = world.until("a", "the change is seen", |object| condition(object, "Ready")["status"] == "False").await;
+    assert_eq!(condition(&changed, "Synced")["status"], "False");
+    assert_eq!(condition(&changed, "Reconciling")["status"], "True");
+    standin.restart();
+    world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+}

@@ -7,7 +7,7 @@ use super::fail::{fail, handle_reset, held, rolled_back_or};
 use super::gather::{Gathered, gather};
 use super::resolve::{Resolved, resolve};
 use super::work::Work;
-use super::{observe, tags, versions};
+use super::{observe, suspend, tags, versions};
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Operation, Origin, VersionSource};
@@ -37,7 +37,13 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
     let gathered = gather(work).await?;
     timer.done();
     let timer = work.ctx.metrics.time("bind");
-    let mut bound = bind::bind(work, &connection).await?;
+    let mut bound = match bind::bind(work, &connection).await {
+        Ok(bound) => bound,
+        Err(trouble) => {
+            note_change(work, &gathered).await;
+            return Err(trouble);
+        }
+    };
     timer.done();
     if let Bound::LeftDeleted(note) = &bound {
         work.verdict(ConditionType::Drifted, ConditionStatus::True, Reason::DriftReported, note);
@@ -186,6 +192,15 @@ impl Round<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+/// n8n could not be asked. That Ready outlasts that is for what did not change, and a ConfigMap changes without moving the
+/// generation.
+async fn note_change(work: &mut Work<'_>, gathered: &Gathered) {
+    if work.status.active_version.is_some() && work.pinned().is_none() && suspend::content_changed(work, gathered).await {
+        let said = "the definition changed and is not in n8n yet";
+        work.verdict(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, said);
     }
 }
 

@@ -122,7 +122,7 @@ pub(super) async fn fill_published(connection: &Connection, remote: &mut RemoteW
 }
 
 /// n8n said that it was published and its webhooks did not answer: publishing again registers them.
-fn was_not_live(work: &Work<'_>) -> bool {
+pub(super) fn was_not_live(work: &Work<'_>) -> bool {
     find(&work.status.conditions, ConditionType::Live)
         .is_some_and(|live| live.status == ConditionStatus::False && live.reason == Reason::NotLive.as_str())
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::converge::Round;
-use super::deploy::{Failure, read_back};
+use super::deploy::{Failure, read_back, was_not_live};
 use super::observe;
 use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
@@ -24,7 +24,7 @@ impl Round<'_> {
     pub(super) async fn put_back(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
         let kept = history::numbered(&work.status.history, self.version).and_then(|record| record.n8n_version_id.clone());
         let Some(kept) = kept.filter(|_| work.spec().active == Some(true) && !remote.is_archived) else { return Ok(false) };
-        if remote.active && remote.active_version_id.as_ref() == Some(&kept) {
+        if remote.active && remote.active_version_id.as_ref() == Some(&kept) && !was_not_live(work) {
             return Ok(true);
         }
         let client = &self.connection.client;
