@@ -7,6 +7,8 @@ use kube::Api;
 use serde_json::json;
 
 use crate::n8n::answering;
+use crate::stack::Stack;
+use crate::standin::{Options, StandIn};
 use crate::world::{Operator, PATIENCE, World};
 
 /// Where config/rbac lets the operator have its lease.
@@ -14,7 +16,10 @@ const NAMESPACE: &str = "weirkeeper-system";
 
 /// A world whose operator and a second one compete for a lease of their own. The first leads.
 async fn pair(name: &str) -> (World, Operator) {
-    let mut world = World::on_real_n8n(name).await;
+    pair_in(World::on_real_n8n(name).await).await
+}
+
+async fn pair_in(mut world: World) -> (World, Operator) {
     let lease = world.namespace.clone();
     let flags = ["--leader-elect", "on", "--lease-namespace", NAMESPACE, "--lease-name", lease.as_str()];
     world.operator.restart_with(&flags);
@@ -86,6 +91,37 @@ async fn after_a_crash_the_other_operator_takes_over_and_nothing_is_made_twice()
     assert!(led < Duration::from_secs(40), "{led:?}");
     assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
     assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() {
+    let standin = StandIn::start(Options { latency: Duration::from_millis(50), ..Options::default() });
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let (mut world, second) = pair_in(World::bare(Stack::shared(), "asleep", &url, &key).await).await;
+    world.instance("main", &url, &key, json!({})).await;
+    let names: Vec<String> = (0..12).map(|number| format!("w{number}")).collect();
+    for name in &names {
+        let definition = answering(&format!("{}/{name}", world.namespace), "1");
+        world.workflow(name, json!({ "active": true, "definition": definition })).await;
+    }
+    // In the middle of its work.
+    world.until("w0", "the first is there", |object| object["status"]["n8nWorkflowId"].is_string()).await;
+    world.operator.signal("STOP");
+    until(&second, "weirkeeper_leading 1").await;
+    for name in &names {
+        world.until_ready(name).await;
+    }
+    let settled = standin.log().writes().len();
+    world.operator.signal("CONT");
+    let code = world.operator.ended().await;
+    assert_eq!(code, Some(1), "{}", world.operator.tail());
+    let late = standin.log().writes().len() - settled;
+    println!("lease: {late} writes to n8n came from the leader that had slept");
+    assert_eq!(late, 0);
+    assert_eq!(standin.duplicates_seen("weirkeeper.dev/owner").len(), 0);
+    for name in &names {
+        assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

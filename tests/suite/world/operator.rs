@@ -1,0 +1,149 @@
+//! The operator as a process of its own, with its own identity.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{PATIENCE, SHARD};
+use crate::stack::Stack;
+
+/// The operator as a process with its own identity.
+pub struct Operator {
+    child: Option<Child>,
+    kubeconfig: PathBuf,
+    shard: String,
+    log: PathBuf,
+    flags: Vec<String>,
+}
+
+impl Operator {
+    pub(super) fn new(stack: &Stack, shard: &str) -> Self {
+        let mut operator = Self::stopped(stack, shard, shard);
+        operator.start();
+        operator
+    }
+
+    pub(super) fn stopped(stack: &Stack, shard: &str, name: &str) -> Self {
+        let log = stack.dir.join("logs").join(format!("operator-{name}.log"));
+        Self { child: None, kubeconfig: stack.kubeconfig("operator"), shard: shard.to_owned(), log, flags: Vec::new() }
+    }
+
+    /// Starts it, if it is not running.
+    pub fn start(&mut self) {
+        if self.child.is_some() {
+            return;
+        }
+        let log = std::fs::File::options().create(true).append(true).open(&self.log).expect("a log file");
+        let child = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+            .args(["operator", "--listen", "127.0.0.1:0", "--allow-loopback", "--watch-label-selector"])
+            .arg(format!("{SHARD}={}", self.shard))
+            .args(&self.flags)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("WEIRKEEPER_LOG", "info,weirkeeper=debug")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the operator starts");
+        self.child = Some(child);
+    }
+
+    /// Ends it as SIGKILL does: without a chance to tidy up.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("the operator is killed");
+            child.wait().expect("the operator is gone");
+        }
+    }
+
+    /// Ends it as Kubernetes does, and waits until it has.
+    pub fn terminate(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let sent = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
+            assert!(sent.success(), "the operator takes a signal");
+            child.wait().expect("the operator is gone");
+        }
+    }
+
+    /// Sends it a signal by name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().expect("kill runs");
+        assert!(sent.success(), "the operator takes a signal");
+    }
+
+    /// Waits until it has ended by itself, and says with which code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let started = Instant::now();
+        loop {
+            let child = self.child.as_mut().expect("a running operator");
+            if let Some(status) = child.try_wait().expect("a child can be asked") {
+                self.child = None;
+                return status.code();
+            }
+            assert!(started.elapsed() < PATIENCE, "the operator goes on:\n{}", self.tail());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Starts it anew with other flags.
+    pub fn restart_with(&mut self, flags: &[&str]) {
+        self.kill();
+        self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        self.start();
+    }
+
+    /// Starts it anew with another kubeconfig, for example one that leads through a relay.
+    pub fn restart_through(&mut self, kubeconfig: &std::path::Path) {
+        self.kill();
+        self.kubeconfig = kubeconfig.to_owned();
+        self.start();
+    }
+
+    /// The address of its health and metrics endpoints, from its log.
+    pub fn address(&self) -> String {
+        let started = Instant::now();
+        loop {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            if let Some(line) = log.lines().rev().find(|line| line.contains("weirkeeper starts")) {
+                let after = line.split("address=").nth(1).expect("an address");
+                return after.split_whitespace().next().expect("an address").to_owned();
+            }
+            assert!(started.elapsed() < PATIENCE, "the operator does not start: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Its process id.
+    #[allow(dead_code, reason = "the benchmarks, which share this file, ask for it")]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("a running operator").id()
+    }
+
+    /// The processor time that it has used, in seconds.
+    #[allow(dead_code, reason = "the benchmarks, which share this file, ask for it")]
+    pub fn processor_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the operator runs");
+        // After the name in parentheses: utime and stime are the 12th and 13th, in hundredths of a second.
+        let after = stat.rsplit(") ").next().expect("a line of the kernel");
+        let ticks: u64 = after.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        ticks as f64 / 100.0
+    }
+
+    /// Its whole log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The end of its log.
+    pub fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
