@@ -137,6 +137,14 @@ impl Context {
         }
     }
 
+    /// Starts a pass of each Workflow of these UIDs.
+    pub fn wake(&self, uids: &[String]) {
+        // Looking through all Workflows is too much for every pass.
+        if !uids.is_empty() {
+            self.wake_where(|glimpse| uids.iter().any(|uid| uid == glimpse.uid()));
+        }
+    }
+
     /// What is remembered of an object, changed by `with`.
     pub fn remember<R>(&self, uid: &str, with: impl FnOnce(&mut Memory) -> R) -> R {
         with(self.memory.lock().unwrap_or_else(PoisonError::into_inner).entry(uid.to_owned()).or_default())
@@ -186,6 +194,6 @@ impl Context {
     /// Forgets what webhook paths an object wanted, and wakes those that waited for one of them.
     pub fn forget_claims(&self, uid: &str) {
         let waiting = self.claims().release(uid);
-        self.wake_where(|glimpse| waiting.iter().any(|one| one == glimpse.uid()));
+        self.wake(&waiting);
     }
 }

@@ -8,6 +8,7 @@ mod drift;
 mod fail;
 mod gather;
 mod observe;
+mod paths;
 mod put_back;
 mod refusal;
 mod report;

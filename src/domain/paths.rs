@@ -1,6 +1,6 @@
 //! One owner for each webhook path of an instance, across namespaces: the one that serves, then the older object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -30,51 +30,95 @@ pub struct Claimant {
 #[derive(Debug, Default)]
 pub struct Claims {
     routes: BTreeMap<Route, Vec<Claimant>>,
+    /// The routes of each object, by its UID: a pass must not have to look through those of all others.
+    by_object: BTreeMap<String, BTreeSet<Route>>,
+}
+
+/// What came of a claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// The first route that belongs to another object.
+    pub taken: Option<Route>,
+    /// The UIDs of those that wait for a route that the object gave up.
+    pub freed: Vec<String>,
 }
 
 impl Claims {
-    /// Puts an object's wish down, in place of its earlier ones, and returns the first route that belongs to another.
-    pub fn claim(&mut self, uid: &str, created: Timestamp, wanted: &[Route]) -> Option<Route> {
-        self.routes.retain(|route, claimants| {
-            if !wanted.contains(route) {
-                claimants.retain(|claimant| claimant.uid != uid);
-            }
-            !claimants.is_empty()
-        });
-        for route in wanted {
-            let claimants = self.routes.entry(route.clone()).or_default();
-            if !claimants.iter().any(|claimant| claimant.uid == uid) {
-                claimants.push(Claimant { uid: uid.to_owned(), created, serving: false });
+    /// Notes which routes an object serves now, and that it serves no others. Who serves a route has it before all who only
+    /// wait for it, whoever was asked first.
+    pub fn holds(&mut self, uid: &str, created: Timestamp, served: &[Route]) {
+        for route in self.by_object.get(uid).into_iter().flatten() {
+            for claimant in self.routes.get_mut(route).into_iter().flatten().filter(|claimant| claimant.uid == uid) {
+                claimant.serving = served.contains(route);
             }
         }
-        wanted.iter().find(|route| self.owner(route).is_some_and(|owner| owner.uid != uid)).cloned()
+        for route in served {
+            self.claimant(route, uid, created).serving = true;
+        }
     }
 
-    /// Notes that an object serves all routes that it claimed.
-    pub fn serves(&mut self, uid: &str) {
-        for claimant in self.routes.values_mut().flatten().filter(|claimant| claimant.uid == uid) {
-            claimant.serving = true;
+    /// Puts an object's wish down in place of its earlier ones. What it serves stays its own until it serves something else:
+    /// it may have to go back there.
+    pub fn claim(&mut self, uid: &str, created: Timestamp, wanted: &[Route]) -> Claimed {
+        let serves = |route: &Route| self.routes[route].iter().any(|claimant| claimant.uid == uid && claimant.serving);
+        let given_up: Vec<Route> =
+            self.by_object.get(uid).into_iter().flatten().filter(|route| !wanted.contains(route) && !serves(route)).cloned().collect();
+        let freed = self.give_up(uid, given_up);
+        for route in wanted {
+            self.claimant(route, uid, created);
         }
+        Claimed { taken: wanted.iter().find(|route| self.owner(route).is_some_and(|owner| owner.uid != uid)).cloned(), freed }
+    }
+
+    /// Notes that an object serves these routes and needs no others. Returns the UIDs of those that wait for one that it had.
+    pub fn serves(&mut self, uid: &str, created: Timestamp, routes: &[Route]) -> Vec<String> {
+        self.holds(uid, created, routes);
+        self.claim(uid, created, routes).freed
     }
 
     /// Forgets an object and returns the UIDs of those that wait for a route it had.
     pub fn release(&mut self, uid: &str) -> Vec<String> {
-        let mut waiting = Vec::new();
-        self.routes.retain(|_, claimants| {
-            let before = claimants.len();
-            claimants.retain(|claimant| claimant.uid != uid);
-            if claimants.len() < before {
-                waiting.extend(claimants.iter().map(|claimant| claimant.uid.clone()));
-            }
-            !claimants.is_empty()
+        let all = self.by_object.get(uid).into_iter().flatten().cloned().collect();
+        self.give_up(uid, all)
+    }
+
+    /// The UIDs of all objects that want or serve a route.
+    pub fn objects(&self) -> impl Iterator<Item = &str> {
+        self.by_object.keys().map(String::as_str)
+    }
+
+    fn claimant(&mut self, route: &Route, uid: &str, created: Timestamp) -> &mut Claimant {
+        self.by_object.entry(uid.to_owned()).or_default().insert(route.clone());
+        let claimants = self.routes.entry(route.clone()).or_default();
+        let at = claimants.iter().position(|claimant| claimant.uid == uid).unwrap_or_else(|| {
+            claimants.push(Claimant { uid: uid.to_owned(), created, serving: false });
+            claimants.len() - 1
         });
-        waiting.sort_unstable();
-        waiting.dedup();
-        waiting
+        &mut claimants[at]
+    }
+
+    fn give_up(&mut self, uid: &str, routes: Vec<Route>) -> Vec<String> {
+        let mut waiting = BTreeSet::new();
+        for route in routes {
+            if let Some(claimants) = self.routes.get_mut(&route) {
+                claimants.retain(|claimant| claimant.uid != uid);
+                waiting.extend(claimants.iter().map(|claimant| claimant.uid.clone()));
+                if claimants.is_empty() {
+                    self.routes.remove(&route);
+                }
+            }
+            if let Some(own) = self.by_object.get_mut(uid) {
+                own.remove(&route);
+                if own.is_empty() {
+                    self.by_object.remove(uid);
+                }
+            }
+        }
+        waiting.into_iter().collect()
     }
 
     fn owner(&self, route: &Route) -> Option<&Claimant> {
-        self.routes.get(route)?.iter().min_by_key(|claimant| (!claimant.serving, claimant.created, claimant.uid.clone()))
+        self.routes.get(route)?.iter().min_by_key(|claimant| (!claimant.serving, claimant.created, claimant.uid.as_str()))
     }
 }
 
@@ -90,16 +134,46 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    /// Whether a claim was granted whole.
+    fn granted(claims: &mut Claims, uid: &str, second: i64, path: &str) -> bool {
+        claims.claim(uid, at(second), &[route(path)]).taken.is_none()
+    }
+
     #[test]
     fn the_one_that_serves_wins_and_then_the_older() {
         let mut claims = Claims::default();
-        assert_eq!(claims.claim("young", at(2), &[route("a")]), None);
-        assert_eq!(claims.claim("old", at(1), &[route("a")]), None);
-        assert_eq!(claims.claim("young", at(2), &[route("a")]), Some(route("a")));
+        assert!(granted(&mut claims, "young", 2, "a"));
+        assert!(granted(&mut claims, "old", 1, "a"));
+        assert!(!granted(&mut claims, "young", 2, "a"));
         claims.release("old");
-        assert_eq!(claims.claim("young", at(2), &[route("a")]), None);
-        claims.serves("young");
-        assert_eq!(claims.claim("old", at(1), &[route("a")]), Some(route("a")));
+        assert!(granted(&mut claims, "young", 2, "a"));
+        claims.serves("young", at(2), &[route("a")]);
+        assert_eq!(claims.claim("old", at(1), &[route("a")]).taken, Some(route("a")));
+    }
+
+    #[test]
+    fn the_one_that_is_found_to_serve_gets_the_route_back_from_one_that_asked_first() {
+        let mut claims = Claims::default();
+        assert!(granted(&mut claims, "old", 1, "a"));
+        claims.holds("young", at(2), &[route("a")]);
+        assert!(granted(&mut claims, "young", 2, "a"));
+        assert!(!granted(&mut claims, "old", 1, "a"));
+        // Somebody unpublished it: nobody serves any more, so the older one is next.
+        claims.holds("young", at(2), &[]);
+        assert!(granted(&mut claims, "old", 1, "a"));
+    }
+
+    #[test]
+    fn what_serves_is_kept_until_something_else_serves() {
+        let mut claims = Claims::default();
+        claims.serves("mover", at(2), &[route("a")]);
+        claims.claim("rival", at(1), &[route("a")]);
+        assert_eq!(claims.claim("mover", at(2), &[route("b")]), Claimed::default());
+        assert!(!granted(&mut claims, "rival", 1, "a"));
+        assert!(granted(&mut claims, "mover", 2, "a"), "it goes back");
+        claims.claim("mover", at(2), &[route("b")]);
+        assert_eq!(claims.serves("mover", at(2), &[route("b")]), ["rival"]);
+        assert!(granted(&mut claims, "rival", 1, "a"));
     }
 
     #[test]
@@ -107,8 +181,11 @@ mod tests {
         let mut claims = Claims::default();
         claims.claim("first", at(1), &[route("a"), route("b")]);
         claims.claim("second", at(2), &[route("b")]);
+        assert_eq!(claims.objects().collect::<Vec<_>>(), ["first", "second"]);
         assert_eq!(claims.release("first"), ["second"]);
-        assert_eq!(claims.claim("second", at(2), &[route("b")]), None);
+        assert!(granted(&mut claims, "second", 2, "b"));
         assert!(claims.release("nobody").is_empty());
+        claims.release("second");
+        assert!(claims.routes.is_empty() && claims.by_object.is_empty());
     }
 }

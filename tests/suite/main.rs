@@ -15,6 +15,7 @@ mod identity;
 mod kill;
 mod leader;
 mod n8n;
+mod paths;
 mod publishing;
 mod relay;
 mod request_faults;

@@ -7,23 +7,21 @@ use super::fail::{fail, handle_reset, held, rolled_back_or};
 use super::gather::{Gathered, gather};
 use super::resolve::{Resolved, resolve};
 use super::work::Work;
-use super::{observe, suspend, tags, versions};
-use crate::api::condition::{ConditionStatus, ConditionType, find};
+use super::{paths, suspend, tags, versions};
+use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Operation, Origin, VersionSource};
 use crate::controller::connections::{self, Connection};
 use crate::domain::conclude::Outcome;
 use crate::domain::definition::Definition;
 use crate::domain::derive::keep_ids;
-use crate::domain::endpoints::{endpoint_conflicts, webhook_endpoints};
+use crate::domain::endpoints::endpoint_conflicts;
 use crate::domain::finding::summarise;
 use crate::domain::history;
-use crate::domain::paths::Route;
 use crate::domain::plan::Publication;
 use crate::domain::render::{Symbolic, symbolise};
 use crate::domain::target::{Choice, choose, wanted};
 use crate::domain::trouble::Trouble;
-use crate::n8n::WebhookCheck;
 
 /// A pass looks again after a failure, so that a rollback follows at once: the failed version, the good one, and what
 /// might be wrong with that.
@@ -45,6 +43,7 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
         }
     };
     timer.done();
+    paths::note_served(work, &connection, &mut bound).await?;
     if let Bound::LeftDeleted(note) = &bound {
         work.verdict(ConditionType::Drifted, ConditionStatus::True, Reason::DriftReported, note);
         work.verdict(ConditionType::Synced, ConditionStatus::False, Reason::DriftReported, note);
@@ -87,6 +86,7 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
                     continue;
                 }
                 bound = bind::bind(work, &connection).await?;
+                paths::note_served(work, &connection, &mut bound).await?;
             }
         }
     }
@@ -125,7 +125,7 @@ impl Round<'_> {
             }
         }
         let publication = match (work.spec().active, &hold) {
-            (Some(true), None) => match self.claim_paths(work, bound).await? {
+            (Some(true), None) => match paths::claim(work, self.connection, self.definition, bound).await? {
                 None => Publication::Published,
                 taken => {
                     hold = taken;
@@ -150,48 +150,6 @@ impl Round<'_> {
         timer.done();
         tags::sync(work, self.connection, &deployed.remote).await?;
         self.settle(work, deployed, publication, hold).await
-    }
-
-    /// Takes the version's webhook paths, or says who waits: one owner for each path of the instance.
-    async fn claim_paths(&self, work: &mut Work<'_>, bound: &Bound) -> Result<Option<Trouble>, Trouble> {
-        let endpoints = webhook_endpoints(self.definition);
-        let routes: Vec<Route> = endpoints
-            .iter()
-            .filter(|endpoint| endpoint.verifiable)
-            .flat_map(|endpoint| endpoint.methods.iter().map(|method| (method.clone(), endpoint.url_path())))
-            .map(|(method, path)| Route { instance: self.connection.key(), method, path })
-            .collect();
-        let created = work.workflow.metadata.creation_timestamp.as_ref().map_or(jiff::Timestamp::UNIX_EPOCH, |time| time.0);
-        let taken = work.ctx.claims().claim(&work.uid(), created, &routes);
-        if let Some(route) = taken {
-            return Ok(Some(Trouble::waiting(
-                Reason::WebhookPathTaken,
-                format!(
-                    "another Workflow on this instance serves {} {}; this one goes live by itself when the path is free",
-                    route.method, route.path
-                ),
-            )));
-        }
-        // After n8n refused a path, publishing again would only disturb: some refusals take the workflow offline.
-        let refused =
-            find(&work.status.conditions, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::WebhookPathTaken.as_str());
-        // Where our own workflow is published, it may be what serves the path: an interrupted pass may have got that far.
-        let published = matches!(bound, Bound::Existing(remote) if remote.active);
-        if refused && !published {
-            for endpoint in &endpoints {
-                let check = observe::check(self.connection, &endpoints, endpoint).await.map_err(|error| connections::trouble(&error))?;
-                if matches!(check, WebhookCheck::Registered(_)) {
-                    return Ok(Some(Trouble::waiting(
-                        Reason::WebhookPathTaken,
-                        format!(
-                            "a workflow in n8n that is not managed here serves {}; this one goes live by itself when the path is free",
-                            endpoint.url_path()
-                        ),
-                    )));
-                }
-            }
-        }
-        Ok(None)
     }
 }
 

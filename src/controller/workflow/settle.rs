@@ -4,7 +4,7 @@ use super::converge::Round;
 use super::deploy::{Deployed, Failure, failed_too_often};
 use super::resolve::wake_callers;
 use super::work::Work;
-use super::{observe, watch_health};
+use super::{observe, paths, watch_health};
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
@@ -70,7 +70,7 @@ impl Round<'_> {
             return self.not_live(work);
         }
         // It serves from here on, whether or not it proves itself.
-        work.ctx.claims().serves(&work.uid());
+        paths::serves(work, self.connection, self.definition);
         work.status.active_version = Some(self.version);
         work.status.intent = None;
         work.status.webhook_urls = observe::urls(self.connection, self.definition);
@@ -130,7 +130,9 @@ impl Round<'_> {
             "the workflow is not published by Weirkeeper",
         );
         work.status.webhook_urls.clear();
-        work.ctx.forget_claims(&work.uid());
+        if publication == Publication::Unpublished {
+            work.ctx.forget_claims(&work.uid());
+        }
         Outcome::Settled(match publication {
             Publication::Unpublished => format!("version {} is saved and not published", self.version),
             _ => format!("version {} is saved; publication is left to people", self.version),

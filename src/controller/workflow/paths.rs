@@ -1,0 +1,98 @@
+//! One owner for each webhook path of an instance: what this object serves, what it wants, and whom it has to wait for.
+
+use jiff::Timestamp;
+
+use super::bind::Bound;
+use super::deploy::fill_published;
+use super::work::Work;
+use super::{observe, versions};
+use crate::api::condition::{ConditionType, find};
+use crate::api::reason::Reason;
+use crate::controller::connections::{self, Connection};
+use crate::domain::definition::Definition;
+use crate::domain::endpoints::webhook_endpoints;
+use crate::domain::paths::Route;
+use crate::domain::trouble::Trouble;
+use crate::n8n::WebhookCheck;
+
+/// Notes which paths n8n serves for this object, before anything is decided: after a restart nothing else tells who serves.
+pub(super) async fn note_served(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<(), Trouble> {
+    let served = served(work, connection, bound).await?;
+    let (uid, created) = (work.uid(), created(work));
+    if work.spec().active == Some(true) {
+        work.ctx.claims().holds(&uid, created, &served);
+    } else {
+        // It asks for no path; one that people published has its paths all the same.
+        let freed = work.ctx.claims().serves(&uid, created, &served);
+        work.ctx.wake(&freed);
+    }
+    Ok(())
+}
+
+/// What is published in n8n has its paths. What an attempt took offline is put back, and needs them again.
+async fn served(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<Vec<Route>, Trouble> {
+    let Bound::Existing(remote) = bound else { return Ok(Vec::new()) };
+    if remote.active {
+        fill_published(connection, remote).await?;
+        let nodes = remote.active_version.as_ref().map_or(&remote.nodes, |version| &version.nodes);
+        let nodes = nodes.iter().filter_map(|node| node.as_object().cloned()).map(Into::into).collect();
+        return Ok(routes(connection, &Definition { nodes, ..Definition::default() }));
+    }
+    let interrupted = work.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some());
+    match work.status.active_version.filter(|_| interrupted) {
+        Some(version) => Ok(versions::read(work, version).await.map(|definition| routes(connection, &definition)).unwrap_or_default()),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Takes the version's webhook paths, or says who waits.
+pub(super) async fn claim(
+    work: &Work<'_>,
+    connection: &Connection,
+    definition: &Definition,
+    bound: &Bound,
+) -> Result<Option<Trouble>, Trouble> {
+    let claimed = work.ctx.claims().claim(&work.uid(), created(work), &routes(connection, definition));
+    work.ctx.wake(&claimed.freed);
+    if let Some(route) = claimed.taken {
+        return Ok(Some(taken(format!("another Workflow on this instance serves {} {}", route.method, route.path))));
+    }
+    // After n8n refused a path, publishing again would only disturb: some refusals take the workflow offline.
+    let refused =
+        find(&work.status.conditions, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::WebhookPathTaken.as_str());
+    // Where our own workflow is published, it may be what serves the path: an interrupted pass may have got that far.
+    let published = matches!(bound, Bound::Existing(remote) if remote.active);
+    if refused && !published {
+        let endpoints = webhook_endpoints(definition);
+        for endpoint in &endpoints {
+            let check = observe::check(connection, &endpoints, endpoint).await.map_err(|error| connections::trouble(&error))?;
+            if matches!(check, WebhookCheck::Registered(_)) {
+                return Ok(Some(taken(format!("a workflow in n8n that is not managed here serves {}", endpoint.url_path()))));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn taken(by: String) -> Trouble {
+    Trouble::waiting(Reason::WebhookPathTaken, format!("{by}; this one goes live by itself when the path is free"))
+}
+
+/// Notes that the version serves: the paths that only an earlier one had are free.
+pub(super) fn serves(work: &Work<'_>, connection: &Connection, definition: &Definition) {
+    let freed = work.ctx.claims().serves(&work.uid(), created(work), &routes(connection, definition));
+    work.ctx.wake(&freed);
+}
+
+fn created(work: &Work<'_>) -> Timestamp {
+    work.workflow.metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0)
+}
+
+fn routes(connection: &Connection, definition: &Definition) -> Vec<Route> {
+    webhook_endpoints(definition)
+        .iter()
+        .filter(|endpoint| endpoint.verifiable)
+        .flat_map(|endpoint| endpoint.methods.iter().map(|method| (method.clone(), endpoint.url_path())))
+        .map(|(method, path)| Route { instance: connection.key(), method, path })
+        .collect()
+}

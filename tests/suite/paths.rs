@@ -1,0 +1,115 @@
+//! Promise 9 on the stand-in: one owner for each webhook path, whatever is restarted, moved or taken away.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::n8n::{answering, with_node};
+use crate::stack::Stack;
+use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::world::{PATIENCE, World, condition, ready};
+
+async fn world(name: &str) -> (StandIn, World) {
+    let standin = StandIn::start(Options::default());
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let world = World::bare(Stack::shared(), name, &url, &key).await;
+    world.instance("main", &url, &key, json!({})).await;
+    (standin, world)
+}
+
+fn path(world: &World, word: &str) -> String {
+    format!("{}/{word}", world.namespace)
+}
+
+async fn apply(world: &World, name: &str, active: bool, definition: Value) {
+    world.workflow(name, json!({ "active": active, "interval": "1s", "definition": definition })).await;
+}
+
+async fn serves(world: &World, word: &str) -> Value {
+    world.n8n.webhook("GET", &path(world, word)).await.json()["version"].clone()
+}
+
+fn id(object: &Value) -> String {
+    object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
+}
+
+fn handled<'a>(token: &'a str) -> impl Fn(&Value) -> bool + 'a {
+    move |object| object["status"]["lastHandledRequestedAt"] == token
+}
+
+async fn until_fired(standin: &StandIn, rule: usize) {
+    let started = std::time::Instant::now();
+    while standin.faults().fired(rule) == 0 {
+        assert!(started.elapsed() < PATIENCE, "the request does not come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until an object is Ready and serves a path.
+async fn until_serves(world: &World, name: &str, word: &str, version: &str) {
+    world.until(name, "it goes live by itself", ready).await;
+    assert_eq!(serves(world, word).await, version);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_serves_a_path_keeps_it_after_a_restart_whoever_is_looked_at_first() {
+    let (standin, mut world) = world("pathkept").await;
+    apply(&world, "older", false, answering(&path(&world, "p"), "older")).await;
+    world.until_ready("older").await;
+    // Creation times are in whole seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    apply(&world, "younger", true, answering(&path(&world, "p"), "younger")).await;
+    let younger = id(&world.until_ready("younger").await);
+    apply(&world, "older", true, answering(&path(&world, "p"), "older")).await;
+    world.until_reason("older", "Ready", "WebhookPathTaken").await;
+    world.operator.kill();
+    for name in ["older", "younger"] {
+        world.annotate("Workflow", name, "requestedAt", json!("after")).await;
+    }
+    // The younger one's pass is held up where it looks for its workflow.
+    standin.faults().add(Rule::on("GET", &format!("/api/v1/workflows/{younger}"), Fault::Delay(Duration::from_secs(3))).once());
+    world.operator.start();
+    world.until("older", "its pass is over", handled("after")).await;
+    let kept = world.until("younger", "its pass is over", handled("after")).await;
+    assert_eq!(condition(&kept, "Ready")["status"], "True", "{kept:#}");
+    world.annotate("Workflow", "older", "requestedAt", json!("again")).await;
+    let waits = world.until("older", "its pass is over", handled("again")).await;
+    assert_eq!(condition(&waits, "Ready")["reason"], "WebhookPathTaken");
+    assert!(condition(&waits, "Ready")["message"].as_str().unwrap().starts_with("another Workflow"), "{waits:#}");
+    assert_eq!(serves(&world, "p").await, "younger");
+    world.delete("younger").await;
+    until_serves(&world, "older", "p", "older").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_moves_to_another_path_can_go_back_until_it_is_live_there() {
+    let (standin, world) = world("pathmoved").await;
+    apply(&world, "rival", false, answering(&path(&world, "p"), "rival")).await;
+    world.until_ready("rival").await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    apply(&world, "mover", true, answering(&path(&world, "p"), "1")).await;
+    let mover = id(&world.until_ready("mover").await);
+    apply(&world, "rival", true, answering(&path(&world, "p"), "rival")).await;
+    world.until_reason("rival", "Ready", "WebhookPathTaken").await;
+    // Version 2 has another path, and n8n takes the workflow offline when it is published.
+    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
+    let bad = with_node(
+        answering(&path(&world, "q"), "2"),
+        json!({ "name": "Tick", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 300], "parameters": rule }),
+    );
+    let publish = format!("/api/v1/workflows/{mover}/publish");
+    let publishing = standin.faults().add(Rule::on("POST", &publish, Fault::Delay(Duration::from_secs(3))).once());
+    apply(&world, "mover", true, bad).await;
+    until_fired(&standin, publishing).await;
+    world.annotate("Workflow", "rival", "requestedAt", json!("meanwhile")).await;
+    world.until("rival", "its pass is over", handled("meanwhile")).await;
+    world.until_reason("mover", "RolledBack", "RolledBack").await;
+    assert_eq!(serves(&world, "p").await, "1");
+    let waits = world.get("rival").await;
+    assert_eq!(condition(&waits, "Ready")["reason"], "WebhookPathTaken");
+    // Version 3 goes there, and the old path is free.
+    apply(&world, "mover", true, answering(&path(&world, "q"), "3")).await;
+    world.until_ready("mover").await;
+    assert_eq!(serves(&world, "q").await, "3");
+    until_serves(&world, "rival", "p", "rival").await;
+}
