@@ -1,5 +1,6 @@
 //! The controllers: they watch Kubernetes, and turn each change, each interval and each request into a pass.
 
+mod bindings;
 mod connections;
 mod context;
 mod gate;
@@ -84,6 +85,7 @@ pub async fn run(
         connections: connections::Connections::default(),
         secrets: secrets::Secrets::default(),
         claims: Mutex::default(),
+        bindings: bindings::Bindings::default(),
         memory: Mutex::default(),
         metrics: Metrics::register(registry)?,
         n8n_metrics: N8nMetrics::register(registry)?,
@@ -100,6 +102,7 @@ pub async fn run(
         .modify(Glimpse::slim)
         .reflect(workflow_writer)
         .inspect(noting(complete.clone(), |lists| &mut lists.workflows))
+        .inspect(forgetting(ctx.clone()))
         .applied_objects()
         .predicate_filter(Glimpse::change_hash, PredicateConfig::default());
     let found = guarded(watcher(Api::all(client.clone()), ours), pulse.clone())
@@ -152,6 +155,17 @@ fn noting<K>(
         if matches!(event, Ok(Event::InitDone)) {
             complete.send_modify(|lists| *which(lists) = true);
         }
+    }
+}
+
+/// Forgets objects that are gone. Most do not need it, for their last pass does; one whose finalizer was taken off by hand, or
+/// whose label makes it another operator's, gets no such pass.
+fn forgetting(ctx: Arc<Context>) -> impl FnMut(&Result<Event<Glimpse>, watcher::Error>) + Send {
+    move |event| match event {
+        Ok(Event::Delete(glimpse)) => ctx.forget(glimpse.uid()),
+        // What went while the watch was broken is only missing in the new list.
+        Ok(Event::InitDone) => ctx.forget_absent(),
+        _ => {}
     }
 }
 

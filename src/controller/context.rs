@@ -1,6 +1,6 @@
 //! What every pass shares.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
+use super::bindings::Bindings;
 use super::connections::Connections;
 use super::gate::Gate;
 use super::glimpse::Glimpse;
@@ -60,6 +61,8 @@ pub struct Context {
     pub gate: Gate,
     /// Who wants which webhook path.
     pub claims: Mutex<Claims>,
+    /// Who was given which workflow in n8n.
+    pub bindings: Bindings,
     /// What is remembered of each object between passes; nothing that a restart could not do without.
     pub memory: Mutex<HashMap<String, Memory>>,
     /// Writes events.
@@ -188,7 +191,24 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         self.count_state(uid, None);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.bindings.release(uid);
         self.forget_claims(uid);
+    }
+
+    /// Forgets every Workflow that is not in the store.
+    pub fn forget_absent(&self) {
+        let mut known: HashSet<String> = self.claims().objects().map(str::to_owned).collect();
+        known.extend(self.bindings.objects());
+        // Only Workflows are counted by a state; what else is remembered here belongs to instances.
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(memory.iter().filter(|(_, memory)| memory.state.is_some()).map(|(uid, _)| uid.clone()));
+        drop(memory);
+        for glimpse in self.workflows.state() {
+            known.remove(glimpse.uid());
+        }
+        for uid in known {
+            self.forget(&uid);
+        }
     }
 
     /// Forgets what webhook paths an object wanted, and wakes those that waited for one of them.

@@ -6,6 +6,7 @@
 // What a scenario cannot do without is expected; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod adoption;
 mod bad_input;
 mod converge;
 mod economy;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, with_node};
@@ -112,4 +113,24 @@ async fn a_version_that_moves_to_another_path_can_go_back_until_it_is_live_there
     world.until_ready("mover").await;
     assert_eq!(serves(&world, "q").await, "3");
     until_serves(&world, "rival", "p", "rival").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_lost_its_finalizer_leaves_no_claim_behind() {
+    let (standin, world) = world("pathstripped").await;
+    // It is looked at no more by itself, so that no pass puts the finalizer back.
+    world.workflow("stripped", json!({ "active": true, "interval": "1h", "definition": answering(&path(&world, "p"), "1") })).await;
+    let orphan = id(&world.until_ready("stripped").await);
+    apply(&world, "next", true, answering(&path(&world, "p"), "2")).await;
+    world.until_reason("next", "Ready", "WebhookPathTaken").await;
+    let api = world.api("Workflow");
+    let stripped = json!({ "metadata": { "finalizers": null } });
+    api.patch("stripped", &PatchParams::default(), &Patch::Merge(stripped)).await.expect("the API server patches");
+    api.delete("stripped", &DeleteParams::default()).await.expect("the API server deletes");
+    world.until("stripped", "it is gone", Value::is_null).await;
+    // Its workflow stays in n8n, which somebody tidies up.
+    assert!(standin.workflow(&orphan).is_some(), "no pass cleaned up");
+    standin.ui_delete(&orphan);
+    world.annotate("Workflow", "next", "requestedAt", json!("1")).await;
+    until_serves(&world, "next", "p", "2").await;
 }

@@ -1,5 +1,6 @@
 //! Step 2, reads n8n: which workflow in n8n this object is bound to. Promise 2 lives here.
 
+use kube::api::ObjectMeta;
 use kube::runtime::events::EventType;
 
 use super::deploy::fill_published;
@@ -9,6 +10,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Intent, Operation, Origin};
 use crate::controller::connections::{self, Connection};
+use crate::controller::glimpse::Glimpse;
 use crate::controller::store;
 use crate::domain::access::{Use, may_use};
 use crate::domain::history;
@@ -58,8 +60,19 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
         None => false,
     };
     match decide(&work.mark(), adopt.as_deref(), &listing.seen, rival_lives, late, work.now())? {
-        Decision::Bind(id) => bind_to(work, connection, &id).await,
-        Decision::Adopt(id) => take_over(work, connection, &id).await,
+        Decision::Bind(id) => {
+            claim(work, connection, &id)?;
+            take(work, connection, &id)?;
+            let bound = bind_to(work, connection, &id).await;
+            bound_or_free(work, &id, bound)
+        }
+        Decision::Adopt(id) => {
+            // Whoever is recorded was first.
+            unbound(work, connection, &id, |_| true)?;
+            take(work, connection, &id)?;
+            let bound = take_over(work, connection, &id).await;
+            bound_or_free(work, &id, bound)
+        }
         Decision::Wait(until) => Err(still_arriving(work, until)),
         Decision::Create => match recorded {
             None => Ok(Bound::ToCreate),
@@ -78,19 +91,37 @@ fn still_arriving(work: &Work<'_>, until: jiff::Timestamp) -> Trouble {
     trouble
 }
 
-/// The first object that is bound to a workflow in n8n keeps it.
+/// Of two objects that are bound to one workflow in n8n the older one keeps it.
 fn claim(work: &Work<'_>, connection: &Connection, id: &str) -> Result<(), Trouble> {
+    let age = |meta: &ObjectMeta| (meta.creation_timestamp.as_ref().map(|time| time.0), meta.uid.clone());
+    let mine = age(&work.workflow.metadata);
+    unbound(work, connection, id, |other| age(&other.metadata) < mine)
+}
+
+/// Fails when an object that `counts` is bound to the same workflow in n8n, as far as it is recorded.
+fn unbound(work: &Work<'_>, connection: &Connection, id: &str, counts: impl Fn(&Glimpse) -> bool) -> Result<(), Trouble> {
     let (namespace, name) = (connection.namespace(), connection.instance.metadata.name.clone().unwrap_or_default());
     let uid = work.uid();
-    let mine = work.workflow.metadata.creation_timestamp.as_ref().map(|time| time.0);
     let rival = work.ctx.workflows.find(|other| {
-        let theirs = other.metadata.creation_timestamp.as_ref().map(|time| time.0);
         other.status.n8n_workflow_id.as_deref() == Some(id)
             && other.instance() == (namespace.as_str(), name.as_str())
             && other.uid() != uid
-            && (theirs, other.uid()) < (mine, uid.as_str())
+            && counts(other)
     });
     rival.map_or(Ok(()), |_| Err(claimed(id)))
+}
+
+/// Takes a workflow before it is recorded, so that no other pass takes it meanwhile.
+fn take(work: &Work<'_>, connection: &Connection, id: &str) -> Result<(), Trouble> {
+    if work.ctx.bindings.take(&connection.key(), id, &work.uid()) { Ok(()) } else { Err(claimed(id)) }
+}
+
+/// Gives back what could not be bound. Once its id is in the status, the write may have gone through whatever was answered.
+fn bound_or_free(work: &Work<'_>, id: &str, bound: Result<Bound, Trouble>) -> Result<Bound, Trouble> {
+    if bound.is_err() && work.status.n8n_workflow_id.as_deref() != Some(id) {
+        work.ctx.bindings.release(&work.uid());
+    }
+    bound
 }
 
 async fn lives(work: &Work<'_>, mark: &Mark) -> Result<bool, Trouble> {
@@ -127,7 +158,6 @@ fn check_instance_identity(work: &Work<'_>, connection: &Connection, present: &s
 }
 
 async fn bind_to(work: &mut Work<'_>, connection: &Connection, id: &str) -> Result<Bound, Trouble> {
-    claim(work, connection, id)?;
     let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
     let remote = remote.ok_or_else(|| Trouble::transient(Reason::NotSynced, format!("workflow {id} vanished while it was being bound")))?;
     let adopted = work.spec().adopt.as_ref().is_some_and(|adopt| adopt.id == id);
@@ -151,7 +181,6 @@ async fn take_over(work: &mut Work<'_>, connection: &Connection, id: &str) -> Re
             ),
         ));
     }
-    claim(work, connection, id)?;
     let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
     let mut remote = remote
         .ok_or_else(|| Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {id} that spec.adopt names")))?;
@@ -205,6 +234,7 @@ pub(super) async fn create(
     if work.now() > started + connection.client.longest_request() {
         return Err(Trouble::transient(Reason::Progressing, "recording the intent to create took too long; the pass starts again").into());
     }
+    work.ctx.bindings.release(&work.uid());
     connection.inventory.sending(&work.uid());
     match connection.client.create_workflow(&body).await {
         Ok(remote) => {

@@ -1,0 +1,67 @@
+//! Which workflow in n8n this process gave to which object. The recorded ids say the same, but only after a write and a
+//! watch; of two objects that adopt one workflow at the same moment, neither sees the other's.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// An instance as namespace/name, and an id in its n8n.
+type Place = (String, String);
+
+/// Which workflow in n8n was given to which object, by UID.
+#[derive(Debug, Default)]
+pub struct Bindings {
+    given: Mutex<HashMap<Place, String>>,
+}
+
+impl Bindings {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, String>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a workflow to an object, in place of any other, unless another object has it. Tells whether it has it now.
+    pub fn take(&self, instance: &str, id: &str, uid: &str) -> bool {
+        let place = (instance.to_owned(), id.to_owned());
+        let mut given = self.lock();
+        if given.get(&place).is_some_and(|holder| holder != uid) {
+            return false;
+        }
+        given.retain(|_, holder| holder != uid);
+        given.insert(place, uid.to_owned());
+        true
+    }
+
+    /// Takes back what an object was given.
+    pub fn release(&self, uid: &str) {
+        self.lock().retain(|_, holder| holder != uid);
+    }
+
+    /// The UIDs of the objects that were given something.
+    pub fn objects(&self) -> Vec<String> {
+        self.lock().values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_one_has_it_until_it_is_let_go() {
+        let bindings = Bindings::default();
+        assert!(bindings.take("ops/main", "w", "one") && bindings.take("ops/main", "w", "one"));
+        assert!(!bindings.take("ops/main", "w", "two"));
+        assert!(bindings.take("ops/other", "w", "two"), "another n8n has ids of its own");
+        bindings.release("one");
+        assert!(bindings.take("ops/main", "w", "two"));
+    }
+
+    #[test]
+    fn an_object_has_one_workflow() {
+        let bindings = Bindings::default();
+        assert!(bindings.take("ops/main", "v", "one") && bindings.take("ops/main", "w", "one"));
+        assert!(bindings.take("ops/main", "v", "two"));
+        let mut objects = bindings.objects();
+        objects.sort_unstable();
+        assert_eq!(objects, ["one", "two"]);
+    }
+}
