@@ -85,16 +85,37 @@ impl Connection {
 
     /// Refuses to write while another n8n may be answering at the URL.
     pub fn trusted(&self) -> Result<(), Trouble> {
-        let stalled = find(&conditions(&self.instance), ConditionType::Stalled)
-            .is_some_and(|stalled| stalled.status == ConditionStatus::True && stalled.reason == Reason::IdentityChanged.as_str());
-        if stalled || self.suspect.load(Ordering::SeqCst) {
-            return Err(Trouble::denied(
-                Reason::IdentityChanged,
-                "another n8n, or an emptied one, answers at the instance's URL; nothing is written until its owner sets the annotation weirkeeper.dev/resetAt on the N8nInstance",
-            ));
-        }
-        Ok(())
+        trusted(&self.instance, self.suspect.load(Ordering::SeqCst))
     }
+}
+
+/// The origin may have changed a moment ago, with nobody but this pass having seen it: what is compared is the URL that the
+/// client was made from, with the origin that the owner vouched for.
+fn trusted(instance: &N8nInstance, suspect: bool) -> Result<(), Trouble> {
+    let status = instance.status.as_ref();
+    let bound = status.and_then(|status| status.bound_origin.as_deref());
+    let moved = bound.is_some_and(|bound| origin(&instance.spec.url).ok().as_deref() != Some(bound));
+    let seen = status.map(|status| status.observed_generation) == instance.metadata.generation;
+    if moved && !seen {
+        return Err(Trouble::transient(
+            Reason::Progressing,
+            "the instance's URL changed to another origin; nothing is written until that was looked at",
+        ));
+    }
+    let stalled = find(&conditions(instance), ConditionType::Stalled)
+        .is_some_and(|stalled| stalled.status == ConditionStatus::True && stalled.reason == Reason::IdentityChanged.as_str());
+    if moved || stalled || suspect {
+        return Err(Trouble::denied(
+            Reason::IdentityChanged,
+            "another n8n, or an emptied one, answers at the instance's URL; nothing is written until its owner sets the annotation weirkeeper.dev/resetAt on the N8nInstance",
+        ));
+    }
+    Ok(())
+}
+
+/// The origin of a URL: scheme, host and port.
+pub fn origin(url: &str) -> Result<String, url::ParseError> {
+    Ok(Url::parse(url)?.origin().ascii_serialization())
 }
 
 fn conditions(instance: &N8nInstance) -> Vec<crate::api::condition::Condition> {
@@ -217,4 +238,32 @@ pub fn trouble(error: &N8nError) -> Trouble {
     };
     trouble.retry_after = error.retry_after();
     trouble
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn reason(url: &str, generation: i64, suspect: bool) -> Option<Reason> {
+        let instance: N8nInstance = serde_json::from_value(json!({
+            "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": "main", "generation": generation },
+            "spec": { "url": url, "apiKeySecretRef": { "name": "main" } },
+            "status": { "observedGeneration": 1, "boundOrigin": "https://n8n.example", "conditions": [] },
+        }))
+        .unwrap();
+        trusted(&instance, suspect).err().map(|trouble| trouble.reason)
+    }
+
+    #[test]
+    fn only_the_origin_that_was_vouched_for_is_written_to() {
+        for same in ["https://n8n.example", "https://n8n.example:443/prefix/"] {
+            assert_eq!(reason(same, 2, false), None, "{same}");
+        }
+        assert_eq!(reason("https://n8n.example", 1, true), Some(Reason::IdentityChanged));
+        for other in ["https://n8n.example:8443", "http://n8n.example", "https://other.example"] {
+            assert_eq!(reason(other, 2, false), Some(Reason::Progressing), "{other}: nobody looked at it yet");
+            assert_eq!(reason(other, 1, false), Some(Reason::IdentityChanged), "{other}");
+        }
+    }
 }

@@ -61,6 +61,8 @@ pub struct GlimpseStatus {
     pub observed_generation: i64,
     /// The workflow's id in n8n.
     pub n8n_workflow_id: Option<String>,
+    /// The version that n8n holds, as last confirmed; none where it is known to hold none.
+    pub active_version: Option<i64>,
 }
 
 impl Glimpse {
@@ -97,6 +99,11 @@ impl Glimpse {
     /// Whether the object is being deleted.
     pub fn deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
+    }
+
+    /// The id of the workflow that n8n should have: one that was confirmed, is not known to be gone, and is not about to go.
+    pub fn should_exist(&self) -> Option<&str> {
+        self.status.n8n_workflow_id.as_deref().filter(|_| self.status.active_version.is_some() && !self.deleting())
     }
 
     /// Whether somebody changed it since it was last looked at.
@@ -161,6 +168,16 @@ mod tests {
         assert_eq!(after.instance(), ("n", "main"));
         after.metadata.generation = Some(3);
         assert_ne!(before.change_hash(), after.change_hash());
+    }
+
+    #[test]
+    fn only_what_was_there_and_is_not_given_up_is_expected_in_n8n() {
+        let there = glimpse(json!({ "n8nWorkflowId": "w", "activeVersion": 1 }));
+        assert_eq!(there.should_exist(), Some("w"));
+        assert_eq!(glimpse(json!({ "n8nWorkflowId": "w" })).should_exist(), None);
+        let mut going = there;
+        going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        assert_eq!(going.should_exist(), None);
     }
 
     #[test]

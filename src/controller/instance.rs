@@ -13,7 +13,6 @@ use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use tracing::{Instrument, error, info_span, warn};
-use url::Url;
 
 use super::connections::{self, Connection};
 use super::context::Context;
@@ -25,6 +24,7 @@ use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::{INSTANCE_FINALIZER, annotation};
 use crate::domain::conclude::{Found, Outcome, conditions};
+use crate::domain::identity::vouched;
 use crate::domain::pace;
 use crate::domain::patch::merge_patch;
 use crate::domain::trouble::Trouble;
@@ -159,12 +159,12 @@ async fn inspect(
     let annotation = |name: &str| instance.annotations().get(name).cloned();
     status.last_handled_requested_at = annotation(annotation::REQUESTED_AT).or(status.last_handled_requested_at.take());
     let reset = annotation(annotation::RESET_AT).filter(|asked| status.last_handled_reset_at.as_ref() != Some(asked));
-    let origin = Url::parse(&instance.spec.url)
-        .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("spec.url is not a URL: {error}")))?
-        .origin()
-        .ascii_serialization();
+    let origin = connections::origin(&instance.spec.url)
+        .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("spec.url is not a URL: {error}")))?;
     let connection = connections::open(ctx, instance.clone()).await?;
-    let suspect = connection.suspect.load(Ordering::SeqCst) || stalled_for_identity(status);
+    // A pass that began before a person gave their word may have raised the suspicion again after it.
+    let accepted = vouched(status.identity_accepted_at.as_ref().map(|time| time.0), Timestamp::now());
+    let suspect = !accepted && (connection.suspect.load(Ordering::SeqCst) || stalled_for_identity(status));
     if reset.is_some() || bound.is_empty() {
         connection.suspect.store(false, Ordering::SeqCst);
         status.bound_origin = Some(origin);
@@ -175,6 +175,7 @@ async fn inspect(
             "the URL changed to another origin, or most managed workflows vanished together: another n8n seems to answer. Nothing is written to it until the annotation weirkeeper.dev/resetAt is set on this N8nInstance",
         ));
     } else {
+        connection.suspect.store(false, Ordering::SeqCst);
         status.bound_origin.get_or_insert(origin);
     }
     if reset.is_some() {

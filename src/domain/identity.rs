@@ -117,7 +117,8 @@ pub fn vouched(accepted_at: Option<Timestamp>, now: Timestamp) -> bool {
     accepted_at.is_some_and(|at| now.duration_since(at) < jiff::SignedDuration::try_from(VOUCHED_FOR).unwrap_or_default())
 }
 
-/// Whether so many bound workflows vanished together that another n8n must be answering at the URL.
+/// Whether so many bound workflows vanished together that another n8n must be answering at the URL. Fewer are what people
+/// delete by hand, be they all that there are: those are created again.
 pub fn mass_disappearance(bound: usize, missing: usize) -> bool {
     missing > 5 && missing * 10 > bound
 }
@@ -189,7 +190,9 @@ mod tests {
 
     #[test]
     fn more_than_five_and_more_than_a_tenth_is_a_mass_disappearance() {
-        for (bound, missing, mass) in [(5, 5, false), (6, 6, true), (100, 10, false), (100, 11, true), (59, 6, true), (60, 6, false)] {
+        for (bound, missing, mass) in
+            [(1, 1, false), (2, 2, false), (5, 5, false), (6, 6, true), (100, 10, false), (100, 11, true), (59, 6, true), (60, 6, false)]
+        {
             assert_eq!(mass_disappearance(bound, missing), mass, "{missing} of {bound}");
         }
     }

@@ -27,6 +27,7 @@ mod stack;
 mod standin;
 mod standin_check;
 mod sync;
+mod vanished;
 mod wire;
 mod wire_restart;
 mod world;

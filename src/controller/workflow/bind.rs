@@ -143,11 +143,11 @@ async fn check_mark(work: &Work<'_>, remote: &RemoteWorkflow) -> Result<(), Trou
     }
 }
 
-/// When many bound workflows are gone at once, another n8n answers and nothing must be created on it.
+/// When many workflows that should be there are gone at once, another n8n answers and nothing must be created on it.
 fn check_instance_identity(work: &Work<'_>, connection: &Connection, present: &std::collections::HashSet<&str>) -> Result<(), Trouble> {
     let (namespace, name) = (connection.namespace(), connection.instance.metadata.name.clone().unwrap_or_default());
     let bound = work.ctx.workflows_of(&namespace, &name);
-    let ids: Vec<&str> = bound.iter().filter_map(|glimpse| glimpse.status.n8n_workflow_id.as_deref()).collect();
+    let ids: Vec<&str> = bound.iter().filter_map(|glimpse| glimpse.should_exist()).collect();
     let missing = ids.iter().filter(|id| !present.contains(*id)).count();
     let accepted = connection.instance.status.as_ref().and_then(|status| status.identity_accepted_at.as_ref()).map(|time| time.0);
     if mass_disappearance(ids.len(), missing) && !vouched(accepted, work.now()) {

@@ -45,8 +45,7 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
     timer.done();
     paths::note_served(work, &connection, &mut bound).await?;
     if let Bound::LeftDeleted(note) = &bound {
-        work.verdict(ConditionType::Drifted, ConditionStatus::True, Reason::DriftReported, note);
-        work.verdict(ConditionType::Synced, ConditionStatus::False, Reason::DriftReported, note);
+        left_deleted(work, note);
         return Ok(Outcome::Held(Reason::DriftReported, format!("{note}; spec.driftPolicy leaves it so")));
     }
     let symbolic = symbolic(work, &gathered).await?;
@@ -151,6 +150,19 @@ impl Round<'_> {
         tags::sync(work, self.connection, &deployed.remote).await?;
         self.settle(work, deployed, publication, hold).await
     }
+}
+
+/// Somebody deleted the workflow and it stays so: nothing of it serves, and it is not missed any more.
+fn left_deleted(work: &mut Work<'_>, note: &str) {
+    work.verdict(ConditionType::Drifted, ConditionStatus::True, Reason::DriftReported, note);
+    for gone in [ConditionType::Synced, ConditionType::Live] {
+        work.verdict(gone, ConditionStatus::False, Reason::DriftReported, note);
+    }
+    work.verdict(ConditionType::Healthy, ConditionStatus::Unknown, Reason::HealthNotChecked, note);
+    work.status.active_version = None;
+    work.status.published_at = None;
+    work.status.webhook_urls.clear();
+    work.ctx.forget_claims(&work.uid());
 }
 
 /// n8n could not be asked. That Ready outlasts that is for what did not change, and a ConfigMap changes without moving the
