@@ -55,6 +55,8 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(120);
 pub struct N8nClient {
     inner: Arc<Inner>,
     permit: WritePermit,
+    /// No write is sent after this moment of [`awake_or_not`].
+    latest: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -73,13 +75,20 @@ impl N8nClient {
     pub fn new(settings: ClientSettings, metrics: N8nMetrics) -> Result<Self, SettingsError> {
         let http = settings.build_http()?;
         let pace = Pace::new(settings.max_concurrent_requests, settings.requests_per_second, LONGEST_QUEUE);
-        Ok(Self { inner: Arc::new(Inner { settings, http, pace, metrics }), permit: WritePermit::unlimited() })
+        Ok(Self { inner: Arc::new(Inner { settings, http, pace, metrics }), permit: WritePermit::unlimited(), latest: None })
     }
 
     /// The same client, which writes only while the permit holds.
     #[must_use]
     pub fn permitted_by(self, permit: WritePermit) -> Self {
         Self { permit, ..self }
+    }
+
+    /// The same client, which sends no write after a moment of [`awake_or_not`]. What is still in the queue then ends as
+    /// [`N8nError::Busy`], never sent.
+    #[must_use]
+    pub fn sending_until(&self, latest: Duration) -> Self {
+        Self { latest: Some(latest), ..self.clone() }
     }
 
     /// The settings it was made from.

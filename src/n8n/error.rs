@@ -138,7 +138,7 @@ pub enum N8nError {
         /// The origin it points to, never the whole URL.
         to: Option<String>,
     },
-    /// Too many calls are waiting for this n8n. Not sent.
+    /// Too many calls are waiting for this n8n, or the call's time was over when its turn came. Not sent.
     #[error("{operation}: gave up after waiting {} s for a free connection to n8n", .waited.as_secs())]
     Busy {
         /// What was attempted.

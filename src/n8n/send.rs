@@ -17,6 +17,7 @@ use super::error::N8nError;
 use super::metrics::Observed;
 use super::operation::Operation;
 use super::pace::{DEFAULT_PAUSE, Held};
+use super::permit::awake_or_not;
 use super::settings::innermost;
 
 /// The largest answer of the API that is held in memory.
@@ -124,6 +125,7 @@ impl N8nClient {
 
     pub(super) async fn exchange(&self, request: &Request, observed: &mut Observed<'_>) -> Result<Answer, N8nError> {
         let operation = request.operation;
+        let asked = Instant::now();
         let _slot = self.inner.pace.enter().await.map_err(|held| match held {
             Held::Paused(left) => N8nError::RateLimited { operation, retry_after: Some(left) },
             Held::Full(waited) => N8nError::Busy { operation, waited },
@@ -135,6 +137,9 @@ impl N8nClient {
             .map_err(|Denied(address)| N8nError::AddressDenied { operation, address })?;
         if operation.writes() {
             self.permit.held().await;
+            if self.latest.is_some_and(|latest| awake_or_not() > latest) {
+                return Err(N8nError::Busy { operation, waited: asked.elapsed() });
+            }
         }
         observed.sent();
         let answer = self.transfer(request).await?;

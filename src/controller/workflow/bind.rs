@@ -18,6 +18,7 @@ use crate::domain::identity::{Decision, claimed, decide, late_until, mass_disapp
 use crate::domain::mark::Mark;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::trouble::Trouble;
+use crate::n8n::awake_or_not;
 
 /// What the object is bound to.
 pub(super) enum Bound {
@@ -228,15 +229,14 @@ pub(super) async fn create(
     }
     let intent = |operation, at| Intent::new(operation, digest, None, at);
     // Rounded down, the time would let the longest life end a second early.
-    let started = work.now() + std::time::Duration::from_secs(1);
+    let rounding = std::time::Duration::from_secs(1);
+    let started = work.now() + rounding;
+    let latest = awake_or_not() + rounding + connection.client.longest_request();
     work.status.intent = Some(intent(Operation::Create, started));
     work.save().await?;
-    if work.now() > started + connection.client.longest_request() {
-        return Err(Trouble::transient(Reason::Progressing, "recording the intent to create took too long; the pass starts again").into());
-    }
     work.ctx.bindings.release(&work.uid());
     connection.inventory.sending(&work.uid());
-    match connection.client.create_workflow(&body).await {
+    match connection.client.sending_until(latest).create_workflow(&body).await {
         Ok(remote) => {
             work.status.n8n_workflow_id = Some(remote.id.clone());
             work.status.origin = Some(Origin::Created);

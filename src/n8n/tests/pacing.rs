@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::scripted::{Scripted, json, with_headers};
-use super::super::{N8nClient, N8nError, N8nMetrics};
+use super::super::scripted::{Reply, Scripted, client, json, with_headers};
+use super::super::{N8nClient, N8nError, N8nMetrics, awake_or_not};
 use super::write;
 
 #[tokio::test]
@@ -18,6 +18,31 @@ async fn a_429_silences_the_client_for_as_long_as_it_says() {
     assert_eq!(server.calls().len(), 1, "the second call was not made");
     assert!(server.client().get_workflow("a").await.is_err(), "another client is not held up");
     assert_eq!(server.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_write_that_waited_too_long_for_its_turn_is_never_sent() {
+    let server = Scripted::start(|seen| match seen.method.as_str() {
+        "GET" => Reply::Hang,
+        _ => json(200, json!({ "id": "a" })),
+    })
+    .await;
+    let mut settings = server.settings();
+    settings.max_concurrent_requests = std::num::NonZeroU32::MIN;
+    let n8n = client(settings);
+    // It has the only place for 400 ms.
+    let slow = tokio::spawn({
+        let n8n = n8n.clone();
+        async move { n8n.get_workflow("a").await }
+    });
+    while server.calls().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let late = n8n.sending_until(awake_or_not() + Duration::from_millis(20)).create_workflow(&write()).await.unwrap_err();
+    assert!(matches!(late, N8nError::Busy { .. }) && !late.unanswered(), "{late:?}");
+    assert!(slow.await.unwrap().is_err());
+    assert_eq!(server.calls().len(), 1, "{:?}", server.calls());
+    n8n.sending_until(awake_or_not() + Duration::from_secs(60)).create_workflow(&write()).await.unwrap();
 }
 
 #[tokio::test]
