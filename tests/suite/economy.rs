@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::n8n::answering;
+use crate::n8n::{answering, with_node};
 use crate::stack::Stack;
 use crate::standin::{Options, StandIn};
 use crate::world::World;
@@ -39,4 +39,33 @@ async fn a_new_workflow_and_a_changed_one_cost_n8n_at_most_five_requests_each() 
     world.until_ready("b").await;
     let changed = spent(&n8n);
     assert!(changed.len() <= 10, "two changed workflows cost {changed:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_that_only_waits_does_not_wake_those_that_wait_for_it() {
+    let n8n = StandIn::start(Options::default());
+    let world = World::bare(Stack::shared(), "waiting", &n8n.url(), n8n.api_key()).await;
+    world.instance("main", &n8n.url(), n8n.api_key(), json!({ "interval": "1h" })).await;
+    world.until_kind("N8nInstance", "main", "Ready", crate::world::ready).await;
+    let mut child = answering(&format!("{}/child", world.namespace), "1");
+    child["nodes"][0]["parameters"]["authentication"] = json!("basicAuth");
+    child["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "From elsewhere" } });
+    world.workflow("child", json!({ "active": true, "interval": "1h", "definition": child })).await;
+    world.until_reason("child", "Ready", "CredentialUnmapped").await;
+    let call = json!({ "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [400, 0],
+        "parameters": { "workflowId": { "__rl": true, "mode": "id", "value": "CHILD" }, "options": {} } });
+    let parent = with_node(answering(&format!("{}/parent", world.namespace), "1"), call);
+    let references = json!([{ "id": "CHILD", "workflowRef": { "name": "child" } }]);
+    world.workflow("parent", json!({ "active": true, "interval": "1h", "references": references, "definition": parent })).await;
+    let waiting = world.until_reason("parent", "Ready", "ReferenceNotPublished").await;
+    let parent = format!("/api/v1/workflows/{}", waiting["status"]["n8nWorkflowId"].as_str().unwrap());
+    n8n.log().clear();
+    for number in 0..20 {
+        let token = format!("{number}");
+        world.annotate("Workflow", "child", "requestedAt", json!(token)).await;
+        world.until("child", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token.as_str()).await;
+    }
+    // It looks by itself after half a second, one, two, four, eight.
+    let looks = n8n.log().entries().iter().filter(|entry| entry.method == "GET" && entry.path == parent).count();
+    assert!(looks < 10, "{looks} passes of the caller while nothing changed");
 }

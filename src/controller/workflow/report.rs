@@ -9,6 +9,7 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tracing::warn;
 
+use super::resolve::wake_callers;
 use super::work::Work;
 use super::{Ended, Next};
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
@@ -40,6 +41,9 @@ pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
         }
         warn!(%error, "cannot write the status");
         return Ended { next: Next::Retry(None), ..ended };
+    }
+    if work.concerns_callers() {
+        wake_callers(work);
     }
     work.ctx.count_state(&work.uid(), Some(state(&work.status.conditions, &found.outcome)));
     let turned = transitions(&before, &work.status.conditions);

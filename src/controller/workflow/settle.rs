@@ -2,7 +2,6 @@
 
 use super::converge::Round;
 use super::deploy::{Deployed, Failure, failed_too_often};
-use super::resolve::wake_callers;
 use super::work::Work;
 use super::{observe, paths, watch_health};
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
@@ -45,10 +44,6 @@ impl Round<'_> {
         let newly = work.status.active_version != Some(self.version);
         self.note(work, remote, publication);
         if publication != Publication::Published {
-            if newly {
-                // A caller waits for the id, whether or not this is published.
-                wake_callers(work);
-            }
             if let Some(hold) = hold {
                 return Err(self.held_up(work, remote, hold));
             }
@@ -75,9 +70,6 @@ impl Round<'_> {
         work.status.intent = None;
         work.status.webhook_urls = observe::urls(self.connection, self.definition);
         self.prove(work, remote).await?;
-        if newly || deployed.published {
-            wake_callers(work);
-        }
         let pinned = if self.pinned { "is pinned and " } else { "" };
         let said = format!("version {} {pinned}serves", self.version);
         Ok(Outcome::Settled(said))

@@ -1,6 +1,7 @@
 //! One pass over one Workflow: the object as it was read, and its status as it becomes.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::runtime::events::EventType;
 
@@ -26,10 +27,15 @@ pub(super) struct Work<'a> {
     pub(super) details: Vec<Verdict>,
     /// Events that go out when the pass is reported.
     pub(super) events: Vec<Happening>,
+    /// What callers build on, as it was when the pass began.
+    began: Callable,
     /// The status as Kubernetes has it.
     saved: WorkflowStatus,
     resource_version: Option<String>,
 }
+
+/// The id in n8n and when it was published.
+type Callable = (Option<String>, Option<Time>);
 
 /// Something that happened and is no condition.
 pub(super) struct Happening {
@@ -42,7 +48,21 @@ impl<'a> Work<'a> {
     pub(super) fn new(ctx: &'a Context, workflow: Workflow) -> Self {
         let status = workflow.status.clone().unwrap_or_default();
         let resource_version = workflow.metadata.resource_version.clone();
-        Self { ctx, workflow, saved: status.clone(), status, details: Vec::new(), events: Vec::new(), resource_version }
+        Self {
+            ctx,
+            workflow,
+            began: callable(&status),
+            saved: status.clone(),
+            status,
+            details: Vec::new(),
+            events: Vec::new(),
+            resource_version,
+        }
+    }
+
+    /// Whether those that call this workflow find something else than when the pass began.
+    pub(super) fn concerns_callers(&self) -> bool {
+        callable(&self.status) != self.began
     }
 
     pub(super) fn spec(&self) -> &WorkflowSpec {
@@ -134,4 +154,8 @@ impl<'a> Work<'a> {
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::now()
     }
+}
+
+fn callable(status: &WorkflowStatus) -> Callable {
+    (status.n8n_workflow_id.clone(), status.published_at.clone())
 }
