@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::{Stream, StreamExt, future, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::ObjectMeta;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Recorder, Reporter};
@@ -97,7 +98,8 @@ pub async fn run(
     let shutdown = future::FutureExt::shared(shutdown);
     let ours = ctx.settings.selector.iter().fold(watcher::Config::default(), |config, selector| config.labels(selector));
 
-    let glimpses = guarded(watcher(Api::all(client.clone()), ours.clone().page_size(250)), pulse.clone())
+    let glimpsed = |metadata| Some(Glimpse { metadata, spec: Default::default(), status: Default::default() });
+    let glimpses = guarded(watcher(Api::all(client.clone()), ours.clone().page_size(250)), pulse.clone(), glimpsed)
         .default_backoff()
         .modify(Glimpse::slim)
         .reflect(workflow_writer)
@@ -105,7 +107,13 @@ pub async fn run(
         .inspect(forgetting(ctx.clone()))
         .applied_objects()
         .predicate_filter(Glimpse::change_hash, PredicateConfig::default());
-    let found = guarded(watcher(Api::all(client.clone()), ours), pulse.clone())
+    let (unfit, unfits) = unbounded_channel();
+    let passed_over = move |metadata| {
+        // The receiver only goes away with the operator.
+        let _ = unfit.send(metadata);
+        None
+    };
+    let found = guarded(watcher(Api::all(client.clone()), ours), pulse.clone(), passed_over)
         .default_backoff()
         .modify(|instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new())
         .reflect(instance_writer)
@@ -135,6 +143,8 @@ pub async fn run(
     tokio::select! {
         _ = future::join(instance_controller, workflow_controller) => {}
         () = ready => {}
+        // It ends with the watch, and passes may still be under way then.
+        () = async { instance::let_unfit_go(ctx.clone(), received(unfits)).await; future::pending().await } => {}
         // kube's own drain also waits for passes that are only scheduled; those that are under way are what counts.
         () = async { shutdown.await; ctx.gate.close(); pulse.idle().await } => {}
     }
@@ -177,10 +187,12 @@ async fn cluster_id(client: &Client) -> Result<String, StartError> {
     Ok(namespace.uid().unwrap_or_default())
 }
 
-/// A watch that one object which does not fit cannot stop, and that shows that it lives.
+/// A watch that one object which does not fit cannot stop, and that shows that it lives. `salvaged` says what is left of such an
+/// object for a pass, if anything.
 fn guarded<K>(
     events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>> + Send,
     pulse: Pulse,
+    salvaged: impl Fn(ObjectMeta) -> Option<K> + Send,
 ) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
@@ -190,9 +202,9 @@ where
         let fitting = |guard: DeserializeGuard<K>| match guard.0 {
             Ok(object) => Some(object),
             Err(invalid) => {
-                let (kind, name) = (K::kind(&()), invalid.metadata.name.unwrap_or_default());
-                warn!(%kind, name, namespace = invalid.metadata.namespace, error = %invalid.error, "an object does not fit its kind and is passed over");
-                None
+                let (kind, metadata) = (K::kind(&()), invalid.metadata);
+                warn!(%kind, name = metadata.name, namespace = metadata.namespace, error = %invalid.error, "an object does not fit its kind");
+                salvaged(metadata)
             }
         };
         future::ready(match event {

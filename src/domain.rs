@@ -29,6 +29,7 @@ pub mod plan;
 pub mod references;
 pub mod remote;
 pub mod render;
+pub mod salvage;
 pub mod settings;
 pub mod structure;
 pub mod suggest;

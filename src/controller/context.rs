@@ -19,6 +19,7 @@ use super::pulse::Pulse;
 use super::secrets::Secrets;
 use super::store;
 use crate::api::instance::N8nInstance;
+use crate::api::workflow::Workflow;
 use crate::domain::mark::Mark;
 use crate::domain::pace;
 use crate::domain::paths::Claims;
@@ -123,7 +124,7 @@ impl Context {
         if self.workflows.get(&place).is_some_and(|glimpse| glimpse.uid() == mark.uid) {
             return Ok(true);
         }
-        let found = store::read(&self.client, &mark.namespace, &mark.name).await?;
+        let found = store::read::<Workflow>(&self.client, &mark.namespace, &mark.name).await?;
         Ok(found.is_some_and(|object| object.metadata.uid.as_deref() == Some(mark.uid.as_str())))
     }
 

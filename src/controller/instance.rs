@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::FutureExt;
+use futures::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
+use kube::api::ObjectMeta;
+use kube::core::{DynamicObject, PartialObjectMeta, PartialObjectMetaExt};
 use kube::runtime::controller::Action;
+use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 use tracing::{Instrument, error, info_span, warn};
 
@@ -81,8 +84,9 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     if instance.meta().deletion_timestamp.is_some() {
         return let_go(ctx, &instance).await;
     }
-    let has = instance.meta().finalizers.iter().flatten().any(|one| one == INSTANCE_FINALIZER);
-    if !has && let Err(failed) = store::set_finalizer(&ctx.client, &*instance, INSTANCE_FINALIZER, true).await {
+    if !held(instance.meta())
+        && let Err(failed) = store::set_finalizer(&ctx.client, &*instance, INSTANCE_FINALIZER, true).await
+    {
         warn!(error = %failed, "cannot put the finalizer on");
         return Action::requeue(ctx.pause(&uid));
     }
@@ -262,12 +266,7 @@ async fn key_expiring(ctx: &Context, instance: &N8nInstance, connection: &Connec
 
 /// The connection stays usable while bound Workflows are being deleted, but not for ever.
 async fn let_go(ctx: &Context, instance: &N8nInstance) -> Action {
-    let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
-    let since = instance.meta().deletion_timestamp.as_ref().map(|time| time.0);
-    let age = since.and_then(|since| Duration::try_from(Timestamp::now().duration_since(since)).ok()).unwrap_or_default();
-    let users = ctx.workflows_of(&namespace, &name);
-    let deleting = users.iter().any(|glimpse| glimpse.deleting() && glimpse.status.n8n_workflow_id.is_some());
-    if deleting && age < ctx.settings.deletion_bound {
+    if needed(ctx, instance.meta()) {
         return Action::requeue(Duration::from_secs(1));
     }
     match store::set_finalizer(&ctx.client, instance, INSTANCE_FINALIZER, false).await {
@@ -279,4 +278,69 @@ async fn let_go(ctx: &Context, instance: &N8nInstance) -> Action {
             Action::requeue(Duration::from_millis(500))
         }
     }
+}
+
+/// Whether Workflows that are being deleted still need the connection, and may.
+fn needed(ctx: &Context, metadata: &ObjectMeta) -> bool {
+    let since = metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let age = since.and_then(|since| Duration::try_from(Timestamp::now().duration_since(since)).ok()).unwrap_or_default();
+    let (namespace, name) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
+    let users = ctx.workflows_of(namespace, name);
+    age < ctx.settings.deletion_bound && users.iter().any(|glimpse| glimpse.deleting() && glimpse.status.n8n_workflow_id.is_some())
+}
+
+/// Lets instances go that do not fit their kind and are being deleted: no pass ever sees them.
+pub(super) async fn let_unfit_go(ctx: Arc<Context>, unfit: impl Stream<Item = ObjectMeta>) {
+    ctx.listed().await;
+    unfit.for_each_concurrent(None, |metadata| let_one_unfit_go(&ctx, metadata)).await;
+}
+
+async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
+    let (namespace, name) = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
+    if metadata.deletion_timestamp.is_none() {
+        return;
+    }
+    loop {
+        let pause = match store::read::<N8nInstance>(&ctx.client, &namespace, &name).await {
+            Ok(Some(object)) if object.metadata.uid != metadata.uid || !held(&object.metadata) || fits(&object) => return,
+            Ok(Some(object)) if needed(ctx, &object.metadata) => Duration::from_secs(1),
+            Ok(Some(object)) => {
+                let bare = object.metadata.into_response_partial::<N8nInstance>();
+                let Err(failed) = store::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await else {
+                    return tell_of_unfit(ctx, &bare).await;
+                };
+                warn!(error = %failed, "cannot take the finalizer off");
+                Duration::from_secs(1)
+            }
+            Ok(None) => return,
+            Err(failed) => {
+                warn!(error = %failed, "cannot read the N8nInstance");
+                Duration::from_secs(5)
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn tell_of_unfit(ctx: &Context, instance: &PartialObjectMeta<N8nInstance>) {
+    warn!(namespace = instance.namespace(), name = instance.name_any(), "an N8nInstance that does not fit its kind is let go");
+    ctx.metrics.abandoned.inc();
+    let event = Event {
+        type_: EventType::Warning,
+        reason: Reason::CleanupAbandoned.as_str().to_owned(),
+        note: Some("the object does not fit the kind N8nInstance and is let go without a look at n8n".to_owned()),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = ctx.recorder.publish(&event, &instance.object_ref(&())).await {
+        tracing::debug!(%error, "an event was lost");
+    }
+}
+
+fn held(metadata: &ObjectMeta) -> bool {
+    metadata.finalizers.iter().flatten().any(|one| one == INSTANCE_FINALIZER)
+}
+
+fn fits(object: &DynamicObject) -> bool {
+    serde_json::to_value(object).is_ok_and(|value| serde_json::from_value::<N8nInstance>(value).is_ok())
 }

@@ -35,8 +35,11 @@ pub fn is_conflict(error: &kube::Error) -> bool {
 }
 
 /// Reads an object without its types, so that one that does not fit can be reported.
-pub async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option<DynamicObject>, kube::Error> {
-    let resource = kube::api::ApiResource::erase::<Workflow>(&());
+pub async fn read<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<DynamicObject>, kube::Error>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+{
+    let resource = kube::api::ApiResource::erase::<K>(&());
     match Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource).get(name).await {
         Ok(object) => Ok(Some(object)),
         Err(error) if is_gone(&error) => Ok(None),

@@ -39,6 +39,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
 use crate::domain::conclude::{Found, Outcome};
+use crate::domain::salvage::salvage;
 use crate::domain::trouble::Trouble;
 use work::Work;
 
@@ -100,7 +101,7 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
 
 async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     let (namespace, name) = (glimpse.namespace(), glimpse.name());
-    let object = match store::read(&ctx.client, namespace, name).await {
+    let object = match store::read::<Workflow>(&ctx.client, namespace, name).await {
         Ok(Some(object)) => object,
         Ok(None) => {
             ctx.forget(glimpse.uid());
@@ -111,7 +112,9 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
             return Ended { reason: Reason::RequestFailed, next: Next::Retry(None) };
         }
     };
-    let workflow = match typed(&object) {
+    let deleting = object.metadata.deletion_timestamp.is_some();
+    let salvaged = |why| if deleting { salvage(&object.metadata, &object.data).map_err(|_| why) } else { Err(why) };
+    let workflow = match typed(&object).or_else(salvaged) {
         Ok(workflow) => workflow,
         Err(why) => return report::unreadable(ctx, &object, &why).await,
     };
