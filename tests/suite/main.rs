@@ -9,6 +9,7 @@
 mod adoption;
 mod bad_input;
 mod converge;
+mod deletion;
 mod economy;
 mod faults;
 mod features;

@@ -20,6 +20,9 @@ use crate::domain::mark::{Mark, release};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::trouble::Trouble;
 
+/// So long at least between two tries.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
 /// Settles the workflow in n8n and lets the object go.
 pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
     let has = work.workflow.metadata.finalizers.iter().flatten().any(|one| one == WORKFLOW_FINALIZER);
@@ -40,12 +43,11 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
         Err(mut trouble) => {
             // What cannot be told apart from a passing trouble must not look like something that a person has to mend.
             trouble.message = format!("being deleted: {}", trouble.message);
-            let asked = trouble.retry_after;
-            let left = time_left(work);
+            let pause = trouble.retry_after.unwrap_or_else(|| work.ctx.pause(&work.uid()));
             let found = Found { outcome: Outcome::Unfinished(Reason::Deleting, trouble.message), details: Vec::new() };
             let ended = report::report(work, &found).await;
-            let soonest = asked.into_iter().chain([left.max(Duration::from_millis(100))]).min();
-            return Ended { next: Next::Retry(soonest.filter(|_| left < Duration::from_secs(300) || asked.is_some())), ..ended };
+            // The last try is at the bound, however long the pauses have grown.
+            return Ended { next: Next::Soon(pause.min(time_left(work)).max(SHORTEST_PAUSE)), ..ended };
         }
     };
     match store::set_finalizer(&work.ctx.client, &work.workflow, WORKFLOW_FINALIZER, false).await {
@@ -80,35 +82,58 @@ async fn settle(work: &mut Work<'_>) -> Result<(), Trouble> {
         return Ok(());
     }
     let connection = connection(work).await?;
+    // What another n8n says of our workflow proves nothing, and that it has none least of all.
+    connection.trusted()?;
     let failed = |error| connections::trouble(&error);
     wait_out_interrupted_write(work, &connection)?;
-    let id = match work.status.n8n_workflow_id.clone() {
-        Some(id) => id,
+    let found = match &work.status.n8n_workflow_id {
+        Some(id) => connection.client.get_workflow(id).await.map_err(failed)?,
         // A create was announced: what it made, or may still make, must not be left behind.
         None => {
             let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
-            match listing.marked(&work.uid()).first() {
-                Some(id) => (*id).to_owned(),
-                None => return still_arriving(work, &connection),
+            match listing.marked(&work.uid()).as_slice() {
+                [] => return still_arriving(work, &connection),
+                [only] => connection.client.get_workflow(only).await.map_err(failed)?,
+                // Somebody copied it, and nothing tells the copy from what was created.
+                _ => None,
             }
         }
     };
-    let Some(remote) = connection.client.get_workflow(&id).await.map_err(failed)? else { return Ok(()) };
     // What is not ours any more is left alone. One without a mark was bound by us and lost it.
-    if Mark::of(&remote.settings).is_some_and(|mark| mark.uid != work.uid()) {
-        return Ok(());
+    let ours = found.filter(|remote| Mark::of(&remote.settings).is_none_or(|mark| mark.uid == work.uid()));
+    if let Some(remote) = &ours {
+        dispose(&connection, remote, policy(work)).await?;
     }
-    connection.trusted()?;
-    dispose(&connection, &remote, policy(work)).await
+    tell_of_copies(work, &connection, ours.as_ref().map(|remote| remote.id.as_str())).await;
+    Ok(())
+}
+
+/// Copies that somebody made of the workflow carry its mark too. They are left: told of here, and listed as the instance's orphans
+/// from now on. Nobody waits for this, so a listing that fails is done without.
+async fn tell_of_copies(work: &Work<'_>, connection: &Connection, settled: Option<&str>) {
+    let duplicates = connection.instance.status.as_ref().is_some_and(|status| !status.duplicates.is_empty());
+    if settled.is_some() && !duplicates {
+        return;
+    }
+    let Ok(listing) = connection.inventory.scan(&connection.client).await else { return };
+    let copies: Vec<&str> = listing.marked(&work.uid()).into_iter().filter(|id| Some(*id) != settled).collect();
+    if !copies.is_empty() {
+        let note = format!(
+            "workflows {} in n8n carry this object's mark besides the one that it was bound to, and are left; delete them in n8n, or take `customTelemetryTags` out of their settings",
+            copies.join(", ")
+        );
+        report::publish(work.ctx, &work.workflow, EventType::Warning, Reason::DuplicateMarks.as_str(), note).await;
+    }
 }
 
 /// A write that an interrupted pass announced may still be under way in n8n. Deleting a workflow that n8n is publishing leaves
-/// its webhook path registered for nobody (seen on the real one), and then nobody can have the path.
+/// its webhook path registered for nobody (seen on the real one), and then nobody can have the path. Half of the bound is left for
+/// the deletion itself.
 fn wait_out_interrupted_write(work: &Work<'_>, connection: &Connection) -> Result<(), Trouble> {
     let Some(intent) = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create) else { return Ok(()) };
     // Its time is kept in whole seconds, rounded down.
     let until = intent.started_at.0 + connection.client.settings().request_timeout + Duration::from_secs(1);
-    if work.now() >= until {
+    if work.now() >= until || time_left(work) <= work.ctx.settings.deletion_bound / 2 {
         return Ok(());
     }
     let mut trouble =
@@ -147,21 +172,25 @@ fn policy(work: &Work<'_>) -> DeletionPolicy {
 async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: DeletionPolicy) -> Result<(), Trouble> {
     let client = &connection.client;
     let failed = |error| connections::trouble(&error);
-    match policy {
-        DeletionPolicy::Delete => client.delete_workflow(&remote.id).await.map(drop),
-        DeletionPolicy::Retain => client.update_workflow(&remote.id, &released(remote), false).await.map(drop),
-        DeletionPolicy::Deactivate => {
-            client.unpublish(&remote.id).await.map_err(failed)?;
-            client.update_workflow(&remote.id, &released(remote), false).await.map(drop)
-        }
-        DeletionPolicy::Archive if remote.is_archived => Ok(()),
-        DeletionPolicy::Archive => {
-            // An archived workflow takes no more writes, so the mark goes first.
-            client.update_workflow(&remote.id, &released(remote), false).await.map_err(failed)?;
-            client.archive(&remote.id).await.map(drop)
-        }
+    if policy == DeletionPolicy::Delete {
+        return client.delete_workflow(&remote.id).await.map(drop).map_err(failed);
     }
-    .map_err(failed)
+    if policy == DeletionPolicy::Deactivate && !remote.is_archived {
+        client.unpublish(&remote.id).await.map_err(failed)?;
+    }
+    let mut archived = remote.is_archived;
+    if Mark::of(&remote.settings).is_some() {
+        // An archived workflow takes no writes, so it comes back for the moment in which its mark is released.
+        if archived {
+            client.unarchive(&remote.id).await.map_err(failed)?;
+            archived = false;
+        }
+        client.update_workflow(&remote.id, &released(remote), false).await.map_err(failed)?;
+    }
+    if !archived && (remote.is_archived || policy == DeletionPolicy::Archive) {
+        client.archive(&remote.id).await.map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// What n8n holds, without our mark.
