@@ -8,6 +8,7 @@
 
 mod adoption;
 mod bad_input;
+mod bookkeeping;
 mod converge;
 mod deletion;
 mod economy;

@@ -167,6 +167,10 @@ async fn bind_to(work: &mut Work<'_>, connection: &Connection, id: &str) -> Resu
     if work.status.intent.as_ref().is_some_and(|intent| intent.operation == Operation::Create) {
         work.status.intent = None;
     }
+    if work.status.origin == Some(Origin::Created) {
+        // Which of them we wrote is not known any more; a rollback has to reset those that it lacks.
+        work.status.written_settings = crate::domain::settings::written_after(&remote.settings, &work.status.written_settings);
+    }
     work.save().await?;
     Ok(Bound::Existing(Box::new(remote)))
 }

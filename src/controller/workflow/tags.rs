@@ -28,12 +28,14 @@ pub(super) async fn sync(work: &mut Work<'_>, connection: &Connection, remote: &
             ids.push(id);
         }
     }
-    // What is recorded as ours before it is added can be taken away again after a crash.
-    let mut added: Vec<String> =
-        work.status.added_tags.iter().chain(missing.iter().copied()).filter(|name| wanted.contains(name)).cloned().collect();
+    // What is recorded as ours before it is added can be taken away again after a crash, and what is to be taken away stays recorded
+    // until n8n has confirmed it.
+    let added = &mut work.status.added_tags;
+    added.extend(missing.into_iter().cloned());
     added.sort_unstable();
     added.dedup();
-    work.status.added_tags = added;
     work.save().await?;
-    connection.client.set_tags(&remote.id, &ids).await.map_err(failed).map(drop)
+    connection.client.set_tags(&remote.id, &ids).await.map_err(failed)?;
+    work.status.added_tags.retain(|name| wanted.contains(name));
+    Ok(())
 }
