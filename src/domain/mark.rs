@@ -29,10 +29,12 @@ impl Mark {
         format!("{}/{}/{}/{}", self.cluster, self.uid, self.namespace, self.name)
     }
 
-    /// Reads a tag's value; None for anything that we did not write.
+    /// Reads a tag's value; None for anything that we did not write. People can edit it and its parts become parts of API
+    /// paths, so each has to look like what it stands for.
     pub fn parse(value: &str) -> Option<Self> {
-        let mut parts = value.split('/').map(str::to_owned);
-        let mark = Self { cluster: parts.next()?, uid: parts.next()?, namespace: parts.next()?, name: parts.next()? };
+        let mut parts = value.split('/');
+        let mut part = |fits: fn(&str) -> bool| parts.next().filter(|part| fits(part)).map(str::to_owned);
+        let mark = Self { cluster: part(is_uid)?, uid: part(is_uid)?, namespace: part(is_label)?, name: part(is_subdomain)? };
         parts.next().is_none().then_some(mark)
     }
 
@@ -71,6 +73,27 @@ pub fn strip(settings: &mut Map<String, Value>) {
     }
 }
 
+/// Kubernetes makes UUIDs, and promises only that a UID is a short word.
+fn is_uid(part: &str) -> bool {
+    (1..=64).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// RFC 1123: the name of a namespace.
+fn is_label(part: &str) -> bool {
+    part.len() <= 63 && is_word(part)
+}
+
+/// RFC 1123: the name of an object.
+fn is_subdomain(part: &str) -> bool {
+    part.len() <= 253 && part.split('.').all(is_word)
+}
+
+fn is_word(part: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends = [part.bytes().next(), part.bytes().last()];
+    ends.iter().all(|end| end.is_some_and(inner)) && part.bytes().all(|byte| inner(byte) || byte == b'-')
+}
+
 fn tags(settings: &Map<String, Value>) -> &[Value] {
     settings.get(SETTING).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -105,8 +128,13 @@ mod tests {
 
     #[test]
     fn what_we_did_not_write_is_no_mark() {
-        for value in ["", "a/b/c", "a/b/c/d/e"] {
+        let long = format!("c/u/n/{}", "a".repeat(254));
+        let names =
+            ["c/u/n/..", "c/u/n/", "c/u//a", "c/u/n/a?b", "c/u/n/a%2Fb", "c/u/n.x/a", "c/u/N/a", "c/u/n/-a", "c/../n/a", "c/u /n/a", &long];
+        for value in ["", "a/b/c", "a/b/c/d/e"].into_iter().chain(names) {
             assert_eq!(Mark::parse(value), None, "{value}");
         }
+        let real = "0f2c7a8e-0000-4000-8000-000000000001/0F2C7A8E-0000-4000-8000-000000000002/team-a/orders.v2";
+        assert_eq!(Mark::parse(real).map(|mark| mark.to_value()).as_deref(), Some(real));
     }
 }
