@@ -64,14 +64,11 @@ impl Answer {
         let status = self.status.as_u16();
         let complaint = self.complaint();
         let message = complaint.as_ref().and_then(|c| c.message.as_deref()).map(|m| one_line(m, MESSAGE_CHARS));
+        // Such an answer says something about the connection or about who stands before n8n, never about the request.
+        let elsewhere = || N8nError::Protocol { operation, reason: format!("HTTP {status} that is not n8n's; a proxy may have refused") };
         match status {
             300..=399 => N8nError::RedirectRefused { operation, status, to: self.redirect_origin() },
-            401 => N8nError::Unauthorized { operation },
-            403 => {
-                let message = message.unwrap_or_else(|| "the answer is not n8n's; a proxy may have refused".into());
-                let version_id = complaint.and_then(|c| c.version_id);
-                N8nError::Forbidden { operation, denial: denial(&message, version_id), message }
-            }
+            408 | 425 => N8nError::Protocol { operation, reason: format!("HTTP {status}, which asks to try again") },
             404 => match message {
                 Some(message) => N8nError::NotFound { operation, message },
                 None => self.not_ready(operation),
@@ -80,7 +77,15 @@ impl Answer {
             429 => N8nError::RateLimited { operation, retry_after: self.retry_after() },
             503 => self.not_ready(operation),
             500..=599 => N8nError::Server { operation, status, message },
-            400..=499 => N8nError::Refused { operation, status, message: message.unwrap_or_else(|| "no reason given".into()) },
+            400..=499 => match message {
+                None => elsewhere(),
+                Some(_) if status == 401 => N8nError::Unauthorized { operation },
+                Some(message) if status == 403 => {
+                    let version_id = complaint.and_then(|c| c.version_id);
+                    N8nError::Forbidden { operation, denial: denial(&message, version_id), message }
+                }
+                Some(message) => N8nError::Refused { operation, status, message },
+            },
             _ => N8nError::Protocol { operation, reason: format!("HTTP {status}") },
         }
     }

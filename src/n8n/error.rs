@@ -46,7 +46,7 @@ pub enum N8nError {
         /// How long to wait, where the answer says so.
         retry_after: Option<Duration>,
     },
-    /// A 4xx by which n8n (or a proxy) refuses the request as it is.
+    /// A 4xx in n8n's JSON: n8n refuses the request as it is.
     #[error("{operation}: refused (HTTP {status}): {message}")]
     Refused {
         /// What was attempted.
@@ -104,7 +104,7 @@ pub enum N8nError {
         /// The innermost cause.
         reason: String,
     },
-    /// A complete answer that is not what n8n's API answers.
+    /// A complete answer that is not what n8n's API answers: no JSON where JSON is due, or a 4xx that is not n8n's.
     #[error("{operation}: unexpected answer: {reason}")]
     Protocol {
         /// What was attempted.

@@ -72,7 +72,7 @@ async fn n8ns_message_is_kept_as_one_line_and_other_bodies_are_not_shown() {
     assert!(!error.unanswered());
 
     let error = create(|| html(422, "<b>internal-host-7</b>")).await;
-    assert_eq!(error.to_string(), "create workflow: refused (HTTP 422): no reason given");
+    assert_eq!(error.to_string(), "create workflow: unexpected answer: HTTP 422 that is not n8n's; a proxy may have refused");
 
     let error = create(|| json(200, json!({ "wrong": "password-of-somebody" }))).await;
     assert!(!format!("{error} {error:?}").contains("password"), "{error:?}");
@@ -96,7 +96,14 @@ async fn refusals_of_access_are_told_apart() {
     let saved = Denial::SavedAsDraft { version_id: Some("v2".into()) };
     assert_eq!(denial("Your change was saved as a draft. The key cannot publish.").await, saved);
     assert_eq!(denial("Something else").await, Denial::Other);
-    assert!(matches!(create(|| html(403, "waf")).await, N8nError::Forbidden { denial: Denial::Other, .. }));
+    for status in [400, 401, 403, 405, 408, 422, 425, 451, 499] {
+        let error = create(move || html(status, "waf")).await;
+        assert!(matches!(error, N8nError::Protocol { .. }), "a proxy's {status}: {error:?}");
+    }
+    for status in [408, 425] {
+        let error = create(move || json(status, json!({ "message": "Request aborted" }))).await;
+        assert!(matches!(error, N8nError::Protocol { .. }), "{error:?}");
+    }
     let unauthorized = create(|| json(401, json!({ "message": "Unauthorized" }))).await;
     assert!(matches!(unauthorized, N8nError::Unauthorized { .. }));
     assert!(matches!(create(|| html(413, "")).await, N8nError::TooLarge { .. }));
