@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod body;
+pub mod bounds;
 pub mod canonical;
 pub mod conclude;
 pub mod definition;

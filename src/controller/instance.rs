@@ -26,6 +26,7 @@ use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find, whole
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::{INSTANCE_FINALIZER, annotation};
+use crate::domain::bounds;
 use crate::domain::conclude::{Found, Outcome, conditions};
 use crate::domain::identity::vouched;
 use crate::domain::pace;
@@ -100,6 +101,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let grace = instance.spec.interval.get() * 3;
     status.conditions = conditions(&old.conditions, &found, generation, grace, Timestamp::now());
     status.observed_generation = generation;
+    bounds::fit_instance(&mut status);
     let troubled = matches!(found.outcome, Outcome::Troubled(_));
     ctx.metrics.passes.with_label_values(&["instance", reason(&found.outcome).as_str()]).inc();
     if let Err(failed) = write(ctx, &instance, &old, &status).await {
@@ -160,7 +162,7 @@ async fn inspect(
     let users = ctx.workflows_of(&namespace, &name);
     let bound: Vec<&str> = users.iter().filter_map(|glimpse| glimpse.status.n8n_workflow_id.as_deref()).collect();
     status.workflows = i64::try_from(bound.len()).unwrap_or(i64::MAX);
-    let annotation = |name: &str| instance.annotations().get(name).cloned();
+    let annotation = |name: &str| instance.annotations().get(name).map(|value| bounds::annotation(value).to_owned());
     status.last_handled_requested_at = annotation(annotation::REQUESTED_AT).or(status.last_handled_requested_at.take());
     let reset = annotation(annotation::RESET_AT).filter(|asked| status.last_handled_reset_at.as_ref() != Some(asked));
     let origin = connections::origin(&instance.spec.url)

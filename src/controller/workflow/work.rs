@@ -12,6 +12,7 @@ use crate::api::workflow::{Workflow, WorkflowSpec};
 use crate::api::workflow_status::WorkflowStatus;
 use crate::controller::context::Context;
 use crate::controller::store;
+use crate::domain::bounds;
 use crate::domain::derive::IdentitySeed;
 use crate::domain::mark::Mark;
 use crate::domain::patch::merge_patch;
@@ -86,7 +87,7 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn annotation(&self, name: &str) -> Option<&str> {
-        self.workflow.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+        self.workflow.metadata.annotations.as_ref()?.get(name).map(|value| bounds::annotation(value))
     }
 
     pub(super) fn pinned(&self) -> Option<String> {
@@ -135,6 +136,7 @@ impl<'a> Work<'a> {
     }
 
     async fn write_status(&mut self, strict: bool) -> Result<(), kube::Error> {
+        let dropped = bounds::fit_workflow(&mut self.status);
         let json = |status: &WorkflowStatus| serde_json::to_value(status).map_err(kube::Error::SerdeError);
         let Some(patch) = merge_patch(&json(&self.saved)?, &json(&self.status)?) else { return Ok(()) };
         let version = strict.then_some(self.resource_version.as_deref()).flatten();
@@ -143,7 +145,7 @@ impl<'a> Work<'a> {
         self.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
         self.resource_version = written;
         self.saved = self.status.clone();
-        Ok(())
+        store::drop_revisions(&self.ctx.client, &namespace, &dropped).await
     }
 
     /// The object moved on by a write of ours.
