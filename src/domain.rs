@@ -27,6 +27,7 @@ pub mod patch;
 pub mod path;
 pub mod paths;
 pub mod plan;
+pub mod reach;
 pub mod references;
 pub mod remote;
 pub mod render;

@@ -43,7 +43,7 @@ reasons! {
     UnreadableObject: "The object does not fit the kind's types, although the API server stored it (an older CRD, most likely). The message names the field.",
     ReferenceNotFound: "A Workflow that `spec.references` names does not exist in this namespace.",
     ReferenceNotPublished: "A referenced Workflow is not published yet; n8n refuses a parent whose child is not. It goes on by itself.",
-    ReferenceNotGranted: "The definition calls a workflow by its raw n8n id and the instance grants this namespace no use of it. Map it to a Workflow in `spec.references`, or ask for a grant.",
+    ReferenceNotGranted: "The definition calls a workflow by its raw n8n id or by one that it computes, or holds a workflow inside a node that uses credentials, and the instance grants this namespace no use of them. Map it to a Workflow in `spec.references`, or ask for a grant.",
     ReferenceRing: "Workflows refer to each other in a ring, so none can be published first. Break the ring.",
     VersionNotFound: "The annotation `weirkeeper.dev/pinned-version` names a version that is not kept. `status.history` lists those that are.",
 

@@ -158,7 +158,7 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
         .secrets
         .get(&ctx.client, &namespace, &secret.name, &secret.key)
         .await
-        .map_err(|error| store::trouble("read the API key's Secret", &error))?
+        .map_err(|error| store::trouble_elsewhere("read the API key's Secret", &error))?
         .ok_or_else(|| {
             Trouble::waiting(
                 Reason::KeySecretNotFound,

@@ -23,6 +23,17 @@ pub fn trouble(attempt: &str, error: &kube::Error) -> Trouble {
     }
 }
 
+/// The same for what belongs to another namespace: Kubernetes names the object in its message, and so that is left out.
+pub fn trouble_elsewhere(attempt: &str, error: &kube::Error) -> Trouble {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => {
+            Trouble::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it"))
+        }
+        kube::Error::Api(status) => Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}", status.code)),
+        other => trouble(attempt, other),
+    }
+}
+
 /// Whether the object was gone when the call came. While a CRD is being changed the API server answers 404 to everything
 /// of that kind; only an answer that names the object speaks of the object.
 pub fn is_gone(error: &kube::Error) -> bool {

@@ -34,7 +34,7 @@ pub struct Reference {
 }
 
 /// Nodes that call a workflow which they name by its id.
-const CALLERS: &[&str] =
+pub(super) const CALLERS: &[&str] =
     &["n8n-nodes-base.executeWorkflow", "@n8n/n8n-nodes-langchain.toolWorkflow", "@n8n/n8n-nodes-langchain.retrieverWorkflow"];
 
 /// All static references, in document order, settings last. Ids that an expression computes are unknown here.

@@ -133,10 +133,9 @@ pub fn workflow_symbols(definition: &Definition) -> BTreeMap<String, bool> {
     found
 }
 
-/// The ids of other workflows that stand in a body as they are, each once.
-pub fn raw_workflow_ids(definition: &Definition) -> BTreeSet<String> {
-    let ids = sub_workflow_references(definition).into_iter().map(|reference| reference.id);
-    ids.filter(|id| !id.is_empty() && !id.starts_with(WORKFLOW)).collect()
+/// Whether what stands in the place of a workflow's id is a symbol for one of the namespace's Workflows.
+pub(super) fn is_workflow_symbol(id: &str) -> bool {
+    id.starts_with(WORKFLOW)
 }
 
 /// What is sent to n8n for a version.
@@ -271,7 +270,7 @@ mod tests {
         assert!(rendered.write.nodes[0].get("credentials").is_none());
         let withheld: Vec<_> = rendered.withheld().collect();
         assert_eq!((withheld[0].name.as_str(), withheld[0].node.as_str()), ("My Slack", "Slack"));
-        assert_eq!(raw_workflow_ids(&symbolic.definition), BTreeSet::from(["OLD1".to_owned()]));
+        assert_eq!(crate::domain::reach::reach(&symbolic.definition).workflows, BTreeSet::from(["OLD1".to_owned()]));
     }
 
     #[test]

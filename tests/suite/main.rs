@@ -14,6 +14,7 @@ mod deletion;
 mod economy;
 mod faults;
 mod features;
+mod grants;
 mod identity;
 mod kill;
 mod leader;

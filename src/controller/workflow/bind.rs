@@ -55,6 +55,9 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
     }
     let late = late_until(work.status.intent.as_ref(), connection.client.longest_request());
     let adopt = work.spec().adopt.as_ref().filter(|_| recorded.is_none()).map(|adopt| adopt.id.clone());
+    if let Some(id) = adopt.as_ref().filter(|_| listing.marked(&work.uid()).is_empty()) {
+        may_adopt(work, connection, id)?;
+    }
     let rival = adopt.as_ref().and_then(|id| listing.seen.iter().find(|sighting| sighting.id == *id)?.mark.clone());
     let rival_lives = match &rival {
         Some(mark) => lives(work, mark).await?,
@@ -175,17 +178,22 @@ async fn bind_to(work: &mut Work<'_>, connection: &Connection, id: &str) -> Resu
     Ok(Bound::Existing(Box::new(remote)))
 }
 
-/// Takes over a workflow that exists: what it holds is kept as a version before anything is written to it.
-async fn take_over(work: &mut Work<'_>, connection: &Connection, id: &str) -> Result<Bound, Trouble> {
-    let (spec, namespace) = (&connection.instance.spec, work.namespace());
-    if !may_use(spec, &connection.namespace(), &namespace, Use::Adopt(id)) {
-        return Err(Trouble::denied(
-            Reason::AdoptNotGranted,
-            format!(
-                "the N8nInstance grants namespace {namespace} no adoption of workflow {id}; its owner can add it under spec.grants[].adopt"
-            ),
-        ));
+/// Without a grant nobody learns whether there is such a workflow, or whose it is.
+fn may_adopt(work: &Work<'_>, connection: &Connection, id: &str) -> Result<(), Trouble> {
+    let namespace = work.namespace();
+    if may_use(&connection.instance.spec, &connection.namespace(), &namespace, Use::Adopt(id)) {
+        return Ok(());
     }
+    Err(Trouble::denied(
+        Reason::AdoptNotGranted,
+        format!(
+            "the N8nInstance grants namespace {namespace} no adoption of workflow {id}; its owner can add it under spec.grants[].adopt"
+        ),
+    ))
+}
+
+/// Takes over a workflow that exists and that may be adopted: what it holds is kept as a version before anything is written to it.
+async fn take_over(work: &mut Work<'_>, connection: &Connection, id: &str) -> Result<Bound, Trouble> {
     let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
     let mut remote = remote
         .ok_or_else(|| Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {id} that spec.adopt names")))?;

@@ -12,12 +12,15 @@ use crate::controller::connections::{self, Connection};
 use crate::controller::store;
 use crate::domain::access::{Use, may_use};
 use crate::domain::definition::Definition;
+use crate::domain::reach::reach;
 use crate::domain::remote::RemoteCredential;
-use crate::domain::render::{CredentialSymbol, Means, Rendered, concretise, credential_symbols, raw_workflow_ids, workflow_symbols};
+use crate::domain::render::{CredentialSymbol, Means, Rendered, concretise, credential_symbols, workflow_symbols};
 use crate::domain::trouble::Trouble;
 
 /// How many Workflows may refer to each other in a row before it is taken for a ring.
 const DEEPEST_CHAIN: usize = 64;
+/// What only a grant of everything covers.
+const ANY: &str = "*";
 
 /// A version in this instance's ids, and what publication has to wait for.
 pub(super) struct Resolved {
@@ -38,7 +41,7 @@ pub(super) async fn resolve(
     let (workflows, unpublished) = workflows(work, definition).await?;
     if !adopted {
         // What n8n itself held when it was adopted needs no grant.
-        check_raw_ids(work, connection, definition)?;
+        check_reach(work, connection, definition).await?;
     }
     let rendered = concretise(definition, name, &credentials, &workflows, &work.mark(), &work.status.written_settings);
     match &missing {
@@ -106,43 +109,40 @@ fn exact_one(
     known: &[RemoteCredential],
 ) -> Result<RemoteCredential, Trouble> {
     let kind = &symbol.kind;
-    let not_found =
-        |what: String| Trouble::waiting(Reason::CredentialNotFound, format!("the instance has no credential of type {kind} with {what}"));
-    let found = match symbol.means() {
+    // What n8n itself held when it was adopted needs no grant.
+    let adopted = !symbol.symbol.starts_with("weirkeeper:");
+    let granted = |id: &str, name: &str| {
+        adopted || may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), Use::Credential { id, name })
+    };
+    // Without a grant nobody learns whether there is such a credential.
+    let usable = known.iter().filter(|one| &one.kind == kind && granted(&one.id, &one.name));
+    let (word, what, same): (_, _, Vec<_>) = match symbol.means() {
         Means::Unmapped(name) => {
             return Err(Trouble::invalid(
                 Reason::CredentialUnmapped,
                 format!("credential {name:?} of type {kind} is not mapped; add it to spec.credentials with the existing one that it means"),
             ));
         }
-        Means::Id(id) => known.iter().find(|one| one.id == id && &one.kind == kind).ok_or_else(|| not_found(format!("id {id}")))?,
-        Means::Name(name) => {
-            let same: Vec<_> = known.iter().filter(|one| one.name == name && &one.kind == kind).collect();
-            match same.as_slice() {
-                [] => return Err(not_found(format!("name {name:?}"))),
-                [only] => *only,
-                several => {
-                    return Err(Trouble::invalid(
-                        Reason::CredentialAmbiguous,
-                        format!("{} credentials of type {kind} are named {name:?}; map by id in spec.credentials", several.len()),
-                    ));
-                }
-            }
-        }
+        Means::Id(id) => (id, format!("id {id}"), usable.filter(|one| one.id == id).collect()),
+        Means::Name(name) => (name, format!("name {name:?}"), usable.filter(|one| one.name == name).collect()),
     };
-    // What n8n itself held when it was adopted needs no grant.
-    let adopted = !symbol.symbol.starts_with("weirkeeper:");
-    let wanted = Use::Credential { id: &found.id, name: &found.name };
-    if !adopted && !may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), wanted) {
-        return Err(Trouble::denied(
+    match same.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] if granted(word, word) => {
+            Err(Trouble::waiting(Reason::CredentialNotFound, format!("the instance has no credential of type {kind} with {what}")))
+        }
+        [] => Err(Trouble::denied(
             Reason::CredentialNotGranted,
             format!(
-                "the N8nInstance grants namespace {} no use of the {kind} credential that spec.credentials names; its owner can add it under spec.grants[].credentials",
+                "the N8nInstance grants namespace {} no use of the {kind} credential with {what} that spec.credentials names; its owner can add it under spec.grants[].credentials",
                 work.namespace()
             ),
-        ));
+        )),
+        several => Err(Trouble::invalid(
+            Reason::CredentialAmbiguous,
+            format!("{} credentials of type {kind} have the {what}; map by id in spec.credentials", several.len()),
+        )),
     }
-    Ok(found.clone())
 }
 
 /// The ids of the Workflows that a version refers to, and what waits for one that is not published.
@@ -219,17 +219,42 @@ async fn check_ring(work: &Work<'_>, api: &Api<Workflow>) -> Result<(), Trouble>
     Ok(())
 }
 
-/// Raw ids lead to workflows of anybody on the instance, so they need a grant.
-fn check_raw_ids(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<(), Trouble> {
-    let refused = raw_workflow_ids(definition)
-        .into_iter()
-        .find(|id| !may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), Use::Workflow(id)));
-    refused.map_or(Ok(()), |id| {
-        Err(Trouble::denied(
-            Reason::ReferenceNotGranted,
-            format!("the definition calls workflow {id} by its n8n id; map it to a Workflow in spec.references, or have the instance's owner grant it under spec.grants[].workflows"),
-        ))
-    })
+/// What a definition reaches past the mappings belongs to anybody on the instance, so it needs a grant.
+async fn check_reach(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<(), Trouble> {
+    let granted = |wanted: Use<'_>| may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), wanted);
+    let refused = |what: String| Err(Trouble::denied(Reason::ReferenceNotGranted, what));
+    let found = reach(definition);
+    if let Some(id) = found.workflows.iter().find(|id| !granted(Use::Workflow(id))) {
+        return refused(format!(
+            "the definition calls workflow {id} by its n8n id; map it to a Workflow in spec.references, or have the instance's owner grant it under spec.grants[].workflows"
+        ));
+    }
+    if let Some(node) = found.any_workflow.iter().find(|_| !granted(Use::Workflow(ANY))) {
+        return refused(format!(
+            "node {node:?} computes the id of the workflow that it calls, which can be any; write the id and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows"
+        ));
+    }
+    let everything = granted(Use::Workflow(ANY)) && granted(Use::Credential { id: ANY, name: ANY });
+    if let Some(node) = found.anything.iter().find(|_| !everything) {
+        return refused(format!(
+            "node {node:?} runs a workflow that is only known when it runs, or whose credentials have no ids; make that a Workflow of its own and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows and spec.grants[].credentials"
+        ));
+    }
+    if found.credentials.iter().all(|(id, _)| granted(Use::Credential { id, name: id })) {
+        return Ok(());
+    }
+    // A grant may name a credential by its name, which only n8n knows for sure.
+    let known = connection.credentials(false).await.map_err(|error| connections::trouble(&error))?;
+    let covered = |id: &str| {
+        let name = known.iter().find(|one| one.id == id).map_or(id, |one| &one.name);
+        granted(Use::Credential { id, name })
+    };
+    match found.credentials.iter().find(|(id, _)| !covered(id)) {
+        None => Ok(()),
+        Some((id, node)) => refused(format!(
+            "the workflow inside node {node:?} uses credential {id} by its n8n id; make it a Workflow of its own with spec.credentials, or have the instance's owner grant the credential under spec.grants[].credentials"
+        )),
+    }
 }
 
 /// Wakes the Workflows of the namespace that refer to this one.

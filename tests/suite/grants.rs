@@ -1,0 +1,117 @@
+//! What another namespace than the instance's may reach on it, and what it may learn.
+
+use serde_json::{Value, json};
+
+use crate::n8n::{answering, with_node};
+use crate::stack::Stack;
+use crate::standin::{Options, StandIn};
+use crate::world::{World, condition, current, ready};
+
+/// An instance that every namespace may refer to, and a namespace that it grants only what is said.
+struct Shared {
+    world: World,
+    standin: StandIn,
+    other: String,
+}
+
+impl Shared {
+    async fn start(name: &str) -> Self {
+        let standin = StandIn::start(Options::default());
+        let world = World::bare(Stack::shared(), name, &standin.url(), standin.api_key()).await;
+        let other = format!("{}-team", world.namespace);
+        world.namespace(&other).await;
+        let shared = Self { world, standin, other };
+        shared.grant(json!({})).await;
+        shared
+    }
+
+    async fn grant(&self, mut grant: Value) {
+        grant["namespaces"] = json!([self.other]);
+        let more = json!({ "requestTimeout": "2s", "allowedNamespaces": { "from": "All" }, "grants": [grant] });
+        self.world.instance("main", &self.standin.url(), self.standin.api_key(), more).await;
+    }
+
+    async fn apply(&self, namespace: &str, name: &str, more: Value) {
+        let mut spec = json!({ "instanceRef": { "name": "main", "namespace": self.world.namespace }, "interval": "2s" });
+        spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        self.world
+            .apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow",
+                "metadata": { "name": name, "namespace": namespace }, "spec": spec }))
+            .await;
+    }
+
+    /// Waits until a condition of a Workflow of the other namespace has a reason; its message.
+    async fn says(&self, name: &str, kind: &str, reason: &str) -> String {
+        let holds = |object: &Value| current(object) && condition(object, kind)["reason"] == reason;
+        let object = self.world.until_in(&self.other, name, &format!("{kind} is {reason}"), holds).await;
+        condition(&object, kind)["message"].as_str().expect("a message").to_owned()
+    }
+
+    async fn credential(&self, name: &str) -> String {
+        let data = json!({ "user": "u", "password": format!("{:x}", crate::stack::rand()) });
+        let made = self.world.n8n.api("POST", "/credentials", Some(json!({ "name": name, "type": "httpBasicAuth", "data": data }))).await;
+        made.json()["id"].as_str().unwrap_or_else(|| panic!("{}", made.text)).to_owned()
+    }
+}
+
+fn calling(parameters: Value) -> Value {
+    let call = json!({ "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [400, 0], "parameters": parameters });
+    with_node(answering("grants", "1"), call)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_expression_and_no_inline_workflow_gets_around_the_grants() {
+    let shared = Shared::start("around").await;
+    let secret = shared.credential("Somebody's").await;
+    let inline = json!({ "nodes": [{ "name": "Get", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4, "position": [0, 0], "parameters": {},
+        "credentials": { "httpBasicAuth": { "id": secret, "name": "Mine" } } }], "connections": {} });
+    let computed = calling(json!({ "workflowId": { "__rl": true, "mode": "id", "value": "={{ $json.id }}" } }));
+    let inside = calling(json!({ "source": "parameter", "workflowJson": inline.to_string() }));
+    shared.apply(&shared.other, "computed", json!({ "definition": computed })).await;
+    shared.apply(&shared.other, "inside", json!({ "definition": inside })).await;
+    let said = shared.says("computed", "Ready", "ReferenceNotGranted").await;
+    assert!(said.contains("\"Call\"") && said.contains("spec.grants[].workflows"), "{said}");
+    let said = shared.says("inside", "Ready", "ReferenceNotGranted").await;
+    assert!(said.contains("\"Call\"") && said.contains(&secret) && !said.contains("Somebody's"), "{said}");
+    assert!(shared.world.n8n.workflows().await.is_empty(), "nothing of either reaches n8n");
+    // The instance's own namespace may.
+    shared.apply(&shared.world.namespace, "computed", json!({ "definition": computed })).await;
+    shared.apply(&shared.world.namespace, "inside", json!({ "definition": inside })).await;
+    shared.world.until_ready("computed").await;
+    shared.world.until_ready("inside").await;
+    // And so may who has the grants.
+    shared.grant(json!({ "workflows": ["*"], "credentials": ["Somebody's"] })).await;
+    shared.world.until_in(&shared.other, "computed", "Ready", ready).await;
+    shared.world.until_in(&shared.other, "inside", "Ready", ready).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_grant_nobody_learns_what_exists() {
+    let shared = Shared::start("learns").await;
+    let id = shared.credential("Twice").await;
+    shared.credential("Twice").await;
+    let theirs = shared.world.n8n.api("POST", "/workflows", Some(answering("theirs", "1"))).await.json()["id"].clone();
+    for (name, existing) in [
+        ("by-id", json!({ "id": id })),
+        ("no-id", json!({ "id": "missing" })),
+        ("twice", json!({ "name": "Twice" })),
+        ("none", json!({ "name": "None" })),
+    ] {
+        let mut definition = answering("learns", "1");
+        definition["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "Old" } });
+        shared
+            .apply(&shared.other, name, json!({ "definition": definition, "credentials": [{ "name": "Old", "existing": existing }] }))
+            .await;
+        shared.says(name, "CredentialsReady", "CredentialNotGranted").await;
+    }
+    for (name, adopt) in [("there", theirs.clone()), ("not-there", json!("missing"))] {
+        shared.apply(&shared.other, name, json!({ "definition": answering("learns", "1"), "adopt": { "id": adopt } })).await;
+        shared.says(name, "Ready", "AdoptNotGranted").await;
+    }
+    // Who may use it is told what is the matter with it.
+    shared.grant(json!({ "credentials": ["*"], "adopt": ["missing"] })).await;
+    shared.says("no-id", "CredentialsReady", "CredentialNotFound").await;
+    shared.says("twice", "CredentialsReady", "CredentialAmbiguous").await;
+    shared.says("by-id", "CredentialsReady", "CredentialsMapped").await;
+    shared.says("not-there", "Ready", "AdoptNotFound").await;
+}
