@@ -1,7 +1,7 @@
 //! Reads and writes of Kubernetes objects, with errors classed for a pass.
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::DynamicObject;
 use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
@@ -126,25 +126,34 @@ pub async fn keep_revision(client: &Client, workflow: &Workflow, name: &str, ver
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
     match api.create(&params, &revision).await {
         Err(error) if is_conflict(&error) => {
-            let twin = api.get_opt(name).await?;
-            let ours = twin
-                .as_ref()
-                .and_then(|twin| twin.metadata.owner_references.as_ref())
-                .is_some_and(|owners| owners.iter().any(|one| one.uid == owner.uid));
-            if ours {
+            let Some(twin) = api.get_opt(name).await? else { return api.create(&params, &revision).await.map(drop) };
+            if twin.metadata.owner_references.iter().flatten().any(|one| one.uid == owner.uid) {
                 return Ok(());
             }
-            // It belongs to an earlier object of this name, and the garbage collector has not come yet.
-            if twin.is_some() {
-                api.delete(name, &DeleteParams::default())
-                    .await
-                    .map(drop)
-                    .or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
+            if !is_orphan(client, namespace, &twin).await? {
+                return Err(error);
             }
+            // It belongs to an earlier object, and the garbage collector has not come yet.
+            let preconditions = Preconditions { uid: twin.metadata.uid, resource_version: None };
+            let dropped = api.delete(name, &DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }).await;
+            dropped.map(drop).or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
             api.create(&params, &revision).await.map(drop)
         }
         other => other.map(drop),
     }
+}
+
+/// Whether a revision was owned by Workflows alone, none of which exists any more.
+async fn is_orphan(client: &Client, namespace: &str, revision: &ControllerRevision) -> Result<bool, kube::Error> {
+    let owners = revision.metadata.owner_references.as_deref().unwrap_or_default();
+    for owner in owners {
+        let workflow = owner.kind == Workflow::kind(&()) && owner.api_version == Workflow::api_version(&());
+        let living = read::<Workflow>(client, namespace, &owner.name).await?;
+        if !workflow || living.is_some_and(|living| living.metadata.uid.as_deref() == Some(owner.uid.as_str())) {
+            return Ok(false);
+        }
+    }
+    Ok(!owners.is_empty())
 }
 
 /// Reads a stored body.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::n8n::answering;
 use crate::stack::Stack;
 use crate::standin::{Fault, Options, Rule, StandIn};
-use crate::world::{World, current, ready};
+use crate::world::{World, condition, current, ready};
 
 async fn on(standin: &StandIn, name: &str) -> World {
     let (url, key) = (standin.url(), standin.api_key().to_owned());
@@ -57,4 +57,52 @@ async fn settings_of_before_a_lost_status_are_reset_all_the_same() {
     world.workflow("a", spec("2", Value::Null)).await;
     world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && current(object) && ready(object)).await;
     assert_eq!(world.n8n.workflow(&id).await["settings"]["timezone"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_longer_than_a_status_holds_do_not_keep_it_from_being_written() {
+    let standin = StandIn::start(Options::default());
+    let world = on(&standin, "long").await;
+    let mut definition = answering(&format!("{}/a", world.namespace), "1");
+    definition["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "é".repeat(200) } });
+    world.workflow("a", json!({ "active": true, "definition": definition })).await;
+    world.annotate("Workflow", "a", "resetAt", json!("1".repeat(300))).await;
+    let told = world.until_reason("a", "Ready", "CredentialUnmapped").await;
+    assert_eq!(told["status"]["requiredCredentials"][0]["name"], json!("é".repeat(128)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_of_a_living_object_is_never_replaced() {
+    let standin = StandIn::start(Options::default());
+    let world = on(&standin, "revisions").await;
+    let spec = json!({ "active": true, "definition": answering(&format!("{}/a", world.namespace), "1") });
+    world.workflow("a", spec.clone()).await;
+    let name = world.until_ready("a").await["status"]["history"][0]["revision"].as_str().expect("a name").to_owned();
+    world.workflow("b", json!({ "active": true, "definition": answering(&format!("{}/b", world.namespace), "1") })).await;
+    let living = world.until_ready("b").await["metadata"]["uid"].clone();
+    let vacate = async || {
+        world.delete("a").await;
+        world.until_kind("ControllerRevision", &name, "it is collected", Value::is_null).await;
+    };
+    let owned_by = |owner: &str, uid: Value| {
+        json!({ "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": { "name": name, "ownerReferences": [
+            { "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "name": owner, "uid": uid, "controller": true } ] }, "revision": 1, "data": {} })
+    };
+    vacate().await;
+    world.apply(owned_by("b", living.clone())).await;
+    world.workflow("a", spec.clone()).await;
+    world
+        .until("a", "its version cannot be stored", |object| {
+            condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("store the body of version 1"))
+        })
+        .await;
+    assert_eq!(world.get_kind("ControllerRevision", &name).await["metadata"]["ownerReferences"][0]["uid"], living);
+    world.api("ControllerRevision").delete(&name, &Default::default()).await.expect("the API server deletes");
+    world.until_ready("a").await;
+    // One of an object that is gone is replaced.
+    vacate().await;
+    world.apply(owned_by("a", json!("00000000-0000-4000-8000-000000000000"))).await;
+    world.workflow("a", spec).await;
+    let uid = world.until_ready("a").await["metadata"]["uid"].clone();
+    assert_eq!(world.get_kind("ControllerRevision", &name).await["metadata"]["ownerReferences"][0]["uid"], uid);
 }
