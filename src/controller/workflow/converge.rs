@@ -147,8 +147,10 @@ impl Round<'_> {
         let timer = work.ctx.metrics.time("deploy");
         let deployed = deploy(work, self.connection, &wanted, *remote).await?;
         timer.done();
+        let outcome = self.settle(work, &deployed, publication, hold).await?;
+        // Tags stand in nobody's way: they come when all else is there.
         tags::sync(work, self.connection, &deployed.remote).await?;
-        self.settle(work, deployed, publication, hold).await
+        Ok(outcome)
     }
 }
 

@@ -20,12 +20,12 @@ impl Round<'_> {
     pub(super) async fn settle(
         &self,
         work: &mut Work<'_>,
-        deployed: Deployed,
+        deployed: &Deployed,
         publication: Publication,
         hold: Option<Trouble>,
     ) -> Result<Outcome, Failure> {
         let remote = &deployed.remote;
-        if let Some(outcome) = self.left_alone(work, &deployed) {
+        if let Some(outcome) = self.left_alone(work, deployed) {
             return Ok(outcome);
         }
         if deployed.left.iter().any(|drift| *drift != Drift::DraftEdited) {
