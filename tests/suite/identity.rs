@@ -157,7 +157,7 @@ async fn one_that_is_deleted_in_n8n_comes_back_and_many_at_once_stop_everything(
     // An n8n of its own: many workflows vanish here.
     let stack = Stack::own(&["--only-n8n"]);
     let (url, key) = (stack.n8n_url(), stack.n8n_key());
-    let world = World::bare(Stack::shared(), "vanish", &url, &key).await;
+    let mut world = World::bare(Stack::shared(), "vanish", &url, &key).await;
     world.instance("main", &url, &key, json!({})).await;
     let first = id(&applied(&world, "a0", "1", json!({})).await);
     world.n8n.api("DELETE", &format!("/workflows/{first}"), None).await;
@@ -166,9 +166,12 @@ async fn one_that_is_deleted_in_n8n_comes_back_and_many_at_once_stop_everything(
     for number in 1..8 {
         applied(&world, &format!("a{number}"), "1", json!({})).await;
     }
+    // Seen one by one, each would be created again, so nobody looks meanwhile.
+    world.operator.kill();
     for workflow in world.n8n.workflows().await {
         world.n8n.api("DELETE", &format!("/workflows/{}", workflow["id"].as_str().unwrap()), None).await;
     }
+    world.operator.start();
     world.until_reason("a3", "Ready", "IdentityChanged").await;
     world.until_kind("N8nInstance", "main", "it is stalled", |object| condition(object, "Stalled")["reason"] == "IdentityChanged").await;
     let created = world.n8n.workflows().await.len();
