@@ -73,8 +73,7 @@ async fn copies_that_carry_the_mark_are_told_and_left() {
     assert_eq!(world.n8n.workflow(&original).await["message"], "Not Found");
     assert_eq!(world.n8n.workflow(&copy).await["id"], json!(copy));
     world.until_kind("N8nInstance", "main", "it is an orphan", |object| object["status"]["orphans"] == json!([copy])).await;
-    let events = world.events("a").await;
-    assert!(events.iter().any(|(reason, note)| reason == "DuplicateMarks" && note.contains(&copy)), "{events:?}");
+    world.until_told("a", "DuplicateMarks", &copy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,8 +90,7 @@ async fn of_several_that_a_lost_create_may_have_made_none_is_deleted() {
     world.until("a", "it is gone", Value::is_null).await;
     assert_eq!(world.n8n.workflow(&original).await["id"], json!(original));
     assert_eq!(world.n8n.workflow(&copy).await["id"], json!(copy));
-    let events = world.events("a").await;
-    assert!(events.iter().any(|(reason, note)| reason == "DuplicateMarks" && note.contains(&original)), "{events:?}");
+    world.until_told("a", "DuplicateMarks", &original).await;
 }
 
 /// A time that the API server takes and that no timestamp of this program can hold.
@@ -118,8 +116,8 @@ async fn objects_that_cannot_be_read_are_cleaned_up_all_the_same() {
     start_deleting(&world, "Workflow", "b").await;
     world.until("b", "it is gone", Value::is_null).await;
     world.until_kind("N8nInstance", "main", "it is gone", Value::is_null).await;
-    let told = |events: Vec<(String, String)>| events.iter().any(|(reason, _)| reason == "CleanupAbandoned");
-    assert!(told(world.events("b").await) && told(world.events("main").await));
+    world.until_told("b", "CleanupAbandoned", "").await;
+    world.until_told("main", "CleanupAbandoned", "").await;
     assert_eq!(abandoned(&world).await, "weirkeeper_cleanups_abandoned_total 2");
 }
 

@@ -237,8 +237,7 @@ async fn an_edit_that_nobody_reported_yet_is_kept_before_a_new_version_replaces_
     assert_eq!(serves(&world).await, "2");
     let sources: Vec<&str> = two["status"]["history"].as_array().into_iter().flatten().filter_map(|one| one["source"].as_str()).collect();
     assert_eq!(sources, ["Drift", "Drift", "Definition", "Definition"]);
-    let events = world.events("a").await;
-    assert!(events.iter().any(|(reason, note)| reason == "DriftReverted" && note.contains("kept as version 3")), "{events:?}");
+    world.until_told("a", "DriftReverted", "kept as version 3").await;
     world.annotate("Workflow", "a", "pinned-version", json!("4")).await;
     world.until("a", "their version serves", |object| object["status"]["activeVersion"] == 4 && ready(object)).await;
     assert_eq!(serves(&world).await, "theirs");

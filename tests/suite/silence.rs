@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::n8n::answering;
 use crate::relay::{Passed, Relay};
+use crate::stack::Stack;
 use crate::world::{PATIENCE, World, condition};
 
 const WORKFLOWS: usize = 50;
@@ -18,12 +19,14 @@ const PASSES: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_unchanged_workflows_cause_no_write_to_kubernetes_or_n8n_while_ten_of_them_are_called() {
-    let mut world = World::on_real_n8n("silence").await;
-    let n8n = Relay::to(&world.stack.n8n_url());
+    // An n8n of its own: orphans that other tests leave are news to every instance on it.
+    let own = Stack::own(&["--only-n8n"]);
+    let mut world = World::bare(Stack::shared(), "silence", &own.n8n_url(), &own.n8n_key()).await;
+    let n8n = Relay::to(&own.n8n_url());
     let (kubernetes, kubeconfig) = Relay::to_api_server(&world.stack, "operator");
     world.operator.restart_through(&kubeconfig);
     // The instance is looked at several times too, and has much to say: scopes, version, orphans, expiry of the key.
-    world.instance("main", &n8n.url, &world.stack.n8n_key(), json!({ "interval": "5s" })).await;
+    world.instance("main", &n8n.url, &own.n8n_key(), json!({ "interval": "5s" })).await;
     stream::iter(0..WORKFLOWS)
         .for_each_concurrent(10, |number| {
             let (world, path) = (&world, path(&world, number));

@@ -199,6 +199,19 @@ impl World {
         self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("the API server patches");
     }
 
+    /// Waits for an event, which comes a moment after the status that it belongs to. Returns all events of the object.
+    pub async fn until_told(&self, name: &str, reason: &str, part: &str) -> Vec<(String, String)> {
+        let started = Instant::now();
+        loop {
+            let events = self.events(name).await;
+            if events.iter().any(|(word, note)| word == reason && note.contains(part)) {
+                return events;
+            }
+            assert!(started.elapsed() < PATIENCE, "{name}: no event {reason} says {part:?}: {events:?}\n{}", self.operator.tail());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The events of an object, as (reason, note).
     pub async fn events(&self, name: &str) -> Vec<(String, String)> {
         let events: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(self.admin.clone(), &self.namespace);

@@ -52,6 +52,8 @@ impl From<Trouble> for Failure {
 /// n8n as it is after the deployment.
 pub(super) struct Deployed {
     pub(super) remote: RemoteWorkflow,
+    /// Whether this pass wrote anything.
+    pub(super) wrote: bool,
     /// Whether this pass published.
     pub(super) published: bool,
     /// What somebody changed and was left.
@@ -79,7 +81,7 @@ pub(super) async fn deploy(
     }
     drift::judge(work, &plan, wanted, &remote, contested).await?;
     if plan.steps.is_empty() {
-        return Ok(Deployed { remote, published: false, left: plan.drift });
+        return Ok(Deployed { remote, wrote: false, published: false, left: plan.drift });
     }
     connection.trusted()?;
     if !confirmed && plan.steps.contains(&Step::Update) {
@@ -98,7 +100,7 @@ pub(super) async fn deploy(
     if !seen.serves(wanted.publication) {
         return Err(not_as_sent(wanted, &seen, &after).into());
     }
-    Ok(Deployed { remote: after, published, left: Vec::new() })
+    Ok(Deployed { remote: after, wrote: true, published, left: Vec::new() })
 }
 
 /// A new version is about to overwrite what n8n holds: what somebody wrote there in the meantime is kept.

@@ -1,6 +1,8 @@
 //! Step 5, reads n8n: whether what is published is really there. Nothing here runs a workflow, except probes, which the
 //! author chose.
 
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 
 use super::work::Work;
@@ -15,8 +17,28 @@ use crate::domain::health::contains;
 use crate::domain::trouble::Trouble;
 use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
 
-/// Checks each production endpoint of a published version.
-pub(super) async fn check_live(work: &mut Work<'_>, connection: &Connection, definition: &Definition) -> Result<bool, Trouble> {
+/// n8n takes the webhooks of a published workflow away while it takes a write, for a tenth of a second and longer under load.
+const AWAY: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
+
+/// Checks each production endpoint of a published version. After a write it is given the time to come back.
+pub(super) async fn check_live(
+    work: &mut Work<'_>,
+    connection: &Connection,
+    definition: &Definition,
+    written: bool,
+) -> Result<bool, Trouble> {
+    let began = Instant::now();
+    loop {
+        let live = look(work, connection, definition).await?;
+        if live || !written || began.elapsed() > AWAY {
+            return Ok(live);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definition) -> Result<bool, Trouble> {
     let endpoints = webhook_endpoints(definition);
     let mut unknown: Vec<String> = Vec::new();
     let mut checked = 0;

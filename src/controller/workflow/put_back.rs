@@ -47,7 +47,7 @@ impl Round<'_> {
 
     /// The version serves, and our own copy of it cannot be sent, so draft and settings stay as they are.
     pub(super) async fn serves_as_n8n_kept_it(&self, work: &mut Work<'_>, why: &Trouble) -> Result<Outcome, Failure> {
-        if !observe::check_live(work, self.connection, self.definition).await? {
+        if !observe::check_live(work, self.connection, self.definition, true).await? {
             return self.not_live(work);
         }
         paths::serves(work, self.connection, self.definition);

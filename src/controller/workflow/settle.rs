@@ -59,7 +59,7 @@ impl Round<'_> {
                 Some(whole_seconds(work.status.intent.as_ref().map_or_else(|| work.now(), |intent| intent.started_at.0)));
         }
         let timer = work.ctx.metrics.time("observe");
-        let live = observe::check_live(work, self.connection, self.definition).await?;
+        let live = observe::check_live(work, self.connection, self.definition, deployed.wrote).await?;
         timer.done();
         if !live {
             return self.not_live(work);
