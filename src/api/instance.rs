@@ -39,7 +39,7 @@ pub struct N8nInstanceSpec {
     pub url: String,
     /// The Secret of this namespace that holds an API key of n8n. It is read again about once a minute.
     pub api_key_secret_ref: SecretKeyRef,
-    /// Certificate authorities, as PEM, that are trusted for `url` besides the usual ones.
+    /// Certificate authorities, as PEM, that are trusted for `url` and `webhookCheckURL` in place of the usual ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 65536))]
     pub ca_bundle: Option<String>,

@@ -63,6 +63,7 @@ reasons! {
     RateLimited: "n8n, or a proxy before it, asks for fewer requests. It goes on when the time it named is over.",
     AddressDenied: "The URL leads to an address that is never contacted: link-local, metadata, or loopback without the operator's flag.",
     InvalidInstance: "The N8nInstance's spec cannot be used; the message names the field.",
+    UnsupportedN8n: "This n8n is too old: its API lacks what Weirkeeper is built on. Upgrade it to 2.35 or newer; nothing else has to be done.",
     IdentityChanged: "Another n8n, or an emptied one, answers at the URL. Nothing is written to it until `weirkeeper.dev/resetAt` is set on the N8nInstance.",
     RequestFailed: "n8n answered in a way that is not understood, or not at all, and the request is repeated with growing pauses.",
 

@@ -217,6 +217,9 @@ fn settings(ctx: &Context, instance: &N8nInstance, api_key: &str) -> Result<Clie
     })
 }
 
+/// What to do about an n8n that lacks calls which everything here is built on.
+pub const UPGRADE: &str = "Weirkeeper needs n8n 2.35 or newer";
+
 /// A failed call to n8n, as trouble.
 pub fn trouble(error: &N8nError) -> Trouble {
     let message = error.to_string();
@@ -233,6 +236,7 @@ pub fn trouble(error: &N8nError) -> Trouble {
         N8nError::RateLimited { .. } => Trouble::transient(Reason::RateLimited, message),
         N8nError::Connect { .. } | N8nError::Timeout { .. } => Trouble::transient(Reason::InstanceUnreachable, message),
         N8nError::TooLarge { .. } => Trouble::invalid(Reason::TooLarge, message),
+        N8nError::Outdated { .. } => Trouble::denied(Reason::UnsupportedN8n, format!("{message}; {UPGRADE}")),
         N8nError::Refused { .. } => Trouble::invalid(Reason::RejectedByN8n, message),
         _ => Trouble::transient(Reason::RequestFailed, message),
     };

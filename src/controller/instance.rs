@@ -192,6 +192,10 @@ async fn inspect(
     connection.client.readiness().await.map_err(failed)?;
     let scopes = connection.client.discover().await.map_err(failed)?;
     details.push(Verdict::new(ConditionType::Reachable, ConditionStatus::True, Reason::Succeeded, "n8n answers and accepts the key"));
+    if scopes.is_none() {
+        let message = format!("this n8n is too old to tell what its API offers; {}", connections::UPGRADE);
+        return Err(Trouble::denied(Reason::UnsupportedN8n, message));
+    }
     status.key_scopes = scopes.iter().flat_map(|scopes| scopes.0.iter().cloned()).collect();
     status.n8n_version = connection.client.version().await.ok().flatten().or_else(|| instance.spec.n8n_version.clone());
     let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;

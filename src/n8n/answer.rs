@@ -84,6 +84,7 @@ impl Answer {
                     let version_id = complaint.and_then(|c| c.version_id);
                     N8nError::Forbidden { operation, denial: denial(&message, version_id), message }
                 }
+                Some(message) if outdated(status, &message) => N8nError::Outdated { operation, message },
                 Some(message) => N8nError::Refused { operation, status, message },
             },
             _ => N8nError::Protocol { operation, reason: format!("HTTP {status}") },
@@ -110,6 +111,16 @@ impl Answer {
         let location = self.headers.get(LOCATION)?.to_str().ok()?;
         let origin = Url::parse(location).ok()?.origin();
         origin.is_tuple().then(|| one_line(&origin.ascii_serialization(), 200))
+    }
+}
+
+/// Whether these are the words of an n8n before 2.35 for a setting, a parameter or a call that came later (measured on
+/// 1.123.81). Those since say "Unrecognized key(s)" of what they do not know, which is then the definition's fault.
+fn outdated(status: u16, message: &str) -> bool {
+    match status {
+        400 => message.ends_with("must NOT have additional properties") || message.starts_with("Unknown query parameter"),
+        405 => message.ends_with("method not allowed"),
+        _ => false,
     }
 }
 

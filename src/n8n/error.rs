@@ -56,6 +56,14 @@ pub enum N8nError {
         /// n8n's message.
         message: String,
     },
+    /// n8n does not know a call, a parameter or a setting that every release since 2.35 knows.
+    #[error("{operation}: this n8n is too old: {message}")]
+    Outdated {
+        /// What was attempted.
+        operation: Operation,
+        /// n8n's message.
+        message: String,
+    },
     /// 413: n8n takes at most 16 MiB.
     #[error("{operation}: the request is larger than n8n or a proxy before it accepts (HTTP 413)")]
     TooLarge {
@@ -181,6 +189,7 @@ impl N8nError {
             | Self::NotFound { operation, .. }
             | Self::NotReady { operation, .. }
             | Self::Refused { operation, .. }
+            | Self::Outdated { operation, .. }
             | Self::TooLarge { operation }
             | Self::RateLimited { operation, .. }
             | Self::Server { operation, .. }
@@ -211,6 +220,7 @@ impl N8nError {
                 | Self::Forbidden { .. }
                 | Self::NotFound { .. }
                 | Self::Refused { .. }
+                | Self::Outdated { .. }
                 | Self::TooLarge { .. }
                 | Self::RateLimited { .. }
                 | Self::Connect { .. }
@@ -237,6 +247,7 @@ impl N8nError {
             Self::NotFound { .. } => "not_found",
             Self::NotReady { .. } => "not_ready",
             Self::Refused { .. } => "refused",
+            Self::Outdated { .. } => "outdated",
             Self::TooLarge { .. } => "too_large",
             Self::RateLimited { .. } => "rate_limited",
             Self::Server { .. } => "server_error",

@@ -201,7 +201,9 @@ fn failure(request: &Request, error: &reqwest::Error) -> N8nError {
     if let Some(Denied(address)) = find_cause::<Denied>(error) {
         N8nError::AddressDenied { operation, address: *address }
     } else if error.is_connect() {
-        N8nError::Connect { operation, reason: innermost(error) }
+        let reason = innermost(error);
+        let advice = if reason.contains("UnknownIssuer") { "; the authorities to trust are named in spec.caBundle" } else { "" };
+        N8nError::Connect { operation, reason: reason + advice }
     } else if error.is_timeout() {
         N8nError::Timeout { operation, after: request.timeout }
     } else if error.is_builder() {

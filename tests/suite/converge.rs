@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::dice::Dice;
 use crate::n8n::{N8n, answering, with_node};
 use crate::stack::Stack;
 use crate::standin::{Fault, Options, Rule, StandIn};
@@ -37,17 +38,6 @@ const DEEDS: [Deed; 9] = [
     Deed::Delete,
     Deed::Fault,
 ];
-
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides as u64).expect("a small number")
-    }
-}
 
 /// What the object asks for, and what should answer.
 struct State {
@@ -125,7 +115,7 @@ async fn play(world: &World, standin: Option<&StandIn>, name: &str, dice: &mut D
     // Five reverts within the hour are allowed; a sequence stays below, for contesting is another test's matter.
     let mut meddled = 0;
     for _ in 0..length {
-        let deed = DEEDS[dice.roll(DEEDS.len())];
+        let deed = *dice.pick(&DEEDS);
         trail.push(deed);
         match deed {
             Deed::EditSpec | Deed::BreakSpec => {
@@ -145,10 +135,9 @@ async fn play(world: &World, standin: Option<&StandIn>, name: &str, dice: &mut D
                         Fault::bad_gateway(),
                         Fault::json(500, "Internal server error"),
                     ];
-                    let (method, path) =
-                        [("PUT", "/api/v1/workflows/*"), ("POST", "/api/v1/workflows/**"), ("GET", "/api/v1/workflows/*")][dice.roll(3)];
-                    let fault = faults.into_iter().nth(dice.roll(5)).expect("one of them");
-                    standin.faults().add(Rule::on(method, path, fault).once());
+                    let calls = [("PUT", "/api/v1/workflows/*"), ("POST", "/api/v1/workflows/**"), ("GET", "/api/v1/workflows/*")];
+                    let (method, path) = *dice.pick(&calls);
+                    standin.faults().add(Rule::on(method, path, dice.pick(&faults).clone()).once());
                 }
             }
             _ if meddled < 4 => {

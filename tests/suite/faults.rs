@@ -124,3 +124,36 @@ async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
     }
     assert!(standin.duplicates_seen("weirkeeper.dev/owner").is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_n8n_that_is_too_old_is_said_so_and_an_upgrade_is_all_it_takes() {
+    let standin = StandIn::start(Options::default());
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let world = World::bare(Stack::shared(), "tooold", &url, &key).await;
+    world.instance("main", &url, &key, json!({})).await;
+    // The answers of n8n 1.123.81, and then those of 2.32, which takes the create.
+    let old = [
+        (400, "POST", "/api/v1/workflows", "request/body/settings must NOT have additional properties"),
+        (400, "PUT", "/api/v1/workflows/*", "Unknown query parameter 'publishIfActive'"),
+        (405, "POST", "/api/v1/workflows/*/publish", "POST method not allowed"),
+    ];
+    for (version, (status, method, path, words)) in ["1", "2", "3"].into_iter().zip(old) {
+        let rule = standin.faults().add(Rule::on(method, path, Fault::json(status, words)));
+        apply(&world, "a", version).await;
+        let told = world.until_reason("a", "Ready", "UnsupportedN8n").await;
+        let message = condition(&told, "Ready")["message"].as_str().unwrap();
+        assert!(message.contains(words) && message.contains("Weirkeeper needs n8n 2.35 or newer"), "{message}");
+        assert_eq!(condition(&told, "Stalled")["status"], "True");
+        assert_eq!(
+            (&told["status"]["failedDigest"], &told["status"]["history"][0]["result"]),
+            (&json!(null), &json!("Pending")),
+            "{words}"
+        );
+        assert!(standin.faults().fired(rule) > 0);
+        standin.faults().clear();
+        world.until_ready("a").await;
+        let answer = world.n8n.webhook("GET", &format!("{}/a", world.namespace)).await;
+        assert_eq!(answer.json()["version"], version);
+    }
+    assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
+}

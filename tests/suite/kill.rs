@@ -7,24 +7,13 @@ use std::time::{Duration, Instant};
 use kube::api::DeleteParams;
 use serde_json::json;
 
+use crate::dice::Dice;
 use crate::n8n::answering;
 use crate::stack::Stack;
 use crate::standin::{Caller, Fault, Options, Rule, StandIn};
 use crate::world::{PATIENCE, World, ready};
 
 const MARK: &str = "weirkeeper.dev/owner";
-
-/// A small generator with a seed, so that a failing run can be repeated.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
 
 /// What should be there in the end: object name to version.
 type Wanted = BTreeMap<String, u64>;

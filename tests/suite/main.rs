@@ -6,19 +6,23 @@
 // What a scenario cannot do without is expected; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod access;
 mod adoption;
 mod bad_input;
 mod bookkeeping;
 mod converge;
 mod deletion;
+mod dice;
 mod economy;
 mod faults;
 mod features;
 mod grants;
+mod held;
 mod identity;
 mod kill;
 mod leader;
 mod n8n;
+mod outage;
 mod paths;
 mod publishing;
 mod relay;
@@ -29,7 +33,9 @@ mod silence;
 mod stack;
 mod standin;
 mod standin_check;
+mod successes;
 mod sync;
+mod tls;
 mod vanished;
 mod wire;
 mod wire_restart;

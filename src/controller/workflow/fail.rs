@@ -81,10 +81,13 @@ pub(super) fn held(work: &mut Work<'_>, reason: Reason, wanted: i64, bound: &Bou
     work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
     work.verdict(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
     work.status.intent = None;
-    let what = if reason == Reason::RollbackManual {
-        "spec.rollback is Manual, so nothing was changed"
-    } else {
-        "there is no good version to go back to"
+    let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && work.spec().active == Some(true);
+    let what = match (reason, offline) {
+        (Reason::RollbackManual, true) => {
+            "n8n took the workflow offline and spec.rollback is Manual, so nothing serves until a person acts"
+        }
+        (Reason::RollbackManual, false) => "spec.rollback is Manual, so nothing was changed",
+        _ => "there is no good version to go back to",
     };
     Outcome::Held(reason, format!("{said}; {what}"))
 }

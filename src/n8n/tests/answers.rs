@@ -207,3 +207,19 @@ async fn an_answer_beyond_the_bound_is_not_read_to_its_end() {
     let error = n8n.ask::<serde::de::IgnoredAny>(request).await.unwrap_err();
     assert!(matches!(error, N8nError::AnswerTooLarge { limit: 1000, .. }) && error.unanswered(), "{error:?}");
 }
+
+#[tokio::test]
+async fn the_words_of_an_n8n_that_is_too_old_are_no_verdict_on_the_definition() {
+    let old = [
+        (400, "request/body/settings must NOT have additional properties"),
+        (400, "request/body must NOT have additional properties"),
+        (400, "Unknown query parameter 'publishIfActive'"),
+        (405, "POST method not allowed"),
+    ];
+    for (status, message) in old {
+        let error = create(move || json(status, json!({ "message": message }))).await;
+        assert!(matches!(&error, N8nError::Outdated { .. }) && !error.unanswered(), "{message}: {error:?}");
+    }
+    let theirs = create(|| json(400, json!({ "message": "request/body/settings Unrecognized key(s) in object: 'foo'" }))).await;
+    assert!(matches!(theirs, N8nError::Refused { .. }), "{theirs:?}");
+}

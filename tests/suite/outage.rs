@@ -1,0 +1,142 @@
+//! An n8n that goes away: what stays Ready and for how long, what a restart in the middle of a sync leaves, and what becomes
+//! of a deletion.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+
+use crate::n8n::answering;
+use crate::stack::Stack;
+use crate::standin::{Options, StandIn};
+use crate::world::{PATIENCE, World, condition, ready};
+
+const WORKFLOWS: usize = 20;
+
+fn name(number: usize) -> String {
+    format!("w{number:02}")
+}
+
+async fn apply(world: &World, name: &str, interval: &str, version: &str) {
+    let definition = answering(&format!("{}/{name}", world.namespace), version);
+    world.workflow(name, json!({ "active": true, "interval": interval, "definition": definition })).await;
+}
+
+fn since(object: &Value, kind: &str) -> Timestamp {
+    condition(object, kind)["lastTransitionTime"].as_str().expect("a time").parse().expect("a time")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_unchanged_stays_ready_for_three_intervals_without_the_real_n8n_and_is_ready_again_with_it() {
+    const INTERVAL: Duration = Duration::from_secs(3);
+    let stack = Stack::own(&["--only-n8n"]);
+    let (url, key) = (stack.n8n_url(), stack.n8n_key());
+    let world = World::bare(Stack::shared(), "threeintervals", &url, &key).await;
+    world.instance("main", &url, &key, json!({ "interval": "2s", "requestTimeout": "2s" })).await;
+    apply(&world, "a", "3s", "1").await;
+    let before = world.until_ready("a").await;
+    let held = world.n8n.workflow(before["status"]["n8nWorkflowId"].as_str().expect("an id")).await;
+    stack.tell(&["stop", "n8n"]);
+    let missed = world.until("a", "n8n is missed", |object| condition(object, "Synced")["status"] == "Unknown").await;
+    assert!(ready(&missed), "what did not change keeps Ready: {missed:#}");
+    // Looked at all the while: Ready is True until it is Unknown, and never False.
+    let unknown = |object: &Value| {
+        assert_ne!(condition(object, "Ready")["status"], "False", "{object:#}");
+        assert_eq!(condition(object, "Stalled")["status"], "False", "{object:#}");
+        condition(object, "Ready")["status"] == "Unknown"
+    };
+    let lost = world.until("a", "Ready is Unknown", unknown).await;
+    let lasted = Duration::try_from(since(&lost, "Ready").duration_since(since(&missed, "Synced"))).expect("a later time");
+    println!("Ready outlasted the absence of n8n by {lasted:?} at an interval of {INTERVAL:?}");
+    assert!(lasted >= INTERVAL * 3, "{lasted:?}");
+    assert_eq!(condition(&lost, "Reconciling")["status"], "True");
+    stack.tell(&["start", "n8n"]);
+    let back = world.until("a", "it is Ready again", ready).await;
+    assert_eq!(back["status"]["history"], before["status"]["history"]);
+    let after = world.n8n.workflow(before["status"]["n8nWorkflowId"].as_str().expect("an id")).await;
+    assert_eq!(after["updatedAt"], held["updatedAt"], "nothing was written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_n8n_that_restarts_in_the_middle_of_a_sync_of_twenty_gets_each_of_them_once() {
+    let stack = Stack::own(&["--only-n8n"]);
+    let (url, key) = (stack.n8n_url(), stack.n8n_key());
+    let world = World::bare(Stack::shared(), "midsync", &url, &key).await;
+    world.instance("main", &url, &key, json!({ "requestTimeout": "10s" })).await;
+    // Killed while they are created, ended politely while they are updated, and killed again.
+    for (version, command) in
+        [("1", vec!["restart", "n8n", "--kill"]), ("2", vec!["restart", "n8n"]), ("3", vec!["restart", "n8n", "--kill"])]
+    {
+        stream::iter(0..WORKFLOWS)
+            .for_each_concurrent(5, |number| {
+                let world = &world;
+                async move { apply(world, &name(number), "2s", version).await }
+            })
+            .await;
+        let done = synced(&world, version, 3).await;
+        stack.tell(&command);
+        for number in 0..WORKFLOWS {
+            world.until_ready(&name(number)).await;
+        }
+        println!("{command:?}: {done} of {WORKFLOWS} were synced when it began");
+        assert!(done < WORKFLOWS, "the restart came too late to prove anything");
+        for number in 0..WORKFLOWS {
+            let answer = world.n8n.webhook("GET", &format!("{}/{}", world.namespace, name(number))).await;
+            assert_eq!(answer.json()["version"], version, "{}: {}", name(number), answer.text);
+        }
+        assert_eq!(world.n8n.workflows().await.len(), WORKFLOWS, "none is doubled and none is left behind");
+    }
+}
+
+/// Waits until some serve a version, and says how many.
+async fn synced(world: &World, version: &str, least: usize) -> usize {
+    let started = std::time::Instant::now();
+    loop {
+        let mut done = 0;
+        for number in 0..WORKFLOWS {
+            let object = world.get(&name(number)).await;
+            done += usize::from(object["status"]["activeVersion"].as_i64() == version.parse().ok());
+        }
+        if done >= least {
+            return done;
+        }
+        assert!(started.elapsed() < PATIENCE, "only {done} are synced\n{}", world.operator.tail());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_n8n_never_answers_is_let_go_after_the_bound_told_and_counted() {
+    let standin = StandIn::start(Options::default());
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let mut world = World::bare(Stack::shared(), "abandoned", &url, &key).await;
+    world.operator.restart_with(&["--deletion-bound", "4s"]);
+    world.instance("main", &url, &key, json!({ "requestTimeout": "1s", "interval": "2s" })).await;
+    apply(&world, "a", "2s", "1").await;
+    let id = world.until_ready("a").await["status"]["n8nWorkflowId"].clone();
+    standin.stop();
+    let asked = std::time::Instant::now();
+    world.api("Workflow").delete("a", &DeleteParams::default()).await.expect("the API server deletes");
+    let waiting = world.until("a", "it says what it waits for", |object| condition(object, "Ready")["reason"] == "Deleting").await;
+    assert_eq!(condition(&waiting, "Stalled")["status"], "False");
+    world.until("a", "it is let go", Value::is_null).await;
+    // The time of the deletion is kept in whole seconds.
+    assert!(asked.elapsed() > Duration::from_secs(3), "it was let go before the bound: {:?}", asked.elapsed());
+    let started = std::time::Instant::now();
+    while !world
+        .events("a")
+        .await
+        .iter()
+        .any(|(reason, note)| reason == "CleanupAbandoned" && note.contains("look for the workflow in n8n"))
+    {
+        assert!(started.elapsed() < PATIENCE, "{:?}", world.events("a").await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let metrics = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
+    assert!(metrics.lines().any(|line| line == "weirkeeper_cleanups_abandoned_total 1"), "{metrics}");
+    // When n8n comes back after all, the instance lists what was left there.
+    standin.restart();
+    world.until_kind("N8nInstance", "main", "the orphan is listed", |object| object["status"]["orphans"] == json!([id])).await;
+}

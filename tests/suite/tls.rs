@@ -1,0 +1,113 @@
+//! An n8n behind TLS with a certificate of a private authority.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::n8n::answering;
+use crate::stack::Stack;
+use crate::standin::{Options, StandIn};
+use crate::world::{World, condition, current, ready};
+
+/// A private certificate authority.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate"))
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// What a server at a name or address shows.
+    fn server(&self, name: &str) -> ServerConfig {
+        crate::world::install_crypto();
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).expect("a configuration")
+    }
+}
+
+/// Speaks TLS and passes everything on in plain; ends with the value.
+struct Front {
+    url: String,
+    task: JoinHandle<()>,
+}
+
+impl Front {
+    async fn of(upstream: &str, config: ServerConfig) -> Self {
+        let upstream: SocketAddr = upstream.strip_prefix("http://").expect("plain HTTP").parse().expect("an address");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("https://{}", listener.local_addr().expect("an address"));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    // Clients that do not trust the certificate leave here.
+                    let (Ok(mut outside), Ok(mut inside)) = (acceptor.accept(stream).await, TcpStream::connect(upstream).await) else {
+                        return;
+                    };
+                    let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
+                });
+            }
+        });
+        Self { url, task }
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_authority_is_trusted_by_its_bundle_and_what_is_wrong_without_is_said() {
+    let standin = StandIn::start(Options::default());
+    let (authority, stranger) = (Authority::new("ours"), Authority::new("a stranger"));
+    let front = Front::of(&standin.url(), authority.server("127.0.0.1")).await;
+    let elsewhere = Front::of(&standin.url(), authority.server("n8n.invalid")).await;
+    let key = standin.api_key().to_owned();
+    let world = World::bare(Stack::shared(), "tls", &standin.url(), &key).await;
+    let path = format!("{}/a", world.namespace);
+    world.workflow("a", json!({ "active": true, "interval": "2s", "definition": answering(&path, "1") })).await;
+    let says = |reason: &'static str, words: &'static str| {
+        move |object: &Value| {
+            let ready = condition(object, "Ready");
+            current(object) && ready["reason"] == reason && ready["message"].as_str().is_some_and(|message| message.contains(words))
+        }
+    };
+    let wrong = [
+        (&front.url, None, "InstanceUnreachable", "UnknownIssuer; the authorities to trust are named in spec.caBundle"),
+        (&elsewhere.url, Some(authority.pem()), "InstanceUnreachable", "not valid for name \"127.0.0.1\""),
+        (&front.url, Some(stranger.pem()), "InstanceUnreachable", "UnknownIssuer; the authorities to trust are named in spec.caBundle"),
+        (&front.url, Some("no certificate at all".to_owned()), "InvalidInstance", "the CA bundle is not a list of PEM certificates"),
+    ];
+    for (url, bundle, reason, words) in wrong {
+        world.instance("main", url, &key, json!({ "caBundle": bundle })).await;
+        let instance = world.until_kind("N8nInstance", "main", &format!("{reason}: {words}"), says(reason, words)).await;
+        println!("{}", condition(&instance, "Ready")["message"]);
+        world.until("a", &format!("{reason}: {words}"), says(reason, words)).await;
+    }
+    assert_eq!(standin.log().count("*", "/"), 0, "no request, and so no key, reaches what is not trusted");
+    world.instance("main", &front.url, &key, json!({ "caBundle": authority.pem() })).await;
+    let live = world.until_ready("a").await;
+    assert_eq!(condition(&live, "Live")["status"], "True", "webhooks are checked through the same bundle: {live:#}");
+    world.until_kind("N8nInstance", "main", "it is Ready", ready).await;
+    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+}
