@@ -29,6 +29,11 @@ enum Command {
         #[arg(long)]
         output: Option<std::path::PathBuf>,
     },
+    /// Make, look into, search and compare catalogues of n8n's node types.
+    Catalog {
+        #[command(subcommand)]
+        command: cli::catalog::CatalogCommand,
+    },
 }
 
 /// Runs the command that the arguments name. Exit code 1 is a failure that the last line explains; 2 is a misuse.
@@ -36,6 +41,10 @@ pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Operator(arguments) => operator::run(&arguments).map_err(|error| error.to_string()),
         Command::Crds { output: Some(folder) } => cli::crds::write(&folder).map_err(|error| error.to_string()),
+        Command::Catalog { command } => match cli::catalog::run(&command) {
+            Ok(code) => return code,
+            Err(error) => Err(error.to_string()),
+        },
         Command::Crds { output: None } => cli::crds::stream().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),
     };
     match done {

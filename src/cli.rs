@@ -1,3 +1,4 @@
 //! Subcommands that people and pipelines run: they print or write files and talk to no cluster.
 
+pub mod catalog;
 pub mod crds;

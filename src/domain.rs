@@ -4,12 +4,14 @@
 //! says what n8n would refuse in it, [`derive`] fills in the ids that n8n would otherwise invent, [`render`] puts
 //! symbols and then the ids of one instance in the place of credentials and workflows, [`canonical`] gives it a digest,
 //! and [`plan`] compares it with what n8n holds. [`history`] numbers versions, [`target`] chooses the one that should
-//! serve, [`identity`] decides which workflow in n8n is meant, [`conclude`] turns what was found into conditions.
+//! serve, [`identity`] decides which workflow in n8n is meant, [`conclude`] turns what was found into conditions. What
+//! node types are is in the [`catalog`].
 
 pub mod access;
 pub mod body;
 pub mod bounds;
 pub mod canonical;
+pub mod catalog;
 pub mod conclude;
 pub mod definition;
 pub mod derive;

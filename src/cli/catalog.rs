@@ -1,0 +1,199 @@
+//! `weirkeeper catalog`: make, look into, search and compare catalogues of n8n's node types.
+
+mod describe;
+mod diff;
+mod installation;
+mod show;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Subcommand, ValueEnum};
+
+use crate::domain::catalog::pack::pack;
+use crate::domain::catalog::{Catalog, Unreadable, distil, search};
+
+pub use installation::InstallationError;
+
+/// The subcommands.
+#[derive(Subcommand)]
+pub enum CatalogCommand {
+    /// Make a catalogue from the description files of an n8n installation.
+    Build {
+        /// The installation: the folder that holds `node_modules`, or n8n's own package folder.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// A community package to include, unpacked and with `dist/types`; may be given several times.
+        #[arg(long, value_name = "DIR")]
+        package: Vec<PathBuf>,
+        /// Where to write the catalogue.
+        #[arg(long, value_name = "FILE", default_value = "n8n.catalog")]
+        output: PathBuf,
+    },
+    /// Print what is known of a node type or a credential type.
+    Show {
+        /// Such as `n8n-nodes-base.slack`, `slack`, `slackTool` or `slackOAuth2Api`.
+        #[arg(value_name = "TYPE")]
+        name: String,
+        /// The version of the node type; by default the one that n8n takes for new nodes.
+        #[arg(long = "version", value_name = "VERSION")]
+        version: Option<f64>,
+        /// Another catalogue than the one that is built in: a file, or an n8n installation.
+        #[arg(long, value_name = "FILE")]
+        catalog: Option<PathBuf>,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Output::Human)]
+        output: Output,
+    },
+    /// Find node types by name, alias or operation.
+    Search {
+        /// All must fit.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// The most to print.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        /// Another catalogue than the one that is built in: a file, or an n8n installation.
+        #[arg(long, value_name = "FILE")]
+        catalog: Option<PathBuf>,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Output::Human)]
+        output: Output,
+    },
+    /// Print what changes from one catalogue or installation to another. Exit code 0: nothing breaks; 1: something does;
+    /// 2: one could not be read.
+    Diff {
+        /// The catalogue file or installation that is in use.
+        before: PathBuf,
+        /// The one that would come.
+        after: PathBuf,
+        /// Also what breaks nothing.
+        #[arg(long)]
+        all: bool,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Output::Human)]
+        output: Output,
+    },
+}
+
+/// How to print something.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// Why a command could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The installation could not be read.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
+    /// A file could not be read or written.
+    #[error("{attempt} {file}: {source}")]
+    File {
+        /// `read` or `write`.
+        attempt: &'static str,
+        /// Which.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is no catalogue.
+    #[error("read {file}: {source}")]
+    Unreadable {
+        /// Which.
+        file: String,
+        /// Why.
+        source: Unreadable,
+    },
+    /// Nothing of this name is there.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// Runs one subcommand.
+pub fn run(command: &CatalogCommand) -> Result<ExitCode, CatalogError> {
+    match command {
+        CatalogCommand::Build { from, package, output } => build(from, package, output).map(|()| ExitCode::SUCCESS),
+        CatalogCommand::Show { name, version, catalog, output } => {
+            let text = with(catalog.as_deref(), |catalog| show::show(catalog, name, *version, *output))??;
+            print!("{text}");
+            Ok(ExitCode::SUCCESS)
+        }
+        CatalogCommand::Search { words, limit, catalog, output } => {
+            let hits = with(catalog.as_deref(), |catalog| search::search(catalog, words, *limit))?;
+            print!("{}", show::hits(&hits, *output));
+            if hits.is_empty() {
+                return Err(CatalogError::Unknown(format!("nothing fits {:?}", words.join(" "))));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        CatalogCommand::Diff { before, after, all, output } => match diff::diff(before, after, *all, *output) {
+            Ok((text, breaks)) => {
+                print!("{text}");
+                Ok(if breaks { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+            }
+            Err(error) => {
+                eprintln!("weirkeeper: {error}");
+                Ok(ExitCode::from(2))
+            }
+        },
+    }
+}
+
+fn build(from: &Path, packages: &[PathBuf], output: &Path) -> Result<(), CatalogError> {
+    let (bytes, told) = catalog_of(from, packages)?;
+    std::fs::write(output, &bytes).map_err(|source| CatalogError::File { attempt: "write", file: output.display().to_string(), source })?;
+    println!("{}: {} bytes\n{told}", output.display(), bytes.len());
+    Ok(())
+}
+
+/// The catalogue of an installation, and a few lines on what is in it.
+pub fn catalog_of(from: &Path, packages: &[PathBuf]) -> Result<(Vec<u8>, String), CatalogError> {
+    let installation = installation::read(from, packages)?;
+    let facts = distil(&installation.packages);
+    let named: Vec<(String, String)> =
+        installation.packages.iter().map(|package| (package.name.clone(), package.version.clone())).collect();
+    let mut told = String::new();
+    told += &format!("n8n {}\n", installation.n8n.as_deref().unwrap_or("of unknown version"));
+    for (name, version) in &named {
+        told += &format!("{name} {version}\n");
+    }
+    let versions: usize = facts.nodes.values().map(|node| node.versions().len()).sum();
+    told += &format!("{} node types in {versions} versions, {} credential types\n", facts.nodes.len(), facts.credentials.len());
+    match facts.unknown_ports.len() {
+        0 => told += "all ports are known",
+        count => {
+            told += &format!("{count} ports are computed in a way that is not known; their connections cannot be checked:");
+            facts.unknown_ports.iter().for_each(|(name, side)| told += &format!("\n  {name} {side}"));
+        }
+    }
+    let bytes = pack(&facts, installation.n8n, named).map_err(|source| CatalogError::File {
+        attempt: "pack",
+        file: "the catalogue".to_owned(),
+        source,
+    })?;
+    Ok((bytes, told))
+}
+
+/// Reads a catalogue file, or makes the catalogue of an installation.
+pub fn read(path: &Path) -> Result<Catalog, CatalogError> {
+    let file = || path.display().to_string();
+    let bytes = if path.is_dir() {
+        catalog_of(path, &[])?.0
+    } else {
+        std::fs::read(path).map_err(|source| CatalogError::File { attempt: "read", file: file(), source })?
+    };
+    Catalog::from_bytes(bytes).map_err(|source| CatalogError::Unreadable { file: file(), source })
+}
+
+fn with<T>(path: Option<&Path>, work: impl FnOnce(&Catalog) -> T) -> Result<T, CatalogError> {
+    match path {
+        None => Ok(work(Catalog::embedded())),
+        Some(path) => Ok(work(&read(path)?)),
+    }
+}

@@ -1,0 +1,41 @@
+//! `weirkeeper catalog diff`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{CatalogError, Output, read};
+use crate::domain::catalog::compare::{Change, compare};
+
+/// The text to print, and whether something breaks.
+pub fn diff(before: &Path, after: &Path, all: bool, output: Output) -> Result<(String, bool), CatalogError> {
+    let changes = compare(&read(before)?, &read(after)?);
+    let breaking = changes.iter().filter(|change| change.breaking).count();
+    let told: Vec<&Change> = changes.iter().filter(|change| all || change.breaking).collect();
+    let text = match output {
+        Output::Json => {
+            let lines = told.iter().map(|change| {
+                let line = json!({"type": change.subject, "change": change.code, "part": change.part, "breaking": change.breaking});
+                format!("{line}\n")
+            });
+            lines.collect()
+        }
+        Output::Human => human(&told, breaking, changes.len()),
+    };
+    Ok((text, breaking > 0))
+}
+
+fn human(told: &[&Change], breaking: usize, all: usize) -> String {
+    let mut text = String::new();
+    let mut subject = "";
+    for change in told {
+        if change.subject != subject {
+            subject = &change.subject;
+            text += &format!("{subject}\n");
+        }
+        let mark = if change.breaking { '!' } else { ' ' };
+        text += format!("  {mark} {:<22} {}", change.code, change.part).trim_end();
+        text.push('\n');
+    }
+    text + &format!("{breaking} of {all} changes break something\n")
+}

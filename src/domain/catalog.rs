@@ -1,0 +1,279 @@
+//! What n8n's node types and credential types are: facts only, taken from an installation's own description files.
+//!
+//! [`Catalog::embedded`] is the catalogue of the n8n version that Weirkeeper is tested with. A node type is unpacked when
+//! it is first asked for and then kept, so that a program pays for the types that its workflows use.
+
+pub mod compare;
+pub mod display;
+mod distil;
+mod families;
+pub mod fill;
+pub mod issues;
+pub mod js;
+pub mod model;
+pub mod pack;
+pub mod ports;
+pub mod raw;
+pub mod search;
+pub mod tool;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+pub use display::{Around, Display, shown};
+pub use distil::{Distilled, RawPackage, distil};
+pub use fill::filled;
+pub use issues::{Trouble, TroubleKind, troubles};
+pub use model::{CredentialType, CredentialUse, Kind, LEFT_OUT, NodeType, NodeVersion, Parameter, Shared};
+pub use pack::{CredentialEntry, Index, NodeEntry, Unreadable};
+pub use ports::{Port, Ports};
+pub use tool::Derived;
+
+use super::suggest;
+
+/// The catalogue of the n8n version that Weirkeeper is tested with.
+const EMBEDDED: &[u8] = include_bytes!("catalog/n8n-2.39.10.catalog");
+/// Where a short name such as `slack` is looked for first.
+const BASE: &str = "n8n-nodes-base";
+
+/// Node types and credential types, unpacked as they are asked for.
+#[derive(Debug)]
+pub struct Catalog {
+    bytes: Bytes,
+    index: Index,
+    layout: pack::Layout,
+    /// Places in the index, by name.
+    nodes: BTreeMap<String, usize>,
+    credentials: BTreeMap<String, usize>,
+    unpacked: Vec<Unpacked>,
+    unpacked_credentials: Vec<OnceLock<Option<Arc<CredentialType>>>>,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Embedded(&'static [u8]),
+    Given(Vec<u8>),
+}
+
+/// A node type and what is derived from it, once somebody asked.
+#[derive(Debug, Default)]
+struct Unpacked {
+    own: OnceLock<Option<Arc<NodeType>>>,
+    tool: OnceLock<Option<Arc<NodeType>>>,
+    review: OnceLock<Option<Arc<NodeType>>>,
+}
+
+impl Catalog {
+    /// The catalogue that is compiled in, read once. Where it cannot be read (a test says that it can) it is empty.
+    pub fn embedded() -> &'static Self {
+        static CATALOG: OnceLock<Catalog> = OnceLock::new();
+        CATALOG.get_or_init(|| Self::open(Bytes::Embedded(EMBEDDED)).unwrap_or_else(|_| Self::empty()))
+    }
+
+    /// A catalogue from bytes that `weirkeeper catalog build` wrote.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Unreadable> {
+        Self::open(Bytes::Given(bytes))
+    }
+
+    fn open(bytes: Bytes) -> Result<Self, Unreadable> {
+        let (index, layout) = pack::open(bytes.as_slice())?;
+        Ok(Self {
+            nodes: index.nodes.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect(),
+            credentials: index.credentials.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect(),
+            unpacked: index.nodes.iter().map(|_| Unpacked::default()).collect(),
+            unpacked_credentials: index.credentials.iter().map(|_| OnceLock::new()).collect(),
+            bytes,
+            index,
+            layout,
+        })
+    }
+
+    fn empty() -> Self {
+        let (index, layout) = (Index::default(), pack::Layout::default());
+        let (nodes, credentials) = (BTreeMap::new(), BTreeMap::new());
+        Self { bytes: Bytes::Embedded(&[]), index, layout, nodes, credentials, unpacked: Vec::new(), unpacked_credentials: Vec::new() }
+    }
+
+    /// What is known without unpacking a type.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// A node type by its whole name, also one that n8n derives (`…Tool`, `…HitlTool`).
+    pub fn node(&self, name: &str) -> Option<Arc<NodeType>> {
+        if let Some(at) = self.nodes.get(name) {
+            return self.own(*at);
+        }
+        let (base, how) = tool::origin(name)?;
+        let at = *self.nodes.get(base)?;
+        let place = &self.unpacked[at];
+        let derived = match how {
+            Derived::Tool => &place.tool,
+            Derived::Review => &place.review,
+        };
+        derived.get_or_init(|| self.own(at).and_then(|own| tool::derive(&own, how)).map(Arc::new)).clone()
+    }
+
+    fn own(&self, at: usize) -> Option<Arc<NodeType>> {
+        let unpack = || self.layout.node(self.bytes.as_slice(), &self.index.nodes[at]).ok().map(Arc::new);
+        self.unpacked[at].own.get_or_init(unpack).clone()
+    }
+
+    /// The whole names that a short one may mean, such as `slack`: of n8n's base package first.
+    pub fn whole_names(&self, short: &str) -> Vec<String> {
+        if short.contains('.') {
+            return self.node(short).map(|node| node.name.clone()).into_iter().collect();
+        }
+        let mut found: Vec<String> = Vec::new();
+        let derived = tool::origin(short).map(|(base, _)| base);
+        for entry in &self.index.nodes {
+            let Some((package, name)) = entry.name.rsplit_once('.') else { continue };
+            let exact = name == short;
+            if exact || Some(name) == derived {
+                let whole = format!("{package}.{short}");
+                if exact || self.node(&whole).is_some() {
+                    found.push(whole);
+                }
+            }
+        }
+        found.sort_by_key(|name| !name.starts_with(&format!("{BASE}.")));
+        found
+    }
+
+    /// The node type that somebody probably meant.
+    pub fn nearest(&self, wanted: &str) -> Option<String> {
+        let all = || self.index.nodes.iter();
+        // The right name with the wrong package, or none, is the commonest slip.
+        let short = wanted.rsplit_once('.').map_or(wanted, |(_, short)| short);
+        if let Some(found) = self.whole_names(short).into_iter().find(|name| name != wanted) {
+            return Some(found);
+        }
+        if let Some(found) = suggest::nearest(wanted, all().map(|entry| entry.name.as_str())) {
+            return Some(found.to_owned());
+        }
+        let near = suggest::nearest(short, all().filter_map(|entry| Some(entry.name.rsplit_once('.')?.1)))?;
+        self.whole_names(near).into_iter().next()
+    }
+
+    /// A credential type by its name.
+    pub fn credential(&self, name: &str) -> Option<Arc<CredentialType>> {
+        let at = *self.credentials.get(name)?;
+        let unpack = || self.layout.credential(self.bytes.as_slice(), &self.index.credentials[at]).ok().map(Arc::new);
+        self.unpacked_credentials[at].get_or_init(unpack).clone()
+    }
+
+    /// The credential type that somebody probably meant.
+    pub fn nearest_credential(&self, wanted: &str) -> Option<&str> {
+        suggest::nearest(wanted, self.index.credentials.iter().map(|entry| entry.name.as_str()))
+    }
+
+    /// Whether a credential type is another, or extends it, however far up.
+    pub fn credential_extends(&self, name: &str, base: &str) -> bool {
+        let mut names = vec![name.to_owned()];
+        // No chain of n8n's is longer than three; a circle must end.
+        for _ in 0..8 {
+            if names.iter().any(|name| name == base) {
+                return true;
+            }
+            names = names.iter().filter_map(|name| self.credential(name)).flat_map(|facts| facts.extends.clone()).collect();
+        }
+        false
+    }
+
+    /// Whether the catalogue covers the package of a node type: only then is an unknown type wrong.
+    pub fn covers(&self, node_type: &str) -> bool {
+        node_type.rsplit_once('.').is_some_and(|(package, _)| self.index.packages.iter().any(|(name, _)| name == package))
+    }
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Embedded(bytes) => bytes,
+            Self::Given(bytes) => bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::search::search;
+    use super::*;
+
+    #[test]
+    fn a_node_type_is_found_with_and_without_its_package_and_as_a_tool() {
+        let catalog = Catalog::embedded();
+        assert_eq!(catalog.whole_names("slack"), ["n8n-nodes-base.slack"]);
+        assert_eq!(catalog.whole_names("slackTool"), ["n8n-nodes-base.slackTool"]);
+        assert_eq!(catalog.whole_names("agent"), ["@n8n/n8n-nodes-langchain.agent"]);
+        assert_eq!(catalog.whole_names("code").len(), 2, "two packages have one");
+        let tool = catalog.node("n8n-nodes-base.slackTool").unwrap();
+        assert_eq!(tool.latest().unwrap().outputs, Ports::Fixed(vec![Port { kind: "ai_tool".into(), ..Port::default() }]));
+        assert!(tool.version(1.0).is_none() && tool.version(2.2).is_some(), "version 1 cannot be used as a tool");
+        assert!(catalog.node("n8n-nodes-base.slackHitlTool").is_some());
+        assert!(catalog.node("n8n-nodes-base.ifTool").is_none() && catalog.node("n8n-nodes-base.Tool").is_none());
+    }
+
+    #[test]
+    fn a_slip_in_a_name_or_package_is_recognised() {
+        let catalog = Catalog::embedded();
+        let nearest = |wanted| catalog.nearest(wanted);
+        assert_eq!(nearest("n8n-nodes-base.slak").as_deref(), Some("n8n-nodes-base.slack"));
+        assert_eq!(nearest("nodes-base.httpRequest").as_deref(), Some("n8n-nodes-base.httpRequest"));
+        assert_eq!(nearest("n8n-nodes-base.agent").as_deref(), Some("@n8n/n8n-nodes-langchain.agent"));
+        assert_eq!(nearest("n8n-nodes-base.completelyDifferentThing"), None);
+        assert_eq!(catalog.nearest_credential("slackApi2"), Some("slackApi"));
+        assert!(catalog.covers("n8n-nodes-base.x") && !catalog.covers("n8n-nodes-other.x"));
+    }
+
+    #[test]
+    fn credentials_know_what_they_extend_and_ask_for() {
+        let catalog = Catalog::embedded();
+        assert!(catalog.credential_extends("googleSheetsOAuth2Api", "oAuth2Api"));
+        assert!(!catalog.credential_extends("slackApi", "oAuth2Api"));
+        let sheets = catalog.credential("googleSheetsOAuth2Api").unwrap();
+        assert!(sheets.scopes.contains(&"https://www.googleapis.com/auth/spreadsheets".to_owned()));
+        assert!(catalog.credential("slackApi").unwrap().testable);
+    }
+
+    #[test]
+    fn the_right_node_comes_first_in_a_search() {
+        let first = |words: &str| search(Catalog::embedded(), &[words.to_owned()], 5).first().map(|hit| hit.name.clone());
+        assert_eq!(first("google sheets").as_deref(), Some("n8n-nodes-base.googleSheets"));
+        assert_eq!(first("slack").as_deref(), Some("n8n-nodes-base.slack"));
+        assert_eq!(first("curl").as_deref(), Some("n8n-nodes-base.httpRequest"), "an alias");
+        assert_eq!(first("sendAndWait slack").as_deref(), Some("n8n-nodes-base.slack"), "an operation");
+        assert_eq!(first("zzzz"), None);
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error_and_never_a_panic() {
+        assert!(matches!(Catalog::from_bytes(b"hello".to_vec()), Err(Unreadable::Kind)));
+        for cut in [11, 13, 15, 100, EMBEDDED.len() / 2] {
+            if let Ok(catalog) = Catalog::from_bytes(EMBEDDED[..cut].to_vec()) {
+                assert!(catalog.node("n8n-nodes-base.slack").is_none());
+            }
+        }
+        let mut turned = EMBEDDED.to_vec();
+        let last = turned.len() - 1000;
+        turned[last] ^= 0xff;
+        let catalog = Catalog::from_bytes(turned).unwrap();
+        let unreadable = catalog.index().credentials.iter().filter(|entry| catalog.credential(&entry.name).is_none()).count();
+        assert!(unreadable > 0, "the checksum of the block tells");
+    }
+
+    #[test]
+    fn a_parameter_shows_by_what_is_filled_in_and_is_missing_by_what_is_written() {
+        let slack = Catalog::embedded().node("n8n-nodes-base.slack").unwrap();
+        let facts = slack.version(2.2).unwrap();
+        let written = json!({"resource": "message", "operation": "post", "select": "channel", "text": "hi"});
+        let written: &Map<_, _> = written.as_object().unwrap();
+        let full = filled(&facts.parameters, written, 2.2, &slack.name).unwrap();
+        assert_eq!(full["authentication"], "accessToken");
+        let missing: Vec<String> =
+            troubles(&facts.parameters, written, 2.2, &slack.name).into_iter().map(|trouble| trouble.parameter).collect();
+        assert_eq!(missing, ["channelId"]);
+    }
+}

@@ -1,0 +1,143 @@
+//! What n8n finds missing or malformed in a node's parameters before it publishes: required values, the shapes of
+//! resource locators, the number of entries in a group. Follows `getNodeParametersIssues` of n8n's workflow package, also
+//! where it looks in another place than one would expect: it decides what is refused.
+
+use serde_json::{Map, Value};
+
+use super::display::{Around, matches, shown};
+use super::js;
+use super::model::{Kind, Parameter, Shared};
+
+/// Something that n8n refuses in the parameters of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The parameter, as n8n names it: without the place around it.
+    pub parameter: String,
+    /// The place where n8n looks, from the node's parameters.
+    pub path: String,
+    /// What is wrong there.
+    pub kind: TroubleKind,
+}
+
+/// What n8n refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// It is required, it shows, and it is empty.
+    Missing,
+    /// The value of a resource locator does not match what its mode wants.
+    Locator {
+        /// The mode.
+        mode: String,
+    },
+    /// There are fewer entries.
+    TooFew(u32),
+    /// There are more entries.
+    TooMany(u32),
+}
+
+/// Everything that n8n would refuse, looking at the values as they are written, as n8n does.
+pub fn troubles(parameters: &[Shared], values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<Trouble> {
+    let mut search = Search { around: Around::new(values, version, node_type), found: Vec::new() };
+    for parameter in parameters {
+        search.parameter(parameter, "");
+    }
+    search.found
+}
+
+struct Search<'a> {
+    around: Around<'a>,
+    found: Vec<Trouble>,
+}
+
+impl Search<'_> {
+    fn parameter(&mut self, parameter: &Parameter, path: &str) {
+        let root = self.around.root;
+        let nothing = Map::new();
+        let level = if path.is_empty() { root } else { js::get(root, path).and_then(Value::as_object).unwrap_or(&nothing) };
+        let shows = shown(&parameter.display, level, self.around);
+        let place = if path.is_empty() { parameter.name.clone() } else { format!("{path}.{}", parameter.name) };
+        let value = js::get(root, &place);
+        let mut tell = |kind: TroubleKind| self.found.push(Trouble { parameter: parameter.name.clone(), path: place.clone(), kind });
+        if parameter.required && shows {
+            match (parameter.bounds.multiple, value) {
+                (None, value) if is_missing(parameter.kind, value) => tell(TroubleKind::Missing),
+                (Some(_), Some(Value::Array(items))) => {
+                    items.iter().filter(|item| is_missing(parameter.kind, Some(item))).for_each(|_| tell(TroubleKind::Missing));
+                }
+                _ => {}
+            }
+        }
+        if let (true, Some(mode)) = (shows && is_locator(parameter.kind), value.and_then(|value| misfit(parameter, value))) {
+            tell(TroubleKind::Locator { mode });
+        }
+        match parameter.kind {
+            Kind::Collection => {
+                // n8n looks for the fields of a collection beside it, not in it.
+                let inside = if path.is_empty() { String::new() } else { format!("{path}.") };
+                parameter.fields.iter().for_each(|field| self.parameter(field, &inside));
+            }
+            Kind::FixedCollection if shows => self.groups(parameter, path),
+            _ => {}
+        }
+    }
+
+    fn groups(&mut self, parameter: &Parameter, path: &str) {
+        // Within another collection n8n loses the name on the way and finds nothing there.
+        let base = if path.is_empty() { format!("{}.", parameter.name) } else { format!("{path}..") };
+        for group in &parameter.groups {
+            let value = js::get(self.around.root, &format!("{base}{}", group.name));
+            let entries = value.and_then(Value::as_array).map_or(0, Vec::len);
+            let few = parameter.bounds.min_fields.filter(|least| entries < *least as usize).map(TroubleKind::TooFew);
+            let many = parameter.bounds.max_fields.filter(|most| *most > 0 && entries > *most as usize).map(TroubleKind::TooMany);
+            if let Some(kind) = many.or(few) {
+                self.found.push(Trouble { parameter: parameter.name.clone(), path: format!("{base}{}", group.name), kind });
+            }
+            let places: Vec<String> = match (value, parameter.bounds.multiple) {
+                (None, _) => Vec::new(),
+                (Some(Value::Array(items)), Some(_)) => (0..items.len()).map(|at| format!("{base}{}[{at}]", group.name)).collect(),
+                (Some(_), Some(_)) => Vec::new(),
+                (Some(_), None) => vec![format!("{base}{}", group.name)],
+            };
+            for place in places {
+                group.fields.iter().for_each(|field| self.parameter(field, &place));
+            }
+        }
+    }
+}
+
+fn is_locator(kind: Kind) -> bool {
+    matches!(kind, Kind::ResourceLocator | Kind::WorkflowSelector | Kind::AgentSelector)
+}
+
+/// Whether a required value is not there, by the kind of the parameter; other kinds are never missing to n8n.
+pub fn is_missing(kind: Kind, value: Option<&Value>) -> bool {
+    let empty = matches!(value, None | Some(Value::String(_))) && !js::truthy(value);
+    match kind {
+        Kind::String | Kind::DateTime | Kind::Options => empty,
+        Kind::MultiOptions => value.and_then(Value::as_array).is_some_and(Vec::is_empty),
+        kind if is_locator(kind) => match value {
+            Some(Value::Object(map)) => !map.get("value").is_some_and(|value| value.is_number() || js::truthy(Some(value))),
+            Some(Value::Array(_) | Value::Null) => true,
+            other => !js::truthy(other),
+        },
+        _ => false,
+    }
+}
+
+/// The mode whose pattern a locator's value does not match.
+fn misfit(parameter: &Parameter, value: &Value) -> Option<String> {
+    let locator = value.as_object().filter(|map| map.contains_key("value"))?;
+    let name = locator.get("mode")?.as_str()?;
+    let mode = parameter.modes.iter().find(|mode| mode.name == name)?;
+    let text = match locator.get("value") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Bool(truth)) => truth.to_string(),
+        Some(Value::Object(_)) => "[object Object]".to_owned(),
+        // The texts of a list, as JavaScript joins them, are of no use here.
+        Some(Value::Array(_)) => return None,
+        Some(Value::Null) | None => String::new(),
+    };
+    let misfits = |pattern: &String| matches(&format!("^{pattern}$"), &text) == Some(false);
+    (!text.starts_with('=') && mode.patterns.iter().any(misfits)).then(|| name.to_owned())
+}

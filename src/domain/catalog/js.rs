@@ -1,0 +1,117 @@
+//! The few rules of JavaScript on which n8n's conditions rest: paths into values, equality, order, truth.
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value};
+
+/// The value at a path such as `options.batch[0].size`; `None` is JavaScript's undefined.
+///
+/// As lodash's `get`: a key that is there as a whole wins over its parts.
+pub fn get<'a>(values: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    if let Some(value) = values.get(path) {
+        return Some(value);
+    }
+    let mut parts = parts(path).into_iter();
+    let mut current = values.get(parts.next()?)?;
+    for part in parts {
+        current = match current {
+            Value::Object(map) => map.get(part)?,
+            Value::Array(items) => items.get(part.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    Some(current)
+}
+
+fn parts(path: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for dotted in path.split('.') {
+        let mut pieces = dotted.split('[');
+        let first = pieces.next().unwrap_or_default();
+        if !(first.is_empty() && dotted.starts_with('[')) {
+            found.push(first);
+        }
+        found.extend(pieces.map(|piece| piece.trim_end_matches(']').trim_matches(['"', '\''])));
+    }
+    found
+}
+
+/// `a === b`, where numbers are equal however they are written, and things are compared by what they hold.
+pub fn deep_equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| deep_equal(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| deep_equal(value, other)))
+        }
+        _ => a == b,
+    }
+}
+
+/// `a === b` of two values that do not share an identity: lists and objects are never the same.
+pub fn strict_equal(a: &Value, b: &Value) -> bool {
+    !a.is_object() && !a.is_array() && deep_equal(a, b)
+}
+
+/// Whether JavaScript takes it for true; `None` is undefined.
+pub fn truthy(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(truth)) => *truth,
+        Some(Value::Number(number)) => number.as_f64().is_some_and(|n| n != 0.0),
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Array(_) | Value::Object(_)) => true,
+    }
+}
+
+/// Order as of `<` and `>`; `None` where every comparison is false.
+pub fn order(a: Option<&Value>, b: Option<&Value>) -> Option<Ordering> {
+    if let (Some(Value::String(a)), Some(Value::String(b))) = (a, b) {
+        return Some(a.encode_utf16().cmp(b.encode_utf16()));
+    }
+    number(a)?.partial_cmp(&number(b)?)
+}
+
+/// `Number(value)`; `None` is NaN.
+pub fn number(value: Option<&Value>) -> Option<f64> {
+    match value? {
+        Value::Null => Some(0.0),
+        Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) if text.trim().is_empty() => Some(0.0),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Whether a value is one of n8n's expressions, which only a run can tell.
+pub fn is_expression(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.starts_with('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_path_goes_through_objects_and_lists_and_a_whole_key_wins() {
+        let values = json!({"a": {"b": [{"c": 1}]}, "a.b": 2, "": {"x": 3}});
+        let values = values.as_object().unwrap();
+        assert_eq!(get(values, "a.b"), Some(&json!(2)));
+        assert_eq!(get(values, "a.b[0].c"), Some(&json!(1)));
+        assert_eq!(get(values, "a..b"), None);
+        assert_eq!(get(values, ".x"), Some(&json!(3)));
+        assert_eq!(get(values, "a.z.y"), None);
+    }
+
+    #[test]
+    fn order_and_truth_are_those_of_javascript() {
+        assert_eq!(order(Some(&json!(null)), Some(&json!(0))), Some(Ordering::Equal));
+        assert_eq!(order(Some(&json!("10")), Some(&json!(9))), Some(Ordering::Greater));
+        assert_eq!(order(None, Some(&json!(0))), None);
+        assert!(!truthy(Some(&json!(""))) && truthy(Some(&json!([]))) && !truthy(Some(&json!(0))));
+        assert!(deep_equal(&json!(2), &json!(2.0)) && !strict_equal(&json!("2"), &json!(2)) && !strict_equal(&json!([]), &json!([])));
+    }
+}
