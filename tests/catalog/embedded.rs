@@ -1,0 +1,99 @@
+//! The catalogue that is compiled in is the one that the installation gives.
+
+use std::time::Instant;
+
+use weirkeeper::cli::catalog::{catalog_of, read};
+use weirkeeper::domain::catalog::ports::Ports;
+use weirkeeper::domain::catalog::{Catalog, Kind, NodeType, Shared};
+
+use crate::installation::folder;
+
+#[test]
+fn the_embedded_catalogue_is_what_the_installation_gives() {
+    let (bytes, told) = catalog_of(&folder(), &[]).unwrap();
+    assert_eq!(bytes, catalog_of(&folder(), &[]).unwrap().0, "two runs give the same bytes");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/catalog/n8n-2.39.10.catalog");
+    if std::env::var_os("WEIRKEEPER_WRITE").is_some() {
+        std::fs::write(path, &bytes).unwrap();
+    }
+    println!("{told}\n{} bytes", bytes.len());
+    // Another release of the compression library may pack otherwise; what is inside must be the same.
+    let (made, kept) = (Catalog::from_bytes(bytes).unwrap(), read(path.as_ref()).unwrap());
+    assert_eq!(made.index().n8n, kept.index().n8n);
+    assert_eq!(made.index().packages, kept.index().packages);
+    let names = |catalog: &Catalog| catalog.index().nodes.iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&made), names(&kept));
+    for name in names(&made) {
+        assert_eq!(made.node(&name), kept.node(&name), "{name}; run with WEIRKEEPER_WRITE=1 to write it anew");
+    }
+    for entry in &made.index().credentials {
+        assert_eq!(made.credential(&entry.name), kept.credential(&entry.name), "{}", entry.name);
+    }
+    assert_eq!(made.index().credentials.len(), kept.index().credentials.len());
+}
+
+#[test]
+fn every_type_of_the_embedded_catalogue_can_be_unpacked() {
+    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/catalog/n8n-2.39.10.catalog")).unwrap();
+    let start = Instant::now();
+    let catalog = Catalog::from_bytes(bytes).unwrap();
+    let opened = start.elapsed();
+    let nodes: Vec<_> = catalog.index().nodes.iter().map(|entry| catalog.node(&entry.name).expect(&entry.name)).collect();
+    let unpacked = start.elapsed() - opened;
+    let credentials = catalog.index().credentials.iter().filter(|entry| catalog.credential(&entry.name).is_some()).count();
+    assert_eq!(credentials, catalog.index().credentials.len());
+    let names: Vec<&str> = catalog.index().nodes.iter().map(|entry| entry.name.as_str()).collect();
+    let derived = |suffix: &str| names.iter().filter(|name| catalog.node(&format!("{name}{suffix}")).is_some()).count();
+    let (tools, reviews) = (derived("Tool"), derived("HitlTool"));
+    let count = |of: fn(&NodeType) -> usize| nodes.iter().map(|node| of(node)).sum::<usize>();
+    let parameters = count(|node| node.variants.iter().map(|variant| all(&variant.parameters)).sum());
+    let ports = |wanted: fn(&Ports) -> bool| {
+        let of = |node: &NodeType| {
+            node.variants.iter().flat_map(|variant| [&variant.inputs, &variant.outputs]).filter(|ports| wanted(ports)).count()
+        };
+        nodes.iter().map(|node| of(node)).sum::<usize>()
+    };
+    let (computed, unknown) = (ports(|ports| matches!(ports, Ports::Cases(_))), ports(|ports| *ports == Ports::Unknown));
+    println!(
+        "opened in {opened:?}, all unpacked in {unpacked:?}: {} types, {} descriptions, {} versions, {parameters} parameters, {} credential uses, {credentials} credential types, \
+         {tools} tools, {reviews} reviews, {computed} computed ports, {unknown} unknown ports",
+        nodes.len(),
+        count(|node| node.variants.len()),
+        count(|node| node.versions().len()),
+        count(|node| node.variants.iter().map(|variant| variant.credentials.len()).sum()),
+    );
+    assert!(nodes.len() > 500 && tools > 250 && reviews > 5 && parameters > 30_000 && computed > 60);
+    assert_eq!(unknown, 0, "n8n computes ports in a new way: teach src/domain/catalog/families.rs");
+    assert_eq!(names.len(), Catalog::embedded().index().nodes.len(), "the embedded catalogue can be read");
+}
+
+fn all(list: &[Shared]) -> usize {
+    let inside = |parameter: &Shared| all(&parameter.fields) + parameter.groups.iter().map(|group| all(&group.fields)).sum::<usize>();
+    list.iter().map(|parameter| 1 + inside(parameter)).sum()
+}
+
+#[test]
+fn every_regular_expression_of_the_catalogue_is_understood() {
+    let catalog = Catalog::embedded();
+    let mut refused = Vec::new();
+    let mut seen = 0;
+    for entry in &catalog.index().nodes {
+        let node = catalog.node(&entry.name).unwrap();
+        let mut waiting: Vec<Shared> = node.variants.iter().flat_map(|variant| variant.parameters.iter().cloned()).collect();
+        while let Some(parameter) = waiting.pop() {
+            assert_ne!(parameter.kind, Kind::Other, "{} {} has a kind that is not known", entry.name, parameter.name);
+            for pattern in parameter.modes.iter().flat_map(|mode| &mode.patterns) {
+                seen += 1;
+                if weirkeeper::domain::catalog::display::matches(&format!("^{pattern}$"), "x").is_none() {
+                    refused.push(format!("{} {}: {pattern}", entry.name, parameter.name));
+                }
+            }
+            waiting.extend(parameter.fields.iter().cloned());
+            waiting.extend(parameter.groups.iter().flat_map(|group| group.fields.iter().cloned()));
+        }
+    }
+    assert!(seen > 500, "only {seen} were found");
+    refused.sort();
+    refused.dedup();
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}

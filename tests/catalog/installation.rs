@@ -1,0 +1,66 @@
+//! The n8n installation of the stack, and the program that lets n8n's own code answer.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// Where n8n is installed.
+pub fn folder() -> PathBuf {
+    let n8n = program("n8n");
+    let modules = n8n.ancestors().find(|above| above.ends_with("node_modules")).expect("n8n lies in node_modules");
+    modules.parent().expect("a folder around node_modules").to_owned()
+}
+
+fn program(name: &str) -> PathBuf {
+    let dir = std::env::var("WEIRKEEPER_STACK")
+        .expect("WEIRKEEPER_STACK is not set: run `make test`, or `node tests/stack/stack.mjs run -- cargo test`");
+    let text = std::fs::read_to_string(Path::new(&dir).join("stack.json")).expect("the stack's stack.json");
+    let facts: Value = serde_json::from_str(&text).expect("stack.json is JSON");
+    PathBuf::from(facts["programs"][name].as_str().expect("the stack names its programs"))
+}
+
+/// One node, and what n8n says about it.
+pub struct Answer {
+    /// The file that it is from.
+    pub file: String,
+    /// The node as it was given to n8n.
+    pub node: Value,
+    /// What n8n said.
+    pub said: Value,
+}
+
+impl Answer {
+    /// A few words to find it again.
+    pub fn place(&self) -> String {
+        format!("{} {} {} v{}", self.file, self.node["name"], self.node["type"], self.node["typeVersion"])
+    }
+}
+
+/// n8n's answers to every node of the workflows for tests, and to variations of all nodes with computed ports.
+pub fn answers() -> &'static [Answer] {
+    static ANSWERS: OnceLock<Vec<Answer>> = OnceLock::new();
+    ANSWERS.get_or_init(|| {
+        let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora/dev");
+        let mut files: Vec<PathBuf> = std::fs::read_dir(&corpora)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
+            .collect();
+        files.sort();
+        let run = Command::new(program("node"))
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/catalog/truth.mjs"))
+            .arg(folder())
+            .args(files)
+            .output()
+            .expect("node runs");
+        assert!(run.status.success(), "truth.mjs failed: {}", String::from_utf8_lossy(&run.stderr));
+        let line = |line: &str| {
+            let mut said: Value = serde_json::from_str(line).expect("a line of JSON");
+            Answer { file: said["file"].as_str().unwrap_or_default().to_owned(), node: said["node"].take(), said }
+        };
+        String::from_utf8(run.stdout).expect("text").lines().map(line).collect()
+    })
+}
