@@ -11,6 +11,7 @@ pub mod fill;
 pub mod issues;
 pub mod js;
 pub mod model;
+mod operations;
 pub mod pack;
 pub mod ports;
 pub mod raw;
@@ -270,10 +271,9 @@ mod tests {
         let facts = slack.version(2.2).unwrap();
         let written = json!({"resource": "message", "operation": "post", "select": "channel", "text": "hi"});
         let written: &Map<_, _> = written.as_object().unwrap();
-        let full = filled(&facts.parameters, written, 2.2, &slack.name).unwrap();
+        let full = filled(facts, written, 2.2, &slack.name).unwrap();
         assert_eq!(full["authentication"], "accessToken");
-        let missing: Vec<String> =
-            troubles(&facts.parameters, written, 2.2, &slack.name).into_iter().map(|trouble| trouble.parameter).collect();
+        let missing: Vec<String> = troubles(facts, written, 2.2, &slack.name).into_iter().map(|trouble| trouble.parameter).collect();
         assert_eq!(missing, ["channelId"]);
     }
 }

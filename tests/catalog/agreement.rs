@@ -45,7 +45,7 @@ fn same(ours: &Value, theirs: &Value) -> bool {
 #[test]
 fn values_with_defaults_are_those_that_n8n_loads() {
     each(9000, |answer, facts, parameters, version, kind| {
-        let ours = filled(&facts.parameters, parameters, version, kind);
+        let ours = filled(facts, parameters, version, kind);
         let theirs = answer.said["filled"].get("value");
         match (ours, theirs) {
             (Err(_), None) => None,
@@ -68,7 +68,7 @@ fn difference(ours: &Value, theirs: &Value) -> String {
 fn what_shows_is_what_n8n_shows_with_defaults_and_without() {
     let mut told = 0;
     each(9000, |answer, facts, parameters, version, kind| {
-        let full = filled(&facts.parameters, parameters, version, kind).unwrap_or_default();
+        let full = filled(facts, parameters, version, kind).unwrap_or_default();
         let pairs = |level: &Map<String, Value>| {
             facts
                 .parameters
@@ -101,8 +101,7 @@ fn what_shows_is_what_n8n_shows_with_defaults_and_without() {
 fn what_is_missing_is_what_n8n_finds_missing() {
     let mut told = 0;
     each(9000, |answer, facts, parameters, version, kind| {
-        let ours: BTreeSet<String> =
-            troubles(&facts.parameters, parameters, version, kind).into_iter().map(|trouble| trouble.parameter).collect();
+        let ours: BTreeSet<String> = troubles(facts, parameters, version, kind).into_iter().map(|trouble| trouble.parameter).collect();
         let Some(theirs) = answer.said["issues"]["value"].as_array() else {
             return Some(format!("n8n cannot say: {}", answer.said["issues"]));
         };
@@ -131,7 +130,7 @@ fn credentials_show_where_n8n_shows_them() {
 fn ports_are_those_that_n8n_computes() {
     let (mut computed, mut open) = (0, 0);
     each(9000, |answer, facts, parameters, version, kind| {
-        let full = filled(&facts.parameters, parameters, version, kind).ok()?;
+        let full = filled(facts, parameters, version, kind).ok()?;
         for (side, ports) in [("inputs", &facts.inputs), ("outputs", &facts.outputs)] {
             let Some(ours) = ports.of(&full, version) else {
                 open += 1;

@@ -7,5 +7,6 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod agreement;
+mod command;
 mod embedded;
 mod installation;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::families;
+use super::fill::Visits;
 use super::js;
 use super::model::{CredentialType, CredentialUse, NodeType, NodeVersion, Shared, Webhook};
 use super::ports::{Port, Ports};
@@ -169,6 +170,7 @@ fn node_version(node: &RawNode, credentials: &BTreeMap<String, CredentialType>) 
         parameters,
         credentials: node.credentials.iter().map(credential_use).collect(),
         webhooks: node.webhooks.iter().map(webhook).collect(),
+        visits: Visits::default(),
     }
 }
 

@@ -3,11 +3,12 @@
 //! shadow each other in the order in which that function meets them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 
 use super::display::{Around, Rule, shown};
-use super::model::{Kind, Parameter, Shared};
+use super::model::{Kind, NodeVersion, Parameter, Shared};
 
 /// Values that n8n could not load: it throws where the workflow is opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,9 +16,21 @@ use super::model::{Kind, Parameter, Shared};
 pub struct Misshapen(pub String);
 
 /// The values of a node as n8n loads them.
-pub fn filled(parameters: &[Shared], values: &Map<String, Value>, version: f64, node_type: &str) -> Result<Map<String, Value>, Misshapen> {
+pub fn filled(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Result<Map<String, Value>, Misshapen> {
     let fill = Fill { version, tool: node_type.ends_with("Tool") };
-    fill.level(parameters, Some(values), None, Parent::Node)
+    let visits = facts.visits.0.get_or_init(|| order(&facts.parameters)).as_ref().map_err(Clone::clone)?;
+    fill.visit(&facts.parameters, visits, values, None, Parent::Node)
+}
+
+/// The order in which the parameters of a description are visited; it takes as long to find as to fill them in.
+#[derive(Clone, Debug, Default)]
+pub struct Visits(OnceLock<Result<Vec<usize>, Misshapen>>);
+
+impl PartialEq for Visits {
+    /// It follows from the parameters, known or not.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +64,17 @@ impl Fill {
         parent: Parent,
     ) -> Result<Map<String, Value>, Misshapen> {
         let Some(values) = values else { return Ok(Map::new()) };
-        let order = order(parameters)?;
+        self.visit(parameters, &order(parameters)?, values, root, parent)
+    }
+
+    fn visit(
+        &self,
+        parameters: &[Shared],
+        order: &[usize],
+        values: &Map<String, Value>,
+        root: Option<&Map<String, Value>>,
+        parent: Parent,
+    ) -> Result<Map<String, Value>, Misshapen> {
         let repeated = repeated(parameters);
         // First the simple values of all, shown or not: against these it is decided what shows.
         let mut simple = Filling { values, root, parent, repeated: repeated.clone(), done: Map::new() };

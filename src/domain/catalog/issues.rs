@@ -2,11 +2,13 @@
 //! resource locators, the number of entries in a group. Follows `getNodeParametersIssues` of n8n's workflow package, also
 //! where it looks in another place than one would expect: it decides what is refused.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::display::{Around, matches, shown};
 use super::js;
-use super::model::{Kind, Parameter, Shared};
+use super::model::{Kind, NodeVersion, Parameter};
 
 /// Something that n8n refuses in the parameters of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +38,9 @@ pub enum TroubleKind {
 }
 
 /// Everything that n8n would refuse, looking at the values as they are written, as n8n does.
-pub fn troubles(parameters: &[Shared], values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<Trouble> {
+pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<Trouble> {
     let mut search = Search { around: Around::new(values, version, node_type), found: Vec::new() };
-    for parameter in parameters {
+    for parameter in &facts.parameters {
         search.parameter(parameter, "");
     }
     search.found
@@ -55,9 +57,9 @@ impl Search<'_> {
         let nothing = Map::new();
         let level = if path.is_empty() { root } else { js::get(root, path).and_then(Value::as_object).unwrap_or(&nothing) };
         let shows = shown(&parameter.display, level, self.around);
-        let place = if path.is_empty() { parameter.name.clone() } else { format!("{path}.{}", parameter.name) };
+        let place = if path.is_empty() { Cow::from(&parameter.name) } else { Cow::from(format!("{path}.{}", parameter.name)) };
         let value = js::get(root, &place);
-        let mut tell = |kind: TroubleKind| self.found.push(Trouble { parameter: parameter.name.clone(), path: place.clone(), kind });
+        let mut tell = |kind: TroubleKind| self.found.push(Trouble { parameter: parameter.name.clone(), path: place.to_string(), kind });
         if parameter.required && shows {
             match (parameter.bounds.multiple, value) {
                 (None, value) if is_missing(parameter.kind, value) => tell(TroubleKind::Missing),

@@ -11,6 +11,9 @@ pub fn get<'a>(values: &'a Map<String, Value>, path: &str) -> Option<&'a Value> 
     if let Some(value) = values.get(path) {
         return Some(value);
     }
+    if !path.contains(['.', '[']) {
+        return None;
+    }
     let mut parts = parts(path).into_iter();
     let mut current = values.get(parts.next()?)?;
     for part in parts {

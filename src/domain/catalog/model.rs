@@ -1,12 +1,13 @@
 //! What the catalogue knows: names, kinds, values and conditions, and no prose.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::display::Display;
+use super::fill::Visits;
 use super::ports::{Ports, RequiredInputs};
 
 /// Stands for a default that the catalogue does not carry: a long text, such as a prompt or a piece of code. It is not empty.
@@ -64,6 +65,9 @@ pub struct NodeVersion<R = Shared> {
     /// Addresses under which it is called.
     #[serde(skip_serializing_if = "is_default")]
     pub webhooks: Vec<Webhook>,
+    /// Found out once, when values are first filled in.
+    #[serde(skip)]
+    pub(super) visits: Visits,
 }
 
 /// One parameter of a node type or of a credential type, with those inside it.
@@ -102,7 +106,26 @@ pub struct Parameter<R = Shared> {
     pub modes: Vec<Mode>,
     /// Bounds and shapes of its value.
     #[serde(rename = "b", skip_serializing_if = "is_default")]
-    pub bounds: Bounds,
+    pub bounds: Rare<Bounds>,
+}
+
+/// Something that is mostly as by default, and then takes no room.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rare<T>(Option<Box<T>>);
+
+impl<T: Default + PartialEq> From<T> for Rare<T> {
+    fn from(value: T) -> Self {
+        Self((value != T::default()).then(|| Box::new(value)))
+    }
+}
+
+impl Deref for Rare<Bounds> {
+    type Target = Bounds;
+    fn deref(&self) -> &Bounds {
+        static NONE: LazyLock<Bounds> = LazyLock::new(Bounds::default);
+        self.0.as_deref().unwrap_or(&NONE)
+    }
 }
 
 /// A parameter that several places may share.
@@ -354,29 +377,5 @@ impl NodeVersion {
     /// Whether n8n counts it as a start of a workflow when it publishes: a trigger, or anything that is called or polls.
     pub fn starts(&self) -> bool {
         self.trigger || self.polling || !self.webhooks.is_empty()
-    }
-
-    /// The values of `operation`, by `resource` (empty where the node has none), as the conditions tell.
-    pub fn operations(&self) -> Vec<(String, Vec<String>)> {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let all = |name: &str| self.parameters.iter().filter(move |p| p.name == name).map(|p| &**p).collect::<Vec<&Parameter>>();
-        let resources: Vec<String> = all("resource").iter().flat_map(|p| p.options.values.iter().filter_map(text)).collect();
-        let mut found: Vec<(String, Vec<String>)> = Vec::new();
-        let resources = if resources.is_empty() { vec![String::new()] } else { resources };
-        for resource in resources {
-            if found.iter().any(|(name, _)| *name == resource) {
-                continue;
-            }
-            let mut operations: Vec<String> = Vec::new();
-            for parameter in all("operation").iter().filter(|p| p.display.admits("resource", &resource)) {
-                for operation in parameter.options.values.iter().filter_map(text) {
-                    if !operations.contains(&operation) {
-                        operations.push(operation);
-                    }
-                }
-            }
-            found.push((resource, operations));
-        }
-        found
     }
 }

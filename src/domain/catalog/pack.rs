@@ -14,6 +14,7 @@ use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::distil::Distilled;
+use super::fill::Visits;
 use super::model::{CredentialType, Group, NodeType, NodeVersion, Parameter, Shared};
 
 const MAGIC: &[u8] = b"WKCATALOG1\n";
@@ -322,6 +323,7 @@ impl<A> NodeVersion<A> {
             required_inputs: self.required_inputs,
             credentials: self.credentials,
             webhooks: self.webhooks,
+            visits: Visits::default(),
         })
     }
 }

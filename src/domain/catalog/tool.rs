@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::display::{Display, Match, Rule};
+use super::fill::Visits;
 use super::model::{Kind, LEFT_OUT, NodeType, NodeVersion, Options, Parameter, Shared};
 use super::ports::{Port, Ports, RequiredInputs};
 
@@ -76,6 +77,7 @@ fn variant_of(variant: &NodeVersion, how: Derived) -> NodeVersion {
         required_inputs: RequiredInputs::Any,
         usable_as_tool: false,
         parameters,
+        visits: Visits::default(),
         ..variant.clone()
     }
 }

@@ -41,7 +41,7 @@ fn parameter(raw: &RawParameter) -> Option<Parameter> {
         fields: if kind == Kind::Collection { parameters(&raw.options) } else { Vec::new() },
         groups,
         modes: raw.modes.iter().map(mode).collect(),
-        bounds: bounds(raw, &raw.type_options),
+        bounds: bounds(raw, &raw.type_options).into(),
         name,
     })
 }

@@ -1,0 +1,31 @@
+//! What a node can do: its resources and their operations, as the conditions of its parameters tell.
+
+use serde_json::Value;
+
+use super::model::{NodeVersion, Parameter};
+
+impl NodeVersion {
+    /// The values of `operation`, by `resource` (empty where the node has none), as the conditions tell.
+    pub fn operations(&self) -> Vec<(String, Vec<String>)> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let all = |name: &str| self.parameters.iter().filter(move |p| p.name == name).map(|p| &**p).collect::<Vec<&Parameter>>();
+        let resources: Vec<String> = all("resource").iter().flat_map(|p| p.options.values.iter().filter_map(text)).collect();
+        let mut found: Vec<(String, Vec<String>)> = Vec::new();
+        let resources = if resources.is_empty() { vec![String::new()] } else { resources };
+        for resource in resources {
+            if found.iter().any(|(name, _)| *name == resource) {
+                continue;
+            }
+            let mut operations: Vec<String> = Vec::new();
+            for parameter in all("operation").iter().filter(|p| p.display.admits("resource", &resource)) {
+                for operation in parameter.options.values.iter().filter_map(text) {
+                    if !operations.contains(&operation) {
+                        operations.push(operation);
+                    }
+                }
+            }
+            found.push((resource, operations));
+        }
+        found
+    }
+}
