@@ -143,16 +143,23 @@ impl Catalog {
 
     /// The node type that somebody probably meant.
     pub fn nearest(&self, wanted: &str) -> Option<String> {
-        let all = || self.index.nodes.iter();
         // The right name with the wrong package, or none, is the commonest slip.
-        let short = wanted.rsplit_once('.').map_or(wanted, |(_, short)| short);
-        if let Some(found) = self.whole_names(short).into_iter().find(|name| name != wanted) {
+        if let Some(found) = self.whole_names(short(wanted)).into_iter().find(|name| name != wanted) {
             return Some(found);
         }
-        if let Some(found) = suggest::nearest(wanted, all().map(|entry| entry.name.as_str())) {
-            return Some(found.to_owned());
+        // Derived types are not in the index: the slip is in the name of what they derive from.
+        if let Some((base, _)) = tool::origin(wanted).filter(|(base, _)| !self.nodes.contains_key(*base)) {
+            let derived = self.near_own(base).and_then(|near| self.node(&format!("{near}{}", &wanted[base.len()..])));
+            if let Some(derived) = derived {
+                return Some(derived.name.clone());
+            }
         }
-        let near = suggest::nearest(short, all().filter_map(|entry| Some(entry.name.rsplit_once('.')?.1)))?;
+        self.near_own(wanted)
+    }
+
+    /// The type of the index whose short name is nearest. With a package before them, quite different names are near.
+    fn near_own(&self, wanted: &str) -> Option<String> {
+        let near = suggest::nearest(short(wanted), self.index.nodes.iter().map(|entry| short(&entry.name)))?;
         self.whole_names(near).into_iter().next()
     }
 
@@ -185,6 +192,11 @@ impl Catalog {
     pub fn covers(&self, node_type: &str) -> bool {
         node_type.rsplit_once('.').is_some_and(|(package, _)| self.index.packages.iter().any(|(name, _)| name == package))
     }
+}
+
+/// The name without its package.
+fn short(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, short)| short)
 }
 
 impl Bytes {
@@ -225,6 +237,8 @@ mod tests {
         assert_eq!(nearest("nodes-base.httpRequest").as_deref(), Some("n8n-nodes-base.httpRequest"));
         assert_eq!(nearest("n8n-nodes-base.agent").as_deref(), Some("@n8n/n8n-nodes-langchain.agent"));
         assert_eq!(nearest("n8n-nodes-base.completelyDifferentThing"), None);
+        assert_eq!(nearest("n8n-nodes-base.telegrmTool").as_deref(), Some("n8n-nodes-base.telegramTool"));
+        assert_eq!(nearest("n8n-nodes-base.agentTol").as_deref(), Some("@n8n/n8n-nodes-langchain.agentTool"), "a type of its own");
         assert_eq!(catalog.nearest_credential("slackApi2"), Some("slackApi"));
         assert!(catalog.covers("n8n-nodes-base.x") && !catalog.covers("n8n-nodes-other.x"));
     }
