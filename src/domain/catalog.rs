@@ -280,14 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_shows_by_what_is_filled_in_and_is_missing_by_what_is_written() {
+    fn a_required_parameter_without_default_is_missing() {
         let slack = Catalog::embedded().node("n8n-nodes-base.slack").unwrap();
         let facts = slack.version(2.2).unwrap();
-        let written = json!({"resource": "message", "operation": "post", "select": "channel", "text": "hi"});
+        let written = json!({"select": "channel", "text": "hi"});
         let written: &Map<_, _> = written.as_object().unwrap();
         let full = filled(facts, written, 2.2, &slack.name).unwrap();
         assert_eq!(full["authentication"], "accessToken");
-        let missing: Vec<String> = troubles(facts, written, 2.2, &slack.name).into_iter().map(|trouble| trouble.parameter).collect();
+        let missing: Vec<String> = troubles(facts, &full, 2.2, &slack.name).into_iter().map(|trouble| trouble.parameter).collect();
         assert_eq!(missing, ["channelId"]);
     }
 }

@@ -119,9 +119,10 @@ function answer(node, description) {
     .filter((property) => !isText(property))
     .map((property) => [property.name, attempt(() => NodeHelpers.displayParameter(beside, property, node, description)).value ?? null,
       attempt(() => NodeHelpers.displayParameter(node.parameters, property, node, description)).value ?? null]);
-  const credentials = (description.credentials ?? []).map((one) => [one.name, NodeHelpers.displayParameter(node.parameters, one, node, description)]);
+  const credentials = (description.credentials ?? []).map((one) => [one.name, NodeHelpers.displayParameter(beside, one, node, description)]);
   const checked = withoutOtherChecks(copy(description.properties));
-  const issues = attempt(() => Object.keys(NodeHelpers.getNodeParametersIssues(checked, { ...node, disabled: false }, description)?.parameters ?? {}));
+  const missing = (parameters) => attempt(() => Object.keys(NodeHelpers.getNodeParametersIssues(checked, { ...node, parameters, disabled: false }, description)?.parameters ?? {}));
+  const [issues, issuesFilled] = [missing(node.parameters), missing(beside)];
   const ports = attempt(() => {
     const single = { ...node, parameters: copy(node.parameters), disabled: false, onError: undefined };
     const nodeTypes = { getByNameAndVersion: () => ({ description }) };
@@ -129,7 +130,7 @@ function answer(node, description) {
     const plain = (list) => list.map((port) => (typeof port === 'string' ? { type: port } : port)).map((port) => [port.type, port.required ?? false, port.maxConnections ?? null]);
     return { inputs: plain(NodeHelpers.getNodeInputs(workflow, single, description)), outputs: plain(NodeHelpers.getNodeOutputs(workflow, single, description)) };
   });
-  return { filled, shown, credentials, issues, ports };
+  return { filled, shown, credentials, issues, issuesFilled, ports };
 }
 
 const told = (file, node, description) => process.stdout.write(`${JSON.stringify({ file, node, known: !!description, ...(description ? answer(node, description) : {}) })}\n`);

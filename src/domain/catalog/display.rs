@@ -116,8 +116,8 @@ impl<'a> Around<'a> {
 
 /// Whether something with these conditions shows beside the values of its level, as n8n decides it.
 ///
-/// n8n's check before it publishes looks at the values as they are written; when it loads or runs a workflow it looks at
-/// the values with defaults filled in (see [`filled`](super::fill::filled)).
+/// n8n asks this of values with defaults filled in (see [`filled`](super::fill::filled)), when it loads and runs a workflow
+/// as well as before it publishes one.
 pub fn shown(display: &Display, level: &Map<String, Value>, around: Around<'_>) -> bool {
     for Rule(key, any) in &display.show {
         let verdict = around.judge(level, key, |values| {

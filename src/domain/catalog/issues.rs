@@ -37,7 +37,8 @@ pub enum TroubleKind {
     TooMany(u32),
 }
 
-/// Everything that n8n would refuse, looking at the values as they are written, as n8n does.
+/// Everything that n8n would refuse in these values. Before n8n publishes, it has filled in the defaults (see
+/// [`filled`](super::fill::filled)): a required value whose default is not empty is never missing.
 pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<Trouble> {
     let mut search = Search { around: Around::new(values, version, node_type), found: Vec::new() };
     for parameter in &facts.parameters {
