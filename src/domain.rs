@@ -40,3 +40,4 @@ pub mod suggest;
 pub mod target;
 pub mod triggers;
 pub mod trouble;
+pub mod validate;

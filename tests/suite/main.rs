@@ -14,6 +14,7 @@ mod converge;
 mod deletion;
 mod dice;
 mod economy;
+mod expressions;
 mod faults;
 mod features;
 mod grants;

@@ -1,0 +1,80 @@
+//! What cannot work in a workflow, as far as that is known without a catalogue of node types: expressions,
+//! scripts, schedules, webhooks, the flow from the triggers, literal secrets.
+//!
+//! An error is something that n8n refuses or that fails whenever it runs; whatever may be meant is a warning.
+//! Source: n8n 2.39.10; each module names the part that it follows.
+
+mod expression;
+mod flow;
+mod graph;
+mod habits;
+mod javascript;
+mod loops;
+mod moustache;
+mod reference;
+mod schedule;
+mod script;
+mod secret;
+mod start;
+mod strings;
+mod time_zone;
+mod webhook;
+
+use crate::domain::definition::{Definition, Node};
+use crate::domain::finding::{Finding, Severity};
+use crate::domain::structure::MAX_NODES;
+use crate::domain::{endpoints, path};
+use graph::Graph;
+
+/// Everything that is wrong with the content of a definition, in the order of its nodes.
+///
+/// `active` says whether the workflow is to be published; where it is not, a missing trigger is no error.
+/// A definition with more than [`MAX_NODES`] nodes is left to [`crate::domain::structure`].
+pub fn check_content(definition: &Definition, active: Option<bool>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if definition.nodes.len() > MAX_NODES {
+        return findings;
+    }
+    let graph = Graph::of(definition);
+    let to_publish = active == Some(true);
+    start::check(definition, to_publish, &mut findings);
+    schedule::check(definition, &mut findings);
+    webhook::check(definition, &graph, &mut findings);
+    findings.extend(endpoints::endpoint_conflicts(definition));
+    flow::check(definition, &graph, &mut findings);
+    loops::check(definition, &graph, &mut findings);
+    script::check(definition, &graph, &mut findings);
+    secret::check(definition, &mut findings);
+    habits::check(definition, &mut findings);
+    time_zone::check(definition, &mut findings);
+    findings.sort_by(|a, b| place(&a.path).cmp(&place(&b.path)).then_with(|| a.code.cmp(&b.code)));
+    findings
+}
+
+/// Nodes in their order, then the rest of the document.
+fn place(path: &str) -> (usize, &str) {
+    let index = path.strip_prefix("nodes[").and_then(|rest| rest.split_once(']')).and_then(|(index, _)| index.parse().ok());
+    (index.unwrap_or(usize::MAX), path)
+}
+
+/// The nodes that n8n looks at, with their index: notes on the canvas are left out.
+fn nodes(definition: &Definition) -> impl Iterator<Item = (usize, &Node)> {
+    definition.nodes.iter().enumerate().filter(|(_, node)| !is_note(node))
+}
+
+fn is_note(node: &Node) -> bool {
+    node.kind() == "n8n-nodes-base.stickyNote"
+}
+
+/// The path of a parameter of the node at `index`.
+fn parameter_path(index: usize, keys: &[&str]) -> String {
+    keys.iter().fold(path::key(&path::index("nodes", index), "parameters"), |at, key| path::key(&at, key))
+}
+
+/// What would be an error in a node that runs is a warning in one that is switched off.
+fn unless_disabled(node: &Node) -> Severity {
+    if node.disabled() { Severity::Warning } else { Severity::Error }
+}
+
+#[cfg(test)]
+mod tests;

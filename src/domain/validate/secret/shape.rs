@@ -1,0 +1,280 @@
+//! How secrets look.
+
+/// Prefixes that services give their tokens, and how many letters and digits follow at least.
+const PREFIXES: &[(&str, usize, &str)] = &[
+    ("sk-", 20, "an API key (sk-…)"),
+    ("sk_live_", 16, "a Stripe key"),
+    ("sk_test_", 16, "a Stripe key"),
+    ("rk_live_", 16, "a Stripe key"),
+    ("whsec_", 20, "a webhook secret"),
+    ("ghp_", 30, "a GitHub token"),
+    ("gho_", 30, "a GitHub token"),
+    ("ghu_", 30, "a GitHub token"),
+    ("ghs_", 30, "a GitHub token"),
+    ("ghr_", 30, "a GitHub token"),
+    ("github_pat_", 30, "a GitHub token"),
+    ("glpat-", 20, "a GitLab token"),
+    ("xoxb-", 20, "a Slack token"),
+    ("xoxp-", 20, "a Slack token"),
+    ("xoxa-", 20, "a Slack token"),
+    ("xoxr-", 20, "a Slack token"),
+    ("xoxs-", 20, "a Slack token"),
+    ("xapp-", 20, "a Slack token"),
+    ("AKIA", 16, "an AWS access key"),
+    ("ASIA", 16, "an AWS access key"),
+    ("AIza", 35, "a Google API key"),
+    ("ya29.", 30, "a Google access token"),
+    ("SG.", 40, "a SendGrid key"),
+    ("hf_", 30, "a Hugging Face token"),
+    ("gsk_", 30, "a Groq key"),
+    ("tvly-", 20, "a Tavily key"),
+    ("pplx-", 30, "a Perplexity key"),
+    ("r8_", 30, "a Replicate token"),
+    ("apify_api_", 20, "an Apify token"),
+    ("shpat_", 30, "a Shopify token"),
+    ("dop_v1_", 40, "a DigitalOcean token"),
+    ("npm_", 36, "an npm token"),
+    ("lin_api_", 30, "a Linear key"),
+    ("ntn_", 40, "a Notion token"),
+    ("secret_", 40, "a Notion token"),
+    ("fc-", 32, "a Firecrawl key"),
+    ("key-", 32, "a Mailgun key"),
+    ("patK", 60, "an Airtable token"),
+];
+
+/// What stands in the place of a secret, in lower case.
+const PLACEHOLDERS: &[&str] = &[
+    "your",
+    "xxxx",
+    "example",
+    "placeholder",
+    "changeme",
+    "change_me",
+    "change-me",
+    "insert",
+    "replace",
+    "dummy",
+    "sample",
+    "_here",
+    "-here",
+    "redacted",
+    "removed",
+    "hidden",
+    "****",
+    "....",
+    "…",
+    "<",
+    ">",
+    "{{",
+    "${",
+    "$(",
+    "1234567890",
+    "abcdef",
+    "todo",
+    "enter_",
+    "enter-",
+    "my_",
+    "my-",
+    "api_key",
+    "apikey",
+    "api-key",
+    "access_token",
+    "yyyy",
+    "demo",
+    "put_",
+    "insira",
+    "seu_",
+    "sua_",
+    "tu_",
+];
+
+/// Words with which the name of something secret ends, in lower case without `-`, `_` and blanks.
+const NAMES: &[&str] = &[
+    "accesskey",
+    "accesstoken",
+    "apikey",
+    "apitoken",
+    "appkey",
+    "authkey",
+    "authorization",
+    "authtoken",
+    "bearer",
+    "bearertoken",
+    "clientsecret",
+    "password",
+    "passwd",
+    "passphrase",
+    "privatekey",
+    "privatetoken",
+    "refreshtoken",
+    "secret",
+    "secretkey",
+    "subscriptionkey",
+    "token",
+    "xkey",
+];
+
+/// A token that is told by its form alone.
+pub(super) fn token(text: &str) -> Option<&'static str> {
+    prefixed(text).or_else(|| json_web_token(text)).or_else(|| private_key(text)).or_else(|| hook(text))
+}
+
+/// Looks at the beginning of each word once, rather than for each prefix at the whole text.
+fn prefixed(text: &str) -> Option<&'static str> {
+    let mut inside = false;
+    for (at, byte) in text.bytes().enumerate() {
+        let begins = is_part(char::from(byte)) && !inside;
+        inside = is_part(char::from(byte));
+        if !begins {
+            continue;
+        }
+        let known = PREFIXES.iter().filter(|(prefix, ..)| prefix.as_bytes().first() == Some(&byte));
+        for (prefix, length, what) in known {
+            let Some(body) = text.get(at..).and_then(|rest| rest.strip_prefix(prefix)).map(run) else { continue };
+            if body.len() >= *length && looks_random(body) && is_secret_value(body) {
+                return Some(what);
+            }
+        }
+    }
+    None
+}
+
+/// `header.payload.signature`, each in base64; the first two begin with `{"`.
+fn json_web_token(text: &str) -> Option<&'static str> {
+    let is_token = |at: usize| {
+        let mut parts = run(&text[at..]).split('.');
+        let mut part = |least: usize| parts.next().is_some_and(|part| part.len() >= least);
+        part(15) && part(15) && part(20)
+    };
+    text.match_indices("eyJ").any(|(at, _)| !text[..at].ends_with(is_part) && is_token(at)).then_some("a JSON web token")
+}
+
+fn private_key(text: &str) -> Option<&'static str> {
+    let (_, rest) = text.split_once("-----BEGIN ")?;
+    let (kind, rest) = rest.split_once("-----")?;
+    let body = rest.split("-----").next().unwrap_or_default();
+    let letters = body.replace("\\n", "").chars().filter(char::is_ascii_alphanumeric).count();
+    (kind.len() < 40 && kind.ends_with("PRIVATE KEY") && letters >= 64 && !is_placeholder(body)).then_some("a private key")
+}
+
+/// An address that lets whoever knows it post as the workflow.
+fn hook(text: &str) -> Option<&'static str> {
+    let after = |start: &str| text.split_once(start).map(|(_, rest)| rest);
+    let slack = after("hooks.slack.com/services/").is_some_and(|rest| {
+        let secret = rest.split('/').nth(2).map(run).unwrap_or_default();
+        secret.len() >= 20 && looks_random(secret) && !is_placeholder(secret)
+    });
+    let telegram = after("api.telegram.org/bot").is_some_and(|rest| {
+        let (id, secret) = rest.split_once(':').unwrap_or_default();
+        id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_digit()) && run(secret).len() >= 30 && is_secret_value(run(secret))
+    });
+    if slack { Some("a Slack webhook address") } else { telegram.then_some("a Telegram bot token") }
+}
+
+/// A secret that is told by what stands before it: `Bearer …`, `api_key=…`, `password: "…"`, `//user:password@`.
+pub(super) fn in_text(text: &str) -> Option<&'static str> {
+    bearer(text).or_else(|| in_query(text)).or_else(|| assigned(text)).or_else(|| in_authority(text))
+}
+
+fn bearer(text: &str) -> Option<&'static str> {
+    let secret = |(at, word): (usize, &str)| {
+        let rest = &text[at + word.len()..];
+        let body = run(rest);
+        // What goes on with a bracket is a name in a template.
+        let ends = !rest[body.len()..].starts_with(['{', '<', '$', '(', '[']);
+        body.len() >= 16 && ends && looks_random(body) && is_secret_value(body)
+    };
+    text.match_indices("Bearer ").any(secret).then_some("a literal bearer token")
+}
+
+fn in_query(text: &str) -> Option<&'static str> {
+    if !text.contains("://") {
+        return None;
+    }
+    text.split(['?', '&'])
+        .skip(1)
+        .any(|pair| {
+            let Some((name, value)) = pair.split_once('=') else { return false };
+            let body = run(value);
+            let secret_name = is_secret_name(name) || matches!(name, "key" | "appid" | "access_key" | "sig");
+            secret_name
+                && body.len() >= 16
+                && !value[body.len()..].starts_with(['{', '<', '$'])
+                && looks_random(body)
+                && is_secret_value(body)
+        })
+        .then_some("a literal key in an address")
+}
+
+/// `name = "value"` or `"name": "value"` in code and JSON, where the name says that the value is secret.
+fn assigned(text: &str) -> Option<&'static str> {
+    let quote = |c: char| matches!(c, '"' | '\'' | '`');
+    text.match_indices(quote)
+        .any(|(at, mark)| {
+            let before = text[..at].trim_end_matches([' ', '\\']);
+            let Some(before) = before.strip_suffix([':', '=']) else { return false };
+            let before = before.trim_end().trim_end_matches([' ', '"', '\'', '`', '\\']);
+            let name = before.rsplit(|c: char| !is_part(c)).next().unwrap_or_default();
+            if !is_secret_name(name) {
+                return false;
+            }
+            let rest = &text[at + mark.len()..];
+            let Some((value, _)) = rest.split_once(mark) else { return false };
+            let value = value.trim_end_matches('\\');
+            let word = fold(name);
+            let least = if word.ends_with("password") || word.ends_with("passwd") { 10 } else { 20 };
+            value.len() >= least && run(value).len() == value.len() && looks_random(value) && is_secret_value(value)
+        })
+        .then_some("a literal key or password")
+}
+
+fn in_authority(text: &str) -> Option<&'static str> {
+    text.match_indices("://")
+        .any(|(at, _)| {
+            let authority = text[at + 3..].split(['/', '?', '#', '"', '\'', ' ', '\n']).next().unwrap_or_default();
+            let Some((user, _)) = authority.rsplit_once('@') else { return false };
+            let Some((name, password)) = user.split_once(':') else { return false };
+            !name.is_empty() && password.len() >= 8 && password != name && looks_random(password) && is_secret_value(password)
+        })
+        .then_some("a password in an address")
+}
+
+/// Whether something of that name is secret.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    let folded = fold(name);
+    NAMES.iter().any(|word| folded.ends_with(word)) && !folded.ends_with("maxtoken") && !folded.ends_with("nextpagetoken")
+}
+
+fn fold(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether the text can be a secret, rather than a word in the place of one or an expression.
+pub(super) fn is_secret_value(text: &str) -> bool {
+    text.len() >= 8 && !text.contains(char::is_whitespace) && !text.contains("{{") && !text.starts_with(['$', '=']) && !is_placeholder(text)
+}
+
+/// Whether the text stands in the place of a secret.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    let folded = text.to_ascii_lowercase();
+    let mut letters: Vec<char> = folded.chars().filter(char::is_ascii_alphanumeric).collect();
+    letters.sort_unstable();
+    letters.dedup();
+    letters.len() < 5 || PLACEHOLDERS.iter().any(|word| folded.contains(word))
+}
+
+/// Whether letters and digits are mixed, as in no word.
+pub(super) fn looks_random(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+/// The letters, digits and signs of a token at the start of the text; no token is longer than what is looked at.
+fn run(text: &str) -> &str {
+    let is_sign = |byte: u8| is_part(char::from(byte)) || matches!(byte, b'.' | b'+' | b'/' | b'=');
+    let length = text.bytes().take(4096).take_while(|byte| is_sign(*byte)).count();
+    &text[..length]
+}
+
+fn is_part(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}
