@@ -17,7 +17,7 @@ use crate::stack::{Stack, rand};
 pub use operator::Operator;
 
 /// How long a condition may take on a slow, shared machine. Nothing waits this long when it works.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 /// The label by which operators divide objects.
 const SHARD: &str = "weirkeeper.dev/test";
 
