@@ -34,6 +34,8 @@ enum Command {
         #[command(subcommand)]
         command: cli::catalog::CatalogCommand,
     },
+    /// Say what is wrong with workflows in files. Exit code 0: nothing; 1: errors; 2: a file could not be read.
+    Validate(cli::validate::ValidateArguments),
 }
 
 /// Runs the command that the arguments name. Exit code 1 is a failure that the last line explains; 2 is a misuse.
@@ -42,6 +44,10 @@ pub fn main() -> ExitCode {
         Command::Operator(arguments) => operator::run(&arguments).map_err(|error| error.to_string()),
         Command::Crds { output: Some(folder) } => cli::crds::write(&folder).map_err(|error| error.to_string()),
         Command::Catalog { command } => match cli::catalog::run(&command) {
+            Ok(code) => return code,
+            Err(error) => Err(error.to_string()),
+        },
+        Command::Validate(arguments) => match cli::validate::run(&arguments, settings::no_color()) {
             Ok(code) => return code,
             Err(error) => Err(error.to_string()),
         },

@@ -6,12 +6,14 @@
 //! and [`plan`] compares it with what n8n holds. [`history`] numbers versions, [`target`] chooses the one that should
 //! serve, [`identity`] decides which workflow in n8n is meant, [`conclude`] turns what was found into conditions. What
 //! node types are is in the [`catalog`].
+//! For the command line [`manifest`] finds the workflows in files.
 
 pub mod access;
 pub mod body;
 pub mod bounds;
 pub mod canonical;
 pub mod catalog;
+pub mod check;
 pub mod conclude;
 pub mod definition;
 pub mod derive;
@@ -21,7 +23,9 @@ pub mod finding;
 pub mod health;
 pub mod history;
 pub mod identity;
+//IMPORT
 pub mod intake;
+pub mod manifest;
 pub mod mark;
 pub mod node_types;
 pub mod pace;
@@ -29,6 +33,7 @@ pub mod patch;
 pub mod path;
 pub mod paths;
 pub mod plan;
+pub mod positions;
 pub mod reach;
 pub mod references;
 pub mod remote;

@@ -91,3 +91,8 @@ impl OperatorArguments {
         }
     }
 }
+
+/// Whether people asked for output without colour (<https://no-color.org>).
+pub(super) fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}

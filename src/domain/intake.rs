@@ -16,7 +16,9 @@ use crate::domain::finding::{Code, Finding, has_errors, kind_of, quoted};
 use crate::domain::structure::check_structure;
 use crate::domain::{path, suggest};
 
-pub use text::{Text, read_text};
+pub(crate) use text::has_fence;
+pub use text::{Text, Unread, locate_text, read_text};
+pub use wrapper::{place_of_workflow, several};
 
 /// A document that was taken in.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,14 +9,13 @@ use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::VersionSource;
 use crate::controller::store;
+use crate::domain::check::{check, disagreements};
 use crate::domain::definition::Definition;
 use crate::domain::finding::{Finding, has_errors, summarise};
 use crate::domain::intake::{read_text, take_in};
-use crate::domain::structure::check_structure;
+use crate::domain::manifest::LARGEST_INLINE;
 use crate::domain::trouble::Trouble;
 
-/// The largest inline definition, in bytes of JSON: client-side apply keeps a copy in an annotation, which holds 262,144.
-const LARGEST_INLINE: usize = 200_000;
 /// The largest text of a ConfigMap; the API server itself keeps a little over 1 MiB.
 const LARGEST_TEXT: usize = 1_100_000;
 /// How much of the findings a condition shows.
@@ -48,37 +47,16 @@ async fn checked(work: &Work<'_>) -> Result<(Gathered, Vec<Finding>), Trouble> {
     let (raw, source, mut warnings) = read_source(work).await?;
     let refused = |findings: Vec<Finding>| Trouble::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS));
     let intake = take_in(&raw).map_err(refused)?;
-    let mut findings = check_structure(&intake.definition);
+    let (active, tags) = (work.spec().active, work.spec().tags.as_deref());
+    let mut findings = check(&intake.definition, active);
     if has_errors(&findings) {
         findings.extend(intake.warnings);
         return Err(refused(findings));
     }
     warnings.extend(intake.warnings);
     warnings.extend(findings);
-    warnings.extend(disagreements(work, &intake.definition));
+    warnings.extend(disagreements(&intake.definition, active, tags));
     Ok((Gathered { definition: intake.definition, source }, warnings))
-}
-
-/// The document's own `active` and `tags` are ignored; where they differ from the spec, somebody may expect otherwise.
-fn disagreements(work: &Work<'_>, definition: &Definition) -> Vec<Finding> {
-    use crate::domain::finding::Code;
-    let mut findings = Vec::new();
-    if let (Some(declared), wanted) = (definition.declared_active, work.spec().active)
-        && declared
-        && wanted != Some(true)
-    {
-        findings.push(Finding::warning(
-            Code::DeclaredActiveIgnored,
-            "active",
-            "the definition says active, which is ignored; spec.active decides",
-        ));
-    }
-    if let (Some(declared), Some(wanted)) = (&definition.declared_tags, &work.spec().tags)
-        && declared.iter().any(|tag| !wanted.contains(tag))
-    {
-        findings.push(Finding::warning(Code::DeclaredTagsIgnored, "tags", "the definition's tags are ignored; spec.tags decides"));
-    }
-    findings
 }
 
 async fn read_source(work: &Work<'_>) -> Result<(Value, VersionSource, Vec<Finding>), Trouble> {

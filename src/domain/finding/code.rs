@@ -35,6 +35,9 @@ codes! {
     DocumentTrailing = "document-trailing", "Something follows the end of the document.";
     DocumentKind = "document-kind", "The document is something other than an n8n workflow.";
     DocumentWrapped = "document-wrapped", "The workflow was found inside a wrapper, which was taken off.";
+    FileUnreadable = "file-unreadable", "The file could not be read as text.";
+    ManifestInvalid = "manifest-invalid", "A Workflow manifest has a field that its kind does not take, or lacks one that it needs.";
+    DefinitionNotFound = "definition-not-found", "The ConfigMap that holds the definition is not among the files, so nothing was checked.";
     KeyDuplicate = "key-duplicate", "A key occurs twice in one object; only the last value counts.";
     TopLevelUnknown = "top-level-key-unknown", "A top-level key that n8n does not accept was left out.";
     PinnedDataDropped = "pinned-data-dropped", "Pinned test data is not deployed.";

@@ -16,6 +16,17 @@ pub struct Text {
     pub warnings: Vec<Finding>,
 }
 
+/// Text that is no document, and where it ceases to be one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unread {
+    /// What it is instead.
+    pub finding: Finding,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in bytes.
+    pub column: usize,
+}
+
 /// Reads a JSON or YAML document of at most `max_bytes` bytes.
 ///
 /// What starts with a brace or bracket is JSON and is judged as JSON, without falling back to YAML's looser
@@ -26,28 +37,40 @@ pub struct Text {
 ///
 /// With one finding that says what the text is instead, with line and column.
 pub fn read_text(text: &str, max_bytes: usize) -> Result<Text, Vec<Finding>> {
+    locate_text(text, max_bytes).map_err(|unread| vec![unread.finding])
+}
+
+/// [`read_text`], for who shows the place to a person.
+///
+/// # Errors
+///
+/// As [`read_text`], with the place.
+pub fn locate_text(text: &str, max_bytes: usize) -> Result<Text, Box<Unread>> {
     if text.len() > max_bytes {
         let finding = Finding::error(Code::DocumentTooLarge, "", "the document is too large");
         let (got, want) = (format!("{} bytes", text.len()), format!("at most {max_bytes}"));
-        return Err(vec![finding.mismatch(got, want)]);
+        return Err(at(1, 1, finding.mismatch(got, want)));
     }
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = body.trim_start();
-    let read = match start.chars().next() {
-        None => Err(Box::new(Finding::error(Code::DocumentEmpty, "", "the document is empty"))),
+    match start.chars().next() {
+        None => Err(at(1, 1, Finding::error(Code::DocumentEmpty, "", "the document is empty"))),
         Some('{' | '[') => read_json(body),
-        Some('<') => Err(Box::new(kind("this is HTML or XML, not a workflow; download the workflow as JSON"))),
-        Some('`') if start.starts_with("```") => Err(Box::new(fenced(body, 1))),
+        Some('<') => Err(at(1, 1, kind("this is HTML or XML, not a workflow; download the workflow as JSON"))),
+        Some('`') if start.starts_with("```") => Err(fenced(body, 1)),
         Some(_) => read_yaml(body),
-    };
-    read.map_err(|finding| vec![*finding])
+    }
+}
+
+fn at(line: usize, column: usize, finding: Finding) -> Box<Unread> {
+    Box::new(Unread { finding, line: line.max(1), column: column.max(1) })
 }
 
 fn kind(message: impl Into<String>) -> Finding {
     Finding::error(Code::DocumentKind, "", message)
 }
 
-fn read_json(body: &str) -> Result<Text, Box<Finding>> {
+fn read_json(body: &str) -> Result<Text, Box<Unread>> {
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(body);
     let read = Tree { path: String::new(), duplicates: &mut duplicates }.deserialize(&mut deserializer);
@@ -58,18 +81,18 @@ fn read_json(body: &str) -> Result<Text, Box<Finding>> {
     Ok(Text { value, warnings: duplicates.into_iter().map(warn).collect() })
 }
 
-fn explain_json(body: &str, error: &serde_json::Error) -> Finding {
+fn explain_json(body: &str, error: &serde_json::Error) -> Box<Unread> {
     let (line, column) = (error.line(), error.column());
     if error.classify() == Category::Eof {
         let message = format!("the JSON ends at line {line} before it is complete: it was cut off; paste it whole");
-        return Finding::error(Code::DocumentTruncated, "", message);
+        return at(line, column, Finding::error(Code::DocumentTruncated, "", message));
     }
     let rest = rest_at(body, line, column);
     let reason = error.to_string();
     let reason = reason.split(" at line ").next().unwrap_or_default();
     let hint = json_hint(rest, reason).map_or_else(String::new, |hint| format!(": {hint}"));
     let message = format!("this is not valid JSON: {reason} at line {line} column {column}{hint}");
-    Finding::error(Code::DocumentSyntax, "", message)
+    at(line, column, Finding::error(Code::DocumentSyntax, "", message))
 }
 
 /// The text from the character that the parser stopped at.
@@ -105,50 +128,53 @@ fn json_hint(rest: &str, reason: &str) -> Option<&'static str> {
     }
 }
 
-fn explain_trailing(body: &str, error: &serde_json::Error) -> Finding {
-    let line = error.line();
-    let rest = rest_at(body, line, error.column());
+fn explain_trailing(body: &str, error: &serde_json::Error) -> Box<Unread> {
+    let (line, column) = (error.line(), error.column());
+    let rest = rest_at(body, line, column);
     if rest.starts_with("```") {
         return fenced(body, line);
     }
     if rest.starts_with(['{', '[']) {
         let message = format!("a second JSON document starts at line {line}; give each workflow its own object");
-        return Finding::error(Code::DocumentSeveral, "", message);
+        return at(line, column, Finding::error(Code::DocumentSeveral, "", message));
     }
     let message = format!("text follows the end of the JSON at line {line}; remove it");
-    Finding::error(Code::DocumentTrailing, "", message)
+    at(line, column, Finding::error(Code::DocumentTrailing, "", message))
 }
 
-fn fenced(body: &str, fallback_line: usize) -> Finding {
+fn fenced(body: &str, fallback_line: usize) -> Box<Unread> {
     let opening = body.lines().position(|line| line.trim_start().starts_with("```"));
     let line = opening.map_or(fallback_line, |index| index + 1);
     let message = format!("this is Markdown with a code fence at line {line}; give only what is inside the fence");
-    Finding::error(Code::DocumentFenced, "", message)
+    at(line, 1, Finding::error(Code::DocumentFenced, "", message))
 }
 
-fn read_yaml(body: &str) -> Result<Text, Box<Finding>> {
+fn read_yaml(body: &str) -> Result<Text, Box<Unread>> {
     // No snippets: they would repeat parts of the document, secrets included, in a message.
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     let value = match serde_saphyr::from_str_with_options::<Value>(body, options) {
         Ok(value) => value,
-        Err(_) if has_fence(body) => return Err(Box::new(fenced(body, 1))),
-        Err(error) => return Err(Box::new(explain_yaml(&error))),
+        Err(_) if has_fence(body) => return Err(fenced(body, 1)),
+        Err(error) => {
+            let place = error.location().map_or((1, 1), |location| (location.line() as usize, location.column() as usize));
+            return Err(at(place.0, place.1, explain_yaml(&error)));
+        }
     };
     match value {
         Value::Object(_) | Value::Array(_) => Ok(Text { value, warnings: Vec::new() }),
-        Value::Null => Err(Box::new(Finding::error(Code::DocumentEmpty, "", "the document is empty"))),
+        Value::Null => Err(at(1, 1, Finding::error(Code::DocumentEmpty, "", "the document is empty"))),
         Value::String(inner) if inner.trim_start().starts_with(['{', '[']) => {
-            Err(Box::new(kind("this is JSON inside a string (encoded twice); give the JSON itself")))
+            Err(at(1, 1, kind("this is JSON inside a string (encoded twice); give the JSON itself")))
         }
-        _ if has_fence(body) => Err(Box::new(fenced(body, 1))),
+        _ if has_fence(body) => Err(fenced(body, 1)),
         other => {
             let finding = kind("this is plain text, neither a JSON nor a YAML workflow");
-            Err(Box::new(finding.mismatch(crate::domain::finding::kind_of(&other), "an object with `nodes`")))
+            Err(at(1, 1, finding.mismatch(crate::domain::finding::kind_of(&other), "an object with `nodes`")))
         }
     }
 }
 
-fn has_fence(body: &str) -> bool {
+pub(crate) fn has_fence(body: &str) -> bool {
     body.lines().any(|line| line.starts_with("```"))
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::domain::finding::{Code, Finding, kind_of, quoted};
+use crate::domain::path;
 
 /// Keys under which tools put a workflow: `{"workflow": {...}}` of the template site, `{"data": ...}` of n8n's
 /// API, `{"workflows": [...]}` of backups.
@@ -42,6 +43,45 @@ pub(super) fn unwrap<'a>(raw: &'a Value, findings: &mut Vec<Finding>) -> Result<
             }
         }
     }
+}
+
+/// Where in a value the workflow stands that [`take_in`](super::take_in) takes; empty where that is the value itself or none is found.
+pub fn place_of_workflow(raw: &Value) -> String {
+    let (mut at, mut current) = (String::new(), raw);
+    for _ in 0..4 {
+        match current {
+            Value::Object(map) if is_workflow(map) => return at,
+            Value::Object(map) => {
+                let Some((key, inner)) = wrapped(map) else { break };
+                path::push_key(&mut at, key);
+                current = inner;
+            }
+            Value::Array(items) => {
+                let [only] = items.as_slice() else { break };
+                path::push_index(&mut at, 0);
+                current = only;
+            }
+            _ => break,
+        }
+    }
+    String::new()
+}
+
+/// The workflows of an export of several: a list of them, or an object that holds one under `data` or `workflows`, as n8n's API and
+/// backups have it. Each comes with its path. Empty for anything else.
+pub fn several(raw: &Value) -> Vec<(String, &Value)> {
+    let (at, items) = match raw {
+        Value::Array(items) => (String::new(), items),
+        Value::Object(map) if !is_workflow(map) => match wrapped(map) {
+            Some((key, Value::Array(items))) => (path::key("", key), items),
+            _ => return Vec::new(),
+        },
+        _ => return Vec::new(),
+    };
+    if items.len() < 2 || !items.iter().all(|item| item.as_object().is_some_and(is_workflow)) {
+        return Vec::new();
+    }
+    items.iter().enumerate().map(|(index, item)| (path::index(&at, index), item)).collect()
 }
 
 fn is_workflow(map: &Map<String, Value>) -> bool {

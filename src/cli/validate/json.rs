@@ -1,0 +1,31 @@
+//! One JSON object a line for each workflow.
+
+use serde_json::{Value, json};
+
+use super::name;
+use crate::domain::manifest::{Placed, Report, Source};
+
+pub(super) fn write(sources: &[Source], reports: &[Report], strict: bool) -> String {
+    let line = |report: &Report| {
+        let findings: Vec<Value> = report.findings.iter().map(|placed| finding(sources, report, placed)).collect();
+        let line = json!({
+            "file": report.name, "valid": report.is_valid(strict), "findings": findings, "requiredCredentials": report.required,
+        });
+        format!("{line}\n")
+    };
+    reports.iter().map(line).collect()
+}
+
+/// Every key is always there; null where there is nothing to say.
+fn finding(sources: &[Source], report: &Report, placed: &Placed) -> Value {
+    let finding = &placed.finding;
+    let mut out = json!({
+        "code": finding.code, "severity": finding.severity, "node": finding.node, "path": finding.path, "message": finding.message,
+        "got": finding.got, "want": finding.want, "suggestion": finding.suggestion,
+        "line": placed.span.map(|span| span.line), "column": placed.span.map(|span| span.column),
+    });
+    if placed.source != report.source {
+        out["in"] = json!(name(sources, placed.source));
+    }
+    out
+}

@@ -1,0 +1,204 @@
+//! The workflows in a set of files, and what is wrong with each: exports of n8n, and manifests that hold `Workflow` objects.
+//!
+//! A definition that stands in a ConfigMap is looked for among the files. Objects of other kinds are passed over.
+
+mod document;
+mod embedded;
+mod object;
+
+use serde_json::Value;
+
+use super::check::{NodeCredentials, check, disagreements, required_credentials};
+use super::finding::{Finding, has_errors};
+use super::intake::{place_of_workflow, several, take_in};
+use super::positions::Span;
+use crate::api::workflow::WorkflowSpec;
+use document::Document;
+use embedded::Shelf;
+use object::Pending;
+
+/// The largest inline definition, in bytes of JSON: client-side apply keeps a copy in an annotation, which holds 262,144.
+pub const LARGEST_INLINE: usize = 200_000;
+
+/// A file, or what was typed.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The name as it was given.
+    pub name: String,
+    /// Its text, or why there is none.
+    pub text: Result<String, String>,
+    /// Whether it was found in a folder rather than named: what is clearly something else is then passed over.
+    pub found: bool,
+}
+
+/// What is known of one workflow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The name of its file, followed by `#` and its number from 1 where the file holds several.
+    pub name: String,
+    /// The file, by its place in the set.
+    pub source: usize,
+    /// What is wrong with it, in the order of the file.
+    pub findings: Vec<Placed>,
+    /// The credentials that its nodes name.
+    pub required: Vec<NodeCredentials>,
+    /// Whether the file could be read at all.
+    pub readable: bool,
+}
+
+impl Report {
+    fn new(source: usize) -> Self {
+        Self { name: String::new(), source, findings: Vec::new(), required: Vec::new(), readable: true }
+    }
+
+    fn with(mut self, findings: impl IntoIterator<Item = Placed>) -> Self {
+        self.findings.extend(findings);
+        self
+    }
+
+    /// Whether nothing is wrong; with `strict`, nothing doubtful either.
+    pub fn is_valid(&self, strict: bool) -> bool {
+        !self.findings.iter().any(|placed| strict || placed.finding.is_error())
+    }
+}
+
+/// A finding and where it is to be seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    /// The finding.
+    pub finding: Finding,
+    /// The file, by its place in the set. It is another than the report's for a definition in a ConfigMap.
+    pub source: usize,
+    /// The place in the file.
+    pub span: Option<Span>,
+}
+
+/// What is known of a definition, whatever file it stands in.
+struct Verdict {
+    findings: Vec<Finding>,
+    required: Vec<NodeCredentials>,
+}
+
+/// Judges a definition: one of a `Workflow` by what its spec wants, any other by what it says itself.
+fn judge(raw: &Value, spec: Option<&WorkflowSpec>) -> Verdict {
+    let mut intake = match take_in(raw) {
+        Ok(intake) => intake,
+        Err(findings) => return Verdict { findings, required: Vec::new() },
+    };
+    let definition = &mut intake.definition;
+    let mut findings = intake.warnings;
+    match spec {
+        Some(spec) => {
+            if let Some(name) = &spec.display_name {
+                definition.name = Some(name.clone());
+            }
+            findings.extend(check(definition, spec.active));
+            if !has_errors(&findings) {
+                findings.extend(disagreements(definition, spec.active, spec.tags.as_deref()));
+            }
+        }
+        None => findings.extend(check(definition, definition.declared_active)),
+    }
+    Verdict { findings, required: required_credentials(definition) }
+}
+
+/// Validates every workflow in a set of files, in their order.
+pub fn validate(sources: &[Source]) -> Vec<Report> {
+    let mut work = Work::default();
+    for (number, source) in sources.iter().enumerate() {
+        let first = work.reports.len();
+        match &source.text {
+            Ok(text) => {
+                for document in document::divide(number, text) {
+                    work.take(&document, source.found);
+                }
+            }
+            Err(reason) => {
+                work.reports.push(Report { readable: false, ..Report::new(number) }.with([document::unreadable(number, reason)]))
+            }
+        }
+        let count = work.reports.len() - first;
+        for (at, report) in work.reports.iter_mut().skip(first).enumerate() {
+            report.name = if count == 1 { source.name.clone() } else { format!("{}#{}", source.name, at + 1) };
+        }
+    }
+    for pending in std::mem::take(&mut work.pending) {
+        let resolved = work.shelf.resolve(&pending);
+        if let Some(report) = work.reports.get_mut(pending.report) {
+            report.findings.extend(resolved.0);
+            report.required = resolved.1;
+        }
+    }
+    for report in &mut work.reports {
+        report.findings.sort_by_key(|placed| (placed.source != report.source, placed.span.map(|span| (span.line, span.column))));
+    }
+    work.reports
+}
+
+#[derive(Default)]
+struct Work {
+    reports: Vec<Report>,
+    shelf: Shelf,
+    /// Workflows whose definition may stand in a file that comes later.
+    pending: Vec<Pending>,
+}
+
+impl Work {
+    fn take(&mut self, document: &Document<'_>, found: bool) {
+        let value = match &document.read {
+            Ok(text) => &text.value,
+            Err(_) => return self.reports.push(Report::new(document.source).with(document.unread())),
+        };
+        if object::is_object(value) {
+            return self.take_object(document, value, "");
+        }
+        if found && !document.is_json() && !looks_like_workflow(value) {
+            return;
+        }
+        let parts = several(value);
+        if parts.is_empty() {
+            let judged = judged(document, value, "", None);
+            return self.reports.push(judged.with(document.warnings()));
+        }
+        for (path, part) in parts {
+            self.reports.push(judged(document, part, &path, None));
+        }
+    }
+
+    /// Takes an object of Kubernetes; `path` leads to it in the document.
+    fn take_object(&mut self, document: &Document<'_>, value: &Value, path: &str) {
+        match object::kind(value) {
+            object::Kind::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    let at = super::path::index(&super::path::key(path, "items"), index);
+                    self.take_object(document, item, &at);
+                }
+            }
+            object::Kind::ConfigMap => self.shelf.put(document, value, path),
+            object::Kind::Workflow => {
+                let (report, pending) = object::judge_object(document, value, path, self.reports.len());
+                self.reports.push(report);
+                self.pending.extend(pending);
+            }
+            object::Kind::Other => {}
+        }
+    }
+}
+
+/// The report on a definition that stands in a document at a path.
+fn judged(document: &Document<'_>, raw: &Value, path: &str, spec: Option<&WorkflowSpec>) -> Report {
+    let verdict = judge(raw, spec);
+    let base = document::join(path, &place_of_workflow(raw));
+    let mut report = Report::new(document.source).with(verdict.findings.into_iter().map(|finding| document.place(finding, &base)));
+    report.required = verdict.required;
+    report
+}
+
+/// Whether a document that nobody named is meant to be a workflow.
+fn looks_like_workflow(value: &Value) -> bool {
+    let has = |key: &str| value.get(key).is_some();
+    value.is_array() || has("nodes") || has("connections") || !place_of_workflow(value).is_empty()
+}
+
+#[cfg(test)]
+mod tests;

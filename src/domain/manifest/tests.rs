@@ -1,0 +1,155 @@
+use super::*;
+
+fn source(name: &str, text: &str) -> Source {
+    Source { name: name.into(), text: Ok(text.into()), found: false }
+}
+
+/// `file:line:column code` of each finding of each workflow.
+fn said(sources: &[Source]) -> Vec<(String, Vec<String>)> {
+    let line = |placed: &Placed| {
+        let place = placed.span.map_or_else(String::new, |span| format!("{}:{}", span.line, span.column));
+        format!("{}:{place} {}", sources[placed.source].name, placed.finding.code)
+    };
+    validate(sources).iter().map(|report| (report.name.clone(), report.findings.iter().map(line).collect())).collect()
+}
+
+fn expect(sources: &[Source], expected: &[(&str, &[&str])]) {
+    let expected: Vec<(String, Vec<String>)> =
+        expected.iter().map(|(name, findings)| ((*name).to_owned(), findings.iter().map(|one| (*one).to_owned()).collect())).collect();
+    assert_eq!(said(sources), expected);
+}
+
+const NODE: &str = r#"{"name": "A", "type": "t", "typeVersion": 1, "position": [0, 0], "parameters": {}}"#;
+
+#[test]
+fn what_is_missing_in_an_export_is_shown_on_the_line_of_its_node() {
+    let text = format!(
+        "{{\n  \"nodes\": [\n    {NODE},\n    {{\"name\": \"B\", \"position\": [0, 0],\n     \"parameters\": {{}}}}\n  ],\n  \"connections\": {{\"X\": {{}}}}\n}}\n"
+    );
+    expect(
+        &[source("a.json", &text)],
+        &[("a.json", &["a.json:4:5 node-type-missing", "a.json:4:5 node-type-version-missing", "a.json:7:19 connection-source-unknown"])],
+    );
+    let wrapped = format!("{{\"data\":\n{text}}}");
+    expect(
+        &[source("w.json", &wrapped)],
+        &[(
+            "w.json",
+            &[
+                "w.json:1:2 document-wrapped",
+                "w.json:5:5 node-type-missing",
+                "w.json:5:5 node-type-version-missing",
+                "w.json:8:19 connection-source-unknown",
+            ],
+        )],
+    );
+}
+
+#[test]
+fn each_workflow_of_an_export_of_several_is_reported_by_its_number() {
+    let text = format!("[{{\"nodes\": [{NODE}], \"connections\": {{}}}},\n {{\"nodes\": [{{}}], \"connections\": {{}}}}]");
+    let reports = validate(&[source("all.json", &text)]);
+    let names: Vec<(&str, bool)> = reports.iter().map(|report| (report.name.as_str(), report.is_valid(false))).collect();
+    assert_eq!(names, [("all.json#1", true), ("all.json#2", false)]);
+    assert_eq!(reports[1].findings[0].span.map(|span| span.line), Some(2));
+}
+
+#[test]
+fn manifests_are_read_with_lists_and_other_kinds_are_passed_over() {
+    let text = "\
+# several objects
+apiVersion: v1
+kind: Service
+metadata: {name: s}
+---
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: weirkeeper.dev/v1alpha1
+    kind: Workflow
+    metadata: {name: one}
+    spec:
+      instanceRef: {name: main}
+      definiton: {}
+      definition:
+        nodes:
+          - name: A
+            typeVersion: 1
+            position: [0, 0]
+            parameters: {}
+        connections: {}
+--- # the same kind of another group
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: other}
+";
+    expect(&[source("m.yaml", text)], &[("m.yaml", &["m.yaml:14:7 manifest-invalid", "m.yaml:17:13 node-type-missing"])]);
+}
+
+#[test]
+fn a_definition_in_a_configmap_of_another_file_is_shown_where_it_stands() {
+    let workflow = "\
+apiVersion: weirkeeper.dev/v1alpha1
+kind: Workflow
+metadata: {name: one, namespace: team}
+spec:
+  instanceRef: {name: main}
+  definitionFrom:
+    configMapKeyRef: {name: flows, key: KEY}
+";
+    let map = "\
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: flows}
+data:
+  flow.json: |
+
+    {
+      \"nodes\": [
+        {\"name\": \"A\", \"typeVersion\": 1, \"position\": [0, 0], \"parameters\": {}}
+      ],
+      \"connections\": {}
+    }
+  folded.json: \"{\\\"nodes\\\": [{}], \\\"connections\\\": {}}\"
+  cut.json: |-
+    {\"nodes\":
+      [
+";
+    let with = |key: &str| source("w.yaml", &workflow.replace("KEY", key));
+    expect(&[with("flow.json"), source("c.yaml", map)], &[("w.yaml", &["c.yaml:10:9 node-type-missing"])]);
+    expect(&[with("cut.json"), source("c.yaml", map)], &[("w.yaml", &["c.yaml:17:7 document-truncated"])]);
+    expect(&[with("flow.jsn"), source("c.yaml", map)], &[("w.yaml", &["w.yaml:7:5 definition-not-found"])]);
+    expect(&[with("flow.json")], &[("w.yaml", &["w.yaml:7:5 definition-not-found"])]);
+    assert!(validate(&[with("flow.json")])[0].is_valid(false), "what is not there is doubtful, not wrong");
+    let folded = validate(&[source("c.yaml", map), with("folded.json")]);
+    assert!(folded[0].findings.iter().all(|placed| placed.span.map(|span| span.line) == Some(14)), "{folded:#?}");
+}
+
+#[test]
+fn broken_text_is_shown_where_it_breaks_and_spoils_no_other_document() {
+    let fine = format!("nodes: [{NODE}]\nconnections: {{}}\n");
+    expect(
+        &[source("a.yaml", &format!("{fine}---\nnodes: [\n---\n{fine}"))],
+        &[("a.yaml#1", &[]), ("a.yaml#2", &["a.yaml:4:8 document-syntax"]), ("a.yaml#3", &[])],
+    );
+    expect(&[source("a.json", "{\"é\": x}")], &[("a.json", &["a.json:1:7 document-syntax"])]);
+    expect(&[source("a.txt", "Here it is:\n```json\n{}\n```\n")], &[("a.txt", &["a.txt:2:1 document-fenced"])]);
+    expect(&[source("empty.yaml", "# nothing\n---\n")], &[("empty.yaml", &["empty.yaml:1:1 document-empty"])]);
+}
+
+#[test]
+fn what_nobody_named_and_is_clearly_something_else_is_passed_over() {
+    let values = Source { found: true, ..source("values.yaml", "replicas: 3\n") };
+    assert!(validate(&[values.clone()]).is_empty());
+    assert!(!validate(&[Source { found: false, ..values }]).is_empty());
+}
+
+#[test]
+fn what_nodes_need_is_listed_and_unmapped_credentials_are_no_error() {
+    let text = r#"{"nodes": [{"name": "A", "type": "t", "typeVersion": 1, "position": [0, 0], "parameters": {},
+        "credentials": {"slackApi": {"name": "x"}, "httpBasicAuth": {"id": "1", "name": "y"}}}], "connections": {}}"#;
+    let reports = validate(&[source("a.json", text)]);
+    assert!(reports[0].is_valid(true), "{reports:#?}");
+    assert_eq!(reports[0].required, [NodeCredentials { node: "A".into(), types: vec!["httpBasicAuth".into(), "slackApi".into()] }]);
+}
