@@ -39,6 +39,7 @@ pub mod references;
 pub mod remote;
 pub mod render;
 pub mod salvage;
+pub mod schema;
 pub mod settings;
 pub mod structure;
 pub mod suggest;

@@ -99,4 +99,24 @@ codes! {
     CredentialEmbedded = "credential-embedded", "The reference to a credential holds more than its id and name.";
     HttpWithoutTimeout = "http-without-timeout", "An HTTP request has no timeout of its own.";
     ErrorsUnhandled = "errors-unhandled", "Calls to services have no error handling.";
+    NodeTypeUnknown = "node-type-unknown", "There is no such node type, or its name is written differently.";
+    NodeTypeUncovered = "node-type-uncovered", "The node type is of a package that the catalogue does not cover.";
+    NodeTypeRestricted = "node-type-restricted", "n8n does not load this node type unless its operator allows it.";
+    NodeVersionUnknown = "node-version-unknown", "The node type has no such version.";
+    ParameterMissing = "parameter-missing", "A parameter that the node needs is empty.";
+    ParameterInvalid = "parameter-invalid", "A parameter has a value that n8n refuses to publish.";
+    ParameterUnknown = "parameter-unknown", "The node has no such parameter; n8n ignores it.";
+    ParameterOfOtherVersion = "parameter-of-other-version", "The parameter belongs to another version of the node type; this one ignores it.";
+    ParameterOption = "parameter-option-unknown", "A parameter has a value that is none of its options.";
+    ParameterShape = "parameter-shape", "The value of a parameter has a shape that the node cannot use.";
+    LocatorMode = "locator-mode-unknown", "A resource locator has a mode that the parameter does not offer.";
+    ConnectionKind = "connection-kind", "A connection joins an output and an input of different kinds.";
+    ConnectionReversed = "connection-reversed", "A connection of a sub-node leads the wrong way.";
+    ConnectionOutput = "connection-output-unknown", "A connection starts at an output that the node does not have.";
+    ConnectionInput = "connection-input-unknown", "A connection leads to an input that the node does not have.";
+    ConnectionsTooMany = "connections-too-many", "More nodes are connected to an input than it takes.";
+    SubNodeMissing = "sub-node-missing", "A node lacks a sub-node, such as a language model, without which it does not work.";
+    CredentialTypeUnknown = "credential-type-unknown", "There is no such credential type.";
+    CredentialTypeRefused = "credential-type-refused", "The node does not take credentials of this type.";
+    CredentialsMissing = "credentials-missing", "A node needs credentials and has none.";
 }

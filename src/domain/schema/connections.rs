@@ -1,0 +1,197 @@
+//! Connections against the ports of the nodes that they join.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::node::Known;
+use crate::domain::catalog::Port;
+use crate::domain::definition::Definition;
+use crate::domain::finding::{Code, Finding, quoted};
+use crate::domain::{path, suggest};
+
+const MAIN: &str = "main";
+
+/// The kinds of connections that n8n knows.
+/// Source: `NodeConnectionTypes` of n8n-workflow.
+const KINDS: &[&str] = &[
+    MAIN,
+    "ai_agent",
+    "ai_chain",
+    "ai_document",
+    "ai_embedding",
+    "ai_languageModel",
+    "ai_memory",
+    "ai_outputParser",
+    "ai_reranker",
+    "ai_retriever",
+    "ai_textSplitter",
+    "ai_tool",
+    "ai_vectorStore",
+];
+
+/// A node and its ports; a side that only a run can tell is `None`.
+struct End<'a> {
+    known: &'a Known<'a>,
+    inputs: Option<Vec<Port>>,
+    outputs: Option<Vec<Port>>,
+}
+
+/// One connection, as it is written.
+struct Edge<'a> {
+    source: &'a str,
+    target: &'a str,
+    kind: &'a str,
+    output: usize,
+    input: usize,
+    at: String,
+}
+
+pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findings: &mut Vec<Finding>) {
+    let mut ends: HashMap<&str, Option<End<'_>>> = HashMap::with_capacity(nodes.len());
+    for (node, known) in definition.nodes.iter().zip(nodes) {
+        let end = || known.as_ref().map(|known| End { known, inputs: known.inputs(), outputs: known.outputs() });
+        ends.entry(node.name()).or_insert_with(end);
+    }
+    let edges = edges(definition, findings);
+    // The nodes that are connected to an input and switched on, by target, kind and place.
+    let mut arriving: HashMap<(&str, &str, usize), usize> = HashMap::new();
+    for edge in &edges {
+        let (Some(source), Some(target)) = (ends.get(edge.source), ends.get(edge.target)) else { continue };
+        let fine = match join(edge, source.as_ref(), target.as_ref()) {
+            None => true,
+            Some(finding) => {
+                findings.push(finding);
+                false
+            }
+        };
+        let off = source.as_ref().is_some_and(|source| source.known.node.disabled());
+        if fine && !off {
+            *arriving.entry((edge.target, edge.kind, edge.input)).or_default() += 1;
+        }
+    }
+    for (name, end) in definition.nodes.iter().filter_map(|node| Some((node.name(), ends.get(node.name())?.as_ref()?))) {
+        if std::ptr::eq(end.known.node, definition.node(name).unwrap_or(end.known.node)) {
+            takes(name, end, &arriving, findings);
+        }
+    }
+}
+
+/// Every connection of the right shape; what has another is left to [`crate::domain::structure`].
+fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edge<'a>> {
+    let mut found = Vec::new();
+    for (source, kinds) in &definition.connections {
+        let at = path::key("connections", source);
+        for (kind, outputs) in kinds.as_object().into_iter().flatten() {
+            let at = path::key(&at, kind);
+            if !KINDS.contains(&kind.as_str()) {
+                let message = format!("there is no kind of connection {}", quoted(kind));
+                let meant = if kind.eq_ignore_ascii_case("onError") || kind == "error" {
+                    Some(MAIN)
+                } else {
+                    suggest::nearest(kind, KINDS.iter().copied())
+                };
+                findings.push(Finding::error(Code::ConnectionKind, at, message).at_node(source).suggest(meant));
+                continue;
+            }
+            for (output, bucket) in outputs.as_array().into_iter().flatten().enumerate() {
+                for (position, entry) in bucket.as_array().into_iter().flatten().enumerate() {
+                    let at = path::index(&path::index(&at, output), position);
+                    let text = |key: &str| entry.get(key).and_then(Value::as_str);
+                    let (Some(target), Some(own), Some(input)) = (text("node"), text("type"), entry.get("index").and_then(Value::as_u64))
+                    else {
+                        continue;
+                    };
+                    if own != kind {
+                        let message = format!("the connection is of kind {} and stands under {}", quoted(own), quoted(kind));
+                        findings.push(
+                            Finding::error(Code::ConnectionKind, path::key(&at, "type"), message).at_node(source).suggest(Some(kind)),
+                        );
+                        continue;
+                    }
+                    found.push(Edge { source, target, kind, output, input: usize::try_from(input).unwrap_or(usize::MAX), at });
+                }
+            }
+        }
+    }
+    found
+}
+
+fn count(ports: &[Port], kind: &str) -> usize {
+    ports.iter().filter(|port| port.kind == kind).count()
+}
+
+fn kinds(ports: &[Port]) -> String {
+    let mut kinds: Vec<&str> = ports.iter().map(|port| port.kind.as_str()).collect();
+    kinds.dedup();
+    if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") }
+}
+
+/// What is wrong with one connection.
+fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>) -> Option<Finding> {
+    let gives = |end: Option<&End<'_>>| end.and_then(|end| end.outputs.as_ref()).map(|ports| count(ports, edge.kind));
+    let accepts = |end: Option<&End<'_>>| end.and_then(|end| end.inputs.as_ref()).map(|ports| count(ports, edge.kind));
+    let (from, to) = (quoted(edge.source), quoted(edge.target));
+    if let (Some(source), Some(given)) = (source, gives(source)) {
+        if given == 0 {
+            if edge.kind != MAIN && gives(target) != Some(0) && target.is_some() && accepts(Some(source)).is_some_and(|taken| taken > 0) {
+                let message = format!("{from} takes {} from {to}, so the connection starts at {to}", edge.kind);
+                return Some(source.known.error(Code::ConnectionReversed, edge.at.clone(), message).suggest(Some(edge.target)));
+            }
+            let own = source.outputs.as_deref().map(kinds).unwrap_or_default();
+            let message = format!("{from} has no output of kind {}", edge.kind);
+            return Some(source.known.error(Code::ConnectionKind, edge.at.clone(), message).mismatch(edge.kind, own));
+        }
+        let errors = usize::from(edge.kind == MAIN && source.known.node.text("onError") == Some("continueErrorOutput"));
+        if edge.output >= given + errors {
+            let mut message = format!("{from} has no output {} of kind {}", edge.output, edge.kind);
+            if edge.kind == MAIN && edge.output == given {
+                message.push_str("; an output for errors wants onError: continueErrorOutput");
+            }
+            let want = format!("0 to {}", given + errors - 1);
+            return Some(source.known.error(Code::ConnectionOutput, edge.at.clone(), message).mismatch(edge.output.to_string(), want));
+        }
+    }
+    if let (Some(target), Some(taken)) = (target, accepts(target)) {
+        let at = path::key(&edge.at, "index");
+        if taken == 0 && edge.kind == MAIN {
+            let what = if target.known.facts().starts() { "starts workflows and has no input" } else { "has no main input" };
+            return Some(target.known.error(Code::ConnectionInput, edge.at.clone(), format!("{to} {what}; {from} leads to it")));
+        }
+        if taken == 0 {
+            let own = target.inputs.as_deref().map(kinds).unwrap_or_default();
+            let message = format!("{to} takes no {}", edge.kind);
+            let finding = Finding::error(Code::ConnectionKind, edge.at.clone(), message).at_node(edge.source);
+            return Some(finding.mismatch(edge.kind, own));
+        }
+        if edge.input >= taken {
+            let message = format!("{to} has no input {} of kind {}", edge.input, edge.kind);
+            let want = format!("0 to {}", taken - 1);
+            return Some(target.known.error(Code::ConnectionInput, at, message).mismatch(edge.input.to_string(), want));
+        }
+    }
+    None
+}
+
+/// Whether each input has as many connections as the node wants.
+fn takes(name: &str, end: &End<'_>, arriving: &HashMap<(&str, &str, usize), usize>, findings: &mut Vec<Finding>) {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for port in end.inputs.iter().flatten() {
+        let place = places.entry(&port.kind).or_default();
+        let connected = arriving.get(&(name, port.kind.as_str(), *place)).copied().unwrap_or_default();
+        let label = if port.label.is_empty() { port.kind.clone() } else { format!("{} ({})", port.label, port.kind) };
+        if port.required && port.kind != MAIN && connected == 0 {
+            let message = format!("nothing that is switched on is connected to the input {label}, which the node needs");
+            findings.push(end.known.error(Code::SubNodeMissing, end.known.at.clone(), message));
+        }
+        if let Some(most) = port.most.filter(|most| connected > *most as usize) {
+            let message = format!("too many nodes are connected to the input {label}");
+            findings.push(
+                end.known
+                    .error(Code::ConnectionsTooMany, end.known.at.clone(), message)
+                    .mismatch(connected.to_string(), format!("at most {most}")),
+            );
+        }
+        *place += 1;
+    }
+}

@@ -1,0 +1,246 @@
+//! The values of a node against the parameters of its version.
+
+use serde_json::{Map, Value};
+
+use super::node::Known;
+use super::places::Place;
+use super::shapes::{self, Misfit};
+use crate::domain::catalog::display::Rule;
+use crate::domain::catalog::{Parameter, Shared, Trouble, TroubleKind, js, shown, troubles};
+use crate::domain::finding::{Code, Finding, kind_of, quoted};
+use crate::domain::{path, suggest};
+
+pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
+    let Some(own) = known.node.parameters() else { return };
+    let values = match &known.values {
+        Ok(values) => values,
+        Err(name) => {
+            let at = path::key(&path::key(&known.at, "parameters"), name);
+            let message = "n8n cannot load a value of this shape";
+            findings.push(known.error(Code::ParameterShape, at, message.to_owned()));
+            return;
+        }
+    };
+    let missing = troubles(known.facts(), values, known.version(), known.node.kind());
+    let mut walk = Walk { known, values, missing: &missing, ignored: Vec::new(), findings };
+    walk.level(&known.facts().parameters, own, values, Place::Root(&known.at), true);
+    let ignored = std::mem::take(&mut walk.ignored);
+    for trouble in &missing {
+        findings.push(refused(known, trouble, &ignored));
+    }
+}
+
+/// What n8n refuses to publish.
+fn refused(known: &Known<'_>, trouble: &Trouble, ignored: &[&str]) -> Finding {
+    // n8n loses names on its way into groups within groups.
+    let steps = trouble.path.split('.').filter(|step| !step.is_empty());
+    let at = steps.fold(path::key(&known.at, "parameters"), |at, step| format!("{at}.{step}"));
+    let name = quoted(&trouble.parameter);
+    match &trouble.kind {
+        TroubleKind::Missing => {
+            let mut message = format!("parameter {name} is required and empty");
+            if let [only] = ignored {
+                message.push_str(&format!("; {} is no parameter of the node", quoted(only)));
+            }
+            known.error(Code::ParameterMissing, at, message)
+        }
+        TroubleKind::Locator { mode } => {
+            let message = format!("the value of {name} is not what its mode {} wants", quoted(mode));
+            known.error(Code::ParameterInvalid, at, message)
+        }
+        TroubleKind::TooFew(least) => known
+            .error(Code::ParameterInvalid, at, format!("parameter {name} has too few entries"))
+            .mismatch("fewer", format!("at least {least}")),
+        TroubleKind::TooMany(most) => known
+            .error(Code::ParameterInvalid, at, format!("parameter {name} has too many entries"))
+            .mismatch("more", format!("at most {most}")),
+    }
+}
+
+struct Walk<'a, 'f> {
+    known: &'a Known<'a>,
+    /// As n8n loads them.
+    values: &'a Map<String, Value>,
+    missing: &'a [Trouble],
+    /// Parameters at the first level that n8n ignores.
+    ignored: Vec<&'a str>,
+    findings: &'f mut Vec<Finding>,
+}
+
+impl<'a> Walk<'a, '_> {
+    /// One level of values: the node's own, those of a collection, or those of an entry of a group.
+    fn level(
+        &mut self,
+        parameters: &'a [Shared],
+        own: &'a Map<String, Value>,
+        loaded: &'a Map<String, Value>,
+        place: Place<'_>,
+        top: bool,
+    ) {
+        for (key, value) in own {
+            let place = Place::Key(&place, key);
+            let mut named = parameters.iter().filter(|parameter| parameter.name == *key).peekable();
+            if named.peek().is_none() {
+                if !is_empty(value) {
+                    self.unknown(parameters, key, value, place, top);
+                }
+                continue;
+            }
+            if js::is_expression(value) || is_empty(value) {
+                continue;
+            }
+            let around = self.known.around(self.values);
+            let showing: Vec<&Shared> = named.filter(|parameter| shown(&parameter.display, loaded, around)).collect();
+            self.judge(&showing, value, loaded.get(key), place);
+        }
+    }
+
+    /// A value against all parameters of its name that show: one that takes it is enough.
+    fn judge(&mut self, showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
+        let mut first = None;
+        for parameter in showing {
+            match shapes::fits(parameter, value) {
+                Ok(()) => return self.inside(parameter, value, loaded, place),
+                Err(misfit) => first = first.or(Some((*parameter, misfit))),
+            }
+        }
+        if let Some((parameter, misfit)) = first {
+            self.misfit(parameter, misfit, showing, value, place);
+        }
+    }
+
+    fn inside(&mut self, parameter: &'a Parameter, value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
+        if let (false, Some(own), Some(loaded)) = (parameter.fields.is_empty(), value.as_object(), loaded.and_then(Value::as_object)) {
+            self.level(&parameter.fields, own, loaded, place, false);
+        }
+        if parameter.groups.is_empty() {
+            return;
+        }
+        for (name, entries) in value.as_object().into_iter().flatten() {
+            let place = Place::Key(&place, name);
+            let Some(group) = parameter.groups.iter().find(|group| group.name == *name) else {
+                if !is_empty(entries) {
+                    self.unknown_group(parameter, name, place);
+                }
+                continue;
+            };
+            let loaded = loaded.and_then(|loaded| loaded.get(name));
+            match (entries, loaded) {
+                (Value::Array(entries), Some(Value::Array(loaded))) => {
+                    for (at, (entry, loaded)) in entries.iter().zip(loaded).enumerate() {
+                        if let (Some(entry), Some(loaded)) = (entry.as_object(), loaded.as_object()) {
+                            self.level(&group.fields, entry, loaded, Place::Index(&place, at), false);
+                        }
+                    }
+                }
+                (Value::Object(entry), Some(Value::Object(loaded))) => self.level(&group.fields, entry, loaded, place, false),
+                _ => {}
+            }
+        }
+    }
+
+    fn unknown(&mut self, parameters: &'a [Shared], key: &'a str, value: &Value, place: Place<'_>, top: bool) {
+        let around = self.known.around(self.values);
+        if top {
+            self.ignored.push(key);
+            if let Some(finding) = self.of_other_version(key, value, place) {
+                return self.findings.push(finding);
+            }
+        }
+        let missing: Vec<&str> = self.missing.iter().map(|trouble| trouble.parameter.as_str()).collect();
+        let meant = match (top, missing.as_slice()) {
+            (true, [only]) => Some(*only),
+            _ => suggest::nearest(
+                key,
+                parameters
+                    .iter()
+                    .filter(|parameter| shown(&parameter.display, self.values, around))
+                    .map(|parameter| parameter.name.as_str()),
+            ),
+        };
+        let message = format!("the node has no parameter {} here; n8n ignores it", quoted(key));
+        self.findings.push(self.known.warning(Code::ParameterUnknown, place.written(), message).suggest(meant));
+    }
+
+    /// A value that another version of the node type would make use of.
+    fn of_other_version(&self, key: &str, value: &Value, place: Place<'_>) -> Option<Finding> {
+        let mut others = self.known.others().filter_map(|other| {
+            let parameter = other.parameters.iter().find(|parameter| parameter.name == key)?;
+            Some((other, parameter))
+        });
+        let (other, _) = others.find(|(_, parameter)| !js::deep_equal(&parameter.default, value))?;
+        let versions = other.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let message = format!("parameter {} belongs to version {versions} of the node type; n8n ignores it here", quoted(key));
+        Some(self.known.error(Code::ParameterOfOtherVersion, place.written(), message))
+    }
+
+    fn unknown_group(&mut self, parameter: &Parameter, name: &str, place: Place<'_>) {
+        let known: Vec<&str> = parameter.groups.iter().map(|group| group.name.as_str()).collect();
+        let message = format!("parameter {} has no group {}; n8n ignores it", quoted(&parameter.name), quoted(name));
+        let elsewhere = self.known.others().any(|other| {
+            other.parameters.iter().any(|same| same.name == parameter.name && same.groups.iter().any(|group| group.name == name))
+        });
+        let finding = match elsewhere {
+            true => self.known.error(Code::ParameterOfOtherVersion, place.written(), message),
+            false => self.known.warning(Code::ParameterUnknown, place.written(), message),
+        };
+        let meant = suggest::nearest(name, known.iter().copied()).or(if let [only] = known.as_slice() { Some(only) } else { None });
+        self.findings.push(finding.suggest(meant));
+    }
+
+    fn misfit(&mut self, parameter: &Parameter, misfit: Misfit, showing: &[&Shared], value: &Value, place: Place<'_>) {
+        let name = quoted(&parameter.name);
+        let finding = match misfit {
+            Misfit::Option => {
+                let mut offered: Vec<&Value> = showing.iter().flat_map(|one| &one.options.values).collect();
+                offered.dedup();
+                let meant = value.as_str().and_then(|value| suggest::nearest(value, offered.iter().filter_map(|one| one.as_str())));
+                let message = format!("parameter {name} has no such option");
+                let finding = if steers(self.known, &parameter.name) {
+                    self.known.error(Code::ParameterOption, place.written(), message)
+                } else {
+                    self.known.warning(Code::ParameterOption, place.written(), message)
+                };
+                let listed: Vec<String> =
+                    offered.iter().take(12).map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect();
+                let more = if offered.len() > 12 { ", …" } else { "" };
+                finding.mismatch(kind_of(value), format!("{}{more}", listed.join(", "))).suggest(meant)
+            }
+            Misfit::Mode => {
+                let modes: Vec<&str> = parameter.modes.iter().map(|mode| mode.name.as_str()).collect();
+                let own = value.get("mode").and_then(Value::as_str).unwrap_or_default();
+                let message = format!("the resource locator {name} has no such mode");
+                self.known
+                    .error(Code::LocatorMode, path::key(&place.written(), "mode"), message)
+                    .mismatch(quoted(own), modes.join(", "))
+                    .suggest(suggest::nearest(own, modes.iter().copied()))
+            }
+            Misfit::Broken { got, want } => {
+                let message = format!("parameter {name} has a value that the node cannot use");
+                self.known.error(Code::ParameterShape, place.written(), message).mismatch(got, want)
+            }
+            Misfit::Doubtful { got, want } => {
+                let message = format!("parameter {name} has a value of another kind");
+                self.known.warning(Code::ParameterShape, place.written(), message).mismatch(got, want)
+            }
+        };
+        self.findings.push(finding);
+    }
+}
+
+/// Whether other parameters show by the value of this one: then a wrong value leaves the node without them.
+fn steers(known: &Known<'_>, name: &str) -> bool {
+    let by = |Rule(key, _): &Rule| key.strip_prefix('/').unwrap_or(key) == name;
+    known.facts().parameters.iter().any(|parameter| parameter.display.show.iter().any(by))
+}
+
+/// What nobody has written.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
