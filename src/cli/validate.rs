@@ -6,10 +6,13 @@ mod json;
 mod sarif;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::catalog::{self, CatalogError};
+use crate::domain::catalog::Catalog;
 use crate::domain::manifest::{Report, Source, validate};
 
 /// What to validate and how to tell.
@@ -22,6 +25,9 @@ pub struct ValidateArguments {
     /// The form of the output.
     #[arg(long, short, value_enum, default_value_t = Form::Human)]
     output: Form,
+    /// A catalogue made by `weirkeeper catalog build`, or an n8n installation, in place of the one that is built in.
+    #[arg(long, value_name = "FILE|DIR")]
+    catalog: Option<PathBuf>,
     /// Take warnings for errors.
     #[arg(long)]
     strict: bool,
@@ -53,10 +59,11 @@ const UNREADABLE: u8 = 2;
 /// Validates and prints. The exit code is 0 where nothing is wrong, 1 for errors, 2 where a file could not be read.
 ///
 /// # Errors
-/// When standard output cannot be written to.
-pub fn run(arguments: &ValidateArguments, no_color: bool) -> io::Result<ExitCode> {
+/// When the catalogue cannot be read or standard output cannot be written to.
+pub fn run(arguments: &ValidateArguments, no_color: bool) -> Result<ExitCode, CatalogError> {
     let sources = files::read(&arguments.paths);
-    let reports = validate(&sources);
+    let given = arguments.catalog.as_deref().map(catalog::read).transpose()?;
+    let reports = validate(&sources, given.as_ref().unwrap_or_else(|| Catalog::embedded()));
     let stdout = io::stdout();
     let coloured = match arguments.color {
         Colour::Always => true,
@@ -70,7 +77,9 @@ pub fn run(arguments: &ValidateArguments, no_color: bool) -> io::Result<ExitCode
     };
     match stdout.lock().write_all(text.as_bytes()) {
         // Whoever reads may have seen enough, as `head` does.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(CatalogError::File { attempt: "write", file: "standard output".to_owned(), source });
+        }
         _ => {}
     }
     Ok(ExitCode::from(code(&reports, arguments.strict)))

@@ -8,10 +8,12 @@ mod object;
 
 use serde_json::Value;
 
-use super::check::{NodeCredentials, check, disagreements, required_credentials};
+use super::catalog::Catalog;
+use super::check::{check, disagreements};
 use super::finding::{Finding, has_errors};
 use super::intake::{place_of_workflow, several, take_in};
 use super::positions::Span;
+use super::schema::{NodeCredentials, required_credentials};
 use crate::api::workflow::WorkflowSpec;
 use document::Document;
 use embedded::Shelf;
@@ -80,7 +82,7 @@ struct Verdict {
 }
 
 /// Judges a definition: one of a `Workflow` by what its spec wants, any other by what it says itself.
-fn judge(raw: &Value, spec: Option<&WorkflowSpec>) -> Verdict {
+fn judge(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Verdict {
     let mut intake = match take_in(raw) {
         Ok(intake) => intake,
         Err(findings) => return Verdict { findings, required: Vec::new() },
@@ -92,19 +94,19 @@ fn judge(raw: &Value, spec: Option<&WorkflowSpec>) -> Verdict {
             if let Some(name) = &spec.display_name {
                 definition.name = Some(name.clone());
             }
-            findings.extend(check(definition, spec.active));
+            findings.extend(check(definition, spec.active, catalog));
             if !has_errors(&findings) {
                 findings.extend(disagreements(definition, spec.active, spec.tags.as_deref()));
             }
         }
-        None => findings.extend(check(definition, definition.declared_active)),
+        None => findings.extend(check(definition, definition.declared_active, catalog)),
     }
-    Verdict { findings, required: required_credentials(definition) }
+    Verdict { findings, required: required_credentials(definition, catalog) }
 }
 
 /// Validates every workflow in a set of files, in their order.
-pub fn validate(sources: &[Source]) -> Vec<Report> {
-    let mut work = Work::default();
+pub fn validate(sources: &[Source], catalog: &Catalog) -> Vec<Report> {
+    let mut work = Work::new(catalog);
     for (number, source) in sources.iter().enumerate() {
         let first = work.reports.len();
         match &source.text {
@@ -123,7 +125,7 @@ pub fn validate(sources: &[Source]) -> Vec<Report> {
         }
     }
     for pending in std::mem::take(&mut work.pending) {
-        let resolved = work.shelf.resolve(&pending);
+        let resolved = work.shelf.resolve(&pending, catalog);
         if let Some(report) = work.reports.get_mut(pending.report) {
             report.findings.extend(resolved.0);
             report.required = resolved.1;
@@ -135,15 +137,19 @@ pub fn validate(sources: &[Source]) -> Vec<Report> {
     work.reports
 }
 
-#[derive(Default)]
-struct Work {
+struct Work<'c> {
+    catalog: &'c Catalog,
     reports: Vec<Report>,
     shelf: Shelf,
     /// Workflows whose definition may stand in a file that comes later.
     pending: Vec<Pending>,
 }
 
-impl Work {
+impl<'c> Work<'c> {
+    fn new(catalog: &'c Catalog) -> Self {
+        Self { catalog, reports: Vec::new(), shelf: Shelf::default(), pending: Vec::new() }
+    }
+
     fn take(&mut self, document: &Document<'_>, found: bool) {
         let value = match &document.read {
             Ok(text) => &text.value,
@@ -157,11 +163,11 @@ impl Work {
         }
         let parts = several(value);
         if parts.is_empty() {
-            let judged = judged(document, value, "", None);
+            let judged = judged(document, value, "", None, self.catalog);
             return self.reports.push(judged.with(document.warnings()));
         }
         for (path, part) in parts {
-            self.reports.push(judged(document, part, &path, None));
+            self.reports.push(judged(document, part, &path, None, self.catalog));
         }
     }
 
@@ -176,7 +182,7 @@ impl Work {
             }
             object::Kind::ConfigMap => self.shelf.put(document, value, path),
             object::Kind::Workflow => {
-                let (report, pending) = object::judge_object(document, value, path, self.reports.len());
+                let (report, pending) = object::judge_object(document, value, path, self.reports.len(), self.catalog);
                 self.reports.push(report);
                 self.pending.extend(pending);
             }
@@ -186,8 +192,8 @@ impl Work {
 }
 
 /// The report on a definition that stands in a document at a path.
-fn judged(document: &Document<'_>, raw: &Value, path: &str, spec: Option<&WorkflowSpec>) -> Report {
-    let verdict = judge(raw, spec);
+fn judged(document: &Document<'_>, raw: &Value, path: &str, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Report {
+    let verdict = judge(raw, spec, catalog);
     let base = document::join(path, &place_of_workflow(raw));
     let mut report = Report::new(document.source).with(verdict.findings.into_iter().map(|finding| document.place(finding, &base)));
     report.required = verdict.required;

@@ -9,11 +9,12 @@ use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::VersionSource;
 use crate::controller::store;
-use crate::domain::check::{check, disagreements};
+use crate::domain::check::disagreements;
 use crate::domain::definition::Definition;
 use crate::domain::finding::{Finding, has_errors, summarise};
 use crate::domain::intake::{read_text, take_in};
 use crate::domain::manifest::LARGEST_INLINE;
+use crate::domain::structure::check_structure;
 use crate::domain::trouble::Trouble;
 
 /// The largest text of a ConfigMap; the API server itself keeps a little over 1 MiB.
@@ -48,7 +49,7 @@ async fn checked(work: &Work<'_>) -> Result<(Gathered, Vec<Finding>), Trouble> {
     let refused = |findings: Vec<Finding>| Trouble::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS));
     let intake = take_in(&raw).map_err(refused)?;
     let (active, tags) = (work.spec().active, work.spec().tags.as_deref());
-    let mut findings = check(&intake.definition, active);
+    let mut findings = check_structure(&intake.definition);
     if has_errors(&findings) {
         findings.extend(intake.warnings);
         return Err(refused(findings));

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::domain::check::NodeCredentials;
+use crate::domain::catalog::Catalog;
 use crate::domain::finding::{Code, Finding, quoted};
 use crate::domain::intake::{locate_text, place_of_workflow};
 use crate::domain::path;
 use crate::domain::positions::{Positions, Span};
+use crate::domain::schema::NodeCredentials;
 use crate::domain::suggest::nearest;
 
 use super::document::{Document, indent, join, seen};
@@ -56,7 +57,7 @@ impl Shelf {
     }
 
     /// Judges the definition that a Workflow names.
-    pub(super) fn resolve(&self, pending: &Pending) -> (Vec<Placed>, Vec<NodeCredentials>) {
+    pub(super) fn resolve(&self, pending: &Pending, catalog: &Catalog) -> (Vec<Placed>, Vec<NodeCredentials>) {
         let (name, key) = (&pending.from.name, &pending.from.key);
         let at_reference = |finding| vec![Placed { finding, source: pending.source, span: pending.span }];
         let field = "spec.definitionFrom.configMapKeyRef";
@@ -80,7 +81,7 @@ impl Shelf {
         let json = embedded.text.trim_start().starts_with(['{', '[']);
         let positions = if json { Positions::of_json(&embedded.text) } else { Positions::of_yaml(&embedded.text) };
         let base = place_of_workflow(&read.value);
-        let verdict = judge(&read.value, pending.spec.as_deref());
+        let verdict = judge(&read.value, pending.spec.as_deref(), catalog);
         let warnings = read.warnings.into_iter().map(|finding| (String::new(), finding));
         let findings = warnings.chain(verdict.findings.into_iter().map(|finding| (base.clone(), finding)));
         let placed = findings.map(|(base, finding)| {

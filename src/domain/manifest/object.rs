@@ -4,6 +4,7 @@ use kube::CustomResourceExt;
 use serde_json::Value;
 
 use crate::api::workflow::{ConfigMapKeyRef, Workflow, WorkflowSpec};
+use crate::domain::catalog::Catalog;
 use crate::domain::finding::{Code, Finding, quoted};
 use crate::domain::path;
 use crate::domain::positions::Span;
@@ -50,7 +51,13 @@ pub(super) fn kind(value: &Value) -> Kind<'_> {
 }
 
 /// Judges a Workflow whose report will have this number; its definition is left to do where it stands in a ConfigMap.
-pub(super) fn judge_object(document: &Document<'_>, object: &Value, at: &str, number: usize) -> (Report, Option<Pending>) {
+pub(super) fn judge_object(
+    document: &Document<'_>,
+    object: &Value,
+    at: &str,
+    number: usize,
+    catalog: &Catalog,
+) -> (Report, Option<Pending>) {
     let mut report = Report::new(document.source);
     let complain = |report: &mut Report, finding: Finding| report.findings.push(document.place(finding, at));
     let spec = match serde_json::from_value::<Workflow>(object.clone()) {
@@ -75,7 +82,7 @@ pub(super) fn judge_object(document: &Document<'_>, object: &Value, at: &str, nu
             let finding = Finding::error(Code::DocumentTooLarge, "spec.definition", message);
             complain(&mut report, finding.mismatch(format!("{size} bytes"), format!("at most {LARGEST_INLINE}")));
         }
-        let inside = judged(document, inline, &join(at, "spec.definition"), spec.as_deref());
+        let inside = judged(document, inline, &join(at, "spec.definition"), spec.as_deref(), catalog);
         report.findings.extend(inside.findings);
         report.required = inside.required;
     }

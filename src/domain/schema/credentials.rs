@@ -1,5 +1,7 @@
 //! Which credentials a node needs, and whether it has them.
 
+use serde::Serialize;
+
 use super::kinds;
 use super::node::Known;
 use crate::domain::catalog::{Catalog, Kind, shown};
@@ -9,13 +11,14 @@ use crate::domain::path;
 use crate::domain::structure::MAX_NODES;
 
 /// What a node cannot do without.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeCredentials {
     /// The node's name.
     pub node: String,
     /// Credential types, all of them needed.
     pub types: Vec<String>,
     /// The OAuth scopes that n8n asks for by default, where the types say so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
 }
 
