@@ -148,7 +148,7 @@ fn broken_text_is_shown_where_it_breaks_and_spoils_no_other_document() {
 #[test]
 fn what_nobody_named_and_is_clearly_something_else_is_passed_over() {
     let values = Source { found: true, ..source("values.yaml", "replicas: 3\n") };
-    assert!(validate(&[values.clone()], Catalog::embedded()).is_empty());
+    assert!(validate(std::slice::from_ref(&values), Catalog::embedded()).is_empty());
     assert!(!validate(&[Source { found: false, ..values }], Catalog::embedded()).is_empty());
 }
 
