@@ -34,6 +34,8 @@ enum Command {
         #[command(subcommand)]
         command: cli::catalog::CatalogCommand,
     },
+    /// Write the workflows of an existing n8n as manifests, ready to commit and to adopt.
+    Import(Box<cli::import::ImportArguments>),
     /// Say what is wrong with workflows in files. Exit code 0: nothing; 1: errors; 2: a file could not be read.
     Validate(cli::validate::ValidateArguments),
 }
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error.to_string()),
         },
+        Command::Import(arguments) => cli::import::run(&arguments, settings::n8n_api_key().as_deref()).map_err(|error| error.to_string()),
         Command::Crds { output: None } => cli::crds::stream().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),
     };
     match done {

@@ -1,5 +1,6 @@
-//! Subcommands that people and pipelines run: they print or write files and talk to no cluster.
+//! Subcommands that people and pipelines run: they print or write files, and talk to no cluster.
 
 pub mod catalog;
 pub mod crds;
+pub mod import;
 pub mod validate;

@@ -6,7 +6,7 @@
 //! and [`plan`] compares it with what n8n holds. [`history`] numbers versions, [`target`] chooses the one that should
 //! serve, [`identity`] decides which workflow in n8n is meant, [`conclude`] turns what was found into conditions. What
 //! node types are is in the [`catalog`].
-//! For the command line [`manifest`] finds the workflows in files.
+//! For the command line [`manifest`] finds the workflows in files and [`import`] makes manifests of what n8n holds.
 
 pub mod access;
 pub mod body;
@@ -23,7 +23,7 @@ pub mod finding;
 pub mod health;
 pub mod history;
 pub mod identity;
-//IMPORT
+pub mod import;
 pub mod intake;
 pub mod manifest;
 pub mod mark;
@@ -47,3 +47,4 @@ pub mod target;
 pub mod triggers;
 pub mod trouble;
 pub mod validate;
+pub mod yaml;

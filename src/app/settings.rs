@@ -96,3 +96,8 @@ impl OperatorArguments {
 pub(super) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
+
+/// The key of an n8n for commands. It is read here alone, for an argument would show in the list of processes.
+pub(super) fn n8n_api_key() -> Option<String> {
+    std::env::var("WEIRKEEPER_N8N_API_KEY").ok()
+}

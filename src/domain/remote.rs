@@ -48,6 +48,9 @@ pub struct RemoteWorkflow {
     /// The content of the published version, where n8n sends it along.
     #[serde(default)]
     pub active_version: Option<RemoteVersion>,
+    /// When it was made, as n8n writes it.
+    #[serde(default, deserialize_with = "or_default")]
+    pub created_at: String,
 }
 
 impl RemoteWorkflow {

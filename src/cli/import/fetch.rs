@@ -1,0 +1,109 @@
+//! Reading n8n: which workflows there are, and the content of those that are wanted.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::{ImportArguments, ImportError, read};
+use crate::domain::import::{Chosen, Known, names};
+use crate::domain::mark::Mark;
+use crate::domain::remote::RemoteWorkflow;
+use crate::domain::render::symbolise_remote;
+use crate::n8n::{ApiKey, ClientSettings, N8nClient, N8nMetrics};
+
+/// How long n8n may take for one answer. A page of a list is up to 250 workflows.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What is to be imported.
+pub(super) struct Held {
+    pub(super) chosen: Vec<Chosen>,
+    /// How many workflows were asked for.
+    pub(super) total: usize,
+    pub(super) notes: Vec<String>,
+}
+
+pub(super) fn fetch(arguments: &ImportArguments, key: &ApiKey) -> Result<Held, ImportError> {
+    let client = client(arguments, key)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| ImportError::Start(error.to_string()))?.block_on(select(&client, arguments))
+}
+
+fn client(arguments: &ImportArguments, key: &ApiKey) -> Result<N8nClient, ImportError> {
+    let settings = ClientSettings {
+        url: arguments.url.clone(),
+        api_key: key.clone(),
+        ca_bundle: arguments.ca_file.as_deref().map(read).transpose()?,
+        request_timeout: TIMEOUT,
+        requests_per_second: None,
+        max_concurrent_requests: NonZeroU32::MIN,
+        webhook_check_url: None,
+        // Whoever runs this chose the address for this machine.
+        allow_loopback: true,
+    };
+    let metrics = N8nMetrics::register(&prometheus::Registry::new()).map_err(|error| ImportError::Start(error.to_string()))?;
+    Ok(N8nClient::new(settings, metrics)?)
+}
+
+async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held, ImportError> {
+    let (mut known, mut notes, mut missing, mut total) = (Vec::new(), Vec::new(), arguments.id.clone(), 0);
+    let wanted = |workflow: &RemoteWorkflow| {
+        arguments.all || arguments.id.contains(&workflow.id) || workflow.tags.iter().any(|tag| arguments.tag.contains(&tag.name))
+    };
+    // Names depend on every workflow, so that a selection gives no other names than the whole.
+    let listed = client
+        .scan_workflows(None, |workflow| {
+            let mark = Mark::of(&workflow.settings);
+            missing.retain(|id| *id != workflow.id);
+            known.push(Known {
+                id: workflow.id.clone(),
+                name: workflow.name.clone(),
+                created_at: workflow.created_at.clone(),
+                object: mark.as_ref().map(|mark| mark.name.clone()),
+            });
+            if !wanted(&workflow) {
+                return None;
+            }
+            total += 1;
+            let why = match mark {
+                _ if workflow.is_archived => "it is archived".to_owned(),
+                Some(mark) if !arguments.managed => format!("Workflow {}/{} manages it already; use --managed", mark.namespace, mark.name),
+                _ => return Some(workflow),
+            };
+            notes.push((workflow.id, format!("left out: {why}")));
+            None
+        })
+        .await?;
+    if !missing.is_empty() {
+        return Err(ImportError::Missing(missing.join(", ")));
+    }
+    let names = names(known);
+    let mut chosen = Vec::new();
+    for workflow in listed {
+        let id = workflow.id.clone();
+        match published(client, workflow).await? {
+            Some((workflow, drafted)) => {
+                if drafted {
+                    notes.push((id.clone(), "a draft that differs from what is published is not imported; it stays in n8n".to_owned()));
+                }
+                chosen.push(Chosen { name: names.get(&id).cloned().unwrap_or_default(), workflow });
+            }
+            None => notes.push((id, "left out: n8n does not give its published version".to_owned())),
+        }
+    }
+    let named = |(id, message): (String, String)| format!("{}: {message}", names.get(&id).unwrap_or(&id));
+    Ok(Held { chosen, total, notes: notes.into_iter().map(named).collect() })
+}
+
+/// The workflow with what is published in place of the draft, and whether the draft says something else.
+async fn published(client: &N8nClient, mut workflow: RemoteWorkflow) -> Result<Option<(RemoteWorkflow, bool)>, ImportError> {
+    // Lists may name the published version without its nodes.
+    workflow.active_version = None;
+    let version = workflow.active_version_id.clone().filter(|_| workflow.active && workflow.active_version_id != workflow.version_id);
+    let Some(version) = version else {
+        return Ok(Some((workflow, false)));
+    };
+    workflow.active_version = client.get_version(&workflow.id, &version).await?;
+    Ok(workflow.published_apart().map(|published| {
+        let drafted = symbolise_remote(&workflow).digest != symbolise_remote(&published).digest;
+        (published, drafted)
+    }))
+}

@@ -1,0 +1,96 @@
+//! Names of objects, derived from those that workflows have in n8n.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sha2::{Digest as _, Sha256};
+
+/// The longest name: a DNS label of 63 characters, less what the name of a ConfigMap adds.
+const LONGEST: usize = 50;
+
+/// What a name is derived from.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The id in n8n.
+    pub id: String,
+    /// The name in n8n; need not be unique.
+    pub name: String,
+    /// When it was made, as n8n writes it.
+    pub created_at: String,
+    /// The object that manages it already, by its mark.
+    pub object: Option<String>,
+}
+
+/// A name for each id: a DNS label, unique. Of several workflows with one name the oldest has it and the others get a suffix that comes
+/// from their id, so that a workflow made later renames none. Give all workflows of the instance, whichever are imported.
+pub fn names(mut known: Vec<Known>) -> BTreeMap<String, String> {
+    known.sort_by(|a, b| (a.object.is_none(), &a.created_at, &a.id).cmp(&(b.object.is_none(), &b.created_at, &b.id)));
+    let mut used = HashSet::new();
+    let mut names = BTreeMap::new();
+    for one in known {
+        let plain = one.object.unwrap_or_else(|| label(&one.name));
+        let name = if used.insert(plain.clone()) { plain } else { suffixed(&plain, &one.id) };
+        used.insert(name.clone());
+        names.insert(one.id, name);
+    }
+    names
+}
+
+fn suffixed(plain: &str, id: &str) -> String {
+    let hash: String = Sha256::digest(id.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let start: String = plain.chars().take(LONGEST - hash.len() - 1).collect();
+    format!("{}-{hash}", start.trim_end_matches(['-', '.']))
+}
+
+/// A name as a DNS label: what is no letter or digit of ASCII becomes a dash; German umlauts are spelt out.
+fn label(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars().flat_map(char::to_lowercase) {
+        match c {
+            c if c.is_ascii_alphanumeric() => out.push(c),
+            'ä' => out.push_str("ae"),
+            'ö' => out.push_str("oe"),
+            'ü' => out.push_str("ue"),
+            'ß' => out.push_str("ss"),
+            _ if !out.is_empty() && !out.ends_with('-') => out.push('-'),
+            _ => {}
+        }
+    }
+    out.truncate(LONGEST);
+    let out = out.trim_end_matches('-');
+    if out.is_empty() { "workflow".to_owned() } else { out.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(id: &str, name: &str, created_at: &str) -> Known {
+        Known { id: id.into(), name: name.into(), created_at: created_at.into(), object: None }
+    }
+
+    #[test]
+    fn names_are_labels() {
+        let long = "x".repeat(80);
+        for (name, wanted) in [
+            ("Order intake (v2)", "order-intake-v2"),
+            ("  Über / Größe!  ", "ueber-groesse"),
+            ("日本", "workflow"),
+            ("", "workflow"),
+            (&long, &long[..50]),
+        ] {
+            assert_eq!(label(name), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_twin_that_is_made_later_renames_nobody() {
+        let old = known("b", "Sync", "2026-01-01T00:00:00.000Z");
+        let new = known("a", "sync", "2026-02-01T00:00:00.000Z");
+        let both = names(vec![new.clone(), old.clone()]);
+        assert_eq!(both["b"], "sync");
+        assert_eq!(names(vec![old])["b"], "sync");
+        assert!(both["a"].starts_with("sync-") && both["a"].len() == 13, "{both:?}");
+        let managed = Known { object: Some("sync".into()), ..new };
+        assert_eq!(names(vec![managed, known("b", "Sync", "2026-01-01T00:00:00.000Z")])["a"], "sync");
+    }
+}
