@@ -20,6 +20,7 @@ mod features;
 mod grants;
 mod held;
 mod identity;
+mod import;
 mod kill;
 mod leader;
 mod n8n;

@@ -1,0 +1,112 @@
+use serde_json::Value;
+
+use crate::Folder;
+
+const FINE: &str = r#"{"nodes": [{"name": "A", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "position": [0, 0], "webhookId": "w",
+  "parameters": {"path": "a", "authentication": "basicAuth"}, "credentials": {"httpBasicAuth": {"name": "Shop"}}},
+  {"name": "B", "type": "n8n-nodes-base.set", "typeVersion": 3.4, "position": [200, 0], "parameters": {}}],
+ "connections": {"A": {"main": [[{"node": "B", "type": "main", "index": 0}]]}}}"#;
+const BROKEN: &str = r#"{
+  "nodes": [
+    {"name": "A", "type": "n8n-nodes-base.noOp", "typeVersion": 1, "position": [0, 0], "parameters": {}}
+  ],
+  "connections": {
+    "A": {"main": [[{"node": "a", "type": "main", "index": 0}]]}
+  }
+}
+"#;
+const DOUBTFUL: &str =
+    r#"{"nodes": [{"name": "A", "type": "n8n-nodes-base.noOp", "typeVersion": 1, "position": [0, 0]}], "connections": {}}"#;
+
+fn lines(out: &str) -> Vec<Value> {
+    out.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect()
+}
+
+fn validate(folder: &Folder, arguments: &[&str]) -> (i32, Vec<Value>) {
+    let (code, out, _) = folder.run(&[&["validate", "--output", "json"], arguments].concat(), "");
+    (code, lines(&out))
+}
+
+/// The finding with a code.
+fn finding<'a>(line: &'a Value, code: &str) -> &'a Value {
+    let all = line["findings"].as_array().expect("findings");
+    all.iter().find(|finding| finding["code"] == code).unwrap_or_else(|| panic!("no {code}: {line:#}"))
+}
+
+#[test]
+fn the_exit_code_tells_clean_wrong_and_unreadable_apart() {
+    let folder = Folder::new("codes", &[("fine.json", FINE), ("broken.json", BROKEN), ("doubtful.json", DOUBTFUL)]);
+    std::fs::write(folder.path().join("binary.json"), [0xff, 0xfe, 0]).unwrap();
+    for (arguments, code) in [
+        (&["fine.json"][..], 0),
+        (&["doubtful.json"], 0),
+        (&["--strict", "doubtful.json"], 1),
+        (&["fine.json", "broken.json"], 1),
+        (&["broken.json", "missing.json"], 2),
+        (&["binary.json"], 2),
+    ] {
+        assert_eq!(validate(&folder, arguments).0, code, "{arguments:?}");
+    }
+    assert_eq!(folder.run(&["validate"], "").0, 2, "no file is a misuse");
+}
+
+#[test]
+fn json_output_is_one_object_a_line_with_names_as_given() {
+    let folder = Folder::new("json", &[("fine.json", FINE), ("d/broken.json", BROKEN)]);
+    let (_, told) = validate(&folder, &["./fine.json", "d/broken.json", "gone.json"]);
+    let files: Vec<(&str, bool)> = told.iter().map(|line| (line["file"].as_str().unwrap(), line["valid"].as_bool().unwrap())).collect();
+    assert_eq!(files, [("./fine.json", true), ("d/broken.json", false), ("gone.json", false)]);
+    assert_eq!(told[0]["requiredCredentials"], serde_json::json!([{ "node": "A", "types": ["httpBasicAuth"] }]));
+    let wrong = finding(&told[1], "connection-target-unknown");
+    for key in ["code", "severity", "node", "path", "message", "got", "want", "suggestion"] {
+        assert!(wrong.as_object().unwrap().contains_key(key), "{key}");
+    }
+    assert_eq!((&wrong["line"], &wrong["suggestion"], &wrong["severity"]), (&6.into(), &"A".into(), &"error".into()), "{wrong}");
+    assert_eq!(told[2]["findings"][0]["code"], "file-unreadable");
+}
+
+#[test]
+fn folders_are_searched_in_order_and_standard_input_is_read() {
+    let files =
+        [("b.json", FINE), ("a/z.json", BROKEN), ("a/notes.txt", "x"), (".hidden/x.json", BROKEN), ("values.yaml", "replicas: 2\n")];
+    let folder = Folder::new("folders", &files);
+    let (code, told) = validate(&folder, &["."]);
+    let names: Vec<&str> = told.iter().map(|line| line["file"].as_str().unwrap()).collect();
+    assert_eq!((code, names), (1, vec!["./a/z.json", "./b.json"]));
+    let (code, out, _) = folder.run(&["validate", "--output", "json", "-"], BROKEN);
+    assert_eq!((code, &lines(&out)[0]["file"]), (1, &"-".into()));
+}
+
+#[test]
+fn human_output_shows_the_line_with_a_marker_and_colour_only_when_asked() {
+    let folder = Folder::new("human", &[("broken.json", BROKEN)]);
+    let (_, out, _) = folder.run(&["validate", "broken.json"], "");
+    assert!(out.contains("error[connection-target-unknown]") && out.contains("--> broken.json:6:"), "{out}");
+    assert!(out.contains(r#"6 |     "A": {"main": [[{"node": "a""#), "{out}");
+    let marker = out.lines().find(|line| line.contains("^^^")).unwrap();
+    let shown = out.lines().find(|line| line.starts_with("6 |")).unwrap();
+    let at = marker.find('^').unwrap();
+    assert_eq!(&shown[at..=marker.rfind('^').unwrap()], r#""node": "a""#, "{out}");
+    assert!(out.contains(r#"did you mean "A"?"#) && out.ends_with("1 workflow in 1 file: 1 error, 0 warnings\n"), "{out}");
+    assert!(!out.contains('\u{1b}'));
+    assert!(folder.run(&["validate", "--color", "always", "broken.json"], "").1.contains('\u{1b}'));
+}
+
+#[test]
+fn sarif_output_names_rules_and_regions() {
+    let folder = Folder::new("sarif", &[("a b.json", BROKEN)]);
+    let (code, out, _) = folder.run(&["validate", "--output", "sarif", "a b.json", "gone.json"], "");
+    let log: Value = serde_json::from_str(&out).unwrap();
+    let run = &log["runs"][0];
+    assert_eq!((code, &log["version"], &run["invocations"][0]["executionSuccessful"]), (2, &"2.1.0".into(), &false.into()));
+    assert!(log["$schema"].as_str().unwrap().contains("sarif-2.1.0"));
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    for result in run["results"].as_array().unwrap() {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        assert!(["error", "warning"].contains(&result["level"].as_str().unwrap()) && result["message"]["text"].is_string());
+        assert!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].is_string());
+    }
+    let place = &run["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!((&place["artifactLocation"]["uri"], &place["region"]["startLine"]), (&"a%20b.json".into(), &6.into()));
+}

@@ -1,0 +1,90 @@
+//! What `weirkeeper import` writes is taken by the API server, adopts, and changes nothing in the real n8n.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::n8n::{N8n, answering, with_node};
+use crate::world::World;
+
+/// Runs the command and returns the objects as kubectl reads them.
+fn import(world: &World, arguments: &[&str]) -> (Vec<Value>, String) {
+    let key = world.stack.dir.join("n8n-api-key");
+    let run = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+        .args(["import", "--url", &world.stack.n8n_url(), "--instance", "main", "--api-key-file"])
+        .arg(key)
+        .args(arguments)
+        .output()
+        .expect("the binary runs");
+    let told = String::from_utf8(run.stderr).expect("text");
+    assert!(run.status.success(), "{told}");
+    let file = std::env::temp_dir().join(format!("{}-import.yaml", world.namespace));
+    std::fs::write(&file, run.stdout).expect("a file is written");
+    let read = Command::new(world.stack.kubectl())
+        .args(["create", "--dry-run=server", "-o", "json", "-n", &world.namespace, "-f"])
+        .arg(&file)
+        .env("KUBECONFIG", world.stack.kubeconfig("admin"))
+        .output()
+        .expect("kubectl runs");
+    let _ = std::fs::remove_file(&file);
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    let read: Value = serde_json::from_slice(&read.stdout).expect("kubectl prints JSON");
+    let items = read["items"].as_array().cloned().unwrap_or_else(|| vec![read]);
+    let bare = |item: Value| json!({ "apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": { "name": item["metadata"]["name"] }, "spec": item["spec"] });
+    (items.into_iter().map(bare).collect(), told)
+}
+
+async fn made(n8n: &N8n, definition: Value) -> String {
+    let made = n8n.api("POST", "/workflows", Some(definition)).await;
+    let id = made.json()["id"].as_str().unwrap_or_else(|| panic!("{}", made.text)).to_owned();
+    let published = n8n.api("POST", &format!("/workflows/{id}/publish"), Some(json!({}))).await;
+    assert_eq!(published.status, 200, "{}", published.text);
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imported_workflows_are_adopted_and_stay_as_they_are() {
+    let world = World::on_real_n8n("import").await;
+    let data = json!({ "user": "u", "password": format!("{:x}", crate::stack::rand()) });
+    let credential = json!({ "name": format!("Shop {}", world.namespace), "type": "httpBasicAuth", "data": data });
+    let credential = world.n8n.api("POST", "/credentials", Some(credential)).await.json()["id"].as_str().unwrap().to_owned();
+    let path = |name: &str| format!("{}/{name}", world.namespace);
+    let child = made(&world.n8n, answering(&path("child"), "no")).await;
+    let call = json!({ "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [400, 0],
+        "parameters": { "workflowId": { "__rl": true, "mode": "id", "value": child } } });
+    let ask = json!({ "name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [600, 0],
+        "parameters": { "url": "https://example.com", "authentication": "genericCredentialType", "genericAuthType": "httpBasicAuth", "options": {} },
+        "credentials": { "httpBasicAuth": { "id": credential, "name": "Shop" } } });
+    let code = json!({ "name": "Code", "type": "n8n-nodes-base.code", "typeVersion": 2, "position": [800, 0],
+        "parameters": { "jsCode": "// on: no\nconst t = '12:30';\n\n  return [];\n" } });
+    let parent = with_node(with_node(with_node(answering(&path("parent"), "12:30"), call), ask), code);
+    let parent = made(&world.n8n, parent).await;
+    // A draft that is not published stays a draft.
+    world.n8n.edit(&parent, false, |workflow| workflow["nodes"][0]["position"] = json!([7, 7])).await;
+    let before = [world.n8n.workflow(&parent).await, world.n8n.workflow(&child).await];
+
+    let (objects, told) = import(&world, &["--id", &parent, &child]);
+    assert!(told.contains("a draft that differs"), "{told}");
+    assert_eq!(objects.len(), 2, "{told}");
+    let mut names = Vec::new();
+    for object in &objects {
+        names.push(object["metadata"]["name"].as_str().unwrap().to_owned());
+        world.apply(object.clone()).await;
+    }
+    for name in &names {
+        let object = world.until(name, "its published content is confirmed", |object| object["status"]["activeVersion"].is_number()).await;
+        assert!(object["spec"]["adopt"]["id"].is_string());
+    }
+    let after = [world.n8n.workflow(&parent).await, world.n8n.workflow(&child).await];
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(before["activeVersionId"], after["activeVersionId"], "what serves is the same version");
+        assert_eq!((&before["nodes"], &before["connections"]), (&after["nodes"], &after["connections"]));
+    }
+    let child_object = objects.iter().find(|object| object["spec"]["adopt"]["id"] == child.as_str()).unwrap();
+    world.until_ready(child_object["metadata"]["name"].as_str().unwrap()).await;
+    assert_eq!(before[1]["versionId"], world.n8n.workflow(&child).await["versionId"]);
+    let parent_object = objects.iter().find(|object| object["spec"]["adopt"]["id"] == parent.as_str()).unwrap();
+    world.until_ready(parent_object["metadata"]["name"].as_str().unwrap()).await;
+    let (again, told) = import(&world, &["--id", &parent, "--managed"]);
+    assert!(again[0]["spec"]["definition"]["settings"]["customTelemetryTags"].is_null(), "{told}");
+}
