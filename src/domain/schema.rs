@@ -21,20 +21,33 @@ use crate::domain::structure::MAX_NODES;
 
 pub use credentials::{NodeCredentials, required_credentials};
 
-/// Everything in which a definition does not fit the catalogue, nodes first, in their order.
+/// Everything in which a definition does not fit the catalogue: nodes in their order, then connections.
 ///
 /// A definition with more than [`MAX_NODES`] nodes is left to [`crate::domain::structure`].
 pub fn check_against(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) {
-    if definition.nodes.len() > MAX_NODES {
-        return;
-    }
-    let nodes = kinds::resolve(definition, catalog, findings);
-    for node in nodes.iter().flatten() {
-        parameters::check(node, findings);
-        credentials::check(node, catalog, findings);
-    }
-    connections::check(definition, &nodes, findings);
+    examine(definition, catalog, findings);
 }
 
-#[cfg(test)]
-mod tests;
+/// [`check_against`] and [`required_credentials`] at once, for little more than the price of one.
+pub fn examine(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) -> Vec<NodeCredentials> {
+    if definition.nodes.len() > MAX_NODES {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let nodes = kinds::resolve(definition, catalog, &mut found);
+    for node in nodes.iter().flatten() {
+        parameters::check(node, &mut found);
+        credentials::check(node, catalog, &mut found);
+    }
+    connections::check(definition, &nodes, &mut found);
+    // Whatever order the keys of an object have, the findings have the same.
+    found.sort_by(|a, b| place(&a.path).cmp(&place(&b.path)).then_with(|| a.code.cmp(&b.code)));
+    findings.append(&mut found);
+    credentials::required(&nodes, catalog)
+}
+
+/// Nodes in their order, then the rest of the document.
+fn place(path: &str) -> (usize, &str) {
+    let index = path.strip_prefix("nodes[").and_then(|rest| rest.split_once(']')).and_then(|(index, _)| index.parse().ok());
+    (index.unwrap_or(usize::MAX), path)
+}

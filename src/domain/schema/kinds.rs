@@ -58,7 +58,7 @@ fn unknown<'a>(index: usize, node: &'a Node, catalog: &Catalog, uncovered: &mut 
     let kind = node.kind();
     let removed = REMOVED.iter().find(|(name, _)| *name == kind).map(|(_, now)| (*now).to_owned());
     let in_doubt = !catalog.covers(kind) && kind.contains('.');
-    let meant = removed.or_else(|| if in_doubt { slip(kind, catalog) } else { catalog.nearest(kind) });
+    let meant = removed.or_else(|| if in_doubt { slip(kind, catalog) } else { catalog.nearest(kind).or_else(|| beginning(kind, catalog)) });
     if in_doubt && meant.is_none() {
         // n8n may have the package: said once for each type.
         let finding = || {
@@ -72,6 +72,13 @@ fn unknown<'a>(index: usize, node: &'a Node, catalog: &Catalog, uncovered: &mut 
         false => format!("node type {} lacks its package, such as n8n-nodes-base.", quoted(kind)),
     };
     Some(Finding::error(Code::NodeTypeUnknown, place(index, "type"), message).at_node(node.name()).suggest(meant))
+}
+
+/// The type with the longest name with which this one begins, as in `slackMessage`.
+fn beginning(kind: &str, catalog: &Catalog) -> Option<String> {
+    let fits = |name: &&str| kind.strip_prefix(name).is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()));
+    let names = catalog.index().nodes.iter().map(|entry| entry.name.as_str());
+    names.filter(fits).max_by_key(|name| name.len()).map(str::to_owned)
 }
 
 /// A type of a covered package whose package is misspelt.

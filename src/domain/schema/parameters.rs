@@ -5,10 +5,13 @@ use serde_json::{Map, Value};
 use super::node::Known;
 use super::places::Place;
 use super::shapes::{self, Misfit};
-use crate::domain::catalog::display::Rule;
-use crate::domain::catalog::{Parameter, Shared, Trouble, TroubleKind, js, shown, troubles};
+use crate::domain::catalog::{NodeVersion, Parameter, Shared, Trouble, TroubleKind, js, shown, troubles};
 use crate::domain::finding::{Code, Finding, kind_of, quoted};
 use crate::domain::{path, suggest};
+
+/// What a node does. A name that is none of these has nothing to run; of other choices n8n may take values that it no longer
+/// or not yet offers (languages, models), so these are only doubtful.
+const DECISIVE: &[&str] = &["resource", "operation", "method", "httpMethod", "requestMethod"];
 
 pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
     let Some(own) = known.node.parameters() else { return };
@@ -162,30 +165,47 @@ impl<'a> Walk<'a, '_> {
         self.findings.push(self.known.warning(Code::ParameterUnknown, place.written(), message).suggest(meant));
     }
 
-    /// A value that another version of the node type would make use of.
+    /// A value that another version of the node type would make use of. Where all that is written fits that version, the
+    /// node is of that version and does nothing of what is meant; else it may be a leftover that nobody misses.
     fn of_other_version(&self, key: &str, value: &Value, place: Place<'_>) -> Option<Finding> {
-        let mut others = self.known.others().filter_map(|other| {
-            let parameter = other.parameters.iter().find(|parameter| parameter.name == key)?;
-            Some((other, parameter))
-        });
-        let (other, _) = others.find(|(_, parameter)| !js::deep_equal(&parameter.default, value))?;
-        let versions = other.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let uses = |other: &&NodeVersion| {
+            other.parameters.iter().any(|parameter| parameter.name == key && !js::deep_equal(&parameter.default, value))
+        };
+        let others: Vec<&NodeVersion> = self.known.others().filter(uses).collect();
+        let whole = others.iter().find(|other| self.is_written_for(other));
+        let versions = whole.or(others.first())?.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let message = format!("parameter {} belongs to version {versions} of the node type; n8n ignores it here", quoted(key));
-        Some(self.known.error(Code::ParameterOfOtherVersion, place.written(), message))
+        let (code, at) = (Code::ParameterOfOtherVersion, place.written());
+        Some(if whole.is_some() { self.known.error(code, at, message) } else { self.known.warning(code, at, message) })
+    }
+
+    /// Whether another version knows every parameter and group that the node gives a value.
+    fn is_written_for(&self, other: &NodeVersion) -> bool {
+        let knows = |(key, value): (&String, &Value)| {
+            let mut same = other.parameters.iter().filter(|parameter| parameter.name == *key);
+            is_empty(value)
+                || same.any(|parameter| {
+                    let knows_group = |name: &String| parameter.groups.iter().any(|group| group.name == *name);
+                    parameter.groups.is_empty() || value.as_object().is_some_and(|groups| groups.keys().all(knows_group))
+                })
+        };
+        self.known.node.parameters().is_some_and(|own| own.iter().all(knows))
     }
 
     fn unknown_group(&mut self, parameter: &Parameter, name: &str, place: Place<'_>) {
         let known: Vec<&str> = parameter.groups.iter().map(|group| group.name.as_str()).collect();
         let message = format!("parameter {} has no group {}; n8n ignores it", quoted(&parameter.name), quoted(name));
-        let elsewhere = self.known.others().any(|other| {
-            other.parameters.iter().any(|same| same.name == parameter.name && same.groups.iter().any(|group| group.name == name))
-        });
-        let finding = match elsewhere {
-            true => self.known.error(Code::ParameterOfOtherVersion, place.written(), message),
-            false => self.known.warning(Code::ParameterUnknown, place.written(), message),
+        let has_group = |same: &Shared| same.name == parameter.name && same.groups.iter().any(|group| group.name == name);
+        let others: Vec<&NodeVersion> = self.known.others().filter(|other| other.parameters.iter().any(has_group)).collect();
+        let finding = if others.iter().any(|other| self.is_written_for(other)) {
+            self.known.error(Code::ParameterOfOtherVersion, place.written(), message)
+        } else if others.is_empty() {
+            self.known.warning(Code::ParameterUnknown, place.written(), message)
+        } else {
+            self.known.warning(Code::ParameterOfOtherVersion, place.written(), message)
         };
-        let meant = suggest::nearest(name, known.iter().copied()).or(if let [only] = known.as_slice() { Some(only) } else { None });
-        self.findings.push(finding.suggest(meant));
+        let only = if let [only] = known.as_slice() { Some(*only) } else { None };
+        self.findings.push(finding.suggest(suggest::nearest(name, known.iter().copied()).or(only)));
     }
 
     fn misfit(&mut self, parameter: &Parameter, misfit: Misfit, showing: &[&Shared], value: &Value, place: Place<'_>) {
@@ -196,7 +216,7 @@ impl<'a> Walk<'a, '_> {
                 offered.dedup();
                 let meant = value.as_str().and_then(|value| suggest::nearest(value, offered.iter().filter_map(|one| one.as_str())));
                 let message = format!("parameter {name} has no such option");
-                let finding = if steers(self.known, &parameter.name) {
+                let finding = if DECISIVE.contains(&parameter.name.as_str()) {
                     self.known.error(Code::ParameterOption, place.written(), message)
                 } else {
                     self.known.warning(Code::ParameterOption, place.written(), message)
@@ -226,12 +246,6 @@ impl<'a> Walk<'a, '_> {
         };
         self.findings.push(finding);
     }
-}
-
-/// Whether other parameters show by the value of this one: then a wrong value leaves the node without them.
-fn steers(known: &Known<'_>, name: &str) -> bool {
-    let by = |Rule(key, _): &Rule| key.strip_prefix('/').unwrap_or(key) == name;
-    known.facts().parameters.iter().any(|parameter| parameter.display.show.iter().any(by))
 }
 
 /// What nobody has written.
