@@ -21,17 +21,17 @@ fn import(world: &World, arguments: &[&str]) -> (Vec<Value>, String) {
     let file = std::env::temp_dir().join(format!("{}-import.yaml", world.namespace));
     std::fs::write(&file, run.stdout).expect("a file is written");
     let read = Command::new(world.stack.kubectl())
-        .args(["create", "--dry-run=server", "-o", "json", "-n", &world.namespace, "-f"])
+        .args(["create", "--dry-run=client", "-o", "json", "-n", &world.namespace, "-f"])
         .arg(&file)
         .env("KUBECONFIG", world.stack.kubeconfig("admin"))
         .output()
         .expect("kubectl runs");
     let _ = std::fs::remove_file(&file);
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
-    let read: Value = serde_json::from_slice(&read.stdout).expect("kubectl prints JSON");
-    let items = read["items"].as_array().cloned().unwrap_or_else(|| vec![read]);
+    // Several objects come as one JSON document after the other.
+    let items = serde_json::Deserializer::from_slice(&read.stdout).into_iter::<Value>().map(|item| item.expect("kubectl prints JSON"));
     let bare = |item: Value| json!({ "apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": { "name": item["metadata"]["name"] }, "spec": item["spec"] });
-    (items.into_iter().map(bare).collect(), told)
+    (items.map(bare).collect(), told)
 }
 
 async fn made(n8n: &N8n, definition: Value) -> String {
@@ -59,9 +59,9 @@ async fn imported_workflows_are_adopted_and_stay_as_they_are() {
         "parameters": { "jsCode": "// on: no\nconst t = '12:30';\n\n  return [];\n" } });
     let parent = with_node(with_node(with_node(answering(&path("parent"), "12:30"), call), ask), code);
     let parent = made(&world.n8n, parent).await;
-    // A draft that is not published stays a draft.
-    world.n8n.edit(&parent, false, |workflow| workflow["nodes"][0]["position"] = json!([7, 7])).await;
     let before = [world.n8n.workflow(&parent).await, world.n8n.workflow(&child).await];
+    // What is published is imported, not the draft.
+    world.n8n.edit(&parent, false, |workflow| workflow["nodes"][0]["position"] = json!([7, 7])).await;
 
     let (objects, told) = import(&world, &["--id", &parent, &child]);
     assert!(told.contains("a draft that differs"), "{told}");

@@ -82,7 +82,8 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
         match published(client, workflow).await? {
             Some((workflow, drafted)) => {
                 if drafted {
-                    notes.push((id.clone(), "a draft that differs from what is published is not imported; it stays in n8n".to_owned()));
+                    notes
+                        .push((id.clone(), "a draft that differs from what is published is not imported; adoption replaces it".to_owned()));
                 }
                 chosen.push(Chosen { name: names.get(&id).cloned().unwrap_or_default(), workflow });
             }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::ImportError;
+use crate::domain::catalog::Catalog;
 use crate::domain::finding::Code;
 use crate::domain::import::Imported;
 use crate::domain::manifest::{Source, validate};
@@ -41,7 +42,7 @@ fn text(imported: &Imported) -> String {
 fn warn(name: &str, text: &str) {
     let source = Source { name: name.to_owned(), text: Ok(text.to_owned()), found: false };
     let secret = |code: Code| code.as_str().starts_with("secret-") || code.as_str() == "credential-embedded";
-    let findings = validate(&[source]).into_iter().flat_map(|report| report.findings).map(|placed| placed.finding);
+    let findings = validate(&[source], Catalog::embedded()).into_iter().flat_map(|report| report.findings).map(|placed| placed.finding);
     for finding in findings.filter(|finding| finding.is_error() || secret(finding.code)) {
         eprintln!("{name}: {}[{}]: {finding}", finding.severity, finding.code);
     }
