@@ -8,10 +8,10 @@ const FINE: &str = r#"{"nodes": [{"name": "A", "type": "n8n-nodes-base.webhook",
  "connections": {"A": {"main": [[{"node": "B", "type": "main", "index": 0}]]}}}"#;
 const BROKEN: &str = r#"{
   "nodes": [
-    {"name": "A", "type": "n8n-nodes-base.noOp", "typeVersion": 1, "position": [0, 0], "parameters": {}}
-  ],
+    {"name": "A", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "position": [0, 0], "webhookId": "w", "parameters": {"path": "a", "authentication": "basicAuth"}, "credentials": {"httpBasicAuth": {"name": "Shop"}}},
+    {"name": "B", "type": "n8n-nodes-base.set", "typeVersion": 3.4, "position": [200, 0], "parameters": {}}],
   "connections": {
-    "A": {"main": [[{"node": "a", "type": "main", "index": 0}]]}
+    "A": {"main": [[{"node": "a", "type": "main", "index": 0}, {"node": "B", "type": "main", "index": 0}]]}
   }
 }
 "#;
