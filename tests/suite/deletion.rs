@@ -69,6 +69,9 @@ async fn copies_that_carry_the_mark_are_told_and_left() {
     let original = applied(&world, "a", json!({})).await;
     let copy = copied(&world, &original).await;
     world.until_kind("N8nInstance", "main", "the copy is listed", |object| object["status"]["duplicates"] == json!([copy])).await;
+    // The operator has seen its own write when a pass that came after it is over.
+    world.annotate("Workflow", "a", "requestedAt", json!("1")).await;
+    world.until("a", "one more pass", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
     world.delete("a").await;
     assert_eq!(world.n8n.workflow(&original).await["message"], "Not Found");
     assert_eq!(world.n8n.workflow(&copy).await["id"], json!(copy));

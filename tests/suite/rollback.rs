@@ -104,9 +104,7 @@ async fn what_fails_for_long_is_given_up_unless_it_served_before() {
     standin.faults().clear();
     world.until("a", "it serves again", ready).await;
     // Version 2 never served.
-    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "no such host")).times(1));
-    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "no such host")).times(1));
-    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "no such host")).times(1));
+    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "no such host")));
     apply(&world, answering(&path(&world), "2"), json!({})).await;
     world.until("a", "version 2 failed once", |object| attempts(object) >= 1).await;
     age_attempts(&world).await;
@@ -141,6 +139,26 @@ async fn what_blocks_a_deployment_does_not_block_a_rollback() {
     assert_eq!(steady["status"]["conditions"], later["status"]["conditions"]);
     version(&world, "3").await;
     assert_eq!((serves(&world).await, id(&good)), (json!("3"), id(&later)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_goes_takes_nothing_away_from_what_serves() {
+    let (standin, mut world) = world("gone").await;
+    let credential = standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "y" }));
+    let mut one = answering(&path(&world), "1");
+    one["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "the till" } });
+    let mapped = json!({ "credentials": [{ "name": "the till", "existing": { "name": "till" } }] });
+    apply(&world, one, mapped).await;
+    let good = world.until_ready("a").await;
+    standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "z" }));
+    world.operator.kill();
+    let writes = standin.log().writes().len();
+    world.operator.start();
+    let held = world.until_reason("a", "Ready", "CredentialAmbiguous").await;
+    assert_eq!((standin.log().writes().len(), serves(&world).await), (writes, json!("1")));
+    let kept = standin.workflow(&id(&good)).expect("it is there");
+    assert_eq!(kept["nodes"][1]["credentials"]["httpHeaderAuth"]["id"], json!(credential));
+    assert_eq!(held["status"]["history"], good["status"]["history"], "nothing of it is anybody's edit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,9 +232,10 @@ async fn webhooks_that_n8n_lost_are_registered_again() {
         headers: Vec::new(),
     };
     let published = standin.log().count("POST", "/api/v1/workflows");
-    standin.faults().add(Rule::on("*", "/webhook/**", lost).times(2));
+    standin.faults().add(Rule::on("*", "/webhook/**", lost));
     let seen = world.until_reason("a", "Live", "NotLive").await;
     assert_eq!(condition(&seen, "Ready")["status"], "False", "Ready is honest");
+    standin.faults().clear();
     let mended = world.until("a", "it is live again", ready).await;
     assert!(standin.log().count("POST", "/api/v1/workflows") > published, "it was published again");
     assert_eq!(mended["status"]["history"].as_array().map(Vec::len), Some(1));

@@ -134,6 +134,13 @@ impl Round<'_> {
             (Some(true), Some(_)) | (None, _) => Publication::Untouched,
             (Some(false), _) => Publication::Unpublished,
         };
+        if let (Some(why), Bound::Existing(remote)) = (&hold, &*bound)
+            && remote.active
+            && [work.status.active_version, work.status.last_attempted_version] == [Some(self.version); 2]
+        {
+            // It serves as it was published; what is missing since then could only take something away from it.
+            return Err(why.clone().into());
+        }
         let remote = match std::mem::replace(bound, Bound::ToCreate) {
             Bound::Existing(remote) => remote,
             _ => match bind::create(work, self.connection, &rendered.write, self.digest).await {

@@ -4,6 +4,7 @@
 use kube::runtime::events::EventType;
 
 use super::bind::Bound;
+use super::paths;
 use super::work::Work;
 use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
@@ -81,6 +82,7 @@ pub(super) fn held(work: &mut Work<'_>, reason: Reason, wanted: i64, bound: &Bou
     work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
     work.verdict(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
     work.status.intent = None;
+    paths::wishes_nothing(work);
     let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && work.spec().active == Some(true);
     let what = match (reason, offline) {
         (Reason::RollbackManual, true) => {

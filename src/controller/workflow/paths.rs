@@ -66,7 +66,9 @@ pub(super) async fn claim(
         let endpoints = webhook_endpoints(definition);
         for endpoint in &endpoints {
             let check = observe::check(connection, &endpoints, endpoint).await.map_err(|error| connections::trouble(&error))?;
-            if matches!(check, WebhookCheck::Registered(_)) {
+            // Others may serve the path with other methods.
+            let theirs = |methods: &[String]| methods.is_empty() || endpoint.methods.iter().any(|method| methods.contains(method));
+            if matches!(&check, WebhookCheck::Registered(methods) if theirs(methods)) {
                 return Ok(Some(taken(format!("a workflow in n8n that is not managed here serves {}", endpoint.url_path()))));
             }
         }
@@ -82,6 +84,12 @@ fn taken(by: String) -> Trouble {
 pub(super) fn serves(work: &Work<'_>, connection: &Connection, definition: &Definition) {
     let freed = work.ctx.claims().serves(&work.uid(), created(work), &routes(connection, definition));
     work.ctx.wake(&freed);
+}
+
+/// Gives up what was only wished for, and keeps what is served.
+pub(super) fn wishes_nothing(work: &Work<'_>) {
+    let claimed = work.ctx.claims().claim(&work.uid(), created(work), &[]);
+    work.ctx.wake(&claimed.freed);
 }
 
 fn created(work: &Work<'_>) -> Timestamp {

@@ -42,7 +42,10 @@ impl Round<'_> {
         work.verdict(ConditionType::Synced, ConditionStatus::True, Reason::Synced, format!("n8n holds version {}", self.version));
         work.status.last_attempted_version = Some(self.version);
         let newly = work.status.active_version != Some(self.version);
-        self.note(work, remote, publication);
+        if hold.is_none() {
+            // What is held up lacks something, and would be no copy to go back to.
+            self.note(work, remote, publication);
+        }
         if publication != Publication::Published {
             if let Some(hold) = hold {
                 return Err(self.held_up(work, remote, hold));

@@ -22,9 +22,12 @@ pub(super) async fn keep(work: &mut Work<'_>, symbolic: &Symbolic, source: Versi
     let revision = history::revision_name(&work.name(), &digest);
     let now = work.now();
     let version = history::accept(&mut work.status.history, &digest, source, revision.clone(), now);
-    store::keep_revision(&work.ctx.client, &work.workflow, &revision, version, body::encode(&symbolic.definition))
-        .await
-        .map_err(|error| store::trouble(&format!("store the body of version {version}"), &error))?;
+    let body = body::encode(&symbolic.definition);
+    if let Err(error) = store::keep_revision(&work.ctx.client, &work.workflow, &revision, version, body).await {
+        // An index entry without a body would be believed for ever.
+        work.status.history.retain(|record| record.version != version);
+        return Err(store::trouble(&format!("store the body of version {version}"), &error));
+    }
     work.ctx.metrics.writes.with_label_values(&["ControllerRevision"]).inc();
     Ok(version)
 }
