@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::Client;
-use kube::runtime::events::Recorder;
+use kube::runtime::events::{Event, EventType, Recorder};
 use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
+use tracing::debug;
 
 use super::bindings::Bindings;
 use super::connections::Connections;
@@ -19,11 +20,15 @@ use super::pulse::Pulse;
 use super::secrets::Secrets;
 use super::store;
 use crate::api::instance::N8nInstance;
+use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::domain::mark::Mark;
 use crate::domain::pace;
 use crate::domain::paths::Claims;
 use crate::n8n::{N8nMetrics, WritePermit};
+
+/// Events carry at most so much.
+const NOTE_BYTES: usize = 1000;
 
 /// What the operator was started with, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -176,6 +181,15 @@ impl Context {
             memory.turns
         });
         pace::jittered(interval, uid, turn)
+    }
+
+    /// Sends an event. Losing one loses nothing else, so a failure is only logged.
+    pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, type_: EventType, reason: Reason, mut note: String) {
+        note.truncate(note.floor_char_boundary(NOTE_BYTES));
+        let event = Event { type_, reason: reason.as_str().to_owned(), note: Some(note), action: "Reconcile".to_owned(), secondary: None };
+        if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
+            debug!(%error, "an event was lost");
+        }
     }
 
     /// Counts an object by its state.

@@ -11,9 +11,9 @@ use std::time::Duration;
 use futures::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use kube::api::ObjectMeta;
-use kube::core::{DynamicObject, PartialObjectMeta, PartialObjectMetaExt};
+use kube::core::{PartialObjectMeta, PartialObjectMetaExt};
 use kube::runtime::controller::Action;
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use tracing::{Instrument, error, info_span, warn};
 
@@ -21,7 +21,7 @@ use super::connections::{self, Connection};
 use super::context::Context;
 use super::glimpse::Glimpse;
 use super::inventory::Listing;
-use super::store;
+use super::store::{self, Read};
 use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
@@ -307,10 +307,11 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
         return;
     }
     loop {
-        let pause = match store::read::<N8nInstance>(&ctx.client, &namespace, &name).await {
-            Ok(Some(object)) if object.metadata.uid != metadata.uid || !held(&object.metadata) || fits(&object) => return,
-            Ok(Some(object)) if needed(ctx, &object.metadata) => Duration::from_secs(1),
-            Ok(Some(object)) => {
+        let pause = match store::read_as::<N8nInstance>(&ctx.client, &namespace, &name).await {
+            Ok(None | Some(Read::Fits(_))) => return,
+            Ok(Some(Read::Unfit(object, _))) if object.metadata.uid != metadata.uid || !held(&object.metadata) => return,
+            Ok(Some(Read::Unfit(object, _))) if needed(ctx, &object.metadata) => Duration::from_secs(1),
+            Ok(Some(Read::Unfit(object, _))) => {
                 let bare = object.metadata.into_response_partial::<N8nInstance>();
                 let Err(failed) = store::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await else {
                     return tell_of_unfit(ctx, &bare).await;
@@ -318,7 +319,6 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
                 warn!(error = %failed, "cannot take the finalizer off");
                 Duration::from_secs(1)
             }
-            Ok(None) => return,
             Err(failed) => {
                 warn!(error = %failed, "cannot read the N8nInstance");
                 Duration::from_secs(5)
@@ -331,22 +331,10 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
 async fn tell_of_unfit(ctx: &Context, instance: &PartialObjectMeta<N8nInstance>) {
     warn!(namespace = instance.namespace(), name = instance.name_any(), "an N8nInstance that does not fit its kind is let go");
     ctx.metrics.abandoned.inc();
-    let event = Event {
-        type_: EventType::Warning,
-        reason: Reason::CleanupAbandoned.as_str().to_owned(),
-        note: Some("the object does not fit the kind N8nInstance and is let go without a look at n8n".to_owned()),
-        action: "Reconcile".to_owned(),
-        secondary: None,
-    };
-    if let Err(error) = ctx.recorder.publish(&event, &instance.object_ref(&())).await {
-        tracing::debug!(%error, "an event was lost");
-    }
+    let note = "the object does not fit the kind N8nInstance and is let go without a look at n8n";
+    ctx.tell(instance, EventType::Warning, Reason::CleanupAbandoned, note.to_owned()).await;
 }
 
 fn held(metadata: &ObjectMeta) -> bool {
     metadata.finalizers.iter().flatten().any(|one| one == INSTANCE_FINALIZER)
-}
-
-fn fits(object: &DynamicObject) -> bool {
-    serde_json::to_value(object).is_ok_and(|value| serde_json::from_value::<N8nInstance>(value).is_ok())
 }

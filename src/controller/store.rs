@@ -1,9 +1,10 @@
 //! Reads and writes of Kubernetes objects, with errors classed for a pass.
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::DynamicObject;
+use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{DynamicObject, Request};
 use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::api::reason::Reason;
@@ -56,6 +57,34 @@ where
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// An object as its kind says, or without its types and with what does not fit.
+pub enum Read<K> {
+    /// It fits its kind.
+    Fits(Box<K>),
+    /// It does not, and why.
+    Unfit(Box<DynamicObject>, String),
+}
+
+/// Reads an object once, for thousands of passes do: through its types where they fit.
+pub async fn read_as<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<Read<K>>, kube::Error>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + DeserializeOwned,
+{
+    let request = Request::new(K::url_path(&(), Some(namespace))).get(name, &GetParams::default()).map_err(kube::Error::BuildRequest)?;
+    let text = match client.request_text(request).await {
+        Err(error) if is_gone(&error) => return Ok(None),
+        text => text?,
+    };
+    if let Ok(object) = serde_json::from_str(&text) {
+        return Ok(Some(Read::Fits(Box::new(object))));
+    }
+    let object: Value = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
+    // From a value the reason comes without line and column, which move with each write of the object.
+    let why = K::deserialize(&object).err().map(|error| error.to_string()).unwrap_or_default();
+    let object = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
+    Ok(Some(Read::Unfit(Box::new(object), why)))
 }
 
 /// Patches the status of an object, bound to its UID so that a re-created twin is never written to, and to a resource

@@ -26,7 +26,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use kube::core::DynamicObject;
 use kube::runtime::controller::Action;
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -34,7 +33,7 @@ use super::connections;
 use super::context::Context;
 use super::gate::Urgency;
 use super::glimpse::Glimpse;
-use super::store;
+use super::store::{self, Read};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
@@ -101,8 +100,8 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
 
 async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     let (namespace, name) = (glimpse.namespace(), glimpse.name());
-    let object = match store::read::<Workflow>(&ctx.client, namespace, name).await {
-        Ok(Some(object)) => object,
+    let read = match store::read_as::<Workflow>(&ctx.client, namespace, name).await {
+        Ok(Some(read)) => read,
         Ok(None) => {
             ctx.forget(glimpse.uid());
             return Ended { reason: Reason::Cleaned, next: Next::Never };
@@ -112,11 +111,15 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
             return Ended { reason: Reason::RequestFailed, next: Next::Retry(None) };
         }
     };
-    let deleting = object.metadata.deletion_timestamp.is_some();
-    let salvaged = |why| if deleting { salvage(&object.metadata, &object.data).map_err(|_| why) } else { Err(why) };
-    let workflow = match typed(&object).or_else(salvaged) {
-        Ok(workflow) => workflow,
-        Err(why) => return report::unreadable(ctx, &object, &why).await,
+    let workflow = match read {
+        Read::Fits(workflow) => *workflow,
+        Read::Unfit(object, why) => {
+            let deleting = object.metadata.deletion_timestamp.is_some();
+            match deleting.then(|| salvage(&object.metadata, &object.data)) {
+                Some(Ok(workflow)) => workflow,
+                _ => return report::unreadable(ctx, &object, &why).await,
+            }
+        }
     };
     let mut work = Work::new(ctx, workflow);
     if work.workflow.metadata.deletion_timestamp.is_some() {
@@ -144,11 +147,6 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     let ended = report::report(&mut work, &Found { outcome, details }).await;
     info!(reason = ended.reason.as_str(), version = work.status.active_version, "pass ended");
     ended
-}
-
-fn typed(object: &DynamicObject) -> Result<Workflow, String> {
-    let value = serde_json::to_value(object).map_err(|error| error.to_string())?;
-    serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
 /// Nothing is made in n8n for an object that could vanish without us.

@@ -9,6 +9,11 @@ use crate::domain::definition::{Definition, Node};
 use crate::domain::finding::{Code, Finding, quoted};
 use crate::domain::{node_types, path};
 
+const WEBHOOK: &str = "n8n-nodes-base.webhook";
+const FORM: &str = "n8n-nodes-base.formTrigger";
+const CHAT: &str = "@n8n/n8n-nodes-langchain.chatTrigger";
+const MCP: &str = "@n8n/n8n-nodes-langchain.mcpTrigger";
+
 /// What kind of caller an endpoint is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EndpointKind {
@@ -64,12 +69,17 @@ pub fn webhook_endpoints(definition: &Definition) -> Vec<Endpoint> {
     definition.nodes.iter().filter(|node| !node.disabled()).flat_map(of_node).collect()
 }
 
+/// Whether nodes of a type can have endpoints at all.
+pub fn listens(kind: &str) -> bool {
+    matches!(kind, WEBHOOK | FORM | CHAT | MCP) || node_types::service_trigger(kind).is_some()
+}
+
 fn of_node(node: &Node) -> Vec<Endpoint> {
     match node.kind() {
-        "n8n-nodes-base.webhook" => of_webhook(node),
-        "n8n-nodes-base.formTrigger" => of_form(node),
-        "@n8n/n8n-nodes-langchain.chatTrigger" => of_chat(node),
-        "@n8n/n8n-nodes-langchain.mcpTrigger" => of_mcp(node),
+        WEBHOOK => of_webhook(node),
+        FORM => of_form(node),
+        CHAT => of_chat(node),
+        MCP => of_mcp(node),
         kind => match node_types::service_trigger(kind) {
             Some((methods, suffix)) => {
                 let path = format!("{}/{suffix}", node.webhook_id().unwrap_or_default());

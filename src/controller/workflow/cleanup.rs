@@ -37,7 +37,7 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
                 format!("n8n was not settled within the bound and the object is let go: {}; look for the workflow in n8n", trouble.message);
             warn!(reason = trouble.reason.as_str(), "cleanup abandoned");
             work.ctx.metrics.abandoned.inc();
-            report::publish(work.ctx, &work.workflow, EventType::Warning, Reason::CleanupAbandoned.as_str(), note).await;
+            work.ctx.tell(&work.workflow, EventType::Warning, Reason::CleanupAbandoned, note).await;
             Reason::CleanupAbandoned
         }
         Err(mut trouble) => {
@@ -122,7 +122,7 @@ async fn tell_of_copies(work: &Work<'_>, connection: &Connection, settled: Optio
             "workflows {} in n8n carry this object's mark besides the one that it was bound to, and are left; delete them in n8n, or take `customTelemetryTags` out of their settings",
             copies.join(", ")
         );
-        report::publish(work.ctx, &work.workflow, EventType::Warning, Reason::DuplicateMarks.as_str(), note).await;
+        work.ctx.tell(&work.workflow, EventType::Warning, Reason::DuplicateMarks, note).await;
     }
 }
 

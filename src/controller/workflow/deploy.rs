@@ -145,7 +145,11 @@ async fn recover_interrupted(
         *remote = read_back(connection, &remote.id).await?;
     }
     // That the operator was interrupted says nothing about the version; that its attempt left the workflow offline does.
-    if intent.digest == wanted.digest && wanted.publication == Publication::Published && failed_too_often(work) && !proven(work, wanted) {
+    if intent.digest == wanted.digest
+        && wanted.publication == Publication::Published
+        && failed_too_often(work)
+        && !proven(work, wanted.operation, wanted.version)
+    {
         let message = "publication was asked for again and again and left the workflow offline each time";
         return Err(Failure::Version(Reason::PublishUnconfirmed, message.to_owned()));
     }
@@ -164,9 +168,9 @@ pub(super) fn failed_too_often(work: &mut Work<'_>) -> bool {
 }
 
 /// Whether the version served before: then only n8n's own lasting verdict speaks against it.
-fn proven(work: &Work<'_>, wanted: &Deployment<'_>) -> bool {
-    wanted.operation == Operation::Rollback
-        || history::numbered(&work.status.history, wanted.version).is_some_and(|record| record.result == VersionResult::Good)
+pub(super) fn proven(work: &Work<'_>, operation: Operation, version: i64) -> bool {
+    operation == Operation::Rollback
+        || history::numbered(&work.status.history, version).is_some_and(|record| record.result == VersionResult::Good)
 }
 
 /// Records what is about to be written and what served before.
@@ -277,9 +281,11 @@ async fn explain(work: &mut Work<'_>, connection: &Connection, wanted: &Deployme
     };
     match refusal::read(&error) {
         Says::Never(reason, message) => Failure::Version(reason, message),
-        Says::NotNow(reason, message) if proven(work, wanted) => passing(Trouble::transient(reason, message)).into(),
+        Says::NotNow(reason, message) if proven(work, wanted.operation, wanted.version) => {
+            passing(Trouble::transient(reason, message)).into()
+        }
         Says::NotNow(reason, message) => Failure::Version(reason, message),
-        Says::Perhaps(reason, message, _) if failed_too_often(work) && !proven(work, wanted) => {
+        Says::Perhaps(reason, message, _) if failed_too_often(work) && !proven(work, wanted.operation, wanted.version) => {
             Failure::Version(reason, format!("{message} (tried again and again)"))
         }
         Says::Perhaps(_, _, trouble) | Says::Nothing(trouble) => passing(trouble).into(),

@@ -104,9 +104,7 @@ fn note_what_serves(work: &mut Work<'_>, remote: &RemoteWorkflow) {
     if work.spec().active == Some(true) {
         work.status.active_version = None;
     }
-    work.status.published_at = None;
-    work.status.webhook_urls.clear();
-    work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
+    work.not_published();
 }
 
 fn failure_of(work: &Work<'_>, version: i64) -> String {

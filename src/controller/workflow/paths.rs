@@ -1,6 +1,7 @@
 //! One owner for each webhook path of an instance: what this object serves, what it wants, and whom it has to wait for.
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::bind::Bound;
 use super::deploy::fill_published;
@@ -10,7 +11,7 @@ use crate::api::condition::{ConditionType, find};
 use crate::api::reason::Reason;
 use crate::controller::connections::{self, Connection};
 use crate::domain::definition::Definition;
-use crate::domain::endpoints::webhook_endpoints;
+use crate::domain::endpoints::{listens, webhook_endpoints};
 use crate::domain::paths::Route;
 use crate::domain::trouble::Trouble;
 use crate::n8n::WebhookCheck;
@@ -35,7 +36,8 @@ async fn served(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> 
     if remote.active {
         fill_published(connection, remote).await?;
         let nodes = remote.active_version.as_ref().map_or(&remote.nodes, |version| &version.nodes);
-        let nodes = nodes.iter().filter_map(|node| node.as_object().cloned()).map(Into::into).collect();
+        let listen = |node: &&Map<String, Value>| node.get("type").and_then(Value::as_str).is_some_and(listens);
+        let nodes = nodes.iter().filter_map(Value::as_object).filter(listen).cloned().map(Into::into).collect();
         return Ok(routes(connection, &Definition { nodes, ..Definition::default() }));
     }
     let interrupted = work.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some());

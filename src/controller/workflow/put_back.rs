@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::converge::Round;
 use super::deploy::{Failure, read_back, was_not_live};
+use super::observe;
 use super::work::Work;
-use super::{observe, paths};
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::workflow_status::{Intent, Operation};
 use crate::controller::connections;
@@ -50,10 +50,7 @@ impl Round<'_> {
         if !observe::check_live(work, self.connection, self.definition, true).await? {
             return self.not_live(work);
         }
-        paths::serves(work, self.connection, self.definition);
-        work.status.active_version = Some(self.version);
-        work.status.intent = None;
-        work.status.webhook_urls = observe::urls(self.connection, self.definition);
+        self.serves(work);
         let said = format!("n8n serves the copy of version {} that it kept; draft and settings wait: {why}", self.version);
         work.verdict(ConditionType::Synced, ConditionStatus::False, why.reason, &said);
         Ok(Outcome::Settled(said))

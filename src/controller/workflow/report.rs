@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::core::DynamicObject;
-use kube::runtime::events::{Event, EventType};
-use kube::{Resource, ResourceExt};
+use kube::runtime::events::EventType;
 use serde_json::json;
 use tracing::warn;
 
@@ -22,8 +22,6 @@ use crate::domain::conclude::{Found, Outcome, conditions};
 use crate::domain::patch::merge_patch;
 use crate::domain::trouble::Trouble;
 
-/// Events carry at most so much.
-const NOTE_BYTES: usize = 1000;
 /// A baking version is looked at this often, or ten times in its bake time if that is less.
 const BAKING_LOOK: Duration = Duration::from_secs(30);
 
@@ -48,7 +46,7 @@ pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
     work.ctx.count_state(&work.uid(), Some(state(&work.status.conditions, &found.outcome)));
     let turned = transitions(&before, &work.status.conditions);
     for (kind, reason, note) in work.events.drain(..).map(|one| (one.kind, one.reason, one.note)).chain(turned) {
-        publish(work.ctx, &work.workflow, kind, reason.as_str(), note).await;
+        work.ctx.tell(&work.workflow, kind, reason, note).await;
     }
     ended
 }
@@ -104,18 +102,6 @@ fn transitions(before: &[Condition], after: &[Condition]) -> Vec<(EventType, Rea
             Some((kind, Reason::parse(&new.reason)?, new.message.clone()))
         })
         .collect()
-}
-
-/// Sends an event. Losing one loses nothing else, so a failure is only logged.
-pub(super) async fn publish<K: Resource<DynamicType = ()>>(ctx: &Context, object: &K, type_: EventType, reason: &str, mut note: String) {
-    if note.len() > NOTE_BYTES {
-        let end = (0..=NOTE_BYTES).rev().find(|at| note.is_char_boundary(*at)).unwrap_or(0);
-        note.truncate(end);
-    }
-    let event = Event { type_, reason: reason.to_owned(), note: Some(note), action: "Reconcile".to_owned(), secondary: None };
-    if let Err(error) = ctx.recorder.publish(&event, &object.object_ref(&())).await {
-        tracing::debug!(%error, "an event was lost");
-    }
 }
 
 /// An object that the types cannot read still gets a status that says so.

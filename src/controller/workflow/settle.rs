@@ -1,7 +1,7 @@
 //! Steps 5 and 6: n8n holds the version; whether it lives and proves itself, and what is written down of that.
 
 use super::converge::Round;
-use super::deploy::{Deployed, Failure, failed_too_often};
+use super::deploy::{Deployed, Failure, failed_too_often, proven};
 use super::work::Work;
 use super::{observe, paths, watch_health};
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
@@ -68,14 +68,19 @@ impl Round<'_> {
             return self.not_live(work);
         }
         // It serves from here on, whether or not it proves itself.
-        paths::serves(work, self.connection, self.definition);
-        work.status.active_version = Some(self.version);
-        work.status.intent = None;
-        work.status.webhook_urls = observe::urls(self.connection, self.definition);
+        self.serves(work);
         self.prove(work, remote).await?;
         let pinned = if self.pinned { "is pinned and " } else { "" };
         let said = format!("version {} {pinned}serves", self.version);
         Ok(Outcome::Settled(said))
+    }
+
+    /// Writes down that the version serves.
+    pub(super) fn serves(&self, work: &mut Work<'_>) {
+        paths::serves(work, self.connection, self.definition);
+        work.status.active_version = Some(self.version);
+        work.status.intent = None;
+        work.status.webhook_urls = observe::urls(self.connection, self.definition);
     }
 
     /// What somebody changed and the policy leaves is said, not settled.
@@ -84,12 +89,7 @@ impl Round<'_> {
             return None;
         }
         let reason = if work.spec().drift_policy == DriftPolicy::Report { Reason::DriftReported } else { Reason::DriftContested };
-        let said = work
-            .details
-            .iter()
-            .find(|verdict| verdict.kind == ConditionType::Drifted)
-            .map(|verdict| verdict.message.clone())
-            .unwrap_or_default();
+        let said = work.said(ConditionType::Drifted);
         work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
         Some(Outcome::Held(reason, format!("changed in n8n: {said}")))
     }
@@ -109,9 +109,7 @@ impl Round<'_> {
     fn held_up(&self, work: &mut Work<'_>, remote: &RemoteWorkflow, hold: Trouble) -> Failure {
         work.status.intent = work.status.intent.take().filter(|intent| !remote.active && intent.last_good_n8n_version_id.is_some());
         if !remote.active {
-            work.status.published_at = None;
-            work.status.webhook_urls.clear();
-            work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
+            work.not_published();
         }
         hold.into()
     }
@@ -135,14 +133,8 @@ impl Round<'_> {
     }
 
     pub(super) fn not_live(&self, work: &mut Work<'_>) -> Result<Outcome, Failure> {
-        let message = work
-            .details
-            .iter()
-            .find(|verdict| verdict.kind == ConditionType::Live)
-            .map(|verdict| verdict.message.clone())
-            .unwrap_or_default();
-        let proven = history::numbered(&work.status.history, self.version).is_some_and(|record| record.result == VersionResult::Good);
-        if failed_too_often(work) && !proven && !self.rolls_back() {
+        let message = work.said(ConditionType::Live);
+        if failed_too_often(work) && !proven(work, self.operation, self.version) {
             return Err(Failure::Version(Reason::PublishUnconfirmed, message));
         }
         Err(Trouble::transient(Reason::NotLive, message).into())
@@ -169,12 +161,7 @@ impl Round<'_> {
         let baking = history::numbered(&work.status.history, self.version).is_some_and(|record| record.result == VersionResult::Deployed);
         match health {
             Health::Failing(_) if baking && !self.rolls_back() => {
-                let said = work
-                    .details
-                    .iter()
-                    .find(|verdict| verdict.kind == ConditionType::Healthy)
-                    .map(|verdict| verdict.message.clone())
-                    .unwrap_or_default();
+                let said = work.said(ConditionType::Healthy);
                 Err(Failure::Version(Reason::ErrorRateExceeded, said))
             }
             Health::Baking | Health::AsBadAsBefore(_) | Health::Failing(_) => Ok(()),

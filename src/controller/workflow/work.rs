@@ -115,6 +115,18 @@ impl<'a> Work<'a> {
         self.details.push(Verdict::new(kind, status, reason, message));
     }
 
+    /// What this pass said of a condition so far.
+    pub(super) fn said(&self, kind: ConditionType) -> String {
+        self.details.iter().find(|verdict| verdict.kind == kind).map(|verdict| verdict.message.clone()).unwrap_or_default()
+    }
+
+    /// Nothing is published, and nothing must look as if it were.
+    pub(super) fn not_published(&mut self) {
+        self.status.published_at = None;
+        self.status.webhook_urls.clear();
+        self.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
+    }
+
     pub(super) fn happened(&mut self, kind: EventType, reason: Reason, note: impl Into<String>) {
         self.events.push(Happening { kind, reason, note: note.into() });
     }
