@@ -127,6 +127,11 @@ pub fn find(conditions: &[Condition], kind: ConditionType) -> Option<&Condition>
     conditions.iter().find(|condition| condition.kind == kind)
 }
 
+/// As fine as n8n tells when an execution started.
+pub fn milliseconds(now: Timestamp) -> Time {
+    Time(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
+}
+
 /// Kubernetes keeps whole seconds; writing finer ones would differ from what is read back.
 pub fn whole_seconds(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))

@@ -32,7 +32,7 @@ pub struct Connection {
     /// The client.
     pub client: N8nClient,
     /// Listings of the instance.
-    pub inventory: Inventory,
+    pub inventory: Arc<Inventory>,
     /// Set when another n8n seems to answer; nothing is written until it is cleared.
     pub suspect: AtomicBool,
     api_key: String,
@@ -175,7 +175,7 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
         // Only its status or metadata moved: the client, its rate limit and its queue go on.
         let moved = Arc::new(Connection {
             client: open.client.clone(),
-            inventory: Inventory::default(),
+            inventory: open.inventory.clone(),
             suspect: AtomicBool::new(open.suspect.load(Ordering::SeqCst)),
             api_key,
             credentials: tokio::sync::Mutex::new(open.credentials.lock().await.clone()),
@@ -189,7 +189,7 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
         .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
     let connection = Arc::new(Connection {
         client,
-        inventory: Inventory::default(),
+        inventory: Arc::default(),
         suspect: AtomicBool::new(false),
         api_key,
         credentials: tokio::sync::Mutex::new(None),

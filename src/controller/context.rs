@@ -23,7 +23,7 @@ use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::domain::mark::Mark;
-use crate::domain::pace;
+use crate::domain::pace::{self, Lately};
 use crate::domain::paths::Claims;
 use crate::n8n::{N8nMetrics, WritePermit};
 
@@ -94,8 +94,21 @@ pub struct Memory {
     pub turns: u64,
     /// The state that it is counted by.
     pub state: Option<&'static str>,
-    /// When its drift was undone lately.
-    pub reverts: Vec<jiff::Timestamp>,
+    /// When its drift was undone.
+    pub reverts: Lately,
+    /// When it was published again because its webhooks did not answer.
+    pub revivals: Lately,
+    /// The digest of which n8n held something else than what was sent, and when.
+    pub unlike: (String, Lately),
+}
+
+impl Memory {
+    /// A person asked for everything to be tried again.
+    pub fn start_afresh(&mut self) {
+        self.reverts = Lately::default();
+        self.revivals = Lately::default();
+        self.unlike = Default::default();
+    }
 }
 
 /// Which first lists are complete.

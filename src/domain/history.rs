@@ -77,9 +77,9 @@ pub fn judge(history: &mut [VersionRecord], version: i64, result: VersionResult,
     }
 }
 
-/// Drops the oldest records beyond the limit and returns the names of their revisions. What serves, what a rollback
-/// would need, what the spec asks for and what was adopted stay.
-pub fn prune(history: &mut Vec<VersionRecord>, limit: i64, active: Option<i64>, desired_digest: &str) -> Vec<String> {
+/// Drops the oldest records beyond the limit and returns the names of their revisions. What serves, what is wanted (a pin may
+/// name an old one), what a rollback would need, what the spec asks for and what was adopted stay.
+pub fn prune(history: &mut Vec<VersionRecord>, limit: i64, active: Option<i64>, wanted: i64, desired_digest: &str) -> Vec<String> {
     let good = last_good(history, None).map(|record| record.version);
     let other_good = last_good(history, Some(desired_digest)).map(|record| record.version);
     let limit = usize::try_from(limit.max(1)).unwrap_or(1);
@@ -88,8 +88,8 @@ pub fn prune(history: &mut Vec<VersionRecord>, limit: i64, active: Option<i64>, 
     for at in (0..history.len()).rev() {
         let record = &history[at];
         let version = Some(record.version);
-        let adopted = record.source == VersionSource::Adopted;
-        if excess > 0 && !adopted && version != active && version != good && version != other_good && record.digest != desired_digest {
+        let needed = [active, Some(wanted), good, other_good].contains(&version) || record.digest == desired_digest;
+        if excess > 0 && !needed && record.source != VersionSource::Adopted {
             dropped.push(history.remove(at).revision);
             excess -= 1;
         }
@@ -155,7 +155,8 @@ mod tests {
         let mut history = three_versions();
         judge(&mut history, 1, VersionResult::Good, None, at(10));
         accept(&mut history, "d", VersionSource::Definition, "r-d".into(), at(11));
-        assert_eq!(prune(&mut history, 1, Some(2), "d"), ["r-c"]);
+        assert!(prune(&mut history.clone(), 1, Some(2), 3, "d").is_empty(), "a pin names version 3");
+        assert_eq!(prune(&mut history, 1, Some(2), 4, "d"), ["r-c"]);
         assert_eq!(history.iter().map(|record| record.version).collect::<Vec<_>>(), [4, 2, 1]);
     }
 

@@ -63,6 +63,10 @@ pub fn decide(
             ));
         }
     }
+    // What may still arrive would be a second workflow of ours, whatever is adopted or created meanwhile.
+    if let Some(until) = late_until.filter(|until| now < *until) {
+        return Ok(Decision::Wait(until));
+    }
     if let Some(wanted) = adopt {
         return adoption(mark, wanted, seen, rival_lives);
     }
@@ -75,10 +79,7 @@ pub fn decide(
             ),
         ));
     }
-    Ok(match late_until {
-        Some(until) if now < until => Decision::Wait(until),
-        _ => Decision::Create,
-    })
+    Ok(Decision::Create)
 }
 
 fn adoption(mark: &Mark, wanted: &str, seen: &[Sighting], rival_lives: bool) -> Result<Decision, Trouble> {
@@ -177,6 +178,7 @@ mod tests {
     fn an_unanswered_create_is_waited_out() {
         assert_eq!(decided(None, &[], Some(101)), Ok(Decision::Wait(Timestamp::from_second(101).unwrap())));
         assert_eq!(decided(None, &[], Some(100)), Ok(Decision::Create));
+        assert_eq!(decided(Some("w1"), &[seen("w1", None)], Some(101)), Ok(Decision::Wait(Timestamp::from_second(101).unwrap())));
         assert_eq!(decided(None, &[seen("w1", Some(mark("me")))], Some(101)), Ok(Decision::Bind("w1".into())));
     }
 

@@ -50,6 +50,18 @@ impl Mark {
         settings.insert(SETTING.to_owned(), Value::Array(kept));
     }
 
+    /// Puts the mark into settings that take the place of `held`, and the telemetry tags beside it that people set there.
+    pub fn put_beside(&self, settings: &mut Map<String, Value>, held: &Map<String, Value>) {
+        let mut kept = others(settings);
+        for tag in others(held) {
+            if kept.iter().all(|one| one["key"] != tag["key"]) {
+                kept.push(tag);
+            }
+        }
+        settings.insert(SETTING.to_owned(), Value::Array(kept));
+        self.put(settings);
+    }
+
     /// Whether another mark speaks of the same object name in the same cluster.
     pub fn same_name(&self, other: &Self) -> bool {
         self.cluster == other.cluster && self.namespace == other.namespace && self.name == other.name
@@ -118,6 +130,11 @@ mod tests {
         mark().put(&mut settings);
         assert_eq!(Mark::of(&settings), Some(mark()));
         assert_eq!(settings[SETTING].as_array().unwrap().len(), 2);
+        let mut sent = Map::new();
+        sent.insert(SETTING.into(), json!([{ "key": "team", "value": "a" }]));
+        mark().put_beside(&mut sent, &settings);
+        let keys: Vec<_> = sent[SETTING].as_array().unwrap().iter().map(|tag| tag["key"].as_str().unwrap()).collect();
+        assert_eq!(keys, ["team", "cost-centre", KEY]);
         release(&mut settings);
         assert_eq!(settings[SETTING], json!([{ "key": "cost-centre", "value": "7" }]));
         let mut exported = Map::new();

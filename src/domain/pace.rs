@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 /// The shortest interval that is honoured.
@@ -10,6 +11,26 @@ pub const MINIMUM_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest pause between tries: as long as a Secret is believed, so that a mended one is noticed as soon.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// For so long something that happened is remembered where it must not happen too often.
+const LATELY: Duration = Duration::from_secs(3600);
+
+/// What must not happen too often, and when it did lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lately(Vec<Timestamp>);
+
+impl Lately {
+    /// How often it happened within the last hour.
+    pub fn count(&mut self, now: Timestamp) -> usize {
+        self.0.retain(|at| Duration::try_from(now.duration_since(*at)).is_ok_and(|age| age < LATELY));
+        self.0.len()
+    }
+
+    /// It happens again.
+    pub fn note(&mut self, now: Timestamp) {
+        self.0.push(now);
+    }
+}
 
 /// The interval, longer or shorter by up to a tenth, different for each object and each turn.
 pub fn jittered(interval: Duration, seed: &str, turn: u64) -> Duration {

@@ -118,7 +118,15 @@ impl Claims {
     }
 
     fn owner(&self, route: &Route) -> Option<&Claimant> {
-        self.routes.get(route)?.iter().min_by_key(|claimant| (!claimant.serving, claimant.created, claimant.uid.as_str()))
+        let rank = |claimant: &&Claimant| (!claimant.serving, self.blocked(&claimant.uid), claimant.created, claimant.uid.clone());
+        self.routes.get(route)?.iter().min_by_key(rank)
+    }
+
+    /// Whether another object serves a route that this one wants: then it goes nowhere for now, and must not keep what it does
+    /// not use from those that could.
+    fn blocked(&self, uid: &str) -> bool {
+        let served_by_another = |route| self.routes[route].iter().any(|other| other.serving && other.uid != uid);
+        self.by_object.get(uid).into_iter().flatten().any(served_by_another)
     }
 }
 
@@ -174,6 +182,18 @@ mod tests {
         claims.claim("mover", at(2), &[route("b")]);
         assert_eq!(claims.serves("mover", at(2), &[route("b")]), ["rival"]);
         assert!(granted(&mut claims, "rival", 1, "a"));
+    }
+
+    #[test]
+    fn who_waits_for_what_serves_keeps_nothing_from_others() {
+        let mut claims = Claims::default();
+        claims.serves("young", at(2), &[route("x")]);
+        // The older one wants both, and goes nowhere while the younger serves one of them.
+        assert_eq!(claims.claim("old", at(1), &[route("y"), route("x")]).taken, Some(route("x")));
+        assert_eq!(claims.claim("young", at(2), &[route("x"), route("y")]).taken, None);
+        claims.serves("young", at(2), &[route("x"), route("y")]);
+        assert_eq!(claims.serves("young", at(2), &[route("z")]), ["old"]);
+        assert_eq!(claims.claim("old", at(1), &[route("y"), route("x")]).taken, None);
     }
 
     #[test]

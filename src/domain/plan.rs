@@ -33,8 +33,6 @@ pub enum Step {
     Update,
     /// Publish the draft as it was just read or saved.
     Publish,
-    /// Publish again what is published, whatever the draft is: its webhooks do not answer.
-    Republish,
     /// Take publication back.
     Unpublish,
 }

@@ -133,6 +133,12 @@ pub fn workflow_symbols(definition: &Definition) -> BTreeMap<String, bool> {
     found
 }
 
+/// Puts the ids of one instance in the place of the symbols for the namespace's Workflows, by their names.
+pub fn put_workflow_ids(definition: &mut Definition, workflows: &BTreeMap<String, String>) {
+    let ids = workflows.iter().map(|(name, id)| (format!("{WORKFLOW}{name}"), id.clone())).collect();
+    replace_references(definition, &ids);
+}
+
 /// Whether what stands in the place of a workflow's id is a symbol for one of the namespace's Workflows.
 pub(super) fn is_workflow_symbol(id: &str) -> bool {
     id.starts_with(WORKFLOW)
@@ -180,8 +186,7 @@ pub fn concretise(
         }
         found.map(|credential| json!({ "id": credential.id, "name": credential.name }))
     });
-    let ids = workflows.iter().map(|(name, id)| (format!("{WORKFLOW}{name}"), id.clone())).collect();
-    replace_references(&mut definition, &ids);
+    put_workflow_ids(&mut definition, workflows);
     let mut settings = settings::to_send(&definition.settings, written);
     mark.put(&mut settings);
     let write = WorkflowWrite {

@@ -56,12 +56,20 @@ pub fn differing(remote: &Map<String, Value>, sent: &Map<String, Value>) -> Vec<
         .filter(|(key, value)| {
             *key != mark::SETTING
                 && !match remote.get(*key) {
-                    Some(held) => *held == **value,
+                    Some(held) => same(held, value),
                     None => removes(value) || default_of(key).as_ref() == Some(*value),
                 }
         })
         .map(|(key, _)| key.clone())
         .collect()
+}
+
+/// n8n gives a number back as JavaScript writes it: 60 for 60.0.
+fn same(held: &Value, sent: &Value) -> bool {
+    match (held.as_f64(), sent.as_f64()) {
+        (Some(held), Some(sent)) => held == sent,
+        _ => held == sent,
+    }
 }
 
 /// Whether n8n saves the successful executions of a workflow with these settings; without them no error rate means
@@ -95,5 +103,13 @@ mod tests {
         assert!(hold(&map(json!({ "executionOrder": "v1", "callerPolicy": "any" })), &sent));
         assert!(!hold(&map(json!({ "executionOrder": "v1", "timezone": "Europe/Berlin" })), &sent));
         assert_eq!(differing(&map(json!({ "executionOrder": "v0" })), &sent), ["executionOrder"]);
+    }
+
+    #[test]
+    fn a_number_is_the_same_however_it_is_written() {
+        let sent = map(json!({ "executionTimeout": 60.0 }));
+        assert!(hold(&map(json!({ "executionTimeout": 60 })), &sent));
+        assert!(!hold(&map(json!({ "executionTimeout": 61 })), &sent));
+        assert!(!hold(&map(json!({ "executionTimeout": "60" })), &sent));
     }
 }

@@ -30,6 +30,8 @@ pub struct ExecutionQuery {
     pub status: Option<ExecutionStatus>,
     /// Only those started after this time.
     pub started_after: Option<jiff::Timestamp>,
+    /// Only those started before this time.
+    pub started_before: Option<jiff::Timestamp>,
     /// At most this many, newest first.
     pub limit: usize,
 }
@@ -54,6 +56,9 @@ impl N8nClient {
             }
             if let Some(time) = query.started_after {
                 request = request.query("startedAfter", &format!("{time:.3}"));
+            }
+            if let Some(time) = query.started_before {
+                request = request.query("startedBefore", &format!("{time:.3}"));
             }
             if let Some(cursor) = &cursor {
                 request = request.query("cursor", cursor);

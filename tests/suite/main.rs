@@ -31,6 +31,7 @@ mod relay;
 mod request_faults;
 mod rollback;
 mod scopes;
+mod serving;
 mod silence;
 mod stack;
 mod standin;

@@ -192,8 +192,10 @@ async fn what_was_taken_offline_comes_back_even_if_the_next_definition_has_to_wa
     apply(&world, waits, json!({})).await;
     world.until_reason("a", "Ready", "CredentialUnmapped").await;
     standin.faults().clear();
-    world.until("a", "version 1 serves meanwhile", |object| object["status"]["intent"].is_null()).await;
+    let meanwhile = world.until("a", "version 1 serves meanwhile", |object| object["status"]["intent"].is_null()).await;
     assert_eq!(serves(&world).await, "1");
+    assert_eq!(meanwhile["status"]["webhookURLs"].as_array().map(Vec::len), Some(1), "{meanwhile:#}");
+    assert_eq!((meanwhile["status"]["publishedAt"].is_string(), condition(&meanwhile, "Live")["status"].as_str()), (true, Some("True")));
     assert_eq!(condition(&world.get("a").await, "Ready")["reason"], "CredentialUnmapped");
 }
 

@@ -4,6 +4,7 @@ use kube::api::ObjectMeta;
 use kube::runtime::events::EventType;
 
 use super::deploy::fill_published;
+use super::refusal::{self, Says};
 use super::versions;
 use super::work::Work;
 use crate::api::reason::Reason;
@@ -267,8 +268,11 @@ pub(super) async fn create(
             // It was answered or never sent: no late create can follow.
             work.status.intent = None;
             work.save().await?;
-            let trouble = connections::trouble(&error);
-            Err(if trouble.reason == Reason::RejectedByN8n { CreateFailed::Rejected(trouble.message) } else { trouble.into() })
+            Err(match refusal::read(&error) {
+                Says::Never(_, message) => CreateFailed::Rejected(message),
+                Says::NotNow(reason, message) => Trouble::transient(reason, message).into(),
+                Says::Perhaps(_, _, trouble) | Says::Nothing(trouble) => trouble.into(),
+            })
         }
     }
 }

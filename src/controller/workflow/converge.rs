@@ -2,14 +2,14 @@
 //! before it returned, so that none can be left out.
 
 use super::bind::{self, Bound, CreateFailed};
-use super::deploy::{Deployment, Failure, deploy};
+use super::deploy::{Deployment, Failure, deploy, failed_too_often, proven};
 use super::fail::{fail, handle_reset, held, rolled_back_or};
 use super::gather::{Gathered, gather};
 use super::resolve::{Resolved, resolve};
 use super::work::Work;
-use super::{paths, suspend, tags, versions};
+use super::{paths, put_back, suspend, tags, versions};
 use crate::api::condition::{ConditionStatus, ConditionType};
-use crate::api::reason::Reason;
+use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::{Operation, Origin, VersionSource};
 use crate::controller::connections::{self, Connection};
 use crate::domain::conclude::Outcome;
@@ -34,24 +34,26 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
     let timer = work.ctx.metrics.time("gather");
     let gathered = gather(work).await?;
     timer.done();
+    let brought = bring(work, &connection, &gathered).await;
+    if matches!(&brought, Err(trouble) if trouble.class == Class::Transient) {
+        note_change(work, &gathered).await;
+    }
+    brought
+}
+
+async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered) -> Result<Outcome, Trouble> {
     let timer = work.ctx.metrics.time("bind");
-    let mut bound = match bind::bind(work, &connection).await {
-        Ok(bound) => bound,
-        Err(trouble) => {
-            note_change(work, &gathered).await;
-            return Err(trouble);
-        }
-    };
+    let (mut bound, mut left_offline) = find(work, connection).await?;
     timer.done();
-    paths::note_served(work, &connection, &mut bound).await?;
     if let Bound::LeftDeleted(note) = &bound {
         left_deleted(work, note);
         return Ok(Outcome::Held(Reason::DriftReported, format!("{note}; spec.driftPolicy leaves it so")));
     }
-    let symbolic = symbolic(work, &gathered).await?;
+    let symbolic = symbolic(work, gathered).await?;
     let desired = versions::keep(work, &symbolic, gathered.source).await?;
     let desired_digest = symbolic.digest.to_string();
     let wanted = wanted(desired, &desired_digest, &work.status, work.pinned().as_deref())?;
+    versions::prune(work, wanted.version, &desired_digest).await?;
     handle_reset(work, &wanted.digest);
     let name = display_name(work, &gathered.definition);
     for _ in 0..MOST_ROUNDS {
@@ -59,12 +61,13 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
         let (version, operation) = match &choice {
             Choice::Wanted => (wanted.version, Operation::Deploy),
             Choice::LastGood(version) => (*version, Operation::Rollback),
-            Choice::Hold(reason) => return Ok(held(work, *reason, wanted.version, &bound)),
+            Choice::Hold(reason) => return held(work, connection, *reason, wanted.version, &bound).await,
         };
         let definition = if version == desired { symbolic.definition.clone() } else { versions::read(work, version).await? };
         let digest = versions::digest_of(&work.status, version);
         let round = Round {
-            connection: &connection,
+            connection,
+            left_offline: left_offline.as_deref() == Some(&digest),
             pinned: wanted.pinned && operation == Operation::Deploy,
             version,
             digest: &digest,
@@ -74,27 +77,34 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
         // What an earlier round found is about another version.
         work.details.retain(|verdict| !matches!(verdict.kind, ConditionType::Synced | ConditionType::Live | ConditionType::Healthy));
         match round.run(work, &name, &mut bound).await {
-            Ok(outcome) => {
-                versions::prune(work, &desired_digest).await?;
-                return Ok(rolled_back_or(work, &choice, wanted.version, outcome));
-            }
+            Ok(outcome) => return Ok(rolled_back_or(work, &choice, wanted.version, outcome)),
             Err(Failure::Trouble(trouble)) => return Err(trouble),
             Err(Failure::Version(reason, message)) => {
                 fail(work, &choice, version, &wanted.digest, reason, &message).await?;
                 if work.status.n8n_workflow_id.is_none() {
                     continue;
                 }
-                bound = bind::bind(work, &connection).await?;
-                paths::note_served(work, &connection, &mut bound).await?;
+                (bound, left_offline) = find(work, connection).await?;
             }
         }
     }
     Err(Trouble::transient(Reason::RollbackFailed, "no kept version could be put back; it is tried again"))
 }
 
+/// Finds the object's workflow in n8n, notes what it serves, and puts back what an attempt took offline; with the digest of
+/// that attempt.
+async fn find(work: &mut Work<'_>, connection: &Connection) -> Result<(Bound, Option<String>), Trouble> {
+    let mut bound = bind::bind(work, connection).await?;
+    paths::note_served(work, connection, &mut bound).await?;
+    let left_offline = put_back::recover(work, connection, &mut bound).await?;
+    Ok((bound, left_offline))
+}
+
 /// One version on its way to n8n.
 pub(super) struct Round<'a> {
     pub(super) connection: &'a Connection,
+    /// Whether an earlier attempt at it was found to have left the workflow offline.
+    pub(super) left_offline: bool,
     /// Whether a pin asks for the version.
     pub(super) pinned: bool,
     pub(super) version: i64,
@@ -105,13 +115,15 @@ pub(super) struct Round<'a> {
 
 impl Round<'_> {
     async fn run(&self, work: &mut Work<'_>, name: &str, bound: &mut Bound) -> Result<Outcome, Failure> {
-        let put_back = match bound {
-            Bound::Existing(remote) if self.operation == Operation::Rollback => self.put_back(work, remote).await?,
-            _ => false,
-        };
+        let mut revived = false;
+        let mut put_back = false;
+        if let Bound::Existing(remote) = bound {
+            revived = self.revive(work, remote).await?;
+            put_back = self.operation == Operation::Rollback && self.put_back(work, remote).await?;
+        }
         let adopted = history::numbered(&work.status.history, self.version).is_some_and(|record| record.source == VersionSource::Adopted);
         let resolved = resolve(work, self.connection, self.definition, name, adopted).await;
-        let Resolved { rendered, mut hold } = match resolved {
+        let Resolved { mut rendered, mut hold } = match resolved {
             Ok(Resolved { hold: Some(why), .. }) | Err(why) if put_back => return self.serves_as_n8n_kept_it(work, &why).await,
             resolved => resolved?,
         };
@@ -131,7 +143,12 @@ impl Round<'_> {
                     Publication::Untouched
                 }
             },
-            (Some(true), Some(_)) | (None, _) => Publication::Untouched,
+            (Some(true), Some(_)) => {
+                // It may lack that for long, and keeps no path meanwhile that it does not serve.
+                paths::wishes_nothing(work);
+                Publication::Untouched
+            }
+            (None, _) => Publication::Untouched,
             (Some(false), _) => Publication::Unpublished,
         };
         if let (Some(why), Bound::Existing(remote)) = (&hold, &*bound)
@@ -141,8 +158,20 @@ impl Round<'_> {
             // It serves as it was published; what is missing since then could only take something away from it.
             return Err(why.clone().into());
         }
+        // That the operator was interrupted says nothing about the version; that its attempt left the workflow offline does.
+        if self.left_offline
+            && publication == Publication::Published
+            && failed_too_often(work)
+            && !proven(work, self.operation, self.version)
+        {
+            let message = "publication was asked for again and again and left the workflow offline each time";
+            return Err(Failure::Version(Reason::PublishUnconfirmed, message.to_owned()));
+        }
         let remote = match std::mem::replace(bound, Bound::ToCreate) {
-            Bound::Existing(remote) => remote,
+            Bound::Existing(remote) => {
+                work.mark().put_beside(&mut rendered.write.settings, &remote.settings);
+                remote
+            }
             _ => match bind::create(work, self.connection, &rendered.write, self.digest).await {
                 Ok(remote) => remote,
                 Err(CreateFailed::Rejected(message)) => return Err(Failure::Version(Reason::RejectedByN8n, message)),
@@ -152,8 +181,10 @@ impl Round<'_> {
         let wanted =
             Deployment { version: self.version, digest: self.digest, write: &rendered.write, publication, operation: self.operation };
         let timer = work.ctx.metrics.time("deploy");
-        let deployed = deploy(work, self.connection, &wanted, *remote).await?;
+        let mut deployed = deploy(work, self.connection, &wanted, *remote).await?;
         timer.done();
+        deployed.wrote |= revived;
+        deployed.published |= revived;
         let outcome = self.settle(work, &deployed, publication, hold).await?;
         // Tags stand in nobody's way: they come when all else is there.
         tags::sync(work, self.connection, &deployed.remote).await?;
@@ -174,11 +205,12 @@ fn left_deleted(work: &mut Work<'_>, note: &str) {
     work.ctx.forget_claims(&work.uid());
 }
 
-/// n8n could not be asked. That Ready outlasts that is for what did not change, and a ConfigMap changes without moving the
-/// generation.
+/// n8n could not be asked, or not now. That Ready outlasts that is for what did not change; a ConfigMap or a pin changes without
+/// moving the generation.
 async fn note_change(work: &mut Work<'_>, gathered: &Gathered) {
-    if work.status.active_version.is_some() && work.pinned().is_none() && suspend::content_changed(work, gathered).await {
-        let said = "the definition changed and is not in n8n yet";
+    let known = work.status.active_version.is_some() && work.status.failed_digest.is_none();
+    if known && suspend::another_wanted(work, gathered).await {
+        let said = "another version is wanted than the one that n8n is known to serve";
         work.verdict(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, said);
     }
 }

@@ -7,12 +7,13 @@ use kube::runtime::events::EventType;
 use super::drift;
 use super::refusal::{self, Says};
 use super::work::Work;
-use crate::api::condition::{ConditionStatus, ConditionType, find, whole_seconds};
+use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::{Intent, Operation, VersionResult};
 use crate::controller::connections::{self, Connection};
 use crate::domain::history;
+use crate::domain::pace::Lately;
 use crate::domain::plan::{Comparison, Drift, Publication, Step, compare, plan};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::settings;
@@ -21,6 +22,9 @@ use crate::n8n::N8nError;
 
 /// How often a version is sent without a confirmed end before it counts as failed.
 const MOST_ATTEMPTS: i64 = 3;
+
+/// So many writes within the hour that n8n took and did not keep mean that it never will.
+const MOST_UNLIKE: usize = 5;
 
 /// The least time over which that must have happened: a hiccup of n8n condemns no version.
 const LEAST_SPAN: Duration = Duration::from_secs(30);
@@ -67,30 +71,35 @@ pub(super) async fn deploy(
     wanted: &Deployment<'_>,
     mut remote: RemoteWorkflow,
 ) -> Result<Deployed, Failure> {
-    recover_interrupted(work, connection, wanted, &mut remote).await?;
     fill_published(connection, &mut remote).await?;
     let seen = compare(wanted.write, &work.mark(), &remote);
     // A version that failed after this one may have left its draft behind: then a difference is ours to mend, not drift.
     let confirmed =
         [work.status.active_version, work.status.last_attempted_version] == [Some(wanted.version); 2] && work.status.intent.is_none();
     let contested = drift::contested(work);
-    let mut plan = plan(&seen, wanted.publication, confirmed, work.spec().drift_policy, contested);
-    let right = seen.serves(wanted.publication) && wanted.publication == Publication::Published;
-    if plan.steps.is_empty() && right && was_not_live(work) {
-        plan.steps.push(Step::Republish);
-    }
+    let plan = plan(&seen, wanted.publication, confirmed, work.spec().drift_policy, contested);
     drift::judge(work, &plan, wanted, &remote, contested).await?;
     if plan.steps.is_empty() {
         return Ok(Deployed { remote, wrote: false, published: false, left: plan.drift });
     }
     connection.trusted()?;
+    if unlike(work, wanted, false) >= MOST_UNLIKE {
+        return Err(Trouble::transient(
+            Reason::NotSynced,
+            format!(
+                "n8n took version {} {MOST_UNLIKE} times within the hour and held something else each time, so it is not sent for a while; compare the workflow in n8n with the definition and correct it, or set the annotation weirkeeper.dev/resetAt",
+                wanted.version
+            ),
+        )
+        .into());
+    }
     if !confirmed && plan.steps.contains(&Step::Update) {
         keep_edits(work, wanted, &remote).await?;
     }
     let sending = format!("version {} is on its way to n8n", wanted.version);
     work.verdict(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, sending);
     intend(work, wanted, &remote, confirmed).await?;
-    let published = plan.steps.iter().any(|step| matches!(step, Step::Publish | Step::Republish));
+    let published = plan.steps.contains(&Step::Publish);
     let applied = apply(work, connection, wanted, &remote, &plan.steps).await;
     let after = match applied {
         Ok(()) => read_back(connection, &remote.id).await?,
@@ -98,7 +107,12 @@ pub(super) async fn deploy(
     };
     let seen = compare(wanted.write, &work.mark(), &after);
     if !seen.serves(wanted.publication) {
-        return Err(not_as_sent(wanted, &seen, &after).into());
+        unlike(work, wanted, true);
+        let trouble = not_as_sent(wanted, &seen, &after);
+        if failed_too_often(work) && !proven(work, wanted.operation, wanted.version) {
+            return Err(Failure::Version(Reason::PublishUnconfirmed, trouble.message));
+        }
+        return Err(trouble.into());
     }
     Ok(Deployed { remote: after, wrote: true, published, left: Vec::new() })
 }
@@ -123,37 +137,18 @@ pub(super) async fn fill_published(connection: &Connection, remote: &mut RemoteW
     Ok(())
 }
 
-/// n8n said that it was published and its webhooks did not answer: publishing again registers them.
-pub(super) fn was_not_live(work: &Work<'_>) -> bool {
-    find(&work.status.conditions, ConditionType::Live)
-        .is_some_and(|live| live.status == ConditionStatus::False && live.reason == Reason::NotLive.as_str())
-}
-
-/// An attempt that an earlier pass announced and that left the workflow offline: what served before is put back first,
-/// whatever the next attempt has to wait for.
-async fn recover_interrupted(
-    work: &mut Work<'_>,
-    connection: &Connection,
-    wanted: &Deployment<'_>,
-    remote: &mut RemoteWorkflow,
-) -> Result<(), Failure> {
-    let Some(intent) = work.status.intent.clone().filter(|intent| intent.operation != Operation::Create) else { return Ok(()) };
-    let Some(good) = intent.last_good_n8n_version_id.filter(|_| !remote.active && work.spec().active == Some(true)) else { return Ok(()) };
-    connection.trusted()?;
-    // Best effort: the version may be gone, and then the deployment itself is the way back.
-    if work.spec().rollback == RollbackPolicy::Automatic && connection.client.publish(&remote.id, Some(&good)).await.is_ok() {
-        *remote = read_back(connection, &remote.id).await?;
-    }
-    // That the operator was interrupted says nothing about the version; that its attempt left the workflow offline does.
-    if intent.digest == wanted.digest
-        && wanted.publication == Publication::Published
-        && failed_too_often(work)
-        && !proven(work, wanted.operation, wanted.version)
-    {
-        let message = "publication was asked for again and again and left the workflow offline each time";
-        return Err(Failure::Version(Reason::PublishUnconfirmed, message.to_owned()));
-    }
-    Ok(())
+/// How often n8n lately held something else than what was sent of this version; `again` counts one more time.
+fn unlike(work: &Work<'_>, wanted: &Deployment<'_>, again: bool) -> usize {
+    let now = work.now();
+    work.ctx.remember(&work.uid(), |memory| {
+        if memory.unlike.0 != wanted.digest {
+            memory.unlike = (wanted.digest.to_owned(), Lately::default());
+        }
+        if again {
+            memory.unlike.1.note(now);
+        }
+        memory.unlike.1.count(now)
+    })
 }
 
 /// Counts one more attempt at the intended version that ended badly, and tells whether it happened often and long enough
@@ -212,7 +207,6 @@ async fn apply(
                     history::sent(&mut work.status.history, wanted.digest, draft.as_deref());
                 }
             }
-            Step::Republish => drop(client.publish(id, remote.active_version_id.as_deref()).await?),
             // By version id: a draft that somebody saved in between must not be published as ours.
             Step::Publish => drop(client.publish(id, draft.as_deref()).await?),
             Step::Unpublish => drop(client.unpublish(id).await?),
@@ -226,7 +220,7 @@ const fn label(step: Step) -> &'static str {
     match step {
         Step::Unarchive => "unarchive",
         Step::Update => "update",
-        Step::Publish | Step::Republish => "publish",
+        Step::Publish => "publish",
         Step::Unpublish => "unpublish",
     }
 }

@@ -1,9 +1,9 @@
 //! What somebody changed in n8n: seen, kept, and treated as the policy says.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use kube::runtime::events::EventType;
+use kube::runtime::reflector::ObjectRef;
 
 use super::deploy::Deployment;
 use super::versions;
@@ -12,26 +12,24 @@ use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::VersionSource;
+use crate::controller::glimpse::Glimpse;
 use crate::domain::canonical::Parts;
 use crate::domain::difference::difference;
 use crate::domain::plan::{Drift, Plan, edits};
 use crate::domain::remote::RemoteWorkflow;
+use crate::domain::render::{put_workflow_ids, workflow_symbols};
 use crate::domain::settings;
 use crate::domain::trouble::Trouble;
 
 /// So many changes undone within the hour mean that somebody, or something, insists.
 const MOST_REVERTS: usize = 5;
-const WITHIN: Duration = Duration::from_secs(3600);
 /// How much of a difference a condition and an event show.
 const SUMMARY_CHARS: usize = 800;
 
 /// Whether undoing has become a fight.
 pub(super) fn contested(work: &Work<'_>) -> bool {
     let now = work.now();
-    work.ctx.remember(&work.uid(), |memory| {
-        memory.reverts.retain(|at| Duration::try_from(now.duration_since(*at)).is_ok_and(|age| age < WITHIN));
-        memory.reverts.len() >= MOST_REVERTS
-    })
+    work.ctx.remember(&work.uid(), |memory| memory.reverts.count(now) >= MOST_REVERTS)
 }
 
 /// Says what differs, and keeps what is about to be overwritten.
@@ -70,7 +68,7 @@ pub(super) async fn judge(
     work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
     work.ctx.metrics.reverts.inc();
     let now = work.now();
-    work.ctx.remember(&work.uid(), |memory| memory.reverts.push(now));
+    work.ctx.remember(&work.uid(), |memory| memory.reverts.note(now));
     Ok(())
 }
 
@@ -81,7 +79,26 @@ pub(super) async fn keep_edits(work: &mut Work<'_>, remote: &RemoteWorkflow) -> 
     for edit in edits(remote, &work.status.history) {
         kept.push(versions::keep_remote(work, &edit, VersionSource::Drift).await?);
     }
+    if kept.is_empty() && settings_edited(work, remote).await? {
+        kept.push(versions::keep_remote(work, remote, VersionSource::Drift).await?);
+    }
     Ok(kept)
+}
+
+/// Whether somebody changed settings since the version that serves was confirmed. They move no version of n8n's, so that
+/// only its body tells.
+async fn settings_edited(work: &Work<'_>, remote: &RemoteWorkflow) -> Result<bool, Trouble> {
+    let Some(serving) = work.status.active_version.filter(|serving| work.status.last_attempted_version == Some(*serving)) else {
+        return Ok(false);
+    };
+    let mut body = versions::read(work, serving).await?;
+    let id_of = |name: &String| {
+        let place = ObjectRef::<Glimpse>::new(name).within(&work.namespace());
+        work.ctx.workflows.get(&place)?.status.n8n_workflow_id.clone()
+    };
+    let ids = workflow_symbols(&body).into_keys().filter_map(|name| Some((name.clone(), id_of(&name)?))).collect();
+    put_workflow_ids(&mut body, &ids);
+    Ok(!settings::hold(&remote.settings, &settings::to_send(&body.settings, &work.status.written_settings)))
 }
 
 fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {

@@ -4,12 +4,14 @@
 use kube::runtime::events::EventType;
 
 use super::bind::Bound;
-use super::paths;
 use super::work::Work;
+use super::{observe, paths, versions};
 use crate::api::annotation;
-use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::condition::{ConditionStatus, ConditionType, find, milliseconds};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, VersionRecord, VersionResult};
+use crate::controller::connections::Connection;
+use crate::controller::context::Memory;
 use crate::domain::conclude::Outcome;
 use crate::domain::history;
 use crate::domain::remote::RemoteWorkflow;
@@ -22,7 +24,7 @@ pub(super) fn handle_reset(work: &mut Work<'_>, digest: &str) {
     let reset = asked.is_some() && asked != work.status.last_handled_reset_at;
     if reset {
         work.status.last_handled_reset_at = asked;
-        work.ctx.remember(&work.uid(), |memory| memory.reverts.clear());
+        work.ctx.remember(&work.uid(), Memory::start_afresh);
         restore_proven(work);
     }
     let failed = work.status.failed_digest.clone();
@@ -74,16 +76,32 @@ pub(super) async fn fail(
 }
 
 /// The wanted version failed and nothing is changed.
-pub(super) fn held(work: &mut Work<'_>, reason: Reason, wanted: i64, bound: &Bound) -> Outcome {
+pub(super) async fn held(
+    work: &mut Work<'_>,
+    connection: &Connection,
+    reason: Reason,
+    wanted: i64,
+    bound: &Bound,
+) -> Result<Outcome, Trouble> {
     let said = failure_of(work, wanted);
+    let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && work.spec().active == Some(true);
+    // What served before was no good version, and it is still better than nothing.
+    let returns = offline && reason != Reason::RollbackManual;
+    work.status.intent = work.status.intent.take().filter(|intent| returns && intent.last_good_n8n_version_id.is_some());
     if let Bound::Existing(remote) = bound {
-        note_what_serves(work, remote);
+        note_what_serves(work, connection, remote).await?;
     }
     work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
     work.verdict(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
-    work.status.intent = None;
     paths::wishes_nothing(work);
-    let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && work.spec().active == Some(true);
+    if work.status.intent.is_some() {
+        let message =
+            format!("{said}; n8n took the workflow offline, and what served before it is published again as soon as n8n takes that");
+        return Ok(Outcome::Unfinished(Reason::RollbackFailed, message));
+    }
+    if offline {
+        work.status.active_version = None;
+    }
     let what = match (reason, offline) {
         (Reason::RollbackManual, true) => {
             "n8n took the workflow offline and spec.rollback is Manual, so nothing serves until a person acts"
@@ -91,20 +109,23 @@ pub(super) fn held(work: &mut Work<'_>, reason: Reason, wanted: i64, bound: &Bou
         (Reason::RollbackManual, false) => "spec.rollback is Manual, so nothing was changed",
         _ => "there is no good version to go back to",
     };
-    Outcome::Held(reason, format!("{said}; {what}"))
+    Ok(Outcome::Held(reason, format!("{said}; {what}")))
 }
 
-/// The failure may have taken the workflow offline: then nothing serves, and nothing must look as if it did.
-fn note_what_serves(work: &mut Work<'_>, remote: &RemoteWorkflow) {
-    if remote.active {
-        let serving = remote.active_version_id.as_deref().and_then(|id| history::held_as(&work.status.history, id));
-        work.status.active_version = serving.or(work.status.active_version);
-        return;
+/// What n8n serves while something else is wanted: an earlier version that went on or was put back, or nothing, and then
+/// nothing must look as if it did.
+pub(super) async fn note_what_serves(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+    if !remote.active {
+        work.not_published();
+        return Ok(());
     }
-    if work.spec().active == Some(true) {
-        work.status.active_version = None;
-    }
-    work.not_published();
+    let serving = remote.active_version_id.as_deref().and_then(|id| history::held_as(&work.status.history, id));
+    work.status.active_version = serving.or(work.status.active_version);
+    let Some(version) = work.status.active_version.filter(|_| work.status.published_at.is_none()) else { return Ok(()) };
+    let definition = versions::read(work, version).await?;
+    work.status.published_at = Some(milliseconds(work.now()));
+    work.status.webhook_urls = observe::urls(connection, &definition);
+    observe::check_live(work, connection, &definition, true).await.map(drop)
 }
 
 fn failure_of(work: &Work<'_>, version: i64) -> String {

@@ -9,16 +9,22 @@ use super::work::Work;
 use super::{observe, versions};
 use crate::api::condition::{ConditionType, find};
 use crate::api::reason::Reason;
+use crate::api::workflow::RollbackPolicy;
+use crate::api::workflow_status::VersionResult;
 use crate::controller::connections::{self, Connection};
 use crate::domain::definition::Definition;
 use crate::domain::endpoints::{listens, webhook_endpoints};
+use crate::domain::history;
 use crate::domain::paths::Route;
 use crate::domain::trouble::Trouble;
 use crate::n8n::WebhookCheck;
 
 /// Notes which paths n8n serves for this object, before anything is decided: after a restart nothing else tells who serves.
 pub(super) async fn note_served(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<(), Trouble> {
-    let served = served(work, connection, bound).await?;
+    let mut served = served(work, connection, bound).await?;
+    if let (false, Some(version)) = (served.is_empty(), work.status.active_version) {
+        served.extend(to_go_back(work, connection, version).await?);
+    }
     let (uid, created) = (work.uid(), created(work));
     if work.spec().active == Some(true) {
         work.ctx.claims().holds(&uid, created, &served);
@@ -82,10 +88,24 @@ fn taken(by: String) -> Trouble {
     Trouble::waiting(Reason::WebhookPathTaken, format!("{by}; this one goes live by itself when the path is free"))
 }
 
-/// Notes that the version serves: the paths that only an earlier one had are free.
-pub(super) fn serves(work: &Work<'_>, connection: &Connection, definition: &Definition) {
-    let freed = work.ctx.claims().serves(&work.uid(), created(work), &routes(connection, definition));
+/// Notes that the version serves: the paths that only an earlier one had are free, unless it may have to go back there.
+pub(super) async fn serves(work: &Work<'_>, connection: &Connection, version: i64, definition: &Definition) -> Result<(), Trouble> {
+    let mut routes = routes(connection, definition);
+    routes.extend(to_go_back(work, connection, version).await?);
+    let freed = work.ctx.claims().serves(&work.uid(), created(work), &routes);
     work.ctx.wake(&freed);
+    Ok(())
+}
+
+/// The paths of the version that takes the place of one that is not proved yet, should that fail.
+async fn to_go_back(work: &Work<'_>, connection: &Connection, version: i64) -> Result<Vec<Route>, Trouble> {
+    let unproved = history::numbered(&work.status.history, version).filter(|record| record.result != VersionResult::Good);
+    match unproved.and_then(|record| history::last_good(&work.status.history, Some(&record.digest))) {
+        Some(good) if work.spec().rollback == RollbackPolicy::Automatic => {
+            Ok(routes(connection, &versions::read(work, good.version).await?))
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// Gives up what was only wished for, and keeps what is served.

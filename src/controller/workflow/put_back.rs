@@ -5,26 +5,74 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::bind::Bound;
 use super::converge::Round;
-use super::deploy::{Failure, read_back, was_not_live};
-use super::observe;
+use super::deploy::{Failure, read_back};
 use super::work::Work;
-use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
+use super::{observe, paths};
+use crate::api::condition::{ConditionStatus, ConditionType, find, milliseconds};
+use crate::api::reason::Reason;
+use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::{Intent, Operation};
-use crate::controller::connections;
+use crate::controller::connections::{self, Connection};
 use crate::domain::conclude::Outcome;
 use crate::domain::definition::Definition;
 use crate::domain::history;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
 use crate::domain::trouble::Trouble;
 
+/// So often within the hour a version is published again because its webhooks do not answer. Where that does not help, more
+/// of it would only disturb.
+const MOST_REVIVALS: usize = 3;
+
+/// What an earlier attempt took offline is published again first, whatever the next one has to wait for. Returns the digest
+/// of that attempt.
+pub(super) async fn recover(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<Option<String>, Trouble> {
+    let Bound::Existing(remote) = bound else { return Ok(None) };
+    let intent = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create);
+    let Some((intent, good)) = intent.and_then(|intent| Some((intent, intent.last_good_n8n_version_id.as_deref()?))) else {
+        return Ok(None);
+    };
+    if remote.active || work.spec().active != Some(true) {
+        return Ok(None);
+    }
+    connection.trusted()?;
+    // Best effort: the version may be gone, and then the deployment itself is the way back.
+    if work.spec().rollback == RollbackPolicy::Automatic && connection.client.publish(&remote.id, Some(good)).await.is_ok() {
+        **remote = read_back(connection, &remote.id).await?;
+    }
+    Ok(Some(intent.digest.clone()))
+}
+
 impl Round<'_> {
+    /// n8n says that the version is published and its webhooks did not answer: publishing it again registers them. Tells
+    /// whether that was done.
+    pub(super) async fn revive(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
+        let kept = history::numbered(&work.status.history, self.version).and_then(|record| record.n8n_version_id.clone());
+        let serving = remote.active_version_id.clone().filter(|_| remote.active && work.spec().active == Some(true));
+        if serving.is_none() || serving != kept || !was_not_live(work) {
+            return Ok(false);
+        }
+        let now = work.now();
+        if work.ctx.remember(&work.uid(), |memory| memory.revivals.count(now)) >= MOST_REVIVALS {
+            return Ok(false);
+        }
+        self.connection.trusted()?;
+        work.status.intent.get_or_insert_with(|| Intent::new(self.operation, self.digest, serving.clone(), now));
+        work.save().await?;
+        work.ctx.remember(&work.uid(), |memory| memory.revivals.note(now));
+        let published = self.connection.client.publish(&remote.id, serving.as_deref()).await;
+        published.map_err(|error| connections::trouble(&error))?;
+        *remote = read_back(self.connection, &remote.id).await?;
+        Ok(true)
+    }
+
     /// Publishes the version as n8n still has it, and tells whether that serves now. Where it does not work, the stored body
     /// is sent instead.
     pub(super) async fn put_back(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
         let kept = history::numbered(&work.status.history, self.version).and_then(|record| record.n8n_version_id.clone());
         let Some(kept) = kept.filter(|_| work.spec().active == Some(true) && !remote.is_archived) else { return Ok(false) };
-        if remote.active && remote.active_version_id.as_ref() == Some(&kept) && !was_not_live(work) {
+        if remote.active && remote.active_version_id.as_ref() == Some(&kept) {
             return Ok(true);
         }
         let client = &self.connection.client;
@@ -40,7 +88,7 @@ impl Round<'_> {
         if client.publish(&remote.id, Some(&kept)).await.is_err() {
             return Ok(false);
         }
-        work.status.published_at = Some(whole_seconds(work.now()));
+        work.status.published_at = Some(milliseconds(work.now()));
         *remote = read_back(self.connection, &remote.id).await?;
         Ok(remote.active && remote.active_version_id.as_ref() == Some(&kept))
     }
@@ -51,10 +99,16 @@ impl Round<'_> {
             return self.not_live(work);
         }
         self.serves(work);
+        paths::serves(work, self.connection, self.version, self.definition).await?;
         let said = format!("n8n serves the copy of version {} that it kept; draft and settings wait: {why}", self.version);
         work.verdict(ConditionType::Synced, ConditionStatus::False, why.reason, &said);
         Ok(Outcome::Settled(said))
     }
+}
+
+fn was_not_live(work: &Work<'_>) -> bool {
+    find(&work.status.conditions, ConditionType::Live)
+        .is_some_and(|live| live.status == ConditionStatus::False && live.reason == Reason::NotLive.as_str())
 }
 
 /// n8n never changes a version, so this only tells a wrong id from the right one.

@@ -8,6 +8,8 @@ use crate::n8n::{Denial, N8nError, Operation};
 /// n8n's words for a version that it will never publish (n8n 2.39.10, measured).
 const VERDICTS: [&str; 5] =
     ["has no trigger node", "Unrecognized node type", "is not available in version", "Cannot publish workflow", "Invalid cron expression"];
+/// Its words for a definition that it will never save (2.39.10, measured). Others can come from a database that is busy or goes down.
+const UNSAVEABLE: [&str; 3] = ["request/body", "Workflow structure is invalid", "Workflow name must be"];
 /// Its words for a trigger that could not be started: a version that served before may find its service down today.
 const NOT_STARTED: &str = "There was a problem activating the workflow";
 
@@ -30,11 +32,17 @@ pub(super) fn read(error: &N8nError) -> Says {
         N8nError::Refused { message, .. } if publishing => refused_publication(message),
         // An archived workflow takes no writes; it was archived a moment ago and the next pass brings it back.
         N8nError::Refused { message, operation, .. }
-            if !matches!(operation, Operation::UpdateWorkflow) || message.contains("archived workflow") =>
+            if !matches!(operation, Operation::UpdateWorkflow | Operation::CreateWorkflow) || message.contains("archived workflow") =>
         {
             Says::Nothing(Trouble::transient(Reason::NotSynced, error.to_string()))
         }
-        N8nError::Refused { message, .. } => Says::Never(Reason::RejectedByN8n, format!("n8n refuses to save the definition: {message}")),
+        N8nError::Refused { message, .. } => {
+            let words = format!("n8n refuses to save the definition: {message}");
+            if UNSAVEABLE.iter().any(|lasting| message.contains(lasting)) {
+                return Says::Never(Reason::RejectedByN8n, words);
+            }
+            Says::Perhaps(Reason::RejectedByN8n, words.clone(), Trouble::transient(Reason::RejectedByN8n, words))
+        }
         // The definition is far smaller than what n8n takes, so it is a proxy that answers.
         N8nError::TooLarge { .. } => Says::Perhaps(Reason::RejectedByN8n, error.to_string(), connections::trouble(error)),
         N8nError::Forbidden { denial: Denial::SavedAsDraft { .. }, .. } => Says::Nothing(Trouble::denied(
@@ -97,7 +105,11 @@ mod tests {
         assert!(matches!(publish("There is a conflict with one of the webhooks."), Says::Nothing(_)));
         let child = "Cannot publish workflow: Node \"Call\" references workflow 1 (\"sub\") which is not published. Please";
         assert!(matches!(publish(child), Says::Nothing(trouble) if trouble.reason == Reason::ReferenceNotPublished));
-        assert!(matches!(refused(Operation::UpdateWorkflow, "request/body/nodes/0 ..."), Says::Never(Reason::RejectedByN8n, _)));
+        for operation in [Operation::UpdateWorkflow, Operation::CreateWorkflow] {
+            assert!(matches!(refused(operation, "request/body/nodes/0 ..."), Says::Never(Reason::RejectedByN8n, _)));
+            // What one said that was being stopped.
+            assert!(matches!(refused(operation, "request for lock canceled"), Says::Perhaps(Reason::RejectedByN8n, ..)));
+        }
         assert!(matches!(refused(Operation::Unarchive, "Workflow is not archived."), Says::Nothing(_)));
     }
 

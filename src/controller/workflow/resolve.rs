@@ -69,7 +69,7 @@ async fn credentials(work: &Work<'_>, connection: &Connection, definition: &Defi
     if symbols.iter().any(|symbol| !matches!(symbol.means(), Means::Unmapped(_))) {
         let known = connection.credentials(false).await.map_err(read)?;
         (exact, troubles) = look_up(work, connection, &symbols, &known);
-        if !troubles.is_empty() {
+        if troubles.iter().any(|trouble| trouble.reason != Reason::CredentialUnmapped) {
             // A credential made a moment ago is not in the list that is kept for a minute.
             let known = connection.credentials(true).await.map_err(read)?;
             (exact, troubles) = look_up(work, connection, &symbols, &known);

@@ -2,9 +2,10 @@
 
 use super::converge::Round;
 use super::deploy::{Deployed, Failure, failed_too_often, proven};
+use super::fail::note_what_serves;
 use super::work::Work;
 use super::{observe, paths, watch_health};
-use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
+use crate::api::condition::{ConditionStatus, ConditionType, milliseconds};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Operation, VersionResult};
@@ -48,7 +49,7 @@ impl Round<'_> {
         }
         if publication != Publication::Published {
             if let Some(hold) = hold {
-                return Err(self.held_up(work, remote, hold));
+                return Err(self.held_up(work, remote, hold).await);
             }
             if !remote.active {
                 work.status.published_at = None;
@@ -58,8 +59,8 @@ impl Round<'_> {
             return Ok(self.unpublished(work, publication));
         }
         if deployed.published || newly || work.status.published_at.is_none() {
-            work.status.published_at =
-                Some(whole_seconds(work.status.intent.as_ref().map_or_else(|| work.now(), |intent| intent.started_at.0)));
+            // n8n confirmed it before this: what started earlier may have run the version before.
+            work.status.published_at = Some(milliseconds(work.now()));
         }
         let timer = work.ctx.metrics.time("observe");
         let live = observe::check_live(work, self.connection, self.definition, deployed.wrote).await?;
@@ -70,6 +71,7 @@ impl Round<'_> {
         // It serves from here on, whether or not it proves itself.
         self.serves(work);
         self.prove(work, remote).await?;
+        paths::serves(work, self.connection, self.version, self.definition).await?;
         let pinned = if self.pinned { "is pinned and " } else { "" };
         let said = format!("version {} {pinned}serves", self.version);
         Ok(Outcome::Settled(said))
@@ -77,7 +79,6 @@ impl Round<'_> {
 
     /// Writes down that the version serves.
     pub(super) fn serves(&self, work: &mut Work<'_>) {
-        paths::serves(work, self.connection, self.definition);
         work.status.active_version = Some(self.version);
         work.status.intent = None;
         work.status.webhook_urls = observe::urls(self.connection, self.definition);
@@ -106,12 +107,12 @@ impl Round<'_> {
 
     /// The draft is saved and publication waits. What was published before goes on serving and stays what is reported; where
     /// the attempt took it offline, the next pass still knows what to put back.
-    fn held_up(&self, work: &mut Work<'_>, remote: &RemoteWorkflow, hold: Trouble) -> Failure {
+    async fn held_up(&self, work: &mut Work<'_>, remote: &RemoteWorkflow, hold: Trouble) -> Failure {
         work.status.intent = work.status.intent.take().filter(|intent| !remote.active && intent.last_good_n8n_version_id.is_some());
-        if !remote.active {
-            work.not_published();
+        match note_what_serves(work, self.connection, remote).await {
+            Ok(()) => hold.into(),
+            Err(trouble) => trouble.into(),
         }
-        hold.into()
     }
 
     fn unpublished(&self, work: &mut Work<'_>, publication: Publication) -> Outcome {

@@ -7,24 +7,30 @@ use super::work::Work;
 
 /// Whether the spec asks for something else than what serves. The generation cannot tell: setting `suspend` moves it too.
 pub(super) async fn spec_changed(work: &mut Work<'_>) -> bool {
-    let Some(serving) = work.status.active_version else { return true };
-    if let Some(pinned) = work.pinned() {
-        return pinned.trim() != serving.to_string();
-    }
-    if work.spec().active.is_some_and(|active| active != work.status.published_at.is_some()) {
+    if work.status.active_version.is_none() || work.spec().active.is_some_and(|active| active != work.status.published_at.is_some()) {
         return true;
     }
     match gather(work).await {
-        Ok(gathered) => content_changed(work, &gathered).await,
-        Err(_) => true,
+        Ok(gathered) => another_wanted(work, &gathered).await,
+        // A pinned version needs no source.
+        Err(_) => pin_moved(work).unwrap_or(true),
     }
 }
 
-/// Whether the definition is another one than what serves.
-pub(super) async fn content_changed(work: &Work<'_>, gathered: &Gathered) -> bool {
+/// Whether the pin, or else the definition, asks for another version than what serves.
+pub(super) async fn another_wanted(work: &Work<'_>, gathered: &Gathered) -> bool {
     let Some(serving) = work.status.active_version else { return true };
+    if let Some(moved) = pin_moved(work) {
+        return moved;
+    }
     match symbolic(work, gathered).await {
         Ok(symbolic) => symbolic.digest.to_string() != versions::digest_of(&work.status, serving),
         Err(_) => true,
     }
+}
+
+/// Whether a pin names another version than what serves, where there is one.
+fn pin_moved(work: &Work<'_>) -> Option<bool> {
+    let pinned = work.pinned()?;
+    Some(pinned.trim().parse() != Ok(work.status.active_version?))
 }

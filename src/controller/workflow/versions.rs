@@ -86,9 +86,9 @@ pub(super) fn digest_of(status: &WorkflowStatus, version: i64) -> String {
 
 /// Drops what the limit does not keep. The index is written first: a body without an entry is garbage, an entry
 /// without a body would be a lie.
-pub(super) async fn prune(work: &mut Work<'_>, desired_digest: &str) -> Result<(), Trouble> {
+pub(super) async fn prune(work: &mut Work<'_>, wanted: i64, desired_digest: &str) -> Result<(), Trouble> {
     let (limit, active) = (work.spec().revision_history_limit, work.status.active_version);
-    let dropped = history::prune(&mut work.status.history, limit, active, desired_digest);
+    let dropped = history::prune(&mut work.status.history, limit, active, wanted, desired_digest);
     if dropped.is_empty() {
         return Ok(());
     }

@@ -33,7 +33,7 @@ pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: 
     let bake = check.bake_time.map_or(Duration::ZERO, crate::api::duration::Span::get);
     // After the bake time only what happened lately says anything about now.
     let from = if age < bake * 2 { published_at } else { now - bake };
-    let executions = if saved { list(connection, &remote.id, from).await? } else { Vec::new() };
+    let executions = if saved { list(connection, &remote.id, from, None).await? } else { Vec::new() };
     let since = tally(&executions);
     let before = if since.percent() > check.maximum_error_rate as f64 {
         Some(tally_before(connection, &remote.id, published_at, bake).await?)
@@ -86,17 +86,21 @@ fn same_is_none(work: &Work<'_>, reason: Reason) -> bool {
         .is_none_or(|old| old.status != ConditionStatus::False || old.reason != reason.as_str())
 }
 
-async fn list(connection: &Connection, id: &str, from: Timestamp) -> Result<Vec<RemoteExecution>, Trouble> {
-    let query = ExecutionQuery { workflow_id: Some(id.to_owned()), status: None, started_after: Some(from), limit: MOST_EXECUTIONS };
+async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Timestamp>) -> Result<Vec<RemoteExecution>, Trouble> {
+    let query = ExecutionQuery {
+        workflow_id: Some(id.to_owned()),
+        status: None,
+        started_after: Some(from),
+        started_before: to,
+        limit: MOST_EXECUTIONS,
+    };
     connection.client.executions(&query).await.map_err(|error| connections::trouble(&error))
 }
 
 /// The executions of what served before, in a span as long as the bake time.
 async fn tally_before(connection: &Connection, id: &str, published_at: Timestamp, bake: Duration) -> Result<Tally, Trouble> {
-    let executions = list(connection, id, published_at - bake.max(Duration::from_secs(600))).await?;
-    let before: Vec<RemoteExecution> =
-        executions.into_iter().filter(|execution| execution.started_at.is_some_and(|at| at < published_at)).collect();
-    Ok(tally(&before))
+    let from = published_at - bake.max(Duration::from_secs(600));
+    Ok(tally(&list(connection, id, from, Some(published_at)).await?))
 }
 
 fn tally(executions: &[RemoteExecution]) -> Tally {

@@ -183,6 +183,7 @@ async fn executions_are_read_up_to_the_wished_number() {
         workflow_id: Some("w".into()),
         status: Some(ExecutionStatus::Error),
         started_after: Some("2026-11-21T03:40:00.123456Z".parse().unwrap()),
+        started_before: Some("2026-11-21T04:00:00Z".parse().unwrap()),
         limit: 300,
     };
     let found = server.client().executions(&query).await.unwrap();
@@ -190,8 +191,8 @@ async fn executions_are_read_up_to_the_wished_number() {
     assert_eq!(
         server.calls(),
         [
-            "GET /api/v1/executions?limit=250&workflowId=w&status=error&startedAfter=2026-11-21T03%3A40%3A00.123Z",
-            "GET /api/v1/executions?limit=50&workflowId=w&status=error&startedAfter=2026-11-21T03%3A40%3A00.123Z&cursor=750",
+            "GET /api/v1/executions?limit=250&workflowId=w&status=error&startedAfter=2026-11-21T03%3A40%3A00.123Z&startedBefore=2026-11-21T04%3A00%3A00.000Z",
+            "GET /api/v1/executions?limit=50&workflowId=w&status=error&startedAfter=2026-11-21T03%3A40%3A00.123Z&startedBefore=2026-11-21T04%3A00%3A00.000Z&cursor=750",
         ]
     );
     let none = ExecutionQuery { limit: 0, ..query };

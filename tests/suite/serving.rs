@@ -1,0 +1,263 @@
+//! What goes on serving, and what is said of it, where n8n or a person makes it hard. On the stand-in.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::n8n::{answering, with_node};
+use crate::stack::Stack;
+use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::world::{World, condition, ready};
+
+const PUBLISH: &str = "/api/v1/workflows/*/publish";
+const SAVE: &str = "/api/v1/workflows/*";
+
+async fn world(name: &str) -> (StandIn, World) {
+    let standin = StandIn::start(Options::default());
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let world = World::bare(Stack::shared(), name, &url, &key).await;
+    world.instance("main", &url, &key, json!({})).await;
+    (standin, world)
+}
+
+fn path(world: &World, word: &str) -> String {
+    format!("{}/{word}", world.namespace)
+}
+
+async fn apply(world: &World, name: &str, definition: Value, more: Value) {
+    let mut spec = json!({ "active": true, "interval": "1h", "definition": definition });
+    spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+    world.workflow(name, spec).await;
+}
+
+async fn serves(world: &World, word: &str) -> Value {
+    world.n8n.webhook("GET", &path(world, word)).await.json()["version"].clone()
+}
+
+/// Asks for a pass and waits until it is over.
+async fn look(world: &World, name: &str, token: &str) -> Value {
+    world.annotate("Workflow", name, "requestedAt", json!(token)).await;
+    world.until(name, "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
+}
+
+fn id(object: &Value) -> String {
+    object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
+}
+
+/// A version whose every execution fails.
+fn failing(path: &str, version: &str) -> Value {
+    let fails = json!({ "name": "Fails", "type": "n8n-nodes-base.stopAndError", "typeVersion": 1, "position": [400, 0],
+        "parameters": { "errorMessage": "the till is empty" } });
+    let mut definition = with_node(answering(path, version), fails);
+    definition["connections"]["Answer"] = json!({ "main": [[{ "node": "Fails", "type": "main", "index": 0 }]] });
+    definition
+}
+
+async fn call(world: &World, word: &str, times: usize) {
+    for _ in 0..times {
+        world.n8n.webhook("GET", &path(world, word)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_looked_at() {
+    let (standin, world) = world("away").await;
+    apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
+    world.until_ready("a").await;
+    let gone = json!({ "code": 404, "message": "The requested webhook \"PATCH x\" is not registered." });
+    standin.faults().add(Rule::on(
+        "*",
+        "/webhook/**",
+        Fault::Respond { status: 404, content_type: "application/json; charset=utf-8".into(), body: gone.to_string(), headers: vec![] },
+    ));
+    let publish = standin.faults().add(Rule::on("POST", PUBLISH, Fault::Delay(Duration::ZERO)));
+    for token in ["1", "2", "3", "4", "5", "6", "7"] {
+        let seen = look(&world, "a", token).await;
+        assert_eq!(condition(&seen, "Live")["reason"], "NotLive", "{seen:#}");
+    }
+    assert_eq!(standin.faults().fired(publish), 3);
+    assert_eq!(world.get("a").await["status"]["history"][0]["result"], "Good", "it says nothing about the version");
+    // A reset is a person's word that it may help again.
+    world.annotate("Workflow", "a", "resetAt", json!("1")).await;
+    look(&world, "a", "8").await;
+    look(&world, "a", "9").await;
+    assert!(standin.faults().fired(publish) > 3);
+    standin.faults().clear();
+    look(&world, "a", "10").await;
+    world.until("a", "it is live again", ready).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
+    let (standin, world) = world("unlike").await;
+    apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
+    let one = world.until_ready("a").await;
+    // n8n says that it saved, and holds what it held.
+    let unkept = || {
+        let held = standin.workflow(&id(&one)).expect("it is there").to_string();
+        standin.faults().add(Rule::on(
+            "PUT",
+            SAVE,
+            Fault::Respond { status: 200, content_type: "application/json".into(), body: held, headers: vec![] },
+        ))
+    };
+    unkept();
+    apply(&world, "a", answering(&path(&world, "a"), "2"), json!({})).await;
+    let attempts = |object: &Value| object["status"]["intent"]["attempts"].as_i64().unwrap_or(0);
+    world.until("a", "it was not kept twice", |object| attempts(object) >= 2).await;
+    let patch = json!({ "status": { "intent": { "failingSince": "2020-01-01T00:00:00Z" } } });
+    let api = world.api("Workflow");
+    api.patch_status("a", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(patch)).await.expect("the status is patched");
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!((serves(&world, "a").await, back["status"]["activeVersion"].as_i64()), (json!("1"), Some(1)));
+    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("holds something else")), "{back:#}");
+    standin.faults().clear();
+    // A version that served before is never given up, and is not sent for ever either.
+    apply(&world, "a", answering(&path(&world, "a"), "3"), json!({})).await;
+    world.until_ready("a").await;
+    let saves = unkept();
+    world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
+    for token in ["1", "2", "3", "4", "5", "6", "7", "8"] {
+        let seen = look(&world, "a", token).await;
+        assert_eq!(condition(&seen, "Ready")["status"], "False", "{seen:#}");
+    }
+    assert_eq!(standin.faults().fired(saves), 5);
+    assert!(condition(&look(&world, "a", "9").await, "Ready")["message"].as_str().is_some_and(|said| said.contains("resetAt")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_version_is_compared_with_what_ran_before_it_however_long_ago_that_scrolled_by() {
+    let (_standin, world) = world("busy").await;
+    let check = |bake: &str| json!({ "healthCheck": { "bakeTime": bake, "minimumExecutions": 5, "maximumErrorRate": 20 } });
+    apply(&world, "a", failing(&path(&world, "a"), "1"), check("1s")).await;
+    world.until("a", "version 1 is good", |object| object["status"]["history"][0]["result"] == "Good").await;
+    call(&world, "a", 6).await;
+    apply(&world, "a", failing(&path(&world, "a"), "2"), check("10m")).await;
+    world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2).await;
+    // More than one look at the list of executions takes in.
+    call(&world, "a", 520).await;
+    look(&world, "a", "1").await;
+    let seen = world.until_reason("a", "Healthy", "ErrorRateExceeded").await;
+    assert!(condition(&seen, "Healthy")["message"].as_str().is_some_and(|said| said.contains("as bad")), "{seen:#}");
+    assert_eq!((&seen["status"]["activeVersion"], &seen["status"]["failedDigest"]), (&json!(2), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_people_changed_right_before_a_new_version_are_kept() {
+    let (standin, mut world) = world("settings").await;
+    apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
+    let one = world.until_ready("a").await;
+    world.operator.kill();
+    standin.ui_edit_draft(&id(&one), |draft| draft["settings"]["executionOrder"] = json!("v0")).expect("the editor saves");
+    apply(&world, "a", answering(&path(&world, "a"), "2"), json!({})).await;
+    world.operator.start();
+    let two = world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    assert_eq!(two["status"]["history"][0]["source"], "Drift", "{two:#}");
+    world.until_told("a", "DriftReverted", "kept as version 3").await;
+    assert_eq!(standin.workflow(&id(&one)).expect("it is there")["settings"]["executionOrder"], "v1");
+    world.annotate("Workflow", "a", "pinned-version", json!("3")).await;
+    world.until("a", "theirs serves", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
+    assert_eq!(standin.workflow(&id(&one)).expect("it is there")["settings"]["executionOrder"], "v0");
+    // Without a change of theirs there is nothing to keep.
+    world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
+    let back = world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
+    assert_eq!(back["status"]["history"].as_array().map(Vec::len), Some(3), "{back:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_tags_that_people_set_survive_a_new_version() {
+    let (standin, world) = world("telemetry").await;
+    apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
+    let one = world.until_ready("a").await;
+    let tag = json!({ "key": "cost-centre", "value": "7" });
+    let add = |draft: &mut Value| draft["settings"]["customTelemetryTags"].as_array_mut().expect("tags").push(tag.clone());
+    standin.ui_edit_draft(&id(&one), add).expect("the editor saves");
+    apply(&world, "a", answering(&path(&world, "a"), "2"), json!({})).await;
+    world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    let tags = standin.workflow(&id(&one)).expect("it is there")["settings"]["customTelemetryTags"].clone();
+    let keys: Vec<&str> = tags.as_array().expect("tags").iter().filter_map(|tag| tag["key"].as_str()).collect();
+    assert_eq!(keys, ["cost-centre", "weirkeeper.dev/owner"], "{tags}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_does_not_outlast_a_pin_that_an_absent_n8n_does_not_serve() {
+    let (standin, world) = world("absentpin").await;
+    apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
+    world.until_ready("a").await;
+    apply(&world, "a", answering(&path(&world, "a"), "2"), json!({})).await;
+    world.until_ready("a").await;
+    standin.stop();
+    assert!(ready(&look(&world, "a", "1").await), "what did not change keeps Ready for a while");
+    world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
+    let changed = world.until("a", "the pin is seen", |object| condition(object, "Ready")["status"] == "False").await;
+    assert_eq!(condition(&changed, "Synced")["reason"], "NotSynced");
+    standin.restart();
+    world.until("a", "version 1 serves", |object| ready(object) && object["status"]["activeVersion"] == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_served_without_ever_being_good_is_put_back_until_that_succeeds() {
+    let (standin, world) = world("nogood").await;
+    // Its probe fails, so it is no good version, and it serves all the same: there is nothing else.
+    let probes = json!({ "healthCheck": { "probes": [{ "node": "Webhook", "expectedStatus": 204 }] } });
+    apply(&world, "a", answering(&path(&world, "a"), "1"), probes.clone()).await;
+    world.until_reason("a", "Ready", "NoGoodVersion").await;
+    assert_eq!(serves(&world, "a").await, "1");
+    // Version 2 takes it offline, and none of the first tries to put it back succeeds.
+    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).after(1));
+    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
+    let tick =
+        json!({ "name": "Tick", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 300], "parameters": rule });
+    apply(&world, "a", with_node(answering(&path(&world, "a"), "2"), tick), probes).await;
+    let offline = world.until_reason("a", "Ready", "RollbackFailed").await;
+    assert_eq!(world.n8n.webhook("GET", &path(&world, "a")).await.status, 404);
+    assert_eq!(condition(&offline, "Stalled")["status"], "False", "it is not over: {offline:#}");
+    standin.faults().clear();
+    let back = world.until_reason("a", "Ready", "NoGoodVersion").await;
+    assert_eq!((serves(&world, "a").await, back["status"]["activeVersion"].as_i64()), (json!("1"), Some(1)));
+    assert!(back["status"]["webhookURLs"].as_array().is_some_and(|urls| urls.len() == 1), "{back:#}");
+    assert_eq!((condition(&back, "Live")["status"].as_str(), back["status"]["publishedAt"].is_string()), (Some("True"), true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_not_proved_yet_keeps_the_path_that_its_rollback_needs() {
+    let (_standin, world) = world("bakingpath").await;
+    apply(&world, "mover", answering(&path(&world, "p"), "1"), json!({})).await;
+    world.until_ready("mover").await;
+    let check = json!({ "healthCheck": { "bakeTime": "10m", "minimumExecutions": 3, "maximumErrorRate": 20 } });
+    apply(&world, "mover", failing(&path(&world, "q"), "2"), check).await;
+    world.until("mover", "version 2 bakes", |object| condition(object, "Healthy")["reason"] == "Baking").await;
+    apply(&world, "rival", answering(&path(&world, "p"), "rival"), json!({})).await;
+    world.until_reason("rival", "Ready", "WebhookPathTaken").await;
+    call(&world, "q", 4).await;
+    look(&world, "mover", "1").await;
+    world.until_reason("mover", "RolledBack", "RolledBack").await;
+    assert_eq!(serves(&world, "p").await, "1");
+    assert_eq!(condition(&look(&world, "rival", "1").await, "Ready")["reason"], "WebhookPathTaken");
+    // Proved, it needs the way back no more.
+    let check = json!({ "healthCheck": { "bakeTime": "1s", "minimumExecutions": 1 } });
+    apply(&world, "mover", answering(&path(&world, "q"), "3"), check).await;
+    world.until("mover", "version 3 is good", |object| object["status"]["history"][0]["result"] == "Good").await;
+    world.until("rival", "it goes live by itself", ready).await;
+    assert_eq!((serves(&world, "p").await, serves(&world, "q").await), (json!("rival"), json!("3")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_credential_keeps_no_path_from_others() {
+    let (_standin, world) = world("creditpath").await;
+    apply(&world, "holder", answering(&path(&world, "p"), "holder"), json!({})).await;
+    world.until_ready("holder").await;
+    apply(&world, "older", answering(&path(&world, "p"), "older"), json!({})).await;
+    world.until_reason("older", "Ready", "WebhookPathTaken").await;
+    let mut lacks = answering(&path(&world, "p"), "older");
+    lacks["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "nobody maps it" } });
+    apply(&world, "older", lacks, json!({})).await;
+    world.until_reason("older", "Ready", "CredentialUnmapped").await;
+    // Creation times are in whole seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    apply(&world, "younger", answering(&path(&world, "p"), "younger"), json!({})).await;
+    world.until_reason("younger", "Ready", "WebhookPathTaken").await;
+    world.delete("holder").await;
+    world.until("younger", "it goes live by itself", ready).await;
+    assert_eq!(serves(&world, "p").await, "younger");
+}
