@@ -5,16 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::n8n::answering;
-use crate::stack::Stack;
-use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::standin::{Fault, Rule};
 use crate::world::{World, condition};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_that_adopt_one_workflow_at_the_same_moment_only_one_ever_writes() {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let mut world = World::bare(Stack::shared(), "adopttwice", &url, &key).await;
-    world.instance("main", &url, &key, json!({})).await;
+    let (standin, mut world) = World::on_stand_in("adopttwice", json!({})).await;
     let path = format!("{}/adopted", world.namespace);
     let theirs = world.n8n.api("POST", "/workflows", Some(answering(&path, "theirs"))).await.json()["id"].as_str().unwrap().to_owned();
     world.until_kind("N8nInstance", "main", "Ready", |object| condition(object, "Ready")["status"] == "True").await;

@@ -3,16 +3,12 @@
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::n8n::answering;
-use crate::stack::Stack;
-use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::n8n::{answering, id};
+use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{World, condition, current, ready};
 
-async fn on(standin: &StandIn, name: &str) -> World {
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), name, &url, &key).await;
-    world.instance("main", &url, &key, json!({ "requestTimeout": "2s" })).await;
-    world
+async fn world(name: &str) -> (StandIn, World) {
+    World::on_stand_in(name, json!({ "requestTimeout": "2s" })).await
 }
 
 async fn tags(world: &World, id: &str) -> Vec<String> {
@@ -22,11 +18,10 @@ async fn tags(world: &World, id: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tag_whose_removal_failed_is_removed_later() {
-    let standin = StandIn::start(Options::default());
-    let world = on(&standin, "tags").await;
+    let (standin, world) = world("tags").await;
     let spec = |tags: Value| json!({ "active": true, "interval": "1s", "tags": tags, "definition": answering(&format!("{}/a", world.namespace), "1") });
     world.workflow("a", spec(json!(["first"]))).await;
-    let id = world.until_ready("a").await["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
+    let id = id(&world.until_ready("a").await);
     let rule = standin.faults().add(Rule::on("PUT", "/api/v1/workflows/*/tags", Fault::json(500, "Internal server error")));
     world.workflow("a", spec(json!(["second"]))).await;
     world.until("a", "the removal failed", |object| standin.faults().fired(rule) > 0 && !ready(object)).await;
@@ -38,8 +33,7 @@ async fn a_tag_whose_removal_failed_is_removed_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_of_before_a_lost_status_are_reset_all_the_same() {
-    let standin = StandIn::start(Options::default());
-    let world = on(&standin, "settings").await;
+    let (_standin, world) = world("settings").await;
     let spec = |version: &str, timezone: Value| {
         let mut definition = answering(&format!("{}/a", world.namespace), version);
         if !timezone.is_null() {
@@ -48,7 +42,7 @@ async fn settings_of_before_a_lost_status_are_reset_all_the_same() {
         json!({ "active": true, "interval": "1s", "definition": definition })
     };
     world.workflow("a", spec("1", json!("Europe/Berlin"))).await;
-    let id = world.until_ready("a").await["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
+    let id = id(&world.until_ready("a").await);
     assert_eq!(world.n8n.workflow(&id).await["settings"]["timezone"], "Europe/Berlin");
     let lost = json!({ "status": { "n8nWorkflowId": null, "intent": null, "history": null, "activeVersion": null, "origin": null, "writtenSettings": null } });
     world.api("Workflow").patch_status("a", &PatchParams::default(), &Patch::Merge(lost)).await.expect("the API server patches");
@@ -61,8 +55,7 @@ async fn settings_of_before_a_lost_status_are_reset_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_longer_than_a_status_holds_do_not_keep_it_from_being_written() {
-    let standin = StandIn::start(Options::default());
-    let world = on(&standin, "long").await;
+    let (_standin, world) = world("long").await;
     let mut definition = answering(&format!("{}/a", world.namespace), "1");
     definition["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "é".repeat(200) } });
     world.workflow("a", json!({ "active": true, "definition": definition })).await;
@@ -73,8 +66,7 @@ async fn names_longer_than_a_status_holds_do_not_keep_it_from_being_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revision_of_a_living_object_is_never_replaced() {
-    let standin = StandIn::start(Options::default());
-    let world = on(&standin, "revisions").await;
+    let (_standin, world) = world("revisions").await;
     let spec = json!({ "active": true, "definition": answering(&format!("{}/a", world.namespace), "1") });
     world.workflow("a", spec.clone()).await;
     let name = world.until_ready("a").await["status"]["history"][0]["revision"].as_str().expect("a name").to_owned();

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::n8n::{N8n, answering, with_node};
-use crate::stack::Stack;
-use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{World, condition, current, ready};
 
 /// One thing that happens.
@@ -164,10 +163,7 @@ async fn play(world: &World, standin: Option<&StandIn>, name: &str, dice: &mut D
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_sequence_of_edits_and_faults_converges_on_the_stand_in() {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), "property", &url, &key).await;
-    world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
+    let (standin, world) = World::on_stand_in("property", json!({ "requestTimeout": "1s" })).await;
     let mut deeds = 0;
     for case in 0..24_u64 {
         let trail = play(&world, Some(&standin), &format!("p{case}"), &mut Dice(0xc0ff_ee00 + case), 8).await;

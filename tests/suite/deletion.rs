@@ -3,23 +3,19 @@
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::n8n::answering;
-use crate::stack::Stack;
+use crate::n8n::{answering, id};
 use crate::standin::{Options, StandIn};
 use crate::world::{World, condition, ready};
 
-async fn on(standin: &StandIn, name: &str) -> World {
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), name, &url, &key).await;
-    world.instance("main", &url, &key, json!({ "requestTimeout": "2s", "interval": "2s" })).await;
-    world
+async fn world(name: &str) -> (StandIn, World) {
+    World::on_stand_in(name, json!({ "requestTimeout": "2s", "interval": "2s" })).await
 }
 
 async fn applied(world: &World, name: &str, more: Value) -> String {
     let mut spec = json!({ "active": true, "definition": answering(&format!("{}/{name}", world.namespace), "1") });
     spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     world.workflow(name, spec).await;
-    world.until_ready(name).await["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
+    id(&world.until_ready(name).await)
 }
 
 async fn start_deleting(world: &World, kind: &str, name: &str) {
@@ -46,8 +42,8 @@ async fn abandoned(world: &World) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_n8n_that_lacks_the_workflow_does_not_let_the_object_go() {
-    let (standin, other) = (StandIn::start(Options::default()), StandIn::start(Options::default()));
-    let world = on(&standin, "elsewhere").await;
+    let other = StandIn::start(Options::default());
+    let (standin, world) = world("elsewhere").await;
     let id = applied(&world, "a", json!({})).await;
     world.instance("main", &other.url(), other.api_key(), json!({ "requestTimeout": "2s", "interval": "2s" })).await;
     start_deleting(&world, "Workflow", "a").await;
@@ -64,8 +60,7 @@ async fn another_n8n_that_lacks_the_workflow_does_not_let_the_object_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_that_carry_the_mark_are_told_and_left() {
-    let standin = StandIn::start(Options::default());
-    let world = on(&standin, "copies").await;
+    let (_standin, world) = world("copies").await;
     let original = applied(&world, "a", json!({})).await;
     let copy = copied(&world, &original).await;
     world.until_kind("N8nInstance", "main", "the copy is listed", |object| object["status"]["duplicates"] == json!([copy])).await;
@@ -81,8 +76,7 @@ async fn copies_that_carry_the_mark_are_told_and_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_that_a_lost_create_may_have_made_none_is_deleted() {
-    let standin = StandIn::start(Options::default());
-    let mut world = on(&standin, "several").await;
+    let (_standin, mut world) = world("several").await;
     let original = applied(&world, "a", json!({})).await;
     let copy = copied(&world, &original).await;
     world.operator.kill();
@@ -101,8 +95,7 @@ const BEYOND: &str = "9999-12-31T23:59:59Z";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_that_cannot_be_read_are_cleaned_up_all_the_same() {
-    let standin = StandIn::start(Options::default());
-    let mut world = on(&standin, "unread").await;
+    let (standin, mut world) = world("unread").await;
     let id = applied(&world, "a", json!({})).await;
     patch_status(&world, "Workflow", "a", json!({ "publishedAt": BEYOND })).await;
     world.annotate("Workflow", "a", "requestedAt", json!("1")).await;
@@ -126,8 +119,7 @@ async fn objects_that_cannot_be_read_are_cleaned_up_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_is_tried_again_long_before_its_bound() {
-    let standin = StandIn::start(Options::default());
-    let mut world = on(&standin, "again").await;
+    let (standin, mut world) = world("again").await;
     world.operator.restart_with(&["--deletion-bound", "280s"]);
     // The instance does not look again meanwhile, so it wakes nobody.
     world.instance("main", &standin.url(), standin.api_key(), json!({ "requestTimeout": "2s", "interval": "1h" })).await;
@@ -144,8 +136,7 @@ async fn a_deletion_is_tried_again_long_before_its_bound() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_under_way_is_not_waited_for_beyond_half_of_the_bound() {
-    let standin = StandIn::start(Options::default());
-    let mut world = on(&standin, "underway").await;
+    let (_standin, mut world) = world("underway").await;
     let id = applied(&world, "a", json!({})).await;
     world.operator.kill();
     let announced = json!({ "operation": "Deploy", "digest": "d", "startedAt": "2999-01-01T00:00:00Z" });
@@ -159,8 +150,8 @@ async fn a_write_under_way_is_not_waited_for_beyond_half_of_the_bound() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archived_workflow_gives_its_mark_back_and_stays_archived() {
-    let standin = StandIn::start(Options::default());
-    archived_ones_give_their_mark_back(&on(&standin, "archived").await).await;
+    let (_standin, world) = world("archived").await;
+    archived_ones_give_their_mark_back(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

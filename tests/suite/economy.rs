@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, with_node};
-use crate::stack::Stack;
-use crate::standin::{Options, StandIn};
+use crate::standin::StandIn;
 use crate::world::World;
 
 /// The requests since the last time that this was asked, the instance's own checks apart.
@@ -17,9 +16,7 @@ fn spent(n8n: &StandIn) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_workflow_and_a_changed_one_cost_n8n_at_most_five_requests_each() {
-    let n8n = StandIn::start(Options::default());
-    let world = World::bare(Stack::shared(), "economy", &n8n.url(), n8n.api_key()).await;
-    world.instance("main", &n8n.url(), n8n.api_key(), json!({ "interval": "1h" })).await;
+    let (n8n, world) = World::on_stand_in("economy", json!({ "interval": "1h" })).await;
     world.until_kind("N8nInstance", "main", "Ready", crate::world::ready).await;
     let spec = |name: &str, version: &str| -> Value {
         json!({ "active": true, "interval": "1h", "definition": answering(&format!("{}/{name}", world.namespace), version) })
@@ -43,9 +40,7 @@ async fn a_new_workflow_and_a_changed_one_cost_n8n_at_most_five_requests_each() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workflow_that_only_waits_does_not_wake_those_that_wait_for_it() {
-    let n8n = StandIn::start(Options::default());
-    let world = World::bare(Stack::shared(), "waiting", &n8n.url(), n8n.api_key()).await;
-    world.instance("main", &n8n.url(), n8n.api_key(), json!({ "interval": "1h" })).await;
+    let (n8n, world) = World::on_stand_in("waiting", json!({ "interval": "1h" })).await;
     world.until_kind("N8nInstance", "main", "Ready", crate::world::ready).await;
     let mut child = answering(&format!("{}/child", world.namespace), "1");
     child["nodes"][0]["parameters"]["authentication"] = json!("basicAuth");

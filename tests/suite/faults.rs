@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::n8n::answering;
 use crate::stack::Stack;
-use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::standin::{Fault, Rule};
 use crate::world::{PATIENCE, World, condition, ready};
 
 async fn apply(world: &World, name: &str, version: &str) {
@@ -18,9 +18,8 @@ async fn apply(world: &World, name: &str, version: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_n8n_that_goes_and_comes_back_is_waited_for() {
     let stack = Stack::own(&["--only-n8n"]);
-    let (url, key) = (stack.n8n_url(), stack.n8n_key());
-    let mut world = World::bare(Stack::shared(), "outage", &url, &key).await;
-    world.instance("main", &url, &key, json!({ "interval": "2s", "requestTimeout": "3s" })).await;
+    let often = json!({ "interval": "2s", "requestTimeout": "3s" });
+    let mut world = World::at(&stack.n8n_url(), &stack.n8n_key(), "outage", often).await;
     apply(&world, "before", "1").await;
     world.until_ready("before").await;
     stack.tell(&["stop", "n8n"]);
@@ -85,10 +84,7 @@ async fn a_restarting_api_server_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), "badly", &url, &key).await;
-    world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
+    let (standin, world) = World::on_stand_in("badly", json!({ "requestTimeout": "1s" })).await;
     type Make = Box<dyn Fn() -> Fault>;
     let faults: Vec<(&str, Make)> = vec![
         ("hang", Box::new(|| Fault::Hang)),
@@ -127,10 +123,7 @@ async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_n8n_that_is_too_old_is_said_so_and_an_upgrade_is_all_it_takes() {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), "tooold", &url, &key).await;
-    world.instance("main", &url, &key, json!({})).await;
+    let (standin, world) = World::on_stand_in("tooold", json!({})).await;
     // The answers of n8n 1.123.81, and then those of 2.32, which takes the create.
     let old = [
         (400, "POST", "/api/v1/workflows", "request/body/settings must NOT have additional properties"),

@@ -3,7 +3,7 @@
 use kube::api::{Api, DeleteParams};
 use serde_json::{Value, json};
 
-use crate::n8n::{answering, with_node};
+use crate::n8n::{answering, id, set_value, with_node};
 use crate::world::{World, condition, current, ready};
 
 fn path(world: &World, name: &str) -> String {
@@ -15,14 +15,6 @@ async fn applied(world: &World, name: &str, version: &str, more: Value) -> Value
     spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     world.workflow(name, spec).await;
     world.until_ready(name).await
-}
-
-fn id(object: &Value) -> String {
-    object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
-}
-
-fn set_value(workflow: &mut Value, value: &str) {
-    workflow["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!(value);
 }
 
 async fn served(world: &World, name: &str) -> Value {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::n8n::{answering, with_node};
+use crate::n8n::{answering, bad_cron, with_node};
 use crate::relay::Relay;
 use crate::stack::Stack;
 use crate::world::{PATIENCE, World, condition, ready};
@@ -23,17 +23,11 @@ fn path(world: &World) -> String {
     format!("{}/a", world.namespace)
 }
 
-fn node(name: &str, kind: &str, parameters: Value) -> Value {
-    json!({ "name": name, "type": format!("n8n-nodes-base.{kind}"), "typeVersion": 1, "position": [0, 300], "parameters": parameters })
-}
-
 fn unknown_type(definition: Value) -> Value {
-    with_node(definition, node("Odd", "doesNotExist", json!({})))
-}
-
-fn bad_cron(definition: Value) -> Value {
-    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
-    with_node(definition, node("Tick", "scheduleTrigger", rule))
+    with_node(
+        definition,
+        json!({ "name": "Odd", "type": "n8n-nodes-base.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} }),
+    )
 }
 
 /// How often n8n was asked to publish.

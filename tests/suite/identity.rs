@@ -3,7 +3,7 @@
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::n8n::{N8n, answering};
+use crate::n8n::{N8n, answering, id};
 use crate::stack::Stack;
 use crate::world::{World, condition};
 
@@ -12,10 +12,6 @@ async fn applied(world: &World, name: &str, version: &str, more: Value) -> Value
     spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     world.workflow(name, spec).await;
     world.until_ready(name).await
-}
-
-fn id(object: &Value) -> String {
-    object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
 }
 
 /// Creates a workflow as a person would in the editor.
@@ -156,9 +152,7 @@ async fn another_namespace_adopts_only_with_a_grant() {
 async fn one_that_is_deleted_in_n8n_comes_back_and_many_at_once_stop_everything() {
     // An n8n of its own: many workflows vanish here.
     let stack = Stack::own(&["--only-n8n"]);
-    let (url, key) = (stack.n8n_url(), stack.n8n_key());
-    let mut world = World::bare(Stack::shared(), "vanish", &url, &key).await;
-    world.instance("main", &url, &key, json!({})).await;
+    let mut world = World::at(&stack.n8n_url(), &stack.n8n_key(), "vanish", json!({})).await;
     let first = id(&applied(&world, "a0", "1", json!({})).await);
     world.n8n.api("DELETE", &format!("/workflows/{first}"), None).await;
     world.until("a0", "it was created again", |object| object["status"]["n8nWorkflowId"].as_str().is_some_and(|id| id != first)).await;

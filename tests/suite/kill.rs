@@ -9,7 +9,6 @@ use serde_json::json;
 
 use crate::dice::Dice;
 use crate::n8n::answering;
-use crate::stack::Stack;
 use crate::standin::{Caller, Fault, Options, Rule, StandIn};
 use crate::world::{PATIENCE, World, ready};
 
@@ -69,9 +68,7 @@ async fn settled(world: &World, wanted: &Wanted, objects: u64) {
 async fn a_hundred_kills_make_no_duplicate_and_leave_nothing_behind() {
     const KILLS: u32 = 100;
     let standin = StandIn::start(Options { latency: Duration::from_millis(20), ..Options::default() });
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let mut world = World::bare(Stack::shared(), "kill", &url, &key).await;
-    world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
+    let mut world = World::at(&standin.url(), standin.api_key(), "kill", json!({ "requestTimeout": "1s" })).await;
     // Creates that are done and not answered, and creates that are done long after the caller gave up.
     standin.faults().add(Rule::on("POST", "/api/v1/workflows", Fault::DropAfter).with_chance(0.1, 7));
     let late = Fault::LateApply { after: Duration::from_millis(1500), caller: Caller::Disconnected };

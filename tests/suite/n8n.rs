@@ -108,3 +108,21 @@ pub fn with_node(mut definition: Value, node: Value) -> Value {
     definition["nodes"].as_array_mut().expect("nodes").push(node);
     definition
 }
+
+/// Adds a trigger whose rule no n8n takes: n8n saves it, and a publication fails and takes the workflow offline.
+pub fn bad_cron(definition: Value) -> Value {
+    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
+    let tick =
+        json!({ "name": "Tick", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 300], "parameters": rule });
+    with_node(definition, tick)
+}
+
+/// Changes what an [`answering`] workflow answers.
+pub fn set_value(workflow: &mut Value, value: &str) {
+    workflow["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!(value);
+}
+
+/// The id in n8n that a Workflow is bound to.
+pub fn id(object: &Value) -> String {
+    object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
+}

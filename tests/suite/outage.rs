@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use crate::n8n::answering;
 use crate::stack::Stack;
-use crate::standin::{Options, StandIn};
 use crate::world::{PATIENCE, World, condition, ready};
 
 const WORKFLOWS: usize = 20;
@@ -32,9 +31,8 @@ fn since(object: &Value, kind: &str) -> Timestamp {
 async fn what_is_unchanged_stays_ready_for_three_intervals_without_the_real_n8n_and_is_ready_again_with_it() {
     const INTERVAL: Duration = Duration::from_secs(3);
     let stack = Stack::own(&["--only-n8n"]);
-    let (url, key) = (stack.n8n_url(), stack.n8n_key());
-    let world = World::bare(Stack::shared(), "threeintervals", &url, &key).await;
-    world.instance("main", &url, &key, json!({ "interval": "2s", "requestTimeout": "2s" })).await;
+    let often = json!({ "interval": "2s", "requestTimeout": "2s" });
+    let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "threeintervals", often).await;
     apply(&world, "a", "3s", "1").await;
     let before = world.until_ready("a").await;
     let held = world.n8n.workflow(before["status"]["n8nWorkflowId"].as_str().expect("an id")).await;
@@ -62,10 +60,10 @@ async fn what_is_unchanged_stays_ready_for_three_intervals_without_the_real_n8n_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_n8n_that_restarts_in_the_middle_of_a_sync_of_twenty_gets_each_of_them_once() {
     let stack = Stack::own(&["--only-n8n"]);
-    let (url, key) = (stack.n8n_url(), stack.n8n_key());
-    let world = World::bare(Stack::shared(), "midsync", &url, &key).await;
-    world.instance("main", &url, &key, json!({ "requestTimeout": "10s", "requestsPerSecond": 10 })).await;
-    // So slow that the restart comes in the middle. Killed while they are created, ended politely while they are updated, and killed again.
+    // So slow that the restart comes in the middle.
+    let slow = json!({ "requestTimeout": "10s", "requestsPerSecond": 10 });
+    let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "midsync", slow).await;
+    // Killed while they are created, ended politely while they are updated, and killed again.
     for (version, command) in
         [("1", vec!["restart", "n8n", "--kill"]), ("2", vec!["restart", "n8n"]), ("3", vec!["restart", "n8n", "--kill"])]
     {
@@ -108,11 +106,8 @@ async fn synced(world: &World, version: &str, least: usize) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_that_n8n_never_answers_is_let_go_after_the_bound_told_and_counted() {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let mut world = World::bare(Stack::shared(), "abandoned", &url, &key).await;
+    let (standin, mut world) = World::on_stand_in("abandoned", json!({ "requestTimeout": "1s", "interval": "2s" })).await;
     world.operator.restart_with(&["--deletion-bound", "4s"]);
-    world.instance("main", &url, &key, json!({ "requestTimeout": "1s", "interval": "2s" })).await;
     apply(&world, "a", "2s", "1").await;
     let id = world.until_ready("a").await["status"]["n8nWorkflowId"].clone();
     standin.stop();

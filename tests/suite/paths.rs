@@ -5,17 +5,12 @@ use std::time::Duration;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::n8n::{answering, with_node};
-use crate::stack::Stack;
-use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::n8n::{answering, bad_cron, id};
+use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{PATIENCE, World, condition, ready};
 
 async fn world(name: &str) -> (StandIn, World) {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), name, &url, &key).await;
-    world.instance("main", &url, &key, json!({})).await;
-    (standin, world)
+    World::on_stand_in(name, json!({})).await
 }
 
 fn path(world: &World, word: &str) -> String {
@@ -28,10 +23,6 @@ async fn apply(world: &World, name: &str, active: bool, definition: Value) {
 
 async fn serves(world: &World, word: &str) -> Value {
     world.n8n.webhook("GET", &path(world, word)).await.json()["version"].clone()
-}
-
-fn id(object: &Value) -> String {
-    object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
 }
 
 fn handled<'a>(token: &'a str) -> impl Fn(&Value) -> bool + 'a {
@@ -93,11 +84,7 @@ async fn a_version_that_moves_to_another_path_can_go_back_until_it_is_live_there
     apply(&world, "rival", true, answering(&path(&world, "p"), "rival")).await;
     world.until_reason("rival", "Ready", "WebhookPathTaken").await;
     // Version 2 has another path, and n8n takes the workflow offline when it is published.
-    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
-    let bad = with_node(
-        answering(&path(&world, "q"), "2"),
-        json!({ "name": "Tick", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 300], "parameters": rule }),
-    );
+    let bad = bad_cron(answering(&path(&world, "q"), "2"));
     let publish = format!("/api/v1/workflows/{mover}/publish");
     let publishing = standin.faults().add(Rule::on("POST", &publish, Fault::Delay(Duration::from_secs(3))).once());
     apply(&world, "mover", true, bad).await;

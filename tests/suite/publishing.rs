@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::n8n::{N8n, answering, with_node};
+use crate::n8n::{N8n, answering, bad_cron, with_node};
 use crate::world::{PATIENCE, World, condition};
 
 /// One way to be refused.
@@ -72,7 +72,6 @@ async fn causes(world: &World, two: impl Fn(&str) -> Value) -> Vec<Cause> {
     no_trigger["nodes"][0] = node("Webhook", "manualTrigger", 1.0, json!({}));
     let mut version = two("type-version");
     version["nodes"][1]["typeVersion"] = json!(99);
-    let cron = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
     let twice = json!({ "path": format!("{space}/twice"), "httpMethod": "GET" });
     let child =
         json!({ "name": "child", "nodes": [node("In", "executeWorkflowTrigger", 1.0, json!({}))], "connections": {}, "settings": {} });
@@ -114,15 +113,7 @@ async fn causes(world: &World, two: impl Fn(&str) -> Value) -> Vec<Cause> {
             "PublishRefused",
             "Missing required credential",
         ),
-        Cause {
-            offline: true,
-            ..cause(
-                "bad cron",
-                with_node(two("cron"), node("Tick", "scheduleTrigger", 1.2, cron)),
-                "PublishRefused",
-                "Invalid cron expression",
-            )
-        },
+        Cause { offline: true, ..cause("bad cron", bad_cron(two("cron")), "PublishRefused", "Invalid cron expression") },
         cause(
             "same path twice inside",
             with_node(two("twice"), node("Again", "webhook", 2.0, twice)),

@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use crate::n8n::answering;
-use crate::stack::Stack;
-use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::standin::{Fault, Rule};
 use crate::world::{World, condition};
 
 const MARK: &str = "weirkeeper.dev/owner";
@@ -30,10 +29,7 @@ fn nonsense() -> Vec<(&'static str, Fault, &'static str)> {
 /// Each fault at one kind of request: its reason is told, and when it is over there is exactly one workflow that serves.
 async fn meets_each_fault_at(place: &str, method: &str, path: &str) {
     for (name, fault, reason) in nonsense() {
-        let standin = StandIn::start(Options::default());
-        let (url, key) = (standin.url(), standin.api_key().to_owned());
-        let world = World::bare(Stack::shared(), &format!("{place}{name}"), &url, &key).await;
-        world.instance("main", &url, &key, json!({ "requestTimeout": "1s" })).await;
+        let (standin, world) = World::on_stand_in(&format!("{place}{name}"), json!({ "requestTimeout": "1s" })).await;
         let hook = format!("{}/a", world.namespace);
         if place == "get" {
             world.workflow("a", json!({ "active": true, "interval": "5s", "definition": answering(&hook, "1") })).await;

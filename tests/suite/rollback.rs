@@ -3,19 +3,14 @@
 
 use serde_json::{Value, json};
 
-use crate::n8n::{answering, with_node};
-use crate::stack::Stack;
-use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::n8n::{answering, bad_cron, id, set_value, with_node};
+use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{World, condition, ready};
 
 const PUBLISH: &str = "/api/v1/workflows/*/publish";
 
 async fn world(name: &str) -> (StandIn, World) {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), name, &url, &key).await;
-    world.instance("main", &url, &key, json!({})).await;
-    (standin, world)
+    World::on_stand_in(name, json!({})).await
 }
 
 fn path(world: &World) -> String {
@@ -33,16 +28,18 @@ async fn version(world: &World, version: &str) -> Value {
     world.until_ready("a").await
 }
 
-async fn serves(world: &World) -> Value {
-    world.n8n.webhook("GET", &path(world)).await.json()["version"].clone()
+/// Version 1, which needs a credential that is mapped by its name; the credential's id, and the object once it is Ready.
+async fn with_the_till(standin: &StandIn, world: &World) -> (String, Value) {
+    let credential = standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "y" }));
+    let mut one = answering(&path(world), "1");
+    one["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "the till" } });
+    let mapped = json!({ "credentials": [{ "name": "the till", "existing": { "name": "till" } }] });
+    apply(world, one, mapped).await;
+    (credential, world.until_ready("a").await)
 }
 
-fn bad_cron(definition: Value) -> Value {
-    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
-    with_node(
-        definition,
-        json!({ "name": "Tick", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 300], "parameters": rule }),
-    )
+async fn serves(world: &World) -> Value {
+    world.n8n.webhook("GET", &path(world)).await.json()["version"].clone()
 }
 
 fn unknown_type(definition: Value) -> Value {
@@ -50,14 +47,6 @@ fn unknown_type(definition: Value) -> Value {
         definition,
         json!({ "name": "Odd", "type": "n8n-nodes-base.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} }),
     )
-}
-
-fn id(object: &Value) -> String {
-    object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
-}
-
-fn set_value(workflow: &mut Value, value: &str) {
-    workflow["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!(value);
 }
 
 /// Asks for a pass and waits until it is over.
@@ -116,12 +105,7 @@ async fn what_fails_for_long_is_given_up_unless_it_served_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_blocks_a_deployment_does_not_block_a_rollback() {
     let (standin, mut world) = world("blocked").await;
-    standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "y" }));
-    let mut one = answering(&path(&world), "1");
-    one["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "the till" } });
-    let mapped = json!({ "credentials": [{ "name": "the till", "existing": { "name": "till" } }] });
-    apply(&world, one, mapped).await;
-    let good = world.until_ready("a").await;
+    let (_, good) = with_the_till(&standin, &world).await;
     // Another one of that name: version 1 could not be made anew, and n8n's own copy of it does not ask.
     standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "z" }));
     world.operator.kill();
@@ -144,12 +128,7 @@ async fn what_blocks_a_deployment_does_not_block_a_rollback() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_goes_takes_nothing_away_from_what_serves() {
     let (standin, mut world) = world("gone").await;
-    let credential = standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "y" }));
-    let mut one = answering(&path(&world), "1");
-    one["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "the till" } });
-    let mapped = json!({ "credentials": [{ "name": "the till", "existing": { "name": "till" } }] });
-    apply(&world, one, mapped).await;
-    let good = world.until_ready("a").await;
+    let (credential, good) = with_the_till(&standin, &world).await;
     standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "z" }));
     world.operator.kill();
     let writes = standin.log().writes().len();

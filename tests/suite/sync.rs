@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::n8n::{answering, with_node};
+use crate::n8n::{answering, bad_cron};
 use crate::world::{World, condition};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,9 +32,7 @@ async fn a_version_that_takes_the_workflow_offline_is_rolled_back_by_itself() {
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
     world.until_ready("a").await;
-    let cron = json!({ "name": "Tick", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 200],
-        "parameters": { "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } } });
-    world.workflow("a", json!({ "active": true, "definition": with_node(answering(&path, "2"), cron) })).await;
+    world.workflow("a", json!({ "active": true, "definition": bad_cron(answering(&path, "2")) })).await;
     let held = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(condition(&held, "Stalled")["status"], "True");
     assert!(condition(&held, "Ready")["message"].as_str().unwrap().contains("Invalid cron expression"));

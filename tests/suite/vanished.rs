@@ -2,24 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::n8n::answering;
-use crate::stack::Stack;
+use crate::n8n::{answering, id};
 use crate::standin::{Options, StandIn};
 use crate::world::{World, condition};
 
 async fn applied(world: &World, name: &str, policy: &str) -> String {
     let definition = answering(&format!("{}/{name}", world.namespace), "1");
     world.workflow(name, json!({ "active": true, "interval": "1s", "driftPolicy": policy, "definition": definition })).await;
-    let ready = world.until_ready(name).await;
-    ready["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
+    id(&world.until_ready(name).await)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_left_deleted_is_not_missed_again() {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), "leftdeleted", &url, &key).await;
-    world.instance("main", &url, &key, json!({})).await;
+    let (standin, world) = World::on_stand_in("leftdeleted", json!({})).await;
     let kept = applied(&world, "kept", "Revert").await;
     for number in 0..8 {
         let name = format!("left{number}");
@@ -45,9 +40,8 @@ async fn what_was_left_deleted_is_not_missed_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_url_of_another_origin_is_not_written_to_until_a_person_says_so() {
-    let (first, second) = (StandIn::start(Options::default()), StandIn::start(Options::default()));
-    let world = World::bare(Stack::shared(), "moved", &first.url(), first.api_key()).await;
-    world.instance("main", &first.url(), first.api_key(), json!({})).await;
+    let second = StandIn::start(Options::default());
+    let (first, world) = World::on_stand_in("moved", json!({})).await;
     let names = ["a", "b", "c", "d"];
     for name in names {
         applied(&world, name, "Revert").await;

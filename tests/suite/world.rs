@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::n8n::N8n;
 use crate::stack::{Stack, rand};
+use crate::standin::{Options, StandIn};
 
 pub use operator::Operator;
 
@@ -48,9 +49,21 @@ impl World {
     /// A namespace, an operator, and an N8nInstance `main` that leads to the stack's real n8n.
     pub async fn on_real_n8n(name: &str) -> Self {
         let stack = Stack::shared();
-        let (url, key) = (stack.n8n_url(), stack.n8n_key());
-        let world = Self::bare(stack, name, &url, &key).await;
-        world.instance("main", &url, &key, json!({})).await;
+        Self::at(&stack.n8n_url(), &stack.n8n_key(), name, json!({})).await
+    }
+
+    /// A stand-in for n8n, a namespace, an operator, and an N8nInstance `main` that leads to the stand-in; `more` is merged
+    /// over the instance's spec.
+    pub async fn on_stand_in(name: &str, more: Value) -> (StandIn, Self) {
+        let standin = StandIn::start(Options::default());
+        let world = Self::at(&standin.url(), standin.api_key(), name, more).await;
+        (standin, world)
+    }
+
+    /// The same with an n8n that is there already.
+    pub async fn at(url: &str, key: &str, name: &str, more: Value) -> Self {
+        let world = Self::bare(Stack::shared(), name, url, key).await;
+        world.instance("main", url, key, more).await;
         world
     }
 
