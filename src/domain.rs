@@ -1,7 +1,7 @@
 //! The pure core: no IO, no clock, no logging. Everything here is a function of its arguments.
 //!
-//! A document takes this way: [`intake`] reads what somebody wrote into a [`definition::Definition`], [`structure`]
-//! says what n8n would refuse in it, [`derive`] fills in the ids that n8n would otherwise invent, [`render`] puts
+//! A document takes this way: [`intake`] reads what somebody wrote into a [`definition::Definition`], [`judgement`]
+//! says whether it may go to n8n, [`derive`] fills in the ids that n8n would otherwise invent, [`render`] puts
 //! symbols and then the ids of one instance in the place of credentials and workflows, [`canonical`] gives it a digest,
 //! and [`plan`] compares it with what n8n holds. [`history`] numbers versions, [`target`] chooses the one that should
 //! serve, [`identity`] decides which workflow in n8n is meant, [`conclude`] turns what was found into conditions. What
@@ -25,6 +25,7 @@ pub mod history;
 pub mod identity;
 pub mod import;
 pub mod intake;
+pub mod judgement;
 pub mod manifest;
 pub mod mark;
 pub mod node_types;

@@ -1,7 +1,7 @@
 //! Conditions in the shape of `metav1.Condition`, with kstatus meaning.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -128,8 +128,8 @@ pub fn find(conditions: &[Condition], kind: ConditionType) -> Option<&Condition>
 }
 
 /// As fine as n8n tells when an execution started.
-pub fn milliseconds(now: Timestamp) -> Time {
-    Time(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
+pub fn milliseconds(now: Timestamp) -> MicroTime {
+    MicroTime(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
 }
 
 /// Kubernetes keeps whole seconds; writing finer ones would differ from what is read back.

@@ -35,8 +35,8 @@ reasons! {
     Suspended: "`spec.suspend` is set: nothing is read from or written to n8n. Remove it to go on.",
     Deleting: "The object is being deleted and its workflow in n8n is being settled by the deletion policy.",
 
-    Valid: "The definition was read and n8n can accept its structure.",
-    InvalidDefinition: "The definition cannot work; the message names each node and field. Correct the definition.",
+    Valid: "The definition was read and nothing of it is known to be refused by n8n or not to work; the message has what is doubtful. A version that was accepted before stays valid: what a stricter validator would refuse today is only said.",
+    InvalidDefinition: "n8n would refuse the definition, or it cannot work; the message names each node and field. Nothing of it is sent, and what serves goes on serving. Correct the definition.",
     SourceNotFound: "The ConfigMap, or the key in it, that `spec.definitionFrom` names does not exist. Create it; the pass repeats by itself.",
     SourceUnreadable: "The text in the ConfigMap is neither JSON nor YAML that holds a workflow. The message says where reading stopped.",
     TooLarge: "The definition is larger than can be kept. Inline definitions hold 200 kB: move larger ones to a ConfigMap and name it in `spec.definitionFrom`.",

@@ -1,6 +1,6 @@
 //! The status of a `Workflow`.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +54,7 @@ pub struct WorkflowStatus {
     /// When the serving version was published by Weirkeeper; bake time counts from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub published_at: Option<Time>,
+    pub published_at: Option<MicroTime>,
     /// The settings keys that Weirkeeper ever wrote to this workflow; n8n keeps a key that is no longer sent, so each
     /// of them must always be sent with a value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

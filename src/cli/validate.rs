@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::catalog::{self, CatalogError};
 use crate::domain::catalog::Catalog;
+use crate::domain::check::doubt;
 use crate::domain::manifest::{Report, Source, validate};
 
 /// What to validate and how to tell.
@@ -28,6 +29,10 @@ pub struct ValidateArguments {
     /// A catalogue made by `weirkeeper catalog build`, or an n8n installation, in place of the one that is built in.
     #[arg(long, value_name = "FILE|DIR")]
     catalog: Option<PathBuf>,
+    /// The version of the n8n that the workflows are for. Where it is not the catalogue's, what rests on node types is only doubtful, as
+    /// for the operator. By default it is the catalogue's.
+    #[arg(long, value_name = "VERSION")]
+    n8n_version: Option<String>,
     /// Take warnings for errors.
     #[arg(long)]
     strict: bool,
@@ -63,7 +68,13 @@ const UNREADABLE: u8 = 2;
 pub fn run(arguments: &ValidateArguments, no_color: bool) -> Result<ExitCode, CatalogError> {
     let sources = files::read(&arguments.paths);
     let given = arguments.catalog.as_deref().map(catalog::read).transpose()?;
-    let reports = validate(&sources, given.as_ref().unwrap_or_else(|| Catalog::embedded()));
+    let catalog = given.as_ref().unwrap_or_else(|| Catalog::embedded());
+    let mut reports = validate(&sources, catalog);
+    if let Some(version) = arguments.n8n_version.as_deref().filter(|version| !catalog.is_of(Some(version))) {
+        doubt(reports.iter_mut().flat_map(|report| &mut report.findings).map(|placed| &mut placed.finding));
+        let own = catalog.index().n8n.as_deref().unwrap_or("unknown version");
+        eprintln!("weirkeeper: the catalogue is that of n8n {own}, not {version}: what rests on node types is only doubtful");
+    }
     let stdout = io::stdout();
     let coloured = match arguments.color {
         Colour::Always => true,

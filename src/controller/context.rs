@@ -19,6 +19,7 @@ use super::metrics::Metrics;
 use super::pulse::Pulse;
 use super::secrets::Secrets;
 use super::store;
+use super::workflow::Judged;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
@@ -100,6 +101,8 @@ pub struct Memory {
     pub revivals: Lately,
     /// The digest of which n8n held something else than what was sent, and when.
     pub unlike: (String, Lately),
+    /// What the validator said of its definition last.
+    pub(super) judged: Option<Judged>,
 }
 
 impl Memory {

@@ -128,11 +128,11 @@ async fn write(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, n
     store::patch_status::<N8nInstance>(&ctx.client, &namespace, &name, &uid, None, &patch).await.map(drop)
 }
 
-/// Workflows look again when the connection changed or turned good or bad.
+/// Workflows look again when the connection changed or turned good or bad, or n8n became another.
 fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
     let ready =
         |status: &N8nInstanceStatus| find(&status.conditions, ConditionType::Ready).map(|ready| (ready.status, ready.reason.clone()));
-    if old.observed_generation != new.observed_generation || ready(old) != ready(new) {
+    if old.observed_generation != new.observed_generation || ready(old) != ready(new) || old.n8n_version != new.n8n_version {
         let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
         ctx.wake_where(|glimpse| glimpse.instance() == (namespace.as_str(), name.as_str()));
     }
@@ -197,7 +197,10 @@ async fn inspect(
         return Err(Trouble::denied(Reason::UnsupportedN8n, message));
     }
     status.key_scopes = scopes.iter().flat_map(|scopes| scopes.0.iter().cloned()).collect();
-    status.n8n_version = connection.client.version().await.ok().flatten().or_else(|| instance.spec.n8n_version.clone());
+    // What fails to tell its version for a moment is still of that version.
+    if let Ok(found) = connection.client.version().await {
+        status.n8n_version = found.or_else(|| instance.spec.n8n_version.clone());
+    }
     let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
     status.orphans = orphans(ctx, &listing).await?;
     status.duplicates = duplicates(&users, &listing);

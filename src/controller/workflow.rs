@@ -7,6 +7,7 @@ mod deploy;
 mod drift;
 mod fail;
 mod gather;
+mod judge;
 mod observe;
 mod paths;
 mod put_back;
@@ -40,6 +41,7 @@ use crate::api::{WORKFLOW_FINALIZER, annotation};
 use crate::domain::conclude::{Found, Outcome};
 use crate::domain::salvage::salvage;
 use crate::domain::trouble::Trouble;
+pub(super) use judge::Judged;
 use work::Work;
 
 /// How a pass ended: the word for the metric and when to look again.

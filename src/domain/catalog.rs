@@ -188,6 +188,11 @@ impl Catalog {
         false
     }
 
+    /// Whether this is the catalogue of n8n of that very version. What is not known is not of it.
+    pub fn is_of(&self, n8n: Option<&str>) -> bool {
+        self.index.n8n.as_deref().is_some_and(|own| n8n == Some(own))
+    }
+
     /// Whether the catalogue covers the package of a node type: only then is an unknown type wrong.
     pub fn covers(&self, node_type: &str) -> bool {
         node_type.rsplit_once('.').is_some_and(|(package, _)| self.index.packages.iter().any(|(name, _)| name == package))

@@ -2,7 +2,7 @@
 
 use super::catalog::Catalog;
 use super::definition::Definition;
-use super::finding::{Code, Finding};
+use super::finding::{Code, Finding, Severity};
 use super::schema::check_against;
 use super::structure::check_structure;
 use super::validate::check_content;
@@ -13,6 +13,17 @@ pub fn check(definition: &Definition, active: Option<bool>, catalog: &Catalog) -
     findings.extend(check_content(definition, active));
     check_against(definition, catalog, &mut findings);
     findings
+}
+
+/// Takes the certainty out of what rests on the catalogue: n8n is, or may be, of another version than the catalogue's, and decides.
+/// Returns whether anything was an error before.
+pub fn doubt<'f>(findings: impl IntoIterator<Item = &'f mut Finding>) -> bool {
+    let mut any = false;
+    for finding in findings.into_iter().filter(|finding| finding.is_error() && finding.code.rests_on_catalog()) {
+        finding.severity = Severity::Warning;
+        any = true;
+    }
+    any
 }
 
 /// The document's own `active` and `tags` are ignored; where they differ from the spec, somebody may expect otherwise.

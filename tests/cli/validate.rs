@@ -110,3 +110,16 @@ fn sarif_output_names_rules_and_regions() {
     let place = &run["results"][0]["locations"][0]["physicalLocation"];
     assert_eq!((&place["artifactLocation"]["uri"], &place["region"]["startLine"]), (&"a%20b.json".into(), &6.into()));
 }
+
+#[test]
+fn for_an_n8n_of_another_version_what_rests_on_node_types_is_only_doubtful() {
+    let odd = FINE.replace("n8n-nodes-base.set", "n8n-nodes-base.sett");
+    let folder = Folder::new("version", &[("odd.json", &odd), ("broken.json", BROKEN)]);
+    assert_eq!(validate(&folder, &["odd.json"]).0, 1);
+    assert_eq!(validate(&folder, &["--n8n-version", "2.39.10", "odd.json"]).0, 1);
+    let (code, told) = validate(&folder, &["--n8n-version", "2.40.0", "odd.json"]);
+    assert_eq!((code, &finding(&told[0], "node-type-unknown")["severity"]), (0, &serde_json::json!("warning")));
+    let (code, _, aside) = folder.run(&["validate", "--n8n-version", "2.40.0", "broken.json"], "");
+    assert_eq!(code, 1, "what the document alone tells stays certain");
+    assert!(aside.contains("that of n8n 2.39.10, not 2.40.0"), "{aside}");
+}

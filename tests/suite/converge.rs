@@ -48,7 +48,7 @@ struct State {
 async fn apply(world: &World, name: &str, state: &State, broken: bool) {
     let mut definition = answering(&state.path, &state.version.to_string());
     if broken {
-        let odd = json!({ "name": "Odd", "type": "n8n-nodes-base.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} });
+        let odd = json!({ "name": "Odd", "type": "n8n-nodes-acme.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} });
         definition = with_node(definition, odd);
     }
     world.workflow(name, json!({ "active": true, "interval": "1s", "definition": definition })).await;

@@ -23,11 +23,15 @@ fn path(world: &World) -> String {
     format!("{}/a", world.namespace)
 }
 
+fn node(name: &str, kind: &str, parameters: Value) -> Value {
+    json!({ "name": name, "type": format!("n8n-nodes-base.{kind}"), "typeVersion": 1, "position": [0, 300], "parameters": parameters })
+}
+
+/// Of a package that no catalogue knows: n8n alone can tell.
 fn unknown_type(definition: Value) -> Value {
-    with_node(
-        definition,
-        json!({ "name": "Odd", "type": "n8n-nodes-base.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} }),
-    )
+    let mut odd = node("Odd", "", json!({}));
+    odd["type"] = json!("n8n-nodes-acme.doesNotExist");
+    with_node(definition, odd)
 }
 
 /// How often n8n was asked to publish.

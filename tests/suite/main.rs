@@ -21,6 +21,7 @@ mod grants;
 mod held;
 mod identity;
 mod import;
+mod judged;
 mod kill;
 mod leader;
 mod n8n;

@@ -109,9 +109,10 @@ pub fn with_node(mut definition: Value, node: Value) -> Value {
     definition
 }
 
-/// Adds a trigger whose rule no n8n takes: n8n saves it, and a publication fails and takes the workflow offline.
+/// Adds a trigger whose rule no n8n takes: n8n saves it, and a publication fails and takes the workflow offline. The rule is an
+/// expression, so that n8n alone can tell.
 pub fn bad_cron(definition: Value) -> Value {
-    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
+    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "=not a cron" }] } });
     let tick =
         json!({ "name": "Tick", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 300], "parameters": rule });
     with_node(definition, tick)

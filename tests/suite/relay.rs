@@ -52,6 +52,8 @@ struct Road {
     upstream: String,
     http: reqwest::Client,
     passed: Arc<Mutex<Vec<Passed>>>,
+    /// Paths that are answered with 404.
+    hidden: &'static [&'static str],
 }
 
 /// The largest request that is passed on; the API server and n8n refuse sooner.
@@ -60,7 +62,12 @@ const LARGEST: usize = 32 << 20;
 impl Relay {
     /// A relay to an HTTP server.
     pub fn to(upstream: &str) -> Self {
-        Self::start(upstream, None)
+        Self::start(upstream, None, &[])
+    }
+
+    /// A relay to an n8n that does not tell its version, as behind a proxy that lets only the API and webhooks through.
+    pub fn hiding_the_version_of(upstream: &str) -> Self {
+        Self::start(upstream, None, &["/", "/metrics"])
     }
 
     /// A relay to the API server, and a kubeconfig that leads a user of the stack through it.
@@ -69,14 +76,14 @@ impl Relay {
         let cluster = kubeconfig.clusters[0].cluster.as_mut().expect("a cluster");
         let ca = cluster.certificate_authority_data.take().expect("the API server's CA");
         let upstream = cluster.server.take().expect("a server");
-        let relay = Self::start(&upstream, Some(&ca));
+        let relay = Self::start(&upstream, Some(&ca), &[]);
         cluster.server = Some(relay.url.clone());
         let path = stack.dir.join(format!("kubeconfig-relayed-{:x}", rand()));
         write_privately(&path, &kubeconfig);
         (relay, path)
     }
 
-    fn start(upstream: &str, ca: Option<&str>) -> Self {
+    fn start(upstream: &str, ca: Option<&str>, hidden: &'static [&'static str]) -> Self {
         crate::world::install_crypto();
         let mut builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         // n8n closes idle connections after five seconds.
@@ -91,6 +98,7 @@ impl Relay {
             upstream: upstream.trim_end_matches('/').to_owned(),
             http: builder.build().expect("an HTTP client"),
             passed: Arc::default(),
+            hidden,
         };
         let passed = road.passed.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
@@ -132,7 +140,13 @@ impl Drop for Relay {
 async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let noted = Passed { method: parts.method.to_string(), path: parts.uri.path().to_owned() };
+    let hidden = road.hidden.contains(&noted.path.as_str());
     road.passed.lock().expect("no panic in between").push(noted);
+    if hidden {
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = StatusCode::NOT_FOUND;
+        return answer;
+    }
     let Ok(body) = to_bytes(body, LARGEST).await else { return failed("the request broke off") };
     let query = parts.uri.path_and_query().map_or("/", |all| all.as_str());
     let mut headers = parts.headers;

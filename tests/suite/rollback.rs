@@ -42,10 +42,11 @@ async fn serves(world: &World) -> Value {
     world.n8n.webhook("GET", &path(world)).await.json()["version"].clone()
 }
 
+/// Of a package that no catalogue knows: n8n alone can tell.
 fn unknown_type(definition: Value) -> Value {
     with_node(
         definition,
-        json!({ "name": "Odd", "type": "n8n-nodes-base.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} }),
+        json!({ "name": "Odd", "type": "n8n-nodes-acme.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} }),
     )
 }
 

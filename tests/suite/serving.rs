@@ -4,20 +4,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::n8n::{answering, with_node};
-use crate::stack::Stack;
-use crate::standin::{Fault, Options, Rule, StandIn};
+use crate::n8n::{answering, bad_cron, id, with_node};
+use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{World, condition, ready};
 
 const PUBLISH: &str = "/api/v1/workflows/*/publish";
 const SAVE: &str = "/api/v1/workflows/*";
 
 async fn world(name: &str) -> (StandIn, World) {
-    let standin = StandIn::start(Options::default());
-    let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let world = World::bare(Stack::shared(), name, &url, &key).await;
-    world.instance("main", &url, &key, json!({})).await;
-    (standin, world)
+    World::on_stand_in(name, json!({})).await
 }
 
 fn path(world: &World, word: &str) -> String {
@@ -38,10 +33,6 @@ async fn serves(world: &World, word: &str) -> Value {
 async fn look(world: &World, name: &str, token: &str) -> Value {
     world.annotate("Workflow", name, "requestedAt", json!(token)).await;
     world.until(name, "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
-}
-
-fn id(object: &Value) -> String {
-    object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
 }
 
 /// A version whose every execution fails.
@@ -205,10 +196,7 @@ async fn what_served_without_ever_being_good_is_put_back_until_that_succeeds() {
     assert_eq!(serves(&world, "a").await, "1");
     // Version 2 takes it offline, and none of the first tries to put it back succeeds.
     standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).after(1));
-    let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "not a cron" }] } });
-    let tick =
-        json!({ "name": "Tick", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 300], "parameters": rule });
-    apply(&world, "a", with_node(answering(&path(&world, "a"), "2"), tick), probes).await;
+    apply(&world, "a", bad_cron(answering(&path(&world, "a"), "2")), probes).await;
     let offline = world.until_reason("a", "Ready", "RollbackFailed").await;
     assert_eq!(world.n8n.webhook("GET", &path(&world, "a")).await.status, 404);
     assert_eq!(condition(&offline, "Stalled")["status"], "False", "it is not over: {offline:#}");
@@ -260,4 +248,23 @@ async fn who_waits_for_a_credential_keeps_no_path_from_others() {
     world.delete("holder").await;
     world.until("younger", "it goes live by itself", ready).await;
     assert_eq!(serves(&world, "p").await, "younger");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_edit_keeps_nothing_offline_that_an_attempt_took_there() {
+    let (standin, world) = world("invalidedit").await;
+    apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
+    world.until_ready("a").await;
+    standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).after(1));
+    apply(&world, "a", bad_cron(answering(&path(&world, "a"), "2")), json!({})).await;
+    world.until_reason("a", "Ready", "RollbackFailed").await;
+    let mut invalid = answering(&path(&world, "a"), "3");
+    invalid["connections"]["Webhook"]["main"][0][0]["node"] = json!("Nowhere");
+    apply(&world, "a", invalid, json!({})).await;
+    world.until_reason("a", "Ready", "InvalidDefinition").await;
+    assert_eq!(world.n8n.webhook("GET", &path(&world, "a")).await.status, 404);
+    standin.faults().clear();
+    let back = look(&world, "a", "1").await;
+    assert_eq!((serves(&world, "a").await, condition(&back, "Ready")["reason"].as_str()), (json!("1"), Some("InvalidDefinition")));
+    assert_eq!(back["status"]["webhookURLs"].as_array().map(Vec::len), Some(1), "{back:#}");
 }

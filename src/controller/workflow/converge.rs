@@ -1,10 +1,11 @@
-//! The pass over a living object: gather, bind, choose, resolve, deploy, observe, watch. Each step takes what the one
+//! The pass over a living object: gather, judge, bind, choose, resolve, deploy, observe, watch. Each step takes what the one
 //! before it returned, so that none can be left out.
 
 use super::bind::{self, Bound, CreateFailed};
 use super::deploy::{Deployment, Failure, deploy, failed_too_often, proven};
-use super::fail::{fail, handle_reset, held, rolled_back_or};
-use super::gather::{Gathered, gather};
+use super::fail::{fail, handle_reset, held, note_what_serves, rolled_back_or};
+use super::gather::Gathered;
+use super::judge;
 use super::resolve::{Resolved, resolve};
 use super::work::Work;
 use super::{paths, put_back, suspend, tags, versions};
@@ -32,7 +33,13 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
     let instance = work.instance_key();
     let connection = connections::for_workflow(work.ctx, &work.namespace(), (&instance.0, &instance.1)).await?;
     let timer = work.ctx.metrics.time("gather");
-    let gathered = gather(work).await?;
+    let gathered = match judge::judge(work, &connection).await {
+        Ok(gathered) => gathered,
+        Err(trouble) => {
+            put_back_all_the_same(work, &connection).await;
+            return Err(trouble);
+        }
+    };
     timer.done();
     let brought = bring(work, &connection, &gathered).await;
     if matches!(&brought, Err(trouble) if trouble.class == Class::Transient) {
@@ -50,7 +57,7 @@ async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered
         return Ok(Outcome::Held(Reason::DriftReported, format!("{note}; spec.driftPolicy leaves it so")));
     }
     let symbolic = symbolic(work, gathered).await?;
-    let desired = versions::keep(work, &symbolic, gathered.source).await?;
+    let desired = judge::number(work, gathered, &symbolic).await?;
     let desired_digest = symbolic.digest.to_string();
     let wanted = wanted(desired, &desired_digest, &work.status, work.pinned().as_deref())?;
     versions::prune(work, wanted.version, &desired_digest).await?;
@@ -89,6 +96,16 @@ async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered
         }
     }
     Err(Trouble::transient(Reason::RollbackFailed, "no kept version could be put back; it is tried again"))
+}
+
+/// A definition that cannot be used must not keep offline what an attempt before it took there.
+async fn put_back_all_the_same(work: &mut Work<'_>, connection: &Connection) {
+    if work.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some())
+        && let Ok((Bound::Existing(remote), Some(_))) = find(work, connection).await
+        && let Err(trouble) = note_what_serves(work, connection, &remote).await
+    {
+        tracing::debug!(%trouble, "what serves cannot be looked at");
+    }
 }
 
 /// Finds the object's workflow in n8n, notes what it serves, and puts back what an attempt took offline; with the digest of

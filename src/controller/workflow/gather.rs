@@ -1,20 +1,19 @@
-//! Step 1, reads Kubernetes: the object's source becomes a definition that was taken in and checked.
+//! Step 1, reads Kubernetes: the object's source becomes a definition that was taken in.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::VersionSource;
 use crate::controller::store;
-use crate::domain::check::disagreements;
 use crate::domain::definition::Definition;
-use crate::domain::finding::{Finding, has_errors, summarise};
+use crate::domain::finding::{Finding, summarise};
 use crate::domain::intake::{read_text, take_in};
 use crate::domain::manifest::LARGEST_INLINE;
-use crate::domain::structure::check_structure;
 use crate::domain::trouble::Trouble;
 
 /// The largest text of a ConfigMap; the API server itself keeps a little over 1 MiB.
@@ -22,47 +21,54 @@ const LARGEST_TEXT: usize = 1_100_000;
 /// How much of the findings a condition shows.
 const FINDINGS_CHARS: usize = 1_500;
 
-/// A checked definition.
+/// A definition as it was taken in.
 pub(super) struct Gathered {
     pub(super) definition: Definition,
     pub(super) source: VersionSource,
+    /// Of the text that it was read from.
+    pub(super) text: TextDigest,
+    /// What was repaired or left out on the way.
+    pub(super) warnings: Vec<Finding>,
+    /// Whether it may become a version. What was refused goes on only where a pin names another version.
+    pub(super) accepted: bool,
 }
 
-/// Reads the source, takes it in and checks its structure.
+/// The SHA-256 of a text.
+pub(super) type TextDigest = [u8; 32];
+
+/// Reads the source and takes it in.
 pub(super) async fn gather(work: &mut Work<'_>) -> Result<Gathered, Trouble> {
-    match checked(work).await {
-        Ok((gathered, warnings)) => {
-            let message =
-                if warnings.is_empty() { "the definition is well formed".to_owned() } else { summarise(&warnings, FINDINGS_CHARS) };
-            work.verdict(ConditionType::Validated, ConditionStatus::True, Reason::Valid, message);
-            Ok(gathered)
-        }
-        Err(trouble) => {
-            work.verdict(ConditionType::Validated, ConditionStatus::False, trouble.reason, &trouble.message);
-            Err(trouble)
-        }
+    let gathered = taken_in(work).await;
+    if let Err(trouble) = &gathered {
+        work.verdict(ConditionType::Validated, ConditionStatus::False, trouble.reason, &trouble.message);
     }
+    gathered
 }
 
-async fn checked(work: &Work<'_>) -> Result<(Gathered, Vec<Finding>), Trouble> {
-    let (raw, source, mut warnings) = read_source(work).await?;
-    let refused = |findings: Vec<Finding>| Trouble::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS));
-    let intake = take_in(&raw).map_err(refused)?;
-    let (active, tags) = (work.spec().active, work.spec().tags.as_deref());
-    let mut findings = check_structure(&intake.definition);
-    if has_errors(&findings) {
-        findings.extend(intake.warnings);
-        return Err(refused(findings));
-    }
+async fn taken_in(work: &Work<'_>) -> Result<Gathered, Trouble> {
+    let Text { value, digest, source, mut warnings } = read_source(work).await?;
+    let intake = take_in(&value).map_err(|findings| Trouble::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS)))?;
     warnings.extend(intake.warnings);
-    warnings.extend(findings);
-    warnings.extend(disagreements(&intake.definition, active, tags));
-    Ok((Gathered { definition: intake.definition, source }, warnings))
+    let mut definition = intake.definition;
+    if let Some(name) = &work.spec().display_name {
+        // It is what n8n will be told, so it is what has to fit.
+        definition.name = Some(name.clone());
+    }
+    Ok(Gathered { definition, source, text: digest, warnings, accepted: true })
 }
 
-async fn read_source(work: &Work<'_>) -> Result<(Value, VersionSource, Vec<Finding>), Trouble> {
+/// What was read.
+struct Text {
+    value: Value,
+    digest: TextDigest,
+    source: VersionSource,
+    warnings: Vec<Finding>,
+}
+
+async fn read_source(work: &Work<'_>) -> Result<Text, Trouble> {
     if let Some(definition) = &work.spec().definition {
-        let size = serde_json::to_string(definition).map_or(0, |text| text.len());
+        let text = serde_json::to_string(definition).unwrap_or_default();
+        let size = text.len();
         if size > LARGEST_INLINE {
             return Err(Trouble::invalid(
                 Reason::TooLarge,
@@ -71,7 +77,8 @@ async fn read_source(work: &Work<'_>) -> Result<(Value, VersionSource, Vec<Findi
                 ),
             ));
         }
-        return Ok((definition.clone(), VersionSource::Definition, Vec::new()));
+        let digest = Sha256::digest(&text).into();
+        return Ok(Text { value: definition.clone(), digest, source: VersionSource::Definition, warnings: Vec::new() });
     }
     let Some(from) = &work.spec().definition_from else {
         return Err(Trouble::invalid(Reason::InvalidDefinition, "neither spec.definition nor spec.definitionFrom is set; set exactly one"));
@@ -97,5 +104,5 @@ async fn read_source(work: &Work<'_>) -> Result<(Value, VersionSource, Vec<Findi
     let read = read_text(&text, LARGEST_TEXT).map_err(|findings| {
         Trouble::invalid(Reason::SourceUnreadable, format!("ConfigMap {name}, key {key}: {}", summarise(&findings, FINDINGS_CHARS)))
     })?;
-    Ok((read.value, VersionSource::ConfigMap, read.warnings))
+    Ok(Text { value: read.value, digest: Sha256::digest(&text).into(), source: VersionSource::ConfigMap, warnings: read.warnings })
 }

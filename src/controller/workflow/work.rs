@@ -1,7 +1,7 @@
 //! One pass over one Workflow: the object as it was read, and its status as it becomes.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::ResourceExt;
 use kube::runtime::events::EventType;
 
@@ -36,7 +36,7 @@ pub(super) struct Work<'a> {
 }
 
 /// The id in n8n and when it was published.
-type Callable = (Option<String>, Option<Time>);
+type Callable = (Option<String>, Option<MicroTime>);
 
 /// Something that happened and is no condition.
 pub(super) struct Happening {

@@ -120,3 +120,33 @@ codes! {
     CredentialTypeRefused = "credential-type-refused", "The node does not take credentials of this type.";
     CredentialsMissing = "credentials-missing", "A node needs credentials and has none.";
 }
+
+impl Code {
+    /// Whether it rests on what is known of n8n's node types, and not on the document alone. On an n8n of another version than the
+    /// catalogue's such a finding is only doubtful.
+    pub const fn rests_on_catalog(self) -> bool {
+        matches!(
+            self,
+            Code::TriggerMissing
+                | Code::NodeTypeUnknown
+                | Code::NodeTypeUncovered
+                | Code::NodeVersionUnknown
+                | Code::ParameterMissing
+                | Code::ParameterInvalid
+                | Code::ParameterUnknown
+                | Code::ParameterOfOtherVersion
+                | Code::ParameterOption
+                | Code::ParameterShape
+                | Code::LocatorMode
+                | Code::ConnectionKind
+                | Code::ConnectionReversed
+                | Code::ConnectionOutput
+                | Code::ConnectionInput
+                | Code::ConnectionsTooMany
+                | Code::SubNodeMissing
+                | Code::CredentialTypeUnknown
+                | Code::CredentialTypeRefused
+                | Code::CredentialsMissing
+        )
+    }
+}

@@ -211,7 +211,8 @@ pub(crate) fn has_bad_cron(node: &Value) -> bool {
         && rules
             .filter(|rule| rule.get("field").and_then(Value::as_str) == Some("cronExpression"))
             .filter_map(|rule| rule.get("expression").and_then(Value::as_str))
-            .any(|expression| !expression.starts_with('=') && !is_cron(expression))
+            .map(|expression| expression.strip_prefix('=').unwrap_or(expression))
+            .any(|expression| !expression.contains("{{") && !is_cron(expression))
 }
 
 fn is_cron(expression: &str) -> bool {

@@ -1,0 +1,136 @@
+//! Step 2, reads Kubernetes: the whole validator on a definition, before anything of it is sent.
+//!
+//! A definition is validated once: the verdict is kept until the definition, the catalogue or n8n changes. The first look after a
+//! start believes a verdict that stands in the status, so that a restart does not validate everything at one moment.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::converge::symbolic;
+use super::gather::{Gathered, gather};
+use super::versions;
+use super::work::Work;
+use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::reason::{Class, Reason};
+use crate::api::workflow_status::VersionSource;
+use crate::controller::connections::{self, Connection};
+use crate::domain::catalog::Catalog;
+use crate::domain::history;
+use crate::domain::judgement::{self, Judgement, Measure, accepted_before};
+use crate::domain::render::Symbolic;
+use crate::domain::trouble::Trouble;
+
+/// What is remembered of the last judgement of an object's definition.
+#[derive(Clone, Debug)]
+pub(in crate::controller) enum Judged {
+    /// The verdict in the status was believed.
+    Believed,
+    /// What was said, of what: the text, the spec, the catalogue and n8n.
+    Known([u8; 32], Arc<Judgement>),
+}
+
+/// Reads the source and judges it. What cannot work stops the pass, unless a pin names a version that is kept: that one goes on.
+pub(super) async fn judge(work: &mut Work<'_>, connection: &Connection) -> Result<Gathered, Trouble> {
+    let judged = match gather(work).await {
+        Ok(gathered) => look(work, connection, gathered).await,
+        Err(trouble) => Err(trouble),
+    };
+    match judged {
+        Err(trouble) if matches!(trouble.class, Class::Invalid | Class::Waiting) => pinned(work).await.ok_or(trouble),
+        judged => judged,
+    }
+}
+
+/// Numbers what was accepted. What was refused has no number; 0 is nobody's.
+pub(super) async fn number(work: &mut Work<'_>, gathered: &Gathered, symbolic: &Symbolic) -> Result<i64, Trouble> {
+    if gathered.accepted { versions::keep(work, symbolic, gathered.source).await } else { Ok(0) }
+}
+
+async fn look(work: &mut Work<'_>, connection: &Connection, gathered: Gathered) -> Result<Gathered, Trouble> {
+    if believed(work, &gathered) {
+        return Ok(gathered);
+    }
+    let (gathered, judgement) = verdict_on(work, connection, gathered).await?;
+    if !judgement.refused {
+        work.verdict(ConditionType::Validated, ConditionStatus::True, Reason::Valid, &judgement.said);
+        return Ok(gathered);
+    }
+    let digest = symbolic(work, &gathered).await?.digest.to_string();
+    if accepted_before(&work.status, &digest, work.spec().active) {
+        let said = format!("it was accepted before, so nothing of it is held up; today it would be refused: {}", judgement.said);
+        work.verdict(ConditionType::Validated, ConditionStatus::True, Reason::Valid, said);
+        return Ok(gathered);
+    }
+    work.verdict(ConditionType::Validated, ConditionStatus::False, Reason::InvalidDefinition, &judgement.said);
+    Err(Trouble::invalid(Reason::InvalidDefinition, &judgement.said))
+}
+
+/// Whether the verdict in the status is enough for now: nothing is remembered, and it speaks of this very definition, which the
+/// generation only tells of an inline one.
+fn believed(work: &mut Work<'_>, gathered: &Gathered) -> bool {
+    let first = work.ctx.remember(&work.uid(), |memory| memory.judged.is_none());
+    if !first || gathered.source != VersionSource::Definition {
+        return false;
+    }
+    let standing = find(&work.status.conditions, ConditionType::Validated)
+        .filter(|one| one.status == ConditionStatus::True && one.observed_generation == work.generation())
+        .map(|one| one.message.clone());
+    let Some(message) = standing else { return false };
+    work.verdict(ConditionType::Validated, ConditionStatus::True, Reason::Valid, message);
+    work.ctx.remember(&work.uid(), |memory| memory.judged = Some(Judged::Believed));
+    true
+}
+
+/// The judgement, from memory where nothing that it rests on changed.
+async fn verdict_on(work: &Work<'_>, connection: &Connection, mut gathered: Gathered) -> Result<(Gathered, Arc<Judgement>), Trouble> {
+    let n8n = version(connection).await?;
+    let catalog = Catalog::embedded();
+    let spec = work.spec();
+    let (active, tags) = (spec.active, spec.tags.clone());
+    let rests_on = format!("{active:?}{tags:?}{:?}{n8n:?}", spec.display_name);
+    let of: [u8; 32] = Sha256::new().chain_update(gathered.text).chain_update(rests_on).finalize().into();
+    let known = work.ctx.remember(&work.uid(), |memory| match &memory.judged {
+        Some(Judged::Known(before, judgement)) if *before == of => Some(judgement.clone()),
+        _ => None,
+    });
+    if let Some(judgement) = known {
+        return Ok((gathered, judgement));
+    }
+    let timer = work.ctx.metrics.time("validate");
+    // A large definition takes its time, which must not be that of other passes.
+    let validated = tokio::task::spawn_blocking(move || {
+        let measure = Measure { catalog, n8n: n8n.as_deref(), instead: None };
+        let warnings = std::mem::take(&mut gathered.warnings);
+        let judgement = judgement::judge(&gathered.definition, active, tags.as_deref(), warnings, measure);
+        (gathered, Arc::new(judgement))
+    });
+    let (gathered, judgement) = validated.await.map_err(|stopped| match stopped.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(_) => Trouble::transient(Reason::Progressing, "the operator stops"),
+    })?;
+    timer.done();
+    work.ctx.remember(&work.uid(), |memory| memory.judged = Some(Judged::Known(of, judgement.clone())));
+    Ok((gathered, judgement))
+}
+
+/// The version of n8n, as the instance's last look found it. Where nobody reached it yet, n8n itself is asked: what is certain must
+/// not depend on who came first.
+async fn version(connection: &Connection) -> Result<Option<String>, Trouble> {
+    let status = connection.instance.status.clone().unwrap_or_default();
+    let reached = find(&status.conditions, ConditionType::Reachable).is_some_and(|one| one.status == ConditionStatus::True);
+    if status.n8n_version.is_some() || reached {
+        return Ok(status.n8n_version);
+    }
+    let found = connection.client.version().await.map_err(|error| connections::trouble(&error))?;
+    Ok(found.or_else(|| connection.instance.spec.n8n_version.clone()))
+}
+
+/// The version that a pin names, in place of a definition that cannot be used.
+async fn pinned(work: &Work<'_>) -> Option<Gathered> {
+    let version = work.pinned()?.trim().parse().ok()?;
+    let source = history::numbered(&work.status.history, version)?.source;
+    let definition = versions::read(work, version).await.ok()?;
+    Some(Gathered { definition, source, text: Default::default(), warnings: Vec::new(), accepted: false })
+}
