@@ -1,6 +1,7 @@
 //! The controllers: they watch Kubernetes, and turn each change, each interval and each request into a pass.
 
 mod bindings;
+mod catalogs;
 mod connections;
 mod context;
 mod gate;
@@ -37,7 +38,7 @@ pub use context::Settings;
 pub use pulse::Pulse;
 
 use crate::api::MANAGER;
-use crate::api::instance::N8nInstance;
+use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::n8n::N8nMetrics;
 use context::{Context, Lists};
 use glimpse::Glimpse;
@@ -85,6 +86,7 @@ pub async fn run(
         lists,
         connections: connections::Connections::default(),
         secrets: secrets::Secrets::default(),
+        catalogs: catalogs::Catalogs::default(),
         claims: Mutex::default(),
         bindings: bindings::Bindings::default(),
         memory: Mutex::default(),
@@ -126,7 +128,7 @@ pub async fn run(
         .graceful_shutdown_on(shutdown.clone())
         .run(instance::reconcile, no_error, ctx.clone())
         .for_each(|_| future::ready(()));
-    let config_maps = config_map_users(client, workflows.clone());
+    let config_maps = config_map_users(ctx.clone());
     let workflow_controller = Controller::for_stream(glimpses, workflows.clone())
         .reconcile_on(received(woken))
         .reconcile_on(config_maps)
@@ -221,15 +223,25 @@ where
     })
 }
 
-/// The Workflows whose definition is in a ConfigMap that changed. Only metadata is watched.
-fn config_map_users(client: Client, workflows: reflector::Store<Glimpse>) -> impl Stream<Item = ObjectRef<Glimpse>> + Send {
-    watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client), watcher::Config::default())
+/// The Workflows whose definition is in a ConfigMap that changed; an N8nInstance whose catalogue is in it looks again. Only metadata is
+/// watched.
+fn config_map_users(ctx: Arc<Context>) -> impl Stream<Item = ObjectRef<Glimpse>> + Send {
+    watcher(Api::<PartialObjectMeta<ConfigMap>>::all(ctx.client.clone()), watcher::Config::default())
         .default_backoff()
         .touched_objects()
         .filter_map(|changed| future::ready(changed.ok()))
         .flat_map(move |changed| {
             let (namespace, name) = (changed.namespace().unwrap_or_default(), changed.name_any());
-            let users = workflows.state_filter(|glimpse| glimpse.namespace() == namespace && glimpse.config_map() == Some(name.as_str()));
+            let holds = |asked: &CatalogRef| asked.name == name;
+            let of_catalog = |one: &N8nInstance| {
+                one.namespace().as_deref() == Some(namespace.as_str()) && one.spec.catalog_ref.as_ref().is_some_and(holds)
+            };
+            for instance in ctx.instances.state().iter().filter(|one| of_catalog(one)) {
+                // The receiver only goes away with the operator.
+                let _ = ctx.wake_instance.send(ObjectRef::from_obj(instance.as_ref()));
+            }
+            let users =
+                ctx.workflows.state_filter(|glimpse| glimpse.namespace() == namespace && glimpse.config_map() == Some(name.as_str()));
             stream::iter(users.into_iter().map(|glimpse| glimpse.object_ref()))
         })
 }

@@ -32,6 +32,8 @@ pub enum ConditionType {
     RolledBack,
     /// An N8nInstance answers and accepts the key.
     Reachable,
+    /// The catalogue of node types is the one that was asked for, and of the N8nInstance's version of n8n.
+    CatalogReady,
 }
 
 /// `True`, `False` or `Unknown`.

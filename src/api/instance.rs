@@ -70,6 +70,10 @@ pub struct N8nInstanceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^[0-9]+\.[0-9]+\.[0-9]+.*$"))]
     pub n8n_version: Option<String>,
+    /// A ConfigMap of this namespace that holds the catalogue of this n8n's node types, in place of the one that is built in. Made by
+    /// `weirkeeper catalog build --config-map NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_ref: Option<CatalogRef>,
     /// Which namespaces may refer to this instance. Its own always may.
     #[serde(default)]
     pub allowed_namespaces: AllowedNamespaces,
@@ -105,6 +109,26 @@ pub struct SecretKeyRef {
     #[serde(default = "default_secret_key")]
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
+}
+
+/// A key of a ConfigMap in the same namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CatalogRef {
+    /// The ConfigMap's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key in its `binaryData`.
+    #[serde(default = "default_catalog_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// The key under which a ConfigMap holds a catalogue unless said otherwise.
+pub const CATALOG_KEY: &str = "n8n.catalog";
+
+fn default_catalog_key() -> String {
+    CATALOG_KEY.to_owned()
 }
 
 fn default_secret_key() -> String {
@@ -226,7 +250,7 @@ pub struct N8nInstanceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reset_at: Option<String>,
-    /// Ready, Reconciling, Stalled and Reachable.
+    /// Ready, Reconciling, Stalled, Reachable and CatalogReady.
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -64,6 +64,10 @@ reasons! {
     AddressDenied: "The URL leads to an address that is never contacted: link-local, metadata, or loopback without the operator's flag.",
     InvalidInstance: "The N8nInstance's spec cannot be used; the message names the field.",
     UnsupportedN8n: "This n8n is too old: its API lacks what Weirkeeper is built on. Upgrade it to 2.35 or newer; nothing else has to be done.",
+    CatalogLoaded: "The catalogue of node types is in use and is of this n8n's version.",
+    CatalogOfOtherVersion: "The catalogue of node types is of another version than this n8n, or this n8n's version is not known: what rests on node types is a warning, and n8n decides. Make one of this n8n with `weirkeeper catalog build` and name it in `spec.catalogRef`.",
+    CatalogNotFound: "The ConfigMap, or the key in its binaryData, that `spec.catalogRef` names does not exist. The built-in catalogue is used meanwhile, and what rests on it is a warning.",
+    CatalogUnreadable: "What `spec.catalogRef` names is no catalogue, or is damaged. The built-in one is used meanwhile, and what rests on it is a warning. Make it again with `weirkeeper catalog build`.",
     IdentityChanged: "Another n8n, or an emptied one, answers at the URL. Nothing is written to it until `weirkeeper.dev/resetAt` is set on the N8nInstance.",
     RequestFailed: "n8n answered in a way that is not understood, or not at all, and the request is repeated with growing pauses.",
 

@@ -44,7 +44,7 @@ pub struct WorkflowStatus {
     #[serde(default, rename = "webhookURLs", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 2048)))]
     pub webhook_urls: Vec<String>,
-    /// The credentials that the definition uses, each once.
+    /// The credentials that the definition uses or that its nodes need with their parameters, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]
     pub required_credentials: Vec<RequiredCredential>,
@@ -207,7 +207,7 @@ pub enum VersionResult {
     Kept,
 }
 
-/// A credential that the definition uses.
+/// A credential that the definition uses, or that a node of it needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequiredCredential {
@@ -215,14 +215,31 @@ pub struct RequiredCredential {
     #[serde(rename = "type")]
     #[schemars(length(max = 128))]
     pub kind: String,
-    /// What the definition calls it.
+    /// What the definition calls it. Absent where a node needs it and names none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128))]
     pub name: String,
-    /// The first node that uses it.
+    /// The first node that uses or needs it.
     #[schemars(length(max = 256))]
     pub node: String,
     /// Whether it is mapped to exactly one credential on the instance.
     pub satisfied: bool,
+    /// What the catalogue says a node cannot do without it. Absent where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed_for: Option<NeededFor>,
+    /// The OAuth scopes that n8n asks for by default, where the type says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 256)))]
+    pub scopes: Vec<String>,
+}
+
+/// What a node cannot do without a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum NeededFor {
+    /// n8n does not publish the workflow without it.
+    Publication,
+    /// A parameter of the node chooses this type: n8n publishes without it, and the node fails when it runs.
+    Run,
 }
 
 /// A failed execution.

@@ -9,12 +9,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Subcommand, ValueEnum};
+use serde_json::json;
 
+use crate::api::instance::CATALOG_KEY;
 use crate::domain::catalog::pack::pack;
 use crate::domain::catalog::{Catalog, Unreadable, distil, search};
+use crate::domain::yaml;
 
 pub use installation::InstallationError;
+
+/// What the API server lets a ConfigMap hold.
+const LARGEST_CONFIG_MAP: usize = 1024 * 1024;
 
 /// The subcommands.
 #[derive(Subcommand)]
@@ -27,9 +35,12 @@ pub enum CatalogCommand {
         /// A community package to include, unpacked and with `dist/types`; may be given several times.
         #[arg(long, value_name = "DIR")]
         package: Vec<PathBuf>,
-        /// Where to write the catalogue.
-        #[arg(long, value_name = "FILE", default_value = "n8n.catalog")]
-        output: PathBuf,
+        /// Where to write the catalogue; by default n8n.catalog, or NAME.yaml with --config-map.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Write the manifest of a ConfigMap of this name that holds the catalogue, for spec.catalogRef of an N8nInstance.
+        #[arg(long, value_name = "NAME")]
+        config_map: Option<String>,
     },
     /// Print what is known of a node type or a credential type.
     Show {
@@ -110,6 +121,9 @@ pub enum CatalogError {
         /// Why.
         source: Unreadable,
     },
+    /// No ConfigMap can hold it.
+    #[error("the catalogue has {0} bytes and a ConfigMap holds {LARGEST_CONFIG_MAP}; leave packages out that no workflow uses")]
+    TooLarge(usize),
     /// Nothing of this name is there.
     #[error("{0}")]
     Unknown(String),
@@ -118,7 +132,9 @@ pub enum CatalogError {
 /// Runs one subcommand.
 pub fn run(command: &CatalogCommand) -> Result<ExitCode, CatalogError> {
     match command {
-        CatalogCommand::Build { from, package, output } => build(from, package, output).map(|()| ExitCode::SUCCESS),
+        CatalogCommand::Build { from, package, output, config_map } => {
+            build(from, package, output.as_deref(), config_map.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
         CatalogCommand::Show { name, version, catalog, output } => {
             let text = with(catalog.as_deref(), |catalog| show::show(catalog, name, *version, *output))??;
             print!("{text}");
@@ -145,11 +161,32 @@ pub fn run(command: &CatalogCommand) -> Result<ExitCode, CatalogError> {
     }
 }
 
-fn build(from: &Path, packages: &[PathBuf], output: &Path) -> Result<(), CatalogError> {
+fn build(from: &Path, packages: &[PathBuf], output: Option<&Path>, config_map: Option<&str>) -> Result<(), CatalogError> {
     let (bytes, told) = catalog_of(from, packages)?;
-    std::fs::write(output, &bytes).map_err(|source| CatalogError::File { attempt: "write", file: output.display().to_string(), source })?;
+    let default = config_map.map_or_else(|| PathBuf::from(CATALOG_KEY), |name| PathBuf::from(format!("{name}.yaml")));
+    let output = output.unwrap_or(&default);
+    let written = match config_map {
+        Some(_) if bytes.len() > LARGEST_CONFIG_MAP => return Err(CatalogError::TooLarge(bytes.len())),
+        Some(name) => manifest(name, &bytes).into_bytes(),
+        None => bytes.clone(),
+    };
+    std::fs::write(output, written).map_err(|source| CatalogError::File {
+        attempt: "write",
+        file: output.display().to_string(),
+        source,
+    })?;
     println!("{}: {} bytes\n{told}", output.display(), bytes.len());
+    if config_map.is_some() {
+        println!("apply it with `kubectl apply --server-side -f {}`: for client-side apply it is too large", output.display());
+    }
     Ok(())
+}
+
+fn manifest(name: &str, catalog: &[u8]) -> String {
+    let packed = STANDARD.encode(catalog);
+    let config_map =
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "binaryData": { CATALOG_KEY: packed } });
+    yaml::document(&config_map)
 }
 
 /// The catalogue of an installation, and a few lines on what is in it.

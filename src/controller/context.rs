@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tracing::debug;
 
 use super::bindings::Bindings;
+use super::catalogs::Catalogs;
 use super::connections::Connections;
 use super::gate::Gate;
 use super::glimpse::Glimpse;
@@ -64,6 +65,8 @@ pub struct Context {
     pub connections: Connections,
     /// Secrets read lately.
     pub secrets: Secrets,
+    /// Catalogues of node types.
+    pub catalogs: Catalogs,
     /// Places for passes.
     pub gate: Gate,
     /// Who wants which webhook path.

@@ -17,6 +17,7 @@ use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use tracing::{Instrument, error, info_span, warn};
 
+use super::catalogs::{self, Held};
 use super::connections::{self, Connection};
 use super::context::Context;
 use super::glimpse::Glimpse;
@@ -80,6 +81,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     // The store may have moved on since the pass was asked for.
     let Some(instance) = ctx.instance(&namespace, &name) else {
         ctx.connections.close(&connections::key(&namespace, &name));
+        ctx.catalogs.forget(&connections::key(&namespace, &name));
         return Action::await_change();
     };
     if instance.meta().deletion_timestamp.is_some() {
@@ -140,7 +142,16 @@ fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, ne
 
 async fn look(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus) -> Found {
     let mut details = Vec::new();
-    let outcome = match inspect(ctx, instance, status, &mut details).await {
+    // It matters even while n8n does not answer.
+    let catalog = catalogs::refresh(ctx, instance).await;
+    if matches!(catalog, Ok((_, true))) {
+        let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
+        ctx.wake_where(|glimpse| glimpse.instance() == (namespace.as_str(), name.as_str()));
+    }
+    let inspected = inspect(ctx, instance, status, &mut details).await;
+    details.extend(catalog_verdict(&catalog, status));
+    let without = catalog.map_or_else(Some, |(held, _)| held.trouble);
+    let outcome = match inspected.and_then(|message| without.map_or(Ok(message), Err)) {
         Ok(message) => Outcome::Settled(message),
         Err(trouble) => {
             if !details.iter().any(|verdict| verdict.kind == ConditionType::Reachable) {
@@ -219,6 +230,25 @@ async fn inspect(
         said.push_str("; some workflows in n8n are copies that carry the mark of another (status.duplicates): delete them, or take customTelemetryTags out of their settings");
     }
     Ok(said)
+}
+
+/// Whether what is said about node types is certain; nothing where the ConfigMap could not be asked for.
+fn catalog_verdict(catalog: &Result<(Held, bool), Trouble>, status: &N8nInstanceStatus) -> Option<Verdict> {
+    let (held, _) = catalog.as_ref().ok()?;
+    let own = held.catalog().index().n8n.as_deref().unwrap_or("of unknown version");
+    let verdict = |status, reason, message| Some(Verdict::new(ConditionType::CatalogReady, status, reason, message));
+    if let Some(trouble) = &held.trouble {
+        let said = format!("{}; until then the built-in one of n8n {own} is used, and what rests on it is a warning", trouble.message);
+        return verdict(ConditionStatus::False, trouble.reason, said);
+    }
+    if held.catalog().is_of(status.n8n_version.as_deref()) {
+        return verdict(ConditionStatus::True, Reason::CatalogLoaded, format!("the catalogue is that of n8n {own}"));
+    }
+    let n8n = status.n8n_version.as_deref().unwrap_or("of unknown version");
+    let said = format!(
+        "the catalogue is that of n8n {own} and the instance is n8n {n8n}, so what rests on node types is a warning; spec.catalogRef can name one of this n8n"
+    );
+    verdict(ConditionStatus::Unknown, Reason::CatalogOfOtherVersion, said)
 }
 
 fn stalled_for_identity(status: &N8nInstanceStatus) -> bool {

@@ -54,6 +54,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
         cut(&mut credential.kind, 128);
         cut(&mut credential.name, 128);
         cut(&mut credential.node, 256);
+        keep_short(&mut credential.scopes, 64, 256);
     }
     if let Some(failure) = &mut status.last_failure {
         cut(&mut failure.execution, ID);

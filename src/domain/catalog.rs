@@ -19,6 +19,7 @@ pub mod search;
 pub mod tool;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub use display::{Around, Display, shown};
@@ -34,6 +35,8 @@ use super::suggest;
 
 /// The catalogue of the n8n version that Weirkeeper is tested with.
 const EMBEDDED: &[u8] = include_bytes!("catalog/n8n-2.39.10.catalog");
+/// How many bytes of unpacked types are kept; all of the built-in catalogue are 3 MB. Beyond that they are unpacked each time.
+const MOST_KEPT: usize = 16 * 1024 * 1024;
 /// Where a short name such as `slack` is looked for first.
 const BASE: &str = "n8n-nodes-base";
 
@@ -48,6 +51,8 @@ pub struct Catalog {
     credentials: BTreeMap<String, usize>,
     unpacked: Vec<Unpacked>,
     unpacked_credentials: Vec<OnceLock<Option<Arc<CredentialType>>>>,
+    /// How many bytes of node types are kept.
+    kept: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -59,10 +64,12 @@ enum Bytes {
 /// A node type and what is derived from it, once somebody asked.
 #[derive(Debug, Default)]
 struct Unpacked {
-    own: OnceLock<Option<Arc<NodeType>>>,
-    tool: OnceLock<Option<Arc<NodeType>>>,
-    review: OnceLock<Option<Arc<NodeType>>>,
+    own: Place,
+    tool: Place,
+    review: Place,
 }
+
+type Place = OnceLock<Option<Arc<NodeType>>>;
 
 impl Catalog {
     /// The catalogue that is compiled in, read once. Where it cannot be read (a test says that it can) it is empty.
@@ -83,6 +90,7 @@ impl Catalog {
             credentials: index.credentials.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect(),
             unpacked: index.nodes.iter().map(|_| Unpacked::default()).collect(),
             unpacked_credentials: index.credentials.iter().map(|_| OnceLock::new()).collect(),
+            kept: AtomicUsize::new(0),
             bytes,
             index,
             layout,
@@ -92,7 +100,8 @@ impl Catalog {
     fn empty() -> Self {
         let (index, layout) = (Index::default(), pack::Layout::default());
         let (nodes, credentials) = (BTreeMap::new(), BTreeMap::new());
-        Self { bytes: Bytes::Embedded(&[]), index, layout, nodes, credentials, unpacked: Vec::new(), unpacked_credentials: Vec::new() }
+        let (unpacked, unpacked_credentials) = (Vec::new(), Vec::new());
+        Self { bytes: Bytes::Embedded(&[]), index, layout, nodes, credentials, unpacked, unpacked_credentials, kept: AtomicUsize::new(0) }
     }
 
     /// What is known without unpacking a type.
@@ -112,12 +121,25 @@ impl Catalog {
             Derived::Tool => &place.tool,
             Derived::Review => &place.review,
         };
-        derived.get_or_init(|| self.own(at).and_then(|own| tool::derive(&own, how)).map(Arc::new)).clone()
+        self.kept(derived, at, || self.own(at).and_then(|own| tool::derive(&own, how)).map(Arc::new))
     }
 
     fn own(&self, at: usize) -> Option<Arc<NodeType>> {
         let unpack = || self.layout.node(self.bytes.as_slice(), &self.index.nodes[at]).ok().map(Arc::new);
-        self.unpacked[at].own.get_or_init(unpack).clone()
+        self.kept(&self.unpacked[at].own, at, unpack)
+    }
+
+    /// What is kept in a place, or what is made; kept as long as there is room.
+    fn kept(&self, place: &Place, at: usize, make: impl FnOnce() -> Option<Arc<NodeType>>) -> Option<Arc<NodeType>> {
+        if let Some(kept) = place.get() {
+            return kept.clone();
+        }
+        let size = self.index.nodes[at].size();
+        if self.kept.fetch_add(size, Ordering::Relaxed).saturating_add(size) <= MOST_KEPT {
+            return place.get_or_init(make).clone();
+        }
+        self.kept.fetch_sub(size, Ordering::Relaxed);
+        make()
     }
 
     /// The whole names that a short one may mean, such as `slack`: of n8n's base package first.

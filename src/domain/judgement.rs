@@ -3,12 +3,13 @@
 //! A definition is validated before it is accepted as a version, and never against what serves: a stricter validator or
 //! another catalogue may complain about a version that was accepted before, and holds nothing of it up.
 
-use crate::api::workflow_status::{VersionResult, WorkflowStatus};
+use crate::api::workflow_status::{NeededFor, RequiredCredential, VersionResult, WorkflowStatus};
 
 use super::catalog::Catalog;
 use super::check::{disagreements, doubt};
-use super::definition::Definition;
+use super::definition::{Definition, Node};
 use super::finding::{Finding, has_errors, summarise};
+use super::render::called;
 use super::schema::{NodeCredentials, examine};
 use super::structure::check_structure;
 use super::validate::check_content;
@@ -36,8 +37,8 @@ pub struct Judgement {
     pub refused: bool,
     /// The findings for people, errors first, bounded.
     pub said: String,
-    /// The credentials that its nodes need.
-    pub needs: Vec<NodeCredentials>,
+    /// The credentials that its nodes need, each as often as a node needs it; none is looked for on the instance.
+    pub needs: Vec<RequiredCredential>,
 }
 
 /// Everything that is known to be wrong with a definition, as one judgement. `warnings` are those of its intake.
@@ -51,7 +52,7 @@ pub fn judge(
 ) -> Judgement {
     let mut findings = check_structure(definition);
     findings.extend(check_content(definition, active));
-    let needs = examine(definition, measure.catalog, &mut findings);
+    let needs = needs(definition, &examine(definition, measure.catalog, &mut findings), measure.catalog);
     let certain = measure.instead.is_none() && measure.catalog.is_of(measure.n8n);
     let doubted = !certain && doubt(&mut findings);
     findings.extend(warnings);
@@ -81,6 +82,44 @@ fn why_doubted(measure: Measure<'_>) -> String {
         str::to_owned,
     );
     format!("{why}: what rests on node types is only doubtful, and n8n decides")
+}
+
+/// What each node needs, and what it calls it.
+fn needs(definition: &Definition, nodes: &[NodeCredentials], catalog: &Catalog) -> Vec<RequiredCredential> {
+    let mut found = Vec::new();
+    for one in nodes {
+        let own = definition.node(&one.node).and_then(Node::credentials);
+        let called = |kind: &str| own.and_then(|own| own.get(kind)).map(called).unwrap_or_default();
+        let publication = one.types.iter().map(|kind| (kind, NeededFor::Publication));
+        for (kind, needed_for) in publication.chain(one.chosen.iter().map(|kind| (kind, NeededFor::Run))) {
+            found.push(RequiredCredential {
+                name: called(kind),
+                kind: kind.clone(),
+                node: one.node.clone(),
+                satisfied: false,
+                needed_for: Some(needed_for),
+                scopes: catalog.credential(kind).map(|facts| facts.scopes.clone()).unwrap_or_default(),
+            });
+        }
+    }
+    found
+}
+
+/// The credentials that a definition uses together with those that its nodes need: what is needed and used under the same name is
+/// one, and of those that no node names each type is there once.
+pub fn required(used: &[RequiredCredential], needs: &[RequiredCredential]) -> Vec<RequiredCredential> {
+    let mut all = used.to_vec();
+    for need in needs {
+        match all.iter_mut().find(|one| one.kind == need.kind && one.name == need.name) {
+            Some(one) => {
+                one.needed_for = one.needed_for.into_iter().chain(need.needed_for).min();
+                one.scopes.clone_from(&need.scopes);
+            }
+            None if need.name.is_empty() => all.push(need.clone()),
+            None => {}
+        }
+    }
+    all
 }
 
 /// Whether a definition was accepted before, so that a judgement does not hold it up: it serves or served, it failed and something
@@ -152,6 +191,47 @@ mod tests {
         assert!(judged.said.starts_with("61 errors, ") && judged.said.chars().count() <= FINDINGS_CHARS, "{}", judged.said);
         assert!(judged.said.contains("; and ") && judged.said.ends_with(" more"), "{}", judged.said);
         assert_eq!(judged.needs, Vec::new());
+    }
+
+    #[test]
+    fn what_nodes_need_stands_beside_what_they_use() {
+        let parameters = json!({ "url": "https://a.example", "authentication": "genericCredentialType", "genericAuthType": "oAuth2Api" });
+        let mut definition = definition("n8n-nodes-base.httpRequest", parameters);
+        let sheets = json!({ "name": "S", "type": "n8n-nodes-base.googleSheets", "typeVersion": 4.7, "position": [400, 0],
+            "parameters": { "operation": "read", "authentication": "oAuth2" }, "credentials": { "googleSheetsOAuth2Api": { "name": "Sheets" } } });
+        let mut more = sheets.clone();
+        more["name"] = json!("S2");
+        more["credentials"] = json!({});
+        for node in [sheets, more] {
+            let name = node["name"].clone();
+            definition.nodes.push(Node(node.as_object().unwrap().clone()));
+            definition.connections.insert(
+                if name == "S" { "N" } else { "S" }.to_owned(),
+                json!({ "main": [[{ "node": name, "type": "main", "index": 0 }]] }),
+            );
+        }
+        let judged = judged(&definition, Some("2.39.10"), None);
+        let used = [RequiredCredential {
+            kind: "googleSheetsOAuth2Api".into(),
+            name: "Sheets".into(),
+            node: "S".into(),
+            satisfied: true,
+            needed_for: None,
+            scopes: Vec::new(),
+        }];
+        let all = required(&used, &judged.needs);
+        let told: Vec<_> = all.iter().map(|one| (&*one.kind, &*one.name, &*one.node, one.satisfied, one.needed_for)).collect();
+        let publication = Some(NeededFor::Publication);
+        assert_eq!(
+            told,
+            [
+                ("googleSheetsOAuth2Api", "Sheets", "S", true, publication),
+                ("oAuth2Api", "", "N", false, Some(NeededFor::Run)),
+                ("googleSheetsOAuth2Api", "", "S2", false, publication),
+            ]
+        );
+        assert!(all[0].scopes.iter().any(|scope| scope.ends_with("/auth/spreadsheets")) && all[1].scopes.is_empty());
+        assert_eq!(required(&used, &all), all, "what stands in the status says as much as the judgement");
     }
 
     #[test]

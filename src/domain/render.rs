@@ -68,13 +68,12 @@ pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &Identit
     super::mark::strip(&mut definition.settings);
     fill_ids(&mut definition, seed);
     each_credential(&mut definition, |_, kind, entry| {
-        let text = |key: &str| entry.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let (name, id) = (text("name").or_else(|| entry.as_str()), text("id"));
+        let (name, id) = (text(entry, "name").or_else(|| entry.as_str()), text(entry, "id"));
         let mapping = spec.credentials.iter().find(|mapping| {
             (Some(mapping.name.as_str()) == name || Some(mapping.name.as_str()) == id)
                 && mapping.kind.as_deref().is_none_or(|wanted| wanted == kind)
         });
-        let called = name.or(id).unwrap_or_default();
+        let called = called(entry);
         let symbol = match mapping.map(|mapping| (&mapping.existing.id, &mapping.existing.name)) {
             Some((Some(id), _)) => format!("{BY_ID}{id}"),
             Some((None, Some(name))) => format!("{BY_NAME}{name}"),
@@ -87,6 +86,15 @@ pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &Identit
     replace_references(&mut definition, &workflows);
     let digest = digest_of_definition(&definition);
     Symbolic { definition, digest }
+}
+
+/// What a definition calls a credential: by name, else by id.
+pub fn called(entry: &Value) -> String {
+    text(entry, "name").or_else(|| entry.as_str()).or_else(|| text(entry, "id")).unwrap_or_default().to_owned()
+}
+
+fn text<'a>(entry: &'a Value, key: &str) -> Option<&'a str> {
+    entry.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
 /// What an existing n8n workflow holds, as the content of a version. Its ids are kept, so that URLs stay.
@@ -182,6 +190,8 @@ pub fn concretise(
                 name: called.to_owned(),
                 node: node.to_owned(),
                 satisfied: found.is_some(),
+                needed_for: None,
+                scopes: Vec::new(),
             });
         }
         found.map(|credential| json!({ "id": credential.id, "name": credential.name }))

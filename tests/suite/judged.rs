@@ -196,3 +196,30 @@ async fn an_unchanged_definition_is_validated_once() {
     assert!(believed <= 1 && validations(&world).await == 1, "{believed}");
     assert_eq!(said(&before, "Validated"), said(&after, "Validated"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_says_which_credentials_nodes_need_and_for_what() {
+    let (_standin, world) = world("needs", "2.39.10").await;
+    let parameters =
+        json!({ "url": "https://a.example", "authentication": "predefinedCredentialType", "nodeCredentialType": "googleSheetsOAuth2Api" });
+    let fetch = json!({ "name": "Fetch", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [400, 0], "parameters": parameters });
+    let mut definition = with_node(answers(&world, "1"), fetch);
+    definition["connections"]["Answer"] = json!({ "main": [[{ "node": "Fetch", "type": "main", "index": 0 }]] });
+    definition["nodes"][0]["parameters"]["authentication"] = json!("basicAuth");
+    apply(&world, definition, json!({ "active": false })).await;
+    let saved = world.until_ready("a").await;
+    let needed = saved["status"]["requiredCredentials"].clone();
+    let basic = json!({ "type": "httpBasicAuth", "node": "Webhook", "satisfied": false, "neededFor": "Publication" });
+    assert_eq!(needed[0], basic, "{needed:#}");
+    assert_eq!(
+        (&needed[1]["type"], &needed[1]["node"], &needed[1]["neededFor"]),
+        (&json!("googleSheetsOAuth2Api"), &json!("Fetch"), &json!("Run"))
+    );
+    assert!(
+        needed[1]["scopes"]
+            .as_array()
+            .is_some_and(|scopes| scopes.iter().any(|one| one.as_str().is_some_and(|one| one.ends_with("/spreadsheets"))))
+    );
+    look(&world, "1").await;
+    assert_eq!(world.get("a").await["status"]["requiredCredentials"], needed);
+}

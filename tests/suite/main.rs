@@ -10,6 +10,7 @@ mod access;
 mod adoption;
 mod bad_input;
 mod bookkeeping;
+mod catalog;
 mod converge;
 mod deletion;
 mod dice;

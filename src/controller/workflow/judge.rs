@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::converge::symbolic;
+use super::converge::{Round, symbolic};
 use super::gather::{Gathered, gather};
 use super::versions;
 use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::reason::{Class, Reason};
-use crate::api::workflow_status::VersionSource;
+use crate::api::workflow_status::{Operation, RequiredCredential, VersionSource};
+use crate::controller::catalogs;
 use crate::controller::connections::{self, Connection};
-use crate::domain::catalog::Catalog;
 use crate::domain::history;
 use crate::domain::judgement::{self, Judgement, Measure, accepted_before};
 use crate::domain::render::Symbolic;
@@ -46,6 +46,18 @@ pub(super) async fn judge(work: &mut Work<'_>, connection: &Connection) -> Resul
 /// Numbers what was accepted. What was refused has no number; 0 is nobody's.
 pub(super) async fn number(work: &mut Work<'_>, gathered: &Gathered, symbolic: &Symbolic) -> Result<i64, Trouble> {
     if gathered.accepted { versions::keep(work, symbolic, gathered.source).await } else { Ok(0) }
+}
+
+/// The credentials of what is on its way. Of the spec's own definition it is known what its nodes need; where the verdict was
+/// believed, the status says it.
+pub(super) fn required(work: &Work<'_>, round: &Round<'_>, used: &[RequiredCredential]) -> Vec<RequiredCredential> {
+    if round.pinned || round.operation == Operation::Rollback {
+        return used.to_vec();
+    }
+    work.ctx.remember(&work.uid(), |memory| match &memory.judged {
+        Some(Judged::Known(_, judgement)) => judgement::required(used, &judgement.needs),
+        _ => judgement::required(used, &work.status.required_credentials),
+    })
 }
 
 async fn look(work: &mut Work<'_>, connection: &Connection, gathered: Gathered) -> Result<Gathered, Trouble> {
@@ -86,10 +98,11 @@ fn believed(work: &mut Work<'_>, gathered: &Gathered) -> bool {
 /// The judgement, from memory where nothing that it rests on changed.
 async fn verdict_on(work: &Work<'_>, connection: &Connection, mut gathered: Gathered) -> Result<(Gathered, Arc<Judgement>), Trouble> {
     let n8n = version(connection).await?;
-    let catalog = Catalog::embedded();
+    let held = catalogs::of(work.ctx, &connection.instance).await?;
+    let instead = held.trouble.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read and the built-in one stands in for it");
     let spec = work.spec();
     let (active, tags) = (spec.active, spec.tags.clone());
-    let rests_on = format!("{active:?}{tags:?}{:?}{n8n:?}", spec.display_name);
+    let rests_on = format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}", spec.display_name, held.id);
     let of: [u8; 32] = Sha256::new().chain_update(gathered.text).chain_update(rests_on).finalize().into();
     let known = work.ctx.remember(&work.uid(), |memory| match &memory.judged {
         Some(Judged::Known(before, judgement)) if *before == of => Some(judgement.clone()),
@@ -101,7 +114,7 @@ async fn verdict_on(work: &Work<'_>, connection: &Connection, mut gathered: Gath
     let timer = work.ctx.metrics.time("validate");
     // A large definition takes its time, which must not be that of other passes.
     let validated = tokio::task::spawn_blocking(move || {
-        let measure = Measure { catalog, n8n: n8n.as_deref(), instead: None };
+        let measure = Measure { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
         let warnings = std::mem::take(&mut gathered.warnings);
         let judgement = judgement::judge(&gathered.definition, active, tags.as_deref(), warnings, measure);
         (gathered, Arc::new(judgement))

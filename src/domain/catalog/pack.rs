@@ -20,8 +20,8 @@ use super::model::{CredentialType, Group, NodeType, NodeVersion, Parameter, Shar
 const MAGIC: &[u8] = b"WKCATALOG1\n";
 /// A block is closed once it holds this much: larger ones pack better, smaller ones unpack faster.
 const BLOCK: usize = 96 * 1024;
-/// No index or block is larger than this when it is unpacked.
-const LARGEST: u64 = 64 * 1024 * 1024;
+/// No index or block is larger than this when it is unpacked: a catalogue may come from anybody who may write a ConfigMap.
+const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// Bytes that are no catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,13 @@ pub struct NodeEntry {
     /// Whether a `…HitlTool` is derived from one of its versions.
     pub review: bool,
     at: Place,
+}
+
+impl NodeEntry {
+    /// How many bytes it has when it is unpacked.
+    pub fn size(&self) -> usize {
+        self.at.2
+    }
 }
 
 /// A credential type in the index.

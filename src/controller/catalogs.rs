@@ -1,0 +1,177 @@
+//! The catalogue of node types that each N8nInstance's Workflows are held against: the one that is built in, or the one in the
+//! ConfigMap that `spec.catalogRef` names. It is read once for each version of the ConfigMap, and held once for each content.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, ResourceExt};
+use sha2::{Digest, Sha256};
+
+use super::context::Context;
+use super::{connections, store};
+use crate::api::instance::{CatalogRef, N8nInstance};
+use crate::api::reason::Reason;
+use crate::domain::catalog::Catalog;
+use crate::domain::trouble::Trouble;
+
+/// The most catalogues that are held beside the built-in one; what was not used for the longest time is read again when it is needed.
+const MOST: usize = 8;
+
+/// A catalogue in use.
+#[derive(Clone, Debug)]
+pub struct Held {
+    catalog: Source,
+    /// What distinguishes its content from that of any other.
+    pub id: String,
+    /// Why it is not the one that was asked for, if it is not.
+    pub trouble: Option<Trouble>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    BuiltIn,
+    Given(Arc<Catalog>),
+}
+
+impl Held {
+    fn built_in(trouble: Option<Trouble>) -> Self {
+        Self { catalog: Source::BuiltIn, id: "built in".to_owned(), trouble }
+    }
+
+    /// The catalogue.
+    pub fn catalog(&self) -> &Catalog {
+        match &self.catalog {
+            Source::BuiltIn => Catalog::embedded(),
+            Source::Given(catalog) => catalog,
+        }
+    }
+}
+
+/// The catalogues of ConfigMaps, by instance.
+#[derive(Debug, Default)]
+pub struct Catalogs {
+    held: Mutex<HashMap<String, Entry>>,
+    /// One is read at a time: all Workflows of an instance want it at the same moment.
+    reading: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    asked: CatalogRef,
+    /// The version of the ConfigMap; none where there is no ConfigMap.
+    version: Option<String>,
+    held: Held,
+    used: Instant,
+}
+
+impl Catalogs {
+    /// What is held for an instance, if it is what its spec asks for.
+    fn known(&self, key: &str, asked: &CatalogRef) -> Option<(Option<String>, Held)> {
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = all.get_mut(key).filter(|entry| entry.asked == *asked)?;
+        entry.used = Instant::now();
+        Some((entry.version.clone(), entry.held.clone()))
+    }
+
+    fn keep(&self, key: String, entry: Entry) {
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(key, entry);
+        while all.values().filter(|entry| matches!(entry.held.catalog, Source::Given(_))).count() > MOST {
+            let given = all.iter().filter(|(_, entry)| matches!(entry.held.catalog, Source::Given(_)));
+            let Some(oldest) = given.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone()) else { return };
+            all.remove(&oldest);
+        }
+    }
+
+    fn of_content(&self, id: &str) -> Option<Arc<Catalog>> {
+        let all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().find_map(|entry| match &entry.held.catalog {
+            Source::Given(catalog) if entry.held.id == id => Some(catalog.clone()),
+            _ => None,
+        })
+    }
+
+    /// Forgets the catalogue of an instance that is gone.
+    pub fn forget(&self, key: &str) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// The catalogue of an instance, as it was last read.
+pub async fn of(ctx: &Context, instance: &N8nInstance) -> Result<Held, Trouble> {
+    let Some(asked) = &instance.spec.catalog_ref else { return Ok(Held::built_in(None)) };
+    let key = key(instance);
+    if let Some((_, held)) = ctx.catalogs.known(&key, asked) {
+        return Ok(held);
+    }
+    let _alone = ctx.catalogs.reading.lock().await;
+    match ctx.catalogs.known(&key, asked) {
+        Some((_, held)) => Ok(held),
+        None => read(ctx, instance, asked).await,
+    }
+}
+
+/// Looks whether the ConfigMap of an instance changed, and reads it if it did. Says whether its Workflows have to look again.
+pub async fn refresh(ctx: &Context, instance: &N8nInstance) -> Result<(Held, bool), Trouble> {
+    let Some(asked) = &instance.spec.catalog_ref else {
+        ctx.catalogs.forget(&key(instance));
+        return Ok((Held::built_in(None), false));
+    };
+    let _alone = ctx.catalogs.reading.lock().await;
+    let known = ctx.catalogs.known(&key(instance), asked);
+    if let Some((version, held)) = &known {
+        let found = api(ctx, instance).get_metadata_opt(&asked.name).await.map_err(|error| failed(&error))?;
+        if found.and_then(|found| found.metadata.resource_version) == *version {
+            return Ok((held.clone(), false));
+        }
+    }
+    let held = read(ctx, instance, asked).await?;
+    let changed = known.is_some_and(|(_, before)| (before.id, before.trouble) != (held.id.clone(), held.trouble.clone()));
+    Ok((held, changed))
+}
+
+fn key(instance: &N8nInstance) -> String {
+    connections::key(&instance.namespace().unwrap_or_default(), &instance.name_any())
+}
+
+fn api(ctx: &Context, instance: &N8nInstance) -> Api<ConfigMap> {
+    Api::namespaced(ctx.client.clone(), &instance.namespace().unwrap_or_default())
+}
+
+fn failed(error: &kube::Error) -> Trouble {
+    store::trouble_elsewhere("read the N8nInstance's catalogue", error)
+}
+
+async fn read(ctx: &Context, instance: &N8nInstance, asked: &CatalogRef) -> Result<Held, Trouble> {
+    let found = api(ctx, instance).get_opt(&asked.name).await.map_err(|error| failed(&error))?;
+    let version = found.as_ref().and_then(|found| found.metadata.resource_version.clone());
+    let CatalogRef { name, key: at } = asked;
+    let held = match found.map(|found| found.binary_data.unwrap_or_default().remove(at)) {
+        Some(Some(bytes)) => {
+            let id: String = Sha256::digest(&bytes.0).iter().map(|byte| format!("{byte:02x}")).collect();
+            match ctx.catalogs.of_content(&id).map_or_else(|| Catalog::from_bytes(bytes.0).map(Arc::new), Ok) {
+                Ok(catalog) => Held { catalog: Source::Given(catalog), id, trouble: None },
+                Err(error) => Held::built_in(Some(Trouble::invalid(
+                    Reason::CatalogUnreadable,
+                    format!("key {at} of ConfigMap {name}, which spec.catalogRef names, is no catalogue: {error}"),
+                ))),
+            }
+        }
+        Some(None) => Held::built_in(Some(Trouble::waiting(
+            Reason::CatalogNotFound,
+            format!(
+                "ConfigMap {name}, which spec.catalogRef names, has no binaryData {at}; make it with `weirkeeper catalog build --config-map {name}`"
+            ),
+        ))),
+        None => Held::built_in(Some(Trouble::waiting(
+            Reason::CatalogNotFound,
+            format!(
+                "ConfigMap {name}, which spec.catalogRef names, does not exist; make it with `weirkeeper catalog build --config-map {name}`"
+            ),
+        ))),
+    };
+    ctx.catalogs.keep(key(instance), Entry { asked: asked.clone(), version, held: held.clone(), used: Instant::now() });
+    Ok(held)
+}
