@@ -175,3 +175,33 @@ async fn read(ctx: &Context, instance: &N8nInstance, asked: &CatalogRef) -> Resu
     ctx.catalogs.keep(key(instance), Entry { asked: asked.clone(), version, held: held.clone(), used: Instant::now() });
     Ok(held)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::catalog::Distilled;
+    use crate::domain::catalog::pack::pack;
+
+    fn entry(content: &str, minute: u64) -> Entry {
+        let bytes = pack(&Distilled::default(), Some(content.to_owned()), Vec::new()).unwrap();
+        let catalog = Source::Given(Arc::new(Catalog::from_bytes(bytes).unwrap()));
+        let asked = CatalogRef { name: "nodes".to_owned(), key: "n8n.catalog".to_owned() };
+        let used = Instant::now() + std::time::Duration::from_secs(60 * minute);
+        Entry { asked, version: None, held: Held { catalog, id: content.to_owned(), trouble: None }, used }
+    }
+
+    #[test]
+    fn a_content_is_shared_and_what_was_not_used_for_longest_gives_way() {
+        let catalogs = Catalogs::default();
+        for number in 0..=MOST {
+            catalogs.keep(format!("n/{number}"), entry(&format!("c{number}"), number as u64));
+        }
+        assert!(catalogs.of_content("c0").is_none() && catalogs.of_content("c1").is_some());
+        assert_eq!(catalogs.held.lock().unwrap().len(), MOST);
+        let other = CatalogRef { name: "others".to_owned(), key: "n8n.catalog".to_owned() };
+        assert!(catalogs.known("n/1", &other).is_none(), "another ConfigMap is asked for now");
+        assert_eq!(catalogs.known("n/1", &entry("c1", 0).asked).map(|(_, held)| held.id), Some("c1".to_owned()));
+        catalogs.forget("n/1");
+        assert!(catalogs.of_content("c1").is_none());
+    }
+}

@@ -223,3 +223,20 @@ async fn the_status_says_which_credentials_nodes_need_and_for_what() {
     look(&world, "1").await;
     assert_eq!(world.get("a").await["status"]["requiredCredentials"], needed);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_a_suspended_workflow_is_judged_and_n8n_is_not_asked() {
+    let (standin, world) = world("suspended", "2.39.10").await;
+    apply(&world, answers(&world, "1"), json!({})).await;
+    world.until_ready("a").await;
+    apply(&world, answers(&world, "1"), json!({ "suspend": true })).await;
+    world.until_reason("a", "Ready", "Suspended").await;
+    let asked = standin.log().count("GET", "/api/v1/workflows");
+    apply(&world, unknown_type(answers(&world, "2"), "slak"), json!({ "suspend": true })).await;
+    let refused = world.until_reason("a", "Validated", "InvalidDefinition").await;
+    assert_eq!(
+        (&condition(&refused, "Ready")["reason"], &condition(&refused, "Stalled")["status"]),
+        (&json!("Suspended"), &json!("False"))
+    );
+    assert_eq!(standin.log().count("GET", "/api/v1/workflows"), asked);
+}

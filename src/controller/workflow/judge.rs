@@ -12,7 +12,7 @@ use super::converge::{Round, symbolic};
 use super::gather::{Gathered, gather};
 use super::versions;
 use super::work::Work;
-use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::{Operation, RequiredCredential, VersionSource};
 use crate::controller::catalogs;
@@ -131,13 +131,18 @@ async fn verdict_on(work: &Work<'_>, connection: &Connection, mut gathered: Gath
 /// The version of n8n, as the instance's last look found it. Where nobody reached it yet, n8n itself is asked: what is certain must
 /// not depend on who came first.
 async fn version(connection: &Connection) -> Result<Option<String>, Trouble> {
-    let status = connection.instance.status.clone().unwrap_or_default();
-    let reached = find(&status.conditions, ConditionType::Reachable).is_some_and(|one| one.status == ConditionStatus::True);
-    if status.n8n_version.is_some() || reached {
-        return Ok(status.n8n_version);
+    if knows(connection) {
+        return Ok(connection.instance.status.as_ref().and_then(|status| status.n8n_version.clone()));
     }
     let found = connection.client.version().await.map_err(|error| connections::trouble(&error))?;
     Ok(found.or_else(|| connection.instance.spec.n8n_version.clone()))
+}
+
+/// Whether the instance's last look tells which n8n it is, as far as that can be found out.
+pub(super) fn knows(connection: &Connection) -> bool {
+    let reached = |conditions: &[Condition]| find(conditions, ConditionType::Reachable).map(|one| one.status);
+    let status = connection.instance.status.as_ref();
+    status.is_some_and(|status| status.n8n_version.is_some() || reached(&status.conditions) == Some(ConditionStatus::True))
 }
 
 /// The version that a pin names, in place of a definition that cannot be used.

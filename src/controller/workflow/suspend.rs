@@ -2,15 +2,23 @@
 
 use super::converge::symbolic;
 use super::gather::{Gathered, gather};
+use super::judge::{self, judge};
 use super::versions;
 use super::work::Work;
+use crate::controller::connections;
 
 /// Whether the spec asks for something else than what serves. The generation cannot tell: setting `suspend` moves it too.
 pub(super) async fn spec_changed(work: &mut Work<'_>) -> bool {
     if work.status.active_version.is_none() || work.spec().active.is_some_and(|active| active != work.status.published_at.is_some()) {
         return true;
     }
-    match gather(work).await {
+    let (namespace, name) = work.instance_key();
+    let taken_in = match connections::for_workflow(work.ctx, &work.namespace(), (&namespace, &name)).await {
+        // An edit is judged all the same, as long as that asks n8n nothing.
+        Ok(connection) if judge::knows(&connection) => judge(work, &connection).await,
+        _ => gather(work).await,
+    };
+    match taken_in {
         Ok(gathered) => another_wanted(work, &gathered).await,
         // A pinned version needs no source.
         Err(_) => pin_moved(work).unwrap_or(true),
