@@ -8,6 +8,7 @@
 
 mod connections;
 mod credentials;
+mod groups;
 mod kinds;
 mod node;
 mod parameters;
@@ -16,8 +17,9 @@ mod shapes;
 
 use crate::domain::catalog::Catalog;
 use crate::domain::definition::Definition;
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Code, Finding, Severity};
 use crate::domain::structure::MAX_NODES;
+use node::Known;
 
 pub use credentials::{NodeCredentials, required_credentials};
 
@@ -35,16 +37,36 @@ pub fn examine(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Fi
     }
     let mut found = Vec::new();
     let nodes = kinds::resolve(definition, catalog, &mut found);
+    unheeded(&nodes, findings);
     for node in nodes.iter().flatten() {
         parameters::check(node, &mut found);
         credentials::check(node, catalog, &mut found);
     }
     connections::check(definition, &nodes, &mut found);
+    groups::check(definition, &nodes, &mut found);
     // Whatever order the keys of an object have, the findings have the same.
     found.sort_by(|a, b| place(&a.path).cmp(&place(&b.path)).then_with(|| a.code.cmp(&b.code)));
     findings.append(&mut found);
     credentials::required(&nodes, catalog)
 }
+
+/// An expression or script in a parameter that n8n drops when it loads the node, because it does not show or the node has
+/// none of the name, is never evaluated: what is wrong with it is doubtful at most.
+fn unheeded(nodes: &[Option<Known<'_>>], findings: &mut [Finding]) {
+    for finding in findings.iter_mut().filter(|finding| finding.is_error() && EVALUATED.contains(&finding.code)) {
+        let known = place(&finding.path).0;
+        let Some(known) = nodes.get(known).and_then(Option::as_ref) else { continue };
+        if let Ok(values) = &known.values
+            && !known.loads(values, &finding.path)
+        {
+            finding.severity = Severity::Warning;
+        }
+    }
+}
+
+/// What is wrong with code that n8n evaluates when the node runs.
+const EVALUATED: &[Code] =
+    &[Code::ExpressionUnclosed, Code::ExpressionSyntax, Code::ExpressionNodeUnknown, Code::FromAiOutsideTool, Code::ScriptSyntax];
 
 /// Nodes in their order, then the rest of the document.
 fn place(path: &str) -> (usize, &str) {

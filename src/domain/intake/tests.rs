@@ -47,6 +47,8 @@ fn text_that_is_no_document_is_called_by_its_name() {
         (" \n\t", Code::DocumentEmpty, "empty"),
         ("---\n", Code::DocumentEmpty, "empty"),
         (truncated, Code::DocumentTruncated, "ends at line 1"),
+        ("{\"nodes\": [{\"name\": \"A\n", Code::DocumentTruncated, "ends at line 2"),
+        ("{\"name\": \"A\nB\"}", Code::DocumentSyntax, "line break"),
         ("{\"nodes\": [\n  // first\n]}", Code::DocumentSyntax, "line 2 column 3: JSON has no comments"),
         ("{\"nodes\": [],}", Code::DocumentSyntax, "remove the comma"),
         ("{'nodes': []}", Code::DocumentSyntax, "double quotes"),

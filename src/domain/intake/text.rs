@@ -83,11 +83,12 @@ fn read_json(body: &str) -> Result<Text, Box<Unread>> {
 
 fn explain_json(body: &str, error: &serde_json::Error) -> Box<Unread> {
     let (line, column) = (error.line(), error.column());
-    if error.classify() == Category::Eof {
+    let rest = rest_at(body, line, column);
+    // What was cut off inside a string stops at the line break that an editor puts at the end of a file.
+    if error.classify() == Category::Eof || line > 1 && rest.trim().is_empty() && error.to_string().starts_with("control character") {
         let message = format!("the JSON ends at line {line} before it is complete: it was cut off; paste it whole");
         return at(line, column, Finding::error(Code::DocumentTruncated, "", message));
     }
-    let rest = rest_at(body, line, column);
     let reason = error.to_string();
     let reason = reason.split(" at line ").next().unwrap_or_default();
     let hint = json_hint(rest, reason).map_or_else(String::new, |hint| format!(": {hint}"));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::node::Known;
 use crate::domain::catalog::Port;
 use crate::domain::definition::Definition;
-use crate::domain::finding::{Code, Finding, quoted};
+use crate::domain::finding::{Code, Finding, Severity, quoted};
 use crate::domain::{path, suggest};
 
 const MAIN: &str = "main";
@@ -104,9 +104,10 @@ fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edg
                     };
                     if own != kind {
                         let message = format!("the connection is of kind {} and stands under {}", quoted(own), quoted(kind));
-                        findings.push(
-                            Finding::error(Code::ConnectionKind, path::key(&at, "type"), message).at_node(source).suggest(Some(kind)),
-                        );
+                        // Items flow on by the outer word, and are looked for by the inner one: a sub-node is then never found.
+                        let severity = if kind == MAIN { Severity::Warning } else { Severity::Error };
+                        let finding = Finding::error(Code::ConnectionKind, path::key(&at, "type"), message);
+                        findings.push(Finding { severity, ..finding }.at_node(source).suggest(Some(kind)));
                         continue;
                     }
                     found.push(Edge { source, target, kind, output, input: usize::try_from(input).unwrap_or(usize::MAX), at });
@@ -154,9 +155,14 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>) -> 
     }
     if let (Some(target), Some(taken)) = (target, accepts(target)) {
         let at = path::key(&edge.at, "index");
+        if taken == 0 && edge.kind == MAIN && target.known.facts().starts() {
+            // Whatever else starts the workflow, n8n passes the items of the connection through the trigger (measured).
+            let message = format!("{to} starts workflows and has no input; items from {from} only pass through it");
+            return Some(target.known.warning(Code::ConnectionInput, edge.at.clone(), message));
+        }
         if taken == 0 && edge.kind == MAIN {
-            let what = if target.known.facts().starts() { "starts workflows and has no input" } else { "has no main input" };
-            return Some(target.known.error(Code::ConnectionInput, edge.at.clone(), format!("{to} {what}; {from} leads to it")));
+            let message = format!("{to} has no main input; {from} leads to it");
+            return Some(target.known.error(Code::ConnectionInput, edge.at.clone(), message));
         }
         if taken == 0 {
             let own = target.inputs.as_deref().map(kinds).unwrap_or_default();

@@ -13,6 +13,45 @@ use crate::domain::{path, suggest};
 /// or not yet offers (languages, models), so these are only doubtful.
 const DECISIVE: &[&str] = &["resource", "operation", "method", "httpMethod", "requestMethod"];
 
+/// Source: `http.METHODS` of Node.js 24.
+const METHODS: &[&str] = &[
+    "ACL",
+    "BIND",
+    "CHECKOUT",
+    "CONNECT",
+    "COPY",
+    "DELETE",
+    "GET",
+    "HEAD",
+    "LINK",
+    "LOCK",
+    "M-SEARCH",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MOVE",
+    "NOTIFY",
+    "OPTIONS",
+    "PATCH",
+    "POST",
+    "PROPFIND",
+    "PROPPATCH",
+    "PURGE",
+    "PUT",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "SOURCE",
+    "SUBSCRIBE",
+    "TRACE",
+    "UNBIND",
+    "UNLINK",
+    "UNLOCK",
+    "UNSUBSCRIBE",
+];
+
 pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
     let Some(own) = known.node.parameters() else { return };
     let values = match &known.values {
@@ -24,7 +63,9 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
             return;
         }
     };
-    let missing = troubles(known.facts(), values, known.version(), known.node.kind());
+    let mut missing = troubles(known.facts(), values, known.version(), known.node.kind());
+    // A name may come several times in a description, each with the same demand.
+    missing.dedup();
     let mut walk = Walk { known, values, missing: &missing, ignored: Vec::new(), findings };
     walk.level(&known.facts().parameters, own, values, Place::Root(&known.at), true);
     let ignored = std::mem::take(&mut walk.ignored);
@@ -216,7 +257,7 @@ impl<'a> Walk<'a, '_> {
                 offered.dedup();
                 let meant = value.as_str().and_then(|value| suggest::nearest(value, offered.iter().filter_map(|one| one.as_str())));
                 let message = format!("parameter {name} has no such option");
-                let finding = if DECISIVE.contains(&parameter.name.as_str()) {
+                let finding = if DECISIVE.contains(&parameter.name.as_str()) && !is_method(self.known.node.kind(), value) {
                     self.known.error(Code::ParameterOption, place.written(), message)
                 } else {
                     self.known.warning(Code::ParameterOption, place.written(), message)
@@ -229,9 +270,10 @@ impl<'a> Walk<'a, '_> {
             Misfit::Mode => {
                 let modes: Vec<&str> = parameter.modes.iter().map(|mode| mode.name.as_str()).collect();
                 let own = value.get("mode").and_then(Value::as_str).unwrap_or_default();
-                let message = format!("the resource locator {name} has no such mode");
+                // Most nodes take the value for an id then; some look at the mode and fail.
+                let message = format!("the resource locator {name} has no such mode, so that its value may be misread");
                 self.known
-                    .error(Code::LocatorMode, path::key(&place.written(), "mode"), message)
+                    .warning(Code::LocatorMode, path::key(&place.written(), "mode"), message)
                     .mismatch(quoted(own), modes.join(", "))
                     .suggest(suggest::nearest(own, modes.iter().copied()))
             }
@@ -246,6 +288,13 @@ impl<'a> Walk<'a, '_> {
         };
         self.findings.push(finding);
     }
+}
+
+/// Whether an HTTP request goes out by this method though n8n does not offer it. It sends whatever its HTTP library knows,
+/// in letters of either case (measured).
+fn is_method(kind: &str, value: &Value) -> bool {
+    let method = value.as_str().unwrap_or_default().to_ascii_uppercase();
+    kind.starts_with("n8n-nodes-base.httpRequest") && METHODS.contains(&method.as_str())
 }
 
 /// What nobody has written.

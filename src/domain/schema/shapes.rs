@@ -26,7 +26,9 @@ pub(super) fn fits(parameter: &Parameter, value: &Value) -> Result<(), Misfit> {
         Kind::Options => Err(Misfit::Option),
         Kind::MultiOptions => many(parameter, value),
         Kind::Collection if multiple => Ok(()),
-        Kind::Collection => object(value, "an object of fields"),
+        // Of anything else n8n reads no field, as if there were none.
+        Kind::Collection if value.is_object() => Ok(()),
+        Kind::Collection => Err(doubtful(value, "an object of fields")),
         Kind::FixedCollection => object(value, "an object of groups"),
         Kind::AssignmentCollection => match value.get("assignments") {
             Some(Value::Array(_)) => Ok(()),

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
-    Argument, BindingIdentifier, CallExpression, ComputedMemberExpression, Expression, IdentifierReference, ImportExpression, Program,
-    Statement, StaticMemberExpression, TryStatement,
+    Argument, BindingIdentifier, CallExpression, ComputedMemberExpression, ConditionalExpression, Expression, IdentifierReference,
+    IfStatement, ImportExpression, LogicalExpression, Program, Statement, StaticMemberExpression, SwitchCase, TryStatement,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_parser::{ParseOptions, Parser};
@@ -26,8 +26,8 @@ pub(super) enum Goal {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NodeReference {
     pub(super) name: String,
-    /// Whether it is inside `try`, where a node that does not exist does no harm.
-    pub(super) tried: bool,
+    /// Whether it may do no harm that the node does not exist: it stands inside `try`, or where a condition decides.
+    pub(super) spared: bool,
     /// Whether it is written as `$node.name`.
     pub(super) dotted: bool,
 }
@@ -156,14 +156,22 @@ fn problem(message: &str) -> String {
 struct Collector {
     script: Script,
     declared: BTreeSet<String>,
-    tries: usize,
+    /// How many conditions and `try` it is inside of.
+    spared: usize,
     /// Where the first import or export is, which the parser lets pass.
     module: Option<usize>,
 }
 
 impl Collector {
     fn note_node(&mut self, name: &str, dotted: bool) {
-        self.script.nodes.insert(NodeReference { name: name.to_owned(), tried: self.tries > 0, dotted });
+        self.script.nodes.insert(NodeReference { name: name.to_owned(), spared: self.spared > 0, dotted });
+    }
+
+    /// Visits what need not be reached.
+    fn perhaps(&mut self, visit: impl FnOnce(&mut Self)) {
+        self.spared += 1;
+        visit(self);
+        self.spared -= 1;
     }
 }
 
@@ -217,15 +225,41 @@ impl<'a> Visit<'a> for Collector {
     }
 
     fn visit_try_statement(&mut self, statement: &TryStatement<'a>) {
-        self.tries += usize::from(statement.handler.is_some());
+        let handled = usize::from(statement.handler.is_some());
+        self.spared += handled;
         self.visit_block_statement(&statement.block);
-        self.tries -= usize::from(statement.handler.is_some());
+        self.spared -= handled;
         if let Some(handler) = &statement.handler {
-            self.visit_catch_clause(handler);
+            self.perhaps(|this| this.visit_catch_clause(handler));
         }
         if let Some(block) = &statement.finalizer {
             self.visit_block_statement(block);
         }
+    }
+
+    fn visit_if_statement(&mut self, statement: &IfStatement<'a>) {
+        self.visit_expression(&statement.test);
+        self.perhaps(|this| {
+            this.visit_statement(&statement.consequent);
+            statement.alternate.iter().for_each(|alternate| this.visit_statement(alternate));
+        });
+    }
+
+    fn visit_switch_case(&mut self, case: &SwitchCase<'a>) {
+        self.perhaps(|this| walk::walk_switch_case(this, case));
+    }
+
+    fn visit_conditional_expression(&mut self, choice: &ConditionalExpression<'a>) {
+        self.visit_expression(&choice.test);
+        self.perhaps(|this| {
+            this.visit_expression(&choice.consequent);
+            this.visit_expression(&choice.alternate);
+        });
+    }
+
+    fn visit_logical_expression(&mut self, expression: &LogicalExpression<'a>) {
+        self.visit_expression(&expression.left);
+        self.perhaps(|this| this.visit_expression(&expression.right));
     }
 
     fn visit_identifier_reference(&mut self, reference: &IdentifierReference<'a>) {
@@ -266,134 +300,4 @@ fn written_argument<'b>(argument: &'b Argument<'_>) -> Option<&'b str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(code: &str, goal: Goal) -> Vec<String> {
-        read(code, goal).unwrap().nodes.into_iter().map(|node| node.name).collect()
-    }
-
-    #[test]
-    fn references_are_read_as_javascript_reads_them() {
-        for (code, name) in [
-            ("$('A').item.json.b", "A"),
-            (r#"$("It's \"A\"").first()"#, r#"It's "A""#),
-            (r"$('It\'s').all()", "It's"),
-            ("$(`A`).last()", "A"),
-            (r#"$node["A b"].json.c"#, "A b"),
-            ("$node.A.json", "A"),
-            (r#"$items("A", 0)[0]"#, "A"),
-            ("$json.x.map(y => $('A').all()[y])", "A"),
-            ("`${$('A').item.json.b}`", "A"),
-            ("$('A')?.item?.json", "A"),
-            ("($('A')).item", "A"),
-        ] {
-            assert_eq!(names(code, Goal::Expression), [name], "{code}");
-        }
-        for code in ["'$(\"A\")'", "$(`A${1}`).item", "$($json.name).item", "x.$('A')", "$node[$json.a]", "/* $('A') */ 1"] {
-            assert_eq!(names(code, Goal::Expression), [] as [&str; 0], "{code}");
-        }
-        assert!(read("$('A').isExecuted", Goal::Expression).unwrap().asked.contains("A"));
-        assert!(read("$fromai('a')", Goal::Expression).unwrap().from_ai);
-        let tried = read("try { return $('A').all() } catch { return [] }", Goal::Body).unwrap();
-        assert!(tried.nodes.first().unwrap().tried);
-    }
-
-    #[test]
-    fn names_that_the_code_declares_are_not_free() {
-        let free = read("[1].map(($x, y) => $x + y + $z)", Goal::Expression).unwrap().free;
-        assert_eq!(free.into_iter().collect::<Vec<_>>(), ["$z"]);
-    }
-
-    #[test]
-    fn an_expression_is_what_n8n_evaluates() {
-        for code in ["1", " {a: 1} ", "'use strict'", "a; b", "function () {}.x", "x = 1", "{a: 1}.a", "\n// c\n1", "await"] {
-            let fine = !code.starts_with("function");
-            assert_eq!(read(code, Goal::Expression).is_ok(), fine, "{code}");
-        }
-        assert_eq!(read(" ", Goal::Expression), Err(Fault::Empty));
-        assert_eq!(read("/* a */", Goal::Expression), Err(Fault::Empty));
-        for code in ["if (a) b", "const a = 1; a"] {
-            assert_eq!(read(code, Goal::Expression), Err(Fault::Statement), "{code}");
-        }
-        for code in ["$json.", "$json.a b", "(1", "'a", "$json.a }", "return 1", "await x", "a ? b"] {
-            assert!(matches!(read(code, Goal::Expression), Err(Fault::Syntax { .. })), "{code}");
-        }
-    }
-
-    #[test]
-    fn a_body_may_return_and_wait() {
-        for code in ["return await x;", "", "for (const a of b) { await a }\nreturn []", "return 1 // last", "var let = 1; with (a) b"] {
-            assert!(read(code, Goal::Body).is_ok(), "{code}");
-        }
-        for code in ["return [", "const a = 1; const = 2", "import a from 'b'", "}", "let x: string = 'a'"] {
-            assert!(matches!(read(code, Goal::Body), Err(Fault::Syntax { .. })), "{code}");
-        }
-    }
-
-    #[test]
-    fn a_fault_says_where_it_is_and_repeats_nothing() {
-        assert_eq!(read("$json.a +", Goal::Expression), Err(Fault::Syntax { offset: 9, problem: "Unexpected token".into() }));
-        let Err(Fault::Syntax { offset, problem }) = read("const a = 1\nconst b = 'hush hush' hush", Goal::Body) else { panic!() };
-        assert!(offset >= 20 && !problem.contains("hush"), "{offset} {problem}");
-    }
-
-    /// The worst shapes that nest, `n` levels deep.
-    fn nested(n: usize) -> Vec<String> {
-        let around = |open: &str, close: &str| format!("{}1{}", open.repeat(n), close.repeat(n));
-        vec![
-            around("(", ")"),
-            around("[", "]"),
-            around("a(", ")"),
-            around("({a:", "})"),
-            around("`${", "}`"),
-            around("a=>{return ", "}"),
-            around("(a=>", ")"),
-            around("(function(){return ", "})"),
-            around("(class{a=", "})"),
-            around("new (", ")"),
-            "(".repeat(n),
-            "[".repeat(n),
-            "`${".repeat(n),
-            "a=>{".repeat(n),
-            "(function(){".repeat(n),
-            "a[".repeat(n),
-            "(class{a=".repeat(n),
-            "!".repeat(n) + "1",
-            "new ".repeat(n) + "a",
-            "a=>".repeat(n) + "1",
-            "a?b:".repeat(n) + "1",
-            "a=".repeat(n) + "1",
-            "a**".repeat(n) + "1",
-            "a+".repeat(n) + "1",
-            "a".to_owned() + &".b".repeat(n),
-            "a".to_owned() + &"()".repeat(n),
-            "a".to_owned() + &"``".repeat(n),
-            "x;".to_owned() + &"if(a)b;else ".repeat(n) + "b",
-            "x;".to_owned() + &"do ".repeat(n) + "b",
-            "x;".to_owned() + &"a:".repeat(n) + "b",
-            "x;".to_owned() + &"{".repeat(n) + &"}".repeat(n),
-            "x;".to_owned() + &"try{".repeat(n) + &"}finally{}".repeat(n),
-            "x;".to_owned() + &"class a extends ".repeat(n) + "b{}" + &"{}".repeat(n),
-            "x;".to_owned() + &"switch(a){case 1:".repeat(n) + &"}".repeat(n),
-            "x;var {a:".to_owned() + &"{a:".repeat(n) + "b" + &"}".repeat(n + 1) + "=c",
-            "[".repeat(n) + "a" + &"]".repeat(n) + "=b",
-        ]
-    }
-
-    #[test]
-    fn code_nested_as_deep_as_you_like_ends_no_process() {
-        for code in nested(3_000).into_iter().chain(nested(60)) {
-            // What it says is of no interest; that it comes back is.
-            let _ = read(&code, Goal::Expression);
-            let _ = read(&code, Goal::Body);
-        }
-        assert_eq!(read(&"(".repeat(MAX_TOKENS + 1), Goal::Expression), Err(Fault::Unread));
-    }
-
-    #[test]
-    fn code_is_read_on_a_small_stack_too() {
-        let read_all = || nested(60).iter().for_each(|code| drop(read(code, Goal::Body)));
-        std::thread::Builder::new().stack_size(128 << 10).spawn(read_all).unwrap().join().unwrap();
-    }
-}
+mod tests;

@@ -70,7 +70,8 @@ fn end_at(graph: &Graph<'_>, index: usize, node: &Node) -> End {
         return End::Surely;
     }
     let reads = READING.iter().any(|verb| text("operation").starts_with(verb));
-    if DRYING.contains(&name) || reads { End::Perhaps } else { End::Never }
+    // One that waits for a time does for ever what a schedule would, and may be meant so.
+    if DRYING.contains(&name) || name == "wait" || reads { End::Perhaps } else { End::Never }
 }
 
 fn check_circles(definition: &Definition, graph: &Graph<'_>, findings: &mut Vec<Finding>) {

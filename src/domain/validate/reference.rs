@@ -146,7 +146,7 @@ impl<'a> References<'a> {
             return Finding::warning(Code::ExpressionNameUnknown, at, message);
         }
         let message = format!("there is no node {}; name one that exists", quoted(name));
-        let severity = if reference.tried { Severity::Warning } else { self.severity(index, node) };
+        let severity = if reference.spared { Severity::Warning } else { self.severity(index, node) };
         let finding = Finding { severity, ..Finding::error(Code::ExpressionNodeUnknown, at, message) };
         self.suggested += 1;
         let known = self.suggested <= MAX_SUGGESTIONS;

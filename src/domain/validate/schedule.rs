@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding};
+use crate::domain::finding::{Code, Finding, Severity};
 use crate::domain::path;
 use crate::domain::validate::{nodes, parameter_path, unless_disabled};
 
@@ -174,9 +174,11 @@ fn check_schedule(index: usize, node: &Node, findings: &mut Vec<Finding>) {
             "minutes" => ("minutesInterval", 59.0),
             "hours" => ("hoursInterval", 23.0),
             "days" => ("daysInterval", 31.0),
+            "weeks" => ("weeksInterval", f64::MAX),
             "months" => ("monthsInterval", f64::MAX),
             _ => continue,
         };
+        check_hour_of(node, &at, field, interval, findings);
         let Some(size) = interval.get(key).and_then(Value::as_f64) else {
             if field == "seconds" {
                 findings.push(too_often(node, &at, Code::ScheduleTooOften));
@@ -187,12 +189,39 @@ fn check_schedule(index: usize, node: &Node, findings: &mut Vec<Finding>) {
         let strict = node.type_version().is_some_and(|version| version >= 1.3);
         if size < 1.0 || size > most && strict {
             let want = if most < 100.0 { format!("1 to {most}") } else { "1 or more".to_owned() };
-            let finding = Finding::error(Code::ScheduleInvalid, path::key(&at, key), format!("n8n cannot run every {size} {field}"));
-            findings.push(Finding { severity: unless_disabled(node), ..finding }.at_node(node.name()).mismatch(size.to_string(), want));
+            let finding = invalid(node, path::key(&at, key), format!("n8n cannot run every {size} {field}"));
+            // The older versions take every 0 minutes for every minute.
+            let severity = if field == "minutes" && size == 0.0 && !strict { Severity::Warning } else { finding.severity };
+            findings.push(Finding { severity, ..finding }.mismatch(size.to_string(), want));
         } else if field == "seconds" && size < 60.0 {
             findings.push(too_often(node, &path::key(&at, key), Code::ScheduleTooOften));
         }
     }
+}
+
+/// The minute, hour and day at which an interval begins, which go into the cron expression that n8n makes of it.
+fn check_hour_of(node: &Node, at: &str, field: &str, interval: &Value, findings: &mut Vec<Finding>) {
+    let parts: &[(&str, f64, f64)] = match field {
+        "hours" => &[("triggerAtMinute", 0.0, 59.0)],
+        "days" | "weeks" => &[("triggerAtMinute", 0.0, 59.0), ("triggerAtHour", 0.0, 23.0)],
+        "months" => &[("triggerAtMinute", 0.0, 59.0), ("triggerAtHour", 0.0, 23.0), ("triggerAtDayOfMonth", 1.0, 31.0)],
+        _ => &[],
+    };
+    check_parts(node, at, parts, interval, findings);
+}
+
+fn check_parts(node: &Node, at: &str, parts: &[(&str, f64, f64)], holder: &Value, findings: &mut Vec<Finding>) {
+    for (key, least, most) in parts {
+        let Some(value) = holder.get(*key).and_then(Value::as_f64).filter(|value| value < least || value > most) else { continue };
+        let finding = invalid(node, path::key(at, key), format!("n8n makes no schedule of {key} {value}"));
+        findings.push(
+            finding.mismatch(value.to_string(), if *most < 100.0 { format!("{least} to {most}") } else { format!("{least} or more") }),
+        );
+    }
+}
+
+fn invalid(node: &Node, at: String, message: String) -> Finding {
+    Finding { severity: unless_disabled(node), ..Finding::error(Code::ScheduleInvalid, at, message) }.at_node(node.name())
 }
 
 /// The older form, `{"item": [{"mode": "custom", "cronExpression": "…"}]}`.
@@ -200,11 +229,19 @@ fn check_times(index: usize, node: &Node, parameter: &str, often: Code, findings
     let items = node.parameter(parameter).and_then(|times| times.get("item")).and_then(Value::as_array);
     let base = parameter_path(index, &[parameter, "item"]);
     for (position, item) in items.into_iter().flatten().enumerate() {
-        if item.get("mode").and_then(Value::as_str) == Some("custom")
-            && let Some(expression) = item.get("cronExpression").and_then(Value::as_str)
-        {
-            check_cron(node, &path::key(&path::index(&base, position), "cronExpression"), expression.trim(), often, findings);
+        let at = path::index(&base, position);
+        let mode = item.get("mode").and_then(Value::as_str).unwrap_or("everyDay");
+        if let ("custom", Some(expression)) = (mode, item.get("cronExpression").and_then(Value::as_str)) {
+            check_cron(node, &path::key(&at, "cronExpression"), expression.trim(), often, findings);
         }
+        let parts: &[(&str, f64, f64)] = match mode {
+            "everyHour" => &[("minute", 0.0, 59.0)],
+            "everyDay" | "everyWeek" => &[("minute", 0.0, 59.0), ("hour", 0.0, 23.0)],
+            "everyMonth" => &[("minute", 0.0, 59.0), ("hour", 0.0, 23.0), ("dayOfMonth", 1.0, 31.0)],
+            "everyX" => &[("value", 1.0, f64::MAX)],
+            _ => &[],
+        };
+        check_parts(node, &at, parts, item, findings);
     }
 }
 

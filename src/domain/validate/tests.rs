@@ -151,6 +151,10 @@ fn schedules_are_judged_by_their_rule() {
         (json!({"field": "minutes", "minutesInterval": 90}), "error schedule-invalid T"),
         (json!({"field": "hours", "hoursInterval": 2}), ""),
         (json!({"field": "weeks"}), ""),
+        (json!({"field": "weeks", "weeksInterval": 0}), "error schedule-invalid T"),
+        (json!({"field": "days", "triggerAtHour": 24}), "error schedule-invalid T"),
+        (json!({"field": "months", "triggerAtDayOfMonth": 0}), "error schedule-invalid T"),
+        (json!({"field": "hours", "triggerAtMinute": 59, "triggerAtHour": 99}), ""),
         (json!({}), ""),
     ] {
         let want: Vec<&str> = if want.is_empty() { Vec::new() } else { vec![want] };
@@ -160,6 +164,10 @@ fn schedules_are_judged_by_their_rule() {
     assert_eq!(trigger("n8n-nodes-base.cron", json!({"triggerTimes": times("* * *")})), ["error cron-invalid T"]);
     assert_eq!(trigger("n8n-nodes-base.gmailTrigger", json!({"pollTimes": times("* * * * * *")})), ["error poll-too-often T"]);
     assert_eq!(trigger("n8n-nodes-base.gmailTrigger", json!({"pollTimes": times("*/5 * * * *")})), [] as [&str; 0]);
+    let poll = |item: Value| trigger("n8n-nodes-base.gmailTrigger", json!({"pollTimes": {"item": [item]}}));
+    assert_eq!(poll(json!({"mode": "everyX", "unit": "minutes", "value": 0})), ["error schedule-invalid T"]);
+    assert_eq!(poll(json!({"mode": "everyDay", "hour": 25, "minute": 0})), ["error schedule-invalid T"]);
+    assert_eq!(poll(json!({"mode": "everyX", "unit": "minutes", "value": 90})), [] as [&str; 0]);
 }
 
 #[test]
@@ -193,7 +201,7 @@ fn webhooks_and_their_answers_belong_together() {
     assert_eq!(said(&[hook("onReceived"), wait, respond.clone()], &["W>Wait", "Wait>R"]), none);
     assert_eq!(said(&[node("M", MANUAL, json!({})), respond.clone()], &["M>R"]), ["error respond-without-webhook R"]);
     let open = with(node("W", WEBHOOK, json!({})), "webhookId", json!(""));
-    assert_eq!(said(&[open, set], &["W>S"]), ["warning webhook-open W", "error webhook-path-missing W", "warning webhook-id-missing W"]);
+    assert_eq!(said(&[open, set], &["W>S"]), ["warning webhook-open W", "warning webhook-path-missing W", "warning webhook-id-missing W"]);
     let twice = [hook("onReceived"), with(hook("onReceived"), "name", json!("V")), node("S", SET, json!({}))];
     assert_eq!(said(&twice, &["W>S", "V>S"]), ["error webhook-conflict V"]);
 }
@@ -225,6 +233,7 @@ fn a_circle_needs_something_that_ends_it() {
     assert_eq!(circle(node("B", "n8n-nodes-base.if", json!({}))), [] as [&str; 0]);
     assert_eq!(circle(node("B", "n8n-nodes-base.code", json!({}))), ["warning loop-endless B"]);
     assert_eq!(circle(node("B", "community.thing", json!({}))), ["warning loop-endless B"]);
+    assert_eq!(circle(node("B", "n8n-nodes-base.wait", json!({"amount": 1, "unit": "hours"}))), ["warning loop-endless B"]);
     assert_eq!(circle(node("B", "n8n-nodes-base.slack", json!({"operation": "sendAndWait"}))), [] as [&str; 0]);
     assert_eq!(circle(with(set("B"), "onError", json!("continueErrorOutput"))), [] as [&str; 0]);
     assert_eq!(circle(with(set("B"), "disabled", json!(true))), [] as [&str; 0]);

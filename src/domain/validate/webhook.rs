@@ -46,8 +46,9 @@ fn check_path(index: usize, node: &Node, findings: &mut Vec<Finding>) {
         Some(value) => value.as_str().is_some_and(|path| path.trim().is_empty()),
     };
     if missing {
-        let finding = Finding::error(Code::WebhookPathMissing, parameter_path(index, &["path"]), "the webhook has no path; give it one");
-        findings.push(Finding { severity: unless_disabled(node), ..finding }.at_node(node.name()));
+        // n8n then serves it under its webhookId alone (measured).
+        let message = "the webhook has no path, so that its URL is its webhookId; give it one";
+        findings.push(Finding::warning(Code::WebhookPathMissing, parameter_path(index, &["path"]), message).at_node(node.name()));
     }
 }
 
@@ -73,7 +74,9 @@ fn check_answer(definition: &Definition, graph: &Graph<'_>, index: usize, node: 
         if responds().next().is_none() {
             let message = "it waits for a Respond to Webhook node, and none follows; add one or respond in another way";
             let finding = Finding::error(Code::RespondNodeMissing, at, message).at_node(node.name());
-            findings.push(Finding { severity: unless_disabled(node), ..finding });
+            // The older versions do not look for it: the caller gets an empty answer when the workflow ends.
+            let severity = if looks_for_answers(node) { unless_disabled(node) } else { Severity::Warning };
+            findings.push(Finding { severity, ..finding });
         }
         return;
     }
@@ -84,15 +87,17 @@ fn check_answer(definition: &Definition, graph: &Graph<'_>, index: usize, node: 
         responds().filter(|(other, _)| !is_owned_by_wait(definition, graph, *other, &downstream)).min_by_key(|(_, node)| node.name());
     if let Some((_, respond)) = unused {
         // The older version answers by itself and the Respond node does nothing.
-        let severity = match node.type_version() {
-            Some(version) if version >= 2.0 && !respond.disabled() => unless_disabled(node),
-            _ => Severity::Warning,
-        };
+        let severity = if looks_for_answers(node) && !respond.disabled() { unless_disabled(node) } else { Severity::Warning };
         let message =
             format!("node {} answers, but the webhook does not wait for it; set it to respond by that node", quoted(respond.name()));
         let finding = Finding::error(Code::RespondNodeUnused, at, message).at_node(node.name());
         findings.push(Finding { severity, ..finding }.mismatch(quoted(mode), r#""responseNode""#));
     }
+}
+
+/// Whether this version of a webhook or form refuses to start where the way to answer does not fit.
+fn looks_for_answers(node: &Node) -> bool {
+    node.type_version().is_some_and(|version| version >= 2.0)
 }
 
 fn is_owned_by_wait(definition: &Definition, graph: &Graph<'_>, respond: usize, downstream: &[bool]) -> bool {
