@@ -9,7 +9,7 @@ SHELL := bash
 STACK := node tests/stack/stack.mjs
 CARGO ?= cargo
 
-.PHONY: help stack build test lint tidy docs demo bench clean
+.PHONY: help stack build test lint tidy docs demo bench bench-beside clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,9 @@ demo: ## run the demo (on KUBECONFIG, N8N_URL and N8N_API_KEY when all three are
 bench: stack ## run the benchmarks on a real stack
 	$(CARGO) bench --no-run --locked
 	$(STACK) run -- $(CARGO) bench --locked
+
+bench-beside: ## compare the validator with the npm package n8n-mcp, whose folder WEIRKEEPER_N8N_MCP names (no stack needed)
+	$(CARGO) bench --locked --bench figures -- beside
 
 docs: ## rewrite what is generated: crds/, docs/reasons.md and docs/reference/
 	WEIRKEEPER_WRITE=1 $(CARGO) test --locked --test tidy generated

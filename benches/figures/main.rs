@@ -1,13 +1,16 @@
-//! The figures of design.md section 8 that belong to the spine, on the real API server. `make bench` runs all of them,
-//! `cargo bench --bench figures -- latency` one. They print what they measure and never fail on a wall clock.
+//! The figures of design.md section 8. `make bench` runs all of them, `cargo bench --bench figures -- latency` one; `validator` and
+//! `beside` need no running stack. They print what they measure and never fail on a wall clock.
 
 // A measurement that cannot be made has nothing better to do than to panic.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod beside;
 mod idle;
 mod latency;
+mod made;
 mod progress;
 mod thousand;
+mod validator;
 
 #[allow(dead_code, unreachable_pub, reason = "the harness of the scenarios has more than the figures need")]
 #[path = "../../tests/suite"]
@@ -26,6 +29,13 @@ async fn main() {
     let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|one| name.contains(one.as_str()));
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     println!("machine: {} on {cores} cores, {}", processor(), load());
+    // First, while nothing has asked the catalogue yet.
+    if runs("validator") {
+        validator::measure();
+    }
+    if runs("beside") {
+        beside::measure();
+    }
     if runs("latency") {
         latency::measure().await;
     }

@@ -2,17 +2,22 @@
 
 use super::catalog::Catalog;
 use super::definition::Definition;
-use super::finding::{Code, Finding, Severity};
-use super::schema::check_against;
+use super::finding::{Code, Finding, Severity, bounded};
+use super::schema::{self, NodeCredentials};
 use super::structure::check_structure;
 use super::validate::check_content;
 
 /// Everything that is wrong with a definition. `active` says whether it is to be published; absent where that is unknown.
 pub fn check(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> Vec<Finding> {
+    examine(definition, active, catalog).0
+}
+
+/// [`check`], and the credentials that the nodes need, for little more than the price of one.
+pub fn examine(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> (Vec<Finding>, Vec<NodeCredentials>) {
     let mut findings = check_structure(definition);
     findings.extend(check_content(definition, active));
-    check_against(definition, catalog, &mut findings);
-    findings
+    let required = schema::examine(definition, catalog, &mut findings);
+    (bounded(findings), required)
 }
 
 /// Takes the certainty out of what rests on the catalogue: n8n is, or may be, of another version than the catalogue's, and decides.

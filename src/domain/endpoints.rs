@@ -3,16 +3,20 @@
 //! Source: `webhook.service.js` (`getNodeWebhooks`), `webhook-trigger-registrar.js` and the `webhooks` of the
 //! node descriptions of n8n 2.39.10; n8n-api.md section 4.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding, quoted};
+use crate::domain::finding::{Code, Finding, cut, is_full, quoted};
 use crate::domain::{node_types, path};
 
 const WEBHOOK: &str = "n8n-nodes-base.webhook";
 const FORM: &str = "n8n-nodes-base.formTrigger";
 const CHAT: &str = "@n8n/n8n-nodes-langchain.chatTrigger";
 const MCP: &str = "@n8n/n8n-nodes-langchain.mcpTrigger";
+/// How much of a path or method is repeated in a message, in characters.
+const LONGEST: usize = 200;
 
 /// What kind of caller an endpoint is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -188,19 +192,22 @@ pub fn unused_method(endpoints: &[Endpoint], path: &str) -> Option<&'static str>
 
 /// Enabled nodes of one document that listen on one method and path, which n8n refuses to publish (409).
 pub fn endpoint_conflicts(definition: &Definition) -> Vec<Finding> {
-    let mut seen: Vec<(String, String, String)> = Vec::new();
+    // By path and method, the node that was first.
+    let mut seen: HashMap<String, HashMap<String, &str>> = HashMap::new();
     let mut findings = Vec::new();
     for (index, node) in definition.nodes.iter().enumerate().filter(|(_, node)| !node.disabled()) {
-        let endpoints = of_node(node);
-        for endpoint in endpoints.iter().filter(|endpoint| endpoint.verifiable) {
-            for method in &endpoint.methods {
-                let key = (method.to_ascii_uppercase(), endpoint.path.clone());
-                let first = seen.iter().find(|(m, p, _)| (m, p) == (&key.0, &key.1)).map(|(.., node)| node.clone());
-                let Some(first) = first else {
-                    seen.push((key.0, key.1, node.name().to_owned()));
+        for endpoint in of_node(node).into_iter().filter(|endpoint| endpoint.verifiable) {
+            let url = cut(&endpoint.url_path(), LONGEST);
+            let first_of = seen.entry(endpoint.path).or_default();
+            for method in endpoint.methods.iter().map(|method| method.to_ascii_uppercase()) {
+                let Some(first) = first_of.get(&method) else {
+                    first_of.insert(method, node.name());
                     continue;
                 };
-                let message = format!("{} {} is already served by node {}", key.0, endpoint.url_path(), quoted(&first));
+                if is_full(&findings) {
+                    return findings;
+                }
+                let message = format!("{} {url} is already served by node {}", cut(&method, LONGEST), quoted(first));
                 let at = path::key(&path::key(&path::index("nodes", index), "parameters"), "path");
                 findings.push(Finding::error(Code::WebhookConflict, at, message).at_node(node.name()));
             }

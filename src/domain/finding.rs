@@ -10,6 +10,12 @@ use serde::{Serialize, Serializer};
 pub use code::Code;
 pub use describe::kind_of;
 
+/// No more findings than about this are made of one document, see [`bounded`]: a document of a megabyte could have a hundred
+/// thousand, and nobody reads as many.
+pub const MAX_FINDINGS: usize = 10_000;
+/// The longest name of a node in a finding, in characters.
+const MAX_NAME: usize = 256;
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -83,10 +89,10 @@ impl Finding {
         Self { code, severity, path, node: None, message, got: None, want: None, suggestion: None }
     }
 
-    /// Names the node; an empty name says nothing and is left out.
+    /// Names the node; an empty name says nothing and is left out, a very long one is cut.
     #[must_use]
-    pub fn at_node(mut self, node: impl Into<String>) -> Self {
-        self.node = Some(node.into()).filter(|name| !name.is_empty());
+    pub fn at_node(mut self, node: &str) -> Self {
+        self.node = (!node.is_empty()).then(|| cut(node, MAX_NAME));
         self
     }
 
@@ -100,8 +106,8 @@ impl Finding {
 
     /// Adds a did-you-mean, where there is one.
     #[must_use]
-    pub fn suggest(mut self, suggestion: Option<impl Into<String>>) -> Self {
-        self.suggestion = suggestion.map(Into::into);
+    pub fn suggest(mut self, suggestion: Option<impl AsRef<str>>) -> Self {
+        self.suggestion = suggestion.map(|name| name.as_ref().to_owned()).filter(|name| name.len() <= 4 * MAX_NAME);
         self
     }
 
@@ -151,6 +157,21 @@ pub(crate) fn quoted(name: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// Whether there are so many findings that no more are looked for.
+pub(crate) fn is_full(findings: &[Finding]) -> bool {
+    findings.len() >= MAX_FINDINGS
+}
+
+/// The findings in their order, at most [`MAX_FINDINGS`]. Where there are more the last says so; it is an error, since one may
+/// be among those that were not looked for.
+pub fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
+    if is_full(&findings) {
+        findings.truncate(MAX_FINDINGS - 1);
+        findings.push(Finding::error(Code::FindingsTooMany, "", "there are more findings than are listed; mend these first"));
+    }
+    findings
 }
 
 /// Whether any of the findings is an error.
@@ -212,8 +233,9 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-fn cut(text: &str, max_chars: usize) -> String {
-    if text.chars().count() <= max_chars {
+/// The text in at most so many characters.
+pub(crate) fn cut(text: &str, max_chars: usize) -> String {
+    if text.len() <= max_chars || text.chars().count() <= max_chars {
         return text.to_owned();
     }
     let mut out: String = text.chars().take(max_chars.saturating_sub(1)).collect();

@@ -9,16 +9,21 @@ mod keys;
 mod text;
 mod wrapper;
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding, has_errors, kind_of, quoted};
-use crate::domain::structure::check_structure;
+use crate::domain::finding::{Code, Finding, bounded, has_errors, is_full, kind_of, quoted};
+use crate::domain::structure::{MAX_NODES, check_structure, too_many_nodes};
 use crate::domain::{path, suggest};
 
 pub(crate) use text::has_fence;
 pub use text::{Text, Unread, locate_text, read_text};
 pub use wrapper::{place_of_workflow, several};
+
+/// For how many unknown names it is said which node was meant; each look-up goes over all nodes.
+const MAX_SUGGESTIONS: usize = 50;
 
 /// A document that was taken in.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,16 +62,16 @@ pub fn take_in(raw: &Value) -> Result<Intake, Vec<Finding>> {
     place_nodes(&mut definition.nodes, &mut findings);
     warn_of_pinned_data(document, &definition, &mut findings);
     warn_of_unknown_keys(document, &mut findings);
-    if !has_errors(&findings) {
+    if !has_errors(&findings) && !is_full(&findings) {
         return Ok(Intake { definition, warnings: findings });
     }
-    let known: Vec<String> = findings.iter().filter(|f| f.is_error()).map(|f| f.path.clone()).collect();
-    let nodes_lost = known.iter().any(|path| path == "nodes");
+    let known: HashSet<String> = findings.iter().filter(|f| f.is_error()).map(|f| f.path.clone()).collect();
+    let nodes_lost = known.contains("nodes");
     findings.extend(check_structure(&definition).into_iter().filter(|finding| {
-        let echo = known.iter().any(|known| path::is_within(&finding.path, known));
+        let echo = path::around(&finding.path).any(|outer| known.contains(outer));
         !(echo || nodes_lost && path::is_within(&finding.path, "connections"))
     }));
-    Err(findings)
+    Err(bounded(findings))
 }
 
 fn take_name(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Option<String> {
@@ -95,6 +100,10 @@ fn take_nodes(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Vec
             return Vec::new();
         }
     };
+    if items.len() > MAX_NODES {
+        findings.push(too_many_nodes(items.len()));
+        return Vec::new();
+    }
     items.iter().enumerate().map(|(index, item)| take_node(index, item, findings)).collect()
 }
 
@@ -113,7 +122,7 @@ fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
             if !value.is_null() {
                 node.insert(key.clone(), value.clone());
             }
-        } else if !keys::NODE_IGNORED.contains(&key.as_str()) {
+        } else if !keys::NODE_IGNORED.contains(&key.as_str()) && !is_full(findings) {
             let message = format!("n8n knows no node field {}; it was left out", quoted(key));
             let finding = Finding::warning(Code::NodeKeyUnknown, path::key(&at, key), message).at_node(name);
             findings.push(finding.suggest(suggest::nearest(key, absent(keys::NODE, fields))));
@@ -184,7 +193,7 @@ fn take_settings(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> 
             if !value.is_null() && !unset {
                 settings.insert(key.clone(), value.clone());
             }
-        } else if !keys::SETTINGS_IGNORED.contains(&name) {
+        } else if !keys::SETTINGS_IGNORED.contains(&name) && !is_full(findings) {
             let message = format!("n8n knows no setting {}; it was left out", quoted(key));
             let finding = Finding::warning(Code::SettingUnknown, path::key("settings", key), message);
             findings.push(finding.suggest(suggest::nearest(key, absent(keys::SETTINGS, given))));
@@ -210,7 +219,7 @@ fn take_groups(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Ve
         };
         fields.retain(|key, value| {
             let known = keys::NODE_GROUP.contains(&key.as_str());
-            if !known {
+            if !known && !is_full(findings) {
                 let at = path::key(&path::index("nodeGroups", index), key);
                 let message = format!("n8n knows no field {} of a node group; it was left out", quoted(key));
                 findings.push(Finding::warning(Code::TopLevelUnknown, at, message));
@@ -234,17 +243,22 @@ fn warn_of_pinned_data(document: &Map<String, Value>, definition: &Definition, f
     };
     let message = format!("pinned test data ({}) is not deployed; it was left out", pinned.len());
     findings.push(Finding::warning(Code::PinnedDataDropped, "pinData", message));
-    for name in pinned.keys().filter(|name| definition.node(name).is_none()) {
+    let names: HashSet<&str> = definition.nodes.iter().map(Node::name).collect();
+    for (count, name) in pinned.keys().filter(|name| !names.contains(name.as_str())).enumerate() {
+        if is_full(findings) {
+            return;
+        }
         let message = format!("pinData refers to node {}, which does not exist", quoted(name));
         let finding = Finding::warning(Code::PinnedDataDropped, path::key("pinData", name), message).at_node(name);
-        findings.push(finding.suggest(suggest::nearest(name, definition.nodes.iter().map(Node::name))));
+        let meant = (count < MAX_SUGGESTIONS).then(|| suggest::nearest(name, definition.nodes.iter().map(Node::name))).flatten();
+        findings.push(finding.suggest(meant));
     }
 }
 
 fn warn_of_unknown_keys(document: &Map<String, Value>, findings: &mut Vec<Finding>) {
     for key in document.keys() {
         let name = key.as_str();
-        if keys::READ_TOP_LEVEL.contains(&name) || keys::IGNORED_TOP_LEVEL.contains(&name) {
+        if keys::READ_TOP_LEVEL.contains(&name) || keys::IGNORED_TOP_LEVEL.contains(&name) || is_full(findings) {
             continue;
         }
         let message = match name {

@@ -6,13 +6,11 @@
 use crate::api::workflow_status::{NeededFor, RequiredCredential, VersionResult, WorkflowStatus};
 
 use super::catalog::Catalog;
-use super::check::{disagreements, doubt};
+use super::check::{disagreements, doubt, examine};
 use super::definition::{Definition, Node};
 use super::finding::{Finding, has_errors, summarise};
 use super::render::called;
-use super::schema::{NodeCredentials, examine};
-use super::structure::check_structure;
-use super::validate::check_content;
+use super::schema::NodeCredentials;
 
 /// How much of the findings a condition shows.
 const FINDINGS_CHARS: usize = 1_500;
@@ -50,9 +48,8 @@ pub fn judge(
     warnings: Vec<Finding>,
     measure: Measure<'_>,
 ) -> Judgement {
-    let mut findings = check_structure(definition);
-    findings.extend(check_content(definition, active));
-    let needs = needs(definition, &examine(definition, measure.catalog, &mut findings), measure.catalog);
+    let (mut findings, required) = examine(definition, active, measure.catalog);
+    let needs = needs(definition, &required, measure.catalog);
     let certain = measure.instead.is_none() && measure.catalog.is_of(measure.n8n);
     let doubted = !certain && doubt(&mut findings);
     findings.extend(warnings);

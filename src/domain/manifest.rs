@@ -9,11 +9,11 @@ mod object;
 use serde_json::Value;
 
 use super::catalog::Catalog;
-use super::check::{check, disagreements};
+use super::check::{disagreements, examine};
 use super::finding::{Finding, has_errors};
 use super::intake::{place_of_workflow, several, take_in};
 use super::positions::Span;
-use super::schema::{NodeCredentials, required_credentials};
+use super::schema::NodeCredentials;
 use crate::api::workflow::WorkflowSpec;
 use document::Document;
 use embedded::Shelf;
@@ -89,19 +89,16 @@ fn judge(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Verdict
     };
     let definition = &mut intake.definition;
     let mut findings = intake.warnings;
-    match spec {
-        Some(spec) => {
-            if let Some(name) = &spec.display_name {
-                definition.name = Some(name.clone());
-            }
-            findings.extend(check(definition, spec.active, catalog));
-            if !has_errors(&findings) {
-                findings.extend(disagreements(definition, spec.active, spec.tags.as_deref()));
-            }
-        }
-        None => findings.extend(check(definition, definition.declared_active, catalog)),
+    if let Some(name) = spec.and_then(|spec| spec.display_name.as_ref()) {
+        definition.name = Some(name.clone());
     }
-    Verdict { findings, required: required_credentials(definition, catalog) }
+    let active = spec.map_or(definition.declared_active, |spec| spec.active);
+    let (found, required) = examine(definition, active, catalog);
+    findings.extend(found);
+    if let Some(spec) = spec.filter(|_| !has_errors(&findings)) {
+        findings.extend(disagreements(definition, spec.active, spec.tags.as_deref()));
+    }
+    Verdict { findings, required }
 }
 
 /// Validates every workflow in a set of files, in their order.
@@ -164,7 +161,7 @@ impl<'c> Work<'c> {
         let parts = several(value);
         if parts.is_empty() {
             let judged = judged(document, value, "", None, self.catalog);
-            return self.reports.push(judged.with(document.warnings()));
+            return self.reports.push(judged.with(document.warnings("")));
         }
         for (path, part) in parts {
             self.reports.push(judged(document, part, &path, None, self.catalog));

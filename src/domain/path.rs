@@ -2,9 +2,15 @@
 
 use std::fmt::Write as _;
 
-/// Appends an object key to a path: `.key`, or `["a key"]` where it is not a plain word.
+/// A path that is longer than this many bytes goes no deeper: it then leads to what is around. Real ones have a tenth of it.
+const LONGEST: usize = 1024;
+
+/// Appends an object key to a path: `.key`, or `["a key"]` where it is not a plain word. Long keys are shortened.
 pub fn push_key(path: &mut String, key: &str) {
-    let plain = !key.is_empty()
+    if path.len() > LONGEST {
+        return;
+    }
+    let plain = (1..=80).contains(&key.len())
         && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$' || c == '-')
         && !key.starts_with(|c: char| c.is_ascii_digit());
     if plain {
@@ -21,8 +27,10 @@ pub fn push_key(path: &mut String, key: &str) {
 
 /// Appends an array index to a path.
 pub fn push_index(path: &mut String, index: usize) {
-    // Writing to a String cannot fail.
-    let _ = write!(path, "[{index}]");
+    if path.len() <= LONGEST {
+        // Writing to a String cannot fail.
+        let _ = write!(path, "[{index}]");
+    }
 }
 
 /// A path with one more key.
@@ -46,6 +54,12 @@ pub fn is_within(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
+/// The path and everything around it, the innermost first.
+pub fn around(path: &str) -> impl Iterator<Item = &str> {
+    let outer = path.char_indices().rev().filter(|(_, c)| matches!(c, '.' | '[')).map(|(at, _)| &path[..at]);
+    std::iter::once(path).chain(outer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +70,14 @@ mod tests {
         assert!(is_within("nodes", "nodes"));
         assert!(!is_within("nodes[12]", "nodes[1"));
         assert!(!is_within("nodesX", "nodes"));
+    }
+
+    #[test]
+    fn a_path_stays_short_whatever_the_keys_are() {
+        let long = "k".repeat(1 << 20);
+        assert_eq!(key("a", &long), format!("a[\"{}…\"]", "k".repeat(80)));
+        let deep = (0..100_000).fold(String::new(), |path, at| index(&key(&path, &long), at));
+        assert!(deep.len() < 2 * LONGEST, "{}", deep.len());
     }
 
     #[test]

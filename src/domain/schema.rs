@@ -18,21 +18,21 @@ mod shapes;
 use crate::domain::catalog::Catalog;
 use crate::domain::definition::Definition;
 use crate::domain::finding::{Code, Finding, Severity};
-use crate::domain::structure::MAX_NODES;
+use crate::domain::structure::too_large;
 use node::Known;
 
 pub use credentials::{NodeCredentials, required_credentials};
 
 /// Everything in which a definition does not fit the catalogue: nodes in their order, then connections.
 ///
-/// A definition with more than [`MAX_NODES`] nodes is left to [`crate::domain::structure`].
+/// A definition that is too large is left to [`crate::domain::structure`].
 pub fn check_against(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) {
     examine(definition, catalog, findings);
 }
 
 /// [`check_against`] and [`required_credentials`] at once, for little more than the price of one.
 pub fn examine(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) -> Vec<NodeCredentials> {
-    if definition.nodes.len() > MAX_NODES {
+    if too_large(definition).is_some() {
         return Vec::new();
     }
     let mut found = Vec::new();

@@ -10,11 +10,16 @@ mod groups;
 mod nodes;
 mod settings;
 
+use serde_json::Value;
+
 use crate::domain::definition::Definition;
 use crate::domain::finding::{Code, Finding};
 
 /// The most nodes that are looked at. n8n has no bound of its own; a document of 1 MiB cannot hold as many.
 pub const MAX_NODES: usize = 5_000;
+
+/// The most connections that are looked at: what they lead to is followed from many nodes. Published workflows have a hundredth.
+pub const MAX_CONNECTIONS: usize = 20_000;
 
 /// The longest workflow name, in characters as n8n counts them.
 pub const MAX_NAME: usize = 128;
@@ -28,9 +33,8 @@ pub fn check_structure(definition: &Definition) -> Vec<Finding> {
     if let Some(name) = &definition.name {
         findings.extend(check_name("name", name));
     }
-    if definition.nodes.len() > MAX_NODES {
-        let finding = Finding::error(Code::NodesTooMany, "nodes", "there are too many nodes; divide the workflow");
-        findings.push(finding.mismatch(definition.nodes.len().to_string(), format!("at most {MAX_NODES}")));
+    if let Some(finding) = too_large(definition) {
+        findings.push(finding);
         return findings;
     }
     nodes::check(&definition.nodes, &mut findings);
@@ -38,6 +42,25 @@ pub fn check_structure(definition: &Definition) -> Vec<Finding> {
     settings::check(&definition.settings, &mut findings);
     groups::check(definition, &mut findings);
     findings
+}
+
+/// What is said of a definition with more nodes or connections than are looked at; of its parts nothing else is said.
+pub fn too_large(definition: &Definition) -> Option<Finding> {
+    let connections = || {
+        let outputs = definition.connections.values().filter_map(Value::as_object).flat_map(|kinds| kinds.values());
+        outputs.filter_map(Value::as_array).flatten().map(|bucket| 1 + bucket.as_array().map_or(0, Vec::len)).sum()
+    };
+    if definition.nodes.len() > MAX_NODES {
+        return Some(too_many_nodes(definition.nodes.len()));
+    }
+    let count: usize = connections();
+    let finding = || Finding::error(Code::NodesTooMany, "connections", "there are too many connections; divide the workflow");
+    (count > MAX_CONNECTIONS).then(|| finding().mismatch(count.to_string(), format!("at most {MAX_CONNECTIONS}")))
+}
+
+pub(crate) fn too_many_nodes(count: usize) -> Finding {
+    let finding = Finding::error(Code::NodesTooMany, "nodes", "there are too many nodes; divide the workflow");
+    finding.mismatch(count.to_string(), format!("at most {MAX_NODES}"))
 }
 
 /// Whether n8n takes this workflow name: 1 to 128 characters, blanks included.

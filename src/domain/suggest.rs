@@ -6,44 +6,83 @@
 /// beyond a third of the letters nothing is suggested, since a wrong hint is worse than none.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(wanted);
-    let limit = (folded.len() / 3).clamp(1, 6);
-    candidates
-        .into_iter()
-        .filter(|candidate| *candidate != wanted)
-        .filter_map(|candidate| distance(&folded, &fold(candidate), limit).map(|d| (d, candidate)))
-        .min_by_key(|(d, candidate)| (*d, *candidate))
-        .map(|(_, candidate)| candidate)
+    let limit = (folded.len() / 3).clamp(1, MOST);
+    let mut other = Vec::new();
+    let mut rows = Rows::default();
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in candidates.into_iter().filter(|candidate| *candidate != wanted) {
+        // Most are far too long or too short, which is told by their bytes where each is a letter.
+        if candidate.is_ascii() && candidate.trim().len().min(LONGEST).abs_diff(folded.len()) > limit {
+            continue;
+        }
+        other.clear();
+        other.extend(letters(candidate));
+        let Some(found) = distance(&folded, &other, limit, &mut rows).map(|distance| (distance, candidate)) else { continue };
+        best = Some(best.map_or(found, |best| best.min(found)));
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+/// How many letters may differ at most.
+const MOST: usize = 6;
+/// How many letters of a name are compared.
+const LONGEST: usize = 128;
+
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.trim().chars().take(LONGEST).flat_map(char::to_lowercase)
 }
 
 fn fold(name: &str) -> Vec<char> {
-    name.trim().chars().take(128).flat_map(char::to_lowercase).collect()
+    letters(name).collect()
+}
+
+/// Three rows of the table of distances, kept from one candidate to the next.
+#[derive(Default)]
+struct Rows {
+    before_last: Vec<usize>,
+    last: Vec<usize>,
+    row: Vec<usize>,
 }
 
 /// Optimal string alignment distance (insertion, deletion, substitution, swap of neighbours),
-/// or `None` where it is more than `limit`.
-fn distance(a: &[char], b: &[char], limit: usize) -> Option<usize> {
+/// or `None` where it is more than `limit`. Only the part of the table is filled in that can be within it.
+fn distance(a: &[char], b: &[char], limit: usize, rows: &mut Rows) -> Option<usize> {
     if a.len().abs_diff(b.len()) > limit {
         return None;
     }
-    let mut before_last: Vec<usize> = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
+    let far = limit + 1;
+    let Rows { before_last, last, row } = rows;
+    for cells in [&mut *before_last, &mut *row] {
+        cells.clear();
+        cells.resize(b.len() + 1, far);
+    }
+    last.clear();
+    last.extend((0..=b.len()).map(|at| at.min(far)));
     for (i, ca) in a.iter().enumerate() {
-        let mut row = vec![i + 1; b.len() + 1];
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = last[j] + usize::from(ca != cb);
+        let from = i.saturating_sub(limit);
+        let to = b.len().min(i + 1 + limit);
+        row.fill(far);
+        if from == 0 {
+            row[0] = (i + 1).min(far);
+        }
+        let mut least = row[0];
+        for j in from..to {
+            let cb = b[j];
+            let substituted = last[j] + usize::from(*ca != cb);
             let mut best = substituted.min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *ca == b[j - 1] && a[i - 1] == *cb {
+            if i > 0 && j > 0 && *ca == b[j - 1] && a[i - 1] == cb {
                 best = best.min(before_last[j - 1] + 1);
             }
-            row[j + 1] = best;
+            row[j + 1] = best.min(far);
+            least = least.min(best);
         }
-        if row.iter().all(|d| *d > limit) {
+        if least > limit {
             return None;
         }
-        before_last = last;
-        last = row;
+        std::mem::swap(before_last, last);
+        std::mem::swap(last, row);
     }
-    last.last().copied().filter(|d| *d <= limit)
+    last.last().copied().filter(|distance| *distance <= limit)
 }
 
 #[cfg(test)]
@@ -63,9 +102,9 @@ mod tests {
 
     #[test]
     fn a_swap_of_neighbours_counts_once() {
-        let chars = |s: &str| s.chars().collect::<Vec<_>>();
-        assert_eq!(distance(&chars("abcd"), &chars("abdc"), 3), Some(1));
-        assert_eq!(distance(&chars("abcd"), &chars("xyzw"), 3), None);
-        assert_eq!(distance(&chars(""), &chars("ab"), 3), Some(2));
+        let far = |a: &str, b: &str, limit| distance(&fold(a), &fold(b), limit, &mut Rows::default());
+        assert_eq!(far("abcd", "abdc", 3), Some(1));
+        assert_eq!(far("abcd", "xyzw", 3), None);
+        assert_eq!(far("", "ab", 3), Some(2));
     }
 }

@@ -22,17 +22,17 @@ mod webhook;
 
 use crate::domain::definition::{Definition, Node};
 use crate::domain::finding::{Finding, Severity};
-use crate::domain::structure::MAX_NODES;
+use crate::domain::structure::too_large;
 use crate::domain::{endpoints, path};
 use graph::Graph;
 
 /// Everything that is wrong with the content of a definition, in the order of its nodes.
 ///
 /// `active` says whether the workflow is to be published; where it is not, a missing trigger is no error.
-/// A definition with more than [`MAX_NODES`] nodes is left to [`crate::domain::structure`].
+/// A definition that is too large is left to [`crate::domain::structure`].
 pub fn check_content(definition: &Definition, active: Option<bool>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if definition.nodes.len() > MAX_NODES {
+    if too_large(definition).is_some() {
         return findings;
     }
     let graph = Graph::of(definition);

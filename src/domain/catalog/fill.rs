@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value, json};
 
 use super::display::{Around, Rule, shown};
-use super::model::{Kind, NodeVersion, Parameter, Shared};
+use super::model::{Group, Kind, NodeVersion, Parameter, Shared};
 
 /// Values that n8n could not load: it throws where the workflow is opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,19 +18,32 @@ pub struct Misshapen(pub String);
 /// The values of a node as n8n loads them.
 pub fn filled(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Result<Map<String, Value>, Misshapen> {
     let fill = Fill { version, tool: node_type.ends_with("Tool") };
-    let visits = facts.visits.0.get_or_init(|| order(&facts.parameters)).as_ref().map_err(Clone::clone)?;
-    fill.visit(&facts.parameters, visits, values, None, Parent::Node)
+    fill.level(&facts.parameters, &facts.visits, values, None, Parent::Node)
 }
 
-/// The order in which the parameters of a description are visited; it takes as long to find as to fill them in.
+/// The order in which the parameters of a level are visited; it takes as long to find as to fill them in.
 #[derive(Clone, Debug, Default)]
-pub struct Visits(OnceLock<Result<Vec<usize>, Misshapen>>);
+pub struct Visits(OnceLock<Box<Result<Order, Misshapen>>>);
+
+impl Visits {
+    fn of(&self, parameters: &[Shared]) -> Result<&Order, Misshapen> {
+        (**self.0.get_or_init(|| Box::new(order(parameters)))).as_ref().map_err(Clone::clone)
+    }
+}
 
 impl PartialEq for Visits {
     /// It follows from the parameters, known or not.
     fn eq(&self, _: &Self) -> bool {
         true
     }
+}
+
+#[derive(Clone, Debug)]
+struct Order {
+    /// Places of parameters; one may come several times.
+    visits: Vec<usize>,
+    /// By place, whether other parameters of the level have its name.
+    repeated: Vec<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,44 +63,37 @@ struct Filling<'a> {
     values: &'a Map<String, Value>,
     root: Option<&'a Map<String, Value>>,
     parent: Parent,
-    repeated: HashSet<&'a str>,
     done: Map<String, Value>,
 }
+
+/// Of a text where a list of entries is wanted n8n makes an entry of each letter; more than these tell nothing new.
+const MOST_LETTERS: usize = 1000;
 
 impl Fill {
     /// `root` is what paths with `/` start from; at the node's own level that is the level itself.
     fn level(
         &self,
         parameters: &[Shared],
-        values: Option<&Map<String, Value>>,
-        root: Option<&Map<String, Value>>,
-        parent: Parent,
-    ) -> Result<Map<String, Value>, Misshapen> {
-        let Some(values) = values else { return Ok(Map::new()) };
-        self.visit(parameters, &order(parameters)?, values, root, parent)
-    }
-
-    fn visit(
-        &self,
-        parameters: &[Shared],
-        order: &[usize],
+        visits: &Visits,
         values: &Map<String, Value>,
         root: Option<&Map<String, Value>>,
         parent: Parent,
     ) -> Result<Map<String, Value>, Misshapen> {
-        let repeated = repeated(parameters);
+        let order = visits.of(parameters)?;
+        let each = || order.visits.iter().map(|at| (&*parameters[*at], order.repeated[*at]));
         // First the simple values of all, shown or not: against these it is decided what shows.
-        let mut simple = Filling { values, root, parent, repeated: repeated.clone(), done: Map::new() };
-        for parameter in order.iter().map(|at| &*parameters[*at]).filter(|parameter| is_simple(parameter)) {
-            if simple.has(parameter) && (!simple.repeated.contains(parameter.name.as_str()) || self.shows(parameter, &simple.done, &simple))
-            {
+        let mut simple = Filling { values, root, parent, done: Map::new() };
+        for (parameter, repeated) in each().filter(|(parameter, _)| is_simple(parameter)) {
+            if simple.has(parameter) && (!repeated || self.shows(parameter, &simple.done, &simple)) {
                 simple.put(parameter);
             }
         }
-        let beside = simple.done;
+        let mut beside = simple.done;
         let root = root.unwrap_or(&beside);
-        let mut filling = Filling { values, root: Some(root), parent, repeated, done: Map::new() };
-        for parameter in order.iter().map(|at| &*parameters[*at]) {
+        let mut filling = Filling { values, root: Some(root), parent, done: Map::new() };
+        // What has a name of its own is the same as beside, and is moved rather than copied.
+        let mut same = Vec::new();
+        for (parameter, repeated) in each() {
             if !filling.has(parameter) || !self.shows(parameter, &beside, &filling) {
                 continue;
             }
@@ -100,10 +106,13 @@ impl Fill {
                     let value = self.groups(parameter, values, root)?;
                     filling.done.insert(parameter.name.clone(), value);
                 }
-                _ => filling.put(parameter),
+                _ if repeated => filling.put(parameter),
+                _ => same.push(parameter.name.as_str()),
             }
         }
-        Ok(filling.done)
+        let mut done = filling.done;
+        done.extend(same.into_iter().filter_map(|name| beside.remove_entry(name)));
+        Ok(done)
     }
 
     fn shows(&self, parameter: &Parameter, level: &Map<String, Value>, filling: &Filling<'_>) -> bool {
@@ -122,7 +131,10 @@ impl Fill {
         }
         match value {
             None => Ok(parameter.default.clone()),
-            Some(value) => Ok(Value::Object(self.level(&parameter.fields, value.as_object(), Some(root), Parent::Collection)?)),
+            Some(Value::Object(values)) => {
+                Ok(Value::Object(self.level(&parameter.fields, &parameter.visits, values, Some(root), Parent::Collection)?))
+            }
+            Some(_) => Ok(json!({})),
         }
     }
 
@@ -130,6 +142,10 @@ impl Fill {
         let misshapen = || Misshapen(parameter.name.clone());
         let held = values.get(&parameter.name);
         let Some(entries) = held.unwrap_or(&parameter.default).as_object() else { return Ok(json!({})) };
+        let fill = |group: &Group, entry: Option<&Value>| match entry.and_then(Value::as_object) {
+            Some(values) => self.level(&group.fields, &group.visits, values, Some(root), Parent::Group),
+            None => Ok(Map::new()),
+        };
         let mut found = Map::new();
         for (name, entry) in entries {
             let Some(group) = parameter.groups.iter().find(|group| group.name == *name) else { continue };
@@ -137,17 +153,13 @@ impl Fill {
                 let items = match entry {
                     Value::Array(items) => items,
                     // Its letters, each without values.
-                    Value::String(text) => &text.chars().map(|_| Value::Null).collect(),
+                    Value::String(text) => &text.chars().take(MOST_LETTERS).map(|_| Value::Null).collect(),
                     _ => return Err(misshapen()),
                 };
-                let items: Result<Vec<Value>, Misshapen> = items
-                    .iter()
-                    .map(|item| Ok(Value::Object(self.level(&group.fields, item.as_object(), Some(root), Parent::Group)?)))
-                    .collect();
+                let items: Result<Vec<Value>, Misshapen> = items.iter().map(|item| Ok(Value::Object(fill(group, Some(item))?))).collect();
                 found.insert(name.clone(), Value::Array(items?));
             } else {
-                let entry = held.ok_or_else(misshapen)?.get(name).and_then(Value::as_object);
-                let inner = self.level(&group.fields, entry, Some(root), Parent::Group)?;
+                let inner = fill(group, held.ok_or_else(misshapen)?.get(name))?;
                 if !inner.is_empty() {
                     found.insert(name.clone(), Value::Object(inner));
                 }
@@ -214,14 +226,12 @@ fn is_simple(parameter: &Parameter) -> bool {
     !matches!(parameter.kind, Kind::Collection | Kind::FixedCollection)
 }
 
-fn repeated(parameters: &[Shared]) -> HashSet<&str> {
-    let mut seen = HashSet::new();
-    parameters.iter().map(|parameter| parameter.name.as_str()).filter(|name| !seen.insert(*name)).collect()
-}
-
 /// The order in which n8n visits the parameters of a level. One that waits for another is visited at once and again
 /// later, so a place may come several times.
-fn order(parameters: &[Shared]) -> Result<Vec<usize>, Misshapen> {
+fn order(parameters: &[Shared]) -> Result<Order, Misshapen> {
+    let mut times: HashMap<&str, usize> = HashMap::with_capacity(parameters.len());
+    parameters.iter().for_each(|parameter| *times.entry(&parameter.name).or_default() += 1);
+    let repeated = parameters.iter().map(|parameter| times[parameter.name.as_str()] > 1).collect();
     let mut needs: HashMap<&str, Vec<&str>> = HashMap::with_capacity(parameters.len());
     for parameter in parameters {
         let own = needs.entry(&parameter.name).or_default();
@@ -233,7 +243,7 @@ fn order(parameters: &[Shared]) -> Result<Vec<usize>, Misshapen> {
     }
     let mut waiting: VecDeque<usize> = (0..parameters.len()).collect();
     let mut done: HashSet<&str> = HashSet::new();
-    let mut order = Vec::with_capacity(parameters.len());
+    let mut visits = Vec::with_capacity(parameters.len());
     let (mut rounds, mut last_progress, mut last_length) = (0_usize, None::<usize>, parameters.len());
     while let Some(at) = waiting.pop_front() {
         rounds += 1;
@@ -242,7 +252,7 @@ fn order(parameters: &[Shared]) -> Result<Vec<usize>, Misshapen> {
         for _ in own.iter().filter(|need| needs.contains_key(*need) && !done.contains(*need)) {
             waiting.push_back(at);
         }
-        order.push(at);
+        visits.push(at);
         done.insert(name);
         if own.is_empty() {
             continue;
@@ -255,7 +265,7 @@ fn order(parameters: &[Shared]) -> Result<Vec<usize>, Misshapen> {
         }
         last_length = waiting.len();
     }
-    Ok(order)
+    Ok(Order { visits, repeated })
 }
 
 /// Whether the whole expression is one call of `$fromAI` without another call inside: n8n keeps it an expression even

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::super::finding::MAX_FINDINGS;
 use super::display::{Around, matches, shown};
 use super::js;
 use super::model::{Kind, NodeVersion, Parameter};
@@ -54,6 +55,9 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn parameter(&mut self, parameter: &Parameter, path: &str) {
+        if self.found.len() >= MAX_FINDINGS {
+            return;
+        }
         let root = self.around.root;
         let nothing = Map::new();
         let level = if path.is_empty() { root } else { js::get(root, path).and_then(Value::as_object).unwrap_or(&nothing) };
@@ -65,7 +69,8 @@ impl Search<'_> {
             match (parameter.bounds.multiple, value) {
                 (None, value) if is_missing(parameter.kind, value) => tell(TroubleKind::Missing),
                 (Some(_), Some(Value::Array(items))) => {
-                    items.iter().filter(|item| is_missing(parameter.kind, Some(item))).for_each(|_| tell(TroubleKind::Missing));
+                    let missing = items.iter().filter(|item| is_missing(parameter.kind, Some(item)));
+                    missing.take(MAX_FINDINGS).for_each(|_| tell(TroubleKind::Missing));
                 }
                 _ => {}
             }

@@ -107,6 +107,9 @@ pub struct Parameter<R = Shared> {
     /// Bounds and shapes of its value.
     #[serde(rename = "b", skip_serializing_if = "is_default")]
     pub bounds: Rare<Bounds>,
+    /// Of the parameters inside a `collection`.
+    #[serde(skip)]
+    pub(super) visits: Visits,
 }
 
 /// Something that is mostly as by default, and then takes no room.
@@ -148,6 +151,8 @@ pub struct Group<R = Shared> {
     /// What an entry of the group holds.
     #[serde(rename = "c", skip_serializing_if = "Vec::is_empty", default = "Vec::new")]
     pub fields: Vec<R>,
+    #[serde(skip)]
+    pub(super) visits: Visits,
 }
 
 /// What the value of a parameter is, in n8n's words.

@@ -296,8 +296,10 @@ fn at(table: &[Shared], place: u32) -> Result<Shared, Unreadable> {
 
 impl<A> Parameter<A> {
     fn map<B, E>(self, each: &mut impl FnMut(A) -> Result<B, E>) -> Result<Parameter<B>, E> {
-        let group =
-            |group: Group<A>| Ok(Group { name: group.name, fields: group.fields.into_iter().map(&mut *each).collect::<Result<_, E>>()? });
+        let group = |group: Group<A>| {
+            let fields = group.fields.into_iter().map(&mut *each).collect::<Result<_, E>>()?;
+            Ok(Group { name: group.name, fields, visits: Visits::default() })
+        };
         let groups = self.groups.into_iter().map(group).collect::<Result<_, E>>()?;
         Ok(Parameter {
             fields: self.fields.into_iter().map(each).collect::<Result<_, E>>()?,
@@ -311,6 +313,7 @@ impl<A> Parameter<A> {
             options: self.options,
             modes: self.modes,
             bounds: self.bounds,
+            visits: Visits::default(),
         })
     }
 }

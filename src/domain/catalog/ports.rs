@@ -228,10 +228,13 @@ fn all(tests: &[Test], filled: &Map<String, Value>, version: f64) -> Option<bool
 
 fn declared(list: Option<&Value>) -> Vec<Port> {
     let items = list.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    // A kind that is longer than any of n8n's is none of them.
+    let kind = |item: &Value| item["type"].as_str().filter(|kind| kind.len() < 80).unwrap_or_default().to_owned();
     items
         .iter()
+        .take(MOST_PORTS)
         .map(|item| Port {
-            kind: item["type"].as_str().unwrap_or_default().to_owned(),
+            kind: kind(item),
             required: item["required"].as_bool().unwrap_or_default(),
             most: item["maxConnections"].as_u64().and_then(|most| u32::try_from(most).ok()),
             ..Port::default()

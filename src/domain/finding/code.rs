@@ -28,6 +28,7 @@ macro_rules! codes {
 codes! {
     DocumentEmpty = "document-empty", "There is no document: the text is empty or only blank.";
     DocumentTooLarge = "document-too-large", "The document is larger than the limit.";
+    FindingsTooMany = "findings-too-many", "There are more findings than are listed.";
     DocumentSyntax = "document-syntax", "The text is neither JSON nor YAML.";
     DocumentTruncated = "document-truncated", "The text ends before the document does.";
     DocumentFenced = "document-fenced", "The text is Markdown around a document, not the document itself.";
@@ -46,7 +47,7 @@ codes! {
     NameInvalid = "name-invalid", "The workflow name is not text of 1 to 128 characters.";
     NodesMissing = "nodes-missing", "There is no list of nodes.";
     NodesInvalid = "nodes-invalid", "The nodes are not a list of objects.";
-    NodesTooMany = "nodes-too-many", "There are more nodes than can be handled.";
+    NodesTooMany = "nodes-too-many", "There are more nodes or connections than can be handled.";
     NodeKeyUnknown = "node-key-unknown", "A node key that n8n does not accept was left out.";
     NodeFieldType = "node-field-type", "A field of a node has a type that n8n refuses.";
     NodeNameMissing = "node-name-missing", "A node has no name.";

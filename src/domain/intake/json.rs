@@ -7,10 +7,31 @@ use serde_json::{Map, Number, Value};
 
 use crate::domain::path;
 
+/// How many duplicates are noted: a document can hold very many, each with a long path.
+const MOST_DUPLICATES: usize = 100;
+
 /// Builds a [`Value`], noting the path of each key that replaces an earlier one.
 pub(super) struct Tree<'a> {
-    pub(super) path: String,
+    pub(super) place: Place<'a>,
     pub(super) duplicates: &'a mut Vec<String>,
+}
+
+/// Where a value stands, as a path that is only written down when it is needed.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
+    Root,
+    Key(&'a Place<'a>, &'a str),
+    Index(&'a Place<'a>, usize),
+}
+
+impl Place<'_> {
+    fn written(&self) -> String {
+        match self {
+            Self::Root => String::new(),
+            Self::Key(outer, key) => path::key(&outer.written(), key),
+            Self::Index(outer, index) => path::index(&outer.written(), *index),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Tree<'_> {
@@ -59,7 +80,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut out = Vec::new();
         loop {
-            let seed = Tree { path: path::index(&self.path, out.len()), duplicates: &mut *self.duplicates };
+            let seed = Tree { place: Place::Index(&self.place, out.len()), duplicates: &mut *self.duplicates };
             match items.next_element_seed(seed)? {
                 Some(item) => out.push(item),
                 None => return Ok(Value::Array(out)),
@@ -70,11 +91,12 @@ impl<'de> Visitor<'de> for Tree<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut out = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            let at = path::key(&self.path, &key);
-            let value = entries.next_value_seed(Tree { path: at.clone(), duplicates: &mut *self.duplicates })?;
-            if out.insert(key, value).is_some() {
-                self.duplicates.push(at);
+            let place = Place::Key(&self.place, &key);
+            let value = entries.next_value_seed(Tree { place, duplicates: &mut *self.duplicates })?;
+            if out.contains_key(&key) && self.duplicates.len() < MOST_DUPLICATES {
+                self.duplicates.push(place.written());
             }
+            out.insert(key, value);
         }
         Ok(Value::Object(out))
     }

@@ -4,7 +4,7 @@ use serde::de::DeserializeSeed;
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::json::Tree;
+use super::json::{Place, Tree};
 use crate::domain::finding::{Code, Finding};
 
 /// A document that was read from text.
@@ -73,7 +73,7 @@ fn kind(message: impl Into<String>) -> Finding {
 fn read_json(body: &str) -> Result<Text, Box<Unread>> {
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(body);
-    let read = Tree { path: String::new(), duplicates: &mut duplicates }.deserialize(&mut deserializer);
+    let read = Tree { place: Place::Root, duplicates: &mut duplicates }.deserialize(&mut deserializer);
     let value = read.map_err(|error| explain_json(body, &error))?;
     deserializer.end().map_err(|error| explain_trailing(body, &error))?;
     let warn =

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use crate::domain::finding::{Code, Finding};
 use crate::domain::intake::{Text, Unread, has_fence, locate_text};
+use crate::domain::path;
 use crate::domain::positions::{Positions, Span};
 
 use super::Placed;
@@ -69,9 +70,10 @@ impl<'a> Document<'a> {
         Some(Placed { finding: unread.finding.clone(), source: self.source, span: Some(span) })
     }
 
-    /// What is odd about its text.
-    pub(super) fn warnings(&self) -> Vec<Placed> {
-        self.read.iter().flat_map(|text| &text.warnings).map(|warning| self.place(warning.clone(), "")).collect()
+    /// What is odd about its text inside what stands at a path.
+    pub(super) fn warnings(&self, at: &str) -> Vec<Placed> {
+        let inside = |warning: &&Finding| at.is_empty() || path::is_within(&warning.path, at);
+        self.read.iter().flat_map(|text| &text.warnings).filter(inside).map(|warning| self.place(warning.clone(), "")).collect()
     }
 
     fn positions(&self) -> &Positions {

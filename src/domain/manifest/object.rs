@@ -1,18 +1,21 @@
 //! Objects of Kubernetes among the documents.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use kube::CustomResourceExt;
 use serde_json::Value;
 
 use crate::api::workflow::{ConfigMapKeyRef, Workflow, WorkflowSpec};
 use crate::domain::catalog::Catalog;
-use crate::domain::finding::{Code, Finding, quoted};
+use crate::domain::finding::{Code, Finding, MAX_FINDINGS, quoted};
 use crate::domain::path;
 use crate::domain::positions::Span;
 use crate::domain::suggest::nearest;
 
 use super::document::{Document, join};
 use super::embedded::text;
-use super::{LARGEST_INLINE, Placed, Report, judged};
+use super::{LARGEST_INLINE, Report, judged};
 
 /// What an object is to us.
 pub(super) enum Kind<'a> {
@@ -86,9 +89,7 @@ pub(super) fn judge_object(
         report.findings.extend(inside.findings);
         report.required = inside.required;
     }
-    let mut warnings: Vec<Placed> = document.warnings();
-    warnings.retain(|placed| path::is_within(&placed.finding.path, at) || at.is_empty());
-    report.findings.extend(warnings);
+    report.findings.extend(document.warnings(at));
     let from = serde_json::from_value::<ConfigMapKeyRef>(from["configMapKeyRef"].clone()).ok();
     let pending = from.map(|from| Pending {
         report: number,
@@ -103,16 +104,18 @@ pub(super) fn judge_object(
 
 /// Fields of the spec that the kind does not have, which the API server would drop or refuse.
 fn unknown_fields(spec: &Value) -> Vec<Finding> {
-    let crd = Workflow::crd();
-    let schema = crd.spec.versions.first().and_then(|version| version.schema.as_ref()?.open_api_v3_schema.as_ref());
-    let Some(known) = schema.and_then(|schema| schema.properties.as_ref()?.get("spec")?.properties.as_ref()) else {
-        return Vec::new();
-    };
+    // Made once: a file may hold thousands of objects.
+    static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let crd = Workflow::crd();
+        let schema = crd.spec.versions.first().and_then(|version| version.schema.as_ref()?.open_api_v3_schema.as_ref());
+        let spec = schema.and_then(|schema| schema.properties.as_ref()?.get("spec")?.properties.as_ref());
+        spec.into_iter().flat_map(|spec| spec.keys().cloned()).collect()
+    });
     let given = spec.as_object().into_iter().flat_map(|fields| fields.keys());
-    let unknown = given.filter(|field| !known.contains_key(*field)).map(|field| {
+    let unknown = given.filter(|field| !KNOWN.contains(*field)).map(|field| {
         let message = format!("a Workflow has no field {}", quoted(field));
         let finding = Finding::error(Code::ManifestInvalid, path::key("spec", field), message);
-        finding.suggest(nearest(field, known.keys().map(String::as_str)))
+        finding.suggest(nearest(field, KNOWN.iter().map(String::as_str)))
     });
-    unknown.collect()
+    unknown.take(MAX_FINDINGS).collect()
 }

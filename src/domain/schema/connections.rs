@@ -1,16 +1,19 @@
 //! Connections against the ports of the nodes that they join.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::Value;
 
 use super::node::Known;
 use crate::domain::catalog::Port;
 use crate::domain::definition::Definition;
-use crate::domain::finding::{Code, Finding, Severity, quoted};
+use crate::domain::finding::{Code, Finding, Severity, is_full, quoted};
 use crate::domain::{path, suggest};
 
 const MAIN: &str = "main";
+/// How many kinds of ports a message lists.
+const MAX_LISTED: usize = 12;
 
 /// The kinds of connections that n8n knows.
 /// Source: `NodeConnectionTypes` of n8n-workflow.
@@ -49,14 +52,21 @@ struct Edge<'a> {
 
 pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findings: &mut Vec<Finding>) {
     let mut ends: HashMap<&str, Option<End<'_>>> = HashMap::with_capacity(nodes.len());
+    let mut first = Vec::with_capacity(nodes.len());
     for (node, known) in definition.nodes.iter().zip(nodes) {
         let end = || known.as_ref().map(|known| End { known, inputs: known.inputs(), outputs: known.outputs() });
-        ends.entry(node.name()).or_insert_with(end);
+        if let Entry::Vacant(entry) = ends.entry(node.name()) {
+            entry.insert(end());
+            first.push(node.name());
+        }
     }
     let edges = edges(definition, findings);
     // The nodes that are connected to an input and switched on, by target, kind and place.
     let mut arriving: HashMap<(&str, &str, usize), usize> = HashMap::new();
     for edge in &edges {
+        if is_full(findings) {
+            return;
+        }
         let (Some(source), Some(target)) = (ends.get(edge.source), ends.get(edge.target)) else { continue };
         let fine = match join(edge, source.as_ref(), target.as_ref()) {
             None => true,
@@ -70,10 +80,8 @@ pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findin
             *arriving.entry((edge.target, edge.kind, edge.input)).or_default() += 1;
         }
     }
-    for (name, end) in definition.nodes.iter().filter_map(|node| Some((node.name(), ends.get(node.name())?.as_ref()?))) {
-        if std::ptr::eq(end.known.node, definition.node(name).unwrap_or(end.known.node)) {
-            takes(name, end, &arriving, findings);
-        }
+    for (name, end) in first.into_iter().filter_map(|name| Some((name, ends.get(name)?.as_ref()?))) {
+        takes(name, end, &arriving, findings);
     }
 }
 
@@ -84,6 +92,9 @@ fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edg
         let at = path::key("connections", source);
         for (kind, outputs) in kinds.as_object().into_iter().flatten() {
             let at = path::key(&at, kind);
+            if is_full(findings) {
+                return found;
+            }
             if !KINDS.contains(&kind.as_str()) {
                 let message = format!("there is no kind of connection {}", quoted(kind));
                 let meant = if kind.eq_ignore_ascii_case("onError") || kind == "error" {
@@ -125,7 +136,9 @@ fn count(ports: &[Port], kind: &str) -> usize {
 fn kinds(ports: &[Port]) -> String {
     let mut kinds: Vec<&str> = ports.iter().map(|port| port.kind.as_str()).collect();
     kinds.dedup();
-    if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") }
+    let more = if kinds.len() > MAX_LISTED { ", …" } else { "" };
+    kinds.truncate(MAX_LISTED);
+    if kinds.is_empty() { "nothing".to_owned() } else { format!("{}{more}", kinds.join(", ")) }
 }
 
 /// What is wrong with one connection.
@@ -185,13 +198,13 @@ fn takes(name: &str, end: &End<'_>, arriving: &HashMap<(&str, &str, usize), usiz
     for port in end.inputs.iter().flatten() {
         let place = places.entry(&port.kind).or_default();
         let connected = arriving.get(&(name, port.kind.as_str(), *place)).copied().unwrap_or_default();
-        let label = if port.label.is_empty() { port.kind.clone() } else { format!("{} ({})", port.label, port.kind) };
+        let label = || if port.label.is_empty() { port.kind.clone() } else { format!("{} ({})", port.label, port.kind) };
         if port.required && port.kind != MAIN && connected == 0 {
-            let message = format!("nothing that is switched on is connected to the input {label}, which the node needs");
+            let message = format!("nothing that is switched on is connected to the input {}, which the node needs", label());
             findings.push(end.known.error(Code::SubNodeMissing, end.known.at.clone(), message));
         }
         if let Some(most) = port.most.filter(|most| connected > *most as usize) {
-            let message = format!("too many nodes are connected to the input {label}");
+            let message = format!("too many nodes are connected to the input {}", label());
             findings.push(
                 end.known
                     .error(Code::ConnectionsTooMany, end.known.at.clone(), message)

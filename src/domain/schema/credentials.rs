@@ -6,9 +6,9 @@ use super::kinds;
 use super::node::Known;
 use crate::domain::catalog::{Catalog, Kind, shown};
 use crate::domain::definition::Definition;
-use crate::domain::finding::{Code, Finding, quoted};
+use crate::domain::finding::{Code, Finding, is_full, quoted};
 use crate::domain::path;
-use crate::domain::structure::MAX_NODES;
+use crate::domain::structure::too_large;
 
 /// The credentials without which a node does not work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,7 +29,7 @@ pub struct NodeCredentials {
 /// The credentials that each node needs with its parameters, in the order of the nodes. As for n8n, a node that is switched
 /// off or that nothing is connected to needs none.
 pub fn required_credentials(definition: &Definition, catalog: &Catalog) -> Vec<NodeCredentials> {
-    if definition.nodes.len() > MAX_NODES {
+    if too_large(definition).is_some() {
         return Vec::new();
     }
     required(&kinds::resolve(definition, catalog, &mut Vec::new()), catalog)
@@ -74,6 +74,9 @@ pub(super) fn check(known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Fin
     let takes_any = known.facts().parameters.iter().any(|parameter| parameter.kind == Kind::CredentialsSelect);
     let mut instead = false;
     for name in own.into_iter().flatten().map(|(name, _)| name.as_str()) {
+        if is_full(findings) {
+            return;
+        }
         let listed = known.facts().credentials.iter().any(|one| one.name == name);
         let (code, message) = match catalog.credential(name) {
             Some(facts) => {

@@ -6,7 +6,7 @@ use super::node::Known;
 use super::places::Place;
 use super::shapes::{self, Misfit};
 use crate::domain::catalog::{NodeVersion, Parameter, Shared, Trouble, TroubleKind, js, shown, troubles};
-use crate::domain::finding::{Code, Finding, kind_of, quoted};
+use crate::domain::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::domain::{path, suggest};
 
 /// What a node does. A name that is none of these has nothing to run; of other choices n8n may take values that it no longer
@@ -70,6 +70,9 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
     walk.level(&known.facts().parameters, own, values, Place::Root(&known.at), true);
     let ignored = std::mem::take(&mut walk.ignored);
     for trouble in &missing {
+        if is_full(findings) {
+            return;
+        }
         findings.push(refused(known, trouble, &ignored));
     }
 }
@@ -122,6 +125,9 @@ impl<'a> Walk<'a, '_> {
         top: bool,
     ) {
         for (key, value) in own {
+            if is_full(self.findings) {
+                return;
+            }
             let place = Place::Key(&place, key);
             let mut named = parameters.iter().filter(|parameter| parameter.name == *key).peekable();
             if named.peek().is_none() {
@@ -161,6 +167,9 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         for (name, entries) in value.as_object().into_iter().flatten() {
+            if is_full(self.findings) {
+                return;
+            }
             let place = Place::Key(&place, name);
             let Some(group) = parameter.groups.iter().find(|group| group.name == *name) else {
                 if !is_empty(entries) {
@@ -191,9 +200,8 @@ impl<'a> Walk<'a, '_> {
                 return self.findings.push(finding);
             }
         }
-        let missing: Vec<&str> = self.missing.iter().map(|trouble| trouble.parameter.as_str()).collect();
-        let meant = match (top, missing.as_slice()) {
-            (true, [only]) => Some(*only),
+        let meant = match (top, self.missing) {
+            (true, [only]) => Some(only.parameter.as_str()),
             _ => suggest::nearest(
                 key,
                 parameters

@@ -1,33 +1,47 @@
 //! The connections: `connections[source][type][output][n] = {node, type, index}`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding, kind_of, quoted};
+use crate::domain::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::domain::{path, suggest};
+
+/// For how many unknown names it is said which was meant; each look-up goes over all nodes.
+const MAX_SUGGESTIONS: usize = 50;
 
 struct Checker<'a> {
     nodes: &'a [Node],
     names: HashSet<&'a str>,
+    /// Names by id.
+    ids: HashMap<&'a str, &'a str>,
+    suggested: usize,
     findings: &'a mut Vec<Finding>,
 }
 
 pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     let names = definition.nodes.iter().map(Node::name).filter(|name| !name.is_empty()).collect();
-    let mut checker = Checker { nodes: &definition.nodes, names, findings };
+    let ids = definition.nodes.iter().rev().filter_map(|node| Some((node.id()?, node.name()))).collect();
+    let mut checker = Checker { nodes: &definition.nodes, names, ids, suggested: 0, findings };
     for (source, types) in &definition.connections {
+        if is_full(checker.findings) {
+            return;
+        }
         let at = path::key("connections", source);
         if !checker.names.contains(source.as_str()) {
             let finding = Finding::error(Code::ConnectionSourceUnknown, &at, checker.unknown("starts at", source));
-            checker.findings.push(finding.suggest(checker.meant(source)));
+            let finding = finding.suggest(checker.meant(source));
+            checker.findings.push(finding);
         }
         let Value::Object(types) = types else {
             checker.wrong_shape(&at, source, types, r#"{"main": [[...]]} (the level of the connection type is missing)"#);
             continue;
         };
         for (kind, outputs) in types {
+            if is_full(checker.findings) {
+                return;
+            }
             checker.check_outputs(&path::key(&at, kind), source, outputs);
         }
     }
@@ -97,11 +111,14 @@ impl<'a> Checker<'a> {
         format!("the connection {verb} node {}, which does not exist", quoted(name))
     }
 
-    fn meant(&self, name: &str) -> Option<&'a str> {
-        self.by_id(name).or_else(|| suggest::nearest(name, self.nodes.iter().map(Node::name)))
+    fn meant(&mut self, name: &str) -> Option<&'a str> {
+        self.by_id(name).or_else(|| {
+            self.suggested += 1;
+            (self.suggested <= MAX_SUGGESTIONS).then(|| suggest::nearest(name, self.nodes.iter().map(Node::name))).flatten()
+        })
     }
 
     fn by_id(&self, id: &str) -> Option<&'a str> {
-        self.nodes.iter().find(|node| node.id() == Some(id)).map(Node::name)
+        self.ids.get(id).copied()
     }
 }

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding, kind_of, quoted};
+use crate::domain::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::domain::path;
+use crate::domain::structure::MAX_NODES;
 
 /// The longest description of a group that n8n's API takes, in UTF-16 units.
 const MAX_DESCRIPTION: usize = 155;
@@ -17,6 +18,9 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     let mut names: HashSet<&str> = HashSet::new();
     let mut owner: HashMap<&str, &str> = HashMap::new();
     for (index, group) in definition.node_groups.iter().enumerate() {
+        if is_full(findings) {
+            return;
+        }
         let at = path::index("nodeGroups", index);
         let Some((id, name, members)) = check_shape(&at, group, findings) else {
             continue;
@@ -33,7 +37,8 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         if members.is_empty() {
             conflict("nodeIds", format!("group {} has no members", quoted(name)));
         }
-        for member in members {
+        // A group has no more members than there are nodes, each named once.
+        for member in members.into_iter().take(MAX_NODES) {
             if !known.contains(member) {
                 conflict("nodeIds", format!("group {} holds the node id {}, which no node has", quoted(name), quoted(member)));
             } else if let Some(other) = owner.get(member) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::domain::definition::Node;
-use crate::domain::finding::{Code, Finding, kind_of, quoted};
+use crate::domain::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::domain::path;
 
 const TEXT: &[&str] = &["id", "name", "notes", "onError", "type", "webhookId"];
@@ -17,6 +17,9 @@ pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
     let mut names: HashMap<&str, usize> = HashMap::new();
     let mut ids: HashMap<&str, usize> = HashMap::new();
     for (index, node) in nodes.iter().enumerate() {
+        if is_full(findings) {
+            return;
+        }
         let at = path::index("nodes", index);
         check_fields(&at, node, findings);
         check_required(&at, node, findings);
@@ -87,6 +90,9 @@ fn check_fields(at: &str, node: &Node, findings: &mut Vec<Finding>) {
         findings.push(finding.at_node(node.name()).mismatch(kind_of(value), want));
     }
     for (kind, reference) in node.credentials().into_iter().flatten() {
+        if is_full(findings) {
+            return;
+        }
         check_credential(at, node, kind, reference, findings);
     }
 }

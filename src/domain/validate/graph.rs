@@ -116,9 +116,9 @@ impl<'a> Graph<'a> {
         self.spread(starts, |graph, node, next| next.extend(graph.outgoing(node).iter().filter(|edge| edge.main).map(|edge| edge.to)))
     }
 
-    /// What items come from that arrive at `node`, itself included.
-    pub(super) fn upstream(&self, node: usize) -> Vec<bool> {
-        self.spread([node], |graph, node, next| next.extend(graph.incoming(node).iter().filter(|edge| edge.main).map(|edge| edge.from)))
+    /// What items come from that arrive at `ends`, themselves included.
+    pub(super) fn upstream(&self, ends: impl IntoIterator<Item = usize>) -> Vec<bool> {
+        self.spread(ends, |graph, node, next| next.extend(graph.incoming(node).iter().filter(|edge| edge.main).map(|edge| edge.from)))
     }
 
     /// What may have run when `node` does: all that is upstream of it, of what it is attached to, and what is

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding, Severity, quoted};
+use crate::domain::finding::{Code, Finding, Severity, is_full, quoted};
 use crate::domain::suggest;
 use crate::domain::validate::graph::Graph;
 use crate::domain::validate::javascript::{NodeReference, Script};
@@ -106,10 +106,14 @@ impl<'a> References<'a> {
         let mut references: Vec<&NodeReference> = scripts.iter().flat_map(|script| &script.nodes).collect();
         references.sort();
         references.dedup_by(|a, b| a.name == b.name);
+        let asked: HashSet<&str> = scripts.iter().flat_map(|script| &script.asked).map(String::as_str).collect();
         for reference in references {
+            if is_full(findings) {
+                return;
+            }
             let finding = match self.graph.index(&reference.name) {
                 None => Some(self.unknown(index, node, at, reference)),
-                Some(_) if scripts.iter().any(|script| script.asked.contains(&reference.name)) => None,
+                Some(_) if asked.contains(reference.name.as_str()) => None,
                 Some(target) => self.too_early(index, target, at),
             };
             findings.extend(finding.map(|finding| finding.at_node(node.name())));
@@ -129,6 +133,9 @@ impl<'a> References<'a> {
         free.sort_unstable();
         free.dedup();
         for name in free {
+            if is_full(findings) {
+                return;
+            }
             let foreign = FOREIGN.contains(&name);
             if !foreign && (!name.starts_with('$') || KNOWN.contains(&name)) {
                 continue;

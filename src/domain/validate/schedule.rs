@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding, Severity};
+use crate::domain::finding::{Code, Finding, Severity, is_full};
 use crate::domain::path;
 use crate::domain::validate::{nodes, parameter_path, unless_disabled};
 
@@ -149,6 +149,9 @@ fn fires(values: &[Values; 6]) -> bool {
 
 pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     for (index, node) in nodes(definition) {
+        if is_full(findings) {
+            return;
+        }
         match node.kind() {
             "n8n-nodes-base.scheduleTrigger" => check_schedule(index, node, findings),
             "n8n-nodes-base.cron" => check_times(index, node, "triggerTimes", Code::ScheduleTooOften, findings),
@@ -162,6 +165,9 @@ fn check_schedule(index: usize, node: &Node, findings: &mut Vec<Finding>) {
     let intervals = node.parameter("rule").and_then(|rule| rule.get("interval")).and_then(Value::as_array);
     let base = parameter_path(index, &["rule", "interval"]);
     for (position, interval) in intervals.into_iter().flatten().enumerate() {
+        if is_full(findings) {
+            return;
+        }
         let at = path::index(&base, position);
         let field = interval.get("field").and_then(Value::as_str).unwrap_or("days");
         if field == "cronExpression" {
@@ -229,6 +235,9 @@ fn check_times(index: usize, node: &Node, parameter: &str, often: Code, findings
     let items = node.parameter(parameter).and_then(|times| times.get("item")).and_then(Value::as_array);
     let base = parameter_path(index, &[parameter, "item"]);
     for (position, item) in items.into_iter().flatten().enumerate() {
+        if is_full(findings) {
+            return;
+        }
         let at = path::index(&base, position);
         let mode = item.get("mode").and_then(Value::as_str).unwrap_or("everyDay");
         if let ("custom", Some(expression)) = (mode, item.get("cronExpression").and_then(Value::as_str)) {

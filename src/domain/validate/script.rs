@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding};
+use crate::domain::finding::{Code, Finding, is_full};
 use crate::domain::path;
 use crate::domain::validate::graph::Graph;
 use crate::domain::validate::javascript::{Fault, Goal, Script, read};
@@ -20,6 +20,9 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, findings: &mut V
         let Some(parameters) = node.parameters() else { continue };
         let base = path::key(&path::index("nodes", index), "parameters");
         each_string(parameters, |trail, text, _| {
+            if is_full(findings) {
+                return;
+            }
             if let Some(expression) = text.strip_prefix('=') {
                 let at = || trail.path(&base);
                 check_expression(index, node, expression, at, &mut references, findings);

@@ -7,7 +7,7 @@ mod shape;
 use serde_json::{Map, Value};
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding, Severity};
+use crate::domain::finding::{Code, Finding, Severity, is_full};
 use crate::domain::path;
 use crate::domain::validate::strings::each_string;
 use shape::{is_secret_name, is_secret_value, looks_random, token};
@@ -21,6 +21,9 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         if let Some(parameters) = node.parameters() {
             let base = path::key(&base, "parameters");
             each_string(parameters, |trail, text, object| {
+                if is_full(findings) {
+                    return;
+                }
                 if let Some(what) = found(trail.key(), text, object) {
                     let message = format!("{what} stands here for everybody to read; put it into a credential, and renew it");
                     findings.push(Finding::error(Code::SecretLiteral, trail.path(&base), message).at_node(node.name()));
@@ -54,6 +57,9 @@ fn found(key: &str, text: &str, object: Option<&Map<String, Value>>) -> Option<&
 fn check_credentials(at: &str, node: &Node, findings: &mut Vec<Finding>) {
     for (kind, reference) in node.credentials().into_iter().flatten() {
         for (field, value) in reference.as_object().into_iter().flatten() {
+            if is_full(findings) {
+                return;
+            }
             let told = match value {
                 Value::String(text) => !text.is_empty(),
                 Value::Object(fields) => !fields.is_empty(),

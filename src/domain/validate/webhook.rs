@@ -19,6 +19,7 @@ const RESPOND: &str = "n8n-nodes-base.respondToWebhook";
 const ANSWERED: &[&str] = &[WEBHOOK, FORM, WAIT, "@n8n/n8n-nodes-langchain.chatTrigger"];
 
 pub(super) fn check(definition: &Definition, graph: &Graph<'_>, findings: &mut Vec<Finding>) {
+    let answers = Answers::of(definition, graph);
     for (index, node) in nodes(definition) {
         let kind = node.kind();
         if is_trigger(kind) && has_webhooks(kind) && node.webhook_id().is_none() && !node.disabled() {
@@ -31,10 +32,10 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, findings: &mut V
             WEBHOOK => {
                 check_path(index, node, findings);
                 check_authentication(index, node, findings);
-                check_answer(definition, graph, index, node, findings);
+                answers.check(index, node, findings);
             }
-            FORM => check_answer(definition, graph, index, node, findings),
-            RESPOND => check_respond(definition, graph, index, node, findings),
+            FORM => answers.check(index, node, findings),
+            RESPOND => check_respond(&answers, index, node, findings),
             _ => {}
         }
     }
@@ -61,37 +62,76 @@ fn check_authentication(index: usize, node: &Node, findings: &mut Vec<Finding>) 
     }
 }
 
-/// Whether a webhook that waits for a Respond node has one, and one that does not wait has none.
-fn check_answer(definition: &Definition, graph: &Graph<'_>, index: usize, node: &Node, findings: &mut Vec<Finding>) {
-    let mode = node.parameter("responseMode").and_then(Value::as_str).unwrap_or("onReceived");
-    if mode.starts_with('=') {
-        return;
-    }
-    let downstream = graph.downstream([index]);
-    let responds = || nodes(definition).filter(|(other, node)| *other != index && downstream[*other] && node.kind() == RESPOND);
-    let at = parameter_path(index, &["responseMode"]);
-    if mode == "responseNode" {
-        if responds().next().is_none() {
-            let message = "it waits for a Respond to Webhook node, and none follows; add one or respond in another way";
-            let finding = Finding::error(Code::RespondNodeMissing, at, message).at_node(node.name());
-            // The older versions do not look for it: the caller gets an empty answer when the workflow ends.
-            let severity = if looks_for_answers(node) { unless_disabled(node) } else { Severity::Warning };
-            findings.push(Finding { severity, ..finding });
+/// The Respond nodes of a workflow and how they can be reached. What is the same for all webhooks is found out once: following the
+/// connections for each pair of webhook and Respond node would take hours in a workflow of thousands.
+struct Answers<'a> {
+    definition: &'a Definition,
+    graph: &'a Graph<'a>,
+    /// What leads to a Respond node.
+    before: Vec<bool>,
+    /// What follows something that can be answered.
+    after: Vec<bool>,
+    /// Wait nodes that are called themselves, and wait for a Respond node then.
+    waits: Vec<usize>,
+}
+
+impl<'a> Answers<'a> {
+    fn of(definition: &'a Definition, graph: &'a Graph<'a>) -> Self {
+        let of_kind = |kinds: &'static [&str]| {
+            nodes(definition).filter(move |(_, node)| kinds.contains(&node.kind())).map(|(index, _)| index).collect::<Vec<_>>()
+        };
+        let waits = nodes(definition).filter(|(_, node)| {
+            let text = |key| node.parameter(key).and_then(Value::as_str).unwrap_or_default();
+            node.kind() == WAIT
+                && !node.disabled()
+                && matches!(text("resume"), "webhook" | "form")
+                && text("responseMode") == "responseNode"
+        });
+        Self {
+            definition,
+            graph,
+            before: graph.upstream(of_kind(&[RESPOND])),
+            after: graph.downstream(of_kind(ANSWERED)),
+            waits: waits.map(|(index, _)| index).collect(),
         }
-        return;
     }
-    if node.kind() != WEBHOOK || mode == "streaming" {
-        return;
+
+    /// Whether a webhook that waits for a Respond node has one, and one that does not wait has none.
+    fn check(&self, index: usize, node: &Node, findings: &mut Vec<Finding>) {
+        let mode = node.parameter("responseMode").and_then(Value::as_str).unwrap_or("onReceived");
+        if mode.starts_with('=') {
+            return;
+        }
+        let at = parameter_path(index, &["responseMode"]);
+        if mode == "responseNode" {
+            if !self.before[index] {
+                let message = "it waits for a Respond to Webhook node, and none follows; add one or respond in another way";
+                let finding = Finding::error(Code::RespondNodeMissing, at, message).at_node(node.name());
+                // The older versions do not look for it: the caller gets an empty answer when the workflow ends.
+                let severity = if looks_for_answers(node) { unless_disabled(node) } else { Severity::Warning };
+                findings.push(Finding { severity, ..finding });
+            }
+            return;
+        }
+        if node.kind() != WEBHOOK || mode == "streaming" || !self.before[index] {
+            return;
+        }
+        if let Some(respond) = self.unused(index) {
+            // The older version answers by itself and the Respond node does nothing.
+            let severity = if looks_for_answers(node) && !respond.disabled() { unless_disabled(node) } else { Severity::Warning };
+            let message =
+                format!("node {} answers, but the webhook does not wait for it; set it to respond by that node", quoted(respond.name()));
+            let finding = Finding::error(Code::RespondNodeUnused, at, message).at_node(node.name());
+            findings.push(Finding { severity, ..finding }.mismatch(quoted(mode), r#""responseNode""#));
+        }
     }
-    let unused =
-        responds().filter(|(other, _)| !is_owned_by_wait(definition, graph, *other, &downstream)).min_by_key(|(_, node)| node.name());
-    if let Some((_, respond)) = unused {
-        // The older version answers by itself and the Respond node does nothing.
-        let severity = if looks_for_answers(node) && !respond.disabled() { unless_disabled(node) } else { Severity::Warning };
-        let message =
-            format!("node {} answers, but the webhook does not wait for it; set it to respond by that node", quoted(respond.name()));
-        let finding = Finding::error(Code::RespondNodeUnused, at, message).at_node(node.name());
-        findings.push(Finding { severity, ..finding }.mismatch(quoted(mode), r#""responseNode""#));
+
+    /// The first by name of the Respond nodes that follow, those apart that answer the call of a Wait node in between.
+    fn unused(&self, webhook: usize) -> Option<&'a Node> {
+        let follows = self.graph.downstream([webhook]);
+        let owned = self.graph.downstream(self.waits.iter().copied().filter(|wait| follows[*wait]));
+        let unused = |(index, node): &(usize, &Node)| node.kind() == RESPOND && follows[*index] && !owned[*index];
+        nodes(self.definition).filter(unused).map(|(_, node)| node).min_by_key(|node| node.name())
     }
 }
 
@@ -100,24 +140,10 @@ fn looks_for_answers(node: &Node) -> bool {
     node.type_version().is_some_and(|version| version >= 2.0)
 }
 
-fn is_owned_by_wait(definition: &Definition, graph: &Graph<'_>, respond: usize, downstream: &[bool]) -> bool {
-    let upstream = graph.upstream(respond);
-    nodes(definition).any(|(index, node)| {
-        let text = |key| node.parameter(key).and_then(Value::as_str).unwrap_or_default();
-        upstream[index]
-            && downstream[index]
-            && node.kind() == WAIT
-            && !node.disabled()
-            && matches!(text("resume"), "webhook" | "form")
-            && text("responseMode") == "responseNode"
-    })
-}
-
-fn check_respond(definition: &Definition, graph: &Graph<'_>, index: usize, node: &Node, findings: &mut Vec<Finding>) {
-    let upstream = graph.upstream(index);
+fn check_respond(answers: &Answers<'_>, index: usize, node: &Node, findings: &mut Vec<Finding>) {
+    let graph = answers.graph;
     let runs = graph.incoming(index).iter().any(|edge| edge.main && edge.from != index);
-    let answers = nodes(definition).any(|(other, node)| upstream[other] && ANSWERED.contains(&node.kind()));
-    if !runs || answers {
+    if !runs || answers.after[index] {
         return;
     }
     // Version 1 does not look for the webhook: it then answers nobody.

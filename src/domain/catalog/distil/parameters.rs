@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::domain::catalog::display::Display;
+use crate::domain::catalog::fill::Visits;
 use crate::domain::catalog::js;
 use crate::domain::catalog::model::{Bounds, Group, Kind, LEFT_OUT, Mode, Options, Parameter, Shared};
 use crate::domain::catalog::raw::{RawDisplay, RawMode, RawParameter};
@@ -26,9 +27,11 @@ fn parameter(raw: &RawParameter) -> Option<Parameter> {
     let name = text(&raw.name);
     let choice = matches!(kind, Kind::Options | Kind::MultiOptions);
     let groups = match kind {
-        Kind::FixedCollection => {
-            raw.options.iter().map(|group| Group { name: text(&group.name), fields: parameters(&group.values) }).collect()
-        }
+        Kind::FixedCollection => raw
+            .options
+            .iter()
+            .map(|group| Group { name: text(&group.name), fields: parameters(&group.values), visits: Visits::default() })
+            .collect(),
         _ => Vec::new(),
     };
     Some(Parameter {
@@ -42,6 +45,7 @@ fn parameter(raw: &RawParameter) -> Option<Parameter> {
         groups,
         modes: raw.modes.iter().map(mode).collect(),
         bounds: bounds(raw, &raw.type_options).into(),
+        visits: Visits::default(),
         name,
     })
 }

@@ -121,7 +121,7 @@ pub(super) fn token(text: &str) -> Option<&'static str> {
 
 /// Looks at the beginning of each word once, rather than for each prefix at the whole text.
 fn prefixed(text: &str) -> Option<&'static str> {
-    let mut inside = false;
+    let (mut inside, mut looks) = (false, 0);
     for (at, byte) in text.bytes().enumerate() {
         let begins = is_part(char::from(byte)) && !inside;
         inside = is_part(char::from(byte));
@@ -131,8 +131,15 @@ fn prefixed(text: &str) -> Option<&'static str> {
         let known = PREFIXES.iter().filter(|(prefix, ..)| prefix.as_bytes().first() == Some(&byte));
         for (prefix, length, what) in known {
             let Some(body) = text.get(at..).and_then(|rest| rest.strip_prefix(prefix)).map(run) else { continue };
-            if body.len() >= *length && looks_random(body) && is_secret_value(body) {
-                return Some(what);
+            if body.len() >= *length && looks_random(body) {
+                // More than a few are no tokens, and each look costs.
+                looks += 1;
+                if looks > 100 {
+                    return None;
+                }
+                if is_secret_value(body) {
+                    return Some(what);
+                }
             }
         }
     }

@@ -1,0 +1,98 @@
+//! The validator with whatever anybody may write: it never panics, its findings do not depend on order, and it ends soon. No stack
+//! is needed. Time is that of the processor, which other work on the machine does not change much.
+
+// What a test cannot do without is expected; a panic is how a test fails.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod catalogue;
+#[path = "../suite/dice.rs"]
+mod dice;
+mod extremes;
+#[path = "../../benches/figures/made.rs"]
+mod made;
+mod mutate;
+mod mutations;
+mod seeds;
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::Value;
+use weirkeeper::domain::catalog::Catalog;
+use weirkeeper::domain::check::check;
+use weirkeeper::domain::definition::{Definition, Node};
+use weirkeeper::domain::finding::{Code, Finding};
+use weirkeeper::domain::manifest::{Report, Source, validate};
+
+/// Processor time of this thread.
+fn worked() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// What `weirkeeper validate` says of a text.
+fn reports(text: String) -> Vec<Report> {
+    validate(&[Source { name: "-".into(), text: Ok(text), found: false }], Catalog::embedded())
+}
+
+/// What is said of each node, whatever its place; sorted.
+fn said(definition: &Definition) -> Vec<String> {
+    // Which of several is meant by these depends on the order by their nature: it is the first, or the second.
+    let by_order = [Code::NodeIdDuplicate, Code::NodeTypeUncovered, Code::WebhookConflict];
+    let line = |finding: Finding| {
+        let path =
+            finding.path.split_once(']').filter(|_| finding.path.starts_with("nodes[")).map_or(finding.path.as_str(), |(_, rest)| rest);
+        let Finding { severity, code, node, message, got, want, suggestion, .. } = &finding;
+        format!("{severity} {code} {node:?} {path} {message} {got:?} {want:?} {suggestion:?}")
+    };
+    let findings = check(definition, Some(true), Catalog::embedded());
+    let mut lines: Vec<String> = findings.into_iter().filter(|finding| !by_order.contains(&finding.code)).map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// Fails where the order of the nodes changes what is said of them.
+fn hold_in_any_order(mut definition: Definition) {
+    // Nodes that share a name are told apart by their order alone.
+    let mut named: Vec<Node> = Vec::new();
+    let mut names = std::collections::HashSet::new();
+    for node in definition.nodes {
+        if !node.name().is_empty() && names.insert(node.name().to_owned()) {
+            named.push(node);
+        }
+    }
+    definition.nodes = named;
+    let before = said(&definition);
+    assert_eq!(before, said(&definition), "it says the same twice");
+    definition.nodes.reverse();
+    let after = said(&definition);
+    let lost: Vec<&String> = before.iter().filter(|line| !after.contains(line)).take(3).collect();
+    let new: Vec<&String> = after.iter().filter(|line| !before.contains(line)).take(3).collect();
+    assert_eq!(before.len(), after.len(), "the order of the nodes matters: only before {lost:#?}, only after {new:#?}");
+    assert!(lost.is_empty() && new.is_empty(), "the order of the nodes matters: only before {lost:#?}, only after {new:#?}");
+}
+
+/// JSON with the keys of every object in the opposite order.
+fn reversed(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            out.push('{');
+            for (at, (key, inner)) in map.iter().rev().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                reversed(inner, out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (at, inner) in items.iter().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                reversed(inner, out);
+            }
+            out.push(']');
+        }
+        other => out.push_str(&other.to_string()),
+    }
+}

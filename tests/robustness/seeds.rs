@@ -1,0 +1,25 @@
+//! Documents to begin with: our own examples, made ones, and the corpora where they lie beside the repository.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use weirkeeper::domain::intake::read_text;
+
+use crate::made;
+
+/// Every document as a value.
+pub fn documents() -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts: Vec<String> = [3, 12, 30].map(made::workflow).to_vec();
+    let folders = ["examples", "examples/configmap", "examples/demo", "../shared/corpora/dev", "../shared/corpora/broken/dev"];
+    for folder in folders.map(|folder| root.join(folder)) {
+        let mut files: Vec<_> = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+        files.sort();
+        let known = |path: &Path| path.extension().is_some_and(|end| end == "json" || end == "yaml");
+        texts.extend(files.into_iter().filter(|path| known(path)).filter_map(|path| fs::read_to_string(path).ok()));
+    }
+    // Of a file of several documents the first will do.
+    let first = |text: &str| read_text(text.split("\n---").find(|part| !part.trim().is_empty()).unwrap_or_default(), 1 << 20).ok();
+    texts.iter().filter_map(|text| Some(first(text)?.value)).collect()
+}
