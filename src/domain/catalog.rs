@@ -17,6 +17,7 @@ pub mod ports;
 pub mod raw;
 pub mod search;
 pub mod tool;
+mod typed;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -26,6 +26,11 @@ use crate::domain::structure::too_large;
 use crate::domain::{endpoints, path};
 use graph::Graph;
 
+/// Whether a text that begins with a brace is an object of JavaScript. So is what is too large or too deep to be looked at.
+pub(super) fn reads_as_object(text: &str) -> bool {
+    matches!(javascript::read(text, javascript::Goal::Expression), Ok(_) | Err(javascript::Fault::Unread))
+}
+
 /// Everything that is wrong with the content of a definition, in the order of its nodes.
 ///
 /// `active` says whether the workflow is to be published; where it is not, a missing trigger is no error.

@@ -39,17 +39,6 @@ function described(type, version) {
   return (hitl ? convertNodeToHitlTool({ description }) : convertNodeToAiTool({ description })).description;
 }
 
-/** Only what the Rust side says too: required values, shapes of locators, numbers of entries. */
-function withoutOtherChecks(properties) {
-  for (const property of properties) {
-    delete property.validateType;
-    if (['filter', 'resourceMapper'].includes(property.type)) property.type = 'json';
-    if (property.type === 'collection') withoutOtherChecks(property.options ?? []);
-    if (property.type === 'fixedCollection') for (const group of property.options ?? []) withoutOtherChecks(group.values);
-  }
-  return properties;
-}
-
 console.warn = () => {};
 
 /** Texts and buttons stand among n8n's parameters, with an empty value; to us they are none. */
@@ -120,8 +109,7 @@ function answer(node, description) {
     .map((property) => [property.name, attempt(() => NodeHelpers.displayParameter(beside, property, node, description)).value ?? null,
       attempt(() => NodeHelpers.displayParameter(node.parameters, property, node, description)).value ?? null]);
   const credentials = (description.credentials ?? []).map((one) => [one.name, NodeHelpers.displayParameter(beside, one, node, description)]);
-  const checked = withoutOtherChecks(copy(description.properties));
-  const missing = (parameters) => attempt(() => Object.keys(NodeHelpers.getNodeParametersIssues(checked, { ...node, parameters, disabled: false }, description)?.parameters ?? {}));
+  const missing = (parameters) => attempt(() => Object.keys(NodeHelpers.getNodeParametersIssues(description.properties, { ...node, parameters, disabled: false }, description)?.parameters ?? {}));
   const [issues, issuesFilled] = [missing(node.parameters), missing(beside)];
   const ports = attempt(() => {
     const single = { ...node, parameters: copy(node.parameters), disabled: false, onError: undefined };

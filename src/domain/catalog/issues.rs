@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::super::finding::MAX_FINDINGS;
 use super::display::{Around, matches, shown};
 use super::js;
-use super::model::{Kind, NodeVersion, Parameter};
+use super::model::{Kind, LEFT_OUT, NodeVersion, Parameter};
+use super::typed::takes;
 
 /// Something that n8n refuses in the parameters of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,13 @@ pub enum TroubleKind {
         /// The mode.
         mode: String,
     },
+    /// The value is not of the type that the parameter, or a column of it, declares.
+    Type {
+        /// What is declared, in n8n's words.
+        want: String,
+    },
+    /// n8n stumbles over the shape of the value.
+    Unreadable,
     /// There are fewer entries.
     TooFew(u32),
     /// There are more entries.
@@ -78,6 +86,24 @@ impl Search<'_> {
         if let (true, Some(mode)) = (shows && is_locator(parameter.kind), value.and_then(|value| misfit(parameter, value))) {
             tell(TroubleKind::Locator { mode });
         }
+        match (parameter.kind, value, &parameter.bounds.validate_type) {
+            (Kind::ResourceMapper, Some(Value::Object(mapped)), _) if shows => self.found.extend(columns(parameter, &place, mapped)),
+            (Kind::Filter, Some(Value::Object(filter)), _) if shows => {
+                if filter.contains_key("combinator") && filter.get("conditions").is_some_and(|list| !list.is_array()) {
+                    tell(TroubleKind::Unreadable);
+                }
+            }
+            // n8n asks whether it shows or not, but what does not show has been taken out before.
+            (kind, Some(value), Some(want)) if !is_locator(kind) => {
+                let offered: Vec<&Value> = parameter.options.values.iter().collect();
+                // A choice that the service gives, and a long default that the catalogue leaves out, can only be right.
+                let untold = (want == "options" && parameter.options.open) || js::to_string(value).trim_start_matches('=') == LEFT_OUT;
+                if !untold && !takes(want, value, &offered) {
+                    tell(TroubleKind::Type { want: want.clone() });
+                }
+            }
+            _ => {}
+        }
         match parameter.kind {
             Kind::Collection => {
                 // n8n looks for the fields of a collection beside it, not in it.
@@ -111,6 +137,37 @@ impl Search<'_> {
             }
         }
     }
+}
+
+/// What n8n finds wrong with the columns of a `resourceMapper`: required ones without a value, and values of another type.
+fn columns(parameter: &Parameter, place: &str, mapped: &Map<String, Value>) -> Vec<Trouble> {
+    let (Some(mode), Some(schema), Some(values)) = (mapped.get("mappingMode"), mapped.get("schema"), mapped.get("value")) else {
+        return Vec::new();
+    };
+    let trouble = |name: String, path: String, kind: TroubleKind| Trouble { parameter: name, path, kind };
+    if mode == "autoMapInputData" {
+        return Vec::new();
+    }
+    let Some(schema) = schema.as_array() else {
+        return vec![trouble(parameter.name.clone(), place.to_owned(), TroubleKind::Unreadable)];
+    };
+    let adds = parameter.bounds.mapper_mode.as_deref() == Some("add");
+    let mut found = Vec::new();
+    for column in schema {
+        let Some(id) = column.get("id").and_then(Value::as_str) else { continue };
+        let value = if js::truthy(Some(values)) { values.get(id) } else { Some(&Value::Null) };
+        let tell = |kind: TroubleKind| trouble(format!("{}.{id}", parameter.name), format!("{place}.value.{id}"), kind);
+        if adds && js::truthy(column.get("required")) && (values.is_null() || value.is_none()) {
+            found.push(tell(TroubleKind::Missing));
+        }
+        let (Some(value), Some(want)) = (value, column.get("type").and_then(Value::as_str)) else { continue };
+        let offered: Vec<&Value> =
+            column.get("options").and_then(Value::as_array).into_iter().flatten().filter_map(|option| option.get("value")).collect();
+        if !takes(want, value, &offered) {
+            found.push(tell(TroubleKind::Type { want: want.to_owned() }));
+        }
+    }
+    found
 }
 
 fn is_locator(kind: Kind) -> bool {

@@ -81,10 +81,46 @@ pub fn number(value: Option<&Value>) -> Option<f64> {
         Value::Null => Some(0.0),
         Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
         Value::Number(number) => number.as_f64(),
-        Value::String(text) if text.trim().is_empty() => Some(0.0),
-        Value::String(text) => text.trim().parse().ok(),
+        Value::String(text) => number_of(text.trim()),
+        // The text of a list is what it holds, joined by commas.
+        Value::Array(items) if items.is_empty() => Some(0.0),
+        Value::Array(items) if items.len() == 1 => number_of(to_string(&items[0]).trim()),
         Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+fn number_of(text: &str) -> Option<f64> {
+    for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
+        if text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) {
+            let digits = &text[2..];
+            return u64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with('+')).map(|number| number as f64);
+        }
+    }
+    match text.trim_start_matches(['+', '-']) {
+        "" => text.is_empty().then_some(0.0),
+        "Infinity" => Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),
+        digits if digits.starts_with(|letter: char| letter.is_ascii_digit() || letter == '.') => text.parse().ok(),
+        // Words that only Rust takes for numbers.
+        _ => None,
+    }
+}
+
+/// `String(value)`.
+pub fn to_string(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let text = |item: &Value| if item.is_null() { String::new() } else { to_string(item) };
+            items.iter().map(text).collect::<Vec<_>>().join(",")
+        }
+        Value::Object(_) => "[object Object]".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// As [`to_string`], but lists and objects as JSON.
+pub fn to_json_text(value: &Value) -> String {
+    if value.is_array() || value.is_object() { value.to_string() } else { to_string(value) }
 }
 
 /// Whether a value is one of n8n's expressions, which only a run can tell.
@@ -114,6 +150,18 @@ mod tests {
         assert_eq!(order(Some(&json!(null)), Some(&json!(0))), Some(Ordering::Equal));
         assert_eq!(order(Some(&json!("10")), Some(&json!(9))), Some(Ordering::Greater));
         assert_eq!(order(None, Some(&json!(0))), None);
+        for (text, wanted) in [
+            ("", Some(0.0)),
+            (" 1e3 ", Some(1000.0)),
+            ("0x1F", Some(31.0)),
+            ("-.5", Some(-0.5)),
+            ("inf", None),
+            ("nan", None),
+            ("--1", None),
+        ] {
+            assert_eq!(number(Some(&json!(text))), wanted, "{text:?}");
+        }
+        assert_eq!(to_string(&json!([1, null, ["a", {}]])), "1,,a,[object Object]");
         assert!(!truthy(Some(&json!(""))) && truthy(Some(&json!([]))) && !truthy(Some(&json!(0))));
         assert!(deep_equal(&json!(2), &json!(2.0)) && !strict_equal(&json!("2"), &json!(2)) && !strict_equal(&json!([]), &json!([])));
     }

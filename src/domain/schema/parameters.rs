@@ -95,6 +95,10 @@ fn refused(known: &Known<'_>, trouble: &Trouble, ignored: &[&str]) -> Finding {
             let message = format!("the value of {name} is not what its mode {} wants", quoted(mode));
             known.error(Code::ParameterInvalid, at, message)
         }
+        TroubleKind::Type { want } => known
+            .error(Code::ParameterInvalid, at, format!("n8n cannot take the value of {name} for what it is to be"))
+            .mismatch("something else", want.clone()),
+        TroubleKind::Unreadable => known.error(Code::ParameterInvalid, at, format!("n8n cannot read the value of {name}")),
         TroubleKind::TooFew(least) => known
             .error(Code::ParameterInvalid, at, format!("parameter {name} has too few entries"))
             .mismatch("fewer", format!("at least {least}")),
