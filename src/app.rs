@@ -36,6 +36,9 @@ enum Command {
     },
     /// Write the workflows of an existing n8n as manifests, ready to commit and to adopt.
     Import(Box<cli::import::ImportArguments>),
+    /// Ask a running n8n what it has against workflows in files, and compare with what `validate` says. Writes scratch workflows to that
+    /// n8n. Exit code 0: both say the same; 1: they do not; 2: something could not be asked.
+    Verdict(Box<cli::verdict::VerdictArguments>),
     /// Say what is wrong with workflows in files. Exit code 0: nothing; 1: errors; 2: a file could not be read.
     Validate(cli::validate::ValidateArguments),
 }
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error.to_string()),
         },
+        Command::Verdict(arguments) => return ended(cli::verdict::run(&arguments, settings::n8n_api_key().as_deref())),
         Command::Import(arguments) => cli::import::run(&arguments, settings::n8n_api_key().as_deref()).map_err(|error| error.to_string()),
         Command::Crds { output: None } => cli::crds::stream().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),
     };
@@ -63,4 +67,12 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Of a command whose exit code 1 says something else than that it failed.
+fn ended(result: Result<ExitCode, cli::verdict::VerdictError>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("weirkeeper: {error}");
+        ExitCode::from(2)
+    })
 }

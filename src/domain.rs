@@ -48,4 +48,5 @@ pub mod target;
 pub mod triggers;
 pub mod trouble;
 pub mod validate;
+pub mod verdict;
 pub mod yaml;

@@ -46,6 +46,7 @@ pub use operation::Operation;
 pub use permit::{WritePermit, awake_or_not};
 pub use settings::ClientSettings;
 pub use webhooks::{ProbeAnswer, ProbeRequest, WebhookCheck};
+pub use workflows::Refusal;
 
 /// The longest time that a call waits for its turn. Beyond it the instance is hopelessly behind.
 const LONGEST_QUEUE: Duration = Duration::from_secs(120);

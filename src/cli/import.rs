@@ -6,25 +6,18 @@ mod output;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use url::Url;
 
 use crate::api::workflow::InstanceRef;
+use crate::cli::connection::{Connection, ConnectionError};
 use crate::domain::import::{Target, import};
-use crate::n8n::{ApiKey, N8nError, SettingsError};
+use crate::n8n::N8nError;
 
 /// Which n8n to read, what of it, and where to write.
 #[derive(Args)]
 #[command(group = ArgGroup::new("which").required(true).args(["all", "tag", "id"]))]
 pub struct ImportArguments {
-    /// Where n8n is, for example https://n8n.example.com.
-    #[arg(long)]
-    url: Url,
-    /// A file with the API key. Default: the environment variable WEIRKEEPER_N8N_API_KEY.
-    #[arg(long, value_name = "FILE")]
-    api_key_file: Option<PathBuf>,
-    /// PEM certificates to trust instead of the system's.
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    connection: Connection,
     /// Every workflow that the key can see.
     #[arg(long)]
     all: bool,
@@ -54,10 +47,7 @@ pub struct ImportArguments {
 /// Why nothing was imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// There is no key.
-    #[error("no API key: name a file with --api-key-file, or set WEIRKEEPER_N8N_API_KEY")]
-    NoKey,
-    /// A file could not be read or written.
+    /// A file could not be written.
     #[error("{0}: {1}")]
     File(String, std::io::Error),
     /// Files are in the way.
@@ -65,16 +55,13 @@ pub enum ImportError {
     Exists(String),
     /// n8n cannot be spoken to with these arguments.
     #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Connection(#[from] ConnectionError),
     /// n8n did not answer as wanted.
     #[error(transparent)]
     N8n(#[from] N8nError),
     /// Ids that n8n does not have.
     #[error("n8n has no workflow with the id {0}, or the key cannot see it")]
     Missing(String),
-    /// The machine refuses a thread, a socket or a metric.
-    #[error("start: {0}")]
-    Start(String),
 }
 
 /// Reads n8n and writes the manifests. What a person should know goes to standard error.
@@ -82,7 +69,7 @@ pub enum ImportError {
 /// # Errors
 /// When n8n cannot be read or a file not written. Nothing is written then, except where a disk fails midway.
 pub fn run(arguments: &ImportArguments, key: Option<&str>) -> Result<(), ImportError> {
-    let held = fetch::fetch(arguments, &api_key(arguments, key)?)?;
+    let held = fetch::fetch(arguments, key)?;
     let target = Target { instance: arguments.instance.clone(), namespace: arguments.namespace.clone() };
     let (imported, notes) = import(held.chosen, &target);
     for line in held.notes.into_iter().chain(notes.into_iter().map(|note| format!("{}: {}", note.name, note.message))) {
@@ -91,17 +78,6 @@ pub fn run(arguments: &ImportArguments, key: Option<&str>) -> Result<(), ImportE
     output::write(&imported, arguments.output_dir.as_deref(), arguments.force)?;
     eprintln!("{} imported, {} left out", imported.len(), held.total - imported.len());
     Ok(())
-}
-
-fn api_key(arguments: &ImportArguments, key: Option<&str>) -> Result<ApiKey, ImportError> {
-    match &arguments.api_key_file {
-        Some(path) => Ok(ApiKey::parse(&String::from_utf8_lossy(&read(path)?))?),
-        None => Ok(ApiKey::parse(key.ok_or(ImportError::NoKey)?)?),
-    }
-}
-
-fn read(path: &std::path::Path) -> Result<Vec<u8>, ImportError> {
-    std::fs::read(path).map_err(|error| ImportError::File(format!("read {}", path.display()), error))
 }
 
 fn instance(text: &str) -> Result<InstanceRef, String> {

@@ -1,6 +1,6 @@
 //! `weirkeeper validate`: what is wrong with workflows in files, for people, pipelines and code-scanning services.
 
-mod files;
+pub(super) mod files;
 mod human;
 mod json;
 mod sarif;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::catalog::Catalog;
 use super::check::{disagreements, examine};
+use super::definition::Definition;
 use super::finding::{Finding, has_errors};
 use super::intake::{place_of_workflow, several, take_in};
 use super::positions::Span;
@@ -44,13 +45,15 @@ pub struct Report {
     pub findings: Vec<Placed>,
     /// The credentials that its nodes name.
     pub required: Vec<NodeCredentials>,
+    /// The workflow itself, where it could be read.
+    pub definition: Option<Definition>,
     /// Whether the file could be read at all.
     pub readable: bool,
 }
 
 impl Report {
     fn new(source: usize) -> Self {
-        Self { name: String::new(), source, findings: Vec::new(), required: Vec::new(), readable: true }
+        Self { name: String::new(), source, findings: Vec::new(), required: Vec::new(), definition: None, readable: true }
     }
 
     fn with(mut self, findings: impl IntoIterator<Item = Placed>) -> Self {
@@ -79,13 +82,14 @@ pub struct Placed {
 struct Verdict {
     findings: Vec<Finding>,
     required: Vec<NodeCredentials>,
+    definition: Option<Definition>,
 }
 
 /// Judges a definition: one of a `Workflow` by what its spec wants, any other by what it says itself.
 fn judge(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Verdict {
     let mut intake = match take_in(raw) {
         Ok(intake) => intake,
-        Err(findings) => return Verdict { findings, required: Vec::new() },
+        Err(findings) => return Verdict { findings, required: Vec::new(), definition: None },
     };
     let definition = &mut intake.definition;
     let mut findings = intake.warnings;
@@ -98,7 +102,7 @@ fn judge(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Verdict
     if let Some(spec) = spec.filter(|_| !has_errors(&findings)) {
         findings.extend(disagreements(definition, spec.active, spec.tags.as_deref()));
     }
-    Verdict { findings, required }
+    Verdict { findings, required, definition: Some(intake.definition) }
 }
 
 /// Validates every workflow in a set of files, in their order.
@@ -124,8 +128,9 @@ pub fn validate(sources: &[Source], catalog: &Catalog) -> Vec<Report> {
     for pending in std::mem::take(&mut work.pending) {
         let resolved = work.shelf.resolve(&pending, catalog);
         if let Some(report) = work.reports.get_mut(pending.report) {
-            report.findings.extend(resolved.0);
-            report.required = resolved.1;
+            report.findings.extend(resolved.findings);
+            report.required = resolved.required;
+            report.definition = resolved.definition;
         }
     }
     for report in &mut work.reports {
@@ -194,6 +199,7 @@ fn judged(document: &Document<'_>, raw: &Value, path: &str, spec: Option<&Workfl
     let base = document::join(path, &place_of_workflow(raw));
     let mut report = Report::new(document.source).with(verdict.findings.into_iter().map(|finding| document.place(finding, &base)));
     report.required = verdict.required;
+    report.definition = verdict.definition;
     report
 }
 

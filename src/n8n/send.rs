@@ -19,6 +19,7 @@ use super::operation::Operation;
 use super::pace::{DEFAULT_PAUSE, Held};
 use super::permit::awake_or_not;
 use super::settings::innermost;
+use super::workflows::Refusal;
 
 /// The largest answer of the API that is held in memory.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -102,6 +103,20 @@ impl N8nClient {
             Err(error) => Err(self.confirm(error).await),
             success => success,
         }
+    }
+
+    /// Sends; a refusal of n8n's own is an answer as good as a success.
+    pub(super) async fn hear<T>(&self, request: Request) -> Result<Result<T, Refusal>, N8nError>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let (operation, limit) = (request.operation, request.limit);
+        let answer = self.fetch(&request).await?;
+        let status = answer.status.as_u16();
+        if let (400 | 409 | 422, Some(message)) = (status, answer.complaint().and_then(|complaint| complaint.message)) {
+            return Ok(Err(Refusal { status, message }));
+        }
+        parse(operation, answer.accept(operation, limit)?).await.map(Ok)
     }
 
     /// Sends and returns whatever the answer is; only what prevents a complete answer is an error.

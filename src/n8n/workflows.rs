@@ -9,6 +9,15 @@ use super::error::N8nError;
 use super::operation::Operation;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow, WorkflowWrite};
 
+/// n8n's reason not to take something, whole: an error carries only its beginning, on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status: 400, 409 or 422.
+    pub status: u16,
+    /// What n8n says. It names nodes and parameters, and may quote a value.
+    pub message: String,
+}
+
 impl N8nClient {
     /// Reads a workflow, without pinned data. `None` is a confirmed miss.
     ///
@@ -25,6 +34,22 @@ impl N8nClient {
     /// `Refused` when n8n does not take the definition.
     pub async fn create_workflow(&self, workflow: &WorkflowWrite) -> Result<RemoteWorkflow, N8nError> {
         self.ask(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(workflow)?).await
+    }
+
+    /// As [`create_workflow`](Self::create_workflow), but a refusal is an answer.
+    ///
+    /// # Errors
+    /// Whatever prevents an answer; after an unanswered call the workflow may exist.
+    pub async fn propose_workflow(&self, workflow: &WorkflowWrite) -> Result<Result<RemoteWorkflow, Refusal>, N8nError> {
+        self.hear(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(workflow)?).await
+    }
+
+    /// As [`publish`](Self::publish) of the draft, but a refusal is an answer.
+    ///
+    /// # Errors
+    /// Whatever prevents an answer; after an unanswered call the workflow may be published.
+    pub async fn propose_publication(&self, id: &str) -> Result<Result<RemoteWorkflow, Refusal>, N8nError> {
+        self.hear(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&Map::new())?).await
     }
 
     /// Replaces name, nodes and connections, merges settings. With `publish_if_active`, a published workflow is

@@ -1,17 +1,12 @@
 //! Reading n8n: which workflows there are, and the content of those that are wanted.
 
-use std::num::NonZeroU32;
-use std::time::Duration;
-
-use super::{ImportArguments, ImportError, read};
+use super::{ImportArguments, ImportError};
+use crate::cli::connection::runtime;
 use crate::domain::import::{Chosen, Known, names};
 use crate::domain::mark::Mark;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::render::symbolise_remote;
-use crate::n8n::{ApiKey, ClientSettings, N8nClient, N8nMetrics};
-
-/// How long n8n may take for one answer. A page of a list is up to 250 workflows.
-const TIMEOUT: Duration = Duration::from_secs(60);
+use crate::n8n::N8nClient;
 
 /// What is to be imported.
 pub(super) struct Held {
@@ -21,26 +16,9 @@ pub(super) struct Held {
     pub(super) notes: Vec<String>,
 }
 
-pub(super) fn fetch(arguments: &ImportArguments, key: &ApiKey) -> Result<Held, ImportError> {
-    let client = client(arguments, key)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| ImportError::Start(error.to_string()))?.block_on(select(&client, arguments))
-}
-
-fn client(arguments: &ImportArguments, key: &ApiKey) -> Result<N8nClient, ImportError> {
-    let settings = ClientSettings {
-        url: arguments.url.clone(),
-        api_key: key.clone(),
-        ca_bundle: arguments.ca_file.as_deref().map(read).transpose()?,
-        request_timeout: TIMEOUT,
-        requests_per_second: None,
-        max_concurrent_requests: NonZeroU32::MIN,
-        webhook_check_url: None,
-        // Whoever runs this chose the address for this machine.
-        allow_loopback: true,
-    };
-    let metrics = N8nMetrics::register(&prometheus::Registry::new()).map_err(|error| ImportError::Start(error.to_string()))?;
-    Ok(N8nClient::new(settings, metrics)?)
+pub(super) fn fetch(arguments: &ImportArguments, key: Option<&str>) -> Result<Held, ImportError> {
+    let client = arguments.connection.client(key)?;
+    runtime()?.block_on(select(&client, arguments))
 }
 
 async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held, ImportError> {

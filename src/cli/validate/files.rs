@@ -12,7 +12,7 @@ const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 const DEEPEST: usize = 64;
 
 /// The texts of all files, in the order of the arguments; those of a folder in the order of their names.
-pub(super) fn read(paths: &[String]) -> Vec<Source> {
+pub(in crate::cli) fn read(paths: &[String]) -> Vec<Source> {
     let mut sources = Vec::new();
     for path in paths {
         if path == "-" {

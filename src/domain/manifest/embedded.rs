@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use crate::domain::catalog::Catalog;
+use crate::domain::definition::Definition;
 use crate::domain::finding::{Code, Finding, quoted};
 use crate::domain::intake::{locate_text, place_of_workflow};
 use crate::domain::path;
@@ -37,6 +38,14 @@ struct Embedded {
     literal_from: Option<(usize, usize)>,
 }
 
+/// What is known of a definition in a ConfigMap.
+#[derive(Default)]
+pub(super) struct Resolved {
+    pub(super) findings: Vec<Placed>,
+    pub(super) required: Vec<NodeCredentials>,
+    pub(super) definition: Option<Definition>,
+}
+
 impl Shelf {
     /// Keeps a ConfigMap.
     pub(super) fn put(&mut self, document: &Document<'_>, value: &Value, at: &str) {
@@ -57,25 +66,26 @@ impl Shelf {
     }
 
     /// Judges the definition that a Workflow names.
-    pub(super) fn resolve(&self, pending: &Pending, catalog: &Catalog) -> (Vec<Placed>, Vec<NodeCredentials>) {
+    pub(super) fn resolve(&self, pending: &Pending, catalog: &Catalog) -> Resolved {
         let (name, key) = (&pending.from.name, &pending.from.key);
-        let at_reference = |finding| vec![Placed { finding, source: pending.source, span: pending.span }];
+        let at_reference =
+            |finding| Resolved { findings: vec![Placed { finding, source: pending.source, span: pending.span }], ..Resolved::default() };
         let field = "spec.definitionFrom.configMapKeyRef";
         let Some(map) = self.find(name, pending.namespace.as_deref()) else {
             let message = format!("ConfigMap {} is not among the files, so its definition was not checked", quoted(name));
-            return (at_reference(Finding::warning(Code::DefinitionNotFound, format!("{field}.name"), message)), Vec::new());
+            return at_reference(Finding::warning(Code::DefinitionNotFound, format!("{field}.name"), message));
         };
         let Some(embedded) = map.texts.get(key) else {
             let message = format!("ConfigMap {} has no key {}", quoted(name), quoted(key));
             let finding = Finding::error(Code::DefinitionNotFound, format!("{field}.key"), message);
-            return (at_reference(finding.suggest(nearest(key, map.texts.keys().map(String::as_str)))), Vec::new());
+            return at_reference(finding.suggest(nearest(key, map.texts.keys().map(String::as_str))));
         };
         let place = |finding, span: Option<Span>| Placed { finding, source: map.source, span: embedded.seen(span) };
         let read = match locate_text(&embedded.text, LARGEST_TEXT) {
             Ok(read) => read,
             Err(unread) => {
                 let span = seen(&embedded.text, unread.line, unread.column);
-                return (vec![place(unread.finding, Some(span))], Vec::new());
+                return Resolved { findings: vec![place(unread.finding, Some(span))], ..Resolved::default() };
             }
         };
         let json = embedded.text.trim_start().starts_with(['{', '[']);
@@ -88,7 +98,7 @@ impl Shelf {
             let span = positions.find(&join(&base, &finding.path));
             place(finding, span)
         });
-        (placed.collect(), verdict.required)
+        Resolved { findings: placed.collect(), required: verdict.required, definition: verdict.definition }
     }
 }
 

@@ -88,6 +88,7 @@ pub(super) fn judge_object(
         let inside = judged(document, inline, &join(at, "spec.definition"), spec.as_deref(), catalog);
         report.findings.extend(inside.findings);
         report.required = inside.required;
+        report.definition = inside.definition;
     }
     report.findings.extend(document.warnings(at));
     let from = serde_json::from_value::<ConfigMapKeyRef>(from["configMapKeyRef"].clone()).ok();

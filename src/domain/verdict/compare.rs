@@ -1,0 +1,249 @@
+//! The comparison, node by node.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::words::Said;
+use crate::domain::catalog::Catalog;
+use crate::domain::check::check;
+use crate::domain::definition::{Definition, Node};
+use crate::domain::finding::{Code, Finding};
+use crate::domain::schema::required_credentials;
+
+/// Who says that something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// Both.
+    Agreed,
+    /// n8n only.
+    Missed,
+    /// The validator only, of something that n8n looks at.
+    False,
+    /// The validator only, of something that n8n does not look at before it runs.
+    Beyond,
+}
+
+/// What it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)] // The words say it.
+pub enum Subject {
+    Structure,
+    NodeType,
+    Webhook,
+    Trigger,
+    Parameter,
+    Credential,
+    Other,
+}
+
+/// One thing that one or both say.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Remark {
+    /// Who says it.
+    pub outcome: Outcome,
+    /// What it is about.
+    pub subject: Subject,
+    /// The node, by name.
+    pub node: Option<String>,
+    /// The parameter or credential, n8n's words, or the code of the finding.
+    pub what: String,
+}
+
+/// What came of one workflow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// In order, each once.
+    pub remarks: Vec<Remark>,
+    /// Nodes that n8n looked at and has nothing against.
+    pub well: usize,
+    /// Those of them that the validator finds an error in, whatever it is about.
+    pub flagged: usize,
+}
+
+impl Comparison {
+    /// Whether both say the same of what n8n looks at.
+    pub fn agrees(&self) -> bool {
+        !self.remarks.iter().any(|remark| matches!(remark.outcome, Outcome::Missed | Outcome::False))
+    }
+}
+
+const NOTE: &str = "n8n-nodes-base.stickyNote";
+
+/// Holds what the validator says of a definition that is to be published against n8n's answer.
+pub fn compare(definition: &Definition, said: &Said, catalog: &Catalog) -> Comparison {
+    let findings = check(definition, Some(true), catalog);
+    let mut work = Work { definition, catalog, findings: &findings, found: BTreeSet::new(), well: 0, flagged: 0 };
+    match said {
+        Said::NotCreated(message) => {
+            let hit = work.has(|one| subject(one.code) == Subject::Structure);
+            work.tell(if hit { Outcome::Agreed } else { Outcome::Missed }, Subject::Structure, None, message);
+        }
+        Said::UnknownType(kind) => work.types(kind, |node| plain(node.kind()) == plain(kind)),
+        Said::UnknownVersion(kind) => work.types(kind, |node| node.kind().rsplit('.').next().map(plain) == Some(plain(kind))),
+        Said::WebhookConflict => work.stage(Subject::Webhook, Code::WebhookConflict, "two webhooks share an address"),
+        Said::NoTrigger => work.stage(Subject::Trigger, Code::TriggerMissing, "nothing starts the workflow"),
+        Said::Nodes(_) | Said::Passed => work.nodes(said),
+        Said::Unclear(_) => {}
+    }
+    if !matches!(said, Said::Unclear(_)) {
+        work.passed(stage_of(said));
+    }
+    Comparison { remarks: work.found.into_iter().collect(), well: work.well, flagged: work.flagged }
+}
+
+/// n8n names what it would derive a tool from.
+fn plain(kind: &str) -> &str {
+    kind.strip_suffix("Tool").unwrap_or(kind)
+}
+
+/// The order in which n8n looks; it says nothing of what comes after the first trouble.
+fn stage_of(said: &Said) -> Subject {
+    match said {
+        Said::NotCreated(_) => Subject::Structure,
+        Said::UnknownType(_) | Said::UnknownVersion(_) | Said::Unclear(_) => Subject::NodeType,
+        Said::WebhookConflict => Subject::Webhook,
+        Said::NoTrigger => Subject::Trigger,
+        Said::Nodes(_) | Said::Passed => Subject::Other,
+    }
+}
+
+/// What a code is about, as far as n8n looks at it before a workflow runs.
+fn subject(code: Code) -> Subject {
+    match code {
+        Code::NodeTypeUnknown | Code::NodeTypeUncovered | Code::NodeTypeRestricted | Code::NodeVersionUnknown => Subject::NodeType,
+        Code::WebhookConflict => Subject::Webhook,
+        Code::TriggerMissing => Subject::Trigger,
+        Code::ParameterMissing | Code::ParameterInvalid => Subject::Parameter,
+        Code::NodesMissing
+        | Code::NodesInvalid
+        | Code::NodeFieldType
+        | Code::NodeNameMissing
+        | Code::NodeNameDuplicate
+        | Code::NodeTypeMissing
+        | Code::NodeIdDuplicate
+        | Code::CredentialsInvalid
+        | Code::ConnectionsMissing
+        | Code::ConnectionsInvalid
+        | Code::ConnectionSourceUnknown
+        | Code::ConnectionTargetUnknown
+        | Code::SettingsInvalid
+        | Code::SettingType
+        | Code::NodeGroupsInvalid
+        | Code::NodeGroupConflict => Subject::Structure,
+        _ => Subject::Other,
+    }
+}
+
+struct Work<'a> {
+    definition: &'a Definition,
+    catalog: &'a Catalog,
+    findings: &'a [Finding],
+    found: BTreeSet<Remark>,
+    well: usize,
+    flagged: usize,
+}
+
+impl Work<'_> {
+    fn tell(&mut self, outcome: Outcome, subject: Subject, node: Option<&str>, what: &str) {
+        self.found.insert(Remark { outcome, subject, node: node.map(str::to_owned), what: what.to_owned() });
+    }
+
+    fn has(&self, fits: impl Fn(&Finding) -> bool) -> bool {
+        self.findings.iter().any(fits)
+    }
+
+    /// n8n refuses the workflow for one thing that belongs to no node.
+    fn stage(&mut self, subject: Subject, code: Code, words: &str) {
+        let hit = self.has(|one| one.is_error() && one.code == code);
+        self.tell(if hit { Outcome::Agreed } else { Outcome::Missed }, subject, None, words);
+    }
+
+    /// n8n does not know a type or version; a warning says as much where only n8n can know.
+    fn types(&mut self, kind: &str, is_kind: impl Fn(&Node) -> bool) {
+        let of_kind = |one: &Finding| one.node.as_deref().and_then(|name| self.definition.node(name)).is_some_and(&is_kind);
+        let hit = self.has(|one| subject(one.code) == Subject::NodeType && of_kind(one));
+        let node = self.definition.nodes.iter().find(|node| is_kind(node)).map(|node| node.name().to_owned());
+        self.tell(if hit { Outcome::Agreed } else { Outcome::Missed }, Subject::NodeType, node.as_deref(), kind);
+    }
+
+    /// n8n has looked into every node.
+    fn nodes(&mut self, said: &Said) {
+        let nothing = Default::default();
+        let needs = required_credentials(self.definition, self.catalog);
+        for node in self.definition.nodes.iter().filter(|node| node.kind() != NOTE) {
+            let name = node.name();
+            let lacks = match said {
+                Said::Nodes(nodes) => nodes.get(name).unwrap_or(&nothing),
+                _ => &nothing,
+            };
+            let mut right = BTreeSet::new();
+            for parameter in &lacks.parameters {
+                let hits = self
+                    .findings
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, one)| one.is_error() && one.node.as_deref() == Some(name) && names(one, parameter));
+                let hits: Vec<usize> = hits.map(|(at, _)| at).collect();
+                let outcome = if hits.is_empty() { Outcome::Missed } else { Outcome::Agreed };
+                right.extend(hits);
+                self.tell(outcome, Subject::Parameter, Some(name), parameter);
+            }
+            for other in &lacks.other {
+                let hit = self.has(|one| one.is_error() && one.node.as_deref() == Some(name));
+                self.tell(if hit { Outcome::Agreed } else { Outcome::Missed }, Subject::Parameter, Some(name), other);
+            }
+            let ours: BTreeSet<String> =
+                needs.iter().filter(|needs| needs.node == name).flat_map(|needs| &needs.types).map(|one| self.label(node, one)).collect();
+            for credential in ours.union(&lacks.credentials) {
+                let outcome = match (ours.contains(credential), lacks.credentials.contains(credential)) {
+                    (true, true) => Outcome::Agreed,
+                    (true, false) => Outcome::False,
+                    (false, _) => Outcome::Missed,
+                };
+                self.tell(outcome, Subject::Credential, Some(name), credential);
+            }
+            if lacks.parameters.is_empty() && lacks.other.is_empty() {
+                self.well += 1;
+                self.flagged += usize::from(self.has(|one| one.is_error() && one.node.as_deref() == Some(name)));
+                let findings = self.findings;
+                for one in findings.iter().filter(|one| one.is_error() && one.node.as_deref() == Some(name)) {
+                    if subject(one.code) == Subject::Parameter {
+                        self.tell(Outcome::False, Subject::Parameter, Some(name), one.code.as_str());
+                    }
+                }
+            }
+        }
+    }
+
+    /// n8n has nothing against what comes before the stage that it reached; and some things it never looks at.
+    fn passed(&mut self, reached: Subject) {
+        let findings = self.findings;
+        for one in findings.iter().filter(|one| one.is_error()) {
+            let subject = subject(one.code);
+            let outcome = match subject {
+                Subject::Other => Outcome::Beyond,
+                Subject::Parameter | Subject::Credential => continue,
+                subject if subject < reached => Outcome::False,
+                _ => continue,
+            };
+            self.tell(outcome, subject, one.node.as_deref(), one.code.as_str());
+        }
+    }
+
+    /// n8n names some credentials by what people see.
+    fn label(&self, node: &Node, credential: &str) -> String {
+        let kind = self.catalog.node(node.kind());
+        let uses = kind.as_ref().and_then(|kind| kind.serving(node.type_version())).map(|facts| facts.credentials.as_slice());
+        let label = uses.unwrap_or_default().iter().find(|one| one.name == credential).and_then(|one| one.label.clone());
+        label.unwrap_or_else(|| credential.to_owned())
+    }
+}
+
+/// Whether a finding is about a parameter that n8n names, which stands at the end of its path or before the column.
+fn names(finding: &Finding, parameter: &str) -> bool {
+    let whole = parameter.split_once('.').map_or(parameter, |(outer, _)| outer);
+    finding.path.split(['.', '[', ']']).any(|step| step.trim_matches('"') == whole) || finding.message.contains(&format!("\"{parameter}\""))
+}
