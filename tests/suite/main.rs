@@ -42,6 +42,7 @@ mod successes;
 mod sync;
 mod tls;
 mod vanished;
+mod verdict;
 mod wire;
 mod wire_restart;
 mod world;

@@ -88,12 +88,9 @@ impl Search<'_> {
         }
         match (parameter.kind, value, &parameter.bounds.validate_type) {
             (Kind::ResourceMapper, Some(Value::Object(mapped)), _) if shows => self.found.extend(columns(parameter, &place, mapped)),
-            (Kind::Filter, Some(Value::Object(filter)), _) if shows => {
-                if filter.contains_key("combinator") && filter.get("conditions").is_some_and(|list| !list.is_array()) {
-                    tell(TroubleKind::Unreadable);
-                }
-            }
-            // n8n asks whether it shows or not, but what does not show has been taken out before.
+            (Kind::Filter, Some(Value::Object(filter)), _) if shows && is_unreadable(filter) => tell(TroubleKind::Unreadable),
+            (Kind::Filter | Kind::ResourceMapper, _, _) if shows => {}
+            // n8n asks this of parameters that do not show, too: where another of the same name shows, its value is asked about.
             (kind, Some(value), Some(want)) if !is_locator(kind) => {
                 let offered: Vec<&Value> = parameter.options.values.iter().collect();
                 // A choice that the service gives, and a long default that the catalogue leaves out, can only be right.
@@ -137,6 +134,11 @@ impl Search<'_> {
             }
         }
     }
+}
+
+/// Whether n8n stumbles over a filter: its conditions are no list.
+fn is_unreadable(filter: &Map<String, Value>) -> bool {
+    filter.contains_key("combinator") && filter.get("conditions").is_some_and(|list| !list.is_array())
 }
 
 /// What n8n finds wrong with the columns of a `resourceMapper`: required ones without a value, and values of another type.
@@ -205,4 +207,72 @@ fn misfit(parameter: &Parameter, value: &Value) -> Option<String> {
     };
     let misfits = |pattern: &String| matches(&format!("^{pattern}$"), &text) == Some(false);
     (!text.starts_with('=') && mode.patterns.iter().any(misfits)).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::catalog::{Catalog, filled};
+
+    /// The troubles of a node with these values, as `parameter @ path`.
+    fn found(node_type: &str, version: f64, values: Value) -> Vec<String> {
+        let kind = Catalog::embedded().node(node_type).unwrap();
+        let facts = kind.version(version).unwrap();
+        let full = filled(facts, values.as_object().unwrap(), version, node_type).unwrap();
+        troubles(facts, &full, version, node_type).into_iter().map(|one| format!("{} @ {}", one.parameter, one.path)).collect()
+    }
+
+    #[test]
+    fn a_value_of_another_type_than_declared_is_refused_whether_required_or_not() {
+        let tool = "@n8n/n8n-nodes-langchain.toolCode";
+        let code = |name: &str| json!({"name": name, "description": "d", "jsCode": "return 1"});
+        assert_eq!(found(tool, 1.1, code("my tool")), ["name @ name"]);
+        assert_eq!(found(tool, 1.1, json!({"description": "d"})), ["name @ name"]);
+        assert!(found(tool, 1.1, code("my_tool")).is_empty());
+        assert_eq!(found(tool, 1.0, code("my tool")), ["name @ name"], "the declaration is for another version, and n8n asks all the same");
+        let set = |raw: &str| found("n8n-nodes-base.set", 3.4, json!({"mode": "raw", "jsonOutput": raw, "options": {}}));
+        assert_eq!(set("{ \"a\": {{ $json.b }} }"), ["jsonOutput @ jsonOutput"]);
+        assert!(set("={ \"a\": {{ $json.b }} }").is_empty() && set("{a: 1}").is_empty());
+        let wait = |amount: Value| found("n8n-nodes-base.wait", 1.1, json!({"amount": amount}));
+        assert_eq!(wait(json!("soon")), ["amount @ amount"]);
+        assert!(wait(json!("5")).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_show_and_defaults_that_the_catalogue_leaves_out_are_no_trouble() {
+        assert!(found("n8n-nodes-base.set", 3.4, json!({"jsonOutput": "no json", "options": {}})).is_empty(), "the mode is manual");
+        let form = json!({"operation": "page", "defineForm": "json"});
+        assert!(found("n8n-nodes-base.form", 1.0, form).is_empty());
+    }
+
+    #[test]
+    fn required_columns_want_a_value_and_every_column_one_of_its_type() {
+        let insert = |operation: &str, value: Value| {
+            let schema = json!([{"id": "id", "type": "number", "required": true}, {"id": "name", "type": "string", "required": true},
+                                {"id": "on", "type": "boolean"}, {"id": "kind", "type": "options", "options": [{"value": "a"}]}]);
+            let locator = |text: &str| json!({"__rl": true, "mode": "name", "value": text});
+            found(
+                "n8n-nodes-base.postgres",
+                2.5,
+                json!({"operation": operation, "schema": locator("public"), "table": locator("t"), "options": {},
+                "columns": {"mappingMode": "defineBelow", "matchingColumns": ["id"], "schema": schema, "value": value}}),
+            )
+        };
+        assert_eq!(
+            insert("insert", json!({"id": "x", "on": "maybe"})),
+            ["columns.id @ columns.value.id", "columns.name @ columns.value.name", "columns.on @ columns.value.on"]
+        );
+        assert!(insert("insert", json!({"id": 1, "name": "={{ $json.n }}", "on": null, "kind": "a"})).is_empty());
+        assert_eq!(insert("insert", json!({"id": 1, "name": "n", "kind": "b"})), ["columns.kind @ columns.value.kind"]);
+        assert!(insert("update", json!({"id": 1})).is_empty(), "only an insert wants all that are required");
+        assert_eq!(insert("insert", Value::Null), ["columns.id @ columns.value.id", "columns.name @ columns.value.name"]);
+    }
+
+    #[test]
+    fn a_filter_whose_conditions_are_no_list_cannot_be_read() {
+        let conditions = json!({"combinator": "and", "conditions": {"leftValue": 1}, "options": {}});
+        assert_eq!(found("n8n-nodes-base.if", 2.2, json!({"conditions": conditions})), ["conditions @ conditions"]);
+    }
 }
