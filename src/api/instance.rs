@@ -198,6 +198,10 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
     pub workflows: Vec<String>,
+    /// Ids of n8n projects that their workflows may be put into; `*` is all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
+    pub projects: Vec<String>,
 }
 
 /// What was found out about the connection.

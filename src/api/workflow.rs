@@ -63,6 +63,10 @@ pub struct WorkflowSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 24), regex(pattern = r"^[^,]+$")))]
     pub tags: Option<Vec<String>>,
+    /// The n8n project that the workflow lives in. Absent leaves it where it is; a new one then goes to the personal
+    /// project of the API key's user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Project>,
     /// What the definition calls a credential, mapped to the one on the instance that it means.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]
@@ -297,6 +301,15 @@ pub struct ProbeSecretRef {
 #[serde(rename_all = "camelCase")]
 pub struct Adopt {
     /// Its id in n8n.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    pub id: String,
+}
+
+/// A project in n8n.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Project {
+    /// Its id in n8n, which is in the URL of the project's page. Another namespace than the instance's needs a grant for it.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub id: String,
 }

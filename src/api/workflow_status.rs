@@ -64,6 +64,10 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 24)))]
     pub added_tags: Vec<String>,
+    /// The id of the n8n project that `spec.project` asked for, once the workflow was seen there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub project: Option<String>,
     /// The value of the annotation `weirkeeper.dev/requestedAt` that was last handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]

@@ -10,6 +10,7 @@ mod gather;
 mod judge;
 mod observe;
 mod paths;
+mod place;
 mod put_back;
 mod refusal;
 mod report;

@@ -18,6 +18,8 @@ pub enum Use<'a> {
     Adopt(&'a str),
     /// Calling a workflow by its raw id.
     Workflow(&'a str),
+    /// Putting a workflow into a project.
+    Project(&'a str),
 }
 
 /// Whether a namespace may refer to the instance at all.
@@ -44,6 +46,7 @@ fn covers(grant: &Grant, namespace: &str, wanted: Use<'_>) -> bool {
             Use::Credential { id, name } => listed(&grant.credentials, &[id, name]),
             Use::Adopt(id) => listed(&grant.adopt, &[id]),
             Use::Workflow(id) => listed(&grant.workflows, &[id]),
+            Use::Project(id) => listed(&grant.projects, &[id]),
         }
 }
 
@@ -73,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_grant_names_who_and_what() {
-        let spec = spec(json!({ "grants": [{ "namespaces": ["team-a"], "credentials": ["Slack"], "adopt": ["w1"] }] }));
+        let spec = spec(json!({ "grants": [{ "namespaces": ["team-a"], "credentials": ["Slack"], "adopt": ["w1"], "projects": ["p1"] }] }));
         let slack = Use::Credential { id: "c1", name: "Slack" };
         assert!(may_use(&spec, "ops", "ops", Use::Adopt("anything")));
         assert!(may_use(&spec, "ops", "team-a", slack));
@@ -81,5 +84,7 @@ mod tests {
         assert!(!may_use(&spec, "ops", "team-a", Use::Adopt("w2")));
         assert!(!may_use(&spec, "ops", "team-a", Use::Workflow("w1")));
         assert!(!may_use(&spec, "ops", "team-b", slack));
+        assert!(may_use(&spec, "ops", "team-a", Use::Project("p1")));
+        assert!(!may_use(&spec, "ops", "team-a", Use::Project("w1")));
     }
 }

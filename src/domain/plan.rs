@@ -24,9 +24,38 @@ pub enum Publication {
     Untouched,
 }
 
+/// Where the workflow lives, compared with `spec.project`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where it should, or nobody asks, or n8n does not say.
+    Right,
+    /// Elsewhere, since the spec asks for a project in which it was not seen yet.
+    ToCome,
+    /// Elsewhere, and it was seen where it should be before.
+    Moved,
+}
+
+impl Place {
+    /// `asked` is the spec's project, `confirmed` the one in which it was seen as asked, `seen` where n8n has it.
+    pub fn of(asked: Option<&str>, confirmed: Option<&str>, seen: Option<&str>) -> Self {
+        match (asked, seen) {
+            (Some(asked), Some(seen)) if asked != seen => {
+                if confirmed == Some(asked) {
+                    Self::Moved
+                } else {
+                    Self::ToCome
+                }
+            }
+            _ => Self::Right,
+        }
+    }
+}
+
 /// One write to n8n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Move the workflow to the project of the spec; what it is follows where it belongs.
+    Move,
     /// Bring the workflow back from the archive; nothing else can be written before.
     Unarchive,
     /// Save the definition as the draft, without publishing.
@@ -52,6 +81,8 @@ pub enum Drift {
     Renamed,
     /// Somebody archived it.
     Archived,
+    /// Somebody moved it to another project.
+    Moved,
 }
 
 /// What to do, and what somebody changed.
@@ -78,6 +109,8 @@ pub struct Comparison {
     pub marked: bool,
     /// The workflow is archived.
     pub archived: bool,
+    /// Where it lives. It serves wherever that is.
+    pub place: Place,
 }
 
 /// Whether two lots of nodes, connections and groups are the same for n8n.
@@ -97,7 +130,7 @@ pub fn edits(remote: &RemoteWorkflow, history: &[VersionRecord]) -> Vec<RemoteWo
     draft.into_iter().chain(published.filter(|published| !known(published))).collect()
 }
 
-/// Compares what n8n holds with what should be there.
+/// Compares what n8n holds with what should be there; the place is for the caller to add.
 pub fn compare(wanted: &WorkflowWrite, mark: &Mark, remote: &RemoteWorkflow) -> Comparison {
     let draft = same_content(wanted, &remote.nodes, &remote.connections, &remote.node_groups);
     let published = remote.active.then(|| {
@@ -117,6 +150,7 @@ pub fn compare(wanted: &WorkflowWrite, mark: &Mark, remote: &RemoteWorkflow) -> 
         name: remote.name == wanted.name,
         marked: Mark::of(&remote.settings).as_ref() == Some(mark),
         archived: remote.is_archived,
+        place: Place::Right,
     }
 }
 
@@ -135,10 +169,22 @@ impl Comparison {
 /// What to write. `confirmed` says that this version was seen in n8n before, so that a difference is somebody's
 /// change and not ours to come; `contested`, that it was undone too often already.
 pub fn plan(seen: &Comparison, publication: Publication, confirmed: bool, policy: DriftPolicy, contested: bool) -> Plan {
-    let drift = if confirmed { drift(seen, publication) } else { Vec::new() };
+    let mut drift = if confirmed { drift(seen, publication) } else { Vec::new() };
+    let tolerated = policy != DriftPolicy::Revert || contested;
     let only_draft = drift == [Drift::DraftEdited];
-    let left_alone = !drift.is_empty() && (policy != DriftPolicy::Revert || contested);
-    let steps = if only_draft || left_alone { Vec::new() } else { steps(seen, publication) };
+    let left_alone = !drift.is_empty() && tolerated;
+    let mut steps = if only_draft || left_alone { Vec::new() } else { steps(seen, publication) };
+    // Where it lives changes nothing of what it is, so neither waits for the other.
+    if confirmed && seen.place == Place::Moved {
+        if !tolerated {
+            // The draft is told of again in the next pass.
+            drift.retain(|one| *one != Drift::DraftEdited || !only_draft);
+        }
+        drift.push(Drift::Moved);
+    }
+    if seen.place != Place::Right && !(tolerated && drift.contains(&Drift::Moved)) {
+        steps.insert(0, Step::Move);
+    }
     Plan { steps, drift }
 }
 
@@ -191,7 +237,8 @@ mod tests {
     use Publication::{Published, Unpublished, Untouched};
     use serde_json::json;
 
-    const FINE: Comparison = Comparison { draft: true, published: Some(true), settings: true, name: true, marked: true, archived: false };
+    const FINE: Comparison =
+        Comparison { draft: true, published: Some(true), settings: true, name: true, marked: true, archived: false, place: Place::Right };
 
     fn steps_of(seen: Comparison, publication: Publication, confirmed: bool) -> Vec<Step> {
         plan(&seen, publication, confirmed, DriftPolicy::Revert, false).steps
@@ -248,6 +295,44 @@ mod tests {
         let found = plan(&draft, Published, true, DriftPolicy::Revert, false);
         assert_eq!(found, Plan { steps: vec![], drift: vec![Drift::DraftEdited] });
         assert_eq!(steps_of(draft, Published, false), [Step::Update]);
+    }
+
+    #[test]
+    fn a_place_is_wrong_only_where_somebody_asks_and_n8n_tells() {
+        assert_eq!(Place::of(None, Some("a"), Some("b")), Place::Right);
+        assert_eq!(Place::of(Some("a"), Some("a"), None), Place::Right);
+        assert_eq!(Place::of(Some("a"), None, Some("a")), Place::Right);
+        assert_eq!(Place::of(Some("a"), None, Some("b")), Place::ToCome);
+        assert_eq!(Place::of(Some("a"), Some("b"), Some("b")), Place::ToCome);
+        assert_eq!(Place::of(Some("a"), Some("a"), Some("b")), Place::Moved);
+    }
+
+    #[test]
+    fn a_workflow_is_moved_when_the_spec_says_so_and_moved_back_when_the_policy_says_so() {
+        let (to_come, moved) = (Comparison { place: Place::ToCome, ..FINE }, Comparison { place: Place::Moved, ..FINE });
+        for policy in [DriftPolicy::Revert, DriftPolicy::Report, DriftPolicy::Ignore] {
+            assert_eq!(plan(&to_come, Published, true, policy, false), Plan { steps: vec![Step::Move], drift: vec![] });
+        }
+        let reverted = Plan { steps: vec![Step::Move], drift: vec![Drift::Moved] };
+        assert_eq!(plan(&moved, Published, true, DriftPolicy::Revert, false), reverted);
+        let left = Plan { steps: vec![], drift: vec![Drift::Moved] };
+        assert_eq!(plan(&moved, Published, true, DriftPolicy::Report, false), left);
+        assert_eq!(plan(&moved, Published, true, DriftPolicy::Revert, true), left);
+        // A new version goes where it belongs, and only then there.
+        let old = Comparison { draft: false, published: Some(false), place: Place::Moved, ..FINE };
+        let steps = [Step::Move, Step::Update, Step::Publish];
+        assert_eq!(plan(&old, Published, false, DriftPolicy::Report, false), Plan { steps: steps.to_vec(), drift: vec![] });
+    }
+
+    #[test]
+    fn a_move_overwrites_nothing() {
+        let draft = Comparison { draft: false, place: Place::Moved, ..FINE };
+        let both = [Drift::DraftEdited, Drift::Moved];
+        assert_eq!(plan(&draft, Published, true, DriftPolicy::Revert, false).steps, [Step::Move]);
+        assert_eq!(plan(&draft, Published, true, DriftPolicy::Report, false), Plan { steps: vec![], drift: both.to_vec() });
+        let renamed = Comparison { name: false, place: Place::ToCome, ..FINE };
+        let left = Plan { steps: vec![Step::Move], drift: vec![Drift::Renamed] };
+        assert_eq!(plan(&renamed, Published, true, DriftPolicy::Report, false), left);
     }
 
     #[test]

@@ -51,6 +51,9 @@ pub struct RemoteWorkflow {
     /// When it was made, as n8n writes it.
     #[serde(default, deserialize_with = "or_default")]
     pub created_at: String,
+    /// The id of the project that it lives in, where n8n says. n8n sends it as one entry of `shared`.
+    #[serde(default, rename = "shared", deserialize_with = "owning_project", skip_serializing)]
+    pub project: Option<String>,
 }
 
 impl RemoteWorkflow {
@@ -261,6 +264,12 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+fn owning_project<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let shared = Value::deserialize(deserializer)?;
+    let owner = shared.as_array().and_then(|all| all.iter().find(|one| one["role"] == "workflow:owner"));
+    Ok(owner.and_then(|owner| owner["projectId"].as_str()).map(str::to_owned))
+}
+
 fn empty_object() -> Value {
     Value::Object(Map::new())
 }
@@ -314,6 +323,17 @@ mod tests {
 
         let sparse: RemoteWorkflow = serde_json::from_value(json!({"id": 7})).unwrap();
         assert_eq!((sparse.id.as_str(), sparse.connections), ("7", json!({})));
+    }
+
+    #[test]
+    fn a_workflow_lives_in_the_project_that_owns_it() {
+        let project = |shared: Value| serde_json::from_value::<RemoteWorkflow>(json!({ "id": "a", "shared": shared })).unwrap().project;
+        let owner = json!({ "role": "workflow:owner", "projectId": "p1" });
+        assert_eq!(project(json!([{ "role": "workflow:editor", "projectId": "p2" }, owner])).as_deref(), Some("p1"));
+        for unknown in [json!(null), json!([]), json!("other words"), json!([{ "role": "workflow:owner" }])] {
+            assert_eq!(project(unknown), None);
+        }
+        assert_eq!(serde_json::from_value::<RemoteWorkflow>(json!({ "id": "a" })).unwrap().project, None);
     }
 
     #[test]

@@ -52,6 +52,8 @@ operations! {
     Archive = "archive", "archive workflow", true;
     /// `POST /api/v1/workflows/{id}/unarchive`.
     Unarchive = "unarchive", "unarchive workflow", true;
+    /// `PUT /api/v1/workflows/{id}/transfer`.
+    TransferWorkflow = "transfer_workflow", "move workflow to another project", true;
     /// `DELETE /api/v1/workflows/{id}`.
     DeleteWorkflow = "delete_workflow", "delete workflow", true;
     /// `GET /api/v1/workflows`.
@@ -93,6 +95,7 @@ impl Operation {
             Self::UpdateWorkflow | Self::Unarchive => "workflow:update",
             Self::Publish => "workflow:activate",
             Self::Unpublish => "workflow:deactivate",
+            Self::TransferWorkflow => "workflow:move",
             Self::Archive | Self::DeleteWorkflow => "workflow:delete",
             Self::ListWorkflows => "workflow:list",
             Self::ListTags => "tag:list",

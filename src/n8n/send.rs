@@ -91,11 +91,23 @@ impl N8nClient {
     where
         T: DeserializeOwned + Send + 'static,
     {
+        self.send(&request, |body| parse(request.operation, body)).await
+    }
+
+    /// Sends and expects success; what it says beyond that is not read.
+    pub(super) async fn tell(&self, request: Request) -> Result<(), N8nError> {
+        self.send(&request, |_| std::future::ready(Ok(()))).await
+    }
+
+    async fn send<T, F>(&self, request: &Request, read: impl FnOnce(Vec<u8>) -> F) -> Result<T, N8nError>
+    where
+        F: Future<Output = Result<T, N8nError>>,
+    {
         let operation = request.operation;
         let mut observed = self.inner.metrics.observe(operation);
         let result = async {
-            let answer = self.exchange(&request, &mut observed).await?;
-            parse(operation, answer.accept(operation, request.limit)?).await
+            let answer = self.exchange(request, &mut observed).await?;
+            read(answer.accept(operation, request.limit)?).await
         }
         .await;
         observed.end(outcome(&result));

@@ -1,6 +1,7 @@
 //! Workflows, one at a time.
 
 use reqwest::Method;
+use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, json};
 
@@ -33,7 +34,34 @@ impl N8nClient {
     /// # Errors
     /// `Refused` when n8n does not take the definition.
     pub async fn create_workflow(&self, workflow: &WorkflowWrite) -> Result<RemoteWorkflow, N8nError> {
-        self.ask(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(workflow)?).await
+        self.create_workflow_in(None, workflow).await
+    }
+
+    /// The same, in a project; `None` is the personal one of the key's user.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such project or the user may not create in it.
+    pub async fn create_workflow_in(&self, project: Option<&str>, workflow: &WorkflowWrite) -> Result<RemoteWorkflow, N8nError> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Create<'a> {
+            #[serde(flatten)]
+            workflow: &'a WorkflowWrite,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            project_id: Option<&'a str>,
+        }
+        let body = Create { workflow, project_id: project };
+        self.ask(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(&body)?).await
+    }
+
+    /// Moves a workflow to another project. What is published stays so, and its webhooks are away for a moment.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such project or no such workflow, `Refused` when it is there already. A success does not
+    /// say that it is still published: n8n takes it offline when its triggers cannot be registered again. Read it back.
+    pub async fn transfer_workflow(&self, id: &str, project: &str) -> Result<(), N8nError> {
+        let request = self.api(Operation::TransferWorkflow, Method::PUT, &["workflows", id, "transfer"])?;
+        self.tell(request.json(&json!({ "destinationProjectId": project }))?).await
     }
 
     /// As [`create_workflow`](Self::create_workflow), but a refusal is an answer.

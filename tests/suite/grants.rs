@@ -115,3 +115,34 @@ async fn without_a_grant_nobody_learns_what_exists() {
     shared.says("by-id", "CredentialsReady", "CredentialsMapped").await;
     shared.says("not-there", "Ready", "AdoptNotFound").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_needs_a_grant_and_without_one_nobody_learns_whether_it_exists() {
+    let shared = Shared::start("projects").await;
+    let second = shared.standin.add_project();
+    for (name, project) in [("there", second.as_str()), ("not-there", "missing")] {
+        shared.apply(&shared.other, name, json!({ "definition": answering(name, "1"), "project": { "id": project } })).await;
+        let said = shared.says(name, "Ready", "ProjectNotGranted").await;
+        assert!(said.contains(&format!("project {project} ")) && said.contains("spec.grants[].projects"), "{said}");
+    }
+    assert!(shared.world.n8n.workflows().await.is_empty(), "nothing of either reaches n8n");
+    // What serves goes on when its author names a project that is not granted, wherever the workflow is.
+    shared.apply(&shared.other, "serves", json!({ "active": true, "definition": answering("serves", "1") })).await;
+    shared.world.until_in(&shared.other, "serves", "Ready", ready).await;
+    let own = shared.standin.own_project();
+    shared
+        .apply(&shared.other, "serves", json!({ "active": true, "definition": answering("serves", "1"), "project": { "id": own } }))
+        .await;
+    shared.says("serves", "Ready", "ProjectNotGranted").await;
+    assert_eq!(shared.world.n8n.webhook("GET", "serves").await.json()["version"], "1");
+    // Who may use them is told what is the matter, and the instance's own namespace may use all.
+    shared.grant(json!({ "projects": [second, "missing"] })).await;
+    shared.world.until_in(&shared.other, "there", "Ready", ready).await;
+    shared.says("not-there", "Ready", "ProjectNotFound").await;
+    shared.says("serves", "Ready", "ProjectNotGranted").await;
+    shared.apply(&shared.world.namespace, "own", json!({ "definition": answering("own", "1"), "project": { "id": second } })).await;
+    shared.world.until_ready("own").await;
+    let held = shared.world.n8n.workflows().await;
+    let there = held.iter().filter(|workflow| workflow["shared"][0]["projectId"] == json!(second)).count();
+    assert_eq!((held.len(), there), (3, 2));
+}

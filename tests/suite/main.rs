@@ -28,6 +28,7 @@ mod leader;
 mod n8n;
 mod outage;
 mod paths;
+mod projects;
 mod publishing;
 mod relay;
 mod request_faults;

@@ -14,6 +14,7 @@ mod faults;
 mod marks;
 mod node_types;
 mod production;
+mod projects;
 mod publish;
 mod reply;
 mod request;
@@ -44,6 +45,7 @@ use tokio::task::{AbortHandle, JoinSet};
 pub(crate) use faults::{Caller, Fault, Faults, Rule};
 pub(crate) use marks::Duplicate;
 pub(crate) use node_types::Installed;
+pub(crate) use routes::all_scopes as every_scope;
 use site::Site;
 pub(crate) use wire_log::{Entry, WireLog};
 
@@ -54,6 +56,8 @@ pub(crate) struct Options {
     pub latency: Duration,
     /// How long a publish keeps the workflow's webhooks away.
     pub webhook_gap: Duration,
+    /// Whether a move to another project finds that the triggers cannot be registered again, and leaves the workflow offline.
+    pub moves_go_offline: bool,
     /// How long publishing hangs on a trigger whose broker cannot be reached (any redisTrigger).
     pub broker_hang: Duration,
     /// How long an execution stays running.
@@ -77,6 +81,7 @@ impl Default for Options {
         Self {
             latency: Duration::ZERO,
             webhook_gap: Duration::from_millis(3),
+            moves_go_offline: false,
             broker_hang: Duration::from_secs(60),
             execution_time: Duration::ZERO,
             startup_time: Duration::ZERO,

@@ -5,8 +5,8 @@ use kube::runtime::events::EventType;
 
 use super::deploy::fill_published;
 use super::refusal::{self, Says};
-use super::versions;
 use super::work::Work;
+use super::{place, versions};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Intent, Operation, Origin};
@@ -236,6 +236,7 @@ pub(super) async fn create(
     digest: &str,
 ) -> Result<Box<RemoteWorkflow>, CreateFailed> {
     connection.trusted()?;
+    let project = place::granted(work, connection)?;
     let mut body = body.clone();
     if body.node_groups.as_ref().is_some_and(Vec::is_empty) {
         body.node_groups = None;
@@ -249,7 +250,7 @@ pub(super) async fn create(
     work.save().await?;
     work.ctx.bindings.release(&work.uid());
     connection.inventory.sending(&work.uid());
-    match connection.client.sending_until(latest).create_workflow(&body).await {
+    match connection.client.sending_until(latest).create_workflow_in(project.as_deref(), &body).await {
         Ok(remote) => {
             work.status.n8n_workflow_id = Some(remote.id.clone());
             work.status.origin = Some(Origin::Created);

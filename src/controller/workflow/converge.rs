@@ -203,6 +203,9 @@ impl Round<'_> {
         deployed.wrote |= revived;
         deployed.published |= revived;
         let outcome = self.settle(work, &deployed, publication, hold).await?;
+        if let Some(trouble) = deployed.misplaced {
+            return Err(trouble.into());
+        }
         // Tags stand in nobody's way: they come when all else is there.
         tags::sync(work, self.connection, &deployed.remote).await?;
         Ok(outcome)

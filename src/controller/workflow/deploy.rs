@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use kube::runtime::events::EventType;
 
-use super::drift;
+use super::place::Placed;
 use super::refusal::{self, Says};
 use super::work::Work;
+use super::{drift, place};
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::RollbackPolicy;
@@ -62,6 +63,8 @@ pub(super) struct Deployed {
     pub(super) published: bool,
     /// What somebody changed and was left.
     pub(super) left: Vec<Drift>,
+    /// What keeps the workflow out of the project of the spec, while all else is there.
+    pub(super) misplaced: Option<Trouble>,
 }
 
 /// Compares, writes what differs, and reads back.
@@ -72,15 +75,17 @@ pub(super) async fn deploy(
     mut remote: RemoteWorkflow,
 ) -> Result<Deployed, Failure> {
     fill_published(connection, &mut remote).await?;
-    let seen = compare(wanted.write, &work.mark(), &remote);
+    let seen = Comparison { place: place::of(work, &remote), ..compare(wanted.write, &work.mark(), &remote) };
     // A version that failed after this one may have left its draft behind: then a difference is ours to mend, not drift.
     let confirmed =
         [work.status.active_version, work.status.last_attempted_version] == [Some(wanted.version); 2] && work.status.intent.is_none();
     let contested = drift::contested(work);
-    let plan = plan(&seen, wanted.publication, confirmed, work.spec().drift_policy, contested);
+    let mut plan = plan(&seen, wanted.publication, confirmed, work.spec().drift_policy, contested);
+    let Placed { moved, misplaced } = place::place(work, connection, wanted, &mut remote, &mut plan, confirmed).await?;
     drift::judge(work, &plan, wanted, &remote, contested).await?;
     if plan.steps.is_empty() {
-        return Ok(Deployed { remote, wrote: false, published: false, left: plan.drift });
+        plan.drift.retain(|drift| !moved || *drift != Drift::Moved);
+        return Ok(Deployed { remote, wrote: moved, published: false, left: plan.drift, misplaced });
     }
     connection.trusted()?;
     if unlike(work, wanted, false) >= MOST_UNLIKE {
@@ -114,7 +119,7 @@ pub(super) async fn deploy(
         }
         return Err(trouble.into());
     }
-    Ok(Deployed { remote: after, wrote: true, published, left: Vec::new() })
+    Ok(Deployed { remote: after, wrote: true, published, left: Vec::new(), misplaced })
 }
 
 /// A new version is about to overwrite what n8n holds: what somebody wrote there in the meantime is kept.
@@ -200,6 +205,8 @@ async fn apply(
     for step in steps {
         let timer = work.ctx.metrics.time(label(*step));
         match step {
+            // Done before, since what hinders it may not hinder the rest.
+            Step::Move => {}
             Step::Unarchive => draft = client.unarchive(id).await?.version_id,
             Step::Update => {
                 draft = client.update_workflow(id, wanted.write, false).await?.version_id;
@@ -218,6 +225,7 @@ async fn apply(
 
 const fn label(step: Step) -> &'static str {
     match step {
+        Step::Move => "move",
         Step::Unarchive => "unarchive",
         Step::Update => "update",
         Step::Publish => "publish",

@@ -111,6 +111,7 @@ fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -
             Drift::Settings => format!("settings changed: {}", settings::differing(&remote.settings, &wanted.write.settings).join(", ")),
             Drift::Renamed => "it was renamed".to_owned(),
             Drift::Archived => "it was archived".to_owned(),
+            Drift::Moved => "it was moved to another project".to_owned(),
         })
         .collect();
     said.join("; ")

@@ -1,5 +1,6 @@
 //! What a failed write to n8n says: something about the version, something that only repetition would prove, or nothing.
 
+use super::place;
 use crate::api::reason::Reason;
 use crate::controller::connections;
 use crate::domain::trouble::Trouble;
@@ -58,7 +59,7 @@ pub(super) fn read(error: &N8nError) -> Says {
             let trouble = Trouble::transient(Reason::PublishUnconfirmed, error.to_string());
             Says::Perhaps(Reason::PublishUnconfirmed, format!("publication was not confirmed: {error}"), trouble)
         }
-        error => Says::Nothing(connections::trouble(error)),
+        error => Says::Nothing(place::trouble(error)),
     }
 }
 

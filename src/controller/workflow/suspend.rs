@@ -12,6 +12,10 @@ pub(super) async fn spec_changed(work: &mut Work<'_>) -> bool {
     if work.status.active_version.is_none() || work.spec().active.is_some_and(|active| active != work.status.published_at.is_some()) {
         return true;
     }
+    let asked = work.spec().project.as_ref().map(|project| &project.id);
+    if asked.is_some() && asked != work.status.project.as_ref() {
+        return true;
+    }
     let (namespace, name) = work.instance_key();
     let taken_in = match connections::for_workflow(work.ctx, &work.namespace(), (&namespace, &name)).await {
         // An edit is judged all the same, as long as that asks n8n nothing.

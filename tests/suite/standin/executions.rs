@@ -246,7 +246,7 @@ pub(crate) fn list(world: &World, request: &Request) -> Answer {
             && after.is_none_or(|after| started.is_some_and(|at| at >= after))
             && until.is_none_or(|until| started.is_some_and(|at| at <= until))
             && before.is_none_or(|before| run.id < before)
-            && request.query("projectId").is_none_or(|id| id == world.project_id)
+            && request.query("projectId").is_none_or(|id| world.workflows.get(&run.workflow_id).is_some_and(|owner| owner.project_id == id))
     };
     let mut found = world.executions.values().rev().filter(fits);
     let shown: Vec<&Execution> = found.by_ref().take(limit).collect();

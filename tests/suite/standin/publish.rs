@@ -249,6 +249,21 @@ pub(crate) fn activate_all(world: &mut World) {
     }
 }
 
+/// Takes the triggers of what is published away and puts them back, as a move to another project does.
+pub(crate) async fn register_anew(site: &Site, id: &str, fails: bool) {
+    let active = |world: &World| world.workflows.get(id).and_then(|workflow| Some(Arc::clone(&workflow.active_version()?.content)));
+    if active(&site.world()).is_none() {
+        return;
+    }
+    site.world().remove_webhooks(id);
+    tokio::time::sleep(site.gaps().0).await;
+    let mut world = site.world();
+    let Some(content) = active(&world) else { return };
+    if fails || register(&mut world, id, &content).is_err() {
+        take_offline(&mut world, id);
+    }
+}
+
 pub(crate) async fn publish_call(site: &Site, request: &Request, id: &str) -> Answer {
     let body = request.optional_body(&PUBLISH)?;
     let text = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::reply::{Answer, Reply};
 use super::request::Request;
 use super::site::{Site, is_too_large};
-use super::{credentials, executions, production, publish, tags, workflow_views, workflows};
+use super::{credentials, executions, production, projects, publish, tags, workflow_views, workflows};
 
 const BASE: &str = "/api/v1";
 
@@ -171,6 +171,7 @@ async fn call(site: &Arc<Site>, request: &Request) -> Answer {
     let id = ids.first().map_or("", String::as_str);
     match route.operation {
         "updateWorkflow" => workflows::put(site, request, id, &scopes).await,
+        "transferWorkflow" => projects::transfer(site, request, id).await,
         "publishWorkflow" | "activateWorkflow" => publish::publish_call(site, request, id).await,
         "getDiscover" => Ok(discover(request, &scopes)),
         operation => at_once(site, request, operation, &ids),
@@ -189,7 +190,6 @@ fn at_once(site: &Site, request: &Request, operation: &str, ids: &[String]) -> A
         "archiveWorkflow" => workflows::archive(world, id),
         "unarchiveWorkflow" => workflows::unarchive(world, id),
         "unpublishWorkflow" | "deactivateWorkflow" => publish::unpublish_call(world, id),
-        "transferWorkflow" => workflows::transfer(world, request, id),
         "getWorkflowHistory" => workflow_views::history(world, request, id),
         "getWorkflowVersion" => workflow_views::version(world, id, &ids[1]),
         "getWorkflowVersionByOldPath" => workflow_views::version(world, id, &ids[1]).map_err(|_| Reply::message(404, "Version not found")),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::executions::Execution;
 use super::marks::Marks;
+use super::projects::Project;
 use super::webhooks::Hook;
 
 /// The current time as n8n prints it.
@@ -26,7 +27,9 @@ pub(crate) struct World {
     pub webhooks: HashMap<(String, String), Hook>,
     pub keys: Vec<Key>,
     pub marks: Marks,
+    /// The personal project of the owner of the keys.
     pub project_id: String,
+    pub projects: Vec<Project>,
     pub user_id: String,
     pub born: String,
     random: Random,
@@ -113,6 +116,9 @@ pub(crate) struct Workflow {
     pub id: String,
     pub name: String,
     pub description: Option<String>,
+    pub project_id: String,
+    /// When it came into its project.
+    pub shared_at: String,
     /// The draft: what the editor shows.
     pub content: Arc<Content>,
     pub settings: Map<String, Value>,
@@ -171,6 +177,7 @@ impl World {
             webhooks: HashMap::new(),
             keys: Vec::new(),
             marks: Marks::default(),
+            projects: vec![Project::personal(project_id.clone(), super::workflow_views::PROJECT_NAME, user_id.clone())],
             project_id,
             user_id,
             born: now(),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::projects::Project;
 use super::reply::{Answer, ObjectText, Reply, page};
 use super::request::{Request, next_offset};
 use super::store::{Publication, Version, Workflow, World};
@@ -66,16 +67,12 @@ impl World {
         let mut shared = json!({
             "role": "workflow:owner",
             "workflowId": workflow.id,
-            "projectId": self.project_id,
-            "createdAt": workflow.created_at,
-            "updatedAt": workflow.created_at,
+            "projectId": workflow.project_id,
+            "createdAt": workflow.shared_at,
+            "updatedAt": workflow.shared_at,
         });
         if with_project {
-            shared["project"] = json!({
-                "id": self.project_id, "name": PROJECT_NAME, "type": "personal", "icon": null,
-                "description": null, "customTelemetryTags": [], "creatorId": self.user_id,
-                "createdAt": self.born, "updatedAt": self.born,
-            });
+            shared["project"] = self.project(&workflow.project_id).map_or(Value::Null, Project::json);
         }
         json!([shared])
     }
@@ -204,7 +201,7 @@ pub(crate) fn list(world: &World, request: &Request) -> Answer {
         .filter(|workflow| active.is_none_or(|active| workflow.is_active() == active))
         .filter(|workflow| name.is_none_or(|name| is_like(&workflow.name, name)))
         .filter(|workflow| names.iter().all(|name| has_tag(workflow, name)))
-        .filter(|_| project.is_none_or(|project| project == world.project_id))
+        .filter(|workflow| project.is_none_or(|project| project == workflow.project_id))
         .collect();
     // `take(0)` means no limit in n8n, while the cursor still counts in steps of 0.
     let take = if limit == 0 { usize::MAX } else { limit };

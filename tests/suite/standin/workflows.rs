@@ -6,7 +6,7 @@ use super::node_types;
 use super::publish::{self, Wish};
 use super::reply::{Answer, Reply};
 use super::request::Request;
-use super::schema::{CREATE_WORKFLOW, TRANSFER, UPDATE_WORKFLOW};
+use super::schema::{CREATE_WORKFLOW, UPDATE_WORKFLOW};
 use super::site::Site;
 use super::store::{Content, Workflow, World, now};
 use super::structure;
@@ -74,6 +74,8 @@ impl World {
             id: self.nano_id(),
             name: document["name"].as_str().unwrap_or_default().to_owned(),
             description: None,
+            project_id: document["projectId"].as_str().unwrap_or(&self.project_id).to_owned(),
+            shared_at: at.clone(),
             content: Content::new(nodes, connections, groups),
             settings,
             static_data: field("staticData"),
@@ -167,7 +169,7 @@ pub(crate) fn create(world: &mut World, request: &Request) -> Answer {
     let body = request.body(&CREATE_WORKFLOW)?;
     check_name(body["name"].as_str().unwrap_or_default())?;
     let project = body.get("projectId").and_then(Value::as_str);
-    if project.is_some_and(|project| project != world.project_id) {
+    if project.is_some_and(|project| world.project(project).is_none()) {
         return Err(Reply::message(404, "Project not found"));
     }
     let id = world.check_folder_and_insert(body)?;
@@ -278,18 +280,4 @@ pub(crate) fn unarchive(world: &mut World, id: &str) -> Answer {
         Some(_) => world.switch_archived(id, false),
     }
     Ok(world.show(&world.workflows[id], View::Switched, true))
-}
-
-pub(crate) fn transfer(world: &World, request: &Request, id: &str) -> Answer {
-    let body = request.body(&TRANSFER)?;
-    if !world.workflows.contains_key(id) {
-        return Err(Reply::message(404, format!("Could not find workflow with ID \"{id}\"")));
-    }
-    let target = body["destinationProjectId"].as_str().unwrap_or_default();
-    if target == world.project_id {
-        let message = "You can't transfer a workflow into the same destination it already belongs to.";
-        return Err(Reply::message(400, message));
-    }
-    let message = format!("Could not find project with the id \"{target}\". Make sure you have the permission to create workflows in it.");
-    Err(Reply::message(404, message))
 }

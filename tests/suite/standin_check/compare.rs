@@ -2,6 +2,7 @@
 //!
 //! It starts an n8n of its own, for other tests would change what the two sides list.
 
+mod projects;
 mod publishing;
 mod resources;
 mod saving;
@@ -17,13 +18,15 @@ use super::caller::{Caller, client};
 struct Side {
     url: String,
     key: String,
+    /// A project that is not the one of the key's owner.
+    second_project: String,
     client: reqwest::Client,
     lines: Vec<(String, u16, Value)>,
 }
 
 impl Side {
-    fn new(url: String, key: String) -> Self {
-        Self { url, key, client: client(), lines: Vec::new() }
+    fn new(url: String, key: String, second_project: String) -> Self {
+        Self { url, key, second_project, client: client(), lines: Vec::new() }
     }
 
     /// Calls, notes the answer under a label, and gives its body.
@@ -178,9 +181,9 @@ fn with(document: &Value, field: &str, value: Value) -> Value {
 #[tokio::test]
 async fn it_agrees_with_the_real_n8n() {
     let stack = crate::stack::Stack::own(&["--only-n8n"]);
-    let mut real = Side::new(stack.n8n_url(), stack.n8n_key());
+    let mut real = Side::new(stack.n8n_url(), stack.n8n_key(), crate::projects::second_project(&stack).await);
     let standin = Caller::plain().standin;
-    let mut ours = Side::new(standin.url(), standin.api_key().to_owned());
+    let mut ours = Side::new(standin.url(), standin.api_key().to_owned(), standin.add_project());
     let mut found = Vec::new();
     macro_rules! chapter {
         ($($room:ident :: $name:ident,)*) => {$(
@@ -200,6 +203,15 @@ async fn it_agrees_with_the_real_n8n() {
             }
         )*};
     }
-    chapter!(saving::creating, saving::saving, publishing::publishing, serving::paths, resources::others, resources::doors, serving::runs,);
+    chapter!(
+        saving::creating,
+        saving::saving,
+        publishing::publishing,
+        serving::paths,
+        projects::moving,
+        resources::others,
+        resources::doors,
+        serving::runs,
+    );
     assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
 }
