@@ -284,6 +284,30 @@ fn a_choice_of_what_the_node_does_is_an_error_and_another_choice_a_warning() {
 }
 
 #[test]
+fn a_sub_node_that_the_parameters_switch_off_is_a_warning_and_one_that_never_fits_an_error() {
+    let parser = json!({"name": "P", "type": "@n8n/n8n-nodes-langchain.outputParserStructured", "typeVersion": 1.2, "position": [0, 0], "parameters": {}});
+    let model = json!({"name": "M", "type": "@n8n/n8n-nodes-langchain.lmChatOpenAi", "typeVersion": 1.2, "position": [0, 0],
+                       "parameters": {"model": {"__rl": true, "mode": "id", "value": "m"}}});
+    let attached = |kind: &str, input: u32, parameters: Value| {
+        let mut document = wired("@n8n/n8n-nodes-langchain.agent", 2.0, parameters);
+        document["nodes"].as_array_mut().unwrap().extend([parser.clone(), model.clone()]);
+        document["connections"]["M"] = json!({"ai_languageModel": [[{"node": "N", "type": "ai_languageModel", "index": 0}]]});
+        document["connections"]["P"] = json!({kind: [[{"node": "N", "type": kind, "index": input}]]});
+        codes(document).into_iter().filter(|code| code.contains("connection-")).collect::<Vec<_>>()
+    };
+    assert_eq!(attached("ai_outputParser", 0, json!({"options": {}})), ["warning connection-kind"]);
+    assert!(attached("ai_outputParser", 0, json!({"hasOutputParser": true, "options": {}})).is_empty());
+    assert_eq!(attached("ai_embedding", 0, json!({"options": {}})), ["error connection-kind"]);
+}
+
+#[test]
+fn a_locator_that_holds_neither_mode_nor_value_is_an_error() {
+    let to = |user: Value| wired("n8n-nodes-base.slack", 2.3, json!({"select": "user", "user": user, "text": "hi", "otherOptions": {}}));
+    assert!(codes(to(json!({"id": "U012345", "name": "Ann"}))).contains(&"error parameter-shape".to_owned()));
+    assert!(!codes(to(json!({"__rl": true, "mode": "id", "value": "U0123456789"}))).contains(&"error parameter-shape".to_owned()));
+}
+
+#[test]
 fn what_n8n_does_not_look_at_is_never_more_than_a_warning() {
     let mut document = wired("n8n-nodes-base.httpRequest", 4.2, json!({}));
     assert_eq!(codes(document.clone()), ["error parameter-missing"]);

@@ -3,7 +3,7 @@
 use super::catalog::Catalog;
 use super::definition::Definition;
 use super::finding::{Code, Finding, Severity, bounded};
-use super::schema::{self, NodeCredentials};
+use super::schema::{self, NodeCredentials, has_start};
 use super::structure::check_structure;
 use super::validate::check_content;
 
@@ -16,6 +16,16 @@ pub fn check(definition: &Definition, active: Option<bool>, catalog: &Catalog) -
 pub fn examine(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> (Vec<Finding>, Vec<NodeCredentials>) {
     let mut findings = check_structure(definition);
     findings.extend(check_content(definition, active));
+    if active == Some(true) {
+        findings.iter_mut().filter(|finding| finding.code == Code::TriggerMissing).for_each(|finding| {
+            // The catalogue knows in which versions a node waits for an answer, for which alone n8n publishes a workflow.
+            match has_start(definition, catalog) {
+                Some(true) => finding.severity = Severity::Warning,
+                Some(false) => finding.severity = Severity::Error,
+                None => {}
+            }
+        });
+    }
     let required = schema::examine(definition, catalog, &mut findings);
     (bounded(findings), required)
 }
@@ -44,4 +54,30 @@ pub fn disagreements(definition: &Definition, active: Option<bool>, tags: Option
         findings.push(Finding::warning(Code::DeclaredTagsIgnored, "tags", "the definition's tags are ignored; spec.tags decides"));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::intake::take_in;
+
+    /// What is said of a workflow of these nodes about its start.
+    fn start(nodes: &[(&str, f64)]) -> Option<Severity> {
+        let node = |(at, (kind, version)): (usize, &(&str, f64))| json!({"name": at.to_string(), "type": kind, "typeVersion": version, "position": [0, 0], "parameters": {}});
+        let nodes: Vec<_> = nodes.iter().enumerate().map(node).collect();
+        let definition = take_in(&json!({"name": "x", "nodes": nodes, "connections": {}, "settings": {}})).unwrap().definition;
+        let found = check(&definition, Some(true), Catalog::embedded());
+        found.iter().find(|finding| finding.code == Code::TriggerMissing).map(|finding| finding.severity)
+    }
+
+    #[test]
+    fn a_workflow_that_only_waits_for_an_answer_is_published_and_the_version_tells_whether_it_waits() {
+        assert_eq!(start(&[("n8n-nodes-base.manualTrigger", 1.0), ("n8n-nodes-base.gmail", 2.1)]), Some(Severity::Warning));
+        assert_eq!(start(&[("n8n-nodes-base.manualTrigger", 1.0), ("n8n-nodes-base.gmail", 1.0)]), Some(Severity::Error));
+        assert_eq!(start(&[("n8n-nodes-base.wait", 1.1)]), Some(Severity::Warning), "without any trigger, too");
+        assert_eq!(start(&[("n8n-nodes-base.set", 3.4)]), Some(Severity::Error));
+        assert_eq!(start(&[("n8n-nodes-base.scheduleTrigger", 1.2)]), None);
+    }
 }

@@ -16,8 +16,9 @@ mod places;
 mod shapes;
 
 use crate::domain::catalog::Catalog;
-use crate::domain::definition::Definition;
+use crate::domain::definition::{Definition, Node};
 use crate::domain::finding::{Code, Finding, Severity};
+use crate::domain::node_types::is_manual_trigger;
 use crate::domain::structure::too_large;
 use node::Known;
 
@@ -67,6 +68,16 @@ fn unheeded(nodes: &[Option<Known<'_>>], findings: &mut [Finding]) {
 /// What is wrong with code that n8n evaluates when the node runs.
 const EVALUATED: &[Code] =
     &[Code::ExpressionUnclosed, Code::ExpressionSyntax, Code::ExpressionNodeUnknown, Code::FromAiOutsideTool, Code::ScriptSyntax];
+
+/// Whether n8n finds anything that starts the workflow when it publishes; `None` where a node's type is not known.
+pub fn has_start(definition: &Definition, catalog: &Catalog) -> Option<bool> {
+    let starts = |node: &Node| {
+        let kind = catalog.node(node.kind())?;
+        Some(!is_manual_trigger(node.kind()) && kind.serving(node.type_version())?.starts())
+    };
+    let found: Vec<Option<bool>> = definition.nodes.iter().filter(|node| !node.disabled()).map(starts).collect();
+    if found.contains(&Some(true)) { Some(true) } else { (!found.contains(&None)).then_some(false) }
+}
 
 /// Nodes in their order, then the rest of the document.
 fn place(path: &str) -> (usize, &str) {

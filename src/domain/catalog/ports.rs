@@ -157,7 +157,28 @@ impl Ports {
     }
 }
 
+impl Ports {
+    /// How many ports of a kind there may be at the most, whatever the parameters are.
+    pub fn most(&self, kind: &str) -> usize {
+        match self {
+            Self::Fixed(ports) => ports.iter().filter(|port| port.kind == kind).count(),
+            Self::Unknown => MOST_PORTS,
+            Self::Cases(cases) => cases.iter().map(|case| case.most(kind)).max().unwrap_or_default(),
+        }
+    }
+}
+
 impl Case {
+    fn most(&self, kind: &str) -> usize {
+        let most = |entry: &Entry| match &entry.count {
+            Count::Declared(_) => MOST_PORTS,
+            _ if entry.port.kind != kind => 0,
+            Count::One => 1,
+            _ => MOST_PORTS,
+        };
+        self.ports.iter().map(most).sum()
+    }
+
     fn ports(&self, filled: &Map<String, Value>, version: f64) -> Option<Vec<Port>> {
         let mut found = Vec::new();
         for entry in &self.ports {

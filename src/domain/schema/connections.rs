@@ -179,14 +179,23 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>) -> 
         }
         if taken == 0 {
             let own = target.inputs.as_deref().map(kinds).unwrap_or_default();
-            let message = format!("{to} takes no {}", edge.kind);
-            let finding = Finding::error(Code::ConnectionKind, edge.at.clone(), message).at_node(edge.source);
-            return Some(finding.mismatch(edge.kind, own));
+            let finding = match target.known.facts().inputs.most(edge.kind) {
+                0 => Finding::error(Code::ConnectionKind, edge.at.clone(), format!("{to} takes no {}", edge.kind)),
+                // A leftover of an option that is switched off, which n8n passes over.
+                _ => Finding::warning(Code::ConnectionKind, edge.at.clone(), format!("{to} takes no {} with these parameters", edge.kind)),
+            };
+            return Some(finding.at_node(edge.source).mismatch(edge.kind, own));
         }
         if edge.input >= taken {
             let message = format!("{to} has no input {} of kind {}", edge.input, edge.kind);
             let want = format!("0 to {}", taken - 1);
-            return Some(target.known.error(Code::ConnectionInput, at, message).mismatch(edge.input.to_string(), want));
+            // Data on a main input that is not there is lost; a second model that is switched off is not missed.
+            let switched_off = edge.kind != MAIN && edge.input < target.known.facts().inputs.most(edge.kind);
+            let finding = match switched_off {
+                true => target.known.warning(Code::ConnectionInput, at, message),
+                false => target.known.error(Code::ConnectionInput, at, message),
+            };
+            return Some(finding.mismatch(edge.input.to_string(), want));
         }
     }
     None

@@ -71,6 +71,9 @@ fn locator(parameter: &Parameter, value: &Value) -> Result<(), Misfit> {
         // n8n takes a plain value for the id.
         return if value.is_array() { Err(broken(value, "a resource locator")) } else { Ok(()) };
     };
+    if !map.is_empty() && !map.contains_key("value") && !map.contains_key("mode") {
+        return Err(broken(value, r#"{"__rl": true, "mode": "...", "value": "..."}"#));
+    }
     match map.get("mode").and_then(Value::as_str) {
         Some(mode) if !mode.is_empty() && !parameter.modes.iter().any(|known| known.name == mode) => Err(Misfit::Mode),
         _ => Ok(()),

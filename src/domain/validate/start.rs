@@ -22,8 +22,11 @@ pub(super) fn check(definition: &Definition, to_publish: bool, findings: &mut Ve
         return;
     }
     // n8n publishes a workflow without any production trigger where a node waits for an answer.
-    if find(any).is_some() && triggers::may_be_published(definition) {
-        let message = "the workflow is active, but only a person in the editor can start it; add a trigger";
+    if triggers::may_be_published(definition) {
+        let message = match find(any) {
+            Some(_) => "the workflow is active, but only a person in the editor can start it; add a trigger",
+            None => "the workflow is active, but nothing starts it; add a trigger",
+        };
         findings.push(Finding::warning(Code::TriggerMissing, "nodes", message));
         return;
     }

@@ -81,8 +81,8 @@ pub fn compare(definition: &Definition, said: &Said, catalog: &Catalog) -> Compa
             let hit = work.has(|one| subject(one.code) == Subject::Structure);
             work.tell(if hit { Outcome::Agreed } else { Outcome::Missed }, Subject::Structure, None, message);
         }
-        Said::UnknownType(kind) => work.types(kind, |node| plain(node.kind()) == plain(kind)),
-        Said::UnknownVersion(kind) => work.types(kind, |node| node.kind().rsplit('.').next().map(plain) == Some(plain(kind))),
+        Said::UnknownType(kind) => work.types(kind, |node| is_kind(node.kind(), kind)),
+        Said::UnknownVersion(kind) => work.types(kind, |node| node.kind().rsplit('.').next().is_some_and(|own| is_kind(own, kind))),
         Said::WebhookConflict => work.stage(Subject::Webhook, Code::WebhookConflict, "two webhooks share an address"),
         Said::NoTrigger => work.stage(Subject::Trigger, Code::TriggerMissing, "nothing starts the workflow"),
         Said::Nodes(_) | Said::Passed => work.nodes(said),
@@ -94,9 +94,9 @@ pub fn compare(definition: &Definition, said: &Said, catalog: &Catalog) -> Compa
     Comparison { remarks: work.found.into_iter().collect(), well: work.well, flagged: work.flagged }
 }
 
-/// n8n names what it would derive a tool from.
-fn plain(kind: &str) -> &str {
-    kind.strip_suffix("Tool").unwrap_or(kind)
+/// Whether a node's type is the one that n8n names, or derived from it.
+fn is_kind(own: &str, named: &str) -> bool {
+    own == named || ["Tool", "HitlTool"].iter().any(|suffix| own.strip_suffix(suffix) == Some(named))
 }
 
 /// The order in which n8n looks; it says nothing of what comes after the first trouble.
@@ -117,6 +117,8 @@ fn subject(code: Code) -> Subject {
         Code::WebhookConflict => Subject::Webhook,
         Code::TriggerMissing => Subject::Trigger,
         Code::ParameterMissing | Code::ParameterInvalid => Subject::Parameter,
+        // They are left out of what n8n is asked about.
+        Code::CredentialsInvalid => Subject::Credential,
         Code::NodesMissing
         | Code::NodesInvalid
         | Code::NodeFieldType
@@ -124,7 +126,6 @@ fn subject(code: Code) -> Subject {
         | Code::NodeNameDuplicate
         | Code::NodeTypeMissing
         | Code::NodeIdDuplicate
-        | Code::CredentialsInvalid
         | Code::ConnectionsMissing
         | Code::ConnectionsInvalid
         | Code::ConnectionSourceUnknown

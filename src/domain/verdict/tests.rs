@@ -103,6 +103,14 @@ fn what_n8n_has_not_come_to_is_not_compared() {
 }
 
 #[test]
+fn n8n_names_what_it_would_derive_a_tool_from() {
+    let mut definition = whole();
+    definition.nodes[2].set_text("type", "n8n-nodes-x.searchToolTool");
+    let said = Said::UnknownType("n8n-nodes-x.searchTool".to_owned());
+    assert_eq!(remarks(&definition, &said), ["Agreed NodeType Tell n8n-nodes-x.searchTool"]);
+}
+
+#[test]
 fn an_error_that_only_a_run_would_show_is_neither_missed_nor_false() {
     let mut definition = whole();
     definition.nodes[1].0.insert("parameters".to_owned(), json!({"url": "={{ $('Nobody').item.json.url }}", "options": {}}));
