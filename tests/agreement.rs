@@ -308,6 +308,18 @@ fn a_locator_that_holds_neither_mode_nor_value_is_an_error() {
 }
 
 #[test]
+fn a_tool_on_main_is_a_warning_where_items_flow_to_it() {
+    let mut document = wired("n8n-nodes-base.httpRequestTool", 4.2, json!({"toolDescription": "x", "url": "https://a.example"}));
+    let after = json!({"name": "M", "type": "n8n-nodes-base.noOp", "typeVersion": 1, "position": [0, 0], "parameters": {}});
+    document["nodes"].as_array_mut().unwrap().push(after);
+    document["connections"]["N"] = json!({"main": [[{"node": "M", "type": "main", "index": 0}]]});
+    let found = codes(document.clone());
+    assert_eq!(found, ["warning connection-kind", "warning connection-input-unknown"]);
+    document["connections"]["T"] = json!({"main": [[{"node": "M", "type": "main", "index": 0}]]});
+    assert_eq!(codes(document), ["error connection-kind"]);
+}
+
+#[test]
 fn what_n8n_does_not_look_at_is_never_more_than_a_warning() {
     let mut document = wired("n8n-nodes-base.httpRequest", 4.2, json!({}));
     assert_eq!(codes(document.clone()), ["error parameter-missing"]);

@@ -1,7 +1,7 @@
 //! Connections against the ports of the nodes that they join.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -63,12 +63,13 @@ pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findin
     let edges = edges(definition, findings);
     // The nodes that are connected to an input and switched on, by target, kind and place.
     let mut arriving: HashMap<(&str, &str, usize), usize> = HashMap::new();
+    let fed: HashSet<&str> = edges.iter().filter(|edge| edge.kind == MAIN).map(|edge| edge.target).collect();
     for edge in &edges {
         if is_full(findings) {
             return;
         }
         let (Some(source), Some(target)) = (ends.get(edge.source), ends.get(edge.target)) else { continue };
-        let fine = match join(edge, source.as_ref(), target.as_ref()) {
+        let fine = match join(edge, source.as_ref(), target.as_ref(), &fed) {
             None => true,
             Some(finding) => {
                 findings.push(finding);
@@ -102,7 +103,10 @@ fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edg
                 } else {
                     suggest::nearest(kind, KINDS.iter().copied())
                 };
-                findings.push(Finding::error(Code::ConnectionKind, at, message).at_node(source).suggest(meant));
+                let empty =
+                    outputs.as_array().is_some_and(|outputs| outputs.iter().all(|bucket| bucket.as_array().is_none_or(Vec::is_empty)));
+                let severity = if empty { Severity::Warning } else { Severity::Error };
+                findings.push(Finding { severity, ..Finding::error(Code::ConnectionKind, at, message) }.at_node(source).suggest(meant));
                 continue;
             }
             for (output, bucket) in outputs.as_array().into_iter().flatten().enumerate() {
@@ -141,8 +145,14 @@ fn kinds(ports: &[Port]) -> String {
     if kinds.is_empty() { "nothing".to_owned() } else { format!("{}{more}", kinds.join(", ")) }
 }
 
-/// What is wrong with one connection.
-fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>) -> Option<Finding> {
+/// Whether items that arrive at a node which only gives a tool run it as a step of the flow: n8n does that, and passes on what comes
+/// out (measured). Models, memories and the like fail instead.
+fn is_step(end: &End<'_>) -> bool {
+    end.outputs.as_ref().is_some_and(|ports| !ports.is_empty() && ports.iter().all(|port| port.kind == "ai_tool"))
+}
+
+/// What is wrong with one connection; `fed` are the nodes to which items flow.
+fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed: &HashSet<&str>) -> Option<Finding> {
     let gives = |end: Option<&End<'_>>| end.and_then(|end| end.outputs.as_ref()).map(|ports| count(ports, edge.kind));
     let accepts = |end: Option<&End<'_>>| end.and_then(|end| end.inputs.as_ref()).map(|ports| count(ports, edge.kind));
     let (from, to) = (quoted(edge.source), quoted(edge.target));
@@ -153,6 +163,10 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>) -> 
                 return Some(source.known.error(Code::ConnectionReversed, edge.at.clone(), message).suggest(Some(edge.target)));
             }
             let own = source.outputs.as_deref().map(kinds).unwrap_or_default();
+            if edge.kind == MAIN && is_step(source) && fed.contains(edge.source) {
+                let message = format!("{from} is a tool that runs as a step of the flow here; no agent can call it");
+                return Some(source.known.warning(Code::ConnectionKind, edge.at.clone(), message).mismatch(edge.kind, own));
+            }
             let message = format!("{from} has no output of kind {}", edge.kind);
             return Some(source.known.error(Code::ConnectionKind, edge.at.clone(), message).mismatch(edge.kind, own));
         }
@@ -171,6 +185,10 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>) -> 
         if taken == 0 && edge.kind == MAIN && target.known.facts().starts() {
             // Whatever else starts the workflow, n8n passes the items of the connection through the trigger (measured).
             let message = format!("{to} starts workflows and has no input; items from {from} only pass through it");
+            return Some(target.known.warning(Code::ConnectionInput, edge.at.clone(), message));
+        }
+        if taken == 0 && edge.kind == MAIN && is_step(target) {
+            let message = format!("{to} is a tool that runs as a step of the flow here; no agent can call it");
             return Some(target.known.warning(Code::ConnectionInput, edge.at.clone(), message));
         }
         if taken == 0 && edge.kind == MAIN {

@@ -9,10 +9,6 @@ use crate::domain::catalog::{NodeVersion, Parameter, Shared, Trouble, TroubleKin
 use crate::domain::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::domain::{path, suggest};
 
-/// What a node does. A name that is none of these has nothing to run; of other choices n8n may take values that it no longer
-/// or not yet offers (languages, models), so these are only doubtful.
-const DECISIVE: &[&str] = &["resource", "operation", "method", "httpMethod", "requestMethod"];
-
 /// Source: `http.METHODS` of Node.js 24.
 const METHODS: &[&str] = &[
     "ACL",
@@ -269,7 +265,7 @@ impl<'a> Walk<'a, '_> {
                 offered.dedup();
                 let meant = value.as_str().and_then(|value| suggest::nearest(value, offered.iter().filter_map(|one| one.as_str())));
                 let message = format!("parameter {name} has no such option");
-                let finding = if DECISIVE.contains(&parameter.name.as_str()) && !is_method(self.known.node.kind(), value) {
+                let finding = if shapes::is_decisive(&parameter.name) && !is_method(self.known.node.kind(), value) {
                     self.known.error(Code::ParameterOption, place.written(), message)
                 } else {
                     self.known.warning(Code::ParameterOption, place.written(), message)

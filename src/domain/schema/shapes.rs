@@ -17,11 +17,22 @@ pub(super) enum Misfit {
     Doubtful { got: String, want: &'static str },
 }
 
+/// What a node does. A name that is none of these has nothing to run; of other choices n8n may take values that it no longer
+/// or not yet offers (languages, models), so these are only doubtful.
+const DECISIVE: &[&str] = &["resource", "operation", "method", "httpMethod", "requestMethod"];
+
+/// Whether a parameter chooses what the node does.
+pub(super) fn is_decisive(name: &str) -> bool {
+    DECISIVE.contains(&name)
+}
+
 /// Whether a value that is there and no expression fits the parameter.
 pub(super) fn fits(parameter: &Parameter, value: &Value) -> Result<(), Misfit> {
     let multiple = parameter.bounds.multiple == Some(true);
     match parameter.kind {
         Kind::Options if parameter.options.allows(value) => Ok(()),
+        // JavaScript takes a list of one for the one, but for where values are compared.
+        Kind::Options if value.is_array() && !is_decisive(&parameter.name) => Err(doubtful(value, "one of the options")),
         Kind::Options if value.is_object() || value.is_array() => Err(broken(value, "one of the options")),
         Kind::Options => Err(Misfit::Option),
         Kind::MultiOptions => many(parameter, value),

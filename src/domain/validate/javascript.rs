@@ -41,7 +41,7 @@ pub(super) struct Script {
     pub(super) asked: BTreeSet<String>,
     /// What it uses that n8n bars from expressions.
     pub(super) barred: Option<&'static str>,
-    /// Whether it asks an agent for a value.
+    /// Whether it asks an agent for a value and has none to fall back on.
     pub(super) from_ai: bool,
     /// Names that are used and not declared.
     pub(super) free: BTreeSet<String>,
@@ -184,7 +184,8 @@ impl<'a> Visit<'a> for Collector {
                         self.note_node(name, false);
                     }
                 }
-                "$fromAI" | "$fromAi" | "$fromai" => self.script.from_ai = true,
+                // A fourth argument is the value where no agent gives one.
+                "$fromAI" | "$fromAi" | "$fromai" => self.script.from_ai |= call.arguments.len() < 4,
                 _ => {}
             }
             if callee.name.as_str() == "$" {

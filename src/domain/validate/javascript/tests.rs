@@ -26,6 +26,7 @@ fn references_are_read_as_javascript_reads_them() {
     }
     assert!(read("$('A').isExecuted", Goal::Expression).unwrap().asked.contains("A"));
     assert!(read("$fromai('a')", Goal::Expression).unwrap().from_ai);
+    assert!(!read("$fromAI('a', '', 'string', 'b')", Goal::Expression).unwrap().from_ai);
     let spared = |code: &str, goal| read(code, goal).unwrap().nodes.first().unwrap().spared;
     for code in ["try { return $('A').all() } catch { return [] }", "if ($json.a) { return $('A').all() }", "switch (1) { case 2: $('A') }"]
     {
