@@ -18,6 +18,7 @@ mod economy;
 mod expressions;
 mod faults;
 mod features;
+mod fixtures;
 mod grants;
 mod held;
 mod identity;
