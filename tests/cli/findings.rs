@@ -69,7 +69,9 @@ fn entries(page: &str) -> Vec<Entry> {
 fn filled(text: &str) -> String {
     let token: String = (0..40u32).map(|at| char::from_digit(at * 7919 % 36, 36).unwrap_or('x')).collect();
     let nodes: Vec<Value> = (0..5_001).map(|at| json!({"name": at.to_string()})).collect();
+    let settings: serde_json::Map<String, Value> = (0..10_001).map(|at| (format!("s{at}"), json!(0))).collect();
     text.replace("‹token›", &token)
+        .replace("\"‹10,001 unknown settings›\"", &Value::from(settings).to_string())
         .replace("\"‹5001 nodes›\"", &Value::from(nodes).to_string())
         .replace("‹5,001 times +1›", &"+1".repeat(5_001))
         .replace("‹200 kB of text›", &"x".repeat(200_000))
@@ -276,4 +278,4 @@ fn every_error_has_a_broken_fixture_and_every_fixture_a_line() {
 }
 
 /// Errors whose files would be unreadable, huge, or not of a workflow; the page's examples are enough.
-const NOT_IN_A_FILE: &[&str] = &["document-too-large", "file-unreadable", "nodes-too-many"];
+const NOT_IN_A_FILE: &[&str] = &["document-too-large", "file-unreadable", "findings-too-many", "nodes-too-many"];

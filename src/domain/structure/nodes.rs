@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use crate::domain::definition::Node;
 use crate::domain::finding::{Code, Finding, is_full, kind_of, quoted};
-use crate::domain::path;
+use crate::domain::{path, suggest};
 
 const TEXT: &[&str] = &["id", "name", "notes", "onError", "type", "webhookId"];
 const FLAGS: &[&str] = &["alwaysOutputData", "continueOnFail", "disabled", "executeOnce", "notesInFlow", "retryOnFail"];
 const NUMBERS: &[&str] = &["maxTries", "typeVersion", "waitBetweenTries"];
+const ON_ERROR: &[&str] = &["continueErrorOutput", "continueRegularOutput", "stopWorkflow"];
 const OBJECTS: &[&str] = &["credentials", "parameters"];
 
 pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
@@ -65,6 +66,15 @@ fn check_required(at: &str, node: &Node, findings: &mut Vec<Finding>) {
     }
 }
 
+/// n8n takes any word for what follows an error, and stops the workflow at one that it does not know.
+fn check_on_error(at: &str, node: &Node) -> Option<Finding> {
+    let word = node.text("onError").filter(|word| !ON_ERROR.contains(word))?;
+    let meant = if word == "continue" { Some("continueRegularOutput") } else { suggest::nearest(word, ON_ERROR.iter().copied()) };
+    let message = "n8n does not know this word, and an error in the node stops the workflow";
+    let finding = Finding::warning(Code::NodeFieldType, path::key(at, "onError"), message).at_node(node.name());
+    Some(finding.mismatch(quoted(word), ON_ERROR.join(", ")).suggest(meant))
+}
+
 fn is_position(value: &Value) -> bool {
     matches!(value.as_array().map(Vec::as_slice), Some([x, y]) if x.is_number() && y.is_number())
 }
@@ -89,6 +99,7 @@ fn check_fields(at: &str, node: &Node, findings: &mut Vec<Finding>) {
         let finding = Finding::error(code, path::key(at, key), format!("{name} has the wrong type"));
         findings.push(finding.at_node(node.name()).mismatch(kind_of(value), want));
     }
+    findings.extend(check_on_error(at, node));
     for (kind, reference) in node.credentials().into_iter().flatten() {
         if is_full(findings) {
             return;

@@ -65,6 +65,12 @@ fn fields_of_a_node_have_the_types_that_n8n_wants() {
     for (fields, path) in cases {
         assert_eq!(errors(&with_node(fields)), [(Code::NodeFieldType, path.to_owned())]);
     }
+    let word = check(&with_node(json!({"onError": "continue"})));
+    assert_eq!(
+        word.iter().map(|f| (f.code, f.is_error(), f.suggestion.as_deref())).collect::<Vec<_>>(),
+        [(Code::NodeFieldType, false, Some("continueRegularOutput"))]
+    );
+    assert_eq!(check(&with_node(json!({"onError": "stopWorkflow"}))), []);
     assert_eq!(errors(&with_node(json!({"position": [1.5, -2e3], "typeVersion": 1.1}))), []);
 }
 

@@ -55,6 +55,6 @@ fn calls_out(node: &Node) -> bool {
 
 fn handles_errors(node: &Node) -> bool {
     let on = |key| node.0.get(key) == Some(&Value::Bool(true));
-    let continues = node.text("onError").is_some_and(|mode| mode.starts_with("continue"));
+    let continues = node.text("onError").is_some_and(|mode| matches!(mode, "continueErrorOutput" | "continueRegularOutput"));
     continues || on("continueOnFail") || on("retryOnFail")
 }

@@ -264,20 +264,24 @@ fn check_cron(node: &Node, at: &str, expression: &str, often: Code, findings: &m
             let finding = Finding { severity: unless_disabled(node), ..Finding::error(Code::CronInvalid, at, message) };
             findings.push(finding.at_node(node.name()));
         }
+        Ok(_) if often == Code::PollTooOften && is_below_a_minute(expression) => {
+            let message = "n8n refuses to poll more often than once a minute; give a single second";
+            findings.push(Finding { severity: unless_disabled(node), ..Finding::error(often, at, message) }.at_node(node.name()));
+        }
         Ok(values) if values[0].count_ones() > 1 => findings.push(too_often(node, at, often)),
         Ok(_) => {}
     }
 }
 
-/// n8n refuses to poll a service more often than once a minute; a schedule may.
+/// What n8n refuses to poll by: it looks at the text of the first of six fields, and so lets `@secondly` pass.
+/// Source: `isSubMinuteCron` of n8n-workflow's cron.js.
+fn is_below_a_minute(expression: &str) -> bool {
+    let fields: Vec<&str> = expression.split_whitespace().collect();
+    fields.len() == 6 && !fields.first().is_some_and(|second| second.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn too_often(node: &Node, at: &str, code: Code) -> Finding {
-    let finding = if code == Code::PollTooOften {
-        let finding = Finding::error(code, at, "n8n refuses to poll more often than once a minute; give a single second");
-        Finding { severity: unless_disabled(node), ..finding }
-    } else {
-        Finding::warning(code, at, "this runs more often than once a minute; is that needed?")
-    };
-    finding.at_node(node.name())
+    Finding::warning(code, at, "this runs more often than once a minute; is that needed?").at_node(node.name())
 }
 
 #[cfg(test)]

@@ -164,6 +164,8 @@ fn schedules_are_judged_by_their_rule() {
     assert_eq!(trigger("n8n-nodes-base.cron", json!({"triggerTimes": times("* * *")})), ["error cron-invalid T"]);
     assert_eq!(trigger("n8n-nodes-base.gmailTrigger", json!({"pollTimes": times("* * * * * *")})), ["error poll-too-often T"]);
     assert_eq!(trigger("n8n-nodes-base.gmailTrigger", json!({"pollTimes": times("*/5 * * * *")})), [] as [&str; 0]);
+    assert_eq!(trigger("n8n-nodes-base.gmailTrigger", json!({"pollTimes": times("5-5 * * * * *")})), ["error poll-too-often T"]);
+    assert_eq!(trigger("n8n-nodes-base.gmailTrigger", json!({"pollTimes": times("@secondly")})), ["warning poll-too-often T"]);
     let poll = |item: Value| trigger("n8n-nodes-base.gmailTrigger", json!({"pollTimes": {"item": [item]}}));
     assert_eq!(poll(json!({"mode": "everyX", "unit": "minutes", "value": 0})), ["error schedule-invalid T"]);
     assert_eq!(poll(json!({"mode": "everyDay", "hour": 25, "minute": 0})), ["error schedule-invalid T"]);
