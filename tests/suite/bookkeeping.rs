@@ -1,11 +1,13 @@
 //! What status remembers of n8n, so that what we put there can be taken away again.
 
+use std::time::{Duration, Instant};
+
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, id};
 use crate::standin::{Fault, Rule, StandIn};
-use crate::world::{World, condition, current, ready};
+use crate::world::{PATIENCE, World, condition, current, ready};
 
 async fn world(name: &str) -> (StandIn, World) {
     World::on_stand_in(name, json!({ "requestTimeout": "2s" })).await
@@ -97,4 +99,31 @@ async fn a_revision_of_a_living_object_is_never_replaced() {
     world.workflow("a", spec).await;
     let uid = world.until_ready("a").await["metadata"]["uid"].clone();
     assert_eq!(world.get_kind("ControllerRevision", &name).await["metadata"]["ownerReferences"][0]["uid"], uid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_that_could_not_be_announced_was_not_sent_and_is_not_waited_for() {
+    let (standin, world) = World::on_stand_in("unannounced", json!({ "interval": "1h" })).await;
+    let credential = standin.add_credential("Till", "httpBasicAuth", &json!({}));
+    let mut definition = answering(&format!("{}/a", world.namespace), "1");
+    definition["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "Old" } });
+    let mapped = json!([{ "name": "Old", "existing": { "id": credential } }]);
+    let spec = |name: &str| json!({ "active": true, "displayName": name, "credentials": mapped, "definition": definition });
+    // The object changes after it was read and before the intent is written.
+    let rule = standin.faults().add(Rule::on("GET", "/api/v1/credentials", Fault::Delay(Duration::from_secs(3))).once());
+    world.workflow("a", spec("before")).await;
+    let started = Instant::now();
+    while standin.faults().fired(rule) == 0 {
+        assert!(started.elapsed() < PATIENCE, "nobody reads the credentials\n{}", world.operator.tail());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.workflow("a", spec("after")).await;
+    let made = world
+        .until("a", "Ready", |object| {
+            assert_ne!(condition(object, "Ready")["reason"], "CreatePending", "{:#}", object["status"]);
+            ready(object)
+        })
+        .await;
+    assert_eq!(world.n8n.workflow(&id(&made)).await["name"], "after");
+    assert_eq!(standin.log().count("POST", "/api/v1/workflows"), 2, "one create and one publication");
 }

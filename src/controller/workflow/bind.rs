@@ -246,8 +246,12 @@ pub(super) async fn create(
     let rounding = std::time::Duration::from_secs(1);
     let started = work.now() + rounding;
     let latest = awake_or_not() + rounding + connection.client.longest_request();
-    work.status.intent = Some(intent(Operation::Create, started));
-    work.save().await?;
+    let before = work.status.intent.replace(intent(Operation::Create, started));
+    if let Err(trouble) = work.save().await {
+        // Nothing was sent, so that nothing has to be waited for.
+        work.status.intent = before;
+        return Err(trouble.into());
+    }
     work.ctx.bindings.release(&work.uid());
     connection.inventory.sending(&work.uid());
     match connection.client.sending_until(latest).create_workflow_in(project.as_deref(), &body).await {
