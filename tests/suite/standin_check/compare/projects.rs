@@ -12,6 +12,8 @@ pub(super) async fn moving(side: &mut Side) {
     let own = text(&made["shared"][0], "projectId");
     let path = format!("/workflows/{}", text(&made, "id"));
     let there = side.api("create in another", "POST", "/workflows", Some(with(&sound, "projectId", json!(second)))).await;
+    // Of two, a list would show them in the order of their ids, which are random.
+    side.api("delete the other", "DELETE", &format!("/workflows/{}", text(&there, "id")), None).await;
     side.api("create in none", "POST", "/workflows", Some(with(&sound, "projectId", json!("")))).await;
     let moved = |to: &str| Some(json!({ "destinationProjectId": to }));
     side.api("move a draft", "PUT", &format!("{path}/transfer"), moved(&second)).await;
@@ -31,5 +33,4 @@ pub(super) async fn moving(side: &mut Side) {
     side.api("move what is archived", "PUT", &format!("{path}/transfer"), moved(&own)).await;
     side.api("get what is archived", "GET", &path, None).await;
     side.api("delete", "DELETE", &path, None).await;
-    side.api("delete the other", "DELETE", &format!("/workflows/{}", text(&there, "id")), None).await;
 }
