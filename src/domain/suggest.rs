@@ -50,6 +50,11 @@ fn distance(a: &[char], b: &[char], limit: usize, rows: &mut Rows) -> Option<usi
     if a.len().abs_diff(b.len()) > limit {
         return None;
     }
+    // What both begin and end with is no matter; most names that are alike differ in a few letters only.
+    let begin = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[begin..], &b[begin..]);
+    let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[..a.len() - end], &b[..b.len() - end]);
     let far = limit + 1;
     let Rows { before_last, last, row } = rows;
     for cells in [&mut *before_last, &mut *row] {
@@ -87,6 +92,8 @@ fn distance(a: &[char], b: &[char], limit: usize, rows: &mut Rows) -> Option<usi
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -98,6 +105,42 @@ mod tests {
         assert_eq!(nearest("Sett", nodes), Some("Set"));
         assert_eq!(nearest("Postgres", nodes), None);
         assert_eq!(nearest("", nodes), None);
+    }
+
+    /// The whole table, without any shortcut.
+    fn plainly(a: &[char], b: &[char]) -> usize {
+        let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
+        for i in 0..=a.len() {
+            for j in 0..=b.len() {
+                table[i][j] = if i == 0 || j == 0 {
+                    i + j
+                } else {
+                    let substituted = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                    let mut best = substituted.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
+                    if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                        best = best.min(table[i - 2][j - 2] + 1);
+                    }
+                    best
+                };
+            }
+        }
+        table[a.len()][b.len()]
+    }
+
+    proptest! {
+        #[test]
+        fn the_distance_is_that_of_the_whole_table(a in "[ab c]{0,12}", b in "[ab c]{0,12}", limit in 1usize..7) {
+            let (a, b) = (fold(&a), fold(&b));
+            let whole = plainly(&a, &b);
+            prop_assert_eq!(distance(&a, &b, limit, &mut Rows::default()), (whole <= limit).then_some(whole));
+        }
+
+        #[test]
+        fn the_nearest_is_the_first_by_name_of_those_with_the_least_distance(wanted in "[abC ]{0,8}", names in proptest::collection::vec("[abcé ]{0,8}", 0..8)) {
+            let limit = (fold(&wanted).len() / 3).clamp(1, 6);
+            let near = names.iter().filter(|name| **name != wanted).map(|name| (plainly(&fold(&wanted), &fold(name)), name.as_str()));
+            prop_assert_eq!(nearest(&wanted, names.iter().map(String::as_str)), near.filter(|(far, _)| *far <= limit).min().map(|(_, name)| name));
+        }
     }
 
     #[test]

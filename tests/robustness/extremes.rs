@@ -1,5 +1,7 @@
 //! Documents made to take long or much memory. Each of them once did, or is of a kind that does elsewhere.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -166,7 +168,7 @@ fn a_document_full_of_mistakes_is_told_only_so_many() {
 
 #[test]
 fn texts_that_look_like_something_at_every_byte_are_read_in_proportion() {
-    let mega = |piece: &str| piece.repeat((256 << 10) / piece.len());
+    let mega = |piece: &str| piece.repeat((128 << 10) / piece.len());
     for piece in [
         "sk-1abcdefgh.",
         "sk-my-1abcdefgh.",
@@ -222,4 +224,25 @@ fn yaml_that_grows_or_nests_without_end_is_refused() {
     ends("documents", "--- [\n".repeat(10_000));
     ends("anchors", format!("nodes:\n{}", (0..10_000).map(|at| format!("- &a{at} {{name: x}}\n- *a{at}\n")).collect::<String>()));
     ends("brackets", format!("{{\"nodes\": {}", "[".repeat(500_000)));
+}
+
+/// Processor time of the child processes that have ended.
+fn children_worked() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(13).take(2).map(|ticks| ticks.parse::<u64>().unwrap());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
+}
+
+#[test]
+fn a_document_on_one_line_is_shown_to_people_without_reading_it_again_for_each_finding() {
+    let mut unknown = node("A", START, 1.0, json!({}));
+    unknown.as_object_mut().unwrap().extend((0..30_000).map(|at| (format!("key{at}"), json!(1))));
+    let before = children_worked();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
+    let mut child = command.args(["validate", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(workflow(vec![unknown], []).to_string().as_bytes()).unwrap();
+    let shown = child.wait_with_output().unwrap().stdout;
+    let took = children_worked() - before;
+    assert!(String::from_utf8(shown).unwrap().contains("findings-too-many"));
+    assert!(took < LONGEST, "{took:?}");
 }

@@ -33,6 +33,8 @@ pub(super) fn write(sources: &[Source], reports: &[Report], coloured: bool) -> S
     let style = Style(coloured);
     // Lines are split once for each file that is shown: a file may have many findings.
     let mut lines: Vec<Option<Vec<&str>>> = vec![None; sources.len()];
+    // And a line into its characters once for all its findings: a whole document may stand on one.
+    let (mut split, mut characters) = ((0, 0), Vec::new());
     let mut out = String::new();
     for report in reports {
         for placed in &report.findings {
@@ -40,7 +42,13 @@ pub(super) fn write(sources: &[Source], reports: &[Report], coloured: bool) -> S
                 slot.get_or_insert_with(|| text.lines().collect());
             }
             let shown = lines.get(placed.source).and_then(Option::as_deref).unwrap_or_default();
-            out.push_str(&one(sources, report, placed, shown, style));
+            let number = placed.span.map_or(0, |span| span.line);
+            let line = number.checked_sub(1).and_then(|index| shown.get(index));
+            if (placed.source, number) != split {
+                split = (placed.source, number);
+                characters = line.map_or_else(Vec::new, |line| line.chars().collect());
+            }
+            out.push_str(&one(sources, report, placed, line.map(|_| characters.as_slice()), style));
             out.push('\n');
         }
     }
@@ -48,7 +56,7 @@ pub(super) fn write(sources: &[Source], reports: &[Report], coloured: bool) -> S
     out
 }
 
-fn one(sources: &[Source], report: &Report, placed: &Placed, lines: &[&str], style: Style) -> String {
+fn one(sources: &[Source], report: &Report, placed: &Placed, line: Option<&[char]>, style: Style) -> String {
     let finding = &placed.finding;
     let head = style.of(finding.severity, &format!("{}[{}]", finding.severity, finding.code));
     let mut out = format!("{head}: {}\n", style.paint("1", &plain(&finding.message)));
@@ -58,7 +66,7 @@ fn one(sources: &[Source], report: &Report, placed: &Placed, lines: &[&str], sty
     let bar = format!("{} {}", " ".repeat(margin), style.frame("|"));
     if let Some(span) = placed.span
         && may_be_shown(finding.code)
-        && let Some(line) = span.line.checked_sub(1).and_then(|index| lines.get(index))
+        && let Some(line) = line
     {
         let (text, marker) = snippet(line, span);
         let marker = style.of(finding.severity, &marker);
@@ -92,8 +100,7 @@ fn may_be_shown(code: Code) -> bool {
 }
 
 /// The part of a line around a span, and the marker below it.
-fn snippet(line: &str, span: Span) -> (String, String) {
-    let characters: Vec<char> = line.chars().collect();
+fn snippet(characters: &[char], span: Span) -> (String, String) {
     let start = (span.column - 1).min(characters.len());
     let end = if span.end_line == span.line { (span.end_column - 1).clamp(start, characters.len()) } else { characters.len() };
     let from = if characters.len() <= WIDTH { 0 } else { start.saturating_sub(BEFORE) };
@@ -149,7 +156,7 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_around_the_marker() {
         let line = format!("{}here{}", "a".repeat(500), "b".repeat(500));
-        let (text, marker) = snippet(&line, Span { line: 1, column: 501, end_line: 1, end_column: 505 });
+        let (text, marker) = snippet(&line.chars().collect::<Vec<_>>(), Span { line: 1, column: 501, end_line: 1, end_column: 505 });
         let at = marker.chars().take_while(|c| *c == ' ').count();
         let marked: String = text.chars().skip(at).take(4).collect();
         assert_eq!((marked.as_str(), marker.trim_start()), ("here", "^^^^"));
@@ -158,7 +165,8 @@ mod tests {
 
     #[test]
     fn what_goes_on_below_is_marked_where_it_begins_and_nothing_steers_the_terminal() {
-        let (text, marker) = snippet("\t\"a\u{1b}[31m\": {", Span { line: 1, column: 2, end_line: 3, end_column: 2 });
+        let line: Vec<char> = "\t\"a\u{1b}[31m\": {".chars().collect();
+        let (text, marker) = snippet(&line, Span { line: 1, column: 2, end_line: 3, end_column: 2 });
         assert_eq!((text.as_str(), marker.as_str()), (" \"a\u{fffd}[31m\": {", " ^"));
     }
 }

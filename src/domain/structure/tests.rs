@@ -195,5 +195,15 @@ fn node_groups_have_members_that_exist_and_belong_to_one_group() {
 #[test]
 fn too_many_nodes_are_refused_without_looking_at_each() {
     let nodes: Vec<Value> = (0..=MAX_NODES).map(|i| json!({"type": i})).collect();
-    assert_eq!(errors(&json!({"nodes": nodes, "connections": {}})), [(Code::NodesTooMany, "nodes".to_owned())]);
+    let refused: Vec<_> = take_in(&json!({"nodes": nodes, "connections": {}})).unwrap_err().into_iter().map(|f| (f.code, f.path)).collect();
+    assert_eq!(refused, [(Code::NodesTooMany, "nodes".to_owned())]);
+    let definition = Definition { nodes: vec![Default::default(); MAX_NODES + 1], ..Definition::default() };
+    assert_eq!(check_structure(&definition).len(), 1, "one that was not taken in from a document is bounded too");
+}
+
+#[test]
+fn too_many_connections_are_refused_without_looking_at_each() {
+    let everywhere = vec![json!({"node": "B", "type": "main", "index": 0}); MAX_CONNECTIONS];
+    let document = json!({"nodes": [node("A")], "connections": {"A": {"main": [everywhere]}}});
+    assert_eq!(errors(&document), [(Code::NodesTooMany, "connections".to_owned())]);
 }
