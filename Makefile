@@ -8,6 +8,8 @@ SHELL := bash
 
 STACK := node tests/stack/stack.mjs
 CARGO ?= cargo
+# Scenarios wait most of the time: more of them go on at once than there are processors.
+TEST_THREADS ?= 6
 
 .PHONY: help stack build test lint tidy docs demo bench bench-beside clean
 
@@ -23,7 +25,7 @@ build: ## compile the operator
 # Tests are compiled before the stack starts, so that the compiler does not starve it.
 test: stack ## run every test, on a real stack that is started for it
 	$(CARGO) test --no-run --locked
-	$(STACK) run -- $(CARGO) test --locked
+	$(STACK) run -- $(CARGO) test --locked -- --test-threads=$(TEST_THREADS)
 
 lint: ## formatting, clippy, the rules about the source itself
 	$(CARGO) fmt --check
