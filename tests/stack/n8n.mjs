@@ -137,8 +137,8 @@ async function login(state) {
   keepSession(state, owner, await rest(state, 'POST', '/login', body));
 }
 
-/** A new raw API key. `scopes` defaults to all that the owner may give, `expiresAt` (seconds since 1970) to never. */
-export async function createApiKey(state, { scopes, expiresAt = null } = {}) {
+/** A new raw API key. `scopes` defaults to all that the owner may give, `seconds` until it expires to never. */
+export async function createApiKey(state, { scopes, seconds } = {}) {
   let answer = await rest(state, 'GET', '/api-keys/scopes', undefined, [200, 401]);
   if (answer.status === 401) {
     await login(state);
@@ -148,6 +148,7 @@ export async function createApiKey(state, { scopes, expiresAt = null } = {}) {
   const unknown = (scopes ?? []).filter((scope) => !offered.includes(scope));
   if (unknown.length > 0) throw new Error(`n8n offers no scope ${unknown.join(', ')}; it offers: ${offered.join(', ')}`);
   const label = `stack-${crypto.randomBytes(6).toString('hex')}`;
+  const expiresAt = seconds === undefined ? null : Math.floor(Date.now() / 1000) + seconds;
   const created = await rest(state, 'POST', '/api-keys', { label, expiresAt, scopes: scopes ?? offered });
   const raw = created.json.data.rawApiKey;
   if (!raw) throw new Error(`n8n created an API key without saying which: ${created.text.slice(0, 300)}`);

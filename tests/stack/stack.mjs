@@ -25,6 +25,8 @@ const USAGE = `usage: node stack.mjs COMMAND
 UP: [--without-n8n | --only-n8n] [--name NAME] [--n8n-env K=V]...
 The cache is $WEIRKEEPER_CACHE, by default ~/.cache/weirkeeper.`;
 
+const SHORT_LIFE_SECONDS = 5;
+
 class UsageError extends Error {}
 
 const OPTIONS = {
@@ -191,18 +193,14 @@ async function apiKeyCommand({ dir, values }) {
   const state = readState(dir);
   if (!state.n8n) throw new Error('this stack has no n8n');
   const scopes = values.scopes?.split(',').map((scope) => scope.trim());
-  let expiresAt = null;
-  if (values['expires-in-seconds'] !== undefined) {
-    const seconds = Number(values['expires-in-seconds']);
-    if (!/^\d+$/.test(values['expires-in-seconds'])) throw new UsageError('--expires-in-seconds: expected a whole number');
-    // n8n refuses to make a key that has expired: an expired one is a short one that is waited for.
-    expiresAt = Math.floor(Date.now() / 1000) + Math.max(seconds, 2);
-    const key = await createApiKey(state, { scopes, expiresAt });
-    if (seconds === 0) await sleep(expiresAt * 1000 + 1100 - Date.now());
-    process.stdout.write(`${key}\n`);
-    return;
-  }
-  process.stdout.write(`${await createApiKey(state, { scopes })}\n`);
+  const lifetime = values['expires-in-seconds'];
+  if (lifetime !== undefined && !/^\d+$/.test(lifetime)) throw new UsageError('--expires-in-seconds: expected a whole number');
+  // n8n refuses to make a key that has expired: an expired one is one that lasts as long as a busy n8n may take to make it, and
+  // is waited for.
+  const seconds = lifetime === undefined ? undefined : Number(lifetime) || SHORT_LIFE_SECONDS;
+  const key = await createApiKey(state, { scopes, seconds });
+  if (Number(lifetime) === 0) await sleep((SHORT_LIFE_SECONDS + 1) * 1000);
+  process.stdout.write(`${key}\n`);
 }
 
 // A reader that leaves (`stack.mjs … | head`) must not stop this program from ending what it started.

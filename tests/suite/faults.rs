@@ -18,7 +18,7 @@ async fn apply(world: &World, name: &str, version: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_n8n_that_goes_and_comes_back_is_waited_for() {
     let stack = Stack::own(&["--only-n8n"]);
-    let often = json!({ "interval": "2s", "requestTimeout": "3s" });
+    let often = json!({ "interval": "2s", "requestTimeout": "10s" });
     let mut world = World::at(&stack.n8n_url(), &stack.n8n_key(), "outage", often).await;
     apply(&world, "before", "1").await;
     world.until_ready("before").await;

@@ -6,7 +6,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, bad_cron, id};
-use crate::standin::{Fault, Rule, StandIn};
+use crate::standin::{Fault, Gate, Rule, StandIn};
 use crate::world::{PATIENCE, World, condition, ready};
 
 async fn world(name: &str) -> (StandIn, World) {
@@ -59,9 +59,13 @@ async fn who_serves_a_path_keeps_it_after_a_restart_whoever_is_looked_at_first()
         world.annotate("Workflow", name, "requestedAt", json!("after")).await;
     }
     // The younger one's pass is held up where it looks for its workflow.
-    standin.faults().add(Rule::on("GET", &format!("/api/v1/workflows/{younger}"), Fault::Delay(Duration::from_secs(3))).once());
+    let gate = Gate::shut();
+    let looking = Rule::on("GET", &format!("/api/v1/workflows/{younger}"), Fault::Held(gate.clone()));
+    let looking = standin.faults().add(looking.once());
     world.operator.start();
     world.until("older", "its pass is over", handled("after")).await;
+    until_fired(&standin, looking).await;
+    gate.open();
     let kept = world.until("younger", "its pass is over", handled("after")).await;
     assert_eq!(condition(&kept, "Ready")["status"], "True", "{kept:#}");
     world.annotate("Workflow", "older", "requestedAt", json!("again")).await;
@@ -86,11 +90,13 @@ async fn a_version_that_moves_to_another_path_can_go_back_until_it_is_live_there
     // Version 2 has another path, and n8n takes the workflow offline when it is published.
     let bad = bad_cron(answering(&path(&world, "q"), "2"));
     let publish = format!("/api/v1/workflows/{mover}/publish");
-    let publishing = standin.faults().add(Rule::on("POST", &publish, Fault::Delay(Duration::from_secs(3))).once());
+    let gate = Gate::shut();
+    let publishing = standin.faults().add(Rule::on("POST", &publish, Fault::Held(gate.clone())).once());
     apply(&world, "mover", true, bad).await;
     until_fired(&standin, publishing).await;
     world.annotate("Workflow", "rival", "requestedAt", json!("meanwhile")).await;
     world.until("rival", "its pass is over", handled("meanwhile")).await;
+    gate.open();
     world.until_reason("mover", "RolledBack", "RolledBack").await;
     assert_eq!(serves(&world, "p").await, "1");
     let waits = world.get("rival").await;

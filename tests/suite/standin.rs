@@ -42,7 +42,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::task::{AbortHandle, JoinSet};
 
-pub(crate) use faults::{Caller, Fault, Faults, Rule};
+pub(crate) use faults::{Caller, Fault, Faults, Gate, Rule};
 pub(crate) use marks::Duplicate;
 pub(crate) use node_types::Installed;
 pub(crate) use routes::all_scopes as every_scope;

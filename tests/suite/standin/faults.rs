@@ -1,7 +1,9 @@
 //! Faults: what can go wrong between a caller and n8n, chosen by rules.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use super::reply::Reply;
 use super::store::Random;
@@ -11,6 +13,8 @@ use super::store::Random;
 pub(crate) enum Fault {
     /// The answer comes late. Further rules still apply.
     Delay(Duration),
+    /// The request waits until the gate is opened, and then goes its way. Further rules still apply.
+    Held(Gate),
     /// This answer instead of n8n's, with nothing done.
     Respond { status: u16, content_type: String, body: String, headers: Vec<(String, String)> },
     /// The connection closes with nothing done.
@@ -25,6 +29,26 @@ pub(crate) enum Fault {
     Html404,
     /// No answer, ever, and nothing done.
     Hang,
+}
+
+/// Where requests wait until a test has seen to everything else.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    pub(crate) fn shut() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets through what waits and whatever comes later.
+    pub(crate) fn open(&self) {
+        self.0.close();
+    }
+
+    pub(super) async fn pass(&self) {
+        // A closed semaphore is an open gate, and it never has a permit before that.
+        let _ = self.0.acquire().await;
+    }
 }
 
 /// What the caller of a late request sees meanwhile.
@@ -165,6 +189,7 @@ pub(crate) struct Faults(Mutex<Vec<Armed>>);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fate {
     pub delay: Duration,
+    pub gates: Vec<Gate>,
     pub fault: Option<Fault>,
 }
 
@@ -210,6 +235,7 @@ impl Faults {
             armed.fired += 1;
             match &armed.rule.fault {
                 Fault::Delay(delay) => fate.delay += *delay,
+                Fault::Held(gate) => fate.gates.push(gate.clone()),
                 fault => {
                     fate.fault = Some(fault.clone());
                     break;

@@ -111,8 +111,11 @@ impl Site {
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
+        for gate in &fate.gates {
+            gate.pass().await;
+        }
         let reply = match fate.fault {
-            None | Some(Fault::Delay(_)) => self.work(request, number).await?,
+            None | Some(Fault::Delay(_) | Fault::Held(_)) => self.work(request, number).await?,
             Some(Fault::DropBefore) => return Err("a fault closed the connection".into()),
             Some(Fault::DropAfter) => {
                 self.work(request, number).await?;

@@ -5,7 +5,16 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::caller::{Caller, answering};
-use crate::standin::{Caller as Lost, Fault, Options, Rule};
+use crate::standin::{Caller as Lost, Fault, Gate, Options, Rule};
+use crate::world::PATIENCE;
+
+async fn until(holds: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
 
 #[tokio::test]
 async fn an_answer_can_be_replaced_delayed_or_made_html() {
@@ -48,21 +57,41 @@ async fn a_create_can_be_lost_before_after_or_long_before_it_is_done() {
     faults.add(Rule::on("POST", "/api/v1/workflows", Fault::HalfBody).once());
     assert!(create().await.is_err());
     assert_eq!(count(), 2);
-    let after = Duration::from_millis(150);
+    let after = Duration::from_millis(500);
     for caller in [Lost::Disconnected, Lost::KeptWaiting] {
         let before = count();
         let late = Fault::LateApply { after, caller };
-        faults.add(Rule::on("POST", "/api/v1/workflows", late).once());
-        let lost = tokio::time::timeout(Duration::from_millis(50), create()).await;
-        assert!(lost.is_err() || lost.is_ok_and(|got| got.is_err()));
+        let rule = faults.add(Rule::on("POST", "/api/v1/workflows", late).once());
+        tokio::select! {
+            got = create() => assert!(got.is_err()),
+            () = until(|| faults.fired(rule) > 0) => {}
+        }
         assert_eq!(count(), before);
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until(|| count() > before).await;
         assert_eq!(count(), before + 1);
     }
     faults.add(Rule::on("POST", "/api/v1/workflows", Fault::Hang).once());
     let lost = tokio::time::timeout(Duration::from_millis(50), create()).await;
     assert!(lost.is_err());
     assert_eq!(create().await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn what_is_held_goes_its_way_when_the_gate_opens() {
+    let n8n = Caller::plain();
+    let gate = Gate::shut();
+    let rule = n8n.standin.faults().add(Rule::on("POST", "/api/v1/workflows", Fault::Held(gate.clone())).once());
+    let sent = answering("a", "p", "x");
+    let held = n8n.try_send("POST", "/api/v1/workflows", Some(&sent));
+    let opened = async {
+        until(|| n8n.standin.faults().fired(rule) > 0).await;
+        // Others are served meanwhile, and it has not been done.
+        assert_eq!(n8n.api("GET", "/workflows?limit=1", None).await.status, 200);
+        assert_eq!(n8n.standin.workflows().len(), 0);
+        gate.open();
+    };
+    let (answer, ()) = tokio::join!(held, opened);
+    assert_eq!((answer.unwrap().status, n8n.standin.workflows().len()), (200, 1));
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ async fn a_kill_in_the_middle_of_a_publish_leaves_a_saved_and_active_workflow() 
 async fn a_thousand_large_workflows_are_no_trouble() {
     let before = Instant::now();
     let n8n = Caller::plain();
-    assert!(before.elapsed() < Duration::from_millis(500));
+    assert!(before.elapsed() < Duration::from_secs(5));
     let mut large = answering("large", "p", "x");
     for number in 0..48 {
         let mut node = super::caller::set("some text to make the node as large as a real one");
