@@ -15,6 +15,8 @@ use weirkeeper::domain::definition::{Definition, Node};
 use weirkeeper::domain::finding::{Code, Finding};
 use weirkeeper::domain::intake::{read_text, take_in};
 use weirkeeper::domain::schema::{NodeCredentials, check_against, examine};
+use weirkeeper::domain::structure::check_structure;
+use weirkeeper::domain::validate::check_content;
 
 const NOTE: &str = "n8n-nodes-base.stickyNote";
 
@@ -393,4 +395,27 @@ proptest! {
         let wired = Value::Object(wired);
         prop_assert_eq!(say(&node, &wired), say(&turned(&node), &turned(&wired)));
     }
+}
+
+#[test]
+fn whatever_the_catalogue_finds_wrong_is_doubted_on_another_n8n_and_nothing_else_is() {
+    let mut errors = (0, 0);
+    for folder in ["dev", "broken/dev"] {
+        let files = fs::read_dir(corpora().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        for definition in files.filter_map(|path| definition(&path)) {
+            let mut found = Vec::new();
+            check_against(&definition, Catalog::embedded(), &mut found);
+            for finding in found.iter().filter(|finding| finding.is_error()) {
+                errors.0 += 1;
+                assert!(finding.code.rests_on_catalog(), "{finding}");
+            }
+            let mut own = check_structure(&definition);
+            own.extend(check_content(&definition, Some(true)));
+            for finding in own.iter().filter(|finding| finding.is_error() && finding.code != Code::TriggerMissing) {
+                errors.1 += 1;
+                assert!(!finding.code.rests_on_catalog(), "{finding}");
+            }
+        }
+    }
+    assert!(errors.0 > 100 && errors.1 > 20, "{errors:?}");
 }

@@ -35,7 +35,7 @@ pub struct Judgement {
     pub refused: bool,
     /// The findings for people, errors first, bounded.
     pub said: String,
-    /// The credentials that its nodes need, each as often as a node needs it; none is looked for on the instance.
+    /// The credentials that its nodes need, each once, without scopes; none is looked for on the instance.
     pub needs: Vec<RequiredCredential>,
 }
 
@@ -48,8 +48,8 @@ pub fn judge(
     warnings: Vec<Finding>,
     measure: Measure<'_>,
 ) -> Judgement {
-    let (mut findings, required) = examine(definition, active, measure.catalog);
-    let needs = needs(definition, &required, measure.catalog);
+    let (mut findings, nodes) = examine(definition, active, measure.catalog);
+    let needs = needs(definition, &nodes);
     let certain = measure.instead.is_none() && measure.catalog.is_of(measure.n8n);
     let doubted = !certain && doubt(&mut findings);
     findings.extend(warnings);
@@ -81,40 +81,45 @@ fn why_doubted(measure: Measure<'_>) -> String {
     format!("{why}: what rests on node types is only doubtful, and n8n decides")
 }
 
-/// What each node needs, and what it calls it.
-fn needs(definition: &Definition, nodes: &[NodeCredentials], catalog: &Catalog) -> Vec<RequiredCredential> {
-    let mut found = Vec::new();
+/// What the nodes need, and what they call it.
+fn needs(definition: &Definition, nodes: &[NodeCredentials]) -> Vec<RequiredCredential> {
+    let mut found: Vec<RequiredCredential> = Vec::new();
     for one in nodes {
         let own = definition.node(&one.node).and_then(Node::credentials);
         let called = |kind: &str| own.and_then(|own| own.get(kind)).map(called).unwrap_or_default();
         let publication = one.types.iter().map(|kind| (kind, NeededFor::Publication));
         for (kind, needed_for) in publication.chain(one.chosen.iter().map(|kind| (kind, NeededFor::Run))) {
+            let name = called(kind);
+            if let Some(known) = found.iter_mut().find(|known| known.kind == *kind && known.name == name) {
+                known.needed_for = known.needed_for.min(Some(needed_for));
+                continue;
+            }
             found.push(RequiredCredential {
-                name: called(kind),
+                name,
                 kind: kind.clone(),
                 node: one.node.clone(),
                 satisfied: false,
                 needed_for: Some(needed_for),
-                scopes: catalog.credential(kind).map(|facts| facts.scopes.clone()).unwrap_or_default(),
+                scopes: Vec::new(),
             });
         }
     }
     found
 }
 
-/// The credentials that a definition uses together with those that its nodes need: what is needed and used under the same name is
-/// one, and of those that no node names each type is there once.
-pub fn required(used: &[RequiredCredential], needs: &[RequiredCredential]) -> Vec<RequiredCredential> {
+/// The credentials that a definition uses together with those that its nodes need, with the scopes of each type. What is needed and used
+/// under the same name is one.
+pub fn required(used: &[RequiredCredential], needs: &[RequiredCredential], catalog: &Catalog) -> Vec<RequiredCredential> {
     let mut all = used.to_vec();
     for need in needs {
         match all.iter_mut().find(|one| one.kind == need.kind && one.name == need.name) {
-            Some(one) => {
-                one.needed_for = one.needed_for.into_iter().chain(need.needed_for).min();
-                one.scopes.clone_from(&need.scopes);
-            }
+            Some(one) => one.needed_for = need.needed_for,
             None if need.name.is_empty() => all.push(need.clone()),
             None => {}
         }
+    }
+    for one in &mut all {
+        one.scopes = catalog.credential(&one.kind).map(|facts| facts.scopes.clone()).unwrap_or_default();
     }
     all
 }
@@ -216,7 +221,7 @@ mod tests {
             needed_for: None,
             scopes: Vec::new(),
         }];
-        let all = required(&used, &judged.needs);
+        let all = required(&used, &judged.needs, Catalog::embedded());
         let told: Vec<_> = all.iter().map(|one| (&*one.kind, &*one.name, &*one.node, one.satisfied, one.needed_for)).collect();
         let publication = Some(NeededFor::Publication);
         assert_eq!(
@@ -228,7 +233,7 @@ mod tests {
             ]
         );
         assert!(all[0].scopes.iter().any(|scope| scope.ends_with("/auth/spreadsheets")) && all[1].scopes.is_empty());
-        assert_eq!(required(&used, &all), all, "what stands in the status says as much as the judgement");
+        assert_eq!(required(&used, &all, Catalog::embedded()), all, "what stands in the status says as much as the judgement");
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl Round<'_> {
             Ok(Resolved { hold: Some(why), .. }) | Err(why) if put_back => return self.serves_as_n8n_kept_it(work, &why).await,
             resolved => resolved?,
         };
-        work.status.required_credentials = judge::required(work, self, &rendered.credentials);
+        work.status.required_credentials = judge::required(work, self, &rendered.credentials).await?;
         if work.spec().active == Some(true) {
             // n8n answers this with the same words as a path that somebody else has, and that would wait for ever.
             let conflicts = endpoint_conflicts(self.definition);

@@ -50,14 +50,15 @@ pub(super) async fn number(work: &mut Work<'_>, gathered: &Gathered, symbolic: &
 
 /// The credentials of what is on its way. Of the spec's own definition it is known what its nodes need; where the verdict was
 /// believed, the status says it.
-pub(super) fn required(work: &Work<'_>, round: &Round<'_>, used: &[RequiredCredential]) -> Vec<RequiredCredential> {
+pub(super) async fn required(work: &Work<'_>, round: &Round<'_>, used: &[RequiredCredential]) -> Result<Vec<RequiredCredential>, Trouble> {
+    let held = catalogs::of(work.ctx, &round.connection.instance).await?;
     if round.pinned || round.operation == Operation::Rollback {
-        return used.to_vec();
+        return Ok(judgement::required(used, &[], held.catalog()));
     }
-    work.ctx.remember(&work.uid(), |memory| match &memory.judged {
-        Some(Judged::Known(_, judgement)) => judgement::required(used, &judgement.needs),
-        _ => judgement::required(used, &work.status.required_credentials),
-    })
+    Ok(work.ctx.remember(&work.uid(), |memory| match &memory.judged {
+        Some(Judged::Known(_, judgement)) => judgement::required(used, &judgement.needs, held.catalog()),
+        _ => judgement::required(used, &work.status.required_credentials, held.catalog()),
+    }))
 }
 
 async fn look(work: &mut Work<'_>, connection: &Connection, gathered: Gathered) -> Result<Gathered, Trouble> {
