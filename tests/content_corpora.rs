@@ -1,7 +1,10 @@
 //! The checks of content against real workflows and against labelled defects.
 //!
-//! The corpora lie beside the repository and are never part of it; without them these tests pass unread.
+//! The corpora lie beside the repository and are never part of it; tests/corpora/folder.rs says what happens without them.
 #![allow(clippy::unwrap_used)] // Helpers of tests are not tests to the lint.
+
+#[path = "corpora/folder.rs"]
+mod folder;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +16,7 @@ use weirkeeper::domain::finding::Code;
 use weirkeeper::domain::intake::{read_text, take_in};
 use weirkeeper::domain::validate::check_content;
 
-fn corpora() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
-    path.is_dir().then_some(path)
-}
+use folder::corpora;
 
 fn definition(path: &Path) -> Option<Definition> {
     let text = fs::read_to_string(path).unwrap();

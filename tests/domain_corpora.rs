@@ -1,7 +1,10 @@
 //! The document core against real workflows and what a real n8n said to them.
 //!
-//! The corpora lie beside the repository and are never part of it; without them these tests pass unread.
+//! The corpora lie beside the repository and are never part of it; tests/corpora/folder.rs says what happens without them.
 #![allow(clippy::unwrap_used)] // Helpers of tests are not tests to the lint.
+
+#[path = "corpora/folder.rs"]
+mod folder;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,10 +19,7 @@ use weirkeeper::domain::finding::{Finding, has_errors};
 use weirkeeper::domain::intake::{read_text, take_in};
 use weirkeeper::domain::structure::check_structure;
 
-fn corpora() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
-    path.is_dir().then_some(path)
-}
+use folder::corpora;
 
 /// Everything that is said about one file, and the definition if there is one.
 fn examine(path: &Path) -> (Option<Definition>, Vec<Finding>) {
