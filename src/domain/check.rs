@@ -16,15 +16,9 @@ pub fn check(definition: &Definition, active: Option<bool>, catalog: &Catalog) -
 pub fn examine(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> (Vec<Finding>, Vec<NodeCredentials>) {
     let mut findings = check_structure(definition);
     findings.extend(check_content(definition, active));
-    if active == Some(true) {
-        findings.iter_mut().filter(|finding| finding.code == Code::TriggerMissing).for_each(|finding| {
-            // The catalogue knows in which versions a node waits for an answer, for which alone n8n publishes a workflow.
-            match has_start(definition, catalog) {
-                Some(true) => finding.severity = Severity::Warning,
-                Some(false) => finding.severity = Severity::Error,
-                None => {}
-            }
-        });
+    // The catalogue knows in which versions a node waits for an answer, for which alone n8n publishes a workflow.
+    if active == Some(true) && has_start(definition, catalog) == Some(false) {
+        findings.iter_mut().filter(|finding| finding.code == Code::TriggerMissing).for_each(|finding| finding.severity = Severity::Error);
     }
     let required = schema::examine(definition, catalog, &mut findings);
     (bounded(findings), required)
@@ -76,7 +70,7 @@ mod tests {
     fn a_workflow_that_only_waits_for_an_answer_is_published_and_the_version_tells_whether_it_waits() {
         assert_eq!(start(&[("n8n-nodes-base.manualTrigger", 1.0), ("n8n-nodes-base.gmail", 2.1)]), Some(Severity::Warning));
         assert_eq!(start(&[("n8n-nodes-base.manualTrigger", 1.0), ("n8n-nodes-base.gmail", 1.0)]), Some(Severity::Error));
-        assert_eq!(start(&[("n8n-nodes-base.wait", 1.1)]), Some(Severity::Warning), "without any trigger, too");
+        assert_eq!(start(&[("n8n-nodes-base.wait", 1.1)]), Some(Severity::Error), "n8n publishes it, and nothing ever starts it");
         assert_eq!(start(&[("n8n-nodes-base.set", 3.4)]), Some(Severity::Error));
         assert_eq!(start(&[("n8n-nodes-base.scheduleTrigger", 1.2)]), None);
     }

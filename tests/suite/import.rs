@@ -1,5 +1,6 @@
 //! What `weirkeeper import` writes is taken by the API server, adopts, and changes nothing in the real n8n.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -87,4 +88,105 @@ async fn imported_workflows_are_adopted_and_stay_as_they_are() {
     world.until_ready(parent_object["metadata"]["name"].as_str().unwrap()).await;
     let (again, told) = import(&world, &["--id", &parent, "--managed"]);
     assert!(again[0]["spec"]["definition"]["settings"]["customTelemetryTags"].is_null(), "{told}");
+}
+
+/// Runs the command into a folder and returns its exit code and what it tells.
+fn import_into(world: &World, folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let run = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+        .args(["import", "--url", &world.stack.n8n_url(), "--instance", "main", "--api-key-file"])
+        .arg(world.stack.dir.join("n8n-api-key"))
+        .arg("--output-dir")
+        .arg(folder)
+        .args(arguments)
+        .output()
+        .expect("the binary runs");
+    (run.status.code(), String::from_utf8_lossy(&run.stderr).into_owned())
+}
+
+/// The files of a folder with their text, by name.
+fn texts(folder: &Path) -> Vec<(String, String)> {
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.expect("an entry").path();
+        (path.file_name().expect("a name").to_string_lossy().into_owned(), std::fs::read_to_string(&path).expect("text"))
+    };
+    let mut found: Vec<_> = std::fs::read_dir(folder).expect("the folder").map(read).collect();
+    found.sort();
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_selects_what_a_folder_gets_and_the_same_comes_again_byte_for_byte() {
+    let world = World::on_real_n8n("import-folder").await;
+    let tag = format!("import-{:x}", crate::stack::rand());
+    let tagged = world.n8n.api("POST", "/tags", Some(json!({ "name": tag }))).await.json()["id"].clone();
+    let title = format!("Twin {}", world.namespace);
+    let word = format!("{:x}", crate::stack::rand());
+    let mut ids = Vec::new();
+    for name in ["one", "two", "large", "old", "other"] {
+        let mut workflow = answering(&format!("{}/{name}", world.namespace), "1");
+        workflow["name"] = json!(if matches!(name, "one" | "two") { title.clone() } else { format!("{name} {}", world.namespace) });
+        workflow["pinData"] = json!({ "Webhook": [{ "json": { "pinned": word } }] });
+        workflow["staticData"] = json!({ "node:Webhook": { "kept": word } });
+        if name == "large" {
+            let code = format!("// {}\nreturn [];", "x".repeat(250_000));
+            let node = json!({ "id": "c", "name": "Code", "type": "n8n-nodes-base.code", "typeVersion": 2, "position": [400, 0], "parameters": { "jsCode": code } });
+            workflow = with_node(workflow, node);
+        }
+        let id = made(&world.n8n, workflow).await;
+        if name != "other" {
+            let answer = world.n8n.api("PUT", &format!("/workflows/{id}/tags"), Some(json!([{ "id": tagged }]))).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+        if name == "old" {
+            world.n8n.api("POST", &format!("/workflows/{id}/archive"), None).await;
+        }
+        ids.push(id);
+    }
+    let folder = std::env::temp_dir().join(format!("{}-import-folder", world.namespace));
+    let (code, told) = import_into(&world, &folder, &["--tag", &tag]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("left out: it is archived") && told.contains("3 imported, 1 left out"), "{told}");
+    let first = texts(&folder);
+    let twins: Vec<&(String, String)> = first.iter().filter(|(name, _)| name.starts_with("twin-")).collect();
+    assert_eq!((first.len(), twins.len()), (3, 2), "two of one name have a file each");
+    let holds = |(_, text): &&&(String, String), id: &String| text.contains(id.as_str());
+    assert!(twins.iter().any(|file| holds(&file, &ids[0])) && twins.iter().any(|file| holds(&file, &ids[1])));
+    let key = std::fs::read_to_string(world.stack.dir.join("n8n-api-key")).expect("the key");
+    for (name, text) in &first {
+        assert!(!text.contains(&word) && !text.contains(key.trim()), "{name} holds pinned data, static data or the key");
+        assert!(text.contains(&tag), "{name}");
+    }
+    let large = &first.iter().find(|(name, _)| name.starts_with("large-")).expect("the large one").1;
+    assert!(large.contains("kind: ConfigMap") && large.contains("definitionFrom:"), "too large to stand inline");
+    let valid = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+        .args(["validate", "--output", "json"])
+        .arg(&folder)
+        .output()
+        .expect("the binary runs");
+    assert_eq!(valid.status.code(), Some(0), "{}", String::from_utf8_lossy(&valid.stdout));
+    let taken = Command::new(world.stack.kubectl())
+        .args(["create", "--dry-run=server", "-n", &world.namespace, "-f"])
+        .arg(&folder)
+        .env("KUBECONFIG", world.stack.kubeconfig("admin"))
+        .output()
+        .expect("kubectl runs");
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+
+    // What is there is not overwritten, nor is anything else written.
+    std::fs::remove_file(folder.join(&first[0].0)).expect("the file is removed");
+    let (code, told) = import_into(&world, &folder, &["--tag", &tag]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains(&first[1].0) && told.contains("--force"), "{told}");
+    assert_eq!(texts(&folder), first[1..]);
+    let (code, told) = import_into(&world, &folder, &["--tag", &tag, "--force"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(texts(&folder), first, "the same workflows give the same text");
+    // A selection gives the names that all give.
+    let alone = folder.join("alone");
+    let (code, told) = import_into(&world, &alone, &["--id", &ids[1]]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(first.contains(&texts(&alone)[0]));
+    let (code, told) = import_into(&world, &alone, &["--id", "nosuchworkflow01"]);
+    assert_eq!(code, Some(1), "{told}");
+    let _ = std::fs::remove_dir_all(&folder);
 }

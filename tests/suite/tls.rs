@@ -111,3 +111,26 @@ async fn a_private_authority_is_trusted_by_its_bundle_and_what_is_wrong_without_
     world.until_kind("N8nInstance", "main", "it is Ready", ready).await;
     assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_trusts_the_authority_that_it_is_told_and_no_other() {
+    let stack = Stack::shared();
+    let (ours, other) = (Authority::new("Ours"), Authority::new("Other"));
+    let front = Front::of(&stack.n8n_url(), ours.server("127.0.0.1")).await;
+    let import = |authority: &Authority| {
+        let file = std::env::temp_dir().join(format!("weirkeeper-authority-{:x}.pem", crate::stack::rand()));
+        std::fs::write(&file, authority.pem()).expect("a file");
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+            .args(["import", "--url", &front.url, "--instance", "main", "--tag", "no-workflow-has-this", "--ca-file"])
+            .arg(&file)
+            .env("WEIRKEEPER_N8N_API_KEY", stack.n8n_key())
+            .output()
+            .expect("the binary runs");
+        let _ = std::fs::remove_file(&file);
+        (run.status.code(), String::from_utf8_lossy(&run.stderr).into_owned())
+    };
+    assert_eq!(import(&ours), (Some(0), "0 imported, 0 left out\n".to_owned()));
+    let (code, told) = import(&other);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("certificate") && !told.contains(&stack.n8n_key()), "{told}");
+}

@@ -1,7 +1,9 @@
 //! `weirkeeper verdict` on the real n8n: what it says, and that it leaves nothing behind.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -43,10 +45,18 @@ fn lines(output: &Output) -> Vec<(String, Value)> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).map(|line: Value| (name(&line), line)).collect()
 }
 
-/// The names of all scratch workflows in n8n.
-async fn scratch(n8n: &N8n) -> Vec<String> {
-    let listed = n8n.api("GET", "/workflows?limit=250&name=Weirkeeper%20scratch", None).await.json();
-    listed["data"].as_array().expect("a list").iter().map(|one| one["name"].as_str().expect("a name").to_owned()).collect()
+/// Waits until n8n holds no scratch workflow, for other tests make some too.
+async fn until_none_is_left(n8n: &N8n) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let listed = n8n.api("GET", "/workflows?limit=250&name=Weirkeeper%20scratch", None).await.json();
+        let left = listed["data"].as_array().expect("a list");
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "left behind: {:?}", left.iter().map(|one| &one["name"]).collect::<Vec<_>>());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// A workflow that answers a webhook, and then does what the node does.
@@ -102,7 +112,7 @@ async fn n8n_is_asked_about_each_workflow_and_keeps_none() {
     assert_eq!(said("typed"), refused("agreed parameter jsonOutput"));
     assert_eq!(said("unknown"), refused("agreed nodeType n8n-nodes-base.doesNotExist"));
     assert_eq!(said("still"), refused("agreed trigger nothing starts the workflow"));
-    assert_eq!(scratch(&world.n8n).await, Vec::<String>::new(), "nothing is left behind");
+    until_none_is_left(&world.n8n).await;
     assert_eq!(world.n8n.webhook("GET", &path("fine")).await.status, 200, "what serves goes on serving");
 }
 
@@ -146,7 +156,26 @@ async fn without_the_flag_nothing_is_sent_and_a_difference_is_told_by_the_exit_c
         .output()
         .expect("the command runs");
     assert_eq!(unreachable.status.code(), Some(2));
-    assert_eq!(scratch(&world.n8n).await, Vec::<String>::new());
+    until_none_is_left(&world.n8n).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_interrupts_it_leaves_nothing_behind() {
+    let world = World::on_real_n8n("verdict-interrupted").await;
+    let names: Vec<String> = (0..400).map(|number| format!("w{number}")).collect();
+    let workflow = answering(&format!("{}/a", world.namespace), "1");
+    let folder = Folder::new(&world, &names.iter().map(|name| (name.as_str(), workflow.clone())).collect::<Vec<_>>());
+    let mut running =
+        command(&world, &folder).arg("--write-scratch-workflows").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut first = String::new();
+    BufReader::new(running.stdout.as_mut().expect("its output")).read_line(&mut first).expect("a line");
+    let told = Command::new("kill").args(["-INT", &running.id().to_string()]).status().expect("kill runs");
+    assert!(told.success());
+    let output = running.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("interrupted after") && told.contains("of 400 workflows"), "{told}");
+    until_none_is_left(&world.n8n).await;
 }
 
 fn catalogue() -> Value {

@@ -3,7 +3,7 @@
 //! shadow each other in the order in which that function meets them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde_json::{Map, Value, json};
 
@@ -142,7 +142,7 @@ impl Fill {
         let misshapen = || Misshapen(parameter.name.clone());
         let held = values.get(&parameter.name);
         let Some(entries) = held.unwrap_or(&parameter.default).as_object() else { return Ok(json!({})) };
-        let fill = |group: &Group, entry: Option<&Value>| match entry.and_then(Value::as_object) {
+        let fill = |group: &Group, entry: Option<&Value>| match entry.and_then(entry_of) {
             Some(values) => self.level(&group.fields, &group.visits, values, Some(root), Parent::Group),
             None => Ok(Map::new()),
         };
@@ -152,8 +152,8 @@ impl Fill {
             if parameter.bounds.multiple == Some(true) {
                 let items = match entry {
                     Value::Array(items) => items,
-                    // Its letters, each without values.
-                    Value::String(text) => &text.chars().take(MOST_LETTERS).map(|_| Value::Null).collect(),
+                    // Its letters, each an entry.
+                    Value::String(text) => &text.chars().take(MOST_LETTERS).map(|letter| Value::from(letter.to_string())).collect(),
                     _ => return Err(misshapen()),
                 };
                 let items: Result<Vec<Value>, Misshapen> = items.iter().map(|item| Ok(Value::Object(fill(group, Some(item))?))).collect();
@@ -200,6 +200,17 @@ impl Filling<'_> {
             other => other,
         };
         self.done.insert(parameter.name.clone(), value);
+    }
+}
+
+/// The values of an entry of a group. To n8n a text, a number or a list is one without values, which all take their defaults;
+/// `null` is none at all.
+fn entry_of(item: &Value) -> Option<&Map<String, Value>> {
+    static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+    match item {
+        Value::Null => None,
+        Value::Object(map) => Some(map),
+        _ => Some(&NOTHING),
     }
 }
 

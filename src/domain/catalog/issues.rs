@@ -3,6 +3,7 @@
 //! where it looks in another place than one would expect: it decides what is refused.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
@@ -49,7 +50,7 @@ pub enum TroubleKind {
 /// Everything that n8n would refuse in these values. Before n8n publishes, it has filled in the defaults (see
 /// [`filled`](super::fill::filled)): a required value whose default is not empty is never missing.
 pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<Trouble> {
-    let mut search = Search { around: Around::new(values, version, node_type), found: Vec::new() };
+    let mut search = Search { around: Around::new(values, version, node_type), found: Vec::new(), mistyped: HashSet::new() };
     for parameter in &facts.parameters {
         search.parameter(parameter, "");
     }
@@ -59,6 +60,8 @@ pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, 
 struct Search<'a> {
     around: Around<'a>,
     found: Vec<Trouble>,
+    /// Where values of another type than declared stand: several parameters may declare the type of one value.
+    mistyped: HashSet<String>,
 }
 
 impl Search<'_> {
@@ -95,7 +98,7 @@ impl Search<'_> {
                 let offered: Vec<&Value> = parameter.options.values.iter().collect();
                 // A choice that the service gives, and a long default that the catalogue leaves out, can only be right.
                 let untold = (want == "options" && parameter.options.open) || js::to_string(value).trim_start_matches('=') == LEFT_OUT;
-                if !untold && !takes(want, value, &offered) {
+                if !untold && !takes(want, value, &offered) && self.mistyped.insert(place.to_string()) {
                     tell(TroubleKind::Type { want: want.clone() });
                 }
             }
@@ -150,7 +153,7 @@ fn columns(parameter: &Parameter, place: &str, mapped: &Map<String, Value>) -> V
     if mode == "autoMapInputData" {
         return Vec::new();
     }
-    let Some(schema) = schema.as_array() else {
+    let Some(schema) = schema.as_array().filter(|columns| !columns.iter().any(Value::is_null)) else {
         return vec![trouble(parameter.name.clone(), place.to_owned(), TroubleKind::Unreadable)];
     };
     let adds = parameter.bounds.mapper_mode.as_deref() == Some("add");
@@ -268,6 +271,14 @@ mod tests {
         assert_eq!(insert("insert", json!({"id": 1, "name": "n", "kind": "b"})), ["columns.kind @ columns.value.kind"]);
         assert!(insert("update", json!({"id": 1})).is_empty(), "only an insert wants all that are required");
         assert_eq!(insert("insert", Value::Null), ["columns.id @ columns.value.id", "columns.name @ columns.value.name"]);
+    }
+
+    #[test]
+    fn an_entry_that_is_no_object_has_nothing_but_defaults() {
+        let inputs = |entries: Value| found("n8n-nodes-base.executeWorkflowTrigger", 1.1, json!({"workflowInputs": {"values": entries}}));
+        assert_eq!(inputs(json!(["a"])), ["name @ workflowInputs.values[0].name"], "its type is a text by default");
+        assert_eq!(inputs(json!("a")), ["name @ workflowInputs.values[0].name"]);
+        assert_eq!(inputs(json!([{"name": "a"}])), Vec::<String>::new());
     }
 
     #[test]

@@ -22,11 +22,8 @@ pub(super) fn check(definition: &Definition, to_publish: bool, findings: &mut Ve
         return;
     }
     // n8n publishes a workflow without any production trigger where a node waits for an answer.
-    if triggers::may_be_published(definition) {
-        let message = match find(any) {
-            Some(_) => "the workflow is active, but only a person in the editor can start it; add a trigger",
-            None => "the workflow is active, but nothing starts it; add a trigger",
-        };
+    if find(any).is_some() && triggers::may_be_published(definition) {
+        let message = "the workflow is active, but only a person in the editor can start it; add a trigger";
         findings.push(Finding::warning(Code::TriggerMissing, "nodes", message));
         return;
     }
@@ -38,6 +35,6 @@ pub(super) fn check(definition: &Definition, to_publish: bool, findings: &mut Ve
         let message = "the workflow is active and only starts by hand: n8n says that it has no trigger node; add one";
         refusal(path::key(&path::index("nodes", index), "type"), message).at_node(node.name())
     } else {
-        refusal("nodes".into(), "the workflow is active and has no trigger node, so n8n refuses to publish it; add one")
+        refusal("nodes".into(), "the workflow is active and has no trigger node, so nothing ever starts it; add one")
     });
 }

@@ -9,7 +9,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::check::check;
 use crate::domain::definition::{Definition, Node};
 use crate::domain::finding::{Code, Finding};
-use crate::domain::schema::required_credentials;
+use crate::domain::schema::{has_start, required_credentials};
 
 /// Who says that something is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -226,6 +226,8 @@ impl Work<'_> {
             let subject = subject(one.code);
             let outcome = match subject {
                 Subject::Other => Outcome::Beyond,
+                // n8n takes a node that waits for an answer for a start; but who would ask?
+                Subject::Trigger if has_start(self.definition, self.catalog) == Some(true) => Outcome::Beyond,
                 Subject::Parameter | Subject::Credential => continue,
                 subject if subject < reached => Outcome::False,
                 _ => continue,
