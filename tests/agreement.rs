@@ -8,8 +8,7 @@ mod folder;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -18,8 +17,6 @@ use weirkeeper::domain::definition::{Definition, Node};
 use weirkeeper::domain::finding::{Code, Finding};
 use weirkeeper::domain::intake::{read_text, take_in};
 use weirkeeper::domain::schema::{NodeCredentials, check_against, examine};
-use weirkeeper::domain::structure::check_structure;
-use weirkeeper::domain::validate::check_content;
 
 use folder::corpora;
 
@@ -233,23 +230,6 @@ fn labelled_defects_are_found_on_the_right_node_and_traps_are_not() {
 }
 
 /// Prints workflows a second; says something in an optimised build only.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let Some(corpora) = corpora() else { return };
-    let mut paths: Vec<PathBuf> = fs::read_dir(corpora.join("dev")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    let definitions: Vec<Definition> = paths.iter().filter_map(|path| definition(path)).collect();
-    let start = Instant::now();
-    Catalog::embedded();
-    println!("catalogue loaded in {:?}", start.elapsed());
-    for round in ["cold", "warm"] {
-        let start = Instant::now();
-        definitions.iter().for_each(|definition| check_against(definition, Catalog::embedded(), &mut Vec::new()));
-        println!("{round}: {:.0} workflows a second", definitions.len() as f64 / start.elapsed().as_secs_f64());
-    }
-}
-
 fn codes(document: Value) -> Vec<String> {
     let definition = take_in(&document).unwrap().definition;
     let mut findings = Vec::new();
@@ -398,27 +378,4 @@ proptest! {
         let wired = Value::Object(wired);
         prop_assert_eq!(say(&node, &wired), say(&turned(&node), &turned(&wired)));
     }
-}
-
-#[test]
-fn whatever_the_catalogue_finds_wrong_is_doubted_on_another_n8n_and_nothing_else_is() {
-    let mut errors = (0, 0);
-    for folder in ["dev", "broken/dev"] {
-        let files = fs::read_dir(corpora().join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        for definition in files.filter_map(|path| definition(&path)) {
-            let mut found = Vec::new();
-            check_against(&definition, Catalog::embedded(), &mut found);
-            for finding in found.iter().filter(|finding| finding.is_error()) {
-                errors.0 += 1;
-                assert!(finding.code.rests_on_catalog(), "{finding}");
-            }
-            let mut own = check_structure(&definition);
-            own.extend(check_content(&definition, Some(true)));
-            for finding in own.iter().filter(|finding| finding.is_error() && finding.code != Code::TriggerMissing) {
-                errors.1 += 1;
-                assert!(!finding.code.rests_on_catalog(), "{finding}");
-            }
-        }
-    }
-    assert!(errors.0 > 100 && errors.1 > 20, "{errors:?}");
 }

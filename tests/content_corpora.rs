@@ -9,11 +9,13 @@ mod folder;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
+use weirkeeper::domain::catalog::Catalog;
 use weirkeeper::domain::definition::Definition;
 use weirkeeper::domain::finding::Code;
 use weirkeeper::domain::intake::{read_text, take_in};
+use weirkeeper::domain::schema::check_against;
+use weirkeeper::domain::structure::check_structure;
 use weirkeeper::domain::validate::check_content;
 
 use folder::corpora;
@@ -163,18 +165,25 @@ fn errors_in_real_workflows_are_those_that_were_looked_at() {
     assert_eq!(errors, ARGUED);
 }
 
-/// `cargo test --release --test content_corpora -- --ignored --nocapture`
 #[test]
-#[ignore = "a measurement"]
-fn how_many_workflows_are_checked_in_a_second() {
+fn whatever_the_catalogue_finds_wrong_is_doubted_on_another_n8n_and_nothing_else_is() {
     let Some(corpora) = corpora() else { return };
-    let all = workflows(&corpora.join("dev"));
-    let rounds = 5;
-    let started = Instant::now();
-    let mut findings = 0;
-    for (_, definition) in (0..rounds).flat_map(|_| &all) {
-        findings += check_content(definition, definition.declared_active).len();
+    let mut errors = (0, 0);
+    for folder in ["dev", "broken/dev"] {
+        for (_, definition) in workflows(&corpora.join(folder)) {
+            let mut found = Vec::new();
+            check_against(&definition, Catalog::embedded(), &mut found);
+            for finding in found.iter().filter(|finding| finding.is_error()) {
+                errors.0 += 1;
+                assert!(finding.code.rests_on_catalog(), "{finding}");
+            }
+            let mut own = check_structure(&definition);
+            own.extend(check_content(&definition, Some(true)));
+            for finding in own.iter().filter(|finding| finding.is_error() && finding.code != Code::TriggerMissing) {
+                errors.1 += 1;
+                assert!(!finding.code.rests_on_catalog(), "{finding}");
+            }
+        }
     }
-    let checked = all.len() * rounds;
-    println!("{:.0} workflows a second, {findings} findings", checked as f64 / started.elapsed().as_secs_f64());
+    assert!(errors.0 > 100 && errors.1 > 20, "{errors:?}");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::work::Work;
-use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, find, whole_seconds};
 use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::LastFailure;
@@ -78,7 +78,7 @@ pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: 
 
 /// Whether a verdict was reached on executions of the version that was published then.
 fn stands(verdict: &Condition, published_at: Timestamp) -> bool {
-    verdict.status != ConditionStatus::Unknown && verdict.last_transition_time.0 >= published_at
+    verdict.status != ConditionStatus::Unknown && verdict.last_transition_time.0 >= whole_seconds(published_at).0
 }
 
 fn same_is_none(work: &Work<'_>, reason: Reason) -> bool {
