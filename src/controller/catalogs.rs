@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::context::Context;
 use super::{connections, store};
 use crate::api::instance::{CatalogRef, N8nInstance};
-use crate::api::reason::Reason;
+use crate::api::reason::{Class, Reason};
 use crate::domain::catalog::Catalog;
 use crate::domain::trouble::Trouble;
 
@@ -109,7 +109,11 @@ pub async fn of(ctx: &Context, instance: &N8nInstance) -> Result<Held, Trouble> 
     let _alone = ctx.catalogs.reading.lock().await;
     match ctx.catalogs.known(&key, asked) {
         Some((_, held)) => Ok(held),
-        None => read(ctx, instance, asked).await,
+        // What Kubernetes forbids is no worse than what is missing.
+        None => match read(ctx, instance, asked).await {
+            Err(trouble) if trouble.class == Class::Denied => Ok(Held::built_in(Some(trouble))),
+            read => read,
+        },
     }
 }
 

@@ -36,7 +36,7 @@ use super::context::Context;
 use super::gate::Urgency;
 use super::glimpse::Glimpse;
 use super::store::{self, Read};
-use crate::api::reason::Reason;
+use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
 use crate::domain::conclude::{Found, Outcome};
@@ -141,6 +141,9 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     } else {
         converge::converge(&mut work).await.unwrap_or_else(Outcome::Troubled)
     };
+    if gives_up(&outcome) {
+        paths::wishes_nothing(&work);
+    }
     if let Outcome::Troubled(Trouble { reason: Reason::Unauthorized | Reason::MissingScope, .. }) = &outcome {
         forget_key(&work);
     }
@@ -150,6 +153,15 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     let ended = report::report(&mut work, &Found { outcome, details }).await;
     info!(reason = ended.reason.as_str(), version = work.status.active_version, "pass ended");
     ended
+}
+
+/// Whether the object goes nowhere by itself: then it keeps no webhook path from others that it does not serve.
+fn gives_up(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Suspended { .. } => true,
+        Outcome::Troubled(trouble) => trouble.class != Class::Transient && trouble.reason != Reason::WebhookPathTaken,
+        _ => false,
+    }
 }
 
 /// Nothing is made in n8n for an object that could vanish without us.

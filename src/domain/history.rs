@@ -47,9 +47,12 @@ pub fn sent(history: &mut [VersionRecord], digest: &str, n8n_version_id: Option<
     }
 }
 
-/// The kept version that n8n holds under an id: what we sent, or what was kept of somebody else's.
+/// The kept version that n8n holds under an id: what we sent, or else what was kept of somebody else's. A copy that was kept for
+/// its settings has the id of what it is a copy of.
 pub fn held_as(history: &[VersionRecord], n8n_version_id: &str) -> Option<i64> {
-    history.iter().find(|record| record.n8n_version_id.as_deref() == Some(n8n_version_id)).map(|record| record.version)
+    let held = |record: &&VersionRecord| record.n8n_version_id.as_deref() == Some(n8n_version_id);
+    let ours = history.iter().filter(held).find(|record| record.source != VersionSource::Drift);
+    ours.or_else(|| history.iter().find(held)).map(|record| record.version)
 }
 
 /// The record of a number.

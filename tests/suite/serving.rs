@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::n8n::{answering, bad_cron, id, with_node};
+use crate::n8n::{answering, bad_cron, id, set_value, with_node};
 use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{World, condition, ready};
 
@@ -54,7 +54,9 @@ async fn call(world: &World, word: &str, times: usize) {
 async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_looked_at() {
     let (standin, world) = world("away").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
-    world.until_ready("a").await;
+    let one = world.until_ready("a").await;
+    standin.ui_edit_draft(&id(&one), |draft| set_value(draft, "their draft")).expect("the editor saves");
+    let draft = standin.workflow(&id(&one)).expect("it is there")["nodes"].clone();
     let gone = json!({ "code": 404, "message": "The requested webhook \"PATCH x\" is not registered." });
     standin.faults().add(Rule::on(
         "*",
@@ -76,6 +78,7 @@ async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_l
     standin.faults().clear();
     look(&world, "a", "10").await;
     world.until("a", "it is live again", ready).await;
+    assert_eq!(standin.workflow(&id(&one)).expect("it is there")["nodes"], draft, "a draft in the editor is left alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,17 +106,22 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     assert_eq!((serves(&world, "a").await, back["status"]["activeVersion"].as_i64()), (json!("1"), Some(1)));
     assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("holds something else")), "{back:#}");
     standin.faults().clear();
-    // A version that served before is never given up, and is not sent for ever either.
+    // The version that serves is never given up, and is not sent for ever either.
     apply(&world, "a", answering(&path(&world, "a"), "3"), json!({})).await;
     world.until_ready("a").await;
+    standin.ui_edit_draft(&id(&one), |draft| set_value(draft, "theirs")).expect("the editor saves");
+    standin.ui_publish(&id(&one)).expect("the editor publishes");
     let saves = unkept();
-    world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     for token in ["1", "2", "3", "4", "5", "6", "7", "8"] {
         let seen = look(&world, "a", token).await;
         assert_eq!(condition(&seen, "Ready")["status"], "False", "{seen:#}");
     }
     assert_eq!(standin.faults().fired(saves), 5);
-    assert!(condition(&look(&world, "a", "9").await, "Ready")["message"].as_str().is_some_and(|said| said.contains("resetAt")));
+    assert_eq!(world.get("a").await["status"]["activeVersion"], 3);
+    standin.faults().clear();
+    world.annotate("Workflow", "a", "resetAt", json!("1")).await;
+    world.until("a", "it is put right", ready).await;
+    assert_eq!(serves(&world, "a").await, "3");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,4 +275,48 @@ async fn an_invalid_edit_keeps_nothing_offline_that_an_attempt_took_there() {
     let back = look(&world, "a", "1").await;
     assert_eq!((serves(&world, "a").await, condition(&back, "Ready")["reason"].as_str()), (json!("1"), Some("InvalidDefinition")));
     assert_eq!(back["status"]["webhookURLs"].as_array().map(Vec::len), Some(1), "{back:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_suspended_keeps_no_path_from_others() {
+    let (_standin, world) = world("suspendedpath").await;
+    apply(&world, "holder", answering(&path(&world, "p"), "holder"), json!({})).await;
+    world.until_ready("holder").await;
+    apply(&world, "older", answering(&path(&world, "p"), "older"), json!({})).await;
+    world.until_reason("older", "Ready", "WebhookPathTaken").await;
+    apply(&world, "older", answering(&path(&world, "p"), "older"), json!({ "suspend": true })).await;
+    world.until_reason("older", "Ready", "Suspended").await;
+    // Creation times are in whole seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    apply(&world, "younger", answering(&path(&world, "p"), "younger"), json!({})).await;
+    world.until_reason("younger", "Ready", "WebhookPathTaken").await;
+    world.delete("holder").await;
+    world.until("younger", "it goes live by itself", ready).await;
+    assert_eq!(serves(&world, "p").await, "younger");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_watched_and_rolled_back_while_the_next_definition_cannot_be_used() {
+    let (_standin, world) = world("watched").await;
+    apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
+    world.until_ready("a").await;
+    let check = json!({ "healthCheck": { "bakeTime": "10m", "minimumExecutions": 3, "maximumErrorRate": 20 } });
+    apply(&world, "a", failing(&path(&world, "a"), "2"), check.clone()).await;
+    world.until("a", "version 2 bakes", |object| condition(object, "Healthy")["reason"] == "Baking").await;
+    let mut invalid = answering(&path(&world, "a"), "3");
+    invalid["connections"]["Webhook"]["main"][0][0]["node"] = json!("Nowhere");
+    apply(&world, "a", invalid, check.clone()).await;
+    world.until_reason("a", "Ready", "InvalidDefinition").await;
+    call(&world, "a", 4).await;
+    look(&world, "a", "1").await;
+    let back = world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1).await;
+    assert_eq!((serves(&world, "a").await, condition(&back, "Ready")["reason"].as_str()), (json!("1"), Some("InvalidDefinition")));
+    assert_eq!(back["status"]["history"][0]["reason"], "ErrorRateExceeded", "{back:#}");
+    // What failed in between is not what the next version is compared with.
+    apply(&world, "a", failing(&path(&world, "a"), "4"), check).await;
+    world.until("a", "version 4 bakes", |object| object["status"]["activeVersion"] == 3).await;
+    call(&world, "a", 4).await;
+    look(&world, "a", "2").await;
+    world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!(serves(&world, "a").await, "1");
 }

@@ -3,7 +3,7 @@
 
 use super::bind::{self, Bound, CreateFailed};
 use super::deploy::{Deployment, Failure, deploy, failed_too_often, proven};
-use super::fail::{fail, handle_reset, held, note_what_serves, rolled_back_or};
+use super::fail::{fail, handle_reset, held, rolled_back_or};
 use super::gather::Gathered;
 use super::judge;
 use super::resolve::{Resolved, resolve};
@@ -36,19 +36,21 @@ pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, Trouble> {
     let gathered = match judge::judge(work, &connection).await {
         Ok(gathered) => gathered,
         Err(trouble) => {
-            put_back_all_the_same(work, &connection).await;
+            watch_all_the_same(work, &connection, &trouble).await;
             return Err(trouble);
         }
     };
     timer.done();
-    let brought = bring(work, &connection, &gathered).await;
+    let pinned = work.pinned();
+    let brought = bring(work, &connection, &gathered, pinned.as_deref()).await;
     if matches!(&brought, Err(trouble) if trouble.class == Class::Transient) {
         note_change(work, &gathered).await;
     }
     brought
 }
 
-async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered) -> Result<Outcome, Trouble> {
+/// Brings what is asked for to n8n: the version of that number, or else the spec's.
+async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered, asked: Option<&str>) -> Result<Outcome, Trouble> {
     let timer = work.ctx.metrics.time("bind");
     let (mut bound, mut left_offline) = find(work, connection).await?;
     timer.done();
@@ -59,7 +61,7 @@ async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered
     let symbolic = symbolic(work, gathered).await?;
     let desired = judge::number(work, gathered, &symbolic).await?;
     let desired_digest = symbolic.digest.to_string();
-    let wanted = wanted(desired, &desired_digest, &work.status, work.pinned().as_deref())?;
+    let wanted = wanted(desired, &desired_digest, &work.status, asked)?;
     versions::prune(work, wanted.version, &desired_digest).await?;
     handle_reset(work, &wanted.digest);
     let name = display_name(work, &gathered.definition);
@@ -98,13 +100,19 @@ async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered
     Err(Trouble::transient(Reason::RollbackFailed, "no kept version could be put back; it is tried again"))
 }
 
-/// A definition that cannot be used must not keep offline what an attempt before it took there.
-async fn put_back_all_the_same(work: &mut Work<'_>, connection: &Connection) {
-    if work.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some())
-        && let Ok((Bound::Existing(remote), Some(_))) = find(work, connection).await
-        && let Err(trouble) = note_what_serves(work, connection, &remote).await
-    {
-        tracing::debug!(%trouble, "what serves cannot be looked at");
+/// A definition that cannot be used is no reason to leave alone what serves: it stays published, is watched and proves itself, or is
+/// rolled back. What comes of that stands in the details; what the pass ends with is the definition's trouble.
+async fn watch_all_the_same(work: &mut Work<'_>, connection: &Connection, trouble: &Trouble) {
+    let interrupted = work.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some());
+    let published = work.spec().active == Some(true) && (work.status.published_at.is_some() || interrupted);
+    let serving = work.status.active_version.filter(|_| published);
+    let Some(serving) = serving.filter(|_| matches!(trouble.class, Class::Invalid | Class::Waiting)) else { return };
+    let watched = match judge::kept(work, serving).await {
+        Some(gathered) => bring(work, connection, &gathered, Some(&serving.to_string())).await,
+        None => return,
+    };
+    if let Err(trouble) = watched {
+        tracing::debug!(reason = trouble.reason.as_str(), "what serves cannot be watched");
     }
 }
 
@@ -201,7 +209,6 @@ impl Round<'_> {
         let mut deployed = deploy(work, self.connection, &wanted, *remote).await?;
         timer.done();
         deployed.wrote |= revived;
-        deployed.published |= revived;
         let outcome = self.settle(work, &deployed, publication, hold).await?;
         if let Some(trouble) = deployed.misplaced {
             return Err(trouble.into());

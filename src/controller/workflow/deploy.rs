@@ -77,8 +77,8 @@ pub(super) async fn deploy(
     fill_published(connection, &mut remote).await?;
     let seen = Comparison { place: place::of(work, &remote), ..compare(wanted.write, &work.mark(), &remote) };
     // A version that failed after this one may have left its draft behind: then a difference is ours to mend, not drift.
-    let confirmed =
-        [work.status.active_version, work.status.last_attempted_version] == [Some(wanted.version); 2] && work.status.intent.is_none();
+    let confirmed = [work.status.active_version, work.status.last_attempted_version] == [Some(wanted.version); 2]
+        && work.status.intent.as_ref().is_none_or(|intent| changes_nothing(intent, wanted, &remote));
     let contested = drift::contested(work);
     let mut plan = plan(&seen, wanted.publication, confirmed, work.spec().drift_policy, contested);
     let Placed { moved, misplaced } = place::place(work, connection, wanted, &mut remote, &mut plan, confirmed).await?;
@@ -120,6 +120,12 @@ pub(super) async fn deploy(
         return Err(trouble.into());
     }
     Ok(Deployed { remote: after, wrote: true, published, left: Vec::new(), misplaced })
+}
+
+/// Whether what an intent announces is what serves already: its webhooks were to be registered again, or it was to be moved.
+fn changes_nothing(intent: &Intent, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> bool {
+    let stays = intent.last_good_n8n_version_id.is_some() && intent.last_good_n8n_version_id == remote.active_version_id;
+    stays && remote.active && intent.digest == wanted.digest
 }
 
 /// A new version is about to overwrite what n8n holds: what somebody wrote there in the meantime is kept.
@@ -167,10 +173,11 @@ pub(super) fn failed_too_often(work: &mut Work<'_>) -> bool {
     })
 }
 
-/// Whether the version served before: then only n8n's own lasting verdict speaks against it.
+/// Whether the version proved itself and nothing serves that each try would take offline: then only n8n's own lasting verdict
+/// speaks against it.
 pub(super) fn proven(work: &Work<'_>, operation: Operation, version: i64) -> bool {
-    operation == Operation::Rollback
-        || history::numbered(&work.status.history, version).is_some_and(|record| record.result == VersionResult::Good)
+    let good = || history::numbered(&work.status.history, version).is_some_and(|record| record.result == VersionResult::Good);
+    operation == Operation::Rollback || (good() && work.status.active_version == Some(version))
 }
 
 /// Records what is about to be written and what served before.

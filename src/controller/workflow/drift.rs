@@ -91,7 +91,10 @@ async fn settings_edited(work: &Work<'_>, remote: &RemoteWorkflow) -> Result<boo
     let Some(serving) = work.status.active_version.filter(|serving| work.status.last_attempted_version == Some(*serving)) else {
         return Ok(false);
     };
-    let mut body = versions::read(work, serving).await?;
+    let mut body = match versions::read(work, serving).await {
+        Err(trouble) if trouble.reason == Reason::VersionNotFound => return Ok(false),
+        body => body?,
+    };
     let id_of = |name: &String| {
         let place = ObjectRef::<Glimpse>::new(name).within(&work.namespace());
         work.ctx.workflows.get(&place)?.status.n8n_workflow_id.clone()

@@ -148,7 +148,11 @@ pub(super) fn knows(connection: &Connection) -> bool {
 
 /// The version that a pin names, in place of a definition that cannot be used.
 async fn pinned(work: &Work<'_>) -> Option<Gathered> {
-    let version = work.pinned()?.trim().parse().ok()?;
+    kept(work, work.pinned()?.trim().parse().ok()?).await
+}
+
+/// A kept version in place of a definition that cannot be used. It gets no number anew.
+pub(super) async fn kept(work: &Work<'_>, version: i64) -> Option<Gathered> {
     let source = history::numbered(&work.status.history, version)?.source;
     let definition = versions::read(work, version).await.ok()?;
     Some(Gathered { definition, source, text: Default::default(), warnings: Vec::new(), accepted: false })

@@ -102,7 +102,11 @@ async fn to_go_back(work: &Work<'_>, connection: &Connection, version: i64) -> R
     let unproved = history::numbered(&work.status.history, version).filter(|record| record.result != VersionResult::Good);
     match unproved.and_then(|record| history::last_good(&work.status.history, Some(&record.digest))) {
         Some(good) if work.spec().rollback == RollbackPolicy::Automatic => {
-            Ok(routes(connection, &versions::read(work, good.version).await?))
+            match versions::read(work, good.version).await {
+                // There is no way back, which must not keep anything from going on.
+                Err(trouble) if trouble.reason == Reason::VersionNotFound => Ok(Vec::new()),
+                definition => Ok(routes(connection, &definition?)),
+            }
         }
         _ => Ok(Vec::new()),
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::bind::Bound;
 use super::converge::Round;
 use super::deploy::{Failure, read_back};
+use super::refusal::{self, Says};
 use super::work::Work;
 use super::{observe, paths};
 use crate::api::condition::{ConditionStatus, ConditionType, find, milliseconds};
@@ -58,12 +59,19 @@ impl Round<'_> {
             return Ok(false);
         }
         self.connection.trusted()?;
+        let before = work.status.intent.clone();
         work.status.intent.get_or_insert_with(|| Intent::new(self.operation, self.digest, serving.clone(), now));
         work.save().await?;
         work.ctx.remember(&work.uid(), |memory| memory.revivals.note(now));
-        let published = self.connection.client.publish(&remote.id, serving.as_deref()).await;
-        published.map_err(|error| connections::trouble(&error))?;
+        if let Err(error) = self.connection.client.publish(&remote.id, serving.as_deref()).await {
+            // It was published before, so whatever n8n says now is about this moment.
+            return Err(match refusal::read(&error) {
+                Says::Never(_, words) | Says::NotNow(_, words) => Trouble::transient(Reason::NotLive, words).into(),
+                Says::Perhaps(_, _, trouble) | Says::Nothing(trouble) => trouble.into(),
+            });
+        }
         *remote = read_back(self.connection, &remote.id).await?;
+        work.status.intent = before;
         Ok(true)
     }
 
@@ -99,6 +107,7 @@ impl Round<'_> {
             return self.not_live(work);
         }
         self.serves(work);
+        work.status.published_at.get_or_insert_with(|| milliseconds(jiff::Timestamp::now()));
         paths::serves(work, self.connection, self.version, self.definition).await?;
         let said = format!("n8n serves the copy of version {} that it kept; draft and settings wait: {why}", self.version);
         work.verdict(ConditionType::Synced, ConditionStatus::False, why.reason, &said);

@@ -25,11 +25,12 @@ impl Round<'_> {
         publication: Publication,
         hold: Option<Trouble>,
     ) -> Result<Outcome, Failure> {
-        let remote = &deployed.remote;
-        if let Some(outcome) = self.left_alone(work, deployed) {
-            return Ok(outcome);
-        }
-        if deployed.left.iter().any(|drift| *drift != Drift::DraftEdited) {
+        // A name or a place says nothing about what serves, which is watched all the same.
+        let beside = |drift: &Drift| matches!(drift, Drift::DraftEdited | Drift::Renamed | Drift::Moved);
+        if !deployed.left.iter().all(beside) {
+            if let Some(outcome) = self.left_alone(work, deployed) {
+                return Ok(outcome);
+            }
             // Somebody's change is ignored, so nothing here can say whether it lives.
             work.verdict(
                 ConditionType::Synced,
@@ -40,6 +41,18 @@ impl Round<'_> {
             work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, "n8n holds what somebody else put there");
             return Ok(Outcome::Settled(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)));
         }
+        let outcome = self.look_after(work, deployed, publication, hold).await?;
+        Ok(self.left_alone(work, deployed).unwrap_or(outcome))
+    }
+
+    async fn look_after(
+        &self,
+        work: &mut Work<'_>,
+        deployed: &Deployed,
+        publication: Publication,
+        hold: Option<Trouble>,
+    ) -> Result<Outcome, Failure> {
+        let remote = &deployed.remote;
         work.verdict(ConditionType::Synced, ConditionStatus::True, Reason::Synced, format!("n8n holds version {}", self.version));
         work.status.last_attempted_version = Some(self.version);
         let newly = work.status.active_version != Some(self.version);

@@ -8,7 +8,7 @@ use super::work::Work;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find, whole_seconds};
 use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
-use crate::api::workflow_status::LastFailure;
+use crate::api::workflow_status::{LastFailure, VersionResult};
 use crate::controller::connections::{self, Connection};
 use crate::domain::health::{Health, Tally, judge};
 use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
@@ -36,7 +36,7 @@ pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: 
     let executions = if saved { list(connection, &remote.id, from, None).await? } else { Vec::new() };
     let since = tally(&executions);
     let before = if since.percent() > check.maximum_error_rate as f64 {
-        Some(tally_before(connection, &remote.id, published_at, bake).await?)
+        Some(tally_before(work, connection, &remote.id, published_at, bake).await?)
     } else {
         None
     };
@@ -97,9 +97,17 @@ async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Tim
     connection.client.executions(&query).await.map_err(|error| connections::trouble(&error))
 }
 
-/// The executions of what served before, in a span as long as the bake time.
-async fn tally_before(connection: &Connection, id: &str, published_at: Timestamp, bake: Duration) -> Result<Tally, Trouble> {
-    let from = published_at - bake.max(Duration::from_secs(600));
+/// The executions of what served before, in a span as long as the bake time; not those of a version that failed within it.
+async fn tally_before(
+    work: &Work<'_>,
+    connection: &Connection,
+    id: &str,
+    published_at: Timestamp,
+    bake: Duration,
+) -> Result<Tally, Trouble> {
+    let failed = work.status.history.iter().filter(|record| record.result == VersionResult::Failed);
+    let last = failed.filter_map(|record| Some(record.judged_at.as_ref()?.0)).filter(|at| *at < published_at).max();
+    let from = (published_at - bake.max(Duration::from_secs(600))).max(last.unwrap_or(Timestamp::MIN));
     Ok(tally(&list(connection, id, from, Some(published_at)).await?))
 }
 
