@@ -207,7 +207,7 @@ shows "version 2: Good" "$history"
 proved "an edit became version 2"
 
 chapter "5. A bad edit: rolled back by itself"
-tell "Its schedule is no cron expression. n8n notices only while it publishes, and takes the running version offline."
+tell "n8n computes its schedule, and that is no cron expression. It notices only while it publishes, and takes the running version offline."
 knock
 sleep 0.5 # some calls before
 show "kubectl apply -f examples/demo/orders-broken.yaml"

@@ -1,11 +1,12 @@
 //! The manifests that people copy: each fits its kind, knows no field that the kind does not, and holds a definition
-//! that is taken without a finding.
+//! that is taken as it is and that the whole validator finds no error in.
 
 use serde_json::Value;
 use weirkeeper::api::instance::N8nInstance;
 use weirkeeper::api::workflow::Workflow;
+use weirkeeper::domain::catalog::Catalog;
+use weirkeeper::domain::check::check;
 use weirkeeper::domain::intake::{read_text, take_in};
-use weirkeeper::domain::structure::check_structure;
 
 use crate::schema::{is_free, kinds};
 use crate::{hold, read, tracked};
@@ -80,7 +81,7 @@ fn unknown_fields(value: &Value, schema: &Value, at: &str, complaints: &mut Vec<
 }
 
 #[test]
-fn every_example_fits_its_type_and_its_definition_is_taken_without_a_finding() {
+fn every_example_fits_its_type_and_its_definition_is_taken_and_valid() {
     let mut complaints = Vec::new();
     for (at, object) in ours() {
         let read = match object["kind"].as_str() {
@@ -102,13 +103,11 @@ fn every_example_fits_its_type_and_its_definition_is_taken_without_a_finding() {
 
 fn findings(at: &str, definition: &Value, complaints: &mut Vec<String>) {
     match take_in(definition) {
-        Ok(taken) => complaints.extend(
-            taken
-                .warnings
-                .iter()
-                .chain(&check_structure(&taken.definition))
-                .map(|finding| format!("{at}: {}: {}", finding.path, finding.message)),
-        ),
+        Ok(taken) => {
+            let errors = check(&taken.definition, Some(true), Catalog::embedded()).into_iter().filter(|finding| finding.is_error());
+            complaints
+                .extend(taken.warnings.into_iter().chain(errors).map(|finding| format!("{at}: {}: {}", finding.path, finding.message)));
+        }
         Err(findings) => complaints.extend(findings.iter().map(|finding| format!("{at}: {}: {}", finding.path, finding.message))),
     }
 }
