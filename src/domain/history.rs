@@ -164,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_was_kept_for_its_settings_is_not_what_serves() {
+        let mut history = three_versions();
+        sent(&mut history, "a", Some("D1"));
+        accept(&mut history, "theirs", VersionSource::Drift, "r-t".into(), at(4));
+        sent(&mut history, "theirs", Some("D1"));
+        assert_eq!(held_as(&history, "D1"), Some(1));
+        sent(&mut history, "theirs", Some("D2"));
+        assert_eq!((held_as(&history, "D2"), held_as(&history, "D3")), (Some(4), None));
+    }
+
+    #[test]
     fn a_revision_name_is_a_valid_object_name() {
         assert_eq!(revision_name("orders", "sha256:0123456789abcdef"), "orders-0123456789ab");
         assert!(revision_name(&"x".repeat(253), "sha256:0123456789abcdef").len() <= 253);

@@ -320,3 +320,31 @@ async fn a_version_is_watched_and_rolled_back_while_the_next_definition_cannot_b
     world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(serves(&world, "a").await, "1");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_that_was_only_renamed_is_watched_all_the_same() {
+    let (standin, world) = world("renamed").await;
+    apply(&world, "a", answering(&path(&world, "a"), "1"), json!({ "driftPolicy": "Report" })).await;
+    let one = world.until_ready("a").await;
+    standin.ui_rename(&id(&one), "another name").expect("the editor saves");
+    let renamed = look(&world, "a", "1").await;
+    assert_eq!(
+        (condition(&renamed, "Ready")["reason"].as_str(), condition(&renamed, "Live")["status"].as_str()),
+        (Some("DriftReported"), Some("True"))
+    );
+    let gone = json!({ "code": 404, "message": "The requested webhook \"PATCH x\" is not registered." });
+    standin.faults().add(Rule::on(
+        "*",
+        "/webhook/**",
+        Fault::Respond { status: 404, content_type: "application/json; charset=utf-8".into(), body: gone.to_string(), headers: vec![] },
+    ));
+    let lost = look(&world, "a", "2").await;
+    assert_eq!(condition(&lost, "Live")["reason"], "NotLive", "{lost:#}");
+    standin.faults().clear();
+    look(&world, "a", "3").await;
+    let back = world.until_reason("a", "Ready", "DriftReported").await;
+    assert_eq!(
+        (condition(&back, "Live")["status"].as_str(), standin.workflow(&id(&one)).expect("it is there")["name"].as_str()),
+        (Some("True"), Some("another name"))
+    );
+}
