@@ -213,15 +213,8 @@ async fn a_failing_pin_goes_back_once_and_is_not_sent_again() {
 async fn webhooks_that_n8n_lost_are_registered_again() {
     let (standin, world) = world("lost").await;
     version(&world, "1").await;
-    let gone = json!({ "code": 404, "message": "The requested webhook \"PATCH x\" is not registered." });
-    let lost = Fault::Respond {
-        status: 404,
-        content_type: "application/json; charset=utf-8".to_owned(),
-        body: gone.to_string(),
-        headers: Vec::new(),
-    };
     let published = standin.log().count("POST", "/api/v1/workflows");
-    standin.faults().add(Rule::on("*", "/webhook/**", lost));
+    standin.faults().add(Rule::on("*", "/webhook/**", Fault::not_registered()));
     let seen = world.until_reason("a", "Live", "NotLive").await;
     assert_eq!(condition(&seen, "Ready")["status"], "False", "Ready is honest");
     standin.faults().clear();

@@ -57,12 +57,7 @@ async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_l
     let one = world.until_ready("a").await;
     standin.ui_edit_draft(&id(&one), |draft| set_value(draft, "their draft")).expect("the editor saves");
     let draft = standin.workflow(&id(&one)).expect("it is there")["nodes"].clone();
-    let gone = json!({ "code": 404, "message": "The requested webhook \"PATCH x\" is not registered." });
-    standin.faults().add(Rule::on(
-        "*",
-        "/webhook/**",
-        Fault::Respond { status: 404, content_type: "application/json; charset=utf-8".into(), body: gone.to_string(), headers: vec![] },
-    ));
+    standin.faults().add(Rule::on("*", "/webhook/**", Fault::not_registered()));
     let publish = standin.faults().add(Rule::on("POST", PUBLISH, Fault::Delay(Duration::ZERO)));
     for token in ["1", "2", "3", "4", "5", "6", "7"] {
         let seen = look(&world, "a", token).await;
@@ -238,24 +233,36 @@ async fn a_version_that_is_not_proved_yet_keeps_the_path_that_its_rollback_needs
     assert_eq!((serves(&world, "p").await, serves(&world, "q").await), (json!("rival"), json!("3")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_waits_for_a_credential_keeps_no_path_from_others() {
-    let (_standin, world) = world("creditpath").await;
-    apply(&world, "holder", answering(&path(&world, "p"), "holder"), json!({})).await;
+/// An older object that waits for a path is held up for another reason, and then a younger one gets it.
+async fn gives_the_path_to_a_younger_one(world: &World, definition: Value, more: Value, reason: &str) {
+    apply(world, "holder", answering(&path(world, "p"), "holder"), json!({})).await;
     world.until_ready("holder").await;
-    apply(&world, "older", answering(&path(&world, "p"), "older"), json!({})).await;
+    apply(world, "older", answering(&path(world, "p"), "older"), json!({})).await;
     world.until_reason("older", "Ready", "WebhookPathTaken").await;
-    let mut lacks = answering(&path(&world, "p"), "older");
-    lacks["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "nobody maps it" } });
-    apply(&world, "older", lacks, json!({})).await;
-    world.until_reason("older", "Ready", "CredentialUnmapped").await;
+    apply(world, "older", definition, more).await;
+    world.until_reason("older", "Ready", reason).await;
     // Creation times are in whole seconds.
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    apply(&world, "younger", answering(&path(&world, "p"), "younger"), json!({})).await;
+    apply(world, "younger", answering(&path(world, "p"), "younger"), json!({})).await;
     world.until_reason("younger", "Ready", "WebhookPathTaken").await;
     world.delete("holder").await;
     world.until("younger", "it goes live by itself", ready).await;
-    assert_eq!(serves(&world, "p").await, "younger");
+    assert_eq!(serves(world, "p").await, "younger");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_credential_keeps_no_path_from_others() {
+    let (_standin, world) = world("creditpath").await;
+    let mut lacks = answering(&path(&world, "p"), "older");
+    lacks["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "nobody maps it" } });
+    gives_the_path_to_a_younger_one(&world, lacks, json!({}), "CredentialUnmapped").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_suspended_keeps_no_path_from_others() {
+    let (_standin, world) = world("suspendedpath").await;
+    let same = answering(&path(&world, "p"), "older");
+    gives_the_path_to_a_younger_one(&world, same, json!({ "suspend": true }), "Suspended").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,24 +282,6 @@ async fn an_invalid_edit_keeps_nothing_offline_that_an_attempt_took_there() {
     let back = look(&world, "a", "1").await;
     assert_eq!((serves(&world, "a").await, condition(&back, "Ready")["reason"].as_str()), (json!("1"), Some("InvalidDefinition")));
     assert_eq!(back["status"]["webhookURLs"].as_array().map(Vec::len), Some(1), "{back:#}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_is_suspended_keeps_no_path_from_others() {
-    let (_standin, world) = world("suspendedpath").await;
-    apply(&world, "holder", answering(&path(&world, "p"), "holder"), json!({})).await;
-    world.until_ready("holder").await;
-    apply(&world, "older", answering(&path(&world, "p"), "older"), json!({})).await;
-    world.until_reason("older", "Ready", "WebhookPathTaken").await;
-    apply(&world, "older", answering(&path(&world, "p"), "older"), json!({ "suspend": true })).await;
-    world.until_reason("older", "Ready", "Suspended").await;
-    // Creation times are in whole seconds.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    apply(&world, "younger", answering(&path(&world, "p"), "younger"), json!({})).await;
-    world.until_reason("younger", "Ready", "WebhookPathTaken").await;
-    world.delete("holder").await;
-    world.until("younger", "it goes live by itself", ready).await;
-    assert_eq!(serves(&world, "p").await, "younger");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -332,12 +321,7 @@ async fn a_workflow_that_was_only_renamed_is_watched_all_the_same() {
         (condition(&renamed, "Ready")["reason"].as_str(), condition(&renamed, "Live")["status"].as_str()),
         (Some("DriftReported"), Some("True"))
     );
-    let gone = json!({ "code": 404, "message": "The requested webhook \"PATCH x\" is not registered." });
-    standin.faults().add(Rule::on(
-        "*",
-        "/webhook/**",
-        Fault::Respond { status: 404, content_type: "application/json; charset=utf-8".into(), body: gone.to_string(), headers: vec![] },
-    ));
+    standin.faults().add(Rule::on("*", "/webhook/**", Fault::not_registered()));
     let lost = look(&world, "a", "2").await;
     assert_eq!(condition(&lost, "Live")["reason"], "NotLive", "{lost:#}");
     standin.faults().clear();

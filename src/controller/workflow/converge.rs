@@ -103,8 +103,7 @@ async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered
 /// A definition that cannot be used is no reason to leave alone what serves: it stays published, is watched and proves itself, or is
 /// rolled back. What comes of that stands in the details; what the pass ends with is the definition's trouble.
 async fn watch_all_the_same(work: &mut Work<'_>, connection: &Connection, trouble: &Trouble) {
-    let interrupted = work.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some());
-    let published = work.spec().active == Some(true) && (work.status.published_at.is_some() || interrupted);
+    let published = work.spec().active == Some(true) && (work.status.published_at.is_some() || work.interrupted());
     let serving = work.status.active_version.filter(|_| published);
     let Some(serving) = serving.filter(|_| matches!(trouble.class, Class::Invalid | Class::Waiting)) else { return };
     let watched = match judge::kept(work, serving).await {
@@ -178,7 +177,7 @@ impl Round<'_> {
         };
         if let (Some(why), Bound::Existing(remote)) = (&hold, &*bound)
             && remote.active
-            && [work.status.active_version, work.status.last_attempted_version] == [Some(self.version); 2]
+            && work.confirmed(self.version)
         {
             // It serves as it was published; what is missing since then could only take something away from it.
             return Err(why.clone().into());
@@ -209,7 +208,13 @@ impl Round<'_> {
         let mut deployed = deploy(work, self.connection, &wanted, *remote).await?;
         timer.done();
         deployed.wrote |= revived;
-        let outcome = self.settle(work, &deployed, publication, hold).await?;
+        let outcome = match self.left_to_others(work, &deployed) {
+            Some(outcome) => outcome,
+            None => {
+                let settled = self.settle(work, &deployed, publication, hold).await?;
+                self.left_alone(work, &deployed).unwrap_or(settled)
+            }
+        };
         if let Some(trouble) = deployed.misplaced {
             return Err(trouble.into());
         }

@@ -77,8 +77,8 @@ pub(super) async fn deploy(
     fill_published(connection, &mut remote).await?;
     let seen = Comparison { place: place::of(work, &remote), ..compare(wanted.write, &work.mark(), &remote) };
     // A version that failed after this one may have left its draft behind: then a difference is ours to mend, not drift.
-    let confirmed = [work.status.active_version, work.status.last_attempted_version] == [Some(wanted.version); 2]
-        && work.status.intent.as_ref().is_none_or(|intent| changes_nothing(intent, wanted, &remote));
+    let confirmed =
+        work.confirmed(wanted.version) && work.status.intent.as_ref().is_none_or(|intent| changes_nothing(intent, wanted, &remote));
     let contested = drift::contested(work);
     let mut plan = plan(&seen, wanted.publication, confirmed, work.spec().drift_policy, contested);
     let Placed { moved, misplaced } = place::place(work, connection, wanted, &mut remote, &mut plan, confirmed).await?;

@@ -88,13 +88,8 @@ pub(super) async fn keep_edits(work: &mut Work<'_>, remote: &RemoteWorkflow) -> 
 /// Whether somebody changed settings since the version that serves was confirmed. They move no version of n8n's, so that
 /// only its body tells.
 async fn settings_edited(work: &Work<'_>, remote: &RemoteWorkflow) -> Result<bool, Trouble> {
-    let Some(serving) = work.status.active_version.filter(|serving| work.status.last_attempted_version == Some(*serving)) else {
-        return Ok(false);
-    };
-    let mut body = match versions::read(work, serving).await {
-        Err(trouble) if trouble.reason == Reason::VersionNotFound => return Ok(false),
-        body => body?,
-    };
+    let Some(serving) = work.status.active_version.filter(|serving| work.confirmed(*serving)) else { return Ok(false) };
+    let Some(mut body) = versions::read_if_kept(work, serving).await? else { return Ok(false) };
     let id_of = |name: &String| {
         let place = ObjectRef::<Glimpse>::new(name).within(&work.namespace());
         work.ctx.workflows.get(&place)?.status.n8n_workflow_id.clone()

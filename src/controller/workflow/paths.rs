@@ -46,8 +46,7 @@ async fn served(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> 
         let nodes = nodes.iter().filter_map(Value::as_object).filter(listen).cloned().map(Into::into).collect();
         return Ok(routes(connection, &Definition { nodes, ..Definition::default() }));
     }
-    let interrupted = work.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some());
-    match work.status.active_version.filter(|_| interrupted) {
+    match work.status.active_version.filter(|_| work.interrupted()) {
         Some(version) => Ok(versions::read(work, version).await.map(|definition| routes(connection, &definition)).unwrap_or_default()),
         None => Ok(Vec::new()),
     }
@@ -102,11 +101,8 @@ async fn to_go_back(work: &Work<'_>, connection: &Connection, version: i64) -> R
     let unproved = history::numbered(&work.status.history, version).filter(|record| record.result != VersionResult::Good);
     match unproved.and_then(|record| history::last_good(&work.status.history, Some(&record.digest))) {
         Some(good) if work.spec().rollback == RollbackPolicy::Automatic => {
-            match versions::read(work, good.version).await {
-                // There is no way back, which must not keep anything from going on.
-                Err(trouble) if trouble.reason == Reason::VersionNotFound => Ok(Vec::new()),
-                definition => Ok(routes(connection, &definition?)),
-            }
+            // A lost body is no way back, which must not keep anything from going on.
+            Ok(versions::read_if_kept(work, good.version).await?.map(|definition| routes(connection, &definition)).unwrap_or_default())
         }
         _ => Ok(Vec::new()),
     }

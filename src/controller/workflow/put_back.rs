@@ -46,10 +46,15 @@ pub(super) async fn recover(work: &Work<'_>, connection: &Connection, bound: &mu
 }
 
 impl Round<'_> {
+    /// The id under which n8n keeps the version.
+    fn kept_as(&self, work: &Work<'_>) -> Option<String> {
+        history::numbered(&work.status.history, self.version)?.n8n_version_id.clone()
+    }
+
     /// n8n says that the version is published and its webhooks did not answer: publishing it again registers them. Tells
     /// whether that was done.
     pub(super) async fn revive(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
-        let kept = history::numbered(&work.status.history, self.version).and_then(|record| record.n8n_version_id.clone());
+        let kept = self.kept_as(work);
         let serving = remote.active_version_id.clone().filter(|_| remote.active && work.spec().active == Some(true));
         if serving.is_none() || serving != kept || !was_not_live(work) {
             return Ok(false);
@@ -78,7 +83,7 @@ impl Round<'_> {
     /// Publishes the version as n8n still has it, and tells whether that serves now. Where it does not work, the stored body
     /// is sent instead.
     pub(super) async fn put_back(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
-        let kept = history::numbered(&work.status.history, self.version).and_then(|record| record.n8n_version_id.clone());
+        let kept = self.kept_as(work);
         let Some(kept) = kept.filter(|_| work.spec().active == Some(true) && !remote.is_archived) else { return Ok(false) };
         if remote.active && remote.active_version_id.as_ref() == Some(&kept) {
             return Ok(true);
@@ -107,7 +112,8 @@ impl Round<'_> {
             return self.not_live(work);
         }
         self.serves(work);
-        work.status.published_at.get_or_insert_with(|| milliseconds(jiff::Timestamp::now()));
+        let now = milliseconds(work.now());
+        work.status.published_at.get_or_insert(now);
         paths::serves(work, self.connection, self.version, self.definition).await?;
         let said = format!("n8n serves the copy of version {} that it kept; draft and settings wait: {why}", self.version);
         work.verdict(ConditionType::Synced, ConditionStatus::False, why.reason, &said);

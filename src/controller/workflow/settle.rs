@@ -17,20 +17,14 @@ use crate::domain::remote::RemoteWorkflow;
 use crate::domain::trouble::Trouble;
 
 impl Round<'_> {
-    /// n8n holds the version: look whether it lives, prove it, and write down what is known.
-    pub(super) async fn settle(
-        &self,
-        work: &mut Work<'_>,
-        deployed: &Deployed,
-        publication: Publication,
-        hold: Option<Trouble>,
-    ) -> Result<Outcome, Failure> {
+    /// What serves is somebody else's and is left: there is nothing of ours to settle.
+    pub(super) fn left_to_others(&self, work: &mut Work<'_>, deployed: &Deployed) -> Option<Outcome> {
         // A name or a place says nothing about what serves, which is watched all the same.
         let beside = |drift: &Drift| matches!(drift, Drift::DraftEdited | Drift::Renamed | Drift::Moved);
-        if !deployed.left.iter().all(beside) {
-            if let Some(outcome) = self.left_alone(work, deployed) {
-                return Ok(outcome);
-            }
+        if deployed.left.iter().all(beside) {
+            return None;
+        }
+        self.left_alone(work, deployed).or_else(|| {
             // Somebody's change is ignored, so nothing here can say whether it lives.
             work.verdict(
                 ConditionType::Synced,
@@ -39,13 +33,12 @@ impl Round<'_> {
                 "a change made in n8n is left, as spec.driftPolicy says",
             );
             work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, "n8n holds what somebody else put there");
-            return Ok(Outcome::Settled(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)));
-        }
-        let outcome = self.look_after(work, deployed, publication, hold).await?;
-        Ok(self.left_alone(work, deployed).unwrap_or(outcome))
+            Some(Outcome::Settled(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)))
+        })
     }
 
-    async fn look_after(
+    /// n8n holds the version: look whether it lives, prove it, and write down what is known.
+    pub(super) async fn settle(
         &self,
         work: &mut Work<'_>,
         deployed: &Deployed,
@@ -98,7 +91,7 @@ impl Round<'_> {
     }
 
     /// What somebody changed and the policy leaves is said, not settled.
-    fn left_alone(&self, work: &mut Work<'_>, deployed: &Deployed) -> Option<Outcome> {
+    pub(super) fn left_alone(&self, work: &mut Work<'_>, deployed: &Deployed) -> Option<Outcome> {
         if deployed.left.iter().all(|drift| *drift == Drift::DraftEdited) || work.spec().drift_policy == DriftPolicy::Ignore {
             return None;
         }

@@ -71,6 +71,14 @@ pub(super) async fn read(work: &Work<'_>, version: i64) -> Result<Definition, Tr
     body::decode(&data).map_err(|error| Trouble::bug(format!("ControllerRevision {}: {error}", record.revision)))
 }
 
+/// The body of a version, for those who can do without: none where it is gone.
+pub(super) async fn read_if_kept(work: &Work<'_>, version: i64) -> Result<Option<Definition>, Trouble> {
+    match read(work, version).await {
+        Err(trouble) if trouble.reason == Reason::VersionNotFound => Ok(None),
+        definition => definition.map(Some),
+    }
+}
+
 /// The nodes of the workflow that was adopted, whose ids are kept.
 pub(super) async fn adopted_nodes(work: &Work<'_>) -> Result<Option<Definition>, Trouble> {
     match work.status.history.iter().find(|record| record.source == VersionSource::Adopted).map(|record| record.version) {

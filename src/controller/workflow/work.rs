@@ -115,6 +115,16 @@ impl<'a> Work<'a> {
         self.details.push(Verdict::new(kind, status, reason, message));
     }
 
+    /// Whether a version was confirmed in n8n and nothing else was sent since.
+    pub(super) fn confirmed(&self, version: i64) -> bool {
+        [self.status.active_version, self.status.last_attempted_version] == [Some(version); 2]
+    }
+
+    /// Whether an attempt was announced that may have taken something offline that served.
+    pub(super) fn interrupted(&self) -> bool {
+        self.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some())
+    }
+
     /// What this pass said of a condition so far.
     pub(super) fn said(&self, kind: ConditionType) -> String {
         self.details.iter().find(|verdict| verdict.kind == kind).map(|verdict| verdict.message.clone()).unwrap_or_default()

@@ -70,6 +70,16 @@ impl Fault {
         }
     }
 
+    /// What n8n says of a webhook that it does not have.
+    pub(crate) fn not_registered() -> Self {
+        Self::Respond {
+            status: 404,
+            content_type: "application/json; charset=utf-8".to_owned(),
+            body: serde_json::json!({ "code": 404, "message": "The requested webhook \"PATCH x\" is not registered." }).to_string(),
+            headers: Vec::new(),
+        }
+    }
+
     /// A 429 or 503 that says when to come back.
     pub(crate) fn retry_after(status: u16, seconds: u64) -> Self {
         Self::Respond {
