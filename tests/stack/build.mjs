@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { cacheRoot, ensurePart } from './cache.mjs';
+import { comparePinned } from './lock.mjs';
 import { prepareDatabase } from './n8n.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -74,10 +75,17 @@ function copyLock(lockFiles, folder) {
   for (const file of lockFiles) fs.copyFileSync(file, path.join(folder, path.basename(file)));
 }
 
-function requireUntouchedLock(lockFiles, folder) {
+/**
+ * Refuses an installation that lacks a package of the committed lock file, or has it in another version or with another hash. npm
+ * may add to its own copy of the lock file: a registry gains builds of optional packages after a lock file was made.
+ */
+function requirePinned(lockFiles, folder) {
   const committed = lockFiles.find((file) => file.endsWith('package-lock.json'));
-  if (!fs.readFileSync(committed).equals(fs.readFileSync(path.join(folder, 'package-lock.json')))) {
-    throw new Error(`npm rewrote the lock file ${committed}: what it installed is not what is pinned`);
+  const read = (file) => JSON.parse(fs.readFileSync(file, 'utf8')).packages;
+  const { differences } = comparePinned(read(committed), read(path.join(folder, 'node_modules/.package-lock.json')));
+  if (differences.length > 0) {
+    const more = differences.length > 5 ? ` (and ${differences.length - 5} more)` : '';
+    throw new Error(`npm did not install what ${committed} pins: ${differences.slice(0, 5).join('; ')}${more}`);
   }
 }
 
@@ -91,7 +99,7 @@ const node = {
     // The package's install script places the binary of this platform.
     const argv = ['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts=false'];
     await step({ title: 'install', argv, cwd: folder, env: npmEnv(), missing: npmMissing });
-    requireUntouchedLock(this.lockFiles, folder);
+    requirePinned(this.lockFiles, folder);
     const version = versionLine(nodeBinary(folder), ['--version']);
     if (version !== NODE_VERSION) throw new Error(`node: expected ${NODE_VERSION}, installed ${version}`);
     return { node: version };
@@ -150,7 +158,7 @@ const n8n = {
     const binary = nodeBinary(nodeFolder);
     const install = ['npm', 'install', '--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund'];
     await step({ title: 'install packages', argv: install, cwd: folder, env: npmEnv(binary), missing: npmMissing });
-    requireUntouchedLock(this.lockFiles, folder);
+    requirePinned(this.lockFiles, folder);
     await compileSqlite({ folder: path.join(folder, 'node_modules/sqlite3'), binary, headers: nodeHeaders(nodeFolder), step });
     const version = JSON.parse(fs.readFileSync(path.join(folder, 'node_modules/n8n/package.json'), 'utf8')).version;
     if (version !== N8N_VERSION) throw new Error(`n8n: expected ${N8N_VERSION}, installed ${version}`);
