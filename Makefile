@@ -1,6 +1,6 @@
-# Everything needs Rust, Go, Node.js, make and a C++ compiler; nothing else is expected on the machine.
-# The real stack (Kubernetes API server, controller manager, etcd, n8n) is built once into
-# $(WEIRKEEPER_CACHE), by default ~/.cache/weirkeeper, and then reused.
+# Everything needs Linux, git, make, Rust (rustup), Go 1.26, Node.js 20 with npm, and a C and C++ compiler; nothing else is expected on the
+# machine. The real stack (Kubernetes API server, controller manager, etcd, n8n) is built once into $(WEIRKEEPER_CACHE), by default
+# ~/.cache/weirkeeper, and then reused.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,7 +11,7 @@ CARGO ?= cargo
 # Scenarios wait most of the time: more of them go on at once than there are processors.
 TEST_THREADS ?= 6
 
-.PHONY: help stack build test lint tidy docs demo bench bench-beside clean
+.PHONY: help stack build test stack-test lint tidy docs demo bench bench-beside clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,28 +22,31 @@ stack: ## build the real parts that tests and the demo run on (minutes the first
 build: ## compile the operator
 	$(CARGO) build --locked
 
-# Tests are compiled before the stack starts, so that the compiler does not starve it.
-test: stack ## run every test, on a real stack that is started for it
-	$(CARGO) test --no-run --locked
-	$(STACK) run -- $(CARGO) test --locked -- --test-threads=$(TEST_THREADS)
+# Tests are compiled while the parts of the stack are built, and before it starts, so that the compiler does not starve it.
+test: stack-test ## run every test, on a real stack that is started for it
+	$(STACK) run --meanwhile '$(CARGO) test --no-run --locked' -- $(CARGO) test --locked -- --test-threads=$(TEST_THREADS)
 
-lint: ## formatting, clippy, the rules about the source itself
+stack-test: ## test the scripts of the stack and the demo (seconds, no stack needed)
+	node --test tests/stack/*.test.mjs
+
+lint: stack-test ## formatting, clippy, the rules about the source itself, the scripts
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) test --locked --test tidy
 
-# Uses the cluster and the n8n that the environment names, else a stack of its own.
-demo: ## run the demo (on KUBECONFIG, N8N_URL and N8N_API_KEY when all three are set)
-	$(CARGO) build --locked
-	@if [[ -n "$${KUBECONFIG:-}" && -n "$${N8N_URL:-}" && -n "$${N8N_API_KEY:-}" ]]; then \
-	  exec examples/demo/demo.sh; \
+# Uses the cluster and the n8n that the environment names, else a stack of its own. The first act needs neither: a new stack is built meanwhile.
+demo: ## run the demo (on KUBECONFIG, N8N_URL and N8N_API_KEY when they are set)
+	@if [[ -n "$${N8N_URL:-}$${N8N_API_KEY:-}" ]]; then \
+	  for name in KUBECONFIG N8N_URL N8N_API_KEY; do \
+	    [[ -n "$${!name:-}" ]] || { echo "demo: $$name is not set; set KUBECONFIG, N8N_URL and N8N_API_KEY to use your own, or neither N8N_URL nor N8N_API_KEY" >&2; exit 2; }; \
+	  done; \
+	  examples/demo/validate.sh && exec examples/demo/demo.sh; \
 	else \
-	  exec $(STACK) run -- examples/demo/demo.sh; \
+	  exec $(STACK) run --meanwhile examples/demo/validate.sh -- examples/demo/demo.sh; \
 	fi
 
-bench: stack ## run the benchmarks on a real stack
-	$(CARGO) bench --no-run --locked
-	$(STACK) run -- $(CARGO) bench --locked
+bench: ## run the benchmarks on a real stack
+	$(STACK) run --meanwhile '$(CARGO) bench --no-run --locked' -- $(CARGO) bench --locked
 
 bench-beside: ## compare the validator with the npm package n8n-mcp, whose folder WEIRKEEPER_N8N_MCP names (no stack needed)
 	$(CARGO) bench --locked --bench figures -- beside

@@ -1,6 +1,8 @@
 // What the demo does without kubectl: call a webhook, knock at it all the time, and edit a workflow as a person in
 // n8n's editor would. n8n is at N8N_URL; its public API wants N8N_API_KEY.
 
+import { judge, tell } from './knocking.mjs';
+
 const [command, ...args] = process.argv.slice(2);
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
@@ -36,21 +38,24 @@ const commands = {
     console.log(status === 200 ? text : `HTTP ${status}: ${text.split('\n')[0].slice(0, 160)}`);
   },
 
-  /** Calls a webhook until it is told to stop, then prints how many calls were answered and the longest gap in ms. */
+  /**
+   * Calls a webhook until it is told to stop, and a few times more. Prints a first line once it has answered, then what happened; exit
+   * code 1 unless it answered before and after and was gone for less than 10 s altogether.
+   */
   async knock(url) {
-    let [calls, answered, gap, last, running] = [0, 0, 0, Date.now(), true];
-    process.on('SIGTERM', () => (running = false));
-    while (running) {
-      calls += 1;
+    const calls = [];
+    let [begun, left] = [false, Infinity];
+    process.on('SIGTERM', () => (left = 5));
+    for (; left > 0; left -= 1) {
       const { status } = await call(url);
-      if (status === 200) {
-        gap = Math.max(gap, Date.now() - last);
-        last = Date.now();
-        answered += 1;
-      }
+      calls.push({ at: Date.now(), status });
+      if (status === 200 && !begun) console.log('knocking');
+      begun ||= status === 200;
       await sleep(20);
     }
-    console.log(`${calls} ${answered} ${Math.max(gap, Date.now() - last)}`);
+    const result = judge(calls, 10_000);
+    console.log(result.problem ?? tell(result));
+    process.exitCode = result.problem === undefined ? 0 : 1;
   },
 
   /** Changes the answer in the editor's way: the whole workflow is saved, and published because it was. */
@@ -59,18 +64,15 @@ const commands = {
     const changed = JSON.parse(JSON.stringify(nodes).replaceAll(from, to));
     const { status } = await api('PUT', `workflows/${id}`, { name, nodes: changed, connections, settings });
     if (status !== 200) throw new Error(`n8n answered ${status}`);
+    const saved = await workflow(id);
+    if (!JSON.stringify(saved.nodes).includes(to)) throw new Error('n8n did not save the change');
+    if (saved.activeVersionId !== saved.versionId) throw new Error('n8n did not publish the change');
     console.log(`saved and published: the workflow now answers "${to}"`);
   },
 
   /** Prints the HTTP status with which n8n answers for a workflow. */
   async exists(id) {
     console.log((await api('GET', `workflows/${id}`)).status);
-  },
-
-  /** Prints how many production executions n8n has saved of a workflow. */
-  async executions(id) {
-    const { json } = await api('GET', `executions?workflowId=${id}&limit=250`);
-    console.log(json?.data?.length ?? 0);
   },
 };
 

@@ -1,4 +1,5 @@
-// The cache of built parts: one folder per part and recipe, complete or absent, checked before every use.
+// The cache of built parts: one folder per part and recipe, complete or absent, checked before every use. A part is built in
+// stages beside its folder; a build that was interrupted goes on after the last finished stage.
 
 import { spawn } from 'node:child_process';
 import crypto from 'node:crypto';
@@ -6,16 +7,16 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import { isAlive, logTail, sleep, startTimeOf, tieToThisProgram } from './processes.mjs';
+import { withLock } from './locks.mjs';
+import { bootId, logTail, startTimeOf, stopProcess, tieToThisProgram } from './processes.mjs';
+import { say, since } from './say.mjs';
 
 export const cacheRoot = process.env.WEIRKEEPER_CACHE
   ? path.resolve(process.env.WEIRKEEPER_CACHE)
   : path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'weirkeeper');
 
 const MANIFEST = 'manifest.json';
-
-export const say = (line) => process.stdout.write(`stack: ${line}\n`);
-const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
+const STAGES = 'stages.json';
 
 function sha256(file) {
   const hash = crypto.createHash('sha256');
@@ -38,7 +39,9 @@ function keyOf(part) {
   return hash.digest('hex').slice(0, 12);
 }
 
-const folderOf = (part) => path.join(cacheRoot, `${part.name}-${keyOf(part)}`);
+export const folderOf = (part) => path.join(cacheRoot, `${part.name}-${keyOf(part)}`);
+export const logOf = (part) => `${folderOf(part)}.log`;
+export const partialOf = (part) => `${folderOf(part)}.partial`;
 
 /** What is wrong with a part's folder, or undefined when it is whole. */
 function damageOf(part, folder) {
@@ -57,147 +60,138 @@ function damageOf(part, folder) {
   return part.damage?.(folder);
 }
 
-/** Holds `file` while `work` runs. A lock whose holder has died is taken over. */
-export async function withLock(file, what, work) {
-  fs.mkdirSync(path.dirname(file), { recursive: true });
-  const mine = `${file}.${process.pid}.${crypto.randomBytes(4).toString('hex')}`;
-  fs.writeFileSync(mine, JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) }));
-  const waitingSince = Date.now();
-  let announced = 0;
+const verified = new Set();
+
+/** True when a part is built and undamaged. */
+export function isWhole(part) {
+  const folder = folderOf(part);
+  if (verified.has(folder)) return true;
+  const whole = fs.existsSync(folder) && damageOf(part, folder) === undefined;
+  if (whole) verified.add(folder);
+  return whole;
+}
+
+/** The titles of the finished stages of an interrupted build. None after a restart of the machine: what was written may be lost. */
+export function finishedStages(part) {
   try {
-    for (;;) {
-      try {
-        fs.linkSync(mine, file); // atomic, and the content is there from the first moment
-        break;
-      } catch (error) {
-        if (error.code !== 'EEXIST') throw error;
-      }
-      let holder;
-      try {
-        holder = JSON.parse(fs.readFileSync(file, 'utf8'));
-      } catch {
-        continue; // released in between
-      }
-      if (!isAlive(holder)) {
-        say(`${what}: taking over the lock of process ${holder.pid}, which has ended`);
-        // Renaming moves one file for one taker; whoever loses the race finds no file and tries again.
-        const stale = `${mine}.stale`;
-        try {
-          fs.renameSync(file, stale);
-          // Between the look and the move another taker may have been faster: then this is its lock, given back.
-          if (isAlive(JSON.parse(fs.readFileSync(stale, 'utf8')))) fs.linkSync(stale, file);
-          fs.unlinkSync(stale);
-        } catch (error) {
-          if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
-        }
-        continue;
-      }
-      if (Date.now() - announced > 15_000) {
-        if (announced || Date.now() - waitingSince > 1000) {
-          say(`${what}: waiting for process ${holder.pid} (${seconds(waitingSince)})`);
-          announced = Date.now();
-        }
-      }
-      await sleep(100);
-    }
-    fs.unlinkSync(mine);
-    try {
-      return await work();
-    } finally {
-      fs.rmSync(file, { force: true });
-    }
-  } finally {
-    fs.rmSync(mine, { force: true });
+    const { boot, finished } = JSON.parse(fs.readFileSync(path.join(partialOf(part), STAGES), 'utf8'));
+    return boot === bootId() ? finished : [];
+  } catch {
+    return [];
   }
 }
 
+function writeStages(part, finished) {
+  const file = path.join(partialOf(part), STAGES);
+  fs.writeFileSync(`${file}.new`, JSON.stringify({ boot: bootId(), finished }));
+  fs.renameSync(`${file}.new`, file);
+}
+
 /**
- * Runs one step of a recipe: output to the part's log, a line with the elapsed time every 15 s, the log's end on
- * failure.
+ * Runs one step of a stage. Its output goes to the part's log, or its standard output to the file `output`; a failure quotes the log's
+ * end. An abort of `signal` ends it.
  */
-async function runStep(part, log, { title, argv, cwd, env, missing }) {
+async function runStep(part, signal, { title, argv, cwd, env, missing, output }) {
+  const log = logOf(part);
   const started = Date.now();
   say(`${part.name}: ${title} …`);
-  const output = fs.openSync(log, 'a', 0o600);
-  fs.writeSync(output, `\n$ ${argv.join(' ')}\n`);
-  const ticker = setInterval(() => say(`${part.name}: ${title} … ${seconds(started)}`), 15_000);
+  const errors = fs.openSync(log, 'a', 0o600);
+  const answers = output === undefined ? errors : fs.openSync(output, 'w', 0o600);
+  fs.writeSync(errors, `\n$ ${argv.join(' ')}\n`);
   let tie;
+  let leader;
+  const abort = () => leader && stopProcess(leader, { graceMs: 0 }).catch(() => {});
   try {
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', abort);
     const code = await new Promise((done, fail) => {
-      const child = spawn(argv[0], argv.slice(1), { cwd, env, detached: true, stdio: ['ignore', output, output] });
+      const child = spawn(argv[0], argv.slice(1), { cwd, env, detached: true, stdio: ['ignore', answers, errors] });
       child.on('error', (error) => {
         if (error.code !== 'ENOENT') return fail(error);
         return fail(new Error(`${part.name}: ${argv[0]} was not found. ${missing ?? ''}`.trim()));
       });
-      child.on('exit', (exitCode, signal) => done(signal ?? exitCode));
-      if (child.pid) tie = tieToThisProgram({ pid: child.pid, startTime: startTimeOf(child.pid) });
+      child.on('exit', (exitCode, killedBy) => done(killedBy ?? exitCode));
+      if (child.pid) {
+        leader = { pid: child.pid, startTime: startTimeOf(child.pid) };
+        tie = tieToThisProgram(leader);
+      }
     });
-    if (code !== 0) {
-      throw new Error(`${part.name}: ${title} failed (${code}); end of ${log}:\n${logTail(log, 40)}`);
-    }
-    say(`${part.name}: ${title} took ${seconds(started)}`);
+    signal?.throwIfAborted();
+    if (code !== 0) throw new Error(`${part.name}: ${title} failed (${code}); end of ${log}:\n${logTail(log, 40)}`);
+    say(`${part.name}: ${title} took ${since(started)}`);
   } finally {
-    clearInterval(ticker);
+    signal?.removeEventListener('abort', abort);
     tie?.release();
-    fs.closeSync(output);
+    fs.closeSync(errors);
+    if (answers !== errors) fs.closeSync(answers);
   }
 }
-
-function removeLeftovers(part, name) {
-  for (const entry of fs.readdirSync(cacheRoot)) {
-    const match = /^(.+)\.tmp-(\d+)-(\d+)$/.exec(entry);
-    if (match?.[1] === name && !isAlive({ pid: Number(match[2]), startTime: match[3] })) {
-      say(`${part.name}: removing the remains of an unfinished build`);
-      fs.rmSync(path.join(cacheRoot, entry), { recursive: true, force: true });
-    }
-  }
-}
-
-const verified = new Map();
 
 /** The folder of a part, built when it is absent or damaged. Concurrent callers build it once. */
-export async function ensurePart(part) {
-  const folder = folderOf(part);
-  if (verified.has(folder)) return folder;
-  if (!fs.existsSync(folder) || damageOf(part, folder) !== undefined) {
-    for (const needed of part.needs ?? []) await ensurePart(needed);
-    await withLock(`${folder}.lock`, part.name, () => buildPart(part, folder));
+export async function ensurePart(part, signal) {
+  if (!isWhole(part)) {
+    for (const needed of part.needs ?? []) await ensurePart(needed, signal);
+    await withLock(`${folderOf(part)}.lock`, part.name, () => buildPart(part, signal));
+    verified.add(folderOf(part));
   }
-  verified.set(folder, true);
-  return folder;
+  return folderOf(part);
 }
 
-async function buildPart(part, folder) {
-  const name = path.basename(folder);
+async function buildPart(part, signal) {
+  const folder = folderOf(part);
+  const work = partialOf(part);
   if (fs.existsSync(folder)) {
     const damage = damageOf(part, folder); // another process may have built it while this one waited
     if (damage === undefined) return;
     say(`${part.name}: the build in ${folder} is damaged: ${damage}; building it again`);
     fs.rmSync(folder, { recursive: true, force: true });
   }
-  removeLeftovers(part, name);
   const started = Date.now();
-  const work = path.join(cacheRoot, `${name}.tmp-${process.pid}-${startTimeOf(process.pid)}`);
-  const log = path.join(cacheRoot, `${name}.log`);
-  fs.mkdirSync(work, { recursive: true });
-  fs.rmSync(log, { force: true });
-  say(`${part.name}: building into ${folder} (log: ${log})`);
-  try {
-    const versions = await part.build({ folder: work, finalFolder: folder, step: (step) => runStep(part, log, step) });
-    const files = Object.fromEntries(
-      part.keyFiles.map((file) => {
-        const full = path.join(work, file);
-        return [file, { size: fs.statSync(full).size, sha256: sha256(full) }];
-      }),
-    );
-    const manifest = { part: part.name, recipe: part.recipe, versions, files, buildSeconds: (Date.now() - started) / 1000 };
-    fs.writeFileSync(path.join(work, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
-    const damage = damageOf(part, work);
-    if (damage !== undefined) throw new Error(`${part.name}: the build is not usable: ${damage}`);
-    fs.renameSync(work, folder); // atomic: the folder is there as a whole or not at all
-  } catch (error) {
+  const finished = finishedStages(part);
+  const resumed = finished.length > 0;
+  if (resumed) {
+    say(`${part.name}: going on after "${finished.at(-1)}", where an earlier build stopped`);
+  } else {
     fs.rmSync(work, { recursive: true, force: true });
+    fs.rmSync(logOf(part), { force: true });
+    fs.mkdirSync(work, { recursive: true });
+    writeStages(part, finished);
+    say(`${part.name}: building into ${folder} (log: ${logOf(part)})`);
+  }
+  const needed = Object.fromEntries((part.needs ?? []).map((each) => [each.name, folderOf(each)]));
+  try {
+    let versions = {};
+    for (const stage of part.stages) {
+      if (finished.includes(stage.title)) continue;
+      versions = (await stage.run({ folder: work, needed, signal, step: (step) => runStep(part, signal, step) })) ?? versions;
+      finished.push(stage.title);
+      writeStages(part, finished);
+    }
+    complete(part, versions, (Date.now() - started) / 1000);
+  } catch (error) {
+    // A stage that counts as finished may be what is wrong; then going on would fail for ever.
+    if (resumed && !signal?.aborted) fs.rmSync(work, { recursive: true, force: true });
     throw error;
   }
-  say(`${part.name}: built in ${seconds(started)}`);
+  say(`${part.name}: built in ${since(started)}`);
+}
+
+/** Describes what was built in a manifest, checks it, and gives it its name. */
+function complete(part, versions, buildSeconds) {
+  const work = partialOf(part);
+  const files = Object.fromEntries(
+    part.keyFiles.map((file) => {
+      const full = path.join(work, file);
+      return [file, { size: fs.statSync(full).size, sha256: sha256(full) }];
+    }),
+  );
+  fs.rmSync(path.join(work, STAGES));
+  const manifest = { part: part.name, recipe: part.recipe, versions, files, buildSeconds };
+  fs.writeFileSync(path.join(work, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+  const damage = damageOf(part, work);
+  if (damage !== undefined) {
+    fs.rmSync(work, { recursive: true, force: true });
+    throw new Error(`${part.name}: the build is not usable: ${damage}`);
+  }
+  fs.renameSync(work, folderOf(part)); // atomic: the folder is there as a whole or not at all
 }

@@ -4,10 +4,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { say, withLock } from './cache.mjs';
 import { controlPlane, prepareControlPlane } from './control-plane.mjs';
+import { withLock } from './locks.mjs';
 import { createApiKey, createOwner, n8nComponents, prepareN8n } from './n8n.mjs';
 import { EndedEarly, groupMembers, isAlive, listenersOf, sleep, startProcess, stopProcess } from './processes.mjs';
+import { say } from './say.mjs';
 
 const components = { ...controlPlane, ...n8nComponents };
 const ALIASES = { apiserver: 'kube-apiserver', 'controller-manager': 'kube-controller-manager' };
@@ -108,16 +109,39 @@ async function inParallel(tasks) {
   if (failures.length > 0) throw new Error(failures.map((failure) => failure.reason.message).join('\n'));
 }
 
-/** Starts a stack out of built `programs` in `dir`, which holds none. The caller ends it when this fails. */
+/** Everything that a stack makes in its folder, but for the logs: an ended stack leaves it to be looked at. */
+const BELONGINGS = /^(apiserver|etcd|n8n|n8n-.*|bin|env|kubeconfig-.*|kubectl-cache|stack\.json|stack\.ended\.json)$/;
+
+/** Refuses a folder in which a stack runs. One whose processes have all ended, after `down` or a crash of the machine, is no obstacle. */
+export function refuseRunningStack(dir) {
+  if (!fs.existsSync(stateFile(dir))) return;
+  const running = Object.entries(readState(dir).processes).filter(([, record]) => groupMembers(record).length > 0);
+  if (running.length === 0) return;
+  throw new Error(
+    `a stack is running in ${dir} (${running.map(([name]) => name).join(', ')}); end it with: node tests/stack/stack.mjs down --dir '${dir}'`,
+  );
+}
+
+/** Makes room for a new stack. What an earlier one kept, keys and data, does not fit the new one. */
+function clear(dir) {
+  refuseRunningStack(dir);
+  if (fs.existsSync(stateFile(dir))) say(`the stack in ${dir} has ended without \`down\`; a new one takes its place`);
+  for (const name of fs.readdirSync(dir).filter((each) => BELONGINGS.test(each))) fs.rmSync(path.join(dir, name), { recursive: true });
+}
+
+/** Starts a new stack out of built `programs` in `dir`, where none may be running. The caller ends it when this fails. */
 export async function up({ dir, name, programs, withControlPlane, withN8n, n8nEnv }) {
   const started = Date.now();
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-  fs.chmodSync(dir, 0o700);
   const state = { version: 1, name, dir, createdAt: new Date().toISOString(), programs, kubernetes: null, n8n: null, processes: {} };
-  fs.mkdirSync(path.join(dir, 'logs'), { recursive: true });
-  if (withControlPlane) prepareControlPlane(state);
-  if (withN8n) prepareN8n(state, n8nEnv);
-  writeState(state);
+  await withLock(path.join(dir, 'lock'), 'up', () => {
+    clear(dir);
+    fs.chmodSync(dir, 0o700);
+    fs.mkdirSync(path.join(dir, 'logs'), { recursive: true });
+    if (withControlPlane) prepareControlPlane(state);
+    if (withN8n) prepareN8n(state, n8nEnv);
+    writeState(state);
+  });
   await inParallel([...(withControlPlane ? [startControlPlane(dir)] : []), ...(withN8n ? [startN8n(dir)] : [])]);
   const ready = readState(dir);
   writeEnvironment(ready);
@@ -130,10 +154,13 @@ const describe = ({ kubernetes, n8n }) =>
 
 /** Variables for programs that use the stack. */
 export function environmentOf(state) {
-  const variables = { WEIRKEEPER_STACK: state.dir };
+  // A proxy of the machine leads nowhere from here: everything is on loopback.
+  const direct = [process.env.NO_PROXY ?? process.env.no_proxy, '127.0.0.1', 'localhost'].filter(Boolean).join(',');
+  const variables = { WEIRKEEPER_STACK: state.dir, NO_PROXY: direct, no_proxy: direct };
   if (state.kubernetes) {
     variables.KUBECONFIG = state.kubernetes.kubeconfigs.admin;
     variables.KUBECACHEDIR = path.join(state.dir, 'kubectl-cache');
+    variables.KUBERC = 'off'; // the user's defaults for kubectl would change what its commands do
   }
   if (state.n8n) {
     variables.N8N_URL = state.n8n.url;

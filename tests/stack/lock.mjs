@@ -1,17 +1,30 @@
-// Compares what npm installed with the lock file that pins it.
+// Compares the packages that npm installed with the committed lock file.
 
-const matches = (list, value) => list === undefined || list.includes(value) || (list.every((each) => each.startsWith('!')) && !list.includes(`!${value}`));
+/** The platform that packages are installed for, in npm's words. */
+export const thisMachine = () => ({
+  os: process.platform,
+  cpu: process.arch,
+  libc: process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl',
+});
 
-/** Whether npm may leave a package out: it is optional, or made for another platform. */
-const mayBeAbsent = (entry, { platform, arch }) =>
-  entry.optional === true || !matches(entry.os, platform) || !matches(entry.cpu, arch);
+/** Evaluates a field such as `os: ["linux", "!win32"]`. npm writes a list or, for one value, a string. */
+function admits(field, value) {
+  const list = [field ?? []].flat();
+  if (list.includes(`!${value}`)) return false;
+  const wanted = list.filter((each) => !each.startsWith('!'));
+  return wanted.length === 0 || wanted.includes(value);
+}
+
+/** True for a package that npm leaves out on `machine`: optional, and made for another platform. */
+const mayBeAbsent = (entry, machine) =>
+  entry.optional === true && ['os', 'cpu', 'libc'].some((field) => !admits(entry[field], machine[field]));
 
 /**
  * Compares the `packages` of a committed lock file with those of `node_modules/.package-lock.json`, which lists what is installed.
  * `differences` are pinned packages that are absent, or installed in another version or with another hash. `added` are installed
- * packages that the committed file does not name.
+ * packages that the committed file does not name: a registry gains builds of optional packages after a lock file was made.
  */
-export function comparePinned(pinned, installed, machine = process) {
+export function comparePinned(pinned, installed, machine = thisMachine()) {
   const differences = [];
   for (const [name, entry] of Object.entries(pinned)) {
     if (name === '' || entry.link) continue;
@@ -24,6 +37,6 @@ export function comparePinned(pinned, installed, machine = process) {
       differences.push(`${name} ${entry.version} has another hash`);
     }
   }
-  const added = Object.keys(installed).filter((name) => !(name in pinned));
+  const added = Object.keys(installed).filter((name) => name !== '' && !(name in pinned));
   return { differences, added };
 }

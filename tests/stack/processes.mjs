@@ -21,6 +21,11 @@ function stat(pid) {
   return { group: Number(fields[2]), session: Number(fields[3]), startTime: fields[19] };
 }
 
+let boot;
+
+/** Differs after each start of the machine. */
+export const bootId = () => (boot ??= fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+
 /** Clock ticks since boot at which a process started: together with the pid it names one process for good. */
 export const startTimeOf = (pid) => stat(pid)?.startTime;
 

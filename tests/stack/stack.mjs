@@ -9,16 +9,18 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { build, programs } from './build.mjs';
-import { say } from './cache.mjs';
-import { down, environmentOf, readState, recordCommand, restart, start, status, stop, up } from './lifecycle.mjs';
+import { down, environmentOf, readState, recordCommand, refuseRunningStack, restart, start, status, stop, up } from './lifecycle.mjs';
 import { createApiKey } from './n8n.mjs';
-import { guard, sleep, startTimeOf, stopProcess } from './processes.mjs';
+import { guard, sleep, startTimeOf, stopProcess, tieToThisProgram } from './processes.mjs';
+import { say } from './say.mjs';
 
 const USAGE = `usage: node stack.mjs COMMAND
   build [PART...]                     build the parts (control-plane etcd node n8n n8n-prepared) into the cache
   up --dir DIR [UP]                   start a stack; writes DIR/stack.json and DIR/env
   down --dir DIR                      end it
-  run [--dir DIR] [UP] -- COMMAND...  start a stack, run COMMAND with its variables, end the stack
+  run [--dir DIR] [--meanwhile SHELL] [UP] -- COMMAND...
+                                      start a stack, run COMMAND with its variables, end the stack; SHELL is a shell command
+                                      that runs while the parts are being built, and has to succeed
   status --dir DIR                    list its processes; exit code 1 when one is not running
   stop|start|restart PART --dir DIR [--kill]   PART: etcd, apiserver, controller-manager, n8n
   apikey --dir DIR [--scopes a,b] [--expires-in-seconds N]   print a new n8n API key (0: one that has expired)
@@ -38,6 +40,7 @@ const OPTIONS = {
   kill: { type: 'boolean' },
   scopes: { type: 'string' },
   'expires-in-seconds': { type: 'string' },
+  meanwhile: { type: 'string' },
   help: { type: 'boolean' },
 };
 const UP = ['dir', 'name', 'without-n8n', 'only-n8n', 'n8n-env'];
@@ -47,7 +50,7 @@ const COMMANDS = {
   build: { options: [], plain: [0, Infinity], run: buildCommand },
   up: { options: UP, dir: true, run: upCommand },
   down: { options: ['dir'], dir: true, run: downCommand },
-  run: { options: UP, plain: [1, Infinity], run: runCommand },
+  run: { options: [...UP, 'meanwhile'], plain: [1, Infinity], run: runCommand },
   status: { options: ['dir'], dir: true, run: ({ dir }) => (status({ dir }) ? 0 : 1) },
   stop: { options: ['dir', 'kill'], dir: true, plain: [1, 1], run: ({ dir, plain, values }) => stop({ dir, part: plain[0], ...values }) },
   start: { options: ['dir'], dir: true, plain: [1, 1], run: ({ dir, plain }) => start({ dir, part: plain[0] }) },
@@ -115,8 +118,9 @@ function interruption() {
 
 async function upCommand({ values, dir }) {
   const options = upOptions(values, dir);
+  refuseRunningStack(dir);
   const found = await programs(options);
-  refuseStackIn(dir);
+  refuseRunningStack(dir); // before the watcher could end it
   const watcher = guardStack(dir);
   const { state: interrupted, orInterrupted } = interruption();
   try {
@@ -132,19 +136,58 @@ async function upCommand({ values, dir }) {
   say(`variables: source ${path.join(dir, 'env')}`);
 }
 
-/** A folder that holds a stack is refused before anything could end that stack. */
-function refuseStackIn(dir) {
-  if (!fs.existsSync(path.join(dir, 'stack.json'))) return;
-  throw new Error(`${dir} holds a stack already; end it with: node stack.mjs down --dir ${dir}`);
-}
-
 async function downCommand({ dir }) {
   if (!fs.existsSync(dir)) throw new Error(`there is no folder ${dir}`);
   if (!(await down({ dir }))) say(`down: there is no stack in ${dir}`);
 }
 
+/** Runs a program in a session of its own; `done` gives its exit code. */
+function launch(argv, env = process.env) {
+  let record;
+  const done = new Promise((resolve, fail) => {
+    const child = spawn(argv[0], argv.slice(1), { env, detached: true, stdio: 'inherit' });
+    child.on('error', (error) => fail(new Error(`run ${argv[0]}: ${error.message}`)));
+    child.on('exit', (exitCode, signal) => resolve(exitCode ?? 128 + os.constants.signals[signal]));
+    if (child.pid) record = { pid: child.pid, startTime: startTimeOf(child.pid), log: null };
+  });
+  return { record, done };
+}
+
+/** A command that failed; its exit code becomes that of `run`. */
+class CommandFailed extends Error {
+  constructor(command, code) {
+    super(`${command} ended with exit code ${code}`);
+    this.code = code;
+  }
+}
+
+/** Builds the programs and runs the command of --meanwhile beside it. A failure of either ends both. */
+async function programsMeanwhile(command, options) {
+  if (command === undefined) return programs(options);
+  const building = programs(options);
+  const { record, done } = launch(['bash', '-c', command]);
+  const tie = record && tieToThisProgram(record);
+  const succeeded = done.then((code) => {
+    if (code !== 0) throw new CommandFailed(command, code);
+  });
+  try {
+    const [found] = await Promise.all([building, succeeded]);
+    return found;
+  } finally {
+    if (record) await stopProcess(record);
+    tie?.release();
+  }
+}
+
+/** The caller's variables for a command that uses the stack. kube's client would lead even loopback to a proxy. */
+function callersEnvironment() {
+  const env = { ...process.env };
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy']) delete env[name];
+  return env;
+}
+
 async function runCommand({ values, plain, dir: given }) {
-  if (given) refuseStackIn(given);
+  if (given) refuseRunningStack(given);
   upOptions(values, given ?? 'unnamed');
   let dir = given;
   let command;
@@ -154,38 +197,35 @@ async function runCommand({ values, plain, dir: given }) {
   let failure;
   try {
     const options = { withControlPlane: !values['only-n8n'], withN8n: !values['without-n8n'] };
-    const found = await orInterrupted(programs(options));
+    const found = await orInterrupted(programsMeanwhile(values.meanwhile, options));
     if (interrupted.code === undefined) {
+      if (given) refuseRunningStack(given); // before the watcher could end it
       dir ??= fs.mkdtempSync(path.join(os.tmpdir(), 'weirkeeper-stack-'));
       watcher = guardStack(dir);
       await orInterrupted(up({ ...upOptions(values, dir), programs: found }));
     }
     if (interrupted.code === undefined) {
       const variables = environmentOf(readState(dir));
-      const env = { ...process.env, ...variables, PATH: `${path.join(dir, 'bin')}:${process.env.PATH}` };
-      const result = new Promise((done, fail) => {
-        const child = spawn(plain[0], plain.slice(1), { env, detached: true, stdio: 'inherit' });
-        child.on('error', (error) => fail(new Error(`run ${plain[0]}: ${error.message}`)));
-        child.on('exit', (exitCode, signal) => done(exitCode ?? 128 + os.constants.signals[signal]));
-        if (child.pid) command = { pid: child.pid, startTime: startTimeOf(child.pid), log: null };
-      });
+      const env = { ...callersEnvironment(), ...variables, PATH: `${path.join(dir, 'bin')}:${process.env.PATH}` };
+      const { record, done } = launch(plain, env);
+      command = record;
       if (command) await recordCommand(dir, command);
-      code = (await orInterrupted(result)) ?? 1;
+      code = (await orInterrupted(done)) ?? 1;
     }
   } catch (error) {
     failure = error;
   }
   try {
     if (command) await stopProcess(command); // also what the command left behind in its group
-    if (dir) await down({ dir });
+    if (watcher) await down({ dir });
     watcher?.release();
   } catch (error) {
     failure ??= error; // the watcher, not released, tries once more
   }
   if (failure) say(`failed: ${failure.message}`);
-  const exitCode = interrupted.code ?? (failure ? 1 : code);
-  if (dir && exitCode !== 0) say(`exit code ${exitCode}; the stack's files and logs are kept in ${dir}`);
-  else if (dir && !given) fs.rmSync(dir, { recursive: true, force: true });
+  const exitCode = interrupted.code ?? (failure instanceof CommandFailed ? failure.code : failure ? 1 : code);
+  if (watcher && exitCode !== 0) say(`exit code ${exitCode}; the stack's files and logs are kept in ${dir}`);
+  else if (watcher && !given) fs.rmSync(dir, { recursive: true, force: true });
   process.exit(exitCode);
 }
 

@@ -9,7 +9,7 @@ use weirkeeper::domain::check::check;
 use weirkeeper::domain::intake::{read_text, take_in};
 
 use crate::schema::{is_free, kinds};
-use crate::{hold, read, tracked};
+use crate::{hold, read, rust_files, tracked};
 
 /// Every document of every manifest under examples/ and every YAML block in the documentation, with where it stands.
 fn documents() -> Vec<(String, Value)> {
@@ -110,4 +110,44 @@ fn findings(at: &str, definition: &Value, complaints: &mut Vec<String>) {
         }
         Err(findings) => complaints.extend(findings.iter().map(|finding| format!("{at}: {}: {}", finding.path, finding.message))),
     }
+}
+
+#[test]
+fn the_manifests_of_the_readme_are_those_of_the_examples() {
+    let examples: Vec<String> =
+        tracked("examples").into_iter().filter(|path| path.ends_with(".yaml")).map(|path| body(&read(&path))).collect();
+    let readme = read("README.md");
+    let blocks: Vec<&str> = readme.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+    assert!(blocks.len() >= 2, "the README shows an N8nInstance and a Workflow");
+    let complaints: Vec<String> =
+        blocks.into_iter().filter(|block| !examples.iter().any(|example| example == block)).map(str::to_owned).collect();
+    hold("a manifest of the README that is in no file under examples/", &complaints);
+}
+
+/// A manifest without the comment above it.
+fn body(text: &str) -> String {
+    text.lines().skip_while(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect()
+}
+
+#[test]
+fn commands_name_the_kinds_by_their_short_names() {
+    let mut complaints = Vec::new();
+    let shown = ["README.md", "CHANGELOG.md"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(tracked("docs"))
+        .chain(tracked("examples"))
+        .chain(rust_files("src"));
+    for path in shown {
+        for (at, line) in read(&path).lines().enumerate() {
+            let Some((_, command)) = line.split_once("kubectl ") else { continue };
+            let long = command
+                .split(|c: char| c.is_whitespace() || "/`'\"".contains(c))
+                .find(|word| ["workflow", "workflows", "n8ninstance", "n8ninstances"].contains(word));
+            if let Some(word) = long {
+                complaints.push(format!("{path}:{}: {word} instead of nwf or n8ni", at + 1));
+            }
+        }
+    }
+    hold("`workflow` is also a kind of Argo Workflows", &complaints);
 }

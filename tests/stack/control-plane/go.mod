@@ -1,6 +1,6 @@
 module weirkeeper.dev/tests/stack/control-plane
 
-go 1.26.8
+go 1.26.0
 
 tool (
 	k8s.io/kubernetes/cmd/kube-apiserver

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The first act of the demo: compiles weirkeeper and shows the validator. It needs neither a cluster nor an n8n, so that `make demo` begins with it
+# while the real stack is being built.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/weirkeeper-demo-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+source examples/demo/telling.sh
+
+tell "demo: compiling weirkeeper (minutes the first time)"
+"${CARGO:-cargo}" build --locked
+
+chapter "1. Check a workflow before anything is applied"
+tell "A slip of the keyboard: a connection leads to a node that does not exist."
+refuses 'did you mean "Answer"?' "sed 's/node: Answer/node: Anser/' examples/demo/orders.yaml | weirkeeper validate -"
+tell "As it should be:"
+shows "0 errors" "weirkeeper validate examples/demo/orders.yaml"

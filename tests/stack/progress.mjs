@@ -1,0 +1,77 @@
+// How far the parts are: read from what lies in the cache, so that it counts what an earlier or another program has built.
+
+import fs from 'node:fs';
+import os from 'node:os';
+
+import { finishedStages, folderOf, logOf, partialOf } from './cache.mjs';
+import { duration, say } from './say.mjs';
+
+const INTERVAL_MS = 20_000;
+
+const secondsOf = (part) => part.stages.reduce((sum, stage) => sum + stage.seconds, 0);
+
+/** The share of a part that is built, from 0 to 1. */
+export function shareOf(part) {
+  if (fs.existsSync(folderOf(part))) return 1;
+  const finished = finishedStages(part);
+  let done = 0;
+  for (const stage of part.stages) {
+    if (finished.includes(stage.title)) {
+      done += stage.seconds;
+      continue;
+    }
+    if (fs.existsSync(partialOf(part))) done += stage.seconds * (stage.share?.({ folder: partialOf(part), log: logOf(part) }) ?? 0);
+    break; // the ones after it have not begun
+  }
+  return done / secondsOf(part);
+}
+
+/** The share of all parts together, by the processor time that each takes. */
+export function shareOfAll(parts) {
+  const total = parts.reduce((sum, part) => sum + secondsOf(part), 0);
+  return total === 0 ? 1 : parts.reduce((sum, part) => sum + secondsOf(part) * shareOf(part), 0) / total;
+}
+
+/** The parts in their lanes: those of one lane are built one after the other, the lanes side by side. */
+export function byLane(parts) {
+  const lanes = {};
+  for (const part of parts) (lanes[part.lane] ??= []).push(part);
+  return lanes;
+}
+
+/** How many seconds the parts take on so many processors: lanes go on side by side, and only a compiler uses more than one processor. */
+export function estimate(parts, processors = os.availableParallelism()) {
+  const lanes = Object.values(byLane(parts));
+  const left = (list) => list.reduce((sum, part) => sum + secondsOf(part) * (1 - shareOf(part)), 0);
+  const alone = lanes.map((lane) => left(lane) / (lane.some((part) => part.parallel) ? processors : 1));
+  return Math.max(left(parts) / processors, ...alone);
+}
+
+/** The line that is printed while one waits. */
+export function progressLine(parts, { elapsed, shareAtStart, estimated }) {
+  const share = shareOfAll(parts);
+  const gained = share - shareAtStart;
+  const left = gained > 0.05 ? (elapsed * (1 - share)) / gained : Math.max(estimated - elapsed, estimated * 0.1);
+  const percent = (value) => `${Math.floor(value * 100)} %`;
+  const each = parts.map((part) => `${part.name} ${percent(shareOf(part))}`).join(', ');
+  return `${percent(share)} built after ${duration(elapsed)}, about ${minutes(left)} to go (${each})`;
+}
+
+export const minutes = (seconds) => (seconds < 60 ? 'a minute' : `${Math.ceil(seconds / 60)} min`);
+
+/** Says what will be built, and every 20 s how far it is. */
+export function startProgress(parts) {
+  const started = Date.now();
+  const shareAtStart = shareOfAll(parts);
+  const estimated = estimate(parts);
+  const processors = os.availableParallelism();
+  const before = shareAtStart > 0.005 ? `; ${Math.floor(shareAtStart * 100)} % of it is there from an earlier build` : '';
+  say(
+    `building ${parts.map((part) => part.name).join(', ')}: about ${minutes(estimated)} on ${processors} processor${processors > 1 ? 's' : ''}, ` +
+      `once${before}. It can be interrupted: the next run goes on.`,
+  );
+  const tick = () => say(progressLine(parts, { elapsed: (Date.now() - started) / 1000, shareAtStart, estimated }));
+  const timer = setInterval(tick, INTERVAL_MS);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
