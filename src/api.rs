@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides anything; the types are what `kubectl explain` shows and what the other layers agree on.
 
+pub mod admission;
 pub mod condition;
 pub mod crds;
 pub mod duration;
@@ -28,6 +29,9 @@ pub mod annotation {
     pub const REQUESTED_AT: &str = "weirkeeper.dev/requestedAt";
     /// Any new value leaves a sticky failure; echoed in `status.lastHandledResetAt`.
     pub const RESET_AT: &str = "weirkeeper.dev/resetAt";
+    /// On an N8nInstance: the UID of the namespace `kube-system` of the cluster from which its Workflows were restored. Those that have no
+    /// workflow in n8n yet take over the one that carries the mark of their namespace and name there.
+    pub const RESTORED_FROM: &str = "weirkeeper.dev/restored-from";
     /// The number of a kept version that should serve instead of the spec's.
     pub const PINNED_VERSION: &str = "weirkeeper.dev/pinned-version";
 }

@@ -23,9 +23,9 @@ struct Arguments {
 enum Command {
     /// Run the operator against the cluster of the environment (in-cluster, or KUBECONFIG).
     Operator(Box<settings::OperatorArguments>),
-    /// Print the CustomResourceDefinitions, or write them into a folder.
+    /// Print the CustomResourceDefinitions and the admission policies that belong to them, or write them into a folder.
     Crds {
-        /// The folder to write one file per kind into; it must exist.
+        /// The folder to write one file for each into; it must exist.
         #[arg(long)]
         output: Option<std::path::PathBuf>,
     },

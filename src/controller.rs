@@ -4,6 +4,7 @@ mod bindings;
 mod catalogs;
 mod connections;
 mod context;
+mod events;
 mod gate;
 mod glimpse;
 mod instance;
@@ -23,7 +24,6 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::ObjectMeta;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::controller::Action;
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, PredicateConfig, WatchStreamExt};
@@ -31,13 +31,12 @@ use kube::{Api, Client, Resource, ResourceExt};
 use prometheus::Registry;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 pub use context::Settings;
 pub use pulse::Pulse;
 
-use crate::api::MANAGER;
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::n8n::N8nMetrics;
 use context::{Context, Lists};
@@ -75,9 +74,8 @@ pub async fn run(
     let (complete, mut both) = (Arc::new(complete), lists.clone());
     let (wake, woken) = unbounded_channel();
     let (wake_instance, woken_instances) = unbounded_channel();
-    let reporter = Reporter { controller: MANAGER.to_owned(), instance: None };
     let ctx = Arc::new(Context {
-        recorder: Recorder::new(client.clone(), reporter),
+        events: events::Events::new(client.clone()),
         cluster,
         gate: gate::Gate::new(settings.concurrency),
         settings,
@@ -100,6 +98,8 @@ pub async fn run(
     let shutdown = future::FutureExt::shared(shutdown);
     let ours = ctx.settings.selector.iter().fold(watcher::Config::default(), |config, selector| config.labels(selector));
 
+    let changed = Arc::new(Notify::new());
+    let notify = changed.clone();
     let glimpsed = |metadata| Some(Glimpse { metadata, spec: Default::default(), status: Default::default() });
     let glimpses = guarded(watcher(Api::all(client.clone()), ours.clone().page_size(250)), pulse.clone(), glimpsed)
         .default_backoff()
@@ -107,6 +107,7 @@ pub async fn run(
         .reflect(workflow_writer)
         .inspect(noting(complete.clone(), |lists| &mut lists.workflows))
         .inspect(forgetting(ctx.clone()))
+        .inspect(move |_| notify.notify_one())
         .applied_objects()
         .predicate_filter(Glimpse::change_hash, PredicateConfig::default());
     let (unfit, unfits) = unbounded_channel();
@@ -145,6 +146,7 @@ pub async fn run(
     tokio::select! {
         _ = future::join(instance_controller, workflow_controller) => {}
         () = ready => {}
+        () = instance::keep_counts(ctx.clone(), changed) => {}
         // It ends with the watch, and passes may still be under way then.
         () = async { instance::let_unfit_go(ctx.clone(), received(unfits)).await; future::pending().await } => {}
         // kube's own drain also waits for passes that are only scheduled; those that are under way are what counts.

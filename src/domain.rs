@@ -4,11 +4,13 @@
 //! says whether it may go to n8n, [`derive`] fills in the ids that n8n would otherwise invent, [`render`] puts
 //! symbols and then the ids of one instance in the place of credentials and workflows, [`canonical`] gives it a digest,
 //! and [`plan`] compares it with what n8n holds. [`history`] numbers versions, [`target`] chooses the one that should
-//! serve, [`identity`] decides which workflow in n8n is meant, [`conclude`] turns what was found into conditions. What
+//! serve, [`identity`] decides which workflow in n8n is meant, [`conclude`] turns what was found into conditions,
+//! [`summary`] those into a line for tables, and [`transitions`] says which of their turns become events. What
 //! node types are is in the [`catalog`].
 //! For the command line [`manifest`] finds the workflows in files and [`import`] makes manifests of what n8n holds.
 
 pub mod access;
+pub mod annotations;
 pub mod body;
 pub mod bounds;
 pub mod canonical;
@@ -44,7 +46,9 @@ pub mod schema;
 pub mod settings;
 pub mod structure;
 pub mod suggest;
+pub mod summary;
 pub mod target;
+pub mod transitions;
 pub mod triggers;
 pub mod trouble;
 pub mod validate;

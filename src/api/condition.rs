@@ -34,6 +34,8 @@ pub enum ConditionType {
     Reachable,
     /// The catalogue of node types is the one that was asked for, and of the N8nInstance's version of n8n.
     CatalogReady,
+    /// The API key of an N8nInstance expires within 14 days.
+    KeyExpiring,
 }
 
 /// `True`, `False` or `Unknown`.

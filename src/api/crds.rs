@@ -1,6 +1,8 @@
 //! The CustomResourceDefinitions, as they are printed into `crds/` and the chart.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
 use kube::CustomResourceExt;
 
 use super::instance::N8nInstance;
@@ -11,15 +13,33 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     vec![finish(N8nInstance::crd()), finish(Workflow::crd())]
 }
 
-/// What the derive cannot say: a status that starts with `observedGeneration: -1`, so that kstatus never takes a
-/// fresh object for a finished one.
+/// Adds what the derive cannot say. The status starts with `observedGeneration: -1`, so that kstatus never takes a fresh
+/// object for a finished one. Fields inside list items have no default: the API server would fill it in, and client-side
+/// apply and Argo CD replace a list as a whole when an item of it differs from the manifest. The types fill it in instead.
 fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
-        let properties =
-            version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()).and_then(|root| root.properties.as_mut());
-        if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
+        let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else { continue };
+        drop_defaults_in_lists(root, false);
+        if let Some(status) = root.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
             status.default = serde_json::from_str(r#"{"observedGeneration": -1}"#).ok();
         }
     }
     crd
+}
+
+fn drop_defaults_in_lists(schema: &mut JSONSchemaProps, in_list: bool) {
+    if in_list {
+        schema.default = None;
+    }
+    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
+        drop_defaults_in_lists(property, in_list);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        drop_defaults_in_lists(values, in_list);
+    }
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => drop_defaults_in_lists(items, true),
+        Some(JSONSchemaPropsOrArray::Schemas(all)) => all.iter_mut().for_each(|items| drop_defaults_in_lists(items, true)),
+        None => {}
+    }
 }

@@ -13,6 +13,8 @@ use super::schema::labels;
 
 /// A connection to one n8n and who may use it for what.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+// The attributes of printer columns are not those of the kind, although they share names.
+#[allow(clippy::duplicated_attributes)]
 #[kube(
     group = "weirkeeper.dev",
     version = "v1alpha1",
@@ -25,11 +27,14 @@ use super::schema::labels;
     doc = "A connection to one n8n: its address, its API key, and which namespaces may use it for what.",
     validation = kube::core::Rule::new("self.metadata.name.size() <= 63").message("metadata.name must be at most 63 characters long"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
-    printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
     printcolumn(name = "Version", type_ = "string", json_path = ".status.n8nVersion"),
     printcolumn(name = "Workflows", type_ = "integer", json_path = ".status.workflows"),
-    printcolumn(name = "Status", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.summary"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".spec.url", priority = "1"),
+    printcolumn(name = "Key expires", type_ = "string", json_path = ".status.keyExpiresAt", priority = "1"),
+    printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct N8nInstanceSpec {
@@ -228,6 +233,10 @@ pub struct N8nInstanceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 512), inner(length(max = 128)))]
     pub key_scopes: Vec<String>,
+    /// The first point of Ready's message, for tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub summary: Option<String>,
     /// How many Workflows are bound to this instance.
     #[serde(default)]
     #[schemars(range(min = 0))]
@@ -241,6 +250,10 @@ pub struct N8nInstanceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(max = 64)))]
     pub duplicates: Vec<String>,
+    /// The cluster whose workflows are taken over by restored objects, as the annotation `weirkeeper.dev/restored-from` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub restored_from: Option<String>,
     /// When a person last vouched, by `weirkeeper.dev/resetAt`, that the n8n at `url` is the right one. For ten minutes
     /// after that, workflows that are missing are created again however many they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -254,7 +267,7 @@ pub struct N8nInstanceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reset_at: Option<String>,
-    /// Ready, Reconciling, Stalled, Reachable and CatalogReady.
+    /// Ready, Reconciling, Stalled, Reachable, CatalogReady and KeyExpiring.
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -26,12 +26,16 @@ use super::workflow_status::WorkflowStatus;
     derive = "PartialEq",
     doc = "One n8n workflow on one instance: validated, synced, versioned, watched and rolled back.",
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
-    printcolumn(name = "Active", type_ = "boolean", json_path = ".spec.active"),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "Published", type_ = "boolean", json_path = ".status.published"),
     printcolumn(name = "Version", type_ = "integer", json_path = ".status.activeVersion"),
-    printcolumn(name = "Instance", type_ = "string", json_path = ".spec.instanceRef.name"),
-    printcolumn(name = "Status", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.summary"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "n8n id", type_ = "string", json_path = ".status.n8nWorkflowId", priority = "1")
+    printcolumn(name = "Pinned", type_ = "integer", json_path = ".status.pinnedVersion", priority = "1"),
+    printcolumn(name = "Health", type_ = "string", json_path = r#".status.conditions[?(@.type=="Healthy")].reason"#, priority = "1"),
+    printcolumn(name = "Instance", type_ = "string", json_path = ".spec.instanceRef.name", priority = "1"),
+    printcolumn(name = "n8n id", type_ = "string", json_path = ".status.n8nWorkflowId", priority = "1"),
+    printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
 )]
 #[x_kube(
     validation = kube::core::Rule::new("(has(self.definition) ? 1 : 0) + (has(self.definitionFrom) ? 1 : 0) == 1")
@@ -254,7 +258,7 @@ pub struct Probe {
     #[serde(default, rename = "expectedJSON", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_value")]
     pub expected_json: Option<Value>,
-    /// How long the answer may take.
+    /// How long the answer may take. Default: 10s.
     #[serde(default = "default_probe_timeout")]
     pub timeout: Span,
 }

@@ -28,6 +28,17 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub active_version: Option<i64>,
+    /// Whether n8n had the workflow published when it was last read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<bool>,
+    /// The number of the version that the annotation `weirkeeper.dev/pinned-version` asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub pinned_version: Option<i64>,
+    /// The first point of Ready's message, for tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub summary: Option<String>,
     /// The number of the version that was last sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]

@@ -28,6 +28,7 @@ const REQUEST: Duration = Duration::from_secs(4);
 /// A lease, as one replica sees it.
 pub(super) struct Candidacy {
     api: Api<Lease>,
+    namespace: String,
     name: String,
     identity: String,
     permit: WritePermit,
@@ -44,27 +45,42 @@ struct Sighting {
 #[derive(Debug, PartialEq, Eq)]
 enum Look {
     Ours,
-    Theirs,
+    /// Another one holds it, or came first.
+    Theirs(String),
 }
 
 impl Candidacy {
     /// A candidate for the lease of that name. `identity` has to differ between processes, not only between pods: a
     /// restarted process must not believe that it still holds what its predecessor held.
     pub(super) fn new(client: Client, namespace: &str, name: &str, identity: String, permit: WritePermit) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.to_owned(), identity, permit, seen: None }
+        let api = Api::namespaced(client, namespace);
+        Self { api, namespace: namespace.to_owned(), name: name.to_owned(), identity, permit, seen: None }
     }
 
     /// Waits until the lease is ours.
     pub(super) async fn win(&mut self) {
         info!(lease = self.name, identity = self.identity, "waits for the lease");
+        let mut told = String::new();
         loop {
             match self.look().await {
                 Ok(Look::Ours) => {
                     info!(lease = self.name, identity = self.identity, "leads");
                     return;
                 }
-                Ok(Look::Theirs) => {}
-                Err(error) => warn!(%error, "cannot take the lease"),
+                Ok(Look::Theirs(holder)) if holder != told => {
+                    info!(lease = self.name, %holder, "another operator works on the same objects; stands by until it ends");
+                    told = holder;
+                }
+                Ok(Look::Theirs(_)) => {}
+                Err(error) => {
+                    let said = error.to_string();
+                    // Once is enough while nothing changes.
+                    if said != told {
+                        let needed = "it needs get, create and update on leases there, which config/rbac grants, or --leader-elect off";
+                        warn!(error = said, lease = self.name, namespace = self.namespace, needed, "cannot take the lease");
+                        told = said;
+                    }
+                }
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -76,7 +92,7 @@ impl Candidacy {
             tokio::time::sleep(RENEW).await;
             match self.look().await {
                 Ok(Look::Ours) => {}
-                Ok(Look::Theirs) => return self.permit.revoke(),
+                Ok(Look::Theirs(_)) => return self.permit.revoke(),
                 Err(error) => warn!(%error, "cannot renew the lease"),
             }
             if !self.permit.holds() {
@@ -126,7 +142,9 @@ impl Candidacy {
                 };
                 self.api.create(&params, &lease).await
             }
-            Some(lease) if !self.may_take(&lease, now) => return Ok(Look::Theirs),
+            Some(lease) if !self.may_take(&lease, now) => {
+                return Ok(Look::Theirs(lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default()));
+            }
             // The resource version makes sure that nobody else took it in between.
             Some(mut lease) => {
                 lease.spec = Some(self.record(lease.spec.as_ref()));
@@ -135,7 +153,7 @@ impl Candidacy {
         };
         match written {
             Ok(_) => Ok(Look::Ours),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Look::Theirs),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Look::Theirs(String::new())),
             Err(error) => Err(error),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::Request;
 use futures::FutureExt;
+use kube::api::ListParams;
 use kube::client::Body;
 use prometheus::{IntGauge, Registry};
 use tokio::net::TcpListener;
@@ -15,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use super::endpoints::routes;
 use super::lease::Candidacy;
 use super::settings::{LogFormat, OperatorArguments};
+use crate::api::workflow::Workflow;
 use crate::controller::{self, Pulse, StartError};
 use crate::n8n::WritePermit;
 
@@ -34,6 +36,8 @@ pub(super) enum OperatorError {
     Client(#[from] kube::Error),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("--watch-label-selector {0:?}: {1}")]
+    Selector(String, String),
     #[error("the lease is lost; another replica may lead")]
     LeaseLost,
 }
@@ -84,18 +88,20 @@ async fn lead(
 ) -> Result<(), OperatorError> {
     let leading = IntGauge::new("weirkeeper_leading", "Whether this replica works (1) or stands by (0).").map_err(StartError::from)?;
     registry.register(Box::new(leading.clone())).map_err(StartError::from)?;
+    check_selector(arguments, kube::Client::try_from(config.clone())?).await?;
     if !arguments.elects() {
+        warn!("no lease is taken: an operator that somebody else runs on the same objects writes, too");
         pulse.leads();
         leading.set(1);
         let settings = arguments.controller(WritePermit::unlimited());
         return Ok(controller::run(kube::Client::try_from(config)?, settings, registry, pulse, asked_to_end).await?);
     }
     let permit = WritePermit::none();
-    let namespace = arguments.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let namespace = arguments.lease_namespace(&config.default_namespace);
     // A restarted container has the name of the one before it and must not take itself for that.
     let identity = format!("{}-{}-{:x}", arguments.identity, std::process::id(), jiff::Timestamp::now().as_microsecond());
     let plain = kube::Client::try_from(config.clone())?;
-    let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name, identity, permit.clone());
+    let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name(), identity, permit.clone());
     let asked_to_end = asked_to_end.shared();
     tokio::select! {
         () = candidacy.win() => {}
@@ -117,6 +123,17 @@ async fn lead(
     leading.set(0);
     candidacy.hand_over().await;
     ended
+}
+
+/// Asks the API server whether it takes the label selector; a watch with a bad one would be tried again for ever.
+async fn check_selector(arguments: &OperatorArguments, client: kube::Client) -> Result<(), OperatorError> {
+    let Some(selector) = arguments.selector() else { return Ok(()) };
+    let one = ListParams::default().labels(selector).limit(1);
+    match kube::Api::<Workflow>::all(client).list_metadata(&one).await {
+        Err(kube::Error::Api(status)) if status.code == 400 => Err(OperatorError::Selector(selector.to_owned(), status.message.clone())),
+        // Whatever else is wrong is met, and told, by the watch.
+        _ => Ok(()),
+    }
 }
 
 /// A client whose writes wait until the lease is held.

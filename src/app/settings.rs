@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
+use sha2::{Digest, Sha256};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
+use crate::api::MANAGER;
 use crate::api::duration::Span;
 use crate::controller;
 use crate::n8n::WritePermit;
@@ -11,8 +15,8 @@ use crate::n8n::WritePermit;
 /// How the operator runs.
 #[derive(Args)]
 pub(super) struct OperatorArguments {
-    /// Where /livez, /readyz and /metrics are served.
-    #[arg(long, env = "WEIRKEEPER_LISTEN", default_value = "0.0.0.0:8080")]
+    /// Where /livez, /readyz and /metrics are served. In a pod they have to be reached from outside: `0.0.0.0:8080`.
+    #[arg(long, env = "WEIRKEEPER_LISTEN", default_value = "127.0.0.1:8080")]
     pub(super) listen: SocketAddr,
     /// Let N8nInstances lead to loopback addresses; for tests and demos.
     #[arg(long, env = "WEIRKEEPER_ALLOW_LOOPBACK")]
@@ -27,15 +31,16 @@ pub(super) struct OperatorArguments {
     /// and its Workflows belong to the same one.
     #[arg(long, env = "WEIRKEEPER_WATCH_LABEL_SELECTOR")]
     watch_label_selector: Option<String>,
-    /// Whether only the replica that holds a Lease works. `auto`: when it runs in a cluster.
-    #[arg(long, env = "WEIRKEEPER_LEADER_ELECT", value_enum, default_value_t = LeaderElect::Auto)]
+    /// Whether only the operator that holds a Lease works. Without one, two operators on the same objects both write.
+    #[arg(long, env = "WEIRKEEPER_LEADER_ELECT", value_enum, default_value_t = LeaderElect::On)]
     leader_elect: LeaderElect,
-    /// The name of that Lease. Operators that divide objects by label need one each.
-    #[arg(long, env = "WEIRKEEPER_LEASE_NAME", default_value = "weirkeeper")]
-    pub(super) lease_name: String,
-    /// The namespace of that Lease; by default the one that the operator runs in.
+    /// The name of that Lease. Default: `weirkeeper`, with a digest of the label selector where there is one, because operators
+    /// that divide objects by label need one each.
+    #[arg(long, env = "WEIRKEEPER_LEASE_NAME")]
+    lease_name: Option<String>,
+    /// The namespace of that Lease. Default: the one that the operator runs in, and outside a cluster `weirkeeper-system`.
     #[arg(long, env = "WEIRKEEPER_LEASE_NAMESPACE")]
-    pub(super) lease_namespace: Option<String>,
+    lease_namespace: Option<String>,
     /// What tells replicas apart in the Lease; in a cluster the pod's name.
     #[arg(long, env = "HOSTNAME", default_value = "weirkeeper")]
     pub(super) identity: String,
@@ -46,20 +51,21 @@ pub(super) struct OperatorArguments {
     #[arg(long, env = "WEIRKEEPER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
     /// What is logged, as directives of tracing-subscriber, for example `info,weirkeeper=debug`.
-    #[arg(long, env = "WEIRKEEPER_LOG", default_value = "info")]
+    #[arg(long, env = "WEIRKEEPER_LOG", default_value = "info", value_parser = log_directives)]
     pub(super) log: String,
 }
 
-/// Whether replicas elect a leader.
+/// Whether operators elect a leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LeaderElect {
-    /// In a cluster.
-    Auto,
-    /// Always.
+    /// The holder of the Lease works, the others stand by.
     On,
-    /// Never: for a single process, such as one that runs on a developer's machine.
+    /// No Lease is taken.
     Off,
 }
+
+/// The namespace of config/rbac, in which an operator has its Lease.
+const NAMESPACE: &str = "weirkeeper-system";
 
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,11 +79,32 @@ pub(super) enum LogFormat {
 impl OperatorArguments {
     /// Whether this replica has to win the lease before it works.
     pub(super) fn elects(&self) -> bool {
-        match self.leader_elect {
-            LeaderElect::On => true,
-            LeaderElect::Off => false,
-            LeaderElect::Auto => self.service_host.is_some(),
+        self.leader_elect == LeaderElect::On
+    }
+
+    /// The name of the lease.
+    pub(super) fn lease_name(&self) -> String {
+        match (&self.lease_name, self.selector()) {
+            (Some(name), _) => name.clone(),
+            (None, None) => MANAGER.to_owned(),
+            (None, Some(selector)) => {
+                let digest = Sha256::digest(selector.as_bytes());
+                let short: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+                format!("{MANAGER}-{short}")
+            }
         }
+    }
+
+    /// The namespace of the lease; `own` is the one of the configuration by which the cluster was found. Outside a cluster that is
+    /// only where somebody's kubectl works.
+    pub(super) fn lease_namespace(&self, own: &str) -> String {
+        let default = if self.service_host.is_some() { own } else { NAMESPACE };
+        self.lease_namespace.clone().unwrap_or_else(|| default.to_owned())
+    }
+
+    /// The label selector, if it selects anything.
+    pub(super) fn selector(&self) -> Option<&str> {
+        self.watch_label_selector.as_deref().map(str::trim).filter(|selector| !selector.is_empty())
     }
 
     /// What passes need of it.
@@ -86,7 +113,7 @@ impl OperatorArguments {
             allow_loopback: self.allow_loopback,
             deletion_bound: self.deletion_bound.get(),
             concurrency: usize::from(self.concurrency),
-            selector: self.watch_label_selector.clone(),
+            selector: self.selector().map(str::to_owned),
             permit,
         }
     }
@@ -100,4 +127,70 @@ pub(super) fn no_color() -> bool {
 /// The key of an n8n for commands. It is read here alone, for an argument would show in the list of processes.
 pub(super) fn n8n_api_key() -> Option<String> {
     std::env::var("WEIRKEEPER_N8N_API_KEY").ok()
+}
+
+/// Directives of tracing-subscriber, read more strictly: it takes a misspelt level for the name of a target and an absent one for
+/// `error`, and then logs next to nothing.
+fn log_directives(text: &str) -> Result<String, String> {
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    // Directives of spans have commas and equal signs of their own.
+    let parts: Vec<&str> = if text.contains('[') { Vec::new() } else { text.split(',').map(str::trim).collect() };
+    for part in parts {
+        let fits = match part.split_once('=') {
+            Some((target, level)) => !target.trim().is_empty() && is_level(level.trim()),
+            None => is_level(part),
+        };
+        if !fits {
+            return Err(format!(
+                "{part:?} is no directive: write a level (off, error, warn, info, debug, trace) or target=level, for example info,weirkeeper=debug"
+            ));
+        }
+    }
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        operator: OperatorArguments,
+    }
+
+    fn parsed(flags: &[&str]) -> OperatorArguments {
+        Line::try_parse_from([&["operator"], flags].concat()).unwrap().operator
+    }
+
+    #[test]
+    fn log_directives_that_would_silence_the_log_are_refused() {
+        for good in ["info", "INFO", "off", "info,weirkeeper=debug", "warn,kube=off", "info,weirkeeper[workflow{name=a}]=trace"] {
+            assert_eq!(log_directives(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "nonsense", "nonsense=", "inof", "info,", "weirkeeper=loud", "=info", "info,weirkeeper"] {
+            assert!(log_directives(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_operator_by_hand_listens_on_loopback_and_takes_the_lease_that_the_one_in_the_cluster_takes() {
+        let by_hand = OperatorArguments { service_host: None, ..parsed(&[]) };
+        assert!(by_hand.listen.ip().is_loopback() && by_hand.elects());
+        assert_eq!((by_hand.lease_name().as_str(), by_hand.lease_namespace("default").as_str()), ("weirkeeper", NAMESPACE));
+        let in_cluster = OperatorArguments { service_host: Some("10.0.0.1".to_owned()), ..parsed(&[]) };
+        assert_eq!(in_cluster.lease_namespace("operators"), "operators");
+        assert_eq!(parsed(&["--lease-namespace", "mine"]).lease_namespace("operators"), "mine");
+        assert!(!parsed(&["--leader-elect", "off"]).elects());
+    }
+
+    #[test]
+    fn operators_that_divide_objects_by_label_have_a_lease_each() {
+        let named = |selector: &str| parsed(&["--watch-label-selector", selector]).lease_name();
+        assert_eq!(named("shard=a"), named(" shard=a "));
+        assert!(named("shard=a") != named("shard=b") && named("shard=a").starts_with("weirkeeper-"));
+        assert_eq!(named(" "), "weirkeeper");
+        assert_eq!(parsed(&["--watch-label-selector", "a=b", "--lease-name", "mine"]).lease_name(), "mine");
+    }
 }

@@ -13,10 +13,12 @@ use url::Url;
 use super::context::Context;
 use super::inventory::Inventory;
 use super::store;
+use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::{AllowedFrom, N8nInstance};
 use crate::api::reason::Reason;
 use crate::domain::access::may_refer;
+use crate::domain::bounds;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::trouble::Trouble;
 use crate::n8n::{ApiKey, ClientSettings, N8nClient, N8nError};
@@ -55,6 +57,11 @@ impl Connections {
         self.lock().get(key).cloned()
     }
 
+    /// Whether the API key of any open connection stands in a text.
+    pub fn any_key_in(&self, text: &str) -> bool {
+        self.lock().values().any(|open| text.contains(&open.api_key))
+    }
+
     /// Closes a connection, when its instance is gone.
     pub fn close(&self, key: &str) {
         self.lock().remove(key);
@@ -70,6 +77,12 @@ impl Connection {
     /// The instance's namespace.
     pub fn namespace(&self) -> String {
         self.instance.namespace().unwrap_or_default()
+    }
+
+    /// The cluster from which the instance's owner says that its Workflows were restored.
+    pub fn restored_from(&self) -> Option<&str> {
+        let value = self.instance.annotations().get(annotation::RESTORED_FROM)?;
+        Some(bounds::annotation(value).trim()).filter(|value| !value.is_empty())
     }
 
     /// The credentials of the instance; `fresh` reads them again.
@@ -104,13 +117,31 @@ fn trusted(instance: &N8nInstance, suspect: bool) -> Result<(), Trouble> {
     }
     let stalled = find(&conditions(instance), ConditionType::Stalled)
         .is_some_and(|stalled| stalled.status == ConditionStatus::True && stalled.reason == Reason::IdentityChanged.as_str());
-    if moved || stalled || suspect {
-        return Err(Trouble::denied(
-            Reason::IdentityChanged,
-            "another n8n, or an emptied one, answers at the instance's URL; nothing is written until its owner sets the annotation weirkeeper.dev/resetAt on the N8nInstance",
-        ));
+    if stalled || suspect {
+        return Err(emptied());
+    }
+    if moved {
+        return Err(self::moved(bound.unwrap_or_default()));
     }
     Ok(())
+}
+
+/// Most workflows vanished together from the origin that they are bound to.
+pub fn emptied() -> Trouble {
+    Trouble::denied(
+        Reason::IdentityChanged,
+        "most managed workflows vanished together: another n8n, or an emptied one, answers at spec.url of the N8nInstance. Nothing is written to it until the annotation weirkeeper.dev/resetAt is set on the N8nInstance",
+    )
+}
+
+/// The URL has another origin than the one that workflows are bound to.
+pub fn moved(bound: &str) -> Trouble {
+    Trouble::denied(
+        Reason::OriginChanged,
+        format!(
+            "spec.url of the N8nInstance leads to another origin than {bound}, to which its workflows are bound. Nothing is written to it: set the URL back, or set the annotation weirkeeper.dev/resetAt on the N8nInstance if the workflows are there"
+        ),
+    )
 }
 
 /// The origin of a URL: scheme, host and port.
@@ -267,7 +298,7 @@ mod tests {
         assert_eq!(reason("https://n8n.example", 1, true), Some(Reason::IdentityChanged));
         for other in ["https://n8n.example:8443", "http://n8n.example", "https://other.example"] {
             assert_eq!(reason(other, 2, false), Some(Reason::Progressing), "{other}: nobody looked at it yet");
-            assert_eq!(reason(other, 1, false), Some(Reason::IdentityChanged), "{other}");
+            assert_eq!(reason(other, 1, false), Some(Reason::OriginChanged), "{other}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::runtime::events::{Event, EventType, Recorder};
+use kube::runtime::events::EventType;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
@@ -14,6 +14,7 @@ use tracing::debug;
 use super::bindings::Bindings;
 use super::catalogs::Catalogs;
 use super::connections::Connections;
+use super::events::Events;
 use super::gate::Gate;
 use super::glimpse::Glimpse;
 use super::metrics::Metrics;
@@ -28,9 +29,6 @@ use crate::domain::mark::Mark;
 use crate::domain::pace::{self, Lately};
 use crate::domain::paths::Claims;
 use crate::n8n::{N8nMetrics, WritePermit};
-
-/// Events carry at most so much.
-const NOTE_BYTES: usize = 1000;
 
 /// What the operator was started with, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -76,7 +74,7 @@ pub struct Context {
     /// What is remembered of each object between passes; nothing that a restart could not do without.
     pub memory: Mutex<HashMap<String, Memory>>,
     /// Writes events.
-    pub recorder: Recorder,
+    pub events: Events,
     /// Counters of the controllers.
     pub metrics: Metrics,
     /// Counters of the wire.
@@ -104,6 +102,8 @@ pub struct Memory {
     pub revivals: Lately,
     /// The digest of which n8n held something else than what was sent, and when.
     pub unlike: (String, Lately),
+    /// What was told about annotations that nobody reads.
+    pub unread: Option<String>,
     /// What the validator said of its definition last.
     pub(super) judged: Option<Judged>,
 }
@@ -203,12 +203,19 @@ impl Context {
     }
 
     /// Sends an event. Losing one loses nothing else, so a failure is only logged.
-    pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, type_: EventType, reason: Reason, mut note: String) {
-        note.truncate(note.floor_char_boundary(NOTE_BYTES));
-        let event = Event { type_, reason: reason.as_str().to_owned(), note: Some(note), action: "Reconcile".to_owned(), secondary: None };
-        if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
+    pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, note: String) {
+        if let Err(error) = self.events.tell(&object.object_ref(&()), kind, reason, note).await {
             debug!(%error, "an event was lost");
         }
+    }
+
+    /// What is to be told about annotations that nobody reads, where that was not told before.
+    pub fn newly_unread(&self, uid: &str, said: Option<String>) -> Option<String> {
+        self.remember(uid, |memory| {
+            let new = said.clone().filter(|said| memory.unread.as_ref() != Some(said));
+            memory.unread = said;
+            new
+        })
     }
 
     /// Counts an object by its state.

@@ -8,8 +8,8 @@ use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::api::annotation;
 use crate::api::workflow::Workflow;
+use crate::domain::annotations::is_ours;
 
 /// A Workflow without its definition.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -122,7 +122,8 @@ impl Glimpse {
         self.metadata.labels = None;
         self.metadata.owner_references = None;
         if let Some(annotations) = &mut self.metadata.annotations {
-            annotations.retain(|key, _| DECISIONS.contains(&key.as_str()));
+            // A misspelt one is among them: it is told.
+            annotations.retain(|key, _| is_ours(key));
         }
     }
 
@@ -136,12 +137,10 @@ impl Glimpse {
     }
 }
 
-/// The annotations that a pass reads.
-const DECISIONS: [&str; 3] = [annotation::REQUESTED_AT, annotation::RESET_AT, annotation::PINNED_VERSION];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::annotation;
     use serde_json::json;
 
     fn glimpse(status: serde_json::Value) -> Glimpse {

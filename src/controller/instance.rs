@@ -1,5 +1,8 @@
 //! The controller of `N8nInstance`: is n8n there, is it the same one, what may the key do, and what is left over on it.
 
+mod counts;
+mod key;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,7 +21,7 @@ use kube::{Resource, ResourceExt};
 use tracing::{Instrument, error, info_span, warn};
 
 use super::catalogs::{self, Held};
-use super::connections::{self, Connection};
+use super::connections;
 use super::context::Context;
 use super::glimpse::Glimpse;
 use super::inventory::Listing;
@@ -27,16 +30,16 @@ use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find, whole
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::{INSTANCE_FINALIZER, annotation};
+use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
 use crate::domain::bounds;
 use crate::domain::conclude::{Found, Outcome, conditions};
 use crate::domain::identity::vouched;
 use crate::domain::pace;
 use crate::domain::patch::merge_patch;
+use crate::domain::summary::summary;
+use crate::domain::transitions::transitions;
 use crate::domain::trouble::Trouble;
-use crate::n8n::{ApiKey, key_expiry};
 
-/// A key that expires sooner than this is said to.
-const EXPIRING: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The most orphans that status names.
 const MOST_ORPHANS: usize = 100;
 /// What the key must be allowed to do for everything to work.
@@ -53,10 +56,13 @@ const SCOPES: [&str; 10] = [
     "execution:read",
 ];
 
+pub(super) use counts::keep_counts;
+
 /// What a pass has to react to; our own status and finalizer are not among it, for the pass that writes them is whole.
 pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
     let meta = &instance.metadata;
-    let decisions = [annotation::REQUESTED_AT, annotation::RESET_AT].map(|name| meta.annotations.as_ref().and_then(|all| all.get(name)));
+    // A misspelt annotation is among them: it is told.
+    let decisions: Vec<_> = meta.annotations.iter().flatten().filter(|(key, _)| is_ours(key)).collect();
     let mut hasher = DefaultHasher::new();
     (&meta.uid, meta.generation, decisions, meta.deletion_timestamp.is_some()).hash(&mut hasher);
     Some(hasher.finish())
@@ -82,6 +88,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let Some(instance) = ctx.instance(&namespace, &name) else {
         ctx.connections.close(&connections::key(&namespace, &name));
         ctx.catalogs.forget(&connections::key(&namespace, &name));
+        ctx.metrics.key_expires(&namespace, &name, None);
         return Action::await_change();
     };
     if instance.meta().deletion_timestamp.is_some() {
@@ -103,6 +110,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let grace = instance.spec.interval.get() * 3;
     status.conditions = conditions(&old.conditions, &found, generation, grace, Timestamp::now());
     status.observed_generation = generation;
+    status.summary = summary(&status.conditions);
     bounds::fit_instance(&mut status);
     let troubled = matches!(found.outcome, Outcome::Troubled(_));
     ctx.metrics.passes.with_label_values(&["instance", reason(&found.outcome).as_str()]).inc();
@@ -111,6 +119,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
         return Action::requeue(ctx.pause(&uid));
     }
     wake_users(ctx, &instance, &old, &status);
+    tell(ctx, &instance, &old, &status).await;
     if troubled { Action::requeue(ctx.pause(&uid)) } else { Action::requeue(ctx.interval(&uid, instance.spec.interval.get())) }
 }
 
@@ -134,9 +143,26 @@ async fn write(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, n
 fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
     let ready =
         |status: &N8nInstanceStatus| find(&status.conditions, ConditionType::Ready).map(|ready| (ready.status, ready.reason.clone()));
-    if old.observed_generation != new.observed_generation || ready(old) != ready(new) || old.n8n_version != new.n8n_version {
+    let restored = old.restored_from != new.restored_from;
+    if old.observed_generation != new.observed_generation || ready(old) != ready(new) || old.n8n_version != new.n8n_version || restored {
         let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
         ctx.wake_where(|glimpse| glimpse.instance() == (namespace.as_str(), name.as_str()));
+    }
+}
+
+/// Sends the events of the pass: what people decided, and what turned.
+async fn tell(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
+    if old.last_handled_reset_at != new.last_handled_reset_at {
+        let note = "a new value of weirkeeper.dev/resetAt is handled: the n8n at spec.url is taken for the right one".to_owned();
+        ctx.tell(instance, EventType::Normal, Reason::Reset, note).await;
+    }
+    for turn in transitions(&old.conditions, &new.conditions, false) {
+        let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
+        ctx.tell(instance, kind, turn.reason, turn.note).await;
+    }
+    let unread = unknown(instance.metadata.annotations.as_ref(), OF_INSTANCE);
+    if let Some(note) = ctx.newly_unread(&instance.uid().unwrap_or_default(), unread) {
+        ctx.tell(instance, EventType::Warning, Reason::UnknownAnnotation, note).await;
     }
 }
 
@@ -181,16 +207,17 @@ async fn inspect(
     let connection = connections::open(ctx, instance.clone()).await?;
     // A pass that began before a person gave their word may have raised the suspicion again after it.
     let accepted = vouched(status.identity_accepted_at.as_ref().map(|time| time.0), Timestamp::now());
-    let suspect = !accepted && (connection.suspect.load(Ordering::SeqCst) || stalled_for_identity(status));
+    // What a pass found missing at another origin says nothing about the one that workflows are bound to.
+    let moved = status.bound_origin.as_ref().is_some_and(|bound| *bound != origin);
+    let suspect = !accepted && ((!moved && connection.suspect.load(Ordering::SeqCst)) || stalled_for_identity(status));
     if reset.is_some() || bound.is_empty() {
         connection.suspect.store(false, Ordering::SeqCst);
         status.bound_origin = Some(origin);
-    } else if suspect || status.bound_origin.as_ref().is_some_and(|bound| *bound != origin) {
+    } else if suspect {
         connection.suspect.store(true, Ordering::SeqCst);
-        return Err(Trouble::denied(
-            Reason::IdentityChanged,
-            "the URL changed to another origin, or most managed workflows vanished together: another n8n seems to answer. Nothing is written to it until the annotation weirkeeper.dev/resetAt is set on this N8nInstance",
-        ));
+        return Err(connections::emptied());
+    } else if moved {
+        return Err(connections::moved(status.bound_origin.as_deref().unwrap_or_default()));
     } else {
         connection.suspect.store(false, Ordering::SeqCst);
         status.bound_origin.get_or_insert(origin);
@@ -215,7 +242,7 @@ async fn inspect(
     let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
     status.orphans = orphans(ctx, &listing).await?;
     status.duplicates = duplicates(&users, &listing);
-    let expiring = key_expiring(ctx, instance, &connection, status).await;
+    let expiring = key::expiry(ctx, instance, &connection, status).await;
     if let Some(scopes) = &scopes {
         let missing = scopes.missing(&SCOPES);
         if !missing.is_empty() {
@@ -225,7 +252,18 @@ async fn inspect(
             ));
         }
     }
-    let mut said = expiring.unwrap_or_else(|| format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version")));
+    let mut said = format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"));
+    if let Some(verdict) = expiring {
+        if verdict.status == ConditionStatus::True {
+            said = format!("{said}; {}", verdict.message);
+        }
+        details.push(verdict);
+    }
+    status.restored_from = connection.restored_from().map(str::to_owned);
+    if let Some(cluster) = &status.restored_from {
+        let name = annotation::RESTORED_FROM;
+        said = format!("{said}; Workflows take over what cluster {cluster} left: take the annotation {name} off when they have");
+    }
     if !status.duplicates.is_empty() {
         said.push_str("; some workflows in n8n are copies that carry the mark of another (status.duplicates): delete them, or take customTelemetryTags out of their settings");
     }
@@ -286,21 +324,6 @@ fn duplicates(users: &[Arc<Glimpse>], listing: &Listing) -> Vec<String> {
     ids.sort_unstable();
     ids.truncate(MOST_ORPHANS);
     ids
-}
-
-/// Writes down when the key expires, and says so when that is soon.
-async fn key_expiring(ctx: &Context, instance: &N8nInstance, connection: &Connection, status: &mut N8nInstanceStatus) -> Option<String> {
-    let secret = &instance.spec.api_key_secret_ref;
-    let key = ctx.secrets.get(&ctx.client, &connection.namespace(), &secret.name, &secret.key).await.ok().flatten()?;
-    let expiry = key_expiry(&ApiKey::parse(&key).ok()?);
-    status.key_expires_at = expiry.map(|at| at.to_string());
-    let left = Duration::try_from(expiry?.duration_since(Timestamp::now())).unwrap_or_default();
-    (left < EXPIRING).then(|| {
-        format!(
-            "n8n answers; the API key expires at {}: make a new one and put it into the Secret",
-            expiry.map(|at| at.to_string()).unwrap_or_default()
-        )
-    })
 }
 
 /// The connection stays usable while bound Workflows are being deleted, but not for ever.

@@ -1,7 +1,9 @@
-//! Counters of the controllers. Labels come from fixed sets, never from object names.
+//! Counters of the controllers. Labels come from fixed sets, never from object names; the expiry of API keys alone has one
+//! series for each N8nInstance, of which there are few.
 
 use std::time::Instant;
 
+use jiff::Timestamp;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// The counters of both controllers.
@@ -15,6 +17,8 @@ pub struct Metrics {
     pub queue: IntGauge,
     /// Workflows by state.
     pub workflows: IntGaugeVec,
+    /// When the API key of each instance expires, in seconds since 1970.
+    key_expiry: IntGaugeVec,
     /// Passes that panicked.
     pub panics: IntCounter,
     /// Versions that failed, by reason.
@@ -45,6 +49,13 @@ impl Metrics {
             steps: HistogramVec::new(steps, &["step", "outcome"])?,
             queue: IntGauge::new("weirkeeper_queue_depth", "Passes that wait for a place.")?,
             workflows: IntGaugeVec::new(Opts::new("weirkeeper_workflows", "Workflows by state."), &["state"])?,
+            key_expiry: IntGaugeVec::new(
+                Opts::new(
+                    "weirkeeper_n8n_key_expiry_timestamp_seconds",
+                    "When the API key of an N8nInstance expires; absent where it does not.",
+                ),
+                &["namespace", "instance"],
+            )?,
             panics: IntCounter::new("weirkeeper_panics_total", "Passes that panicked.")?,
             failures: IntCounterVec::new(Opts::new("weirkeeper_version_failures_total", "Versions that failed, by reason."), &["reason"])?,
             rollbacks: IntCounter::new("weirkeeper_rollbacks_total", "Rollbacks that put a good version back.")?,
@@ -63,6 +74,7 @@ impl Metrics {
         registry.register(Box::new(metrics.steps.clone()))?;
         registry.register(Box::new(metrics.queue.clone()))?;
         registry.register(Box::new(metrics.workflows.clone()))?;
+        registry.register(Box::new(metrics.key_expiry.clone()))?;
         registry.register(Box::new(metrics.panics.clone()))?;
         registry.register(Box::new(metrics.failures.clone()))?;
         registry.register(Box::new(metrics.rollbacks.clone()))?;
@@ -70,6 +82,16 @@ impl Metrics {
         registry.register(Box::new(metrics.abandoned.clone()))?;
         registry.register(Box::new(metrics.writes.clone()))?;
         Ok(metrics)
+    }
+
+    /// Sets when the API key of an instance expires; None where it does not, or the instance is gone.
+    pub fn key_expires(&self, namespace: &str, instance: &str, at: Option<Timestamp>) {
+        let labels = [namespace, instance];
+        match at {
+            Some(at) => self.key_expiry.with_label_values(&labels).set(at.as_second()),
+            // There may be none, which is what is wanted.
+            None => drop(self.key_expiry.remove_label_values(&labels)),
+        }
     }
 
     /// Starts timing a step. Unless it is told that the step ended, it is counted as abandoned, so that an early return

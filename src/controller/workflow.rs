@@ -11,6 +11,7 @@ mod judge;
 mod observe;
 mod paths;
 mod place;
+mod probe_headers;
 mod put_back;
 mod refusal;
 mod report;

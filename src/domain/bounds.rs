@@ -7,7 +7,7 @@ use crate::api::condition::Condition;
 use crate::api::instance::N8nInstanceStatus;
 use crate::api::workflow_status::WorkflowStatus;
 
-use super::history;
+use super::{history, summary};
 
 /// How many conditions a status holds.
 const CONDITIONS: usize = 16;
@@ -34,6 +34,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
         drop_long(&mut intent.last_good_n8n_version_id, ID);
     }
     cut_some(&mut status.failed_digest, 80);
+    cut_some(&mut status.summary, summary::LONGEST);
     let newest = status.history.first().map(|record| record.digest.clone()).unwrap_or_default();
     let dropped = if status.history.len() > VERSIONS {
         history::prune(&mut status.history, VERSIONS as i64, status.active_version, status.last_attempted_version.unwrap_or(0), &newest)
@@ -75,6 +76,7 @@ pub fn fit_instance(status: &mut N8nInstanceStatus) {
     cut_some(&mut status.bound_origin, 2048);
     cut_some(&mut status.n8n_version, 64);
     cut_some(&mut status.key_expires_at, 64);
+    cut_some(&mut status.summary, summary::LONGEST);
     keep_short(&mut status.key_scopes, 512, 128);
     keep_short(&mut status.orphans, 100, ID);
     keep_short(&mut status.duplicates, 100, ID);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::api::annotation;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, Operation};
 
@@ -39,13 +40,23 @@ pub fn longest_life(request_timeout: Duration) -> Duration {
     request_timeout * 3
 }
 
-/// Decides by what a listing shows that was made after any earlier create was announced. `rival_lives` tells whether the
-/// object still exists whose mark the workflow to adopt carries.
+/// What lets an object take over a workflow that carries another mark than its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Claim<'a> {
+    /// The id that `spec.adopt` names.
+    pub adopt: Option<&'a str>,
+    /// Whether the object still exists whose mark the workflow to adopt carries.
+    pub rival_lives: bool,
+    /// The cluster from which the objects of the instance were restored, as its owner says: what carries the mark of an object of the same
+    /// namespace and name there is taken over.
+    pub restored_from: Option<&'a str>,
+}
+
+/// Decides by what a listing shows that was made after any earlier create was announced.
 pub fn decide(
     mark: &Mark,
-    adopt: Option<&str>,
+    claim: Claim<'_>,
     seen: &[Sighting],
-    rival_lives: bool,
     late_until: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Decision, Trouble> {
@@ -67,27 +78,47 @@ pub fn decide(
     if let Some(until) = late_until.filter(|until| now < *until) {
         return Ok(Decision::Wait(until));
     }
-    if let Some(wanted) = adopt {
-        return adoption(mark, wanted, seen, rival_lives);
+    if let Some(wanted) = claim.adopt {
+        return adoption(mark, wanted, seen, claim);
+    }
+    match marked(seen, |other| other.restored_as(mark, claim.restored_from)).as_slice() {
+        [] => {}
+        [only] => return Ok(Decision::Adopt((*only).to_owned())),
+        several => {
+            return Err(Trouble::denied(
+                Reason::DuplicateMarks,
+                format!(
+                    "workflows {} in n8n all carry the mark of the object that this one was restored from; delete the copies in n8n, or set spec.adopt.id to the right one",
+                    several.join(", ")
+                ),
+            ));
+        }
     }
     let previous = marked(seen, |other| other.same_name(mark));
     if let Some(id) = previous.first() {
-        return Err(Trouble::denied(
-            Reason::OwnedByPrevious,
-            format!(
-                "workflow {id} in n8n belongs to an earlier object of this name; set spec.adopt.id to {id} to take it over, or delete it in n8n"
-            ),
-        ));
+        return Err(owned_by_previous(id, &mark.cluster));
     }
     Ok(Decision::Create)
 }
 
-fn adoption(mark: &Mark, wanted: &str, seen: &[Sighting], rival_lives: bool) -> Result<Decision, Trouble> {
+/// What an object says whose name an earlier object had that a workflow in n8n belongs to.
+pub fn owned_by_previous(id: &str, cluster: &str) -> Trouble {
+    Trouble::denied(
+        Reason::OwnedByPrevious,
+        format!(
+            "workflow {id} in n8n belongs to an earlier object of this name; set spec.adopt.id to {id} to take it over, or delete it in n8n. To take over those of all restored objects at once, set the annotation {}={cluster} on the N8nInstance",
+            annotation::RESTORED_FROM
+        ),
+    )
+}
+
+fn adoption(mark: &Mark, wanted: &str, seen: &[Sighting], claim: Claim<'_>) -> Result<Decision, Trouble> {
     let Some(found) = seen.iter().find(|sighting| sighting.id == wanted) else {
         return Err(Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {wanted} that spec.adopt names")));
     };
     match &found.mark {
-        Some(other) if other.cluster != mark.cluster || rival_lives => Err(claimed(wanted)),
+        Some(other) if other.restored_as(mark, claim.restored_from) => Ok(Decision::Adopt(wanted.to_owned())),
+        Some(other) if other.cluster != mark.cluster || claim.rival_lives => Err(claimed(wanted)),
         _ => Ok(Decision::Adopt(wanted.to_owned())),
     }
 }
@@ -141,7 +172,27 @@ mod tests {
         let now = Timestamp::from_second(100).unwrap();
         let rival_lives =
             seen.iter().any(|one| Some(one.id.as_str()) == adopt && one.mark.as_ref().is_some_and(|mark| mark.uid == "alive"));
-        decide(&mark("me"), adopt, seen, rival_lives, late, now).map_err(|trouble| trouble.reason)
+        decide(&mark("me"), Claim { adopt, rival_lives, restored_from: None }, seen, late, now).map_err(|trouble| trouble.reason)
+    }
+
+    #[test]
+    fn restored_objects_take_over_what_carries_the_mark_of_the_named_cluster_and_their_own_name() {
+        let restored = |from, seen: &[Sighting]| {
+            let claim = Claim { restored_from: Some(from), ..Claim::default() };
+            decide(&mark("me"), claim, seen, None, Timestamp::UNIX_EPOCH).map_err(|trouble| trouble.reason)
+        };
+        let lost = Mark { cluster: "lost".into(), ..mark("previous") };
+        let elsewhere = Mark { name: "invoices".into(), ..lost.clone() };
+        assert_eq!(restored("c", &[seen("w1", Some(mark("previous")))]), Ok(Decision::Adopt("w1".into())));
+        assert_eq!(
+            restored("lost", &[seen("w1", Some(lost.clone())), seen("w2", Some(elsewhere.clone()))]),
+            Ok(Decision::Adopt("w1".into()))
+        );
+        assert_eq!(restored("lost", &[seen("w2", Some(elsewhere))]), Ok(Decision::Create), "another object's is not taken");
+        assert_eq!(restored("other", &[seen("w1", Some(lost.clone()))]), Ok(Decision::Create), "a cluster that is not named may live");
+        assert_eq!(restored("lost", &[seen("w1", Some(lost.clone())), seen("w2", Some(lost.clone()))]), Err(Reason::DuplicateMarks));
+        let own = [seen("w1", Some(lost)), seen("w2", Some(mark("me")))];
+        assert_eq!(restored("lost", &own), Ok(Decision::Bind("w2".into())), "what it has already is kept");
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Mark {
         self.put(settings);
     }
 
+    /// Whether this is the mark that the object of another one had in the cluster that it was restored from.
+    pub fn restored_as(&self, now: &Self, cluster: Option<&str>) -> bool {
+        Some(self.cluster.as_str()) == cluster && self.namespace == now.namespace && self.name == now.name && self.uid != now.uid
+    }
+
     /// Whether another mark speaks of the same object name in the same cluster.
     pub fn same_name(&self, other: &Self) -> bool {
         self.cluster == other.cluster && self.namespace == other.namespace && self.name == other.name

@@ -4,6 +4,7 @@
 
 mod findings;
 mod import;
+mod operator;
 mod validate;
 
 use std::io::Write;

@@ -135,3 +135,38 @@ async fn an_operator_that_loses_its_lease_ends_at_once() {
     assert!(world.operator.log().contains("the lease is lost"));
     assert!(get(&second, "/metrics").await.is_some_and(|(_, text)| text.contains("weirkeeper_leading 0")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_operators_by_hand_do_not_fight_unless_they_are_told_to() {
+    let (_standin, mut world) = World::on_stand_in("byhand", json!({})).await;
+    // Nothing but the name, so that other tests have another lease.
+    let lease = world.namespace.clone();
+    let flags = ["--lease-name", lease.as_str()];
+    world.operator.restart_with(&flags);
+    until(&world.operator, "weirkeeper_leading 1").await;
+    let mut second = world.another_operator("second", &flags);
+    until(&second, "weirkeeper_leading 0").await;
+    let leader = holder(&world).await.expect("somebody holds the lease in the namespace of config/rbac");
+    let started = Instant::now();
+    while !second.log().contains("another operator works on the same objects") {
+        assert!(started.elapsed() < PATIENCE, "nothing is said:\n{}", second.tail());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(second.log().contains(&leader), "it says which:\n{}", second.tail());
+    second.restart_with(&["--leader-elect", "off"]);
+    until(&second, "weirkeeper_leading 1").await;
+    assert!(second.log().contains("no lease is taken"), "{}", second.tail());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_selector_that_the_api_server_refuses_ends_the_operator_at_once() {
+    let stack = Stack::shared();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+        .args(["operator", "--listen", "127.0.0.1:0", "--watch-label-selector", "team in (a"])
+        .env("KUBECONFIG", stack.kubeconfig("operator"))
+        .output()
+        .expect("the operator runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("--watch-label-selector \"team in (a\": "), "{said}");
+}

@@ -64,18 +64,12 @@ async fn kubectl_waits_for_it_and_shows_what_people_look_for() {
     let world = World::on_real_n8n("kubectl").await;
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
-    let kubectl = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(world.stack.kubectl());
-        command.arg("--kubeconfig").arg(world.stack.kubeconfig("admin")).args(["-n", &world.namespace]).args(arguments);
-        let output = command.output().expect("kubectl runs");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
+    let kubectl = |arguments: &[&str]| crate::kubectl::kubectl(&world, arguments, None).text();
     kubectl(&["wait", "nwf/a", "--for=condition=Ready", "--timeout=60s"]);
     kubectl(&["wait", "nwf/a", "--for=condition=Stalled=false", "--timeout=60s"]);
     let table = kubectl(&["get", "nwf"]);
     let columns: Vec<&str> = table.lines().next().expect("a header").split_whitespace().collect();
-    assert_eq!(columns, ["NAME", "READY", "ACTIVE", "VERSION", "INSTANCE", "STATUS", "AGE"]);
+    assert_eq!(columns, ["NAME", "READY", "REASON", "PUBLISHED", "VERSION", "STATUS", "AGE"]);
     assert!(table.lines().nth(1).expect("a line").contains("version 1 serves"), "{table}");
     let id = world.get("a").await["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
     assert!(kubectl(&["get", "nwf", "-o", "wide"]).contains(&id));

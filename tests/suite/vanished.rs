@@ -51,7 +51,7 @@ async fn a_url_of_another_origin_is_not_written_to_until_a_person_says_so() {
     world.secret("other-key", &key).await;
     world.instance("main", &second.url(), &key, json!({ "apiKeySecretRef": { "name": "other-key" } })).await;
     for name in names {
-        world.until_reason(name, "Ready", "IdentityChanged").await;
+        world.until_reason(name, "Ready", "OriginChanged").await;
     }
     assert!(second.log().writes().is_empty(), "{:?}", second.log().writes());
     world.annotate("N8nInstance", "main", "resetAt", json!("1")).await;

@@ -250,7 +250,7 @@ impl World {
     }
 }
 
-/// Installs the CRDs and the operator's RBAC, as a platform team would; once in each cluster, for a CRD that changes nothing
+/// Installs the CRDs with their admission policies and the operator's RBAC, as a platform team would; once in each cluster, for a CRD that changes nothing
 /// costs the API server as much as one that does.
 async fn install(stack: &Stack, admin: &Client) {
     static INSTALLED: Mutex<BTreeSet<PathBuf>> = Mutex::const_new(BTreeSet::new());
@@ -290,6 +290,7 @@ fn resource(kind: &str) -> ApiResource {
         "Workflow" | "N8nInstance" => ("weirkeeper.dev", "v1alpha1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => ("admissionregistration.k8s.io", "v1"),
         "ControllerRevision" => ("apps", "v1"),
         _ => ("", "v1"),
     };

@@ -32,7 +32,7 @@ fn generated_crds_are_those_of_the_types() {
     }
     let mut names: Vec<String> = documents.iter().map(|(name, _)| format!("crds/{name}")).collect();
     names.sort();
-    assert_eq!(tracked("crds"), names, "crds/ holds a file for each kind and nothing else");
+    assert_eq!(tracked("crds"), names, "crds/ holds a file for each kind and policy and nothing else");
 }
 
 #[test]

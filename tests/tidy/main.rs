@@ -3,6 +3,7 @@
 // What a check cannot do without is expected; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod admission;
 mod examples;
 mod generated;
 mod layers;

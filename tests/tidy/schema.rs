@@ -111,3 +111,19 @@ fn a_fresh_object_is_never_taken_for_a_finished_one() {
         assert_eq!(schema["properties"]["status"]["default"]["observedGeneration"], -1, "{kind}");
     }
 }
+
+#[test]
+fn no_field_inside_a_list_has_a_default() {
+    let mut complaints = Vec::new();
+    for (kind, schema) in kinds() {
+        each_field("", &schema, &mut |path, field, _| {
+            if path.contains("[]") && field.get("default").is_some() {
+                complaints.push(format!("{kind} {path}"));
+            }
+            if field["items"].get("default").is_some() {
+                complaints.push(format!("{kind} {path}[]"));
+            }
+        });
+    }
+    hold("client-side apply would say `configured` each time, because the API server fills in the default of", &complaints);
+}

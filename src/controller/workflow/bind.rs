@@ -15,7 +15,7 @@ use crate::controller::glimpse::Glimpse;
 use crate::controller::store;
 use crate::domain::access::{Use, may_use};
 use crate::domain::history;
-use crate::domain::identity::{Decision, claimed, decide, late_until, mass_disappearance, vouched};
+use crate::domain::identity::{Claim, Decision, claimed, decide, late_until, mass_disappearance, owned_by_previous, vouched};
 use crate::domain::mark::Mark;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::trouble::Trouble;
@@ -37,7 +37,7 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
     if let Some(id) = &recorded {
         claim(work, connection, id)?;
         if let Some(remote) = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))? {
-            check_mark(work, &remote).await?;
+            check_mark(work, connection, &remote).await?;
             return Ok(Bound::Existing(Box::new(remote)));
         }
     }
@@ -46,7 +46,8 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
         let listing = connection.inventory.scan_for_newcomer(&connection.client, &work.uid()).await;
         let listing = listing.map_err(|error| connections::trouble(&error))?;
         // Anything else than a clean start is looked at afresh: the listing may be half a minute old.
-        if decide(&work.mark(), None, &listing.seen, false, None, work.now()) == Ok(Decision::Create) {
+        let claim = Claim { restored_from: connection.restored_from(), ..Claim::default() };
+        if decide(&work.mark(), claim, &listing.seen, None, work.now()) == Ok(Decision::Create) {
             return Ok(Bound::ToCreate);
         }
     }
@@ -64,7 +65,10 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
         Some(mark) => lives(work, mark).await?,
         None => false,
     };
-    match decide(&work.mark(), adopt.as_deref(), &listing.seen, rival_lives, late, work.now())? {
+    // A recorded workflow that is gone is no reason to take over another one.
+    let restored_from = connection.restored_from().filter(|_| recorded.is_none());
+    let claims = Claim { adopt: adopt.as_deref(), rival_lives, restored_from };
+    match decide(&work.mark(), claims, &listing.seen, late, work.now())? {
         Decision::Bind(id) => {
             claim(work, connection, &id)?;
             take(work, connection, &id)?;
@@ -134,17 +138,16 @@ async fn lives(work: &Work<'_>, mark: &Mark) -> Result<bool, Trouble> {
 }
 
 /// The workflow of the recorded id must carry our mark, or none.
-async fn check_mark(work: &Work<'_>, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+async fn check_mark(work: &Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), Trouble> {
     let adopting = work.spec().adopt.as_ref().is_some_and(|adopt| adopt.id == remote.id);
     match Mark::of(&remote.settings) {
         Some(mark) if mark.uid == work.uid() => Ok(()),
         None => Ok(()),
+        // It was taken over and not written to yet.
+        Some(mark) if mark.restored_as(&work.mark(), connection.restored_from()) => Ok(()),
         Some(mark) if mark.cluster != work.ctx.cluster || lives(work, &mark).await? => Err(claimed(&remote.id)),
         Some(_) if adopting => Ok(()),
-        Some(_) => Err(Trouble::denied(
-            Reason::OwnedByPrevious,
-            format!("workflow {0} in n8n belongs to an earlier object; set spec.adopt.id to {0} to take it over", remote.id),
-        )),
+        Some(_) => Err(owned_by_previous(&remote.id, &work.ctx.cluster)),
     }
 }
 

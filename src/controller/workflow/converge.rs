@@ -120,6 +120,7 @@ async fn watch_all_the_same(work: &mut Work<'_>, connection: &Connection, troubl
 async fn find(work: &mut Work<'_>, connection: &Connection) -> Result<(Bound, Option<String>), Trouble> {
     let mut bound = bind::bind(work, connection).await?;
     paths::note_served(work, connection, &mut bound).await?;
+    work.status.published = Some(matches!(&bound, Bound::Existing(remote) if remote.active));
     let left_offline = put_back::recover(work, connection, &mut bound).await?;
     Ok((bound, left_offline))
 }

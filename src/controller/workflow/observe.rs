@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 
+use super::probe_headers;
 use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::Probe;
 use crate::controller::connections::{self, Connection};
-use crate::controller::store;
 use crate::domain::definition::Definition;
 use crate::domain::endpoints::{Endpoint, EndpointKind, unused_method, webhook_endpoints};
 use crate::domain::health::contains;
@@ -149,31 +149,10 @@ async fn request(work: &Work<'_>, endpoints: &[Endpoint], probe: &Probe) -> Resu
         .split('/')
         .map(|part| part.strip_prefix(':').and_then(|name| probe.path_parameters.get(name)).map_or(part, String::as_str))
         .collect();
-    let mut headers = Vec::new();
-    for header in &probe.headers {
-        let value = match (&header.value, &header.secret_key_ref) {
-            (Some(value), _) => value.clone(),
-            (None, Some(secret)) => {
-                let found = work.ctx.secrets.get(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
-                let found = found.map_err(|error| store::trouble(&format!("read Secret {}", secret.name), &error))?;
-                found.ok_or_else(|| {
-                    Trouble::waiting(
-                        Reason::SourceNotFound,
-                        format!(
-                            "Secret {} with key {}, which a probe's header names, does not exist in this namespace",
-                            secret.name, secret.key
-                        ),
-                    )
-                })?
-            }
-            (None, None) => String::new(),
-        };
-        headers.push((header.name.clone(), value));
-    }
     Ok(Some(ProbeRequest {
         method: Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET),
         path: path.join("/"),
-        headers,
+        headers: probe_headers::headers(work, probe).await?,
         body: probe.body.clone(),
         timeout: probe.timeout.get(),
     }))

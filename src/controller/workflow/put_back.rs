@@ -101,6 +101,7 @@ impl Round<'_> {
         if client.publish(&remote.id, Some(&kept)).await.is_err() {
             return Ok(false);
         }
+        work.status.published = Some(true);
         work.status.published_at = Some(milliseconds(work.now()));
         *remote = read_back(self.connection, &remote.id).await?;
         Ok(remote.active && remote.active_version_id.as_ref() == Some(&kept))

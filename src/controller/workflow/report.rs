@@ -18,8 +18,11 @@ use crate::api::workflow::Workflow;
 use crate::api::workflow_status::WorkflowStatus;
 use crate::controller::context::Context;
 use crate::controller::store;
+use crate::domain::annotations::{OF_WORKFLOW, unknown};
 use crate::domain::conclude::{Found, Outcome, conditions};
 use crate::domain::patch::merge_patch;
+use crate::domain::summary::summary;
+use crate::domain::transitions::transitions;
 use crate::domain::trouble::Trouble;
 
 /// A baking version is looked at this often, or ten times in its bake time if that is less.
@@ -32,6 +35,8 @@ pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
     let grace = work.spec().interval.get().max(Duration::from_secs(1)) * 3;
     work.status.conditions = conditions(&before, found, generation, grace, now);
     work.status.observed_generation = generation;
+    work.status.summary = summary(&work.status.conditions);
+    work.status.pinned_version = work.pinned().and_then(|pinned| pinned.trim().parse().ok()).filter(|version| *version > 0);
     let ended = next(work, found, now);
     if let Err(error) = work.save_last().await {
         if store::is_gone(&error) {
@@ -44,11 +49,47 @@ pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
         wake_callers(work);
     }
     work.ctx.count_state(&work.uid(), Some(state(&work.status.conditions, &found.outcome)));
-    let turned = transitions(&before, &work.status.conditions);
-    for (kind, reason, note) in work.events.drain(..).map(|one| (one.kind, one.reason, one.note)).chain(turned) {
+    tell(work, &before).await;
+    ended
+}
+
+/// Sends the events of the pass: what happened in it, what people decided, and what turned.
+async fn tell(work: &mut Work<'_>, before: &[Condition]) {
+    let earlier = work.workflow.status.clone().unwrap_or_default();
+    let another_version = earlier.active_version != work.status.active_version;
+    let turns = transitions(before, &work.status.conditions, another_version).into_iter();
+    let turns = turns.map(|turn| (if turn.warning { EventType::Warning } else { EventType::Normal }, turn.reason, turn.note));
+    let decided = decisions(&earlier, &work.status).into_iter().map(|(reason, note)| (EventType::Normal, reason, note));
+    let unread = unknown(work.workflow.metadata.annotations.as_ref(), OF_WORKFLOW);
+    let unread = work.ctx.newly_unread(&work.uid(), unread).map(|note| (EventType::Warning, Reason::UnknownAnnotation, note));
+    let happened: Vec<_> = work.events.drain(..).map(|one| (one.kind, one.reason, one.note)).collect();
+    for (kind, reason, note) in happened.into_iter().chain(decided).chain(turns).chain(unread) {
         work.ctx.tell(&work.workflow, kind, reason, note).await;
     }
-    ended
+}
+
+/// What people decided by annotations and `suspend`, and a pass took in.
+fn decisions(before: &WorkflowStatus, after: &WorkflowStatus) -> Vec<(Reason, String)> {
+    let mut told = Vec::new();
+    if before.last_handled_reset_at != after.last_handled_reset_at {
+        told.push((Reason::Reset, "a new value of weirkeeper.dev/resetAt is handled: what failed is tried again".to_owned()));
+    }
+    match (before.pinned_version, after.pinned_version) {
+        (before, Some(version)) if before != Some(version) => {
+            told.push((Reason::Pinned, format!("weirkeeper.dev/pinned-version asks for version {version}")));
+        }
+        (Some(version), None) => {
+            told.push((Reason::Unpinned, format!("the pin of version {version} is taken off; the spec decides again")))
+        }
+        _ => {}
+    }
+    let suspended = |status: &WorkflowStatus| {
+        find(&status.conditions, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::Suspended.as_str())
+    };
+    if suspended(before) && !suspended(after) {
+        told.push((Reason::Resumed, "spec.suspend is taken off".to_owned()));
+    }
+    told
 }
 
 fn next(work: &Work<'_>, found: &Found, now: Timestamp) -> Ended {
@@ -83,27 +124,6 @@ fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
     }
 }
 
-/// An event for each condition that people act on and that turned.
-fn transitions(before: &[Condition], after: &[Condition]) -> Vec<(EventType, Reason, String)> {
-    use ConditionType::{Drifted, Healthy, Ready, RolledBack};
-    let turned = after.iter().filter(|new| {
-        let old = find(before, new.kind);
-        matches!(new.kind, Ready | Drifted | Healthy | RolledBack)
-            && old.is_none_or(|old| (old.status, &old.reason) != (new.status, &new.reason))
-    });
-    turned
-        .filter_map(|new| {
-            let kind = match (new.kind, new.status) {
-                (Ready, ConditionStatus::True) => EventType::Normal,
-                (Healthy, ConditionStatus::True) => EventType::Normal,
-                (Ready, _) | (Healthy, ConditionStatus::False) | (Drifted | RolledBack, ConditionStatus::True) => EventType::Warning,
-                _ => return None,
-            };
-            Some((kind, Reason::parse(&new.reason)?, new.message.clone()))
-        })
-        .collect()
-}
-
 /// An object that the types cannot read still gets a status that says so.
 pub(super) async fn unreadable(ctx: &Context, object: &DynamicObject, why: &str) -> Ended {
     let trouble = Trouble::invalid(
@@ -115,8 +135,8 @@ pub(super) async fn unreadable(ctx: &Context, object: &DynamicObject, why: &str)
     let generation = object.metadata.generation.unwrap_or(0);
     let found = Found { outcome: Outcome::Troubled(trouble), details: Vec::new() };
     let after = conditions(&status.conditions, &found, generation, Duration::ZERO, Timestamp::now());
-    let new = json!({ "observedGeneration": generation, "conditions": after });
-    let shown = json!({ "observedGeneration": old.get("observedGeneration"), "conditions": old.get("conditions") });
+    let new = json!({ "observedGeneration": generation, "summary": summary(&after), "conditions": after });
+    let shown = json!({ "observedGeneration": old["observedGeneration"], "summary": old["summary"], "conditions": old["conditions"] });
     let ended = Ended { reason: Reason::UnreadableObject, next: Next::Retry(None) };
     let Some(patch) = merge_patch(&shown, &new) else { return ended };
     let (namespace, uid) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());

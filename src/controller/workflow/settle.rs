@@ -48,6 +48,7 @@ impl Round<'_> {
         let remote = &deployed.remote;
         work.verdict(ConditionType::Synced, ConditionStatus::True, Reason::Synced, format!("n8n holds version {}", self.version));
         work.status.last_attempted_version = Some(self.version);
+        work.status.published = Some(remote.active);
         let newly = work.status.active_version != Some(self.version);
         if hold.is_none() {
             // What is held up lacks something, and would be no copy to go back to.

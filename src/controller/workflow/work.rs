@@ -132,6 +132,7 @@ impl<'a> Work<'a> {
 
     /// Nothing is published, and nothing must look as if it were.
     pub(super) fn not_published(&mut self) {
+        self.status.published = Some(false);
         self.status.published_at = None;
         self.status.webhook_urls.clear();
         self.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
@@ -158,6 +159,10 @@ impl<'a> Work<'a> {
     }
 
     async fn write_status(&mut self, strict: bool) -> Result<(), kube::Error> {
+        if let Some(version) = self.status.active_version.filter(|version| strict && self.saved.active_version != Some(*version)) {
+            // The conditions still speak of the version before until the pass is reported.
+            self.status.summary = Some(format!("version {version} is in n8n and is being looked at"));
+        }
         let dropped = bounds::fit_workflow(&mut self.status);
         let json = |status: &WorkflowStatus| serde_json::to_value(status).map_err(kube::Error::SerdeError);
         let Some(patch) = merge_patch(&json(&self.saved)?, &json(&self.status)?) else { return Ok(()) };

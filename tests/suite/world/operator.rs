@@ -37,6 +37,7 @@ impl Operator {
         let child = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
             .args(["operator", "--listen", "127.0.0.1:0", "--allow-loopback", "--watch-label-selector"])
             .arg(format!("{SHARD}={}", self.shard))
+            .args(if self.elects() { &[][..] } else { &["--leader-elect", "off"] })
             .args(&self.flags)
             .env("KUBECONFIG", &self.kubeconfig)
             .env("WEIRKEEPER_LOG", "info,weirkeeper=debug")
@@ -46,6 +47,11 @@ impl Operator {
             .spawn()
             .expect("the operator starts");
         self.child = Some(child);
+    }
+
+    /// Whether its flags say anything about a lease; by default tests run without one, and some run two operators at once.
+    fn elects(&self) -> bool {
+        self.flags.iter().any(|flag| flag.starts_with("--leader-elect") || flag.starts_with("--lease"))
     }
 
     /// Ends it as SIGKILL does: without a chance to tidy up.

@@ -1,0 +1,11 @@
+//! The admission policies that are installed with the CRDs, as manifests with a file name each.
+//!
+//! They are part of the API: they decide which objects the API server stores, whether or not an operator runs.
+
+/// Every policy and the binding that makes it hold, in the order in which they are printed.
+pub const MANIFESTS: [(&str, &str); 4] = [
+    ("weirkeeper.dev_n8ninstance-secrets.policy.yaml", include_str!("admission/n8ninstance-secrets.policy.yaml")),
+    ("weirkeeper.dev_n8ninstance-secrets.binding.yaml", include_str!("admission/n8ninstance-secrets.binding.yaml")),
+    ("weirkeeper.dev_workflow-secrets.policy.yaml", include_str!("admission/workflow-secrets.policy.yaml")),
+    ("weirkeeper.dev_workflow-secrets.binding.yaml", include_str!("admission/workflow-secrets.binding.yaml")),
+];

@@ -1,0 +1,50 @@
+//! How many Workflows are bound to each instance. A pass over an instance asks n8n many things, so that the number is kept up to
+//! date beside it, as Workflows come and go.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use serde_json::json;
+use tokio::sync::Notify;
+use tracing::debug;
+
+use crate::api::instance::N8nInstance;
+use crate::controller::context::Context;
+use crate::controller::store;
+
+/// Changes within this time cost one write.
+const TOGETHER: Duration = Duration::from_secs(1);
+
+/// Writes the number into the status of each instance whenever it changed. `changed` is told of each change of a Workflow.
+pub(in crate::controller) async fn keep_counts(ctx: Arc<Context>, changed: Arc<Notify>) {
+    ctx.listed().await;
+    loop {
+        changed.notified().await;
+        tokio::time::sleep(TOGETHER).await;
+        let mut bound: HashMap<(String, String), i64> = HashMap::new();
+        for glimpse in ctx.workflows.state().iter().filter(|glimpse| glimpse.status.n8n_workflow_id.is_some()) {
+            let (namespace, name) = glimpse.instance();
+            *bound.entry((namespace.to_owned(), name.to_owned())).or_default() += 1;
+        }
+        for instance in ctx.instances.state() {
+            let at = (instance.namespace().unwrap_or_default(), instance.name_any());
+            let count = bound.get(&at).copied().unwrap_or_default();
+            // One without a status is about to be looked at.
+            if instance.status.as_ref().is_some_and(|status| status.workflows != count && status.observed_generation >= 0) {
+                write(&ctx, &instance, &at, count).await;
+            }
+        }
+    }
+}
+
+async fn write(ctx: &Context, instance: &N8nInstance, (namespace, name): &(String, String), count: i64) {
+    let uid = instance.uid().unwrap_or_default();
+    let written = store::patch_status::<N8nInstance>(&ctx.client, namespace, name, &uid, None, &json!({ "workflows": count })).await;
+    match written {
+        Ok(_) => ctx.metrics.writes.with_label_values(&["N8nInstance"]).inc(),
+        // The next change, or the next pass over the instance, writes it.
+        Err(error) => debug!(%error, "cannot write the number of Workflows"),
+    }
+}

@@ -1,0 +1,41 @@
+//! When the API key of an instance expires.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::api::condition::{ConditionStatus, ConditionType, Verdict};
+use crate::api::instance::{N8nInstance, N8nInstanceStatus};
+use crate::api::reason::Reason;
+use crate::controller::connections::Connection;
+use crate::controller::context::Context;
+use crate::n8n::{ApiKey, key_expiry};
+
+/// A key that expires sooner than this is said to.
+const EXPIRING: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// Writes down when the key expires, and says whether that is soon.
+pub(super) async fn expiry(
+    ctx: &Context,
+    instance: &N8nInstance,
+    connection: &Connection,
+    status: &mut N8nInstanceStatus,
+) -> Option<Verdict> {
+    let secret = &instance.spec.api_key_secret_ref;
+    let key = ctx.secrets.get(&ctx.client, &connection.namespace(), &secret.name, &secret.key).await.ok().flatten()?;
+    let expiry = key_expiry(&ApiKey::parse(&key).ok()?);
+    status.key_expires_at = expiry.map(|at| at.to_string());
+    ctx.metrics.key_expires(&connection.namespace(), &instance.name_any(), expiry);
+    let verdict = |status, reason, message| Verdict::new(ConditionType::KeyExpiring, status, reason, message);
+    let Some(expiry) = expiry else {
+        return Some(verdict(ConditionStatus::False, Reason::KeyNotExpiring, "the API key does not expire".to_owned()));
+    };
+    let left = Duration::try_from(expiry.duration_since(Timestamp::now())).unwrap_or_default();
+    Some(if left < EXPIRING {
+        let said = format!("the API key expires at {expiry}: make a new one in n8n and put it into Secret {}", secret.name);
+        verdict(ConditionStatus::True, Reason::KeyExpiring, said)
+    } else {
+        verdict(ConditionStatus::False, Reason::KeyNotExpiring, format!("the API key expires at {expiry}"))
+    })
+}

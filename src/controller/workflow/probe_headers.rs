@@ -1,0 +1,60 @@
+//! The headers of a probe, with their values from Secrets. An instance's API key never leaves in one.
+
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, ListParams};
+
+use super::work::Work;
+use crate::api::instance::N8nInstance;
+use crate::api::reason::Reason;
+use crate::api::workflow::{Probe, ProbeHeader, ProbeSecretRef};
+use crate::controller::store;
+use crate::domain::trouble::Trouble;
+
+/// The headers that a probe sends.
+pub(super) async fn headers(work: &Work<'_>, probe: &Probe) -> Result<Vec<(String, String)>, Trouble> {
+    let mut headers = Vec::new();
+    for header in &probe.headers {
+        let value = match (&header.value, &header.secret_key_ref) {
+            (Some(value), _) => value.clone(),
+            (None, Some(secret)) => secret_value(work, header, secret).await?,
+            (None, None) => String::new(),
+        };
+        if work.ctx.connections.any_key_in(&value) {
+            return Err(refused(header, "has the API key of an N8nInstance in its value"));
+        }
+        headers.push((header.name.clone(), value));
+    }
+    Ok(headers)
+}
+
+async fn secret_value(work: &Work<'_>, header: &ProbeHeader, secret: &ProbeSecretRef) -> Result<String, Trouble> {
+    if holds_api_key(work, &secret.name).await? {
+        return Err(refused(header, &format!("names Secret {}, which holds the API key of an N8nInstance", secret.name)));
+    }
+    let found = work.ctx.secrets.get(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
+    let found = found.map_err(|error| store::trouble(&format!("read Secret {}", secret.name), &error))?;
+    found.ok_or_else(|| {
+        Trouble::waiting(
+            Reason::SourceNotFound,
+            format!("Secret {} with key {}, which a probe's header names, does not exist in this namespace", secret.name, secret.key),
+        )
+    })
+}
+
+/// Whether an N8nInstance of the namespace has its API key in the Secret, whichever operator that instance belongs to.
+async fn holds_api_key(work: &Work<'_>, secret: &str) -> Result<bool, Trouble> {
+    let resource = ApiResource::erase::<N8nInstance>(&());
+    let api = Api::<DynamicObject>::namespaced_with(work.ctx.client.clone(), &work.namespace(), &resource);
+    let instances = api.list(&ListParams::default()).await.map_err(|error| store::trouble("list the N8nInstances", &error))?;
+    Ok(instances.iter().any(|instance| instance.data["spec"]["apiKeySecretRef"]["name"] == secret))
+}
+
+fn refused(header: &ProbeHeader, why: &str) -> Trouble {
+    Trouble::denied(
+        Reason::ProbeSecretRefused,
+        format!(
+            "header {} of a probe {why}; an API key is never sent to a webhook: put what the probe sends into a Secret of its own",
+            header.name
+        ),
+    )
+}

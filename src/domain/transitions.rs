@@ -1,0 +1,105 @@
+//! Which turns of an object's state people are told of, as events.
+
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
+use crate::api::reason::Reason;
+
+/// Something that turned and is told as an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Whether the event is a warning.
+    pub warning: bool,
+    /// The reason of the condition.
+    pub reason: Reason,
+    /// The message of the condition.
+    pub note: String,
+}
+
+/// The turns between two lists of conditions. With `another_version` a version serves that did not before, which is told although
+/// Ready stays as it is.
+///
+/// What an object waits for while it comes up is no warning: objects that are applied together come up in any order.
+pub fn transitions(before: &[Condition], after: &[Condition], another_version: bool) -> Vec<Turn> {
+    let stalled = find(after, ConditionType::Stalled).is_some_and(|stalled| stalled.status == ConditionStatus::True);
+    let mut turns: Vec<Turn> = Vec::new();
+    for new in after {
+        let old = find(before, new.kind);
+        let turned = old.is_none_or(|old| (old.status, &old.reason) != (new.status, &new.reason));
+        let serves_another = another_version && new.kind == ConditionType::Ready && new.status == ConditionStatus::True;
+        let warning = match (new.kind, new.status) {
+            _ if !turned && !serves_another => None,
+            (ConditionType::Ready | ConditionType::Healthy, ConditionStatus::True) => Some(false),
+            (ConditionType::Ready, _) => {
+                let was_ready = old.is_some_and(|old| old.status == ConditionStatus::True);
+                let expected = [Reason::Suspended, Reason::Progressing].iter().any(|reason| reason.as_str() == new.reason);
+                Some(stalled || (was_ready && !expected))
+            }
+            (ConditionType::Healthy | ConditionType::CatalogReady, ConditionStatus::False) => Some(true),
+            (ConditionType::Drifted | ConditionType::RolledBack | ConditionType::KeyExpiring, ConditionStatus::True) => Some(true),
+            _ => None,
+        };
+        let turn = warning.zip(Reason::parse(&new.reason)).map(|(warning, reason)| Turn { warning, reason, note: new.message.clone() });
+        // Two conditions that say the same are told once.
+        if let Some(turn) = turn.filter(|turn| turns.iter().all(|told| (told.reason, &told.note) != (turn.reason, &turn.note))) {
+            turns.push(turn);
+        }
+    }
+    turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::condition::{Verdict, merge};
+    use jiff::Timestamp;
+
+    fn state(verdicts: &[(ConditionType, ConditionStatus, Reason, &str)]) -> Vec<Condition> {
+        let verdicts: Vec<Verdict> =
+            verdicts.iter().map(|(kind, status, reason, message)| Verdict::new(*kind, *status, *reason, *message)).collect();
+        merge(&[], &verdicts, 1, Timestamp::UNIX_EPOCH)
+    }
+
+    fn told(before: &[Condition], after: &[Condition], another_version: bool) -> Vec<(bool, Reason)> {
+        transitions(before, after, another_version).into_iter().map(|turn| (turn.warning, turn.reason)).collect()
+    }
+
+    #[test]
+    fn coming_up_in_any_order_is_no_warning_and_what_breaks_or_stalls_is() {
+        use ConditionStatus::{False, True, Unknown};
+        use ConditionType::{Ready, Stalled};
+        let ready = state(&[(Ready, True, Reason::Succeeded, "version 1 serves")]);
+        let waits = state(&[(Ready, False, Reason::InstanceNotFound, "no instance"), (Stalled, False, Reason::InstanceNotFound, "")]);
+        let denied = state(&[(Ready, False, Reason::Unauthorized, "key"), (Stalled, True, Reason::Unauthorized, "key")]);
+        let suspended = state(&[(Ready, False, Reason::Suspended, "suspended")]);
+        let unknown = state(&[(Ready, Unknown, Reason::InstanceUnreachable, "n8n does not answer")]);
+        assert_eq!(told(&[], &waits, false), [(false, Reason::InstanceNotFound)]);
+        assert_eq!(told(&waits, &ready, false), [(false, Reason::Succeeded)]);
+        assert_eq!(told(&ready, &waits, false), [(true, Reason::InstanceNotFound)]);
+        assert_eq!(told(&[], &denied, false), [(true, Reason::Unauthorized)]);
+        assert_eq!(told(&ready, &unknown, false), [(true, Reason::InstanceUnreachable)]);
+        assert_eq!(told(&ready, &suspended, false), [(false, Reason::Suspended)]);
+        assert_eq!(told(&ready, &ready, false), []);
+    }
+
+    #[test]
+    fn another_version_that_serves_is_told_although_ready_stays() {
+        use ConditionStatus::True;
+        let one = state(&[(ConditionType::Ready, True, Reason::Succeeded, "version 1 serves")]);
+        let two = state(&[(ConditionType::Ready, True, Reason::Succeeded, "version 2 serves")]);
+        assert_eq!(told(&one, &two, false), []);
+        assert_eq!(transitions(&one, &two, true)[0].note, "version 2 serves");
+    }
+
+    #[test]
+    fn two_conditions_that_say_the_same_are_told_once() {
+        use ConditionStatus::{False, True};
+        let both = state(&[
+            (ConditionType::Ready, False, Reason::CatalogNotFound, "no ConfigMap"),
+            (ConditionType::CatalogReady, False, Reason::CatalogNotFound, "no ConfigMap"),
+            (ConditionType::KeyExpiring, True, Reason::KeyExpiring, "expires"),
+        ]);
+        assert_eq!(
+            told(&[], &both, false).iter().map(|(_, reason)| *reason).collect::<Vec<_>>(),
+            [Reason::CatalogNotFound, Reason::KeyExpiring]
+        );
+    }
+}

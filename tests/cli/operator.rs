@@ -1,0 +1,13 @@
+//! Arguments of the operator that cannot be meant are refused before anything is started.
+
+use crate::Folder;
+
+#[test]
+fn log_directives_that_would_silence_the_log_end_the_operator_at_once() {
+    let folder = Folder::new("operator", &[("empty", "")]);
+    for bad in ["nonsense=", "inof", "info,weirkeeper=loud"] {
+        let (code, _, said) = folder.run(&["operator", "--log", bad], "");
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("is no directive: write a level") && said.contains("--log"), "{said}");
+    }
+}
