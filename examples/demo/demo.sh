@@ -51,14 +51,14 @@ knock() {
   until_true "the webhook is being called" 30 knocking
 }
 
-# Ends the calling and says how the webhook did; an outage of 10 s or more is a failure.
+# Ends the calling and says how the webhook did; an outage of 30 s or more is a failure.
 knocks() {
   local code=0
   kill -TERM "${knocker[0]}"
   wait "${knocker[0]}" || code=$?
   knocker=()
   sed 1d "$work/knocks"
-  ((code == 0)) || fail "the calls above should have been answered before and after, and the webhook gone for less than 10 s"
+  ((code == 0)) || fail "the calls above should have been answered before and after, and the webhook gone for less than 30 s"
 }
 
 clean_up() {

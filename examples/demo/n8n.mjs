@@ -40,7 +40,7 @@ const commands = {
 
   /**
    * Calls a webhook until it is told to stop, and a few times more. Prints a first line once it has answered, then what happened; exit
-   * code 1 unless it answered before and after and was gone for less than 10 s altogether.
+   * code 1 unless it answered before and after and was gone for less than 30 s altogether.
    */
   async knock(url) {
     const calls = [];
@@ -53,7 +53,7 @@ const commands = {
       begun ||= status === 200;
       await sleep(20);
     }
-    const result = judge(calls, 10_000);
+    const result = judge(calls, 30_000);
     console.log(result.problem ?? tell(result));
     process.exitCode = result.problem === undefined ? 0 : 1;
   },

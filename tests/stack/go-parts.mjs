@@ -74,12 +74,15 @@ function goPart({ name, packages, ldflags, versions, seconds, gigabytes }) {
 const packageList = (folder) => path.join(folder, 'packages.txt');
 const linesOf = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').filter(Boolean) : []);
 
+/** The share at which packages are compiled and the programs are linked. */
+const LINKED_FROM = 0.93;
+
 /** The share of a program's packages that `go build -v` has named in a log: for this program, or for another that shares them. */
 function compiledShare(folder) {
   const wanted = linesOf(packageList(folder));
   if (wanted.length === 0) return 0;
   const named = new Set(goParts({}).flatMap((part) => linesOf(logOf(part))));
-  return wanted.filter((each) => named.has(each)).length / wanted.length;
+  return (LINKED_FROM * wanted.filter((each) => named.has(each)).length) / wanted.length;
 }
 
 /** The parts of Go, without the programs that are `offered` already. */

@@ -96,7 +96,7 @@ test('progress is a share that counts what is finished, with the time that is le
   const list = [part('a', true), part('b', false)];
   assert.equal(shareOfAll(list), 0.5);
   assert.equal(
-    progressLine(list, { elapsed: 120, shareAtStart: 0, estimated: 240 }),
+    progressLine(list, { elapsed: 120, shareAtStart: 0, estimated: 250 }),
     '50 % built after 2 min, about 2 min to go (a 100 %, b 0 %)',
   );
 });

@@ -23,7 +23,7 @@ export const n8nProgram = (folder) => path.join(folder, 'node_modules/n8n/bin/n8
  */
 const NPM_INSTALL = [
   ...['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--global=false', '--dry-run=false'],
-  ...['--package-lock=true', '--package-lock-only=false', '--install-strategy=hoisted', '--include=prod', '--include=optional'],
+  ...['--package-lock=true', '--package-lock-only=false', '--install-strategy=hoisted', '--include=prod', '--include=optional', '--engine-strict=false'],
 ];
 
 /** npm runs on the Node.js given, else on its own. NODE_OPTIONS of the caller may name what another Node.js refuses. */

@@ -156,7 +156,7 @@ export class EndedEarly extends Error {
 }
 
 /** Waits until `probe` answers true; gives up when the process has ended or after `timeoutMs`. */
-export async function waitReady(name, process, probe, timeoutMs = 180_000) {
+export async function waitReady(name, process, probe, timeoutMs = 600_000) {
   const deadline = Date.now() + timeoutMs;
   let last = 'no answer yet';
   for (;;) {

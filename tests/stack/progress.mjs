@@ -51,7 +51,9 @@ export function estimate(parts, processors = os.availableParallelism()) {
 export function progressLine(parts, { elapsed, shareAtStart, estimated }) {
   const share = shareOfAll(parts);
   const gained = share - shareAtStart;
-  const left = gained > 0.05 ? (elapsed * (1 - share)) / gained : Math.max(estimated - elapsed, estimated * 0.1);
+  const expected = estimated * (1 - share);
+  // The pace so far tells how fast this machine is, but not from the first moments, and a step that shows no progress slows it down.
+  const left = gained > 0.05 ? Math.min((elapsed * (1 - share)) / gained, expected * 3) : Math.max(expected, elapsed * 0.1);
   const percent = (value) => `${Math.floor(value * 100)} %`;
   const each = parts.map((part) => `${part.name} ${percent(shareOf(part))}`).join(', ');
   return `${percent(share)} built after ${duration(elapsed)}, about ${minutes(left)} to go (${each})`;
