@@ -141,8 +141,9 @@ fn commands_name_the_kinds_by_their_short_names() {
     for path in shown {
         for (at, line) in read(&path).lines().enumerate() {
             let Some((_, command)) = line.split_once("kubectl ") else { continue };
+            let command = command.split('`').next().unwrap_or(command);
             let long = command
-                .split(|c: char| c.is_whitespace() || "/`'\"".contains(c))
+                .split(|c: char| c.is_whitespace() || "/'\"".contains(c))
                 .find(|word| ["workflow", "workflows", "n8ninstance", "n8ninstances"].contains(word));
             if let Some(word) = long {
                 complaints.push(format!("{path}:{}: {word} instead of nwf or n8ni", at + 1));
