@@ -34,4 +34,6 @@ pub mod annotation {
     pub const RESTORED_FROM: &str = "weirkeeper.dev/restored-from";
     /// The number of a kept version that should serve instead of the spec's.
     pub const PINNED_VERSION: &str = "weirkeeper.dev/pinned-version";
+    /// Codes of findings, parted by commas, that are not told of a Workflow where they are no errors.
+    pub const IGNORE_FINDINGS: &str = "weirkeeper.dev/ignore-findings";
 }

@@ -38,8 +38,13 @@ enum Command {
     Import(Box<cli::import::ImportArguments>),
     /// Ask a running n8n what it has against workflows in files, and compare with what `validate` says. Writes scratch workflows to that
     /// n8n. Exit code 0: both say the same; 1: they do not; 2: something could not be asked.
+    #[command(hide = true)]
     Verdict(Box<cli::verdict::VerdictArguments>),
-    /// Say what is wrong with workflows in files. Exit code 0: nothing; 1: errors; 2: a file could not be read.
+    /// Take Weirkeeper's finalizers off every object before it is uninstalled, so that nothing hangs and n8n is left as it is. Stop the
+    /// operator first.
+    Release(cli::release::ReleaseArguments),
+    /// Say what is wrong with workflows in files. Exit code 0: nothing; 1: errors; 2: a file, the configuration or an argument cannot be
+    /// used.
     Validate(cli::validate::ValidateArguments),
 }
 
@@ -52,11 +57,9 @@ pub fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error.to_string()),
         },
-        Command::Validate(arguments) => match cli::validate::run(&arguments, settings::no_color()) {
-            Ok(code) => return code,
-            Err(error) => Err(error.to_string()),
-        },
+        Command::Validate(arguments) => return ended(cli::validate::run(&arguments, settings::no_color())),
         Command::Verdict(arguments) => return ended(cli::verdict::run(&arguments, settings::n8n_api_key().as_deref())),
+        Command::Release(arguments) => cli::release::run(&arguments).map_err(|error| error.to_string()),
         Command::Import(arguments) => cli::import::run(&arguments, settings::n8n_api_key().as_deref()).map_err(|error| error.to_string()),
         Command::Crds { output: None } => cli::crds::stream().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),
     };
@@ -70,7 +73,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Of a command whose exit code 1 says something else than that it failed.
-fn ended(result: Result<ExitCode, cli::verdict::VerdictError>) -> ExitCode {
+fn ended(result: Result<ExitCode, impl std::fmt::Display>) -> ExitCode {
     result.unwrap_or_else(|error| {
         eprintln!("weirkeeper: {error}");
         ExitCode::from(2)

@@ -1,8 +1,9 @@
-//! Subcommands that people and pipelines run: they print or write files, and talk to no cluster.
+//! Subcommands that people and pipelines run. Only `release` talks to a cluster.
 
 pub mod catalog;
 pub mod connection;
 pub mod crds;
 pub mod import;
+pub mod release;
 pub mod validate;
 pub mod verdict;

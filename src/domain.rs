@@ -7,10 +7,12 @@
 //! serve, [`identity`] decides which workflow in n8n is meant, [`conclude`] turns what was found into conditions,
 //! [`summary`] those into a line for tables, and [`transitions`] says which of their turns become events. What
 //! node types are is in the [`catalog`].
-//! For the command line [`manifest`] finds the workflows in files and [`import`] makes manifests of what n8n holds.
+//! For the command line [`manifest`] finds the workflows in files, [`rules`] chooses which findings are told, and [`import`] makes
+//! manifests of what n8n holds.
 
 pub mod access;
 pub mod annotations;
+pub mod api_key;
 pub mod body;
 pub mod bounds;
 pub mod canonical;
@@ -41,6 +43,7 @@ pub mod reach;
 pub mod references;
 pub mod remote;
 pub mod render;
+pub mod rules;
 pub mod salvage;
 pub mod schema;
 pub mod settings;

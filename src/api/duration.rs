@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 pub struct Span(Duration);
 
 /// What a duration must look like; the CRD carries it so that the API server refuses anything else.
-const PATTERN: &str = "^([0-9]{1,6}(ms|s|m|h)){1,4}$";
+pub const PATTERN: &str = "^([0-9]{1,6}(ms|s|m|h)){1,4}$";
 
 impl Span {
     /// A span of whole seconds.

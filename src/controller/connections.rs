@@ -177,7 +177,15 @@ pub async fn for_workflow(ctx: &Context, namespace: &str, instance: (&str, &str)
     if !may_refer(&found.spec, instance.0, namespace, &labels) {
         return Err(missing());
     }
-    open(ctx, found).await
+    // What an instance of another namespace reads is not told.
+    let elsewhere = |trouble: Trouble| match trouble.reason {
+        Reason::KeySecretNotFound if instance.0 != namespace => {
+            let message = format!("the API key of N8nInstance {} cannot be read: its Secret or the key in it does not exist", instance.1);
+            Trouble::waiting(Reason::KeySecretNotFound, message)
+        }
+        _ => trouble,
+    };
+    open(ctx, found).await.map_err(elsewhere)
 }
 
 /// The connection of an instance, made anew when its spec or key changed.
@@ -185,17 +193,13 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
     let namespace = instance.namespace().unwrap_or_default();
     let at = key(&namespace, &instance.name_any());
     let secret = &instance.spec.api_key_secret_ref;
-    let api_key = ctx
-        .secrets
-        .get(&ctx.client, &namespace, &secret.name, &secret.key)
-        .await
-        .map_err(|error| store::trouble_elsewhere("read the API key's Secret", &error))?
-        .ok_or_else(|| {
-            Trouble::waiting(
-                Reason::KeySecretNotFound,
-                format!("the API key of N8nInstance {} cannot be read: its Secret does not exist or lacks the key", instance.name_any()),
-            )
-        })?;
+    let unread = |error| store::trouble_elsewhere("read the API key's Secret", &error);
+    let held = ctx.secrets.get(&ctx.client, &namespace, &secret.name, &secret.key).await.map_err(unread)?;
+    let Some(api_key) = held else {
+        let lack = ctx.secrets.lack(&ctx.client, &namespace, &secret.name, &secret.key).await.map_err(unread)?;
+        let message = format!("the API key of N8nInstance {} cannot be read: {lack}", instance.name_any());
+        return Err(Trouble::waiting(Reason::KeySecretNotFound, message));
+    };
     let same = |open: &Arc<Connection>| {
         open.api_key == api_key && open.instance.spec == instance.spec && open.instance.metadata.uid == instance.metadata.uid
     };

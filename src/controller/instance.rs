@@ -31,6 +31,7 @@ use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::{INSTANCE_FINALIZER, annotation};
 use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
+use crate::domain::api_key::{explained, missing_scopes};
 use crate::domain::bounds;
 use crate::domain::conclude::{Found, Outcome, conditions};
 use crate::domain::identity::vouched;
@@ -42,19 +43,6 @@ use crate::domain::trouble::Trouble;
 
 /// The most orphans that status names.
 const MOST_ORPHANS: usize = 100;
-/// What the key must be allowed to do for everything to work.
-const SCOPES: [&str; 10] = [
-    "workflow:create",
-    "workflow:read",
-    "workflow:update",
-    "workflow:delete",
-    "workflow:list",
-    "workflow:activate",
-    "workflow:deactivate",
-    "credential:list",
-    "execution:list",
-    "execution:read",
-];
 
 pub(super) use counts::keep_counts;
 
@@ -226,9 +214,11 @@ async fn inspect(
         status.last_handled_reset_at = reset;
         status.identity_accepted_at = Some(whole_seconds(Timestamp::now()));
     }
-    let failed = |error| connections::trouble(&error);
-    connection.client.readiness().await.map_err(failed)?;
-    let scopes = connection.client.discover().await.map_err(failed)?;
+    let expiring = key::expiry(ctx, instance, &connection, status).await;
+    let expires_at = status.key_expires_at.clone();
+    let failed = |error, scopes: &[String]| explained(connections::trouble(&error), expires_at.as_deref(), scopes, Timestamp::now());
+    connection.client.readiness().await.map_err(|error| failed(error, &[]))?;
+    let scopes = connection.client.discover().await.map_err(|error| failed(error, &[]))?;
     details.push(Verdict::new(ConditionType::Reachable, ConditionStatus::True, Reason::Succeeded, "n8n answers and accepts the key"));
     if scopes.is_none() {
         let message = format!("this n8n is too old to tell what its API offers; {}", connections::UPGRADE);
@@ -239,18 +229,15 @@ async fn inspect(
     if let Ok(found) = connection.client.version().await {
         status.n8n_version = found.or_else(|| instance.spec.n8n_version.clone());
     }
-    let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
+    let listing = connection.inventory.scan(&connection.client).await.map_err(|error| failed(error, &status.key_scopes))?;
     status.orphans = orphans(ctx, &listing).await?;
     status.duplicates = duplicates(&users, &listing);
-    let expiring = key::expiry(ctx, instance, &connection, status).await;
-    if let Some(scopes) = &scopes {
-        let missing = scopes.missing(&SCOPES);
-        if !missing.is_empty() {
-            return Err(Trouble::denied(
-                Reason::MissingScope,
-                format!("the API key lacks the scopes {}; give it these in n8n", missing.join(", ")),
-            ));
-        }
+    let missing = missing_scopes(&status.key_scopes);
+    if !missing.is_empty() {
+        return Err(Trouble::denied(
+            Reason::MissingScope,
+            format!("the API key lacks the scopes {}; give it these in n8n", missing.join(", ")),
+        ));
     }
     let mut said = format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"));
     if let Some(verdict) = expiring {

@@ -49,6 +49,16 @@ impl Secrets {
         Ok(value)
     }
 
+    /// Says why there is no value: which of Secret, key and text is missing. The value itself is in no message.
+    pub async fn lack(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<String, kube::Error> {
+        let secret = Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await?;
+        Ok(match secret.map(|secret| secret.data.unwrap_or_default().contains_key(key)) {
+            None => format!("Secret {name} does not exist"),
+            Some(false) => format!("Secret {name} has no key {key}"),
+            Some(true) => format!("key {key} of Secret {name} holds no text"),
+        })
+    }
+
     /// Forgets a value that did not work, so that a renewed one is seen at the next try.
     pub fn forget(&self, namespace: &str, name: &str, key: &str) {
         self.lock().remove(&(namespace.to_owned(), name.to_owned(), key.to_owned()));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::api::reason::Reason;
 use crate::api::{MANAGER, workflow::Workflow};
+use crate::domain::manifest::misfit;
 use crate::domain::trouble::Trouble;
 
 /// A failed call to the Kubernetes API, as trouble: everything but a refusal heals with time.
@@ -81,8 +82,9 @@ where
         return Ok(Some(Read::Fits(Box::new(object))));
     }
     let object: Value = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
-    // From a value the reason comes without line and column, which move with each write of the object.
-    let why = K::deserialize(&object).err().map(|error| error.to_string()).unwrap_or_default();
+    // From a value the reason comes without line and column, which move with each write of the object. The schema names the field too.
+    let why = K::deserialize(&object).err().map(|error| misfit(&K::kind(&()), &object).unwrap_or_else(|| error.to_string()));
+    let why = why.unwrap_or_default();
     let object = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
     Ok(Some(Read::Unfit(Box::new(object), why)))
 }

@@ -40,6 +40,7 @@ use super::store::{self, Read};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
+use crate::domain::api_key::explained;
 use crate::domain::conclude::{Found, Outcome};
 use crate::domain::salvage::salvage;
 use crate::domain::trouble::Trouble;
@@ -137,7 +138,7 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
             Ended { reason: Reason::RequestFailed, next: Next::Retry(None) }
         };
     }
-    let outcome = if work.spec().suspend == Some(true) {
+    let mut outcome = if work.spec().suspend == Some(true) {
         Outcome::Suspended { spec_changed: suspend::spec_changed(&mut work).await }
     } else {
         converge::converge(&mut work).await.unwrap_or_else(Outcome::Troubled)
@@ -145,8 +146,8 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     if gives_up(&outcome) {
         paths::wishes_nothing(&work);
     }
-    if let Outcome::Troubled(Trouble { reason: Reason::Unauthorized | Reason::MissingScope, .. }) = &outcome {
-        forget_key(&work);
+    if let Outcome::Troubled(trouble @ Trouble { reason: Reason::Unauthorized | Reason::MissingScope, .. }) = outcome {
+        outcome = Outcome::Troubled(forget_key(&work, trouble));
     }
     let requested = work.annotation(annotation::REQUESTED_AT).map(str::to_owned);
     work.status.last_handled_requested_at = requested.or(work.status.last_handled_requested_at.take());
@@ -178,10 +179,11 @@ async fn finalize(work: &mut Work<'_>) -> Result<(), kube::Error> {
 }
 
 /// A key that n8n refuses is read again at the next try, for somebody may have renewed it.
-fn forget_key(work: &Work<'_>) {
+fn forget_key(work: &Work<'_>, trouble: Trouble) -> Trouble {
     let (namespace, name) = work.instance_key();
-    if let Some(instance) = work.ctx.instance(&namespace, &name) {
-        let secret = &instance.spec.api_key_secret_ref;
-        work.ctx.secrets.forget(&namespace, &secret.name, &secret.key);
-    }
+    let Some(instance) = work.ctx.instance(&namespace, &name) else { return trouble };
+    let secret = &instance.spec.api_key_secret_ref;
+    work.ctx.secrets.forget(&namespace, &secret.name, &secret.key);
+    let Some(status) = &instance.status else { return trouble };
+    explained(trouble, status.key_expires_at.as_deref(), &status.key_scopes, work.now())
 }

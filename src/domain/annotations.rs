@@ -7,7 +7,7 @@ use crate::api::{GROUP, annotation};
 use super::suggest::nearest;
 
 /// The annotations that are read on a Workflow.
-pub const OF_WORKFLOW: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::PINNED_VERSION];
+pub const OF_WORKFLOW: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::PINNED_VERSION, annotation::IGNORE_FINDINGS];
 /// The annotations that are read on an N8nInstance.
 pub const OF_INSTANCE: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::RESTORED_FROM];
 

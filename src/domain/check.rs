@@ -2,7 +2,7 @@
 
 use super::catalog::Catalog;
 use super::definition::Definition;
-use super::finding::{Code, Finding, Severity, bounded};
+use super::finding::{Code, Finding, Harm, Severity, bounded};
 use super::schema::{self, NodeCredentials, has_start};
 use super::structure::check_structure;
 use super::validate::check_content;
@@ -33,6 +33,13 @@ pub fn doubt<'f>(findings: impl IntoIterator<Item = &'f mut Finding>) -> bool {
         any = true;
     }
     any
+}
+
+/// Takes down to information what the operator fills in: of a Workflow nobody has to do anything about it.
+pub fn take_for_filled_in<'f>(findings: impl IntoIterator<Item = &'f mut Finding>) {
+    for finding in findings.into_iter().filter(|finding| !finding.is_error() && finding.code.harm() == Harm::FilledIn) {
+        finding.severity = Severity::Info;
+    }
 }
 
 /// The document's own `active` and `tags` are ignored; where they differ from the spec, somebody may expect otherwise.

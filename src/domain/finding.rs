@@ -2,6 +2,7 @@
 
 mod code;
 mod describe;
+mod rank;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 pub use code::Code;
 pub use describe::kind_of;
+pub use rank::Harm;
 
 /// No more findings than about this are made of one document, see [`bounded`]: a document of a megabyte could have a hundred
 /// thousand, and nobody reads as many.
@@ -34,8 +36,10 @@ impl Serialize for Code {
 pub enum Severity {
     /// n8n itself would refuse it, or it cannot work.
     Error,
-    /// Doubtful, or repaired on the way in; never a reason to refuse.
+    /// Doubtful; never a reason to refuse.
     Warning,
+    /// Worth knowing: a habit, or filled in by the operator. It does not show it.
+    Info,
 }
 
 impl fmt::Display for Severity {
@@ -43,6 +47,7 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Info => "info",
         })
     }
 }
@@ -80,9 +85,10 @@ impl Finding {
         Self::new(Severity::Error, code, path.into(), message.into())
     }
 
-    /// A warning.
+    /// A warning, or information where the code is only worth knowing.
     pub fn warning(code: Code, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, code, path.into(), message.into())
+        let severity = if code.is_advice() { Severity::Info } else { Severity::Warning };
+        Self::new(severity, code, path.into(), message.into())
     }
 
     fn new(severity: Severity, code: Code, path: String, message: String) -> Self {
@@ -179,20 +185,20 @@ pub fn has_errors(findings: &[Finding]) -> bool {
     findings.iter().any(Finding::is_error)
 }
 
-/// The findings in at most `max_chars` characters, errors first, for a condition or an admission message:
-/// `3 errors, 1 warning: …; …; and 2 more`.
+/// The errors and warnings in at most `max_chars` characters, the worst first, for a condition or an admission message:
+/// `3 errors, 1 warning: …; …; and 2 more`. Information is left out.
 ///
 /// Whole findings are left out rather than cut; only a single one that does not fit alone is shortened.
 pub fn summarise(findings: &[Finding], max_chars: usize) -> String {
-    let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    let head = match (errors, findings.len() - errors) {
+    let mut ordered: Vec<&Finding> = findings.iter().filter(|finding| finding.severity < Severity::Info).collect();
+    let errors = ordered.iter().filter(|finding| finding.is_error()).count();
+    let head = match (errors, ordered.len() - errors) {
         (0, 0) => return cut("no findings", max_chars),
         (errors, 0) => counted(errors, "error"),
         (0, warnings) => counted(warnings, "warning"),
         (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
-    let mut ordered: Vec<&Finding> = findings.iter().collect();
-    ordered.sort_by_key(|finding| finding.severity);
+    ordered.sort_by_key(|finding| (finding.severity, finding.code.harm()));
     let lines: Vec<String> = ordered.iter().map(ToString::to_string).collect();
     join_within(&head, &lines, max_chars)
 }

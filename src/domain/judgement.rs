@@ -6,10 +6,11 @@
 use crate::api::workflow_status::{NeededFor, RequiredCredential, VersionResult, WorkflowStatus};
 
 use super::catalog::Catalog;
-use super::check::{disagreements, doubt, examine};
+use super::check::{disagreements, doubt, examine, take_for_filled_in};
 use super::definition::{Definition, Node};
-use super::finding::{Finding, has_errors, summarise};
+use super::finding::{Finding, Severity, has_errors, summarise};
 use super::render::called;
+use super::rules::{Pattern, Rules};
 use super::schema::NodeCredentials;
 
 /// How much of the findings a condition shows.
@@ -40,13 +41,14 @@ pub struct Judgement {
 }
 
 /// Everything that is known to be wrong with a definition, as one judgement. `warnings` are those of its intake.
-/// `active` and `tags` are those of the spec.
+/// `active` and `tags` are those of the spec; `silenced` names what is not said where it is no error.
 pub fn judge(
     definition: &Definition,
     active: Option<bool>,
     tags: Option<&[String]>,
     warnings: Vec<Finding>,
     measure: Measure<'_>,
+    silenced: &[Pattern],
 ) -> Judgement {
     let (mut findings, nodes) = examine(definition, active, measure.catalog);
     let needs = needs(definition, &nodes);
@@ -54,6 +56,10 @@ pub fn judge(
     let doubted = !certain && doubt(&mut findings);
     findings.extend(warnings);
     findings.extend(disagreements(definition, active, tags));
+    take_for_filled_in(&mut findings);
+    let rules = Rules::default().silenced(silenced);
+    let findings: Vec<Finding> =
+        findings.into_iter().filter_map(|finding| rules.tell(finding)).filter(|finding| finding.severity != Severity::Info).collect();
     let refused = has_errors(&findings);
     let mut said = match (findings.is_empty(), refused) {
         (true, _) => "the definition is valid".to_owned(),
@@ -152,7 +158,20 @@ mod tests {
     }
 
     fn judged(definition: &Definition, n8n: Option<&str>, instead: Option<&str>) -> Judgement {
-        judge(definition, Some(true), None, Vec::new(), Measure { catalog: Catalog::embedded(), n8n, instead })
+        judge(definition, Some(true), None, Vec::new(), Measure { catalog: Catalog::embedded(), n8n, instead }, &[])
+    }
+
+    #[test]
+    fn what_an_annotation_silences_is_not_said_and_still_refused_where_it_is_an_error() {
+        let (silenced, wrong) = Pattern::parse_known("http-*, node-type-unknown, setting-unknown");
+        assert_eq!(wrong, [""; 0]);
+        let measure = Measure { catalog: Catalog::embedded(), n8n: Some("2.39.10"), instead: None };
+        let warnings = || vec![Finding::warning(crate::domain::finding::Code::SettingUnknown, "settings.x", "it was left out")];
+        let fine = definition("n8n-nodes-base.httpRequest", json!({ "url": "https://a.example" }));
+        assert_eq!(judge(&fine, Some(true), None, warnings(), measure, &silenced).said, "the definition is valid");
+        assert!(judge(&fine, Some(true), None, warnings(), measure, &[]).said.starts_with("1 warning: settings.x"));
+        let odd = definition("n8n-nodes-base.doesNotExist", json!({}));
+        assert!(judge(&odd, Some(true), None, warnings(), measure, &silenced).refused);
     }
 
     #[test]

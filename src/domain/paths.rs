@@ -39,6 +39,8 @@ pub struct Claims {
 pub struct Claimed {
     /// The first route that belongs to another object.
     pub taken: Option<Route>,
+    /// The UID of the object that it belongs to.
+    pub owner: Option<String>,
     /// The UIDs of those that wait for a route that the object gave up.
     pub freed: Vec<String>,
 }
@@ -67,7 +69,9 @@ impl Claims {
         for route in wanted {
             self.claimant(route, uid, created);
         }
-        Claimed { taken: wanted.iter().find(|route| self.owner(route).is_some_and(|owner| owner.uid != uid)).cloned(), freed }
+        let other = |route: &&Route| Some(((*route).clone(), self.owner(route).filter(|owner| owner.uid != uid)?.uid.clone()));
+        let (taken, owner) = wanted.iter().find_map(|route| other(&route)).unzip();
+        Claimed { taken, owner, freed }
     }
 
     /// Notes that an object serves these routes and needs no others. Returns the UIDs of those that wait for one that it had.
@@ -156,7 +160,8 @@ mod tests {
         claims.release("old");
         assert!(granted(&mut claims, "young", 2, "a"));
         claims.serves("young", at(2), &[route("a")]);
-        assert_eq!(claims.claim("old", at(1), &[route("a")]).taken, Some(route("a")));
+        let claimed = claims.claim("old", at(1), &[route("a")]);
+        assert_eq!((claimed.taken, claimed.owner.as_deref()), (Some(route("a")), Some("young")));
     }
 
     #[test]

@@ -249,13 +249,6 @@ pub struct ExecutionFailure {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scopes(pub BTreeSet<String>);
 
-impl Scopes {
-    /// Those of `needed` that the key lacks, in their order.
-    pub fn missing<'a>(&self, needed: &[&'a str]) -> Vec<&'a str> {
-        needed.iter().copied().filter(|scope| !self.0.contains(*scope)).collect()
-    }
-}
-
 fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::api::workflow::WorkflowSpec;
+use crate::api::workflow::{CredentialMapping, WorkflowSpec};
 use crate::api::workflow_status::RequiredCredential;
 
 use super::canonical::{Digest, Parts, digest};
@@ -68,13 +68,8 @@ pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &Identit
     super::mark::strip(&mut definition.settings);
     fill_ids(&mut definition, seed);
     each_credential(&mut definition, |_, kind, entry| {
-        let (name, id) = (text(entry, "name").or_else(|| entry.as_str()), text(entry, "id"));
-        let mapping = spec.credentials.iter().find(|mapping| {
-            (Some(mapping.name.as_str()) == name || Some(mapping.name.as_str()) == id)
-                && mapping.kind.as_deref().is_none_or(|wanted| wanted == kind)
-        });
         let called = called(entry);
-        let symbol = match mapping.map(|mapping| (&mapping.existing.id, &mapping.existing.name)) {
+        let symbol = match mapping_of(spec, kind, entry).map(|(_, mapping)| (&mapping.existing.id, &mapping.existing.name)) {
             Some((Some(id), _)) => format!("{BY_ID}{id}"),
             Some((None, Some(name))) => format!("{BY_NAME}{name}"),
             _ => format!("{UNMAPPED}{called}"),
@@ -86,6 +81,15 @@ pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &Identit
     replace_references(&mut definition, &workflows);
     let digest = digest_of_definition(&definition);
     Symbolic { definition, digest }
+}
+
+/// The mapping of a credential of the definition, with its place in `spec.credentials`.
+pub fn mapping_of<'s>(spec: &'s WorkflowSpec, kind: &str, entry: &Value) -> Option<(usize, &'s CredentialMapping)> {
+    let (name, id) = (text(entry, "name").or_else(|| entry.as_str()), text(entry, "id"));
+    spec.credentials.iter().enumerate().find(|(_, mapping)| {
+        (Some(mapping.name.as_str()) == name || Some(mapping.name.as_str()) == id)
+            && mapping.kind.as_deref().is_none_or(|wanted| wanted == kind)
+    })
 }
 
 /// What a definition calls a credential: by name, else by id.

@@ -129,7 +129,7 @@ pub enum N8nError {
         limit: usize,
     },
     /// The host leads only to addresses that are never connected to. Not sent.
-    #[error("{operation}: the address {address} is not allowed")]
+    #[error("{operation}: the address {address} is not allowed{}", if .address.to_canonical().is_loopback() { "; it is loopback, which the operator contacts only when it runs with --allow-loopback" } else { "" })]
     AddressDenied {
         /// What was attempted.
         operation: Operation,

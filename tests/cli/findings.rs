@@ -1,6 +1,6 @@
 //! docs/findings.md, held to the code: each entry's examples are run through what `weirkeeper validate` runs.
 //!
-//! A fenced block says after its language what it yields: `error`, `warning`, or `mended` for nothing of the code. A JSON block
+//! A fenced block says after its language what it yields: `error`, `warning`, `info`, or `mended` for nothing of the code. A JSON block
 //! is a part of a workflow, which [`whole`] completes; one that says `whole`, and any other, is a file as it stands.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,9 +122,13 @@ fn findings_of(block: &Block) -> Vec<Finding> {
 /// The severities that the entry's first words name.
 fn claimed(entry: &Entry) -> BTreeSet<&'static str> {
     let words = entry.text.trim_start();
-    for (start, severities) in
-        [("**Error.**", &["error"][..]), ("**Warning.**", &["warning"]), ("**Error or warning.**", &["error", "warning"])]
-    {
+    for (start, severities) in [
+        ("**Error.**", &["error"][..]),
+        ("**Warning.**", &["warning"]),
+        ("**Error or warning.**", &["error", "warning"]),
+        ("**Info.**", &["info"]),
+        ("**Warning or info.**", &["warning", "info"]),
+    ] {
         if words.starts_with(start) {
             return severities.iter().copied().collect();
         }
@@ -162,7 +166,7 @@ fn every_example_yields_its_code_as_the_page_says_and_what_is_mended_does_not() 
                 .filter(|finding| finding.is_error() && finding.code.as_str() != entry.code)
                 .map(|finding| format!("{}: {finding}", finding.code))
                 .collect();
-            let wanted = [("error", Severity::Error), ("warning", Severity::Warning)];
+            let wanted = [("error", Severity::Error), ("warning", Severity::Warning), ("info", Severity::Info)];
             let wanted = wanted.iter().find(|(word, _)| block.says(word));
             match wanted {
                 Some((word, severity)) => {
@@ -171,7 +175,7 @@ fn every_example_yields_its_code_as_the_page_says_and_what_is_mended_does_not() 
                         complaints.push(format!("{at}: want {word}, got {own:?} of {findings:?}"));
                     }
                 }
-                None if !block.says("mended") => complaints.push(format!("{at}: says neither error, warning nor mended")),
+                None if !block.says("mended") => complaints.push(format!("{at}: says neither error, warning, info nor mended")),
                 None if !own.is_empty() => complaints.push(format!("{at}: is not mended: {findings:?}")),
                 None => {}
             }

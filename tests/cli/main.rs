@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod choices;
 mod findings;
 mod import;
 mod operator;

@@ -84,11 +84,11 @@ async fn a_connection_that_does_not_work_is_told_and_heals() {
     let expired = world.stack.tell(&["apikey", "--expires-in-seconds", "0"]);
     world.secret("expired", &expired).await;
     world.instance("second", &url, "unused", json!({ "apiKeySecretRef": { "name": "expired" } })).await;
-    says(&world, "a", "Unauthorized", &["API key"]).await;
+    says(&world, "a", "Unauthorized", &["API key", "the key expired at "]).await;
     let limited = world.stack.tell(&["apikey", "--scopes", "workflow:read,workflow:list"]);
     world.secret("limited", &limited).await;
     world.instance("second", &url, "unused", json!({ "apiKeySecretRef": { "name": "limited" } })).await;
-    says(&world, "a", "MissingScope", &["workflow:create"]).await;
+    says(&world, "a", "MissingScope", &["workflow:create", "workflow:activate", "execution:read"]).await;
     let instance =
         world.until_kind("N8nInstance", "second", "it lacks scopes", |object| condition(object, "Ready")["reason"] == "MissingScope").await;
     assert!(condition(&instance, "Ready")["message"].as_str().unwrap().contains("workflow:activate"));
@@ -99,7 +99,11 @@ async fn a_connection_that_does_not_work_is_told_and_heals() {
     world.instance("second", "http://169.254.169.254", &key, json!({})).await;
     says(&world, "a", "AddressDenied", &["169.254.169.254"]).await;
     world.instance("second", &url, "unused", json!({ "apiKeySecretRef": { "name": "nowhere" } })).await;
-    says(&world, "a", "KeySecretNotFound", &["N8nInstance second"]).await;
+    says(&world, "a", "KeySecretNotFound", &["N8nInstance second", "Secret nowhere does not exist"]).await;
+    let unkeyed = json!({ "apiKeySecretRef": { "name": "limited", "key": "token" } });
+    world.instance("second", &url, "unused", unkeyed).await;
+    says(&world, "a", "KeySecretNotFound", &["Secret limited has no key token"]).await;
+    world.instance("second", &url, "unused", json!({ "apiKeySecretRef": { "name": "nowhere" } })).await;
     world.secret("nowhere", &key).await;
     let healed = world.until_ready("a").await;
     assert!(current(&healed));

@@ -83,7 +83,7 @@ async fn what_cannot_work_is_told_with_all_its_errors_and_nothing_of_it_is_sent(
     apply(&world, answers(&world, "1"), json!({})).await;
     let good = world.until_ready("a").await;
     assert_eq!(condition(&good, "Validated")["status"], "True");
-    assert!(said(&good, "Validated").starts_with("2 warnings: node \"Webhook\": "), "{}", said(&good, "Validated"));
+    assert!(said(&good, "Validated").starts_with("1 warning: node \"Webhook\": "), "{}", said(&good, "Validated"));
     // An edit that cannot work leaves what serves serving.
     let writes = standin.log().writes().len();
     apply(&world, unknown_type(answers(&world, "2"), "slak"), json!({})).await;

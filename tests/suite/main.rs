@@ -35,6 +35,7 @@ mod projects;
 mod publishing;
 mod readme;
 mod relay;
+mod release;
 mod request_faults;
 mod restored;
 mod rollback;

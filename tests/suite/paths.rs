@@ -71,7 +71,7 @@ async fn who_serves_a_path_keeps_it_after_a_restart_whoever_is_looked_at_first()
     world.annotate("Workflow", "older", "requestedAt", json!("again")).await;
     let waits = world.until("older", "its pass is over", handled("again")).await;
     assert_eq!(condition(&waits, "Ready")["reason"], "WebhookPathTaken");
-    assert!(condition(&waits, "Ready")["message"].as_str().unwrap().starts_with("another Workflow"), "{waits:#}");
+    assert!(condition(&waits, "Ready")["message"].as_str().unwrap().starts_with("Workflow younger serves GET "), "{waits:#}");
     assert_eq!(serves(&world, "p").await, "younger");
     world.delete("younger").await;
     until_serves(&world, "older", "p", "older").await;

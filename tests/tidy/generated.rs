@@ -41,6 +41,13 @@ fn generated_catalogue_of_reasons_is_that_of_the_code() {
 }
 
 #[test]
+fn generated_schema_of_the_configuration_file_is_that_of_the_type() {
+    let schema = schemars::schema_for!(weirkeeper::domain::rules::Config);
+    let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+    hold_file("docs/reference/weirkeeper-config.schema.json", &format!("{text}\n"));
+}
+
+#[test]
 fn generated_reference_of_fields_is_that_of_the_crds() {
     for (kind, schema) in kinds() {
         hold_file(&format!("docs/reference/{}.md", kind.to_lowercase()), &field_reference(&kind, &schema));

@@ -1,10 +1,10 @@
 //! Findings as a person reads them: what, where, the line itself, and what to do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::name;
+use super::{by_harm, name};
 use crate::domain::finding::{Code, Severity, quoted};
-use crate::domain::manifest::{Placed, Report, Source};
+use crate::domain::manifest::{Kind, Placed, Report, Source};
 use crate::domain::positions::Span;
 
 /// How much of a long line is shown, in characters, and how much of that before the marker.
@@ -21,7 +21,12 @@ impl Style {
     }
 
     fn of(self, severity: Severity, text: &str) -> String {
-        self.paint(if severity == Severity::Error { "1;31" } else { "1;33" }, text)
+        let colour = match severity {
+            Severity::Error => "1;31",
+            Severity::Warning => "1;33",
+            Severity::Info => "1;36",
+        };
+        self.paint(colour, text)
     }
 
     fn frame(self, text: &str) -> String {
@@ -29,31 +34,94 @@ impl Style {
     }
 }
 
-pub(super) fn write(sources: &[Source], reports: &[Report], coloured: bool) -> String {
+/// How many findings of one code that are no errors are shown one by one; of more the first is, and the places of the others.
+const UNFOLDED: usize = 2;
+/// How many places of folded findings are listed.
+const LISTED: usize = 4;
+
+pub(super) fn write(sources: &[Source], reports: &[Report], hidden: usize, coloured: bool) -> String {
     let style = Style(coloured);
-    // Lines are split once for each file that is shown: a file may have many findings.
-    let mut lines: Vec<Option<Vec<&str>>> = vec![None; sources.len()];
-    // And a line into its characters once for all its findings: a whole document may stand on one.
-    let (mut split, mut characters) = ((0, 0), Vec::new());
+    let mut shown = Shown { sources, lines: vec![None; sources.len()], split: (0, 0), characters: Vec::new() };
     let mut out = String::new();
-    for report in reports {
-        for placed in &report.findings {
-            if let (Some(slot), Some(Ok(text))) = (lines.get_mut(placed.source), sources.get(placed.source).map(|source| &source.text)) {
-                slot.get_or_insert_with(|| text.lines().collect());
+    for group in grouped(&by_harm(reports)) {
+        let Some((first, others)) = group.split_first() else { continue };
+        out.push_str(&one(sources, first.0, first.1, shown.line(first.1), style));
+        if !others.is_empty() {
+            out.push_str(&folded(sources, others, style));
+        }
+        out.push('\n');
+    }
+    out.push_str(&summary(reports, hidden, style));
+    out
+}
+
+type Told<'r> = (&'r Report, &'r Placed);
+
+/// The findings as they are shown: each for itself, or all of one code together.
+fn grouped<'r>(all: &[Told<'r>]) -> Vec<Vec<Told<'r>>> {
+    let key = |told: &Told<'_>| (told.1.finding.severity, told.1.finding.code);
+    let mut counted = BTreeMap::new();
+    for told in all {
+        *counted.entry(key(told)).or_insert(0) += 1;
+    }
+    let mut groups: Vec<Vec<Told<'r>>> = Vec::new();
+    let mut places = BTreeMap::new();
+    for told in all {
+        let key = key(told);
+        let folds = key.0 != Severity::Error && counted.get(&key).is_some_and(|count| *count > UNFOLDED);
+        match places.get(&key).and_then(|at: &usize| groups.get_mut(*at)).filter(|_| folds) {
+            Some(group) => group.push(*told),
+            None => {
+                places.insert(key, groups.len());
+                groups.push(vec![*told]);
             }
-            let shown = lines.get(placed.source).and_then(Option::as_deref).unwrap_or_default();
-            let number = placed.span.map_or(0, |span| span.line);
-            let line = number.checked_sub(1).and_then(|index| shown.get(index));
-            if (placed.source, number) != split {
-                split = (placed.source, number);
-                characters = line.map_or_else(Vec::new, |line| line.chars().collect());
-            }
-            out.push_str(&one(sources, report, placed, line.map(|_| characters.as_slice()), style));
-            out.push('\n');
         }
     }
-    out.push_str(&summary(reports, style));
+    groups
+}
+
+/// The places of findings that say the same as the one above them.
+fn folded(sources: &[Source], others: &[Told<'_>], style: Style) -> String {
+    let note = |text: String| format!("  {} {}: {text}\n", style.frame("="), style.paint("1", "also"));
+    let place = |(_, placed): &Told<'_>| {
+        let at = placed.span.map_or_else(String::new, |span| format!(":{}:{}", span.line, span.column));
+        let node = placed.finding.node.as_ref().map_or_else(String::new, |node| format!(" node {}", quoted(node)));
+        format!("{}{at}{node}", plain(name(sources, placed.source)))
+    };
+    let mut out: String = others.iter().take(LISTED).map(|told| note(place(told))).collect();
+    if let Some(left) = others.len().checked_sub(LISTED).filter(|left| *left > 0) {
+        out.push_str(&note(format!("{left} more; --output concise lists all")));
+    }
     out
+}
+
+/// The lines of the files, split as they are needed.
+struct Shown<'s> {
+    sources: &'s [Source],
+    /// Lines are split once for each file that is shown: a file may have many findings.
+    lines: Vec<Option<Vec<&'s str>>>,
+    /// And a line into its characters once for all its findings: a whole document may stand on one.
+    split: (usize, usize),
+    characters: Vec<char>,
+}
+
+impl Shown<'_> {
+    /// The characters of the line that a finding stands on.
+    fn line(&mut self, placed: &Placed) -> Option<&[char]> {
+        if let (Some(slot), Some(Ok(text))) =
+            (self.lines.get_mut(placed.source), self.sources.get(placed.source).map(|source| &source.text))
+        {
+            slot.get_or_insert_with(|| text.lines().collect());
+        }
+        let lines = self.lines.get(placed.source).and_then(Option::as_deref).unwrap_or_default();
+        let number = placed.span.map_or(0, |span| span.line);
+        let line = number.checked_sub(1).and_then(|index| lines.get(index));
+        if (placed.source, number) != self.split {
+            self.split = (placed.source, number);
+            self.characters = line.map_or_else(Vec::new, |line| line.chars().collect());
+        }
+        line.map(|_| self.characters.as_slice())
+    }
 }
 
 fn one(sources: &[Source], report: &Report, placed: &Placed, line: Option<&[char]>, style: Style) -> String {
@@ -65,6 +133,7 @@ fn one(sources: &[Source], report: &Report, placed: &Placed, line: Option<&[char
     out.push_str(&format!("{}{} {}{place}\n", " ".repeat(margin), style.frame("-->"), plain(name(sources, placed.source))));
     let bar = format!("{} {}", " ".repeat(margin), style.frame("|"));
     if let Some(span) = placed.span
+        && finding.severity != Severity::Info
         && may_be_shown(finding.code)
         && let Some(line) = line
     {
@@ -115,7 +184,7 @@ fn snippet(characters: &[char], span: Span) -> (String, String) {
 }
 
 /// Text on one line that cannot steer a terminal, with one character for each.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c == '\t' {
@@ -134,19 +203,29 @@ fn is_steering(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn summary(reports: &[Report], style: Style) -> String {
+fn summary(reports: &[Report], hidden: usize, style: Style) -> String {
     let files: BTreeSet<usize> = reports.iter().map(|report| report.source).collect();
     let of = |severity| reports.iter().flat_map(|report| &report.findings).filter(|placed| placed.finding.severity == severity).count();
-    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
     let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-    let painted = |severity, count, noun| if count == 0 { counted(0, noun) } else { style.of(severity, &counted(count, noun)) };
-    format!(
-        "{} in {}: {}, {}\n",
-        counted(reports.len(), "workflow"),
-        counted(files.len(), "file"),
-        painted(Severity::Error, errors, "error"),
-        painted(Severity::Warning, warnings, "warning")
-    )
+    let painted = |severity, noun| match of(severity) {
+        0 => counted(0, noun),
+        count => style.of(severity, &counted(count, noun)),
+    };
+    let instances = reports.iter().filter(|report| report.kind == Kind::N8nInstance).count();
+    let mut out = counted(reports.len() - instances, "workflow");
+    if instances > 0 {
+        out.push_str(&format!(" and {}", counted(instances, "instance")));
+    }
+    let (errors, warnings) = (painted(Severity::Error, "error"), painted(Severity::Warning, "warning"));
+    out.push_str(&format!(" in {}: {errors}, {warnings}", counted(files.len(), "file")));
+    if of(Severity::Info) > 0 {
+        out.push_str(&format!(", {} for information", style.of(Severity::Info, &of(Severity::Info).to_string())));
+    }
+    if hidden > 0 {
+        out.push_str(&format!(" ({hidden} not shown, as chosen)"));
+    }
+    out.push('\n');
+    out
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub(super) fn write(sources: &[Source], reports: &[Report], strict: bool) -> Str
     let line = |report: &Report| {
         let findings: Vec<Value> = report.findings.iter().map(|placed| finding(sources, report, placed)).collect();
         let line = json!({
-            "file": report.name, "valid": report.is_valid(strict), "findings": findings, "requiredCredentials": report.required,
+            "file": report.name, "kind": report.kind, "valid": report.is_valid(strict), "findings": findings, "requiredCredentials": report.required,
         });
         format!("{line}\n")
     };

@@ -1,20 +1,28 @@
 //! SARIF 2.1.0: one log with one run.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use super::name;
+use super::{explain, name};
 use crate::domain::finding::{Code, Severity};
 use crate::domain::manifest::{Placed, Report, Source};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+/// The name of our fingerprint, with the version of how it is made.
+const FINGERPRINT: &str = "weirkeeper/v1";
 
 pub(super) fn write(sources: &[Source], reports: &[Report]) -> String {
-    let rules: Vec<Value> =
-        Code::ALL.iter().map(|code| json!({ "id": code, "shortDescription": { "text": code.explanation() } })).collect();
-    let results: Vec<Value> =
-        reports.iter().flat_map(|report| report.findings.iter().map(|placed| result(sources, placed, &report.name))).collect();
+    let rules: Vec<Value> = Code::ALL.iter().map(|code| rule(*code)).collect();
+    let mut seen = HashMap::new();
+    let mut results = Vec::new();
+    for report in reports {
+        for placed in &report.findings {
+            results.push(result(sources, placed, &report.name, &mut seen));
+        }
+    }
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -28,7 +36,33 @@ pub(super) fn write(sources: &[Source], reports: &[Report]) -> String {
     format!("{log:#}\n")
 }
 
-fn result(sources: &[Source], placed: &Placed, workflow: &str) -> Value {
+/// A rule, with the section of the page of findings as its help.
+fn rule(code: Code) -> Value {
+    let section = explain::section(code);
+    // The page says first what a finding of the code is; the worst that it can be is the default.
+    let level = match section.split_terminator([' ', '.']).next().unwrap_or_default() {
+        "**Info" => Severity::Info,
+        "**Warning" => Severity::Warning,
+        _ => Severity::Error,
+    };
+    json!({
+        "id": code,
+        "shortDescription": { "text": code.explanation() },
+        "helpUri": explain::address(code),
+        "help": { "text": section, "markdown": section },
+        "defaultConfiguration": { "level": level_of(level) },
+    })
+}
+
+const fn level_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "note",
+    }
+}
+
+fn result(sources: &[Source], placed: &Placed, workflow: &str, seen: &mut HashMap<String, usize>) -> Value {
     let finding = &placed.finding;
     let mut location = json!({ "physicalLocation": { "artifactLocation": { "uri": uri(name(sources, placed.source)) } } });
     if let Some(span) = placed.span {
@@ -39,14 +73,28 @@ fn result(sources: &[Source], placed: &Placed, workflow: &str) -> Value {
         location["logicalLocations"] = json!([{ "fullyQualifiedName": finding.path, "kind": "member" }]);
     }
     let rule = Code::ALL.iter().position(|code| *code == finding.code);
-    let level = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
     // The text of a finding names its node and path; the workflow tells several of one file apart.
     json!({
-        "ruleId": finding.code, "ruleIndex": rule, "level": level, "message": { "text": finding.to_string() },
+        "ruleId": finding.code, "ruleIndex": rule, "level": level_of(finding.severity), "message": { "text": finding.to_string() },
         "locations": [location], "properties": { "workflow": workflow },
+        "partialFingerprints": { FINGERPRINT: fingerprint(workflow, placed, seen) },
+    })
+}
+
+/// Tells a finding apart from others, whatever the lines above it are: by its workflow, code, node and, where there is no node, path.
+fn fingerprint(workflow: &str, placed: &Placed, seen: &mut HashMap<String, usize>) -> String {
+    let finding = &placed.finding;
+    // The index of a node in its list is the place of a line in another form.
+    let inside = finding.path.split_once(']').filter(|(list, _)| list.starts_with("nodes[") && finding.node.is_some());
+    let path = inside.map_or(finding.path.as_str(), |(_, inside)| inside);
+    let of = [workflow, finding.code.as_str(), finding.node.as_deref().unwrap_or_default(), path].join("\n");
+    let count = seen.entry(of.clone()).or_insert(0);
+    *count += 1;
+    let digest = Sha256::digest(format!("{of}\n{count}"));
+    digest.iter().take(16).fold(String::new(), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
     })
 }
 

@@ -103,7 +103,8 @@ async fn verdict_on(work: &Work<'_>, connection: &Connection, mut gathered: Gath
     let instead = held.trouble.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read and the built-in one stands in for it");
     let spec = work.spec();
     let (active, tags) = (spec.active, spec.tags.clone());
-    let rests_on = format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}", spec.display_name, held.id);
+    let silenced = work.silenced();
+    let rests_on = format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}", spec.display_name, held.id);
     let of: [u8; 32] = Sha256::new().chain_update(gathered.text).chain_update(rests_on).finalize().into();
     let known = work.ctx.remember(&work.uid(), |memory| match &memory.judged {
         Some(Judged::Known(before, judgement)) if *before == of => Some(judgement.clone()),
@@ -117,7 +118,7 @@ async fn verdict_on(work: &Work<'_>, connection: &Connection, mut gathered: Gath
     let validated = tokio::task::spawn_blocking(move || {
         let measure = Measure { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
         let warnings = std::mem::take(&mut gathered.warnings);
-        let judgement = judgement::judge(&gathered.definition, active, tags.as_deref(), warnings, measure);
+        let judgement = judgement::judge(&gathered.definition, active, tags.as_deref(), warnings, measure, &silenced);
         (gathered, Arc::new(judgement))
     });
     let (gathered, judgement) = validated.await.map_err(|stopped| match stopped.try_into_panic() {

@@ -62,7 +62,9 @@ pub(super) async fn claim(
     let claimed = work.ctx.claims().claim(&work.uid(), created(work), &routes(connection, definition));
     work.ctx.wake(&claimed.freed);
     if let Some(route) = claimed.taken {
-        return Ok(Some(taken(format!("another Workflow on this instance serves {} {}", route.method, route.path))));
+        let owner = claimed.owner.and_then(|uid| neighbour(work, &uid));
+        let owner = owner.map_or_else(|| "a Workflow of another namespace".to_owned(), |name| format!("Workflow {name}"));
+        return Ok(Some(taken(format!("{owner} serves {} {} on this instance", route.method, route.path))));
     }
     // After n8n refused a path, publishing again would only disturb: some refusals take the workflow offline.
     let refused =
@@ -81,6 +83,13 @@ pub(super) async fn claim(
         }
     }
     Ok(None)
+}
+
+/// The name of an object of the same namespace. Those of other namespaces are nobody else's business.
+fn neighbour(work: &Work<'_>, uid: &str) -> Option<String> {
+    let (namespace, name) = work.instance_key();
+    let all = work.ctx.workflows_of(&namespace, &name);
+    all.iter().find(|glimpse| glimpse.uid() == uid && glimpse.namespace() == work.namespace()).map(|glimpse| glimpse.name().to_owned())
 }
 
 fn taken(by: String) -> Trouble {

@@ -33,12 +33,12 @@ async fn secret_value(work: &Work<'_>, header: &ProbeHeader, secret: &ProbeSecre
     }
     let found = work.ctx.secrets.get(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
     let found = found.map_err(|error| store::trouble(&format!("read Secret {}", secret.name), &error))?;
-    found.ok_or_else(|| {
-        Trouble::waiting(
-            Reason::SourceNotFound,
-            format!("Secret {} with key {}, which a probe's header names, does not exist in this namespace", secret.name, secret.key),
-        )
-    })
+    if let Some(value) = found {
+        return Ok(value);
+    }
+    let lack = work.ctx.secrets.lack(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
+    let lack = lack.map_err(|error| store::trouble(&format!("read Secret {}", secret.name), &error))?;
+    Err(Trouble::waiting(Reason::SourceNotFound, format!("{lack}; header {} of a probe takes its value from there", header.name)))
 }
 
 /// Whether an N8nInstance of the namespace has its API key in the Secret, whichever operator that instance belongs to.

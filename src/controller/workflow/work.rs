@@ -16,6 +16,7 @@ use crate::domain::bounds;
 use crate::domain::derive::IdentitySeed;
 use crate::domain::mark::Mark;
 use crate::domain::patch::merge_patch;
+use crate::domain::rules::Pattern;
 use crate::domain::trouble::Trouble;
 
 /// One pass over one Workflow.
@@ -92,6 +93,12 @@ impl<'a> Work<'a> {
 
     pub(super) fn pinned(&self) -> Option<String> {
         self.annotation(annotation::PINNED_VERSION).map(str::to_owned)
+    }
+
+    /// The findings that an annotation silences. A code that does not exist silences nothing.
+    pub(super) fn silenced(&self) -> Vec<Pattern> {
+        let annotations = self.workflow.metadata.annotations.as_ref();
+        annotations.and_then(|all| all.get(annotation::IGNORE_FINDINGS)).map_or_else(Vec::new, |text| Pattern::parse_known(text).0)
     }
 
     /// The mark of this object.

@@ -37,8 +37,13 @@ codes! {
     DocumentKind = "document-kind", "The document is something other than an n8n workflow.";
     DocumentWrapped = "document-wrapped", "The workflow was found inside a wrapper, which was taken off.";
     FileUnreadable = "file-unreadable", "The file could not be read as text.";
-    ManifestInvalid = "manifest-invalid", "A Workflow manifest has a field that its kind does not take, or lacks one that it needs.";
+    ManifestInvalid = "manifest-invalid", "A Workflow or N8nInstance does not fit its kind: the API server would refuse it or drop a field.";
     DefinitionNotFound = "definition-not-found", "The ConfigMap that holds the definition is not among the files, so nothing was checked.";
+    SourceUnrendered = "source-unrendered", "The file is a template or a patch, not yet a manifest, so nothing was checked.";
+    WorkflowNotFound = "workflow-not-found", "A reference names a Workflow that is not among the files.";
+    MappingUnused = "mapping-unused", "A mapping of a manifest is for something that the definition does not use.";
+    CredentialUnmapped = "credential-unmapped", "A manifest maps a credential of its definition to none of the instance; publication waits.";
+    ProbeInvalid = "probe-invalid", "A probe of a manifest cannot be made, so it fails every version.";
     KeyDuplicate = "key-duplicate", "A key occurs twice in one object; only the last value counts.";
     TopLevelUnknown = "top-level-key-unknown", "A top-level key that n8n does not accept was left out.";
     PinnedDataDropped = "pinned-data-dropped", "Pinned test data is not deployed.";

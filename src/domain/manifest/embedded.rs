@@ -15,6 +15,7 @@ use crate::domain::suggest::nearest;
 
 use super::document::{Document, indent, join, seen};
 use super::object::Pending;
+use super::unrendered::Kustomizations;
 use super::{Placed, judge};
 
 /// The largest text of a ConfigMap; the API server itself keeps a little over 1 MiB.
@@ -66,13 +67,14 @@ impl Shelf {
     }
 
     /// Judges the definition that a Workflow names.
-    pub(super) fn resolve(&self, pending: &Pending, catalog: &Catalog) -> Resolved {
+    pub(super) fn resolve(&self, pending: &Pending, catalog: &Catalog, kustomizations: &Kustomizations) -> Resolved {
         let (name, key) = (&pending.from.name, &pending.from.key);
         let at_reference =
             |finding| Resolved { findings: vec![Placed { finding, source: pending.source, span: pending.span }], ..Resolved::default() };
         let field = "spec.definitionFrom.configMapKeyRef";
         let Some(map) = self.find(name, pending.namespace.as_deref()) else {
-            let message = format!("ConfigMap {} is not among the files, so its definition was not checked", quoted(name));
+            let how = kustomizations.generated(name).map_or_else(String::new, |how| format!(": {how}"));
+            let message = format!("ConfigMap {} is not among the files, so its definition was not checked{how}", quoted(name));
             return at_reference(Finding::warning(Code::DefinitionNotFound, format!("{field}.name"), message));
         };
         let Some(embedded) = map.texts.get(key) else {

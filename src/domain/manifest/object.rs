@@ -1,25 +1,32 @@
 //! Objects of Kubernetes among the documents.
 
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 
-use kube::CustomResourceExt;
 use serde_json::Value;
 
 use crate::api::workflow::{ConfigMapKeyRef, Workflow, WorkflowSpec};
+use crate::api::{GROUP, VERSION, annotation};
+use crate::domain::annotations::{OF_INSTANCE, OF_WORKFLOW, is_ours, unknown};
 use crate::domain::catalog::Catalog;
-use crate::domain::finding::{Code, Finding, MAX_FINDINGS, quoted};
+use crate::domain::finding::{Code, Finding, Severity, quoted};
 use crate::domain::path;
 use crate::domain::positions::Span;
+use crate::domain::rules::Pattern;
 use crate::domain::suggest::nearest;
 
 use super::document::{Document, join};
 use super::embedded::text;
-use super::{LARGEST_INLINE, Report, judged};
+use super::set::Member;
+use super::{Kind, LARGEST_INLINE, Report, judged, schema};
+
+/// The kinds of ours.
+pub(super) const KINDS: [(&str, Kind); 2] = [("Workflow", Kind::Workflow), ("N8nInstance", Kind::N8nInstance)];
 
 /// What an object is to us.
-pub(super) enum Kind<'a> {
-    Workflow,
+pub(super) enum Object<'a> {
+    Ours(Kind),
+    /// It is of our group, and no such kind or version exists.
+    Unknown(Finding),
     ConfigMap,
     List(&'a [Value]),
     Other,
@@ -43,54 +50,80 @@ pub(super) fn is_object(value: &Value) -> bool {
 }
 
 /// What an object is.
-pub(super) fn kind(value: &Value) -> Kind<'_> {
+pub(super) fn kind(value: &Value) -> Object<'_> {
     let word = |key: &str| value[key].as_str().unwrap_or_default();
-    match (word("apiVersion"), word("kind")) {
-        (version, "Workflow") if version.starts_with("weirkeeper.dev/") => Kind::Workflow,
-        ("v1", "ConfigMap") => Kind::ConfigMap,
-        (_, kind) if kind.ends_with("List") => value["items"].as_array().map_or(Kind::Other, |items| Kind::List(items)),
-        _ => Kind::Other,
+    let (group, version) = word("apiVersion").split_once('/').unwrap_or(("", word("apiVersion")));
+    match (group, version, word("kind")) {
+        ("", "v1", "ConfigMap") => Object::ConfigMap,
+        (_, _, kind) if kind.ends_with("List") => value["items"].as_array().map_or(Object::Other, |items| Object::List(items)),
+        (GROUP, _, kind) => {
+            let Some((_, ours)) = KINDS.iter().find(|(name, _)| *name == kind) else {
+                let unknown = Finding::error(Code::ManifestInvalid, "kind", format!("{GROUP} has no kind {}", quoted(kind)));
+                return Object::Unknown(unknown.suggest(nearest(kind, KINDS.iter().map(|(name, _)| *name))));
+            };
+            if version != VERSION {
+                let unknown = Finding::error(Code::ManifestInvalid, "apiVersion", format!("{GROUP} has no version {}", quoted(version)));
+                return Object::Unknown(unknown.suggest(Some(format!("{GROUP}/{VERSION}"))));
+            }
+            Object::Ours(*ours)
+        }
+        _ => Object::Other,
     }
 }
 
+/// A report on what is of our group and no kind of ours.
+pub(super) fn unknown_kind(document: &Document<'_>, finding: Finding, at: &str) -> Report {
+    Report::new(document.source).with([document.place(finding, at)])
+}
+
+/// Judges an N8nInstance.
+pub(super) fn judge_instance(document: &Document<'_>, object: &Value, at: &str) -> Report {
+    let mut report = Report::new(document.source).with(document.warnings(at));
+    report.kind = Kind::N8nInstance;
+    let findings = schema::check(Kind::N8nInstance, object).into_iter().chain(metadata(object, OF_INSTANCE, &mut report));
+    let placed: Vec<_> = findings.map(|finding| document.place(finding, at)).collect();
+    report.with(placed)
+}
+
 /// Judges a Workflow whose report will have this number; its definition is left to do where it stands in a ConfigMap.
-pub(super) fn judge_object(
+pub(super) fn judge_workflow(
     document: &Document<'_>,
     object: &Value,
     at: &str,
     number: usize,
     catalog: &Catalog,
-) -> (Report, Option<Pending>) {
+) -> (Report, Option<Pending>, Option<Member>) {
     let mut report = Report::new(document.source);
-    let complain = |report: &mut Report, finding: Finding| report.findings.push(document.place(finding, at));
+    let mut findings = schema::check(Kind::Workflow, object);
+    findings.extend(metadata(object, OF_WORKFLOW, &mut report));
     let spec = match serde_json::from_value::<Workflow>(object.clone()) {
         Ok(workflow) => Some(Box::new(workflow.spec)),
         Err(error) => {
-            complain(&mut report, Finding::error(Code::ManifestInvalid, "spec", format!("this is no Workflow: {error}")));
+            // The schema tells it with its field; whatever it does not know is told as it comes.
+            if !findings.iter().any(Finding::is_error) {
+                findings.push(Finding::error(Code::ManifestInvalid, "spec", format!("this is no Workflow: {error}")));
+            }
             None
         }
     };
-    for finding in unknown_fields(&object["spec"]) {
-        complain(&mut report, finding);
-    }
     let (inline, from) = (&object["spec"]["definition"], &object["spec"]["definitionFrom"]);
-    if inline.is_null() == from.is_null() {
-        let message = "exactly one of definition and definitionFrom must be set";
-        complain(&mut report, Finding::error(Code::ManifestInvalid, "spec", message));
-    }
     if !inline.is_null() {
         let size = serde_json::to_string(inline).map_or(0, |text| text.len());
         if size > LARGEST_INLINE {
             let message = "the definition is too large to stand in the object; put it into a ConfigMap and name it in spec.definitionFrom.configMapKeyRef";
             let finding = Finding::error(Code::DocumentTooLarge, "spec.definition", message);
-            complain(&mut report, finding.mismatch(format!("{size} bytes"), format!("at most {LARGEST_INLINE}")));
+            findings.push(finding.mismatch(format!("{size} bytes"), format!("at most {LARGEST_INLINE}")));
         }
+    }
+    report.findings.extend(findings.into_iter().map(|finding| document.place(finding, at)));
+    if inline.is_object() {
         let inside = judged(document, inline, &join(at, "spec.definition"), spec.as_deref(), catalog);
         report.findings.extend(inside.findings);
         report.required = inside.required;
         report.definition = inside.definition;
     }
     report.findings.extend(document.warnings(at));
+    let member = spec.as_ref().map(|spec| Member::new(document, object, at, number, spec.as_ref().clone()));
     let from = serde_json::from_value::<ConfigMapKeyRef>(from["configMapKeyRef"].clone()).ok();
     let pending = from.map(|from| Pending {
         report: number,
@@ -100,23 +133,51 @@ pub(super) fn judge_object(
         from,
         spec,
     });
-    (report, pending)
+    (report, pending, member)
 }
 
-/// Fields of the spec that the kind does not have, which the API server would drop or refuse.
-fn unknown_fields(spec: &Value) -> Vec<Finding> {
-    // Made once: a file may hold thousands of objects.
-    static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let crd = Workflow::crd();
-        let schema = crd.spec.versions.first().and_then(|version| version.schema.as_ref()?.open_api_v3_schema.as_ref());
-        let spec = schema.and_then(|schema| schema.properties.as_ref()?.get("spec")?.properties.as_ref());
-        spec.into_iter().flat_map(|spec| spec.keys().cloned()).collect()
-    });
-    let given = spec.as_object().into_iter().flat_map(|fields| fields.keys());
-    let unknown = given.filter(|field| !KNOWN.contains(*field)).map(|field| {
-        let message = format!("a Workflow has no field {}", quoted(field));
-        let finding = Finding::error(Code::ManifestInvalid, path::key("spec", field), message);
-        finding.suggest(nearest(field, KNOWN.iter().map(String::as_str)))
-    });
-    unknown.take(MAX_FINDINGS).collect()
+/// What is wrong with an object's metadata. Takes the findings that an annotation silences into the report.
+fn metadata(object: &Value, known: &[&str], report: &mut Report) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut wrong = |at: String, message: String| findings.push(Finding::error(Code::ManifestInvalid, at, message));
+    let metadata = &object["metadata"];
+    match metadata["name"].as_str() {
+        Some(name) if !is_name(name) => {
+            let message = "the name must consist of lower case letters, digits, - and ., and begin and end with a letter or digit";
+            wrong("metadata.name".to_owned(), message.to_owned());
+        }
+        None if !metadata["generateName"].is_string() => wrong("metadata".to_owned(), "metadata.name is missing".to_owned()),
+        _ => {}
+    }
+    for field in ["labels", "annotations"] {
+        for (key, value) in metadata[field].as_object().into_iter().flatten().filter(|(_, value)| !value.is_string()) {
+            let at = path::key(&path::key("metadata", field), key);
+            wrong(
+                at,
+                format!("{field} hold text only: put the value into quotes ({} stands here)", crate::domain::finding::kind_of(value)),
+            );
+        }
+    }
+    let doubtful = |key: &str, message| {
+        let at = path::key("metadata.annotations", key);
+        Finding { severity: Severity::Warning, ..Finding::error(Code::ManifestInvalid, at, message) }
+    };
+    let ours = metadata["annotations"].as_object().into_iter().flatten().filter(|(key, _)| is_ours(key));
+    for (key, value) in ours {
+        let alone = BTreeMap::from([(key.clone(), String::new())]);
+        findings.extend(unknown(Some(&alone), known).map(|message| doubtful(key, message)));
+        if let Some(text) = value.as_str().filter(|_| key == annotation::IGNORE_FINDINGS) {
+            let (silenced, wrong) = Pattern::parse_known(text);
+            report.silenced = silenced;
+            findings.extend(wrong.into_iter().map(|message| doubtful(key, message)));
+        }
+    }
+    findings
+}
+
+/// Whether Kubernetes takes it for a name: a DNS subdomain of RFC 1123.
+fn is_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let label = |label: &str| label.starts_with(inner) && label.ends_with(inner) && label.chars().all(|c| inner(c) || c == '-');
+    name.len() <= 253 && name.split('.').all(label)
 }

@@ -153,6 +153,94 @@ fn what_nobody_named_and_is_clearly_something_else_is_passed_over() {
 }
 
 #[test]
+fn an_object_that_does_not_fit_its_kind_is_told_with_the_field() {
+    let object =
+        serde_json::json!({ "metadata": { "name": "a" }, "spec": { "instanceRef": { "name": "main" }, "definition": {}, "tags": "x" } });
+    assert_eq!(misfit("Workflow", &object).as_deref(), Some("spec.tags: this must be an array (found a string, want an array)"));
+    assert_eq!(misfit("ConfigMap", &object), None);
+}
+
+#[test]
+fn workflows_of_a_set_are_held_against_each_other() {
+    let workflow = |name: &str, more: &str| {
+        source(
+            &format!("{name}.yaml"),
+            &format!(
+                "apiVersion: weirkeeper.dev/v1alpha1\nkind: Workflow\nmetadata: {{name: {name}}}\nspec:\n  instanceRef: {{name: main}}\n{more}  definition:\n    connections: {{}}\n    nodes:\n      - {{name: Hook, type: n8n-nodes-base.webhook, typeVersion: 2, position: [0, 0], webhookId: w, parameters: {{path: orders}}}}\n"
+            ),
+        )
+    };
+    let said = |sources: &[Source], report: usize, code: Code| {
+        let reports = validate(sources, Catalog::embedded());
+        let found = reports[report].findings.iter().find(|placed| placed.finding.code == code).unwrap_or_else(|| panic!("{reports:#?}"));
+        (found.span.map(|span| (span.line, span.column)), format!("{} {}", found.finding.severity, found.finding))
+    };
+    let two = [workflow("orders", ""), workflow("returns", "")];
+    let (place, text) = said(&two, 1, Code::WebhookConflict);
+    assert_eq!(place, Some((9, 113)));
+    assert!(text.contains("GET /webhook/orders is also served by Workflow \"orders\" (orders.yaml)"), "{text}");
+    for (one, other) in [("", "  active: false\n"), ("", "  driftPolicy: Report\n")] {
+        let same_name = Source { name: "prod/orders.yaml".into(), ..workflow("orders", other) };
+        let second = if other.contains("active") { workflow("returns", other) } else { same_name };
+        let quiet = validate(&[workflow("orders", one), second], Catalog::embedded());
+        assert!(quiet.iter().all(|report| report.findings.iter().all(|placed| placed.finding.code != Code::WebhookConflict)), "{quiet:#?}");
+    }
+    let probing = [workflow("orders", "  healthCheck:\n    probes:\n      - node: hook\n        method: POST\n")];
+    let (place, text) = said(&probing, 0, Code::ProbeInvalid);
+    assert_eq!(
+        (place, text.as_str()),
+        (Some((8, 9)), "error spec.healthCheck.probes[0].node: the definition has no node \"hook\" to probe; did you mean \"Hook\"?")
+    );
+    let probing = [workflow("orders", "  healthCheck:\n    probes:\n      - node: Hook\n        method: POST\n")];
+    let (place, text) = said(&probing, 0, Code::ProbeInvalid);
+    assert_eq!(
+        (place, text.as_str()),
+        (Some((9, 9)), "error spec.healthCheck.probes[0].method: node \"Hook\" does not answer POST (found POST, want GET)")
+    );
+    let calling = [workflow("orders", "  references:\n    - id: x\n      workflowRef: {name: retruns}\n"), workflow("returns", "")];
+    let (place, text) = said(&calling, 0, Code::WorkflowNotFound);
+    assert!(
+        place == Some((8, 21))
+            && text.starts_with("warning spec.references[0].workflowRef.name: ")
+            && text.ends_with("did you mean \"returns\"?"),
+        "{place:?} {text}"
+    );
+    assert!(said(&calling[..1], 0, Code::WorkflowNotFound).1.starts_with("info "), "the cluster may have it");
+    assert!(said(&calling, 0, Code::MappingUnused).1.contains("the definition calls no workflow \"x\""));
+}
+
+#[test]
+fn what_a_kustomization_makes_is_not_checked_as_it_stands() {
+    let kustomization =
+        "resources: [workflow.yaml]\npatches:\n  - path: ../patch.yaml\nconfigMapGenerator:\n  - name: flows\n    files: [a.json]\n";
+    let workflow = "apiVersion: weirkeeper.dev/v1alpha1\nkind: Workflow\nmetadata: {name: one}\nspec:\n  instanceRef: {name: main}\n  definitionFrom: {configMapKeyRef: {name: flows, key: a.json}}\n";
+    let patch = "apiVersion: weirkeeper.dev/v1alpha1\nkind: Workflow\nmetadata: {name: one}\nspec: {active: true}\n";
+    let sources = [source("k/kustomization.yaml", kustomization), source("k/workflow.yaml", workflow), source("patch.yaml", patch)];
+    let reports = validate(&sources, Catalog::embedded());
+    let said: Vec<String> = reports.iter().flat_map(|report| &report.findings).map(|one| one.finding.to_string()).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said[0].contains("the kustomization in \"k\" generates it") && said[0].contains("kubectl kustomize k | weirkeeper validate -"),
+        "{said:?}"
+    );
+    assert!(said[1].contains("this is a patch") && said[1].contains("kubectl kustomize k | weirkeeper validate -"), "{said:?}");
+    let template = source("t.yaml", "metadata:\n  name: {{ .Release.Name }}\n");
+    let helm = |found| validate(&[Source { found, ..template.clone() }], Catalog::embedded())[0].is_valid(false);
+    assert_eq!((helm(true), helm(false)), (true, false), "one that nobody named may lie there by chance");
+}
+
+#[test]
+fn kinds_and_versions_of_our_group_that_do_not_exist_are_told() {
+    let object = |version: &str, kind: &str| {
+        source("a.yaml", &format!("apiVersion: weirkeeper.dev/{version}\nkind: {kind}\nmetadata: {{name: a}}\n"))
+    };
+    expect(&[object("v1alpha1", "Workflows")], &[("a.yaml", &["a.yaml:2:1 manifest-invalid"])]);
+    expect(&[object("v1", "Workflow")], &[("a.yaml", &["a.yaml:1:1 manifest-invalid"])]);
+    let reports = validate(&[object("v1alpha1", "N8nInstance")], Catalog::embedded());
+    assert_eq!((reports[0].kind, reports[0].is_valid(false)), (Kind::N8nInstance, false));
+}
+
+#[test]
 fn what_nodes_need_is_listed_and_unmapped_credentials_are_no_error() {
     let text = r#"{"nodes": [
         {"name": "Start", "type": "n8n-nodes-base.manualTrigger", "typeVersion": 1, "position": [0, 0], "parameters": {}},

@@ -334,9 +334,9 @@ fn habits_are_told_once() {
     let http = |name: &str, options: Value| node(name, "n8n-nodes-base.httpRequest", json!({"url": "https://a.b", "options": options}));
     let nodes = [node("Start", MANUAL, json!({})), http("A", json!({})), http("B", json!({})), http("C", json!({"timeout": 1}))];
     let mut definition = workflow(&nodes, &["Start>A", "A>B", "B>C"]);
-    assert_eq!(told(&definition, None), ["warning http-without-timeout A"]);
+    assert_eq!(told(&definition, None), ["info http-without-timeout A"]);
     definition.settings.clear();
-    assert_eq!(told(&definition, None), ["warning errors-unhandled A", "warning http-without-timeout A"]);
+    assert_eq!(told(&definition, None), ["info errors-unhandled A", "info http-without-timeout A"]);
 }
 
 #[test]

@@ -1,0 +1,111 @@
+//! What configuration files, annotations and the command line choose to be told.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::{ValidateArguments, ValidateError, name};
+use crate::domain::catalog::Catalog;
+use crate::domain::check::doubt;
+use crate::domain::manifest::{Report, Source};
+use crate::domain::rules::{Choice, Config, Rules};
+
+/// The names of a configuration file.
+const NAMES: [&str; 2] = [".weirkeeper.yaml", ".weirkeeper.yml"];
+
+/// A configuration file and the folder that its paths are relative to.
+struct Found {
+    folder: PathBuf,
+    config: Config,
+}
+
+/// The nearest configuration file of each folder that was asked about.
+struct Configs {
+    given: Option<Rc<Found>>,
+    search: bool,
+    known: HashMap<PathBuf, Option<Rc<Found>>>,
+}
+
+/// Leaves of the findings what is to be told, as what it is to be told. Returns how many are not.
+pub(super) fn apply(
+    arguments: &ValidateArguments,
+    sources: &[Source],
+    reports: &mut [Report],
+    catalog: &Catalog,
+) -> Result<usize, ValidateError> {
+    let mut configs = Configs {
+        given: arguments.config.as_deref().map(|file| read(file).map(Rc::new)).transpose()?,
+        search: arguments.config.is_none() && !arguments.no_config,
+        known: HashMap::new(),
+    };
+    let asked = Choice { select: arguments.select.clone(), ignore: arguments.ignore.clone(), ..Choice::default() };
+    let (mut hidden, mut others) = (0, BTreeSet::new());
+    for report in reports {
+        let file = absolute(name(sources, report.source));
+        let found = configs.nearest(&file)?;
+        let version = arguments.n8n_version.as_deref().or_else(|| found.as_ref()?.config.n8n_version());
+        if let Some(version) = version.filter(|version| !catalog.is_of(Some(version))) {
+            doubt(report.findings.iter_mut().map(|placed| &mut placed.finding));
+            others.insert(version.to_owned());
+        }
+        let choices = found.map_or_else(Vec::new, |found| found.config.choices(&relative(&found.folder, &file)));
+        let rules = choices.iter().fold(Rules::default(), Rules::over).silenced(&report.silenced).over(&asked);
+        let before = report.findings.len();
+        report.findings = std::mem::take(&mut report.findings)
+            .into_iter()
+            .filter_map(|mut placed| {
+                placed.finding = rules.tell(placed.finding)?;
+                Some(placed)
+            })
+            .collect();
+        hidden += before - report.findings.len();
+    }
+    let own = catalog.index().n8n.as_deref().unwrap_or("unknown version");
+    for version in others {
+        eprintln!("weirkeeper: the catalogue is that of n8n {own}, not {version}: what rests on node types is only doubtful");
+    }
+    Ok(hidden)
+}
+
+impl Configs {
+    fn nearest(&mut self, file: &Path) -> Result<Option<Rc<Found>>, ValidateError> {
+        if self.given.is_some() || !self.search {
+            return Ok(self.given.clone());
+        }
+        let Some(folder) = file.parent() else { return Ok(None) };
+        if let Some(known) = self.known.get(folder) {
+            return Ok(known.clone());
+        }
+        let here = NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file());
+        let found = match here {
+            Some(file) => Some(Rc::new(read(&file)?)),
+            // A repository is a world of its own.
+            None if folder.join(".git").exists() => None,
+            None => self.nearest(folder)?,
+        };
+        self.known.insert(folder.to_owned(), found.clone());
+        Ok(found)
+    }
+}
+
+fn read(file: &Path) -> Result<Found, ValidateError> {
+    let shown = file.display().to_string();
+    let text = fs::read_to_string(file).map_err(|error| ValidateError::ConfigFile(shown.clone(), error))?;
+    let config = Config::parse(&text).map_err(|error| ValidateError::Config(shown, error))?;
+    let folder = absolute(&file.to_string_lossy()).parent().map(Path::to_owned).unwrap_or_default();
+    Ok(Found { folder, config })
+}
+
+/// A file in its real folder. Standard input is taken for a file of the working directory.
+fn absolute(name: &str) -> PathBuf {
+    let path = Path::new(name);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    path.file_name().map_or(folder.clone(), |file| folder.join(file))
+}
+
+fn relative(folder: &Path, file: &Path) -> String {
+    let path = file.strip_prefix(folder).unwrap_or(file);
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
