@@ -104,11 +104,37 @@ fn sarif_output_names_rules_and_regions() {
     for result in run["results"].as_array().unwrap() {
         let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
         assert_eq!(rules[index]["id"], result["ruleId"]);
-        assert!(["error", "warning"].contains(&result["level"].as_str().unwrap()) && result["message"]["text"].is_string());
+        assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap()) && result["message"]["text"].is_string());
         assert!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].is_string());
     }
     let place = &run["results"][0]["locations"][0]["physicalLocation"];
     assert_eq!((&place["artifactLocation"]["uri"], &place["region"]["startLine"]), (&"a%20b.json".into(), &6.into()));
+}
+
+#[test]
+fn sarif_rules_carry_help_and_levels_and_findings_keep_their_fingerprint_when_lines_move() {
+    let run = |name: &str, text: &str| {
+        let (_, out, _) = Folder::new(name, &[("a.json", text)]).run(&["validate", "--output", "sarif", "a.json"], "");
+        serde_json::from_str::<Value>(&out).unwrap()["runs"][0].clone()
+    };
+    let log = run("sarif-rules", BROKEN);
+    let rules = log["tool"]["driver"]["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), weirkeeper::domain::finding::Code::ALL.len());
+    for rule in rules {
+        let id = rule["id"].as_str().unwrap();
+        assert!(rule["helpUri"].as_str().unwrap().ends_with(&format!("docs/findings.md#{id}")), "{rule}");
+        assert!(rule["help"]["text"].as_str().unwrap().contains("Mend: ") && rule["help"]["markdown"].is_string(), "{rule}");
+        assert!(["error", "warning", "note"].contains(&rule["defaultConfiguration"]["level"].as_str().unwrap()), "{rule}");
+    }
+    let level = |code: &str| rules.iter().find(|rule| rule["id"] == code).unwrap()["defaultConfiguration"]["level"].clone();
+    assert_eq!([level("script-syntax"), level("webhook-open"), level("errors-unhandled")], ["error", "warning", "note"]);
+    let fingerprints = |log: &Value| -> Vec<String> {
+        let results = log["results"].as_array().unwrap().iter();
+        results.map(|one| one["partialFingerprints"]["weirkeeper/v1"].as_str().unwrap().to_owned()).collect()
+    };
+    let own = fingerprints(&log);
+    assert!(!own.is_empty() && own.iter().collect::<std::collections::BTreeSet<_>>().len() == own.len(), "{own:?}");
+    assert_eq!(fingerprints(&run("sarif-moved", &BROKEN.replacen('{', "{\n\n\n", 1))), own);
 }
 
 #[test]
