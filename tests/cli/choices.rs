@@ -92,24 +92,24 @@ fn the_version_of_n8n_in_a_file_of_configuration_takes_the_certainty_out_of_node
 
 #[test]
 fn an_annotation_of_a_workflow_silences_what_is_doubtful_and_no_error() {
-    let manifest = |note: &str, version: &str| {
+    let manifest = |note: &str, kind: &str| {
         format!(
             "apiVersion: weirkeeper.dev/v1alpha1\nkind: Workflow\nmetadata:\n  name: a\n  annotations:\n    {note}\nspec:\n  instanceRef: {{name: main}}\n  definition: {}\n",
-            OPEN.replace("4.2", version)
+            OPEN.replace("httpRequest", kind).replace('\n', " ")
         )
     };
-    let silent = "weirkeeper.dev/ignore-findings: webhook-*, node-version-unknown";
+    let silent = "weirkeeper.dev/ignore-findings: webhook-*, node-type-unknown";
     let files = [
-        ("a.yaml", manifest(silent, "4.2")),
-        ("wrong.yaml", manifest(silent, "99")),
-        ("slip.yaml", manifest("weirkeeper.dev/ignore-findings: webhok-open", "4.2")),
+        ("a.yaml", manifest(silent, "httpRequest")),
+        ("wrong.yaml", manifest(silent, "httpRequestt")),
+        ("slip.yaml", manifest("weirkeeper.dev/ignore-findings: webhok-open", "httpRequest")),
     ];
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let folder = Folder::new("annotation", &files);
     assert_eq!(told(&folder, &["a.yaml"]), ALL[..1]);
     assert_eq!(told(&folder, &["--select", "webhook-open", "a.yaml"]), ALL[2..], "the command line outweighs it");
     let (code, found, _) = run(&folder, &["wrong.yaml"]);
-    assert!(code == 1 && found.contains(&"node-version-unknown error".to_owned()), "{found:?}");
+    assert!(code == 1 && found.contains(&"node-type-unknown error".to_owned()), "{found:?}");
     let (_, out, _) = folder.run(&["validate", "slip.yaml"], "");
     assert!(out.contains("warning[manifest-invalid]") && out.contains(r#"did you mean "webhook-open"?"#), "{out}");
 }

@@ -9,7 +9,8 @@ use crate::domain::finding::{Code, Finding, quoted};
 use super::Source;
 
 /// The marks of a template of Helm outside of what n8n itself writes between braces.
-const HELM: &[&str] = &[".Values", ".Release.", ".Chart.", ".Files.", ".Capabilities.", "include \"", "define \"", "template \"", "toYaml"];
+const HELM: &[&str] =
+    &[" .Values", " .Release.", " .Chart.", " .Files.", " .Capabilities.", " include \"", " define \"", " template \"", " toYaml "];
 
 /// Whether a text is a template of Helm.
 pub(super) fn is_helm(text: &str) -> bool {
@@ -17,7 +18,7 @@ pub(super) fn is_helm(text: &str) -> bool {
     actions.any(|action| {
         let dashed = action.starts_with("- ") || action.ends_with(" -");
         dashed
-            || HELM.iter().any(|mark| action.contains(mark))
+            || HELM.iter().any(|mark| format!(" {action}").contains(mark))
             || ["if ", "range ", "with "].iter().any(|word| action.trim_start().starts_with(word))
     })
 }
