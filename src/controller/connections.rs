@@ -121,7 +121,7 @@ fn trusted(instance: &N8nInstance, suspect: bool) -> Result<(), Trouble> {
         return Err(emptied());
     }
     if moved {
-        return Err(self::moved(bound.unwrap_or_default()));
+        return Err(self::moved(None));
     }
     Ok(())
 }
@@ -134,12 +134,13 @@ pub fn emptied() -> Trouble {
     )
 }
 
-/// The URL has another origin than the one that workflows are bound to.
-pub fn moved(bound: &str) -> Trouble {
+/// The URL has another origin than the one that workflows are bound to, which is named to the instance's owner only.
+pub fn moved(bound: Option<&str>) -> Trouble {
+    let bound = bound.unwrap_or("the one");
     Trouble::denied(
         Reason::OriginChanged,
         format!(
-            "spec.url of the N8nInstance leads to another origin than {bound}, to which its workflows are bound. Nothing is written to it: set the URL back, or set the annotation weirkeeper.dev/resetAt on the N8nInstance if the workflows are there"
+            "spec.url of the N8nInstance leads to another origin than {bound} to which its workflows are bound. Nothing is written to it: set the URL back, or set the annotation weirkeeper.dev/resetAt on the N8nInstance if the workflows are there"
         ),
     )
 }

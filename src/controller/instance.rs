@@ -205,7 +205,7 @@ async fn inspect(
         connection.suspect.store(true, Ordering::SeqCst);
         return Err(connections::emptied());
     } else if moved {
-        return Err(connections::moved(status.bound_origin.as_deref().unwrap_or_default()));
+        return Err(connections::moved(status.bound_origin.as_deref()));
     } else {
         connection.suspect.store(false, Ordering::SeqCst);
         status.bound_origin.get_or_insert(origin);
