@@ -88,6 +88,7 @@ pub async fn run(
         claims: Mutex::default(),
         bindings: bindings::Bindings::default(),
         memory: Mutex::default(),
+        sources_changed: Mutex::default(),
         metrics: Metrics::register(registry)?,
         n8n_metrics: N8nMetrics::register(registry)?,
         wake,
@@ -106,7 +107,7 @@ pub async fn run(
         .modify(Glimpse::slim)
         .reflect(workflow_writer)
         .inspect(noting(complete.clone(), |lists| &mut lists.workflows))
-        .inspect(forgetting(ctx.clone()))
+        .inspect(following(ctx.clone()))
         .inspect(move |_| notify.notify_one())
         .applied_objects()
         .predicate_filter(Glimpse::change_hash, PredicateConfig::default());
@@ -121,6 +122,7 @@ pub async fn run(
         .modify(|instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new())
         .reflect(instance_writer)
         .inspect(noting(complete, |lists| &mut lists.instances))
+        .inspect(departing(ctx.clone()))
         .applied_objects()
         .predicate_filter(instance::change_hash, PredicateConfig::default());
 
@@ -129,10 +131,8 @@ pub async fn run(
         .graceful_shutdown_on(shutdown.clone())
         .run(instance::reconcile, no_error, ctx.clone())
         .for_each(|_| future::ready(()));
-    let config_maps = config_map_users(ctx.clone());
     let workflow_controller = Controller::for_stream(glimpses, workflows.clone())
         .reconcile_on(received(woken))
-        .reconcile_on(config_maps)
         .graceful_shutdown_on(shutdown.clone())
         .run(workflow::reconcile, no_error, ctx.clone())
         .for_each(|_| future::ready(()));
@@ -147,6 +147,7 @@ pub async fn run(
         _ = future::join(instance_controller, workflow_controller) => {}
         () = ready => {}
         () = instance::keep_counts(ctx.clone(), changed) => {}
+        () = follow_config_maps(ctx.clone()) => {}
         // It ends with the watch, and passes may still be under way then.
         () = async { instance::let_unfit_go(ctx.clone(), received(unfits)).await; future::pending().await } => {}
         // kube's own drain also waits for passes that are only scheduled; those that are under way are what counts.
@@ -172,13 +173,35 @@ fn noting<K>(
     }
 }
 
-/// Forgets objects that are gone. Most do not need it, for their last pass does; one whose finalizer was taken off by hand, or
-/// whose label makes it another operator's, gets no such pass.
-fn forgetting(ctx: Arc<Context>) -> impl FnMut(&Result<Event<Glimpse>, watcher::Error>) + Send {
+/// Lets an object that waits overtake others when somebody changes it, and forgets objects that are gone. Most do not need the latter,
+/// for their last pass does it; one whose finalizer was taken off by hand, or whose label makes it another operator's, gets no such pass.
+fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<Glimpse>, watcher::Error>) + Send {
     move |event| match event {
-        Ok(Event::Delete(glimpse)) => ctx.forget(glimpse.uid()),
+        Ok(Event::Apply(glimpse) | Event::InitApply(glimpse)) => ctx.promote(glimpse, glimpse.urgency()),
+        Ok(Event::Delete(glimpse)) => {
+            ctx.forget(glimpse.uid());
+            let (namespace, name) = glimpse.instance();
+            ctx.release_instance(&connections::key(namespace, name));
+        }
         // What went while the watch was broken is only missing in the new list.
-        Ok(Event::InitDone) => ctx.forget_absent(),
+        Ok(Event::InitDone) => {
+            ctx.forget_absent();
+            ctx.release_instances();
+        }
+        _ => {}
+    }
+}
+
+/// Tells the Workflows of an instance that it is gone, and lets go of what is held of it.
+fn departing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<N8nInstance>, watcher::Error>) + Send {
+    move |event| match event {
+        Ok(Event::Delete(instance)) => {
+            let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
+            ctx.metrics.key_expires(&namespace, &name, None);
+            ctx.wake_users(&namespace, &name);
+            ctx.release_instance(&connections::key(&namespace, &name));
+        }
+        Ok(Event::InitDone) => ctx.release_instances(),
         _ => {}
     }
 }
@@ -225,27 +248,32 @@ where
     })
 }
 
-/// The Workflows whose definition is in a ConfigMap that changed; an N8nInstance whose catalogue is in it looks again. Only metadata is
+/// Wakes the Workflows whose definition is in a ConfigMap that changed, and the N8nInstances whose catalogue is in it. Only metadata is
 /// watched.
-fn config_map_users(ctx: Arc<Context>) -> impl Stream<Item = ObjectRef<Glimpse>> + Send {
-    watcher(Api::<PartialObjectMeta<ConfigMap>>::all(ctx.client.clone()), watcher::Config::default())
-        .default_backoff()
-        .touched_objects()
-        .filter_map(|changed| future::ready(changed.ok()))
-        .flat_map(move |changed| {
-            let (namespace, name) = (changed.namespace().unwrap_or_default(), changed.name_any());
-            let holds = |asked: &CatalogRef| asked.name == name;
-            let of_catalog = |one: &N8nInstance| {
-                one.namespace().as_deref() == Some(namespace.as_str()) && one.spec.catalog_ref.as_ref().is_some_and(holds)
-            };
-            for instance in ctx.instances.state().iter().filter(|one| of_catalog(one)) {
-                // The receiver only goes away with the operator.
-                let _ = ctx.wake_instance.send(ObjectRef::from_obj(instance.as_ref()));
-            }
-            let users =
-                ctx.workflows.state_filter(|glimpse| glimpse.namespace() == namespace && glimpse.config_map() == Some(name.as_str()));
-            stream::iter(users.into_iter().map(|glimpse| glimpse.object_ref()))
-        })
+async fn follow_config_maps(ctx: Arc<Context>) {
+    // What is not known yet cannot be woken.
+    ctx.listed().await;
+    let changes = watcher(Api::<PartialObjectMeta<ConfigMap>>::all(ctx.client.clone()), watcher::Config::default());
+    let changes = changes.default_backoff().touched_objects().filter_map(|changed| future::ready(changed.ok()));
+    changes.for_each(|changed| future::ready(config_map_changed(&ctx, &changed))).await;
+}
+
+fn config_map_changed(ctx: &Context, changed: &PartialObjectMeta<ConfigMap>) {
+    let (namespace, name) = (changed.namespace().unwrap_or_default(), changed.name_any());
+    let holds = |asked: &CatalogRef| asked.name == name;
+    let of_catalog =
+        |one: &N8nInstance| one.namespace().as_deref() == Some(namespace.as_str()) && one.spec.catalog_ref.as_ref().is_some_and(holds);
+    for instance in ctx.instances.state().iter().filter(|one| of_catalog(one)) {
+        // The receiver only goes away with the operator.
+        let _ = ctx.wake_instance.send(ObjectRef::from_obj(instance.as_ref()));
+    }
+    let version = changed.metadata.resource_version.as_deref();
+    let users = ctx.workflows.state_filter(|glimpse| {
+        glimpse.namespace() == namespace && glimpse.config_map() == Some(name.as_str()) && !glimpse.has_read(version)
+    });
+    for glimpse in users {
+        ctx.source_changed(&glimpse);
+    }
 }
 
 fn received<T: Send + 'static>(receiver: UnboundedReceiver<T>) -> impl Stream<Item = T> + Send {

@@ -21,3 +21,8 @@ pub fn labels(_: &mut SchemaGenerator) -> Schema {
 pub fn path_parameters(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "maxProperties": 16, "additionalProperties": { "type": "string", "maxLength": 256 } })
 }
+
+/// A digest of the value of each setting.
+pub fn setting_digests(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "maxProperties": 64, "additionalProperties": { "type": "string", "maxLength": 16 } })
+}

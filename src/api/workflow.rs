@@ -101,7 +101,7 @@ pub struct WorkflowSpec {
     /// How often n8n is compared with this object when nothing changes; jittered by a tenth. At least 1s.
     #[serde(default = "default_interval")]
     pub interval: Span,
-    /// How many versions are kept. The serving one and the last good one always are.
+    /// How many versions are kept. The serving one, the last good one and the newest edit that was kept from n8n always are.
     #[serde(default = "default_history_limit")]
     #[schemars(range(min = 1, max = 100))]
     pub revision_history_limit: i64,

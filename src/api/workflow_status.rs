@@ -1,10 +1,13 @@
 //! The status of a `Workflow`.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::schema::setting_digests;
 
 /// What was found out and done about a Workflow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +27,14 @@ pub struct WorkflowStatus {
     /// What was about to be written to n8n; absent when nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
+    /// The parts of the workflow as n8n held them when Weirkeeper last found each as the spec asks. Drift is what differs from
+    /// them, so that an edit of the spec is never taken for a change made in n8n.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Snapshot>,
+    /// The parts that were last sent to n8n and are not confirmed yet. After an interrupted write it tells Weirkeeper's own change
+    /// from somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Snapshot>,
     /// The number of the version that n8n holds, as last confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
@@ -43,6 +54,10 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub last_attempted_version: Option<i64>,
+    /// The highest number that was given to a version. Numbers are never used again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub last_version: Option<i64>,
     /// The digest of the definition that failed; it is not sent again until it changes or `resetAt` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
@@ -87,6 +102,11 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reset_at: Option<String>,
+    /// The resource version of the ConfigMap that the definition was last read from. It is written along with other changes, so that it
+    /// may be an older one that holds the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub source_version: Option<String>,
     /// Ready, Reconciling, Stalled and the details: Validated, CredentialsReady, Synced, Live, Healthy, Drifted, RolledBack.
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
@@ -104,6 +124,37 @@ pub enum Origin {
     Created,
     /// It was there before and was adopted.
     Adopted,
+}
+
+/// The parts of a workflow in n8n, small enough to be compared from status. A part that is absent is not known, or left to people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// The name in n8n.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub name: Option<String>,
+    /// The digest of the draft's nodes, connections and groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub draft: Option<String>,
+    /// What is published. Absent where `spec.active` is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publication: Option<PublishedContent>,
+    /// A short digest of the value of each setting that Weirkeeper sends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "setting_digests")]
+    pub settings: BTreeMap<String, String>,
+}
+
+/// What is published of a workflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedContent {
+    /// The digest of the published nodes, connections and groups. Absent where nothing is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub digest: Option<String>,
 }
 
 /// What is about to be written to n8n. It is recorded before the first write, so that a crash is understood afterwards.

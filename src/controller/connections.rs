@@ -62,9 +62,14 @@ impl Connections {
         self.lock().values().any(|open| text.contains(&open.api_key))
     }
 
-    /// Closes a connection, when its instance is gone.
-    pub fn close(&self, key: &str) {
-        self.lock().remove(key);
+    /// Closes a connection, when its instance and all that was bound through it are gone.
+    pub fn close(&self, key: &str) -> Option<Arc<Connection>> {
+        self.lock().remove(key)
+    }
+
+    /// The instances that have a connection.
+    pub fn keys(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
     }
 }
 
@@ -231,7 +236,12 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
         credentials: tokio::sync::Mutex::new(None),
         instance,
     });
-    ctx.connections.lock().insert(at, connection.clone());
+    let held = {
+        let mut open = ctx.connections.lock();
+        open.insert(at, connection.clone());
+        open.len()
+    };
+    ctx.metrics.connections.set(i64::try_from(held).unwrap_or(i64::MAX));
     Ok(connection)
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource};
@@ -13,22 +14,27 @@ use tracing::debug;
 
 use super::bindings::Bindings;
 use super::catalogs::Catalogs;
-use super::connections::Connections;
+use super::connections::{self, Connections};
 use super::events::Events;
-use super::gate::Gate;
+use super::gate::{Gate, Urgency};
 use super::glimpse::Glimpse;
 use super::metrics::Metrics;
 use super::pulse::Pulse;
 use super::secrets::Secrets;
 use super::store;
 use super::workflow::Judged;
-use crate::api::instance::N8nInstance;
+use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
+use crate::api::workflow_status::Snapshot;
 use crate::domain::mark::Mark;
 use crate::domain::pace::{self, Lately};
 use crate::domain::paths::Claims;
 use crate::n8n::{N8nMetrics, WritePermit};
+
+/// For so long an instance that a Workflow did not reach is not looked at once more for another Workflow.
+const DOUBTED_FOR: Duration = Duration::from_secs(5);
 
 /// What the operator was started with, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -81,6 +87,8 @@ pub struct Context {
     pub n8n_metrics: N8nMetrics,
     /// Starts a pass of a Workflow.
     pub wake: UnboundedSender<ObjectRef<Glimpse>>,
+    /// Workflows whose ConfigMap somebody changed, by UID, until their next pass starts.
+    pub sources_changed: Mutex<HashSet<String>>,
     /// Starts a pass of an N8nInstance.
     pub wake_instance: UnboundedSender<ObjectRef<N8nInstance>>,
     /// Shows that things move.
@@ -92,6 +100,8 @@ pub struct Context {
 pub struct Memory {
     /// Passes that failed in a row.
     pub failures: u32,
+    /// What somebody last asked for: spec and annotations, as a hash.
+    pub asked: Option<u64>,
     /// Passes so far; turns the jitter.
     pub turns: u64,
     /// The state that it is counted by.
@@ -104,11 +114,23 @@ pub struct Memory {
     pub unlike: (String, Lately),
     /// What was told about annotations that nobody reads.
     pub unread: Option<String>,
+    /// When a Workflow doubted that this instance is reachable.
+    pub doubted: Option<Instant>,
+    /// What was sent to n8n without an answer, and when: it may take effect late.
+    pub late: Option<(Snapshot, Timestamp)>,
     /// What the validator said of its definition last.
     pub(super) judged: Option<Judged>,
 }
 
 impl Memory {
+    /// Begins with short pauses again when somebody asks for something new.
+    pub fn asked_anew(&mut self, asked: Option<u64>) {
+        if self.asked != asked {
+            self.asked = asked;
+            self.failures = 0;
+        }
+    }
+
     /// A person asked for everything to be tried again.
     pub fn start_afresh(&mut self) {
         self.reverts = Lately::default();
@@ -173,6 +195,33 @@ impl Context {
         }
     }
 
+    /// How soon the next pass of a Workflow should start, by what the watch last said of it.
+    pub fn urgency(&self, glimpse: &Glimpse) -> Urgency {
+        let source_changed = self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).remove(glimpse.uid());
+        let latest = self.workflows.get(&glimpse.object_ref()).map_or_else(|| glimpse.urgency(), |latest| latest.urgency());
+        if source_changed && latest > Urgency::Edit && latest != Urgency::Create { Urgency::Edit } else { latest }
+    }
+
+    /// Lets a Workflow that waits for its pass overtake others, where somebody asks for something.
+    pub fn promote(&self, glimpse: &Glimpse, urgency: Urgency) {
+        if urgency < Urgency::Create {
+            let (namespace, name) = glimpse.instance();
+            if self.gate.promote(&connections::key(namespace, name), glimpse.uid(), urgency) {
+                debug!(namespace = glimpse.namespace(), name = glimpse.name(), "somebody changed it, so it goes before others that wait");
+            }
+        }
+    }
+
+    /// Starts a pass of a Workflow whose ConfigMap changed, before those that nobody waits for.
+    pub fn source_changed(&self, glimpse: &Glimpse) {
+        if glimpse.status.n8n_workflow_id.is_some() {
+            self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).insert(glimpse.uid().to_owned());
+            self.promote(glimpse, Urgency::Edit);
+        }
+        // The receiver only goes away with the operator.
+        let _ = self.wake.send(glimpse.object_ref());
+    }
+
     /// What is remembered of an object, changed by `with`.
     pub fn remember<R>(&self, uid: &str, with: impl FnOnce(&mut Memory) -> R) -> R {
         with(self.memory.lock().unwrap_or_else(PoisonError::into_inner).entry(uid.to_owned()).or_default())
@@ -232,8 +281,67 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         self.count_state(uid, None);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.bindings.release(uid);
         self.forget_claims(uid);
+    }
+
+    /// Lets go of what is held of an instance that is gone, once no Workflow is bound to a workflow of it any more: until then a deletion
+    /// needs the last working key.
+    pub fn release_instance(&self, key: &str) {
+        let Some((namespace, name)) = key.split_once('/') else { return };
+        let bound = || self.workflows_of(namespace, name).iter().any(|glimpse| glimpse.status.n8n_workflow_id.is_some());
+        if self.instance(namespace, name).is_some() || bound() {
+            return;
+        }
+        self.catalogs.forget(key);
+        let Some(closed) = self.connections.close(key) else { return };
+        let secret = &closed.instance.spec.api_key_secret_ref;
+        self.secrets.forget(namespace, &secret.name, &secret.key);
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(closed.instance.metadata.uid.as_deref().unwrap_or_default());
+        self.metrics.connections.set(i64::try_from(self.connections.keys().len()).unwrap_or(i64::MAX));
+        debug!(key, "the instance and all that was bound through it are gone, and so is its connection");
+    }
+
+    /// Lets go of what is held of every instance that is gone.
+    pub fn release_instances(&self) {
+        for key in self.connections.keys() {
+            self.release_instance(&key);
+        }
+    }
+
+    /// Starts a pass of each Workflow of an instance.
+    pub fn wake_users(&self, namespace: &str, name: &str) {
+        self.wake_where(|glimpse| glimpse.instance() == (namespace, name));
+    }
+
+    /// Starts a pass of each Workflow of an instance whose last pass failed: n8n answers again, and their pauses have grown.
+    pub fn wake_failing_users(&self, namespace: &str, name: &str) {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let failing: HashSet<String> = memory.iter().filter(|(_, memory)| memory.failures > 0).map(|(uid, _)| uid.clone()).collect();
+        drop(memory);
+        self.wake_where(|glimpse| glimpse.instance() == (namespace, name) && failing.contains(glimpse.uid()));
+    }
+
+    /// Has an instance looked at that a Workflow did not reach, unless it is known already or was doubted a moment ago.
+    pub fn doubt_instance(&self, namespace: &str, name: &str) {
+        let Some(instance) = self.instance(namespace, name) else { return };
+        let reachable = |status: &N8nInstanceStatus| {
+            find(&status.conditions, ConditionType::Reachable).is_none_or(|reachable| reachable.status != ConditionStatus::False)
+        };
+        if !instance.status.as_ref().is_none_or(reachable) {
+            return;
+        }
+        let (uid, now) = (instance.metadata.uid.as_deref().unwrap_or_default(), Instant::now());
+        let lately = self.remember(uid, |memory| {
+            let lately = memory.doubted.is_some_and(|at| now.duration_since(at) < DOUBTED_FOR);
+            memory.doubted = memory.doubted.filter(|_| lately).or(Some(now));
+            lately
+        });
+        if !lately {
+            // The receiver only goes away with the operator.
+            let _ = self.wake_instance.send(ObjectRef::from_obj(instance.as_ref()));
+        }
     }
 
     /// Forgets every Workflow that is not in the store.

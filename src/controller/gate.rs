@@ -1,19 +1,36 @@
-//! Bounded concurrency with two lanes for each instance: a slow n8n delays only its own workflows, and a fresh edit
-//! overtakes drift checks and the initial list after a restart.
+//! Bounded concurrency with lanes for each instance: a slow n8n delays only its own workflows, what people changed overtakes
+//! creates, drift checks and the initial list after a restart, and creates alone never take every place.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// How soon a pass should start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How soon a pass should start, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// Somebody changed the object.
+    /// Somebody changed an object whose workflow is in n8n, its ConfigMap, its pin, or asks for a look or a reset.
     Edit,
+    /// The object is being deleted.
+    Deletion,
+    /// The object has no workflow in n8n yet.
+    Create,
     /// Nothing changed that we know of.
     Routine,
+}
+
+const URGENCIES: [Urgency; 4] = [Urgency::Edit, Urgency::Deletion, Urgency::Create, Urgency::Routine];
+/// One place of so many is held free for urgent passes.
+const PLACES_HELD_FREE: usize = 5;
+/// After so many urgent passes in a row, one of the others has its turn: who keeps changing objects holds up nobody for ever.
+const LONGEST_STREAK: usize = 16;
+
+impl Urgency {
+    /// Whether a place is held free for it.
+    const fn urgent(self) -> bool {
+        matches!(self, Self::Edit | Self::Deletion)
+    }
 }
 
 /// Hands out places, so many at a time for each instance.
@@ -24,20 +41,80 @@ pub struct Gate {
     closed: Arc<AtomicBool>,
 }
 
+/// Who waits for a place of one instance, and how many have one.
 #[derive(Debug, Default)]
 struct Lane {
     taken: usize,
-    edits: VecDeque<oneshot::Sender<()>>,
-    routine: VecDeque<oneshot::Sender<()>>,
+    /// How many of them are not urgent.
+    ordinary: usize,
+    /// How many urgent ones had their turn in a row.
+    streak: usize,
+    next_ticket: u64,
+    waiting: HashMap<u64, Waiter>,
+    /// Tickets in the order of their turn. One that left or was moved to another queue is passed over.
+    queues: [VecDeque<u64>; URGENCIES.len()],
+    /// The ticket of each object that waits.
+    tickets: HashMap<String, u64>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    object: String,
+    urgency: Urgency,
+    turn: oneshot::Sender<Place>,
 }
 
 impl Lane {
-    fn next(&mut self) -> Option<oneshot::Sender<()>> {
-        self.edits.pop_front().or_else(|| self.routine.pop_front())
+    fn free(&self, places: usize, urgency: Urgency) -> bool {
+        // Creates may all hang in a slow n8n, and what people wait for must not.
+        self.taken < places && (urgency.urgent() || self.ordinary < places - places / PLACES_HELD_FREE)
     }
 
-    fn waiting(&self) -> usize {
-        self.edits.len() + self.routine.len()
+    fn take(&mut self, urgency: Urgency) {
+        self.taken += 1;
+        self.ordinary += usize::from(!urgency.urgent());
+    }
+
+    fn wait(&mut self, object: &str, urgency: Urgency, turn: oneshot::Sender<Place>) -> u64 {
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        self.waiting.insert(ticket, Waiter { object: object.to_owned(), urgency, turn });
+        self.tickets.insert(object.to_owned(), ticket);
+        self.queues[urgency as usize].push_back(ticket);
+        ticket
+    }
+
+    fn leave(&mut self, ticket: u64) -> Option<Waiter> {
+        let waiter = self.waiting.remove(&ticket)?;
+        if self.tickets.get(&waiter.object) == Some(&ticket) {
+            self.tickets.remove(&waiter.object);
+        }
+        Some(waiter)
+    }
+
+    /// The next one for whom there is a place.
+    fn next(&mut self, places: usize) -> Option<Waiter> {
+        let mut order = URGENCIES;
+        if self.streak >= LONGEST_STREAK {
+            order.rotate_left(2);
+        }
+        for urgency in order {
+            while let Some(ticket) = self.free(places, urgency).then(|| self.queues[urgency as usize].pop_front()).flatten() {
+                if self.waiting.get(&ticket).is_some_and(|waiter| waiter.urgency == urgency) {
+                    self.streak = if urgency.urgent() { self.streak + 1 } else { 0 };
+                    return self.leave(ticket);
+                }
+            }
+        }
+        None
+    }
+
+    fn promote(&mut self, object: &str, urgency: Urgency) -> bool {
+        let Some(ticket) = self.tickets.get(object) else { return false };
+        let Some(waiter) = self.waiting.get_mut(ticket).filter(|waiter| urgency < waiter.urgency) else { return false };
+        waiter.urgency = urgency;
+        self.queues[urgency as usize].push_back(*ticket);
+        true
     }
 }
 
@@ -46,6 +123,22 @@ impl Lane {
 pub struct Place {
     gate: Gate,
     key: String,
+    urgency: Urgency,
+}
+
+/// A turn that is waited for; dropping it gives it up.
+struct Turn<'a> {
+    gate: &'a Gate,
+    key: &'a str,
+    ticket: u64,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let left = self.gate.lock().get_mut(self.key).and_then(|lane| lane.leave(self.ticket));
+        // Outside of the lock.
+        drop(left);
+    }
 }
 
 impl Gate {
@@ -54,31 +147,36 @@ impl Gate {
         Self { places: places.max(1), lanes: Arc::default(), closed: Arc::default() }
     }
 
-    /// Waits for a place; there is none any more once the gate is closed.
-    pub async fn enter(&self, key: &str, urgency: Urgency) -> Option<Place> {
-        let turn = {
+    /// Waits for a place for an object; there is none any more once the gate is closed. How urgent it is is asked while nobody can
+    /// [promote](Self::promote) it, so that no change falls in between.
+    pub async fn enter(&self, key: &str, object: &str, urgency: impl FnOnce() -> Urgency + Send) -> Option<Place> {
+        let (ticket, turn) = {
             let mut lanes = self.lock();
             if self.closed.load(Ordering::SeqCst) {
                 return None;
             }
+            let urgency = urgency();
             let lane = lanes.entry(key.to_owned()).or_default();
-            if lane.taken < self.places {
-                lane.taken += 1;
-                None
-            } else {
-                let (sender, receiver) = oneshot::channel();
-                match urgency {
-                    Urgency::Edit => lane.edits.push_back(sender),
-                    Urgency::Routine => lane.routine.push_back(sender),
-                }
-                Some(receiver)
+            if lane.free(self.places, urgency) {
+                lane.take(urgency);
+                return Some(Place { gate: self.clone(), key: key.to_owned(), urgency });
             }
+            let (sender, receiver) = oneshot::channel();
+            (lane.wait(object, urgency, sender), receiver)
         };
-        if let Some(turn) = turn {
-            // The sender is dropped when the gate closes.
-            turn.await.ok()?;
+        let _turn = Turn { gate: self, key, ticket };
+        // The sender is dropped when the gate closes.
+        turn.await.ok()
+    }
+
+    /// Lets an object that waits overtake those that are less urgent, and tells whether it waited.
+    pub fn promote(&self, key: &str, object: &str, urgency: Urgency) -> bool {
+        let promoted = self.lock().get_mut(key).is_some_and(|lane| lane.promote(object, urgency));
+        if promoted {
+            // It may take a place that is held free for it.
+            self.hand_on(key);
         }
-        Some(Place { gate: self.clone(), key: key.to_owned() })
+        promoted
     }
 
     /// Lets nobody in any more: those who have a place end, those who wait go. Thousands may wait after a start, and an
@@ -87,84 +185,51 @@ impl Gate {
         let mut lanes = self.lock();
         self.closed.store(true, Ordering::SeqCst);
         for lane in lanes.values_mut() {
-            lane.edits.clear();
-            lane.routine.clear();
+            lane.waiting.clear();
+            lane.tickets.clear();
         }
     }
 
     /// How many wait, over all instances.
     pub fn waiting(&self) -> usize {
-        self.lock().values().map(Lane::waiting).sum()
+        self.lock().values().map(|lane| lane.waiting.len()).sum()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Lane>> {
+    /// Gives each free place to the next one who waits for it.
+    fn hand_on(&self, key: &str) {
+        let mut turns = Vec::new();
+        if let Some(lane) = self.lock().get_mut(key) {
+            while let Some(waiter) = lane.next(self.places) {
+                lane.take(waiter.urgency);
+                turns.push(waiter);
+            }
+        }
+        for Waiter { urgency, turn, .. } in turns {
+            // Whoever gave up meanwhile drops the place, and the next one has it.
+            let _ = turn.send(Place { gate: self.clone(), key: key.to_owned(), urgency });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Lane>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut lanes = self.gate.lock();
-        let Some(lane) = lanes.get_mut(&self.key) else { return };
-        // A waiter that gave up leaves a closed channel behind; the place goes to the one after it.
-        while let Some(next) = lane.next() {
-            if next.send(()).is_ok() {
+        {
+            let mut lanes = self.gate.lock();
+            let Some(lane) = lanes.get_mut(&self.key) else { return };
+            lane.taken -= 1;
+            lane.ordinary -= usize::from(!self.urgency.urgent());
+            if lane.taken == 0 && lane.waiting.is_empty() {
+                lanes.remove(&self.key);
                 return;
             }
         }
-        lane.taken -= 1;
-        if lane.taken == 0 {
-            lanes.remove(&self.key);
-        }
+        self.gate.hand_on(&self.key);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_edit_overtakes_what_waits_longer() {
-        let gate = Gate::new(1);
-        let first = gate.enter("ops/main", Urgency::Routine).await;
-        let (done, mut order) = tokio::sync::mpsc::unbounded_channel();
-        for (name, urgency) in [("routine", Urgency::Routine), ("edit", Urgency::Edit)] {
-            let (waiter, done) = (gate.clone(), done.clone());
-            tokio::spawn(async move {
-                let _place = waiter.enter("ops/main", urgency).await;
-                done.send(name).unwrap();
-            });
-            while gate.waiting() < if name == "edit" { 2 } else { 1 } {
-                tokio::task::yield_now().await;
-            }
-        }
-        drop(first);
-        assert_eq!(order.recv().await, Some("edit"));
-        assert_eq!(order.recv().await, Some("routine"));
-    }
-
-    #[tokio::test]
-    async fn a_closed_gate_sends_those_away_who_wait_and_lets_those_end_who_are_in() {
-        let gate = Gate::new(1);
-        let inside = gate.enter("ops/main", Urgency::Edit).await;
-        let mut waiting = Box::pin(gate.enter("ops/main", Urgency::Routine));
-        assert!(futures::poll!(waiting.as_mut()).is_pending());
-        gate.close();
-        assert!(waiting.await.is_none() && gate.enter("ops/main", Urgency::Edit).await.is_none());
-        drop(inside);
-        assert_eq!(gate.waiting(), 0);
-    }
-
-    #[tokio::test]
-    async fn one_instance_does_not_hold_up_another_and_a_waiter_may_give_up() {
-        let gate = Gate::new(1);
-        let slow = gate.enter("ops/slow", Urgency::Edit).await;
-        drop(gate.enter("ops/fast", Urgency::Routine).await);
-        let mut impatient = Box::pin(gate.enter("ops/slow", Urgency::Edit));
-        assert!(futures::poll!(impatient.as_mut()).is_pending());
-        drop(impatient);
-        drop(slow);
-        drop(gate.enter("ops/slow", Urgency::Routine).await);
-        assert_eq!(gate.waiting(), 0);
-    }
-}
+mod tests;

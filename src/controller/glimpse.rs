@@ -8,8 +8,11 @@ use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::gate::Urgency;
+use crate::api::annotation;
 use crate::api::workflow::Workflow;
 use crate::domain::annotations::is_ours;
+use crate::domain::bounds;
 
 /// A Workflow without its definition.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -63,6 +66,11 @@ pub struct GlimpseStatus {
     pub n8n_workflow_id: Option<String>,
     /// The version that n8n holds, as last confirmed; none where it is known to hold none.
     pub active_version: Option<i64>,
+    last_handled_requested_at: Option<String>,
+    last_handled_reset_at: Option<String>,
+    pinned_version: Option<i64>,
+    /// The resource version of the ConfigMap that the definition was last read from.
+    source_version: Option<String>,
 }
 
 impl Glimpse {
@@ -106,9 +114,33 @@ impl Glimpse {
         self.status.n8n_workflow_id.as_deref().filter(|_| self.status.active_version.is_some() && !self.deleting())
     }
 
-    /// Whether somebody changed it since it was last looked at.
-    pub fn edited(&self) -> bool {
-        self.deleting() || self.metadata.generation.unwrap_or(0) != self.status.observed_generation
+    /// How soon its next pass should start.
+    pub fn urgency(&self) -> Urgency {
+        if self.deleting() {
+            Urgency::Deletion
+        } else if self.status.n8n_workflow_id.is_none() {
+            Urgency::Create
+        } else if self.asks_for_something() {
+            Urgency::Edit
+        } else {
+            Urgency::Routine
+        }
+    }
+
+    /// Whether somebody changed its spec, set or took off a pin, or asked for a reset or a look, and no pass has answered yet.
+    fn asks_for_something(&self) -> bool {
+        let asked = |name: &str| self.metadata.annotations.as_ref().and_then(|all| all.get(name)).map(|value| bounds::annotation(value));
+        let (look, reset) = (asked(annotation::REQUESTED_AT), asked(annotation::RESET_AT));
+        let pin = asked(annotation::PINNED_VERSION).and_then(|pin| pin.trim().parse().ok());
+        self.metadata.generation.unwrap_or(0) != self.status.observed_generation
+            || look.is_some() && look != self.status.last_handled_requested_at.as_deref()
+            || reset.is_some() && reset != self.status.last_handled_reset_at.as_deref()
+            || pin != self.status.pinned_version
+    }
+
+    /// Whether its definition was last read from this version of its ConfigMap.
+    pub fn has_read(&self, source_version: Option<&str>) -> bool {
+        source_version.is_some() && self.status.source_version.as_deref() == source_version
     }
 
     /// Where it is.
@@ -162,11 +194,43 @@ mod tests {
         let mut after = glimpse(json!({ "observedGeneration": 2, "n8nWorkflowId": "w" }));
         after.metadata.finalizers = Some(vec![crate::api::WORKFLOW_FINALIZER.to_owned()]);
         assert_eq!(before.change_hash(), after.change_hash());
-        assert!(before.edited() && !after.edited());
         assert_eq!(before.metadata.annotations.as_ref().unwrap().len(), 1);
         assert_eq!(after.instance(), ("n", "main"));
         after.metadata.generation = Some(3);
         assert_ne!(before.change_hash(), after.change_hash());
+    }
+
+    #[test]
+    fn how_urgent_a_pass_is_can_be_told_from_what_no_pass_has_answered() {
+        let with = |generation: i64, annotations: serde_json::Value, status: serde_json::Value| {
+            let mut one = glimpse(status);
+            one.metadata.generation = Some(generation);
+            one.metadata.annotations = serde_json::from_value(annotations).unwrap();
+            one
+        };
+        let answered = json!({ "observedGeneration": 2, "n8nWorkflowId": "w", "lastHandledRequestedAt": "1", "lastHandledResetAt": "1",
+            "pinnedVersion": 3 });
+        let pin = json!({ annotation::PINNED_VERSION: "3" });
+        for (generation, annotations, status, urgency) in [
+            (2, pin.clone(), answered.clone(), Urgency::Routine),
+            (3, pin.clone(), answered.clone(), Urgency::Edit),
+            (2, json!({}), answered.clone(), Urgency::Edit),
+            (2, json!({ annotation::PINNED_VERSION: "2" }), answered.clone(), Urgency::Edit),
+            (
+                2,
+                json!({ annotation::PINNED_VERSION: "3", annotation::RESET_AT: "1", annotation::REQUESTED_AT: "1" }),
+                answered.clone(),
+                Urgency::Routine,
+            ),
+            (2, json!({ annotation::PINNED_VERSION: "3", annotation::RESET_AT: "2" }), answered.clone(), Urgency::Edit),
+            (2, json!({ annotation::PINNED_VERSION: "3", annotation::REQUESTED_AT: "2" }), answered, Urgency::Edit),
+            (1, json!({}), json!({ "observedGeneration": -1 }), Urgency::Create),
+        ] {
+            assert_eq!(with(generation, annotations.clone(), status).urgency(), urgency, "{generation} {annotations}");
+        }
+        let mut going = with(3, pin, json!({ "n8nWorkflowId": "w" }));
+        going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        assert_eq!(going.urgency(), Urgency::Deletion);
     }
 
     #[test]

@@ -28,12 +28,12 @@ use super::inventory::Listing;
 use super::store::{self, Read};
 use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
-use crate::api::reason::Reason;
+use crate::api::reason::{Class, Reason};
 use crate::api::{INSTANCE_FINALIZER, annotation};
 use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
 use crate::domain::api_key::{explained, missing_scopes};
 use crate::domain::bounds;
-use crate::domain::conclude::{Found, Outcome, conditions};
+use crate::domain::conclude::{Found, Outcome, conditions, passes};
 use crate::domain::identity::vouched;
 use crate::domain::pace;
 use crate::domain::patch::merge_patch;
@@ -41,6 +41,8 @@ use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
 use crate::domain::trouble::Trouble;
 
+/// So often at least an n8n is looked at that does not answer.
+const OUTAGE_LOOK: Duration = Duration::from_secs(5);
 /// The most orphans that status names.
 const MOST_ORPHANS: usize = 100;
 
@@ -73,12 +75,7 @@ pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> 
 async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let (namespace, name, uid) = (seen.namespace().unwrap_or_default(), seen.name_any(), seen.uid().unwrap_or_default());
     // The store may have moved on since the pass was asked for.
-    let Some(instance) = ctx.instance(&namespace, &name) else {
-        ctx.connections.close(&connections::key(&namespace, &name));
-        ctx.catalogs.forget(&connections::key(&namespace, &name));
-        ctx.metrics.key_expires(&namespace, &name, None);
-        return Action::await_change();
-    };
+    let Some(instance) = ctx.instance(&namespace, &name) else { return Action::await_change() };
     if instance.meta().deletion_timestamp.is_some() {
         return let_go(ctx, &instance).await;
     }
@@ -92,15 +89,13 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let mut status = old.clone();
     let found = look(ctx, &instance, &mut status).await;
     let generation = instance.meta().generation.unwrap_or(0);
-    if old.observed_generation != generation {
-        ctx.remember(&uid, |memory| memory.failures = 0);
-    }
+    // Once for each edit: one whose status cannot be written stays unobserved.
+    ctx.remember(&uid, |memory| memory.asked_anew(change_hash(&instance)));
     let grace = instance.spec.interval.get() * 3;
     status.conditions = conditions(&old.conditions, &found, generation, grace, Timestamp::now());
     status.observed_generation = generation;
     status.summary = summary(&status.conditions);
     bounds::fit_instance(&mut status);
-    let troubled = matches!(found.outcome, Outcome::Troubled(_));
     ctx.metrics.passes.with_label_values(&["instance", reason(&found.outcome).as_str()]).inc();
     if let Err(failed) = write(ctx, &instance, &old, &status).await {
         warn!(error = %failed, "cannot write the status");
@@ -108,7 +103,14 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     }
     wake_users(ctx, &instance, &old, &status);
     tell(ctx, &instance, &old, &status).await;
-    if troubled { Action::requeue(ctx.pause(&uid)) } else { Action::requeue(ctx.interval(&uid, instance.spec.interval.get())) }
+    match &found.outcome {
+        // That n8n answers again is what its Workflows wait for.
+        Outcome::Troubled(trouble) if trouble.class == Class::Transient => {
+            Action::requeue(pace::at_least(ctx.pause(&uid).min(OUTAGE_LOOK), trouble.retry_after))
+        }
+        Outcome::Troubled(_) => Action::requeue(ctx.pause(&uid)),
+        _ => Action::requeue(ctx.interval(&uid, instance.spec.interval.get())),
+    }
 }
 
 fn reason(outcome: &Outcome) -> Reason {
@@ -127,14 +129,21 @@ async fn write(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, n
     store::patch_status::<N8nInstance>(&ctx.client, &namespace, &name, &uid, None, &patch).await.map(drop)
 }
 
-/// Workflows look again when the connection changed or turned good or bad, or n8n became another.
+/// Workflows look again when the connection changed or turned good or bad, or n8n became another. An outage is no news to those that did
+/// not meet it.
 fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
+    let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
     let ready =
         |status: &N8nInstanceStatus| find(&status.conditions, ConditionType::Ready).map(|ready| (ready.status, ready.reason.clone()));
+    let passing = |status: &N8nInstanceStatus| {
+        let reason = find(&status.conditions, ConditionType::Ready).and_then(|ready| Reason::parse(&ready.reason));
+        reason.is_some_and(passes)
+    };
     let restored = old.restored_from != new.restored_from;
-    if old.observed_generation != new.observed_generation || ready(old) != ready(new) || old.n8n_version != new.n8n_version || restored {
-        let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
-        ctx.wake_where(|glimpse| glimpse.instance() == (namespace.as_str(), name.as_str()));
+    if old.observed_generation != new.observed_generation || old.n8n_version != new.n8n_version || restored {
+        ctx.wake_users(&namespace, &name);
+    } else if ready(old) != ready(new) && !passing(new) {
+        if passing(old) { ctx.wake_failing_users(&namespace, &name) } else { ctx.wake_users(&namespace, &name) }
     }
 }
 
@@ -159,8 +168,7 @@ async fn look(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstan
     // It matters even while n8n does not answer.
     let catalog = catalogs::refresh(ctx, instance).await;
     if matches!(catalog, Ok((_, true))) {
-        let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
-        ctx.wake_where(|glimpse| glimpse.instance() == (namespace.as_str(), name.as_str()));
+        ctx.wake_users(&instance.namespace().unwrap_or_default(), &instance.name_any());
     }
     let inspected = inspect(ctx, instance, status, &mut details).await;
     details.extend(catalog_verdict(&catalog, status));

@@ -1,7 +1,7 @@
 //! One listing of an instance serves everybody who asked before it began, and those a while later who cannot have
 //! anything in n8n that is not in it: a thousand creates cost a handful of scans.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +14,9 @@ use crate::n8n::{N8nClient, N8nError};
 
 /// How long a listing is good enough for an object that was never sent to n8n.
 const GOOD_FOR: Duration = Duration::from_secs(30);
+
+/// How long it is remembered that a create was sent: by far longer than it takes to show up in a listing.
+const SENT_FOR: Duration = Duration::from_secs(3600);
 
 /// What a listing showed.
 #[derive(Debug)]
@@ -43,8 +46,8 @@ impl Listing {
 pub struct Inventory {
     tickets: AtomicU64,
     last: Mutex<Option<Scan>>,
-    /// Objects for which a create was sent since this inventory began.
-    sent: std::sync::Mutex<HashSet<String>>,
+    /// Objects for which a create was sent lately, and when.
+    sent: std::sync::Mutex<HashMap<String, Instant>>,
 }
 
 #[derive(Debug)]
@@ -87,10 +90,12 @@ impl Inventory {
 
     /// Notes that a create is about to be sent for an object.
     pub fn sending(&self, uid: &str) {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned());
+        let (now, mut sent) = (Instant::now(), self.sent.lock().unwrap_or_else(PoisonError::into_inner));
+        sent.retain(|_, at| now.duration_since(*at) < SENT_FOR);
+        sent.insert(uid.to_owned(), now);
     }
 
     fn was_sent(&self, uid: &str) -> bool {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).contains(uid)
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).contains_key(uid)
     }
 }

@@ -19,6 +19,8 @@ pub struct Metrics {
     pub workflows: IntGaugeVec,
     /// When the API key of each instance expires, in seconds since 1970.
     key_expiry: IntGaugeVec,
+    /// Connections that are held, with their keys and listings.
+    pub connections: IntGauge,
     /// Passes that panicked.
     pub panics: IntCounter,
     /// Versions that failed, by reason.
@@ -56,6 +58,7 @@ impl Metrics {
                 ),
                 &["namespace", "instance"],
             )?,
+            connections: IntGauge::new("weirkeeper_connections", "Connections to n8n that are held, with their keys and listings.")?,
             panics: IntCounter::new("weirkeeper_panics_total", "Passes that panicked.")?,
             failures: IntCounterVec::new(Opts::new("weirkeeper_version_failures_total", "Versions that failed, by reason."), &["reason"])?,
             rollbacks: IntCounter::new("weirkeeper_rollbacks_total", "Rollbacks that put a good version back.")?,
@@ -75,6 +78,7 @@ impl Metrics {
         registry.register(Box::new(metrics.queue.clone()))?;
         registry.register(Box::new(metrics.workflows.clone()))?;
         registry.register(Box::new(metrics.key_expiry.clone()))?;
+        registry.register(Box::new(metrics.connections.clone()))?;
         registry.register(Box::new(metrics.panics.clone()))?;
         registry.register(Box::new(metrics.failures.clone()))?;
         registry.register(Box::new(metrics.rollbacks.clone()))?;

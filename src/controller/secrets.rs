@@ -43,8 +43,11 @@ impl Secrets {
             .filter(|text| !text.is_empty());
         // A Secret that is missing is looked for again at once, so that creating it helps at once.
         if value.is_some() {
-            let until = Instant::now() + jittered(FRESH_FOR, name, 0);
-            self.lock().insert(at, Entry { value: value.clone(), until });
+            let now = Instant::now();
+            let mut read = self.lock();
+            // What nobody asked for since is not held any longer.
+            read.retain(|_, entry| now < entry.until);
+            read.insert(at, Entry { value: value.clone(), until: now + jittered(FRESH_FOR, name, 0) });
         }
         Ok(value)
     }

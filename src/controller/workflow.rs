@@ -34,7 +34,6 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::connections;
 use super::context::Context;
-use super::gate::Urgency;
 use super::glimpse::Glimpse;
 use super::store::{self, Read};
 use crate::api::reason::{Class, Reason};
@@ -42,6 +41,7 @@ use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
 use crate::domain::api_key::explained;
 use crate::domain::conclude::{Found, Outcome};
+use crate::domain::pace;
 use crate::domain::salvage::salvage;
 use crate::domain::trouble::Trouble;
 pub(super) use judge::Judged;
@@ -57,7 +57,7 @@ pub(super) struct Ended {
 pub(super) enum Next {
     /// After the object's interval.
     Interval(Duration),
-    /// After a growing pause, or when n8n asked to come back.
+    /// After a growing pause, and not before n8n asked to come back.
     Retry(Option<Duration>),
     /// Soon, without counting it as a failure.
     Soon(Duration),
@@ -69,14 +69,11 @@ pub(super) enum Next {
 pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Result<Action, Infallible> {
     ctx.listed().await;
     let (namespace, instance) = glimpse.instance();
-    let urgency = if glimpse.edited() { Urgency::Edit } else { Urgency::Routine };
-    if glimpse.edited() && !glimpse.deleting() {
-        // What failed before says nothing about the edit.
-        ctx.remember(glimpse.uid(), |memory| memory.failures = 0);
-    }
+    // Tries that failed before say nothing about an edit, which counts once: one whose status cannot be written stays unobserved.
+    ctx.remember(glimpse.uid(), |memory| memory.asked_anew(glimpse.change_hash()));
     let lane = connections::key(namespace, instance);
     ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting() + 1).unwrap_or(i64::MAX));
-    let Some(place) = ctx.gate.enter(&lane, urgency).await else { return Ok(Action::await_change()) };
+    let Some(place) = ctx.gate.enter(&lane, glimpse.uid(), || ctx.urgency(&glimpse)).await else { return Ok(Action::await_change()) };
     ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting()).unwrap_or(i64::MAX));
     ctx.pulse.pass_began();
     let span = info_span!("workflow", namespace = glimpse.namespace(), name = glimpse.name());
@@ -93,12 +90,7 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
     Ok(match ended.next {
         Next::Interval(interval) => Action::requeue(ctx.interval(glimpse.uid(), interval)),
         Next::Soon(pause) => Action::requeue(pause),
-        Next::Retry(asked) => {
-            let pause = ctx.pause(glimpse.uid());
-            Action::requeue(
-                asked.map_or(pause, |asked| if asked < pause { pause.min(asked.max(Duration::from_millis(100))) } else { asked }),
-            )
-        }
+        Next::Retry(asked) => Action::requeue(pace::at_least(ctx.pause(glimpse.uid()), asked)),
         Next::Never => Action::await_change(),
     })
 }
@@ -149,6 +141,9 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     if let Outcome::Troubled(trouble @ Trouble { reason: Reason::Unauthorized | Reason::MissingScope, .. }) = outcome {
         outcome = Outcome::Troubled(forget_key(&work, trouble));
     }
+    if let Outcome::Troubled(trouble) = &outcome {
+        doubt_instance(&work, trouble);
+    }
     let requested = work.annotation(annotation::REQUESTED_AT).map(str::to_owned);
     work.status.last_handled_requested_at = requested.or(work.status.last_handled_requested_at.take());
     let details = std::mem::take(&mut work.details);
@@ -176,6 +171,14 @@ async fn finalize(work: &mut Work<'_>) -> Result<(), kube::Error> {
     work.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
     work.moved_to(version);
     Ok(())
+}
+
+/// An n8n that does not answer is looked at: its Workflows are woken when it does again.
+fn doubt_instance(work: &Work<'_>, trouble: &Trouble) {
+    if matches!(trouble.reason, Reason::InstanceUnreachable | Reason::InstanceStarting) {
+        let (namespace, name) = work.instance_key();
+        work.ctx.doubt_instance(&namespace, &name);
+    }
 }
 
 /// A key that n8n refuses is read again at the next try, for somebody may have renewed it.

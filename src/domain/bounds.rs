@@ -5,7 +5,7 @@
 
 use crate::api::condition::Condition;
 use crate::api::instance::N8nInstanceStatus;
-use crate::api::workflow_status::WorkflowStatus;
+use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 
 use super::{history, summary};
 
@@ -15,6 +15,8 @@ const CONDITIONS: usize = 16;
 const CONDITION_MESSAGE: usize = 4096;
 /// How many versions the index holds.
 const VERSIONS: usize = 128;
+/// How many settings a status keeps a digest of.
+const SETTINGS: usize = 64;
 /// The longest id that n8n makes, with room to spare.
 const ID: usize = 64;
 /// How much of an annotation's value is compared with what was handled.
@@ -32,6 +34,9 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
     if let Some(intent) = &mut status.intent {
         cut(&mut intent.digest, 80);
         drop_long(&mut intent.last_good_n8n_version_id, ID);
+    }
+    for snapshot in [&mut status.confirmed, &mut status.sent].into_iter().flatten() {
+        fit_snapshot(snapshot);
     }
     cut_some(&mut status.failed_digest, 80);
     cut_some(&mut status.summary, summary::LONGEST);
@@ -67,6 +72,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
     drop_long(&mut status.project, ID);
     cut_some(&mut status.last_handled_requested_at, ANNOTATION);
     cut_some(&mut status.last_handled_reset_at, ANNOTATION);
+    drop_long(&mut status.source_version, ID);
     fit_conditions(&mut status.conditions);
     dropped
 }
@@ -83,6 +89,18 @@ pub fn fit_instance(status: &mut N8nInstanceStatus) {
     cut_some(&mut status.last_handled_requested_at, ANNOTATION);
     cut_some(&mut status.last_handled_reset_at, ANNOTATION);
     fit_conditions(&mut status.conditions);
+}
+
+/// A part that does not fit is left out, for a part of it would be taken for another one.
+fn fit_snapshot(snapshot: &mut Snapshot) {
+    drop_long(&mut snapshot.name, 128);
+    drop_long(&mut snapshot.draft, 80);
+    // Without its digest it would say that nothing is published.
+    snapshot.publication = snapshot.publication.take().filter(|published| published.digest.iter().all(|digest| fits(digest, 80)));
+    while snapshot.settings.len() > SETTINGS {
+        snapshot.settings.pop_last();
+    }
+    snapshot.settings.retain(|_, digest| fits(digest, 16));
 }
 
 fn fit_conditions(conditions: &mut Vec<Condition>) {

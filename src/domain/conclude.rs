@@ -67,16 +67,20 @@ fn is_summary(kind: ConditionType) -> bool {
 
 /// Whether the trouble says nothing of what n8n holds: it could not be asked, or not now.
 fn says_nothing(trouble: &Trouble) -> bool {
-    use Reason::{InstanceStarting, InstanceUnreachable, Progressing, RateLimited, RequestFailed};
-    trouble.class == Class::Transient
-        && matches!(trouble.reason, InstanceUnreachable | InstanceStarting | RateLimited | RequestFailed | Progressing)
+    trouble.class == Class::Transient && passes(trouble.reason)
 }
 
-/// Whether the pass saw, before it failed, that n8n does not hold or serve what it should.
+/// Whether it is for a moment that n8n, or Kubernetes, cannot be asked.
+pub fn passes(reason: Reason) -> bool {
+    use Reason::{InstanceStarting, InstanceUnreachable, Progressing, RateLimited, RequestFailed};
+    matches!(reason, InstanceUnreachable | InstanceStarting | RateLimited | RequestFailed | Progressing)
+}
+
+/// Whether the pass saw, before it failed, that n8n does not hold or serve what it should. An instance that is not reached is not Ready,
+/// whatever its Workflows may still believe of what they serve.
 fn differs(details: &[Verdict]) -> bool {
-    let wrong =
-        |verdict: &Verdict| matches!(verdict.kind, ConditionType::Synced | ConditionType::Live) && verdict.status == ConditionStatus::False;
-    details.iter().any(wrong)
+    use ConditionType::{Live, Reachable, Synced};
+    details.iter().any(|verdict| matches!(verdict.kind, Synced | Live | Reachable) && verdict.status == ConditionStatus::False)
 }
 
 /// A detail condition that nobody spoke of, as a verdict that repeats it.
@@ -193,6 +197,15 @@ mod tests {
         let sending = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(10));
         assert_eq!(state(&sending, ConditionType::Ready), ConditionStatus::False);
         assert_eq!(state(&sending, ConditionType::Synced), ConditionStatus::False);
+    }
+
+    #[test]
+    fn an_instance_that_is_not_reached_is_not_ready_from_the_first_look_on() {
+        let settled = after(&[], Outcome::Settled("n8n answers".into()), 0);
+        let details = vec![Verdict::new(ConditionType::Reachable, ConditionStatus::False, Reason::InstanceUnreachable, "")];
+        let found = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(1));
+        assert_eq!(state(&found, ConditionType::Ready), ConditionStatus::False);
+        assert_eq!(state(&found, ConditionType::Reconciling), ConditionStatus::True);
     }
 
     #[test]

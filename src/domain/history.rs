@@ -4,17 +4,24 @@ use jiff::Timestamp;
 
 use crate::api::condition::whole_seconds;
 use crate::api::reason::Reason;
-use crate::api::workflow_status::{VersionRecord, VersionResult, VersionSource};
+use crate::api::workflow_status::{VersionRecord, VersionResult, VersionSource, WorkflowStatus};
 
 /// How much of a failure's message is kept with the version.
 const MESSAGE_CHARS: usize = 500;
 
-/// Numbers a definition. A digest that is kept already keeps its number; a new one is put first in the list.
-pub fn accept(history: &mut Vec<VersionRecord>, digest: &str, source: VersionSource, revision: String, now: Timestamp) -> i64 {
+/// Edits that were kept within so many seconds before the newest one stay with it: a draft and what was published beside it are
+/// kept one after the other.
+const KEPT_TOGETHER: i64 = 60;
+
+/// Numbers a definition. A digest that is kept already keeps its number; a new one is put first in the list. No number is used
+/// twice, not even that of a version that is not kept any more.
+pub fn accept(status: &mut WorkflowStatus, digest: &str, source: VersionSource, revision: String, now: Timestamp) -> i64 {
+    let history = &mut status.history;
     if let Some(known) = history.iter().find(|record| record.digest == digest) {
         return known.version;
     }
-    let version = history.iter().map(|record| record.version).max().unwrap_or(0) + 1;
+    let version = history.iter().map(|record| record.version).chain(status.last_version).max().unwrap_or(0) + 1;
+    status.last_version = Some(version);
     let result = match source {
         VersionSource::Drift => VersionResult::Kept,
         // What served before we came is the first thing to go back to.
@@ -80,11 +87,14 @@ pub fn judge(history: &mut [VersionRecord], version: i64, result: VersionResult,
     }
 }
 
-/// Drops the oldest records beyond the limit and returns the names of their revisions. What serves, what is wanted (a pin may
-/// name an old one), what a rollback would need, what the spec asks for and what was adopted stay.
+/// Drops the oldest records beyond the limit and returns the names of their revisions. The version that serves, the wanted one (a pin
+/// may name an old one), those that a rollback would need, the spec's, the adopted one and the newest kept edit stay.
 pub fn prune(history: &mut Vec<VersionRecord>, limit: i64, active: Option<i64>, wanted: i64, desired_digest: &str) -> Vec<String> {
     let good = last_good(history, None).map(|record| record.version);
     let other_good = last_good(history, Some(desired_digest)).map(|record| record.version);
+    let edit = |record: &VersionRecord| (record.source == VersionSource::Drift).then_some(record.created_at.0.as_second());
+    let newest_edit = history.iter().filter_map(edit).max();
+    let fresh = |record: &VersionRecord| edit(record).zip(newest_edit).is_some_and(|(kept, newest)| newest - kept <= KEPT_TOGETHER);
     let limit = usize::try_from(limit.max(1)).unwrap_or(1);
     let mut excess = history.len().saturating_sub(limit);
     let mut dropped = Vec::new();
@@ -92,7 +102,7 @@ pub fn prune(history: &mut Vec<VersionRecord>, limit: i64, active: Option<i64>, 
         let record = &history[at];
         let version = Some(record.version);
         let needed = [active, Some(wanted), good, other_good].contains(&version) || record.digest == desired_digest;
-        if excess > 0 && !needed && record.source != VersionSource::Adopted {
+        if excess > 0 && !needed && !fresh(record) && record.source != VersionSource::Adopted {
             dropped.push(history.remove(at).revision);
             excess -= 1;
         }
@@ -116,62 +126,92 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn three_versions() -> Vec<VersionRecord> {
-        let mut history = Vec::new();
+    fn three_versions() -> WorkflowStatus {
+        let mut status = WorkflowStatus::default();
         for (second, digest) in [(1, "a"), (2, "b"), (3, "c")] {
-            accept(&mut history, digest, VersionSource::Definition, format!("r-{digest}"), at(second));
+            accept(&mut status, digest, VersionSource::Definition, format!("r-{digest}"), at(second));
         }
-        history
+        status
+    }
+
+    fn numbers(status: &WorkflowStatus) -> Vec<i64> {
+        status.history.iter().map(|record| record.version).collect()
     }
 
     #[test]
     fn a_digest_keeps_its_number_and_a_new_one_gets_the_next() {
-        let mut history = three_versions();
-        assert_eq!(accept(&mut history, "b", VersionSource::ConfigMap, "r-b".into(), at(4)), 2);
-        assert_eq!(accept(&mut history, "d", VersionSource::Definition, "r-d".into(), at(5)), 4);
-        assert_eq!(history[0].version, 4);
+        let mut status = three_versions();
+        assert_eq!(accept(&mut status, "b", VersionSource::ConfigMap, "r-b".into(), at(4)), 2);
+        assert_eq!(accept(&mut status, "d", VersionSource::Definition, "r-d".into(), at(5)), 4);
+        assert_eq!(status.history[0].version, 4);
     }
 
     #[test]
     fn a_version_in_its_bake_time_is_gone_back_to_only_where_none_is_good() {
-        let mut history = three_versions();
-        judge(&mut history, 1, VersionResult::Deployed, None, at(4));
-        judge(&mut history, 2, VersionResult::Failed, None, at(5));
-        assert_eq!(last_good(&history, Some("b")).unwrap().version, 1);
-        assert_eq!(last_good(&history, Some("a")), None);
-        judge(&mut history, 3, VersionResult::Good, None, at(3));
-        assert_eq!(last_good(&history, Some("b")).unwrap().version, 3);
+        let mut status = three_versions();
+        judge(&mut status.history, 1, VersionResult::Deployed, None, at(4));
+        judge(&mut status.history, 2, VersionResult::Failed, None, at(5));
+        assert_eq!(last_good(&status.history, Some("b")).unwrap().version, 1);
+        assert_eq!(last_good(&status.history, Some("a")), None);
+        judge(&mut status.history, 3, VersionResult::Good, None, at(3));
+        assert_eq!(last_good(&status.history, Some("b")).unwrap().version, 3);
     }
 
     #[test]
     fn the_last_good_version_is_the_one_that_proved_itself_last() {
-        let mut history = three_versions();
-        judge(&mut history, 2, VersionResult::Good, None, at(10));
-        judge(&mut history, 1, VersionResult::Good, None, at(20));
-        judge(&mut history, 3, VersionResult::Failed, Some((Reason::PublishRefused, "no trigger")), at(30));
-        assert_eq!(last_good(&history, Some("c")).unwrap().version, 1);
-        assert_eq!(last_good(&history, Some("a")).unwrap().version, 2);
+        let mut status = three_versions();
+        judge(&mut status.history, 2, VersionResult::Good, None, at(10));
+        judge(&mut status.history, 1, VersionResult::Good, None, at(20));
+        judge(&mut status.history, 3, VersionResult::Failed, Some((Reason::PublishRefused, "no trigger")), at(30));
+        assert_eq!(last_good(&status.history, Some("c")).unwrap().version, 1);
+        assert_eq!(last_good(&status.history, Some("a")).unwrap().version, 2);
     }
 
     #[test]
     fn pruning_never_takes_what_serves_or_what_a_rollback_needs() {
-        let mut history = three_versions();
-        judge(&mut history, 1, VersionResult::Good, None, at(10));
-        accept(&mut history, "d", VersionSource::Definition, "r-d".into(), at(11));
-        assert!(prune(&mut history.clone(), 1, Some(2), 3, "d").is_empty(), "a pin names version 3");
-        assert_eq!(prune(&mut history, 1, Some(2), 4, "d"), ["r-c"]);
-        assert_eq!(history.iter().map(|record| record.version).collect::<Vec<_>>(), [4, 2, 1]);
+        let mut status = three_versions();
+        judge(&mut status.history, 1, VersionResult::Good, None, at(10));
+        accept(&mut status, "d", VersionSource::Definition, "r-d".into(), at(11));
+        assert!(prune(&mut status.history.clone(), 1, Some(2), 3, "d").is_empty(), "a pin names version 3");
+        assert_eq!(prune(&mut status.history, 1, Some(2), 4, "d"), ["r-c"]);
+        assert_eq!(numbers(&status), [4, 2, 1]);
+    }
+
+    #[test]
+    fn the_newest_kept_edit_stays_whatever_the_limit_is() {
+        let mut status = three_versions();
+        judge(&mut status.history, 3, VersionResult::Good, None, at(4));
+        for (second, digest) in [(100, "edit 1"), (200, "draft 2"), (201, "edit 2")] {
+            accept(&mut status, digest, VersionSource::Drift, format!("r-{digest}"), at(second));
+        }
+        prune(&mut status.history, 1, Some(3), 3, "c");
+        assert_eq!(numbers(&status), [6, 5, 3]);
+        accept(&mut status, "edit 3", VersionSource::Drift, "r".into(), at(300));
+        prune(&mut status.history, 1, Some(3), 3, "c");
+        assert_eq!(numbers(&status), [7, 3]);
+    }
+
+    #[test]
+    fn the_number_of_a_version_that_is_not_kept_any_more_is_never_used_again() {
+        let mut status = three_versions();
+        status.history.retain(|record| record.version == 1);
+        assert_eq!(accept(&mut status, "d", VersionSource::Definition, "r".into(), at(5)), 4);
+        status.history.clear();
+        assert_eq!(accept(&mut status, "e", VersionSource::Definition, "r".into(), at(6)), 5);
+        // A status of before there was a counter.
+        status.last_version = None;
+        assert_eq!(accept(&mut status, "f", VersionSource::Definition, "r".into(), at(7)), 6);
     }
 
     #[test]
     fn a_copy_that_was_kept_for_its_settings_is_not_what_serves() {
-        let mut history = three_versions();
-        sent(&mut history, "a", Some("D1"));
-        accept(&mut history, "theirs", VersionSource::Drift, "r-t".into(), at(4));
-        sent(&mut history, "theirs", Some("D1"));
-        assert_eq!(held_as(&history, "D1"), Some(1));
-        sent(&mut history, "theirs", Some("D2"));
-        assert_eq!((held_as(&history, "D2"), held_as(&history, "D3")), (Some(4), None));
+        let mut status = three_versions();
+        sent(&mut status.history, "a", Some("D1"));
+        accept(&mut status, "theirs", VersionSource::Drift, "r-t".into(), at(4));
+        sent(&mut status.history, "theirs", Some("D1"));
+        assert_eq!(held_as(&status.history, "D1"), Some(1));
+        sent(&mut status.history, "theirs", Some("D2"));
+        assert_eq!((held_as(&status.history, "D2"), held_as(&status.history, "D3")), (Some(4), None));
     }
 
     #[test]

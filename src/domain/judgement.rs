@@ -259,7 +259,7 @@ mod tests {
     fn a_version_that_was_accepted_is_not_held_up_by_a_later_judgement() {
         let now = jiff::Timestamp::UNIX_EPOCH;
         let mut status = WorkflowStatus::default();
-        history::accept(&mut status.history, "a", VersionSource::Definition, "r".into(), now);
+        history::accept(&mut status, "a", VersionSource::Definition, "r".into(), now);
         assert!(!accepted_before(&status, "a", Some(true)), "numbered, and nothing of it was sent");
         for result in [VersionResult::Deployed, VersionResult::Good, VersionResult::Failed] {
             history::judge(&mut status.history, 1, result, None, now);

@@ -44,6 +44,14 @@ pub fn pause(failures: u32, seed: &str) -> Duration {
     doubled.mul_f64(0.75 + 0.25 * fraction(seed, u64::from(failures)))
 }
 
+/// The longest pause that a server can ask for.
+pub const LONGEST_ASKED: Duration = Duration::from_secs(300);
+
+/// The pause after a failure: never shorter than the growing one, whatever a server says, and not much longer than it may ask for.
+pub fn at_least(pause: Duration, asked: Option<Duration>) -> Duration {
+    pause.max(asked.unwrap_or_default().min(LONGEST_ASKED))
+}
+
 /// A number in [0, 1) that depends on the arguments only.
 fn fraction(seed: &str, turn: u64) -> f64 {
     let hash = Sha256::new().chain_update(seed).chain_update(turn.to_be_bytes()).finalize();
@@ -69,5 +77,15 @@ mod tests {
         assert!(pause(5, "uid") > pause(1, "uid"));
         assert!(pause(1000, "uid") <= LONGEST_PAUSE);
         assert!(pause(1000, "uid") >= LONGEST_PAUSE.mul_f64(0.75));
+    }
+
+    #[test]
+    fn what_a_server_asks_for_never_shortens_a_pause_and_lengthens_it_within_bounds() {
+        let seconds = Duration::from_secs;
+        for (pause, asked, then) in
+            [(8, None, 8), (8, Some(0), 8), (8, Some(7), 8), (8, Some(17), 17), (60, Some(300), 300), (8, Some(86_400), 300)]
+        {
+            assert_eq!(at_least(seconds(pause), asked.map(seconds)), seconds(then), "{asked:?}");
+        }
     }
 }

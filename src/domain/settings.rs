@@ -2,6 +2,7 @@
 //! lacks a key needs the key's default.
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::mark;
 
@@ -44,32 +45,22 @@ pub fn written_after(sent: &Map<String, Value>, before: &[String]) -> Vec<String
     written
 }
 
-/// Whether n8n holds each of the settings that were sent. Keys that nobody sent are other people's.
-pub fn hold(remote: &Map<String, Value>, sent: &Map<String, Value>) -> bool {
-    differing(remote, sent).is_empty()
+/// The settings that Weirkeeper manages among those that it sends: the mark is none of them.
+pub fn managed(sent: &Map<String, Value>) -> impl Iterator<Item = &String> {
+    sent.keys().filter(|key| *key != mark::SETTING)
 }
 
-/// The keys that were sent and that n8n holds otherwise, in order.
-pub fn differing(remote: &Map<String, Value>, sent: &Map<String, Value>) -> Vec<String> {
-    let removes = |value: &Value| *value == json!("DEFAULT") || *value == json!(-1);
-    sent.iter()
-        .filter(|(key, value)| {
-            *key != mark::SETTING
-                && !match remote.get(*key) {
-                    Some(held) => same(held, value),
-                    None => removes(value) || default_of(key).as_ref() == Some(*value),
-                }
-        })
-        .map(|(key, _)| key.clone())
-        .collect()
-}
-
-/// n8n gives a number back as JavaScript writes it: 60 for 60.0.
-fn same(held: &Value, sent: &Value) -> bool {
-    match (held.as_f64(), sent.as_f64()) {
-        (Some(held), Some(sent)) => held == sent,
-        _ => held == sent,
-    }
+/// A short digest of what a setting means, the same for what is sent and for what n8n holds after it. A value that removes the key, an
+/// absent key and the key's default mean the same.
+pub fn meaning(key: &str, value: Option<&Value>) -> String {
+    let removes = |value: &&Value| **value == json!("DEFAULT") || **value == json!(-1);
+    let meant = value.cloned().filter(|value| !removes(&value)).or_else(|| default_of(key).filter(|value| !removes(&value)));
+    let text = match meant.unwrap_or_default() {
+        // n8n gives a number back as JavaScript writes it: 60 for 60.0.
+        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()),
+        other => other.to_string(),
+    };
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether n8n saves the successful executions of a workflow with these settings; without them no error rate means
@@ -98,18 +89,25 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_key_may_be_absent_in_what_n8n_holds() {
-        let sent = map(json!({ "timezone": "DEFAULT", "executionOrder": "v1", "executionTimeout": -1 }));
-        assert!(hold(&map(json!({ "executionOrder": "v1", "callerPolicy": "any" })), &sent));
-        assert!(!hold(&map(json!({ "executionOrder": "v1", "timezone": "Europe/Berlin" })), &sent));
-        assert_eq!(differing(&map(json!({ "executionOrder": "v0" })), &sent), ["executionOrder"]);
+    fn a_reset_key_an_absent_one_and_the_default_mean_the_same() {
+        for (key, same) in [
+            ("timezone", vec![Some(json!("DEFAULT")), None]),
+            ("executionTimeout", vec![Some(json!(-1)), None]),
+            ("saveManualExecutions", vec![Some(json!(true)), None]),
+            ("executionOrder", vec![Some(json!("v0")), None]),
+            ("ofTheFuture", vec![Some(json!("DEFAULT")), None]),
+        ] {
+            let meanings: Vec<String> = same.iter().map(|value| meaning(key, value.as_ref())).collect();
+            assert!(meanings.windows(2).all(|pair| pair[0] == pair[1]), "{key}");
+            assert_ne!(meaning(key, Some(&json!("Europe/Berlin"))), meanings[0], "{key}");
+        }
     }
 
     #[test]
-    fn a_number_is_the_same_however_it_is_written() {
-        let sent = map(json!({ "executionTimeout": 60.0 }));
-        assert!(hold(&map(json!({ "executionTimeout": 60 })), &sent));
-        assert!(!hold(&map(json!({ "executionTimeout": 61 })), &sent));
-        assert!(!hold(&map(json!({ "executionTimeout": "60" })), &sent));
+    fn a_number_means_the_same_however_it_is_written() {
+        let of = |value: Value| meaning("executionTimeout", Some(&value));
+        assert_eq!(of(json!(60.0)), of(json!(60)));
+        assert_ne!(of(json!(60)), of(json!(61)));
+        assert_ne!(of(json!(60)), of(json!("60")));
     }
 }

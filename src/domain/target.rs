@@ -66,9 +66,9 @@ mod tests {
     fn status(failed: Option<&str>) -> WorkflowStatus {
         let now = jiff::Timestamp::UNIX_EPOCH;
         let mut status = WorkflowStatus { failed_digest: failed.map(str::to_owned), ..WorkflowStatus::default() };
-        history::accept(&mut status.history, "good", VersionSource::Definition, "r".into(), now);
+        history::accept(&mut status, "good", VersionSource::Definition, "r".into(), now);
         history::judge(&mut status.history, 1, VersionResult::Good, None, now);
-        history::accept(&mut status.history, "bad", VersionSource::Definition, "r".into(), now);
+        history::accept(&mut status, "bad", VersionSource::Definition, "r".into(), now);
         status
     }
 

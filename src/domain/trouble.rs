@@ -14,13 +14,15 @@ pub struct Trouble {
     pub reason: Reason,
     /// What is wrong, where, and what to do.
     pub message: String,
-    /// When n8n or a proxy asked to come back, if it did.
+    /// How long n8n or a proxy asked to wait at least, if it did.
     pub retry_after: Option<Duration>,
+    /// When the next look makes sense, where that is known better than by growing pauses.
+    pub look_again: Option<Duration>,
 }
 
 impl Trouble {
     fn new(class: Class, reason: Reason, message: impl Into<String>) -> Self {
-        Self { class, reason, message: message.into(), retry_after: None }
+        Self { class, reason, message: message.into(), retry_after: None, look_again: None }
     }
 
     /// The author edits the object or its source.
@@ -41,6 +43,12 @@ impl Trouble {
     /// Time heals it.
     pub fn transient(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(Class::Transient, reason, message)
+    }
+
+    /// The same, to be looked at again after this time.
+    #[must_use]
+    pub fn again_in(self, pause: Duration) -> Self {
+        Self { look_again: Some(pause), ..self }
     }
 
     /// Weirkeeper itself is wrong.

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The longest pause that an answer can impose; a hostile header must not silence us for longer.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+use crate::domain::pace::LONGEST_ASKED;
 
-/// The pause after a 429 that names none.
-pub(super) const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause that an answer can impose; a hostile header must not silence us for longer.
+pub(super) const LONGEST_PAUSE: Duration = LONGEST_ASKED;
+
+/// The pause after a 429 that names none, or a shorter one.
+pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Decides when the next request may go out.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use super::answer::{Answer, parse};
 use super::error::N8nError;
 use super::metrics::Observed;
 use super::operation::Operation;
-use super::pace::{DEFAULT_PAUSE, Held};
+use super::pace::{Held, SHORTEST_PAUSE};
 use super::permit::awake_or_not;
 use super::settings::innermost;
 use super::workflows::Refusal;
@@ -173,7 +173,8 @@ impl N8nClient {
         // The answers of webhooks are the work of whoever wrote the workflow: they slow nobody else down.
         if !matches!(operation, Operation::Probe | Operation::CheckWebhook | Operation::CheckForm) {
             match (answer.status.as_u16(), answer.retry_after()) {
-                (429, wait) => self.inner.pace.pause(wait.unwrap_or(DEFAULT_PAUSE)),
+                // "At once", or a moment that is over, is no pause.
+                (429, wait) => self.inner.pace.pause(wait.unwrap_or_default().max(SHORTEST_PAUSE)),
                 (503, Some(wait)) => self.inner.pace.pause(wait),
                 _ => {}
             }

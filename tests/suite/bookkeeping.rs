@@ -46,7 +46,8 @@ async fn settings_of_before_a_lost_status_are_reset_all_the_same() {
     world.workflow("a", spec("1", json!("Europe/Berlin"))).await;
     let id = id(&world.until_ready("a").await);
     assert_eq!(world.n8n.workflow(&id).await["settings"]["timezone"], "Europe/Berlin");
-    let lost = json!({ "status": { "n8nWorkflowId": null, "intent": null, "history": null, "activeVersion": null, "origin": null, "writtenSettings": null } });
+    let lost = json!({ "status": { "n8nWorkflowId": null, "intent": null, "history": null, "activeVersion": null, "origin": null, "writtenSettings": null,
+        "confirmed": null, "sent": null, "lastVersion": null } });
     world.api("Workflow").patch_status("a", &PatchParams::default(), &Patch::Merge(lost)).await.expect("the API server patches");
     world.annotate("Workflow", "a", "requestedAt", json!("lost")).await;
     world.until("a", "it is bound again", |object| object["status"]["n8nWorkflowId"] == json!(id) && ready(object)).await;

@@ -134,3 +134,76 @@ async fn a_deletion_that_n8n_never_answers_is_let_go_after_the_bound_told_and_co
     standin.restart();
     world.until_kind("N8nInstance", "main", "the orphan is listed", |object| object["status"]["orphans"] == json!([id])).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_seen_at_the_instance_and_its_workflows_are_woken_when_it_is_over() {
+    let (standin, world) = World::on_stand_in("woken", json!({ "interval": "1h", "requestTimeout": "2s" })).await;
+    for name in ["a", "idle"] {
+        apply(&world, name, "1h", "1").await;
+        world.until_ready(name).await;
+    }
+    standin.stop();
+    let failed = |name: &str| {
+        let log = world.operator.log();
+        log.lines()
+            .filter(|line| {
+                line.contains("pass ended") && line.contains("InstanceUnreachable") && line.contains(&format!("name=\"{name}\""))
+            })
+            .count()
+    };
+    let asked = Timestamp::now();
+    world.annotate("Workflow", "a", "requestedAt", json!("1")).await;
+    // Nobody else would look at the instance for an hour.
+    let missed = world.until_kind("N8nInstance", "main", "it is not Ready", |object| condition(object, "Ready")["status"] == "False").await;
+    assert_eq!(
+        (condition(&missed, "Reachable")["status"].as_str(), condition(&missed, "Reconciling")["status"].as_str()),
+        (Some("False"), Some("True"))
+    );
+    // The seventh pause is half a minute, less a quarter at most.
+    let started = std::time::Instant::now();
+    while failed("a") < 7 {
+        assert!(started.elapsed() < PATIENCE, "{} tries\n{}", failed("a"), world.operator.tail());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let tries = failed("a");
+    standin.restart();
+    let back = world.until_kind("N8nInstance", "main", "it is Ready again", ready).await;
+    let woken = world.until("a", "n8n was asked again", |object| condition(object, "Synced")["status"] == "True" && ready(object)).await;
+    assert!(since(&back, "Ready") >= asked && failed("a") == tries, "it was not tried again meanwhile");
+    let late = since(&woken, "Synced").duration_since(since(&back, "Ready")).as_secs();
+    assert!(late < 10, "the Workflow is {late} s later than its instance");
+    assert_eq!(failed("idle"), 0, "who did not meet the outage is not told of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workflows_are_told_at_once_that_their_instance_is_gone_and_its_connection_goes_with_the_last_of_them() {
+    let (standin, world) = World::on_stand_in("instancegone", json!({ "interval": "1h" })).await;
+    for name in ["a", "b"] {
+        apply(&world, name, "1h", "1").await;
+        world.until_ready(name).await;
+    }
+    let connections = async || {
+        let text = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
+        text.lines()
+            .find_map(|line| line.strip_prefix("weirkeeper_connections "))
+            .and_then(|number| number.parse::<u32>().ok())
+            .expect("a number")
+    };
+    assert_eq!(connections().await, 1);
+    world.api("N8nInstance").delete("main", &DeleteParams::default()).await.expect("the API server deletes");
+    for name in ["a", "b"] {
+        // Their own turn comes in an hour.
+        world.until_reason(name, "Ready", "InstanceNotFound").await;
+    }
+    // The last working key is kept for deletions, which n8n still gets.
+    assert_eq!(connections().await, 1);
+    world.delete("a").await;
+    assert_eq!(connections().await, 1);
+    world.delete("b").await;
+    assert!(standin.workflows().is_empty(), "they were deleted in n8n");
+    let started = std::time::Instant::now();
+    while connections().await > 0 {
+        assert!(started.elapsed() < PATIENCE, "the key is held for nobody\n{}", world.operator.tail());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

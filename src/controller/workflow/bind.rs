@@ -1,5 +1,7 @@
 //! Step 2, reads n8n: which workflow in n8n this object is bound to. Promise 2 lives here.
 
+use std::time::Duration;
+
 use kube::api::ObjectMeta;
 use kube::runtime::events::EventType;
 
@@ -17,7 +19,9 @@ use crate::domain::access::{Use, may_use};
 use crate::domain::history;
 use crate::domain::identity::{Claim, Decision, claimed, decide, late_until, mass_disappearance, owned_by_previous, vouched};
 use crate::domain::mark::Mark;
+use crate::domain::plan::Publication;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
+use crate::domain::snapshot;
 use crate::domain::trouble::Trouble;
 use crate::n8n::awake_or_not;
 
@@ -91,13 +95,9 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
 }
 
 fn still_arriving(work: &Work<'_>, until: jiff::Timestamp) -> Trouble {
-    let mut trouble = Trouble::transient(
-        Reason::CreatePending,
-        "a create was sent to n8n and not answered; it is looked for until it cannot arrive any more",
-    );
-    trouble.retry_after =
-        std::time::Duration::try_from(until.duration_since(work.now())).ok().map(|left| left.min(std::time::Duration::from_secs(5)));
-    trouble
+    let left = Duration::try_from(until.duration_since(work.now())).unwrap_or_default();
+    Trouble::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is looked for until it cannot arrive any more")
+        .again_in(left.clamp(Duration::from_millis(100), Duration::from_secs(5)))
 }
 
 /// Of two objects that are bound to one workflow in n8n the older one keeps it.
@@ -226,6 +226,8 @@ async fn recreate(work: &mut Work<'_>, id: &str) -> Result<Bound, Trouble> {
     work.status.added_tags.clear();
     work.status.origin = None;
     work.status.intent = None;
+    work.status.confirmed = None;
+    work.status.sent = None;
     work.save().await?;
     Ok(Bound::ToCreate)
 }
@@ -246,10 +248,11 @@ pub(super) async fn create(
     }
     let intent = |operation, at| Intent::new(operation, digest, None, at);
     // Rounded down, the time would let the longest life end a second early.
-    let rounding = std::time::Duration::from_secs(1);
+    let rounding = Duration::from_secs(1);
     let started = work.now() + rounding;
     let latest = awake_or_not() + rounding + connection.client.longest_request();
     let before = work.status.intent.replace(intent(Operation::Create, started));
+    work.status.sent = Some(snapshot::wanted(&body, Publication::Unpublished));
     if let Err(trouble) = work.save().await {
         // Nothing was sent, so that nothing has to be waited for.
         work.status.intent = before;
@@ -264,7 +267,7 @@ pub(super) async fn create(
             work.status.intent = Some(intent(Operation::Deploy, work.now()));
             work.status.written_settings = crate::domain::settings::written_after(&body.settings, &[]);
             history::sent(&mut work.status.history, digest, remote.version_id.as_deref());
-            work.save().await?;
+            work.record().await?;
             Ok(Box::new(remote))
         }
         Err(error) if error.unanswered() => {
@@ -275,7 +278,7 @@ pub(super) async fn create(
         Err(error) => {
             // It was answered or never sent: no late create can follow.
             work.status.intent = None;
-            work.save().await?;
+            work.record().await?;
             Err(match refusal::read(&error) {
                 Says::Never(_, message) => CreateFailed::Rejected(message),
                 Says::NotNow(reason, message) => Trouble::transient(reason, message).into(),

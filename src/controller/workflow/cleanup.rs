@@ -17,6 +17,7 @@ use crate::controller::store;
 use crate::domain::conclude::{Found, Outcome};
 use crate::domain::identity::late_until;
 use crate::domain::mark::{Mark, release};
+use crate::domain::pace;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::trouble::Trouble;
 
@@ -41,9 +42,10 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
             Reason::CleanupAbandoned
         }
         Err(mut trouble) => {
+            super::doubt_instance(work, &trouble);
             // What cannot be told apart from a passing trouble must not look like something that a person has to mend.
             trouble.message = format!("being deleted: {}", trouble.message);
-            let pause = trouble.retry_after.unwrap_or_else(|| work.ctx.pause(&work.uid()));
+            let pause = trouble.look_again.unwrap_or_else(|| pace::at_least(work.ctx.pause(&work.uid()), trouble.retry_after));
             let found = Found { outcome: Outcome::Unfinished(Reason::Deleting, trouble.message), details: Vec::new() };
             let ended = report::report(work, &found).await;
             // The last try is at the bound, however long the pauses have grown.
@@ -136,18 +138,15 @@ fn wait_out_interrupted_write(work: &Work<'_>, connection: &Connection) -> Resul
     if work.now() >= until || time_left(work) <= work.ctx.settings.deletion_bound / 2 {
         return Ok(());
     }
-    let mut trouble =
-        Trouble::transient(Reason::Progressing, "a write to n8n was interrupted and may still be under way; it is waited for");
-    trouble.retry_after = Some(Duration::from_millis(500));
-    Err(trouble)
+    let trouble = Trouble::transient(Reason::Progressing, "a write to n8n was interrupted and may still be under way; it is waited for");
+    Err(trouble.again_in(Duration::from_millis(500)))
 }
 
 fn still_arriving(work: &Work<'_>, connection: &Connection) -> Result<(), Trouble> {
     match late_until(work.status.intent.as_ref(), connection.client.longest_request()) {
         Some(until) if work.now() < until => {
-            let mut trouble = Trouble::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is waited for");
-            trouble.retry_after = Some(Duration::from_secs(1));
-            Err(trouble)
+            let trouble = Trouble::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is waited for");
+            Err(trouble.again_in(Duration::from_secs(1)))
         }
         _ => Ok(()),
     }

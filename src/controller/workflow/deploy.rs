@@ -11,14 +11,14 @@ use super::{drift, place};
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::RollbackPolicy;
-use crate::api::workflow_status::{Intent, Operation, VersionResult};
+use crate::api::workflow_status::{Intent, Operation, Snapshot, VersionResult};
 use crate::controller::connections::{self, Connection};
 use crate::domain::history;
 use crate::domain::pace::Lately;
-use crate::domain::plan::{Comparison, Drift, Publication, Step, compare, plan};
+use crate::domain::plan::{self, Comparison, Drift, Keeps, Plan, Publication, Step, compare, plan};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
-use crate::domain::settings;
 use crate::domain::trouble::Trouble;
+use crate::domain::{settings, snapshot};
 use crate::n8n::N8nError;
 
 /// How often a version is sent without a confirmed end before it counts as failed.
@@ -75,18 +75,22 @@ pub(super) async fn deploy(
     mut remote: RemoteWorkflow,
 ) -> Result<Deployed, Failure> {
     fill_published(connection, &mut remote).await?;
-    let seen = Comparison { place: place::of(work, &remote), ..compare(wanted.write, &work.mark(), &remote) };
-    // A version that failed after this one may have left its draft behind: then a difference is ours to mend, not drift.
+    let seen = Comparison { place: place::of(work, &remote), ..held(work, wanted, &remote).0 };
     let confirmed =
         work.confirmed(wanted.version) && work.status.intent.as_ref().is_none_or(|intent| changes_nothing(intent, wanted, &remote));
-    let contested = drift::contested(work);
-    let mut plan = plan(&seen, wanted.publication, confirmed, work.spec().drift_policy, contested);
+    let mut plan = plan(&seen, wanted.publication, work.spec().drift_policy, drift::contested(work));
     let Placed { moved, misplaced } = place::place(work, connection, wanted, &mut remote, &mut plan, confirmed).await?;
-    drift::judge(work, &plan, wanted, &remote, contested).await?;
-    if plan.steps.is_empty() {
-        plan.drift.retain(|drift| !moved || *drift != Drift::Moved);
-        return Ok(Deployed { remote, wrote: moved, published: false, left: plan.drift, misplaced });
+    if moved {
+        let moved: Vec<Drift> = plan.undone.extract_if(.., |drift| *drift == Drift::Moved).collect();
+        drift::undone(work, wanted, &remote, &moved, &[]);
     }
+    drift::left(work, &plan, wanted, &remote);
+    let mut deployed = Deployed { remote, wrote: moved, published: false, left: plan.left.clone(), misplaced };
+    if plan.steps.is_empty() {
+        confirm(work, wanted, &deployed.remote, &plan.keeps);
+        return Ok(deployed);
+    }
+    let remote = &deployed.remote;
     connection.trusted()?;
     if unlike(work, wanted, false) >= MOST_UNLIKE {
         return Err(Trouble::transient(
@@ -98,28 +102,42 @@ pub(super) async fn deploy(
         )
         .into());
     }
-    if !confirmed && plan.steps.contains(&Step::Update) {
-        keep_edits(work, wanted, &remote).await?;
-    }
+    let kept = keep_edits(work, wanted, remote, &plan, &seen).await?;
     let sending = format!("version {} is on its way to n8n", wanted.version);
     work.verdict(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, sending);
-    intend(work, wanted, &remote, confirmed).await?;
-    let published = plan.steps.contains(&Step::Publish);
-    let applied = apply(work, connection, wanted, &remote, &plan.steps).await;
-    let after = match applied {
+    intend(work, wanted, remote, &plan).await?;
+    deployed.wrote = true;
+    deployed.published = plan.steps.contains(&Step::Publish);
+    let after = match apply(work, connection, wanted, remote, &plan).await {
         Ok(()) => read_back(connection, &remote.id).await?,
-        Err(error) => return Err(explain(work, connection, wanted, &remote.id, error).await),
+        Err(error) => return Err(explain(work, connection, wanted, &remote.id, &plan.keeps, error).await),
     };
-    let seen = compare(wanted.write, &work.mark(), &after);
-    if !seen.serves(wanted.publication) {
+    let (seen, _) = held(work, wanted, &after);
+    if !seen.holds(wanted.publication, &plan.keeps) {
         unlike(work, wanted, true);
-        let trouble = not_as_sent(wanted, &seen, &after);
+        let trouble = not_as_sent(wanted, &seen, &plan.keeps, &after);
         if failed_too_often(work) && !proven(work, wanted.operation, wanted.version) {
             return Err(Failure::Version(Reason::PublishUnconfirmed, trouble.message));
         }
         return Err(trouble.into());
     }
-    Ok(Deployed { remote: after, wrote: true, published, left: Vec::new(), misplaced })
+    drift::undone(work, wanted, remote, &plan.undone, &kept);
+    confirm(work, wanted, &after, &plan.keeps);
+    Ok(Deployed { remote: after, ..deployed })
+}
+
+/// What n8n holds, compared with what is wanted, and as a snapshot.
+fn held(work: &Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> (Comparison, Snapshot) {
+    let seen = snapshot::seen(remote, &wanted.write.settings);
+    (compare(&snapshot::wanted(wanted.write, wanted.publication), &work.mark(), remote, &seen, work.known()), seen)
+}
+
+/// n8n holds what was planned: from here on a difference from it is somebody's change.
+fn confirm(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, keeps: &Keeps) {
+    let seen = snapshot::seen(remote, &wanted.write.settings);
+    let managed = work.spec().active.is_some();
+    plan::confirm(&mut work.status.confirmed, seen, keeps, managed, managed && wanted.publication == Publication::Untouched);
+    work.status.sent = None;
 }
 
 /// Whether what an intent announces is what serves already: its webhooks were to be registered again, or it was to be moved.
@@ -128,15 +146,23 @@ fn changes_nothing(intent: &Intent, wanted: &Deployment<'_>, remote: &RemoteWork
     stays && remote.active && intent.digest == wanted.digest
 }
 
-/// A new version is about to overwrite what n8n holds: what somebody wrote there in the meantime is kept.
-async fn keep_edits(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> Result<(), Trouble> {
-    for kept in drift::keep_edits(work, remote).await? {
-        if kept != wanted.version {
-            let note = format!("changed in n8n; that is kept as version {kept}, and version {} takes its place", wanted.version);
-            work.happened(EventType::Warning, Reason::DriftReverted, note);
-        }
+/// Keeps what the plan overwrites of somebody's, and returns the numbers under which it is kept. Where the spec asks for that, nothing else
+/// would tell of it.
+async fn keep_edits(
+    work: &mut Work<'_>,
+    wanted: &Deployment<'_>,
+    remote: &RemoteWorkflow,
+    plan: &Plan,
+    seen: &Comparison,
+) -> Result<Vec<i64>, Trouble> {
+    let told_later = plan.undone.iter().any(|drift| matches!(drift, Drift::Edited | Drift::Settings(_)));
+    let mut kept = drift::keep_edits(work, remote, &plan.keeps, seen).await?;
+    kept.retain(|version| *version != wanted.version);
+    for version in kept.iter().filter(|_| !told_later) {
+        let note = format!("changed in n8n; that is kept as version {version}, and version {} takes its place", wanted.version);
+        work.happened(EventType::Warning, Reason::DriftReverted, note);
     }
-    Ok(())
+    Ok(kept)
 }
 
 /// The content of the published version, where it is not the draft and the answer lacks it.
@@ -181,7 +207,7 @@ pub(super) fn proven(work: &Work<'_>, operation: Operation, version: i64) -> boo
 }
 
 /// Records what is about to be written and what served before.
-async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, reverting: bool) -> Result<(), Trouble> {
+async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, plan: &Plan) -> Result<(), Trouble> {
     let before = work.status.intent.take().filter(|intent| intent.operation != Operation::Create);
     let again = before.clone().filter(|intent| intent.digest == wanted.digest);
     let serving = remote.active.then(|| remote.active_version_id.clone()).flatten();
@@ -192,10 +218,13 @@ async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWor
         _ => serving.or(earlier),
     };
     work.status.last_attempted_version = Some(wanted.version);
-    let operation = if reverting { Operation::Revert } else { wanted.operation };
+    let operation = if plan.undone.is_empty() { wanted.operation } else { Operation::Revert };
     let (attempts, failing_since) = again.map(|again| (again.attempts, again.failing_since)).unwrap_or_default();
     work.status.intent = Some(Intent { attempts, failing_since, ..Intent::new(operation, wanted.digest, last_good, work.now()) });
     work.status.written_settings = settings::written_after(&wanted.write.settings, &work.status.written_settings);
+    let sent = plan::sent(snapshot::wanted(wanted.write, wanted.publication), &plan.keeps);
+    let before = work.status.sent.replace(sent);
+    snapshot::arrived(&mut work.status.confirmed, before.as_ref(), &snapshot::seen(remote, &wanted.write.settings));
     work.save().await
 }
 
@@ -204,20 +233,21 @@ async fn apply(
     connection: &Connection,
     wanted: &Deployment<'_>,
     remote: &RemoteWorkflow,
-    steps: &[Step],
+    plan: &Plan,
 ) -> Result<(), N8nError> {
     let client = &connection.client;
     let id = &remote.id;
     let mut draft = remote.version_id.clone();
-    for step in steps {
+    for step in &plan.steps {
         let timer = work.ctx.metrics.time(label(*step));
         match step {
             // Done before, since what hinders it may not hinder the rest.
             Step::Move => {}
             Step::Unarchive => draft = client.unarchive(id).await?.version_id,
             Step::Update => {
-                draft = client.update_workflow(id, wanted.write, false).await?.version_id;
-                if wanted.operation != Operation::Rollback {
+                let body = plan::body(wanted.write, remote, &plan.keeps);
+                draft = client.update_workflow(id, &body, false).await.inspect_err(|error| note_late(work, error))?.version_id;
+                if wanted.operation != Operation::Rollback && !plan.keeps.draft {
                     history::sent(&mut work.status.history, wanted.digest, draft.as_deref());
                 }
             }
@@ -228,6 +258,14 @@ async fn apply(
         timer.done();
     }
     Ok(())
+}
+
+/// A write without an answer may take effect after the next one did. It is remembered as long as that can be.
+fn note_late(work: &Work<'_>, error: &N8nError) {
+    if let (true, Some(sent)) = (error.unanswered(), &work.status.sent) {
+        let late = (sent.clone(), work.now());
+        work.ctx.remember(&work.uid(), |memory| memory.late = Some(late));
+    }
 }
 
 const fn label(step: Step) -> &'static str {
@@ -248,18 +286,20 @@ pub(super) async fn read_back(connection: &Connection, id: &str) -> Result<Remot
     Ok(remote)
 }
 
-fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, after: &RemoteWorkflow) -> Trouble {
+fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after: &RemoteWorkflow) -> Trouble {
     let mut differs = Vec::new();
-    if seen.published == Some(false) || !seen.draft {
+    let offline = wanted.publication == Publication::Published && !seen.published;
+    if seen.publication.is_some() && !offline || seen.draft.is_some() && !keeps.draft {
         differs.push(drift::summary(wanted, after));
     }
-    if wanted.publication == Publication::Published && seen.published.is_none() {
+    if offline {
         differs.push("it is not published".to_owned());
     }
-    if !seen.settings {
-        differs.push(format!("settings {}", settings::differing(&after.settings, &wanted.write.settings).join(", ")));
+    let settings: Vec<&str> = seen.settings.keys().filter(|key| !keeps.settings.contains(*key)).map(String::as_str).collect();
+    if !settings.is_empty() {
+        differs.push(format!("settings {}", settings.join(", ")));
     }
-    if !seen.name {
+    if seen.name.is_some() && !keeps.name {
         differs.push("the name".to_owned());
     }
     if !seen.marked {
@@ -270,16 +310,20 @@ fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, after: &RemoteWorkflo
 
 /// What a failed write means. Whatever it was, n8n is read again: its writes are not atomic, and what was taken offline
 /// is put back at once.
-async fn explain(work: &mut Work<'_>, connection: &Connection, wanted: &Deployment<'_>, id: &str, error: N8nError) -> Failure {
+async fn explain(
+    work: &mut Work<'_>,
+    connection: &Connection,
+    wanted: &Deployment<'_>,
+    id: &str,
+    keeps: &Keeps,
+    error: N8nError,
+) -> Failure {
     let after = read_back(connection, id).await.ok();
     if let Some(after) = &after {
-        if error.unanswered() && compare(wanted.write, &work.mark(), after).serves(wanted.publication) {
+        if error.unanswered() && held(work, wanted, after).0.holds(wanted.publication, keeps) {
             // It was not answered and took effect all the same; the next pass finds it done and looks closer.
-            return Trouble {
-                retry_after: Some(Duration::from_millis(100)),
-                ..Trouble::transient(Reason::Progressing, "the write was not answered and took effect")
-            }
-            .into();
+            let trouble = Trouble::transient(Reason::Progressing, "the write was not answered and took effect");
+            return trouble.again_in(Duration::from_millis(100)).into();
         }
         restore(work, connection, after).await;
     }

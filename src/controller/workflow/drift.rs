@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use kube::runtime::events::EventType;
-use kube::runtime::reflector::ObjectRef;
 
 use super::deploy::Deployment;
 use super::versions;
@@ -12,13 +11,10 @@ use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::VersionSource;
-use crate::controller::glimpse::Glimpse;
 use crate::domain::canonical::Parts;
 use crate::domain::difference::difference;
-use crate::domain::plan::{Drift, Plan, edits};
+use crate::domain::plan::{Comparison, Drift, Keeps, Plan, edits};
 use crate::domain::remote::RemoteWorkflow;
-use crate::domain::render::{put_workflow_ids, workflow_symbols};
-use crate::domain::settings;
 use crate::domain::trouble::Trouble;
 
 /// So many changes undone within the hour mean that somebody, or something, insists.
@@ -32,71 +28,64 @@ pub(super) fn contested(work: &Work<'_>) -> bool {
     work.ctx.remember(&work.uid(), |memory| memory.reverts.count(now) >= MOST_REVERTS)
 }
 
-/// Says what differs, and keeps what is about to be overwritten.
-pub(super) async fn judge(
-    work: &mut Work<'_>,
-    plan: &Plan,
-    wanted: &Deployment<'_>,
-    remote: &RemoteWorkflow,
-    contested: bool,
-) -> Result<(), Trouble> {
-    let Some(first) = plan.drift.first() else {
-        work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
-        return Ok(());
+/// Says what somebody changed and the plan leaves.
+pub(super) fn left(work: &mut Work<'_>, plan: &Plan, wanted: &Deployment<'_>, remote: &RemoteWorkflow) {
+    if plan.left.is_empty() {
+        work.details.retain(|one| one.kind != ConditionType::Drifted);
+        if plan.undone.is_empty() {
+            work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
+        }
+        return;
+    }
+    let said = describe(&plan.left, wanted, remote);
+    let (reason, said) = match work.spec().drift_policy {
+        _ if plan.left == [Drift::DraftEdited] => (Reason::DraftEdited, format!("an unpublished draft differs: {said}")),
+        DriftPolicy::Revert => (Reason::DriftContested, said),
+        DriftPolicy::Report => (Reason::DriftReported, said),
+        DriftPolicy::Ignore => (Reason::DriftIgnored, said),
     };
-    let said = describe(&plan.drift, wanted, remote);
-    if *first == Drift::DraftEdited && plan.drift.len() == 1 {
-        work.verdict(ConditionType::Drifted, ConditionStatus::True, Reason::DraftEdited, format!("an unpublished draft differs: {said}"));
-        return Ok(());
+    work.verdict(ConditionType::Drifted, ConditionStatus::True, reason, said);
+}
+
+/// Tells of somebody's changes that are undone now, and as which versions they are kept. `remote` is n8n as it was before.
+pub(super) fn undone(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, drift: &[Drift], kept: &[i64]) {
+    if drift.is_empty() {
+        return;
     }
-    let reason = match (work.spec().drift_policy, contested) {
-        (DriftPolicy::Revert, false) => Reason::DriftReverted,
-        (DriftPolicy::Revert, true) => Reason::DriftContested,
-        (DriftPolicy::Report, _) => Reason::DriftReported,
-        (DriftPolicy::Ignore, _) => Reason::DriftIgnored,
-    };
-    if reason != Reason::DriftReverted {
-        work.verdict(ConditionType::Drifted, ConditionStatus::True, reason, said);
-        return Ok(());
-    }
-    if plan.drift.contains(&Drift::Settings) {
-        // Settings have no version of their own in n8n.
-        versions::keep_remote(work, remote, VersionSource::Drift).await?;
-    }
-    keep_edits(work, remote).await?;
+    let kept: String = kept.iter().map(|version| format!("; kept as version {version}")).collect();
+    let said = describe(drift, wanted, remote) + &kept;
     work.happened(EventType::Warning, Reason::DriftReverted, format!("changed in n8n and put right: {said}"));
-    work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
+    if work.details.iter().all(|one| one.kind != ConditionType::Drifted) {
+        work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
+    }
     work.ctx.metrics.reverts.inc();
     let now = work.now();
     work.ctx.remember(&work.uid(), |memory| memory.reverts.note(now));
-    Ok(())
 }
 
 /// Keeps what somebody wrote before it is overwritten, be it by a revert or by a new version: nobody loses an edit. Returns
 /// the numbers under which it is kept.
-pub(super) async fn keep_edits(work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<Vec<i64>, Trouble> {
-    let mut kept = Vec::new();
-    for edit in edits(remote, &work.status.history) {
-        kept.push(versions::keep_remote(work, &edit, VersionSource::Drift).await?);
+pub(super) async fn keep_edits(
+    work: &mut Work<'_>,
+    remote: &RemoteWorkflow,
+    keeps: &Keeps,
+    seen: &Comparison,
+) -> Result<Vec<i64>, Trouble> {
+    let stays = |edit: &RemoteWorkflow| if edit.version_id == remote.version_id { keeps.draft } else { keeps.publication };
+    let mut lost = edits(remote, &work.status.history, work.known());
+    lost.retain(|edit| !stays(edit));
+    // Settings have no version of their own in n8n.
+    if seen.settings.iter().any(|(key, one)| one.changed && !keeps.settings.contains(key)) {
+        lost.push(remote.clone());
     }
-    if kept.is_empty() && settings_edited(work, remote).await? {
-        kept.push(versions::keep_remote(work, remote, VersionSource::Drift).await?);
+    let mut kept = Vec::new();
+    for edit in lost {
+        let version = versions::keep_remote(work, &edit, VersionSource::Drift).await?;
+        if !kept.contains(&version) {
+            kept.push(version);
+        }
     }
     Ok(kept)
-}
-
-/// Whether somebody changed settings since the version that serves was confirmed. They move no version of n8n's, so that
-/// only its body tells.
-async fn settings_edited(work: &Work<'_>, remote: &RemoteWorkflow) -> Result<bool, Trouble> {
-    let Some(serving) = work.status.active_version.filter(|serving| work.confirmed(*serving)) else { return Ok(false) };
-    let Some(mut body) = versions::read_if_kept(work, serving).await? else { return Ok(false) };
-    let id_of = |name: &String| {
-        let place = ObjectRef::<Glimpse>::new(name).within(&work.namespace());
-        work.ctx.workflows.get(&place)?.status.n8n_workflow_id.clone()
-    };
-    let ids = workflow_symbols(&body).into_keys().filter_map(|name| Some((name.clone(), id_of(&name)?))).collect();
-    put_workflow_ids(&mut body, &ids);
-    Ok(!settings::hold(&remote.settings, &settings::to_send(&body.settings, &work.status.written_settings)))
 }
 
 fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
@@ -106,7 +95,7 @@ fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -
             Drift::Edited | Drift::DraftEdited => summary(wanted, remote),
             Drift::Publication if remote.active => "it was published".to_owned(),
             Drift::Publication => "it was unpublished".to_owned(),
-            Drift::Settings => format!("settings changed: {}", settings::differing(&remote.settings, &wanted.write.settings).join(", ")),
+            Drift::Settings(keys) => format!("settings changed: {}", keys.join(", ")),
             Drift::Renamed => "it was renamed".to_owned(),
             Drift::Archived => "it was archived".to_owned(),
             Drift::Moved => "it was moved to another project".to_owned(),

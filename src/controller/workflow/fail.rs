@@ -72,7 +72,7 @@ pub(super) async fn fail(
     work.status.intent = work.status.intent.take().filter(|intent| intent.last_good_n8n_version_id.is_some());
     work.ctx.metrics.failures.with_label_values(&[reason.as_str()]).inc();
     work.happened(EventType::Warning, reason, format!("version {version} failed: {message}"));
-    work.save().await
+    work.record().await
 }
 
 /// The wanted version failed and nothing is changed.

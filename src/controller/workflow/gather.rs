@@ -27,6 +27,8 @@ pub(super) struct Gathered {
     pub(super) source: VersionSource,
     /// Of the text that it was read from.
     pub(super) text: TextDigest,
+    /// The resource version of the ConfigMap that it was read from.
+    pub(super) source_version: Option<String>,
     /// What was repaired or left out on the way.
     pub(super) warnings: Vec<Finding>,
     /// Whether it may become a version. What was refused goes on only where a pin names another version.
@@ -39,6 +41,7 @@ pub(super) type TextDigest = [u8; 32];
 /// Reads the source and takes it in.
 pub(super) async fn gather(work: &mut Work<'_>) -> Result<Gathered, Trouble> {
     let gathered = taken_in(work).await;
+    work.source_version = gathered.as_ref().ok().and_then(|gathered| gathered.source_version.clone());
     if let Err(trouble) = &gathered {
         work.verdict(ConditionType::Validated, ConditionStatus::False, trouble.reason, &trouble.message);
     }
@@ -46,7 +49,7 @@ pub(super) async fn gather(work: &mut Work<'_>) -> Result<Gathered, Trouble> {
 }
 
 async fn taken_in(work: &Work<'_>) -> Result<Gathered, Trouble> {
-    let Text { value, digest, source, mut warnings } = read_source(work).await?;
+    let Text { value, digest, source, version, mut warnings } = read_source(work).await?;
     let intake = take_in(&value).map_err(|findings| Trouble::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS)))?;
     warnings.extend(intake.warnings);
     let mut definition = intake.definition;
@@ -54,7 +57,7 @@ async fn taken_in(work: &Work<'_>) -> Result<Gathered, Trouble> {
         // It is what n8n will be told, so it is what has to fit.
         definition.name = Some(name.clone());
     }
-    Ok(Gathered { definition, source, text: digest, warnings, accepted: true })
+    Ok(Gathered { definition, source, text: digest, source_version: version, warnings, accepted: true })
 }
 
 /// What was read.
@@ -62,6 +65,7 @@ struct Text {
     value: Value,
     digest: TextDigest,
     source: VersionSource,
+    version: Option<String>,
     warnings: Vec<Finding>,
 }
 
@@ -78,7 +82,7 @@ async fn read_source(work: &Work<'_>) -> Result<Text, Trouble> {
             ));
         }
         let digest = Sha256::digest(&text).into();
-        return Ok(Text { value: definition.clone(), digest, source: VersionSource::Definition, warnings: Vec::new() });
+        return Ok(Text { value: definition.clone(), digest, source: VersionSource::Definition, version: None, warnings: Vec::new() });
     }
     let Some(from) = &work.spec().definition_from else {
         return Err(Trouble::invalid(Reason::InvalidDefinition, "neither spec.definition nor spec.definitionFrom is set; set exactly one"));
@@ -104,5 +108,6 @@ async fn read_source(work: &Work<'_>) -> Result<Text, Trouble> {
     let read = read_text(&text, LARGEST_TEXT).map_err(|findings| {
         Trouble::invalid(Reason::SourceUnreadable, format!("ConfigMap {name}, key {key}: {}", summarise(&findings, FINDINGS_CHARS)))
     })?;
-    Ok(Text { value: read.value, digest: Sha256::digest(&text).into(), source: VersionSource::ConfigMap, warnings: read.warnings })
+    let (source, version) = (VersionSource::ConfigMap, found.metadata.resource_version.clone());
+    Ok(Text { value: read.value, digest: Sha256::digest(&text).into(), source, version, warnings: read.warnings })
 }

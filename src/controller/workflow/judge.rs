@@ -156,5 +156,5 @@ async fn pinned(work: &Work<'_>) -> Option<Gathered> {
 pub(super) async fn kept(work: &Work<'_>, version: i64) -> Option<Gathered> {
     let source = history::numbered(&work.status.history, version)?.source;
     let definition = versions::read(work, version).await.ok()?;
-    Some(Gathered { definition, source, text: Default::default(), warnings: Vec::new(), accepted: false })
+    Some(Gathered { definition, source, text: Default::default(), source_version: None, warnings: Vec::new(), accepted: false })
 }

@@ -84,7 +84,7 @@ pub(super) async fn place(
     };
     let Err(trouble) = done else { return Ok(Placed { moved: true, misplaced: None }) };
     // It was not put right, so nothing says that it was.
-    plan.drift.retain(|drift| *drift != Drift::Moved);
+    plan.undone.retain(|drift| *drift != Drift::Moved);
     match (wanted.operation, confirmed) {
         // That the failed version is gone matters more; the next version waits for the project.
         (Operation::Rollback, _) => Ok(Placed { moved: false, misplaced: None }),

@@ -37,16 +37,20 @@ pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
     work.status.observed_generation = generation;
     work.status.summary = summary(&work.status.conditions);
     work.status.pinned_version = work.pinned().and_then(|pinned| pinned.trim().parse().ok()).filter(|version| *version > 0);
+    work.note_source();
     let ended = next(work, found, now);
-    if let Err(error) = work.save_last().await {
-        if store::is_gone(&error) {
-            return Ended { next: Next::Never, ..ended };
-        }
-        warn!(%error, "cannot write the status");
-        return Ended { next: Next::Retry(None), ..ended };
-    }
+    let saved = work.save_last().await;
     if work.concerns_callers() {
         wake_callers(work);
+    }
+    match saved {
+        Ok(true) => {}
+        // Another writer was first, or the object is gone. What happened is told by whoever finds it.
+        Ok(false) => return Ended { reason: Reason::Progressing, next: Next::Retry(None) },
+        Err(error) => {
+            warn!(%error, "cannot write the status");
+            return Ended { next: Next::Retry(None), ..ended };
+        }
     }
     work.ctx.count_state(&work.uid(), Some(state(&work.status.conditions, &found.outcome)));
     tell(work, &before).await;
@@ -100,6 +104,7 @@ fn next(work: &Work<'_>, found: &Found, now: Timestamp) -> Ended {
         }
         Outcome::Held(reason, _) => Ended { reason: *reason, next: Next::Interval(interval) },
         Outcome::Unfinished(reason, _) => Ended { reason: *reason, next: Next::Retry(None) },
+        Outcome::Troubled(Trouble { reason, look_again: Some(pause), .. }) => Ended { reason: *reason, next: Next::Soon(*pause) },
         Outcome::Troubled(Trouble { reason, retry_after, .. }) => Ended { reason: *reason, next: Next::Retry(*retry_after) },
         Outcome::Suspended { .. } => Ended { reason: Reason::Suspended, next: Next::Never },
     }

@@ -19,10 +19,19 @@ use crate::domain::trouble::Trouble;
 impl Round<'_> {
     /// What serves is somebody else's and is left: there is nothing of ours to settle.
     pub(super) fn left_to_others(&self, work: &mut Work<'_>, deployed: &Deployed) -> Option<Outcome> {
-        // A name or a place says nothing about what serves, which is watched all the same.
-        let beside = |drift: &Drift| matches!(drift, Drift::DraftEdited | Drift::Renamed | Drift::Moved);
+        // Settings, a name or a place say nothing about what serves, which is watched all the same.
+        let beside = |drift: &Drift| matches!(drift, Drift::DraftEdited | Drift::Settings(_) | Drift::Renamed | Drift::Moved);
         if deployed.left.iter().all(beside) {
             return None;
+        }
+        if deployed.wrote {
+            work.status.intent = None;
+        }
+        // The spec asked for that beside the change that is left.
+        let unpublished = deployed.wrote && !deployed.remote.active;
+        if unpublished {
+            work.not_published();
+            work.ctx.forget_claims(&work.uid());
         }
         self.left_alone(work, deployed).or_else(|| {
             // Somebody's change is ignored, so nothing here can say whether it lives.
@@ -32,7 +41,14 @@ impl Round<'_> {
                 Reason::DriftIgnored,
                 "a change made in n8n is left, as spec.driftPolicy says",
             );
-            work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, "n8n holds what somebody else put there");
+            if !unpublished {
+                work.verdict(
+                    ConditionType::Live,
+                    ConditionStatus::Unknown,
+                    Reason::NotVerifiable,
+                    "n8n holds what somebody else put there",
+                );
+            }
             Some(Outcome::Settled(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)))
         })
     }

@@ -1,5 +1,7 @@
 //! One pass over one Workflow: the object as it was read, and its status as it becomes.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::ResourceExt;
@@ -9,7 +11,7 @@ use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, Verdict};
 use crate::api::reason::Reason;
 use crate::api::workflow::{Workflow, WorkflowSpec};
-use crate::api::workflow_status::WorkflowStatus;
+use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 use crate::controller::context::Context;
 use crate::controller::store;
 use crate::domain::bounds;
@@ -17,6 +19,7 @@ use crate::domain::derive::IdentitySeed;
 use crate::domain::mark::Mark;
 use crate::domain::patch::merge_patch;
 use crate::domain::rules::Pattern;
+use crate::domain::snapshot::Known;
 use crate::domain::trouble::Trouble;
 
 /// One pass over one Workflow.
@@ -29,12 +32,23 @@ pub(super) struct Work<'a> {
     pub(super) details: Vec<Verdict>,
     /// Events that go out when the pass is reported.
     pub(super) events: Vec<Happening>,
+    /// The resource version of the ConfigMap that the definition was read from.
+    pub(super) source_version: Option<String>,
     /// What callers build on, as it was when the pass began.
     began: Callable,
     /// The status as Kubernetes has it.
     saved: WorkflowStatus,
     resource_version: Option<String>,
+    /// Whether this pass wrote the status.
+    wrote: bool,
+    /// Whether the object moved on in a way that this pass did not take in: it ends and tells nothing.
+    outrun: bool,
+    /// What was sent, was not answered, and may still take effect.
+    late: Option<Snapshot>,
 }
+
+/// For so long a write without an answer may still take effect.
+const LATE: Duration = Duration::from_secs(300);
 
 /// The id in n8n and when it was published.
 type Callable = (Option<String>, Option<MicroTime>);
@@ -50,15 +64,24 @@ impl<'a> Work<'a> {
     pub(super) fn new(ctx: &'a Context, workflow: Workflow) -> Self {
         let status = workflow.status.clone().unwrap_or_default();
         let resource_version = workflow.metadata.resource_version.clone();
+        let uid = workflow.uid().unwrap_or_default();
+        let late = ctx.remember(&uid, |memory| {
+            memory.late = memory.late.take().filter(|(_, at)| Timestamp::now().duration_since(*at).unsigned_abs() < LATE);
+            memory.late.as_ref().map(|(sent, _)| sent.clone())
+        });
         Self {
+            late,
             ctx,
             workflow,
             began: callable(&status),
             saved: status.clone(),
             status,
             details: Vec::new(),
+            source_version: None,
             events: Vec::new(),
             resource_version,
+            wrote: false,
+            outrun: false,
         }
     }
 
@@ -122,6 +145,16 @@ impl<'a> Work<'a> {
         self.details.push(Verdict::new(kind, status, reason, message));
     }
 
+    /// What n8n holds of Weirkeeper's own doing.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known {
+            confirmed: self.status.confirmed.as_ref(),
+            sent: self.status.sent.as_ref(),
+            late: self.late.as_ref(),
+            unfinished: self.status.intent.is_some(),
+        }
+    }
+
     /// Whether a version was confirmed in n8n and nothing else was sent since.
     pub(super) fn confirmed(&self, version: i64) -> bool {
         [self.status.active_version, self.status.last_attempted_version] == [Some(version); 2]
@@ -137,6 +170,14 @@ impl<'a> Work<'a> {
         self.details.iter().find(|verdict| verdict.kind == kind).map(|verdict| verdict.message.clone()).unwrap_or_default()
     }
 
+    /// Notes which version of its ConfigMap was read, beside other changes of the status: a ConfigMap that was only labelled is no reason
+    /// to write.
+    pub(super) fn note_source(&mut self) {
+        if self.source_version.is_some() && (self.status.source_version.is_none() || self.status != self.saved) {
+            self.status.source_version.clone_from(&self.source_version);
+        }
+    }
+
     /// Nothing is published, and nothing must look as if it were.
     pub(super) fn not_published(&mut self) {
         self.status.published = Some(false);
@@ -149,33 +190,72 @@ impl<'a> Work<'a> {
         self.events.push(Happening { kind, reason, note: note.into() });
     }
 
-    /// Writes the status, if it differs from what Kubernetes has. The object must still be the one that was read at
-    /// the beginning of the pass, so that two writers can never both believe that they recorded an intent.
+    /// Writes the status, if it differs from what Kubernetes has, before something is done in n8n. The object must still be the one that
+    /// was read at the beginning of the pass, so that two writers can never both believe that they recorded an intent.
     pub(super) async fn save(&mut self) -> Result<(), Trouble> {
         match self.write_status(true).await {
-            Err(error) if store::is_conflict(&error) => {
-                Err(Trouble::transient(Reason::Progressing, "the object changed while it was looked at; the pass starts again"))
-            }
+            Err(error) if store::is_conflict(&error) => Err(self.outrun()),
             other => other.map_err(|error| store::trouble("write the status", &error)),
         }
     }
 
-    /// Writes the status whatever else happened to the object; for the end of a pass.
-    pub(super) async fn save_last(&mut self) -> Result<(), kube::Error> {
-        self.write_status(false).await
+    /// Writes the status after something was done in n8n, also where somebody edited the object in the meantime.
+    pub(super) async fn record(&mut self) -> Result<(), Trouble> {
+        match self.save_last().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.outrun()),
+            Err(error) => Err(store::trouble("write the status", &error)),
+        }
     }
 
-    async fn write_status(&mut self, strict: bool) -> Result<(), kube::Error> {
-        if let Some(version) = self.status.active_version.filter(|version| strict && self.saved.active_version != Some(*version)) {
+    /// Writes the status at the end of a pass, also where somebody edited the object in the meantime. Where another writer changed the
+    /// status, or the object is gone, it is left, for all that this pass knows rests on what is no longer so: then false.
+    pub(super) async fn save_last(&mut self) -> Result<bool, kube::Error> {
+        while !self.outrun {
+            match self.write_status(false).await {
+                Ok(()) => return Ok(true),
+                Err(error) if store::is_gone(&error) => return Ok(false),
+                Err(error) if store::is_conflict(&error) => self.catch_up().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the object again after a conflict, and goes on where only something else than its status changed.
+    async fn catch_up(&mut self) -> Result<(), kube::Error> {
+        let read = store::read_as::<Workflow>(&self.ctx.client, &self.namespace(), &self.name()).await?;
+        match read {
+            Some(store::Read::Fits(now)) if now.uid() == self.workflow.uid() && now.status.as_ref() == self.known_saved() => {
+                self.resource_version = now.metadata.resource_version.clone();
+            }
+            _ => self.outrun = true,
+        }
+        Ok(())
+    }
+
+    /// What Kubernetes has of the status, as far as this pass knows; none for an object that never had one.
+    fn known_saved(&self) -> Option<&WorkflowStatus> {
+        (self.workflow.status.is_some() || self.wrote).then_some(&self.saved)
+    }
+
+    fn outrun(&mut self) -> Trouble {
+        self.outrun = true;
+        Trouble::transient(Reason::Progressing, "the object changed while it was looked at; the pass starts again")
+    }
+
+    async fn write_status(&mut self, under_way: bool) -> Result<(), kube::Error> {
+        if let Some(version) = self.status.active_version.filter(|version| under_way && self.saved.active_version != Some(*version)) {
             // The conditions still speak of the version before until the pass is reported.
             self.status.summary = Some(format!("version {version} is in n8n and is being looked at"));
         }
         let dropped = bounds::fit_workflow(&mut self.status);
         let json = |status: &WorkflowStatus| serde_json::to_value(status).map_err(kube::Error::SerdeError);
         let Some(patch) = merge_patch(&json(&self.saved)?, &json(&self.status)?) else { return Ok(()) };
-        let version = strict.then_some(self.resource_version.as_deref()).flatten();
+        let version = self.resource_version.as_deref();
         let (namespace, name, uid) = (self.namespace(), self.name(), self.uid());
         let written = store::patch_status::<Workflow>(&self.ctx.client, &namespace, &name, &uid, version, &patch).await?;
+        self.wrote = true;
         self.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
         self.resource_version = written;
         self.saved = self.status.clone();

@@ -21,6 +21,18 @@ async fn a_429_silences_the_client_for_as_long_as_it_says() {
 }
 
 #[tokio::test]
+async fn a_429_that_says_at_once_or_a_date_of_the_past_is_a_pause_all_the_same() {
+    for header in ["0", "Sun, 06 Nov 1994 08:49:37 GMT", "soon"] {
+        let server = Scripted::start(move |_| with_headers(429, &format!("retry-after: {header}\r\n"))).await;
+        let n8n = server.client();
+        n8n.get_workflow("a").await.unwrap_err();
+        let held = n8n.list_tags().await.unwrap_err();
+        assert!(held.retry_after() > Some(Duration::ZERO), "{header}: {held}");
+        assert_eq!(server.calls().len(), 1, "{header}: the second call was not made");
+    }
+}
+
+#[tokio::test]
 async fn a_write_that_waited_too_long_for_its_turn_is_never_sent() {
     let server = Scripted::start(|seen| match seen.method.as_str() {
         "GET" => Reply::Hang,

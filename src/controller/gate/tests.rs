@@ -1,0 +1,136 @@
+use std::sync::mpsc;
+
+use super::*;
+use Urgency::{Create, Deletion, Edit, Routine};
+
+const LANE: &str = "ops/main";
+
+/// Lets an object wait, and tells its name when it has its turn.
+fn queue(gate: &Gate, object: &str, urgency: Urgency, done: &mpsc::Sender<String>) {
+    let (waiter, object, done) = (gate.clone(), object.to_owned(), done.clone());
+    tokio::spawn(async move {
+        let place = waiter.enter(LANE, &object, || urgency).await;
+        if place.is_some() {
+            done.send(object).unwrap();
+        }
+    });
+}
+
+async fn until_waiting(gate: &Gate, many: usize) {
+    while gate.waiting() != many {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn all(order: &mpsc::Receiver<String>, many: usize) -> Vec<String> {
+    let mut names = Vec::new();
+    while names.len() < many {
+        names.extend(order.try_recv());
+        tokio::task::yield_now().await;
+    }
+    names
+}
+
+#[tokio::test]
+async fn what_people_changed_overtakes_creates_and_routine() {
+    let gate = Gate::new(1);
+    let first = gate.enter(LANE, "first", || Routine).await;
+    let (done, order) = mpsc::channel();
+    for (at, (name, urgency)) in [("routine", Routine), ("create", Create), ("deletion", Deletion), ("edit", Edit)].into_iter().enumerate()
+    {
+        queue(&gate, name, urgency, &done);
+        until_waiting(&gate, at + 1).await;
+    }
+    drop(first);
+    assert_eq!(all(&order, 4).await, ["edit", "deletion", "create", "routine"]);
+}
+
+#[tokio::test]
+async fn an_object_that_waits_behind_hundreds_overtakes_them_once_somebody_changes_it() {
+    let gate = Gate::new(1);
+    let first = gate.enter(LANE, "first", || Routine).await;
+    let (done, order) = mpsc::channel();
+    for number in 0..300 {
+        queue(&gate, &format!("w{number}"), Routine, &done);
+        until_waiting(&gate, number + 1).await;
+    }
+    assert!(gate.promote(LANE, "w250", Edit));
+    assert!(!gate.promote(LANE, "w250", Create) && !gate.promote(LANE, "unknown", Edit));
+    drop(first);
+    let names = all(&order, 300).await;
+    assert_eq!(names[..3], ["w250", "w0", "w1"]);
+    assert_eq!(names.iter().filter(|name| *name == "w250").count(), 1);
+}
+
+#[tokio::test]
+async fn creates_that_hang_leave_a_place_to_edits() {
+    let gate = Gate::new(10);
+    let mut hanging = Vec::new();
+    for number in 0..8 {
+        hanging.push(gate.enter(LANE, &format!("c{number}"), || Create).await);
+    }
+    let mut more = Box::pin(gate.enter(LANE, "c8", || Create));
+    assert!(futures::poll!(more.as_mut()).is_pending());
+    let edits = [gate.enter(LANE, "a", || Edit).await, gate.enter(LANE, "b", || Deletion).await];
+    // One that waited as a create and was changed takes such a place too.
+    drop(edits);
+    assert!(gate.promote(LANE, "c8", Edit));
+    assert!(more.await.is_some());
+    // With a single place there is none to hold free.
+    let single = Gate::new(1);
+    assert!(single.enter(LANE, "a", || Create).await.is_some());
+}
+
+#[tokio::test]
+async fn edits_without_end_do_not_hold_up_the_others_for_ever() {
+    let gate = Gate::new(1);
+    let first = gate.enter(LANE, "first", || Edit).await;
+    let (done, order) = mpsc::channel();
+    for number in 0..60 {
+        queue(&gate, &format!("e{number}"), Edit, &done);
+    }
+    queue(&gate, "create", Create, &done);
+    until_waiting(&gate, 61).await;
+    drop(first);
+    let names = all(&order, 61).await;
+    let at = names.iter().position(|name| name == "create").unwrap();
+    assert!(at <= LONGEST_STREAK, "{at}");
+}
+
+#[tokio::test]
+async fn a_closed_gate_sends_those_away_who_wait_and_lets_those_end_who_are_in() {
+    let gate = Gate::new(1);
+    let inside = gate.enter(LANE, "a", || Edit).await;
+    let mut waiting = Box::pin(gate.enter(LANE, "b", || Routine));
+    assert!(futures::poll!(waiting.as_mut()).is_pending());
+    gate.close();
+    assert!(waiting.await.is_none() && gate.enter(LANE, "c", || Edit).await.is_none());
+    drop(inside);
+    assert_eq!(gate.waiting(), 0);
+}
+
+#[tokio::test]
+async fn one_instance_does_not_hold_up_another_and_a_waiter_may_give_up() {
+    let gate = Gate::new(1);
+    let slow = gate.enter("ops/slow", "a", || Edit).await;
+    drop(gate.enter("ops/fast", "b", || Routine).await);
+    let mut impatient = Box::pin(gate.enter("ops/slow", "c", || Edit));
+    assert!(futures::poll!(impatient.as_mut()).is_pending());
+    drop(impatient);
+    assert_eq!(gate.waiting(), 0);
+    drop(slow);
+    drop(gate.enter("ops/slow", "d", || Routine).await);
+}
+
+#[tokio::test]
+async fn a_waiter_that_gives_up_when_its_turn_has_come_leaves_the_place_to_the_next() {
+    let gate = Gate::new(1);
+    let first = gate.enter(LANE, "a", || Edit).await;
+    let mut impatient = Box::pin(gate.enter(LANE, "b", || Edit));
+    assert!(futures::poll!(impatient.as_mut()).is_pending());
+    // It has the place now and never looks.
+    drop(first);
+    drop(impatient);
+    let mut next = Box::pin(gate.enter(LANE, "c", || Edit));
+    assert!(futures::poll!(next.as_mut()).is_ready());
+}

@@ -1,0 +1,109 @@
+//! How often what fails is tried again: with growing pauses, whoever refuses and whatever it says about when to come back.
+
+use std::time::{Duration, Instant};
+
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use serde_json::{Value, json};
+
+use crate::n8n::answering;
+use crate::relay::Relay;
+use crate::standin::{Fault, Rule};
+use crate::world::{PATIENCE, World, condition, ready};
+
+/// The first five pauses are half a second doubled, less a quarter at most.
+const AT_LEAST: Duration = Duration::from_millis(375 * (1 + 2 + 4 + 8 + 16));
+
+async fn apply(world: &World, name: &str, version: &str) {
+    let definition = answering(&format!("{}/{name}", world.namespace), version);
+    world.workflow(name, json!({ "active": true, "interval": "1h", "definition": definition })).await;
+}
+
+/// How long it takes from the first to the sixth of something that is counted.
+async fn first_to_sixth(world: &World, count: impl Fn() -> usize) -> Duration {
+    let (started, mut first) = (Instant::now(), None);
+    loop {
+        let seen = count();
+        if seen > 0 {
+            let first = *first.get_or_insert_with(Instant::now);
+            if seen > 5 {
+                return first.elapsed();
+            }
+        }
+        assert!(started.elapsed() < PATIENCE, "only {seen} tries\n{}", world.operator.tail());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_says_at_once_or_names_a_date_of_the_past_is_asked_with_growing_pauses() {
+    let (standin, world) = World::on_stand_in("atonce", json!({ "interval": "1h" })).await;
+    world.until_kind("N8nInstance", "main", "Ready", ready).await;
+    for (name, status, header) in [("zero", 503, "0"), ("past", 503, "Sun, 06 Nov 1994 08:49:37 GMT"), ("limited", 429, "0")] {
+        apply(&world, name, "1").await;
+        let id = crate::n8n::id(&world.until_ready(name).await);
+        let Fault::Respond { content_type, body, .. } = Fault::retry_after(status, 0) else { unreachable!("a response") };
+        let headers = vec![("retry-after".to_owned(), header.to_owned())];
+        let at_once = Fault::Respond { status, content_type, body, headers };
+        let rule = standin.faults().add(Rule::on("GET", &format!("/api/v1/workflows/{id}"), at_once));
+        world.annotate("Workflow", name, "requestedAt", json!("1")).await;
+        let took = first_to_sixth(&world, || standin.faults().fired(rule)).await;
+        assert!(took >= AT_LEAST, "{name}: six tries within {took:?}");
+        standin.faults().clear();
+        world.until(name, "n8n answers again", |object| condition(object, "Synced")["status"] == "True" && ready(object)).await;
+    }
+}
+
+/// The API server refuses every write of a Workflow's status in this namespace.
+async fn refuse_status(world: &World, name: &str) -> impl AsyncFnOnce() + use<> {
+    let api = |kind: &str| {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind));
+        Api::<DynamicObject>::all_with(world.admin.clone(), &resource)
+    };
+    let (policies, bindings) = (api("ValidatingAdmissionPolicy"), api("ValidatingAdmissionPolicyBinding"));
+    let selector = json!({ "matchLabels": { "kubernetes.io/metadata.name": world.namespace } });
+    let rule =
+        json!({ "apiGroups": ["weirkeeper.dev"], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["workflows/status"] });
+    let apply = async |api: &Api<DynamicObject>, kind: &str, spec: Value| {
+        let object = json!({ "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": { "name": name }, "spec": spec });
+        api.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(object)).await.expect("the API server takes the policy");
+    };
+    let refuses = json!({ "failurePolicy": "Fail", "validations": [{ "expression": "false", "message": "no status today" }],
+        "matchConstraints": { "namespaceSelector": selector, "resourceRules": [rule] } });
+    apply(&policies, "ValidatingAdmissionPolicy", refuses).await;
+    apply(&bindings, "ValidatingAdmissionPolicyBinding", json!({ "policyName": name, "validationActions": ["Deny"] })).await;
+    let name = name.to_owned();
+    async move || {
+        for api in [&bindings, &policies] {
+            api.delete(&name, &DeleteParams::default()).await.expect("the API server deletes");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_is_refused_is_tried_again_with_growing_pauses() {
+    let (_standin, mut world) = World::on_stand_in("refusedstatus", json!({ "interval": "1h" })).await;
+    world.until_kind("N8nInstance", "main", "Ready", ready).await;
+    let (relay, kubeconfig) = Relay::to_api_server(&world.stack, "operator");
+    world.operator.restart_through(&kubeconfig);
+    apply(&world, "before", "1").await;
+    world.until_ready("before").await;
+    let policy = format!("refuse-{}", world.namespace);
+    let allow = refuse_status(&world, &policy).await;
+    // The API server takes a policy up after a moment.
+    let status = format!("/apis/weirkeeper.dev/v1alpha1/namespaces/{}/workflows/before/status", world.namespace);
+    let patch = json!({ "status": { "observedGeneration": 1 } });
+    let started = Instant::now();
+    while world.api("Workflow").patch_status("before", &PatchParams::default(), &Patch::Merge(patch.clone())).await.is_ok() {
+        assert!(started.elapsed() < PATIENCE, "the policy refuses nothing");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let from = relay.count();
+    apply(&world, "before", "2").await;
+    let tries = || relay.writes_since(from).iter().filter(|one| one.path == status).count();
+    // Two for each pass: the intent is refused, and so is what the pass says in the end.
+    let took = first_to_sixth(&world, || tries().div_ceil(2)).await;
+    assert!(took >= AT_LEAST, "six passes within {took:?}");
+    allow().await;
+    world.until("before", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+}
