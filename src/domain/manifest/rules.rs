@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::api::duration::Span;
+
 type Rule = (&'static str, fn(&Value) -> bool);
 
 /// Each rule as it stands in the CRD, and what it says. A rule that compares with the object before cannot be asked of a file.
@@ -17,7 +19,20 @@ const RULES: &[Rule] = &[
 
 /// Whether a value holds to a rule; nothing for one that only the API server knows.
 pub(super) fn holds(rule: &str, value: &Value) -> Option<bool> {
-    RULES.iter().find(|(text, _)| *text == rule).map(|(_, holds)| holds(value))
+    let known = RULES.iter().find(|(text, _)| *text == rule).map(|(_, holds)| holds(value));
+    known.or_else(|| Some(is_within(value, duration_bounds(rule)?)))
+}
+
+/// The bounds of a rule for durations, as every field of that type has one.
+fn duration_bounds(rule: &str) -> Option<(Span, Span)> {
+    let bounds = rule.strip_prefix("duration(self) >= duration('")?.strip_suffix("')")?;
+    let (least, most) = bounds.split_once("') && duration(self) <= duration('")?;
+    Some((Span::parse(least).ok()?, Span::parse(most).ok()?))
+}
+
+/// Whether a duration is within bounds. What is none is told by its pattern.
+fn is_within(value: &Value, (least, most): (Span, Span)) -> bool {
+    value.as_str().and_then(|text| Span::parse(text).ok()).is_none_or(|span| least <= span && span <= most)
 }
 
 fn has(object: &Value, field: &str) -> bool {
@@ -38,6 +53,15 @@ mod tests {
             Value::Array(items) => items.iter().for_each(|inner| rules(inner, found)),
             _ => {}
         }
+    }
+
+    #[test]
+    fn the_bounds_of_durations_are_read_from_their_rule() {
+        let rule = "duration(self) >= duration('1s') && duration(self) <= duration('5m')";
+        for (text, fits) in [("1s", true), ("5m", true), ("999ms", false), ("9999h", false), ("soon", true)] {
+            assert_eq!(holds(rule, &Value::from(text)), Some(fits), "{text}");
+        }
+        assert_eq!(holds("duration(self) > duration('1s')", &Value::from("1s")), None);
     }
 
     #[test]
