@@ -9,6 +9,8 @@ pub enum Harm {
     Behaviour,
     /// Part of the workflow is not used, or may fail when it runs.
     Use,
+    /// Something is open to everybody, which may be meant.
+    Open,
     /// Something that was written is left out on the way to n8n.
     LeftOut,
     /// Something that was not written is filled in.
@@ -40,8 +42,8 @@ impl Code {
             | Code::DefinitionNotFound
             | Code::WorkflowNotFound
             | Code::SourceUnrendered
-            | Code::MappingUnused
-            | Code::WebhookOpen => Harm::Use,
+            | Code::MappingUnused => Harm::Use,
+            Code::WebhookOpen => Harm::Open,
             _ => Harm::Behaviour,
         }
     }
