@@ -12,17 +12,23 @@ use std::path::{Path, PathBuf};
 
 use weirkeeper::domain::catalog::Catalog;
 use weirkeeper::domain::definition::Definition;
-use weirkeeper::domain::finding::Code;
+use weirkeeper::domain::finding::{Code, Finding};
 use weirkeeper::domain::intake::{read_text, take_in};
-use weirkeeper::domain::schema::check_against;
+use weirkeeper::domain::manifest::{Source, validate};
+use weirkeeper::domain::schema::{Resolved, check_against};
 use weirkeeper::domain::structure::check_structure;
-use weirkeeper::domain::validate::check_content;
+use weirkeeper::domain::validate::check_content_of;
 
 use folder::corpora;
 
 fn definition(path: &Path) -> Option<Definition> {
     let text = fs::read_to_string(path).unwrap();
     Some(take_in(&read_text(&text, 4 << 20).ok()?.value).ok()?.definition)
+}
+
+/// What is said of the content, where it is known which parameter each text belongs to.
+fn check_content(definition: &Definition, active: Option<bool>) -> Vec<Finding> {
+    check_content_of(definition, active, &Resolved::of(definition, Catalog::embedded()))
 }
 
 fn workflows(folder: &Path) -> Vec<(String, Definition)> {
@@ -186,4 +192,133 @@ fn whatever_the_catalogue_finds_wrong_is_doubted_on_another_n8n_and_nothing_else
         }
     }
     assert!(errors.0 > 100 && errors.1 > 20, "{errors:?}");
+}
+
+/// What is said of each small input that public reports of other tools led to, beside habits: `severity code path`.
+const REPORTS: &[(&str, &[&str])] = &[
+    ("01-bigquery-inline-expression.json", &[]),
+    (
+        "03-bare-variable.json",
+        &[
+            "warning expression-without-braces nodes[1].parameters.assignments.assignments[0].value",
+            "warning expression-without-braces nodes[1].parameters.assignments.assignments[1].value",
+            "warning expression-without-braces nodes[1].parameters.assignments.assignments[2].value",
+            "warning expression-without-braces nodes[1].parameters.assignments.assignments[3].value",
+            "warning expression-without-braces nodes[1].parameters.assignments.assignments[4].value",
+        ],
+    ),
+    ("04-code-leading-equals-broken.json", &["error script-syntax nodes[1].parameters.jsCode"]),
+    ("05-code-leading-equals-template-text.json", &[]),
+    ("06-jsonbody-missing-paren.json", &["error expression-syntax nodes[1].parameters.jsonBody"]),
+    ("07-jsonbody-literal-invalid.json", &["error parameter-json-invalid nodes[1].parameters.jsonBody"]),
+    (
+        "09-if-unknown-operators.json",
+        &[
+            "error condition-unknown nodes[1].parameters.conditions.conditions[0].operator.operation",
+            "error condition-unknown nodes[2].parameters.conditions.conditions[0].operator.operation",
+            "error condition-unknown nodes[3].parameters.conditions.combinator",
+            "error condition-unknown nodes[3].parameters.conditions.conditions[0].operator.operation",
+        ],
+    ),
+    ("10-if-v1-conditions-on-v2.json", &["error parameter-shape nodes[1].parameters.conditions"]),
+    ("11-if-short-form-is-fine.json", &[]),
+    (
+        "12-switch-rules-under-wrong-key.json",
+        &[
+            "error connection-kind connections.Route.main[0][0]",
+            "error connection-kind connections.Route.main[1][0]",
+            "error parameter-of-other-version nodes[1].parameters.rules.rules",
+        ],
+    ),
+    ("14-node-named-hasownproperty.json", &["error node-name-reserved nodes[1].name"]),
+    ("15-workflow-name-arrow.json", &[]),
+    ("16-error-output-unwired.json", &["warning error-output-unconnected nodes[1].onError"]),
+    (
+        "17-node-settings-in-parameters.json",
+        &[
+            "warning node-field-misplaced nodes[1].parameters.disabled",
+            "warning node-field-misplaced nodes[1].parameters.maxTries",
+            "warning node-field-misplaced nodes[1].parameters.onError",
+            "warning node-field-misplaced nodes[1].parameters.retryOnFail",
+        ],
+    ),
+    ("20-vector-store-as-tool.json", &[]),
+    ("21-vector-store-wrong-mode.json", &["error connection-kind connections.Handbook.ai_tool[0][0]"]),
+    ("22-parser-without-flag.json", &["warning connection-kind connections.Shape.ai_outputParser[0][0]"]),
+    ("23-chain-with-fallback-model.json", &[]),
+    ("26-evaluation-trigger.json", &[]),
+    ("27-empty-ids.json", &[]),
+    ("29-settings-as-the-editor-stores-them.json", &[]),
+    ("30-whole-answer-of-get.json", &[]),
+    ("32-subworkflow-id-undefined.json", &["warning workflow-id-doubtful nodes[1].parameters.workflowId"]),
+    (
+        "33-yaml-1.1-words.yaml",
+        // A date stays text in kubectl's YAML.
+        &[
+            "warning yaml-word spec.definition.nodes[1].parameters.assignments.assignments[0].value",
+            "warning yaml-word spec.definition.nodes[1].parameters.assignments.assignments[1].value",
+            "warning yaml-word spec.definition.nodes[1].parameters.assignments.assignments[2].value",
+            "warning yaml-word spec.definition.nodes[1].parameters.assignments.assignments[3].value",
+            "warning yaml-word spec.definition.nodes[1].parameters.assignments.assignments[5].value",
+        ],
+    ),
+    ("35-bom-crlf-nbsp.json", &[]),
+    (
+        "37-number-beyond-2-53.json",
+        &["warning number-rounded nodes[1].parameters.channelId.value", "warning number-rounded nodes[1].parameters.guildId.value"],
+    ),
+    (
+        "38-secrets-that-should-be-found.json",
+        &[
+            "error secret-literal nodes[1].parameters.headerParameters.parameters[0].value",
+            "error secret-literal nodes[2].parameters.url",
+            "error secret-literal nodes[3].parameters.url",
+            "error secret-literal nodes[4].parameters.queryParameters.parameters[1].value",
+            "error secret-literal nodes[5].parameters.url",
+            "error secret-literal nodes[6].parameters.jsCode",
+        ],
+    ),
+    ("40-code-that-is-fine.json", &[]),
+    ("43-merge-three-inputs.json", &[]),
+    (
+        "44-groups-that-are-no-lists.json",
+        &[
+            "error parameter-shape nodes[0].parameters.rule.interval",
+            "error parameter-shape nodes[1].parameters.headerParameters.parameters",
+            "error parameter-shape nodes[2].parameters.rules.values",
+        ],
+    ),
+    ("45-two-outputs-are-no-error-output.json", &[]),
+    (
+        "46-name-composed-otherwise.json",
+        &[
+            "error connection-target-unknown connections.Hourly.main[0][0].node",
+            "warning node-unconnected nodes[1].name",
+            "warning trigger-disconnected nodes[0].name",
+        ],
+    ),
+];
+
+#[test]
+fn what_other_tools_were_reported_to_miss_or_to_make_up_is_judged_rightly() {
+    let Some(corpora) = corpora() else { return };
+    let habits = [Code::ErrorsUnhandled, Code::HttpWithoutTimeout, Code::WebhookOpen, Code::CredentialsMissing];
+    let mut wrong = Vec::new();
+    for (file, wanted) in REPORTS {
+        let text = fs::read_to_string(corpora.join("reports").join(file)).unwrap();
+        let source = Source { name: (*file).to_owned(), text: Ok(text), found: false };
+        let reports = validate(&[source], Catalog::embedded());
+        let findings = reports.into_iter().flat_map(|report| report.findings).map(|placed| placed.finding);
+        let mut told: Vec<String> = findings
+            .filter(|finding| !habits.contains(&finding.code))
+            .map(|finding| format!("{} {} {}", finding.severity, finding.code, finding.path))
+            .collect();
+        told.sort();
+        let mut wanted: Vec<String> = wanted.iter().map(|line| (*line).to_owned()).collect();
+        wanted.sort();
+        if told != wanted {
+            wrong.push(format!("{file}: want {wanted:#?}, got {told:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

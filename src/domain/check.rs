@@ -3,9 +3,9 @@
 use super::catalog::Catalog;
 use super::definition::Definition;
 use super::finding::{Code, Finding, Harm, Severity, bounded};
-use super::schema::{self, NodeCredentials, has_start};
+use super::schema::{NodeCredentials, Resolved, examine_resolved, has_start};
 use super::structure::check_structure;
-use super::validate::check_content;
+use super::validate::check_content_of;
 
 /// Everything that is wrong with a definition. `active` says whether it is to be published; absent where that is unknown.
 pub fn check(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> Vec<Finding> {
@@ -15,12 +15,13 @@ pub fn check(definition: &Definition, active: Option<bool>, catalog: &Catalog) -
 /// [`check`], and the credentials that the nodes need, for little more than the price of one.
 pub fn examine(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> (Vec<Finding>, Vec<NodeCredentials>) {
     let mut findings = check_structure(definition);
-    findings.extend(check_content(definition, active));
+    let resolved = Resolved::of(definition, catalog);
+    findings.extend(check_content_of(definition, active, &resolved));
     // The catalogue knows in which versions a node waits for an answer, for which alone n8n publishes a workflow.
     if active == Some(true) && has_start(definition, catalog) == Some(false) {
         findings.iter_mut().filter(|finding| finding.code == Code::TriggerMissing).for_each(|finding| finding.severity = Severity::Error);
     }
-    let required = schema::examine(definition, catalog, &mut findings);
+    let required = examine_resolved(definition, catalog, &resolved, &mut findings);
     (bounded(findings), required)
 }
 

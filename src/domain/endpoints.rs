@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
@@ -15,6 +16,25 @@ const WEBHOOK: &str = "n8n-nodes-base.webhook";
 const FORM: &str = "n8n-nodes-base.formTrigger";
 const CHAT: &str = "@n8n/n8n-nodes-langchain.chatTrigger";
 const MCP: &str = "@n8n/n8n-nodes-langchain.mcpTrigger";
+/// Whatever may not stand in a part of a URL's path as it is (`pchar` of RFC 3986). n8n decodes each part before it looks (measured).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
 /// How much of a path or method is repeated in a message, in characters.
 const LONGEST: usize = 200;
 
@@ -55,6 +75,12 @@ impl Endpoint {
     /// The URL path with parameters as `:name`, such as `/webhook/orders`.
     pub fn url_path(&self) -> String {
         format!("/{}/{}", self.base, self.path)
+    }
+
+    /// The URL path as a caller writes it: [`Self::url_path`] with whatever has a meaning of its own in a URL encoded.
+    pub fn address(&self) -> String {
+        let encoded: Vec<String> = self.path.split('/').map(|segment| utf8_percent_encode(segment, ENCODED).to_string()).collect();
+        format!("/{}/{}", self.base, encoded.join("/"))
     }
 
     /// The URL path with parameters filled in with a placeholder, for a check that a route exists.
@@ -188,6 +214,30 @@ pub fn unused_method(endpoints: &[Endpoint], path: &str) -> Option<&'static str>
     }
     let in_use = |method: &str| used.iter().any(|e| e.methods.iter().any(|m| m.eq_ignore_ascii_case(method)));
     CANDIDATES.iter().copied().find(|method| !in_use(method))
+}
+
+/// Paths under which no caller can reach an enabled node: clients and proxies resolve `.` and `..`, and take empty parts out, before
+/// n8n sees the address. Blanks at the ends, and one slash there, n8n takes off itself.
+pub fn unreachable_paths(definition: &Definition) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, node) in definition.nodes.iter().enumerate().filter(|(_, node)| !node.disabled()) {
+        let all = of_node(node);
+        // A path that only lacks the node's webhookId gets one.
+        let path = all.iter().map(|endpoint| endpoint.path.as_str()).find(|path| !path.is_empty() && !path.starts_with('='));
+        let Some(path) = path.filter(|_| !is_full(&findings)) else { continue };
+        let odd = |part: &str| match part {
+            "" => Some("has an empty part"),
+            "." | ".." => Some("has a part that is . or .."),
+            _ if part.contains(|c: char| c.is_control()) => Some("holds a control character"),
+            _ => None,
+        };
+        let own = path.strip_prefix('/').filter(|_| node.webhook_id().is_none()).unwrap_or(path);
+        let Some(what) = own.split('/').find_map(odd) else { continue };
+        let message = format!("the path {what}, so that no address leads there; write it plainly, such as orders/new");
+        let at = path::key(&path::key(&path::index("nodes", index), "parameters"), "path");
+        findings.push(Finding::error(Code::WebhookPathInvalid, at, message).at_node(node.name()));
+    }
+    findings
 }
 
 /// Enabled nodes of one document that listen on one method and path, which n8n refuses to publish (409).

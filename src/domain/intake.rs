@@ -6,6 +6,7 @@
 
 mod json;
 mod keys;
+mod surrogate;
 mod text;
 mod wrapper;
 
@@ -18,8 +19,8 @@ use crate::domain::finding::{Code, Finding, bounded, has_errors, is_full, kind_o
 use crate::domain::structure::{MAX_NODES, check_structure, too_many_nodes};
 use crate::domain::{path, suggest};
 
-pub(crate) use text::has_fence;
 pub use text::{Text, Unread, locate_text, read_text};
+pub(crate) use text::{has_fence, json_problem};
 pub use wrapper::{place_of_workflow, several};
 
 /// For how many unknown names it is said which node was meant; each look-up goes over all nodes.

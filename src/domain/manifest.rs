@@ -10,6 +10,7 @@ mod rules;
 mod schema;
 mod set;
 mod unrendered;
+mod words;
 
 use serde::Serialize;
 use serde_json::Value;

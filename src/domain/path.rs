@@ -5,6 +5,15 @@ use std::fmt::Write as _;
 /// A path that is longer than this many bytes goes no deeper: it then leads to what is around. Real ones have a tenth of it.
 const LONGEST: usize = 1024;
 
+/// One step of the way to a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// To the value of a key.
+    Key(&'a str),
+    /// To an item of a list.
+    Index(usize),
+}
+
 /// Appends an object key to a path: `.key`, or `["a key"]` where it is not a plain word. Long keys are shortened.
 pub fn push_key(path: &mut String, key: &str) {
     if path.len() > LONGEST {

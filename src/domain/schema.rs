@@ -6,21 +6,27 @@
 //! nothing is connected to: what is wrong there is a warning too.
 //! Source: in n8n 2.39.10 `validateNodeConfiguration` of workflow-validation.service.js, `n8n-workflow`'s node-validation.js.
 
+mod conditions;
 mod connections;
 mod credentials;
 mod groups;
 mod kinds;
+mod literal;
+mod misplaced;
 mod node;
 mod parameters;
 mod places;
+mod reading;
 mod shapes;
 
 use crate::domain::catalog::Catalog;
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding, Severity};
+use crate::domain::finding::Finding;
 use crate::domain::node_types::is_manual_trigger;
 use crate::domain::structure::too_large;
 use node::Known;
+
+pub(crate) use reading::Reading;
 
 pub use credentials::{NodeCredentials, required_credentials};
 
@@ -33,41 +39,54 @@ pub fn check_against(definition: &Definition, catalog: &Catalog, findings: &mut 
 
 /// [`check_against`] and [`required_credentials`] at once, for little more than the price of one.
 pub fn examine(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) -> Vec<NodeCredentials> {
+    examine_resolved(definition, catalog, &Resolved::of(definition, catalog), findings)
+}
+
+/// The nodes of a definition with what the catalogue says of each, found out once for all who ask.
+pub struct Resolved<'a> {
+    /// By place; nothing where the definition is too large to be looked at.
+    nodes: Vec<Option<Known<'a>>>,
+    /// What is wrong with types and versions.
+    findings: Vec<Finding>,
+}
+
+impl<'a> Resolved<'a> {
+    /// Looks up each node of a definition.
+    pub fn of(definition: &'a Definition, catalog: &Catalog) -> Self {
+        let mut findings = Vec::new();
+        let nodes = if too_large(definition).is_some() { Vec::new() } else { kinds::resolve(definition, catalog, &mut findings) };
+        Self { nodes, findings }
+    }
+
+    /// Nothing is known of any node.
+    pub fn unknown() -> Self {
+        Self { nodes: Vec::new(), findings: Vec::new() }
+    }
+}
+
+/// [`examine`] of nodes that have been looked up.
+pub fn examine_resolved(
+    definition: &Definition,
+    catalog: &Catalog,
+    resolved: &Resolved<'_>,
+    findings: &mut Vec<Finding>,
+) -> Vec<NodeCredentials> {
     if too_large(definition).is_some() {
         return Vec::new();
     }
-    let mut found = Vec::new();
-    let nodes = kinds::resolve(definition, catalog, &mut found);
-    unheeded(&nodes, findings);
+    let mut found = resolved.findings.clone();
+    let nodes = &resolved.nodes;
     for node in nodes.iter().flatten() {
         parameters::check(node, &mut found);
         credentials::check(node, catalog, &mut found);
     }
-    connections::check(definition, &nodes, &mut found);
-    groups::check(definition, &nodes, &mut found);
+    connections::check(definition, nodes, &mut found);
+    groups::check(definition, nodes, &mut found);
     // Whatever order the keys of an object have, the findings have the same.
     found.sort_by(|a, b| place(&a.path).cmp(&place(&b.path)).then_with(|| a.code.cmp(&b.code)));
     findings.append(&mut found);
-    credentials::required(&nodes, catalog)
+    credentials::required(nodes, catalog)
 }
-
-/// An expression or script in a parameter that n8n drops when it loads the node, because it does not show or the node has
-/// none of the name, is never evaluated: what is wrong with it is doubtful at most.
-fn unheeded(nodes: &[Option<Known<'_>>], findings: &mut [Finding]) {
-    for finding in findings.iter_mut().filter(|finding| finding.is_error() && EVALUATED.contains(&finding.code)) {
-        let known = place(&finding.path).0;
-        let Some(known) = nodes.get(known).and_then(Option::as_ref) else { continue };
-        if let Ok(values) = &known.values
-            && !known.loads(values, &finding.path)
-        {
-            finding.severity = Severity::Warning;
-        }
-    }
-}
-
-/// What is wrong with code that n8n evaluates when the node runs.
-const EVALUATED: &[Code] =
-    &[Code::ExpressionUnclosed, Code::ExpressionSyntax, Code::ExpressionNodeUnknown, Code::FromAiOutsideTool, Code::ScriptSyntax];
 
 /// Whether n8n finds anything that starts the workflow when it publishes; `None` where a node's type is not known.
 pub fn has_start(definition: &Definition, catalog: &Catalog) -> Option<bool> {
@@ -84,3 +103,6 @@ fn place(path: &str) -> (usize, &str) {
     let index = path.strip_prefix("nodes[").and_then(|rest| rest.split_once(']')).and_then(|(index, _)| index.parse().ok());
     (index.unwrap_or(usize::MAX), path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
-//! What cannot work in a workflow, as far as that is known without a catalogue of node types: expressions,
-//! scripts, schedules, webhooks, the flow from the triggers, literal secrets.
+//! What cannot work in a workflow whatever its node types are: expressions, scripts, schedules, webhooks, the flow from the
+//! triggers, literal secrets. Of the catalogue only one thing is asked: how n8n reads a text.
 //!
 //! An error is something that n8n refuses or that fails whenever it runs; whatever may be meant is a warning.
 //! Source: n8n 2.39.10; each module names the part that it follows.
 
+mod bare;
+mod callee;
 mod expression;
 mod flow;
 mod graph;
@@ -11,6 +13,7 @@ mod habits;
 mod javascript;
 mod loops;
 mod moustache;
+mod numbers;
 mod reference;
 mod schedule;
 mod script;
@@ -22,6 +25,7 @@ mod webhook;
 
 use crate::domain::definition::{Definition, Node};
 use crate::domain::finding::{Finding, Severity};
+use crate::domain::schema::Resolved;
 use crate::domain::structure::too_large;
 use crate::domain::{endpoints, path};
 use graph::Graph;
@@ -36,6 +40,11 @@ pub(super) fn reads_as_object(text: &str) -> bool {
 /// `active` says whether the workflow is to be published; where it is not, a missing trigger is no error.
 /// A definition that is too large is left to [`crate::domain::structure`].
 pub fn check_content(definition: &Definition, active: Option<bool>) -> Vec<Finding> {
+    check_content_of(definition, active, &Resolved::unknown())
+}
+
+/// [`check_content`], where it is known which parameter each text belongs to.
+pub fn check_content_of(definition: &Definition, active: Option<bool>, resolved: &Resolved<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if too_large(definition).is_some() {
         return findings;
@@ -46,11 +55,14 @@ pub fn check_content(definition: &Definition, active: Option<bool>) -> Vec<Findi
     schedule::check(definition, &mut findings);
     webhook::check(definition, &graph, &mut findings);
     findings.extend(endpoints::endpoint_conflicts(definition));
+    findings.extend(endpoints::unreachable_paths(definition));
     flow::check(definition, &graph, &mut findings);
     loops::check(definition, &graph, &mut findings);
-    script::check(definition, &graph, &mut findings);
+    script::check(definition, &graph, resolved, &mut findings);
     secret::check(definition, &mut findings);
     habits::check(definition, &mut findings);
+    numbers::check(definition, &mut findings);
+    callee::check(definition, &mut findings);
     time_zone::check(definition, &mut findings);
     findings.sort_by(|a, b| place(&a.path).cmp(&place(&b.path)).then_with(|| a.code.cmp(&b.code)));
     findings

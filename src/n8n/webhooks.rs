@@ -50,7 +50,7 @@ pub enum WebhookCheck {
 pub struct ProbeRequest {
     /// The method that the webhook uses.
     pub method: Method,
-    /// The path after `/webhook/`, parameters filled in, optionally with a query.
+    /// The path after `/webhook/`, parameters filled in, as n8n serves it: whatever has a meaning of its own in a URL is encoded.
     pub path: String,
     /// Additional headers; the values may be secret.
     pub headers: Vec<(String, String)>,
@@ -130,9 +130,7 @@ impl N8nClient {
     /// `Unsendable` for a path or header that is not allowed; `NotReady` while n8n starts.
     pub async fn probe(&self, probe: ProbeRequest) -> Result<ProbeAnswer, N8nError> {
         let operation = Operation::Probe;
-        let (path, query) = probe.path.split_once('?').map_or((probe.path.as_str(), None), |(p, q)| (p, Some(q)));
-        let mut request = self.webhook_request(operation, probe.method, "webhook", path)?;
-        request.url.set_query(query);
+        let mut request = self.webhook_request(operation, probe.method, "webhook", &probe.path)?;
         request.timeout = probe.timeout;
         if let Some(body) = &probe.body {
             request = request.json(body)?;

@@ -283,3 +283,9 @@ fn every_error_has_a_broken_fixture_and_every_fixture_a_line() {
 
 /// Errors whose files would be unreadable, huge, or not of a workflow; the page's examples are enough.
 const NOT_IN_A_FILE: &[&str] = &["document-too-large", "file-unreadable", "findings-too-many", "nodes-too-many"];
+
+#[test]
+fn what_looks_like_a_fault_and_is_none_stays_quiet() {
+    let findings = look(fixture("sound/stay-quiet.json"));
+    assert!(findings.is_empty(), "{findings:#?}");
+}

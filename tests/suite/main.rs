@@ -30,6 +30,7 @@ mod kill;
 mod kubectl;
 mod leader;
 mod n8n;
+mod names;
 mod outage;
 mod paths;
 mod pauses;

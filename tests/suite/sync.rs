@@ -76,3 +76,28 @@ async fn kubectl_waits_for_it_and_shows_what_people_look_for() {
     assert!(kubectl(&["get", "n8n"]).contains("n8ninstance.weirkeeper.dev/main"), "the category lists both kinds");
     assert!(kubectl(&["explain", "nwf.spec.driftPolicy"]).contains("changes the workflow in n8n"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_in_the_status_leads_to_its_webhook_whatever_its_path_holds() {
+    let world = World::on_real_n8n("addresses").await;
+    let http = reqwest::Client::new();
+    let odd = ["question?x=1", "number#one", "percent%20twenty", "two words", "größe/日本", "a+b&c=d", "quote\"<>|{}[]^`\\"];
+    for (at, path) in odd.iter().enumerate() {
+        let name = format!("a{at}");
+        let definition = answering(&format!("{}/{path}", world.namespace), "1");
+        // A probe calls the address, too.
+        let check = json!({ "bakeTime": "1s", "probes": [{ "node": "Webhook", "expectedJSON": { "version": "1" } }] });
+        world.workflow(&name, json!({ "active": true, "definition": definition, "healthCheck": check })).await;
+    }
+    for (at, path) in odd.iter().enumerate() {
+        let object = world.until_ready(&format!("a{at}")).await;
+        assert_eq!(condition(&object, "Live")["status"], "True", "{path}: {object:#}");
+        let address = object["status"]["webhookURLs"][0].as_str().unwrap();
+        let answer = http.get(address).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}: {address}");
+        assert_eq!(answer.url().as_str(), address, "{path}: a client writes the address otherwise");
+    }
+    world.workflow("lost", json!({ "active": true, "definition": answering(&format!("{}/a/../b", world.namespace), "1") })).await;
+    let lost = world.until_reason("lost", "Ready", "InvalidDefinition").await;
+    assert!(condition(&lost, "Ready")["message"].as_str().unwrap().contains("no address leads there"), "{lost:#}");
+}

@@ -36,7 +36,15 @@ fn text(from: impl Read) -> io::Result<String> {
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(io::Error::other(format!("it is larger than {LARGEST_FILE} bytes")));
     }
+    if is_utf_16(&bytes) {
+        return Err(io::Error::other("it is UTF-16, which PowerShell's > writes; save it as UTF-8 (`| Out-File -Encoding utf8`)"));
+    }
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is no UTF-8 text"))
+}
+
+/// Whether it begins with the mark of UTF-16, or with two letters of it: each takes two bytes, one of which is zero.
+fn is_utf_16(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, _, 0, ..] | [0, _, 0, _, ..])
 }
 
 fn walk(folder: &str, depth: usize, sources: &mut Vec<Source>) {

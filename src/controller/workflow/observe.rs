@@ -98,7 +98,7 @@ pub(super) fn urls(connection: &Connection, definition: &Definition) -> Vec<Stri
     let mut urls: Vec<String> = webhook_endpoints(definition)
         .iter()
         .filter(|endpoint| endpoint.verifiable)
-        .map(|endpoint| format!("{base}{}", endpoint.url_path()))
+        .map(|endpoint| format!("{base}{}", endpoint.address()))
         .collect();
     urls.sort_unstable();
     urls.dedup();

@@ -281,7 +281,7 @@ fn order(parameters: &[Shared]) -> Result<Order, Misshapen> {
 
 /// Whether the whole expression is one call of `$fromAI` without another call inside: n8n keeps it an expression even
 /// where expressions are taken as text, since the agent fills it in.
-fn is_from_ai_only(expression: &str) -> bool {
+pub(crate) fn is_from_ai_only(expression: &str) -> bool {
     let mut rest = expression.strip_prefix('=').unwrap_or(expression).trim();
     if let Some(inner) = rest.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
         rest = inner.trim();

@@ -168,6 +168,33 @@ impl Ports {
     }
 }
 
+impl Ports {
+    /// With which values of which parameters there would be a port of a kind, where it takes one or two values and no more.
+    pub fn wanted(&self, kind: &str, filled: &Map<String, Value>, version: f64) -> Option<Vec<(&str, Value)>> {
+        let Self::Cases(cases) = self else { return None };
+        let entries = cases.iter().flat_map(|case| case.ports.iter().map(move |entry| (case, entry)));
+        let of_kind = entries.filter(|(_, entry)| entry.port.kind == kind && !matches!(entry.count, Count::Declared(_)));
+        let mut ways = of_kind.filter_map(|(case, entry)| {
+            let failing =
+                case.when.iter().chain(&entry.when).filter(|test| all(std::slice::from_ref(*test), filled, version) == Some(false));
+            failing.map(Test::value).collect::<Option<Vec<_>>>()
+        });
+        ways.find(|way| (1..=2).contains(&way.len()))
+    }
+}
+
+impl Test {
+    /// A value for which it holds, if it is one that a person would set.
+    fn value(&self) -> Option<(&str, Value)> {
+        let value = match &self.1 {
+            Is::In(values) | Is::AbsentOrIn(values) => values.iter().find(|value| !value.is_null())?.clone(),
+            Is::Truthy => Value::Bool(true),
+            _ => return None,
+        };
+        (!self.0.starts_with('@')).then_some((self.0.as_str(), value))
+    }
+}
+
 impl Case {
     fn most(&self, kind: &str) -> usize {
         let most = |entry: &Entry| match &entry.count {

@@ -78,6 +78,42 @@ fn a_disabled_node_serves_nothing() {
 }
 
 #[test]
+fn an_address_is_encoded_part_by_part() {
+    let address =
+        |path: &str| webhook_endpoints(&document(json!([node("n8n-nodes-base.webhook", 2.0, "w", json!({ "path": path }))])))[0].address();
+    for (path, wanted) in [
+        ("orders/new", "/webhook/orders/new"),
+        ("a?x", "/webhook/a%3Fx"),
+        ("a#b", "/webhook/a%23b"),
+        ("a%20b", "/webhook/a%2520b"),
+        ("a b", "/webhook/a%20b"),
+        ("über/日本", "/webhook/%C3%BCber/%E6%97%A5%E6%9C%AC"),
+        ("a\\b\"<>|{}[]^`", "/webhook/a%5Cb%22%3C%3E%7C%7B%7D%5B%5D%5E%60"),
+        ("a+b&c=d;e,f@g:h!i$j'(k)*~", "/webhook/a+b&c=d;e,f@g:h!i$j'(k)*~"),
+        ("orders/:id", "/webhook/w/orders/:id"),
+    ] {
+        assert_eq!(address(path), wanted, "{path}");
+    }
+}
+
+#[test]
+fn a_path_to_which_no_address_leads_is_an_error() {
+    let said = |path: &str, disabled: bool| {
+        let mut hook = node("n8n-nodes-base.webhook", 2.0, "w", json!({ "path": path }));
+        hook["disabled"] = json!(disabled);
+        unreachable_paths(&document(json!([hook]))).len()
+    };
+    for path in ["a/../b", "a//b", ".", "..", "./a", "a/.", "//a", "a/./b", "a\tb", "a//"] {
+        assert_eq!((said(path, false), said(path, true)), (1, 0), "{path}");
+    }
+    for path in ["a", "/a/", "a/b.json", "a..b", "...", "", "a?x", "%2e%2e", "=a/../b", ":id", "a b", " a ", "-"] {
+        assert_eq!(said(path, false), 0, "{path}");
+    }
+    let form = node("n8n-nodes-base.formTrigger", 1.0, "", json!({}));
+    assert_eq!(unreachable_paths(&document(json!([form]))), [], "a form that gets an id");
+}
+
+#[test]
 fn a_check_path_has_a_placeholder_for_each_parameter() {
     let hook = node("n8n-nodes-base.webhook", 2.0, "w", json!({"path": "users/:id/orders"}));
     assert_eq!(webhook_endpoints(&document(json!([hook])))[0].check_path(), "/webhook/w/users/0/orders");

@@ -44,6 +44,8 @@ codes! {
     MappingUnused = "mapping-unused", "A mapping of a manifest is for something that the definition does not use.";
     CredentialUnmapped = "credential-unmapped", "A manifest maps a credential of its definition to none of the instance; publication waits.";
     ProbeInvalid = "probe-invalid", "A probe of a manifest cannot be made, so it fails every version.";
+    CharacterHalved = "character-halved", "A text holds half of a character, which is read as one that is unreadable.";
+    YamlWord = "yaml-word", "kubectl reads a bare word of the manifest otherwise than YAML 1.2 has it.";
     KeyDuplicate = "key-duplicate", "A key occurs twice in one object; only the last value counts.";
     TopLevelUnknown = "top-level-key-unknown", "A top-level key that n8n does not accept was left out.";
     PinnedDataDropped = "pinned-data-dropped", "Pinned test data is not deployed.";
@@ -57,6 +59,8 @@ codes! {
     NodeFieldType = "node-field-type", "A field of a node has a type that n8n refuses.";
     NodeNameMissing = "node-name-missing", "A node has no name.";
     NodeNameDuplicate = "node-name-duplicate", "Two nodes share a name, and connections go by name.";
+    NodeNameReserved = "node-name-reserved", "n8n breaks over a node of this name, or loses its connections.";
+    NodeFieldMisplaced = "node-field-misplaced", "A field of a node stands among its parameters, where n8n ignores it.";
     NodeTypeMissing = "node-type-missing", "A node has no type.";
     NodeIdDuplicate = "node-id-duplicate", "Two nodes share an id.";
     NodePositionMissing = "node-position-missing", "A node has no position; one was made up.";
@@ -87,6 +91,7 @@ codes! {
     ExpressionNodeNotBefore = "expression-node-not-before", "An expression or script refers to a node that may not have run yet.";
     ExpressionNameUnknown = "expression-name-unknown", "An expression uses a name that n8n does not give it, often that of another product.";
     ExpressionWithoutEquals = "expression-without-equals", "A parameter holds {{ }} without a leading =, so it is sent as it stands.";
+    ExpressionWithoutBraces = "expression-without-braces", "A variable of n8n stands outside of {{ }}, so it is sent as it stands.";
     FromAiOutsideTool = "from-ai-outside-tool", "$fromAI is used in a node that is no tool of an agent.";
     ScriptSyntax = "script-syntax", "The JavaScript of a node does not parse.";
     ScriptUnread = "script-unread", "Code is too large or too deeply nested to be checked.";
@@ -96,6 +101,7 @@ codes! {
     PollTooOften = "poll-too-often", "A trigger polls more often than once a minute, which n8n refuses.";
     TimeZoneUnknown = "time-zone-unknown", "The time zone of the workflow does not exist.";
     WebhookPathMissing = "webhook-path-missing", "A webhook has no path.";
+    WebhookPathInvalid = "webhook-path-invalid", "No address leads to the path of a webhook.";
     WebhookIdMissing = "webhook-id-missing", "A trigger with a URL has no webhookId; one is derived.";
     WebhookOpen = "webhook-open", "A webhook can be called without authentication.";
     RespondNodeMissing = "respond-node-missing", "A webhook waits for a Respond to Webhook node, and none follows.";
@@ -115,12 +121,17 @@ codes! {
     ParameterOfOtherVersion = "parameter-of-other-version", "The parameter belongs to another version of the node type; this one ignores it.";
     ParameterOption = "parameter-option-unknown", "A parameter has a value that is none of its options.";
     ParameterShape = "parameter-shape", "The value of a parameter has a shape that the node cannot use.";
+    ParameterJson = "parameter-json-invalid", "The text of a parameter is to be JSON and is none.";
+    NumberRounded = "number-rounded", "A whole number is too large for JavaScript, so n8n stores another one.";
+    ConditionUnknown = "condition-unknown", "A condition has an operator or a combinator that n8n does not know, and is never true.";
+    WorkflowIdDoubtful = "workflow-id-doubtful", "The id of another workflow is what a template or a program left in its place.";
     LocatorMode = "locator-mode-unknown", "A resource locator has a mode that the parameter does not offer.";
     ConnectionKind = "connection-kind", "A connection joins an output and an input of different kinds.";
     ConnectionReversed = "connection-reversed", "A connection of a sub-node leads the wrong way.";
     ConnectionOutput = "connection-output-unknown", "A connection starts at an output that the node does not have.";
     ConnectionInput = "connection-input-unknown", "A connection leads to an input that the node does not have.";
     ConnectionsTooMany = "connections-too-many", "More nodes are connected to an input than it takes.";
+    ErrorOutputUnconnected = "error-output-unconnected", "The output for errors leads nowhere, so items that fail are lost.";
     SubNodeMissing = "sub-node-missing", "A node lacks a sub-node, such as a language model, without which it does not work.";
     CredentialTypeUnknown = "credential-type-unknown", "There is no such credential type.";
     CredentialTypeRefused = "credential-type-refused", "The node does not take credentials of this type.";
@@ -143,6 +154,8 @@ impl Code {
                 | Code::ParameterOfOtherVersion
                 | Code::ParameterOption
                 | Code::ParameterShape
+                | Code::ParameterJson
+                | Code::ConditionUnknown
                 | Code::LocatorMode
                 | Code::ConnectionKind
                 | Code::ConnectionReversed

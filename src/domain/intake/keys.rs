@@ -82,8 +82,9 @@ pub(super) const SETTINGS: &[&str] = &[
     "timezone",
 ];
 
-/// Settings that n8n accepts and then drops, without a word or for want of a licence.
-pub(super) const SETTINGS_IGNORED: &[&str] = &["binaryMode", "credentialResolverId", "redactionPolicy"];
+/// Settings that n8n itself writes into an export and that a workflow made through its API cannot have: it drops them without a
+/// word, or for want of a licence, or has them (`engineType`) in no schema of the API.
+pub(super) const SETTINGS_IGNORED: &[&str] = &["binaryMode", "credentialResolverId", "engineType", "redactionPolicy"];
 
 /// Settings for which the editor stores the word `DEFAULT` in place of no value.
 pub(super) const SETTINGS_WITH_DEFAULT: &[&str] =

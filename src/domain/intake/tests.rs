@@ -241,3 +241,22 @@ fn no_finding_repeats_a_value() {
         assert!(!finding.to_string().contains("s3cret"), "{finding}");
     }
 }
+
+#[test]
+fn half_of_a_character_is_read_as_one_that_is_unreadable() {
+    let read = read_text("{\"nodes\": [],\n \"name\": \"a\\ud83d\", \"b\": \"\\ud83d\\ude00\"}", 1000).unwrap();
+    assert_eq!((read.value["name"].as_str(), read.value["b"].as_str()), (Some("a\u{fffd}"), Some("\u{1f600}")));
+    assert_eq!(read.warnings.len(), 1);
+    assert_eq!(read.warnings[0].code, Code::CharacterHalved);
+    assert!(read.warnings[0].message.starts_with("line 2 "), "{}", read.warnings[0].message);
+    assert!(read_text("{\"a\": \"\\ud83d\",}", 1000).is_err(), "what else is wrong is still told");
+}
+
+#[test]
+fn settings_that_n8n_itself_writes_are_left_out_in_silence() {
+    let settings =
+        json!({"engineType": "v1", "binaryMode": "separate", "redactionPolicy": "none", "timezone": "DEFAULT", "executionOrder": "v1"});
+    let intake = take_in(&json!({"nodes": [], "connections": {}, "settings": settings})).unwrap();
+    assert_eq!(intake.warnings, []);
+    assert_eq!(Value::Object(intake.definition.settings), json!({"executionOrder": "v1"}));
+}

@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use super::json::{Place, Tree};
+use super::surrogate;
 use crate::domain::finding::{Code, Finding};
 
 /// A document that was read from text.
@@ -70,7 +71,25 @@ fn kind(message: impl Into<String>) -> Finding {
     Finding::error(Code::DocumentKind, "", message)
 }
 
+/// JavaScript's texts can hold half of a character that takes two (an emoji that was cut, mostly), which no other text can. It is
+/// read as the character for what is unreadable, as Kubernetes does.
 fn read_json(body: &str) -> Result<Text, Box<Unread>> {
+    let unread = match read_whole_json(body) {
+        Err(unread) if unread.finding.message.contains(HALF) => unread,
+        read => return read,
+    };
+    let Some((mended, line)) = surrogate::replaced(body) else { return Err(unread) };
+    let mut text = read_whole_json(&mended)?;
+    let message =
+        format!("line {line} holds half of a character (an emoji that was cut?), which is read as \u{fffd}; write it whole or remove it");
+    text.warnings.push(Finding::warning(Code::CharacterHalved, "", message));
+    Ok(text)
+}
+
+/// What the parser says of one, be it followed by text or by another escape.
+const HALF: &str = "hex escape";
+
+fn read_whole_json(body: &str) -> Result<Text, Box<Unread>> {
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(body);
     let read = Tree { place: Place::Root, duplicates: &mut duplicates }.deserialize(&mut deserializer);
@@ -89,11 +108,17 @@ fn explain_json(body: &str, error: &serde_json::Error) -> Box<Unread> {
         let message = format!("the JSON ends at line {line} before it is complete: it was cut off; paste it whole");
         return at(line, column, Finding::error(Code::DocumentTruncated, "", message));
     }
+    let message = format!("this is not valid JSON: {}", json_problem(body, error));
+    at(line, column, Finding::error(Code::DocumentSyntax, "", message))
+}
+
+/// Why and where a text is no JSON, with what to do about it where that is known. Nothing of the text is repeated.
+pub(crate) fn json_problem(body: &str, error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
     let reason = error.to_string();
     let reason = reason.split(" at line ").next().unwrap_or_default();
-    let hint = json_hint(rest, reason).map_or_else(String::new, |hint| format!(": {hint}"));
-    let message = format!("this is not valid JSON: {reason} at line {line} column {column}{hint}");
-    at(line, column, Finding::error(Code::DocumentSyntax, "", message))
+    let hint = json_hint(rest_at(body, line, column), reason).map_or_else(String::new, |hint| format!(": {hint}"));
+    format!("{reason} at line {line} column {column}{hint}")
 }
 
 /// The text from the character that the parser stopped at.

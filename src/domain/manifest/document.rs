@@ -7,7 +7,7 @@ use crate::domain::intake::{Text, Unread, has_fence, locate_text};
 use crate::domain::path;
 use crate::domain::positions::{Positions, Span};
 
-use super::Placed;
+use super::{Placed, words};
 
 /// n8n takes no more than 16 MiB, and neither do we.
 const LARGEST_DOCUMENT: usize = 16 * 1024 * 1024;
@@ -20,6 +20,7 @@ pub(super) struct Document<'a> {
     pub(super) text: &'a str,
     pub(super) read: Result<Text, Box<Unread>>,
     positions: OnceCell<Positions>,
+    words: OnceCell<Vec<Finding>>,
 }
 
 /// Divides a file into its documents: JSON and Markdown are one, YAML is divided at the lines that begin with `---`.
@@ -56,7 +57,7 @@ fn is_json(text: &str) -> bool {
 
 impl<'a> Document<'a> {
     fn read(source: usize, lines_before: usize, text: &'a str) -> Self {
-        Self { source, lines_before, text, read: locate_text(text, LARGEST_DOCUMENT), positions: OnceCell::new() }
+        Self { source, lines_before, text, read: locate_text(text, LARGEST_DOCUMENT), positions: OnceCell::new(), words: OnceCell::new() }
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -74,6 +75,16 @@ impl<'a> Document<'a> {
     pub(super) fn warnings(&self, at: &str) -> Vec<Placed> {
         let inside = |warning: &&Finding| at.is_empty() || path::is_within(&warning.path, at);
         self.read.iter().flat_map(|text| &text.warnings).filter(inside).map(|warning| self.place(warning.clone(), "")).collect()
+    }
+
+    /// What kubectl reads otherwise than we do inside what stands at a path.
+    pub(super) fn words(&self, at: &str) -> Vec<Placed> {
+        if self.is_json() {
+            return Vec::new();
+        }
+        let found = self.words.get_or_init(|| words::findings(self.text));
+        let inside = found.iter().filter(|word| at.is_empty() || path::is_within(&word.path, at));
+        inside.map(|word| self.place(word.clone(), "")).collect()
     }
 
     fn positions(&self) -> &Positions {

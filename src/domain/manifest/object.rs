@@ -123,6 +123,7 @@ pub(super) fn judge_workflow(
         report.definition = inside.definition;
     }
     report.findings.extend(document.warnings(at));
+    report.findings.extend(document.words(at));
     let member = spec.as_ref().map(|spec| Member::new(document, object, at, number, spec.as_ref().clone()));
     let from = serde_json::from_value::<ConfigMapKeyRef>(from["configMapKeyRef"].clone()).ok();
     let pending = from.map(|from| Pending {

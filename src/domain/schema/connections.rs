@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::node::Known;
-use crate::domain::catalog::Port;
+use crate::domain::catalog::{Port, Ports};
 use crate::domain::definition::Definition;
 use crate::domain::finding::{Code, Finding, Severity, is_full, quoted};
 use crate::domain::{path, suggest};
@@ -81,8 +81,10 @@ pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findin
             *arriving.entry((edge.target, edge.kind, edge.input)).or_default() += 1;
         }
     }
+    let used: HashSet<(&str, usize)> = edges.iter().filter(|edge| edge.kind == MAIN).map(|edge| (edge.source, edge.output)).collect();
     for (name, end) in first.into_iter().filter_map(|name| Some((name, ends.get(name)?.as_ref()?))) {
         takes(name, end, &arriving, findings);
+        findings.extend(error_output(name, end, &used));
     }
 }
 
@@ -167,7 +169,8 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed
                 let message = format!("{from} is a tool that runs as a step of the flow here; no agent can call it");
                 return Some(source.known.warning(Code::ConnectionKind, edge.at.clone(), message).mismatch(edge.kind, own));
             }
-            let message = format!("{from} has no output of kind {}", edge.kind);
+            let message =
+                format!("{from} has no output of kind {}{}", edge.kind, setting(&source.known.facts().outputs, source, edge.kind));
             return Some(source.known.error(Code::ConnectionKind, edge.at.clone(), message).mismatch(edge.kind, own));
         }
         let errors = usize::from(edge.kind == MAIN && source.known.node.text("onError") == Some("continueErrorOutput"));
@@ -200,7 +203,15 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed
             let finding = match target.known.facts().inputs.most(edge.kind) {
                 0 => Finding::error(Code::ConnectionKind, edge.at.clone(), format!("{to} takes no {}", edge.kind)),
                 // A leftover of an option that is switched off, which n8n passes over.
-                _ => Finding::warning(Code::ConnectionKind, edge.at.clone(), format!("{to} takes no {} with these parameters", edge.kind)),
+                _ => Finding::warning(
+                    Code::ConnectionKind,
+                    edge.at.clone(),
+                    format!(
+                        "{to} takes no {} with these parameters{}",
+                        edge.kind,
+                        setting(&target.known.facts().inputs, target, edge.kind)
+                    ),
+                ),
             };
             return Some(finding.at_node(edge.source).mismatch(edge.kind, own));
         }
@@ -217,6 +228,32 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed
         }
     }
     None
+}
+
+/// The parameters with which there would be a port of a kind, as the end of a message.
+fn setting(ports: &Ports, end: &End<'_>, kind: &str) -> String {
+    let values = end.known.values.as_ref().ok();
+    let wanted = values.and_then(|values| ports.wanted(kind, values, end.known.version())).unwrap_or_default();
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), quoted);
+    let pairs: Vec<String> = wanted.iter().map(|(name, value)| format!("{name} to {}", shown(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("; it does if you set {}", pairs.join(" and ")) }
+}
+
+/// An output for errors that leads nowhere: items that fail are lost, and the execution counts as a success.
+fn error_output(name: &str, end: &End<'_>, used: &HashSet<(&str, usize)>) -> Option<Finding> {
+    let node = end.known.node;
+    if node.disabled() || node.text("onError") != Some("continueErrorOutput") {
+        return None;
+    }
+    let errors = count(end.outputs.as_deref()?, MAIN);
+    if errors == 0 || used.contains(&(name, errors)) {
+        return None;
+    }
+    let message = format!(
+        "items that fail leave by output {errors} of {}, which leads nowhere: they are lost, and the execution is a success; connect it",
+        quoted(name)
+    );
+    Some(end.known.warning(Code::ErrorOutputUnconnected, path::key(&end.known.at, "onError"), message))
 }
 
 /// Whether each input has as many connections as the node wants.

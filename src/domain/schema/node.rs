@@ -54,25 +54,6 @@ impl<'a> Known<'a> {
         Around::new(values, self.version(), self.node.kind())
     }
 
-    /// Whether the value at a path of the document is among those that n8n loads.
-    pub(super) fn loads(&self, values: &Map<String, Value>, wanted: &str) -> bool {
-        let mut at = path::key(&self.at, "parameters");
-        let mut level: Option<&Value> = None;
-        while at != wanted {
-            let step = match level {
-                None => values.iter().find_map(|(key, value)| leads(path::key(&at, key), value, wanted)),
-                Some(Value::Object(map)) => map.iter().find_map(|(key, value)| leads(path::key(&at, key), value, wanted)),
-                Some(Value::Array(items)) => {
-                    items.iter().enumerate().find_map(|(position, value)| leads(path::index(&at, position), value, wanted))
-                }
-                Some(_) => None,
-            };
-            let Some((below, value)) = step else { return false };
-            (at, level) = (below, Some(value));
-        }
-        true
-    }
-
     /// What it takes; `None` where only a run can tell.
     pub(super) fn inputs(&self) -> Option<Vec<Port>> {
         self.facts().inputs.of(self.values.as_ref().ok()?, self.version())
@@ -92,10 +73,6 @@ impl<'a> Known<'a> {
     pub(super) fn warning(&self, code: Code, at: String, message: String) -> Finding {
         Finding::warning(code, at, message).at_node(self.node.name())
     }
-}
-
-fn leads<'v>(at: String, value: &'v Value, wanted: &str) -> Option<(String, &'v Value)> {
-    path::is_within(wanted, &at).then_some((at, value))
 }
 
 fn version(node: &Node) -> f64 {

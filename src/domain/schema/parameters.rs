@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use super::node::Known;
 use super::places::Place;
 use super::shapes::{self, Misfit};
-use crate::domain::catalog::{NodeVersion, Parameter, Shared, Trouble, TroubleKind, js, shown, troubles};
+use super::{conditions, literal, misplaced};
+use crate::domain::catalog::display::Match;
+use crate::domain::catalog::{Kind, NodeVersion, Parameter, Shared, Trouble, TroubleKind, js, shown, troubles};
 use crate::domain::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::domain::{path, suggest};
 
@@ -53,9 +55,7 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
     let values = match &known.values {
         Ok(values) => values,
         Err(name) => {
-            let at = path::key(&path::key(&known.at, "parameters"), name);
-            let message = "n8n cannot load a value of this shape";
-            findings.push(known.error(Code::ParameterShape, at, message.to_owned()));
+            findings.push(unloadable(known, own, name));
             return;
         }
     };
@@ -71,6 +71,17 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
         }
         findings.push(refused(known, trouble, &ignored));
     }
+}
+
+/// A value on which n8n stumbles when it loads the node: mostly one entry where it wants a list of them.
+fn unloadable(known: &Known<'_>, own: &Map<String, Value>, name: &str) -> Finding {
+    let root = Place::Root(&known.at);
+    if let Some((at, got)) = misplaced::single_entry(&known.facts().parameters, own, root, 0) {
+        let message = "n8n wants a list here and cannot load the node; put [ ] around the entry".to_owned();
+        return known.error(Code::ParameterShape, at, message).mismatch(got, "an array");
+    }
+    let message = "n8n cannot load a value of this shape".to_owned();
+    known.error(Code::ParameterShape, Place::Key(&root, name).written(), message)
 }
 
 /// What n8n refuses to publish.
@@ -136,21 +147,25 @@ impl<'a> Walk<'a, '_> {
                 }
                 continue;
             }
-            if js::is_expression(value) || is_empty(value) {
+            // A text of JSON with nothing to evaluate in it stays what it is, whether it begins with = or not.
+            let fixed =
+                |parameter: &&Shared| parameter.kind == Kind::Json && value.as_str().is_some_and(|text| literal::is_fixed(parameter, text));
+            if js::is_expression(value) && !named.clone().all(|parameter| fixed(&parameter)) || is_empty(value) {
                 continue;
             }
             let around = self.known.around(self.values);
             let showing: Vec<&Shared> = named.filter(|parameter| shown(&parameter.display, loaded, around)).collect();
-            self.judge(&showing, value, loaded.get(key), place);
+            self.judge(parameters, &showing, value, loaded.get(key), place);
         }
     }
 
     /// A value against all parameters of its name that show: one that takes it is enough.
-    fn judge(&mut self, showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
+    fn judge(&mut self, beside: &[Shared], showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
         let mut first = None;
         for parameter in showing {
             match shapes::fits(parameter, value) {
                 Ok(()) => return self.inside(parameter, value, loaded, place),
+                Err(Misfit::Option) if is_still_known(beside, &parameter.name, value) => return,
                 Err(misfit) => first = first.or(Some((*parameter, misfit))),
             }
         }
@@ -160,6 +175,16 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn inside(&mut self, parameter: &'a Parameter, value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
+        match parameter.kind {
+            Kind::Filter => return conditions::check(self.known, value, place, self.findings),
+            Kind::Json => return self.findings.extend(literal::check(self.known, parameter, value, place)),
+            Kind::FixedCollection => {
+                if let Some(finding) = self.of_other_kind(parameter, value, place) {
+                    return self.findings.push(finding);
+                }
+            }
+            _ => {}
+        }
         if let (false, Some(own), Some(loaded)) = (parameter.fields.is_empty(), value.as_object(), loaded.and_then(Value::as_object)) {
             self.level(&parameter.fields, own, loaded, place, false);
         }
@@ -192,7 +217,32 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    /// A value of the shape that the parameter has in another version of the node type only, and of which nothing is read here.
+    fn of_other_kind(&self, parameter: &Parameter, value: &Value, place: Place<'_>) -> Option<Finding> {
+        let groups = value.as_object().filter(|groups| !groups.is_empty())?;
+        if groups.keys().any(|name| parameter.groups.iter().any(|group| group.name == *name)) {
+            return None;
+        }
+        let takes = |other: &Shared| {
+            other.name == parameter.name && other.kind != parameter.kind && other.kind != Kind::Other && shapes::fits(other, value).is_ok()
+        };
+        let others = self.known.others().filter(|other| other.parameters.iter().any(takes) && self.is_written_for(other));
+        let mut versions: Vec<f64> = others.flat_map(|other| other.versions.iter().copied()).collect();
+        versions.sort_by(f64::total_cmp);
+        let listed: Vec<String> = versions.iter().map(ToString::to_string).collect();
+        let newest = listed.last()?;
+        let message = format!(
+            "the value of {} has the shape of version {} of the node type; n8n ignores it here, so set typeVersion to {newest} or write it for this one",
+            quoted(&parameter.name),
+            listed.join(", ")
+        );
+        Some(self.known.error(Code::ParameterOfOtherVersion, place.written(), message))
+    }
+
     fn unknown(&mut self, parameters: &'a [Shared], key: &'a str, value: &Value, place: Place<'_>, top: bool) {
+        if misplaced::is_setting(key, top) {
+            return self.findings.push(misplaced::finding(self.known, key, place));
+        }
         let around = self.known.around(self.values);
         if top {
             self.ignored.push(key);
@@ -303,6 +353,16 @@ impl<'a> Walk<'a, '_> {
 fn is_method(kind: &str, value: &Value) -> bool {
     let method = value.as_str().unwrap_or_default().to_ascii_uppercase();
     kind.starts_with("n8n-nodes-base.httpRequest") && METHODS.contains(&method.as_str())
+}
+
+/// Whether n8n knows a value that it does not offer any more: it still shows other parameters for it.
+fn is_still_known(beside: &[Shared], name: &str, value: &Value) -> bool {
+    let offered = beside.iter().any(|same| same.name == name && same.options.values.iter().any(|one| js::strict_equal(one, value)));
+    let asks = |parameter: &Shared| {
+        let rules = parameter.display.show.iter().filter(|rule| rule.0 == name);
+        rules.flat_map(|rule| &rule.1).any(|wanted| matches!(wanted, Match::Is(one) if js::strict_equal(one, value)))
+    };
+    !offered && beside.iter().any(asks)
 }
 
 /// What nobody has written.

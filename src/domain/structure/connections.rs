@@ -108,11 +108,13 @@ impl<'a> Checker<'a> {
         if self.by_id(name).is_some() {
             return format!("the connection {verb} {}, which is the id of a node; connections go by name", quoted(name));
         }
-        format!("the connection {verb} node {}, which does not exist", quoted(name))
+        let alike = suggest::alike(name, self.nodes.iter().map(Node::name)).map_or_else(String::new, |(_, how)| format!("; {how}"));
+        format!("the connection {verb} node {}, which does not exist{alike}", quoted(name))
     }
 
     fn meant(&mut self, name: &str) -> Option<&'a str> {
-        self.by_id(name).or_else(|| {
+        let alike = || suggest::alike(name, self.nodes.iter().map(Node::name)).map(|(meant, _)| meant);
+        self.by_id(name).or_else(alike).or_else(|| {
             self.suggested += 1;
             (self.suggested <= MAX_SUGGESTIONS).then(|| suggest::nearest(name, self.nodes.iter().map(Node::name))).flatten()
         })

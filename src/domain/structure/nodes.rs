@@ -12,6 +12,24 @@ const TEXT: &[&str] = &["id", "name", "notes", "onError", "type", "webhookId"];
 const FLAGS: &[&str] = &["alwaysOutputData", "continueOnFail", "disabled", "executeOnce", "notesInFlow", "retryOnFail"];
 const NUMBERS: &[&str] = &["maxTries", "typeVersion", "waitBetweenTries"];
 const ON_ERROR: &[&str] = &["continueErrorOutput", "continueRegularOutput", "stopWorkflow"];
+/// Names over which n8n breaks: it asks its connections for what every object of JavaScript has under them. With the first, it answers
+/// 500 to the publication, or each execution fails; with the second, it finds no such trigger, or each execution fails.
+const BREAKING: &[&str] = &["hasOwnProperty", "__proto__"];
+
+/// Other names of what every object of JavaScript has, but for `constructor`. n8n runs such nodes, and its API leaves out the connections
+/// that start at them (each was created, read, published and called).
+const UNREAD: &[&str] = &[
+    "__defineGetter__",
+    "__defineSetter__",
+    "__lookupGetter__",
+    "__lookupSetter__",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+];
+
 const OBJECTS: &[&str] = &["credentials", "parameters"];
 
 pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
@@ -24,6 +42,7 @@ pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
         let at = path::index("nodes", index);
         check_fields(&at, node, findings);
         check_required(&at, node, findings);
+        findings.extend(check_name(&at, node));
         if !node.name().is_empty() {
             if let Some(first) = names.get(node.name()) {
                 let message = format!("nodes[{first}] has the same name, and connections go by name; rename one of them");
@@ -42,6 +61,21 @@ pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+fn check_name(at: &str, node: &Node) -> Option<Finding> {
+    let (at, name) = (path::key(at, "name"), node.name());
+    let finding = if BREAKING.contains(&name) {
+        let message = "n8n breaks over a node of this name: the workflow is not published, or each execution fails; rename the node";
+        Finding::error(Code::NodeNameReserved, at, message)
+    } else if UNREAD.contains(&name) {
+        let message =
+            "n8n's API leaves out the connections that start at a node of this name, so that what is read back lacks them; rename the node";
+        Finding::warning(Code::NodeNameReserved, at, message)
+    } else {
+        return None;
+    };
+    Some(finding.at_node(name))
 }
 
 fn check_required(at: &str, node: &Node, findings: &mut Vec<Finding>) {

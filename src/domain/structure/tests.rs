@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::finding::Severity;
 use crate::domain::intake::take_in;
 
 fn check(document: &Value) -> Vec<Finding> {
@@ -46,6 +47,40 @@ fn the_name_has_1_to_128_characters_as_n8n_counts_them() {
     ] {
         assert_eq!(check_name("name", &name).is_none(), fits, "{name}");
     }
+}
+
+#[test]
+fn names_over_which_n8n_breaks_are_refused_and_those_that_its_api_loses_are_doubtful() {
+    let said = |name: &str| {
+        let found = check(&json!({"nodes": [node(name)], "connections": {}}));
+        found.iter().find(|finding| finding.code == Code::NodeNameReserved).map(|finding| finding.severity)
+    };
+    for name in ["hasOwnProperty", "__proto__"] {
+        assert_eq!(said(name), Some(Severity::Error), "{name}");
+    }
+    for name in ["toString", "valueOf", "isPrototypeOf", "__lookupGetter__"] {
+        assert_eq!(said(name), Some(Severity::Warning), "{name}");
+    }
+    for name in ["constructor", "prototype", "length", "has own property", "proto"] {
+        assert_eq!(said(name), None, "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_only_looks_like_the_one_that_is_meant_is_told_so() {
+    let target = |real: &str, written: &str| {
+        let connections = json!({"A": {"main": [[{"node": written, "type": "main", "index": 0}]]}});
+        let found = check(&json!({"nodes": [node("A"), node(real)], "connections": connections}));
+        let finding = found.into_iter().find(|finding| finding.code == Code::ConnectionTargetUnknown).unwrap();
+        (finding.message, finding.suggestion)
+    };
+    let (message, meant) = target("Pru\u{308}fen", "Pr\u{fc}fen");
+    assert!(message.contains("NFC and NFD"), "{message}");
+    assert_eq!(meant.as_deref(), Some("Pru\u{308}fen"));
+    let (message, meant) = target("Send\u{a0}mail", "Send mail");
+    assert!(message.contains("other blanks"), "{message}");
+    assert_eq!(meant.as_deref(), Some("Send\u{a0}mail"));
+    assert!(!target("Send mail", "Sent mail").0.contains("looks the same"));
 }
 
 #[test]

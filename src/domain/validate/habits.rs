@@ -53,8 +53,11 @@ fn calls_out(node: &Node) -> bool {
     !is_trigger(node.kind()) && (node.kind() == HTTP_REQUEST || has_credentials && !node.kind().starts_with("@n8n/n8n-nodes-langchain."))
 }
 
+/// Whether it says what happens after an error, be it in the wrong place: of that, another finding tells.
 fn handles_errors(node: &Node) -> bool {
-    let on = |key| node.0.get(key) == Some(&Value::Bool(true));
-    let continues = node.text("onError").is_some_and(|mode| matches!(mode, "continueErrorOutput" | "continueRegularOutput"));
+    let own = |key: &str| node.0.get(key).or_else(|| node.parameter(key));
+    let on = |key| own(key) == Some(&Value::Bool(true));
+    let mode = own("onError").and_then(Value::as_str);
+    let continues = mode.is_some_and(|mode| matches!(mode, "continueErrorOutput" | "continueRegularOutput"));
     continues || on("continueOnFail") || on("retryOnFail")
 }

@@ -152,12 +152,17 @@ impl<'a> References<'a> {
             let message = format!("$node.{name} is not of n8n: $node takes the name of a node; use $json or $input for the node before");
             return Finding::warning(Code::ExpressionNameUnknown, at, message);
         }
-        let message = format!("there is no node {}; name one that exists", quoted(name));
+        let alike = suggest::alike(name, self.graph.names());
+        let message = match alike {
+            Some((_, how)) => format!("there is no node {}; {how}", quoted(name)),
+            None => format!("there is no node {}; name one that exists", quoted(name)),
+        };
         let severity = if reference.spared { Severity::Warning } else { self.severity(index, node) };
         let finding = Finding { severity, ..Finding::error(Code::ExpressionNodeUnknown, at, message) };
         self.suggested += 1;
         let known = self.suggested <= MAX_SUGGESTIONS;
-        finding.suggest(known.then(|| suggest::nearest(name, self.graph.names())).flatten())
+        let meant = alike.map(|(meant, _)| meant);
+        finding.suggest(meant.or_else(|| known.then(|| suggest::nearest(name, self.graph.names())).flatten()))
     }
 
     fn too_early(&mut self, index: usize, target: usize, at: &str) -> Option<Finding> {

@@ -3,37 +3,84 @@
 use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding, is_full};
-use crate::domain::path;
+use crate::domain::finding::{Code, Finding, Severity, is_full};
+use crate::domain::path::{self, Step};
+use crate::domain::schema::{Reading, Resolved};
 use crate::domain::validate::graph::Graph;
 use crate::domain::validate::javascript::{Fault, Goal, Script, read};
 use crate::domain::validate::reference::References;
 use crate::domain::validate::strings::each_string;
-use crate::domain::validate::{expression, moustache, nodes, parameter_path};
+use crate::domain::validate::{bare, expression, moustache, nodes, parameter_path};
 
 /// How many faults are told of one expression.
 const MAX_FAULTS: usize = 5;
 
-pub(super) fn check(definition: &Definition, graph: &Graph<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resolved<'_>, findings: &mut Vec<Finding>) {
     let mut references = References::new(definition, graph);
     for (index, node) in nodes(definition) {
         let Some(parameters) = node.parameters() else { continue };
         let base = path::key(&path::index("nodes", index), "parameters");
+        let scripts = scripts(node);
         each_string(parameters, |trail, text, _| {
-            if is_full(findings) {
+            let told = text.contains("{{") || bare::may_be(text);
+            // Code is read as code below, whatever else it looks like.
+            if !told || is_full(findings) || scripts.iter().any(|(_, code)| std::ptr::eq(*code, text)) {
                 return;
             }
-            if let Some(expression) = text.strip_prefix('=') {
-                let at = || trail.path(&base);
-                check_expression(index, node, expression, at, &mut references, findings);
-            } else if moustache::lacks_equals(node.kind(), trail, text) {
-                let message = "{{ }} without a leading = is sent as it stands; put = in front to make it an expression";
-                findings.push(Finding::warning(Code::ExpressionWithoutEquals, trail.path(&base), message).at_node(node.name()));
+            let reading = resolved.reading(index, trail.steps());
+            let at = || trail.path(&base);
+            let before = findings.len();
+            match text.strip_prefix('=') {
+                _ if reading.is_template() => check_template(index, node, text, at, &mut references, findings),
+                _ if reading.is_plain(text) => {}
+                Some(expression) if text.contains("{{") => check_expression(index, node, expression, at, &mut references, findings),
+                _ if bare::is_variable(text) && !matches!(reading, Reading::Dropped) && !is_advice_lost(&reading) => {
+                    let message = "this stands outside of {{ }}, so n8n takes it for plain text; write ={{ … }} around it";
+                    findings.push(Finding::warning(Code::ExpressionWithoutBraces, at(), message).at_node(node.name()));
+                }
+                None if moustache::lacks_equals(&reading, text) => {
+                    let message = "{{ }} without a leading = is sent as it stands; put = in front to make it an expression";
+                    findings.push(Finding::warning(Code::ExpressionWithoutEquals, at(), message).at_node(node.name()));
+                }
+                _ => {}
             }
+            unless_read(&reading, &mut findings[before..]);
         });
-        for (keys, code) in scripts(node) {
+        for (keys, code) in scripts {
+            let before = findings.len();
+            let code = code.strip_prefix('=').unwrap_or(code);
             check_code(index, node, &parameter_path(index, keys), code, &mut references, findings);
+            unless_read(&resolved.reading(index, keys.iter().map(|key| Step::Key(key))), &mut findings[before..]);
         }
+    }
+}
+
+/// Whether a text is code, or stands where n8n's editor keeps notes, so that no advice on expressions is of use.
+fn is_advice_lost(reading: &Reading<'_>) -> bool {
+    matches!(reading, Reading::As(..)) && !reading.takes_expressions()
+}
+
+/// What n8n drops when it loads the node is never evaluated: what is wrong with it is doubtful at most.
+fn unless_read(reading: &Reading<'_>, findings: &mut [Finding]) {
+    if matches!(reading, Reading::Dropped) {
+        findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
+    }
+}
+
+/// A query or a page in which the node evaluates `{{ }}` by itself: of it only what it refers to is told, since other braces
+/// may be meant as they stand.
+fn check_template(
+    index: usize,
+    node: &Node,
+    text: &str,
+    at: impl Fn() -> String,
+    references: &mut References<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let closed = expression::pieces(text).into_iter().filter(|piece| piece.closed);
+    let scripts: Vec<Script> = closed.filter_map(|piece| read(&piece.code, Goal::Expression).ok()).collect();
+    if !scripts.is_empty() {
+        references.check(index, node, &at(), &scripts, findings);
     }
 }
 
@@ -122,7 +169,7 @@ fn unread(node: &Node, at: String) -> Finding {
 
 /// The parameters of a node that hold JavaScript, with their keys.
 ///
-/// n8n puts each into `async function() { … }`.
+/// n8n puts each into `async function() { … }`, without a leading `=` if it has one: none of them takes expressions.
 fn scripts(node: &Node) -> Vec<(&'static [&'static str], &str)> {
     const JS_CODE: &[&str] = &["jsCode"];
     const FUNCTION_CODE: &[&str] = &["functionCode"];
@@ -134,13 +181,13 @@ fn scripts(node: &Node) -> Vec<(&'static [&'static str], &str)> {
         "n8n-nodes-base.code" | "@n8n/n8n-nodes-langchain.toolCode" | "n8n-nodes-base.codeTool" => &[JS_CODE],
         "n8n-nodes-base.function" | "n8n-nodes-base.functionItem" => &[FUNCTION_CODE],
         "@n8n/n8n-nodes-langchain.code" => &[EXECUTE, SUPPLY],
+        "n8n-nodes-base.aiTransform" => &[JS_CODE],
         _ => &[],
     };
     let text = |keys: &'static [&'static str]| {
         let (first, rest) = keys.split_first()?;
         let value = rest.iter().try_fold(node.parameter(first)?, |value, key| value.get(*key))?;
-        // Where it starts with = it is an expression that makes the code.
-        value.as_str().filter(|code| !code.starts_with('=')).map(|code| (keys, code))
+        value.as_str().map(|code| (keys, code))
     };
     keys.iter().filter_map(|keys| text(keys)).collect()
 }

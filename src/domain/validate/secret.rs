@@ -2,6 +2,7 @@
 //!
 //! No finding repeats one. What looks like a placeholder is none.
 
+mod hooks;
 mod shape;
 
 use serde_json::{Map, Value};

@@ -1,15 +1,8 @@
-//! Every string inside a JSON value, with the way to it.
+//! Every string or number inside a JSON value, with the way to it.
 
 use serde_json::{Map, Value, map};
 
-use crate::domain::path;
-
-/// One step of the way to a value.
-#[derive(Debug, Clone, Copy)]
-enum Step<'a> {
-    Key(&'a str),
-    Index(usize),
-}
+use crate::domain::path::{self, Step};
 
 /// Where a string is.
 #[derive(Debug, Default)]
@@ -31,6 +24,11 @@ impl<'a> Trail<'a> {
         })
     }
 
+    /// The steps, the outermost first.
+    pub(super) fn steps(&self) -> impl Iterator<Item = Step<'a>> + '_ {
+        self.steps.iter().copied()
+    }
+
     /// The path below `base`.
     pub(super) fn path(&self, base: &str) -> String {
         let mut at = base.to_owned();
@@ -50,8 +48,17 @@ enum Level<'a> {
 }
 
 /// Calls `visit` for each string at any depth, together with the object that it is directly in, if it is in one.
-/// The walk does not recurse: a document may be nested deeper than the stack is.
 pub(super) fn each_string<'a>(root: &'a Map<String, Value>, mut visit: impl FnMut(&Trail<'a>, &'a str, Option<&'a Map<String, Value>>)) {
+    each_value(root, |trail, value, object| {
+        if let Value::String(text) = value {
+            visit(trail, text, object);
+        }
+    });
+}
+
+/// Calls `visit` for each value at any depth that holds no others, together with the object that it is directly in, if it is in one.
+/// The walk does not recurse: a document may be nested deeper than the stack is.
+pub(super) fn each_value<'a>(root: &'a Map<String, Value>, mut visit: impl FnMut(&Trail<'a>, &'a Value, Option<&'a Map<String, Value>>)) {
     let mut trail = Trail::default();
     let mut levels = vec![(Level::Object(root.iter()), Some(root))];
     while let Some((level, object)) = levels.last_mut() {
@@ -69,11 +76,8 @@ pub(super) fn each_string<'a>(root: &'a Map<String, Value>, mut visit: impl FnMu
         match value {
             Value::Object(map) => levels.push((Level::Object(map.iter()), Some(map))),
             Value::Array(items) => levels.push((Level::Array(items.iter().enumerate()), None)),
-            Value::String(text) => {
-                visit(&trail, text, object);
-                trail.steps.pop();
-            }
-            _ => {
+            leaf => {
+                visit(&trail, leaf, object);
                 trail.steps.pop();
             }
         }

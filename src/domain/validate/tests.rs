@@ -76,6 +76,9 @@ fn expressions_are_judged_piece_by_piece() {
         ("={{ [1].map($x => $x) }}", ""),
         ("={{ $fromAI('a') }}", "error from-ai-outside-tool"),
         ("{{ $json.a }}", "warning expression-without-equals"),
+        ("=$json.a", "warning expression-without-braces"),
+        ("$('Start').item.json.a", "warning expression-without-braces"),
+        ("$100", ""),
     ] {
         let want: Vec<String> = if want.is_empty() { Vec::new() } else { vec![format!("{want} a")] };
         assert_eq!(said_of(SET, json!({ "a": text })), want, "{text}");
@@ -125,7 +128,8 @@ fn code_is_read_as_the_body_of_an_async_function() {
         (json!({"jsCode": "return $('Nope').all()"}), "error expression-node-unknown jsCode"),
         (json!({"jsCode": "try { return $('Nope').all() } catch { return [] }"}), "warning expression-node-unknown jsCode"),
         (json!({"language": "python", "jsCode": "return [", "pythonCode": "return ["}), ""),
-        (json!({"jsCode": "=return ["}), ""),
+        (json!({"jsCode": "=return ["}), "error script-syntax jsCode"),
+        (json!({"jsCode": "=const t = '{{#each rows}}'; return [{ json: { t } }]"}), ""),
     ] {
         let want: Vec<&str> = if want.is_empty() { Vec::new() } else { vec![want] };
         assert_eq!(said_of(code, parameters.clone()), want, "{parameters}");

@@ -1,5 +1,7 @@
 //! How secrets look.
 
+use super::hooks;
+
 /// Prefixes that services give their tokens, and how many letters and digits follow at least.
 const PREFIXES: &[(&str, usize, &str)] = &[
     ("sk-", 20, "an API key (sk-…)"),
@@ -116,7 +118,7 @@ const NAMES: &[&str] = &[
 
 /// A token that is told by its form alone.
 pub(super) fn token(text: &str) -> Option<&'static str> {
-    prefixed(text).or_else(|| json_web_token(text)).or_else(|| private_key(text)).or_else(|| hook(text))
+    prefixed(text).or_else(|| json_web_token(text)).or_else(|| private_key(text)).or_else(|| hooks::hook(text))
 }
 
 /// Looks at the beginning of each word once, rather than for each prefix at the whole text.
@@ -163,20 +165,6 @@ fn private_key(text: &str) -> Option<&'static str> {
     let body = rest.split("-----").next().unwrap_or_default();
     let letters = body.replace("\\n", "").chars().filter(char::is_ascii_alphanumeric).count();
     (kind.len() < 40 && kind.ends_with("PRIVATE KEY") && letters >= 64 && !is_placeholder(body)).then_some("a private key")
-}
-
-/// An address that lets whoever knows it post as the workflow.
-fn hook(text: &str) -> Option<&'static str> {
-    let after = |start: &str| text.split_once(start).map(|(_, rest)| rest);
-    let slack = after("hooks.slack.com/services/").is_some_and(|rest| {
-        let secret = rest.split('/').nth(2).map(run).unwrap_or_default();
-        secret.len() >= 20 && looks_random(secret) && !is_placeholder(secret)
-    });
-    let telegram = after("api.telegram.org/bot").is_some_and(|rest| {
-        let (id, secret) = rest.split_once(':').unwrap_or_default();
-        id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_digit()) && run(secret).len() >= 30 && is_secret_value(run(secret))
-    });
-    if slack { Some("a Slack webhook address") } else { telegram.then_some("a Telegram bot token") }
 }
 
 /// A secret that is told by what stands before it: `Bearer …`, `api_key=…`, `password: "…"`, `//user:password@`.
@@ -277,7 +265,7 @@ pub(super) fn looks_random(text: &str) -> bool {
 }
 
 /// The letters, digits and signs of a token at the start of the text; no token is longer than what is looked at.
-fn run(text: &str) -> &str {
+pub(super) fn run(text: &str) -> &str {
     let is_sign = |byte: u8| is_part(char::from(byte)) || matches!(byte, b'.' | b'+' | b'/' | b'=');
     let length = text.bytes().take(4096).take_while(|byte| is_sign(*byte)).count();
     &text[..length]
