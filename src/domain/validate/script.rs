@@ -22,29 +22,38 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resol
         let base = path::key(&path::index("nodes", index), "parameters");
         let scripts = scripts(node);
         each_string(parameters, |trail, text, _| {
-            let told = text.contains("{{") || bare::may_be(text);
+            let braced = text.contains("{{");
+            let alone = !braced && bare::may_be(text) && bare::is_variable(text);
             // Code is read as code below, whatever else it looks like.
-            if !told || is_full(findings) || scripts.iter().any(|(_, code)| std::ptr::eq(*code, text)) {
+            if !(braced || alone) || is_full(findings) || scripts.iter().any(|(_, code)| std::ptr::eq(*code, text)) {
                 return;
             }
-            let reading = resolved.reading(index, trail.steps());
-            let at = || trail.path(&base);
-            let before = findings.len();
-            match text.strip_prefix('=') {
-                _ if reading.is_template() => check_template(index, node, text, at, &mut references, findings),
-                _ if reading.is_plain(text) => {}
-                Some(expression) if text.contains("{{") => check_expression(index, node, expression, at, &mut references, findings),
-                _ if bare::is_variable(text) && !matches!(reading, Reading::Dropped) && !is_advice_lost(&reading) => {
-                    let message = "this stands outside of {{ }}, so n8n takes it for plain text; write ={{ … }} around it";
-                    findings.push(Finding::warning(Code::ExpressionWithoutBraces, at(), message).at_node(node.name()));
+            let (at, before) = (|| trail.path(&base), findings.len());
+            if let Some(expression) = text.strip_prefix('=').filter(|_| braced) {
+                check_expression(index, node, expression, at, &mut references, findings);
+                if findings.len() == before {
+                    return;
                 }
-                None if moustache::lacks_equals(&reading, text) => {
-                    let message = "{{ }} without a leading = is sent as it stands; put = in front to make it an expression";
-                    findings.push(Finding::warning(Code::ExpressionWithoutEquals, at(), message).at_node(node.name()));
+                // Most are sound: only of the others is it asked how n8n reads them.
+                let reading = resolved.reading(index, trail.steps());
+                if reading.is_plain(text) {
+                    findings.truncate(before);
                 }
-                _ => {}
+                if reading.is_template() {
+                    check_template(index, node, text, at, &mut references, findings);
+                }
+                return unless_read(&reading, &mut findings[before..]);
             }
-            unless_read(&reading, &mut findings[before..]);
+            let reading = resolved.reading(index, trail.steps());
+            if reading.is_template() {
+                check_template(index, node, text, at, &mut references, findings);
+            } else if alone && (matches!(reading, Reading::Unknown) || reading.takes_expressions()) {
+                let message = "this stands outside of {{ }}, so n8n takes it for plain text; write ={{ … }} around it";
+                findings.push(Finding::warning(Code::ExpressionWithoutBraces, at(), message).at_node(node.name()));
+            } else if braced && moustache::lacks_equals(&reading, text) {
+                let message = "{{ }} without a leading = is sent as it stands; put = in front to make it an expression";
+                findings.push(Finding::warning(Code::ExpressionWithoutEquals, at(), message).at_node(node.name()));
+            }
         });
         for (keys, code) in scripts {
             let before = findings.len();
@@ -53,11 +62,6 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resol
             unless_read(&resolved.reading(index, keys.iter().map(|key| Step::Key(key))), &mut findings[before..]);
         }
     }
-}
-
-/// Whether a text is code, or stands where n8n's editor keeps notes, so that no advice on expressions is of use.
-fn is_advice_lost(reading: &Reading<'_>) -> bool {
-    matches!(reading, Reading::As(..)) && !reading.takes_expressions()
 }
 
 /// What n8n drops when it loads the node is never evaluated: what is wrong with it is doubtful at most.
