@@ -78,7 +78,7 @@ pub(super) fn unknown_kind(document: &Document<'_>, finding: Finding, at: &str) 
 
 /// Judges an N8nInstance.
 pub(super) fn judge_instance(document: &Document<'_>, object: &Value, at: &str) -> Report {
-    let mut report = Report::new(document.source).with(document.warnings(at));
+    let mut report = Report::new(document.source).with(document.warnings(at)).with(document.words(at));
     report.kind = Kind::N8nInstance;
     let findings = schema::check(Kind::N8nInstance, object).into_iter().chain(metadata(object, OF_INSTANCE, &mut report));
     let placed: Vec<_> = findings.map(|finding| document.place(finding, at)).collect();
