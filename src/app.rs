@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod lease;
+mod logs;
 mod operator;
 mod settings;
 

@@ -4,6 +4,7 @@ mod bindings;
 mod catalogs;
 mod connections;
 mod context;
+mod decoded;
 mod events;
 mod gate;
 mod glimpse;
@@ -22,14 +23,13 @@ use std::sync::{Arc, Mutex};
 use futures::{Stream, StreamExt, future, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::ObjectMeta;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::PartialObjectMeta;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, PredicateConfig, WatchStreamExt};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use prometheus::Registry;
-use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
@@ -40,8 +40,12 @@ pub use pulse::Pulse;
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::n8n::N8nMetrics;
 use context::{Context, Lists};
+use decoded::{Decode, Decoded};
 use glimpse::Glimpse;
 use metrics::Metrics;
+
+/// So many objects are asked for at once: each may have one and a half megabytes, and any tenant may fill a page with such.
+const PAGE: u32 = 50;
 
 /// Why the controllers could not start.
 #[derive(Debug, thiserror::Error)]
@@ -97,12 +101,12 @@ pub async fn run(
         client: client.clone(),
     });
     let shutdown = future::FutureExt::shared(shutdown);
-    let ours = ctx.settings.selector.iter().fold(watcher::Config::default(), |config, selector| config.labels(selector));
+    let ours = ctx.settings.selector.iter().fold(watcher::Config::default().page_size(PAGE), |config, selector| config.labels(selector));
 
     let changed = Arc::new(Notify::new());
     let notify = changed.clone();
     let glimpsed = |metadata| Some(Glimpse { metadata, spec: Default::default(), status: Default::default() });
-    let glimpses = guarded(watcher(Api::all(client.clone()), ours.clone().page_size(250)), pulse.clone(), glimpsed)
+    let glimpses = guarded(watcher(Api::all(client.clone()), ours.clone()), pulse.clone(), glimpsed)
         .default_backoff()
         .modify(Glimpse::slim)
         .reflect(workflow_writer)
@@ -208,7 +212,7 @@ fn departing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<N8nInstance>, watche
 
 /// What distinguishes this cluster from every other: the UID of `kube-system`.
 async fn cluster_id(client: &Client) -> Result<String, StartError> {
-    let namespace = Api::<Namespace>::all(client.clone()).get("kube-system").await;
+    let namespace = Api::<Decoded<Namespace>>::all(client.clone()).get("kube-system").await;
     let namespace =
         namespace.map_err(|source| StartError::Kubernetes { attempt: "read namespace kube-system", source: Box::new(source) })?;
     Ok(namespace.uid().unwrap_or_default())
@@ -217,20 +221,20 @@ async fn cluster_id(client: &Client) -> Result<String, StartError> {
 /// A watch that one object which does not fit cannot stop, and that shows that it lives. `salvaged` says what is left of such an
 /// object for a pass, if anything.
 fn guarded<K>(
-    events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>> + Send,
+    events: impl Stream<Item = Result<Event<Decoded<K>>, watcher::Error>> + Send,
     pulse: Pulse,
     salvaged: impl Fn(ObjectMeta) -> Option<K> + Send,
 ) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    K: Decode + Clone + Debug + Send + 'static,
 {
     events.filter_map(move |event| {
         pulse.watched();
-        let fitting = |guard: DeserializeGuard<K>| match guard.0 {
+        let fitting = |decoded: Decoded<K>| match decoded.0 {
             Ok(object) => Some(object),
-            Err(invalid) => {
-                let (kind, metadata) = (K::kind(&()), invalid.metadata);
-                warn!(%kind, name = metadata.name, namespace = metadata.namespace, error = %invalid.error, "an object does not fit its kind");
+            Err(unfit) => {
+                let (kind, metadata) = (K::kind(&()), unfit.metadata);
+                warn!(%kind, name = metadata.name, namespace = metadata.namespace, "an object does not fit its kind");
                 salvaged(metadata)
             }
         };
@@ -253,12 +257,13 @@ where
 async fn follow_config_maps(ctx: Arc<Context>) {
     // What is not known yet cannot be woken.
     ctx.listed().await;
-    let changes = watcher(Api::<PartialObjectMeta<ConfigMap>>::all(ctx.client.clone()), watcher::Config::default());
+    let client = decoded::metadata_only(ctx.client.clone());
+    let changes = watcher(Api::<Decoded<PartialObjectMeta<ConfigMap>>>::all(client), watcher::Config::default());
     let changes = changes.default_backoff().touched_objects().filter_map(|changed| future::ready(changed.ok()));
     changes.for_each(|changed| future::ready(config_map_changed(&ctx, &changed))).await;
 }
 
-fn config_map_changed(ctx: &Context, changed: &PartialObjectMeta<ConfigMap>) {
+fn config_map_changed(ctx: &Context, changed: &Decoded<PartialObjectMeta<ConfigMap>>) {
     let (namespace, name) = (changed.namespace().unwrap_or_default(), changed.name_any());
     let holds = |asked: &CatalogRef| asked.name == name;
     let of_catalog =
@@ -267,9 +272,9 @@ fn config_map_changed(ctx: &Context, changed: &PartialObjectMeta<ConfigMap>) {
         // The receiver only goes away with the operator.
         let _ = ctx.wake_instance.send(ObjectRef::from_obj(instance.as_ref()));
     }
-    let version = changed.metadata.resource_version.as_deref();
+    let version = changed.resource_version();
     let users = ctx.workflows.state_filter(|glimpse| {
-        glimpse.namespace() == namespace && glimpse.config_map() == Some(name.as_str()) && !glimpse.has_read(version)
+        glimpse.namespace() == namespace && glimpse.config_map() == Some(name.as_str()) && !glimpse.has_read(version.as_deref())
     });
     for glimpse in users {
         ctx.source_changed(&glimpse);

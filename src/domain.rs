@@ -47,6 +47,7 @@ pub mod rules;
 pub mod salvage;
 pub mod schema;
 pub mod settings;
+pub mod shallow;
 pub mod snapshot;
 pub mod structure;
 pub mod suggest;

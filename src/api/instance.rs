@@ -41,6 +41,7 @@ pub struct N8nInstanceSpec {
     /// Where n8n's API is reached, without `/api/v1`, for example `http://n8n.automation.svc:5678`. The API key is
     /// only ever sent to this origin.
     #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s]+$"))]
+    #[x_kube(validation = kube::core::Rule::new("!self.matches('/api/v1/*$')").message("url is n8n's own address; leave /api/v1 out"))]
     pub url: String,
     /// The Secret of this namespace that holds an API key of n8n. It is read again about once a minute.
     pub api_key_secret_ref: SecretKeyRef,

@@ -61,6 +61,7 @@ reasons! {
     InstanceNotFound: "The N8nInstance does not exist, or does not allow this namespace. Its owner can allow it in `spec.allowedNamespaces`.",
     InstanceUnreachable: "n8n does not answer. Unchanged workflows keep Ready for three intervals; the message has the last error.",
     InstanceStarting: "n8n is up but not ready yet; it answers 404 to everything until then.",
+    ApiNotFound: "What answers at the N8nInstance's URL is not n8n's public API: a login page, a gate, a redirect, the editor, another site, or an n8n whose API is switched off or has another path. The message says what was asked, what came, and what to change.",
     Unauthorized: "n8n does not accept the API key: wrong, expired or revoked. Put a valid key into the Secret; it is read again within a minute.",
     KeySecretNotFound: "The Secret, or the key in it, that `spec.apiKeySecretRef` names does not exist in the instance's namespace.",
     KeyExpiring: "The API key expires within 14 days. Make a new one and put it into the Secret.",

@@ -12,10 +12,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::endpoints::routes;
 use super::lease::Candidacy;
-use super::settings::{LogFormat, OperatorArguments};
+use super::logs;
+use super::settings::OperatorArguments;
 use crate::api::workflow::Workflow;
 use crate::controller::{self, Pulse, StartError};
 use crate::n8n::WritePermit;
@@ -45,11 +47,7 @@ pub(super) enum OperatorError {
 /// Runs the operator until a signal ends it.
 pub(super) fn run(arguments: &OperatorArguments) -> Result<(), OperatorError> {
     let filter = EnvFilter::try_new(&arguments.log).map_err(|error| OperatorError::Log(arguments.log.clone(), error))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match arguments.log_format {
-        LogFormat::Json => logs.json().init(),
-        LogFormat::Text => logs.with_ansi(false).init(),
-    }
+    logs::subscriber(filter, arguments.log_format, std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| OperatorError::Io("start the runtime".to_owned(), error))?.block_on(serve(arguments))
 }

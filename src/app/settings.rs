@@ -50,7 +50,8 @@ pub(super) struct OperatorArguments {
     /// The form of log lines.
     #[arg(long, env = "WEIRKEEPER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
-    /// What is logged, as directives of tracing-subscriber, for example `info,weirkeeper=debug`.
+    /// The log's directives, as tracing-subscriber reads them, for example `debug` or `info,weirkeeper::n8n=debug`. Only the operator's
+    /// own lines are logged, at any level.
     #[arg(long, env = "WEIRKEEPER_LOG", default_value = "info", value_parser = log_directives)]
     pub(super) log: String,
 }

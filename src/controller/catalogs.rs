@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
 use super::context::Context;
@@ -53,8 +53,8 @@ impl Held {
 #[derive(Debug, Default)]
 pub struct Catalogs {
     held: Mutex<HashMap<String, Entry>>,
-    /// One is read at a time: all Workflows of an instance want it at the same moment.
-    reading: tokio::sync::Mutex<()>,
+    /// One read at a time for each instance: all its Workflows want the catalogue at the same moment, and no other instance waits for that.
+    reading: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 #[derive(Debug)]
@@ -67,6 +67,10 @@ struct Entry {
 }
 
 impl Catalogs {
+    fn turn(&self, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default().clone()
+    }
+
     /// What is held for an instance, if it is what its spec asks for.
     fn known(&self, key: &str, asked: &CatalogRef) -> Option<(Option<String>, Held)> {
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,6 +100,7 @@ impl Catalogs {
     /// Forgets the catalogue of an instance that is gone.
     pub fn forget(&self, key: &str) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 
@@ -106,7 +111,8 @@ pub async fn of(ctx: &Context, instance: &N8nInstance) -> Result<Held, Trouble> 
     if let Some((_, held)) = ctx.catalogs.known(&key, asked) {
         return Ok(held);
     }
-    let _alone = ctx.catalogs.reading.lock().await;
+    let turn = ctx.catalogs.turn(&key);
+    let _alone = turn.lock().await;
     match ctx.catalogs.known(&key, asked) {
         Some((_, held)) => Ok(held),
         // What Kubernetes forbids is no worse than what is missing.
@@ -123,11 +129,13 @@ pub async fn refresh(ctx: &Context, instance: &N8nInstance) -> Result<(Held, boo
         ctx.catalogs.forget(&key(instance));
         return Ok((Held::built_in(None), false));
     };
-    let _alone = ctx.catalogs.reading.lock().await;
+    let turn = ctx.catalogs.turn(&key(instance));
+    let _alone = turn.lock().await;
     let known = ctx.catalogs.known(&key(instance), asked);
     if let Some((version, held)) = &known {
-        let found = api(ctx, instance).get_metadata_opt(&asked.name).await.map_err(|error| failed(&error))?;
-        if found.and_then(|found| found.metadata.resource_version) == *version {
+        let namespace = instance.namespace().unwrap_or_default();
+        let found = store::metadata::<ConfigMap>(&ctx.client, &namespace, &asked.name).await.map_err(|error| failed(&error))?;
+        if found.and_then(|found| found.resource_version) == *version {
             return Ok((held.clone(), false));
         }
     }
@@ -140,22 +148,26 @@ fn key(instance: &N8nInstance) -> String {
     connections::key(&instance.namespace().unwrap_or_default(), &instance.name_any())
 }
 
-fn api(ctx: &Context, instance: &N8nInstance) -> Api<ConfigMap> {
-    Api::namespaced(ctx.client.clone(), &instance.namespace().unwrap_or_default())
-}
-
 fn failed(error: &kube::Error) -> Trouble {
     store::trouble_elsewhere("read the N8nInstance's catalogue", error)
 }
 
 async fn read(ctx: &Context, instance: &N8nInstance, asked: &CatalogRef) -> Result<Held, Trouble> {
-    let found = api(ctx, instance).get_opt(&asked.name).await.map_err(|error| failed(&error))?;
+    let namespace = instance.namespace();
+    let found = store::get::<ConfigMap>(&ctx.client, namespace.as_deref(), &asked.name).await.map_err(|error| failed(&error))?;
     let version = found.as_ref().and_then(|found| found.metadata.resource_version.clone());
     let CatalogRef { name, key: at } = asked;
     let held = match found.map(|found| found.binary_data.unwrap_or_default().remove(at)) {
         Some(Some(bytes)) => {
             let id: String = Sha256::digest(&bytes.0).iter().map(|byte| format!("{byte:02x}")).collect();
-            match ctx.catalogs.of_content(&id).map_or_else(|| Catalog::from_bytes(bytes.0).map(Arc::new), Ok) {
+            let read = match ctx.catalogs.of_content(&id) {
+                Some(catalog) => Ok(catalog),
+                // It takes tens of milliseconds, which are not spent on the thread that serves other passes.
+                None => tokio::task::spawn_blocking(|| Catalog::from_bytes(bytes.0).map(Arc::new))
+                    .await
+                    .map_err(|_| Trouble::transient(Reason::RequestFailed, "reading the catalogue was interrupted"))?,
+            };
+            match read {
                 Ok(catalog) => Held { catalog: Source::Given(catalog), id, trouble: None },
                 Err(error) => Held::built_in(Some(Trouble::invalid(
                     Reason::CatalogUnreadable,

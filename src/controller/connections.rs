@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 use url::Url;
 
 use super::context::Context;
@@ -36,9 +36,9 @@ pub struct Connection {
     /// Listings of the instance.
     pub inventory: Arc<Inventory>,
     /// Set when another n8n seems to answer; nothing is written until it is cleared.
-    pub suspect: AtomicBool,
-    api_key: String,
-    credentials: tokio::sync::Mutex<Option<(Instant, Arc<Vec<RemoteCredential>>)>>,
+    pub suspect: Arc<AtomicBool>,
+    api_key: ApiKey,
+    credentials: Arc<tokio::sync::Mutex<Option<(Instant, Arc<Vec<RemoteCredential>>)>>>,
 }
 
 /// The connections that are open.
@@ -59,7 +59,7 @@ impl Connections {
 
     /// Whether the API key of any open connection stands in a text.
     pub fn any_key_in(&self, text: &str) -> bool {
-        self.lock().values().any(|open| text.contains(&open.api_key))
+        self.lock().values().any(|open| open.api_key.stands_in(text))
     }
 
     /// Closes a connection, when its instance and all that was bound through it are gone.
@@ -174,8 +174,8 @@ pub async fn for_workflow(ctx: &Context, namespace: &str, instance: (&str, &str)
     };
     let found = ctx.instance(instance.0, instance.1).ok_or_else(missing)?;
     let labels = if instance.0 != namespace && found.spec.allowed_namespaces.from == AllowedFrom::Selector {
-        let api = Api::<Namespace>::all(ctx.client.clone());
-        let found = api.get_opt(namespace).await.map_err(|error| store::trouble("read the namespace", &error))?;
+        let found = store::get::<Namespace>(&ctx.client, None, namespace).await;
+        let found = found.map_err(|error| store::trouble("read the namespace", &error))?;
         found.and_then(|namespace| namespace.metadata.labels).unwrap_or_default()
     } else {
         Default::default()
@@ -206,34 +206,38 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
         let message = format!("the API key of N8nInstance {} cannot be read: {lack}", instance.name_any());
         return Err(Trouble::waiting(Reason::KeySecretNotFound, message));
     };
-    let same = |open: &Arc<Connection>| {
-        open.api_key == api_key && open.instance.spec == instance.spec && open.instance.metadata.uid == instance.metadata.uid
-    };
-    if let Some(open) = ctx.connections.last(&at).filter(same) {
+    let api_key = ApiKey::parse(&api_key)
+        .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
+    let before = ctx.connections.last(&at).filter(|open| open.instance.metadata.uid == instance.metadata.uid);
+    if let Some(open) = before.as_ref().filter(|open| open.api_key == api_key && open.instance.spec == instance.spec) {
         if Arc::ptr_eq(&open.instance, &instance) {
-            return Ok(open);
+            return Ok(open.clone());
         }
         // Only its status or metadata moved: the client, its rate limit and its queue go on.
         let moved = Arc::new(Connection {
             client: open.client.clone(),
             inventory: open.inventory.clone(),
-            suspect: AtomicBool::new(open.suspect.load(Ordering::SeqCst)),
+            suspect: open.suspect.clone(),
             api_key,
-            credentials: tokio::sync::Mutex::new(open.credentials.lock().await.clone()),
+            credentials: open.credentials.clone(),
             instance,
         });
         ctx.connections.lock().insert(at, moved.clone());
         return Ok(moved);
     }
-    let client = N8nClient::new(settings(ctx, &instance, &api_key)?, ctx.n8n_metrics.clone())
+    let client = N8nClient::new(settings(ctx, &instance, api_key.clone())?, ctx.n8n_metrics.clone())
         .map(|client| client.permitted_by(ctx.settings.permit.clone()))
         .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
     let connection = Arc::new(Connection {
         client,
         inventory: Arc::default(),
-        suspect: AtomicBool::new(false),
+        // Another key or another timeout makes no other n8n of it; another origin does.
+        suspect: before
+            .filter(|open| origin(&open.instance.spec.url) == origin(&instance.spec.url))
+            .map(|open| open.suspect.clone())
+            .unwrap_or_default(),
         api_key,
-        credentials: tokio::sync::Mutex::new(None),
+        credentials: Arc::default(),
         instance,
     });
     let held = {
@@ -245,7 +249,7 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
     Ok(connection)
 }
 
-fn settings(ctx: &Context, instance: &N8nInstance, api_key: &str) -> Result<ClientSettings, Trouble> {
+fn settings(ctx: &Context, instance: &N8nInstance, api_key: ApiKey) -> Result<ClientSettings, Trouble> {
     let spec = &instance.spec;
     let name = instance.name_any();
     let invalid = |what: String| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {name}: {what}"));
@@ -253,7 +257,7 @@ fn settings(ctx: &Context, instance: &N8nInstance, api_key: &str) -> Result<Clie
     let number = |value: i64| u32::try_from(value).ok().and_then(NonZeroU32::new);
     Ok(ClientSettings {
         url: url("url", &spec.url)?,
-        api_key: ApiKey::parse(api_key).map_err(|error| invalid(error.to_string()))?,
+        api_key,
         ca_bundle: spec.ca_bundle.as_ref().map(|pem| pem.clone().into_bytes()),
         request_timeout: spec.request_timeout.get().max(Duration::from_secs(1)),
         requests_per_second: spec.requests_per_second.and_then(number),
@@ -277,7 +281,10 @@ pub fn trouble(error: &N8nError) -> Trouble {
             let scope = error.operation().scope().unwrap_or("it lacks");
             Trouble::denied(Reason::MissingScope, format!("{message}; give the API key the scope {scope}"))
         }
-        N8nError::AddressDenied { .. } | N8nError::RedirectRefused { .. } => Trouble::denied(Reason::AddressDenied, message),
+        N8nError::AddressDenied { .. } => Trouble::denied(Reason::AddressDenied, message),
+        // So answers an n8n too whose API comes a moment after its readiness.
+        N8nError::NotApi { status: 404, .. } => Trouble::transient(Reason::ApiNotFound, message),
+        N8nError::NotApi { .. } | N8nError::RedirectRefused { .. } => Trouble::denied(Reason::ApiNotFound, message),
         N8nError::NotReady { .. } => Trouble::transient(Reason::InstanceStarting, message),
         N8nError::RateLimited { .. } => Trouble::transient(Reason::RateLimited, message),
         N8nError::Connect { .. } | N8nError::Timeout { .. } => Trouble::transient(Reason::InstanceUnreachable, message),
@@ -303,6 +310,33 @@ mod tests {
         }))
         .unwrap();
         trusted(&instance, suspect).err().map(|trouble| trouble.reason)
+    }
+
+    #[test]
+    fn a_connection_does_not_show_its_key() {
+        let key = format!("key-of-{}", std::process::id());
+        let instance = serde_json::from_value(json!({
+            "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": "main" },
+            "spec": { "url": "http://n8n.example", "apiKeySecretRef": { "name": "main" } },
+        }));
+        let instance: Arc<N8nInstance> = Arc::new(instance.unwrap());
+        let api_key = ApiKey::parse(&key).unwrap();
+        let settings = ClientSettings {
+            url: Url::parse(&instance.spec.url).unwrap(),
+            api_key: api_key.clone(),
+            ca_bundle: None,
+            request_timeout: Duration::from_secs(1),
+            requests_per_second: None,
+            max_concurrent_requests: NonZeroU32::MIN,
+            webhook_check_url: None,
+            allow_loopback: false,
+        };
+        let metrics = crate::n8n::N8nMetrics::register(&prometheus::Registry::new()).unwrap();
+        let client = N8nClient::new(settings, metrics).unwrap();
+        let connection =
+            Connection { instance, client, inventory: Arc::default(), suspect: Arc::default(), api_key, credentials: Arc::default() };
+        let shown = format!("{connection:?}");
+        assert!(shown.contains("n8n.example") && !shown.contains(&key), "{shown}");
     }
 
     #[test]

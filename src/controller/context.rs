@@ -27,7 +27,7 @@ use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
-use crate::api::workflow_status::Snapshot;
+use crate::api::workflow_status::{Intent, Snapshot};
 use crate::domain::mark::Mark;
 use crate::domain::pace::{self, Lately};
 use crate::domain::paths::Claims;
@@ -118,6 +118,11 @@ pub struct Memory {
     pub doubted: Option<Instant>,
     /// What was sent to n8n without an answer, and when: it may take effect late.
     pub late: Option<(Snapshot, Timestamp)>,
+    /// The announcement of a write that is in its status, by when it says that it was made, and since when it is known here, on a
+    /// clock that runs through suspension.
+    announced: Option<(i64, Duration)>,
+    /// Set once the write that its status announces is counted as an attempt that ended badly.
+    pub counted: bool,
     /// What the validator said of its definition last.
     pub(super) judged: Option<Judged>,
 }
@@ -129,6 +134,17 @@ impl Memory {
             self.asked = asked;
             self.failures = 0;
         }
+    }
+
+    /// Returns for how long this process knows that a write was announced.
+    pub fn known_for(&mut self, intent: &Intent, now: Duration) -> Duration {
+        // Kubernetes keeps whole seconds.
+        let at = intent.started_at.0.as_second();
+        let since = match self.announced {
+            Some((known, since)) if known == at => since,
+            _ => self.announced.insert((at, now)).1,
+        };
+        now.saturating_sub(since)
     }
 
     /// A person asked for everything to be tried again.
@@ -170,8 +186,8 @@ impl Context {
         if self.workflows.get(&place).is_some_and(|glimpse| glimpse.uid() == mark.uid) {
             return Ok(true);
         }
-        let found = store::read::<Workflow>(&self.client, &mark.namespace, &mark.name).await?;
-        Ok(found.is_some_and(|object| object.metadata.uid.as_deref() == Some(mark.uid.as_str())))
+        let found = store::metadata::<Workflow>(&self.client, &mark.namespace, &mark.name).await?;
+        Ok(found.is_some_and(|found| found.uid.as_deref() == Some(mark.uid.as_str())))
     }
 
     /// The Workflows of an instance, by its key.

@@ -2,6 +2,7 @@
 
 mod counts;
 mod key;
+mod unfit;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -11,10 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt};
+use futures::FutureExt;
 use jiff::Timestamp;
 use kube::api::ObjectMeta;
-use kube::core::{PartialObjectMeta, PartialObjectMetaExt};
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
@@ -25,7 +25,7 @@ use super::connections;
 use super::context::Context;
 use super::glimpse::Glimpse;
 use super::inventory::Listing;
-use super::store::{self, Read};
+use super::store;
 use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::{Class, Reason};
@@ -47,6 +47,7 @@ const OUTAGE_LOOK: Duration = Duration::from_secs(5);
 const MOST_ORPHANS: usize = 100;
 
 pub(super) use counts::keep_counts;
+pub(super) use unfit::let_unfit_go;
 
 /// What a pass has to react to; our own status and finalizer are not among it, for the pass that writes them is whole.
 pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
@@ -75,7 +76,19 @@ pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> 
 async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let (namespace, name, uid) = (seen.namespace().unwrap_or_default(), seen.name_any(), seen.uid().unwrap_or_default());
     // The store may have moved on since the pass was asked for.
-    let Some(instance) = ctx.instance(&namespace, &name) else { return Action::await_change() };
+    if ctx.instance(&namespace, &name).is_none() {
+        return Action::await_change();
+    }
+    // The store lags behind: a status that is compared with what it holds may be wrong and stay so.
+    let instance = match store::get::<N8nInstance>(&ctx.client, Some(&namespace), &name).await {
+        Ok(Some(instance)) => Arc::new(instance),
+        // The watch tells of it in a moment.
+        Ok(None) => return Action::await_change(),
+        Err(failed) => {
+            warn!(error = %failed, "cannot read the N8nInstance");
+            return Action::requeue(ctx.pause(&uid));
+        }
+    };
     if instance.meta().deletion_timestamp.is_some() {
         return let_go(ctx, &instance).await;
     }
@@ -344,46 +357,6 @@ fn needed(ctx: &Context, metadata: &ObjectMeta) -> bool {
     let (namespace, name) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
     let users = ctx.workflows_of(namespace, name);
     age < ctx.settings.deletion_bound && users.iter().any(|glimpse| glimpse.deleting() && glimpse.status.n8n_workflow_id.is_some())
-}
-
-/// Lets instances go that do not fit their kind and are being deleted: no pass ever sees them.
-pub(super) async fn let_unfit_go(ctx: Arc<Context>, unfit: impl Stream<Item = ObjectMeta>) {
-    ctx.listed().await;
-    unfit.for_each_concurrent(None, |metadata| let_one_unfit_go(&ctx, metadata)).await;
-}
-
-async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
-    let (namespace, name) = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
-    if metadata.deletion_timestamp.is_none() {
-        return;
-    }
-    loop {
-        let pause = match store::read_as::<N8nInstance>(&ctx.client, &namespace, &name).await {
-            Ok(None | Some(Read::Fits(_))) => return,
-            Ok(Some(Read::Unfit(object, _))) if object.metadata.uid != metadata.uid || !held(&object.metadata) => return,
-            Ok(Some(Read::Unfit(object, _))) if needed(ctx, &object.metadata) => Duration::from_secs(1),
-            Ok(Some(Read::Unfit(object, _))) => {
-                let bare = object.metadata.into_response_partial::<N8nInstance>();
-                let Err(failed) = store::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await else {
-                    return tell_of_unfit(ctx, &bare).await;
-                };
-                warn!(error = %failed, "cannot take the finalizer off");
-                Duration::from_secs(1)
-            }
-            Err(failed) => {
-                warn!(error = %failed, "cannot read the N8nInstance");
-                Duration::from_secs(5)
-            }
-        };
-        tokio::time::sleep(pause).await;
-    }
-}
-
-async fn tell_of_unfit(ctx: &Context, instance: &PartialObjectMeta<N8nInstance>) {
-    warn!(namespace = instance.namespace(), name = instance.name_any(), "an N8nInstance that does not fit its kind is let go");
-    ctx.metrics.abandoned.inc();
-    let note = "the object does not fit the kind N8nInstance and is let go without a look at n8n";
-    ctx.tell(instance, EventType::Warning, Reason::CleanupAbandoned, note.to_owned()).await;
 }
 
 fn held(metadata: &ObjectMeta) -> bool {

@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use kube::Client;
 
+use super::store;
 use crate::domain::pace::jittered;
 
 const FRESH_FOR: Duration = Duration::from_secs(60);
@@ -35,7 +36,7 @@ impl Secrets {
         if let Some(entry) = self.lock().get(&at).filter(|entry| Instant::now() < entry.until) {
             return Ok(entry.value.clone());
         }
-        let secret = Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await?;
+        let secret = store::get::<Secret>(client, Some(namespace), name).await?;
         let value = secret
             .and_then(|secret| secret.data?.remove(key))
             .and_then(|bytes| String::from_utf8(bytes.0).ok())
@@ -54,7 +55,7 @@ impl Secrets {
 
     /// Says why there is no value: which of Secret, key and text is missing. The value itself is in no message.
     pub async fn lack(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<String, kube::Error> {
-        let secret = Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await?;
+        let secret = store::get::<Secret>(client, Some(namespace), name).await?;
         Ok(match secret.map(|secret| secret.data.unwrap_or_default().contains_key(key)) {
             None => format!("Secret {name} does not exist"),
             Some(false) => format!("Secret {name} has no key {key}"),

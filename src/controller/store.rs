@@ -1,15 +1,15 @@
 //! Reads and writes of Kubernetes objects, with errors classed for a pass.
 
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::{DynamicObject, Request};
+use kube::api::{DeleteParams, GetParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{PartialObjectMeta, Request};
 use kube::{Api, Client, Resource};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::decoded::{Decode, Decoded};
 use crate::api::reason::Reason;
 use crate::api::{MANAGER, workflow::Workflow};
-use crate::domain::manifest::misfit;
 use crate::domain::trouble::Trouble;
 
 /// A failed call to the Kubernetes API, as trouble: everything but a refusal heals with time.
@@ -20,6 +20,9 @@ pub fn trouble(attempt: &str, error: &kube::Error) -> Trouble {
         }
         kube::Error::Api(status) => {
             Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}: {}", status.code, status.message))
+        }
+        kube::Error::SerdeError(why) => {
+            Trouble::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind: {why}; correct it"))
         }
         _ => Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes does not answer")),
     }
@@ -32,6 +35,7 @@ pub fn trouble_elsewhere(attempt: &str, error: &kube::Error) -> Trouble {
             Trouble::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it"))
         }
         kube::Error::Api(status) => Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}", status.code)),
+        kube::Error::SerdeError(_) => Trouble::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind")),
         other => trouble(attempt, other),
     }
 }
@@ -47,46 +51,33 @@ pub fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
-/// Reads an object without its types, so that one that does not fit can be reported.
-pub async fn read<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<DynamicObject>, kube::Error>
+/// Reads the metadata of an object.
+pub async fn metadata<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<ObjectMeta>, kube::Error>
 where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
-    let resource = kube::api::ApiResource::erase::<K>(&());
-    match Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource).get(name).await {
+    let request = Request::new(K::url_path(&(), Some(namespace))).get_metadata(name, &GetParams::default());
+    let found: Option<Decoded<PartialObjectMeta<K>>> = found(client.request(request.map_err(kube::Error::BuildRequest)?).await)?;
+    Ok(found.map(|object| object.meta().clone()))
+}
+
+/// Reads an object; one that does not fit its kind is an error that says why.
+pub async fn get<K: Decode>(client: &Client, namespace: Option<&str>, name: &str) -> Result<Option<K>, kube::Error> {
+    read_as::<K>(client, namespace, name).await?.map(Decoded::fitting).transpose()
+}
+
+/// Reads an object, be it that it does not fit its kind.
+pub async fn read_as<K: Decode>(client: &Client, namespace: Option<&str>, name: &str) -> Result<Option<Decoded<K>>, kube::Error> {
+    let request = Request::new(K::url_path(&(), namespace)).get(name, &GetParams::default()).map_err(kube::Error::BuildRequest)?;
+    found(client.request(request).await)
+}
+
+fn found<T>(answer: Result<T, kube::Error>) -> Result<Option<T>, kube::Error> {
+    match answer {
         Ok(object) => Ok(Some(object)),
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// An object as its kind says, or without its types and with what does not fit.
-pub enum Read<K> {
-    /// It fits its kind.
-    Fits(Box<K>),
-    /// It does not, and why.
-    Unfit(Box<DynamicObject>, String),
-}
-
-/// Reads an object once, for thousands of passes do: through its types where they fit.
-pub async fn read_as<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<Read<K>>, kube::Error>
-where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + DeserializeOwned,
-{
-    let request = Request::new(K::url_path(&(), Some(namespace))).get(name, &GetParams::default()).map_err(kube::Error::BuildRequest)?;
-    let text = match client.request_text(request).await {
-        Err(error) if is_gone(&error) => return Ok(None),
-        text => text?,
-    };
-    if let Ok(object) = serde_json::from_str(&text) {
-        return Ok(Some(Read::Fits(Box::new(object))));
-    }
-    let object: Value = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
-    // From a value the reason comes without line and column, which move with each write of the object. The schema names the field too.
-    let why = K::deserialize(&object).err().map(|error| misfit(&K::kind(&()), &object).unwrap_or_else(|| error.to_string()));
-    let why = why.unwrap_or_default();
-    let object = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
-    Ok(Some(Read::Unfit(Box::new(object), why)))
 }
 
 /// Patches the status of an object, bound to its UID so that a re-created twin is never written to, and to a resource
@@ -100,17 +91,17 @@ pub async fn patch_status<K>(
     status: &Value,
 ) -> Result<Option<String>, kube::Error>
 where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
-    let resource = kube::api::ApiResource::erase::<K>(&());
-    let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource);
     let mut metadata = json!({ "uid": uid });
     if let Some(version) = resource_version {
         metadata["resourceVersion"] = json!(version);
     }
     let patch = json!({ "metadata": metadata, "status": status });
-    let written = api.patch_status(name, &params(), &Patch::Merge(patch)).await?;
-    Ok(written.metadata.resource_version)
+    let request = Request::new(K::url_path(&(), Some(namespace))).patch_subresource("status", name, &params(), &Patch::Merge(patch));
+    // The answer is the whole object; only its metadata are needed.
+    let written: Decoded<PartialObjectMeta<K>> = client.request(request.map_err(kube::Error::BuildRequest)?).await?;
+    Ok(written.meta().resource_version.clone())
 }
 
 fn params() -> PatchParams {
@@ -121,7 +112,7 @@ fn params() -> PatchParams {
 /// in between. Returns the new resource version.
 pub async fn set_finalizer<K>(client: &Client, object: &K, finalizer: &str, on: bool) -> Result<Option<String>, kube::Error>
 where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
     let meta = object.meta();
     let mut finalizers = meta.finalizers.clone().unwrap_or_default();
@@ -129,12 +120,12 @@ where
     if on {
         finalizers.push(finalizer.to_owned());
     }
-    let resource = kube::api::ApiResource::erase::<K>(&());
-    let api = Api::<DynamicObject>::namespaced_with(client.clone(), meta.namespace.as_deref().unwrap_or_default(), &resource);
     let patch = json!({ "metadata": { "resourceVersion": meta.resource_version, "uid": meta.uid, "finalizers": finalizers } });
-    match api.patch(meta.name.as_deref().unwrap_or_default(), &params(), &Patch::Merge(patch)).await {
+    let [namespace, name] = [&meta.namespace, &meta.name].map(|part| part.as_deref().unwrap_or_default());
+    let request = Request::new(K::url_path(&(), Some(namespace))).patch(name, &params(), &Patch::Merge(patch));
+    match client.request::<Decoded<PartialObjectMeta<K>>>(request.map_err(kube::Error::BuildRequest)?).await {
         Err(error) if !on && is_gone(&error) => Ok(None),
-        other => other.map(|written| written.metadata.resource_version),
+        other => other.map(|written| written.meta().resource_version.clone()),
     }
 }
 
@@ -142,9 +133,8 @@ where
 pub async fn keep_revision(client: &Client, workflow: &Workflow, name: &str, version: i64, data: Value) -> Result<(), kube::Error> {
     let Some(owner) = workflow.controller_owner_ref(&()) else { return Ok(()) };
     let namespace = workflow.metadata.namespace.as_deref().unwrap_or_default();
-    let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
     let revision = ControllerRevision {
-        metadata: kube::api::ObjectMeta {
+        metadata: ObjectMeta {
             name: Some(name.to_owned()),
             namespace: Some(namespace.to_owned()),
             labels: Some([("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned())].into()),
@@ -154,33 +144,43 @@ pub async fn keep_revision(client: &Client, workflow: &Workflow, name: &str, ver
         data: serde_json::from_value(data).ok(),
         revision: version,
     };
-    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-    match api.create(&params, &revision).await {
+    match create(client, namespace, &revision).await {
         Err(error) if is_conflict(&error) => {
-            let Some(twin) = api.get_opt(name).await? else { return api.create(&params, &revision).await.map(drop) };
-            if twin.metadata.owner_references.iter().flatten().any(|one| one.uid == owner.uid) {
+            let Some(twin) = metadata::<ControllerRevision>(client, namespace, name).await? else {
+                return create(client, namespace, &revision).await;
+            };
+            if twin.owner_references.iter().flatten().any(|one| one.uid == owner.uid) {
                 return Ok(());
             }
             if !is_orphan(client, namespace, &twin).await? {
                 return Err(error);
             }
             // It belongs to an earlier object, and the garbage collector has not come yet.
-            let preconditions = Preconditions { uid: twin.metadata.uid, resource_version: None };
+            let preconditions = Preconditions { uid: twin.uid, resource_version: None };
+            let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
             let dropped = api.delete(name, &DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }).await;
             dropped.map(drop).or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
-            api.create(&params, &revision).await.map(drop)
+            create(client, namespace, &revision).await
         }
-        other => other.map(drop),
+        other => other,
     }
 }
 
+async fn create(client: &Client, namespace: &str, revision: &ControllerRevision) -> Result<(), kube::Error> {
+    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    let body = serde_json::to_vec(revision).map_err(kube::Error::SerdeError)?;
+    let request = Request::new(ControllerRevision::url_path(&(), Some(namespace))).create(&params, body);
+    let request = request.map_err(kube::Error::BuildRequest)?;
+    client.request::<Decoded<PartialObjectMeta<ControllerRevision>>>(request).await.map(drop)
+}
+
 /// Whether a revision was owned by Workflows alone, none of which exists any more.
-async fn is_orphan(client: &Client, namespace: &str, revision: &ControllerRevision) -> Result<bool, kube::Error> {
-    let owners = revision.metadata.owner_references.as_deref().unwrap_or_default();
+async fn is_orphan(client: &Client, namespace: &str, revision: &ObjectMeta) -> Result<bool, kube::Error> {
+    let owners = revision.owner_references.as_deref().unwrap_or_default();
     for owner in owners {
         let workflow = owner.kind == Workflow::kind(&()) && owner.api_version == Workflow::api_version(&());
-        let living = read::<Workflow>(client, namespace, &owner.name).await?;
-        if !workflow || living.is_some_and(|living| living.metadata.uid.as_deref() == Some(owner.uid.as_str())) {
+        let living = metadata::<Workflow>(client, namespace, &owner.name).await?;
+        if !workflow || living.is_some_and(|living| living.uid.as_deref() == Some(owner.uid.as_str())) {
             return Ok(false);
         }
     }
@@ -189,7 +189,7 @@ async fn is_orphan(client: &Client, namespace: &str, revision: &ControllerRevisi
 
 /// Reads a stored body.
 pub async fn read_revision(client: &Client, namespace: &str, name: &str) -> Result<Option<Value>, kube::Error> {
-    let revision = Api::<ControllerRevision>::namespaced(client.clone(), namespace).get_opt(name).await?;
+    let revision = get::<ControllerRevision>(client, Some(namespace), name).await?;
     Ok(revision.and_then(|revision| serde_json::to_value(revision.data?).ok()))
 }
 

@@ -35,7 +35,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::connections;
 use super::context::Context;
 use super::glimpse::Glimpse;
-use super::store::{self, Read};
+use super::store;
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
@@ -97,7 +97,7 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
 
 async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     let (namespace, name) = (glimpse.namespace(), glimpse.name());
-    let read = match store::read_as::<Workflow>(&ctx.client, namespace, name).await {
+    let read = match store::read_as::<Workflow>(&ctx.client, Some(namespace), name).await {
         Ok(Some(read)) => read,
         Ok(None) => {
             ctx.forget(glimpse.uid());
@@ -108,13 +108,13 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
             return Ended { reason: Reason::RequestFailed, next: Next::Retry(None) };
         }
     };
-    let workflow = match read {
-        Read::Fits(workflow) => *workflow,
-        Read::Unfit(object, why) => {
-            let deleting = object.metadata.deletion_timestamp.is_some();
-            match deleting.then(|| salvage(&object.metadata, &object.data)) {
+    let workflow = match read.0 {
+        Ok(workflow) => workflow,
+        Err(unfit) => {
+            let deleting = unfit.metadata.deletion_timestamp.is_some();
+            match deleting.then(|| salvage(&unfit.metadata, &unfit.data)) {
                 Some(Ok(workflow)) => workflow,
-                _ => return report::unreadable(ctx, &object, &why).await,
+                _ => return report::unreadable(ctx, &unfit).await,
             }
         }
     };

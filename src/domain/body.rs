@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
 
 use super::definition::Definition;
+use super::intake::{MOST_LEVELS, too_deep};
 
 /// Bodies beyond this many bytes of JSON are compressed.
 const COMPRESS_FROM: usize = 16 * 1024;
@@ -23,9 +24,12 @@ pub struct Unreadable(String);
 
 /// The content of a ControllerRevision.
 pub fn encode(definition: &Definition) -> Value {
-    let body = Value::Object(definition.update_body());
+    let body = definition.update_body();
+    let deep = too_deep(&body, MOST_LEVELS).is_some();
+    let body = Value::Object(body);
     let text = body.to_string();
-    if text.len() < COMPRESS_FROM {
+    // Packed, its levels do not add to those of the object around it.
+    if text.len() < COMPRESS_FROM && !deep {
         return json!({ "definition": body });
     }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -88,6 +92,15 @@ mod tests {
             assert_eq!(data.get("gzip").is_some(), packed);
             assert_eq!(decode(&data).unwrap(), definition(padding));
         }
+    }
+
+    #[test]
+    fn a_body_that_nests_deep_is_packed_so_that_its_levels_do_not_add_to_those_around_it() {
+        let mut deep = definition(1);
+        deep.settings.insert("a".into(), (0..115).fold(json!(1), |inner, _| json!([inner])));
+        let data = encode(&deep);
+        assert!(data.get("gzip").is_some());
+        assert_eq!(decode(&data).unwrap(), deep);
     }
 
     #[test]

@@ -72,8 +72,8 @@ fn says_nothing(trouble: &Trouble) -> bool {
 
 /// Whether it is for a moment that n8n, or Kubernetes, cannot be asked.
 pub fn passes(reason: Reason) -> bool {
-    use Reason::{InstanceStarting, InstanceUnreachable, Progressing, RateLimited, RequestFailed};
-    matches!(reason, InstanceUnreachable | InstanceStarting | RateLimited | RequestFailed | Progressing)
+    use Reason::{ApiNotFound, InstanceStarting, InstanceUnreachable, Progressing, RateLimited, RequestFailed};
+    matches!(reason, InstanceUnreachable | InstanceStarting | ApiNotFound | RateLimited | RequestFailed | Progressing)
 }
 
 /// Whether the pass saw, before it failed, that n8n does not hold or serve what it should. An instance that is not reached is not Ready,

@@ -135,10 +135,11 @@ fn marked(seen: &[Sighting], matches: impl Fn(&Mark) -> bool) -> Vec<&str> {
     seen.iter().filter(|sighting| sighting.mark.as_ref().is_some_and(&matches)).map(|sighting| sighting.id.as_str()).collect()
 }
 
-/// Until when a create that an earlier pass announced may still take effect.
-pub fn late_until(intent: Option<&Intent>, request_timeout: Duration) -> Option<Timestamp> {
-    let intent = intent.filter(|intent| intent.operation == Operation::Create)?;
-    Some(intent.started_at.0 + longest_life(request_timeout))
+/// Returns for how much longer a create that an earlier pass announced may still take effect. `known_for` is how long this process knows of the
+/// announcement, by its own clock: when it was made was written down by another clock, which may be minutes off.
+pub fn late_for(intent: Option<&Intent>, request_timeout: Duration, known_for: Duration) -> Option<Duration> {
+    intent.filter(|intent| intent.operation == Operation::Create)?;
+    longest_life(request_timeout).checked_sub(known_for).filter(|left| !left.is_zero())
 }
 
 /// How long a person's word that an n8n is the right one covers workflows that are missing on it.
@@ -231,6 +232,22 @@ mod tests {
         assert_eq!(decided(None, &[], Some(100)), Ok(Decision::Create));
         assert_eq!(decided(Some("w1"), &[seen("w1", None)], Some(101)), Ok(Decision::Wait(Timestamp::from_second(101).unwrap())));
         assert_eq!(decided(None, &[seen("w1", Some(mark("me")))], Some(101)), Ok(Decision::Bind("w1".into())));
+    }
+
+    #[test]
+    fn how_long_a_create_may_be_late_is_told_by_one_clock() {
+        let timeout = Duration::from_secs(10);
+        let announced = |operation, at| Intent::new(operation, "d", None, Timestamp::from_second(at).unwrap());
+        // Whatever the clock said that announced it.
+        for at in [0, 1_000, 2_000_000_000] {
+            let intent = announced(Operation::Create, at);
+            for (known, left) in [(0, Some(30)), (29, Some(1)), (30, None), (1_000, None)] {
+                let left = left.map(Duration::from_secs);
+                assert_eq!(late_for(Some(&intent), timeout, Duration::from_secs(known)), left, "{at}, {known}");
+            }
+        }
+        assert_eq!(late_for(Some(&announced(Operation::Deploy, 0)), timeout, Duration::ZERO), None);
+        assert_eq!(late_for(None, timeout, Duration::ZERO), None);
     }
 
     #[test]

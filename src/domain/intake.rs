@@ -6,6 +6,7 @@
 
 mod json;
 mod keys;
+mod levels;
 mod surrogate;
 mod text;
 mod wrapper;
@@ -19,6 +20,8 @@ use crate::domain::finding::{Code, Finding, bounded, has_errors, is_full, kind_o
 use crate::domain::structure::{MAX_NODES, check_structure, too_many_nodes};
 use crate::domain::{path, suggest};
 
+pub(super) use json::Place;
+pub use levels::{MOST_LEVELS, too_deep};
 pub use text::{Text, Unread, locate_text, read_text};
 pub(crate) use text::{has_fence, json_problem};
 pub use wrapper::{place_of_workflow, several};
@@ -51,6 +54,9 @@ pub fn take_in(raw: &Value) -> Result<Intake, Vec<Finding>> {
             return Err(findings);
         }
     };
+    if let Some(path) = too_deep(document, MOST_LEVELS) {
+        return Err(vec![levels::finding(&path)]);
+    }
     let mut definition = Definition {
         name: take_name(document, &mut findings),
         nodes: take_nodes(document, &mut findings),

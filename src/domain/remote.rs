@@ -5,12 +5,15 @@
 
 use std::collections::BTreeSet;
 
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::shallow::{self, Shallow};
+
 /// A workflow as n8n returns it. `nodes` and `connections` are those of the draft.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct RemoteWorkflow {
     /// The id that n8n made.
     #[serde(deserialize_with = "id")]
@@ -52,8 +55,19 @@ pub struct RemoteWorkflow {
     #[serde(default, deserialize_with = "or_default")]
     pub created_at: String,
     /// The id of the project that it lives in, where n8n says. n8n sends it as one entry of `shared`.
-    #[serde(default, rename = "shared", deserialize_with = "owning_project", skip_serializing)]
+    #[serde(default, rename = "shared", deserialize_with = "owning_project")]
     pub project: Option<String>,
+    /// The path at which the content nests deeper than is read, if it does: null stands there. Compared with anything that was written, it
+    /// differs; it must not be written back.
+    #[serde(skip)]
+    pub cut: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for RemoteWorkflow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Shallow { value, cut } = shallow::read(deserializer, &[])?;
+        Ok(Self { cut, ..Self::deserialize(value).map_err(D::Error::custom)? })
+    }
 }
 
 impl RemoteWorkflow {
@@ -65,6 +79,7 @@ impl RemoteWorkflow {
             nodes: version.nodes.clone(),
             connections: version.connections.clone(),
             node_groups: version.node_groups.clone(),
+            cut: version.cut.clone().or_else(|| self.cut.clone()),
             active_version: None,
             ..self.clone()
         })
@@ -72,38 +87,38 @@ impl RemoteWorkflow {
 }
 
 /// A workflow without its content: what a scan over many workflows keeps in memory.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteSummary {
     /// The id that n8n made.
     #[serde(deserialize_with = "id")]
     pub id: String,
     /// The display name; not unique.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "lenient")]
     pub name: String,
     /// Whether a version is published.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "lenient")]
     pub active: bool,
     /// Whether it is archived.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "lenient")]
     pub is_archived: bool,
     /// The version of the draft.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub version_id: Option<String>,
     /// The published version.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub active_version_id: Option<String>,
     /// The settings.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "lenient")]
     pub settings: Map<String, Value>,
     /// The tags.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "lenient")]
     pub tags: Vec<Tag>,
 }
 
 /// One entry of a workflow's history: content without settings.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct RemoteVersion {
     /// The id of the version.
     #[serde(default, deserialize_with = "or_default")]
@@ -117,6 +132,16 @@ pub struct RemoteVersion {
     /// The groups of nodes.
     #[serde(default, deserialize_with = "or_default")]
     pub node_groups: Vec<Value>,
+    /// As that of [`RemoteWorkflow`].
+    #[serde(skip)]
+    pub cut: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for RemoteVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Shallow { value, cut } = shallow::read(deserializer, &[])?;
+        Ok(Self { cut, ..Self::deserialize(value).map_err(D::Error::custom)? })
+    }
 }
 
 /// A tag of n8n: at most 24 characters, case-sensitive, unique by name.
@@ -257,6 +282,15 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Reads a field; one of another type counts as absent.
+fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    Ok(T::deserialize(shallow::read(deserializer, &[])?.value).unwrap_or_default())
+}
+
 fn owning_project<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let shared = Value::deserialize(deserializer)?;
     let owner = shared.as_array().and_then(|all| all.iter().find(|one| one["role"] == "workflow:owner"));
@@ -300,58 +334,4 @@ fn id_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn null_and_absent_fields_of_a_workflow_become_defaults() {
-        let workflow: RemoteWorkflow = serde_json::from_value(json!({
-            "id": "a1", "name": "x", "active": null, "nodes": null, "connections": null, "settings": null,
-            "tags": null, "activeVersion": null, "somethingNew": {"deep": [1]}
-        }))
-        .unwrap();
-        assert_eq!(workflow.connections, json!({}));
-        assert!(workflow.nodes.is_empty() && !workflow.active && workflow.active_version.is_none());
-
-        let sparse: RemoteWorkflow = serde_json::from_value(json!({"id": 7})).unwrap();
-        assert_eq!((sparse.id.as_str(), sparse.connections), ("7", json!({})));
-    }
-
-    #[test]
-    fn a_workflow_lives_in_the_project_that_owns_it() {
-        let project = |shared: Value| serde_json::from_value::<RemoteWorkflow>(json!({ "id": "a", "shared": shared })).unwrap().project;
-        let owner = json!({ "role": "workflow:owner", "projectId": "p1" });
-        assert_eq!(project(json!([{ "role": "workflow:editor", "projectId": "p2" }, owner])).as_deref(), Some("p1"));
-        for unknown in [json!(null), json!([]), json!("other words"), json!([{ "role": "workflow:owner" }])] {
-            assert_eq!(project(unknown), None);
-        }
-        assert_eq!(serde_json::from_value::<RemoteWorkflow>(json!({ "id": "a" })).unwrap().project, None);
-    }
-
-    #[test]
-    fn a_workflow_without_id_is_not_a_workflow() {
-        assert!(serde_json::from_value::<RemoteWorkflow>(json!({"name": "x"})).is_err());
-    }
-
-    #[test]
-    fn node_groups_are_left_out_of_a_write_unless_given() {
-        let mut write = WorkflowWrite { name: "x".into(), nodes: vec![], connections: json!({}), settings: Map::new(), node_groups: None };
-        assert_eq!(serde_json::to_value(&write).unwrap(), json!({"name": "x", "nodes": [], "connections": {}, "settings": {}}));
-        write.node_groups = Some(vec![]);
-        assert_eq!(serde_json::to_value(&write).unwrap()["nodeGroups"], json!([]));
-    }
-
-    #[test]
-    fn an_execution_keeps_times_and_survives_a_state_of_the_future() {
-        let execution: RemoteExecution = serde_json::from_value(json!({
-            "id": 12, "finished": false, "mode": "webhook", "status": "pondering", "workflowId": "w",
-            "startedAt": "2026-11-21T03:40:00.123Z", "stoppedAt": null, "waitTill": null
-        }))
-        .unwrap();
-        assert_eq!(execution.id, "12");
-        assert_eq!(execution.status, ExecutionStatus::Unknown);
-        assert_eq!(execution.started_at.unwrap().to_string(), "2026-11-21T03:40:00.123Z");
-        assert!(execution.stopped_at.is_none());
-    }
-}
+mod tests;

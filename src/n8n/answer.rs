@@ -3,21 +3,27 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
-use serde::Deserialize;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use serde_json::Value;
 use url::Url;
 
 use super::error::{Denial, N8nError};
 use super::operation::Operation;
 use super::pace::LONGEST_PAUSE;
 use super::text::{MESSAGE_CHARS, one_line};
+use crate::domain::shallow::{self, Shallow};
 
 /// What n8n sends, with status 200 and on every path, while it migrates its database.
 const STARTING: &[u8] = b"n8n is starting up";
 
+/// Advice for an API whose path is not there.
+const NO_API: &str = "the API is switched off or has another path (unset N8N_PUBLIC_API_DISABLED and N8N_PUBLIC_API_ENDPOINT in n8n), a proxy before n8n does not pass /api/v1 on, the URL leads elsewhere, or n8n is still starting";
+
 /// A complete answer.
 #[derive(Debug)]
 pub(super) struct Answer {
+    /// The method and the path that were asked for.
+    pub(super) asked: String,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -26,8 +32,7 @@ pub(super) struct Answer {
 }
 
 /// The JSON that n8n sends with an error.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Default)]
 pub(super) struct Complaint {
     pub(super) message: Option<String>,
     version_id: Option<String>,
@@ -36,22 +41,37 @@ pub(super) struct Complaint {
 impl Answer {
     /// n8n's JSON error, if the body is one.
     pub(super) fn complaint(&self) -> Option<Complaint> {
-        let complaint: Complaint = serde_json::from_slice(&self.body).ok()?;
-        complaint.message.is_some().then_some(complaint)
+        let json = self.json()?;
+        let text = |key: &str| json[key].as_str().map(str::to_owned);
+        text("message").map(|message| Complaint { message: Some(message), version_id: text("versionId") })
+    }
+
+    /// The body, if it is JSON; what nests too deep is left out.
+    pub(super) fn json(&self) -> Option<Value> {
+        let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
+        let Shallow { value, .. } = shallow::read(&mut deserializer, &[]).ok()?;
+        deserializer.end().ok().map(|()| value)
     }
 
     /// Whether this is n8n's start-up page, or express's answer for a route that is not there yet.
     pub(super) fn is_starting(&self) -> bool {
-        self.body.starts_with(STARTING) || (self.status == StatusCode::NOT_FOUND && find(&self.body, b"<pre>Cannot ").is_some())
+        self.is_starting_page() || (self.status == StatusCode::NOT_FOUND && find(&self.body, b"<pre>Cannot ").is_some())
+    }
+
+    fn is_starting_page(&self) -> bool {
+        self.body.starts_with(STARTING)
     }
 
     /// The body of a success, else the error that the answer stands for.
     pub(super) fn accept(self, operation: Operation, limit: usize) -> Result<Vec<u8>, N8nError> {
-        if self.is_starting() {
+        if self.is_starting_page() {
             return Err(self.not_ready(operation));
         }
         if !self.status.is_success() {
             return Err(self.error(operation));
+        }
+        if self.is_html() {
+            return Err(self.not_api(operation));
         }
         if self.overflowed {
             return Err(N8nError::AnswerTooLarge { operation, limit });
@@ -59,26 +79,25 @@ impl Answer {
         Ok(self.body)
     }
 
-    /// The error that an answer without success stands for. A `NotFound` is not confirmed yet.
+    /// The error that an answer without success stands for. A 404 is not confirmed yet.
     pub(super) fn error(&self, operation: Operation) -> N8nError {
         let status = self.status.as_u16();
         let complaint = self.complaint();
         let message = complaint.as_ref().and_then(|c| c.message.as_deref()).map(|m| one_line(m, MESSAGE_CHARS));
-        // Such an answer says something about the connection or about who stands before n8n, never about the request.
-        let elsewhere = || N8nError::Protocol { operation, reason: format!("HTTP {status} that is not n8n's; a proxy may have refused") };
         match status {
-            300..=399 => N8nError::RedirectRefused { operation, status, to: self.redirect_origin() },
+            300..=399 => N8nError::RedirectRefused { operation, asked: self.asked.clone(), status, to: self.redirect_origin() },
             408 | 425 => N8nError::Protocol { operation, reason: format!("HTTP {status}, which asks to try again") },
             404 => match message {
                 Some(message) => N8nError::NotFound { operation, message },
-                None => self.not_ready(operation),
+                None => self.not_api(operation),
             },
             413 => N8nError::TooLarge { operation },
             429 => N8nError::RateLimited { operation, retry_after: self.retry_after() },
             503 => self.not_ready(operation),
             500..=599 => N8nError::Server { operation, status, message },
             400..=499 => match message {
-                None => elsewhere(),
+                // It says something of who stands before n8n, never of the request.
+                None => self.not_api(operation),
                 Some(_) if status == 401 => N8nError::Unauthorized { operation },
                 Some(message) if status == 403 => {
                     let version_id = complaint.and_then(|c| c.version_id);
@@ -88,6 +107,41 @@ impl Answer {
                 Some(message) => N8nError::Refused { operation, status, message },
             },
             _ => N8nError::Protocol { operation, reason: format!("HTTP {status}") },
+        }
+    }
+
+    fn is_html(&self) -> bool {
+        self.content().starts_with("text/html")
+    }
+
+    fn content(&self) -> &str {
+        self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type")
+    }
+
+    pub(super) fn not_api(&self, operation: Operation) -> N8nError {
+        N8nError::NotApi {
+            operation,
+            asked: self.asked.clone(),
+            status: self.status.as_u16(),
+            content: one_line(self.content().split(';').next().unwrap_or_default(), 60),
+            advice: self.advice(),
+        }
+    }
+
+    /// Advice on what to change so that n8n's API answers.
+    fn advice(&self) -> &'static str {
+        let has = |needle: &[u8]| find(&self.body, needle).is_some();
+        match self.status.as_u16() {
+            400 if has(b"HTTPS port") || has(b"HTTPS server") => "the port speaks TLS; write https:// in the URL",
+            401 | 403 | 407 => {
+                "a gate before n8n asks for a login; let requests with the header X-N8N-API-KEY pass it, or give a URL behind it"
+            }
+            404 => NO_API,
+            200..=299 if has(b"n8n:config") => {
+                "n8n's editor answers, so its API is switched off or has another path; unset N8N_PUBLIC_API_DISABLED and N8N_PUBLIC_API_ENDPOINT in n8n"
+            }
+            200..=299 => "a login page or another site answers; give a URL at which n8n's API answers without a login",
+            _ => "a proxy before n8n may have refused",
         }
     }
 

@@ -46,6 +46,20 @@ pub enum N8nError {
         /// How long to wait, where the answer says so.
         retry_after: Option<Duration>,
     },
+    /// Something else than n8n's public API answers: a login page, a gate, the editor, another site.
+    #[error("{operation}: {asked} answered HTTP {status} ({content}), which is not n8n's public API: {advice}")]
+    NotApi {
+        /// What was attempted.
+        operation: Operation,
+        /// The method and the whole path.
+        asked: String,
+        /// The HTTP status.
+        status: u16,
+        /// The type of the content.
+        content: String,
+        /// What to change.
+        advice: &'static str,
+    },
     /// A 4xx in n8n's JSON: n8n refuses the request as it is.
     #[error("{operation}: refused (HTTP {status}): {message}")]
     Refused {
@@ -112,7 +126,7 @@ pub enum N8nError {
         /// The innermost cause.
         reason: String,
     },
-    /// A complete answer that is not what n8n's API answers: no JSON where JSON is due, or a 4xx that is not n8n's.
+    /// A complete answer that is not what n8n's API answers, such as no JSON where JSON is due.
     #[error("{operation}: unexpected answer: {reason}")]
     Protocol {
         /// What was attempted.
@@ -137,10 +151,12 @@ pub enum N8nError {
         address: IpAddr,
     },
     /// A redirect: they are never followed, since the API key would travel.
-    #[error("{operation}: refused to follow a redirect (HTTP {status}){}", .to.as_deref().map(|t| format!(" to {t}")).unwrap_or_default())]
+    #[error("{operation}: {asked} answered HTTP {status}, a redirect{}, which is not followed, for the API key would travel; give the URL at which n8n's API itself answers, without a login page before it", .to.as_deref().map(|t| format!(" to {t}")).unwrap_or_default())]
     RedirectRefused {
         /// What was attempted.
         operation: Operation,
+        /// The method and the whole path.
+        asked: String,
         /// The HTTP status.
         status: u16,
         /// The origin it points to, never the whole URL.
@@ -188,6 +204,7 @@ impl N8nError {
             | Self::Forbidden { operation, .. }
             | Self::NotFound { operation, .. }
             | Self::NotReady { operation, .. }
+            | Self::NotApi { operation, .. }
             | Self::Refused { operation, .. }
             | Self::Outdated { operation, .. }
             | Self::TooLarge { operation }
@@ -216,6 +233,7 @@ impl N8nError {
                 | Self::AnswerTooLarge { .. }
                 | Self::Server { .. } => true,
                 Self::NotReady { status, .. } => *status == 503,
+                Self::NotApi { status, .. } => *status != 404,
                 Self::Unauthorized { .. }
                 | Self::Forbidden { .. }
                 | Self::NotFound { .. }
@@ -246,6 +264,7 @@ impl N8nError {
             Self::Forbidden { .. } => "forbidden",
             Self::NotFound { .. } => "not_found",
             Self::NotReady { .. } => "not_ready",
+            Self::NotApi { .. } => "not_api",
             Self::Refused { .. } => "refused",
             Self::Outdated { .. } => "outdated",
             Self::TooLarge { .. } => "too_large",

@@ -1,16 +1,18 @@
 //! Executions: how published workflows fare.
 
 use reqwest::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::N8nClient;
 use super::error::N8nError;
+use super::item::Item;
 use super::listing::{Page, protocol};
 use super::operation::Operation;
 use super::text::one_line;
 use super::workflows::present;
 use crate::domain::remote::{ExecutionFailure, ExecutionStatus, RemoteExecution};
+use crate::domain::shallow;
 
 /// The longest failure message that is kept, in characters.
 const FAILURE_CHARS: usize = 300;
@@ -63,16 +65,17 @@ impl N8nClient {
             if let Some(cursor) = &cursor {
                 request = request.query("cursor", cursor);
             }
-            let page: Page<RemoteExecution> = self.ask(request).await?;
+            let page: Page<Item<RemoteExecution>> = self.ask(request).await?;
             let before = found.len();
-            for execution in page.data {
+            let size = page.data.len();
+            for execution in page.data.into_iter().filter_map(|item| item.read_or_told(operation)) {
                 if found.iter().rev().take(PAGE).all(|known| known.id != execution.id) {
                     found.push(execution);
                 }
             }
             match page.next_cursor {
                 None => break,
-                Some(next) if cursor.as_ref() == Some(&next) || found.len() == before => {
+                Some(next) if cursor.as_ref() == Some(&next) || (found.len() == before && size > 0) => {
                     return Err(protocol(operation, "the cursor of the list does not advance"));
                 }
                 Some(next) => cursor = Some(next),
@@ -108,7 +111,7 @@ impl N8nClient {
         let (last_node, error) = result.map_or((None, None), |r| (r.last_node_executed, r.error));
         match error {
             Some(error) => {
-                let node = error.node.and_then(node_name).or(last_node);
+                let node = node_name(error.node).or(last_node);
                 let message = [error.message, error.description, error.name].into_iter().flatten().find(|m| !m.trim().is_empty());
                 Ok(Some(failure(node, message.as_deref().unwrap_or("n8n gives no message"))))
             }
@@ -146,14 +149,23 @@ struct ResultData {
 
 #[derive(Deserialize)]
 struct Failure {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     message: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     description: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     name: Option<String>,
-    #[serde(default)]
-    node: Option<Value>,
+    #[serde(default, deserialize_with = "value")]
+    node: Value,
+}
+
+/// Whoever writes a Code node decides what an error holds.
+fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    shallow::read(deserializer, &[]).map(|read| read.value)
+}
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    value(deserializer).map(|value| value.as_str().map(str::to_owned))
 }
 
 /// n8n gives the whole node, or only its name.

@@ -19,20 +19,35 @@ use crate::domain::remote::Scopes;
 const LARGEST_PAGE: usize = 4 * 1024 * 1024;
 
 impl N8nClient {
-    /// Whether n8n is ready: `GET /healthz/readiness` is 200.
+    /// Succeeds when n8n is ready: `GET /healthz/readiness` says so or, where that is hidden or moved, the API itself answers.
     ///
     /// # Errors
-    /// `NotReady` for any other answer below 500 or a 503.
+    /// `NotReady` while n8n starts; where neither answers, what the API gave instead.
     pub async fn readiness(&self) -> Result<(), N8nError> {
+        match self.health().await? {
+            Health::Ready => Ok(()),
+            Health::NotReady(error) => Err(error),
+            Health::Silent => {
+                let request = self.api(Operation::Discover, Method::GET, &["discover"])?;
+                self.fetch(&request).await?.accept(Operation::Discover, request.limit).map(drop)
+            }
+        }
+    }
+
+    /// Asks n8n's own health check.
+    pub(super) async fn health(&self) -> Result<Health, N8nError> {
         let operation = Operation::Readiness;
         let mut request = self.public(operation, &["healthz", "readiness"])?;
         request.limit = 64 * 1024;
         let mut observed = self.inner.metrics.observe(operation);
         let result = match self.exchange(&request, &mut observed).await {
-            Ok(answer) => ready(&answer),
+            Ok(answer) => health(&answer),
             Err(error) => Err(error),
         };
-        observed.end(super::send::outcome(&result));
+        observed.end(match &result {
+            Ok(Health::NotReady(error)) => error.outcome(),
+            _ => super::send::outcome(&result),
+        });
         result
     }
 
@@ -75,12 +90,25 @@ impl N8nClient {
     }
 }
 
-fn ready(answer: &Answer) -> Result<(), N8nError> {
+/// The answer of n8n's health check.
+#[derive(Debug)]
+pub(super) enum Health {
+    /// It is ready.
+    Ready,
+    /// It starts, or its database is away.
+    NotReady(N8nError),
+    /// Something else answers there: the check is hidden, moved, or behind a gate.
+    Silent,
+}
+
+fn health(answer: &Answer) -> Result<Health, N8nError> {
     let operation = Operation::Readiness;
     match answer.status.as_u16() {
-        200 if !answer.is_starting() => Ok(()),
-        300..=399 | 429 | 500..=502 | 504..=599 => Err(answer.error(operation)),
-        _ => Err(answer.not_ready(operation)),
+        503 => Ok(Health::NotReady(answer.not_ready(operation))),
+        _ if answer.is_starting() => Ok(Health::NotReady(answer.not_ready(operation))),
+        200 if answer.json().is_some() => Ok(Health::Ready),
+        429 | 500..=599 => Err(answer.error(operation)),
+        _ => Ok(Health::Silent),
     }
 }
 

@@ -28,6 +28,11 @@ impl ApiKey {
         Ok(Self(header))
     }
 
+    /// Tells whether the key stands in a text.
+    pub fn stands_in(&self, text: &str) -> bool {
+        self.0.to_str().is_ok_and(|key| text.contains(key))
+    }
+
     pub(super) fn header(&self) -> HeaderValue {
         self.0.clone()
     }

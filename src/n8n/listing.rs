@@ -10,11 +10,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::N8nClient;
 use super::error::N8nError;
+use super::item::{Item, Listed, Unread, tell};
 use super::operation::Operation;
 use crate::domain::remote::{RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
 
@@ -42,16 +42,6 @@ struct Offset {
     offset: u64,
 }
 
-/// An item that can be told from another.
-pub(super) trait Listed: DeserializeOwned + Send + 'static {
-    fn id(&self) -> &str;
-}
-
-macro_rules! listed {
-    ($($item:ty),*) => { $(impl Listed for $item { fn id(&self) -> &str { &self.id } })* };
-}
-listed!(RemoteWorkflow, RemoteSummary, RemoteCredential, Tag);
-
 impl N8nClient {
     /// Every workflow that the key can see, archived ones included, without pinned data. Holds all of them in
     /// memory: prefer [`scan_workflows`](Self::scan_workflows) or [`list_summaries`](Self::list_summaries).
@@ -59,7 +49,7 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents a complete list; there is no partial one.
     pub async fn list_workflows(&self) -> Result<Vec<RemoteWorkflow>, N8nError> {
-        self.scan_workflows(None, Some).await
+        self.list_told(Operation::ListWorkflows, "workflows", &workflow_filter(None)?).await
     }
 
     /// The workflows that carry a tag of exactly this name.
@@ -67,7 +57,7 @@ impl N8nClient {
     /// # Errors
     /// As [`list_workflows`](Self::list_workflows).
     pub async fn list_workflows_tagged(&self, tag: &str) -> Result<Vec<RemoteWorkflow>, N8nError> {
-        self.scan_workflows(Some(tag), Some).await
+        self.list_told(Operation::ListWorkflows, "workflows", &workflow_filter(Some(tag))?).await
     }
 
     /// The workflows, or those with a tag, without their content, which is skipped while reading.
@@ -75,17 +65,17 @@ impl N8nClient {
     /// # Errors
     /// As [`list_workflows`](Self::list_workflows).
     pub async fn list_summaries(&self, tag: Option<&str>) -> Result<Vec<RemoteSummary>, N8nError> {
-        self.list(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?, Some).await
+        self.list_told(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?).await
     }
 
-    /// Shows every workflow once to `keep` and collects what it returns, holding one page in memory.
+    /// Shows every workflow once to `keep`, be it that it cannot be read, and collects what that returns, holding one page in memory.
     ///
     /// # Errors
     /// As [`list_workflows`](Self::list_workflows).
     pub async fn scan_workflows<R: Send>(
         &self,
         tag: Option<&str>,
-        keep: impl FnMut(RemoteWorkflow) -> Option<R> + Send,
+        keep: impl FnMut(Result<RemoteWorkflow, Unread>) -> Option<R> + Send,
     ) -> Result<Vec<R>, N8nError> {
         self.list(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?, keep).await
     }
@@ -95,7 +85,7 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents a complete list.
     pub async fn list_tags(&self) -> Result<Vec<Tag>, N8nError> {
-        self.list(Operation::ListTags, "tags", &[], Some).await
+        self.list_told(Operation::ListTags, "tags", &[]).await
     }
 
     /// Every credential that the key can see, without secrets.
@@ -103,7 +93,13 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents a complete list.
     pub async fn list_credentials(&self) -> Result<Vec<RemoteCredential>, N8nError> {
-        self.list(Operation::ListCredentials, "credentials", &[], Some).await
+        self.list_told(Operation::ListCredentials, "credentials", &[]).await
+    }
+
+    /// Every item that can be read; the others are named in the log.
+    async fn list_told<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<Vec<T>, N8nError> {
+        let read = |item: Result<T, Unread>| item.inspect_err(|unread| tell(operation, unread)).ok();
+        self.list(operation, what, filter, read).await
     }
 
     async fn list<T: Listed, R>(
@@ -111,7 +107,7 @@ impl N8nClient {
         operation: Operation,
         what: &str,
         filter: &[(&str, &str)],
-        mut keep: impl FnMut(T) -> Option<R> + Send,
+        mut keep: impl FnMut(Result<T, Unread>) -> Option<R> + Send,
     ) -> Result<Vec<R>, N8nError> {
         let mut seen = HashSet::new();
         let mut kept = Vec::new();
@@ -126,7 +122,7 @@ impl N8nClient {
             if let Some(cursor) = &position.cursor {
                 request = request.query("cursor", cursor);
             }
-            let page: Page<T> = match self.ask(request).await {
+            let page: Page<Item<T>> = match self.ask(request).await {
                 Err(N8nError::AnswerTooLarge { .. }) if position.shrink() => continue,
                 answer => answer?,
             };
@@ -139,8 +135,9 @@ impl N8nClient {
                 continue;
             }
             for item in page.data {
-                if seen.insert(item.id().to_owned()) {
-                    kept.extend(keep(item));
+                // One without an id cannot be told from another.
+                if item.id().is_empty() || seen.insert(item.id().to_owned()) {
+                    kept.extend(keep(item.read()));
                 }
             }
             match page.next_cursor {

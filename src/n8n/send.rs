@@ -14,12 +14,14 @@ use super::N8nClient;
 use super::address::Denied;
 use super::answer::{Answer, parse};
 use super::error::N8nError;
+use super::instance::Health;
 use super::metrics::Observed;
 use super::operation::Operation;
 use super::pace::{Held, SHORTEST_PAUSE};
 use super::permit::awake_or_not;
 use super::settings::innermost;
 use super::workflows::Refusal;
+use crate::domain::shallow::mend_surrogates;
 
 /// The largest answer of the API that is held in memory.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -139,14 +141,20 @@ impl N8nClient {
         result
     }
 
-    /// A miss counts only while n8n is ready: what is before it or half of it may also answer 404.
+    /// A miss counts only while n8n is ready: what is before it or half of it may also answer 404. And an API that is not there is
+    /// not there yet while n8n says that it is not ready.
     async fn confirm(&self, error: N8nError) -> N8nError {
-        let N8nError::NotFound { operation, .. } = &error else {
-            return error;
+        let missing = match &error {
+            N8nError::NotFound { .. } => self.readiness().await,
+            N8nError::NotApi { status: 404, .. } => match self.health().await {
+                Ok(Health::NotReady(not_ready)) => Err(not_ready),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
         };
-        match self.readiness().await {
+        match missing {
             Ok(()) => error,
-            Err(other) => N8nError::NotReady { operation: *operation, status: 404, retry_after: other.retry_after() },
+            Err(other) => N8nError::NotReady { operation: error.operation(), status: 404, retry_after: other.retry_after() },
         }
     }
 
@@ -221,7 +229,10 @@ async fn read(request: &Request, mut response: reqwest::Response) -> Result<Answ
             break;
         }
     }
-    Ok(Answer { status, headers, body, overflowed })
+    // JavaScript's strings may hold half a character.
+    mend_surrogates(&mut body);
+    let asked = format!("{} {}", request.method, request.url.path());
+    Ok(Answer { asked, status, headers, body, overflowed })
 }
 
 fn failure(request: &Request, error: &reqwest::Error) -> N8nError {
@@ -230,14 +241,24 @@ fn failure(request: &Request, error: &reqwest::Error) -> N8nError {
         N8nError::AddressDenied { operation, address: *address }
     } else if error.is_connect() {
         let reason = innermost(error);
-        let advice = if reason.contains("UnknownIssuer") { "; the authorities to trust are named in spec.caBundle" } else { "" };
+        let advice = if reason.contains("UnknownIssuer") {
+            "; the authorities to trust are named in spec.caBundle"
+        } else if reason.contains("InvalidContentType") {
+            "; the port does not speak TLS, write http:// in the URL"
+        } else {
+            ""
+        };
         N8nError::Connect { operation, reason: reason + advice }
     } else if error.is_timeout() {
         N8nError::Timeout { operation, after: request.timeout }
     } else if error.is_builder() {
         N8nError::Unsendable { operation, reason: "the HTTP client refuses it" }
     } else {
-        N8nError::HalfAnswered { operation, reason: innermost(error) }
+        let advice = match request.url.scheme() {
+            "http" if operation == Operation::Readiness && error.is_request() => "; if the port speaks TLS, write https:// in the URL",
+            _ => "",
+        };
+        N8nError::HalfAnswered { operation, reason: innermost(error) + advice }
     }
 }
 

@@ -45,6 +45,9 @@ impl ClientSettings {
     /// Checks the URLs and builds the HTTP client.
     pub(super) fn build_http(&self) -> Result<reqwest::Client, SettingsError> {
         check_base(&self.url, "url")?;
+        if self.url.path().trim_end_matches('/').ends_with("/api/v1") {
+            return Err(SettingsError::Url("url", "must not end in /api/v1; leave that out"));
+        }
         if let Some(url) = &self.webhook_check_url {
             check_base(url, "webhookCheckURL")?;
         }

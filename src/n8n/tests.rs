@@ -22,7 +22,7 @@ fn every_call_can_be_spawned() {
         send(n8n.create_workflow(&write()));
         send(n8n.list_workflows());
         send(n8n.list_summaries(Some("a")));
-        send(n8n.scan_workflows(None, |w| Some(w.id)));
+        send(n8n.scan_workflows(None, |w| w.ok().map(|w| w.id)));
         send(n8n.list_credentials());
         send(n8n.executions(&Default::default()));
         send(n8n.execution_failure("1"));

@@ -153,7 +153,7 @@ impl N8nClient {
         if answer.is_starting() {
             return Err(answer.not_ready(operation));
         }
-        let json = if answer.overflowed { None } else { serde_json::from_slice(&answer.body).ok() };
+        let json = if answer.overflowed { None } else { answer.json() };
         Ok(ProbeAnswer { status: answer.status.as_u16(), json })
     }
 

@@ -1,12 +1,17 @@
 //! What status remembers of n8n, so that what we put there can be taken away again.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::Response;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, id};
-use crate::standin::{Fault, Rule, StandIn};
+use crate::relay::{Relay, page};
+use crate::stack::Stack;
+use crate::standin::{Fault, Options, Rule, StandIn};
 use crate::world::{PATIENCE, World, condition, current, ready};
 
 async fn world(name: &str) -> (StandIn, World) {
@@ -127,4 +132,26 @@ async fn a_create_that_could_not_be_announced_was_not_sent_and_is_not_waited_for
         .await;
     assert_eq!(world.n8n.workflow(&id(&made)).await["name"], "after");
     assert_eq!(standin.log().count("POST", "/api/v1/workflows"), 2, "one create and one publication");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instances_status_is_compared_with_what_kubernetes_holds_and_not_with_what_was_seen() {
+    let standin = StandIn::start(Options::default());
+    let n8n = Relay::to(&standin.url());
+    let mut world = World::bare(Stack::shared(), "lagging", &standin.url(), standin.api_key()).await;
+    world.instance("main", &n8n.url, standin.api_key(), json!({ "interval": "1s" })).await;
+    world.until_kind("N8nInstance", "main", "Ready", ready).await;
+    // From now on no change of an N8nInstance is seen: what the operator holds of it stays as it was at its start.
+    let (kubernetes, kubeconfig) = Relay::to_api_server(&world.stack, "operator");
+    kubernetes.gate(|uri| {
+        let silent = uri.path().ends_with("/n8ninstances") && uri.query().is_some_and(|query| query.contains("watch=true"));
+        silent.then(|| Response::new(Body::from_stream(futures::stream::pending::<Result<Vec<u8>, Infallible>>())))
+    });
+    world.operator.restart_through(&kubeconfig);
+    for _ in 0..2 {
+        n8n.gate(|_| Some(page(401, "text/html", "<h1>Log in</h1>")));
+        world.until_kind("N8nInstance", "main", "the gate is told", |object| condition(object, "Ready")["status"] == "False").await;
+        n8n.open();
+        world.until_kind("N8nInstance", "main", "Ready again", ready).await;
+    }
 }

@@ -42,6 +42,15 @@ impl N8n {
         Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
     }
 
+    /// Sends text as it is: what a [`Value`] cannot hold, n8n can.
+    pub async fn text(&self, method: &str, path: &str, body: String) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let request = self.http.request(method, format!("{}/api/v1{path}", self.url)).header("X-N8N-API-KEY", &self.key);
+        let request = if body.is_empty() { request } else { request.header("Content-Type", "application/json").body(body) };
+        let answer = request.send().await.expect("n8n answers");
+        Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
+    }
+
     /// Every workflow whose mark names the object, by n8n id.
     pub async fn marked(&self, namespace: &str, name: &str) -> Vec<String> {
         let suffix = format!("/{namespace}/{name}");

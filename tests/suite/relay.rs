@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use axum::http::{Response, StatusCode};
+use axum::http::{Response, StatusCode, Uri};
 use futures::stream;
 use kube::config::Kubeconfig;
 use tokio::net::TcpListener;
@@ -43,6 +43,7 @@ pub struct Relay {
     /// Where it listens.
     pub url: String,
     passed: Arc<Mutex<Vec<Passed>>>,
+    gate: Arc<Mutex<Option<Box<Gate>>>>,
     // Its own threads: a test that is busy must not slow down what it measures.
     runtime: Option<Runtime>,
 }
@@ -52,9 +53,11 @@ struct Road {
     upstream: String,
     http: reqwest::Client,
     passed: Arc<Mutex<Vec<Passed>>>,
-    /// Paths that are answered with 404.
-    hidden: &'static [&'static str],
+    gate: Arc<Mutex<Option<Box<Gate>>>>,
 }
+
+/// Answers a request in place of the upstream, where it wants to.
+type Gate = dyn Fn(&Uri) -> Option<Response<Body>> + Send;
 
 /// The largest request that is passed on; the API server and n8n refuse sooner.
 const LARGEST: usize = 32 << 20;
@@ -62,12 +65,24 @@ const LARGEST: usize = 32 << 20;
 impl Relay {
     /// A relay to an HTTP server.
     pub fn to(upstream: &str) -> Self {
-        Self::start(upstream, None, &[])
+        Self::start(upstream, None)
     }
 
     /// A relay to an n8n that does not tell its version, as behind a proxy that lets only the API and webhooks through.
     pub fn hiding_the_version_of(upstream: &str) -> Self {
-        Self::start(upstream, None, &["/", "/metrics"])
+        let relay = Self::start(upstream, None);
+        relay.gate(|uri| matches!(uri.path(), "/" | "/metrics").then(|| page(404, "text/plain", "")));
+        relay
+    }
+
+    /// From now on the gate answers what it wants to.
+    pub fn gate(&self, gate: impl Fn(&Uri) -> Option<Response<Body>> + Send + 'static) {
+        *self.gate.lock().expect("no panic in between") = Some(Box::new(gate));
+    }
+
+    /// From now on everything is passed on.
+    pub fn open(&self) {
+        *self.gate.lock().expect("no panic in between") = None;
     }
 
     /// A relay to the API server, and a kubeconfig that leads a user of the stack through it.
@@ -76,14 +91,14 @@ impl Relay {
         let cluster = kubeconfig.clusters[0].cluster.as_mut().expect("a cluster");
         let ca = cluster.certificate_authority_data.take().expect("the API server's CA");
         let upstream = cluster.server.take().expect("a server");
-        let relay = Self::start(&upstream, Some(&ca), &[]);
+        let relay = Self::start(&upstream, Some(&ca));
         cluster.server = Some(relay.url.clone());
         let path = stack.dir.join(format!("kubeconfig-relayed-{:x}", rand()));
         write_privately(&path, &kubeconfig);
         (relay, path)
     }
 
-    fn start(upstream: &str, ca: Option<&str>, hidden: &'static [&'static str]) -> Self {
+    fn start(upstream: &str, ca: Option<&str>) -> Self {
         crate::world::install_crypto();
         let mut builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         // n8n closes idle connections after five seconds.
@@ -98,9 +113,9 @@ impl Relay {
             upstream: upstream.trim_end_matches('/').to_owned(),
             http: builder.build().expect("an HTTP client"),
             passed: Arc::default(),
-            hidden,
+            gate: Arc::default(),
         };
-        let passed = road.passed.clone();
+        let (passed, gate) = (road.passed.clone(), road.gate.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let (send, receive) = std::sync::mpsc::channel();
         runtime.spawn(async move {
@@ -109,7 +124,7 @@ impl Relay {
             axum::serve(listener, Router::new().fallback(pass_on).with_state(road)).await.expect("the relay serves");
         });
         let address: SocketAddr = receive.recv().expect("the relay listens");
-        Self { url: format!("http://{address}"), passed, runtime: Some(runtime) }
+        Self { url: format!("http://{address}"), passed, gate, runtime: Some(runtime) }
     }
 
     /// How many requests came by so far.
@@ -140,11 +155,9 @@ impl Drop for Relay {
 async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let noted = Passed { method: parts.method.to_string(), path: parts.uri.path().to_owned() };
-    let hidden = road.hidden.contains(&noted.path.as_str());
     road.passed.lock().expect("no panic in between").push(noted);
-    if hidden {
-        let mut answer = Response::new(Body::empty());
-        *answer.status_mut() = StatusCode::NOT_FOUND;
+    let gated = road.gate.lock().expect("no panic in between").as_ref().and_then(|gate| gate(&parts.uri));
+    if let Some(answer) = gated {
         return answer;
     }
     let Ok(body) = to_bytes(body, LARGEST).await else { return failed("the request broke off") };
@@ -173,6 +186,12 @@ async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
         }
     });
     relayed.body(Body::from_stream(chunks)).unwrap_or_else(|error| failed(&error.to_string()))
+}
+
+/// An answer of a gate.
+pub fn page(status: u16, content: &str, body: &str) -> Response<Body> {
+    let answer = Response::builder().status(status).header("content-type", content).body(Body::from(body.to_owned()));
+    answer.expect("an answer")
 }
 
 fn failed(why: &str) -> Response<Body> {

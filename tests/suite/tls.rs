@@ -16,6 +16,21 @@ use crate::stack::Stack;
 use crate::standin::{Options, StandIn};
 use crate::world::{World, condition, current, ready};
 
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_to_a_port_that_speaks_tls_is_told_by_what_to_write() {
+    let standin = StandIn::start(Options::default());
+    let authority = Authority::new("Inside");
+    let front = Front::of(&standin.url(), authority.server("127.0.0.1")).await;
+    let world = World::bare(Stack::shared(), "plain", &standin.url(), standin.api_key()).await;
+    world.instance("main", &front.url.replace("https://", "http://"), standin.api_key(), json!({ "interval": "2s" })).await;
+    let told = |object: &Value| {
+        condition(object, "Ready")["message"].as_str().is_some_and(|message| message.contains("write https:// in the URL"))
+    };
+    world.until_kind("N8nInstance", "main", "it says what to write", told).await;
+    world.instance("main", &front.url, standin.api_key(), json!({ "interval": "2s", "caBundle": authority.pem() })).await;
+    world.until_kind("N8nInstance", "main", "Ready", ready).await;
+}
+
 /// A private certificate authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 

@@ -1,10 +1,11 @@
 //! What is gone from n8n, and another n8n at the instance's URL, on the stand-in.
 
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, id};
 use crate::standin::{Options, StandIn};
-use crate::world::{World, condition};
+use crate::world::{World, condition, current};
 
 async fn applied(world: &World, name: &str, policy: &str) -> String {
     let definition = answering(&format!("{}/{name}", world.namespace), "1");
@@ -59,4 +60,36 @@ async fn a_url_of_another_origin_is_not_written_to_until_a_person_says_so() {
         world.until_ready(name).await;
     }
     assert_eq!((first.workflows().len(), second.workflows().len()), (4, 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_believes_no_emptied_n8n_though_it_is_the_first_to_look() {
+    let (standin, mut world) = World::on_stand_in("emptied", json!({ "interval": "2s" })).await;
+    let names: Vec<String> = (0..8).map(|number| format!("w{number}")).collect();
+    let mut ids = Vec::new();
+    for name in &names {
+        ids.push(applied(&world, name, "Revert").await);
+    }
+    // The others are not looked at, so that none of them sees it.
+    for name in &names[1..] {
+        let suspend = Patch::Merge(json!({ "spec": { "suspend": true } }));
+        world.api("Workflow").patch(name, &PatchParams::default(), &suspend).await.expect("the API server patches");
+        world.until(name, "it is suspended", current).await;
+    }
+    world.operator.kill();
+    for id in &ids {
+        assert_eq!(world.n8n.api("DELETE", &format!("/workflows/{id}"), None).await.status, 200);
+    }
+    world.api("Workflow").delete("w0", &DeleteParams::default()).await.expect("the API server deletes");
+    world.operator.start();
+    world
+        .until("w0", "it waits for a word about the n8n", |object| {
+            let ready = condition(object, "Ready");
+            ready["reason"] == "Deleting" && ready["message"].as_str().is_some_and(|message| message.contains("resetAt"))
+        })
+        .await;
+    world.until_kind("N8nInstance", "main", "another n8n", |object| condition(object, "Stalled")["reason"] == "IdentityChanged").await;
+    world.annotate("N8nInstance", "main", "resetAt", json!("1")).await;
+    world.until("w0", "it is gone", Value::is_null).await;
+    drop(standin);
 }

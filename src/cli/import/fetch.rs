@@ -6,6 +6,7 @@ use crate::domain::import::{Chosen, Known, names};
 use crate::domain::mark::Mark;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::render::symbolise_remote;
+use crate::domain::shallow::LEVELS;
 use crate::n8n::N8nClient;
 
 /// What is to be imported.
@@ -29,6 +30,20 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
     // Names depend on every workflow, so that a selection gives no other names than the whole.
     let listed = client
         .scan_workflows(None, |workflow| {
+            let workflow = match workflow {
+                Ok(workflow) => workflow,
+                Err(unread) => {
+                    if arguments.all || arguments.id.contains(&unread.id) {
+                        total += 1;
+                        missing.retain(|id| *id != unread.id);
+                        notes.push((
+                            unread.id,
+                            format!("left out: workflow {:?} cannot be read; its fields are not as n8n's API gives them", unread.name),
+                        ));
+                    }
+                    return None;
+                }
+            };
             let mark = Mark::of(&workflow.settings);
             missing.retain(|id| *id != workflow.id);
             known.push(Known {
@@ -44,7 +59,10 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
             let why = match mark {
                 _ if workflow.is_archived => "it is archived".to_owned(),
                 Some(mark) if !arguments.managed => format!("Workflow {}/{} manages it already; use --managed", mark.namespace, mark.name),
-                _ => return Some(workflow),
+                _ => match &workflow.cut {
+                    Some(path) => too_deep(path),
+                    None => return Some(workflow),
+                },
             };
             notes.push((workflow.id, format!("left out: {why}")));
             None
@@ -58,6 +76,7 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
     for workflow in listed {
         let id = workflow.id.clone();
         match published(client, workflow).await? {
+            Some((RemoteWorkflow { cut: Some(path), .. }, _)) => notes.push((id, format!("left out: {}", too_deep(&path)))),
             Some((workflow, drafted)) => {
                 if drafted {
                     notes
@@ -70,6 +89,10 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
     }
     let named = |(id, message): (String, String)| format!("{}: {message}", names.get(&id).unwrap_or(&id));
     Ok(Held { chosen, total, notes: notes.into_iter().map(named).collect() })
+}
+
+fn too_deep(path: &str) -> String {
+    format!("it nests deeper than {LEVELS} levels at {path}, and a Workflow cannot hold that; flatten it in n8n")
 }
 
 /// The workflow with what is published in place of the draft, and whether the draft says something else.

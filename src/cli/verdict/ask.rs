@@ -135,7 +135,8 @@ impl Asking<'_> {
             let tags = settings.get(mark::SETTING).and_then(serde_json::Value::as_array);
             tags.into_iter().flatten().any(|tag| tag["key"] == TAG && tag["value"] == self.run.as_str())
         };
-        let listed = self.client.scan_workflows(None, |workflow| own(&workflow.settings).then_some(workflow.id)).await;
+        let listed =
+            self.client.scan_workflows(None, |workflow| workflow.ok().filter(|found| own(&found.settings)).map(|found| found.id)).await;
         let Ok(left) = listed else { return false };
         self.clean = true;
         for id in left {

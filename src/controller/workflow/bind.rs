@@ -17,10 +17,11 @@ use crate::controller::glimpse::Glimpse;
 use crate::controller::store;
 use crate::domain::access::{Use, may_use};
 use crate::domain::history;
-use crate::domain::identity::{Claim, Decision, claimed, decide, late_until, mass_disappearance, owned_by_previous, vouched};
+use crate::domain::identity::{Claim, Decision, claimed, decide, late_for, mass_disappearance, owned_by_previous, vouched};
 use crate::domain::mark::Mark;
 use crate::domain::plan::Publication;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
+use crate::domain::shallow::LEVELS;
 use crate::domain::snapshot;
 use crate::domain::trouble::Trouble;
 use crate::n8n::awake_or_not;
@@ -59,7 +60,8 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
     if recorded.is_some() {
         check_instance_identity(work, connection, &listing.ids())?;
     }
-    let late = late_until(work.status.intent.as_ref(), connection.client.longest_request());
+    let late = late_for(work.status.intent.as_ref(), connection.client.longest_request(), work.announced_for());
+    let late = late.map(|left| work.now() + left);
     let adopt = work.spec().adopt.as_ref().filter(|_| recorded.is_none()).map(|adopt| adopt.id.clone());
     if let Some(id) = adopt.as_ref().filter(|_| listing.marked(&work.uid()).is_empty()) {
         may_adopt(work, connection, id)?;
@@ -152,10 +154,16 @@ async fn check_mark(work: &Work<'_>, connection: &Connection, remote: &RemoteWor
 }
 
 /// When many workflows that should be there are gone at once, another n8n answers and nothing must be created on it.
-fn check_instance_identity(work: &Work<'_>, connection: &Connection, present: &std::collections::HashSet<&str>) -> Result<(), Trouble> {
+pub(super) fn check_instance_identity(
+    work: &Work<'_>,
+    connection: &Connection,
+    present: &std::collections::HashSet<&str>,
+) -> Result<(), Trouble> {
     let (namespace, name) = (connection.namespace(), connection.instance.metadata.name.clone().unwrap_or_default());
     let bound = work.ctx.workflows_of(&namespace, &name);
-    let ids: Vec<&str> = bound.iter().filter_map(|glimpse| glimpse.should_exist()).collect();
+    // Objects that are being deleted are left out, for their workflows may be gone already; this one's workflow was missed.
+    let own = work.status.n8n_workflow_id.as_deref().filter(|_| work.workflow.metadata.deletion_timestamp.is_some());
+    let ids: Vec<&str> = bound.iter().filter_map(|glimpse| glimpse.should_exist()).chain(own).collect();
     let missing = ids.iter().filter(|id| !present.contains(*id)).count();
     let accepted = connection.instance.status.as_ref().and_then(|status| status.identity_accepted_at.as_ref()).map(|time| time.0);
     if mass_disappearance(ids.len(), missing) && !vouched(accepted, work.now()) {
@@ -202,6 +210,14 @@ async fn take_over(work: &mut Work<'_>, connection: &Connection, id: &str) -> Re
     let mut remote = remote
         .ok_or_else(|| Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {id} that spec.adopt names")))?;
     fill_published(connection, &mut remote).await?;
+    if let Some(path) = &remote.cut {
+        return Err(Trouble::denied(
+            Reason::TooLarge,
+            format!(
+                "workflow {id} in n8n nests deeper than {LEVELS} levels at {path}, so that what it holds cannot be kept; flatten it in n8n, then it is adopted"
+            ),
+        ));
+    }
     connection.trusted()?;
     let version = versions::keep_adopted(work, &remote).await?;
     work.status.n8n_workflow_id = Some(id.to_owned());
@@ -258,6 +274,8 @@ pub(super) async fn create(
         work.status.intent = before;
         return Err(trouble.into());
     }
+    // From now on its longest life runs.
+    work.announced_for();
     work.ctx.bindings.release(&work.uid());
     connection.inventory.sending(&work.uid());
     match connection.client.sending_until(latest).create_workflow_in(project.as_deref(), &body).await {

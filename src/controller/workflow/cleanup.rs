@@ -6,6 +6,7 @@ use std::time::Duration;
 use kube::runtime::events::EventType;
 use tracing::{info, warn};
 
+use super::bind::check_instance_identity;
 use super::work::Work;
 use super::{Ended, Next, report};
 use crate::api::WORKFLOW_FINALIZER;
@@ -15,7 +16,7 @@ use crate::api::workflow_status::{Operation, Origin};
 use crate::controller::connections::{self, Connection};
 use crate::controller::store;
 use crate::domain::conclude::{Found, Outcome};
-use crate::domain::identity::late_until;
+use crate::domain::identity::late_for;
 use crate::domain::mark::{Mark, release};
 use crate::domain::pace;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
@@ -89,7 +90,15 @@ async fn settle(work: &mut Work<'_>) -> Result<(), Trouble> {
     let failed = |error| connections::trouble(&error);
     wait_out_interrupted_write(work, &connection)?;
     let found = match &work.status.n8n_workflow_id {
-        Some(id) => connection.client.get_workflow(id).await.map_err(failed)?,
+        Some(id) => {
+            let found = connection.client.get_workflow(id).await.map_err(failed)?;
+            if found.is_none() {
+                // One that somebody deleted is settled; where many are gone at once, another n8n answers.
+                let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
+                check_instance_identity(work, &connection, &listing.ids())?;
+            }
+            found
+        }
         // A create was announced: what it made, or may still make, must not be left behind.
         None => {
             let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
@@ -132,10 +141,10 @@ async fn tell_of_copies(work: &Work<'_>, connection: &Connection, settled: Optio
 /// its webhook path registered for nobody (seen on the real one), and then nobody can have the path. Half of the bound is left for
 /// the deletion itself.
 fn wait_out_interrupted_write(work: &Work<'_>, connection: &Connection) -> Result<(), Trouble> {
-    let Some(intent) = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create) else { return Ok(()) };
-    // Its time is kept in whole seconds, rounded down.
-    let until = intent.started_at.0 + connection.client.settings().request_timeout + Duration::from_secs(1);
-    if work.now() >= until || time_left(work) <= work.ctx.settings.deletion_bound / 2 {
+    if work.status.intent.as_ref().is_none_or(|intent| intent.operation == Operation::Create) {
+        return Ok(());
+    }
+    if work.announced_for() >= connection.client.settings().request_timeout || time_left(work) <= work.ctx.settings.deletion_bound / 2 {
         return Ok(());
     }
     let trouble = Trouble::transient(Reason::Progressing, "a write to n8n was interrupted and may still be under way; it is waited for");
@@ -143,12 +152,12 @@ fn wait_out_interrupted_write(work: &Work<'_>, connection: &Connection) -> Resul
 }
 
 fn still_arriving(work: &Work<'_>, connection: &Connection) -> Result<(), Trouble> {
-    match late_until(work.status.intent.as_ref(), connection.client.longest_request()) {
-        Some(until) if work.now() < until => {
+    match late_for(work.status.intent.as_ref(), connection.client.longest_request(), work.announced_for()) {
+        Some(_) => {
             let trouble = Trouble::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is waited for");
             Err(trouble.again_in(Duration::from_secs(1)))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -178,7 +187,8 @@ async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: Delet
         client.unpublish(&remote.id).await.map_err(failed)?;
     }
     let mut archived = remote.is_archived;
-    if Mark::of(&remote.settings).is_some() {
+    // A workflow that nests too deep was read in part and must not be written: it keeps its mark, and is an orphan of the instance from now on.
+    if Mark::of(&remote.settings).is_some() && remote.cut.is_none() {
         // An archived workflow takes no writes, so it comes back for the moment in which its mark is released.
         if archived {
             client.unarchive(&remote.id).await.map_err(failed)?;

@@ -2,7 +2,7 @@
 //! before it returned, so that none can be left out.
 
 use super::bind::{self, Bound, CreateFailed};
-use super::deploy::{Deployment, Failure, deploy, failed_too_often, proven};
+use super::deploy::{Deployment, Failure, deploy, left_offline_too_often, proven};
 use super::fail::{fail, handle_reset, held, rolled_back_or};
 use super::gather::Gathered;
 use super::judge;
@@ -186,7 +186,7 @@ impl Round<'_> {
         // That the operator was interrupted says nothing about the version; that its attempt left the workflow offline does.
         if self.left_offline
             && publication == Publication::Published
-            && failed_too_often(work)
+            && left_offline_too_often(work)
             && !proven(work, self.operation, self.version)
         {
             let message = "publication was asked for again and again and left the workflow offline each time";

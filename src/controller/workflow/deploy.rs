@@ -188,15 +188,23 @@ fn unlike(work: &Work<'_>, wanted: &Deployment<'_>, again: bool) -> usize {
     })
 }
 
-/// Counts one more attempt at the intended version that ended badly, and tells whether it happened often and long enough
-/// to be the version's fault.
+/// Counts one more attempt at the intended version that ended badly, once however often it is asked, and tells whether it happened
+/// often and long enough to be the version's fault.
 pub(super) fn failed_too_often(work: &mut Work<'_>) -> bool {
     let now = work.now();
+    let first = !std::mem::replace(&mut work.counted, true);
+    work.ctx.remember(&work.uid(), |memory| memory.counted = true);
     work.status.intent.as_mut().is_some_and(|intent| {
-        intent.attempts += 1;
+        intent.attempts += i64::from(first);
         let since = intent.failing_since.get_or_insert_with(|| whole_seconds(now)).0;
         intent.attempts >= MOST_ATTEMPTS && now.duration_since(since).unsigned_abs() >= LEAST_SPAN
     })
+}
+
+/// The same of an attempt that an earlier pass made and that left the workflow offline. Where that pass counted it, it is only asked.
+pub(super) fn left_offline_too_often(work: &mut Work<'_>) -> bool {
+    work.counted = work.ctx.remember(&work.uid(), |memory| memory.counted);
+    failed_too_often(work)
 }
 
 /// Whether the version proved itself and nothing serves that each try would take offline: then only n8n's own lasting verdict
@@ -208,6 +216,9 @@ pub(super) fn proven(work: &Work<'_>, operation: Operation, version: i64) -> boo
 
 /// Records what is about to be written and what served before.
 async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, plan: &Plan) -> Result<(), Trouble> {
+    // A new attempt is counted for itself.
+    work.counted = false;
+    work.ctx.remember(&work.uid(), |memory| memory.counted = false);
     let before = work.status.intent.take().filter(|intent| intent.operation != Operation::Create);
     let again = before.clone().filter(|intent| intent.digest == wanted.digest);
     let serving = remote.active.then(|| remote.active_version_id.clone()).flatten();

@@ -1,7 +1,6 @@
 //! Step 1, reads Kubernetes: the object's source becomes a definition that was taken in.
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -89,8 +88,8 @@ async fn read_source(work: &Work<'_>) -> Result<Text, Trouble> {
     };
     let (name, key) = (&from.config_map_key_ref.name, &from.config_map_key_ref.key);
     let missing = |what: String| Trouble::waiting(Reason::SourceNotFound, what);
-    let api = Api::<ConfigMap>::namespaced(work.ctx.client.clone(), &work.namespace());
-    let found = api.get_opt(name).await.map_err(|error| store::trouble(&format!("read ConfigMap {name}"), &error))?;
+    let found = store::get::<ConfigMap>(&work.ctx.client, Some(&work.namespace()), name).await;
+    let found = found.map_err(|error| store::trouble(&format!("read ConfigMap {name}"), &error))?;
     let found =
         found.ok_or_else(|| missing(format!("ConfigMap {name}, which spec.definitionFrom names, does not exist in this namespace")))?;
     let text = found

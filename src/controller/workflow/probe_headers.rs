@@ -1,12 +1,13 @@
 //! The headers of a probe, with their values from Secrets. An instance's API key never leaves in one.
 
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::api::ListParams;
 
 use super::work::Work;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::{Probe, ProbeHeader, ProbeSecretRef};
+use crate::controller::decoded::Decoded;
 use crate::controller::store;
 use crate::domain::trouble::Trouble;
 
@@ -43,10 +44,12 @@ async fn secret_value(work: &Work<'_>, header: &ProbeHeader, secret: &ProbeSecre
 
 /// Whether an N8nInstance of the namespace has its API key in the Secret, whichever operator that instance belongs to.
 async fn holds_api_key(work: &Work<'_>, secret: &str) -> Result<bool, Trouble> {
-    let resource = ApiResource::erase::<N8nInstance>(&());
-    let api = Api::<DynamicObject>::namespaced_with(work.ctx.client.clone(), &work.namespace(), &resource);
+    let api = Api::<Decoded<N8nInstance>>::namespaced(work.ctx.client.clone(), &work.namespace());
     let instances = api.list(&ListParams::default()).await.map_err(|error| store::trouble("list the N8nInstances", &error))?;
-    Ok(instances.iter().any(|instance| instance.data["spec"]["apiKeySecretRef"]["name"] == secret))
+    Ok(instances.iter().any(|instance| match &instance.0 {
+        Ok(instance) => instance.spec.api_key_secret_ref.name == secret,
+        Err(unfit) => unfit.data["spec"]["apiKeySecretRef"]["name"] == secret,
+    }))
 }
 
 fn refused(header: &ProbeHeader, why: &str) -> Trouble {

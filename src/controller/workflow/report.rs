@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::ResourceExt;
-use kube::core::DynamicObject;
 use kube::runtime::events::EventType;
 use serde_json::json;
 use tracing::warn;
@@ -17,6 +15,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::api::workflow_status::WorkflowStatus;
 use crate::controller::context::Context;
+use crate::controller::decoded::Unfit;
 use crate::controller::store;
 use crate::domain::annotations::{OF_WORKFLOW, unknown};
 use crate::domain::conclude::{Found, Outcome, conditions};
@@ -130,10 +129,10 @@ fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
 }
 
 /// An object that the types cannot read still gets a status that says so.
-pub(super) async fn unreadable(ctx: &Context, object: &DynamicObject, why: &str) -> Ended {
+pub(super) async fn unreadable(ctx: &Context, object: &Unfit) -> Ended {
     let trouble = Trouble::invalid(
         Reason::UnreadableObject,
-        format!("the object does not fit the kind Workflow: {why}; correct the field, or apply the CRDs of this version"),
+        format!("the object does not fit the kind Workflow: {}; correct the field, or apply the CRDs of this version", object.why),
     );
     let old = object.data.get("status").cloned().unwrap_or_else(|| json!({}));
     let status: WorkflowStatus = serde_json::from_value(old.clone()).unwrap_or_default();
@@ -144,8 +143,9 @@ pub(super) async fn unreadable(ctx: &Context, object: &DynamicObject, why: &str)
     let shown = json!({ "observedGeneration": old["observedGeneration"], "summary": old["summary"], "conditions": old["conditions"] });
     let ended = Ended { reason: Reason::UnreadableObject, next: Next::Retry(None) };
     let Some(patch) = merge_patch(&shown, &new) else { return ended };
-    let (namespace, uid) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
-    if let Err(error) = store::patch_status::<Workflow>(&ctx.client, &namespace, &object.name_any(), &uid, None, &patch).await {
+    let [namespace, name, uid] = [&object.metadata.namespace, &object.metadata.name, &object.metadata.uid].map(Option::as_deref);
+    let [namespace, name, uid] = [namespace, name, uid].map(Option::unwrap_or_default);
+    if let Err(error) = store::patch_status::<Workflow>(&ctx.client, namespace, name, uid, None, &patch).await {
         warn!(%error, "cannot write the status");
     }
     ended

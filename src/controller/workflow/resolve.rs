@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 
 use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::controller::connections::{self, Connection};
+use crate::controller::decoded::Decoded;
 use crate::controller::store;
 use crate::domain::access::{Use, may_use};
 use crate::domain::definition::Definition;
@@ -153,14 +154,18 @@ async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap
     if symbols.is_empty() {
         return Ok((ids, unpublished));
     }
-    let api = Api::<Workflow>::namespaced(work.ctx.client.clone(), &work.namespace());
-    check_ring(work, &api).await?;
+    check_ring(work).await?;
     for (name, must_be_published) in symbols {
-        let child = api.get_opt(&name).await.map_err(|error| store::trouble(&format!("read Workflow {name}"), &error))?;
-        let child = child.ok_or_else(|| {
+        let child = read(work, &name).await?.ok_or_else(|| {
             Trouble::waiting(
                 Reason::ReferenceNotFound,
                 format!("Workflow {name}, which spec.references names, does not exist in this namespace"),
+            )
+        })?;
+        let child = child.0.map_err(|unfit| {
+            Trouble::waiting(
+                Reason::UnreadableObject,
+                format!("Workflow {name}, which spec.references names, does not fit its kind: {}; correct it there", unfit.why),
             )
         })?;
         if child.spec.instance_ref.name != work.spec().instance_ref.name
@@ -194,8 +199,13 @@ async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap
     Ok((ids, unpublished))
 }
 
+async fn read(work: &Work<'_>, name: &str) -> Result<Option<Decoded<Workflow>>, Trouble> {
+    let found = store::read_as(&work.ctx.client, Some(&work.namespace()), name).await;
+    found.map_err(|error| store::trouble(&format!("read Workflow {name}"), &error))
+}
+
 /// Follows references from this object; coming back to it is a ring, in which none can be published first.
-async fn check_ring(work: &Work<'_>, api: &Api<Workflow>) -> Result<(), Trouble> {
+async fn check_ring(work: &Work<'_>) -> Result<(), Trouble> {
     let own = work.name();
     let names = |workflow: &Workflow| -> Vec<String> { workflow.spec.references.iter().map(|one| one.workflow_ref.name.clone()).collect() };
     let mut open: Vec<Vec<String>> = names(&work.workflow).into_iter().map(|name| vec![name]).collect();
@@ -211,7 +221,8 @@ async fn check_ring(work: &Work<'_>, api: &Api<Workflow>) -> Result<(), Trouble>
         if chain.len() > DEEPEST_CHAIN || !seen.insert(last.clone()) {
             continue;
         }
-        let next = api.get_opt(&last).await.map_err(|error| store::trouble(&format!("read Workflow {last}"), &error))?;
+        // An object that does not fit its kind says so in its own condition, and goes nowhere before it is corrected.
+        let next = read(work, &last).await?.and_then(|next| next.0.ok());
         for name in next.as_ref().map(names).unwrap_or_default() {
             open.push(chain.iter().cloned().chain([name]).collect());
         }

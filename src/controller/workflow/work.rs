@@ -13,6 +13,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow::{Workflow, WorkflowSpec};
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 use crate::controller::context::Context;
+use crate::controller::decoded::Decoded;
 use crate::controller::store;
 use crate::domain::bounds;
 use crate::domain::derive::IdentitySeed;
@@ -21,6 +22,7 @@ use crate::domain::patch::merge_patch;
 use crate::domain::rules::Pattern;
 use crate::domain::snapshot::Known;
 use crate::domain::trouble::Trouble;
+use crate::n8n::awake_or_not;
 
 /// One pass over one Workflow.
 pub(super) struct Work<'a> {
@@ -34,6 +36,8 @@ pub(super) struct Work<'a> {
     pub(super) events: Vec<Happening>,
     /// The resource version of the ConfigMap that the definition was read from.
     pub(super) source_version: Option<String>,
+    /// Set once the attempt of this pass is counted as one that ended badly.
+    pub(super) counted: bool,
     /// What callers build on, as it was when the pass began.
     began: Callable,
     /// The status as Kubernetes has it.
@@ -79,6 +83,7 @@ impl<'a> Work<'a> {
             details: Vec::new(),
             source_version: None,
             events: Vec::new(),
+            counted: false,
             resource_version,
             wrote: false,
             outrun: false,
@@ -224,9 +229,9 @@ impl<'a> Work<'a> {
 
     /// Reads the object again after a conflict, and goes on where only something else than its status changed.
     async fn catch_up(&mut self) -> Result<(), kube::Error> {
-        let read = store::read_as::<Workflow>(&self.ctx.client, &self.namespace(), &self.name()).await?;
+        let read = store::read_as::<Workflow>(&self.ctx.client, Some(&self.namespace()), &self.name()).await?;
         match read {
-            Some(store::Read::Fits(now)) if now.uid() == self.workflow.uid() && now.status.as_ref() == self.known_saved() => {
+            Some(Decoded(Ok(now))) if now.uid() == self.workflow.uid() && now.status.as_ref() == self.known_saved() => {
                 self.resource_version = now.metadata.resource_version.clone();
             }
             _ => self.outrun = true,
@@ -265,6 +270,12 @@ impl<'a> Work<'a> {
     /// The object moved on by a write of ours.
     pub(super) fn moved_to(&mut self, resource_version: Option<String>) {
         self.resource_version = resource_version;
+    }
+
+    /// Returns for how long this process knows of the write that the status announces; zero without one.
+    pub(super) fn announced_for(&self) -> Duration {
+        let Some(intent) = &self.status.intent else { return Duration::ZERO };
+        self.ctx.remember(&self.uid(), |memory| memory.known_for(intent, awake_or_not()))
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -18,14 +18,14 @@ pub(super) struct Tree<'a> {
 
 /// Where a value stands, as a path that is only written down when it is needed.
 #[derive(Clone, Copy)]
-pub(super) enum Place<'a> {
+pub(in crate::domain) enum Place<'a> {
     Root,
     Key(&'a Place<'a>, &'a str),
     Index(&'a Place<'a>, usize),
 }
 
 impl Place<'_> {
-    fn written(&self) -> String {
+    pub(in crate::domain) fn written(&self) -> String {
         match self {
             Self::Root => String::new(),
             Self::Key(outer, key) => path::key(&outer.written(), key),

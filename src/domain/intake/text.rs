@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use super::json::{Place, Tree};
+use super::levels::MOST_LEVELS;
 use super::surrogate;
 use crate::domain::finding::{Code, Finding};
 
@@ -107,6 +108,10 @@ fn explain_json(body: &str, error: &serde_json::Error) -> Box<Unread> {
     if error.classify() == Category::Eof || line > 1 && rest.trim().is_empty() && error.to_string().starts_with("control character") {
         let message = format!("the JSON ends at line {line} before it is complete: it was cut off; paste it whole");
         return at(line, column, Finding::error(Code::DocumentTruncated, "", message));
+    }
+    if error.to_string().starts_with("recursion limit exceeded") {
+        let message = format!("the document nests without end at line {line} column {column}; a workflow may have {MOST_LEVELS} levels");
+        return at(line, column, Finding::error(Code::DocumentTooLarge, "", message));
     }
     let message = format!("this is not valid JSON: {}", json_problem(body, error));
     at(line, column, Finding::error(Code::DocumentSyntax, "", message))

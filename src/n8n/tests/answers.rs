@@ -19,15 +19,91 @@ async fn create(reply: impl Fn() -> Reply + Send + 'static) -> N8nError {
 }
 
 #[tokio::test]
-async fn an_html_404_is_a_starting_n8n_and_never_a_miss() {
+async fn an_html_404_is_a_starting_n8n_or_an_api_that_is_not_there_and_never_a_miss() {
     let cannot = "<!DOCTYPE html><html><body><pre>Cannot GET /api/v1/workflows/abc</pre></body></html>";
-    match get(move || html(404, cannot)).await {
-        Err(error @ N8nError::NotReady { status: 404, .. }) => {
-            assert!(!error.to_string().contains("Cannot GET"), "{error}");
+    let starting =
+        Scripted::start(move |seen| if seen.target.starts_with("/healthz") { html(503, "") } else { html(404, "<h1>nginx</h1>") }).await;
+    assert!(matches!(starting.client().get_workflow("abc").await, Err(N8nError::NotReady { status: 404, .. })));
+    for page in [cannot, "<h1>nginx</h1>"] {
+        match get(move || html(404, page)).await {
+            Err(error @ N8nError::NotApi { status: 404, .. }) => {
+                let said = error.to_string();
+                assert!(!said.contains("Cannot GET") && !error.unanswered(), "{said}");
+                assert!(said.contains("GET /api/v1/workflows/abc answered HTTP 404 (text/html)"), "{said}");
+                assert!(said.contains("N8N_PUBLIC_API_DISABLED and N8N_PUBLIC_API_ENDPOINT"), "{said}");
+            }
+            other => panic!("{page}: {other:?}"),
         }
-        other => panic!("{other:?}"),
     }
-    assert!(matches!(get(|| html(404, "<h1>nginx</h1>")).await, Err(N8nError::NotReady { .. })));
+}
+
+#[tokio::test]
+async fn where_the_health_check_is_hidden_the_api_itself_tells_whether_n8n_is_ready() {
+    let hidden: [fn() -> Reply; 5] = [
+        || html(404, "<pre>Cannot GET /healthz/readiness</pre>"),
+        || html(404, "<h1>nginx</h1>"),
+        || html(403, "forbidden"),
+        || html(200, "<html>sign in</html>"),
+        || with_headers(302, "location: https://login.example/\r\n"),
+    ];
+    for (number, health) in hidden.into_iter().enumerate() {
+        let server = Scripted::start(move |seen| match seen.target.as_str() {
+            "/healthz/readiness" => health(),
+            "/api/v1/discover" => json(200, json!({ "data": { "scopes": [] } })),
+            _ => json(404, json!({ "message": "Not Found" })),
+        })
+        .await;
+        let n8n = server.client();
+        if number == 0 {
+            // So answers an n8n that starts, too.
+            assert!(matches!(n8n.readiness().await, Err(N8nError::NotReady { .. })));
+            continue;
+        }
+        n8n.readiness().await.unwrap();
+        assert_eq!(n8n.get_workflow("gone").await.unwrap(), None, "{number}: what is missing is confirmed by the API");
+        assert!(!n8n.delete_workflow("gone").await.unwrap());
+        assert!(server.seen().iter().all(|seen| seen.carries_key() == seen.target.starts_with("/api/")));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_api_is_told_by_what_was_asked_what_came_and_what_to_change() {
+    // (answer, what came, what to change)
+    type Case = (fn() -> Reply, &'static str, &'static str);
+    let cases: [Case; 7] = [
+        (|| html(401, "<h1>Log in</h1>"), "HTTP 401 (text/html)", "a gate before n8n asks for a login"),
+        (|| html(403, "denied"), "HTTP 403 (text/html)", "let requests with the header X-N8N-API-KEY pass it"),
+        (|| html(200, "<html>sign in</html>"), "HTTP 200 (text/html)", "answers without a login"),
+        (|| html(200, "<html><meta name=\"n8n:config:sentry\"></html>"), "HTTP 200 (text/html)", "unset N8N_PUBLIC_API_DISABLED"),
+        (|| html(404, "<h1>nothing here</h1>"), "HTTP 404 (text/html)", "the API is switched off or has another path"),
+        (|| html(400, "The plain HTTP request was sent to HTTPS port"), "HTTP 400 (text/html)", "write https:// in the URL"),
+        (
+            || with_headers(302, "location: https://login.example/in\r\n"),
+            "HTTP 302, a redirect to https://login.example",
+            "without a login",
+        ),
+    ];
+    for (reply, came, change) in cases {
+        let server = Scripted::start(move |_| reply()).await;
+        let mut prefixed = server.settings();
+        prefixed.url = format!("http://{}/n8n", server.address).parse().unwrap();
+        let error = super::super::scripted::client(prefixed).readiness().await.unwrap_err();
+        let said = error.to_string();
+        for part in ["GET /n8n/api/v1/discover answered", came, change] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(matches!(error, N8nError::NotApi { .. } | N8nError::RedirectRefused { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn half_a_character_in_an_answer_is_read_and_a_document_that_nests_without_end_is_too() {
+    let reply = |body: String| move || Reply::Keep(raw(200, "", "application/json", &body));
+    let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+    let workflow = format!(r#"{{"id":"a\ud83d","nodes":[{{"name":"\ude00","parameters":{deep}}}],"settings":{{"timezone":"\ud83d"}}}}"#);
+    assert_eq!(get(reply(workflow)).await.unwrap().as_deref(), Some("a\u{fffd}"));
+    let error = create(|| Reply::Keep(raw(400, "", "application/json", r#"{"message":"Node \"\ud83d\" is wrong","nodes":[]}"#))).await;
+    assert_eq!(error.to_string(), "create workflow: refused (HTTP 400): Node \"\u{fffd}\" is wrong");
 }
 
 #[tokio::test]
@@ -72,7 +148,10 @@ async fn n8ns_message_is_kept_as_one_line_and_other_bodies_are_not_shown() {
     assert!(!error.unanswered());
 
     let error = create(|| html(422, "<b>internal-host-7</b>")).await;
-    assert_eq!(error.to_string(), "create workflow: unexpected answer: HTTP 422 that is not n8n's; a proxy may have refused");
+    assert_eq!(
+        error.to_string(),
+        "create workflow: POST /api/v1/workflows answered HTTP 422 (text/html), which is not n8n's public API: a proxy before n8n may have refused"
+    );
 
     let error = create(|| json(200, json!({ "wrong": "password-of-somebody" }))).await;
     assert!(!format!("{error} {error:?}").contains("password"), "{error:?}");
@@ -96,11 +175,12 @@ async fn refusals_of_access_are_told_apart() {
     let saved = Denial::SavedAsDraft { version_id: Some("v2".into()) };
     assert_eq!(denial("Your change was saved as a draft. The key cannot publish.").await, saved);
     assert_eq!(denial("Something else").await, Denial::Other);
-    for status in [400, 401, 403, 405, 408, 422, 425, 451, 499] {
+    for status in [400, 401, 403, 405, 422, 451, 499] {
         let error = create(move || html(status, "waf")).await;
-        assert!(matches!(error, N8nError::Protocol { .. }), "a proxy's {status}: {error:?}");
+        assert!(matches!(error, N8nError::NotApi { .. }), "a proxy's {status}: {error:?}");
     }
     for status in [408, 425] {
+        assert!(matches!(create(move || html(status, "waf")).await, N8nError::Protocol { .. }));
         let error = create(move || json(status, json!({ "message": "Request aborted" }))).await;
         assert!(matches!(error, N8nError::Protocol { .. }), "{error:?}");
     }
@@ -119,7 +199,7 @@ async fn what_may_have_taken_effect_is_told_from_what_did_not() {
         (|| Reply::Close(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"id\":".to_vec()), "half_answered", true),
         (|| Reply::Close(b"HTTP/1.1 200 OK\r\n\r\n{\"id\":".to_vec()), "protocol", true),
         (|| Reply::Close(b"SSH-2.0-OpenSSH_9\r\n\r\n".to_vec()), "half_answered", true),
-        (|| html(200, "<html>sign in</html>"), "protocol", true),
+        (|| html(200, "<html>sign in</html>"), "not_api", true),
         (|| html(500, "<pre>SyntaxError</pre>"), "server_error", true),
         (|| html(502, ""), "server_error", true),
         (|| html(503, ""), "not_ready", true),

@@ -237,3 +237,43 @@ async fn a_tag_that_exists_is_found_and_one_that_cannot_exist_is_refused() {
     assert_eq!(server.client().create_tag("mine").await.unwrap().id, "t2");
     assert!(matches!(server.client().create_tag("other").await, Err(N8nError::Refused { status: 409, .. })));
 }
+
+#[tokio::test]
+async fn one_item_that_cannot_be_read_costs_itself_alone_and_is_named() {
+    let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+    let items = format!(
+        r#"{{"id":"half","name":"\ud83d","settings":{{"timezone":"\ude00"}}}},{{"id":"deep","name":"d","nodes":{deep},"settings":{{"a":{deep}}}}},
+           {{"id":"odd","name":"Odd one","nodes":"none","settings":7}},{{"name":"no id"}},7,{{"id":"fine","name":"f","nodes":[],"settings":{{"a":1}}}}"#
+    );
+    let page = format!(r#"{{"data":[{items}],"nextCursor":null}}"#);
+    let server = Scripted::start(move |_| Reply::Keep(raw(200, "", "application/json", &page))).await;
+    let n8n = server.client();
+    let summaries = n8n.list_summaries(None).await.unwrap();
+    assert_eq!(summaries.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["half", "deep", "odd", "fine"]);
+    assert_eq!((summaries[0].settings["timezone"].as_str(), summaries[3].settings["a"].as_i64()), (Some("\u{fffd}"), Some(1)));
+    let mut unread = Vec::new();
+    let read = n8n
+        .scan_workflows(None, |item| match item {
+            Ok(workflow) => Some((workflow.id, workflow.cut.is_some())),
+            Err(one) => {
+                unread.push((one.id, one.name));
+                None
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(read, [("half".to_owned(), false), ("deep".to_owned(), true), ("fine".to_owned(), false)]);
+    assert_eq!(unread, [("odd".into(), "Odd one".into()), (String::new(), "no id".into()), (String::new(), String::new())]);
+    let tags = n8n.list_tags().await.unwrap();
+    assert_eq!(tags.len(), 4, "what is a tag by its fields");
+}
+
+#[tokio::test]
+async fn an_execution_that_cannot_be_read_is_left_out() {
+    let page =
+        json!({ "data": [{ "id": 1, "status": "success", "startedAt": "soon" }, { "id": 2, "status": "error" }], "nextCursor": null });
+    let server = Scripted::start(move |_| json(200, page.clone())).await;
+    let query = ExecutionQuery { limit: 10, ..ExecutionQuery::default() };
+    let found = server.client().executions(&query).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["2"]);
+}

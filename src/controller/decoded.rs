@@ -1,0 +1,151 @@
+//! Decoding of Kubernetes objects, so that one which cannot be decoded costs itself alone: in a list, in a watch and by itself.
+//!
+//! kube decodes a page of a list at once, and serde_json gives up on the page where one object nests deeper than 128 levels. The
+//! API server stores more, and doubles the levels in `managedFields`.
+
+use std::borrow::Cow;
+
+use axum::http::Request;
+use axum::http::header::{ACCEPT, HeaderValue};
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use kube::api::ObjectMeta;
+use kube::client::Body;
+use kube::core::PartialObjectMeta;
+use kube::{Client, Resource};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error};
+use serde_json::Value;
+
+use super::glimpse::Glimpse;
+use crate::api::instance::N8nInstance;
+use crate::api::workflow::Workflow;
+use crate::domain::manifest::misfit;
+use crate::domain::shallow::{self, LEVELS, Shallow, Skip};
+
+/// A kind that is read from Kubernetes.
+pub trait Decode: Resource<DynamicType = ()> + DeserializeOwned {
+    /// Paths that are not read. Nothing here needs to know who manages which field.
+    const SKIP: Skip<'static> = &[&["metadata", "managedFields"]];
+    /// An object of which a part nests too deep is of no use.
+    const WHOLE: bool = true;
+}
+
+impl Decode for Glimpse {
+    const SKIP: Skip<'static> = &[&["metadata", "managedFields"], &["spec", "definition"]];
+    const WHOLE: bool = false;
+}
+impl<K: Resource<DynamicType = ()>> Decode for PartialObjectMeta<K> {
+    const SKIP: Skip<'static> = &[&["metadata", "managedFields"], &["spec"], &["status"], &["data"], &["binaryData"]];
+    const WHOLE: bool = false;
+}
+impl Decode for N8nInstance {}
+impl Decode for Workflow {}
+impl Decode for ConfigMap {}
+impl Decode for ControllerRevision {}
+impl Decode for Namespace {}
+impl Decode for Secret {}
+
+/// An object as the API server sent it. Decoding it fails only where it is not JSON.
+#[derive(Clone, Debug)]
+pub struct Decoded<K>(pub Result<K, Box<Unfit>>);
+
+/// An object that does not fit its kind.
+#[derive(Clone)]
+pub struct Unfit {
+    /// Its metadata, as far as they can be read.
+    pub metadata: ObjectMeta,
+    /// Why it does not fit.
+    pub why: String,
+    /// The object; null stands where it nests too deep.
+    pub data: Value,
+}
+
+impl std::fmt::Debug for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unfit").field("name", &self.metadata.name).finish_non_exhaustive()
+    }
+}
+
+impl<'de, K: Decode> Deserialize<'de> for Decoded<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Shallow { value, cut } = shallow::read(deserializer, K::SKIP)?;
+        let fits = match cut.filter(|_| K::WHOLE) {
+            // The schema names the field, where the kind is one of ours.
+            None => K::deserialize(&value).map_err(|error| misfit(&K::kind(&()), &value).unwrap_or_else(|| error.to_string())),
+            Some(path) => Err(format!("{path} nests deeper than {LEVELS} levels")),
+        };
+        Ok(Self(fits.map_err(|why| Box::new(Unfit { metadata: metadata(&value["metadata"]), why, data: value }))))
+    }
+}
+
+/// The metadata; where they do not fit, what an object is found and let go by.
+fn metadata(value: &Value) -> ObjectMeta {
+    fn field<T: DeserializeOwned>(value: &Value, name: &str) -> Option<T> {
+        T::deserialize(&value[name]).ok()
+    }
+    ObjectMeta::deserialize(value).unwrap_or_else(|_| ObjectMeta {
+        name: field(value, "name"),
+        namespace: field(value, "namespace"),
+        uid: field(value, "uid"),
+        resource_version: field(value, "resourceVersion"),
+        generation: field(value, "generation"),
+        deletion_timestamp: field(value, "deletionTimestamp"),
+        finalizers: field(value, "finalizers"),
+        ..ObjectMeta::default()
+    })
+}
+
+impl<K> Decoded<K> {
+    /// The object, for who can do nothing with one that does not fit.
+    pub fn fitting(self) -> Result<K, kube::Error> {
+        self.0.map_err(|unfit| kube::Error::SerdeError(serde_json::Error::custom(unfit.why)))
+    }
+}
+
+impl<K: Resource> Resource for Decoded<K> {
+    type DynamicType = K::DynamicType;
+    type Scope = K::Scope;
+
+    fn kind(dt: &K::DynamicType) -> Cow<'_, str> {
+        K::kind(dt)
+    }
+
+    fn group(dt: &K::DynamicType) -> Cow<'_, str> {
+        K::group(dt)
+    }
+
+    fn version(dt: &K::DynamicType) -> Cow<'_, str> {
+        K::version(dt)
+    }
+
+    fn plural(dt: &K::DynamicType) -> Cow<'_, str> {
+        K::plural(dt)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        self.0.as_ref().map_or_else(|unfit| &unfit.metadata, K::meta)
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        self.0.as_mut().map_or_else(|unfit| &mut unfit.metadata, K::meta_mut)
+    }
+}
+
+/// The same client, which asks for the metadata of objects alone. kube's own watcher of metadata decodes `managedFields`.
+pub fn metadata_only(client: Client) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let asking = tower::service_fn(move |mut request: Request<Body>| {
+        let client = client.clone();
+        let watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+        let kind = if watch { "PartialObjectMetadata" } else { "PartialObjectMetadataList" };
+        if let Ok(accept) = HeaderValue::try_from(format!("application/json;as={kind};g=meta.k8s.io;v=v1")) {
+            request.headers_mut().insert(ACCEPT, accept);
+        }
+        async move { client.send(request).await }
+    });
+    Client::new(asking, namespace)
+}
+
+#[cfg(test)]
+mod tests;

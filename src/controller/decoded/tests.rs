@@ -1,0 +1,77 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use futures::{StreamExt, TryStreamExt};
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use super::*;
+
+/// A client to which the API server answers one text after another.
+fn client(answers: &[String]) -> Client {
+    let answers = Arc::new(Mutex::new(answers.iter().cloned().collect::<VecDeque<_>>()));
+    let answer = tower::service_fn(move |_: Request<Body>| {
+        let text = answers.lock().unwrap().pop_front().unwrap();
+        async move { Ok::<_, std::convert::Infallible>(axum::http::Response::new(Body::from(text.into_bytes()))) }
+    });
+    Client::new(answer, "default")
+}
+
+fn nested(levels: usize) -> String {
+    format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels))
+}
+
+/// A Workflow whose definition nests so deep, and its managedFields a little deeper, as the API server keeps it.
+fn workflow(name: &str, levels: usize) -> String {
+    let meta = json!({ "name": name, "namespace": "n", "uid": name, "resourceVersion": "7", "generation": 1 }).to_string();
+    let meta = meta.trim_end_matches('}');
+    format!(
+        "{{\"apiVersion\":\"weirkeeper.dev/v1alpha1\",\"kind\":\"Workflow\",\"metadata\":{meta},\"managedFields\":[{{\"manager\":\"m\",\"operation\":\"Apply\",\
+         \"fieldsV1\":{{\"f:spec\":{{\"f:definition\":{0}}}}}}}]}},\"spec\":{{\"instanceRef\":{{\"name\":\"main\"}},\"definition\":{0}}},\
+         \"status\":{{\"n8nWorkflowId\":\"W1\"}}}}",
+        nested(levels)
+    )
+}
+
+const LEVELS_OF_A_REPORT: [usize; 3] = [118, 140, 9_000];
+
+#[tokio::test]
+async fn one_object_that_nests_without_end_stops_neither_a_list_nor_a_watch() {
+    for levels in LEVELS_OF_A_REPORT {
+        let (deep, flat) = (workflow("deep", levels), workflow("flat", 3));
+        let list = format!("{{\"kind\":\"WorkflowList\",\"metadata\":{{\"resourceVersion\":\"9\"}},\"items\":[{deep},{flat}]}}");
+        let events = format!("{{\"type\":\"ADDED\",\"object\":{deep}}}\n{{\"type\":\"MODIFIED\",\"object\":{flat}}}\n");
+        let api = Api::<Decoded<Glimpse>>::all(client(&[list, events]));
+        let listed = api.list(&ListParams::default()).await.unwrap();
+        let seen: Vec<String> = listed.iter().map(|one| one.0.as_ref().unwrap().name().to_owned()).collect();
+        assert_eq!(seen, ["deep", "flat"]);
+        let glimpse = listed.items[0].0.as_ref().unwrap();
+        assert_eq!((glimpse.instance(), glimpse.status.n8n_workflow_id.as_deref()), (("n", "main"), Some("W1")));
+        let watched = api.watch(&WatchParams::default(), "9").await.unwrap().boxed();
+        let events: Vec<WatchEvent<Decoded<Glimpse>>> = watched.try_collect().await.unwrap();
+        assert!(matches!(&events[..], [WatchEvent::Added(deep), WatchEvent::Modified(flat)]
+            if deep.name_any() == "deep" && flat.0.is_ok()));
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_nests_too_deep_is_told_where() {
+    let api = Api::<Decoded<Workflow>>::namespaced(client(&[workflow("deep", 140), workflow("fine", 100)]), "n");
+    let unfit = api.get("deep").await.unwrap().0.unwrap_err();
+    assert!(unfit.why.starts_with("spec.definition.a.a") && unfit.why.ends_with("… nests deeper than 120 levels"), "{}", unfit.why);
+    assert_eq!((unfit.metadata.name.as_deref(), unfit.data["status"]["n8nWorkflowId"].as_str()), (Some("deep"), Some("W1")));
+    assert!(api.get("fine").await.unwrap().0.is_ok());
+}
+
+#[test]
+fn of_metadata_that_do_not_fit_what_the_object_is_found_by_is_kept() {
+    let text = json!({ "metadata": { "name": "a", "namespace": "n", "uid": "u", "resourceVersion": "3", "labels": 7,
+        "managedFields": "none" }, "spec": [] });
+    let unfit = serde_json::from_str::<Decoded<Workflow>>(&text.to_string()).unwrap().0.unwrap_err();
+    assert_eq!((unfit.metadata.name.as_deref(), unfit.metadata.resource_version.as_deref()), (Some("a"), Some("3")));
+    for odd in ["null", "[]", "7", "{\"metadata\":null}"] {
+        assert!(serde_json::from_str::<Decoded<Workflow>>(odd).unwrap().0.is_err(), "{odd}");
+    }
+    assert!(!format!("{unfit:?}").contains("spec"));
+}

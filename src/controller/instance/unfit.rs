@@ -1,0 +1,59 @@
+//! Instances that do not fit their kind and are being deleted: no pass ever sees them, and they must not stay for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use kube::ResourceExt;
+use kube::api::ObjectMeta;
+use kube::core::{PartialObjectMeta, PartialObjectMetaExt};
+use kube::runtime::events::EventType;
+use tracing::warn;
+
+use super::{held, needed};
+use crate::api::INSTANCE_FINALIZER;
+use crate::api::instance::N8nInstance;
+use crate::api::reason::Reason;
+use crate::controller::context::Context;
+use crate::controller::decoded::Decoded;
+use crate::controller::store;
+
+/// Lets such instances go as they are seen.
+pub(in crate::controller) async fn let_unfit_go(ctx: Arc<Context>, unfit: impl Stream<Item = ObjectMeta>) {
+    ctx.listed().await;
+    unfit.for_each_concurrent(None, |metadata| let_one_unfit_go(&ctx, metadata)).await;
+}
+
+async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
+    let (namespace, name) = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
+    if metadata.deletion_timestamp.is_none() {
+        return;
+    }
+    loop {
+        let pause = match store::read_as::<N8nInstance>(&ctx.client, Some(&namespace), &name).await {
+            Ok(None | Some(Decoded(Ok(_)))) => return,
+            Ok(Some(Decoded(Err(object)))) if object.metadata.uid != metadata.uid || !held(&object.metadata) => return,
+            Ok(Some(Decoded(Err(object)))) if needed(ctx, &object.metadata) => Duration::from_secs(1),
+            Ok(Some(Decoded(Err(object)))) => {
+                let bare = object.metadata.into_response_partial::<N8nInstance>();
+                let Err(failed) = store::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await else {
+                    return tell_of_unfit(ctx, &bare).await;
+                };
+                warn!(error = %failed, "cannot take the finalizer off");
+                Duration::from_secs(1)
+            }
+            Err(failed) => {
+                warn!(error = %failed, "cannot read the N8nInstance");
+                Duration::from_secs(5)
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn tell_of_unfit(ctx: &Context, instance: &PartialObjectMeta<N8nInstance>) {
+    warn!(namespace = instance.namespace(), name = instance.name_any(), "an N8nInstance that does not fit its kind is let go");
+    ctx.metrics.abandoned.inc();
+    let note = "the object does not fit the kind N8nInstance and is let go without a look at n8n";
+    ctx.tell(instance, EventType::Warning, Reason::CleanupAbandoned, note.to_owned()).await;
+}

@@ -1,0 +1,224 @@
+//! Reading JSON that somebody else wrote, so that no document can stop the reading of others: a value that nests too deep is left
+//! out, and so is what the reader does not need. serde_json skips a value without recursion, however deep it nests.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use super::intake::Place;
+
+/// Objects and arrays nested deeper than this are left out. serde_json reads 128 levels, of which a list or a watch event takes two.
+pub const LEVELS: usize = 120;
+
+/// The longest path of a value that was left out, in characters.
+const PATH_CHARS: usize = 60;
+
+/// Paths that are not read, of one or two keys.
+pub type Skip<'a> = &'a [&'a [&'a str]];
+
+/// A document as far as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shallow {
+    /// The document; null stands where a value nests too deep.
+    pub value: Value,
+    /// The path of the first value that nests too deep, shortened.
+    pub cut: Option<String>,
+}
+
+/// Reads a document, but for what stands at the paths of `skip`.
+///
+/// # Errors
+///
+/// Where the text is not JSON.
+pub fn read<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>) -> Result<Shallow, D::Error> {
+    let mut cut = None;
+    let value = Reader { place: Place::Root, level: 1, skip, cut: &mut cut }.deserialize(deserializer)?;
+    Ok(Shallow { value, cut })
+}
+
+/// Replaces halves of characters: JavaScript's strings may hold one half of a surrogate pair, which JSON writes as `\ud83d` and Rust's
+/// strings cannot hold. U+FFFD takes the place of each. Everything else stays as it is.
+pub fn mend_surrogates(text: &mut [u8]) {
+    let unit = |text: &[u8], at: usize| -> Option<u16> {
+        let escape = text.get(at..at + 6).filter(|escape| escape.starts_with(b"\\u"))?;
+        u16::from_str_radix(std::str::from_utf8(&escape[2..]).ok()?, 16).ok()
+    };
+    let mut at = 0;
+    while let Some(found) = text[at..].iter().position(|byte| *byte == b'\\') {
+        at += found;
+        match unit(text, at) {
+            Some(0xd800..=0xdbff) if matches!(unit(text, at + 6), Some(0xdc00..=0xdfff)) => at += 12,
+            Some(0xd800..=0xdfff) => {
+                text[at + 2..at + 6].copy_from_slice(b"fffd");
+                at += 6;
+            }
+            Some(_) => at += 6,
+            // Past the character that is escaped, which may be a backslash.
+            None => at = (at + 2).min(text.len()),
+        }
+    }
+}
+
+struct Reader<'a> {
+    place: Place<'a>,
+    /// The level of the value, the document itself being the first.
+    level: usize,
+    skip: Skip<'a>,
+    cut: &'a mut Option<String>,
+}
+
+impl Reader<'_> {
+    fn too_deep(&mut self) -> bool {
+        let deep = self.level > LEVELS;
+        if deep && self.cut.is_none() {
+            let path = self.place.written();
+            let mut short: String = path.chars().take(PATH_CHARS).collect();
+            if short.len() < path.len() {
+                short.push('…');
+            }
+            *self.cut = Some(short);
+        }
+        deep
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that JSON cannot hold"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
+        if self.too_deep() {
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Value::Null);
+        }
+        let mut out = Vec::new();
+        loop {
+            let place = Place::Index(&self.place, out.len());
+            match items.next_element_seed(Reader { place, level: self.level + 1, skip: &[], cut: &mut *self.cut })? {
+                Some(item) => out.push(item),
+                None => return Ok(Value::Array(out)),
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Value, A::Error> {
+        if self.too_deep() {
+            while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(Value::Null);
+        }
+        let mut out = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let below: Vec<&[&str]> =
+                self.skip.iter().filter_map(|path| path.split_first()).filter(|(first, _)| **first == key).map(|(_, rest)| rest).collect();
+            if below.iter().any(|rest| rest.is_empty()) {
+                entries.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let place = Place::Key(&self.place, &key);
+            let value = entries.next_value_seed(Reader { place, level: self.level + 1, skip: &below, cut: &mut *self.cut })?;
+            out.insert(key, value);
+        }
+        Ok(Value::Object(out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn shallow(text: &str, skip: Skip<'_>) -> Shallow {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let read = read(&mut deserializer, skip).unwrap();
+        deserializer.end().unwrap();
+        read
+    }
+
+    fn nested(levels: usize) -> String {
+        format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels))
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_left_out_and_named_and_the_rest_is_read() {
+        assert_eq!(shallow(&nested(LEVELS), &[]).cut, None);
+        for levels in [LEVELS + 1, 100_000] {
+            let text = format!("{{\"x\":[{},2],\"y\":3}}", nested(levels));
+            let Shallow { value, cut } = shallow(&text, &[]);
+            assert_eq!((&value["x"][1], &value["y"]), (&json!(2), &json!(3)), "{levels}");
+            assert!(cut.as_deref().is_some_and(|path| path.starts_with("x[0].a.a.a") && path.chars().count() <= 61), "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_needed_is_not_read() {
+        let text = format!("{{\"metadata\":{{\"name\":\"n\",\"managedFields\":{0}}},\"managedFields\":1,\"data\":{0}}}", nested(500));
+        let read = shallow(&text, &[&["metadata", "managedFields"], &["data"]]);
+        assert_eq!(read, Shallow { value: json!({ "metadata": { "name": "n" }, "managedFields": 1 }), cut: None });
+    }
+
+    #[test]
+    fn numbers_and_texts_are_read_as_serde_json_reads_them() {
+        let text = r#"[0,-7,18446744073709551615,18446744073709551616,1e300,123.45678901234567,"\ud83d\ude00 ä",null,true,{}]"#;
+        assert_eq!(shallow(text, &[]).value, serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn only_a_half_of_a_character_is_replaced() {
+        for (text, mended) in [
+            (r#""\ud83d\ude00""#, "😀"),
+            (r#""\uD83D""#, "\u{fffd}"),
+            (r#""\ude00\ud83d""#, "\u{fffd}\u{fffd}"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
+            (r#""\ud83dx\u0041""#, "\u{fffd}xA"),
+            (r#""\\ud83d""#, "\\ud83d"),
+            (r#""\\\ud83d\"""#, "\\\u{fffd}\""),
+        ] {
+            let mut bytes = text.as_bytes().to_vec();
+            mend_surrogates(&mut bytes);
+            assert_eq!(serde_json::from_slice::<String>(&bytes).unwrap(), mended, "{text}");
+        }
+        for broken in [r#""\u"#, r#""\ud8"#, "\\", r#"\ud83d\"#, r#"\u+123"#] {
+            mend_surrogates(&mut broken.as_bytes().to_vec());
+        }
+    }
+}
