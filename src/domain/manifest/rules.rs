@@ -15,6 +15,7 @@ const RULES: &[Rule] = &[
     ("has(self.value) != has(self.secretKeyRef)", |header| has(header, "value") != has(header, "secretKeyRef")),
     ("self.from != 'Selector' || has(self.selector)", |allowed| allowed["from"] != "Selector" || has(allowed, "selector")),
     ("self.metadata.name.size() <= 63", |object| object["metadata"]["name"].as_str().is_none_or(|name| name.chars().count() <= 63)),
+    ("!self.matches('/api/v1/*$')", |url| url.as_str().is_none_or(|url| !url.trim_end_matches('/').ends_with("/api/v1"))),
 ];
 
 /// Whether a value holds to a rule; nothing for one that only the API server knows.
