@@ -11,10 +11,15 @@ CARGO ?= cargo
 # Scenarios wait most of the time: more of them go on at once than there are processors.
 TEST_THREADS ?= 6
 
-.PHONY: help stack build test stack-test lint tidy docs demo bench bench-beside clean
+# The shapes in which people run n8n (tests/stack/shapes.mjs), and the scenarios that meet the real n8n.
+SHAPES ?= default publication-service queue webhook-processor
+SHAPE_TESTS ?= access:: adoption:: bad_input:: converge:: deletion:: faults:: features:: held:: identity:: import:: kill:: leader:: \
+  outage:: paths:: projects:: publishing:: rollback:: scopes:: serving:: silence:: successes:: sync:: verdict:: wire:: wire_restart::
+
+.PHONY: help stack build test test-modes stack-test lint tidy docs demo bench bench-beside clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 stack: ## build the real parts that tests and the demo run on (minutes the first time, then nothing)
 	$(STACK) build
@@ -28,6 +33,20 @@ test: stack-test ## run every test, on a real stack that is started for it
 
 stack-test: ## test the scripts of the stack and the demo (seconds, no stack needed)
 	node --test tests/stack/*.test.mjs
+
+# Logs are kept in target/modes. A shape whose services the machine lacks fails and says what to install.
+test-modes: stack ## run the scenarios on each shape of n8n: docs/n8n-modes.md (PostgreSQL and Redis needed)
+	$(CARGO) test --no-run --locked --test suite
+	@mkdir -p target/modes; failed=; \
+	for shape in $(SHAPES); do \
+	  echo "== $$shape"; \
+	  $(STACK) run --shape $$shape -- $(CARGO) test --locked --test suite -- --test-threads=$(TEST_THREADS) $(SHAPE_TESTS) \
+	    2>&1 | tee target/modes/$$shape.log || failed="$$failed $$shape"; \
+	done; \
+	echo "== parts of queue mode away"; \
+	$(STACK) run --without-n8n -- $(CARGO) test --locked --test suite -- --ignored queue:: 2>&1 | tee target/modes/away.log || failed="$$failed away"; \
+	grep -H '^test result\|^test .*FAILED' target/modes/*.log; \
+	[[ -z "$$failed" ]] || { echo "failed:$$failed"; exit 1; }
 
 lint: stack-test ## formatting, clippy, the rules about the source itself, the scripts
 	$(CARGO) fmt --check

@@ -34,6 +34,7 @@ mod scripted;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pace::Pace;
@@ -68,6 +69,7 @@ struct Inner {
     http: reqwest::Client,
     pace: Pace,
     metrics: N8nMetrics,
+    publishes_later: AtomicBool,
 }
 
 impl N8nClient {
@@ -78,7 +80,11 @@ impl N8nClient {
     pub fn new(settings: ClientSettings, metrics: N8nMetrics) -> Result<Self, SettingsError> {
         let http = settings.build_http()?;
         let pace = Pace::new(settings.max_concurrent_requests, settings.requests_per_second, LONGEST_QUEUE);
-        Ok(Self { inner: Arc::new(Inner { settings, http, pace, metrics }), permit: WritePermit::unlimited(), latest: None })
+        Ok(Self {
+            inner: Arc::new(Inner { settings, http, pace, metrics, publishes_later: AtomicBool::new(false) }),
+            permit: WritePermit::unlimited(),
+            latest: None,
+        })
     }
 
     /// The same client, which writes only while the permit holds.
@@ -97,6 +103,17 @@ impl N8nClient {
     /// The settings it was made from.
     pub fn settings(&self) -> &ClientSettings {
         &self.inner.settings
+    }
+
+    /// Whether n8n was seen to publish with a delay: its publication service answers at once and sets up the version and its
+    /// triggers afterwards. The API does not tell beforehand, so `false` means that nothing gave it away yet.
+    pub fn publishes_later(&self) -> bool {
+        self.inner.publishes_later.load(Ordering::Relaxed)
+    }
+
+    /// Notes that n8n publishes with a delay.
+    pub fn note_publishes_later(&self) {
+        self.inner.publishes_later.store(true, Ordering::Relaxed);
     }
 
     /// The longest time from sending a request to its end, whichever end. After an unanswered create, n8n can

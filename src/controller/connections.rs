@@ -101,6 +101,13 @@ impl Connection {
         Ok(list)
     }
 
+    /// Whether n8n is known to be one that tells, without running anything, that a route has no version behind it.
+    pub fn looks_behind_routes(&self) -> bool {
+        let version = self.instance.status.as_ref().and_then(|status| status.n8n_version.as_deref());
+        let numbers: Vec<u64> = version.unwrap_or_default().split('.').map_while(|part| part.parse().ok()).collect();
+        numbers.as_slice() >= [2, 39, 10].as_slice()
+    }
+
     /// Refuses to write while another n8n may be answering at the URL.
     pub fn trusted(&self) -> Result<(), Trouble> {
         trusted(&self.instance, self.suspect.load(Ordering::SeqCst))
@@ -228,6 +235,9 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
     let client = N8nClient::new(settings(ctx, &instance, api_key.clone())?, ctx.n8n_metrics.clone())
         .map(|client| client.permitted_by(ctx.settings.permit.clone()))
         .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
+    if ctx.connections.last(&at).is_some_and(|open| open.client.publishes_later()) {
+        client.note_publishes_later();
+    }
     let connection = Arc::new(Connection {
         client,
         inventory: Arc::default(),

@@ -1,5 +1,6 @@
 //! The controller of `Workflow`: one pass reads the object, brings n8n to what it asks for, and writes its status.
 
+mod answered;
 mod bind;
 mod cleanup;
 mod converge;

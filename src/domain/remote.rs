@@ -33,6 +33,9 @@ pub struct RemoteWorkflow {
     /// The published version.
     #[serde(default)]
     pub active_version_id: Option<String>,
+    /// How many of its triggers count as such, once n8n has set them up; it stays when they are taken away.
+    #[serde(default)]
+    pub trigger_count: Option<u64>,
     /// The nodes of the draft.
     #[serde(default, deserialize_with = "or_default")]
     pub nodes: Vec<Value>,

@@ -1,6 +1,7 @@
 //! What starts a workflow.
 
 use crate::domain::definition::{Definition, Node};
+use crate::domain::endpoints::listens;
 use crate::domain::node_types;
 
 /// The enabled nodes that start an execution other than by hand.
@@ -10,6 +11,15 @@ pub fn production_triggers(definition: &Definition) -> impl Iterator<Item = &Nod
         .iter()
         .filter(|node| !node.disabled())
         .filter(|node| node_types::is_trigger(node.kind()) && !node_types::is_manual_trigger(node.kind()))
+}
+
+/// Other workflows start these, and n8n registers nothing for them.
+const CALLED_BY_WORKFLOWS: [&str; 2] = ["n8n-nodes-base.executeWorkflowTrigger", "n8n-nodes-base.errorTrigger"];
+
+/// The names of the enabled triggers that n8n has to start and that nobody can call from outside: schedules, polls, queues.
+pub fn triggers_without_endpoint(definition: &Definition) -> impl Iterator<Item = &str> {
+    let started = |node: &&Node| !CALLED_BY_WORKFLOWS.contains(&node.kind()) && !listens(node.kind());
+    production_triggers(definition).filter(started).map(Node::name)
 }
 
 /// Whether anything but a person in the editor starts this workflow.
@@ -53,6 +63,15 @@ mod tests {
         assert!(has_trigger(&with(&[("n8n-nodes-base.webhook", false)])));
         assert!(has_trigger(&with(&[("n8n-nodes-base.errorTrigger", false)])));
         assert!(has_trigger(&with(&[("@acme/n8n-nodes-x.fooTrigger", false)])));
+    }
+
+    #[test]
+    fn schedules_and_queues_are_started_by_n8n_and_called_by_nobody() {
+        let kinds =
+            ["scheduleTrigger", "webhook", "errorTrigger", "executeWorkflowTrigger", "manualTrigger", "telegramTrigger", "redisTrigger"];
+        let kinds = kinds.map(|kind| format!("n8n-nodes-base.{kind}"));
+        let definition = with(&kinds.each_ref().map(|kind| (kind.as_str(), false)));
+        assert_eq!(triggers_without_endpoint(&definition).collect::<Vec<_>>(), ["0", "6"]);
     }
 
     #[test]

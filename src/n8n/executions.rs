@@ -11,7 +11,7 @@ use super::listing::{Page, protocol};
 use super::operation::Operation;
 use super::text::one_line;
 use super::workflows::present;
-use crate::domain::remote::{ExecutionFailure, ExecutionStatus, RemoteExecution};
+use crate::domain::remote::{ExecutionFailure, ExecutionStatus, RemoteExecution, RemoteVersion};
 use crate::domain::shallow;
 
 /// The longest failure message that is kept, in characters.
@@ -83,6 +83,25 @@ impl N8nClient {
         }
         found.truncate(query.limit);
         Ok(found)
+    }
+
+    /// What an execution ran: the content as it was when it started. `None` when the execution is gone or too large to be read.
+    ///
+    /// # Errors
+    /// Whatever prevents an answer.
+    pub async fn execution_content(&self, id: &str) -> Result<Option<RemoteVersion>, N8nError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Ran {
+            #[serde(default)]
+            workflow_data: Option<RemoteVersion>,
+        }
+        let mut request = self.api(Operation::GetExecution, Method::GET, &["executions", id])?.query("includeData", "true");
+        request.limit = LARGEST_EXECUTION;
+        match present(self.ask::<Ran>(request).await) {
+            Err(N8nError::AnswerTooLarge { .. }) => Ok(None),
+            answer => Ok(answer?.and_then(|ran| ran.workflow_data)),
+        }
     }
 
     /// Why an execution failed: the node and n8n's message. `None` when it is gone or did not fail.

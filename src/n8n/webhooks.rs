@@ -41,6 +41,8 @@ pub enum WebhookCheck {
     Registered(Vec<String>),
     /// n8n itself says that it is not.
     NotRegistered,
+    /// n8n has the route and no version behind it, so its callers get a 404.
+    NoVersion,
     /// The answer is not one that tells; this is why.
     Unknown(String),
 }
@@ -87,12 +89,27 @@ impl N8nClient {
     /// # Errors
     /// When n8n gave no answer of its own: not ready, not reached, a proxy's 5xx.
     pub async fn check_webhook(&self, path: &str, unused_method: Method) -> Result<WebhookCheck, N8nError> {
+        self.check_route("webhook", path, unused_method).await
+    }
+
+    /// Whether a production webhook leads to a version, found out without running anything: called with its own method below
+    /// the path for MCP servers, n8n looks up the route and the published version, and then finds that the node is no MCP
+    /// server. Only for an n8n that is known to do so (2.39.10): older ones run the workflow.
+    ///
+    /// # Errors
+    /// As [`check_webhook`](Self::check_webhook).
+    pub async fn check_version_behind(&self, path: &str, method: Method) -> Result<WebhookCheck, N8nError> {
+        self.check_route("mcp", path, method).await
+    }
+
+    async fn check_route(&self, base: &str, path: &str, method: Method) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckWebhook;
-        let request = self.webhook_request(operation, unused_method, "webhook", path)?;
+        let request = self.webhook_request(operation, method, base, path)?;
         let answer = self.fetch(&request).await?;
         transient(&answer, operation)?;
         let message = answer.complaint().and_then(|c| c.message).unwrap_or_default();
         Ok(match answer.status.as_u16() {
+            404 if message.starts_with("Published version not found") => WebhookCheck::NoVersion,
             404 if message.starts_with("This webhook is not registered for ") && message.contains(" requests") => {
                 WebhookCheck::Registered(methods(&message))
             }

@@ -130,10 +130,14 @@ impl N8nClient {
     /// Deletes a workflow and all its executions. `false`: it was confirmed gone already.
     ///
     /// # Errors
-    /// Whatever prevents an answer.
+    /// `Refused` with status 409 by the publication service while the workflow is published, and for a moment after that.
     pub async fn delete_workflow(&self, id: &str) -> Result<bool, N8nError> {
         let request = self.api(Operation::DeleteWorkflow, Method::DELETE, &["workflows", id])?;
-        Ok(present(self.ask::<IgnoredAny>(request).await)?.is_some())
+        let answer = present(self.ask::<IgnoredAny>(request).await);
+        if matches!(&answer, Err(N8nError::Refused { status: 409, message, .. }) if message.contains("npublish")) {
+            self.note_publishes_later();
+        }
+        Ok(answer?.is_some())
     }
 
     /// Reads a version from the history. `None`: the workflow or the version is confirmed gone (n8n prunes history).

@@ -9,11 +9,13 @@ import { withLock } from './locks.mjs';
 import { createApiKey, createOwner, n8nComponents, prepareN8n } from './n8n.mjs';
 import { EndedEarly, groupMembers, isAlive, listenersOf, sleep, startProcess, stopProcess } from './processes.mjs';
 import { say } from './say.mjs';
+import { shapeComponents, shapeOf } from './shapes.mjs';
 
-const components = { ...controlPlane, ...n8nComponents };
+const components = { ...controlPlane, ...n8nComponents, ...shapeComponents };
 const ALIASES = { apiserver: 'kube-apiserver', 'controller-manager': 'kube-controller-manager' };
 /** The reverse of the start order: what depends on a part ends before it. */
-const STOP_ORDER = ['command', 'n8n', 'kube-controller-manager', 'kube-apiserver', 'etcd'];
+const N8N_STOP_ORDER = ['n8n-webhook', 'n8n-worker', 'n8n', 'redis', 'postgres'];
+const STOP_ORDER = ['command', ...N8N_STOP_ORDER, 'kube-controller-manager', 'kube-apiserver', 'etcd'];
 const PORT_ATTEMPTS = 6;
 
 const stateFile = (dir) => path.join(dir, 'stack.json');
@@ -97,10 +99,12 @@ async function startControlPlane(dir) {
 }
 
 async function startN8n(dir) {
-  await startPart(dir, 'n8n', { keepPorts: false });
+  const { before, after } = shapeOf(readState(dir));
+  for (const name of [...before, 'n8n']) await startPart(dir, name, { keepPorts: false });
   const state = readState(dir);
   await createOwner(state);
   fs.writeFileSync(state.n8n.apiKeyFile, await createApiKey(state), { mode: 0o600 });
+  await inParallel(after.map((name) => startPart(dir, name, { keepPorts: false })));
 }
 
 /** Both halves start side by side; a failure of either is reported after both have come to rest. */
@@ -110,7 +114,7 @@ async function inParallel(tasks) {
 }
 
 /** Everything that a stack makes in its folder, but for the logs: an ended stack leaves it to be looked at. */
-const BELONGINGS = /^(apiserver|etcd|n8n|n8n-.*|bin|env|kubeconfig-.*|kubectl-cache|stack\.json|stack\.ended\.json)$/;
+const BELONGINGS = /^(apiserver|etcd|n8n|n8n-.*|bin|env|kubeconfig-.*|kubectl-cache|postgres|postgres-password|redis|stack\.json|stack\.ended\.json)$/;
 
 /** Refuses a folder in which a stack runs. One whose processes have all ended, after `down` or a crash of the machine, is no obstacle. */
 export function refuseRunningStack(dir) {
@@ -130,7 +134,7 @@ function clear(dir) {
 }
 
 /** Starts a new stack out of built `programs` in `dir`, where none may be running. The caller ends it when this fails. */
-export async function up({ dir, name, programs, withControlPlane, withN8n, n8nEnv }) {
+export async function up({ dir, name, programs, withControlPlane, withN8n, n8nEnv, shape = 'default' }) {
   const started = Date.now();
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   const state = { version: 1, name, dir, createdAt: new Date().toISOString(), programs, kubernetes: null, n8n: null, processes: {} };
@@ -139,7 +143,7 @@ export async function up({ dir, name, programs, withControlPlane, withN8n, n8nEn
     fs.chmodSync(dir, 0o700);
     fs.mkdirSync(path.join(dir, 'logs'), { recursive: true });
     if (withControlPlane) prepareControlPlane(state);
-    if (withN8n) prepareN8n(state, n8nEnv);
+    if (withN8n) prepareN8n(state, n8nEnv, shape);
     writeState(state);
   });
   await inParallel([...(withControlPlane ? [startControlPlane(dir)] : []), ...(withN8n ? [startN8n(dir)] : [])]);
@@ -164,6 +168,7 @@ export function environmentOf(state) {
   }
   if (state.n8n) {
     variables.N8N_URL = state.n8n.url;
+    variables.WEIRKEEPER_SHAPE = state.n8n.shape;
     variables.N8N_API_KEY_FILE = state.n8n.apiKeyFile;
     variables.N8N_API_KEY = fs.readFileSync(state.n8n.apiKeyFile, 'utf8');
   }
@@ -194,10 +199,10 @@ export async function down({ dir }) {
   const running = STOP_ORDER.filter((name) => processes[name] && groupMembers(processes[name]).length > 0);
   // n8n and the control plane know nothing of each other; within the control plane the order counts.
   const stopAll = async (names) => {
-    for (const name of names) await stopProcess(processes[name]);
+    for (const name of names) await stopProcess(processes[name], { signal: components[name]?.stopSignal });
   };
   await stopAll(running.filter((name) => name === 'command'));
-  await inParallel([stopAll(running.filter((name) => name === 'n8n')), stopAll(running.filter((name) => components[name] && name !== 'n8n'))]);
+  await inParallel([stopAll(running.filter((name) => N8N_STOP_ORDER.includes(name))), stopAll(running.filter((name) => controlPlane[name]))]);
   // Gone when two programs end the same stack: both have waited for the same processes.
   if (fs.existsSync(stateFile(dir))) fs.renameSync(stateFile(dir), path.join(dir, 'stack.ended.json'));
   say(`down: ended ${running.length > 0 ? running.join(', ') : 'nothing (no process was left)'}`);
@@ -205,14 +210,14 @@ export async function down({ dir }) {
 }
 
 /** How long a part may take to end when it is asked to: n8n waits for its running executions. */
-const PATIENCE_MS = { n8n: 60_000 };
+const PATIENCE_MS = { n8n: 60_000, 'n8n-worker': 60_000, 'n8n-webhook': 60_000 };
 /** kube-apiserver would wait a minute for the watches of its clients. */
 const USUAL_PATIENCE_MS = 3000;
 
 export async function stop({ dir, part, kill = false }) {
   const state = readState(dir);
   const name = partNamed(state, part);
-  await stopProcess(state.processes[name], { graceMs: kill ? 0 : (PATIENCE_MS[name] ?? USUAL_PATIENCE_MS) });
+  await stopProcess(state.processes[name], { graceMs: kill ? 0 : (PATIENCE_MS[name] ?? USUAL_PATIENCE_MS), signal: components[name].stopSignal });
   say(`${name}: ${kill ? 'killed' : 'stopped'}`);
 }
 

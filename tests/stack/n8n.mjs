@@ -6,6 +6,7 @@ import path from 'node:path';
 
 import { expectStatus, request } from './http.mjs';
 import { freePort, listenersOf, startProcess, stopProcess, tieToThisProgram, waitReady } from './processes.mjs';
+import { prepareShape, shapeComponents, shapeOf, shapeVariables, webhookUrl } from './shapes.mjs';
 
 const inside = (state, name) => path.join(state.dir, name);
 const secret = (file, text) => fs.writeFileSync(file, text, { mode: 0o600 });
@@ -17,7 +18,7 @@ function temporary(userFolder) {
 }
 
 /** Nothing is inherited from the caller: variables of n8n, of databases or of proxies would change what runs. */
-function environment({ node, userFolder, port, brokerPort, encryptionKey, compileCache, extra = {} }) {
+export function environment({ node, userFolder, port, brokerPort, encryptionKey, compileCache, extra = {} }) {
   return {
     PATH: `${path.dirname(node)}:/usr/bin:/bin`,
     HOME: userFolder,
@@ -55,7 +56,7 @@ function environment({ node, userFolder, port, brokerPort, encryptionKey, compil
   };
 }
 
-export function prepareN8n(state, extraEnv) {
+export function prepareN8n(state, extraEnv, shape) {
   const userFolder = inside(state, 'n8n');
   fs.mkdirSync(userFolder, { recursive: true, mode: 0o700 });
   const from = path.join(state.programs.n8nPrepared, '.n8n');
@@ -71,6 +72,7 @@ export function prepareN8n(state, extraEnv) {
     ownerFile: inside(state, 'n8n-owner.json'),
     env: extraEnv,
   };
+  prepareShape(state, shape);
 }
 
 async function isReady(url, process, port) {
@@ -79,10 +81,15 @@ async function isReady(url, process, port) {
   return status === 200 && own ? true : `readiness: ${status}`;
 }
 
+/** An empty PostgreSQL is migrated first. */
+const MIGRATION_MS = 400_000;
+
 const server = {
   async choosePorts(state) {
     const [port, brokerPort] = [await freePort(), await freePort()];
     Object.assign(state.n8n, { port, brokerPort, url: `http://127.0.0.1:${port}` });
+    for (const name of shapeOf(state).after) await shapeComponents[name].choosePorts(state);
+    state.n8n.webhookUrl = webhookUrl(state);
   },
   launch(state) {
     const env = environment({
@@ -90,13 +97,13 @@ const server = {
       node: state.programs.node,
       encryptionKey: fs.readFileSync(inside(state, 'n8n-encryption-key'), 'utf8'),
       compileCache: path.join(state.programs.n8nPrepared, 'compile-cache'),
-      extra: state.n8n.env,
+      extra: { ...shapeVariables(state), ...shapeOf(state).main, N8N_WEBHOOK_URL: `${state.n8n.webhookUrl}/`, ...state.n8n.env },
     });
     return { argv: [state.programs.node, state.programs.n8n, 'start'], env, cwd: state.n8n.userFolder };
   },
   async ready(state, process) {
     const { url, port } = state.n8n;
-    await waitReady('n8n', process, () => isReady(url, process, port));
+    await waitReady('n8n', process, () => isReady(url, process, port), MIGRATION_MS);
     // Readiness may come before the API's routes; anything but a missing route or a start-up page will do.
     await waitReady('n8n', process, async () => {
       const { status } = await request(`${url}/api/v1/workflows`, { timeoutMs: 5000 });

@@ -49,12 +49,12 @@ export function groupMembers(leader) {
 }
 
 /** Starts a program in a session of its own, output appended to `log`, and returns at once. */
-export function startProcess({ argv, env, cwd, log }) {
+export function startProcess({ argv, env, cwd, log, uid, gid }) {
   fs.mkdirSync(path.dirname(log), { recursive: true });
   const output = fs.openSync(log, 'a', 0o600);
   const logOffset = fs.fstatSync(output).size;
   try {
-    const child = spawn(argv[0], argv.slice(1), { env, cwd, detached: true, stdio: ['ignore', output, output] });
+    const child = spawn(argv[0], argv.slice(1), { env, cwd, uid, gid, detached: true, stdio: ['ignore', output, output] });
     child.on('error', () => {}); // reported below, as a missing pid
     if (!child.pid) throw new Error(`start ${argv[0]}: it cannot be executed`);
     child.unref();
@@ -73,10 +73,10 @@ function signalGroup(leader, signal) {
   }
 }
 
-/** Ends a whole process group: SIGTERM, and SIGKILL for what is left after `graceMs` (0: SIGKILL at once). */
-export async function stopProcess(leader, { graceMs = 8000 } = {}) {
+/** Ends a whole process group: `signal`, and SIGKILL for what is left after `graceMs` (0: SIGKILL at once). */
+export async function stopProcess(leader, { graceMs = 8000, signal = 'SIGTERM' } = {}) {
   if (graceMs > 0) {
-    signalGroup(leader, 'SIGTERM');
+    signalGroup(leader, signal);
     const deadline = Date.now() + graceMs;
     while (Date.now() < deadline && groupMembers(leader).length > 0) await sleep(50);
   }

@@ -13,6 +13,7 @@ import { down, environmentOf, readState, recordCommand, refuseRunningStack, rest
 import { createApiKey } from './n8n.mjs';
 import { guard, sleep, startTimeOf, stopProcess, tieToThisProgram } from './processes.mjs';
 import { say } from './say.mjs';
+import { checkShape, SHAPES } from './shapes.mjs';
 
 const USAGE = `usage: node stack.mjs COMMAND
   build [PART...]                     build the parts (control-plane etcd node n8n n8n-prepared) into the cache
@@ -22,9 +23,11 @@ const USAGE = `usage: node stack.mjs COMMAND
                                       start a stack, run COMMAND with its variables, end the stack; SHELL is a shell command
                                       that runs while the parts are being built, and has to succeed
   status --dir DIR                    list its processes; exit code 1 when one is not running
-  stop|start|restart PART --dir DIR [--kill]   PART: etcd, apiserver, controller-manager, n8n
+  stop|start|restart PART --dir DIR [--kill]   PART: etcd, apiserver, controller-manager, n8n, n8n-worker, n8n-webhook,
+                                      redis, postgres
   apikey --dir DIR [--scopes a,b] [--expires-in-seconds N]   print a new n8n API key (0: one that has expired)
-UP: [--without-n8n | --only-n8n] [--name NAME] [--n8n-env K=V]...
+UP: [--without-n8n | --only-n8n] [--name NAME] [--n8n-env K=V]... [--shape SHAPE]
+SHAPE: ${Object.keys(SHAPES).join(', ')}
 The cache is $WEIRKEEPER_CACHE, by default ~/.cache/weirkeeper.`;
 
 const SHORT_LIFE_SECONDS = 5;
@@ -37,13 +40,14 @@ const OPTIONS = {
   'without-n8n': { type: 'boolean' },
   'only-n8n': { type: 'boolean' },
   'n8n-env': { type: 'string', multiple: true },
+  shape: { type: 'string' },
   kill: { type: 'boolean' },
   scopes: { type: 'string' },
   'expires-in-seconds': { type: 'string' },
   meanwhile: { type: 'string' },
   help: { type: 'boolean' },
 };
-const UP = ['dir', 'name', 'without-n8n', 'only-n8n', 'n8n-env'];
+const UP = ['dir', 'name', 'without-n8n', 'only-n8n', 'n8n-env', 'shape'];
 
 /** What each command accepts: options, whether --dir is required, and how many plain arguments. */
 const COMMANDS = {
@@ -77,6 +81,8 @@ function parse([command, ...rest]) {
 
 function upOptions(values, dir) {
   if (values['without-n8n'] && values['only-n8n']) throw new UsageError('--without-n8n and --only-n8n leave nothing');
+  const shape = values.shape ?? 'default';
+  if (!values['without-n8n']) checkShape(shape);
   const n8nEnv = Object.fromEntries(
     (values['n8n-env'] ?? []).map((pair) => {
       const at = pair.indexOf('=');
@@ -90,6 +96,7 @@ function upOptions(values, dir) {
     withControlPlane: !values['only-n8n'],
     withN8n: !values['without-n8n'],
     n8nEnv,
+    shape,
   };
 }
 

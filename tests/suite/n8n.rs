@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 pub struct N8n {
     /// Where n8n is.
     pub url: String,
+    /// Where its production webhooks are called.
+    pub webhooks: String,
     key: String,
     http: reqwest::Client,
 }
@@ -29,7 +31,7 @@ impl N8n {
         crate::world::install_crypto();
         let http =
             reqwest::Client::builder().no_proxy().pool_idle_timeout(std::time::Duration::from_secs(3)).build().expect("an HTTP client");
-        Self { url: url.to_owned(), key: key.to_owned(), http }
+        Self { url: url.to_owned(), webhooks: crate::stack::webhook_url(url), key: key.to_owned(), http }
     }
 
     pub async fn api(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
@@ -92,7 +94,7 @@ impl N8n {
     /// Calls a production webhook.
     pub async fn webhook(&self, method: &str, path: &str) -> Answer {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let answer = self.http.request(method, format!("{}/webhook/{path}", self.url)).send().await.expect("n8n answers");
+        let answer = self.http.request(method, format!("{}/webhook/{path}", self.webhooks)).send().await.expect("n8n answers");
         Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
     }
 }

@@ -304,7 +304,12 @@ async fn whatever_n8n_refuses_to_publish_the_last_good_version_serves_afterwards
     connect(&world, &relay, json!({})).await;
     let space = world.namespace.clone();
     let mut rows = Vec::new();
-    for cause in causes(&world, |word| answering(&format!("{space}/{word}"), "2")).await {
+    let mut causes = causes(&world, |word| answering(&format!("{space}/{word}"), "2")).await;
+    if world.stack.shape() == "publication-service" {
+        // It meets these after it has answered that the version is published: see publication.rs.
+        causes.retain(|cause| !cause.offline);
+    }
+    for cause in causes {
         rows.push(row(&world, &relay, cause).await);
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/publish-failures.md");

@@ -1,9 +1,13 @@
 //! The stack that `tests/stack/stack.mjs` started, and further ones for tests that stop and start parts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use serde_json::Value;
+
+const PROGRAM: &str = "tests/stack/stack.mjs";
 
 /// A started stack.
 #[derive(Clone, Debug)]
@@ -23,7 +27,16 @@ impl Stack {
 
     fn at(dir: &Path) -> Self {
         let text = std::fs::read_to_string(dir.join("stack.json")).expect("the stack's stack.json");
-        Self { dir: dir.to_owned(), facts: serde_json::from_str(&text).expect("stack.json is JSON") }
+        let stack = Self { dir: dir.to_owned(), facts: serde_json::from_str(&text).expect("stack.json is JSON") };
+        if let (Some(url), Some(webhooks)) = (stack.facts["n8n"]["url"].as_str(), stack.facts["n8n"]["webhookUrl"].as_str()) {
+            WEBHOOKS.lock().expect("nobody panicked").insert(url.to_owned(), webhooks.to_owned());
+        }
+        stack
+    }
+
+    /// The shape of its n8n: see tests/stack/shapes.mjs.
+    pub fn shape(&self) -> &str {
+        self.facts["n8n"]["shape"].as_str().unwrap_or("default")
     }
 
     /// Where n8n is.
@@ -41,22 +54,51 @@ impl Stack {
         self.dir.join(format!("kubeconfig-{user}"))
     }
 
+    /// The Node.js that n8n runs on.
+    pub fn node(&self) -> PathBuf {
+        self.facts["programs"]["node"].as_str().expect("the stack has a Node.js").into()
+    }
+
     /// The kubectl of the stack.
     pub fn kubectl(&self) -> PathBuf {
         self.dir.join("bin/kubectl")
     }
 
-    /// Another stack, for tests that stop its parts; it ends with the value.
+    /// Another stack, for tests that stop its parts; it ends with the value. Its n8n has the shape of the one that all tests
+    /// share, unless the flags name one.
     pub fn own(flags: &[&str]) -> OwnStack {
         let dir = std::env::temp_dir().join(format!("weirkeeper-stack-{}-{:x}", std::process::id(), rand()));
-        run(&["up", "--dir", dir.to_str().expect("a readable path")], flags);
+        let shape = std::env::var("WEIRKEEPER_SHAPE").unwrap_or_default();
+        let mut flags = flags.to_vec();
+        if !shape.is_empty() && !flags.iter().any(|flag| ["--shape", "--without-n8n"].contains(flag)) {
+            flags.extend(["--shape", shape.as_str()]);
+        }
+        run(&["up", "--dir", dir.to_str().expect("a readable path")], &flags);
         OwnStack { stack: Self::at(&dir) }
+    }
+
+    /// Its parts that do not run.
+    pub fn ended(&self) -> Vec<String> {
+        let (dir, program) = (self.dir.to_str().expect("a readable path"), Path::new(env!("CARGO_MANIFEST_DIR")).join(PROGRAM));
+        let output = Command::new("node").arg(program).args(["status", "--dir", dir]).output().expect("node runs");
+        let said = [output.stdout, output.stderr].concat();
+        let lines = String::from_utf8_lossy(&said).into_owned();
+        let ended = lines.lines().filter(|line| line.contains(": not running"));
+        ended.filter_map(|line| line.split(':').nth(1)).map(|part| part.trim().to_owned()).collect()
     }
 
     /// Runs a command of the stack's program on this stack, for example `restart n8n`.
     pub fn tell(&self, command: &[&str]) -> String {
         run(command, &["--dir", self.dir.to_str().expect("a readable path")])
     }
+}
+
+/// By the URL of an n8n, where its production webhooks are called.
+static WEBHOOKS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// Where the production webhooks of an n8n are called: at its webhook processor, where it has one.
+pub fn webhook_url(n8n: &str) -> String {
+    WEBHOOKS.lock().expect("nobody panicked").get(n8n).cloned().unwrap_or_else(|| n8n.to_owned())
 }
 
 /// A stack that ends with the value.
@@ -79,7 +121,7 @@ impl Drop for OwnStack {
 }
 
 fn run(command: &[&str], flags: &[&str]) -> String {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/stack.mjs");
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(PROGRAM);
     let output = Command::new("node").arg(program).args(command).args(flags).output().expect("node runs");
     assert!(
         output.status.success(),

@@ -13,6 +13,7 @@ mod executions;
 mod faults;
 mod marks;
 mod node_types;
+mod outbox;
 mod production;
 mod projects;
 mod publish;
@@ -60,6 +61,8 @@ pub(crate) struct Options {
     pub moves_go_offline: bool,
     /// How long publishing hangs on a trigger whose broker cannot be reached (any redisTrigger).
     pub broker_hang: Duration,
+    /// How long the publication service takes to set up what it said is published; None where n8n does so at once.
+    pub publication_delay: Option<Duration>,
     /// How long an execution stays running.
     pub execution_time: Duration,
     /// How long n8n takes to start after a [`StandIn::restart`].
@@ -83,6 +86,7 @@ impl Default for Options {
             webhook_gap: Duration::from_millis(3),
             moves_go_offline: false,
             broker_hang: Duration::from_secs(60),
+            publication_delay: None,
             execution_time: Duration::ZERO,
             startup_time: Duration::ZERO,
             n8n_version: "2.39.10".to_owned(),

@@ -101,6 +101,9 @@ impl World {
         self.secret(&format!("{name}-key"), key).await;
         let mut spec =
             json!({ "url": url, "apiKeySecretRef": { "name": format!("{name}-key") }, "requestTimeout": "20s", "interval": "20s" });
+        if self.n8n.webhooks != self.n8n.url {
+            spec["webhookCheckURL"] = json!(self.n8n.webhooks);
+        }
         spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
         self.apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": name }, "spec": spec }))
             .await;

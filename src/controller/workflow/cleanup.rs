@@ -21,9 +21,14 @@ use crate::domain::mark::{Mark, release};
 use crate::domain::pace;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::trouble::Trouble;
+use crate::n8n::{N8nClient, N8nError};
 
 /// So long at least between two tries.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A workflow that was just unpublished is mostly offline within a second.
+const OFFLINE_LOOKS: u32 = 8;
+const OFFLINE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Settles the workflow in n8n and lets the object go.
 pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
@@ -181,7 +186,10 @@ async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: Delet
     let client = &connection.client;
     let failed = |error| connections::trouble(&error);
     if policy == DeletionPolicy::Delete {
-        return client.delete_workflow(&remote.id).await.map(drop).map_err(failed);
+        return match client.delete_workflow(&remote.id).await {
+            Err(N8nError::Refused { status: 409, .. }) => delete_unpublished(client, remote).await,
+            answer => answer.map(drop).map_err(failed),
+        };
     }
     if policy == DeletionPolicy::Deactivate && !remote.is_archived {
         client.unpublish(&remote.id).await.map_err(failed)?;
@@ -200,6 +208,24 @@ async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: Delet
         client.archive(&remote.id).await.map_err(failed)?;
     }
     Ok(())
+}
+
+/// n8n's publication service deletes nothing that is published, and takes a workflow offline some time after it said so.
+async fn delete_unpublished(client: &N8nClient, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+    let failed = |error| connections::trouble(&error);
+    if remote.active {
+        client.unpublish(&remote.id).await.map_err(failed)?;
+    }
+    for _ in 0..OFFLINE_LOOKS {
+        tokio::time::sleep(OFFLINE_PAUSE).await;
+        match client.delete_workflow(&remote.id).await {
+            Err(N8nError::Refused { status: 409, .. }) => {}
+            answer => return answer.map(drop).map_err(failed),
+        }
+    }
+    let mut trouble = Trouble::transient(Reason::Progressing, "n8n is still taking the workflow offline; it is deleted after that");
+    trouble.look_again = Some(Duration::from_secs(1));
+    Err(trouble)
 }
 
 /// What n8n holds, without our mark.

@@ -13,6 +13,7 @@ use crate::api::reason::{Class, Reason};
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::{Intent, Operation, Snapshot, VersionResult};
 use crate::controller::connections::{self, Connection};
+use crate::domain::endpoints::listens;
 use crate::domain::history;
 use crate::domain::pace::Lately;
 use crate::domain::plan::{self, Comparison, Drift, Keeps, Plan, Publication, Step, compare, plan};
@@ -38,6 +39,14 @@ pub(super) struct Deployment<'a> {
     pub(super) write: &'a WorkflowWrite,
     pub(super) publication: Publication,
     pub(super) operation: Operation,
+}
+
+impl Deployment<'_> {
+    /// Whether n8n has to register a webhook for it. One that publishes at once has counted it when it answers.
+    fn listens(&self) -> bool {
+        let enabled = self.write.nodes.iter().filter(|node| node["disabled"] != true);
+        enabled.filter_map(|node| node["type"].as_str()).any(listens)
+    }
 }
 
 /// Why a version is not there.
@@ -263,7 +272,12 @@ async fn apply(
                 }
             }
             // By version id: a draft that somebody saved in between must not be published as ours.
-            Step::Publish => drop(client.publish(id, draft.as_deref()).await?),
+            Step::Publish => {
+                let answer = client.publish(id, draft.as_deref()).await?;
+                if answer.active && answer.trigger_count == Some(0) && wanted.listens() {
+                    client.note_publishes_later();
+                }
+            }
             Step::Unpublish => drop(client.unpublish(id).await?),
         }
         timer.done();

@@ -14,11 +14,14 @@ use crate::controller::connections::{self, Connection};
 use crate::domain::definition::Definition;
 use crate::domain::endpoints::{Endpoint, EndpointKind, unused_method, webhook_endpoints};
 use crate::domain::health::contains;
+use crate::domain::triggers::triggers_without_endpoint;
 use crate::domain::trouble::Trouble;
 use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
 
 /// n8n takes the webhooks of a published workflow away while it takes a write, for a tenth of a second and longer under load.
 const AWAY: Duration = Duration::from_secs(3);
+/// So many nodes are named in a message.
+const MOST_NAMED: usize = 5;
 const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
 /// Checks each production endpoint of a published version. After a write it is given the time to come back.
@@ -49,6 +52,15 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
                 checked += 1
             }
             WebhookCheck::Unknown(why) => unknown.push(format!("node {:?}: {why}", endpoint.node)),
+            WebhookCheck::NoVersion => {
+                let message = format!(
+                    "node {:?}: n8n has the route {} and no published version behind it, so its callers get 404",
+                    endpoint.node,
+                    endpoint.url_path()
+                );
+                work.verdict(ConditionType::Live, ConditionStatus::False, Reason::NotLive, message);
+                return Ok(false);
+            }
             WebhookCheck::Registered(_) | WebhookCheck::NotRegistered => {
                 let message = format!(
                     "node {:?}: {} is not registered in n8n although the workflow is published",
@@ -60,7 +72,10 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
             }
         }
     }
-    if checked == endpoints.len() && checked > 0 {
+    // n8n's publication service publishes although such a trigger failed, and tells only people who are logged in.
+    let silent = triggers_without_endpoint(definition).filter(|name| !endpoints.iter().any(|endpoint| endpoint.node == *name));
+    unknown.extend(silent.map(|name| format!("node {name:?}: n8n does not tell whether this trigger was started")));
+    if checked == endpoints.len() && checked > 0 && unknown.is_empty() {
         work.verdict(
             ConditionType::Live,
             ConditionStatus::True,
@@ -68,7 +83,9 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
             format!("{checked} of {checked} production URLs are registered"),
         );
     } else {
-        let message = if unknown.is_empty() { Reason::NotVerifiable.meaning().to_owned() } else { unknown.join("; ") };
+        let registered = (checked > 0).then(|| format!("{checked} production URLs are registered"));
+        let parts: Vec<String> = registered.into_iter().chain(unknown.into_iter().take(MOST_NAMED)).collect();
+        let message = if parts.is_empty() { Reason::NotVerifiable.meaning().to_owned() } else { parts.join("; ") };
         work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, message);
     }
     Ok(true)
@@ -83,10 +100,24 @@ pub(super) async fn check(connection: &Connection, endpoints: &[Endpoint], endpo
     }
     match (endpoint.kind, endpoint.base) {
         (EndpointKind::Form, "form") => connection.client.check_form(&below("/form/")).await,
-        (_, "webhook") => match unused_method(endpoints, &endpoint.path).and_then(|method| Method::from_bytes(method.as_bytes()).ok()) {
-            Some(method) => connection.client.check_webhook(&below("/webhook/"), method).await,
-            None => Ok(WebhookCheck::Unknown("its path answers every method".to_owned())),
-        },
+        (_, "webhook") => {
+            let path = below("/webhook/");
+            let method = |method: &str| Method::from_bytes(method.as_bytes()).ok();
+            let check = match unused_method(endpoints, &endpoint.path).and_then(method) {
+                Some(unused) => connection.client.check_webhook(&path, unused).await?,
+                None => WebhookCheck::Unknown("its path answers every method".to_owned()),
+            };
+            // Where versions come some time after their routes and the other way round, the route alone proves little.
+            let used = endpoint.methods.first().and_then(|first| method(first));
+            let looks = connection.client.publishes_later() && connection.looks_behind_routes();
+            match (&check, used.filter(|_| looks)) {
+                (WebhookCheck::Registered(_), Some(used)) => match connection.client.check_version_behind(&path, used).await? {
+                    WebhookCheck::NoVersion => Ok(WebhookCheck::NoVersion),
+                    _ => Ok(check),
+                },
+                _ => Ok(check),
+            }
+        }
         _ => Ok(WebhookCheck::Unknown("n8n offers no way to ask without calling it".to_owned())),
     }
 }

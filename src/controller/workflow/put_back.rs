@@ -10,7 +10,7 @@ use super::converge::Round;
 use super::deploy::{Failure, read_back};
 use super::refusal::{self, Says};
 use super::work::Work;
-use super::{observe, paths};
+use super::{answered, observe, paths};
 use crate::api::condition::{ConditionStatus, ConditionType, find, milliseconds};
 use crate::api::reason::Reason;
 use crate::api::workflow::RollbackPolicy;
@@ -58,6 +58,9 @@ impl Round<'_> {
         let serving = remote.active_version_id.clone().filter(|_| remote.active && work.spec().active == Some(true));
         if serving.is_none() || serving != kept || !was_not_live(work) {
             return Ok(false);
+        }
+        if self.connection.client.publishes_later() && answered::published_for(work) < answered::APPLIED_WITHIN {
+            return Ok(false); // they are to come
         }
         let now = work.now();
         if work.ctx.remember(&work.uid(), |memory| memory.revivals.count(now)) >= MOST_REVIVALS {

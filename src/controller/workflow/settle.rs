@@ -4,7 +4,7 @@ use super::converge::Round;
 use super::deploy::{Deployed, Failure, failed_too_often, proven};
 use super::fail::note_what_serves;
 use super::work::Work;
-use super::{observe, paths, watch_health};
+use super::{answered, observe, paths, watch_health};
 use crate::api::condition::{ConditionStatus, ConditionType, milliseconds};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
@@ -158,6 +158,10 @@ impl Round<'_> {
 
     pub(super) fn not_live(&self, work: &mut Work<'_>) -> Result<Outcome, Failure> {
         let message = work.said(ConditionType::Live);
+        if self.connection.client.publishes_later() && answered::published_for(work) < answered::APPLIED_AT_LAST {
+            // n8n may be interrupted in a publication and take it up again much later.
+            return Err(Trouble::transient(Reason::NotLive, message).into());
+        }
         if failed_too_often(work) && !proven(work, self.operation, self.version) {
             return Err(Failure::Version(Reason::PublishUnconfirmed, message));
         }
@@ -172,7 +176,13 @@ impl Round<'_> {
     async fn prove(&self, work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<(), Failure> {
         let result = history::numbered(&work.status.history, self.version).map(|record| record.result);
         if !matches!(result, Some(VersionResult::Deployed | VersionResult::Good)) {
-            if let Some(said) = observe::probe(work, self.connection, self.definition).await? {
+            let probes = work.spec().health_check.as_ref().is_some_and(|check| !check.probes.is_empty());
+            let before = if probes { Some(answered::before(work, self.connection, remote, self.version).await?) } else { None };
+            let said = observe::probe(work, self.connection, self.definition).await?;
+            if let Some(before) = before {
+                answered::by_this_version(work, self.connection, remote, self.version, before).await?;
+            }
+            if let Some(said) = said {
                 work.verdict(ConditionType::Healthy, ConditionStatus::False, Reason::ProbeFailed, &said);
                 return Err(Failure::Version(Reason::ProbeFailed, said));
             }

@@ -51,6 +51,34 @@ async fn only_n8ns_own_words_prove_that_a_webhook_is_registered() {
 }
 
 #[tokio::test]
+async fn a_route_without_a_version_behind_it_is_found_without_running_anything() {
+    let check = |reply: fn() -> Reply| async move {
+        let server = Scripted::start(move |_| reply()).await;
+        let result = server.client().check_version_behind("/a/b/", Method::GET).await.unwrap();
+        assert_eq!(server.calls(), ["GET /mcp/a/b"]);
+        result
+    };
+    let lost = || json(404, json!({ "code": 404, "message": "Published version not found for workflow with id \"x\"" }));
+    assert_eq!(check(lost).await, WebhookCheck::NoVersion);
+    let served = || json(404, json!({ "message": "This webhook is not registered for GET requests. Did you mean to make a GET request?" }));
+    assert_eq!(check(served).await, WebhookCheck::Registered(vec!["GET".into()]));
+    assert!(matches!(check(|| html(200, "<html>")).await, WebhookCheck::Unknown(_)));
+}
+
+#[tokio::test]
+async fn a_refused_deletion_gives_a_publication_service_away() {
+    let after = |message: &'static str| async move {
+        let server = Scripted::start(move |_| json(409, json!({ "message": message }))).await;
+        let client = server.client();
+        assert!(matches!(client.delete_workflow("a").await, Err(N8nError::Refused { status: 409, .. })));
+        client.publishes_later()
+    };
+    assert!(after("Cannot delete a published workflow. Unpublish it before deleting.").await);
+    assert!(after("Workflow is still being unpublished. Please try again in a few moments.").await);
+    assert!(!after("Conflict").await);
+}
+
+#[tokio::test]
 async fn a_form_is_recognised_by_its_page() {
     let check = |reply: fn() -> Reply| async move {
         let server = Scripted::start(move |_| reply()).await;

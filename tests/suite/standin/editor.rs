@@ -72,6 +72,18 @@ impl StandIn {
         publish::take_offline(&mut self.site.world(), id);
     }
 
+    /// How long publications take to be set up from now on.
+    pub(crate) fn publish_after(&self, delay: std::time::Duration) {
+        if let Some(outbox) = &mut self.site.world().outbox {
+            outbox.set_delay(delay);
+        }
+    }
+
+    /// Loses what says which version of a workflow runs, and keeps its routes.
+    pub(crate) fn forget_running(&self, id: &str) {
+        self.site.world().forget_running(id);
+    }
+
     pub(crate) fn ui_archive(&self, id: &str) -> bool {
         self.site.world().archive_workflow(id)
     }

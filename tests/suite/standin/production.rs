@@ -22,6 +22,8 @@ use super::webhooks::{Hook, not_registered};
 pub(crate) struct Target {
     path: String,
     is_form: bool,
+    /// Below this path n8n serves MCP servers only, which it looks at when it has found route and version.
+    is_mcp: bool,
     is_test: bool,
 }
 
@@ -29,10 +31,10 @@ pub(crate) struct Target {
 pub(crate) fn route(path: &str) -> Option<Target> {
     let (first, rest) = path.strip_prefix('/')?.split_once('/')?;
     let is_form = first.starts_with("form");
-    ["webhook", "webhook-test", "form", "form-test"].contains(&first).then(|| {
+    ["webhook", "webhook-test", "form", "form-test", "mcp"].contains(&first).then(|| {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let segments: Vec<String> = rest.split('/').map(percent_decoded).collect();
-        Target { path: segments.join("/"), is_form, is_test: first.ends_with("-test") }
+        Target { path: segments.join("/"), is_form, is_mcp: first == "mcp", is_test: first.ends_with("-test") }
     })
 }
 
@@ -94,10 +96,14 @@ fn begin(world: &mut World, request: &Request, target: &Target) -> Result<Begun,
         return Err(missing(&methods));
     };
     let workflow = world.workflows.get(&hook.workflow_id);
-    let Some((workflow, version)) = workflow.and_then(|known| Some((known, known.active_version()?))) else {
-        let message = format!("Active version not found for workflow with id \"{}\"", hook.workflow_id);
+    let Some((workflow, version)) = workflow.and_then(|known| Some((known, world.running_version(known)?))) else {
+        let which = if world.outbox.is_some() { "Published" } else { "Active" };
+        let message = format!("{which} version not found for workflow with id \"{}\"", hook.workflow_id);
         return Err(Reply::json(404, &json!({ "code": 404, "message": message })));
     };
+    if target.is_mcp {
+        return Err(missing(&methods));
+    }
     let node = version.content.node_list().iter().find(|node| name(node) == hook.node);
     let node = node.cloned().unwrap_or_default();
     check_caller(world, request, &node)?;

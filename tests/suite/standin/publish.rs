@@ -138,6 +138,10 @@ fn check_children(world: &World, id: &str, content: &Content) -> Result<(), Stri
 pub(crate) async fn publish(site: &Site, id: &str, wish: Wish) -> Result<(), Reply> {
     let (gap, broker_hang) = site.gaps();
     let (version, hangs) = begin(site, id, &wish)?;
+    if site.world().sets_up_later(id) {
+        site.world().record_publication(id, &version, "activated");
+        return Ok(());
+    }
     tokio::time::sleep(gap).await;
     if hangs {
         // A trigger whose broker cannot be reached: the workflow reads as active all this time.
@@ -171,8 +175,11 @@ fn begin(site: &Site, id: &str, wish: &Wish) -> Result<(String, bool), Reply> {
     };
     let previous = workflow.active_version_id.clone();
     check(&world, &installed, id, &content)?;
+    let at_once = world.outbox.is_none();
     if let Some(previous) = previous {
-        world.remove_webhooks(id);
+        if at_once {
+            world.remove_webhooks(id);
+        }
         world.record_publication(id, &previous, "deactivated");
     }
     if let Some(workflow) = world.workflows.get_mut(id) {
@@ -203,12 +210,22 @@ fn complete(world: &mut World, id: &str) -> Result<(), Reply> {
 
 /// Puts a version's triggers in place.
 fn register(world: &mut World, id: &str, content: &Content) -> Result<(), String> {
+    let before = world.workflows.get(id).map(|workflow| workflow.trigger_count).unwrap_or_default();
+    start(world, id, content)?;
+    if content.node_list().iter().any(node_types::has_bad_cron) {
+        if let Some(workflow) = world.workflows.get_mut(id) {
+            workflow.trigger_count = before;
+        }
+        return Err("There was a problem activating the workflow: \"Invalid cron expression\"".to_owned());
+    }
+    Ok(())
+}
+
+/// Puts those triggers of a version in place that can be.
+pub(crate) fn start(world: &mut World, id: &str, content: &Content) -> Result<(), String> {
     world
         .add_webhooks(hooks(id, content))
         .map_err(|node| format!("The URL path that the \"{node}\" node uses is already taken. Please change it to something else."))?;
-    if content.node_list().iter().any(node_types::has_bad_cron) {
-        return Err("There was a problem activating the workflow: \"Invalid cron expression\"".to_owned());
-    }
     let nodes = content.node_list().iter();
     let count = nodes.filter(|node| node_types::counts_as_trigger(node)).count();
     if let Some(workflow) = world.workflows.get_mut(id) {
@@ -218,7 +235,10 @@ fn register(world: &mut World, id: &str, content: &Content) -> Result<(), String
 }
 
 fn take_down(world: &mut World, id: &str) {
-    world.remove_webhooks(id);
+    match &mut world.outbox {
+        Some(outbox) => outbox.put(id),
+        None => world.remove_webhooks(id),
+    }
     if let Some(workflow) = world.workflows.get_mut(id) {
         workflow.active_version_id = None;
     }

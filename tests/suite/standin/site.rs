@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::Options;
 use super::faults::{Caller, Fault, Faults};
 use super::node_types::Installed;
+use super::outbox::Outbox;
 use super::reply::{BoxError, Reply};
 use super::request::Request;
 use super::routes;
@@ -35,8 +36,10 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(options: Options) -> Arc<Self> {
+        let mut world = World::new(options.seed);
+        world.outbox = options.publication_delay.map(Outbox::new);
         Arc::new(Self {
-            world: Mutex::new(World::new(options.seed)),
+            world: Mutex::new(world),
             options: Mutex::new(options),
             faults: Faults::default(),
             log: WireLog::default(),
@@ -47,7 +50,9 @@ impl Site {
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         // A handler that panics shows in its test; the others go on.
-        self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        let mut world = self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        world.work_off();
+        world
     }
 
     pub(crate) fn options(&self) -> MutexGuard<'_, Options> {

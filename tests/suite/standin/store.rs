@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::executions::Execution;
 use super::marks::Marks;
+use super::outbox::Outbox;
 use super::projects::Project;
 use super::webhooks::Hook;
 
@@ -25,6 +26,8 @@ pub(crate) struct World {
     pub executions: BTreeMap<u64, Execution>,
     /// Registered production webhooks by (method, path), which is n8n's primary key.
     pub webhooks: HashMap<(String, String), Hook>,
+    /// Present where publications are set up later.
+    pub outbox: Option<Outbox>,
     pub keys: Vec<Key>,
     pub marks: Marks,
     /// The personal project of the owner of the keys.
@@ -175,6 +178,7 @@ impl World {
             credentials: Vec::new(),
             executions: BTreeMap::new(),
             webhooks: HashMap::new(),
+            outbox: None,
             keys: Vec::new(),
             marks: Marks::default(),
             projects: vec![Project::personal(project_id.clone(), super::workflow_views::PROJECT_NAME, user_id.clone())],

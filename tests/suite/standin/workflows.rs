@@ -235,6 +235,10 @@ fn forbidden(version: &str) -> Reply {
 }
 
 pub(crate) fn delete(world: &mut World, id: &str) -> Answer {
+    let refusal = world.workflows.get(id).and_then(|workflow| world.outbox.as_ref()?.forbids_deletion(workflow));
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
     let Some(workflow) = world.remove_workflow(id) else {
         return Err(Reply::message(404, "Not Found"));
     };

@@ -1,0 +1,159 @@
+//! Which version answered a probe. n8n's publication service says that a version is published and goes on answering with the
+//! one before it until it has worked off its queue; only the execution that a call left behind tells which version ran.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+
+use super::deploy::Failure;
+use super::work::Work;
+use crate::api::instance::ExecutionsSaved;
+use crate::api::reason::Reason;
+use crate::controller::connections::{self, Connection};
+use crate::domain::canonical::digest_of;
+use crate::domain::history;
+use crate::domain::ran::may_have_run;
+use crate::domain::remote::{ExecutionStatus, RemoteWorkflow};
+use crate::domain::settings::saves_successes;
+use crate::domain::trouble::Trouble;
+use crate::n8n::{ExecutionQuery, N8nError};
+
+/// n8n looks at its queue of publications every 15 s and for what it missed every 10 s: after this, a version runs unless n8n
+/// was interrupted.
+pub(super) const APPLIED_WITHIN: Duration = Duration::from_secs(30);
+/// A publication that n8n was interrupted in is taken up again two minutes after it had begun.
+pub(super) const APPLIED_AT_LAST: Duration = Duration::from_secs(180);
+/// So soon a probe that met an earlier version is made again.
+const SOON: Duration = Duration::from_secs(2);
+/// An execution is listed within half a second of its end.
+const LISTED_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// With more executions than this since the probe, its own is not looked for.
+const MOST_LISTED: usize = 50;
+/// So many earlier versions may have been the one that answered.
+const MOST_EARLIER: usize = 3;
+
+/// The newest execution before a probe.
+#[derive(Clone, Copy)]
+pub(super) struct Before(Option<u64>);
+
+/// Notes where the executions end before a probe is made. Where nothing will tell which version answers, the probe waits until
+/// the version had time to be applied.
+pub(super) async fn before(work: &Work<'_>, connection: &Connection, remote: &RemoteWorkflow, version: i64) -> Result<Before, Failure> {
+    if earlier(work, remote, version).is_empty() {
+        return Ok(Before(None)); // nothing else could answer
+    }
+    let saved = saves_successes(&remote.settings, connection.instance.spec.executions_saved == ExecutionsSaved::All);
+    let newest = if saved { list(connection, &remote.id, 1).await? } else { None };
+    match newest {
+        Some(newest) => Ok(Before(Some(newest.first().copied().unwrap_or(0)))),
+        None => wait(work, APPLIED_WITHIN, APPLIED_WITHIN, "n8n keeps no executions that tell which version answers a probe")
+            .map(|()| Before(None)),
+    }
+}
+
+/// Holds the verdict of a probe back until it is known to be about the version that is published.
+pub(super) async fn by_this_version(
+    work: &Work<'_>,
+    connection: &Connection,
+    remote: &RemoteWorkflow,
+    version: i64,
+    before: Before,
+) -> Result<(), Failure> {
+    let Some(before) = before.0 else { return Ok(()) };
+    let ran = match first_since(connection, &remote.id, before).await? {
+        Some(id) => connection.client.execution_content(&id.to_string()).await.map_err(|error| connections::trouble(&error))?,
+        None => None,
+    };
+    let published = remote.published_apart();
+    let published = published.as_ref().unwrap_or(remote);
+    let Some(ran) = ran else { return wait(work, APPLIED_WITHIN, APPLIED_WITHIN, "no execution tells which version answered the probe") };
+    let wiring = |connections: &Value| digest_of(&[], connections, &[], &Map::new(), &BTreeSet::new());
+    let may_be = |nodes: &[Value], connections: &Value| may_have_run(&ran.nodes, nodes) && wiring(&ran.connections) == wiring(connections);
+    let this = may_be(&published.nodes, &published.connections);
+    let mut another = false;
+    for id in earlier(work, remote, version).iter().take(MOST_EARLIER) {
+        let kept = connection.client.get_version(&remote.id, id).await.map_err(|error| connections::trouble(&error))?;
+        another |= kept.is_some_and(|kept| may_be(&kept.nodes, &kept.connections));
+    }
+    match (this, another) {
+        (true, false) => Ok(()),
+        (false, true) => {
+            connection.client.note_publishes_later();
+            wait(work, APPLIED_AT_LAST, SOON, "n8n published the version and an earlier one still answers")?;
+            Err(Failure::Version(
+                Reason::PublishUnconfirmed,
+                format!("n8n said that it published the version, and an earlier one still answered {} s later", APPLIED_AT_LAST.as_secs()),
+            ))
+        }
+        _ => wait(work, APPLIED_WITHIN, APPLIED_WITHIN, "what the probe ran may be this version or another"),
+    }
+}
+
+/// The ids under which n8n keeps versions that may have served before this one, the likeliest first.
+fn earlier(work: &Work<'_>, remote: &RemoteWorkflow, version: i64) -> Vec<String> {
+    let own = history::numbered(&work.status.history, version).map(|record| record.digest.clone());
+    let good = history::last_good(&work.status.history, own.as_deref());
+    let mut others: Vec<_> = work.status.history.iter().filter(|record| record.version != version).collect();
+    others.sort_by_key(|record| std::cmp::Reverse(record.version));
+    let mut ids: Vec<String> = Vec::new();
+    for id in good.into_iter().chain(others).filter_map(|record| record.n8n_version_id.clone()) {
+        // A change of settings alone makes no version of n8n's.
+        if Some(&id) != remote.active_version_id.as_ref() && !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
+/// The first execution after the given one; it began no later than the probe's own. n8n never goes back to an earlier version
+/// by itself, so what it ran, the probe met too.
+async fn first_since(connection: &Connection, id: &str, before: u64) -> Result<Option<u64>, Trouble> {
+    let began = Instant::now();
+    loop {
+        let newer: Vec<u64> = list(connection, id, MOST_LISTED).await?.unwrap_or_default().into_iter().filter(|id| *id > before).collect();
+        if !newer.is_empty() {
+            return Ok(newer.iter().min().copied().filter(|_| newer.len() < MOST_LISTED));
+        }
+        if began.elapsed() > LISTED_WITHIN {
+            return Ok(None);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// The ids of executions, finished and running. `None` where the key may not list them.
+async fn list(connection: &Connection, id: &str, limit: usize) -> Result<Option<Vec<u64>>, Trouble> {
+    let mut found = Vec::new();
+    for status in [None, Some(ExecutionStatus::Running)] {
+        let query = ExecutionQuery { workflow_id: Some(id.to_owned()), status, limit, ..ExecutionQuery::default() };
+        match connection.client.executions(&query).await {
+            Ok(executions) => found.extend(executions.iter().filter_map(|execution| execution.id.parse::<u64>().ok())),
+            Err(N8nError::Forbidden { .. } | N8nError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(connections::trouble(&error)),
+        }
+    }
+    found.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+    Ok(Some(found))
+}
+
+/// How long ago n8n said that the version is published.
+pub(super) fn published_for(work: &Work<'_>) -> Duration {
+    let since = work.status.published_at.as_ref().map(|time| time.0);
+    since.and_then(|since| Duration::try_from(work.now().duration_since(since)).ok()).unwrap_or_default()
+}
+
+/// Comes back after a pause until the version was published for so long.
+fn wait(work: &Work<'_>, long: Duration, pause: Duration, why: &str) -> Result<(), Failure> {
+    let left = long.saturating_sub(published_for(work));
+    if left.is_zero() {
+        return Ok(());
+    }
+    let mut trouble = Trouble::transient(
+        Reason::Progressing,
+        format!("{why}; the probes are made again, for the last time {} s after the publication", long.as_secs()),
+    );
+    trouble.look_again = Some(left.min(pause));
+    Err(trouble.into())
+}
