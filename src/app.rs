@@ -1,5 +1,6 @@
 //! The process: arguments, logs, the health endpoints, and who leads.
 
+mod client;
 mod endpoints;
 mod lease;
 mod logs;

@@ -101,12 +101,13 @@ pub async fn run(
         client: client.clone(),
     });
     let shutdown = future::FutureExt::shared(shutdown);
-    let ours = ctx.settings.selector.iter().fold(watcher::Config::default().page_size(PAGE), |config, selector| config.labels(selector));
+    let all = watcher::Config::default().page_size(PAGE).timeout(pulse.watch_seconds());
+    let ours = ctx.settings.selector.iter().fold(all, |config, selector| config.labels(selector));
 
     let changed = Arc::new(Notify::new());
     let notify = changed.clone();
     let glimpsed = |metadata| Some(Glimpse { metadata, spec: Default::default(), status: Default::default() });
-    let glimpses = guarded(watcher(Api::all(client.clone()), ours.clone()), pulse.clone(), glimpsed)
+    let glimpses = guarded(watcher(Api::all(client.clone()), ours.clone()), glimpsed)
         .default_backoff()
         .modify(Glimpse::slim)
         .reflect(workflow_writer)
@@ -121,7 +122,7 @@ pub async fn run(
         let _ = unfit.send(metadata);
         None
     };
-    let found = guarded(watcher(Api::all(client.clone()), ours), pulse.clone(), passed_over)
+    let found = guarded(watcher(Api::all(client.clone()), ours), passed_over)
         .default_backoff()
         .modify(|instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new())
         .reflect(instance_writer)
@@ -218,18 +219,16 @@ async fn cluster_id(client: &Client) -> Result<String, StartError> {
     Ok(namespace.uid().unwrap_or_default())
 }
 
-/// A watch that one object which does not fit cannot stop, and that shows that it lives. `salvaged` says what is left of such an
+/// A watch that one object which does not fit cannot stop. `salvaged` says what is left of such an
 /// object for a pass, if anything.
 fn guarded<K>(
     events: impl Stream<Item = Result<Event<Decoded<K>>, watcher::Error>> + Send,
-    pulse: Pulse,
     salvaged: impl Fn(ObjectMeta) -> Option<K> + Send,
 ) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
 where
     K: Decode + Clone + Debug + Send + 'static,
 {
     events.filter_map(move |event| {
-        pulse.watched();
         let fitting = |decoded: Decoded<K>| match decoded.0 {
             Ok(object) => Some(object),
             Err(unfit) => {
@@ -258,7 +257,8 @@ async fn follow_config_maps(ctx: Arc<Context>) {
     // What is not known yet cannot be woken.
     ctx.listed().await;
     let client = decoded::metadata_only(ctx.client.clone());
-    let changes = watcher(Api::<Decoded<PartialObjectMeta<ConfigMap>>>::all(client), watcher::Config::default());
+    let all = watcher::Config::default().timeout(ctx.pulse.watch_seconds());
+    let changes = watcher(Api::<Decoded<PartialObjectMeta<ConfigMap>>>::all(client), all);
     let changes = changes.default_backoff().touched_objects().filter_map(|changed| future::ready(changed.ok()));
     changes.for_each(|changed| future::ready(config_map_changed(&ctx, &changed))).await;
 }

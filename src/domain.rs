@@ -39,6 +39,7 @@ pub mod path;
 pub mod paths;
 pub mod plan;
 pub mod positions;
+pub mod probe;
 pub mod ran;
 pub mod reach;
 pub mod references;

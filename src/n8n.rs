@@ -10,6 +10,7 @@
 
 mod address;
 mod answer;
+mod author;
 mod credentials;
 mod error;
 mod executions;

@@ -81,23 +81,93 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-impl JsonSchema for Span {
+/// A second, in the unit of the bounds of [`Within`].
+pub const SECOND: u64 = 1_000;
+/// A minute.
+pub const MINUTE: u64 = 60 * SECOND;
+/// An hour.
+pub const HOUR: u64 = 60 * MINUTE;
+
+/// A span from `LEAST` to `MOST` milliseconds. The CRD refuses any other, as [`Within::parse`] does; what was stored under
+/// another CRD counts as the nearest bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Within<const LEAST: u64, const MOST: u64>(Span);
+
+impl<const LEAST: u64, const MOST: u64> Within<LEAST, MOST> {
+    /// A span of whole seconds.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(Span::from_secs(seconds))
+    }
+
+    /// The span, brought within the bounds.
+    pub fn get(self) -> Duration {
+        self.0.get().clamp(Duration::from_millis(LEAST), Duration::from_millis(MOST))
+    }
+
+    /// Reads what somebody wrote; the error says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let span = Self(Span::parse(text)?);
+        if span.get() == span.0.get() { Ok(span) } else { Err(format!("{text} is not {}", Self::bounds())) }
+    }
+
+    fn bounds() -> String {
+        let span = |millis| Span(Duration::from_millis(millis));
+        format!("from {} to {}", span(LEAST), span(MOST))
+    }
+}
+
+impl<const LEAST: u64, const MOST: u64> Serialize for Within<LEAST, MOST> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, const LEAST: u64, const MOST: u64> Deserialize<'de> for Within<LEAST, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Span::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<const LEAST: u64, const MOST: u64> JsonSchema for Within<LEAST, MOST> {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "Span".into()
+        format!("Within{LEAST}To{MOST}").into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": PATTERN, "maxLength": 32 })
+        let span = |millis| Span(Duration::from_millis(millis));
+        let rule = format!("duration(self) >= duration('{}') && duration(self) <= duration('{}')", span(LEAST), span(MOST));
+        json_schema!({
+            "type": "string",
+            "pattern": PATTERN,
+            "maxLength": 32,
+            "x-kubernetes-validations": [{ "rule": rule, "message": format!("must be {}", Self::bounds()) }],
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Span;
+    use super::{HOUR, SECOND, Span, Within};
+    use std::time::Duration;
+
+    type Interval = Within<SECOND, HOUR>;
+
+    #[test]
+    fn a_bounded_span_refuses_what_is_outside_and_brings_what_was_stored_within() {
+        for (text, millis) in [("1s", 1_000), ("60m", 3_600_000), ("90s", 90_000)] {
+            assert_eq!(Interval::parse(text).unwrap().get(), Duration::from_millis(millis));
+        }
+        for text in ["0s", "999ms", "1h1ms", "9999h", "999999h999999h999999h999999h"] {
+            assert!(Interval::parse(text).unwrap_err().contains("from 1s to 1h"), "{text}");
+            let stored: Interval = serde_json::from_value(serde_json::json!(text)).unwrap();
+            assert!((Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&stored.get()), "{text}");
+        }
+        assert!(Interval::parse("soon").unwrap_err().contains("5m"));
+    }
 
     #[test]
     fn what_people_write_is_read_and_printed_again() {

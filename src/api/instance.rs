@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::duration::Span;
+use super::duration::{MINUTE, SECOND, Within};
 use super::schema::labels;
+use super::workflow::Interval;
 
 /// A connection to one n8n and who may use it for what.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,14 +50,14 @@ pub struct N8nInstanceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 65536))]
     pub ca_bundle: Option<String>,
-    /// How long one request to n8n may take. At least 1s.
+    /// How long one request to n8n may take. From 1s to 5m.
     #[serde(default = "default_request_timeout")]
-    pub request_timeout: Span,
+    pub request_timeout: RequestTimeout,
     /// The most requests a second that are sent to this n8n. Absent means no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10000))]
     pub requests_per_second: Option<i64>,
-    /// The most requests that are under way to this n8n at one time.
+    /// The most requests that are under way to this n8n at one time, probes of webhooks apart.
     #[serde(default = "default_concurrent_requests")]
     #[schemars(range(min = 1, max = 100))]
     pub max_concurrent_requests: i64,
@@ -87,17 +88,20 @@ pub struct N8nInstanceSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub grants: Vec<Grant>,
-    /// How often the connection is looked at again. At least 1s.
+    /// How often the connection is looked at again. From 1s to 24h.
     #[serde(default = "default_interval")]
-    pub interval: Span,
+    pub interval: Interval,
 }
 
-fn default_request_timeout() -> Span {
-    Span::from_secs(30)
+/// How long one request to n8n may take.
+pub type RequestTimeout = Within<SECOND, { 5 * MINUTE }>;
+
+fn default_request_timeout() -> RequestTimeout {
+    RequestTimeout::from_secs(30)
 }
 
-fn default_interval() -> Span {
-    Span::from_secs(300)
+fn default_interval() -> Interval {
+    Interval::from_secs(300)
 }
 
 fn default_concurrent_requests() -> i64 {

@@ -32,6 +32,7 @@ macro_rules! reasons {
 reasons! {
     Succeeded: "Everything the spec asks for is there and was read back.",
     Progressing: "A pass is under way, or its next step waits for nothing but time.",
+    TimedOut: "A pass took longer than the operator's `--pass-bound` and was stopped. It is tried again with growing pauses; what it had begun is found again.",
     Suspended: "`spec.suspend` is set: nothing is read from or written to n8n. Remove it to go on.",
     Resumed: "`spec.suspend` was taken off: n8n is read and written again.",
     Reset: "A new value of the annotation `weirkeeper.dev/resetAt` was handled: what had failed or was stopped is tried again.",
@@ -104,6 +105,7 @@ reasons! {
     ErrorRateExceeded: "More of the executions since publication failed than `healthCheck.maximumErrorRate` allows.",
     ProbeFailed: "A probe of `spec.healthCheck` did not get the answer it expects.",
     ProbeSecretRefused: "A header of a probe would send the API key of an N8nInstance: it names the Secret that holds one, or has one in its value. It is not sent. Put what the probe sends into a Secret of its own.",
+    ProbeUnanswered: "A probe of `spec.healthCheck` got no answer of the workflow's own: nothing in time, a broken connection, or what a proxy, the editor or an n8n that cannot run it answers. It is made again. After three times in half a minute or more the last good version is put back, and this one is tried again by itself later.",
     PublishRefused: "n8n refused to publish the version; its words are in the message.",
     PublishUnconfirmed: "Publication was asked for and could not be confirmed.",
     RejectedByN8n: "n8n refused to save the definition; its words are in the message.",

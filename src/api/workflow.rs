@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::duration::Span;
+use super::duration::{HOUR, MINUTE, SECOND, Within};
 use super::schema::{free_object, free_value, path_parameters};
 use super::workflow_status::WorkflowStatus;
 
@@ -98,17 +98,20 @@ pub struct WorkflowSpec {
     /// true stops all reading from and writing to n8n for this object. Deletion still works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
-    /// How often n8n is compared with this object when nothing changes; jittered by a tenth. At least 1s.
+    /// How often n8n is compared with this object when nothing changes; jittered by a tenth. From 1s to 24h.
     #[serde(default = "default_interval")]
-    pub interval: Span,
+    pub interval: Interval,
     /// How many versions are kept. The serving one, the last good one and the newest edit that was kept from n8n always are.
     #[serde(default = "default_history_limit")]
     #[schemars(range(min = 1, max = 100))]
     pub revision_history_limit: i64,
 }
 
-fn default_interval() -> Span {
-    Span::from_secs(300)
+/// How often something is looked at when nothing changes.
+pub type Interval = Within<SECOND, { 24 * HOUR }>;
+
+fn default_interval() -> Interval {
+    Interval::from_secs(300)
 }
 
 fn default_history_limit() -> i64 {
@@ -199,16 +202,20 @@ pub struct LocalRef {
 }
 
 /// How a new version proves itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = kube::core::Rule::new(
+    "!has(self.probes) || self.probes.map(probe, has(probe.timeout) ? duration(probe.timeout) : duration('10s')).sum() <= duration('5m')"
+).message("the timeouts of all probes together are at most 5m (10s where none is given)"))]
 pub struct HealthCheck {
-    /// Calls that are made once after each deployment. They run the workflow for real, so choose what they run.
+    /// Calls that are made once after each deployment, and again while the workflow does not answer. They run the workflow for real, so
+    /// choose what they run. Their timeouts together are at most 5m.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub probes: Vec<Probe>,
-    /// How long real executions are watched after publication before the version counts as good.
+    /// How long real executions are watched after publication before the version counts as good. From 1s to 168h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bake_time: Option<Span>,
+    pub bake_time: Option<Within<SECOND, { 168 * HOUR }>>,
     /// How many executions a verdict needs.
     #[serde(default = "default_minimum_executions")]
     #[schemars(range(min = 1, max = 10000))]
@@ -258,17 +265,20 @@ pub struct Probe {
     #[serde(default, rename = "expectedJSON", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_value")]
     pub expected_json: Option<Value>,
-    /// How long the answer may take. Default: 10s.
+    /// How long the answer may take, from 100ms to 5m. Default: 10s.
     #[serde(default = "default_probe_timeout")]
-    pub timeout: Span,
+    pub timeout: ProbeTimeout,
 }
+
+/// How long the answer to a probe may take.
+pub type ProbeTimeout = Within<100, { 5 * MINUTE }>;
 
 fn default_probe_status() -> i64 {
     200
 }
 
-fn default_probe_timeout() -> Span {
-    Span::from_secs(10)
+fn default_probe_timeout() -> ProbeTimeout {
+    ProbeTimeout::from_secs(10)
 }
 
 /// A header of a probe, with its value here or in a Secret.

@@ -58,10 +58,16 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub last_version: Option<i64>,
-    /// The digest of the definition that failed; it is not sent again until it changes or `resetAt` is set.
+    /// The digest of the definition that failed; it is not sent again until it changes, what it
+    /// failed with is corrected or `resetAt` is set. One whose probes nobody answered is tried again by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub failed_digest: Option<String>,
+    /// A digest of the `spec.credentials` and `spec.references` that it failed with, and of the `spec.healthCheck` where that
+    /// found the failure. When one of them is corrected, the definition is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub failed_with: Option<String>,
     /// The kept versions, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]

@@ -3,10 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use axum::http::Request;
 use futures::FutureExt;
 use kube::api::ListParams;
-use kube::client::Body;
 use prometheus::{IntGauge, Registry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +12,7 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::client::client;
 use super::endpoints::routes;
 use super::lease::Candidacy;
 use super::logs;
@@ -24,6 +23,8 @@ use crate::n8n::WritePermit;
 
 /// How long passes that are under way may take to end; a pod has 30 s in all.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How long threads that cannot be interrupted are waited for after that.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Why the operator ended otherwise than by a signal.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +50,15 @@ pub(super) fn run(arguments: &OperatorArguments) -> Result<(), OperatorError> {
     let filter = EnvFilter::try_new(&arguments.log).map_err(|error| OperatorError::Log(arguments.log.clone(), error))?;
     logs::subscriber(filter, arguments.log_format, std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| OperatorError::Io("start the runtime".to_owned(), error))?.block_on(serve(arguments))
+    let runtime = runtime.map_err(|error| OperatorError::Io("start the runtime".to_owned(), error))?;
+    let ended = runtime.block_on(serve(arguments));
+    // A look-up of a name that nobody answers must not hold up the end.
+    runtime.shutdown_timeout(LAST_MOMENT);
+    ended
 }
 
 async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
-    let (pulse, registry) = (Pulse::default(), Registry::new());
+    let (pulse, registry) = (Pulse::new(arguments.liveness_bound()), Registry::new());
     let io = |attempt: String| move |error| OperatorError::Io(attempt, error);
     let listener = TcpListener::bind(arguments.listen).await.map_err(io(format!("listen on {}", arguments.listen)))?;
     let address = listener.local_addr().map_err(io("read the address".to_owned()))?;
@@ -86,13 +91,18 @@ async fn lead(
 ) -> Result<(), OperatorError> {
     let leading = IntGauge::new("weirkeeper_leading", "Whether this replica works (1) or stands by (0).").map_err(StartError::from)?;
     registry.register(Box::new(leading.clone())).map_err(StartError::from)?;
-    check_selector(arguments, kube::Client::try_from(config.clone())?).await?;
+    let asked_to_end = asked_to_end.shared();
+    tokio::select! {
+        checked = check_selector(arguments, kube::Client::try_from(config.clone())?) => checked?,
+        () = asked_to_end.clone() => return Ok(()),
+    }
     if !arguments.elects() {
         warn!("no lease is taken: an operator that somebody else runs on the same objects writes, too");
         pulse.leads();
         leading.set(1);
-        let settings = arguments.controller(WritePermit::unlimited());
-        return Ok(controller::run(kube::Client::try_from(config)?, settings, registry, pulse, asked_to_end).await?);
+        let permit = WritePermit::unlimited();
+        let client = client(config, permit.clone(), pulse.clone())?;
+        return work(controller::run(client, arguments.controller(permit), registry, pulse, asked_to_end.clone()), asked_to_end).await;
     }
     let permit = WritePermit::none();
     let namespace = arguments.lease_namespace(&config.default_namespace);
@@ -100,21 +110,16 @@ async fn lead(
     let identity = format!("{}-{}-{:x}", arguments.identity, std::process::id(), jiff::Timestamp::now().as_microsecond());
     let plain = kube::Client::try_from(config.clone())?;
     let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name(), identity, permit.clone());
-    let asked_to_end = asked_to_end.shared();
     tokio::select! {
         () = candidacy.win() => {}
         () = asked_to_end.clone() => return Ok(()),
     }
     pulse.leads();
     leading.set(1);
-    let client = permitted(config, permit.clone())?;
-    let drained = asked_to_end.clone().then(|()| tokio::time::sleep(DRAIN));
+    let client = client(config, permit.clone(), pulse.clone())?;
+    let run = controller::run(client, arguments.controller(permit), registry, pulse, asked_to_end.clone());
     let ended = tokio::select! {
-        ended = controller::run(client, arguments.controller(permit), registry, pulse, asked_to_end) => ended.map_err(OperatorError::from),
-        () = drained => {
-            warn!("passes are still under way; what they began is found by the next leader");
-            Ok(())
-        }
+        ended = work(run, asked_to_end) => ended,
         // At once: another replica may lead by now.
         () = candidacy.keep() => return Err(OperatorError::LeaseLost),
     };
@@ -134,18 +139,14 @@ async fn check_selector(arguments: &OperatorArguments, client: kube::Client) -> 
     }
 }
 
-/// A client whose writes wait until the lease is held.
-fn permitted(config: kube::Config, permit: WritePermit) -> Result<kube::Client, kube::Error> {
-    let namespace = config.default_namespace.clone();
-    let client = kube::Client::try_from(config)?;
-    let held_back = tower::service_fn(move |request: Request<Body>| {
-        let (client, permit) = (client.clone(), permit.clone());
-        async move {
-            if !request.method().is_safe() {
-                permit.held().await;
-            }
-            client.send(request).await
+/// Works until it was asked to end, and then for as long as passes that are under way may take to end.
+async fn work(run: impl Future<Output = Result<(), StartError>>, asked_to_end: impl Future<Output = ()>) -> Result<(), OperatorError> {
+    let drained = asked_to_end.then(|()| tokio::time::sleep(DRAIN));
+    tokio::select! {
+        ended = run => Ok(ended?),
+        () = drained => {
+            warn!("passes are still under way; the operator ends all the same, and what they began is found by the next one");
+            Ok(())
         }
-    });
-    Ok(kube::Client::new(held_back, namespace))
+    }
 }

@@ -1,6 +1,7 @@
 //! The operator's arguments; the environment is read here and nowhere else.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use sha2::{Digest, Sha256};
@@ -8,9 +9,13 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::api::MANAGER;
-use crate::api::duration::Span;
+use crate::api::duration::{HOUR, SECOND, Within};
 use crate::controller;
 use crate::n8n::WritePermit;
+
+type DeletionBound = Within<SECOND, { 168 * HOUR }>;
+type PassBound = Within<{ 10 * SECOND }, HOUR>;
+type LivenessBound = Within<{ 10 * SECOND }, { 24 * HOUR }>;
 
 /// How the operator runs.
 #[derive(Args)]
@@ -22,8 +27,14 @@ pub(super) struct OperatorArguments {
     #[arg(long, env = "WEIRKEEPER_ALLOW_LOOPBACK")]
     allow_loopback: bool,
     /// How long a deletion waits for an n8n that does not answer before it lets the object go.
-    #[arg(long, env = "WEIRKEEPER_DELETION_BOUND", default_value = "10m", value_parser = Span::parse)]
-    deletion_bound: Span,
+    #[arg(long, env = "WEIRKEEPER_DELETION_BOUND", default_value = "10m", value_parser = DeletionBound::parse)]
+    deletion_bound: DeletionBound,
+    /// How long one pass over an object may take before it is stopped and tried again.
+    #[arg(long, env = "WEIRKEEPER_PASS_BOUND", default_value = "10m", value_parser = PassBound::parse)]
+    pass_bound: PassBound,
+    /// How long a watch of Kubernetes may be silent, or passes may be under way without one of them ending, before /livez fails.
+    #[arg(long, env = "WEIRKEEPER_LIVENESS_BOUND", default_value = "15m", value_parser = LivenessBound::parse)]
+    liveness_bound: LivenessBound,
     /// How many Workflows are worked on at once for each N8nInstance.
     #[arg(long, env = "WEIRKEEPER_CONCURRENCY", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     concurrency: u16,
@@ -108,11 +119,17 @@ impl OperatorArguments {
         self.watch_label_selector.as_deref().map(str::trim).filter(|selector| !selector.is_empty())
     }
 
+    /// How long nothing may move before this process counts as dead.
+    pub(super) fn liveness_bound(&self) -> Duration {
+        self.liveness_bound.get()
+    }
+
     /// What passes need of it.
     pub(super) fn controller(&self, permit: WritePermit) -> controller::Settings {
         controller::Settings {
             allow_loopback: self.allow_loopback,
             deletion_bound: self.deletion_bound.get(),
+            pass_bound: self.pass_bound.get(),
             concurrency: usize::from(self.concurrency),
             selector: self.selector().map(str::to_owned),
             permit,

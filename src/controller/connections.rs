@@ -269,7 +269,7 @@ fn settings(ctx: &Context, instance: &N8nInstance, api_key: ApiKey) -> Result<Cl
         url: url("url", &spec.url)?,
         api_key,
         ca_bundle: spec.ca_bundle.as_ref().map(|pem| pem.clone().into_bytes()),
-        request_timeout: spec.request_timeout.get().max(Duration::from_secs(1)),
+        request_timeout: spec.request_timeout.get(),
         requests_per_second: spec.requests_per_second.and_then(number),
         max_concurrent_requests: number(spec.max_concurrent_requests).unwrap_or(NonZeroU32::MIN),
         webhook_check_url: spec.webhook_check_url.as_deref().map(|text| url("webhookCheckURL", text)).transpose()?,

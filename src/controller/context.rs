@@ -29,7 +29,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::api::workflow_status::{Intent, Snapshot};
 use crate::domain::mark::Mark;
-use crate::domain::pace::{self, Lately};
+use crate::domain::pace::{self, Lately, Silence};
 use crate::domain::paths::Claims;
 use crate::n8n::{N8nMetrics, WritePermit};
 
@@ -43,6 +43,8 @@ pub struct Settings {
     pub allow_loopback: bool,
     /// How long a deletion waits for n8n before it gives up.
     pub deletion_bound: Duration,
+    /// How long one pass may take.
+    pub pass_bound: Duration,
     /// How many passes run at once for each instance.
     pub concurrency: usize,
     /// Only Workflows and N8nInstances with these labels are this operator's, if given.
@@ -123,6 +125,8 @@ pub struct Memory {
     announced: Option<(i64, Duration)>,
     /// Set once the write that its status announces is counted as an attempt that ended badly.
     pub counted: bool,
+    /// Probes that no workflow answered.
+    pub silence: Silence,
     /// What the validator said of its definition last.
     pub(super) judged: Option<Judged>,
 }
@@ -152,6 +156,7 @@ impl Memory {
         self.reverts = Lately::default();
         self.revivals = Lately::default();
         self.unlike = Default::default();
+        self.silence = Silence::default();
     }
 }
 

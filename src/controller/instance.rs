@@ -64,9 +64,15 @@ pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> 
     ctx.listed().await;
     ctx.pulse.pass_began();
     let span = info_span!("instance", namespace = instance.namespace().unwrap_or_default(), name = instance.name_any());
-    let action = AssertUnwindSafe(pass(&ctx, &instance)).catch_unwind().instrument(span).await;
+    let passing = tokio::time::timeout(ctx.settings.pass_bound, pass(&ctx, &instance));
+    let action = AssertUnwindSafe(passing).catch_unwind().instrument(span).await;
     ctx.pulse.pass_ended();
-    Ok(action.unwrap_or_else(|_| {
+    let timed_out = |_| {
+        ctx.metrics.passes.with_label_values(&["instance", Reason::TimedOut.as_str()]).inc();
+        warn!("a pass over an N8nInstance took too long and was stopped");
+        Action::requeue(ctx.pause(&instance.uid().unwrap_or_default()))
+    };
+    Ok(action.map(|action| action.unwrap_or_else(timed_out)).unwrap_or_else(|_| {
         ctx.metrics.panics.inc();
         error!("a pass over an N8nInstance panicked");
         Action::requeue(pace::LONGEST_PAUSE)

@@ -4,34 +4,54 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Resource;
+
+use crate::api::instance::N8nInstance;
+use crate::api::workflow::Workflow;
+
 /// Notes signs of life.
 #[derive(Clone, Debug)]
 pub struct Pulse {
     started: Instant,
+    bound: Duration,
     inner: Arc<Signs>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Signs {
-    watched: AtomicU64,
+    watches: Vec<Watch>,
     passed: AtomicU64,
     running: AtomicU64,
     synced: AtomicBool,
     leading: AtomicBool,
 }
 
-/// How long a watch may be silent: the API server ends a watch after five minutes at most, and a new one answers.
-pub const WATCH_BOUND: Duration = Duration::from_secs(900);
-/// How long passes may be under way without one of them ending.
-pub const PASS_BOUND: Duration = Duration::from_secs(900);
-
-impl Default for Pulse {
-    fn default() -> Self {
-        Self { started: Instant::now(), inner: Arc::default() }
-    }
+/// A watch by the path that it lists and watches, and when the API server said something on it.
+#[derive(Debug)]
+struct Watch {
+    path: String,
+    spoke: AtomicU64,
 }
 
+/// The longest time after which the API server is asked to end a watch, so that the connection is known to live.
+const LONGEST_WATCH: Duration = Duration::from_secs(290);
+
 impl Pulse {
+    /// `bound` is how long a watch may be silent, and how long passes may be under way without one of them ending.
+    pub fn new(bound: Duration) -> Self {
+        let paths = [Workflow::url_path(&(), None), N8nInstance::url_path(&(), None), ConfigMap::url_path(&(), None)];
+        let watches = paths.map(|path| Watch { path, spoke: AtomicU64::default() }).into();
+        let signs = Signs {
+            watches,
+            passed: AtomicU64::default(),
+            running: AtomicU64::default(),
+            synced: AtomicBool::default(),
+            leading: AtomicBool::default(),
+        };
+        Self { started: Instant::now(), bound, inner: Arc::new(signs) }
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -40,9 +60,22 @@ impl Pulse {
         Duration::from_millis(self.now().saturating_sub(sign.load(Ordering::Relaxed)))
     }
 
-    /// A watch said something.
-    pub fn watched(&self) {
-        self.inner.watched.store(self.now(), Ordering::Relaxed);
+    /// After how many seconds the API server is asked to end a watch: several times within the bound, for on a quiet cluster
+    /// nothing but the end and a bookmark now and then shows that a watch lives.
+    pub fn watch_seconds(&self) -> u32 {
+        u32::try_from((self.bound / 3).clamp(Duration::from_secs(1), LONGEST_WATCH).as_secs()).unwrap_or(1)
+    }
+
+    /// Whether a path is one that is watched.
+    pub fn watches(&self, path: &str) -> bool {
+        self.inner.watches.iter().any(|watch| watch.path == path)
+    }
+
+    /// The API server said something on a watch, or on the list before it.
+    pub fn spoke(&self, path: &str) {
+        if let Some(watch) = self.inner.watches.iter().find(|watch| watch.path == path) {
+            watch.spoke.store(self.now(), Ordering::Relaxed);
+        }
     }
 
     /// A pass began.
@@ -72,8 +105,10 @@ impl Pulse {
 
     /// This replica holds the lease, or needs none.
     pub fn leads(&self) {
+        for watch in &self.inner.watches {
+            watch.spoke.store(self.now(), Ordering::Relaxed);
+        }
         self.inner.leading.store(true, Ordering::Relaxed);
-        self.watched();
     }
 
     /// What is wrong with liveness, if something is.
@@ -81,12 +116,12 @@ impl Pulse {
         if !self.inner.leading.load(Ordering::Relaxed) {
             return None;
         }
-        let watch = self.since(&self.inner.watched);
-        if watch > WATCH_BOUND {
-            return Some(format!("no watch said anything for {} s", watch.as_secs()));
+        let silent = self.inner.watches.iter().map(|watch| (self.since(&watch.spoke), &watch.path)).max();
+        if let Some((silence, path)) = silent.filter(|(silence, _)| *silence > self.bound) {
+            return Some(format!("the watch of {path} said nothing for {} s", silence.as_secs()));
         }
         let pass = self.since(&self.inner.passed);
-        (self.inner.running.load(Ordering::Relaxed) > 0 && pass > PASS_BOUND)
+        (self.inner.running.load(Ordering::Relaxed) > 0 && pass > self.bound)
             .then(|| format!("passes are under way and none ended for {} s", pass.as_secs()))
     }
 
@@ -97,5 +132,28 @@ impl Pulse {
             return None;
         }
         (!self.inner.synced.load(Ordering::Relaxed)).then_some("waiting for the first lists of Workflows and N8nInstances")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_watch_has_to_speak_for_itself() {
+        let pulse = Pulse::new(Duration::ZERO);
+        assert_eq!(pulse.ailment(), None, "a standby watches nothing");
+        pulse.leads();
+        std::thread::sleep(Duration::from_millis(2));
+        pulse.spoke("/api/v1/configmaps");
+        pulse.spoke("/api/v1/secrets");
+        assert!(pulse.ailment().is_some_and(|said| said.contains("/apis/weirkeeper.dev/v1alpha1/")), "{:?}", pulse.ailment());
+        assert!(pulse.watches("/api/v1/configmaps") && !pulse.watches("/api/v1/namespaces/a/configmaps"));
+    }
+
+    #[test]
+    fn a_watch_ends_several_times_within_the_bound() {
+        let seconds = [15, 60, 900, 7200].map(|bound| Pulse::new(Duration::from_secs(bound)).watch_seconds());
+        assert_eq!(seconds, [5, 20, 290, 290]);
     }
 }

@@ -35,6 +35,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::connections;
 use super::context::Context;
+use super::gate::Place;
 use super::glimpse::Glimpse;
 use super::store;
 use crate::api::reason::{Class, Reason};
@@ -47,6 +48,9 @@ use crate::domain::salvage::salvage;
 use crate::domain::trouble::Trouble;
 pub(super) use judge::Judged;
 use work::Work;
+
+/// How much longer than its bound a pass may take to read its object, to write its status and, of one that is deleted, to settle it.
+const REPORTING: Duration = Duration::from_secs(60);
 
 /// How a pass ended: the word for the metric and when to look again.
 pub(super) struct Ended {
@@ -79,10 +83,11 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
     ctx.pulse.pass_began();
     let span = info_span!("workflow", namespace = glimpse.namespace(), name = glimpse.name());
     // Boxed, so that thousands of passes that wait for a place hold no room for what they will need.
-    let ended = AssertUnwindSafe(Box::pin(pass(&ctx, &glimpse))).catch_unwind().instrument(span).await;
+    let passing = tokio::time::timeout(ctx.settings.pass_bound + REPORTING, Box::pin(pass(&ctx, &glimpse, place)));
+    let ended = AssertUnwindSafe(passing).catch_unwind().instrument(span).await;
     ctx.pulse.pass_ended();
-    drop(place);
-    let ended = ended.unwrap_or_else(|_| {
+    let timed_out = |_| Ended { reason: Reason::TimedOut, next: Next::Retry(None) };
+    let ended = ended.map(|ended| ended.unwrap_or_else(timed_out)).unwrap_or_else(|_| {
         ctx.metrics.panics.inc();
         error!(namespace = glimpse.namespace(), name = glimpse.name(), "a pass panicked; it is tried again with growing pauses");
         Ended { reason: Reason::InternalError, next: Next::Retry(None) }
@@ -96,7 +101,7 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
     })
 }
 
-async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
+async fn pass(ctx: &Context, glimpse: &Glimpse, place: Place) -> Ended {
     let (namespace, name) = (glimpse.namespace(), glimpse.name());
     let read = match store::read_as::<Workflow>(&ctx.client, Some(namespace), name).await {
         Ok(Some(read)) => read,
@@ -119,7 +124,7 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
             }
         }
     };
-    let mut work = Work::new(ctx, workflow);
+    let mut work = Work::new(ctx, workflow, place);
     if work.workflow.metadata.deletion_timestamp.is_some() {
         return cleanup::clean_up(&mut work).await;
     }
@@ -134,7 +139,7 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     let mut outcome = if work.spec().suspend == Some(true) {
         Outcome::Suspended { spec_changed: suspend::spec_changed(&mut work).await }
     } else {
-        converge::converge(&mut work).await.unwrap_or_else(Outcome::Troubled)
+        bounded(&mut work).await
     };
     if gives_up(&outcome) {
         paths::wishes_nothing(&work);
@@ -151,6 +156,19 @@ async fn pass(ctx: &Context, glimpse: &Glimpse) -> Ended {
     let ended = report::report(&mut work, &Found { outcome, details }).await;
     info!(reason = ended.reason.as_str(), version = work.status.active_version, "pass ended");
     ended
+}
+
+/// Converges within the bound of a pass. What is cut off is as if the operator had been killed there: what it announced is found again.
+async fn bounded(work: &mut Work<'_>) -> Outcome {
+    let bound = work.ctx.settings.pass_bound;
+    match tokio::time::timeout(bound, converge::converge(work)).await {
+        Ok(outcome) => outcome.unwrap_or_else(Outcome::Troubled),
+        Err(_) => {
+            work.abandon();
+            let said = format!("the pass took longer than {} s and was stopped; it is tried again with growing pauses", bound.as_secs());
+            Outcome::Troubled(Trouble::transient(Reason::TimedOut, said))
+        }
+    }
 }
 
 /// Whether the object goes nowhere by itself: then it keeps no webhook path from others that it does not serve.

@@ -40,6 +40,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
     }
     cut_some(&mut status.failed_digest, 80);
     cut_some(&mut status.summary, summary::LONGEST);
+    cut_some(&mut status.failed_with, 80);
     let newest = status.history.first().map(|record| record.digest.clone()).unwrap_or_default();
     let dropped = if status.history.len() > VERSIONS {
         history::prune(&mut status.history, VERSIONS as i64, status.active_version, status.last_attempted_version.unwrap_or(0), &newest)

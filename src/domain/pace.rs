@@ -15,6 +15,49 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// For so long something that happened is remembered where it must not happen too often.
 const LATELY: Duration = Duration::from_secs(3600);
 
+/// How often a version is tried without a clear end before it counts as failed.
+const ENOUGH_TRIES: i64 = 3;
+/// The least time over which that must have happened: a hiccup of n8n condemns no version.
+const ENOUGH_TIME: Duration = Duration::from_secs(30);
+/// The longest rest of a version that was given up because nobody answered.
+const LONGEST_REST: Duration = Duration::from_secs(3600);
+
+/// Whether something was tried often and for long enough to be given up.
+pub fn enough(tries: i64, since: Timestamp, now: Timestamp) -> bool {
+    tries >= ENOUGH_TRIES && now.duration_since(since).unsigned_abs() >= ENOUGH_TIME
+}
+
+/// Probes of one version that no workflow answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    digest: String,
+    tries: i64,
+    since: Option<Timestamp>,
+    given_up: u32,
+}
+
+impl Silence {
+    /// One more probe of a version was not answered; tells whether it is given up for now.
+    pub fn note(&mut self, digest: &str, now: Timestamp) -> bool {
+        if self.digest != digest {
+            *self = Self { digest: digest.to_owned(), ..Self::default() };
+        }
+        self.tries += 1;
+        let given_up = enough(self.tries, *self.since.get_or_insert(now), now);
+        if given_up {
+            *self = Self { tries: 0, since: None, given_up: self.given_up.saturating_add(1), ..std::mem::take(self) };
+        }
+        given_up
+    }
+
+    /// How long a version that was given up rests before it is tried again: until the next look, and longer each time. Callers meet
+    /// the version while it is tried.
+    pub fn rest(&self, digest: &str, interval: Duration) -> Duration {
+        let before = if self.digest == digest { self.given_up.saturating_sub(1).min(16) } else { 0 };
+        interval.max(ENOUGH_TIME).saturating_mul(1 << before).min(LONGEST_REST)
+    }
+}
+
 /// What must not happen too often, and when it did lately.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lately(Vec<Timestamp>);
@@ -69,6 +112,26 @@ mod tests {
         let spans: Vec<_> = (0..100).map(|turn| jittered(interval, "uid", turn)).collect();
         assert!(spans.iter().all(|span| (270..=330).contains(&span.as_secs())));
         assert!(spans.iter().collect::<std::collections::BTreeSet<_>>().len() > 90);
+    }
+
+    #[test]
+    fn silence_gives_a_version_up_after_three_probes_in_half_a_minute_and_lets_it_rest_longer_each_time() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut silence = Silence::default();
+        let noted: Vec<bool> = [0, 1, 2, 29, 30].map(|second| silence.note("a", at(second))).to_vec();
+        assert_eq!(noted, [false, false, false, false, true]);
+        assert_eq!([100, 200].map(|second| silence.note("b", at(second))), [false, false], "what another version met does not count");
+        let mut silence = Silence::default();
+        let (minutes, hour) = (Duration::from_secs(300), Duration::from_secs(3600));
+        let rests: Vec<Duration> = (0..5)
+            .map(|round| {
+                assert_eq!([0, 15, 31].map(|second| silence.note("a", at(1000 * round + second))), [false, false, true]);
+                silence.rest("a", minutes)
+            })
+            .collect();
+        assert_eq!(rests, [minutes, minutes * 2, minutes * 4, minutes * 8, hour]);
+        assert_eq!(silence.rest("b", minutes), minutes);
+        assert_eq!(Silence::default().rest("a", Duration::from_secs(1)), Duration::from_secs(30));
     }
 
     #[test]

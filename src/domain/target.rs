@@ -1,7 +1,9 @@
 //! Which version should serve: a pinned one, the spec's, or the last good one.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::api::reason::Reason;
-use crate::api::workflow::RollbackPolicy;
+use crate::api::workflow::{RollbackPolicy, WorkflowSpec};
 use crate::api::workflow_status::WorkflowStatus;
 
 use super::history;
@@ -58,6 +60,15 @@ pub fn choose(wanted: &str, status: &WorkflowStatus, rollback: RollbackPolicy) -
     }
 }
 
+/// A digest of what decides, beside its definition, how a version fares: what its credentials and references mean, and, for one that
+/// was `probed`, what judged it. When it changes, an earlier failure says nothing any more.
+pub fn circumstances(spec: &WorkflowSpec, probed: bool) -> String {
+    let check = spec.health_check.as_ref().filter(|_| probed);
+    // Plain data always is JSON.
+    let text = serde_json::to_vec(&(check, &spec.credentials, &spec.references)).unwrap_or_default();
+    Sha256::digest(&text).iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +91,23 @@ mod tests {
         assert_eq!(choice("bad", None, RollbackPolicy::Automatic), Choice::Wanted);
         assert_eq!(choice("corrected", Some("bad"), RollbackPolicy::Automatic), Choice::Wanted);
         assert_eq!(choice("good", Some("good"), RollbackPolicy::Automatic), Choice::Hold(Reason::NoGoodVersion));
+    }
+
+    #[test]
+    fn another_health_check_is_another_judge_and_another_mapping_another_version_to_judge() {
+        let spec = |more: serde_json::Value| {
+            let mut spec = serde_json::json!({ "instanceRef": { "name": "main" }, "definition": {} });
+            spec.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+            serde_json::from_value::<WorkflowSpec>(spec).unwrap()
+        };
+        let probing = |status: u16| serde_json::json!({ "healthCheck": { "probes": [{ "node": "a", "expectedStatus": status }] } });
+        let mapped = |name: &str| serde_json::json!({ "credentials": [{ "name": "crm", "existing": { "name": name } }] });
+        let of = |more, probed| circumstances(&spec(more), probed);
+        assert_eq!(of(probing(200), true), of(probing(200), true));
+        assert_ne!(of(probing(200), true), of(probing(204), true));
+        assert_eq!(of(probing(200), false), of(probing(204), false), "what n8n refuses is not probed");
+        assert_ne!(of(mapped("one"), false), of(mapped("two"), false));
+        assert_eq!(of(serde_json::json!({ "interval": "1h", "displayName": "x" }), true), of(serde_json::json!({}), true));
     }
 
     #[test]

@@ -15,10 +15,23 @@ pub(super) const LONGEST_PAUSE: Duration = LONGEST_ASKED;
 /// The pause after a 429 that names none, or a shorter one.
 pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How many probes of webhooks run at once. They take as long as somebody's workflow does, so they take nothing away from other calls.
+const PROBES: usize = 4;
+
+/// What a slot is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// n8n's own work.
+    Call,
+    /// A run of somebody's workflow.
+    Probe,
+}
+
 /// Decides when the next request may go out.
 #[derive(Debug)]
 pub(super) struct Pace {
     slots: Arc<Semaphore>,
+    probes: Arc<Semaphore>,
     limiter: Option<DefaultDirectRateLimiter>,
     paused_until: Mutex<Option<Instant>>,
     longest_wait: Duration,
@@ -37,6 +50,7 @@ impl Pace {
     pub(super) fn new(concurrent: NonZeroU32, per_second: Option<NonZeroU32>, longest_wait: Duration) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(usize::try_from(concurrent.get()).unwrap_or(1))),
+            probes: Arc::new(Semaphore::new(PROBES)),
             limiter: per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate))),
             paused_until: Mutex::new(None),
             longest_wait,
@@ -44,11 +58,15 @@ impl Pace {
     }
 
     /// Waits for a slot, then for the rate. A pause ends the wait at once. The slot is free again when dropped.
-    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, Held> {
+    pub(super) async fn enter(&self, lane: Lane) -> Result<OwnedSemaphorePermit, Held> {
         self.not_paused()?;
+        let slots = match lane {
+            Lane::Call => &self.slots,
+            Lane::Probe => &self.probes,
+        };
         let wait = async {
             // The semaphore is never closed, so `None` cannot happen; it would mean "no slot".
-            let slot = self.slots.clone().acquire_owned().await.ok()?;
+            let slot = slots.clone().acquire_owned().await.ok()?;
             self.not_paused().ok()?;
             if let Some(limiter) = &self.limiter {
                 limiter.until_ready().await;
@@ -90,10 +108,21 @@ mod tests {
     #[tokio::test]
     async fn a_full_bulkhead_gives_up_after_its_own_limit() {
         let pace = pace(1, None, 30);
-        let slot = pace.enter().await.unwrap();
-        assert_eq!(pace.enter().await.unwrap_err(), Held::Full(Duration::from_millis(30)));
+        let slot = pace.enter(Lane::Call).await.unwrap();
+        assert_eq!(pace.enter(Lane::Call).await.unwrap_err(), Held::Full(Duration::from_millis(30)));
         drop(slot);
-        drop(pace.enter().await.unwrap());
+        drop(pace.enter(Lane::Call).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn probes_take_no_slot_from_other_calls_and_are_few() {
+        let pace = pace(1, None, 30);
+        let mut probes = Vec::new();
+        for _ in 0..PROBES {
+            probes.push(pace.enter(Lane::Probe).await.unwrap());
+        }
+        assert_eq!(pace.enter(Lane::Probe).await.unwrap_err(), Held::Full(Duration::from_millis(30)));
+        drop(pace.enter(Lane::Call).await.unwrap());
     }
 
     #[tokio::test]
@@ -101,7 +130,7 @@ mod tests {
         let pace = pace(10, Some(20), 5_000);
         let start = Instant::now();
         for _ in 0..30 {
-            drop(pace.enter().await.unwrap());
+            drop(pace.enter(Lane::Call).await.unwrap());
         }
         // A burst of 20, then 10 more at 20 a second.
         assert!(start.elapsed() >= Duration::from_millis(450), "{:?}", start.elapsed());
@@ -112,9 +141,9 @@ mod tests {
         let pace = pace(1, None, 5_000);
         pace.pause(Duration::from_millis(60));
         pace.pause(Duration::from_millis(1));
-        assert!(matches!(pace.enter().await, Err(Held::Paused(_))));
+        assert!(matches!(pace.enter(Lane::Call).await, Err(Held::Paused(_))));
         tokio::time::sleep(Duration::from_millis(80)).await;
-        drop(pace.enter().await.unwrap());
+        drop(pace.enter(Lane::Call).await.unwrap());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::error::N8nError;
 use super::instance::Health;
 use super::metrics::Observed;
 use super::operation::Operation;
-use super::pace::{Held, SHORTEST_PAUSE};
+use super::pace::{Held, Lane, SHORTEST_PAUSE};
 use super::permit::awake_or_not;
 use super::settings::innermost;
 use super::workflows::Refusal;
@@ -161,7 +161,8 @@ impl N8nClient {
     pub(super) async fn exchange(&self, request: &Request, observed: &mut Observed<'_>) -> Result<Answer, N8nError> {
         let operation = request.operation;
         let asked = Instant::now();
-        let _slot = self.inner.pace.enter().await.map_err(|held| match held {
+        let lane = if operation == Operation::Probe { Lane::Probe } else { Lane::Call };
+        let _slot = self.inner.pace.enter(lane).await.map_err(|held| match held {
             Held::Paused(left) => N8nError::RateLimited { operation, retry_after: Some(left) },
             Held::Full(waited) => N8nError::Busy { operation, waited },
         })?;

@@ -4,16 +4,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
 use super::N8nClient;
 use super::answer::{Answer, find};
+use super::author::{self, NO_WEBHOOKS, author};
 use super::error::N8nError;
 use super::operation::Operation;
 use super::send::Request;
+use crate::domain::probe::Author;
 
 /// How much of a webhook's answer is read.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -80,6 +82,8 @@ pub struct ProbeAnswer {
     pub status: u16,
     /// The body, if it is JSON of at most 1 MiB. It belongs into no log or status.
     pub json: Option<Value>,
+    /// Who answered.
+    pub author: Author,
 }
 
 impl N8nClient {
@@ -106,9 +110,10 @@ impl N8nClient {
         let operation = Operation::CheckWebhook;
         let request = self.webhook_request(operation, method, base, path)?;
         let answer = self.fetch(&request).await?;
-        transient(&answer, operation)?;
+        self.settled(&answer, operation).await?;
         let message = answer.complaint().and_then(|c| c.message).unwrap_or_default();
         Ok(match answer.status.as_u16() {
+            _ if answer.is_starting() || author::is_editor(&answer) => WebhookCheck::Unknown(NO_WEBHOOKS.to_owned()),
             404 if message.starts_with("Published version not found") => WebhookCheck::NoVersion,
             404 if message.starts_with("This webhook is not registered for ") && message.contains(" requests") => {
                 WebhookCheck::Registered(methods(&message))
@@ -125,9 +130,10 @@ impl N8nClient {
     pub async fn check_form(&self, path: &str) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckForm;
         let answer = self.fetch(&self.webhook_request(operation, Method::GET, "form", path)?).await?;
-        transient(&answer, operation)?;
+        self.settled(&answer, operation).await?;
         let header = |name| answer.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("");
         Ok(match answer.status.as_u16() {
+            _ if answer.is_starting() || author::is_editor(&answer) => WebhookCheck::Unknown(NO_WEBHOOKS.to_owned()),
             200 if header("content-type").starts_with("text/html") => WebhookCheck::Registered(Vec::new()),
             // A form with basic authentication.
             401 if header("www-authenticate") == "Basic realm=\"Enter credentials\"" => WebhookCheck::Registered(Vec::new()),
@@ -167,11 +173,24 @@ impl N8nClient {
             }
         }
         let answer = self.fetch(&request).await?;
-        if answer.is_starting() {
-            return Err(answer.not_ready(operation));
-        }
+        self.started(&answer, operation).await?;
         let json = if answer.overflowed { None } else { answer.json() };
-        Ok(ProbeAnswer { status: answer.status.as_u16(), json })
+        Ok(ProbeAnswer { status: answer.status.as_u16(), json, author: author(&answer) })
+    }
+
+    /// Refuses the answer of an n8n that starts. One that is ready and has no such route serves no production webhooks.
+    async fn started(&self, answer: &Answer, operation: Operation) -> Result<(), N8nError> {
+        let absent = answer.is_starting() && !(answer.status == StatusCode::NOT_FOUND && self.readiness().await.is_ok());
+        if absent || author::lacks_its_database(answer) { Err(answer.not_ready(operation)) } else { Ok(()) }
+    }
+
+    /// Refuses answers that say nothing of the webhook and will be different later.
+    async fn settled(&self, answer: &Answer, operation: Operation) -> Result<(), N8nError> {
+        self.started(answer, operation).await?;
+        match answer.status.as_u16() {
+            429 | 502..=504 => Err(answer.error(operation)),
+            _ => Ok(()),
+        }
     }
 
     fn webhook_base(&self) -> &Url {
@@ -185,17 +204,6 @@ impl N8nClient {
         let mut request = self.plain(operation, method, self.webhook_base(), &segments)?;
         request.limit = LARGEST_ANSWER;
         Ok(request)
-    }
-}
-
-/// Answers that say nothing of the webhook and will be different later.
-fn transient(answer: &Answer, operation: Operation) -> Result<(), N8nError> {
-    if answer.is_starting() {
-        return Err(answer.not_ready(operation));
-    }
-    match answer.status.as_u16() {
-        429 | 502..=504 => Err(answer.error(operation)),
-        _ => Ok(()),
     }
 }
 

@@ -20,7 +20,9 @@ fn name(number: usize) -> String {
 
 async fn apply(world: &World, name: &str, interval: &str, version: &str) {
     let definition = answering(&format!("{}/{name}", world.namespace), version);
-    world.workflow(name, json!({ "active": true, "interval": interval, "definition": definition })).await;
+    let probe = json!({ "node": "Webhook", "expectedJSON": { "version": version } });
+    let spec = json!({ "active": true, "interval": interval, "definition": definition, "healthCheck": { "probes": [probe] } });
+    world.workflow(name, spec).await;
 }
 
 fn since(object: &Value, kind: &str) -> Timestamp {
@@ -82,6 +84,9 @@ async fn an_n8n_that_restarts_in_the_middle_of_a_sync_of_twenty_gets_each_of_the
         for number in 0..WORKFLOWS {
             let answer = world.n8n.webhook("GET", &format!("{}/{}", world.namespace, name(number))).await;
             assert_eq!(answer.json()["version"], version, "{}: {}", name(number), answer.text);
+            let events = world.events(&name(number)).await;
+            let blamed = events.iter().any(|(reason, _)| matches!(reason.as_str(), "ProbeFailed" | "RolledBack" | "PublishUnconfirmed"));
+            assert!(!blamed, "a version is blamed for the restart: {events:?}");
         }
         assert_eq!(world.n8n.workflows().await.len(), WORKFLOWS, "none is doubled and none is left behind");
     }

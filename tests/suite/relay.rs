@@ -38,15 +38,27 @@ impl Passed {
     }
 }
 
+/// What happens to requests of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// Nothing arrives any more, of answers that are under way neither, and every connection stands.
+    Silence,
+    /// They are answered with 500.
+    Errors,
+}
+
 /// A relay; it ends with the value.
 pub struct Relay {
     /// Where it listens.
     pub url: String,
     passed: Arc<Mutex<Vec<Passed>>>,
     gate: Arc<Mutex<Option<Box<Gate>>>>,
+    hindered: Hindered,
     // Its own threads: a test that is busy must not slow down what it measures.
     runtime: Option<Runtime>,
 }
+
+type Hindered = Arc<Mutex<Option<(String, Hindrance)>>>;
 
 #[derive(Clone)]
 struct Road {
@@ -54,6 +66,20 @@ struct Road {
     http: reqwest::Client,
     passed: Arc<Mutex<Vec<Passed>>>,
     gate: Arc<Mutex<Option<Box<Gate>>>>,
+    hindered: Hindered,
+}
+
+impl Road {
+    fn hinders(&self, path: &str, by: Hindrance) -> bool {
+        self.hindered.lock().expect("no panic in between").as_ref().is_some_and(|(hindered, how)| hindered == path && *how == by)
+    }
+
+    /// Waits for as long as nothing of a path may arrive.
+    async fn flows(&self, path: &str) {
+        while self.hinders(path, Hindrance::Silence) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
 }
 
 /// Answers a request in place of the upstream, where it wants to.
@@ -114,8 +140,9 @@ impl Relay {
             http: builder.build().expect("an HTTP client"),
             passed: Arc::default(),
             gate: Arc::default(),
+            hindered: Arc::default(),
         };
-        let (passed, gate) = (road.passed.clone(), road.gate.clone());
+        let (passed, gate, hindered) = (road.passed.clone(), road.gate.clone(), road.hindered.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let (send, receive) = std::sync::mpsc::channel();
         runtime.spawn(async move {
@@ -124,7 +151,12 @@ impl Relay {
             axum::serve(listener, Router::new().fallback(pass_on).with_state(road)).await.expect("the relay serves");
         });
         let address: SocketAddr = receive.recv().expect("the relay listens");
-        Self { url: format!("http://{address}"), passed, gate, runtime: Some(runtime) }
+        Self { url: format!("http://{address}"), passed, gate, hindered, runtime: Some(runtime) }
+    }
+
+    /// Hinders requests of exactly this path from now on; None lets everything through.
+    pub fn hinder(&self, hindrance: Option<(&str, Hindrance)>) {
+        *self.hindered.lock().expect("no panic in between") = hindrance.map(|(path, how)| (path.to_owned(), how));
     }
 
     /// How many requests came by so far.
@@ -160,6 +192,13 @@ async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
     if let Some(answer) = gated {
         return answer;
     }
+    let path = parts.uri.path().to_owned();
+    road.flows(&path).await;
+    if road.hinders(&path, Hindrance::Errors) {
+        let mut answer = Response::new(Body::from("hindered"));
+        *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        return answer;
+    }
     let Ok(body) = to_bytes(body, LARGEST).await else { return failed("the request broke off") };
     let query = parts.uri.path_and_query().map_or("/", |all| all.as_str());
     let mut headers = parts.headers;
@@ -179,9 +218,11 @@ async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
         }
     }
     // Chunk by chunk, so that a watch arrives as it happens. A broken answer ends early for the client too.
-    let chunks = stream::unfold(answer, |mut answer| async move {
-        match answer.chunk().await {
-            Ok(Some(chunk)) => Some((Ok::<_, Infallible>(chunk), answer)),
+    let chunks = stream::unfold((answer, road, path), |(mut answer, road, path)| async move {
+        let chunk = answer.chunk().await;
+        road.flows(&path).await;
+        match chunk {
+            Ok(Some(chunk)) => Some((Ok::<_, Infallible>(chunk), (answer, road, path))),
             _ => None,
         }
     });

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use weirkeeper::domain::probe::Author;
 use weirkeeper::domain::remote::{ExecutionStatus, RemoteWorkflow, WorkflowWrite};
 use weirkeeper::n8n::{
     ApiKey, ClientSettings, CredentialWrite, Denial, ExecutionQuery, N8nClient, N8nError, N8nMetrics, ProbeRequest, WebhookCheck,
@@ -87,6 +88,49 @@ async fn the_instance_tells_what_it_is() {
         Err(N8nError::Unauthorized { .. }) => {}
         other => panic!("{other:?}"),
     }
+}
+
+/// Answers with a status of its own choice, by a Respond to Webhook node.
+fn responding(path: &str, status: u16) -> WorkflowWrite {
+    let options = json!({ "responseCode": status });
+    let mut write = webhook_workflow(
+        path,
+        path,
+        node("Respond", "respondToWebhook", 1.4, json!({ "respondWith": "json", "responseBody": "{}", "options": options })),
+    );
+    write.nodes[0]["parameters"]["responseMode"] = json!("responseNode");
+    write
+}
+
+#[tokio::test]
+async fn n8n_tells_whose_answer_a_call_of_a_webhook_gets() {
+    let n8n = client();
+    let path = fresh("whose");
+    let authored = async |write: &WorkflowWrite| {
+        let id = n8n.create_workflow(write).await.unwrap().id;
+        n8n.publish(&id, None).await.unwrap();
+        let answer = n8n.probe(probe(&path)).await.unwrap();
+        n8n.delete_workflow(&id).await.unwrap();
+        (answer.status, answer.author)
+    };
+    assert_eq!(authored(&webhook_workflow(&path, &path, set("one"))).await, (200, Author::Workflow));
+    assert_eq!(authored(&webhook_workflow(&path, &path, fail())).await, (500, Author::Workflow));
+    for status in [204, 302, 429, 500, 502, 503, 504] {
+        assert_eq!(authored(&responding(&path, status)).await, (status, Author::Workflow));
+    }
+    let mut at_once = webhook_workflow(&path, &path, set("one"));
+    at_once.nodes[0]["parameters"]["responseMode"] = json!("onReceived");
+    at_once.nodes[0]["parameters"]["options"] = json!({ "responseCode": { "values": { "responseCode": 503 } } });
+    assert_eq!(authored(&at_once).await.1, Author::Workflow);
+    let mut guarded = webhook_workflow(&path, &path, set("one"));
+    guarded.nodes[0]["parameters"]["authentication"] = json!("basicAuth");
+    let data = json!({ "user": "a", "password": "b" }).as_object().cloned().unwrap();
+    let credential = n8n.create_credential(&CredentialWrite { name: path.clone(), kind: "httpBasicAuth".into(), data }).await.unwrap();
+    guarded.nodes[0]["credentials"] = json!({ "httpBasicAuth": { "id": credential.id, "name": path } });
+    assert_eq!(authored(&guarded).await, (401, Author::Workflow), "n8n asks for the credentials that the node names");
+    n8n.delete_credential(&credential.id).await.unwrap();
+    let gone = n8n.probe(probe(&path)).await.unwrap();
+    assert!(matches!(&gone.author, Author::Other(who) if who.contains("is not registered")), "{gone:?}");
 }
 
 #[tokio::test]

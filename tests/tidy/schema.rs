@@ -64,6 +64,33 @@ fn every_field_of_every_kind_is_bounded() {
     hold("without a bound", &complaints);
 }
 
+#[test]
+fn every_duration_of_every_kind_has_a_shortest_and_a_longest() {
+    let (mut durations, mut complaints) = (Vec::new(), Vec::new());
+    for (kind, schema) in kinds() {
+        each_field("", &schema, &mut |path, field, _| {
+            if field["pattern"].as_str().is_none_or(|pattern| !pattern.contains("ms|s|m|h")) {
+                return;
+            }
+            let rules = field["x-kubernetes-validations"].to_string();
+            if !rules.contains("duration(self) >= ") || !rules.contains("duration(self) <= ") {
+                complaints.push(format!("{kind} {path}"));
+            }
+            durations.push(format!("{kind} {path}"));
+        });
+    }
+    hold("a duration without bounds", &complaints);
+    durations.sort();
+    let known = [
+        "N8nInstance spec.interval",
+        "N8nInstance spec.requestTimeout",
+        "Workflow spec.healthCheck.bakeTime",
+        "Workflow spec.healthCheck.probes[].timeout",
+        "Workflow spec.interval",
+    ];
+    assert_eq!(durations, known, "a duration is told by its pattern");
+}
+
 /// What a schema lets grow without end.
 fn unbounded(schema: &Value) -> Vec<&'static str> {
     let has = |key: &str| schema.get(key).is_some();

@@ -70,7 +70,7 @@ async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered
         let (version, operation) = match &choice {
             Choice::Wanted => (wanted.version, Operation::Deploy),
             Choice::LastGood(version) => (*version, Operation::Rollback),
-            Choice::Hold(reason) => return held(work, connection, *reason, wanted.version, &bound).await,
+            Choice::Hold(reason) => return held(work, connection, *reason, &wanted, &bound).await,
         };
         let definition = if version == desired { symbolic.definition.clone() } else { versions::read(work, version).await? };
         let digest = versions::digest_of(&work.status, version);
@@ -86,7 +86,7 @@ async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered
         // What an earlier round found is about another version.
         work.details.retain(|verdict| !matches!(verdict.kind, ConditionType::Synced | ConditionType::Live | ConditionType::Healthy));
         match round.run(work, &name, &mut bound).await {
-            Ok(outcome) => return Ok(rolled_back_or(work, &choice, wanted.version, outcome)),
+            Ok(outcome) => return Ok(rolled_back_or(work, &choice, &wanted, outcome)),
             Err(Failure::Trouble(trouble)) => return Err(trouble),
             Err(Failure::Version(reason, message)) => {
                 fail(work, &choice, version, &wanted.digest, reason, &message).await?;

@@ -15,21 +15,15 @@ use crate::api::workflow_status::{Intent, Operation, Snapshot, VersionResult};
 use crate::controller::connections::{self, Connection};
 use crate::domain::endpoints::listens;
 use crate::domain::history;
-use crate::domain::pace::Lately;
+use crate::domain::pace::{Lately, enough};
 use crate::domain::plan::{self, Comparison, Drift, Keeps, Plan, Publication, Step, compare, plan};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::trouble::Trouble;
 use crate::domain::{settings, snapshot};
 use crate::n8n::N8nError;
 
-/// How often a version is sent without a confirmed end before it counts as failed.
-const MOST_ATTEMPTS: i64 = 3;
-
 /// So many writes within the hour that n8n took and did not keep mean that it never will.
 const MOST_UNLIKE: usize = 5;
-
-/// The least time over which that must have happened: a hiccup of n8n condemns no version.
-const LEAST_SPAN: Duration = Duration::from_secs(30);
 
 /// A version to bring to n8n.
 pub(super) struct Deployment<'a> {
@@ -206,7 +200,7 @@ pub(super) fn failed_too_often(work: &mut Work<'_>) -> bool {
     work.status.intent.as_mut().is_some_and(|intent| {
         intent.attempts += i64::from(first);
         let since = intent.failing_since.get_or_insert_with(|| whole_seconds(now)).0;
-        intent.attempts >= MOST_ATTEMPTS && now.duration_since(since).unsigned_abs() >= LEAST_SPAN
+        enough(intent.attempts, since, now)
     })
 }
 

@@ -1,6 +1,8 @@
 //! When a version fails: what is written down so that the next round chooses another, what is said meanwhile, and how the
 //! state is left again.
 
+use std::time::Duration;
+
 use kube::runtime::events::EventType;
 
 use super::bind::Bound;
@@ -14,11 +16,13 @@ use crate::controller::connections::Connection;
 use crate::controller::context::Memory;
 use crate::domain::conclude::Outcome;
 use crate::domain::history;
+use crate::domain::pace::Silence;
 use crate::domain::remote::RemoteWorkflow;
-use crate::domain::target::Choice;
+use crate::domain::target::{Choice, Wanted, circumstances};
 use crate::domain::trouble::Trouble;
 
-/// Leaves a sticky failure when another version is wanted or a person asks for it.
+/// Leaves a sticky failure when another version is wanted, when what judged it was corrected, when nobody had answered and it
+/// rested for long enough, or when a person asks for it.
 pub(super) fn handle_reset(work: &mut Work<'_>, digest: &str) {
     let asked = work.annotation(annotation::RESET_AT).map(str::to_owned);
     let reset = asked.is_some() && asked != work.status.last_handled_reset_at;
@@ -27,9 +31,16 @@ pub(super) fn handle_reset(work: &mut Work<'_>, digest: &str) {
         work.ctx.remember(&work.uid(), Memory::start_afresh);
         restore_proven(work);
     }
+    let corrected =
+        work.status.failed_with.as_ref().is_some_and(|then| ![false, true].map(|probed| circumstances(work.spec(), probed)).contains(then));
+    if corrected {
+        work.ctx.remember(&work.uid(), |memory| memory.silence = Silence::default());
+    }
+    let rested = rests_for(work, digest).is_some_and(|left| left.is_zero());
     let failed = work.status.failed_digest.clone();
-    if failed.is_some() && (reset || failed.as_deref() != Some(digest)) {
+    if failed.is_some() && (reset || corrected || rested || failed.as_deref() != Some(digest)) {
         work.status.failed_digest = None;
+        work.status.failed_with = None;
         work.status.intent = work.status.intent.take().map(|intent| Intent { attempts: 0, failing_since: None, ..intent });
     }
     // A definition that failed once is tried afresh when it comes back.
@@ -41,6 +52,25 @@ pub(super) fn handle_reset(work: &mut Work<'_>, digest: &str) {
         record.reason = None;
         record.message = None;
         record.judged_at = None;
+    }
+}
+
+/// How much longer a version rests that was given up because nobody answered its probes; None for any other.
+fn rests_for(work: &Work<'_>, digest: &str) -> Option<Duration> {
+    let record = work.status.history.iter().find(|record| record.digest == digest && record.result == VersionResult::Failed)?;
+    let since = record.judged_at.as_ref().filter(|_| record.reason.as_deref() == Some(Reason::ProbeUnanswered.as_str()))?.0;
+    let rest = work.ctx.remember(&work.uid(), |memory| memory.silence.rest(digest, work.spec().interval.get()));
+    Some(rest.saturating_sub(Duration::try_from(work.now().duration_since(since)).unwrap_or_default()))
+}
+
+/// What is said of a version that failed: it waits for a person, or it is tried again by itself.
+fn failed(work: &Work<'_>, digest: &str, reason: Reason, said: String) -> Outcome {
+    match rests_for(work, digest) {
+        None => Outcome::Held(reason, said),
+        Some(left) => {
+            let said = format!("{said}; it is tried again by itself");
+            Outcome::Troubled(Trouble::transient(reason, said).again_in(left.max(Duration::from_millis(100))))
+        }
     }
 }
 
@@ -68,6 +98,8 @@ pub(super) async fn fail(
     history::judge(&mut work.status.history, version, VersionResult::Failed, Some((recorded, message)), now);
     if *choice == Choice::Wanted {
         work.status.failed_digest = Some(wanted.to_owned());
+        let probed = matches!(reason, Reason::ProbeFailed | Reason::ProbeUnanswered | Reason::ErrorRateExceeded);
+        work.status.failed_with = Some(circumstances(work.spec(), probed));
     }
     work.status.intent = work.status.intent.take().filter(|intent| intent.last_good_n8n_version_id.is_some());
     work.ctx.metrics.failures.with_label_values(&[reason.as_str()]).inc();
@@ -80,10 +112,10 @@ pub(super) async fn held(
     work: &mut Work<'_>,
     connection: &Connection,
     reason: Reason,
-    wanted: i64,
+    wanted: &Wanted,
     bound: &Bound,
 ) -> Result<Outcome, Trouble> {
-    let said = failure_of(work, wanted);
+    let said = failure_of(work, wanted.version);
     let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && work.spec().active == Some(true);
     // What served before was no good version, and it is still better than nothing.
     let returns = offline && reason != Reason::RollbackManual;
@@ -109,7 +141,7 @@ pub(super) async fn held(
         (Reason::RollbackManual, false) => "spec.rollback is Manual, so nothing was changed",
         _ => "there is no good version to go back to",
     };
-    Ok(Outcome::Held(reason, format!("{said}; {what}")))
+    Ok(failed(work, &wanted.digest, reason, format!("{said}; {what}")))
 }
 
 /// What n8n serves while something else is wanted: an earlier version that went on or was put back, or nothing, and then
@@ -134,7 +166,7 @@ fn failure_of(work: &Work<'_>, version: i64) -> String {
     format!("version {version} failed ({}): {}", reason.unwrap_or_default(), message.unwrap_or_default())
 }
 
-pub(super) fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, wanted: i64, outcome: Outcome) -> Outcome {
+pub(super) fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, wanted: &Wanted, outcome: Outcome) -> Outcome {
     let Choice::LastGood(version) = choice else {
         work.verdict(ConditionType::RolledBack, ConditionStatus::False, Reason::Succeeded, "");
         return outcome;
@@ -143,7 +175,7 @@ pub(super) fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, wanted: i64, 
     if before.is_none_or(|before| before.status != ConditionStatus::True) {
         work.ctx.metrics.rollbacks.inc();
     }
-    let said = format!("{}; version {version} serves in its place", failure_of(work, wanted));
+    let said = format!("{}; version {version} serves in its place", failure_of(work, wanted.version));
     work.verdict(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &said);
-    Outcome::Held(Reason::RolledBack, said)
+    failed(work, &wanted.digest, Reason::RolledBack, said)
 }

@@ -13,7 +13,7 @@ use crate::api::workflow::Probe;
 use crate::controller::connections::{self, Connection};
 use crate::domain::definition::Definition;
 use crate::domain::endpoints::{Endpoint, EndpointKind, unused_method, webhook_endpoints};
-use crate::domain::health::contains;
+use crate::domain::probe::{Probed, judge};
 use crate::domain::triggers::triggers_without_endpoint;
 use crate::domain::trouble::Trouble;
 use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
@@ -137,36 +137,31 @@ pub(super) fn urls(connection: &Connection, definition: &Definition) -> Vec<Stri
     urls
 }
 
-/// Makes the probes of the spec; the text says which failed and how.
-pub(super) async fn probe(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<Option<String>, Trouble> {
+/// Makes the probes of the spec, up to the first that does not pass; the text says which that is and how it went.
+pub(super) async fn probe(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<Probed, Trouble> {
     let endpoints = webhook_endpoints(definition);
     for (at, probe) in work.spec().health_check.iter().flat_map(|check| &check.probes).enumerate() {
         let Some(request) = request(work, &endpoints, probe).await? else {
-            return Ok(Some(format!(
+            return Ok(Probed::Failed(format!(
                 "probe {at}: the published version has no webhook node named {:?}; correct spec.healthCheck.probes",
                 probe.node
             )));
         };
-        let said = match connection.client.probe(request).await {
-            Err(error @ (N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } | N8nError::Unsendable { .. })) => {
-                Some(error.to_string())
-            }
+        let probed = match connection.client.probe(request).await {
+            Ok(answer) => judge(probe, answer.status, answer.json.as_ref(), answer.author),
+            Err(error @ N8nError::Unsendable { .. }) => Probed::Failed(error.to_string()),
+            Err(error @ (N8nError::Timeout { .. } | N8nError::HalfAnswered { .. })) => Probed::Unanswered(error.to_string()),
+            // It did not reach the workflow.
             Err(error) => return Err(connections::trouble(&error)),
-            Ok(answer) if i64::from(answer.status) != probe.expected_status => {
-                Some(format!("answered HTTP {} and {} was expected", answer.status, probe.expected_status))
-            }
-            Ok(answer) => match (&probe.expected_json, &answer.json) {
-                (Some(expected), Some(json)) if contains(json, expected) => None,
-                (Some(_), Some(_)) => Some("the JSON it answered lacks what was expected".to_owned()),
-                (Some(_), None) => Some("it answered no JSON".to_owned()),
-                (None, _) => None,
-            },
         };
-        if let Some(said) = said {
-            return Ok(Some(format!("probe {at} of node {:?}: {said}", probe.node)));
+        let said = |said: String| format!("probe {at} of node {:?}: {said}", probe.node);
+        match probed {
+            Probed::Passed => {}
+            Probed::Failed(how) => return Ok(Probed::Failed(said(how))),
+            Probed::Unanswered(how) => return Ok(Probed::Unanswered(said(how))),
         }
     }
-    Ok(None)
+    Ok(Probed::Passed)
 }
 
 async fn request(work: &Work<'_>, endpoints: &[Endpoint], probe: &Probe) -> Result<Option<ProbeRequest>, Trouble> {

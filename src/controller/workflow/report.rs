@@ -19,19 +19,17 @@ use crate::controller::decoded::Unfit;
 use crate::controller::store;
 use crate::domain::annotations::{OF_WORKFLOW, unknown};
 use crate::domain::conclude::{Found, Outcome, conditions};
+use crate::domain::health::next_look;
 use crate::domain::patch::merge_patch;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
 use crate::domain::trouble::Trouble;
 
-/// A baking version is looked at this often, or ten times in its bake time if that is less.
-const BAKING_LOOK: Duration = Duration::from_secs(30);
-
 /// Writes the status and sends events; says when to look again.
 pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
     let (generation, now) = (work.generation(), work.now());
     let before = std::mem::take(&mut work.status.conditions);
-    let grace = work.spec().interval.get().max(Duration::from_secs(1)) * 3;
+    let grace = work.spec().interval.get() * 3;
     work.status.conditions = conditions(&before, found, generation, grace, now);
     work.status.observed_generation = generation;
     work.status.summary = summary(&work.status.conditions);
@@ -114,8 +112,7 @@ fn baking(work: &Work<'_>, now: Timestamp) -> Option<Duration> {
     let healthy = find(&work.status.conditions, ConditionType::Healthy)?;
     let bake = work.spec().health_check.as_ref()?.bake_time?.get();
     let age = Duration::try_from(now.duration_since(work.status.published_at.as_ref()?.0)).ok()?;
-    (healthy.reason == Reason::Baking.as_str() && age < bake)
-        .then(|| (bake / 10).min(BAKING_LOOK).min(bake - age).max(Duration::from_secs(1)))
+    (healthy.reason == Reason::Baking.as_str()).then(|| next_look(bake, age))
 }
 
 fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {

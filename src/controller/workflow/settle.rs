@@ -12,7 +12,9 @@ use crate::api::workflow_status::{Operation, VersionResult};
 use crate::domain::conclude::Outcome;
 use crate::domain::health::Health;
 use crate::domain::history;
+use crate::domain::pace::Silence;
 use crate::domain::plan::{Drift, Publication};
+use crate::domain::probe::Probed;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::trouble::Trouble;
 
@@ -172,27 +174,53 @@ impl Round<'_> {
         self.operation == Operation::Rollback
     }
 
+    /// Makes the probes. They take as long as the workflow does, and what else there is to do on the instance does not wait for that.
+    async fn probe(&self, work: &mut Work<'_>) -> Result<Probed, Trouble> {
+        if work.spec().health_check.as_ref().is_none_or(|check| check.probes.is_empty()) {
+            return Ok(Probed::Passed);
+        }
+        work.step_aside();
+        let probed = observe::probe(work, self.connection, self.definition).await;
+        work.step_back().await?;
+        probed
+    }
+
+    /// The version serves and nobody knows how well: that says nothing about it until it happened often and for long enough.
+    fn unanswered(&self, work: &mut Work<'_>, said: String) -> Failure {
+        work.verdict(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
+        work.verdict(ConditionType::RolledBack, ConditionStatus::False, Reason::ProbeUnanswered, &said);
+        let now = work.now();
+        if work.ctx.remember(&work.uid(), |memory| memory.silence.note(self.digest, now)) {
+            return Failure::Version(Reason::ProbeUnanswered, format!("{said} (tried again and again)"));
+        }
+        Trouble::transient(Reason::ProbeUnanswered, said).into()
+    }
+
     /// Probes once after a deployment, then the bake time; both decide whether the version is a good one.
     async fn prove(&self, work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<(), Failure> {
         let result = history::numbered(&work.status.history, self.version).map(|record| record.result);
         if !matches!(result, Some(VersionResult::Deployed | VersionResult::Good)) {
             let probes = work.spec().health_check.as_ref().is_some_and(|check| !check.probes.is_empty());
             let before = if probes { Some(answered::before(work, self.connection, remote, self.version).await?) } else { None };
-            let said = observe::probe(work, self.connection, self.definition).await?;
-            if let Some(before) = before {
+            let probed = self.probe(work).await?;
+            if let Some(before) = before.filter(|_| !matches!(probed, Probed::Unanswered(_))) {
                 answered::by_this_version(work, self.connection, remote, self.version, before).await?;
             }
-            if let Some(said) = said {
-                work.verdict(ConditionType::Healthy, ConditionStatus::False, Reason::ProbeFailed, &said);
-                return Err(Failure::Version(Reason::ProbeFailed, said));
+            match probed {
+                Probed::Passed => work.ctx.remember(&work.uid(), |memory| memory.silence = Silence::default()),
+                Probed::Failed(said) => {
+                    work.verdict(ConditionType::Healthy, ConditionStatus::False, Reason::ProbeFailed, &said);
+                    return Err(Failure::Version(Reason::ProbeFailed, said));
+                }
+                Probed::Unanswered(said) => return Err(self.unanswered(work, said)),
             }
             let now = work.now();
             history::judge(&mut work.status.history, self.version, VersionResult::Deployed, None, now);
         }
         let timer = work.ctx.metrics.time("watch");
-        let health = watch_health::watch(work, self.connection, remote).await?;
-        timer.done();
         let baking = history::numbered(&work.status.history, self.version).is_some_and(|record| record.result == VersionResult::Deployed);
+        let health = watch_health::watch(work, self.connection, remote, baking).await?;
+        timer.done();
         match health {
             Health::Failing(_) if baking && !self.rolls_back() => {
                 let said = work.said(ConditionType::Healthy);

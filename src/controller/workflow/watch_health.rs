@@ -10,7 +10,7 @@ use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{LastFailure, VersionResult};
 use crate::controller::connections::{self, Connection};
-use crate::domain::health::{Health, Tally, judge};
+use crate::domain::health::{Health, Tally, judge, window};
 use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
 use crate::domain::settings::saves_successes;
 use crate::domain::trouble::Trouble;
@@ -19,8 +19,8 @@ use crate::n8n::ExecutionQuery;
 /// So many executions are enough for a rate.
 const MOST_EXECUTIONS: usize = 500;
 
-/// Judges the executions since publication, and says so in the condition.
-pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<Health, Trouble> {
+/// Judges the executions since publication, and says so in the condition. `baking` is a version that is not judged yet.
+pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow, baking: bool) -> Result<Health, Trouble> {
     let published_at = work.status.published_at.as_ref().map(|time| time.0);
     let (Some(check), Some(published_at)) = (work.spec().health_check.clone().filter(|check| check.bake_time.is_some()), published_at)
     else {
@@ -30,10 +30,9 @@ pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: 
     let now = work.now();
     let age = Duration::try_from(now.duration_since(published_at)).unwrap_or_default();
     let saved = saves_successes(&remote.settings, connection.instance.spec.executions_saved == ExecutionsSaved::All);
-    let bake = check.bake_time.map_or(Duration::ZERO, crate::api::duration::Span::get);
-    // After the bake time only what happened lately says anything about now.
-    let from = if age < bake * 2 { published_at } else { now - bake };
-    let executions = if saved { list(connection, &remote.id, from, None).await? } else { Vec::new() };
+    let bake = check.bake_time.map_or(Duration::ZERO, |bake| bake.get());
+    let (from, to) = window(published_at, bake, baking, now);
+    let executions = if saved { list(connection, &remote.id, from, to).await? } else { Vec::new() };
     let since = tally(&executions);
     let before = if since.percent() > check.maximum_error_rate as f64 {
         Some(tally_before(work, connection, &remote.id, published_at, bake).await?)

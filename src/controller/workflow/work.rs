@@ -14,7 +14,8 @@ use crate::api::workflow::{Workflow, WorkflowSpec};
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 use crate::controller::context::Context;
 use crate::controller::decoded::Decoded;
-use crate::controller::store;
+use crate::controller::gate::{Place, Urgency};
+use crate::controller::{connections, store};
 use crate::domain::bounds;
 use crate::domain::derive::IdentitySeed;
 use crate::domain::mark::Mark;
@@ -40,6 +41,8 @@ pub(super) struct Work<'a> {
     pub(super) counted: bool,
     /// What callers build on, as it was when the pass began.
     began: Callable,
+    /// The place among the passes of the instance, while it is held.
+    place: Option<Place>,
     /// The status as Kubernetes has it.
     saved: WorkflowStatus,
     resource_version: Option<String>,
@@ -65,7 +68,7 @@ pub(super) struct Happening {
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(ctx: &'a Context, workflow: Workflow) -> Self {
+    pub(super) fn new(ctx: &'a Context, workflow: Workflow, place: Place) -> Self {
         let status = workflow.status.clone().unwrap_or_default();
         let resource_version = workflow.metadata.resource_version.clone();
         let uid = workflow.uid().unwrap_or_default();
@@ -78,6 +81,7 @@ impl<'a> Work<'a> {
             ctx,
             workflow,
             began: callable(&status),
+            place: Some(place),
             saved: status.clone(),
             status,
             details: Vec::new(),
@@ -142,6 +146,25 @@ impl<'a> Work<'a> {
     pub(super) fn instance_key(&self) -> (String, String) {
         let reference = &self.spec().instance_ref;
         (reference.namespace.clone().unwrap_or_else(|| self.namespace()), reference.name.clone())
+    }
+
+    /// Leaves the place to others while something is waited for that is not the instance's own doing.
+    pub(super) fn step_aside(&mut self) {
+        self.place = None;
+    }
+
+    /// Takes a place again.
+    pub(super) async fn step_back(&mut self) -> Result<(), Trouble> {
+        let (namespace, name) = self.instance_key();
+        let place = self.ctx.gate.enter(&connections::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
+        self.place = Some(place.ok_or_else(|| Trouble::transient(Reason::Progressing, "the operator ends; another one goes on"))?);
+        Ok(())
+    }
+
+    /// Forgets what this pass made of the status and was not saved, as an operator does that is killed.
+    pub(super) fn abandon(&mut self) {
+        self.status = self.saved.clone();
+        self.details.clear();
     }
 
     /// One more verdict, in place of an earlier one on the same condition.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use super::super::scripted::{Reply, Scripted, client, html, json, raw, with_headers};
+use super::super::scripted::{Reply, Scripted, client, html, json, raw, ready, with_headers};
 use super::super::{N8nError, ProbeRequest, WebhookCheck};
+use crate::domain::probe::Author;
 
 fn probe(path: &str) -> ProbeRequest {
     ProbeRequest {
@@ -45,6 +46,10 @@ async fn only_n8ns_own_words_prove_that_a_webhook_is_registered() {
     }
     let starting = check(|| html(404, "<pre>Cannot PATCH /webhook/a/b</pre>")).await;
     assert!(matches!(starting, Err(N8nError::NotReady { .. })));
+    assert!(matches!(
+        check(|| json(503, json!({ "code": 503, "message": "Database is not ready!" }))).await,
+        Err(N8nError::NotReady { .. })
+    ));
     assert!(matches!(check(|| html(502, "")).await, Err(N8nError::Server { .. })));
     assert!(matches!(check(|| html(503, "")).await, Err(N8nError::NotReady { .. })));
     assert!(matches!(check(|| Reply::Hang).await, Err(N8nError::Timeout { .. })));
@@ -83,7 +88,7 @@ async fn a_form_is_recognised_by_its_page() {
     let check = |reply: fn() -> Reply| async move {
         let server = Scripted::start(move |_| reply()).await;
         let result = server.client().check_form("f").await;
-        assert_eq!(server.calls(), ["GET /form/f"]);
+        assert_eq!(server.calls()[0], "GET /form/f");
         result
     };
     let registered = WebhookCheck::Registered(vec![]);
@@ -122,7 +127,7 @@ async fn a_probe_returns_what_the_workflow_answers_and_slows_nobody_down() {
     let answer = |reply: fn() -> Reply| async move {
         let server = Scripted::start(move |_| reply()).await;
         let n8n = server.client();
-        let answer = n8n.probe(probe("a")).await.map(|a| (a.status, a.json));
+        let answer = n8n.probe(probe("a")).await.map(|answer| (answer.status, answer.json));
         // The next call goes out although the workflow answered 429.
         n8n.probe(probe("a")).await.ok();
         assert_eq!(server.calls().len(), 2);
@@ -138,6 +143,67 @@ async fn a_probe_returns_what_the_workflow_answers_and_slows_nobody_down() {
     let error = answer(|| Reply::Hang).await.unwrap_err();
     assert!(matches!(error, N8nError::Timeout { .. }) && error.unanswered());
     assert!(matches!(answer(|| html(200, "n8n is starting up. Please wait")).await, Err(N8nError::NotReady { .. })));
+}
+
+/// Answers webhooks so, and is an n8n that is ready.
+async fn answers(reply: impl Fn() -> Reply + Send + 'static) -> Scripted {
+    Scripted::start(move |seen| if seen.target == "/healthz/readiness" { ready() } else { reply() }).await
+}
+
+const EDITOR: &str = "<!DOCTYPE html><html><head><meta name=\"n8n:config:rest-endpoint\" content=\"cmVzdA==\"></head></html>";
+
+#[tokio::test]
+async fn the_workflows_own_answer_is_told_from_what_stands_in_for_it() {
+    let author = |reply: fn() -> Reply| async move { answers(reply).await.client().probe(probe("a")).await.unwrap().author };
+    const MARK: &str = "content-security-policy: sandbox allow-downloads\r\n";
+    assert_eq!(author(|| Reply::Keep(raw(503, MARK, "application/json", "{}"))).await, Author::Workflow);
+    assert_eq!(author(|| Reply::Keep(raw(302, MARK, "text/html", "<html>"))).await, Author::Workflow);
+    for reply in [
+        (|| json(500, json!({ "message": "Error in workflow" }))) as fn() -> Reply,
+        || json(200, json!({ "ok": true })),
+        || html(403, "Authorization data is wrong!"),
+        || {
+            json(
+                404,
+                json!({ "code": 404, "message": "This webhook is not registered for POST requests. Did you mean to make a GET request?" }),
+            )
+        },
+    ] {
+        assert_eq!(author(reply).await, Author::Workflow);
+    }
+    for reply in [
+        (|| html(502, "<html><head><title>502 Bad Gateway</title></head></html>")) as fn() -> Reply,
+        || with_headers(503, "retry-after: 10\r\n"),
+        || with_headers(429, "retry-after: 10\r\n"),
+        || json(500, json!({ "code": 0, "message": "SQLITE_BUSY: database is locked" })),
+        || with_headers(302, "location: https://login.example/\r\n"),
+        || html(403, "<!doctype html><title>Forbidden</title>"),
+        || html(200, "<html>sign in</html>"),
+    ] {
+        assert!(matches!(author(reply).await, Author::Unclear(_)));
+    }
+    for reply in [
+        (|| json(500, json!({ "code": 0, "message": "There was a problem executing the workflow" }))) as fn() -> Reply,
+        || json(404, json!({ "code": 404, "message": "The requested webhook \"POST a\" is not registered." })),
+        || json(404, json!({ "code": 404, "message": "Published version not found for workflow with id \"1\"" })),
+    ] {
+        assert!(matches!(author(reply).await, Author::Other(_)));
+    }
+    let server = answers(|| json(503, json!({ "code": 503, "message": "Database is not ready!" }))).await;
+    assert!(matches!(server.client().probe(probe("a")).await, Err(N8nError::NotReady { .. })));
+}
+
+#[tokio::test]
+async fn an_n8n_that_serves_its_editor_in_place_of_webhooks_asks_for_the_address_of_its_webhook_processor() {
+    for reply in [(|| html(404, "<pre>Cannot PATCH /webhook/a</pre>")) as fn() -> Reply, || html(200, EDITOR)] {
+        let n8n = answers(reply).await.client();
+        let checks = [n8n.check_webhook("a", Method::PATCH).await, n8n.check_form("a").await];
+        for check in checks {
+            assert!(matches!(&check, Ok(WebhookCheck::Unknown(why)) if why.contains("spec.webhookCheckURL")), "{check:?}");
+        }
+        let author = n8n.probe(probe("a")).await.unwrap().author;
+        assert!(matches!(&author, Author::Other(why) if why.contains("spec.webhookCheckURL")), "{author:?}");
+    }
 }
 
 #[tokio::test]

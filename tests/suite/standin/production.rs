@@ -204,6 +204,11 @@ fn status_of(node: &Value) -> u16 {
     code.and_then(Value::as_u64).unwrap_or(200) as u16
 }
 
+/// What n8n sends with whatever a workflow answers, and not with its own refusals.
+const SANDBOX: &str = "sandbox allow-downloads allow-forms allow-modals allow-orientation-lock allow-pointer-lock allow-popups \
+                       allow-popups-to-escape-sandbox allow-presentation allow-scripts allow-top-navigation-by-user-activation \
+                       allow-top-navigation-to-custom-protocols";
+
 fn answer(node: &Value, run: &Execution, is_chat: bool) -> (Reply, bool) {
     let mode = match text_parameter(node, "responseMode") {
         "" if is_chat => "lastNode",
@@ -213,8 +218,8 @@ fn answer(node: &Value, run: &Execution, is_chat: bool) -> (Reply, bool) {
     let outcome = &run.outcome;
     let failed = || Reply::json(500, &json!({ "message": "Error in workflow" }));
     let first = || Reply::json(status, outcome.items.first().unwrap_or(&Value::Null));
-    match mode {
-        "lastNode" if outcome.error.is_some() => (failed(), true),
+    let (reply, waits) = match mode {
+        "lastNode" if outcome.error.is_some() => return (failed(), true),
         "lastNode" => match text_parameter(node, "responseData") {
             "allEntries" => (Reply::json(status, &json!(outcome.items)), true),
             "noData" => (Reply::new(status, "text/html; charset=utf-8", ""), true),
@@ -222,7 +227,7 @@ fn answer(node: &Value, run: &Execution, is_chat: bool) -> (Reply, bool) {
         },
         "responseNode" => match &outcome.response {
             Some(reply) => (reply.clone(), true),
-            None if outcome.error.is_some() => (failed(), true),
+            None if outcome.error.is_some() => return (failed(), true),
             None => (first(), true),
         },
         _ if short(kind(node)) == "formTrigger" => {
@@ -230,5 +235,6 @@ fn answer(node: &Value, run: &Execution, is_chat: bool) -> (Reply, bool) {
             (Reply::json(200, &shown), false)
         }
         _ => (Reply::json(status, &json!({ "message": "Workflow was started" })), false),
-    }
+    };
+    (reply.with_header("content-security-policy", SANDBOX), waits)
 }

@@ -98,6 +98,18 @@ impl Operator {
         self.start();
     }
 
+    /// What one of its endpoints answers. The address of an operator that was started anew is in its log a moment later.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let started = Instant::now();
+        loop {
+            if let Ok(answer) = reqwest::get(format!("http://{}{path}", self.address())).await {
+                return (answer.status().as_u16(), answer.text().await.expect("a whole answer"));
+            }
+            assert!(started.elapsed() < PATIENCE, "the operator does not answer:\n{}", self.tail());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Starts it anew with another kubeconfig, for example one that leads through a relay.
     pub fn restart_through(&mut self, kubeconfig: &std::path::Path) {
         self.kill();

@@ -1,0 +1,50 @@
+//! The client of Kubernetes: its writes wait for the lease, and what arrives on its watches is a sign of life.
+
+use axum::body::{Bytes, HttpBody};
+use axum::http::{Method, Request};
+use futures::{StreamExt, stream};
+use http_body_util::{BodyStream, StreamBody};
+use kube::client::Body;
+
+use crate::controller::Pulse;
+use crate::n8n::WritePermit;
+
+/// How the event begins in which a watch says that it broke.
+const BROKE: &[u8] = b"{\"type\":\"ERROR\"";
+
+/// A client whose writes wait for the permit, and that tells the pulse what its watches receive.
+pub(super) fn client(config: kube::Config, permit: WritePermit, pulse: Pulse) -> Result<kube::Client, kube::Error> {
+    let namespace = config.default_namespace.clone();
+    let client = kube::Client::try_from(config)?;
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (client, permit, pulse) = (client.clone(), permit.clone(), pulse.clone());
+        async move {
+            if !request.method().is_safe() {
+                permit.held().await;
+            }
+            let watched = (request.method() == Method::GET && pulse.watches(request.uri().path())).then(|| request.uri().path().to_owned());
+            let response = client.send(request).await?;
+            let watched = watched.filter(|_| response.status().is_success());
+            Ok::<_, kube::Error>(response.map(|body| listened_to(body, watched, pulse)))
+        }
+    });
+    Ok(kube::Client::new(service, namespace))
+}
+
+/// A body whose arrival is noted where it belongs to a watch. On a quiet cluster only a bookmark now and then and the end of each
+/// watch arrive. Errors are no signs of life.
+fn listened_to(body: Body, watched: Option<String>, pulse: Pulse) -> impl HttpBody<Data = Bytes, Error = kube::Error> {
+    let listening = (BodyStream::new(body), watched, pulse, false);
+    StreamBody::new(stream::unfold(listening, |(mut frames, watched, pulse, mut broke)| async move {
+        let frame = frames.next().await;
+        broke = match &frame {
+            Some(Ok(frame)) => frame.data_ref().is_some_and(|data| data.starts_with(BROKE)),
+            Some(Err(_)) => true,
+            None => broke,
+        };
+        if let Some(path) = watched.as_ref().filter(|_| !broke) {
+            pulse.spoke(path);
+        }
+        Some((frame?, (frames, watched, pulse, broke)))
+    }))
+}

@@ -1,0 +1,72 @@
+//! `/livez` on the real API server: a quiet cluster keeps it green, a watch that went dead in silence turns it red.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::relay::{Hindrance, Relay};
+use crate::stack::Stack;
+use crate::world::{PATIENCE, World};
+
+/// The watches of the operator.
+const WATCHES: [&str; 3] = ["/apis/weirkeeper.dev/v1alpha1/workflows", "/apis/weirkeeper.dev/v1alpha1/n8ninstances", "/api/v1/configmaps"];
+/// The shortest bound that the operator takes.
+const BOUND: Duration = Duration::from_secs(10);
+
+/// A world whose operator has nothing to do, and the relay through which it sees the cluster.
+async fn quiet(name: &str) -> (Relay, World) {
+    let stack = Stack::shared();
+    let mut world = World::bare(stack.clone(), name, "http://127.0.0.1:9", "none").await;
+    let (relay, kubeconfig) = Relay::to_api_server(&stack, "operator");
+    world.operator.restart_through(&kubeconfig);
+    world.operator.restart_with(&["--liveness-bound", "10s"]);
+    (relay, world)
+}
+
+/// How often each path was asked for.
+fn asked(relay: &Relay, path: &str) -> usize {
+    relay.since(0).iter().filter(|passed| passed.path == path).count()
+}
+
+async fn until_alive(world: &World, alive: bool) -> String {
+    let started = Instant::now();
+    loop {
+        let (status, text) = world.operator.get("/livez").await;
+        if (status == 200) == alive {
+            return text;
+        }
+        assert!(started.elapsed() < PATIENCE, "/livez is {status} {text}\n{}", world.operator.tail());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_cluster_is_alive_over_several_bounds() {
+    let (relay, world) = quiet("quiet").await;
+    let started = Instant::now();
+    // A watch is begun anew three times within the bound.
+    while WATCHES.iter().any(|path| asked(&relay, path) < 12) || started.elapsed() < BOUND * 4 {
+        let (status, text) = world.operator.get("/livez").await;
+        assert_eq!(status, 200, "after {:?}: {text}", started.elapsed());
+        assert!(started.elapsed() < PATIENCE, "{:?}", WATCHES.map(|path| asked(&relay, path)));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_watch_that_goes_dead_in_silence_or_gets_nothing_but_errors_is_told() {
+    let (relay, world) = quiet("dead").await;
+    until_alive(&world, true).await;
+    for how in [Hindrance::Silence, Hindrance::Errors] {
+        for path in WATCHES {
+            relay.hinder(Some((path, how)));
+            let said = until_alive(&world, false).await;
+            assert!(said.contains(path), "{how:?}: {said}");
+            relay.hinder(None);
+            until_alive(&world, true).await;
+        }
+    }
+    // What was missed meanwhile is seen.
+    world.workflow("a", json!({ "definition": { "nodes": [], "connections": {} } })).await;
+    world.until_reason("a", "Ready", "InstanceNotFound").await;
+}

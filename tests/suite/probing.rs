@@ -1,0 +1,185 @@
+//! Who judges a version: the workflow's own answer to a probe, and nothing that answers, or does not, in its place.
+
+use serde_json::{Value, json};
+
+use crate::n8n::{answering, with_node};
+use crate::standin::{Fault, Rule, StandIn};
+use crate::world::{World, condition, ready};
+
+const WEBHOOKS: &str = "/webhook/**";
+
+fn path(world: &World) -> String {
+    format!("{}/a", world.namespace)
+}
+
+/// Asks that the published version answers with its number.
+fn probed(expected: &str) -> Value {
+    json!({ "probes": [{ "node": "Webhook", "expectedJSON": { "version": expected }, "timeout": "300ms" }] })
+}
+
+async fn apply(world: &World, definition: Value, check: Value) {
+    world.workflow("a", json!({ "active": true, "interval": "1s", "definition": definition, "healthCheck": check })).await;
+}
+
+async fn version(world: &World, version: &str) -> Value {
+    apply(world, answering(&path(world), version), probed(version)).await;
+    world.until_ready("a").await
+}
+
+async fn serves(world: &World) -> Value {
+    world.n8n.webhook("GET", &path(world)).await.json()["version"].clone()
+}
+
+/// How often the webhook was called in earnest.
+fn calls(standin: &StandIn, world: &World) -> usize {
+    standin.log().count("GET", &format!("/webhook/{}", path(world)))
+}
+
+/// Answers each call with a status of its own choice, by a Respond to Webhook node.
+fn responding(path: &str, status: u16) -> Value {
+    let mut definition = answering(path, "x");
+    definition["nodes"][0]["parameters"]["responseMode"] = json!("responseNode");
+    definition["connections"]["Answer"] = json!({ "main": [[{ "node": "Respond", "type": "main", "index": 0 }]] });
+    let parameters = json!({ "respondWith": "json", "responseBody": "{\"code\":1}", "options": { "responseCode": status } });
+    let respond = json!({ "name": "Respond", "type": "n8n-nodes-base.respondToWebhook", "typeVersion": 1.1, "position": [400, 0], "parameters": parameters });
+    with_node(definition, respond)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_a_probe_in_the_workflows_place_fails_no_version() {
+    let (standin, world) = World::on_stand_in("inplace", json!({})).await;
+    version(&world, "1").await;
+    let faults = [
+        Fault::bad_gateway(),
+        Fault::retry_after(503, 1),
+        Fault::retry_after(429, 1),
+        Fault::json(500, "There was a problem executing the workflow"),
+        Fault::json(503, "Database is not ready!"),
+        Fault::not_registered(),
+        Fault::DropBefore,
+        Fault::DropAfter,
+        Fault::HalfBody,
+        Fault::Hang,
+    ];
+    for (number, fault) in faults.into_iter().enumerate() {
+        let rule = standin.faults().add(Rule::on("GET", WEBHOOKS, fault.clone()).times(2));
+        let number = (number + 2).to_string();
+        let after = version(&world, &number).await;
+        assert_eq!((serves(&world).await, after["status"]["history"][0]["result"].as_str()), (json!(number), Some("Good")), "{fault:?}");
+        assert_eq!(standin.faults().fired(rule), 2, "{fault:?}");
+        standin.faults().clear();
+    }
+    let after = world.get("a").await;
+    let results: Vec<&Value> = after["status"]["history"].as_array().expect("a history").iter().map(|one| &one["result"]).collect();
+    assert!(results.iter().all(|result| **result == "Good"), "{results:?}");
+    let events = world.events("a").await;
+    assert!(!events.iter().any(|(reason, _)| reason == "RolledBack" || reason == "ProbeFailed"), "{events:?}");
+    assert!(events.iter().any(|(reason, note)| reason == "ProbeUnanswered" && note.contains("502")), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_nobody_answers_for_is_put_back_and_tried_again_by_itself() {
+    let (standin, world) = World::on_stand_in("nobody", json!({})).await;
+    version(&world, "1").await;
+    // As without workers: each call waits, whatever the version.
+    standin.faults().add(Rule::on("GET", WEBHOOKS, Fault::Hang));
+    apply(&world, answering(&path(&world), "2"), probed("2")).await;
+    let waits = world.until_reason("a", "Ready", "ProbeUnanswered").await;
+    assert_eq!(
+        (condition(&waits, "Reconciling")["status"].as_str(), condition(&waits, "Stalled")["status"].as_str()),
+        (Some("True"), Some("False"))
+    );
+    assert_eq!(waits["status"]["activeVersion"], 2, "n8n serves it while it is probed");
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!((&back["status"]["activeVersion"], &back["status"]["history"][0]["reason"]), (&json!(1), &json!("ProbeUnanswered")));
+    assert_eq!(
+        (condition(&back, "Reconciling")["status"].as_str(), condition(&back, "Stalled")["status"].as_str()),
+        (Some("True"), Some("False")),
+        "{back:#}"
+    );
+    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("tried again by itself")), "{back:#}");
+    standin.faults().clear();
+    assert_eq!(serves(&world).await, "1");
+    // Nobody edits, pins or resets anything.
+    let again = world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    assert_eq!((serves(&world).await, &again["status"]["history"][0]["result"]), (json!("2"), &json!("Good")));
+    assert_eq!((&again["status"]["failedDigest"], &again["status"]["failedWith"]), (&Value::Null, &Value::Null));
+    assert_eq!(condition(&again, "RolledBack")["status"], "False");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_the_workflow_itself_sends_judges_it_at_once() {
+    let (standin, world) = World::on_stand_in("itself", json!({})).await;
+    version(&world, "1").await;
+    for status in [503, 502, 429, 500] {
+        let before = calls(&standin, &world);
+        apply(&world, responding(&path(&world), status), json!({ "probes": [{ "node": "Webhook" }] })).await;
+        let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+        let said = back["status"]["history"][0]["message"].as_str().expect("a message").to_owned();
+        assert!(said.contains(&format!("HTTP {status}")), "{said}");
+        assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed");
+        assert_eq!((calls(&standin, &world) - before, condition(&back, "Stalled")["status"].as_str()), (1, Some("True")));
+        version(&world, &format!("after {status}")).await;
+    }
+    // A status that is expected passes, whatever it is.
+    apply(&world, responding(&path(&world), 503), json!({ "probes": [{ "node": "Webhook", "expectedStatus": 503 }] })).await;
+    world.until_ready("a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_health_check_lets_the_definition_that_it_failed_be_tried_again() {
+    let (_standin, world) = World::on_stand_in("corrected", json!({})).await;
+    apply(&world, answering(&path(&world), "1"), probed("one")).await;
+    let held = world.until_reason("a", "Ready", "NoGoodVersion").await;
+    assert_eq!(
+        (condition(&held, "Stalled")["status"].as_str(), &held["status"]["history"][0]["reason"]),
+        (Some("True"), &json!("ProbeFailed"))
+    );
+    apply(&world, answering(&path(&world), "1"), probed("1")).await;
+    world.until_ready("a").await;
+    // With something to go back to, and by the rate of failing executions.
+    apply(&world, answering(&path(&world), "2"), probed("two")).await;
+    world.until_reason("a", "RolledBack", "RolledBack").await;
+    apply(&world, answering(&path(&world), "2"), probed("2")).await;
+    let two = world.until_ready("a").await;
+    assert_eq!((serves(&world).await, &two["status"]["activeVersion"]), (json!("2"), &json!(2)));
+    let fails = json!({ "name": "Fails", "type": "n8n-nodes-base.stopAndError", "typeVersion": 1, "position": [400, 0],
+        "parameters": { "errorMessage": "the till is empty" } });
+    let mut three = with_node(answering(&path(&world), "3"), fails);
+    three["connections"]["Answer"] = json!({ "main": [[{ "node": "Fails", "type": "main", "index": 0 }]] });
+    let baking = |allowed: u8| json!({ "bakeTime": "20m", "minimumExecutions": 1, "maximumErrorRate": allowed });
+    apply(&world, three.clone(), baking(50)).await;
+    world.until("a", "version 3 bakes", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
+    world.n8n.webhook("GET", &path(&world)).await;
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!(back["status"]["history"][0]["reason"], "ErrorRateExceeded");
+    apply(&world, three, baking(100)).await;
+    world.until("a", "version 3 serves", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bake_time_that_ends_while_nobody_looks_is_judged_by_what_ran_in_it() {
+    let (_standin, mut world) = World::on_stand_in("unseen", json!({})).await;
+    let bake = std::time::Duration::from_secs(3);
+    let check = json!({ "bakeTime": "3s", "minimumExecutions": 4, "maximumErrorRate": 20 });
+    world
+        .workflow("a", json!({ "active": true, "interval": "5m", "definition": answering(&path(&world), "1"), "healthCheck": check }))
+        .await;
+    let baking = world.until_ready("a").await;
+    let published: jiff::Timestamp = baking["status"]["publishedAt"].as_str().expect("a time").parse().expect("a time");
+    for _ in 0..4 {
+        assert_eq!(serves(&world).await, "1");
+    }
+    world.operator.kill();
+    let age = || std::time::Duration::try_from(jiff::Timestamp::now().duration_since(published)).unwrap_or_default();
+    let ran_in_time = age() < bake;
+    while age() < bake * 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.operator.start();
+    let judged = world.until("a", "it is judged", |object| object["status"]["history"][0]["result"] == "Good").await;
+    // A machine that is too slow for this shows nothing.
+    if ran_in_time {
+        assert_eq!(condition(&judged, "Healthy")["reason"], "Healthy", "{judged:#}");
+    }
+}
