@@ -1,5 +1,7 @@
 //! The rules of our CRDs that are written in CEL, as functions: an interpreter of CEL would be larger than all of them.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::api::duration::Span;
@@ -14,6 +16,10 @@ const RULES: &[Rule] = &[
     ("has(self.id) != has(self.name)", |existing| has(existing, "id") != has(existing, "name")),
     ("has(self.value) != has(self.secretKeyRef)", |header| has(header, "value") != has(header, "secretKeyRef")),
     ("self.from != 'Selector' || has(self.selector)", |allowed| allowed["from"] != "Selector" || has(allowed, "selector")),
+    (
+        "!has(self.probes) || self.probes.map(probe, has(probe.timeout) ? duration(probe.timeout) : duration('10s')).sum() <= duration('5m')",
+        |check| probing(check) <= Duration::from_secs(300),
+    ),
     ("self.metadata.name.size() <= 63", |object| object["metadata"]["name"].as_str().is_none_or(|name| name.chars().count() <= 63)),
     ("!self.matches('/api/v1/*$')", |url| url.as_str().is_none_or(|url| !url.trim_end_matches('/').ends_with("/api/v1"))),
 ];
@@ -34,6 +40,14 @@ fn duration_bounds(rule: &str) -> Option<(Span, Span)> {
 /// Whether a duration is within bounds. What is none is told by its pattern.
 fn is_within(value: &Value, (least, most): (Span, Span)) -> bool {
     value.as_str().and_then(|text| Span::parse(text).ok()).is_none_or(|span| least <= span && span <= most)
+}
+
+/// How long all probes of a health check may take. What is no duration is told by its pattern.
+fn probing(check: &Value) -> Duration {
+    let timeout = |probe: &Value| {
+        probe["timeout"].as_str().map_or(Duration::from_secs(10), |text| Span::parse(text).map_or(Duration::ZERO, Span::get))
+    };
+    check["probes"].as_array().into_iter().flatten().map(timeout).sum()
 }
 
 fn has(object: &Value, field: &str) -> bool {
