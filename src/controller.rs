@@ -260,7 +260,12 @@ async fn follow_config_maps(ctx: Arc<Context>) {
     let all = watcher::Config::default().timeout(ctx.pulse.watch_seconds());
     let changes = watcher(Api::<Decoded<PartialObjectMeta<ConfigMap>>>::all(client), all);
     let changes = changes.default_backoff().touched_objects().filter_map(|changed| future::ready(changed.ok()));
-    changes.for_each(|changed| future::ready(config_map_changed(&ctx, &changed))).await;
+    changes
+        .for_each(|changed| {
+            config_map_changed(&ctx, &changed);
+            future::ready(())
+        })
+        .await;
 }
 
 fn config_map_changed(ctx: &Context, changed: &Decoded<PartialObjectMeta<ConfigMap>>) {

@@ -26,6 +26,9 @@ use crate::n8n::{ApiKey, ClientSettings, N8nClient, N8nError};
 /// How long a list of credentials is believed when everything that is looked for is in it.
 const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);
 
+/// The credentials of an instance and when they were listed.
+type ListedCredentials = (Instant, Arc<Vec<RemoteCredential>>);
+
 /// A usable connection to one n8n.
 #[derive(Debug)]
 pub struct Connection {
@@ -38,7 +41,7 @@ pub struct Connection {
     /// Set when another n8n seems to answer; nothing is written until it is cleared.
     pub suspect: Arc<AtomicBool>,
     api_key: ApiKey,
-    credentials: Arc<tokio::sync::Mutex<Option<(Instant, Arc<Vec<RemoteCredential>>)>>>,
+    credentials: Arc<tokio::sync::Mutex<Option<ListedCredentials>>>,
 }
 
 /// The connections that are open.

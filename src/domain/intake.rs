@@ -7,7 +7,6 @@
 mod json;
 mod keys;
 mod levels;
-mod surrogate;
 mod text;
 mod wrapper;
 

@@ -42,7 +42,8 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>) -> Resul
 pub fn mend_surrogates(text: &mut [u8]) {
     let unit = |text: &[u8], at: usize| -> Option<u16> {
         let escape = text.get(at..at + 6).filter(|escape| escape.starts_with(b"\\u"))?;
-        u16::from_str_radix(std::str::from_utf8(&escape[2..]).ok()?, 16).ok()
+        let digits = &escape[2..];
+        digits.iter().all(u8::is_ascii_hexdigit).then(|| u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).flatten()
     };
     let mut at = 0;
     while let Some(found) = text[at..].iter().position(|byte| *byte == b'\\') {

@@ -6,8 +6,8 @@ use serde_json::error::Category;
 
 use super::json::{Place, Tree};
 use super::levels::MOST_LEVELS;
-use super::surrogate;
 use crate::domain::finding::{Code, Finding};
+use crate::domain::shallow::mend_surrogates;
 
 /// A document that was read from text.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +79,11 @@ fn read_json(body: &str) -> Result<Text, Box<Unread>> {
         Err(unread) if unread.finding.message.contains(HALF) => unread,
         read => return read,
     };
-    let Some((mended, line)) = surrogate::replaced(body) else { return Err(unread) };
+    let mut mended = body.as_bytes().to_vec();
+    mend_surrogates(&mut mended);
+    let first = body.bytes().zip(&mended).position(|(before, after)| before != *after);
+    let (Some(first), Ok(mended)) = (first, String::from_utf8(mended)) else { return Err(unread) };
+    let line = body.bytes().take(first).filter(|byte| *byte == b'\n').count() + 1;
     let mut text = read_whole_json(&mended)?;
     let message =
         format!("line {line} holds half of a character (an emoji that was cut?), which is read as \u{fffd}; write it whole or remove it");
