@@ -49,10 +49,10 @@ async fn one_annotation_lets_all_restored_objects_take_over_their_workflows() {
         assert!(said.contains(&format!("weirkeeper.dev/restored-from={cluster} on the N8nInstance")), "{said}");
     }
     world.annotate("N8nInstance", "main", "restored-from", json!(cluster)).await;
-    for number in 0..OBJECTS {
+    for (number, before) in ids.iter().enumerate() {
         let object = world.until_ready(&name(number)).await;
-        assert_eq!(id(&object), ids[number], "it has the workflow that it had");
-        assert_eq!(world.n8n.marked(&world.namespace, &name(number)).await, [ids[number].clone()]);
+        assert_eq!(id(&object), *before, "it has the workflow that it had");
+        assert_eq!(world.n8n.marked(&world.namespace, &name(number)).await, std::slice::from_ref(before));
         let path = format!("{}/{}", world.namespace, name(number));
         assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "2");
     }

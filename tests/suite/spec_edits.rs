@@ -249,8 +249,9 @@ async fn only_real_changes_make_a_fight() {
     // Four more are put right, and the next one is left.
     for round in 2..=6 {
         standin.ui_rename(&id, &format!("Theirs {round}")).expect("the editor saves");
-        world.annotate("Workflow", "a", "requestedAt", json!(round.to_string())).await;
-        let seen = world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == round.to_string()).await;
+        let asked = json!(round.to_string());
+        world.annotate("Workflow", "a", "requestedAt", asked.clone()).await;
+        let seen = world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == asked).await;
         let contested = condition(&seen, "Drifted")["reason"] == "DriftContested";
         assert_eq!(contested, round == 6, "{round}: {seen:#}");
     }
