@@ -83,6 +83,7 @@ pub fn fit_instance(status: &mut N8nInstanceStatus) {
     cut_some(&mut status.bound_origin, 2048);
     cut_some(&mut status.n8n_version, 64);
     cut_some(&mut status.key_expires_at, 64);
+    drop_long(&mut status.restored_from, 256);
     cut_some(&mut status.summary, summary::LONGEST);
     keep_short(&mut status.key_scopes, 512, 128);
     keep_short(&mut status.orphans, 100, ID);

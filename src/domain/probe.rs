@@ -5,6 +5,12 @@ use serde_json::Value;
 
 use crate::api::workflow::Probe;
 
+use super::finding::{cut, kind_of};
+use super::path;
+
+/// How much of a wanted value a message repeats, in characters.
+const LONGEST: usize = 80;
+
 /// Who gave an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Author {
@@ -50,23 +56,35 @@ fn unlike(probe: &Probe, status: u16, json: Option<&Value>) -> Option<String> {
         return Some(format!("answered HTTP {status} and {} was expected", probe.expected_status));
     }
     match (&probe.expected_json, json) {
-        (Some(expected), Some(json)) => (!contains(json, expected)).then(|| "the JSON it answered lacks what was expected".to_owned()),
+        (Some(expected), Some(json)) => lacks(json, expected, ""),
         (Some(_), None) => Some("it answered no JSON".to_owned()),
         (None, _) => None,
     }
 }
 
-/// Whether a JSON answer contains what a probe expects: objects by the keys that are named, anything else whole.
-fn contains(answer: &Value, expected: &Value) -> bool {
+/// Where a JSON answer first lacks what a probe expects, with what was wanted there: objects by the keys that are named, anything else
+/// whole. What came instead is named by its kind alone, for an answer never enters a status.
+fn lacks(answer: &Value, expected: &Value, at: &str) -> Option<String> {
+    let wrong = |got: &str| {
+        let place = if at.is_empty() { "the answer".to_owned() } else { at.to_owned() };
+        Some(format!("in the JSON it answered, {place} is {got} and {} was expected", cut(&expected.to_string(), LONGEST)))
+    };
     match (answer, expected) {
-        (Value::Object(answer), Value::Object(expected)) => {
-            expected.iter().all(|(key, expected)| answer.get(key).is_some_and(|answer| contains(answer, expected)))
+        (Value::Object(answer), Value::Object(expected)) => expected.iter().find_map(|(key, wanted)| {
+            let at = path::key(at, key);
+            match answer.get(key) {
+                Some(answer) => lacks(answer, wanted, &at),
+                None => Some(format!("the JSON it answered lacks {at}, where {} was expected", cut(&wanted.to_string(), LONGEST))),
+            }
+        }),
+        (Value::Array(answer), Value::Array(items)) if answer.len() == items.len() => {
+            answer.iter().zip(items).enumerate().find_map(|(index, (answer, wanted))| lacks(answer, wanted, &path::index(at, index)))
         }
-        (Value::Array(answer), Value::Array(expected)) => {
-            answer.len() == expected.len() && answer.iter().zip(expected).all(|(answer, expected)| contains(answer, expected))
-        }
-        (Value::Number(answer), Value::Number(expected)) => answer.as_f64() == expected.as_f64(),
-        _ => answer == expected,
+        (Value::Number(answer), Value::Number(wanted)) if answer.as_f64() == wanted.as_f64() => None,
+        (answer, wanted) if answer == wanted => None,
+        // Two of one kind differ in their value.
+        (answer, wanted) if kind_of(answer) == kind_of(wanted) => wrong("another value"),
+        (answer, _) => wrong(&kind_of(answer)),
     }
 }
 
@@ -113,8 +131,13 @@ mod tests {
     #[test]
     fn an_expected_object_names_only_the_keys_that_matter() {
         let answer = json!({ "status": "ok", "items": [{ "id": 1.0, "at": "now" }] });
-        assert!(contains(&answer, &json!({ "items": [{ "id": 1 }] })));
-        assert!(!contains(&answer, &json!({ "items": [] })));
-        assert!(!contains(&answer, &json!({ "status": "failed" })));
+        let said = |expected: Value| lacks(&answer, &expected, "").unwrap_or_default();
+        assert_eq!(said(json!({ "items": [{ "id": 1 }] })), "");
+        assert_eq!(said(json!({ "items": [] })), "in the JSON it answered, items is an array of 1 and [] was expected");
+        let other = "in the JSON it answered, items[0].id is a fraction and 2 was expected";
+        assert_eq!(said(json!({ "items": [{ "id": 2 }] })), other);
+        assert_eq!(said(json!({ "status": true })), "in the JSON it answered, status is a string and true was expected");
+        assert_eq!(said(json!({ "currency": "EUR" })), "the JSON it answered lacks currency, where \"EUR\" was expected");
+        assert!(!said(json!({ "status": "failed" })).contains("ok"), "what came is not repeated");
     }
 }
