@@ -89,7 +89,8 @@ impl fmt::Display for Meta {
 #[derive(Deserialize)]
 struct Page {
     metadata: PageMeta,
-    items: Vec<Bare>,
+    /// The API server answers `null` where a list of metadata is empty.
+    items: Option<Vec<Bare>>,
 }
 
 #[derive(Deserialize)]
@@ -162,7 +163,7 @@ async fn list(client: &Client, resource: &ApiResource, kind: &'static str, names
             text => text.map_err(failed(&attempt))?,
         };
         let page: Page = serde_json::from_str(&text).map_err(|error| ReleaseError::List(kind, error))?;
-        all.extend(page.items.into_iter().map(|item| item.metadata));
+        all.extend(page.items.into_iter().flatten().map(|item| item.metadata));
         next = page.metadata.next.filter(|token| !token.is_empty());
         if next.is_none() {
             return Ok(all);

@@ -22,7 +22,7 @@ fn nonsense() -> Vec<(&'static str, Fault, &'static str)> {
         ("error", Fault::json(500, "Internal server error"), "RequestFailed"),
         ("half", Fault::HalfBody, "RequestFailed"),
         ("text", page(200, "text/plain", "it works"), "RequestFailed"),
-        ("html", Fault::Html404, "InstanceStarting"),
+        ("html", Fault::Html404, "ApiNotFound"),
     ]
 }
 
