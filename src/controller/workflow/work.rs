@@ -229,7 +229,7 @@ impl<'a> Work<'a> {
 
     /// Writes the status after something was done in n8n, also where somebody edited the object in the meantime.
     pub(super) async fn record(&mut self) -> Result<(), Trouble> {
-        match self.save_last().await {
+        match self.save_over(true).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.outrun()),
             Err(error) => Err(store::trouble("write the status", &error)),
@@ -239,8 +239,12 @@ impl<'a> Work<'a> {
     /// Writes the status at the end of a pass, also where somebody edited the object in the meantime. Where another writer changed the
     /// status, or the object is gone, it is left, for all that this pass knows rests on what is no longer so: then false.
     pub(super) async fn save_last(&mut self) -> Result<bool, kube::Error> {
+        self.save_over(false).await
+    }
+
+    async fn save_over(&mut self, under_way: bool) -> Result<bool, kube::Error> {
         while !self.outrun {
-            match self.write_status(false).await {
+            match self.write_status(under_way).await {
                 Ok(()) => return Ok(true),
                 Err(error) if store::is_gone(&error) => return Ok(false),
                 Err(error) if store::is_conflict(&error) => self.catch_up().await?,
