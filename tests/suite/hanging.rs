@@ -105,8 +105,13 @@ async fn a_pass_that_takes_too_long_is_stopped_told_counted_and_tried_again() {
         (condition(&stopped, "Reconciling")["status"].as_str(), condition(&stopped, "Stalled")["status"].as_str()),
         (Some("True"), Some("False"))
     );
-    let (_, metrics) = world.operator.get("/metrics").await;
-    assert!(metrics.contains("weirkeeper_reconcile_total{controller=\"workflow\",reason=\"TimedOut\"}"), "{metrics}");
+    // The pass is counted once its status is written.
+    let counted = "weirkeeper_reconcile_total{controller=\"workflow\",reason=\"TimedOut\"}";
+    let started = Instant::now();
+    while !world.operator.get("/metrics").await.1.contains(counted) {
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {counted}\n{}", world.operator.tail());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     standin.faults().clear();
     let after = world.until_ready("a").await;
     assert_eq!(after["status"]["history"][0]["result"], "Good", "{after:#}");
