@@ -88,7 +88,9 @@ async fn a_workflow_of_an_earlier_object_needs_an_adoption() {
     let stalled = world.until_reason("a", "Ready", "OwnedByPrevious").await;
     assert!(condition(&stalled, "Ready")["message"].as_str().unwrap().contains(&old));
     world.annotate("N8nInstance", "main", "requestedAt", json!("1")).await;
-    world.until_kind("N8nInstance", "main", "the orphan is listed", |object| object["status"]["orphans"] == json!([old])).await;
+    // Other scenarios may leave orphans in the same n8n.
+    let listed = |object: &Value| object["status"]["orphans"].as_array().is_some_and(|all| all.contains(&json!(old)));
+    world.until_kind("N8nInstance", "main", "the orphan is listed", listed).await;
     let adopting = applied(&world, "a", "2", json!({ "adopt": { "id": old } })).await;
     assert_eq!(id(&adopting), old);
     assert_eq!(world.n8n.marked(&world.namespace, "a").await, [old]);
