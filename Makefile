@@ -29,7 +29,7 @@ build: ## compile the operator
 
 # Tests are compiled while the parts of the stack are built, and before it starts, so that the compiler does not starve it.
 test: stack-test ## run every test, on a real stack that is started for it
-	$(STACK) run --meanwhile '$(CARGO) test --no-run --locked' -- $(CARGO) test --locked -- --test-threads=$(TEST_THREADS)
+	$(STACK) run --meanwhile '$(CARGO) test --no-run --locked' -- $(CARGO) test --locked --no-fail-fast -- --test-threads=$(TEST_THREADS)
 
 stack-test: ## test the scripts of the stack and the demo (seconds, no stack needed)
 	node --test tests/stack/*.test.mjs

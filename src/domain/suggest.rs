@@ -1,5 +1,7 @@
 //! Did-you-mean: the nearest of the names that exist.
 
+use std::collections::HashMap;
+
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// The candidate that the author most probably meant, if one is near enough.
@@ -25,17 +27,33 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
     best.map(|(_, candidate)| candidate)
 }
 
-/// The candidate that looks like the name and is written with other characters, and how the two differ.
-pub fn alike<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, &'static str)> {
-    let own = shape(wanted);
-    let found =
-        candidates.into_iter().find(|candidate| *candidate != wanted && alike_in_length(wanted, candidate) && shape(candidate) == own)?;
-    let composed = ComposingNormalizerBorrowed::new_nfc();
-    Some(if composed.normalize(wanted) == composed.normalize(found) {
-        (found, "one that looks the same is composed of other characters (Unicode NFC and NFD, as after copying on macOS); copy its name")
-    } else {
-        (found, "one that looks the same has other blanks, invisible or compatible characters; copy its name")
-    })
+/// Names by what people see of them, read once for all that are looked for among them.
+pub struct Shapes<'a>(HashMap<String, &'a str>);
+
+impl<'a> Shapes<'a> {
+    /// Of several that look the same, the first in the order of letters stands.
+    pub fn of(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut shapes = HashMap::new();
+        for name in names {
+            let first = shapes.entry(shape(name)).or_insert(name);
+            *first = name.min(first);
+        }
+        Self(shapes)
+    }
+
+    /// The name that looks like the wanted one and is written with other characters, and how the two differ.
+    pub fn alike(&self, wanted: &str) -> Option<(&'a str, &'static str)> {
+        let found = self.0.get(&shape(wanted)).copied().filter(|name| *name != wanted)?;
+        let composed = ComposingNormalizerBorrowed::new_nfc();
+        Some(if composed.normalize(wanted) == composed.normalize(found) {
+            (
+                found,
+                "one that looks the same is composed of other characters (Unicode NFC and NFD, as after copying on macOS); copy its name",
+            )
+        } else {
+            (found, "one that looks the same has other blanks, invisible or compatible characters; copy its name")
+        })
+    }
 }
 
 /// What people see of a name: composed, all blanks alike, without what is invisible.
@@ -45,11 +63,6 @@ fn shape(name: &str) -> String {
     let invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' | '\u{fe00}'..='\u{fe0f}');
     let letters = seen.chars().filter(|c| !invisible(*c)).map(|c| if c.is_whitespace() { ' ' } else { c });
     letters.collect::<String>().trim().to_owned()
-}
-
-/// Whether two names can look the same: no character that is seen takes more than a few others.
-fn alike_in_length(a: &str, b: &str) -> bool {
-    (!a.is_ascii() || !b.is_ascii() || a.trim() == b.trim()) && a.len().abs_diff(b.len()) <= 3 * a.len().min(b.len()) + 8
 }
 
 /// How many letters may differ at most.

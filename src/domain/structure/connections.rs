@@ -1,12 +1,14 @@
 //! The connections: `connections[source][type][output][n] = {node, type, index}`.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
 use crate::domain::finding::{Code, Finding, is_full, kind_of, quoted};
-use crate::domain::{path, suggest};
+use crate::domain::path;
+use crate::domain::suggest::{self, Shapes};
 
 /// For how many unknown names it is said which was meant; each look-up goes over all nodes.
 const MAX_SUGGESTIONS: usize = 50;
@@ -16,6 +18,7 @@ struct Checker<'a> {
     names: HashSet<&'a str>,
     /// Names by id.
     ids: HashMap<&'a str, &'a str>,
+    shapes: OnceCell<Shapes<'a>>,
     suggested: usize,
     findings: &'a mut Vec<Finding>,
 }
@@ -23,7 +26,7 @@ struct Checker<'a> {
 pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     let names = definition.nodes.iter().map(Node::name).filter(|name| !name.is_empty()).collect();
     let ids = definition.nodes.iter().rev().filter_map(|node| Some((node.id()?, node.name()))).collect();
-    let mut checker = Checker { nodes: &definition.nodes, names, ids, suggested: 0, findings };
+    let mut checker = Checker { nodes: &definition.nodes, names, ids, shapes: OnceCell::new(), suggested: 0, findings };
     for (source, types) in &definition.connections {
         if is_full(checker.findings) {
             return;
@@ -108,16 +111,20 @@ impl<'a> Checker<'a> {
         if self.by_id(name).is_some() {
             return format!("the connection {verb} {}, which is the id of a node; connections go by name", quoted(name));
         }
-        let alike = suggest::alike(name, self.nodes.iter().map(Node::name)).map_or_else(String::new, |(_, how)| format!("; {how}"));
+        let alike = self.alike(name).map_or_else(String::new, |(_, how)| format!("; {how}"));
         format!("the connection {verb} node {}, which does not exist{alike}", quoted(name))
     }
 
     fn meant(&mut self, name: &str) -> Option<&'a str> {
-        let alike = || suggest::alike(name, self.nodes.iter().map(Node::name)).map(|(meant, _)| meant);
-        self.by_id(name).or_else(alike).or_else(|| {
+        let alike = self.alike(name).map(|(meant, _)| meant);
+        self.by_id(name).or(alike).or_else(|| {
             self.suggested += 1;
             (self.suggested <= MAX_SUGGESTIONS).then(|| suggest::nearest(name, self.nodes.iter().map(Node::name))).flatten()
         })
+    }
+
+    fn alike(&self, name: &str) -> Option<(&'a str, &'static str)> {
+        self.shapes.get_or_init(|| Shapes::of(self.nodes.iter().map(Node::name))).alike(name)
     }
 
     fn by_id(&self, id: &str) -> Option<&'a str> {

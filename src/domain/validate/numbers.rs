@@ -7,19 +7,14 @@ use crate::domain::finding::{Code, Finding, is_full};
 use crate::domain::path;
 use crate::domain::validate::strings::each_value;
 
-/// How many such numbers are told.
-const MAX_TOLD: usize = 20;
-
 pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
-    let mut told = 0;
     for (index, node) in definition.nodes.iter().enumerate() {
         let Some(parameters) = node.parameters() else { continue };
         each_value(parameters, |trail, value, _| {
             let Value::Number(number) = value else { return };
-            if !is_rounded(number) || told == MAX_TOLD || is_full(findings) {
+            if !is_rounded(number) || is_full(findings) {
                 return;
             }
-            told += 1;
             let message = "JavaScript rounds whole numbers beyond 2^53, so n8n stores another one; put it into quotes";
             let at = trail.path(&path::key(&path::index("nodes", index), "parameters"));
             findings.push(Finding::warning(Code::NumberRounded, at, message).at_node(node.name()));

@@ -1,10 +1,11 @@
 //! What expressions and scripts refer to: other nodes, values of n8n, an agent.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::definition::{Definition, Node};
 use crate::domain::finding::{Code, Finding, Severity, is_full, quoted};
-use crate::domain::suggest;
+use crate::domain::suggest::{self, Shapes};
 use crate::domain::validate::graph::Graph;
 use crate::domain::validate::javascript::{NodeReference, Script};
 
@@ -88,12 +89,13 @@ pub(super) struct References<'a> {
     before: HashMap<usize, Vec<bool>>,
     /// References that are too early and said to be: each node and the one it refers to once.
     told: HashSet<(usize, usize)>,
+    shapes: OnceCell<Shapes<'a>>,
     suggested: usize,
 }
 
 impl<'a> References<'a> {
     pub(super) fn new(definition: &'a Definition, graph: &'a Graph<'a>) -> Self {
-        Self { definition, graph, before: HashMap::new(), told: HashSet::new(), suggested: 0 }
+        Self { definition, graph, before: HashMap::new(), told: HashSet::new(), shapes: OnceCell::new(), suggested: 0 }
     }
 
     /// How bad it is when the node fails whenever it runs.
@@ -152,7 +154,7 @@ impl<'a> References<'a> {
             let message = format!("$node.{name} is not of n8n: $node takes the name of a node; use $json or $input for the node before");
             return Finding::warning(Code::ExpressionNameUnknown, at, message);
         }
-        let alike = suggest::alike(name, self.graph.names());
+        let alike = self.shapes.get_or_init(|| Shapes::of(self.graph.names())).alike(name);
         let message = match alike {
             Some((_, how)) => format!("there is no node {}; {how}", quoted(name)),
             None => format!("there is no node {}; name one that exists", quoted(name)),
