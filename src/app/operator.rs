@@ -23,6 +23,8 @@ use crate::n8n::WritePermit;
 
 /// How long passes that are under way may take to end; a pod has 30 s in all.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How long the API server is asked about the label selector. Nothing tells that the operator hangs before it leads.
+const START_CHECK: Duration = Duration::from_secs(10);
 /// How long threads that cannot be interrupted are waited for after that.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
@@ -132,9 +134,9 @@ async fn lead(
 async fn check_selector(arguments: &OperatorArguments, client: kube::Client) -> Result<(), OperatorError> {
     let Some(selector) = arguments.selector() else { return Ok(()) };
     let one = ListParams::default().labels(selector).limit(1);
-    match kube::Api::<Workflow>::all(client).list_metadata(&one).await {
-        Err(kube::Error::Api(status)) if status.code == 400 => Err(OperatorError::Selector(selector.to_owned(), status.message.clone())),
-        // Whatever else is wrong is met, and told, by the watch.
+    match tokio::time::timeout(START_CHECK, kube::Api::<Workflow>::all(client).list_metadata(&one)).await {
+        Ok(Err(kube::Error::Api(status))) if status.code == 400 => Err(OperatorError::Selector(selector.to_owned(), status.message.clone())),
+        // Whatever else is wrong, silence too, is met and told by the watch.
         _ => Ok(()),
     }
 }

@@ -4,7 +4,6 @@
 //! [`Definition`]. An export from n8n pastes unchanged: what n8n adds to it is ignored, what n8n would
 //! refuse and nobody needs is left out with a warning.
 
-mod json;
 mod keys;
 mod levels;
 mod text;
@@ -19,7 +18,6 @@ use crate::domain::finding::{Code, Finding, bounded, has_errors, is_full, kind_o
 use crate::domain::structure::{MAX_NODES, check_structure, too_many_nodes};
 use crate::domain::{path, suggest};
 
-pub(super) use json::Place;
 pub use levels::{MOST_LEVELS, too_deep};
 pub use text::{Text, Unread, locate_text, read_text};
 pub(crate) use text::{has_fence, json_problem};

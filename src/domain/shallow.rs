@@ -6,13 +6,16 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::intake::Place;
+use super::path;
 
 /// Objects and arrays nested deeper than this are left out. serde_json reads 128 levels, of which a list or a watch event takes two.
 pub const LEVELS: usize = 120;
 
 /// The longest path of a value that was left out, in characters.
 const PATH_CHARS: usize = 60;
+
+/// How many duplicates are noted: a document can hold very many, each with a long path.
+const MOST_DUPLICATES: usize = 100;
 
 /// Paths that are not read, of one or two keys.
 pub type Skip<'a> = &'a [&'a [&'a str]];
@@ -32,9 +35,20 @@ pub struct Shallow {
 ///
 /// Where the text is not JSON.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>) -> Result<Shallow, D::Error> {
-    let mut cut = None;
-    let value = Reader { place: Place::Root, level: 1, skip, cut: &mut cut }.deserialize(deserializer)?;
-    Ok(Shallow { value, cut })
+    let mut notes = Notes { deepest: LEVELS, cut: None, duplicates: None };
+    let value = Reader { place: Place::Root, level: 1, skip, notes: &mut notes }.deserialize(deserializer)?;
+    Ok(Shallow { value, cut: notes.cut })
+}
+
+/// Reads a whole document, and the paths of keys that replace earlier ones, which `serde_json::Value` loses in silence.
+///
+/// # Errors
+///
+/// Where the text is not JSON, or nests deeper than the deserializer goes.
+pub fn read_whole<'de, D: Deserializer<'de>>(deserializer: D) -> (Result<Value, D::Error>, Vec<String>) {
+    let mut notes = Notes { deepest: usize::MAX, cut: None, duplicates: Some(Vec::new()) };
+    let read = Reader { place: Place::Root, level: 1, skip: &[], notes: &mut notes }.deserialize(deserializer);
+    (read, notes.duplicates.unwrap_or_default())
 }
 
 /// Replaces halves of characters: JavaScript's strings may hold one half of a surrogate pair, which JSON writes as `\ud83d` and Rust's
@@ -61,24 +75,51 @@ pub fn mend_surrogates(text: &mut [u8]) {
     }
 }
 
+/// Where a value stands, as a path that is only written down when it is needed.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
+    Root,
+    Key(&'a Place<'a>, &'a str),
+    Index(&'a Place<'a>, usize),
+}
+
+impl Place<'_> {
+    pub(super) fn written(&self) -> String {
+        match self {
+            Self::Root => String::new(),
+            Self::Key(outer, key) => path::key(&outer.written(), key),
+            Self::Index(outer, index) => path::index(&outer.written(), *index),
+        }
+    }
+}
+
+/// What is noted of a document while it is read.
+struct Notes {
+    /// The last level that is read.
+    deepest: usize,
+    cut: Option<String>,
+    /// The paths of keys that replaced an earlier one, where they are wanted.
+    duplicates: Option<Vec<String>>,
+}
+
 struct Reader<'a> {
     place: Place<'a>,
     /// The level of the value, the document itself being the first.
     level: usize,
     skip: Skip<'a>,
-    cut: &'a mut Option<String>,
+    notes: &'a mut Notes,
 }
 
 impl Reader<'_> {
     fn too_deep(&mut self) -> bool {
-        let deep = self.level > LEVELS;
-        if deep && self.cut.is_none() {
+        let deep = self.level > self.notes.deepest;
+        if deep && self.notes.cut.is_none() {
             let path = self.place.written();
             let mut short: String = path.chars().take(PATH_CHARS).collect();
             if short.len() < path.len() {
                 short.push('…');
             }
-            *self.cut = Some(short);
+            self.notes.cut = Some(short);
         }
         deep
     }
@@ -135,7 +176,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut out = Vec::new();
         loop {
             let place = Place::Index(&self.place, out.len());
-            match items.next_element_seed(Reader { place, level: self.level + 1, skip: &[], cut: &mut *self.cut })? {
+            match items.next_element_seed(Reader { place, level: self.level + 1, skip: &[], notes: &mut *self.notes })? {
                 Some(item) => out.push(item),
                 None => return Ok(Value::Array(out)),
             }
@@ -156,7 +197,13 @@ impl<'de> Visitor<'de> for Reader<'_> {
                 continue;
             }
             let place = Place::Key(&self.place, &key);
-            let value = entries.next_value_seed(Reader { place, level: self.level + 1, skip: &below, cut: &mut *self.cut })?;
+            let value = entries.next_value_seed(Reader { place, level: self.level + 1, skip: &below, notes: &mut *self.notes })?;
+            if let Some(duplicates) = &mut self.notes.duplicates
+                && duplicates.len() < MOST_DUPLICATES
+                && out.contains_key(&key)
+            {
+                duplicates.push(place.written());
+            }
             out.insert(key, value);
         }
         Ok(Value::Object(out))

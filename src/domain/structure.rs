@@ -37,7 +37,7 @@ pub fn check_structure(definition: &Definition) -> Vec<Finding> {
         findings.push(finding);
         return findings;
     }
-    nodes::check(&definition.nodes, &mut findings);
+    nodes::check(definition, &mut findings);
     connections::check(definition, &mut findings);
     settings::check(&definition.settings, &mut findings);
     groups::check(definition, &mut findings);

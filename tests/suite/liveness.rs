@@ -70,3 +70,13 @@ async fn each_watch_that_goes_dead_in_silence_or_gets_nothing_but_errors_is_told
     world.workflow("a", json!({ "definition": { "nodes": [], "connections": {} } })).await;
     world.until_reason("a", "Ready", "InstanceNotFound").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_starts_while_the_api_server_is_silent_is_told_dead() {
+    let (relay, mut world) = quiet("mute").await;
+    relay.hinder(Some((WATCHES[0], Hindrance::Silence)));
+    world.operator.restart_with(&["--liveness-bound", "10s"]);
+    until_alive(&world, false).await;
+    relay.hinder(None);
+    until_alive(&world, true).await;
+}

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::json::Place;
 use crate::domain::finding::{Code, Finding};
+use crate::domain::shallow::Place;
 
 /// The most levels of objects and arrays in a workflow. It is kept inside other objects, in Kubernetes and in n8n, and what is read
 /// from there may have [`LEVELS`](crate::domain::shallow::LEVELS).

@@ -1,13 +1,11 @@
 //! Reading text, and saying precisely what is wrong with it.
 
-use serde::de::DeserializeSeed;
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::json::{Place, Tree};
 use super::levels::MOST_LEVELS;
 use crate::domain::finding::{Code, Finding};
-use crate::domain::shallow::mend_surrogates;
+use crate::domain::shallow::{mend_surrogates, read_whole};
 
 /// A document that was read from text.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,9 +93,8 @@ fn read_json(body: &str) -> Result<Text, Box<Unread>> {
 const HALF: &str = "hex escape";
 
 fn read_whole_json(body: &str) -> Result<Text, Box<Unread>> {
-    let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(body);
-    let read = Tree { place: Place::Root, duplicates: &mut duplicates }.deserialize(&mut deserializer);
+    let (read, duplicates) = read_whole(&mut deserializer);
     let value = read.map_err(|error| explain_json(body, &error))?;
     deserializer.end().map_err(|error| explain_trailing(body, &error))?;
     let warn =

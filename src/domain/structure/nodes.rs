@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::domain::definition::Node;
-use crate::domain::finding::{Code, Finding, is_full, kind_of, quoted};
+use crate::domain::definition::{Definition, Node};
+use crate::domain::finding::{Code, Finding, Severity, is_full, kind_of, quoted};
 use crate::domain::{path, suggest};
 
 const TEXT: &[&str] = &["id", "name", "notes", "onError", "type", "webhookId"];
@@ -32,7 +32,8 @@ const UNREAD: &[&str] = &[
 
 const OBJECTS: &[&str] = &["credentials", "parameters"];
 
-pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
+pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
+    let nodes = &definition.nodes;
     let mut names: HashMap<&str, usize> = HashMap::new();
     let mut ids: HashMap<&str, usize> = HashMap::new();
     for (index, node) in nodes.iter().enumerate() {
@@ -42,7 +43,7 @@ pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
         let at = path::index("nodes", index);
         check_fields(&at, node, findings);
         check_required(&at, node, findings);
-        findings.extend(check_name(&at, node));
+        findings.extend(check_name(&at, node, definition.connections.contains_key(node.name())));
         if !node.name().is_empty() {
             if let Some(first) = names.get(node.name()) {
                 let message = format!("nodes[{first}] has the same name, and connections go by name; rename one of them");
@@ -63,15 +64,17 @@ pub(super) fn check(nodes: &[Node], findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_name(at: &str, node: &Node) -> Option<Finding> {
+/// `leads_on` says whether connections start at the node.
+fn check_name(at: &str, node: &Node, leads_on: bool) -> Option<Finding> {
     let (at, name) = (path::key(at, "name"), node.name());
     let finding = if BREAKING.contains(&name) {
         let message = "n8n breaks over a node of this name: the workflow is not published, or each execution fails; rename the node";
         Finding::error(Code::NodeNameReserved, at, message)
     } else if UNREAD.contains(&name) {
-        let message =
-            "n8n's API leaves out the connections that start at a node of this name, so that what is read back lacks them; rename the node";
-        Finding::warning(Code::NodeNameReserved, at, message)
+        let message = "n8n's API leaves out the connections that start at a node of this name, so that no deployment of them can be \
+                       confirmed; rename the node";
+        let severity = if leads_on { Severity::Error } else { Severity::Warning };
+        Finding { severity, ..Finding::error(Code::NodeNameReserved, at, message) }
     } else {
         return None;
     };

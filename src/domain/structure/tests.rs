@@ -51,15 +51,18 @@ fn the_name_has_1_to_128_characters_as_n8n_counts_them() {
 
 #[test]
 fn names_over_which_n8n_breaks_are_refused_and_those_that_its_api_loses_are_doubtful() {
-    let said = |name: &str| {
-        let found = check(&json!({"nodes": [node(name)], "connections": {}}));
+    let said_of = |name: &str, connections: Value| {
+        let found = check(&json!({"nodes": [node(name), node("Next")], "connections": connections}));
         found.iter().find(|finding| finding.code == Code::NodeNameReserved).map(|finding| finding.severity)
     };
+    let said = |name: &str| said_of(name, json!({}));
     for name in ["hasOwnProperty", "__proto__"] {
         assert_eq!(said(name), Some(Severity::Error), "{name}");
     }
     for name in ["toString", "valueOf", "isPrototypeOf", "__lookupGetter__"] {
         assert_eq!(said(name), Some(Severity::Warning), "{name}");
+        let leads_on = json!({ name: { "main": [[{ "node": "Next", "type": "main", "index": 0 }]] } });
+        assert_eq!(said_of(name, leads_on), Some(Severity::Error), "{name} with connections, which the operator would never see again");
     }
     for name in ["constructor", "prototype", "length", "has own property", "proto"] {
         assert_eq!(said(name), None, "{name}");
