@@ -40,7 +40,7 @@ async fn a_config_map_that_is_missing_or_unreadable_is_told_and_heals() {
     let yaml = serde_saphyr::to_string(&answering(&path, "from yaml")).expect("YAML");
     world.apply(config_map(json!({ "flow.json": yaml }))).await;
     world.until_ready("a").await;
-    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "from yaml");
+    world.n8n.serves(&path, "from yaml").await;
     // An edit of the ConfigMap alone is seen at once, by its watch.
     world.apply(config_map(json!({ "flow.json": answering(&path, "edited").to_string() }))).await;
     world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2).await;

@@ -60,7 +60,7 @@ async fn meddle(n8n: &N8n, id: &str, deed: Deed) {
     match deed {
         Deed::Unpublish => post("unpublish").await,
         Deed::Archive => post("archive").await,
-        Deed::Delete => drop(n8n.api("DELETE", &format!("/workflows/{id}"), None).await),
+        Deed::Delete => n8n.delete(id).await,
         _ => {
             let mut workflow = n8n.workflow(id).await;
             if workflow["nodes"].is_null() {

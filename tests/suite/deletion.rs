@@ -168,6 +168,6 @@ async fn archived_ones_give_their_mark_back(world: &World) {
         world.delete(&name).await;
         assert!(world.n8n.marked(&world.namespace, &name).await.is_empty(), "{policy}: the mark is released");
         assert_eq!(world.n8n.workflow(&id).await["isArchived"], true, "{policy}");
-        world.n8n.api("DELETE", &format!("/workflows/{id}"), None).await;
+        world.n8n.delete(&id).await;
     }
 }

@@ -17,10 +17,6 @@ async fn applied(world: &World, name: &str, version: &str, more: Value) -> Value
     world.until_ready(name).await
 }
 
-async fn served(world: &World, name: &str) -> Value {
-    world.n8n.webhook("GET", &path(world, name)).await.json()["version"].clone()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
     let world = World::on_real_n8n("drift").await;
@@ -30,7 +26,7 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
     world.n8n.edit(&id, true, |workflow| set_value(workflow, "sensitive-words")).await;
     let mended =
         world.until("a", "the edit was undone", |object| condition(object, "Drifted")["reason"] == "DriftReverted" && ready(object)).await;
-    assert_eq!(served(&world, "a").await, "1");
+    world.n8n.serves(&path(&world, "a"), "1").await;
     assert_eq!(mended["status"]["history"][0]["source"], "Drift");
     let said = condition(&mended, "Drifted")["message"].as_str().unwrap().to_owned();
     assert!(said.contains("Answer") && said.contains("parameters.assignments"), "{said}");
@@ -43,7 +39,7 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
     assert_eq!(world.n8n.workflow(&id).await["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"], "draft");
     // The next real change replaces it.
     applied(&world, "a", "2", json!({ "tags": ["ours"] })).await;
-    assert_eq!(served(&world, "a").await, "2");
+    world.n8n.serves(&path(&world, "a"), "2").await;
     // Unpublished, renamed, archived.
     world.n8n.api("POST", &format!("/workflows/{id}/unpublish"), None).await;
     world
@@ -67,7 +63,7 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
         })
         .await;
     world.until_ready("a").await;
-    assert_eq!(served(&world, "a").await, "2");
+    world.n8n.serves(&path(&world, "a"), "2").await;
     // One more change within the hour is a fight, and is left.
     world.n8n.edit(&id, true, |workflow| set_value(workflow, "insisting")).await;
     let mut last = world
@@ -93,10 +89,10 @@ async fn report_and_ignore_leave_what_somebody_changed() {
         world.n8n.edit(&id, true, |workflow| set_value(workflow, "theirs")).await;
         let left = world.until_reason(name, "Drifted", reason).await;
         assert_eq!(ready(&left), policy == "Ignore", "{left:#}");
-        assert_eq!(served(&world, name).await, "theirs");
+        world.n8n.serves(&path(&world, name), "theirs").await;
         // The next version replaces it all the same.
         applied(&world, name, "2", json!({ "driftPolicy": policy })).await;
-        assert_eq!(served(&world, name).await, "2");
+        world.n8n.serves(&path(&world, name), "2").await;
     }
     // Without `active` publication is left to people.
     world.workflow("manual", json!({ "interval": "2s", "definition": answering(&path(&world, "manual"), "1") })).await;
@@ -105,7 +101,7 @@ async fn report_and_ignore_leave_what_somebody_changed() {
     world.annotate("Workflow", "manual", "requestedAt", json!("1")).await;
     let after = world.until("manual", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
     assert!(ready(&after));
-    assert_eq!(served(&world, "manual").await, "1");
+    world.n8n.serves(&path(&world, "manual"), "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,10 +119,10 @@ async fn deletion_follows_the_policy_and_never_hangs() {
             "Deactivate" => assert_eq!((&left["active"], &left["isArchived"]), (&json!(false), &json!(false))),
             _ => {
                 assert_eq!(left["active"], true);
-                assert_eq!(served(&world, &name).await, "1");
+                world.n8n.serves(&path(&world, &name), "1").await;
             }
         }
-        world.n8n.api("DELETE", &format!("/workflows/{id}"), None).await;
+        world.n8n.delete(&id).await;
     }
     // Suspended, with a definition that is not valid any more, and without its Secret.
     let id = id(&applied(&world, "hard", "1", json!({})).await);
@@ -229,7 +225,7 @@ async fn callers_follow_the_workflows_that_they_call() {
     assert_eq!(held["nodes"][2]["parameters"]["workflowId"]["value"], json!(called));
     assert_eq!(world.n8n.webhook("GET", &path(&world, "parent")).await.status, 200);
     // Another id of the same Workflow is no new version.
-    world.n8n.api("DELETE", &format!("/workflows/{called}"), None).await;
+    world.n8n.delete(&called).await;
     world.annotate("Workflow", "child", "requestedAt", json!("1")).await;
     let renewed = id(&world
         .until("child", "it is created again", |object| {
@@ -263,12 +259,13 @@ async fn a_version_whose_executions_fail_is_replaced_and_the_failing_node_is_nam
     assert!(ready(&baking), "bake time does not hold Ready up");
     let id = id(&baking);
     let before = world.n8n.workflow(&id).await;
+    world.n8n.answers(&path(&world, "a"), 500).await;
     for _ in 0..4 {
         world.n8n.webhook("GET", &path(&world, "a")).await;
     }
     assert_eq!(world.n8n.workflow(&id).await["updatedAt"], before["updatedAt"], "watching never writes");
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
-    assert_eq!(served(&world, "a").await, "1");
+    world.n8n.serves(&path(&world, "a"), "1").await;
     assert_eq!(back["status"]["history"][0]["reason"], "ErrorRateExceeded");
     assert_eq!(back["status"]["lastFailure"]["node"], "Fails");
     assert!(back["status"]["lastFailure"]["message"].as_str().unwrap().contains("the till is empty"));
@@ -289,15 +286,17 @@ async fn suspension_pins_and_webhook_paths_behave_as_promised() {
         .await;
     let changed = world.until("a", "the change is seen", |object| current(object) && condition(object, "Ready")["status"] == "False").await;
     assert_eq!(condition(&changed, "Stalled")["status"], "False");
-    assert_eq!(served(&world, "a").await, "1");
+    world.n8n.serves(&path(&world, "a"), "1").await;
     let two = applied(&world, "a", "2", json!({})).await;
-    assert_eq!((served(&world, "a").await, &two["status"]["activeVersion"]), (json!("2"), &json!(2)));
+    world.n8n.serves(&path(&world, "a"), "2").await;
+    assert_eq!(&two["status"]["activeVersion"], &json!(2));
     // A pin serves a kept version; new definitions are numbered and not sent.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.workflow("a", json!({ "active": true, "interval": "2s", "definition": answering(&path(&world, "a"), "3") })).await;
     let pinned = world.until("a", "version 3 is numbered", |object| object["status"]["history"][0]["version"] == 3 && ready(object)).await;
-    assert_eq!((served(&world, "a").await, &pinned["status"]["activeVersion"]), (json!("1"), &json!(1)));
+    world.n8n.serves(&path(&world, "a"), "1").await;
+    assert_eq!(&pinned["status"]["activeVersion"], &json!(1));
     world.annotate("Workflow", "a", "pinned-version", json!("9")).await;
     let missing = world.until_reason("a", "Ready", "VersionNotFound").await;
     assert!(condition(&missing, "Ready")["message"].as_str().unwrap().contains("3, 2, 1"));
@@ -310,7 +309,7 @@ async fn suspension_pins_and_webhook_paths_behave_as_promised() {
     assert_eq!(condition(&waiting, "Stalled")["status"], "False");
     world.delete("a").await;
     world.until_ready("rival").await;
-    assert_eq!(served(&world, "a").await, "rival");
+    world.n8n.serves(&path(&world, "a"), "rival").await;
     // What n8n exports pastes unchanged.
     let export = world.n8n.workflow(&id(&world.get("rival").await)).await;
     let version = world.get("rival").await["status"]["activeVersion"].clone();

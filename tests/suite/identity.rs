@@ -64,7 +64,7 @@ async fn a_copy_is_reported_and_a_doubled_mark_stops_only_an_object_that_lost_it
     let stalled = world.until_reason("a", "Ready", "DuplicateMarks").await;
     assert_eq!(condition(&stalled, "Stalled")["status"], "True");
     assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 2, "none is deleted");
-    world.n8n.api("DELETE", &format!("/workflows/{copy}"), None).await;
+    world.n8n.delete(&copy).await;
     world.annotate("Workflow", "a", "requestedAt", json!("2")).await;
     assert_eq!(id(&world.until_ready("a").await), original);
 }
@@ -109,7 +109,7 @@ async fn an_adopted_workflow_keeps_its_content_as_version_1_and_its_urls_and_is_
     assert_eq!(id(&adopted), theirs);
     let history = adopted["status"]["history"].as_array().unwrap();
     assert_eq!((history[1]["version"].as_i64(), history[1]["source"].as_str()), (Some(1), Some("Adopted")));
-    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "ours");
+    world.n8n.serves(&path, "ours").await;
     let after = world.n8n.workflow(&theirs).await;
     for node in 0..2 {
         assert_eq!(after["nodes"][node]["id"], before["nodes"][node]["id"]);
@@ -118,7 +118,7 @@ async fn an_adopted_workflow_keeps_its_content_as_version_1_and_its_urls_and_is_
     // What it was can be served again.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1).await;
-    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "theirs");
+    world.n8n.serves(&path, "theirs").await;
     // A second object cannot have it too.
     world.workflow("b", spec("second")).await;
     world.until_reason("b", "Ready", "AlreadyClaimed").await;
@@ -126,7 +126,7 @@ async fn an_adopted_workflow_keeps_its_content_as_version_1_and_its_urls_and_is_
     world.delete("a").await;
     assert_eq!(world.n8n.webhook("GET", &path).await.status, 200, "an adopted workflow is retained");
     assert!(world.n8n.marked(&world.namespace, "a").await.is_empty(), "its mark is released");
-    world.n8n.api("DELETE", &format!("/workflows/{theirs}"), None).await;
+    world.n8n.delete(&theirs).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +156,7 @@ async fn one_that_is_deleted_in_n8n_comes_back_and_many_at_once_stop_everything(
     let stack = Stack::own(&["--only-n8n"]);
     let mut world = World::at(&stack.n8n_url(), &stack.n8n_key(), "vanish", json!({})).await;
     let first = id(&applied(&world, "a0", "1", json!({})).await);
-    world.n8n.api("DELETE", &format!("/workflows/{first}"), None).await;
+    world.n8n.delete(&first).await;
     world.until("a0", "it was created again", |object| object["status"]["n8nWorkflowId"].as_str().is_some_and(|id| id != first)).await;
     world.until_ready("a0").await;
     for number in 1..8 {
@@ -165,7 +165,7 @@ async fn one_that_is_deleted_in_n8n_comes_back_and_many_at_once_stop_everything(
     // Seen one by one, each would be created again, so nobody looks meanwhile.
     world.operator.kill();
     for workflow in world.n8n.workflows().await {
-        world.n8n.api("DELETE", &format!("/workflows/{}", workflow["id"].as_str().unwrap()), None).await;
+        world.n8n.delete(workflow["id"].as_str().unwrap()).await;
     }
     world.operator.start();
     world.until_reason("a3", "Ready", "IdentityChanged").await;

@@ -55,8 +55,7 @@ async fn settled(world: &World, wanted: &Wanted, objects: u64) {
         let object = world.until(name, "Ready", ready).await;
         let id = object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
         assert_eq!(world.n8n.marked(&world.namespace, name).await, [id], "{name} has exactly one workflow");
-        let answer = world.n8n.webhook("GET", &format!("{}/{name}", world.namespace)).await;
-        assert_eq!(answer.json()["version"], version.to_string(), "{name}: {}", answer.text);
+        world.n8n.serves(&format!("{}/{name}", world.namespace), version.to_string()).await;
     }
     for gone in (0..objects).map(|number| format!("w{number}")).filter(|name| !wanted.contains_key(name)) {
         world.until(&gone, "it is gone", serde_json::Value::is_null).await;

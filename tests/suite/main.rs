@@ -37,6 +37,7 @@ mod outage;
 mod paths;
 mod pauses;
 mod probing;
+mod processors;
 mod projects;
 mod publication;
 mod publishing;

@@ -1,6 +1,14 @@
 //! n8n as tests see it: not through the operator's client, so that a fault of that client cannot hide itself.
 
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::stack::publishes_later;
+use crate::world::PATIENCE;
+
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A plain client of n8n's public API and of its webhooks.
 #[derive(Clone, Debug)]
@@ -29,8 +37,7 @@ impl Answer {
 impl N8n {
     pub fn new(url: &str, key: &str) -> Self {
         crate::world::install_crypto();
-        let http =
-            reqwest::Client::builder().no_proxy().pool_idle_timeout(std::time::Duration::from_secs(3)).build().expect("an HTTP client");
+        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(3)).build().expect("an HTTP client");
         Self { url: url.to_owned(), webhooks: crate::stack::webhook_url(url), key: key.to_owned(), http }
     }
 
@@ -89,6 +96,52 @@ impl N8n {
         let body = json!({ "name": workflow["name"], "nodes": workflow["nodes"], "connections": workflow["connections"], "settings": workflow["settings"] });
         let saved = self.api("PUT", &format!("/workflows/{id}?publishIfActive={publish}"), Some(body)).await;
         assert_eq!(saved.status, 200, "{}", saved.text);
+    }
+
+    /// Deletes a workflow as somebody would who is told why n8n refuses it: the publication service wants it unpublished first.
+    pub async fn delete(&self, id: &str) {
+        let started = Instant::now();
+        loop {
+            let answer = self.api("DELETE", &format!("/workflows/{id}"), None).await;
+            if answer.status != 409 {
+                assert!([200, 404].contains(&answer.status), "{}", answer.text);
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{}", answer.text);
+            self.api("POST", &format!("/workflows/{id}/unpublish"), Some(json!({}))).await;
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Expects the workflow at a path to answer with a version.
+    pub async fn serves(&self, path: &str, version: impl Serialize) {
+        let wanted = json!(version);
+        let answer = self.settled(path, |answer| answer.json()["version"] == wanted).await;
+        assert_eq!(answer.json()["version"], wanted, "{path}: {} {}", answer.status, answer.text);
+    }
+
+    /// Expects no workflow to answer at a path.
+    pub async fn serves_nothing(&self, path: &str) {
+        self.answers(path, 404).await;
+    }
+
+    /// Expects a path to answer with a status.
+    pub async fn answers(&self, path: &str, status: u16) {
+        let answer = self.settled(path, |answer| answer.status == status).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+    }
+
+    /// What a path answers once n8n has done what it said. Only an n8n that publishes later is given time: elsewhere the first answer
+    /// counts.
+    async fn settled(&self, path: &str, as_wanted: impl Fn(&Answer) -> bool) -> Answer {
+        let started = Instant::now();
+        loop {
+            let answer = self.webhook("GET", path).await;
+            if as_wanted(&answer) || !publishes_later(&self.url) || started.elapsed() > PATIENCE {
+                return answer;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Calls a production webhook.

@@ -75,7 +75,7 @@ async fn a_workflow_is_created_in_its_project_moved_by_the_spec_and_moved_back_b
         assert_eq!(after[same], before[same], "{same}");
     }
     assert_eq!((&moved["status"]["activeVersion"], moved["status"]["history"].as_array().unwrap().len()), (&json!(1), 1));
-    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+    world.n8n.serves(&path, "1").await;
     assert!(world.events("a").await.iter().all(|(reason, _)| reason != "DriftReverted"), "the author moved it, nobody else");
 
     // Somebody moves it away, and it comes back.
@@ -83,7 +83,7 @@ async fn a_workflow_is_created_in_its_project_moved_by_the_spec_and_moved_back_b
     world.until_told("a", "DriftReverted", "it was moved to another project").await;
     until_in(&world, &id(&moved), &second).await;
     world.until_ready("a").await;
-    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+    world.n8n.serves(&path, "1").await;
 
     // The same, where the policy is to tell.
     world.workflow("a", spec(json!({ "project": { "id": second }, "driftPolicy": "Report" }))).await;
@@ -138,10 +138,10 @@ async fn an_unknown_project_is_waited_for_and_takes_nothing_away() {
     for same in ["active", "versionId", "activeVersionId", "updatedAt", "shared"] {
         assert_eq!(after[same], before[same], "{same}");
     }
-    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+    world.n8n.serves(&path, "1").await;
     world.workflow("a", spec("2", None)).await;
     world.until_ready("a").await;
-    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "2");
+    world.n8n.serves(&path, "2").await;
 }
 
 /// A world on a stand-in with one Workflow `a`.
@@ -205,7 +205,7 @@ async fn a_key_that_may_not_move_is_missed_by_those_only_who_move() {
     small.standin.ui_move(&id(&made), &second);
     small.apply("2", json!({})).await;
     small.world.until_ready("a").await;
-    assert_eq!(small.world.n8n.webhook("GET", &small.path).await.json()["version"], "2");
+    small.world.n8n.serves(&small.path, "2").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +223,7 @@ async fn a_move_that_goes_wrong_is_done_again_and_never_ends_offline() {
         assert_eq!(small.standin.faults().fired(rule), 1, "{told}");
         assert_eq!(there["status"]["intent"], Value::Null, "{told}");
         assert_eq!(project(&small.world.n8n.workflow(&id(&made)).await), to, "{told}");
-        assert_eq!(small.world.n8n.webhook("GET", &small.path).await.json()["version"], "1", "{told}");
+        small.world.n8n.serves(&small.path, "1").await;
     }
     // n8n says that it moved it, and could not register its triggers again.
     small.standin.configure(|options| options.moves_go_offline = true);
@@ -233,7 +233,7 @@ async fn a_move_that_goes_wrong_is_done_again_and_never_ends_offline() {
     small.world.until("a", "it is there", |object| ready(object) && object["status"]["project"] == json!(to)).await;
     let after = small.world.n8n.workflow(&id(&made)).await;
     assert_eq!((project(&after), &after["activeVersionId"]), (to.as_str(), &before["activeVersionId"]));
-    assert_eq!(small.world.n8n.webhook("GET", &small.path).await.json()["version"], "1");
+    small.world.n8n.serves(&small.path, "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,12 +255,12 @@ async fn a_project_that_is_not_there_stops_no_rollback() {
         small.world.n8n.webhook("GET", &small.path).await;
     }
     small.world.until_reason("a", "RolledBack", "RolledBack").await;
-    assert_eq!(small.world.n8n.webhook("GET", &small.path).await.json()["version"], "1");
+    small.world.n8n.serves(&small.path, "1").await;
     // What the author corrects waits for the project.
     small.apply("3", json!({ "project": { "id": "nowhere" } })).await;
     small.world.until_reason("a", "Ready", "ProjectNotFound").await;
-    assert_eq!(small.world.n8n.webhook("GET", &small.path).await.json()["version"], "1");
+    small.world.n8n.serves(&small.path, "1").await;
     small.apply("3", json!({ "project": { "id": small.standin.own_project() } })).await;
     small.world.until_ready("a").await;
-    assert_eq!(small.world.n8n.webhook("GET", &small.path).await.json()["version"], "3");
+    small.world.n8n.serves(&small.path, "3").await;
 }

@@ -38,7 +38,8 @@ async fn a_probe_that_met_an_earlier_version_counts_neither_for_the_new_one_nor_
     assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed", "{back:#}");
     apply(&world, "a", answering(&path(&world, "a"), "3"), wants("3")).await;
     let three = world.until("a", "version 3 serves", |object| ready(object) && object["status"]["activeVersion"] == 3).await;
-    assert_eq!((&three["status"]["history"][0]["result"], serves(&world, "a").await), (&json!("Good"), json!("3")));
+    world.n8n.serves(&path(&world, "a"), "3").await;
+    assert_eq!(&three["status"]["history"][0]["result"], &json!("Good"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +81,7 @@ async fn a_route_without_a_version_behind_it_is_not_live_and_is_published_again(
     let lost = world.until_reason("a", "Live", "NotLive").await;
     assert!(condition(&lost, "Live")["message"].as_str().is_some_and(|said| said.contains("no published version")), "{lost:#}");
     world.until("a", "it was published again", |object| ready(object) && condition(object, "Live")["status"] == "True").await;
-    assert_eq!(serves(&world, "a").await, "1");
+    world.n8n.serves(&path(&world, "a"), "1").await;
 }
 
 /// An n8n that works off one publication after the other and repairs nothing by itself. It gives up a trigger that hangs after
@@ -105,10 +106,6 @@ async fn apply(world: &World, name: &str, definition: Value, more: Value) {
     let mut spec = json!({ "active": true, "definition": definition });
     spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     world.workflow(name, spec).await;
-}
-
-async fn serves(world: &World, word: &str) -> Value {
-    world.n8n.webhook("GET", &path(world, word)).await.json()["version"].clone()
 }
 
 /// A probe that wants an answer with this version.
@@ -172,19 +169,21 @@ async fn a_version_that_the_real_n8n_has_not_set_up_yet_is_neither_taken_for_goo
     world.until("a", "the earlier version was met", early).await;
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed", "{back:#}");
-    assert_eq!(serves(&world, "a").await, "1");
+    world.n8n.serves(&path(&world, "a"), "1").await;
     // Version 3 does what its probe wants; version 1 does not.
     silent.occupy(&world).await;
     apply(&world, "a", answering(&path(&world, "a"), "3"), wants("3")).await;
     world.until("a", "the earlier version was met", early).await;
     let three = world.until("a", "version 3 serves", |object| ready(object) && object["status"]["activeVersion"] == 3).await;
-    assert_eq!((&three["status"]["history"][0]["result"], serves(&world, "a").await), (&json!("Good"), json!("3")));
+    world.n8n.serves(&path(&world, "a"), "3").await;
+    assert_eq!(&three["status"]["history"][0]["result"], &json!("Good"));
     // A workflow whose webhook does not come for longer than a version has to prove itself.
     silent.occupy(&world).await;
     apply(&world, "b", answering(&path(&world, "b"), "1"), wants("1")).await;
     world.until("b", "its webhook is missed", |object| condition(object, "Live")["reason"] == "NotLive").await;
     let ready = world.until_ready("b").await;
-    assert_eq!((&ready["status"]["history"][0]["result"], serves(&world, "b").await), (&json!("Good"), json!("1")));
+    world.n8n.serves(&path(&world, "b"), "1").await;
+    assert_eq!(&ready["status"]["history"][0]["result"], &json!("Good"));
     assert!(world.events("b").await.iter().all(|(reason, _)| reason != "PublishUnconfirmed"));
 }
 
@@ -198,7 +197,7 @@ async fn what_the_real_n8n_publishes_in_part_or_serves_no_more_is_said_and_a_pub
     assert_eq!(condition(&partial, "Live")["status"], "Unknown", "{partial:#}");
     let said = condition(&partial, "Live")["message"].as_str().expect("a message").to_owned();
     assert!(said.contains("1 production URLs are registered") && said.contains("\"Tick\""), "{said}");
-    assert_eq!(serves(&world, "partial").await, "1");
+    world.n8n.serves(&path(&world, "partial"), "1").await;
     // The route of a webhook outlives what is behind it.
     apply(&world, "route", answering(&path(&world, "route"), "1"), json!({})).await;
     let route = world.until_ready("route").await;
@@ -209,13 +208,13 @@ async fn what_the_real_n8n_publishes_in_part_or_serves_no_more_is_said_and_a_pub
     let lost = world.until_reason("route", "Live", "NotLive").await;
     assert!(condition(&lost, "Live")["message"].as_str().is_some_and(|said| said.contains("no published version")), "{lost:#}");
     world.until("route", "it was published again", |object| ready(object) && condition(object, "Live")["status"] == "True").await;
-    assert_eq!(serves(&world, "route").await, "1");
+    world.n8n.serves(&path(&world, "route"), "1").await;
     // n8n answers 409 to the deletion of a published workflow.
     for name in ["partial", "route"] {
         let bound = id(&world.get(name).await);
         world.delete(name).await;
         assert_eq!(world.n8n.workflow(&bound).await["message"], "Not Found", "{name}");
-        assert_eq!(world.n8n.webhook("GET", &path(&world, name)).await.status, 404, "{name}");
+        world.n8n.serves_nothing(&path(&world, name)).await;
         assert!(world.events(name).await.iter().all(|(reason, _)| reason != "CleanupAbandoned"), "{name}");
     }
 }

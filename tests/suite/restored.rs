@@ -54,7 +54,7 @@ async fn one_annotation_lets_all_restored_objects_take_over_their_workflows() {
         assert_eq!(id(&object), *before, "it has the workflow that it had");
         assert_eq!(world.n8n.marked(&world.namespace, &name(number)).await, std::slice::from_ref(before));
         let path = format!("{}/{}", world.namespace, name(number));
-        assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "2");
+        world.n8n.serves(&path, "2").await;
     }
     let said = |object: &Value| condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("take the annotation"));
     world.until_kind("N8nInstance", "main", "it says that it takes over", said).await;

@@ -32,10 +32,10 @@ async fn a_key_with_the_documented_scopes_publishes_unpublishes_and_deletes() {
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
     world.until_ready("a").await;
-    assert_eq!(world.n8n.webhook("GET", &path).await.status, 200);
+    world.n8n.serves(&path, "1").await;
     world.workflow("a", json!({ "active": false, "definition": answering(&path, "1") })).await;
     world.until_ready("a").await;
-    assert_eq!(world.n8n.webhook("GET", &path).await.status, 404);
+    world.n8n.serves_nothing(&path).await;
     world.delete("a").await;
     assert!(world.n8n.marked(&world.namespace, "a").await.is_empty());
 }

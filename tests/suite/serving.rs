@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, bad_cron, id, set_value, with_node};
+use crate::stack::{NOTHING_GOES_OFFLINE, PUBLICATION_SERVICE, left_out};
 use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{World, condition, ready};
 
@@ -23,10 +24,6 @@ async fn apply(world: &World, name: &str, definition: Value, more: Value) {
     let mut spec = json!({ "active": true, "interval": "1h", "definition": definition });
     spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     world.workflow(name, spec).await;
-}
-
-async fn serves(world: &World, word: &str) -> Value {
-    world.n8n.webhook("GET", &path(world, word)).await.json()["version"].clone()
 }
 
 /// Asks for a pass and waits until it is over.
@@ -55,6 +52,7 @@ async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_l
     let (standin, world) = world("away").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     let one = world.until_ready("a").await;
+    world.published_long_ago("a").await;
     standin.ui_edit_draft(&id(&one), |draft| set_value(draft, "their draft")).expect("the editor saves");
     let draft = standin.workflow(&id(&one)).expect("it is there")["nodes"].clone();
     standin.faults().add(Rule::on("*", "/webhook/**", Fault::not_registered()));
@@ -98,7 +96,8 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     let api = world.api("Workflow");
     api.patch_status("a", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(patch)).await.expect("the status is patched");
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
-    assert_eq!((serves(&world, "a").await, back["status"]["activeVersion"].as_i64()), (json!("1"), Some(1)));
+    world.n8n.serves(&path(&world, "a"), "1").await;
+    assert_eq!(back["status"]["activeVersion"].as_i64(), Some(1));
     assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("holds something else")), "{back:#}");
     standin.faults().clear();
     // The version that serves is never given up, and is not sent for ever either.
@@ -116,7 +115,7 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     standin.faults().clear();
     world.annotate("Workflow", "a", "resetAt", json!("1")).await;
     world.until("a", "it is put right", ready).await;
-    assert_eq!(serves(&world, "a").await, "3");
+    world.n8n.serves(&path(&world, "a"), "3").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,12 +190,15 @@ async fn ready_does_not_outlast_a_pin_that_an_absent_n8n_does_not_serve() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_served_without_ever_being_good_is_put_back_until_that_succeeds() {
+    if left_out(PUBLICATION_SERVICE, NOTHING_GOES_OFFLINE) {
+        return;
+    }
     let (standin, world) = world("nogood").await;
     // Its probe fails, so it is no good version, and it serves all the same: there is nothing else.
     let probes = json!({ "healthCheck": { "probes": [{ "node": "Webhook", "expectedStatus": 204 }] } });
     apply(&world, "a", answering(&path(&world, "a"), "1"), probes.clone()).await;
     world.until_reason("a", "Ready", "NoGoodVersion").await;
-    assert_eq!(serves(&world, "a").await, "1");
+    world.n8n.serves(&path(&world, "a"), "1").await;
     // Version 2 takes it offline, and none of the first tries to put it back succeeds.
     standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).after(1));
     apply(&world, "a", bad_cron(answering(&path(&world, "a"), "2")), probes).await;
@@ -205,7 +207,8 @@ async fn what_served_without_ever_being_good_is_put_back_until_that_succeeds() {
     assert_eq!(condition(&offline, "Stalled")["status"], "False", "it is not over: {offline:#}");
     standin.faults().clear();
     let back = world.until_reason("a", "Ready", "NoGoodVersion").await;
-    assert_eq!((serves(&world, "a").await, back["status"]["activeVersion"].as_i64()), (json!("1"), Some(1)));
+    world.n8n.serves(&path(&world, "a"), "1").await;
+    assert_eq!(back["status"]["activeVersion"].as_i64(), Some(1));
     assert!(back["status"]["webhookURLs"].as_array().is_some_and(|urls| urls.len() == 1), "{back:#}");
     assert_eq!((condition(&back, "Live")["status"].as_str(), back["status"]["publishedAt"].is_string()), (Some("True"), true));
 }
@@ -220,17 +223,19 @@ async fn a_version_that_is_not_proved_yet_keeps_the_path_that_its_rollback_needs
     world.until("mover", "version 2 bakes", |object| condition(object, "Healthy")["reason"] == "Baking").await;
     apply(&world, "rival", answering(&path(&world, "p"), "rival"), json!({})).await;
     world.until_reason("rival", "Ready", "WebhookPathTaken").await;
+    world.n8n.answers(&path(&world, "q"), 500).await;
     call(&world, "q", 4).await;
     look(&world, "mover", "1").await;
     world.until_reason("mover", "RolledBack", "RolledBack").await;
-    assert_eq!(serves(&world, "p").await, "1");
+    world.n8n.serves(&path(&world, "p"), "1").await;
     assert_eq!(condition(&look(&world, "rival", "1").await, "Ready")["reason"], "WebhookPathTaken");
     // Proved, it needs the way back no more.
     let check = json!({ "healthCheck": { "bakeTime": "1s", "minimumExecutions": 1 } });
     apply(&world, "mover", answering(&path(&world, "q"), "3"), check).await;
     world.until("mover", "version 3 is good", |object| object["status"]["history"][0]["result"] == "Good").await;
     world.until("rival", "it goes live by itself", ready).await;
-    assert_eq!((serves(&world, "p").await, serves(&world, "q").await), (json!("rival"), json!("3")));
+    world.n8n.serves(&path(&world, "p"), "rival").await;
+    world.n8n.serves(&path(&world, "q"), "3").await;
 }
 
 /// An older object that waits for a path is held up for another reason, and then a younger one gets it.
@@ -247,7 +252,7 @@ async fn gives_the_path_to_a_younger_one(world: &World, definition: Value, more:
     world.until_reason("younger", "Ready", "WebhookPathTaken").await;
     world.delete("holder").await;
     world.until("younger", "it goes live by itself", ready).await;
-    assert_eq!(serves(world, "p").await, "younger");
+    world.n8n.serves(&path(world, "p"), "younger").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,6 +272,9 @@ async fn who_is_suspended_keeps_no_path_from_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_edit_keeps_nothing_offline_that_an_attempt_took_there() {
+    if left_out(PUBLICATION_SERVICE, NOTHING_GOES_OFFLINE) {
+        return;
+    }
     let (standin, world) = world("invalidedit").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     world.until_ready("a").await;
@@ -280,7 +288,8 @@ async fn an_invalid_edit_keeps_nothing_offline_that_an_attempt_took_there() {
     assert_eq!(world.n8n.webhook("GET", &path(&world, "a")).await.status, 404);
     standin.faults().clear();
     let back = look(&world, "a", "1").await;
-    assert_eq!((serves(&world, "a").await, condition(&back, "Ready")["reason"].as_str()), (json!("1"), Some("InvalidDefinition")));
+    world.n8n.serves(&path(&world, "a"), "1").await;
+    assert_eq!(condition(&back, "Ready")["reason"].as_str(), Some("InvalidDefinition"));
     assert_eq!(back["status"]["webhookURLs"].as_array().map(Vec::len), Some(1), "{back:#}");
 }
 
@@ -296,18 +305,21 @@ async fn a_version_is_watched_and_rolled_back_while_the_next_definition_cannot_b
     invalid["connections"]["Webhook"]["main"][0][0]["node"] = json!("Nowhere");
     apply(&world, "a", invalid, check.clone()).await;
     world.until_reason("a", "Ready", "InvalidDefinition").await;
+    world.n8n.answers(&path(&world, "a"), 500).await;
     call(&world, "a", 4).await;
     look(&world, "a", "1").await;
     let back = world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1).await;
-    assert_eq!((serves(&world, "a").await, condition(&back, "Ready")["reason"].as_str()), (json!("1"), Some("InvalidDefinition")));
+    world.n8n.serves(&path(&world, "a"), "1").await;
+    assert_eq!(condition(&back, "Ready")["reason"].as_str(), Some("InvalidDefinition"));
     assert_eq!(back["status"]["history"][0]["reason"], "ErrorRateExceeded", "{back:#}");
     // What failed in between is not what the next version is compared with.
     apply(&world, "a", failing(&path(&world, "a"), "4"), check).await;
     world.until("a", "version 4 bakes", |object| object["status"]["activeVersion"] == 3).await;
+    world.n8n.answers(&path(&world, "a"), 500).await;
     call(&world, "a", 4).await;
     look(&world, "a", "2").await;
     world.until_reason("a", "RolledBack", "RolledBack").await;
-    assert_eq!(serves(&world, "a").await, "1");
+    world.n8n.serves(&path(&world, "a"), "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! The stack that `tests/stack/stack.mjs` started, and further ones for tests that stop and start parts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -8,6 +9,11 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 const PROGRAM: &str = "tests/stack/stack.mjs";
+/// The shape in which n8n sets up later what it said is published.
+pub const PUBLICATION_SERVICE: &str = "publication-service";
+
+/// Why scenarios in which a publication takes a workflow offline are left out there.
+pub const NOTHING_GOES_OFFLINE: &str = "n8n publishes what it can and takes nothing offline: publication.rs";
 
 /// A started stack.
 #[derive(Clone, Debug)]
@@ -30,6 +36,9 @@ impl Stack {
         let stack = Self { dir: dir.to_owned(), facts: serde_json::from_str(&text).expect("stack.json is JSON") };
         if let (Some(url), Some(webhooks)) = (stack.facts["n8n"]["url"].as_str(), stack.facts["n8n"]["webhookUrl"].as_str()) {
             WEBHOOKS.lock().expect("nobody panicked").insert(url.to_owned(), webhooks.to_owned());
+            if stack.shape() == PUBLICATION_SERVICE {
+                note_publishes_later(url);
+            }
         }
         stack
     }
@@ -41,6 +50,7 @@ impl Stack {
 
     /// Where n8n is.
     pub fn n8n_url(&self) -> String {
+        met_n8n();
         self.facts["n8n"]["url"].as_str().expect("the stack has an n8n").to_owned()
     }
 
@@ -68,7 +78,7 @@ impl Stack {
     /// share, unless the flags name one.
     pub fn own(flags: &[&str]) -> OwnStack {
         let dir = std::env::temp_dir().join(format!("weirkeeper-stack-{}-{:x}", std::process::id(), rand()));
-        let shape = std::env::var("WEIRKEEPER_SHAPE").unwrap_or_default();
+        let shape = shape();
         let mut flags = flags.to_vec();
         if !shape.is_empty() && !flags.iter().any(|flag| ["--shape", "--without-n8n"].contains(flag)) {
             flags.extend(["--shape", shape.as_str()]);
@@ -99,6 +109,49 @@ static WEBHOOKS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 /// Where the production webhooks of an n8n are called: at its webhook processor, where it has one.
 pub fn webhook_url(n8n: &str) -> String {
     WEBHOOKS.lock().expect("nobody panicked").get(n8n).cloned().unwrap_or_else(|| n8n.to_owned())
+}
+
+/// The URLs of all n8n that set up later what they said is published.
+static LATER: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+pub fn note_publishes_later(n8n: &str) {
+    LATER.lock().expect("nobody panicked").insert(n8n.to_owned());
+}
+
+pub fn publishes_later(n8n: &str) -> bool {
+    LATER.lock().expect("nobody panicked").contains(n8n)
+}
+
+/// The shape of the n8n that all tests share, or nothing where that is the default one.
+pub fn shape() -> String {
+    std::env::var("WEIRKEEPER_SHAPE").unwrap_or_default()
+}
+
+/// Whether a scenario is about something that n8n does not do in the shape that is tested; then it is left out, and says so:
+/// `make test-modes` counts it as left out and not as passed.
+pub fn left_out(shape_without: &str, why: &str) -> bool {
+    let left_out = shape() == shape_without;
+    if left_out {
+        say(&format!("left out on {shape_without}: {}: {why}", this_test()));
+    }
+    left_out
+}
+
+/// Notes for `make test-modes` that a test meets an n8n of the shape that is tested: one that does not says nothing about it.
+pub fn met_n8n() {
+    if std::env::var_os("WEIRKEEPER_SAY_WHAT_MET_N8N").is_some() {
+        say(&format!("met n8n: {}", this_test()));
+    }
+}
+
+/// The harness names the thread of a test after it.
+fn this_test() -> String {
+    std::thread::current().name().unwrap_or_default().to_owned()
+}
+
+/// Standard error itself: what a test prints is captured and not shown where it passes.
+fn say(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("standard error is open");
 }
 
 /// A stack that ends with the value.

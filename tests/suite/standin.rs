@@ -43,6 +43,8 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::stack::{PUBLICATION_SERVICE, met_n8n, note_publishes_later, shape};
+
 pub(crate) use faults::{Caller, Fault, Faults, Gate, Rule};
 pub(crate) use marks::Duplicate;
 pub(crate) use node_types::Installed;
@@ -61,7 +63,8 @@ pub(crate) struct Options {
     pub moves_go_offline: bool,
     /// How long publishing hangs on a trigger whose broker cannot be reached (any redisTrigger).
     pub broker_hang: Duration,
-    /// How long the publication service takes to set up what it said is published; None where n8n does so at once.
+    /// How long the publication service takes to set up what it said is published; None where n8n does so at once. By default it is as
+    /// the real n8n that the tests share.
     pub publication_delay: Option<Duration>,
     /// How long an execution stays running.
     pub execution_time: Duration,
@@ -86,7 +89,7 @@ impl Default for Options {
             webhook_gap: Duration::from_millis(3),
             moves_go_offline: false,
             broker_hang: Duration::from_secs(60),
-            publication_delay: None,
+            publication_delay: (shape() == PUBLICATION_SERVICE).then_some(Duration::from_millis(300)),
             execution_time: Duration::ZERO,
             startup_time: Duration::ZERO,
             n8n_version: "2.39.10".to_owned(),
@@ -123,16 +126,22 @@ impl StandIn {
             .build()
             .expect("a runtime for the stand-in");
         let (scopes, expires) = (options.scopes.clone(), options.key_expires);
+        let later = options.publication_delay.is_some();
         let site = Site::new(options);
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
         let address = socket.local_addr().expect("the port just bound");
-        Self {
+        let standin = Self {
             key: add_key(&site, scopes, expires),
             listener: Mutex::new(Some(listen(&runtime, &site, socket))),
             site,
             address,
             runtime: Some(runtime),
+        };
+        if later {
+            note_publishes_later(&standin.url());
+            met_n8n();
         }
+        standin
     }
 
     fn runtime(&self) -> &Runtime {

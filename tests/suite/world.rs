@@ -103,6 +103,7 @@ impl World {
             json!({ "url": url, "apiKeySecretRef": { "name": format!("{name}-key") }, "requestTimeout": "20s", "interval": "20s" });
         if self.n8n.webhooks != self.n8n.url {
             spec["webhookCheckURL"] = json!(self.n8n.webhooks);
+            spec["webhookBaseURL"] = json!(self.n8n.webhooks);
         }
         spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
         self.apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": name }, "spec": spec }))
@@ -228,6 +229,12 @@ impl World {
     pub async fn annotate(&self, kind: &str, name: &str, key: &str, value: Value) {
         let patch = json!({ "metadata": { "annotations": { format!("weirkeeper.dev/{key}"): value } } });
         self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("the API server patches");
+    }
+
+    /// Makes the publication of a Workflow look old: what is new may still be on its way where n8n publishes later.
+    pub async fn published_long_ago(&self, name: &str) {
+        let old = json!({ "status": { "publishedAt": "2020-01-01T00:00:00Z" } });
+        self.api("Workflow").patch_status(name, &PatchParams::default(), &Patch::Merge(old)).await.expect("the API server patches");
     }
 
     /// Waits for an event, which comes a moment after the status that it belongs to. Returns all events of the object.
