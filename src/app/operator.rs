@@ -135,7 +135,9 @@ async fn check_selector(arguments: &OperatorArguments, client: kube::Client) -> 
     let Some(selector) = arguments.selector() else { return Ok(()) };
     let one = ListParams::default().labels(selector).limit(1);
     match tokio::time::timeout(START_CHECK, kube::Api::<Workflow>::all(client).list_metadata(&one)).await {
-        Ok(Err(kube::Error::Api(status))) if status.code == 400 => Err(OperatorError::Selector(selector.to_owned(), status.message.clone())),
+        Ok(Err(kube::Error::Api(status))) if status.code == 400 => {
+            Err(OperatorError::Selector(selector.to_owned(), status.message.clone()))
+        }
         // Whatever else is wrong, silence too, is met and told by the watch.
         _ => Ok(()),
     }
