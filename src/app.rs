@@ -61,7 +61,7 @@ pub fn main() -> ExitCode {
         },
         Command::Validate(arguments) => return ended(cli::validate::run(&arguments, settings::no_color())),
         Command::Verdict(arguments) => return ended(cli::verdict::run(&arguments, settings::n8n_api_key().as_deref())),
-        Command::Release(arguments) => cli::release::run(&arguments).map_err(|error| error.to_string()),
+        Command::Release(arguments) => cli::release::run(&arguments, settings::https_proxy().as_deref()).map_err(|error| error.to_string()),
         Command::Import(arguments) => cli::import::run(&arguments, settings::n8n_api_key().as_deref()).map_err(|error| error.to_string()),
         Command::Crds { output: None } => cli::crds::stream().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),
     };

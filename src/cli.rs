@@ -1,6 +1,7 @@
 //! Subcommands that people and pipelines run. Only `release` talks to a cluster.
 
 pub mod catalog;
+pub mod cluster;
 pub mod connection;
 pub mod crds;
 pub mod import;

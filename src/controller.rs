@@ -5,12 +5,14 @@ mod catalogs;
 mod connections;
 mod context;
 mod decoded;
+mod deletion;
 mod events;
 mod gate;
 mod glimpse;
 mod instance;
 mod inventory;
 mod metrics;
+mod present;
 mod pulse;
 mod secrets;
 mod store;
@@ -43,6 +45,7 @@ use context::{Context, Lists};
 use decoded::{Decode, Decoded};
 use glimpse::Glimpse;
 use metrics::Metrics;
+use present::Present;
 
 /// So many objects are asked for at once: each may have one and a half megabytes, and any tenant may fill a page with such.
 const PAGE: u32 = 50;
@@ -199,15 +202,18 @@ fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<Glimpse>, watcher::E
 
 /// Tells the Workflows of an instance that it is gone, and lets go of what is held of it.
 fn departing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<N8nInstance>, watcher::Error>) + Send {
-    move |event| match event {
-        Ok(Event::Delete(instance)) => {
-            let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
+    let mut present = Present::default();
+    move |event| {
+        let Ok(event) = event else { return };
+        for ObjectRef { namespace, name, .. } in present.gone(event) {
+            let namespace = namespace.unwrap_or_default();
             ctx.metrics.key_expires(&namespace, &name, None);
             ctx.wake_users(&namespace, &name);
             ctx.release_instance(&connections::key(&namespace, &name));
         }
-        Ok(Event::InitDone) => ctx.release_instances(),
-        _ => {}
+        if matches!(event, Event::InitDone) {
+            ctx.release_instances();
+        }
     }
 }
 

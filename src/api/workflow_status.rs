@@ -63,8 +63,8 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub failed_digest: Option<String>,
-    /// A digest of the `spec.credentials` and `spec.references` that it failed with, and of the `spec.healthCheck` where that
-    /// found the failure. When one of them is corrected, the definition is tried again.
+    /// A digest of the `spec.credentials` and `spec.references` that it failed with, and of the `spec.healthCheck` with the resource
+    /// versions of the Secrets that its probes send, where that found the failure. When one of them is corrected, the definition is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub failed_with: Option<String>,

@@ -16,8 +16,9 @@ use super::client::client;
 use super::endpoints::routes;
 use super::lease::Candidacy;
 use super::logs;
-use super::settings::OperatorArguments;
+use super::settings::{self, OperatorArguments};
 use crate::api::workflow::Workflow;
+use crate::cli::cluster::{self, ClusterError};
 use crate::controller::{self, Pulse, StartError};
 use crate::n8n::WritePermit;
 
@@ -35,8 +36,8 @@ pub(super) enum OperatorError {
     Log(String, tracing_subscriber::filter::ParseError),
     #[error("{0}: {1}")]
     Io(String, std::io::Error),
-    #[error("find the cluster: {0}")]
-    Cluster(#[from] kube::config::InferConfigError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     #[error("connect to the cluster: {0}")]
     Client(#[from] kube::Error),
     #[error(transparent)]
@@ -75,7 +76,7 @@ async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
         info!("asked to end; passes that are under way end first");
     };
     // The body read timeout of kube is longer than a watch lives; its own retries suffice.
-    let config = kube::Config::infer().await?;
+    let config = cluster::find(settings::https_proxy().as_deref(), |said| warn!("{said}")).await?;
     let endpoints = axum::serve(listener, routes(pulse.clone(), registry.clone()));
     tokio::select! {
         ended = lead(arguments, config, pulse, &registry, asked_to_end) => ended,

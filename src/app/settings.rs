@@ -142,6 +142,11 @@ pub(super) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
+/// The proxy that the environment names for connections with TLS.
+pub(super) fn https_proxy() -> Option<String> {
+    ["HTTPS_PROXY", "https_proxy"].iter().find_map(|name| std::env::var(name).ok().filter(|proxy| !proxy.is_empty()))
+}
+
 /// The key of an n8n for commands. It is read here alone, for an argument would show in the list of processes.
 pub(super) fn n8n_api_key() -> Option<String> {
     std::env::var("WEIRKEEPER_N8N_API_KEY").ok()

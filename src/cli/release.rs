@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::api::instance::N8nInstance;
 use crate::api::workflow::Workflow;
 use crate::api::{INSTANCE_FINALIZER, MANAGER, WORKFLOW_FINALIZER};
+use crate::cli::cluster::{self, ClusterError};
 
 /// How many objects are listed at a time.
 const PAGE: u32 = 500;
@@ -41,9 +42,9 @@ pub struct ReleaseArguments {
 /// Why not everything was released.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// No cluster is named.
-    #[error("find the cluster: {0}")]
-    Cluster(#[from] kube::config::InferConfigError),
+    /// There is no cluster to work on.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The machine refuses a thread or a socket.
     #[error("start: {0}")]
     Start(#[from] std::io::Error),
@@ -99,16 +100,16 @@ struct PageMeta {
     next: Option<String>,
 }
 
-/// Releases, and says on standard output what.
+/// Releases, and says on standard output what. `proxy` is the one that the environment names.
 ///
 /// # Errors
 /// When an operator runs, Kubernetes refuses a call, or an object keeps its finalizer.
-pub fn run(arguments: &ReleaseArguments) -> Result<(), ReleaseError> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(release(arguments))
+pub fn run(arguments: &ReleaseArguments, proxy: Option<&str>) -> Result<(), ReleaseError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(release(arguments, proxy))
 }
 
-async fn release(arguments: &ReleaseArguments) -> Result<(), ReleaseError> {
-    let config = kube::Config::infer().await?;
+async fn release(arguments: &ReleaseArguments, proxy: Option<&str>) -> Result<(), ReleaseError> {
+    let config = cluster::find(proxy, |said| eprintln!("weirkeeper: {said}")).await?;
     let client = Client::try_from(config).map_err(failed("connect to the cluster"))?;
     if !arguments.dry_run {
         stopped(&client, &arguments.lease_name).await?;
@@ -195,7 +196,7 @@ async fn let_go(client: &Client, resource: &ApiResource, mut object: Meta, final
     }
 }
 
-/// Makes sure that no operator works: none of the leases of that name is renewed while we look.
+/// Makes sure that no operator works: none of their leases is renewed while we look.
 async fn stopped(client: &Client, name: &str) -> Result<(), ReleaseError> {
     let before = leases(client, name).await?;
     if before.is_empty() {
@@ -211,14 +212,36 @@ async fn stopped(client: &Client, name: &str) -> Result<(), ReleaseError> {
     Ok(())
 }
 
-/// The leases that somebody holds, with the holder and when it was renewed last.
+/// The leases that operators hold, with the holder and when each was renewed last.
 async fn leases(client: &Client, name: &str) -> Result<BTreeMap<String, (String, Option<MicroTime>)>, ReleaseError> {
-    let params = ListParams::default().fields(&format!("metadata.name={name}"));
-    let found = Api::<Lease>::all(client.clone()).list(&params).await.map_err(failed("look for the operator's Lease"))?;
+    let found = Api::<Lease>::all(client.clone()).list(&ListParams::default()).await.map_err(failed("look for the operator's Lease"))?;
     let held = found.items.into_iter().filter_map(|lease| {
-        let spec = lease.spec?;
+        let (own, spec) = (lease.metadata.name.filter(|own| is_operators(own, name))?, lease.spec?);
         let holder = spec.holder_identity.filter(|holder| !holder.is_empty())?;
-        Some((format!("{}/{name}", lease.metadata.namespace.unwrap_or_default()), (holder, spec.renew_time)))
+        Some((format!("{}/{own}", lease.metadata.namespace.unwrap_or_default()), (holder, spec.renew_time)))
     });
     Ok(held.collect())
+}
+
+/// Whether a lease has the name, or the name with the digest of a label selector, as each of several operators that divide objects has.
+fn is_operators(lease: &str, name: &str) -> bool {
+    let rest = lease.strip_prefix(name);
+    let digest =
+        |rest: &str| rest.strip_prefix('-').is_some_and(|digest| digest.len() == 10 && digest.bytes().all(|c| c.is_ascii_hexdigit()));
+    rest.is_some_and(|rest| rest.is_empty() || digest(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_operators;
+
+    #[test]
+    fn operators_that_divide_objects_by_label_have_leases_of_their_own() {
+        for lease in ["weirkeeper", "weirkeeper-0123abcdef"] {
+            assert!(is_operators(lease, "weirkeeper"), "{lease}");
+        }
+        for lease in ["weirkeeper-", "weirkeeper-backup", "weirkeepers", "other-0123abcdef", "kube-scheduler"] {
+            assert!(!is_operators(lease, "weirkeeper"), "{lease}");
+        }
+    }
 }

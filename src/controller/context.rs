@@ -123,6 +123,8 @@ pub struct Memory {
     /// The announcement of a write that is in its status, by when it says that it was made, and since when it is known here, on a
     /// clock that runs through suspension.
     announced: Option<(i64, Duration)>,
+    /// Since when this process knows that it is being deleted, on a clock that runs through suspension.
+    pub deleting_since: Option<Duration>,
     /// Set once the write that its status announces is counted as an attempt that ended badly.
     pub counted: bool,
     /// Probes that no workflow answered.

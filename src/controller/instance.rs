@@ -358,11 +358,9 @@ async fn let_go(ctx: &Context, instance: &N8nInstance) -> Action {
 
 /// Whether Workflows that are being deleted still need the connection, and may.
 fn needed(ctx: &Context, metadata: &ObjectMeta) -> bool {
-    let since = metadata.deletion_timestamp.as_ref().map(|time| time.0);
-    let age = since.and_then(|since| Duration::try_from(Timestamp::now().duration_since(since)).ok()).unwrap_or_default();
     let (namespace, name) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
     let users = ctx.workflows_of(namespace, name);
-    age < ctx.settings.deletion_bound && users.iter().any(|glimpse| glimpse.deleting() && glimpse.status.n8n_workflow_id.is_some())
+    !ctx.deletion_left(metadata).is_zero() && users.iter().any(|glimpse| glimpse.deleting() && glimpse.status.n8n_workflow_id.is_some())
 }
 
 fn held(metadata: &ObjectMeta) -> bool {

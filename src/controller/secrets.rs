@@ -20,6 +20,8 @@ pub struct Secrets {
 
 struct Entry {
     value: Option<String>,
+    /// The resource version of the Secret.
+    version: Option<String>,
     until: Instant,
 }
 
@@ -32,11 +34,22 @@ impl std::fmt::Debug for Entry {
 impl Secrets {
     /// The value of a key, or None where there is no such Secret, key or text.
     pub async fn get(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<Option<String>, kube::Error> {
+        self.read(client, namespace, name, key).await.map(|(value, _)| value)
+    }
+
+    /// The resource version of the Secret that the value of a key was read from. It tells that a Secret was edited, and nothing of what is
+    /// in it.
+    pub async fn version(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<Option<String>, kube::Error> {
+        self.read(client, namespace, name, key).await.map(|(_, version)| version)
+    }
+
+    async fn read(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<(Option<String>, Option<String>), kube::Error> {
         let at = (namespace.to_owned(), name.to_owned(), key.to_owned());
         if let Some(entry) = self.lock().get(&at).filter(|entry| Instant::now() < entry.until) {
-            return Ok(entry.value.clone());
+            return Ok((entry.value.clone(), entry.version.clone()));
         }
         let secret = store::get::<Secret>(client, Some(namespace), name).await?;
+        let version = secret.as_ref().and_then(|secret| secret.metadata.resource_version.clone());
         let value = secret
             .and_then(|secret| secret.data?.remove(key))
             .and_then(|bytes| String::from_utf8(bytes.0).ok())
@@ -48,9 +61,9 @@ impl Secrets {
             let mut read = self.lock();
             // What nobody asked for since is not held any longer.
             read.retain(|_, entry| now < entry.until);
-            read.insert(at, Entry { value: value.clone(), until: now + jittered(FRESH_FOR, name, 0) });
+            read.insert(at, Entry { value: value.clone(), version: version.clone(), until: now + jittered(FRESH_FOR, name, 0) });
         }
-        Ok(value)
+        Ok((value, version))
     }
 
     /// Says why there is no value: which of Secret, key and text is missing. The value itself is in no message.

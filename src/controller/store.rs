@@ -129,41 +129,35 @@ where
     }
 }
 
-/// Stores a body, immutable and owned by its Workflow. One of the same name and owner holds the same body already.
-pub async fn keep_revision(client: &Client, workflow: &Workflow, name: &str, version: i64, data: Value) -> Result<(), kube::Error> {
-    let Some(owner) = workflow.controller_owner_ref(&()) else { return Ok(()) };
+/// Stores a body, immutable and owned by its Workflow, and tells whether it was not there yet: one of the same name and owner holds the
+/// same body. A pass whose status is refused stores it again and again, so it is looked for before it is sent.
+pub async fn keep_revision(client: &Client, workflow: &Workflow, name: &str, version: i64, data: Value) -> Result<bool, kube::Error> {
+    let Some(owner) = workflow.controller_owner_ref(&()) else { return Ok(false) };
     let namespace = workflow.metadata.namespace.as_deref().unwrap_or_default();
-    let revision = ControllerRevision {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(namespace.to_owned()),
-            labels: Some([("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned())].into()),
-            owner_references: Some(vec![owner.clone()]),
-            ..Default::default()
-        },
-        data: serde_json::from_value(data).ok(),
-        revision: version,
-    };
-    match create(client, namespace, &revision).await {
-        Err(error) if is_conflict(&error) => {
-            let Some(twin) = metadata::<ControllerRevision>(client, namespace, name).await? else {
-                return create(client, namespace, &revision).await;
-            };
-            if twin.owner_references.iter().flatten().any(|one| one.uid == owner.uid) {
-                return Ok(());
-            }
-            if !is_orphan(client, namespace, &twin).await? {
-                return Err(error);
-            }
+    if let Some(twin) = metadata::<ControllerRevision>(client, namespace, name).await? {
+        if twin.owner_references.iter().flatten().any(|one| one.uid == owner.uid) {
+            return Ok(false);
+        }
+        if is_orphan(client, namespace, &twin).await? {
             // It belongs to an earlier object, and the garbage collector has not come yet.
             let preconditions = Preconditions { uid: twin.uid, resource_version: None };
             let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
             let dropped = api.delete(name, &DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }).await;
             dropped.map(drop).or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
-            create(client, namespace, &revision).await
         }
-        other => other,
     }
+    let revision = ControllerRevision {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            labels: Some([("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned())].into()),
+            owner_references: Some(vec![owner]),
+            ..Default::default()
+        },
+        data: serde_json::from_value(data).ok(),
+        revision: version,
+    };
+    create(client, namespace, &revision).await.map(|()| true)
 }
 
 async fn create(client: &Client, namespace: &str, revision: &ControllerRevision) -> Result<(), kube::Error> {

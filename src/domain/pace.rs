@@ -22,6 +22,16 @@ const ENOUGH_TIME: Duration = Duration::from_secs(30);
 /// The longest rest of a version that was given up because nobody answered.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
 
+/// For so long at least n8n is tried before a deletion is given up, whatever the clocks of two machines say.
+const LEAST_TRIED: Duration = Duration::from_secs(60);
+
+/// How much longer a deletion waits for n8n, out of `bound`. `age` is the time since the API server noted the deletion by a clock of its own,
+/// which may be minutes off; `tried` is the time since this process knows of it, by one clock.
+pub fn deletion_left(bound: Duration, age: Duration, tried: Duration) -> Duration {
+    let least = LEAST_TRIED.min(bound);
+    bound.saturating_sub(age.max(tried)).max(least.saturating_sub(tried))
+}
+
 /// Whether something was tried often and for long enough to be given up.
 pub fn enough(tries: i64, since: Timestamp, now: Timestamp) -> bool {
     tries >= ENOUGH_TRIES && now.duration_since(since).unsigned_abs() >= ENOUGH_TIME
@@ -132,6 +142,28 @@ mod tests {
         assert_eq!(rests, [minutes, minutes * 2, minutes * 4, minutes * 8, hour]);
         assert_eq!(silence.rest("b", minutes), minutes);
         assert_eq!(Silence::default().rest("a", Duration::from_secs(1)), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn no_clock_of_another_machine_lets_a_deletion_go_untried_or_wait_for_ever() {
+        let seconds = Duration::from_secs;
+        for (bound, age, tried, left) in [
+            (600, 0, 0, 600),
+            (600, 200, 200, 400),
+            // The operator was started anew.
+            (600, 500, 0, 100),
+            (600, 590, 0, 60),
+            (600, 590, 60, 10),
+            (600, 600, 61, 0),
+            // Our clock is hours ahead, or behind.
+            (600, 9000, 0, 60),
+            (600, 9000, 60, 0),
+            (600, 0, 600, 0),
+            (12, 9000, 0, 12),
+            (12, 12, 12, 0),
+        ] {
+            assert_eq!(deletion_left(seconds(bound), seconds(age), seconds(tried)), seconds(left), "{bound} {age} {tried}");
+        }
     }
 
     #[test]

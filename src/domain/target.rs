@@ -60,12 +60,13 @@ pub fn choose(wanted: &str, status: &WorkflowStatus, rollback: RollbackPolicy) -
     }
 }
 
-/// A digest of what decides, beside its definition, how a version fares: what its credentials and references mean, and, for one that
-/// was `probed`, what judged it. When it changes, an earlier failure says nothing any more.
-pub fn circumstances(spec: &WorkflowSpec, probed: bool) -> String {
-    let check = spec.health_check.as_ref().filter(|_| probed);
+/// A digest of what decides, beside its definition, how a version fares: what its credentials and references mean, and, for one that was
+/// probed, what judged it, with the versions of the Secrets that probes sent (`secrets`). When it changes, an earlier failure says nothing
+/// any more.
+pub fn circumstances(spec: &WorkflowSpec, secrets: Option<&[Option<String>]>) -> String {
+    let judge = secrets.map(|secrets| (&spec.health_check, secrets));
     // Plain data always is JSON.
-    let text = serde_json::to_vec(&(check, &spec.credentials, &spec.references)).unwrap_or_default();
+    let text = serde_json::to_vec(&(judge, &spec.credentials, &spec.references)).unwrap_or_default();
     Sha256::digest(&text).iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
@@ -102,12 +103,16 @@ mod tests {
         };
         let probing = |status: u16| serde_json::json!({ "healthCheck": { "probes": [{ "node": "a", "expectedStatus": status }] } });
         let mapped = |name: &str| serde_json::json!({ "credentials": [{ "name": "crm", "existing": { "name": name } }] });
-        let of = |more, probed| circumstances(&spec(more), probed);
-        assert_eq!(of(probing(200), true), of(probing(200), true));
-        assert_ne!(of(probing(200), true), of(probing(204), true));
-        assert_eq!(of(probing(200), false), of(probing(204), false), "what n8n refuses is not probed");
-        assert_ne!(of(mapped("one"), false), of(mapped("two"), false));
-        assert_eq!(of(serde_json::json!({ "interval": "1h", "displayName": "x" }), true), of(serde_json::json!({}), true));
+        let of = |more, secrets: Option<&[Option<String>]>| circumstances(&spec(more), secrets);
+        let (probed, refused) = (Some(&[][..]), None);
+        assert_eq!(of(probing(200), probed), of(probing(200), probed));
+        assert_ne!(of(probing(200), probed), of(probing(204), probed));
+        assert_eq!(of(probing(200), refused), of(probing(204), refused), "what n8n refuses is not probed");
+        assert_ne!(of(mapped("one"), refused), of(mapped("two"), refused));
+        assert_eq!(of(serde_json::json!({ "interval": "1h", "displayName": "x" }), probed), of(serde_json::json!({}), probed));
+        let versions = [Some("1".to_owned()), None, Some("2".to_owned())];
+        let sent: Vec<String> = versions.iter().map(|version| of(probing(200), Some(std::slice::from_ref(version)))).collect();
+        assert!(sent[0] != sent[1] && sent[1] != sent[2] && sent[0] != sent[2], "a Secret that a probe sends was edited: {sent:?}");
     }
 
     #[test]

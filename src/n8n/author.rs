@@ -1,6 +1,6 @@
 //! Who answered the call of a production webhook (n8n 2.39.10, measured): the workflow, n8n itself, or something before it.
 
-use reqwest::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use reqwest::header::{CONTENT_SECURITY_POLICY, HeaderValue, WWW_AUTHENTICATE};
 
 use super::answer::{Answer, find};
 use super::text::{MESSAGE_CHARS, one_line};
@@ -15,6 +15,11 @@ const FAILED: &str = "Error in workflow";
 const NOT_RUN: &str = "There was a problem executing the workflow";
 /// Its words for a webhook that it does not have at that moment: n8n takes webhooks away while it publishes.
 const GONE: [&str; 3] = ["The requested webhook ", "Published version not found", "Active version not found"];
+/// Its words for a method that the webhook does not have.
+const OTHER_METHOD: &str = "This webhook is not registered for ";
+/// What a webhook node says to callers that it does not let in, and how it asks them to say who they are.
+const NOT_LET_IN: [&[u8]; 2] = [b"Authorization data is wrong!", b"Authorization is required!"];
+const REALMS: [&str; 2] = ["realm=\"Webhook\"", "realm=\"n8n Webhook\""];
 /// What it answers to every call while its database is away.
 const NO_DATABASE: &str = "Database is not ready!";
 
@@ -39,11 +44,20 @@ pub(super) fn author(answer: &Answer) -> Author {
         404 if GONE.iter().any(|words| message.starts_with(words)) => {
             Author::Other(format!("n8n says: {}", one_line(&message, MESSAGE_CHARS)))
         }
+        // Whoever has no such address says so too, and whoever guards one.
+        404 if !message.starts_with(OTHER_METHOD) => Author::Unclear("HTTP 404, which is not n8n's own".to_owned()),
+        401 | 403 | 407 if !lets_nobody_in(answer) => Author::Unclear(format!("HTTP {status}, with which a gate before n8n answers too")),
         300..=399 => Author::Unclear(format!("HTTP {status}, a redirect that the workflow did not send")),
         _ if of_an_outage(status) => Author::Unclear(format!("HTTP {status}, which a proxy or n8n itself answers too")),
         _ if is_page(answer) => Author::Unclear(format!("HTTP {status} with a page that is not the workflow's")),
         _ => Author::Workflow,
     }
+}
+
+/// Whether a webhook node that wants authentication turns a caller away.
+fn lets_nobody_in(answer: &Answer) -> bool {
+    let asks = answer.headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    REALMS.iter().any(|realm| asks.contains(realm)) || NOT_LET_IN.iter().any(|words| find(&answer.body, words).is_some())
 }
 
 /// Whether n8n is up and its database is not.

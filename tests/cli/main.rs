@@ -6,6 +6,7 @@ mod choices;
 mod findings;
 mod import;
 mod operator;
+mod proxies;
 mod validate;
 
 use std::io::Write;
@@ -34,8 +35,14 @@ impl Folder {
 
     /// Runs the binary in this folder.
     pub fn run(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
+        self.run_with(&[], arguments, input)
+    }
+
+    /// The same, with these variables in the environment.
+    pub fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str], input: &str) -> (i32, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
         command.args(arguments).current_dir(&self.0).env_remove("WEIRKEEPER_N8N_API_KEY").env_remove("NO_COLOR");
+        command.envs(environment.iter().copied());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         child.stdin.take().expect("an input").write_all(input.as_bytes()).expect("the input is taken");
         let Output { status, stdout, stderr } = child.wait_with_output().expect("the binary ends");

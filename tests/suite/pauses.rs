@@ -104,6 +104,8 @@ async fn a_status_that_is_refused_is_tried_again_with_growing_pauses() {
     // Two for each pass: the intent is refused, and so is what the pass says in the end.
     let longest = longest_pause(&world, 14, tries).await;
     assert!(longest >= FIFTH, "the longest pause between seven passes is {longest:?}");
+    let bodies = || relay.writes_since(from).iter().filter(|one| one.path.ends_with("/controllerrevisions")).count();
+    assert_eq!(bodies(), 1, "the body of version 2 is stored once");
     allow().await;
     world.until("before", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
 }

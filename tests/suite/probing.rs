@@ -157,6 +157,27 @@ async fn a_corrected_health_check_lets_the_definition_that_it_failed_be_tried_ag
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_secret_of_a_probe_lets_the_definition_that_it_failed_be_tried_again() {
+    let (standin, world) = World::on_stand_in("corrsecret", json!({})).await;
+    // As a webhook does that wants another value of the header.
+    let wrong = standin.faults().add(Rule::on("GET", WEBHOOKS, Fault::json(403, "Authorization data is wrong!")));
+    world.secret("price", "a wrong value").await;
+    let header = json!({ "name": "X-Token", "secretKeyRef": { "name": "price", "key": "apiKey" } });
+    let check = json!({ "probes": [{ "node": "Webhook", "headers": [header] }] });
+    apply(&world, answering(&path(&world), "1"), check).await;
+    let held = world.until_reason("a", "Ready", "NoGoodVersion").await;
+    assert_eq!(held["status"]["history"][0]["reason"], "ProbeFailed", "{held:#}");
+    assert_eq!(standin.faults().fired(wrong), 1, "what failed is not probed again as long as nothing is corrected");
+    standin.faults().clear();
+    world.secret("price", "the right value").await;
+    // Nobody edits the Workflow, and nobody resets it: the Secret is read again within a minute or so.
+    let good = world.until_ready("a").await;
+    assert_eq!((&good["status"]["failedWith"], good["metadata"]["generation"].as_i64()), (&Value::Null, Some(1)));
+    let whole = serde_json::to_string(&world.get("a").await).expect("JSON");
+    assert!(!whole.contains("right value") && !whole.contains("wrong value"), "{whole}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bake_time_that_ends_while_nobody_looks_is_judged_by_what_ran_in_it() {
     let (_standin, mut world) = World::on_stand_in("unseen", json!({})).await;
     let bake = std::time::Duration::from_secs(3);

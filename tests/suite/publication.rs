@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, bad_cron, id, with_node};
@@ -69,6 +70,22 @@ async fn a_published_workflow_is_unpublished_waited_for_and_deleted() {
     world.delete("a").await;
     assert!(standin.workflow(&bound).is_none());
     assert!(world.events("a").await.iter().all(|(reason, _)| reason != "CleanupAbandoned"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_whose_webhooks_do_not_come_is_given_up_after_the_time_that_n8n_may_take() {
+    let (standin, world) = on_stand_in("nevercomes", Duration::from_millis(300)).await;
+    apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
+    world.until_ready("a").await;
+    standin.publish_after(Duration::from_secs(3600));
+    apply(&world, "a", answering(&path(&world, "other"), "2"), json!({})).await;
+    world.until_reason("a", "Ready", "NotLive").await;
+    // As if that had begun long ago, so that a test need not wait for it.
+    let patch = Patch::Merge(json!({ "status": { "intent": { "startedAt": "2020-01-01T00:00:00Z" } } }));
+    world.api("Workflow").patch_status("a", &PatchParams::default(), &patch).await.expect("the status is patched");
+    let back = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!(back["status"]["history"][0]["reason"], "PublishUnconfirmed", "{back:#}");
+    assert_eq!(serves(&world, "a").await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,7 +58,8 @@ async fn without_the_operator_a_deletion_hangs_until_it_is_released_and_n8n_keep
 async fn nothing_is_released_while_an_operator_renews_its_lease() {
     let (_standin, world) = World::on_stand_in("releaselease", json!({})).await;
     world.until_kind("N8nInstance", "main", "it has its finalizer", |object| object["metadata"]["finalizers"][0].is_string()).await;
-    let name = lease_of(&world);
+    // As that of an operator with a label selector.
+    let name = format!("{}-0123abcdef", lease_of(&world));
     let leases = Api::<Lease>::namespaced(world.admin.clone(), &world.namespace);
     let lease = json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": name },
         "spec": { "holderIdentity": "pod-1", "leaseDurationSeconds": 15 } });
@@ -75,7 +76,7 @@ async fn nothing_is_released_while_an_operator_renews_its_lease() {
             }
         }
     });
-    let (done, said) = release(&world, &["--lease-name", &name]).await;
+    let (done, said) = release(&world, &["--lease-name", &lease_of(&world)]).await;
     assert!(!done && said.contains(&format!("Lease {}/{name} is renewed by pod-1", world.namespace)), "{said}");
     let held = world.api("N8nInstance").get("main").await.expect("the instance is there");
     assert_eq!(held.metadata.finalizers.map(|all| all.len()), Some(1), "nothing was changed");

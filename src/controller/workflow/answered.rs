@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::deploy::Failure;
@@ -23,7 +24,7 @@ use crate::n8n::{ExecutionQuery, N8nError};
 /// was interrupted.
 pub(super) const APPLIED_WITHIN: Duration = Duration::from_secs(30);
 /// A publication that n8n was interrupted in is taken up again two minutes after it had begun.
-pub(super) const APPLIED_AT_LAST: Duration = Duration::from_secs(180);
+const APPLIED_AT_LAST: Duration = Duration::from_secs(180);
 /// So soon a probe that met an earlier version is made again.
 const SOON: Duration = Duration::from_secs(2);
 /// An execution is listed within half a second of its end.
@@ -140,8 +141,17 @@ async fn list(connection: &Connection, id: &str, limit: usize) -> Result<Option<
 
 /// How long ago n8n said that the version is published.
 pub(super) fn published_for(work: &Work<'_>) -> Duration {
-    let since = work.status.published_at.as_ref().map(|time| time.0);
-    since.and_then(|since| Duration::try_from(work.now().duration_since(since)).ok()).unwrap_or_default()
+    work.status.published_at.as_ref().map_or(Duration::ZERO, |time| age(work, time.0))
+}
+
+/// Whether the write under way was announced so lately that n8n may still set up what it published. Each look at a version that is not
+/// live yet notes anew when it was found published, so that this time cannot tell.
+pub(super) fn may_still_come(work: &Work<'_>) -> bool {
+    work.status.intent.as_ref().is_none_or(|intent| age(work, intent.started_at.0) < APPLIED_AT_LAST)
+}
+
+fn age(work: &Work<'_>, since: Timestamp) -> Duration {
+    Duration::try_from(work.now().duration_since(since)).unwrap_or_default()
 }
 
 /// Comes back after a pause until the version was published for so long.

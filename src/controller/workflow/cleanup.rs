@@ -75,9 +75,7 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
 }
 
 fn time_left(work: &Work<'_>) -> Duration {
-    let since = work.workflow.metadata.deletion_timestamp.as_ref().map(|time| time.0);
-    let age = since.and_then(|since| Duration::try_from(work.now().duration_since(since)).ok()).unwrap_or_default();
-    work.ctx.settings.deletion_bound.saturating_sub(age)
+    work.ctx.deletion_left(&work.workflow.metadata)
 }
 
 fn overdue(work: &Work<'_>) -> bool {

@@ -63,7 +63,7 @@ async fn bring(work: &mut Work<'_>, connection: &Connection, gathered: &Gathered
     let desired_digest = symbolic.digest.to_string();
     let wanted = wanted(desired, &desired_digest, &work.status, asked)?;
     versions::prune(work, wanted.version, &desired_digest).await?;
-    handle_reset(work, &wanted.digest);
+    handle_reset(work, &wanted.digest).await;
     let name = display_name(work, &gathered.definition);
     for _ in 0..MOST_ROUNDS {
         let choice = choose(&wanted.digest, &work.status, work.spec().rollback);

@@ -7,7 +7,7 @@ use kube::runtime::events::EventType;
 
 use super::bind::Bound;
 use super::work::Work;
-use super::{observe, paths, versions};
+use super::{observe, paths, probe_headers, versions};
 use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find, milliseconds};
 use crate::api::reason::Reason;
@@ -23,7 +23,7 @@ use crate::domain::trouble::Trouble;
 
 /// Leaves a sticky failure when another version is wanted, when what judged it was corrected, when nobody had answered and it
 /// rested for long enough, or when a person asks for it.
-pub(super) fn handle_reset(work: &mut Work<'_>, digest: &str) {
+pub(super) async fn handle_reset(work: &mut Work<'_>, digest: &str) {
     let asked = work.annotation(annotation::RESET_AT).map(str::to_owned);
     let reset = asked.is_some() && asked != work.status.last_handled_reset_at;
     if reset {
@@ -31,8 +31,10 @@ pub(super) fn handle_reset(work: &mut Work<'_>, digest: &str) {
         work.ctx.remember(&work.uid(), Memory::start_afresh);
         restore_proven(work);
     }
-    let corrected =
-        work.status.failed_with.as_ref().is_some_and(|then| ![false, true].map(|probed| circumstances(work.spec(), probed)).contains(then));
+    let corrected = match work.status.failed_with.clone().filter(|then| circumstances(work.spec(), None) != *then) {
+        Some(then) => circumstances(work.spec(), Some(&probe_headers::versions(work).await)) != then,
+        None => false,
+    };
     if corrected {
         work.ctx.remember(&work.uid(), |memory| memory.silence = Silence::default());
     }
@@ -99,7 +101,8 @@ pub(super) async fn fail(
     if *choice == Choice::Wanted {
         work.status.failed_digest = Some(wanted.to_owned());
         let probed = matches!(reason, Reason::ProbeFailed | Reason::ProbeUnanswered | Reason::ErrorRateExceeded);
-        work.status.failed_with = Some(circumstances(work.spec(), probed));
+        let secrets = if probed { Some(probe_headers::versions(work).await) } else { None };
+        work.status.failed_with = Some(circumstances(work.spec(), secrets.as_deref()));
     }
     work.status.intent = work.status.intent.take().filter(|intent| intent.last_good_n8n_version_id.is_some());
     work.ctx.metrics.failures.with_label_values(&[reason.as_str()]).inc();

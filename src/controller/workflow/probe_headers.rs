@@ -42,6 +42,17 @@ async fn secret_value(work: &Work<'_>, header: &ProbeHeader, secret: &ProbeSecre
     Err(Trouble::waiting(Reason::SourceNotFound, format!("{lack}; header {} of a probe takes its value from there", header.name)))
 }
 
+/// The resource versions of the Secrets that probes send, in the order of the headers; none where one cannot be read.
+pub(super) async fn versions(work: &Work<'_>) -> Vec<Option<String>> {
+    let headers = work.spec().health_check.iter().flat_map(|check| &check.probes).flat_map(|probe| &probe.headers);
+    let mut versions = Vec::new();
+    for secret in headers.filter_map(|header| header.secret_key_ref.as_ref()) {
+        let read = work.ctx.secrets.version(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
+        versions.push(read.ok().flatten());
+    }
+    versions
+}
+
 /// Whether an N8nInstance of the namespace has its API key in the Secret, whichever operator that instance belongs to.
 async fn holds_api_key(work: &Work<'_>, secret: &str) -> Result<bool, Trouble> {
     let api = Api::<Decoded<N8nInstance>>::namespaced(work.ctx.client.clone(), &work.namespace());

@@ -160,7 +160,7 @@ impl Round<'_> {
 
     pub(super) fn not_live(&self, work: &mut Work<'_>) -> Result<Outcome, Failure> {
         let message = work.said(ConditionType::Live);
-        if self.connection.client.publishes_later() && answered::published_for(work) < answered::APPLIED_AT_LAST {
+        if self.connection.client.publishes_later() && answered::may_still_come(work) {
             // n8n may be interrupted in a publication and take it up again much later.
             return Err(Trouble::transient(Reason::NotLive, message).into());
         }

@@ -24,13 +24,16 @@ pub(super) async fn keep(work: &mut Work<'_>, symbolic: &Symbolic, source: Versi
     let last = work.status.last_version;
     let version = history::accept(&mut work.status, &digest, source, revision.clone(), now);
     let body = body::encode(&symbolic.definition);
-    if let Err(error) = store::keep_revision(&work.ctx.client, &work.workflow, &revision, version, body).await {
-        // An index entry without a body would be believed for ever.
-        work.status.history.retain(|record| record.version != version);
-        work.status.last_version = last;
-        return Err(store::trouble(&format!("store the body of version {version}"), &error));
+    match store::keep_revision(&work.ctx.client, &work.workflow, &revision, version, body).await {
+        Ok(true) => work.ctx.metrics.writes.with_label_values(&["ControllerRevision"]).inc(),
+        Ok(false) => {}
+        Err(error) => {
+            // An index entry without a body would be believed for ever.
+            work.status.history.retain(|record| record.version != version);
+            work.status.last_version = last;
+            return Err(store::trouble(&format!("store the body of version {version}"), &error));
+        }
     }
-    work.ctx.metrics.writes.with_label_values(&["ControllerRevision"]).inc();
     Ok(version)
 }
 

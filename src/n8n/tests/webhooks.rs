@@ -162,6 +162,7 @@ async fn the_workflows_own_answer_is_told_from_what_stands_in_for_it() {
         (|| json(500, json!({ "message": "Error in workflow" }))) as fn() -> Reply,
         || json(200, json!({ "ok": true })),
         || html(403, "Authorization data is wrong!"),
+        || Reply::Keep(raw(403, "www-authenticate: Basic realm=\"Webhook\"\r\n", "text/plain", "jwt expired")),
         || {
             json(
                 404,
@@ -178,6 +179,10 @@ async fn the_workflows_own_answer_is_told_from_what_stands_in_for_it() {
         || json(500, json!({ "code": 0, "message": "SQLITE_BUSY: database is locked" })),
         || with_headers(302, "location: https://login.example/\r\n"),
         || html(403, "<!doctype html><title>Forbidden</title>"),
+        || Reply::Keep(raw(403, "", "text/plain", "RBAC: access denied")),
+        || Reply::Keep(raw(401, "www-authenticate: Bearer realm=\"gate\"\r\n", "application/json", "{\"message\":\"Unauthorized\"}")),
+        || Reply::Keep(raw(404, "", "text/plain", "default backend - 404")),
+        || json(404, json!({ "message": "no Route matched with those values" })),
         || html(200, "<html>sign in</html>"),
     ] {
         assert!(matches!(author(reply).await, Author::Unclear(_)));

@@ -1,0 +1,22 @@
+//! How long a deletion may still wait for n8n.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::ObjectMeta;
+
+use super::context::Context;
+use crate::domain::pace;
+use crate::n8n::awake_or_not;
+
+impl Context {
+    /// Returns for how much longer an object that is being deleted may wait for n8n.
+    pub fn deletion_left(&self, metadata: &ObjectMeta) -> Duration {
+        let since = metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        let age = since.and_then(|since| Duration::try_from(Timestamp::now().duration_since(since)).ok()).unwrap_or_default();
+        let now = awake_or_not();
+        let tried = self
+            .remember(metadata.uid.as_deref().unwrap_or_default(), |memory| now.saturating_sub(*memory.deleting_since.get_or_insert(now)));
+        pace::deletion_left(self.settings.deletion_bound, age, tried)
+    }
+}

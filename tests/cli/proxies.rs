@@ -1,0 +1,61 @@
+//! Proxies that the environment or a kubeconfig names, which nobody here uses.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use crate::Folder;
+
+/// An API server that has nothing: what it was asked, and its kubeconfig.
+fn api_server(more: &str) -> (Arc<Mutex<Vec<String>>>, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
+            heard.lock().unwrap().push(lines.next().unwrap_or_default());
+            lines.find(String::is_empty);
+            let body = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"nothing here","code":404}"#;
+            let head = format!("HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
+            connection.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).unwrap();
+        }
+    });
+    let kubeconfig = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: here\ncontexts: [{{ name: here, context: {{ cluster: here, user: me }} }}]\n\
+         clusters:\n- name: here\n  cluster:\n    server: http://127.0.0.1:{port}\n{more}users: [{{ name: me, user: {{}} }}]\n"
+    );
+    (asked, kubeconfig)
+}
+
+#[test]
+fn a_proxy_of_the_environment_keeps_neither_the_operator_nor_a_command_from_the_cluster() {
+    let (asked, kubeconfig) = api_server("");
+    let folder = Folder::new("proxy", &[("kubeconfig", &kubeconfig)]);
+    let at = folder.path().join("kubeconfig");
+    for name in ["HTTPS_PROXY", "https_proxy"] {
+        let environment = [("KUBECONFIG", at.to_str().unwrap()), (name, "http://way.example:3128")];
+        let (code, _, said) = folder.run_with(&environment, &["operator", "--listen", "127.0.0.1:0", "--leader-elect", "off"], "");
+        assert!(code == 1 && said.contains("read namespace kube-system"), "{said}");
+        assert!(said.contains("HTTPS_PROXY is set and not used") && !said.contains("way.example"), "{said}");
+        let (code, told, said) = folder.run_with(&environment, &["release", "--dry-run"], "");
+        assert!(code == 0 && told.starts_with("0 objects would be released"), "{told}{said}");
+    }
+    let asked = asked.lock().unwrap();
+    assert!(asked.iter().any(|line| line.starts_with("GET /api/v1/namespaces/kube-system ")), "{asked:?}");
+}
+
+#[test]
+fn a_kubeconfig_that_leads_through_a_proxy_is_refused_in_words() {
+    let (asked, kubeconfig) = api_server("    proxy-url: http://way.example:3128\n");
+    let folder = Folder::new("proxied", &[("kubeconfig", &kubeconfig)]);
+    let at = folder.path().join("kubeconfig");
+    for environment in [&[("HTTPS_PROXY", "http://other.example:3128")][..], &[]] {
+        let environment = [environment, &[("KUBECONFIG", at.to_str().unwrap())]].concat();
+        let (code, _, said) = folder.run_with(&environment, &["operator", "--listen", "127.0.0.1:0", "--leader-elect", "off"], "");
+        assert!(code == 1 && said.contains("through a proxy (proxy-url), and Weirkeeper uses none: take proxy-url out"), "{said}");
+    }
+    assert!(asked.lock().unwrap().is_empty());
+}
