@@ -58,6 +58,7 @@ pub mod target;
 pub mod transitions;
 pub mod triggers;
 pub mod trouble;
+pub mod ungranted;
 pub mod validate;
 pub mod verdict;
 pub mod yaml;

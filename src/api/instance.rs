@@ -212,6 +212,16 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
     pub projects: Vec<String>,
+    /// Ids of n8n data tables that their definitions may work with; `*` is all, and is needed for a table by name or by a computed id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
+    pub data_tables: Vec<String>,
+    /// Node types that their definitions may use although such a node can reach more than its own definition, or is not known:
+    /// whole names, or patterns in which `*` stands for any letters. A `…Tool` type counts as its node. Who is granted a type that runs
+    /// code, or reaches files, has all that n8n has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 214)))]
+    pub node_types: Vec<String>,
 }
 
 /// What was found out about the connection.

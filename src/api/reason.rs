@@ -50,6 +50,8 @@ reasons! {
     ReferenceNotFound: "A Workflow that `spec.references` names does not exist in this namespace.",
     ReferenceNotPublished: "A referenced Workflow is not published yet; n8n refuses a parent whose child is not. It goes on by itself.",
     ReferenceNotGranted: "The definition calls a workflow by its raw n8n id or by one that it computes, or holds a workflow inside a node that uses credentials, and the instance grants this namespace no use of them. Map it to a Workflow in `spec.references`, or ask for a grant.",
+    NodeTypeNotGranted: "A node is of a type that can reach more than its own definition (other workflows, agents, memory, files of n8n's host), or of which that is not known, and the instance grants this namespace no use of it. Use another node, or ask for a grant under `spec.grants[].nodeTypes`.",
+    DataTableNotGranted: "A node works with a data table of n8n, or with any, and the instance grants this namespace no use of it. Ask for a grant under `spec.grants[].dataTables`.",
     ReferenceRing: "Workflows refer to each other in a ring, so none can be published first. Break the ring.",
     VersionNotFound: "The annotation `weirkeeper.dev/pinned-version` names a version that is not kept. `status.history` lists those that are.",
 

@@ -4,7 +4,9 @@ mod describe;
 mod diff;
 mod installation;
 mod show;
+mod sources;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,7 +18,7 @@ use serde_json::json;
 
 use crate::api::instance::CATALOG_KEY;
 use crate::domain::catalog::pack::pack;
-use crate::domain::catalog::{Catalog, Unreadable, distil, search};
+use crate::domain::catalog::{Catalog, Distilled, Unreadable, distil, search};
 use crate::domain::yaml;
 
 pub use installation::InstallationError;
@@ -209,12 +211,26 @@ pub fn catalog_of(from: &Path, packages: &[PathBuf]) -> Result<(Vec<u8>, String)
             facts.unknown_ports.iter().for_each(|(name, side)| told += &format!("\n  {name} {side}"));
         }
     }
+    told += &reach_told(&facts);
     let bytes = pack(&facts, installation.n8n, named).map_err(|source| CatalogError::File {
         attempt: "pack",
         file: "the catalogue".to_owned(),
         source,
     })?;
     Ok((bytes, told))
+}
+
+/// The node types that other namespaces than the instance's need a grant for, by what they reach.
+fn reach_told(facts: &Distilled) -> String {
+    let mut by_reach: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+    for (name, reaches) in facts.reaches.iter().filter(|(_, reaches)| !reaches.is_empty()) {
+        by_reach.entry(reaches.iter().map(|one| one.words()).collect()).or_default().push(name);
+    }
+    let off: usize = by_reach.values().map(Vec::len).sum();
+    let mut told =
+        format!("\n{} node types reach nothing past their own definition; {off} do, or are not reviewed:", facts.reaches.len() - off);
+    by_reach.iter().for_each(|(reach, names)| told += &format!("\n  {}: {}", reach.join(", "), names.join(", ")));
+    told
 }
 
 /// Reads a catalogue file, or makes the catalogue of an installation.

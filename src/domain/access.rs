@@ -20,6 +20,29 @@ pub enum Use<'a> {
     Workflow(&'a str),
     /// Putting a workflow into a project.
     Project(&'a str),
+    /// Working with a data table, by its id.
+    DataTable(&'a str),
+    /// A node whose type is not on the list of those that reach nothing past their own definition.
+    NodeType {
+        /// The type as it is written.
+        kind: &'a str,
+        /// The type that it counts as.
+        base: &'a str,
+    },
+    /// All workflows, credentials, data tables and node types.
+    Everything,
+}
+
+/// What only a grant of all covers.
+const ANY: &str = "*";
+
+impl Use<'_> {
+    /// Any workflow.
+    pub const ANY_WORKFLOW: Self = Self::Workflow(ANY);
+    /// Any data table.
+    pub const ANY_TABLE: Self = Self::DataTable(ANY);
+    /// Any credential.
+    pub const ANY_CREDENTIAL: Self = Self::Credential { id: ANY, name: ANY };
 }
 
 /// Whether a namespace may refer to the instance at all.
@@ -36,18 +59,39 @@ pub fn may_refer(spec: &N8nInstanceSpec, instance_namespace: &str, namespace: &s
 
 /// Whether a namespace may use something that already exists in n8n.
 pub fn may_use(spec: &N8nInstanceSpec, instance_namespace: &str, namespace: &str, wanted: Use<'_>) -> bool {
-    namespace == instance_namespace || spec.grants.iter().any(|grant| covers(grant, namespace, wanted))
+    let granted = |wanted| spec.grants.iter().any(|grant| covers(grant, namespace, wanted));
+    let all = [Use::ANY_WORKFLOW, Use::ANY_CREDENTIAL, Use::ANY_TABLE, Use::NodeType { kind: ANY, base: ANY }];
+    namespace == instance_namespace || if wanted == Use::Everything { all.into_iter().all(granted) } else { granted(wanted) }
 }
 
 fn covers(grant: &Grant, namespace: &str, wanted: Use<'_>) -> bool {
-    let listed = |list: &[String], words: &[&str]| list.iter().any(|item| item == "*" || words.contains(&item.as_str()));
+    let listed = |list: &[String], words: &[&str]| list.iter().any(|item| item == ANY || words.contains(&item.as_str()));
     listed(&grant.namespaces, &[namespace])
         && match wanted {
             Use::Credential { id, name } => listed(&grant.credentials, &[id, name]),
             Use::Adopt(id) => listed(&grant.adopt, &[id]),
             Use::Workflow(id) => listed(&grant.workflows, &[id]),
             Use::Project(id) => listed(&grant.projects, &[id]),
+            Use::DataTable(id) => listed(&grant.data_tables, &[id]),
+            Use::NodeType { kind, base } => grant.node_types.iter().any(|pattern| fits(pattern, kind) || fits(pattern, base)),
+            // It is made of the others.
+            Use::Everything => false,
         }
+}
+
+/// Whether a node type fits a pattern, in which `*` stands for any letters.
+fn fits(pattern: &str, kind: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == kind };
+    let Some(mut left) = kind.strip_prefix(start) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        match left.find(part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return false,
+        }
+    }
+    left.ends_with(end)
 }
 
 #[cfg(test)]
@@ -86,5 +130,43 @@ mod tests {
         assert!(!may_use(&spec, "ops", "team-b", slack));
         assert!(may_use(&spec, "ops", "team-a", Use::Project("p1")));
         assert!(!may_use(&spec, "ops", "team-a", Use::Project("w1")));
+    }
+
+    #[test]
+    fn a_node_type_is_granted_by_name_or_pattern_and_a_tool_with_its_node() {
+        for (pattern, kind, fitting) in [
+            ("n8n-nodes-acme.send", "n8n-nodes-acme.send", true),
+            ("n8n-nodes-acme.send", "n8n-nodes-acme.sender", false),
+            ("n8n-nodes-acme.*", "n8n-nodes-acme.send", true),
+            ("n8n-nodes-acme.*", "n8n-nodes-acme2.send", false),
+            ("*", "anything.atAll", true),
+            ("n8n-*.s*d", "n8n-nodes-acme.send", true),
+            ("n8n-*.s*d", "n8n-nodes-acme.sends", false),
+            ("a*a", "a", false),
+            ("a**b", "ab", true),
+        ] {
+            assert_eq!(fits(pattern, kind), fitting, "{pattern} {kind}");
+        }
+        let spec =
+            spec(json!({ "grants": [{ "namespaces": ["team-a"], "nodeTypes": ["n8n-nodes-base.snowflake"], "dataTables": ["T1"] }] }));
+        let may = |wanted| may_use(&spec, "ops", "team-a", wanted);
+        assert!(may(Use::NodeType { kind: "n8n-nodes-base.snowflakeTool", base: "n8n-nodes-base.snowflake" }));
+        assert!(!may(Use::NodeType { kind: "n8n-nodes-base.git", base: "n8n-nodes-base.git" }));
+        assert!(may(Use::DataTable("T1")) && !may(Use::DataTable("T2")) && !may(Use::ANY_TABLE));
+    }
+
+    #[test]
+    fn everything_is_all_four_lists_whole() {
+        let lists = ["workflows", "credentials", "dataTables", "nodeTypes"];
+        let granting = |given: &[&str]| {
+            let grants: Vec<Value> = given.iter().map(|list| json!({ "namespaces": ["*"], *list: ["*"] })).collect();
+            may_use(&spec(json!({ "grants": grants })), "ops", "team-a", Use::Everything)
+        };
+        assert!(granting(&lists));
+        (0..lists.len()).for_each(|left| {
+            let given: Vec<&str> = lists.iter().enumerate().filter(|(at, _)| *at != left).map(|(_, list)| *list).collect();
+            assert!(!granting(&given), "{given:?}");
+        });
+        assert!(may_use(&spec(json!({})), "ops", "ops", Use::Everything));
     }
 }

@@ -3,6 +3,7 @@
 //! [`Catalog::embedded`] is the catalogue of the n8n version that Weirkeeper is tested with. A node type is unpacked when
 //! it is first asked for and then kept, so that a program pays for the types that its workflows use.
 
+pub mod capability;
 pub mod compare;
 pub mod display;
 mod distil;
@@ -15,6 +16,7 @@ mod operations;
 pub mod pack;
 pub mod ports;
 pub mod raw;
+mod reviewed;
 pub mod search;
 pub mod tool;
 mod typed;
@@ -23,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+pub use capability::Capability;
 pub use display::{Around, Display, shown};
 pub use distil::{Distilled, RawPackage, distil};
 pub use fill::filled;
@@ -141,6 +144,20 @@ impl Catalog {
         }
         self.kept.fetch_sub(size, Ordering::Relaxed);
         make()
+    }
+
+    /// The type that a node counts as: itself, or what n8n derives it from (`…Tool`, `…HitlTool`). `None` where the catalogue does not know it.
+    pub fn base(&self, name: &str) -> Option<&str> {
+        let own = self.nodes.get(name);
+        let derived = || tool::origin(name).and_then(|(base, _)| self.nodes.get(base)).filter(|_| self.node(name).is_some());
+        own.or_else(derived).map(|at| self.index.nodes[*at].name.as_str())
+    }
+
+    /// What nodes of a type can reach past their own definition; `None` where the catalogue does not know the type, or was made without
+    /// a look at n8n's sources.
+    pub fn reaches(&self, name: &str) -> Option<&[Capability]> {
+        let at = self.nodes.get(self.base(name)?)?;
+        self.index.nodes[*at].reaches.as_deref()
     }
 
     /// The whole names that a short one may mean, such as `slack`: of n8n's base package first.

@@ -79,7 +79,7 @@ pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &Identit
     let workflows =
         spec.references.iter().map(|reference| (reference.id.clone(), format!("{WORKFLOW}{}", reference.workflow_ref.name))).collect();
     replace_references(&mut definition, &workflows);
-    let digest = digest_of_definition(&definition);
+    let digest = content_digest(&definition);
     Symbolic { definition, digest }
 }
 
@@ -111,11 +111,12 @@ pub fn symbolise_remote(remote: &RemoteWorkflow) -> Symbolic {
         ..Definition::default()
     };
     super::mark::strip(&mut definition.settings);
-    let digest = digest_of_definition(&definition);
+    let digest = content_digest(&definition);
     Symbolic { definition, digest }
 }
 
-fn digest_of_definition(definition: &Definition) -> Digest {
+/// The digest of the content of a version.
+pub fn content_digest(definition: &Definition) -> Digest {
     let managed: BTreeSet<String> = definition.settings.keys().cloned().collect();
     digest(Parts::from(definition), &managed)
 }
@@ -289,7 +290,10 @@ mod tests {
         assert!(rendered.write.nodes[0].get("credentials").is_none());
         let withheld: Vec<_> = rendered.withheld().collect();
         assert_eq!((withheld[0].name.as_str(), withheld[0].node.as_str()), ("My Slack", "Slack"));
-        assert_eq!(crate::domain::reach::reach(&symbolic.definition).workflows, BTreeSet::from(["OLD1".to_owned()]));
+        assert_eq!(
+            crate::domain::reach::reach(&symbolic.definition, crate::domain::catalog::Catalog::embedded()).workflows,
+            BTreeSet::from(["OLD1".to_owned()])
+        );
     }
 
     #[test]

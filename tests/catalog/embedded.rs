@@ -26,6 +26,9 @@ fn the_embedded_catalogue_is_what_the_installation_gives() {
     for name in names(&made) {
         assert_eq!(made.node(&name), kept.node(&name), "{name}; run with WEIRKEEPER_WRITE=1 to write it anew");
     }
+    for name in names(&made) {
+        assert_eq!(made.reaches(&name), kept.reaches(&name), "{name}; run with WEIRKEEPER_WRITE=1 to write it anew");
+    }
     for entry in &made.index().credentials {
         assert_eq!(made.credential(&entry.name), kept.credential(&entry.name), "{}", entry.name);
     }

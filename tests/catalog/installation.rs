@@ -13,7 +13,8 @@ pub fn folder() -> PathBuf {
     modules.parent().expect("a folder around node_modules").to_owned()
 }
 
-fn program(name: &str) -> PathBuf {
+/// One of the stack's programs.
+pub fn program(name: &str) -> PathBuf {
     let dir = std::env::var("WEIRKEEPER_STACK")
         .expect("WEIRKEEPER_STACK is not set: run `make test`, or `node tests/stack/stack.mjs run -- cargo test`");
     let text = std::fs::read_to_string(Path::new(&dir).join("stack.json")).expect("the stack's stack.json");

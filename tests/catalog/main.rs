@@ -10,3 +10,4 @@ mod agreement;
 mod command;
 mod embedded;
 mod installation;
+mod reaches;

@@ -13,6 +13,7 @@ mod made;
 mod mutate;
 mod mutations;
 mod seeds;
+mod tenants;
 
 use std::time::Duration;
 

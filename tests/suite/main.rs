@@ -20,6 +20,7 @@ mod expressions;
 mod faults;
 mod features;
 mod fixtures;
+mod foreign;
 mod grants;
 mod hanging;
 mod held;

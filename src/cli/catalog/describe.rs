@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::catalog::display::{Compare, Condition, Match, Rule};
 use crate::domain::catalog::ports::{Count, Entry, Is, Test};
-use crate::domain::catalog::{CredentialType, Display, Kind, NodeType, NodeVersion, Parameter, Port, Ports, Shared};
+use crate::domain::catalog::{Capability, CredentialType, Display, Kind, NodeType, NodeVersion, Parameter, Port, Ports, Shared};
 
 /// More values than this are not printed to people.
 const MOST_VALUES: usize = 12;
 
-pub fn human(node: &NodeType, facts: &NodeVersion) -> String {
+pub fn human(node: &NodeType, facts: &NodeVersion, reaches: Option<&[Capability]>) -> String {
     let versions: Vec<String> = node.versions().iter().map(f64::to_string).collect();
     let mut text = format!("{} ({})\n", node.name, node.display_name);
     text += &format!("  versions     {}; new nodes get {}\n", versions.join(", "), node.default_version);
@@ -27,6 +27,12 @@ pub fn human(node: &NodeType, facts: &NodeVersion) -> String {
     if !traits.is_empty() {
         text += &format!("  is           {}\n", traits.join(", "));
     }
+    let reaches = match reaches {
+        None => "not looked at".to_owned(),
+        Some([]) => "nothing past its own definition".to_owned(),
+        Some(reaches) => reaches.iter().map(|one| one.words()).collect::<Vec<_>>().join(", "),
+    };
+    text += &format!("  reaches      {reaches}\n");
     text += &format!("  inputs       {}\n", ports_human(&facts.inputs));
     text += &format!("  outputs      {}\n", ports_human(&facts.outputs));
     for credential in &facts.credentials {
@@ -171,7 +177,7 @@ fn kind_of(kind: Kind) -> String {
     serde_json::to_value(kind).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-pub fn json(node: &NodeType, facts: &NodeVersion) -> Value {
+pub fn json(node: &NodeType, facts: &NodeVersion, reaches: Option<&[Capability]>) -> Value {
     let operations: Map<String, Value> = facts.operations().into_iter().map(|(resource, values)| (resource, json!(values))).collect();
     json!({
         "type": node.name,
@@ -184,6 +190,7 @@ pub fn json(node: &NodeType, facts: &NodeVersion) -> Value {
         "hidden": facts.hidden,
         "usableAsTool": facts.usable_as_tool,
         "maxNodes": facts.max_nodes,
+        "reaches": reaches,
         "inputs": ports_json(&facts.inputs),
         "outputs": ports_json(&facts.outputs),
         "credentials": facts.credentials.iter().map(|one| json!({

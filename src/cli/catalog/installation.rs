@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::sources::Sources;
 use crate::domain::catalog::{RawPackage, raw};
 
 const PACKAGES: [&str; 2] = ["n8n-nodes-base", "@n8n/n8n-nodes-langchain"];
@@ -53,11 +54,20 @@ pub struct Installation {
 pub fn read(from: &Path, further: &[PathBuf]) -> Result<Installation, InstallationError> {
     let folder =
         from.canonicalize().ok().filter(|folder| folder.is_dir()).ok_or_else(|| InstallationError::NoFolder(from.display().to_string()))?;
-    let mut packages = Vec::new();
+    let mut found = Vec::new();
     for package in PACKAGES {
-        let found =
-            find(&folder, package).ok_or_else(|| InstallationError::NotInstalled { folder: from.display().to_string(), package })?;
-        packages.push(read_package(&found)?);
+        let missing = || InstallationError::NotInstalled { folder: from.display().to_string(), package };
+        found.push((package.to_owned(), find(&folder, package).ok_or_else(missing)?));
+    }
+    let mut sources = Sources::new(found.clone(), find(&found[0].1, "n8n-workflow").or_else(|| find(&folder, "n8n-workflow")).as_deref());
+    let mut packages = Vec::new();
+    for (_, folder) in &found {
+        let mut package = read_package(folder)?;
+        let known = folder.join("dist/known/nodes.json");
+        if known.is_file() {
+            package.reaches = sources.reaches(folder, &read_json(&known)?);
+        }
+        packages.push(package);
     }
     for package in further {
         if !package.is_dir() {
@@ -113,6 +123,8 @@ fn read_package(folder: &Path) -> Result<RawPackage, InstallationError> {
         nodes: read_json(&nodes)?,
         credentials: if credentials.is_file() { read_json(&credentials)? } else { Vec::new() },
         implementations: implementations(folder)?,
+        // Nobody reviews community packages, so that their nodes always need a grant.
+        reaches: BTreeMap::new(),
     })
 }
 

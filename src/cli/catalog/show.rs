@@ -37,8 +37,8 @@ pub fn show(catalog: &Catalog, name: &str, version: Option<f64>, output: Output)
         unknown(format!("{whole} has no version {wanted}; there are: {}", versions.join(", ")))
     })?;
     Ok(match output {
-        Output::Human => human(&node, facts),
-        Output::Json => format!("{:#}\n", json(&node, facts)),
+        Output::Human => human(&node, facts, catalog.reaches(whole)),
+        Output::Json => format!("{:#}\n", json(&node, facts, catalog.reaches(whole))),
     })
 }
 

@@ -20,7 +20,7 @@ use crate::domain::endpoints::endpoint_conflicts;
 use crate::domain::finding::summarise;
 use crate::domain::history;
 use crate::domain::plan::Publication;
-use crate::domain::render::{Symbolic, symbolise};
+use crate::domain::render::{Symbolic, content_digest, symbolise};
 use crate::domain::target::{Choice, choose, wanted};
 use crate::domain::trouble::Trouble;
 
@@ -146,7 +146,9 @@ impl Round<'_> {
             revived = self.revive(work, remote).await?;
             put_back = self.operation == Operation::Rollback && self.put_back(work, remote).await?;
         }
-        let adopted = history::numbered(&work.status.history, self.version).is_some_and(|record| record.source == VersionSource::Adopted);
+        // The body is read from an object that others may write; the exemption from grants is for what was adopted, not for its name.
+        let adopted = history::numbered(&work.status.history, self.version)
+            .is_some_and(|record| record.source == VersionSource::Adopted && record.digest == content_digest(self.definition).to_string());
         let resolved = resolve(work, self.connection, self.definition, name, adopted).await;
         let Resolved { mut rendered, mut hold } = match resolved {
             Ok(Resolved { hold: Some(why), .. }) | Err(why) if put_back => return self.serves_as_n8n_kept_it(work, &why).await,

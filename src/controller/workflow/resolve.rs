@@ -8,6 +8,7 @@ use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
+use crate::controller::catalogs;
 use crate::controller::connections::{self, Connection};
 use crate::controller::decoded::Decoded;
 use crate::controller::store;
@@ -17,11 +18,10 @@ use crate::domain::reach::reach;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::render::{CredentialSymbol, Means, Rendered, concretise, credential_symbols, workflow_symbols};
 use crate::domain::trouble::Trouble;
+use crate::domain::ungranted::ungranted;
 
 /// How many Workflows may refer to each other in a row before it is taken for a ring.
 const DEEPEST_CHAIN: usize = 64;
-/// What only a grant of everything covers.
-const ANY: &str = "*";
 
 /// A version in this instance's ids, and what publication has to wait for.
 pub(super) struct Resolved {
@@ -38,7 +38,7 @@ pub(super) async fn resolve(
     name: &str,
     adopted: bool,
 ) -> Result<Resolved, Trouble> {
-    let (credentials, missing) = credentials(work, connection, definition).await?;
+    let (credentials, missing) = credentials(work, connection, definition, adopted).await?;
     let (workflows, unpublished) = workflows(work, definition).await?;
     if !adopted {
         // What n8n itself held when it was adopted needs no grant.
@@ -63,20 +63,25 @@ fn credentials_summary(rendered: &Rendered) -> String {
 
 type Exact = BTreeMap<CredentialSymbol, RemoteCredential>;
 
-async fn credentials(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<(Exact, Option<Trouble>), Trouble> {
+async fn credentials(
+    work: &Work<'_>,
+    connection: &Connection,
+    definition: &Definition,
+    adopted: bool,
+) -> Result<(Exact, Option<Trouble>), Trouble> {
     let symbols = credential_symbols(definition);
     let read = |error| connections::trouble(&error);
     let (mut exact, mut troubles) = (Exact::new(), Vec::new());
     if symbols.iter().any(|symbol| !matches!(symbol.means(), Means::Unmapped(_))) {
         let known = connection.credentials(false).await.map_err(read)?;
-        (exact, troubles) = look_up(work, connection, &symbols, &known);
+        (exact, troubles) = look_up(work, connection, &symbols, &known, adopted);
         if troubles.iter().any(|trouble| trouble.reason != Reason::CredentialUnmapped) {
             // A credential made a moment ago is not in the list that is kept for a minute.
             let known = connection.credentials(true).await.map_err(read)?;
-            (exact, troubles) = look_up(work, connection, &symbols, &known);
+            (exact, troubles) = look_up(work, connection, &symbols, &known, adopted);
         }
     } else if !symbols.is_empty() {
-        (exact, troubles) = look_up(work, connection, &symbols, &[]);
+        (exact, troubles) = look_up(work, connection, &symbols, &[], adopted);
     }
     let summary = troubles.first().map(|first: &Trouble| {
         let mut messages: Vec<&str> = troubles.iter().map(|trouble| trouble.message.as_str()).collect();
@@ -91,11 +96,12 @@ fn look_up(
     connection: &Connection,
     symbols: &BTreeSet<CredentialSymbol>,
     known: &[RemoteCredential],
+    adopted: bool,
 ) -> (Exact, Vec<Trouble>) {
     let mut exact = Exact::new();
     let mut troubles = Vec::new();
     for symbol in symbols {
-        match exact_one(work, connection, symbol, known) {
+        match exact_one(work, connection, symbol, known, adopted) {
             Ok(credential) => drop(exact.insert(symbol.clone(), credential)),
             Err(trouble) => troubles.push(trouble),
         }
@@ -108,10 +114,11 @@ fn exact_one(
     connection: &Connection,
     symbol: &CredentialSymbol,
     known: &[RemoteCredential],
+    adopted: bool,
 ) -> Result<RemoteCredential, Trouble> {
     let kind = &symbol.kind;
-    // What n8n itself held when it was adopted needs no grant.
-    let adopted = !symbol.symbol.starts_with("weirkeeper:");
+    // What n8n itself held when it was adopted needs no grant; what it held later, and is kept, does.
+    let adopted = adopted && !symbol.symbol.starts_with("weirkeeper:");
     let granted = |id: &str, name: &str| {
         adopted || may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), Use::Credential { id, name })
     };
@@ -135,8 +142,9 @@ fn exact_one(
         [] => Err(Trouble::denied(
             Reason::CredentialNotGranted,
             format!(
-                "the N8nInstance grants namespace {} no use of the {kind} credential with {what} that spec.credentials names; its owner can add it under spec.grants[].credentials",
-                work.namespace()
+                "the N8nInstance grants namespace {} no use of the {kind} credential with {what} that {} names; its owner can add it under spec.grants[].credentials",
+                work.namespace(),
+                if symbol.symbol.starts_with("weirkeeper:") { "spec.credentials" } else { "the kept version" },
             ),
         )),
         several => Err(Trouble::invalid(
@@ -232,40 +240,20 @@ async fn check_ring(work: &Work<'_>) -> Result<(), Trouble> {
 
 /// What a definition reaches past the mappings belongs to anybody on the instance, so it needs a grant.
 async fn check_reach(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<(), Trouble> {
-    let granted = |wanted: Use<'_>| may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), wanted);
-    let refused = |what: String| Err(Trouble::denied(Reason::ReferenceNotGranted, what));
-    let found = reach(definition);
-    if let Some(id) = found.workflows.iter().find(|id| !granted(Use::Workflow(id))) {
-        return refused(format!(
-            "the definition calls workflow {id} by its n8n id; map it to a Workflow in spec.references, or have the instance's owner grant it under spec.grants[].workflows"
-        ));
-    }
-    if let Some(node) = found.any_workflow.iter().find(|_| !granted(Use::Workflow(ANY))) {
-        return refused(format!(
-            "node {node:?} computes the id of the workflow that it calls, which can be any; write the id and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows"
-        ));
-    }
-    let everything = granted(Use::Workflow(ANY)) && granted(Use::Credential { id: ANY, name: ANY });
-    if let Some(node) = found.anything.iter().find(|_| !everything) {
-        return refused(format!(
-            "node {node:?} runs a workflow that is only known when it runs, or whose credentials have no ids; make that a Workflow of its own and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows and spec.grants[].credentials"
-        ));
-    }
-    if found.credentials.iter().all(|(id, _)| granted(Use::Credential { id, name: id })) {
+    let (home, namespace) = (connection.namespace(), work.namespace());
+    if home == namespace {
         return Ok(());
     }
+    let held = catalogs::of(work.ctx, &connection.instance).await?;
+    let found = reach(definition, held.catalog());
+    let granted = |wanted: Use<'_>| may_use(&connection.instance.spec, &home, &namespace, wanted);
     // A grant may name a credential by its name, which only n8n knows for sure.
-    let known = connection.credentials(false).await.map_err(|error| connections::trouble(&error))?;
-    let covered = |id: &str| {
-        let name = known.iter().find(|one| one.id == id).map_or(id, |one| &one.name);
-        granted(Use::Credential { id, name })
+    let by_name = found.credentials.iter().any(|(id, _)| !granted(Use::Credential { id, name: id }));
+    let known = match by_name {
+        true => connection.credentials(false).await.map_err(|error| connections::trouble(&error))?,
+        false => Default::default(),
     };
-    match found.credentials.iter().find(|(id, _)| !covered(id)) {
-        None => Ok(()),
-        Some((id, node)) => refused(format!(
-            "the workflow inside node {node:?} uses credential {id} by its n8n id; make it a Workflow of its own with spec.credentials, or have the instance's owner grant the credential under spec.grants[].credentials"
-        )),
-    }
+    ungranted(&found, &known, granted).map_or(Ok(()), Err)
 }
 
 /// Wakes the Workflows of the namespace that refer to this one.

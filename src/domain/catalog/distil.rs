@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::capability::Capability;
 use super::families;
 use super::fill::Visits;
 use super::js;
@@ -33,6 +34,8 @@ pub struct RawPackage {
     pub credentials: Vec<RawCredential>,
     /// Node types with one implementation for each version: the versions and what implements them, as the source tells.
     pub implementations: BTreeMap<String, Vec<(f64, String)>>,
+    /// What each node type can reach past its own definition, as its sources tell.
+    pub reaches: BTreeMap<String, BTreeSet<Capability>>,
 }
 
 /// The facts of some packages.
@@ -44,6 +47,8 @@ pub struct Distilled {
     pub aliases: BTreeMap<String, Vec<String>>,
     /// By name.
     pub credentials: BTreeMap<String, CredentialType>,
+    /// What nodes can reach past their own definition, by node type.
+    pub reaches: BTreeMap<String, BTreeSet<Capability>>,
     /// Ports given as code that is not known: type, `inputs` or `outputs`.
     pub unknown_ports: Vec<(String, &'static str)>,
 }
@@ -70,6 +75,8 @@ pub fn distil(packages: &[RawPackage]) -> Distilled {
     for package in packages {
         for node in &package.nodes {
             let name = format!("{}.{}", package.name, node.name);
+            let reaches = package.reaches.get(&node.name).cloned().unwrap_or_else(|| BTreeSet::from([Capability::Unreviewed]));
+            found.reaches.insert(name.clone(), reaches);
             let variant = node_version(node, &found.credentials);
             for (ports, side) in [(&variant.inputs, "inputs"), (&variant.outputs, "outputs")] {
                 if *ports == Ports::Unknown {

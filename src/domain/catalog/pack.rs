@@ -13,6 +13,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
+use super::capability::Capability;
 use super::distil::Distilled;
 use super::fill::Visits;
 use super::model::{CredentialType, Group, NodeType, NodeVersion, Parameter, Shared};
@@ -66,6 +67,9 @@ pub struct NodeEntry {
     pub tool: bool,
     /// Whether a `…HitlTool` is derived from one of its versions.
     pub review: bool,
+    /// What nodes of the type can reach past their own definition; `None` in a catalogue that was made without a look at n8n's sources.
+    #[serde(default)]
+    pub reaches: Option<Vec<Capability>>,
     at: Place,
 }
 
@@ -111,7 +115,9 @@ pub fn pack(facts: &Distilled, n8n: Option<String>, packages: Vec<(String, Strin
     let mut blocks = Blocks::default();
     for node in facts.nodes.values() {
         let at = blocks.add(&serde_json::to_vec(&stored_node(node)?)?)?;
-        index.nodes.push(entry(node, facts.aliases.get(&node.name).cloned().unwrap_or_default(), at));
+        let aliases = facts.aliases.get(&node.name).cloned().unwrap_or_default();
+        let reaches = facts.reaches.get(&node.name).map(|reaches| reaches.iter().copied().collect());
+        index.nodes.push(entry(node, aliases, reaches, at));
     }
     for credential in facts.credentials.values() {
         let mut table = Table::default();
@@ -126,7 +132,7 @@ pub fn pack(facts: &Distilled, n8n: Option<String>, packages: Vec<(String, Strin
     Ok([MAGIC, &length.to_le_bytes(), &head, &packed.concat()].concat())
 }
 
-fn entry(node: &NodeType, aliases: Vec<String>, at: Place) -> NodeEntry {
+fn entry(node: &NodeType, aliases: Vec<String>, reaches: Option<Vec<Capability>>, at: Place) -> NodeEntry {
     let mut words: Vec<String> = Vec::new();
     for variant in &node.variants {
         for parameter in variant.parameters.iter().filter(|parameter| matches!(parameter.name.as_str(), "resource" | "operation")) {
@@ -144,6 +150,7 @@ fn entry(node: &NodeType, aliases: Vec<String>, at: Place) -> NodeEntry {
         hidden: node.variants.iter().all(|variant| variant.hidden),
         tool: node.variants.iter().any(|variant| variant.usable_as_tool),
         review: node.variants.iter().any(|variant| super::tool::can_review(&node.name, variant)),
+        reaches,
         at,
     }
 }
