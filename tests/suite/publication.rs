@@ -85,7 +85,7 @@ async fn a_version_whose_webhooks_do_not_come_is_given_up_after_the_time_that_n8
     world.api("Workflow").patch_status("a", &PatchParams::default(), &patch).await.expect("the status is patched");
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(back["status"]["history"][0]["reason"], "PublishUnconfirmed", "{back:#}");
-    assert_eq!(serves(&world, "a").await, "1");
+    world.n8n.serves(&path(&world, "a"), "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
