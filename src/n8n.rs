@@ -71,6 +71,8 @@ struct Inner {
     pace: Pace,
     metrics: N8nMetrics,
     publishes_later: AtomicBool,
+    /// Set once n8n was seen to name the methods of a path, and none for a path that nobody has.
+    names_methods: AtomicBool,
 }
 
 impl N8nClient {
@@ -82,7 +84,14 @@ impl N8nClient {
         let http = settings.build_http()?;
         let pace = Pace::new(settings.max_concurrent_requests, settings.requests_per_second, LONGEST_QUEUE);
         Ok(Self {
-            inner: Arc::new(Inner { settings, http, pace, metrics, publishes_later: AtomicBool::new(false) }),
+            inner: Arc::new(Inner {
+                settings,
+                http,
+                pace,
+                metrics,
+                publishes_later: AtomicBool::new(false),
+                names_methods: AtomicBool::new(false),
+            }),
             permit: WritePermit::unlimited(),
             latest: None,
         })

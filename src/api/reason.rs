@@ -94,6 +94,8 @@ reasons! {
     ProjectNotFound: "n8n has no project with the id that `spec.project` names, or the user of the API key may not create workflows in it. What serves goes on; a new version waits.",
     WebhookPathTaken: "Another workflow serves that webhook path. This one goes live by itself when the path is free.",
 
+    WebhookPathComputed: "A webhook's path or method is computed by an expression, so that nobody can tell beforehand whose callers it would reach. Outside the namespace of the N8nInstance that is not published. Write both plainly, or ask for a grant of all workflows.",
+
     Live: "Every production webhook of the published version is registered.",
     NotLive: "A production webhook of the published version is not registered in n8n.",
     NotVerifiable: "Nothing in the workflow lets anybody outside n8n tell whether its triggers are connected.",

@@ -92,6 +92,11 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 64)))]
     pub written_settings: Vec<String>,
+    /// The ids in n8n of the workflows that may call this one as a sub-workflow or error workflow, where Weirkeeper decides that. Absent where
+    /// the definition, or somebody in n8n, does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), inner(length(max = 128)))]
+    pub callers: Option<Vec<String>>,
     /// The tags that Weirkeeper added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 24)))]

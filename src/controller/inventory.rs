@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::domain::identity::Sighting;
 use crate::domain::mark::Mark;
+use crate::domain::routes::{Answer, Route, answers, collide};
 use crate::n8n::{N8nClient, N8nError};
 
 /// How long a listing is good enough for an object that was never sent to n8n.
@@ -23,12 +24,40 @@ const SENT_FOR: Duration = Duration::from_secs(3600);
 pub struct Listing {
     /// Every workflow with the mark that it carries.
     pub seen: Vec<Sighting>,
+    /// The routes that n8n keeps, by the first parts of their addresses.
+    routes: HashMap<String, Vec<Rival>>,
+}
+
+/// A route of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// The workflow's id.
+    pub id: String,
+    /// Its route.
+    pub route: Route,
 }
 
 impl Listing {
     /// The ids in the listing.
     pub fn ids(&self) -> HashSet<&str> {
         self.seen.iter().map(|sighting| sighting.id.as_str()).collect()
+    }
+
+    /// The routes of other workflows that cannot stand beside these, in the order of their ids.
+    pub fn rivals(&self, own: Option<&str>, wanted: &[Route]) -> Vec<Rival> {
+        let beside = |wanted: &Route, rival: &&Rival| Some(rival.id.as_str()) != own && collide(wanted, &rival.route);
+        let below = |wanted| parts(wanted).filter_map(|part| self.routes.get(part)).flatten().filter(move |rival| beside(wanted, rival));
+        let mut found: Vec<Rival> = wanted.iter().flat_map(below).cloned().collect();
+        found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        found
+    }
+
+    /// Tells whether a call reaches this workflow and cannot reach another one.
+    pub fn leads_to(&self, own: &str, method: &str, path: &str) -> bool {
+        let first = path.split_once('/').map_or(path, |(first, _)| first);
+        let table: Vec<Route> = self.routes.get(first).into_iter().flatten().map(|rival| rival.route.clone()).collect();
+        let owns = |route: &Route| self.routes[first].iter().any(|rival| rival.id == own && rival.route == *route);
+        matches!(answers(&table, method, path), Answer::One(route) if owns(route))
     }
 
     /// The ids of workflows that carry the mark of an object.
@@ -39,6 +68,11 @@ impl Listing {
             .map(|sighting| sighting.id.as_str())
             .collect()
     }
+}
+
+/// The first parts of a route's addresses.
+fn parts(route: &Route) -> impl Iterator<Item = &str> {
+    [Some(route.first()), route.literal()].into_iter().flatten()
 }
 
 /// Lists an instance, once for all that wait.
@@ -69,8 +103,17 @@ impl Inventory {
         let began = Instant::now();
         let covers = self.tickets.load(Ordering::SeqCst);
         let result = client.list_summaries(None).await.map(|workflows| {
+            let mut routes: HashMap<String, Vec<Rival>> = HashMap::new();
+            for workflow in &workflows {
+                for route in workflow.kept_routes().routes {
+                    let rival = Rival { id: workflow.id.clone(), route };
+                    for part in parts(&rival.route).collect::<HashSet<_>>() {
+                        routes.entry(part.to_owned()).or_default().push(rival.clone());
+                    }
+                }
+            }
             let seen = workflows.into_iter().map(|workflow| Sighting { mark: Mark::of(&workflow.settings), id: workflow.id }).collect();
-            Arc::new(Listing { seen })
+            Arc::new(Listing { seen, routes })
         });
         *last = Some(Scan { began, covers, result: result.clone() });
         result

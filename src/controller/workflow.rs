@@ -2,6 +2,7 @@
 
 mod answered;
 mod bind;
+mod callers;
 mod cleanup;
 mod converge;
 mod deploy;

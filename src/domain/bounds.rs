@@ -70,6 +70,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
     }
     keep_short(&mut status.written_settings, 64, 64);
     keep_short(&mut status.added_tags, 64, 24);
+    status.callers.iter_mut().for_each(|callers| keep_short(callers, 256, 128));
     drop_long(&mut status.project, ID);
     cut_some(&mut status.last_handled_requested_at, ANNOTATION);
     cut_some(&mut status.last_handled_reset_at, ANNOTATION);

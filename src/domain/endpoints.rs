@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::domain::definition::{Definition, Node};
 use crate::domain::finding::{Code, Finding, cut, is_full, quoted};
+use crate::domain::routes::{Route, is_template, trimmed};
 use crate::domain::{node_types, path};
 
 const WEBHOOK: &str = "n8n-nodes-base.webhook";
@@ -69,9 +70,17 @@ pub struct Endpoint {
     pub path: String,
     /// Whether path and methods are known without running n8n's expressions.
     pub verifiable: bool,
+    /// What n8n keeps of it in its table of routes, one entry for each method.
+    pub routes: Vec<Route>,
+    /// Set where n8n answers 404 there to everybody but the editor.
+    closed: bool,
 }
 
 impl Endpoint {
+    fn is_open(&self) -> bool {
+        !self.closed
+    }
+
     /// The URL path with parameters as `:name`, such as `/webhook/orders`.
     pub fn url_path(&self) -> String {
         format!("/{}/{}", self.base, self.path)
@@ -96,7 +105,31 @@ impl Endpoint {
 /// The endpoints of the enabled trigger nodes, in node order. Nodes that only wait for an answer within an
 /// execution have no place of their own. Run it after the ids are filled in: `webhookId` is part of URLs.
 pub fn webhook_endpoints(definition: &Definition) -> Vec<Endpoint> {
-    definition.nodes.iter().filter(|node| !node.disabled()).flat_map(of_node).collect()
+    definition.nodes.iter().filter(|node| !node.disabled()).flat_map(of_node).filter(Endpoint::is_open).collect()
+}
+
+/// What n8n keeps in its table of routes for a definition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The entries that are known.
+    pub routes: Vec<Route>,
+    /// The nodes whose entries n8n computes when it publishes.
+    pub computed: Vec<String>,
+}
+
+/// The routes that n8n keeps for the enabled nodes, those that nobody can call included.
+pub fn kept_routes(definition: &Definition) -> Kept {
+    let mut kept = Kept::default();
+    for endpoint in definition.nodes.iter().filter(|node| !node.disabled()).flat_map(of_node) {
+        if !endpoint.verifiable && !kept.computed.contains(&endpoint.node) {
+            kept.computed.push(endpoint.node);
+        } else if endpoint.verifiable {
+            kept.routes.extend(endpoint.routes);
+        }
+    }
+    kept.routes.sort_unstable();
+    kept.routes.dedup();
+    kept
 }
 
 /// Whether nodes of a type can have endpoints at all.
@@ -108,136 +141,106 @@ fn of_node(node: &Node) -> Vec<Endpoint> {
     match node.kind() {
         WEBHOOK => of_webhook(node),
         FORM => of_form(node),
-        CHAT => of_chat(node),
+        CHAT => vec![below_id(node, EndpointKind::Chat, &["GET", "POST"], "chat")],
         MCP => of_mcp(node),
         kind => match node_types::service_trigger(kind) {
-            Some((methods, suffix)) => {
-                let path = format!("{}/{suffix}", node.webhook_id().unwrap_or_default());
-                vec![endpoint(node, EndpointKind::Service, "webhook", methods, path)]
-            }
+            Some((methods, suffix)) => vec![below_id(node, EndpointKind::Service, methods, suffix)],
             None => Vec::new(),
         },
     }
 }
 
-fn endpoint(node: &Node, kind: EndpointKind, base: &'static str, methods: &[&str], path: String) -> Endpoint {
-    let verifiable = !path.starts_with('=') && !path.is_empty() && !path.starts_with('/');
-    let methods = methods.iter().map(|method| (*method).to_owned()).collect();
-    Endpoint { node: node.name().to_owned(), kind, methods, base, path, verifiable }
+/// An endpoint whose path is the node's `webhookId` and a word.
+fn below_id(node: &Node, kind: EndpointKind, methods: &[&str], suffix: &str) -> Endpoint {
+    let path = format!("{}/{suffix}", node.webhook_id().unwrap_or_default());
+    let mut found = endpoint(node, kind, "webhook", Some(owned(methods)), Written::Text(path), true);
+    found.closed = kind == EndpointKind::Chat && node.parameter("public") != Some(&Value::Bool(true));
+    found
+}
+
+/// A path as the author wrote it.
+enum Written {
+    Text(String),
+    /// n8n computes it from this.
+    Computed(String),
+}
+
+impl Written {
+    /// n8n makes text of what is none, as JavaScript does. Only that of a number is plain enough to be told beforehand.
+    fn of(value: Option<&Value>, suffix: &str) -> Self {
+        match value {
+            None | Some(Value::Null) => Self::Text(suffix.to_owned()),
+            Some(Value::String(text)) if text.starts_with('=') => Self::Computed(text.clone()),
+            Some(Value::String(text)) => Self::Text(format!("{text}{suffix}")),
+            Some(Value::Number(number)) if number.is_u64() => Self::Text(format!("{number}{suffix}")),
+            Some(other) => Self::Computed(other.to_string()),
+        }
+    }
+}
+
+fn owned(methods: &[&str]) -> Vec<String> {
+    methods.iter().map(|method| (*method).to_owned()).collect()
+}
+
+fn endpoint(node: &Node, kind: EndpointKind, base: &'static str, methods: Option<Vec<String>>, written: Written, of_id: bool) -> Endpoint {
+    let id = node.webhook_id();
+    let (kept, path, known) = match written {
+        Written::Computed(expression) => (String::new(), expression, false),
+        Written::Text(text) if of_id => (text.clone(), text, true),
+        Written::Text(text) => {
+            let own = trimmed(&text);
+            let path = match id {
+                Some(id) if own.is_empty() => id.to_owned(),
+                Some(id) if is_template(own) => format!("{id}/{own}"),
+                _ => own.to_owned(),
+            };
+            (if own.is_empty() { path.clone() } else { own.to_owned() }, path, true)
+        }
+    };
+    let of_id = of_id || known && id == Some(path.as_str());
+    let verifiable = known && methods.is_some() && !path.is_empty() && !path.starts_with('/');
+    let methods = methods.unwrap_or_default();
+    let routes = if known { methods.iter().map(|method| Route::new(method, &kept, id, of_id)).collect() } else { Vec::new() };
+    Endpoint { node: node.name().to_owned(), kind, methods, base, path, verifiable, routes, closed: false }
 }
 
 fn of_webhook(node: &Node) -> Vec<Endpoint> {
-    let path = served_path(node, text(node.parameter("path")));
     let several = node.parameter("multipleMethods").and_then(Value::as_bool).unwrap_or(false);
+    let split = |methods: &str| methods.split(',').map(|method| method.trim().to_owned()).filter(|method| !method.is_empty()).collect();
     let methods: Option<Vec<String>> = match node.parameter("httpMethod") {
         Some(Value::String(expression)) if expression.starts_with('=') => None,
-        Some(Value::String(methods)) if !methods.is_empty() => Some(methods.split(',').map(|method| method.trim().to_owned()).collect()),
-        Some(Value::Array(methods)) => Some(methods.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
-        _ if several => Some(vec!["GET".into(), "POST".into()]),
-        _ => Some(vec!["GET".into()]),
+        Some(Value::String(methods)) if !methods.is_empty() => Some(split(methods)),
+        Some(Value::Array(methods)) => {
+            let plain = methods.iter().all(|method| method.as_str().is_some_and(|method| !method.starts_with('=')));
+            plain.then(|| methods.iter().filter_map(Value::as_str).flat_map(|method| -> Vec<String> { split(method) }).collect())
+        }
+        None | Some(Value::Null | Value::String(_)) if several => Some(owned(&["GET", "POST"])),
+        None | Some(Value::Null | Value::String(_)) => Some(owned(&["GET"])),
+        Some(_) => None,
     };
-    let mut found = endpoint(node, EndpointKind::Webhook, "webhook", &[], path);
-    found.verifiable &= methods.is_some();
-    found.methods = methods.unwrap_or_default();
-    vec![found]
+    vec![endpoint(node, EndpointKind::Webhook, "webhook", methods, Written::of(node.parameter("path"), ""), false)]
 }
 
 fn of_form(node: &Node) -> Vec<Endpoint> {
-    const METHODS: &[&str] = &["GET", "POST"];
-    let own = text(node.parameter("path"));
+    let methods = Some(owned(&["GET", "POST"]));
+    let own = node.parameter("path");
     if node.type_version().is_some_and(|version| version < 2.0) {
-        let path = if own.starts_with('=') { own.to_owned() } else { served_path(node, &format!("{own}/n8n-form")) };
-        return vec![endpoint(node, EndpointKind::Form, "webhook", METHODS, path)];
+        return vec![endpoint(node, EndpointKind::Form, "webhook", methods, Written::of(own, "/n8n-form"), false)];
     }
     let option = node.parameter("options").and_then(|options| options.get("path"));
-    let path = [own, text(option)].into_iter().find(|path| !path.is_empty()).unwrap_or_default();
-    vec![endpoint(node, EndpointKind::Form, "form", METHODS, served_path(node, path))]
-}
-
-fn of_chat(node: &Node) -> Vec<Endpoint> {
-    // A chat that is not public answers 404 to everybody but the editor.
-    if node.parameter("public") != Some(&Value::Bool(true)) {
-        return Vec::new();
-    }
-    let path = format!("{}/chat", node.webhook_id().unwrap_or_default());
-    vec![endpoint(node, EndpointKind::Chat, "webhook", &["GET", "POST"], path)]
+    let said = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false)) && **value != "" && **value != 0;
+    let path = own.into_iter().chain(option).find(said);
+    vec![endpoint(node, EndpointKind::Form, "form", methods, Written::of(path, ""), false)]
 }
 
 fn of_mcp(node: &Node) -> Vec<Endpoint> {
-    let own = text(node.parameter("path"));
-    let of = |methods: &[&str], suffix: &str| {
-        let path = if own.starts_with('=') { own.to_owned() } else { served_path(node, &format!("{own}{suffix}")) };
-        endpoint(node, EndpointKind::Mcp, "mcp", methods, path)
-    };
+    let own = node.parameter("path");
+    let of =
+        |methods: &[&str], suffix: &str| endpoint(node, EndpointKind::Mcp, "mcp", Some(owned(methods)), Written::of(own, suffix), false);
     if node.type_version().is_some_and(|version| version < 2.0) {
         return vec![of(&["GET"], "/sse"), of(&["POST"], "/messages"), of(&["DELETE"], "")];
     }
     vec![of(&["GET", "POST", "DELETE"], "")]
-}
-
-fn text(value: Option<&Value>) -> &str {
-    value.and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The path that n8n serves for a node whose author wrote `path`.
-fn served_path(node: &Node, path: &str) -> String {
-    if path.starts_with('=') {
-        return path.to_owned();
-    }
-    let path = path.trim();
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let path = path.strip_suffix('/').unwrap_or(path);
-    match (node.webhook_id(), path) {
-        (Some(id), "") => id.to_owned(),
-        (Some(id), _) if has_parameters(path) => format!("{id}/{path}"),
-        _ => path.to_owned(),
-    }
-}
-
-fn has_parameters(path: &str) -> bool {
-    path.starts_with(':') || path.contains("/:")
-}
-
-/// A method that no endpoint with this path answers, for the check that a route is there: n8n answers it with
-/// "not registered for … requests" and runs nothing. `None` where all are in use, or not known.
-///
-/// `path` is that of [`Endpoint::path`].
-pub fn unused_method(endpoints: &[Endpoint], path: &str) -> Option<&'static str> {
-    // The rarest first: on an instance that others use too, the path may serve another workflow with another method,
-    // and calling that would run it. HEAD is out, its answer has no text.
-    const CANDIDATES: &[&str] = &["PATCH", "PUT", "DELETE", "GET", "POST"];
-    let mut same_path = endpoints.iter().filter(|endpoint| endpoint.path == path).peekable();
-    same_path.peek()?;
-    let used: Vec<&Endpoint> = same_path.collect();
-    if used.iter().any(|endpoint| !endpoint.verifiable) {
-        return None;
-    }
-    let in_use = |method: &str| used.iter().any(|e| e.methods.iter().any(|m| m.eq_ignore_ascii_case(method)));
-    CANDIDATES.iter().copied().find(|method| !in_use(method))
-}
-
-/// Paths under which no caller can reach an enabled node: clients and proxies resolve `.` and `..`, and take empty parts out, before
-/// n8n sees the address. Blanks at the ends, and one slash there, n8n takes off itself.
-pub fn unreachable_paths(definition: &Definition) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (index, node) in definition.nodes.iter().enumerate().filter(|(_, node)| !node.disabled()) {
-        let all = of_node(node);
-        // A path that only lacks the node's webhookId gets one.
-        let path = all.iter().map(|endpoint| endpoint.path.as_str()).find(|path| !path.is_empty() && !path.starts_with('='));
-        let Some(path) = path.filter(|_| !is_full(&findings)) else { continue };
-        let odd = |part: &str| match part {
-            "" => Some("has an empty part"),
-            "." | ".." => Some("has a part that is . or .."),
-            _ if part.contains(|c: char| c.is_control()) => Some("holds a control character"),
-            _ => None,
-        };
-        let own = path.strip_prefix('/').filter(|_| node.webhook_id().is_none()).unwrap_or(path);
-        let Some(what) = own.split('/').find_map(odd) else { continue };
-        let message = format!("the path {what}, so that no address leads there; write it plainly, such as orders/new");
-        let at = path::key(&path::key(&path::index("nodes", index), "parameters"), "path");
-        findings.push(Finding::error(Code::WebhookPathInvalid, at, message).at_node(node.name()));
-    }
-    findings
 }
 
 /// Enabled nodes of one document that listen on one method and path, which n8n refuses to publish (409).
@@ -266,5 +269,9 @@ pub fn endpoint_conflicts(definition: &Definition) -> Vec<Finding> {
     findings
 }
 
+mod odd;
+
 #[cfg(test)]
 mod tests;
+
+pub use odd::odd_paths;

@@ -1,18 +1,73 @@
 //! One owner for each webhook path of an instance, across namespaces: the one that serves, then the older object.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 
-/// A method and a path on an instance.
+use super::finding::cut;
+use super::routes::Route;
+
+/// How much of a path is repeated in a message, in characters.
+const LONGEST: usize = 200;
+
+/// A part of an instance's table of routes that can have one owner.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Route {
+pub struct Claim {
     /// The instance, as namespace/name.
     pub instance: String,
-    /// The HTTP method.
-    pub method: String,
-    /// The path as n8n serves it, without a leading slash.
-    pub path: String,
+    /// What is claimed there.
+    pub what: What,
+}
+
+/// What is claimed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// An entry of the table.
+    Entry {
+        /// The HTTP method.
+        method: String,
+        /// The path as n8n keeps it.
+        path: String,
+    },
+    /// All addresses that begin with this part, which is a `webhookId`.
+    All(String),
+    /// Some address that begins with this part.
+    Some(String),
+}
+
+impl Claim {
+    /// What a workflow needs for its routes. Two workflows get what they need side by side exactly where none of their routes
+    /// [collide](super::routes::collide).
+    pub fn of<'r>(instance: &str, routes: impl IntoIterator<Item = &'r Route>) -> Vec<Self> {
+        let mut found = BTreeSet::new();
+        for route in routes {
+            let first = route.first().to_owned();
+            found.insert(What::Entry { method: route.method.clone(), path: route.path.clone() });
+            found.insert(if route.owns { What::All(first) } else { What::Some(first) });
+            found.extend(route.literal().map(|first| What::Some(first.to_owned())));
+        }
+        found.into_iter().map(|what| Self { instance: instance.to_owned(), what }).collect()
+    }
+
+    /// The claims that this one cannot stand beside.
+    fn rivals(&self) -> Vec<Self> {
+        let claim = |what| Self { instance: self.instance.clone(), what };
+        match &self.what {
+            What::Entry { .. } => vec![self.clone()],
+            What::All(first) => vec![self.clone(), claim(What::Some(first.clone()))],
+            What::Some(first) => vec![claim(What::All(first.clone()))],
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry { method, path } => write!(f, "{method} {}", cut(path, LONGEST)),
+            Self::All(first) | Self::Some(first) => write!(f, "the addresses that begin with {}", cut(first, LONGEST)),
+        }
+    }
 }
 
 /// An object that wants a route.
@@ -29,16 +84,16 @@ pub struct Claimant {
 /// Who wants and who serves which route.
 #[derive(Debug, Default)]
 pub struct Claims {
-    routes: BTreeMap<Route, Vec<Claimant>>,
+    routes: BTreeMap<Claim, Vec<Claimant>>,
     /// The routes of each object, by its UID: a pass must not have to look through those of all others.
-    by_object: BTreeMap<String, BTreeSet<Route>>,
+    by_object: BTreeMap<String, BTreeSet<Claim>>,
 }
 
 /// What came of a claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
     /// The first route that belongs to another object.
-    pub taken: Option<Route>,
+    pub taken: Option<Claim>,
     /// The UID of the object that it belongs to.
     pub owner: Option<String>,
     /// The UIDs of those that wait for a route that the object gave up.
@@ -48,7 +103,7 @@ pub struct Claimed {
 impl Claims {
     /// Notes which routes an object serves now, and that it serves no others. Who serves a route has it before all who only
     /// wait for it, whoever was asked first.
-    pub fn holds(&mut self, uid: &str, created: Timestamp, served: &[Route]) {
+    pub fn holds(&mut self, uid: &str, created: Timestamp, served: &[Claim]) {
         for route in self.by_object.get(uid).into_iter().flatten() {
             for claimant in self.routes.get_mut(route).into_iter().flatten().filter(|claimant| claimant.uid == uid) {
                 claimant.serving = served.contains(route);
@@ -61,21 +116,22 @@ impl Claims {
 
     /// Puts an object's wish down in place of its earlier ones. What it serves stays its own until it serves something else:
     /// it may have to go back there.
-    pub fn claim(&mut self, uid: &str, created: Timestamp, wanted: &[Route]) -> Claimed {
-        let serves = |route: &Route| self.routes[route].iter().any(|claimant| claimant.uid == uid && claimant.serving);
-        let given_up: Vec<Route> =
+    pub fn claim(&mut self, uid: &str, created: Timestamp, wanted: &[Claim]) -> Claimed {
+        let serves = |route: &Claim| self.routes[route].iter().any(|claimant| claimant.uid == uid && claimant.serving);
+        let given_up: Vec<Claim> =
             self.by_object.get(uid).into_iter().flatten().filter(|route| !wanted.contains(route) && !serves(route)).cloned().collect();
         let freed = self.give_up(uid, given_up);
         for route in wanted {
             self.claimant(route, uid, created);
         }
-        let other = |route: &&Route| Some(((*route).clone(), self.owner(route).filter(|owner| owner.uid != uid)?.uid.clone()));
-        let (taken, owner) = wanted.iter().find_map(|route| other(&route)).unzip();
+        let taken = wanted.iter().filter_map(|claim| Some((claim, self.owner(claim, uid)?)));
+        // Who serves is the reason; others may wait for the same.
+        let (taken, owner) = taken.min_by_key(|(_, owner)| !owner.serving).map(|(claim, owner)| (claim.clone(), owner.uid.clone())).unzip();
         Claimed { taken, owner, freed }
     }
 
     /// Notes that an object serves these routes and needs no others. Returns the UIDs of those that wait for one that it had.
-    pub fn serves(&mut self, uid: &str, created: Timestamp, routes: &[Route]) -> Vec<String> {
+    pub fn serves(&mut self, uid: &str, created: Timestamp, routes: &[Claim]) -> Vec<String> {
         self.holds(uid, created, routes);
         self.claim(uid, created, routes).freed
     }
@@ -86,12 +142,23 @@ impl Claims {
         self.give_up(uid, all)
     }
 
+    /// Tells whether an object serves all that it wants.
+    pub fn serves_all(&self, uid: &str, wanted: &[Claim]) -> bool {
+        let serves = |claim| self.routes.get(claim).into_iter().flatten().any(|claimant| claimant.uid == uid && claimant.serving);
+        wanted.iter().all(serves)
+    }
+
+    /// Tells whether an object wants or serves anything.
+    pub fn knows(&self, uid: &str) -> bool {
+        self.by_object.contains_key(uid)
+    }
+
     /// The UIDs of all objects that want or serve a route.
     pub fn objects(&self) -> impl Iterator<Item = &str> {
         self.by_object.keys().map(String::as_str)
     }
 
-    fn claimant(&mut self, route: &Route, uid: &str, created: Timestamp) -> &mut Claimant {
+    fn claimant(&mut self, route: &Claim, uid: &str, created: Timestamp) -> &mut Claimant {
         self.by_object.entry(uid.to_owned()).or_default().insert(route.clone());
         let claimants = self.routes.entry(route.clone()).or_default();
         let at = claimants.iter().position(|claimant| claimant.uid == uid).unwrap_or_else(|| {
@@ -101,16 +168,16 @@ impl Claims {
         &mut claimants[at]
     }
 
-    fn give_up(&mut self, uid: &str, routes: Vec<Route>) -> Vec<String> {
+    fn give_up(&mut self, uid: &str, routes: Vec<Claim>) -> Vec<String> {
         let mut waiting = BTreeSet::new();
         for route in routes {
             if let Some(claimants) = self.routes.get_mut(&route) {
                 claimants.retain(|claimant| claimant.uid != uid);
-                waiting.extend(claimants.iter().map(|claimant| claimant.uid.clone()));
                 if claimants.is_empty() {
                     self.routes.remove(&route);
                 }
             }
+            waiting.extend(self.contenders(&route).filter(|claimant| claimant.uid != uid).map(|claimant| claimant.uid.clone()));
             if let Some(own) = self.by_object.get_mut(uid) {
                 own.remove(&route);
                 if own.is_empty() {
@@ -121,15 +188,23 @@ impl Claims {
         waiting.into_iter().collect()
     }
 
-    fn owner(&self, route: &Route) -> Option<&Claimant> {
+    /// All that want a claim or what it cannot stand beside.
+    fn contenders(&self, claim: &Claim) -> impl Iterator<Item = &Claimant> {
+        claim.rivals().into_iter().flat_map(|rival| self.routes.get(&rival).into_iter().flatten())
+    }
+
+    /// Returns who has what another one claims, if that is somebody else.
+    fn owner(&self, claim: &Claim, uid: &str) -> Option<&Claimant> {
         let rank = |claimant: &&Claimant| (!claimant.serving, self.blocked(&claimant.uid), claimant.created, claimant.uid.clone());
-        self.routes.get(route)?.iter().min_by_key(rank)
+        let own = self.routes.get(claim).into_iter().flatten().find(|claimant| claimant.uid == uid);
+        let best = self.contenders(claim).filter(|claimant| claimant.uid != uid).min_by_key(rank)?;
+        own.is_none_or(|own| rank(&best) < rank(&own)).then_some(best)
     }
 
     /// Whether another object serves a route that this one wants: then it goes nowhere for now, and must not keep what it does
     /// not use from those that could.
     fn blocked(&self, uid: &str) -> bool {
-        let served_by_another = |route| self.routes[route].iter().any(|other| other.serving && other.uid != uid);
+        let served_by_another = |claim| self.contenders(claim).any(|other| other.serving && other.uid != uid);
         self.by_object.get(uid).into_iter().flatten().any(served_by_another)
     }
 }
@@ -138,8 +213,8 @@ impl Claims {
 mod tests {
     use super::*;
 
-    fn route(path: &str) -> Route {
-        Route { instance: "ops/main".into(), method: "POST".into(), path: path.into() }
+    fn route(path: &str) -> Claim {
+        Claim { instance: "ops/main".into(), what: What::Entry { method: "POST".into(), path: path.into() } }
     }
 
     fn at(second: i64) -> Timestamp {
@@ -212,5 +287,43 @@ mod tests {
         assert!(claims.release("nobody").is_empty());
         claims.release("second");
         assert!(claims.routes.is_empty() && claims.by_object.is_empty());
+    }
+
+    #[test]
+    fn who_has_a_webhook_id_has_all_addresses_below_it_and_nobody_else_gets_one() {
+        let of = |path: &str, id: &str| Claim::of("ops/main", &[super::Route::new("GET", path, Some(id), false)]);
+        let mut claims = Claims::default();
+        claims.serves("victim", at(2), &of("user/:id", "W"));
+        for (path, id) in [(":x/42", "W"), ("W/user/42", "x"), ("W", "x"), ("user/:id", "y")] {
+            let claimed = claims.claim("older", at(1), &of(path, id));
+            assert_eq!(claimed.owner.as_deref(), Some("victim"), "{path} {id}");
+        }
+        assert_eq!(claims.claim("other", at(3), &of("orders/:id", "x")).taken, None);
+        // Plain paths with the same beginning stand side by side, until somebody's webhookId is that beginning.
+        claims.serves("one", at(3), &of("shop/a", "p"));
+        assert_eq!(claims.claim("two", at(4), &of("shop/b", "q")).taken, None);
+        assert_eq!(claims.claim("three", at(1), &of(":c", "shop")).owner.as_deref(), Some("one"));
+        assert_eq!(claims.release("one"), ["three"]);
+        assert_eq!(claims.release("victim"), ["older"]);
+        assert_eq!(claims.claim("older", at(1), &of(":x/42", "W")).taken, None);
+    }
+
+    #[test]
+    fn claims_stand_side_by_side_exactly_where_routes_do_not_collide() {
+        let parts = ["W", "V", "user", ":id"];
+        let paths =
+            parts.iter().flat_map(|one| parts.map(|two| format!("{one}/{two}"))).chain(parts.map(str::to_owned)).chain(["".to_owned()]);
+        let routes: Vec<super::Route> = paths
+            .flat_map(|path| {
+                ["W", "user"].map(|id| super::Route::new("GET", if path.is_empty() { id } else { &path }, Some(id), path.is_empty()))
+            })
+            .collect();
+        for (one, other) in routes.iter().flat_map(|one| routes.iter().map(move |other| (one, other))) {
+            let mut claims = Claims::default();
+            claims.serves("one", at(1), &Claim::of("ops/main", [one]));
+            let taken = claims.claim("other", at(2), &Claim::of("ops/main", [other])).taken;
+            assert_eq!(taken.is_some(), crate::domain::routes::collide(one, other), "{one:?} {other:?}");
+            assert_eq!(claims.claim("elsewhere", at(2), &Claim::of("ops/second", [other])).taken, None);
+        }
     }
 }

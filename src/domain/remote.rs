@@ -9,7 +9,9 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::shallow::{self, Shallow};
+use super::definition::Definition;
+use super::endpoints::{Kept, kept_routes};
+use super::shallow::{self, Only, Shallow};
 
 /// A workflow as n8n returns it. `nodes` and `connections` are those of the draft.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -89,7 +91,7 @@ impl RemoteWorkflow {
     }
 }
 
-/// A workflow without its content: what a scan over many workflows keeps in memory.
+/// A workflow with so much of its content as tells which routes n8n keeps for it: what a scan over many workflows reads.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteSummary {
@@ -117,6 +119,61 @@ pub struct RemoteSummary {
     /// The tags.
     #[serde(default, deserialize_with = "lenient")]
     pub tags: Vec<Tag>,
+    /// The nodes of the draft, as far as they are read.
+    #[serde(default, deserialize_with = "lenient")]
+    nodes: Vec<Map<String, Value>>,
+    #[serde(default, deserialize_with = "lenient")]
+    active_version: Option<PublishedNodes>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+struct PublishedNodes {
+    #[serde(default, deserialize_with = "lenient")]
+    nodes: Vec<Map<String, Value>>,
+}
+
+impl RemoteSummary {
+    /// What is read of a workflow for its summary.
+    pub const READ: Only = Only::Keys(&[
+        ("id", Only::All),
+        ("name", Only::All),
+        ("active", Only::All),
+        ("isArchived", Only::All),
+        ("versionId", Only::All),
+        ("activeVersionId", Only::All),
+        ("settings", Only::All),
+        ("tags", Only::All),
+        ("nodes", Self::NODES),
+        ("activeVersion", Only::Keys(&[("nodes", Self::NODES)])),
+    ]);
+
+    const NODES: Only = Only::Keys(&[
+        ("name", Only::All),
+        ("type", Only::All),
+        ("typeVersion", Only::All),
+        ("disabled", Only::All),
+        ("webhookId", Only::All),
+        (
+            "parameters",
+            Only::Keys(&[
+                ("path", Only::All),
+                ("httpMethod", Only::All),
+                ("multipleMethods", Only::All),
+                ("public", Only::All),
+                ("options", Only::Keys(&[("path", Only::All)])),
+            ]),
+        ),
+    ]);
+
+    /// The routes that n8n keeps for what is published; those of the draft, where n8n does not send what is.
+    pub fn kept_routes(&self) -> Kept {
+        if !self.active {
+            return Kept::default();
+        }
+        let nodes = self.active_version.as_ref().map_or(&self.nodes, |version| &version.nodes);
+        let nodes = nodes.iter().cloned().map(Into::into).collect();
+        kept_routes(&Definition { nodes, ..Definition::default() })
+    }
 }
 
 /// One entry of a workflow's history: content without settings.

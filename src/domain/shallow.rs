@@ -20,6 +20,15 @@ const MOST_DUPLICATES: usize = 100;
 /// Paths that are not read, of one or two keys.
 pub type Skip<'a> = &'a [&'a [&'a str]];
 
+/// What is read of a value. Below an array it is meant of each item.
+#[derive(Clone, Copy, Debug)]
+pub enum Only {
+    /// All of it.
+    All,
+    /// Of an object these keys, each as far as is said with it.
+    Keys(&'static [(&'static str, Only)]),
+}
+
 /// A document as far as it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shallow {
@@ -35,8 +44,21 @@ pub struct Shallow {
 ///
 /// Where the text is not JSON.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>) -> Result<Shallow, D::Error> {
+    read_as(deserializer, skip, Only::All)
+}
+
+/// Reads of a document what is asked for.
+///
+/// # Errors
+///
+/// Where the text is not JSON.
+pub fn read_only<'de, D: Deserializer<'de>>(deserializer: D, only: Only) -> Result<Shallow, D::Error> {
+    read_as(deserializer, &[], only)
+}
+
+fn read_as<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, only: Only) -> Result<Shallow, D::Error> {
     let mut notes = Notes { deepest: LEVELS, cut: None, duplicates: None };
-    let value = Reader { place: Place::Root, level: 1, skip, notes: &mut notes }.deserialize(deserializer)?;
+    let value = Reader { place: Place::Root, level: 1, skip, only, notes: &mut notes }.deserialize(deserializer)?;
     Ok(Shallow { value, cut: notes.cut })
 }
 
@@ -47,7 +69,7 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>) -> Resul
 /// Where the text is not JSON, or nests deeper than the deserializer goes.
 pub fn read_whole<'de, D: Deserializer<'de>>(deserializer: D) -> (Result<Value, D::Error>, Vec<String>) {
     let mut notes = Notes { deepest: usize::MAX, cut: None, duplicates: Some(Vec::new()) };
-    let read = Reader { place: Place::Root, level: 1, skip: &[], notes: &mut notes }.deserialize(deserializer);
+    let read = Reader { place: Place::Root, level: 1, skip: &[], only: Only::All, notes: &mut notes }.deserialize(deserializer);
     (read, notes.duplicates.unwrap_or_default())
 }
 
@@ -107,6 +129,7 @@ struct Reader<'a> {
     /// The level of the value, the document itself being the first.
     level: usize,
     skip: Skip<'a>,
+    only: Only,
     notes: &'a mut Notes,
 }
 
@@ -176,7 +199,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut out = Vec::new();
         loop {
             let place = Place::Index(&self.place, out.len());
-            match items.next_element_seed(Reader { place, level: self.level + 1, skip: &[], notes: &mut *self.notes })? {
+            match items.next_element_seed(Reader { place, level: self.level + 1, skip: &[], only: self.only, notes: &mut *self.notes })? {
                 Some(item) => out.push(item),
                 None => return Ok(Value::Array(out)),
             }
@@ -192,12 +215,16 @@ impl<'de> Visitor<'de> for Reader<'_> {
         while let Some(key) = entries.next_key::<String>()? {
             let below: Vec<&[&str]> =
                 self.skip.iter().filter_map(|path| path.split_first()).filter(|(first, _)| **first == key).map(|(_, rest)| rest).collect();
-            if below.iter().any(|rest| rest.is_empty()) {
+            let only = match self.only {
+                Only::All => Some(Only::All),
+                Only::Keys(keys) => keys.iter().find(|(wanted, _)| *wanted == key).map(|(_, only)| *only),
+            };
+            let Some(only) = only.filter(|_| !below.iter().any(|rest| rest.is_empty())) else {
                 entries.next_value::<IgnoredAny>()?;
                 continue;
-            }
+            };
             let place = Place::Key(&self.place, &key);
-            let value = entries.next_value_seed(Reader { place, level: self.level + 1, skip: &below, notes: &mut *self.notes })?;
+            let value = entries.next_value_seed(Reader { place, level: self.level + 1, skip: &below, only, notes: &mut *self.notes })?;
             if let Some(duplicates) = &mut self.notes.duplicates
                 && duplicates.len() < MOST_DUPLICATES
                 && out.contains_key(&key)
@@ -242,6 +269,17 @@ mod tests {
         let text = format!("{{\"metadata\":{{\"name\":\"n\",\"managedFields\":{0}}},\"managedFields\":1,\"data\":{0}}}", nested(500));
         let read = shallow(&text, &[&["metadata", "managedFields"], &["data"]]);
         assert_eq!(read, Shallow { value: json!({ "metadata": { "name": "n" }, "managedFields": 1 }), cut: None });
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_read_of_each_item() {
+        const ONLY: Only = Only::Keys(&[("id", Only::All), ("nodes", Only::Keys(&[("type", Only::All)]))]);
+        let text = format!(
+            "{{\"id\":{{\"a\":1}},\"nodes\":[{{\"type\":\"t\",\"code\":{0}}},7,[{{\"type\":2,\"x\":3}}]],\"data\":{0}}}",
+            nested(500)
+        );
+        let value = read_only(&mut serde_json::Deserializer::from_str(&text), ONLY).unwrap().value;
+        assert_eq!(value, json!({ "id": { "a": 1 }, "nodes": [{ "type": "t" }, 7, [{ "type": 2 }]] }));
     }
 
     #[test]

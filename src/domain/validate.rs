@@ -55,7 +55,7 @@ pub fn check_content_of(definition: &Definition, active: Option<bool>, resolved:
     schedule::check(definition, &mut findings);
     webhook::check(definition, &graph, &mut findings);
     findings.extend(endpoints::endpoint_conflicts(definition));
-    findings.extend(endpoints::unreachable_paths(definition));
+    findings.extend(endpoints::odd_paths(definition));
     flow::check(definition, &graph, &mut findings);
     loops::check(definition, &graph, &mut findings);
     script::check(definition, &graph, resolved, &mut findings);

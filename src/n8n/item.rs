@@ -7,15 +7,15 @@ use serde_json::Value;
 use super::operation::Operation;
 use super::text::one_line;
 use crate::domain::remote::{RemoteCredential, RemoteExecution, RemoteSummary, RemoteWorkflow, Tag};
-use crate::domain::shallow::{self, Shallow, Skip};
+use crate::domain::shallow::{self, Only, Shallow};
 
 /// The longest name that is shown, in characters.
 const NAME_CHARS: usize = 128;
 
 /// An item that can be told from another.
 pub(super) trait Listed: DeserializeOwned + Send + 'static {
-    /// Paths that are not read.
-    const SKIP: Skip<'static> = &[];
+    /// What is read of it.
+    const ONLY: Only = Only::All;
 
     fn id(&self) -> &str;
 
@@ -36,7 +36,7 @@ impl Listed for RemoteWorkflow {
 }
 
 impl Listed for RemoteSummary {
-    const SKIP: Skip<'static> = &[&["nodes"], &["connections"], &["activeVersion"], &["pinData"], &["staticData"], &["meta"], &["shared"]];
+    const ONLY: Only = RemoteSummary::READ;
 
     fn id(&self) -> &str {
         &self.id
@@ -93,7 +93,7 @@ pub(super) fn tell(operation: Operation, unread: &Unread) {
 
 impl<'de, T: Listed> Deserialize<'de> for Item<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Shallow { mut value, cut } = shallow::read(deserializer, T::SKIP)?;
+        let Shallow { mut value, cut } = shallow::read_only(deserializer, T::ONLY)?;
         let (id, name) = (value["id"].clone(), value["name"].as_str().map(|name| one_line(name, NAME_CHARS)));
         Ok(match T::deserialize(value.take()) {
             Ok(item) => Self::Read(match cut {

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Serialize;
@@ -68,15 +69,11 @@ impl N8nClient {
 
     /// A request without the key.
     pub(super) fn plain(&self, operation: Operation, method: Method, base: &Url, path: &[&str]) -> Result<Request, N8nError> {
-        let mut url = base.clone();
         // These would be dropped or resolved, and lead to another endpoint than the one that was meant.
-        if path.iter().any(|segment| matches!(*segment, "" | "." | "..")) {
+        if path.iter().any(|segment| segment.is_empty()) {
             return Err(N8nError::Unsendable { operation, reason: "a part of the path is empty or made of dots" });
         }
-        url.path_segments_mut()
-            .map_err(|()| N8nError::Unsendable { operation, reason: "the URL has no path" })?
-            .pop_if_empty()
-            .extend(path);
+        let url = below(base, path).map_err(|reason| N8nError::Unsendable { operation, reason })?;
         Ok(Request {
             operation,
             method,
@@ -272,6 +269,23 @@ fn find_cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Optio
         cause = current.source();
     }
     None
+}
+
+/// The URL of a path below a base, whose parts may be anything that a server tells apart. It is read again as the server will: the
+/// parser drops some characters and resolves dots, so that only the finished URL shows where it leads.
+pub(super) fn below(base: &Url, path: &[&str]) -> Result<Url, &'static str> {
+    if path.iter().any(|segment| matches!(*segment, "." | "..")) {
+        return Err("a part of the path is empty or made of dots");
+    }
+    let mut url = base.clone();
+    url.path_segments_mut().map_err(|()| "the URL has no path")?.pop_if_empty().extend(path);
+    let finished = Url::parse(url.as_str()).map_err(|_| "the path makes no URL")?;
+    let kept = base.path().trim_end_matches('/').split('/').count();
+    let below = finished.path().split('/').skip(kept).map(|part| percent_decode_str(part).collect::<Vec<u8>>());
+    let same = finished.origin() == base.origin()
+        && finished.path().starts_with(base.path().trim_end_matches('/'))
+        && below.eq(path.iter().map(|part| part.as_bytes().to_vec()));
+    if same { Ok(url) } else { Err("the path holds a character that URLs cannot, and would lead elsewhere") }
 }
 
 pub(super) fn outcome<T>(result: &Result<T, N8nError>) -> &'static str {

@@ -26,7 +26,7 @@ fn every_call_can_be_spawned() {
         send(n8n.list_credentials());
         send(n8n.executions(&Default::default()));
         send(n8n.execution_failure("1"));
-        send(n8n.check_webhook("a", reqwest::Method::GET));
+        send(n8n.check_webhook("webhook", "a"));
         send(n8n.create_tag("a"));
         send(n8n.version());
     }

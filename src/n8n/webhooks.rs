@@ -2,9 +2,11 @@
 //! the API key.
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{ACCESS_CONTROL_ALLOW_METHODS, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use url::Url;
@@ -14,11 +16,15 @@ use super::answer::{Answer, find};
 use super::author::{self, NO_WEBHOOKS, author};
 use super::error::N8nError;
 use super::operation::Operation;
-use super::send::Request;
+use super::send::{Request, below};
 use crate::domain::probe::Author;
 
 /// How much of a webhook's answer is read.
 const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// An answer to OPTIONS that is not n8n's.
+const NOT_NAMED: &str = "something before n8n answers OPTIONS in its place, and nothing else tells without calling the webhook; name an \
+                         address of n8n itself in spec.webhookCheckURL of the N8nInstance";
 
 /// Headers that a probe may not set: they steer the connection, or choose another site behind the same proxy.
 const FORBIDDEN_HEADERS: &[&str] = &[
@@ -87,13 +93,44 @@ pub struct ProbeAnswer {
 }
 
 impl N8nClient {
-    /// Whether a production webhook is registered, found out without running anything: called with a method that
-    /// it does not use, n8n answers which methods it does use.
+    /// The methods under which n8n keeps a path, found out without calling any of them: n8n answers OPTIONS itself, with their names,
+    /// and no workflow can have that method. Of a path with parameters it names one method only. `base` is the first part of
+    /// the path: `webhook` or `mcp`.
     ///
     /// # Errors
     /// When n8n gave no answer of its own: not ready, not reached, a proxy's 5xx.
-    pub async fn check_webhook(&self, path: &str, unused_method: Method) -> Result<WebhookCheck, N8nError> {
-        self.check_route("webhook", path, unused_method).await
+    pub async fn check_webhook(&self, base: &str, path: &str) -> Result<WebhookCheck, N8nError> {
+        // A proxy may answer OPTIONS in n8n's place, for each path the same.
+        if !self.inner.names_methods.load(Ordering::Relaxed) {
+            let nobodys = format!("weirkeeper-{:016x}", RandomState::new().build_hasher().finish());
+            match self.named_methods("webhook", &nobodys).await? {
+                Ok(none) if none.is_empty() => self.inner.names_methods.store(true, Ordering::Relaxed),
+                Ok(_) => return Ok(WebhookCheck::Unknown(NOT_NAMED.to_owned())),
+                Err(unknown) => return Ok(unknown),
+            }
+        }
+        Ok(match self.named_methods(base, path).await? {
+            Ok(none) if none.is_empty() => WebhookCheck::NotRegistered,
+            Ok(methods) => WebhookCheck::Registered(methods),
+            Err(unknown) => unknown,
+        })
+    }
+
+    async fn named_methods(&self, base: &str, path: &str) -> Result<Result<Vec<String>, WebhookCheck>, N8nError> {
+        let operation = Operation::CheckWebhook;
+        let mut request = self.webhook_request(operation, Method::OPTIONS, base, path)?;
+        request.headers.insert(ORIGIN, HeaderValue::from_static("https://weirkeeper.dev"));
+        let answer = self.fetch(&request).await?;
+        self.settled(&answer, operation).await?;
+        if let (204, Some(methods)) = (answer.status.as_u16(), named(&answer)) {
+            return Ok(Ok(methods));
+        }
+        // Before its routes are there, n8n answers OPTIONS as it does for any other path.
+        if self.readiness().await.is_err() {
+            return Err(answer.not_ready(operation));
+        }
+        let nowhere = answer.is_starting() || author::is_editor(&answer);
+        Ok(Err(WebhookCheck::Unknown(if nowhere { NO_WEBHOOKS } else { NOT_NAMED }.to_owned())))
     }
 
     /// Whether a production webhook leads to a version, found out without running anything: called with its own method below
@@ -103,23 +140,16 @@ impl N8nClient {
     /// # Errors
     /// As [`check_webhook`](Self::check_webhook).
     pub async fn check_version_behind(&self, path: &str, method: Method) -> Result<WebhookCheck, N8nError> {
-        self.check_route("mcp", path, method).await
-    }
-
-    async fn check_route(&self, base: &str, path: &str, method: Method) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckWebhook;
-        let request = self.webhook_request(operation, method, base, path)?;
-        let answer = self.fetch(&request).await?;
+        let answer = self.fetch(&self.webhook_request(operation, method, "mcp", path)?).await?;
         self.settled(&answer, operation).await?;
         let message = answer.complaint().and_then(|c| c.message).unwrap_or_default();
         Ok(match answer.status.as_u16() {
             _ if answer.is_starting() || author::is_editor(&answer) => WebhookCheck::Unknown(NO_WEBHOOKS.to_owned()),
             404 if message.starts_with("Published version not found") => WebhookCheck::NoVersion,
-            404 if message.starts_with("This webhook is not registered for ") && message.contains(" requests") => {
-                WebhookCheck::Registered(methods(&message))
-            }
+            404 if message.starts_with("This webhook is not registered for ") => WebhookCheck::Registered(Vec::new()),
             404 if message.starts_with("The requested webhook ") && message.contains("is not registered") => WebhookCheck::NotRegistered,
-            status => WebhookCheck::Unknown(format!("HTTP {status} is not how n8n answers a method that is not used")),
+            status => WebhookCheck::Unknown(format!("HTTP {status} is not how n8n answers for what is no MCP server")),
         })
     }
 
@@ -199,31 +229,22 @@ impl N8nClient {
     }
 
     fn webhook_request(&self, operation: Operation, method: Method, kind: &str, path: &str) -> Result<Request, N8nError> {
-        let mut segments = vec![kind];
-        segments.extend(path.trim_matches('/').split('/'));
-        let mut request = self.plain(operation, method, self.webhook_base(), &segments)?;
+        let mut request = self.plain(operation, method, self.webhook_base(), &[kind])?;
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let refused = |reason| N8nError::Unsendable { operation, reason };
+        if segments == [""] {
+            return Err(refused("the path is empty"));
+        }
+        // n8n serves paths with an empty part in between.
+        request.url = below(&request.url, &segments).map_err(refused)?;
         request.limit = LARGEST_ANSWER;
         Ok(request)
     }
 }
 
-/// The methods in "Did you mean to make a GET, PUT or POST request?".
-fn methods(message: &str) -> Vec<String> {
-    let Some((_, hint)) = message.split_once("Did you mean to make a") else {
-        return Vec::new();
-    };
-    hint.split(|c: char| !c.is_ascii_uppercase()).filter(|word| word.len() > 2).map(str::to_owned).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::methods;
-
-    #[test]
-    fn the_methods_are_read_from_the_hint() {
-        let message = |hint| format!("This webhook is not registered for PATCH requests. Did you mean to make a {hint} request?");
-        assert_eq!(methods(&message("GET")), ["GET"]);
-        assert_eq!(methods(&message("GET, PUT or POST")), ["GET", "PUT", "POST"]);
-        assert!(methods("This webhook is not registered for PATCH requests.").is_empty());
-    }
+/// The methods that n8n names: `OPTIONS` first, in this very form.
+fn named(answer: &Answer) -> Option<Vec<String>> {
+    let named = answer.headers.get(ACCESS_CONTROL_ALLOW_METHODS)?.to_str().ok()?;
+    let mut methods = named.split(", ");
+    (methods.next() == Some("OPTIONS")).then(|| methods.map(str::to_owned).collect())
 }

@@ -203,3 +203,23 @@ async fn a_bake_time_that_ends_while_nobody_looks_is_judged_by_what_ran_in_it() 
         assert_eq!(condition(&judged, "Healthy")["reason"], "Healthy", "{judged:#}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_counts_only_where_this_workflow_ran_for_it() {
+    let (standin, world) = World::on_stand_in("countsonly", json!({})).await;
+    // Something answers as expected, and not this workflow.
+    let imposter = standin.faults().add(Rule::on("GET", WEBHOOKS, Fault::json(200, "fine")));
+    apply(&world, answering(&path(&world), "1"), json!({ "probes": [{ "node": "Webhook", "timeout": "300ms" }] })).await;
+    let held = world.until_reason("a", "Healthy", "ProbeUnanswered").await;
+    let said = condition(&held, "Healthy")["message"].as_str().unwrap().to_owned();
+    assert!(said.contains("no execution of this workflow") && said.contains("spec.executionsSaved"), "{said}");
+    assert!(standin.faults().fired(imposter) > 0 && condition(&held, "Ready")["status"] != "True", "{held:#}");
+    standin.faults().clear();
+    world.until_ready("a").await;
+    // Where n8n keeps no executions of it, nothing can tell, and the answer counts.
+    standin.faults().add(Rule::on("GET", WEBHOOKS, Fault::json(200, "fine")));
+    let mut unsaved = answering(&path(&world), "2");
+    unsaved["settings"]["saveDataSuccessExecution"] = json!("none");
+    apply(&world, unsaved, json!({ "probes": [{ "node": "Webhook", "timeout": "300ms" }] })).await;
+    world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+}

@@ -223,7 +223,8 @@ async fn webhooks_that_n8n_lost_are_registered_again() {
     version(&world, "1").await;
     world.published_long_ago("a").await;
     let published = standin.log().count("POST", "/api/v1/workflows");
-    standin.faults().add(Rule::on("*", "/webhook/**", Fault::not_registered()));
+    standin.faults().add(Rule::on("GET", "/webhook/**", Fault::not_registered()));
+    standin.faults().add(Rule::on("OPTIONS", "/webhook/**", Fault::names_no_methods()));
     let seen = world.until_reason("a", "Live", "NotLive").await;
     assert_eq!(condition(&seen, "Ready")["status"], "False", "Ready is honest");
     standin.faults().clear();

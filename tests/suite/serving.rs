@@ -55,7 +55,8 @@ async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_l
     world.published_long_ago("a").await;
     standin.ui_edit_draft(&id(&one), |draft| set_value(draft, "their draft")).expect("the editor saves");
     let draft = standin.workflow(&id(&one)).expect("it is there")["nodes"].clone();
-    standin.faults().add(Rule::on("*", "/webhook/**", Fault::not_registered()));
+    standin.faults().add(Rule::on("GET", "/webhook/**", Fault::not_registered()));
+    standin.faults().add(Rule::on("OPTIONS", "/webhook/**", Fault::names_no_methods()));
     let publish = standin.faults().add(Rule::on("POST", PUBLISH, Fault::Delay(Duration::ZERO)));
     for token in ["1", "2", "3", "4", "5", "6", "7"] {
         let seen = look(&world, "a", token).await;
@@ -333,7 +334,8 @@ async fn a_workflow_that_was_only_renamed_is_watched_all_the_same() {
         (condition(&renamed, "Ready")["reason"].as_str(), condition(&renamed, "Live")["status"].as_str()),
         (Some("DriftReported"), Some("True"))
     );
-    standin.faults().add(Rule::on("*", "/webhook/**", Fault::not_registered()));
+    standin.faults().add(Rule::on("GET", "/webhook/**", Fault::not_registered()));
+    standin.faults().add(Rule::on("OPTIONS", "/webhook/**", Fault::names_no_methods()));
     let lost = look(&world, "a", "2").await;
     assert_eq!(condition(&lost, "Live")["reason"], "NotLive", "{lost:#}");
     standin.faults().clear();

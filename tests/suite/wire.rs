@@ -140,13 +140,13 @@ async fn a_workflow_lives_from_creation_to_deletion() {
     let created = n8n.create_workflow(&webhook_workflow(&path, &path, set("one"))).await.unwrap();
     let id = created.id.clone();
     assert!(!created.active && created.version_id.is_some() && created.active_version_id.is_none());
-    assert_eq!(n8n.check_webhook(&path, Method::PATCH).await.unwrap(), WebhookCheck::NotRegistered);
+    assert_eq!(n8n.check_webhook("webhook", &path).await.unwrap(), WebhookCheck::NotRegistered);
 
     let published = n8n.publish(&id, None).await.unwrap();
     assert!(published.active);
     let first = published.active_version_id.clone().expect("published");
     assert_eq!(published.active_version.as_ref().map(|v| v.version_id.as_str()), Some(first.as_str()));
-    assert_eq!(n8n.check_webhook(&path, Method::PATCH).await.unwrap(), WebhookCheck::Registered(vec!["POST".into()]));
+    assert_eq!(n8n.check_webhook("webhook", &path).await.unwrap(), WebhookCheck::Registered(vec!["POST".into()]));
     let answer = n8n.probe(probe(&path)).await.unwrap();
     assert_eq!((answer.status, answer.json), (200, Some(json!({ "said": "one" }))));
 
@@ -344,7 +344,7 @@ async fn forms_and_parameterised_webhooks_are_checked_without_running() {
     n8n.publish(&id, None).await.unwrap();
     assert_eq!(n8n.check_form(&path).await.unwrap(), WebhookCheck::Registered(vec![]));
     let dynamic = format!("dyn-{path}/users/7");
-    assert_eq!(n8n.check_webhook(&dynamic, Method::PATCH).await.unwrap(), WebhookCheck::Registered(vec!["GET".into()]));
+    assert_eq!(n8n.check_webhook("webhook", &dynamic).await.unwrap(), WebhookCheck::Registered(vec!["GET".into()]));
     let all = ExecutionQuery { workflow_id: Some(id.clone()), limit: 5, ..Default::default() };
     assert!(n8n.executions(&all).await.unwrap().is_empty(), "the checks ran nothing");
     n8n.delete_workflow(&id).await.unwrap();

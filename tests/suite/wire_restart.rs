@@ -65,7 +65,7 @@ async fn a_restarting_n8n_loses_no_workflow() {
                 Err(error) => count("get", &format!("{} {}", error.outcome(), status(&error))),
             }
             // The only form-free check that also runs before the API is there.
-            match n8n.check_webhook("restart", reqwest::Method::PATCH).await {
+            match n8n.check_webhook("webhook", "restart").await {
                 Ok(check) => count("check", &format!("{check:?}")),
                 Err(error) => count("check", &format!("{} {}", error.outcome(), status(&error))),
             }

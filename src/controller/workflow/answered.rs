@@ -54,6 +54,21 @@ pub(super) async fn before(work: &Work<'_>, connection: &Connection, remote: &Re
     }
 }
 
+/// The newest execution of a workflow, where n8n keeps all that the workflow runs and lets this key see it.
+pub(super) async fn newest(connection: &Connection, remote: &RemoteWorkflow) -> Result<Option<u64>, Trouble> {
+    let errors = remote.settings.get("saveDataErrorExecution").is_none_or(|saved| saved != "none");
+    if !errors || !saves_successes(&remote.settings, connection.instance.spec.executions_saved == ExecutionsSaved::All) {
+        return Ok(None);
+    }
+    let listed = list(connection, &remote.id, 1).await?;
+    Ok(listed.map(|newest| newest.first().copied().unwrap_or(0)))
+}
+
+/// Tells whether the workflow ran since then. An execution is waited for as long as it takes to be listed.
+pub(super) async fn ran_since(connection: &Connection, id: &str, before: u64) -> Result<bool, Trouble> {
+    Ok(!newer(connection, id, before).await?.is_empty())
+}
+
 /// Holds the verdict of a probe back until it is known to be about the version that is published.
 pub(super) async fn by_this_version(
     work: &Work<'_>,
@@ -111,14 +126,17 @@ fn earlier(work: &Work<'_>, remote: &RemoteWorkflow, version: i64) -> Vec<String
 /// The first execution after the given one; it began no later than the probe's own. n8n never goes back to an earlier version
 /// by itself, so what it ran, the probe met too.
 async fn first_since(connection: &Connection, id: &str, before: u64) -> Result<Option<u64>, Trouble> {
+    let newer = newer(connection, id, before).await?;
+    Ok(newer.iter().min().copied().filter(|_| newer.len() < MOST_LISTED))
+}
+
+/// The executions after the given one, as soon as there is any.
+async fn newer(connection: &Connection, id: &str, before: u64) -> Result<Vec<u64>, Trouble> {
     let began = Instant::now();
     loop {
         let newer: Vec<u64> = list(connection, id, MOST_LISTED).await?.unwrap_or_default().into_iter().filter(|id| *id > before).collect();
-        if !newer.is_empty() {
-            return Ok(newer.iter().min().copied().filter(|_| newer.len() < MOST_LISTED));
-        }
-        if began.elapsed() > LISTED_WITHIN {
-            return Ok(None);
+        if !newer.is_empty() || began.elapsed() > LISTED_WITHIN {
+            return Ok(newer);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }

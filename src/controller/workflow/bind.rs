@@ -8,7 +8,7 @@ use kube::runtime::events::EventType;
 use super::deploy::fill_published;
 use super::refusal::{self, Says};
 use super::work::Work;
-use super::{place, versions};
+use super::{callers, place, versions};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Intent, Operation, Origin};
@@ -16,6 +16,7 @@ use crate::controller::connections::{self, Connection};
 use crate::controller::glimpse::Glimpse;
 use crate::controller::store;
 use crate::domain::access::{Use, may_use};
+use crate::domain::definition::Definition;
 use crate::domain::history;
 use crate::domain::identity::{Claim, Decision, claimed, decide, late_for, mass_disappearance, owned_by_previous, vouched};
 use crate::domain::mark::Mark;
@@ -254,6 +255,7 @@ pub(super) async fn create(
     work: &mut Work<'_>,
     connection: &Connection,
     body: &WorkflowWrite,
+    definition: &Definition,
     digest: &str,
 ) -> Result<Box<RemoteWorkflow>, CreateFailed> {
     connection.trusted()?;
@@ -269,6 +271,9 @@ pub(super) async fn create(
     let latest = awake_or_not() + rounding + connection.client.longest_request();
     let before = work.status.intent.replace(intent(Operation::Create, started));
     work.status.sent = Some(snapshot::wanted(&body, Publication::Unpublished));
+    let written = crate::domain::settings::written_after(&body.settings, &[]);
+    // Beside what the version says, and people's from then on.
+    body.settings.extend(callers::at_create(work, definition));
     if let Err(trouble) = work.save().await {
         // Nothing was sent, so that nothing has to be waited for.
         work.status.intent = before;
@@ -283,7 +288,7 @@ pub(super) async fn create(
             work.status.n8n_workflow_id = Some(remote.id.clone());
             work.status.origin = Some(Origin::Created);
             work.status.intent = Some(intent(Operation::Deploy, work.now()));
-            work.status.written_settings = crate::domain::settings::written_after(&body.settings, &[]);
+            work.status.written_settings = written;
             history::sent(&mut work.status.history, digest, remote.version_id.as_deref());
             work.record().await?;
             Ok(Box::new(remote))

@@ -8,7 +8,7 @@ use super::gather::Gathered;
 use super::judge;
 use super::resolve::{Resolved, resolve};
 use super::work::Work;
-use super::{paths, put_back, suspend, tags, versions};
+use super::{callers, paths, put_back, suspend, tags, versions};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::{Operation, Origin, VersionSource};
@@ -163,7 +163,7 @@ impl Round<'_> {
             }
         }
         let publication = match (work.spec().active, &hold) {
-            (Some(true), None) => match paths::claim(work, self.connection, self.definition, bound).await? {
+            (Some(true), None) => match paths::claim(work, self.connection, self.definition, adopted, bound).await? {
                 None => Publication::Published,
                 taken => {
                     hold = taken;
@@ -199,7 +199,7 @@ impl Round<'_> {
                 work.mark().put_beside(&mut rendered.write.settings, &remote.settings);
                 remote
             }
-            _ => match bind::create(work, self.connection, &rendered.write, self.digest).await {
+            _ => match bind::create(work, self.connection, &rendered.write, self.definition, self.digest).await {
                 Ok(remote) => remote,
                 Err(CreateFailed::Rejected(message)) => return Err(Failure::Version(Reason::RejectedByN8n, message)),
                 Err(CreateFailed::Trouble(trouble)) => return Err(trouble.into()),
@@ -221,6 +221,7 @@ impl Round<'_> {
         if let Some(trouble) = deployed.misplaced {
             return Err(trouble.into());
         }
+        callers::sync(work, self.connection, &deployed.remote, self.definition).await?;
         // Tags stand in nobody's way: they come when all else is there.
         tags::sync(work, self.connection, &deployed.remote).await?;
         Ok(outcome)

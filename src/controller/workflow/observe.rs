@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 
-use super::probe_headers;
 use super::work::Work;
+use super::{answered, probe_headers};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::Probe;
 use crate::controller::connections::{self, Connection};
 use crate::domain::definition::Definition;
-use crate::domain::endpoints::{Endpoint, EndpointKind, unused_method, webhook_endpoints};
+use crate::domain::endpoints::{Endpoint, EndpointKind, webhook_endpoints};
 use crate::domain::probe::{Probed, judge};
+use crate::domain::remote::RemoteWorkflow;
 use crate::domain::triggers::triggers_without_endpoint;
 use crate::domain::trouble::Trouble;
 use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
@@ -46,10 +47,15 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
     let mut unknown: Vec<String> = Vec::new();
     let mut checked = 0;
     for endpoint in &endpoints {
-        match check(connection, &endpoints, endpoint).await.map_err(|error| connections::trouble(&error))? {
+        let template = endpoint.routes.iter().any(|route| route.id.is_some());
+        match check(connection, endpoint).await.map_err(|error| connections::trouble(&error))? {
             // n8n names the methods of a path: another workflow may serve it with others.
             WebhookCheck::Registered(methods) if methods.is_empty() || endpoint.methods.iter().all(|method| methods.contains(method)) => {
                 checked += 1
+            }
+            WebhookCheck::Registered(methods) if template && endpoint.methods.iter().any(|method| methods.contains(method)) => checked += 1,
+            WebhookCheck::Registered(_) if template => {
+                unknown.push(format!("node {:?}: n8n names another method of its path with parameters, and only one", endpoint.node));
             }
             WebhookCheck::Unknown(why) => unknown.push(format!("node {:?}: {why}", endpoint.node)),
             WebhookCheck::NoVersion => {
@@ -92,33 +98,25 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
 }
 
 /// Whether one endpoint is registered, without calling it.
-pub(super) async fn check(connection: &Connection, endpoints: &[Endpoint], endpoint: &Endpoint) -> Result<WebhookCheck, N8nError> {
+pub(super) async fn check(connection: &Connection, endpoint: &Endpoint) -> Result<WebhookCheck, N8nError> {
     let path = endpoint.check_path();
-    let below = |base: &str| path.strip_prefix(base).unwrap_or(&path).to_owned();
+    let below = path.strip_prefix(&format!("/{}/", endpoint.base)).unwrap_or(&path);
     if !endpoint.verifiable {
         return Ok(WebhookCheck::Unknown("its path is computed by an expression".to_owned()));
     }
-    match (endpoint.kind, endpoint.base) {
-        (EndpointKind::Form, "form") => connection.client.check_form(&below("/form/")).await,
-        (_, "webhook") => {
-            let path = below("/webhook/");
-            let method = |method: &str| Method::from_bytes(method.as_bytes()).ok();
-            let check = match unused_method(endpoints, &endpoint.path).and_then(method) {
-                Some(unused) => connection.client.check_webhook(&path, unused).await?,
-                None => WebhookCheck::Unknown("its path answers every method".to_owned()),
-            };
-            // Where versions come some time after their routes and the other way round, the route alone proves little.
-            let used = endpoint.methods.first().and_then(|first| method(first));
-            let looks = connection.client.publishes_later() && connection.looks_behind_routes();
-            match (&check, used.filter(|_| looks)) {
-                (WebhookCheck::Registered(_), Some(used)) => match connection.client.check_version_behind(&path, used).await? {
-                    WebhookCheck::NoVersion => Ok(WebhookCheck::NoVersion),
-                    _ => Ok(check),
-                },
-                _ => Ok(check),
-            }
-        }
-        _ => Ok(WebhookCheck::Unknown("n8n offers no way to ask without calling it".to_owned())),
+    if (endpoint.kind, endpoint.base) == (EndpointKind::Form, "form") {
+        return connection.client.check_form(below).await;
+    }
+    let check = connection.client.check_webhook(endpoint.base, below).await?;
+    // Where versions come some time after their routes and the other way round, the route alone proves little.
+    let used = endpoint.methods.first().and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    let looks = endpoint.base == "webhook" && connection.client.publishes_later() && connection.looks_behind_routes();
+    match (&check, used.filter(|_| looks)) {
+        (WebhookCheck::Registered(_), Some(used)) => match connection.client.check_version_behind(below, used).await? {
+            WebhookCheck::NoVersion => Ok(WebhookCheck::NoVersion),
+            _ => Ok(check),
+        },
+        _ => Ok(check),
     }
 }
 
@@ -137,18 +135,56 @@ pub(super) fn urls(connection: &Connection, definition: &Definition) -> Vec<Stri
     urls
 }
 
-/// Makes the probes of the spec, up to the first that does not pass; the text says which that is and how it went.
-pub(super) async fn probe(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<Probed, Trouble> {
+/// Makes the probes of the spec, up to the first that does not pass; the text says which that is and how it went. A call goes only
+/// where it can reach nothing but this workflow, for it may carry a Secret, and counts only where this workflow ran for it.
+pub(super) async fn probe(
+    work: &mut Work<'_>,
+    connection: &Connection,
+    remote: &RemoteWorkflow,
+    definition: &Definition,
+) -> Result<Probed, Trouble> {
     let endpoints = webhook_endpoints(definition);
-    for (at, probe) in work.spec().health_check.iter().flat_map(|check| &check.probes).enumerate() {
-        let Some(request) = request(work, &endpoints, probe).await? else {
+    let probes = work.spec().health_check.clone().map(|check| check.probes).unwrap_or_default();
+    if probes.is_empty() {
+        return Ok(Probed::Passed);
+    }
+    let listing = connection.inventory.scan(&connection.client).await.map_err(|error| connections::trouble(&error))?;
+    for (at, probe) in probes.iter().enumerate() {
+        let Some((endpoint, request)) = request(work, &endpoints, probe).await? else {
             return Ok(Probed::Failed(format!(
                 "probe {at}: the published version has no webhook node named {:?}; correct spec.healthCheck.probes",
                 probe.node
             )));
         };
+        if !listing.leads_to(&remote.id, request.method.as_str(), &request.path) {
+            return Err(not_made(
+                work,
+                format!(
+                    "probe {at} of node {:?} is not made: n8n does not list {} {} as this workflow's alone, so that the call could reach another one; give the node a path that no other workflow has",
+                    probe.node,
+                    request.method,
+                    endpoint.url_path()
+                ),
+            ));
+        }
+        let before = answered::newest(connection, remote).await?;
         let probed = match connection.client.probe(request).await {
-            Ok(answer) => judge(probe, answer.status, answer.json.as_ref(), answer.author),
+            Ok(answer) => {
+                let runs = endpoint.kind == EndpointKind::Webhook && !matches!(answer.status, 401 | 403);
+                let probed = judge(probe, answer.status, answer.json.as_ref(), answer.author);
+                if let (true, Some(before), Probed::Passed | Probed::Failed(_)) = (runs, before, &probed)
+                    && !answered::ran_since(connection, &remote.id, before).await?
+                {
+                    return Err(not_made(
+                        work,
+                        format!(
+                            "probe {at} of node {:?} was answered, and n8n lists no execution of this workflow for it, so that it does not count; where n8n keeps no successful executions, say so in spec.executionsSaved of the N8nInstance",
+                            probe.node
+                        ),
+                    ));
+                }
+                probed
+            }
             Err(error @ N8nError::Unsendable { .. }) => Probed::Failed(error.to_string()),
             Err(error @ (N8nError::Timeout { .. } | N8nError::HalfAnswered { .. })) => Probed::Unanswered(error.to_string()),
             // It did not reach the workflow.
@@ -164,7 +200,13 @@ pub(super) async fn probe(work: &Work<'_>, connection: &Connection, definition: 
     Ok(Probed::Passed)
 }
 
-async fn request(work: &Work<'_>, endpoints: &[Endpoint], probe: &Probe) -> Result<Option<ProbeRequest>, Trouble> {
+/// The version serves, and nothing about it is known until the probe counts.
+fn not_made(work: &mut Work<'_>, said: String) -> Trouble {
+    work.verdict(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
+    Trouble::transient(Reason::ProbeUnanswered, said)
+}
+
+async fn request<'e>(work: &Work<'_>, endpoints: &'e [Endpoint], probe: &Probe) -> Result<Option<(&'e Endpoint, ProbeRequest)>, Trouble> {
     let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.node == probe.node && endpoint.verifiable && endpoint.base == "webhook")
     else {
         return Ok(None);
@@ -175,11 +217,12 @@ async fn request(work: &Work<'_>, endpoints: &[Endpoint], probe: &Probe) -> Resu
         .split('/')
         .map(|part| part.strip_prefix(':').and_then(|name| probe.path_parameters.get(name)).map_or(part, String::as_str))
         .collect();
-    Ok(Some(ProbeRequest {
+    let request = ProbeRequest {
         method: Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET),
         path: path.join("/"),
         headers: probe_headers::headers(work, probe).await?,
         body: probe.body.clone(),
         timeout: probe.timeout.get(),
-    }))
+    };
+    Ok(Some((endpoint, request)))
 }

@@ -202,6 +202,14 @@ async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap
                 ),
             ));
         }
+        let own = work.status.n8n_workflow_id.as_ref();
+        if status.callers.as_ref().is_some_and(|callers| own.is_none_or(|own| !callers.contains(own))) {
+            work.ctx.wake_where(|glimpse| glimpse.namespace() == work.namespace() && glimpse.name() == name.as_str());
+            unpublished.get_or_insert(Trouble::waiting(
+                Reason::ReferenceNotPublished,
+                format!("Workflow {name}, which this one calls, does not let it do so in n8n yet"),
+            ));
+        }
         ids.insert(name, id);
     }
     Ok((ids, unpublished))

@@ -175,12 +175,12 @@ impl Round<'_> {
     }
 
     /// Makes the probes. They take as long as the workflow does, and what else there is to do on the instance does not wait for that.
-    async fn probe(&self, work: &mut Work<'_>) -> Result<Probed, Trouble> {
+    async fn probe(&self, work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<Probed, Trouble> {
         if work.spec().health_check.as_ref().is_none_or(|check| check.probes.is_empty()) {
             return Ok(Probed::Passed);
         }
         work.step_aside();
-        let probed = observe::probe(work, self.connection, self.definition).await;
+        let probed = observe::probe(work, self.connection, remote, self.definition).await;
         work.step_back().await?;
         probed
     }
@@ -202,7 +202,7 @@ impl Round<'_> {
         if !matches!(result, Some(VersionResult::Deployed | VersionResult::Good)) {
             let probes = work.spec().health_check.as_ref().is_some_and(|check| !check.probes.is_empty());
             let before = if probes { Some(answered::before(work, self.connection, remote, self.version).await?) } else { None };
-            let probed = self.probe(work).await?;
+            let probed = self.probe(work, remote).await?;
             if let Some(before) = before.filter(|_| !matches!(probed, Probed::Unanswered(_))) {
                 answered::by_this_version(work, self.connection, remote, self.version, before).await?;
             }

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::finding::Severity;
 use crate::domain::intake::take_in;
 
 fn document(nodes: Value) -> Definition {
@@ -97,20 +98,29 @@ fn an_address_is_encoded_part_by_part() {
 }
 
 #[test]
-fn a_path_to_which_no_address_leads_is_an_error() {
-    let said = |path: &str, disabled: bool| {
-        let mut hook = node("n8n-nodes-base.webhook", 2.0, "w", json!({ "path": path }));
+fn a_path_that_callers_do_not_reach_is_an_error_and_one_that_some_do_not_is_a_warning() {
+    let said = |path: Value, id: &str, disabled: bool| {
+        let mut hook = node("n8n-nodes-base.webhook", 2.0, id, json!({ "path": path }));
         hook["disabled"] = json!(disabled);
-        unreachable_paths(&document(json!([hook]))).len()
+        odd_paths(&document(json!([hook]))).iter().map(|finding| finding.severity).collect::<Vec<_>>()
     };
-    for path in ["a/../b", "a//b", ".", "..", "./a", "a/.", "//a", "a/./b", "a\tb", "a//"] {
-        assert_eq!((said(path, false), said(path, true)), (1, 0), "{path}");
+    for path in ["a/../b", ".", "..", "./a", "a/.", "//a", "a/./b", "a\tb", "a//", "a\nb"] {
+        assert_eq!((said(json!(path), "w", false), said(json!(path), "w", true)), (vec![Severity::Error], vec![]), "{path}");
     }
-    for path in ["a", "/a/", "a/b.json", "a..b", "...", "", "a?x", "%2e%2e", "=a/../b", ":id", "a b", " a ", "-"] {
-        assert_eq!(said(path, false), 0, "{path}");
+    assert_eq!(said(json!("a//b"), "w", false), [Severity::Warning], "n8n serves it as it stands");
+    for path in ["a", "/a/", "a/b.json", "a..b", "...", "", "a?x", "%2e%2e", "=a/../b", ":id", "a b", " a ", "-", "．．"] {
+        assert_eq!(said(json!(path), "w", false), [], "{path}");
+    }
+    for id in [".\t.", ".", "..", "a/b", "a\\b", ":x", " w", "w ", "/w", "\u{1}", "w\n"] {
+        for path in ["", "users/:id"] {
+            assert_eq!(said(json!(path), id, false), [Severity::Error], "{id:?} {path}");
+        }
+        assert_eq!(said(json!("orders"), id, false), [], "the id is no part of the address");
     }
     let form = node("n8n-nodes-base.formTrigger", 1.0, "", json!({}));
-    assert_eq!(unreachable_paths(&document(json!([form]))), [], "a form that gets an id");
+    assert_eq!(odd_paths(&document(json!([form]))), [], "a form that gets an id");
+    let chat = node("@n8n/n8n-nodes-langchain.chatTrigger", 1.1, "..", json!({ "public": true }));
+    assert_eq!(odd_paths(&document(json!([chat]))).len(), 1);
 }
 
 #[test]
@@ -120,23 +130,36 @@ fn a_check_path_has_a_placeholder_for_each_parameter() {
 }
 
 #[test]
-fn the_check_uses_a_method_that_no_node_on_the_path_answers() {
-    let hook = |name: &str, path: &str, method: Value| {
-        json!({"name": name, "type": "n8n-nodes-base.webhook", "typeVersion": 2, "webhookId": name,
-            "parameters": {"path": path, "httpMethod": method, "multipleMethods": true}})
+fn the_routes_that_n8n_keeps_are_known_whatever_serves_there() {
+    let kept = |kind: &str, version: f64, id: &str, parameters: Value| {
+        let kept = kept_routes(&document(json!([node(kind, version, id, parameters)])));
+        let routes: Vec<String> = kept.routes.iter().map(|route| format!("{} {} {}", route.method, route.address(), route.owns)).collect();
+        (routes.join(", "), kept.computed)
     };
-    let endpoints = webhook_endpoints(&document(json!([
-        hook("1", "a", json!("POST")),
-        hook("2", "a", json!("GET")),
-        hook("3", "b", json!(["POST"])),
-        hook("4", "c", json!(["GET", "DELETE", "PUT", "PATCH", "POST"])),
-        hook("5", "d", json!("={{ 1 }}")),
-    ])));
-    assert_eq!(unused_method(&endpoints, "a"), Some("PATCH"));
-    assert_eq!(unused_method(&endpoints, "b"), Some("PATCH"));
-    assert_eq!(unused_method(&endpoints, "c"), None);
-    assert_eq!(unused_method(&endpoints, "d"), None);
-    assert_eq!(unused_method(&endpoints, "unknown"), None);
+    let hook = |parameters: Value| kept("n8n-nodes-base.webhook", 2.0, "w", parameters);
+    let known = |routes: &str| (routes.to_owned(), Vec::<String>::new());
+    let computed = || (String::new(), vec!["N".to_owned()]);
+    assert_eq!(hook(json!({ "path": "orders" })), known("GET orders false"));
+    assert_eq!(hook(json!({ "path": "w" })), known("GET w true"));
+    assert_eq!(hook(json!({})), known("GET w true"));
+    assert_eq!(hook(json!({ "path": "u/:id" })), known("GET w/u/:id true"));
+    assert_eq!(hook(json!({ "path": 17 })), known("GET 17 false"));
+    assert_eq!(hook(json!({ "path": "a", "httpMethod": "GET,POST" })), known("GET a false, POST a false"));
+    assert_eq!(hook(json!({ "path": "a", "httpMethod": ["PUT,GET"] })), known("GET a false, PUT a false"));
+    // n8n makes text of these when it publishes.
+    for path in [json!("={{ 'a' }}"), json!(["a"]), json!({ "a": 1 }), json!(true), json!(1.5)] {
+        assert_eq!(hook(json!({ "path": path })), computed(), "{path}");
+    }
+    for method in [json!("={{ 'GET' }}"), json!(["={{ 'GET' }}"]), json!({}), json!([["GET"]])] {
+        assert_eq!(hook(json!({ "path": "a", "httpMethod": method })), computed(), "{method}");
+    }
+    // A chat that only the editor may use has its routes all the same.
+    let chat = "@n8n/n8n-nodes-langchain.chatTrigger";
+    assert_eq!(kept(chat, 1.1, "w", json!({})), known("GET w/chat true, POST w/chat true"));
+    assert_eq!(kept("n8n-nodes-base.formTrigger", 2.2, "w", json!({ "options": { "path": ["a"] } })), computed());
+    // The same entry as a webhook's: the first part of the URL does not tell them apart.
+    let form = kept("n8n-nodes-base.formTrigger", 2.2, "w", json!({ "options": { "path": "join" } }));
+    assert_eq!(form, known("GET join false, POST join false"));
 }
 
 #[test]

@@ -197,8 +197,9 @@ impl Routes {
         let file = sources.get(member.source).map_or("", |source| source.name.as_str());
         let mut findings = Vec::new();
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.verifiable) {
-            for method in &endpoint.methods {
-                let key = (instance.clone(), method.clone(), endpoint.url_path());
+            for route in &endpoint.routes {
+                let method = &route.method;
+                let key = (instance.clone(), method.clone(), route.path.clone());
                 let (name, first) = self.0.entry(key).or_insert_with(|| (member.name.clone(), file.to_owned()));
                 if *name == member.name {
                     continue;

@@ -19,33 +19,61 @@ fn probe(path: &str) -> ProbeRequest {
     }
 }
 
-fn wrong_method() -> Reply {
-    let message = "This webhook is not registered for PATCH requests. Did you mean to make a GET or POST request?";
-    json(404, json!({ "code": 404, "message": message }))
+/// n8n's answer to OPTIONS for a path with these methods.
+fn names(methods: &str) -> Reply {
+    with_headers(204, &format!("access-control-allow-methods: {methods}\r\n"))
+}
+
+/// As n8n answers OPTIONS where one path is served.
+fn one_path(method: &str, path: &str) -> Reply {
+    assert_eq!(method, "OPTIONS", "no workflow can have that method");
+    names(if path.ends_with("/a/b") { "OPTIONS, GET, POST" } else { "OPTIONS" })
+}
+
+#[tokio::test]
+async fn n8n_itself_names_the_methods_of_a_path_and_no_workflow_is_called() {
+    let server = Scripted::start(|seen| one_path(seen.method.as_str(), &seen.target)).await;
+    let n8n = server.client();
+    let both = WebhookCheck::Registered(vec!["GET".into(), "POST".into()]);
+    assert_eq!(n8n.check_webhook("webhook", "/a/b/").await.unwrap(), both);
+    assert_eq!(n8n.check_webhook("mcp", "a/b").await.unwrap(), both);
+    assert_eq!(n8n.check_webhook("webhook", "b").await.unwrap(), WebhookCheck::NotRegistered);
+    // A path that nobody can have is asked for once, so that what answers is known to tell paths apart.
+    let calls = server.calls();
+    assert!(calls[0].starts_with("OPTIONS /webhook/weirkeeper-"), "{calls:?}");
+    assert_eq!(calls[1..], ["OPTIONS /webhook/a/b", "OPTIONS /mcp/a/b", "OPTIONS /webhook/b"]);
+    assert!(server.seen().iter().all(|seen| seen.head.contains("origin: ") && !seen.carries_key()));
 }
 
 #[tokio::test]
 async fn only_n8ns_own_words_prove_that_a_webhook_is_registered() {
     let check = |reply: fn() -> Reply| async move {
-        let server = Scripted::start(move |_| reply()).await;
-        server.client().check_webhook("/a/b/", Method::PATCH).await
+        let server = answers(reply).await;
+        server.client().check_webhook("webhook", "/a/b/").await
     };
-    let both = WebhookCheck::Registered(vec!["GET".into(), "POST".into()]);
-    assert_eq!(check(wrong_method).await.unwrap(), both);
-    let absent = check(|| json(404, json!({ "message": "The requested webhook \"PATCH a/b\" is not registered." }))).await;
-    assert_eq!(absent.unwrap(), WebhookCheck::NotRegistered);
     for reply in [
-        (|| json(200, json!({ "message": "Workflow was started" }))) as fn() -> Reply,
+        (|| names("GET, POST, OPTIONS, PUT, PATCH, DELETE")) as fn() -> Reply,
+        // A proxy answers so whatever is asked for.
+        || names("OPTIONS, GET, POST"),
+        || with_headers(204, ""),
+        || with_headers(200, "allow: GET,HEAD\r\n"),
+        || json(200, json!({ "message": "Workflow was started" })),
         || json(404, json!({ "message": "Not Found" })),
         || html(404, "<h1>404 nginx</h1>"),
         || html(405, ""),
         || with_headers(302, "location: https://login.example/\r\n"),
         || json(403, json!({ "message": "Authorization data is wrong!" })),
     ] {
-        assert!(matches!(check(reply).await, Ok(WebhookCheck::Unknown(_))));
+        let found = check(reply).await;
+        assert!(matches!(&found, Ok(WebhookCheck::Unknown(why)) if why.contains("spec.webhookCheckURL")), "{found:?}");
     }
-    let starting = check(|| html(404, "<pre>Cannot PATCH /webhook/a/b</pre>")).await;
-    assert!(matches!(starting, Err(N8nError::NotReady { .. })));
+    let starting = || async { Scripted::start(|_| html(404, "<pre>Cannot OPTIONS /webhook/a/b</pre>")).await };
+    assert!(matches!(starting().await.client().check_webhook("webhook", "a/b").await, Err(N8nError::NotReady { .. })));
+    // Before its routes are there, n8n answers as it does for any other path.
+    let early = Scripted::start(|seen| {
+        if seen.method.as_str() == "OPTIONS" { names("GET, POST, OPTIONS") } else { json(503, json!({ "status": "error" })) }
+    });
+    assert!(matches!(early.await.client().check_webhook("webhook", "a/b").await, Err(N8nError::NotReady { .. })));
     assert!(matches!(
         check(|| json(503, json!({ "code": 503, "message": "Database is not ready!" }))).await,
         Err(N8nError::NotReady { .. })
@@ -66,7 +94,7 @@ async fn a_route_without_a_version_behind_it_is_found_without_running_anything()
     let lost = || json(404, json!({ "code": 404, "message": "Published version not found for workflow with id \"x\"" }));
     assert_eq!(check(lost).await, WebhookCheck::NoVersion);
     let served = || json(404, json!({ "message": "This webhook is not registered for GET requests. Did you mean to make a GET request?" }));
-    assert_eq!(check(served).await, WebhookCheck::Registered(vec!["GET".into()]));
+    assert_eq!(check(served).await, WebhookCheck::Registered(vec![]));
     assert!(matches!(check(|| html(200, "<html>")).await, WebhookCheck::Unknown(_)));
 }
 
@@ -107,17 +135,21 @@ async fn a_form_is_recognised_by_its_page() {
 #[tokio::test]
 async fn webhooks_are_called_at_their_own_url_and_never_get_the_key() {
     let api = Scripted::start(|_| html(500, "")).await;
-    let hooks = Scripted::start(|_| wrong_method()).await;
+    let hooks = Scripted::start(|seen| match seen.method.as_str() {
+        "OPTIONS" => one_path(seen.method.as_str(), &seen.target),
+        _ => json(200, json!({})),
+    })
+    .await;
     let mut settings = api.settings();
     settings.webhook_check_url = Some(format!("http://{}/hooks", hooks.address).parse().unwrap());
     let n8n = client(settings);
-    n8n.check_webhook("a", Method::PATCH).await.unwrap();
+    n8n.check_webhook("webhook", "a").await.unwrap();
     n8n.check_form("f").await.unwrap();
     n8n.probe(probe("users/7?x#%20/ü b")).await.unwrap();
     assert!(api.seen().is_empty());
-    assert_eq!(hooks.calls(), ["PATCH /hooks/webhook/a", "GET /hooks/form/f", "POST /hooks/webhook/users/7%3Fx%23%2520/%C3%BC%20b"]);
+    assert_eq!(hooks.calls()[1..], ["OPTIONS /hooks/webhook/a", "GET /hooks/form/f", "POST /hooks/webhook/users/7%3Fx%23%2520/%C3%BC%20b"]);
     assert!(hooks.seen().iter().all(|seen| !seen.carries_key() && !seen.head.contains("x-n8n-api-key")));
-    let sent = &hooks.seen()[2];
+    let sent = &hooks.seen()[3];
     assert!(sent.head.contains("authorization: bearer secret-token"));
     assert_eq!(sent.body, r#"{"a":1}"#);
 }
@@ -202,7 +234,7 @@ async fn the_workflows_own_answer_is_told_from_what_stands_in_for_it() {
 async fn an_n8n_that_serves_its_editor_in_place_of_webhooks_asks_for_the_address_of_its_webhook_processor() {
     for reply in [(|| html(404, "<pre>Cannot PATCH /webhook/a</pre>")) as fn() -> Reply, || html(200, EDITOR)] {
         let n8n = answers(reply).await.client();
-        let checks = [n8n.check_webhook("a", Method::PATCH).await, n8n.check_form("a").await];
+        let checks = [n8n.check_webhook("webhook", "a").await, n8n.check_form("a").await];
         for check in checks {
             assert!(matches!(&check, Ok(WebhookCheck::Unknown(why)) if why.contains("spec.webhookCheckURL")), "{check:?}");
         }
@@ -215,8 +247,20 @@ async fn an_n8n_that_serves_its_editor_in_place_of_webhooks_asks_for_the_address
 async fn a_probe_cannot_leave_the_webhooks_or_steer_the_connection() {
     let server = Scripted::start(|_| json(200, json!({}))).await;
     let n8n = server.client();
-    for path in ["../api/v1/workflows", "a/../../rest/settings", "a//b", "", "/", "./a"] {
-        assert!(matches!(n8n.probe(probe(path)).await, Err(N8nError::Unsendable { .. })), "{path}");
+    for path in [
+        "../api/v1/workflows",
+        "a/../../rest/settings",
+        "",
+        "/",
+        "./a",
+        // The URL parser drops these, and resolves what is left.
+        ".\t./api/v1/workflows",
+        ".\n./.\r./api",
+        "a/.\t",
+        "\ta",
+        "a\nb",
+    ] {
+        assert!(matches!(n8n.probe(probe(path)).await, Err(N8nError::Unsendable { .. })), "{path:?}");
     }
     for name in ["Host", "connection", "Content-Length", "X-N8N-API-KEY", "bad name", "Transfer-Encoding"] {
         let mut request = probe("a");
@@ -224,8 +268,37 @@ async fn a_probe_cannot_leave_the_webhooks_or_steer_the_connection() {
         assert!(matches!(n8n.probe(request).await, Err(N8nError::Unsendable { .. })), "{name}");
     }
     assert!(server.seen().is_empty());
-    n8n.probe(probe("a%2e%2e/@host\\..\\b#c")).await.unwrap();
-    assert_eq!(server.calls(), ["POST /webhook/a%252e%252e/@host%5C..%5Cb%23c"]);
+    for (path, sent) in [
+        ("a%2e%2e/@host\\..\\b#c", "a%252e%252e/@host%5C..%5Cb%23c"),
+        ("%2e%2e/a", "%252e%252e/a"),
+        ("\\..\\a", "%5C..%5Ca"),
+        ("//host/a", "host/a"),
+        ("a//b", "a//b"),
+        ("．．/a", "%EF%BC%8E%EF%BC%8E/a"),
+        ("\u{1}a", "%01a"),
+        ("?a#b", "%3Fa%23b"),
+    ] {
+        n8n.probe(probe(path)).await.unwrap();
+        assert_eq!(server.calls().pop().unwrap(), format!("POST /webhook/{sent}"));
+    }
+}
+
+#[tokio::test]
+async fn a_check_cannot_leave_the_webhooks() {
+    let hooks = Scripted::start(|seen| one_path(&seen.method, &seen.target)).await;
+    let mut settings = hooks.settings();
+    settings.webhook_check_url = Some(format!("http://{}/hooks", hooks.address).parse().unwrap());
+    let n8n = client(settings);
+    for path in [".\t./x", "..\t/x", ".\t.\n/..", "../x", "\u{9}", "a/\r", "."] {
+        assert!(matches!(n8n.check_webhook("webhook", path).await, Err(N8nError::Unsendable { .. })), "{path:?}");
+        assert!(matches!(n8n.check_form(path).await, Err(N8nError::Unsendable { .. })), "{path:?}");
+        assert!(matches!(n8n.check_version_behind(path, Method::GET).await, Err(N8nError::Unsendable { .. })), "{path:?}");
+    }
+    for path in ["\\..\\..\\x", "%2e%2e/x", "//host/x", "@host/x", "．．/x", "a//b"] {
+        n8n.check_webhook("webhook", path).await.unwrap();
+    }
+    let strays: Vec<String> = hooks.calls().into_iter().filter(|call| !call.starts_with("OPTIONS /hooks/webhook/")).collect();
+    assert_eq!(strays, Vec::<String>::new());
 }
 
 #[test]

@@ -80,6 +80,12 @@ impl Fault {
         }
     }
 
+    /// n8n's answer to OPTIONS for a path that nobody serves.
+    pub(crate) fn names_no_methods() -> Self {
+        let headers = vec![("access-control-allow-methods".to_owned(), "OPTIONS".to_owned())];
+        Self::Respond { status: 204, content_type: "text/plain".to_owned(), body: String::new(), headers }
+    }
+
     /// A 429 or 503 that says when to come back.
     pub(crate) fn retry_after(status: u16, seconds: u64) -> Self {
         Self::Respond {

@@ -58,8 +58,23 @@ fn unregistered(request: &Request, target: &Target, methods: &[String]) -> Reply
     Reply::json(404, &body)
 }
 
+/// n8n answers OPTIONS itself: with the methods of the path, where the caller names an origin.
+fn named_methods(world: &World, request: &Request, target: &Target) -> Answer {
+    if request.header("origin").is_empty() {
+        return Ok(Reply::new(204, "text/plain", ""));
+    }
+    if target.is_test {
+        return Err(unregistered(request, target, &[]));
+    }
+    let methods: Vec<String> = std::iter::once("OPTIONS".to_owned()).chain(world.methods_at(&target.path)).collect();
+    Ok(Reply::new(204, "text/plain", "").with_header("access-control-allow-methods", &methods.join(", ")))
+}
+
 /// Runs whatever serves the path, if anything does.
 pub(crate) async fn serve(site: &Arc<Site>, request: &Request, target: Target) -> Answer {
+    if request.method == "OPTIONS" {
+        return named_methods(&site.world(), request, &target);
+    }
     let begun = begin(&mut site.world(), request, &target)?;
     let took = begun.pause.unwrap_or_default() + site.options().execution_time;
     if took.is_zero() {
