@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::n8n::{answering, with_node};
+use crate::n8n::{answering, id, with_node};
 use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{World, condition, ready};
 
@@ -95,6 +95,19 @@ async fn a_version_that_nobody_answers_for_is_put_back_and_tried_again_by_itself
         "{back:#}"
     );
     assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("tried again by itself")), "{back:#}");
+    // While version 2 rests, version 1 is looked at as ever.
+    let bound = id(&back);
+    standin.ui_unpublish(&bound);
+    let started = std::time::Instant::now();
+    let published = loop {
+        let workflow = world.n8n.workflow(&bound).await;
+        if workflow["active"] == true {
+            break workflow["activeVersionId"].clone();
+        }
+        assert!(started.elapsed() < crate::world::PATIENCE, "nobody publishes it again");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert_eq!(published, back["status"]["history"][1]["n8nVersionId"], "nobody looked before version 2 was tried again");
     standin.faults().clear();
     world.n8n.serves(&path(&world), "1").await;
     // Nobody edits, pins or resets anything.

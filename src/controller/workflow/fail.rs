@@ -71,7 +71,9 @@ fn failed(work: &Work<'_>, digest: &str, reason: Reason, said: String) -> Outcom
         None => Outcome::Held(reason, said),
         Some(left) => {
             let said = format!("{said}; it is tried again by itself");
-            Outcome::Troubled(Trouble::transient(reason, said).again_in(left.max(Duration::from_millis(100))))
+            // What serves in its place is looked at meanwhile, as often as ever.
+            let look = left.min(work.spec().interval.get()).max(Duration::from_millis(100));
+            Outcome::Troubled(Trouble::transient(reason, said).again_in(look))
         }
     }
 }
