@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::stack::publishes_later;
+use crate::stack::{has_workers, publishes_later, say};
 use crate::world::PATIENCE;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// An answer that has not come by then does not come.
+const LOST_AFTER: Duration = Duration::from_secs(20);
 
 /// A plain client of n8n's public API and of its webhooks.
 #[derive(Clone, Debug)]
@@ -144,11 +146,26 @@ impl N8n {
         }
     }
 
-    /// Calls a production webhook.
+    /// Calls a production webhook. With workers, n8n loses an answer now and then: the execution succeeds and its caller hears nothing,
+    /// for ever. There the call is made again, which is said.
     pub async fn webhook(&self, method: &str, path: &str) -> Answer {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let answer = self.http.request(method, format!("{}/webhook/{path}", self.webhooks)).send().await.expect("n8n answers");
-        Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
+        let url = format!("{}/webhook/{path}", self.webhooks);
+        let started = Instant::now();
+        loop {
+            let request = self.http.request(method.clone(), &url);
+            let request = if has_workers(&self.url) { request.timeout(LOST_AFTER) } else { request };
+            let answered = async {
+                let answer = request.send().await?;
+                Ok::<_, reqwest::Error>(Answer { status: answer.status().as_u16(), text: answer.text().await? })
+            };
+            match answered.await {
+                Err(error) if error.is_timeout() && started.elapsed() < PATIENCE => {
+                    say(&format!("n8n did not answer a call of /webhook/{path}"))
+                }
+                answer => return answer.expect("n8n answers"),
+            }
+        }
     }
 }
 

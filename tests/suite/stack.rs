@@ -1,6 +1,6 @@
 //! The stack that `tests/stack/stack.mjs` started, and further ones for tests that stop and start parts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,9 +36,7 @@ impl Stack {
         let stack = Self { dir: dir.to_owned(), facts: serde_json::from_str(&text).expect("stack.json is JSON") };
         if let (Some(url), Some(webhooks)) = (stack.facts["n8n"]["url"].as_str(), stack.facts["n8n"]["webhookUrl"].as_str()) {
             WEBHOOKS.lock().expect("nobody panicked").insert(url.to_owned(), webhooks.to_owned());
-            if stack.shape() == PUBLICATION_SERVICE {
-                note_publishes_later(url);
-            }
+            note_shape(url, stack.shape());
         }
         stack
     }
@@ -111,15 +109,25 @@ pub fn webhook_url(n8n: &str) -> String {
     WEBHOOKS.lock().expect("nobody panicked").get(n8n).cloned().unwrap_or_else(|| n8n.to_owned())
 }
 
-/// The URLs of all n8n that set up later what they said is published.
-static LATER: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// By the URL of an n8n, its shape.
+static SHAPES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
-pub fn note_publishes_later(n8n: &str) {
-    LATER.lock().expect("nobody panicked").insert(n8n.to_owned());
+pub fn note_shape(n8n: &str, shape: &str) {
+    SHAPES.lock().expect("nobody panicked").insert(n8n.to_owned(), shape.to_owned());
 }
 
+fn has_shape(n8n: &str, shapes: &[&str]) -> bool {
+    SHAPES.lock().expect("nobody panicked").get(n8n).is_some_and(|shape| shapes.contains(&shape.as_str()))
+}
+
+/// Whether an n8n sets up later what it said is published.
 pub fn publishes_later(n8n: &str) -> bool {
-    LATER.lock().expect("nobody panicked").contains(n8n)
+    has_shape(n8n, &[PUBLICATION_SERVICE])
+}
+
+/// Whether workers run the workflows of an n8n.
+pub fn has_workers(n8n: &str) -> bool {
+    has_shape(n8n, &["queue", "webhook-processor"])
 }
 
 /// The shape of the n8n that all tests share, or nothing where that is the default one.
@@ -150,7 +158,7 @@ fn this_test() -> String {
 }
 
 /// Standard error itself: what a test prints is captured and not shown where it passes.
-fn say(line: &str) {
+pub fn say(line: &str) {
     std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("standard error is open");
 }
 

@@ -43,7 +43,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::stack::{PUBLICATION_SERVICE, met_n8n, note_publishes_later, shape};
+use crate::stack::{PUBLICATION_SERVICE, met_n8n, note_shape, shape};
 
 pub(crate) use faults::{Caller, Fault, Faults, Gate, Rule};
 pub(crate) use marks::Duplicate;
@@ -138,7 +138,7 @@ impl StandIn {
             runtime: Some(runtime),
         };
         if later {
-            note_publishes_later(&standin.url());
+            note_shape(&standin.url(), PUBLICATION_SERVICE);
             met_n8n();
         }
         standin

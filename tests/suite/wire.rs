@@ -1,79 +1,18 @@
 //! Every call of the client against the real n8n.
 
-use std::collections::HashSet;
-use std::num::NonZeroU32;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod calls;
 
-use reqwest::Method;
-use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
 use weirkeeper::domain::probe::Author;
 use weirkeeper::domain::remote::{ExecutionStatus, RemoteWorkflow, WorkflowWrite};
-use weirkeeper::n8n::{
-    ApiKey, ClientSettings, CredentialWrite, Denial, ExecutionQuery, N8nClient, N8nError, N8nMetrics, ProbeRequest, WebhookCheck,
-    key_expiry,
-};
+use weirkeeper::n8n::{CredentialWrite, Denial, ExecutionQuery, N8nError, WebhookCheck, key_expiry};
 
 use crate::stack::Stack;
-
-fn client_with(key: &str) -> N8nClient {
-    let settings = ClientSettings {
-        url: Stack::shared().n8n_url().parse().unwrap(),
-        api_key: ApiKey::parse(key).unwrap(),
-        ca_bundle: None,
-        request_timeout: Duration::from_secs(30),
-        requests_per_second: None,
-        max_concurrent_requests: NonZeroU32::new(4).unwrap(),
-        webhook_check_url: None,
-        allow_loopback: true,
-    };
-    N8nClient::new(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap()).unwrap()
-}
-
-fn client() -> N8nClient {
-    client_with(&Stack::shared().n8n_key())
-}
-
-/// A word that no earlier run used.
-fn fresh(prefix: &str) -> String {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    format!("{prefix}-{:x}", nanos % (1 << 48))
-}
-
-fn node(name: &str, kind: &str, version: f64, parameters: Value) -> Value {
-    json!({ "id": format!("id-{name}"), "name": name, "type": format!("n8n-nodes-base.{kind}"),
-        "typeVersion": version, "position": [0, 0], "parameters": parameters })
-}
-
-fn workflow(name: &str, nodes: Vec<Value>, connections: Value) -> WorkflowWrite {
-    WorkflowWrite { name: name.into(), nodes, connections, settings: Default::default(), node_groups: None }
-}
-
-/// A webhook that answers with what its last node makes.
-fn webhook_workflow(name: &str, path: &str, last: Value) -> WorkflowWrite {
-    let mut hook = node("Hook", "webhook", 2.0, json!({ "path": path, "httpMethod": "POST", "responseMode": "lastNode", "options": {} }));
-    hook["webhookId"] = json!(format!("hook-{path}"));
-    let to = last["name"].clone();
-    let connections = json!({ "Hook": { "main": [[{ "node": to, "type": "main", "index": 0 }]] } });
-    workflow(name, vec![hook, last], connections)
-}
-
-fn set(value: &str) -> Value {
-    node("Set", "set", 3.4, json!({ "mode": "raw", "jsonOutput": json!({ "said": value }).to_string(), "options": {} }))
-}
-
-fn fail() -> Value {
-    node("Break", "stopAndError", 1.0, json!({ "errorMessage": "it\nbroke" }))
-}
-
-fn probe(path: &str) -> ProbeRequest {
-    ProbeRequest {
-        method: Method::POST,
-        path: path.into(),
-        headers: vec![("x-probe".into(), "1".into())],
-        body: Some(json!({ "hello": 1 })),
-        timeout: Duration::from_secs(20),
-    }
-}
+use calls::{client, client_with, delete, fail, fresh, node, probe, publish, responding, set, until, webhook_workflow, workflow};
 
 #[tokio::test]
 async fn the_instance_tells_what_it_is() {
@@ -90,27 +29,15 @@ async fn the_instance_tells_what_it_is() {
     }
 }
 
-/// Answers with a status of its own choice, by a Respond to Webhook node.
-fn responding(path: &str, status: u16) -> WorkflowWrite {
-    let options = json!({ "responseCode": status });
-    let mut write = webhook_workflow(
-        path,
-        path,
-        node("Respond", "respondToWebhook", 1.4, json!({ "respondWith": "json", "responseBody": "{}", "options": options })),
-    );
-    write.nodes[0]["parameters"]["responseMode"] = json!("responseNode");
-    write
-}
-
 #[tokio::test]
 async fn n8n_tells_whose_answer_a_call_of_a_webhook_gets() {
     let n8n = client();
     let path = fresh("whose");
     let authored = async |write: &WorkflowWrite| {
         let id = n8n.create_workflow(write).await.unwrap().id;
-        n8n.publish(&id, None).await.unwrap();
+        publish(&n8n, &id, &path).await;
         let answer = n8n.probe(probe(&path)).await.unwrap();
-        n8n.delete_workflow(&id).await.unwrap();
+        delete(&n8n, &id).await;
         (answer.status, answer.author)
     };
     assert_eq!(authored(&webhook_workflow(&path, &path, set("one"))).await, (200, Author::Workflow));
@@ -142,11 +69,10 @@ async fn a_workflow_lives_from_creation_to_deletion() {
     assert!(!created.active && created.version_id.is_some() && created.active_version_id.is_none());
     assert_eq!(n8n.check_webhook("webhook", &path).await.unwrap(), WebhookCheck::NotRegistered);
 
-    let published = n8n.publish(&id, None).await.unwrap();
+    let published = publish(&n8n, &id, &path).await;
     assert!(published.active);
     let first = published.active_version_id.clone().expect("published");
     assert_eq!(published.active_version.as_ref().map(|v| v.version_id.as_str()), Some(first.as_str()));
-    assert_eq!(n8n.check_webhook("webhook", &path).await.unwrap(), WebhookCheck::Registered(vec!["POST".into()]));
     let answer = n8n.probe(probe(&path)).await.unwrap();
     assert_eq!((answer.status, answer.json), (200, Some(json!({ "said": "one" }))));
 
@@ -160,9 +86,9 @@ async fn a_workflow_lives_from_creation_to_deletion() {
     assert!(n8n.get_version(&id, "3f0f4a5e-0000-4000-8000-000000000000").await.unwrap().is_none());
 
     n8n.update_workflow(&id, &webhook_workflow(&path, &path, set("three")), true).await.unwrap();
-    assert_eq!(n8n.probe(probe(&path)).await.unwrap().json, Some(json!({ "said": "three" })));
+    until(Some(json!({ "said": "three" })), async || n8n.probe(probe(&path)).await.unwrap().json).await;
     n8n.publish(&id, Some(&first)).await.unwrap();
-    assert_eq!(n8n.probe(probe(&path)).await.unwrap().json, Some(json!({ "said": "one" })));
+    until(Some(json!({ "said": "one" })), async || n8n.probe(probe(&path)).await.unwrap().json).await;
 
     assert!(!n8n.unpublish(&id).await.unwrap().active);
     assert!(!n8n.unpublish(&id).await.unwrap().active);
@@ -173,8 +99,8 @@ async fn a_workflow_lives_from_creation_to_deletion() {
     }
     assert!(!n8n.unarchive(&id).await.unwrap().is_archived);
 
-    assert!(n8n.delete_workflow(&id).await.unwrap());
-    assert!(!n8n.delete_workflow(&id).await.unwrap());
+    assert!(delete(&n8n, &id).await);
+    assert!(!delete(&n8n, &id).await);
     assert!(n8n.get_workflow(&id).await.unwrap().is_none());
     assert!(n8n.get_version(&id, &first).await.unwrap().is_none());
     for gone in [
@@ -217,11 +143,11 @@ async fn refusals_carry_the_words_of_n8n() {
 
     let first = n8n.create_workflow(&webhook_workflow(&path, &path, set("a"))).await.unwrap().id;
     let second = n8n.create_workflow(&webhook_workflow(&path, &path, set("b"))).await.unwrap().id;
-    n8n.publish(&first, None).await.unwrap();
+    publish(&n8n, &first, &path).await;
     let taken = n8n.publish(&second, None).await;
     assert!(matches!(taken, Err(N8nError::Refused { status: 409, .. })), "{taken:?}");
     for id in [first, second] {
-        n8n.delete_workflow(&id).await.unwrap();
+        delete(&n8n, &id).await;
     }
 }
 
@@ -289,31 +215,36 @@ async fn executions_and_their_failures_are_told() {
     let n8n = client();
     let path = fresh("runs");
     let id = n8n.create_workflow(&webhook_workflow(&path, &path, set("fine"))).await.unwrap().id;
-    n8n.publish(&id, None).await.unwrap();
+    publish(&n8n, &id, &path).await;
     let start = jiff::Timestamp::now();
     for _ in 0..3 {
         n8n.probe(probe(&path)).await.unwrap();
     }
     n8n.update_workflow(&id, &webhook_workflow(&path, &path, fail()), true).await.unwrap();
-    let answer = n8n.probe(probe(&path)).await.unwrap();
-    assert_eq!(answer.status, 500);
+    let calls = AtomicUsize::new(3);
+    let call = async || {
+        calls.fetch_add(1, Ordering::SeqCst);
+        n8n.probe(probe(&path)).await.unwrap().status
+    };
+    until(500, call).await;
+    let calls = calls.load(Ordering::SeqCst);
 
-    let mut query = ExecutionQuery { workflow_id: Some(id.clone()), limit: 10, started_after: Some(start), ..Default::default() };
+    let mut query = ExecutionQuery { workflow_id: Some(id.clone()), limit: 100, started_after: Some(start), ..Default::default() };
     let mut all = Vec::new();
     for _ in 0..20 {
         all = n8n.executions(&query).await.unwrap();
-        if all.len() == 4 {
+        if all.len() == calls {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(all.len(), 4, "{all:?}");
+    assert_eq!(all.len(), calls, "{all:?}");
     assert_eq!(all[0].status, ExecutionStatus::Error);
     assert!(all.iter().all(|run| run.workflow_id == id && run.mode == "webhook" && run.started_at >= Some(start)));
     query.limit = 2;
     assert_eq!(n8n.executions(&query).await.unwrap(), all[..2]);
     query.status = Some(ExecutionStatus::Success);
-    query.limit = 10;
+    query.limit = 100;
     assert_eq!(n8n.executions(&query).await.unwrap(), all[1..]);
     query.started_after = Some(jiff::Timestamp::now());
     assert!(n8n.executions(&query).await.unwrap().is_empty());
@@ -323,7 +254,7 @@ async fn executions_and_their_failures_are_told() {
     assert_eq!(failure.message, "it broke");
     assert!(n8n.execution_failure(&all[1].id).await.unwrap().is_none());
     assert!(n8n.execution_failure("999999999").await.unwrap().is_none());
-    n8n.delete_workflow(&id).await.unwrap();
+    delete(&n8n, &id).await;
 }
 
 #[tokio::test]
@@ -342,12 +273,13 @@ async fn forms_and_parameterised_webhooks_are_checked_without_running() {
     let id = n8n.create_workflow(&workflow(&path, vec![form, hook], json!({}))).await.unwrap().id;
     assert_eq!(n8n.check_form(&path).await.unwrap(), WebhookCheck::NotRegistered);
     n8n.publish(&id, None).await.unwrap();
-    assert_eq!(n8n.check_form(&path).await.unwrap(), WebhookCheck::Registered(vec![]));
+    until(WebhookCheck::Registered(vec![]), async || n8n.check_form(&path).await.unwrap()).await;
     let dynamic = format!("dyn-{path}/users/7");
-    assert_eq!(n8n.check_webhook("webhook", &dynamic).await.unwrap(), WebhookCheck::Registered(vec!["GET".into()]));
+    let registered = WebhookCheck::Registered(vec!["GET".into()]);
+    until(registered, async || n8n.check_webhook("webhook", &dynamic).await.unwrap()).await;
     let all = ExecutionQuery { workflow_id: Some(id.clone()), limit: 5, ..Default::default() };
     assert!(n8n.executions(&all).await.unwrap().is_empty(), "the checks ran nothing");
-    n8n.delete_workflow(&id).await.unwrap();
+    delete(&n8n, &id).await;
 }
 
 #[tokio::test]
@@ -387,5 +319,5 @@ async fn a_limited_key_is_told_what_it_lacks() {
         }
         other => panic!("{other:?}"),
     }
-    n8n.delete_workflow(&id).await.unwrap();
+    delete(&n8n, &id).await;
 }
