@@ -9,6 +9,7 @@ use super::work::Work;
 use crate::api::workflow_status::Origin;
 use crate::controller::connections::{self, Connection};
 use crate::domain::callers::{MOST, POLICY, admit, admitted, undecided};
+use crate::domain::catalog::Catalog;
 use crate::domain::definition::Definition;
 use crate::domain::reach::reach;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
@@ -64,7 +65,8 @@ fn known(work: &Work<'_>, definition: &Definition) -> BTreeSet<String> {
     let refers = work.ctx.workflows_of(&namespace, &name);
     let refers = refers.iter().filter(|one| one.namespace() == work.namespace() && one.refers_to(&work.name()));
     let mut ids: BTreeSet<String> = refers.filter_map(|one| one.status.n8n_workflow_id.clone()).collect();
-    if !reach(definition).any_workflow.is_empty() {
+    // Which parameters name a workflow is the same for every catalogue.
+    if !reach(definition, Catalog::embedded()).any_workflow.is_empty() {
         ids.extend(work.status.n8n_workflow_id.clone());
     }
     ids
