@@ -6,6 +6,7 @@ pub mod admission;
 pub mod condition;
 pub mod crds;
 pub mod duration;
+pub mod headers;
 pub mod instance;
 pub mod reason;
 pub mod schema;

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cli;
+use crate::domain::text::shown;
 
 /// Manages n8n workflows as Kubernetes custom resources.
 #[derive(Parser)]
@@ -68,7 +69,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("weirkeeper: {message}");
+            eprintln!("weirkeeper: {}", shown(&message.to_string()));
             ExitCode::FAILURE
         }
     }
@@ -77,7 +78,7 @@ pub fn main() -> ExitCode {
 /// Of a command whose exit code 1 says something else than that it failed.
 fn ended(result: Result<ExitCode, impl std::fmt::Display>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        eprintln!("weirkeeper: {error}");
+        eprintln!("weirkeeper: {}", shown(&error.to_string()));
         ExitCode::from(2)
     })
 }

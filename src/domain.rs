@@ -57,6 +57,7 @@ pub mod structure;
 pub mod suggest;
 pub mod summary;
 pub mod target;
+pub mod text;
 pub mod transitions;
 pub mod triggers;
 pub mod trouble;

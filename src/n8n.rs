@@ -5,7 +5,8 @@
 //! - An error says whether the request may have taken effect ([`N8nError::unanswered`]); writes are never repeated.
 //! - The API key goes to the API below the base URL and nowhere else: not to webhooks, not along a redirect, not
 //!   into a log. Bodies of answers go into no message.
-//! - Only allowed addresses are connected to, as seen after DNS. No answer is held beyond a bound.
+//! - Only allowed addresses are connected to, as seen after DNS. No answer is held beyond a bound, and all of them together not beyond
+//!   the memory of the process for them.
 //! - A slow n8n holds up its own calls only.
 
 mod address;
@@ -18,14 +19,15 @@ mod instance;
 mod item;
 mod key;
 mod listing;
+mod memory;
 mod metrics;
 mod operation;
 mod pace;
+mod page;
 mod permit;
 mod send;
 mod settings;
 mod tags;
-mod text;
 mod webhooks;
 mod workflows;
 
@@ -38,6 +40,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use memory::Memory;
 use pace::Pace;
 
 pub use credentials::CredentialWrite;
@@ -45,6 +48,7 @@ pub use error::{Denial, N8nError, SettingsError};
 pub use executions::ExecutionQuery;
 pub use item::Unread;
 pub use key::{ApiKey, key_expiry};
+pub use listing::List;
 pub use metrics::N8nMetrics;
 pub use operation::Operation;
 pub use permit::{WritePermit, awake_or_not};
@@ -70,6 +74,7 @@ struct Inner {
     http: reqwest::Client,
     pace: Pace,
     metrics: N8nMetrics,
+    memory: Memory,
     publishes_later: AtomicBool,
     /// Set once n8n was seen to name the methods of a path, and none for a path that nobody has.
     names_methods: AtomicBool,
@@ -81,6 +86,10 @@ impl N8nClient {
     /// # Errors
     /// When a URL is not a plain base URL or the CA bundle is unreadable.
     pub fn new(settings: ClientSettings, metrics: N8nMetrics) -> Result<Self, SettingsError> {
+        Self::within(settings, metrics, Memory::of_process())
+    }
+
+    fn within(settings: ClientSettings, metrics: N8nMetrics, memory: Memory) -> Result<Self, SettingsError> {
         let http = settings.build_http()?;
         let pace = Pace::new(settings.max_concurrent_requests, settings.requests_per_second, LONGEST_QUEUE);
         Ok(Self {
@@ -89,6 +98,7 @@ impl N8nClient {
                 http,
                 pace,
                 metrics,
+                memory,
                 publishes_later: AtomicBool::new(false),
                 names_methods: AtomicBool::new(false),
             }),

@@ -222,6 +222,10 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 214)))]
     pub node_types: Vec<String>,
+    /// Names of tags that they may give to their workflows and take away again; `*` is all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 24)))]
+    pub tags: Vec<String>,
 }
 
 /// What was found out about the connection.

@@ -90,6 +90,7 @@ reasons! {
     AlreadyClaimed: "Another Workflow is bound to the n8n workflow that `spec.adopt` names. Point one of them elsewhere.",
     AdoptNotGranted: "The instance grants this namespace no adoption of that n8n workflow. Ask the instance's owner for a grant.",
     AdoptNotFound: "No n8n workflow has the id that `spec.adopt` names.",
+    TagNotGranted: "The instance grants this namespace no use of a tag that `spec.tags` names: n8n's users may go by it. Ask the instance's owner for a grant, or take the tag out.",
     ProjectNotGranted: "The instance grants this namespace no use of the n8n project that `spec.project` names. Ask the instance's owner for a grant.",
     ProjectNotFound: "n8n has no project with the id that `spec.project` names, or the user of the API key may not create workflows in it. What serves goes on; a new version waits.",
     WebhookPathTaken: "Another workflow serves that webhook path. This one goes live by itself when the path is free.",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::duration::{HOUR, MINUTE, SECOND, Within};
+use super::headers::NO_STEERING_HEADER;
 use super::schema::{free_object, free_value, path_parameters};
 use super::workflow_status::WorkflowStatus;
 
@@ -285,8 +286,9 @@ fn default_probe_timeout() -> ProbeTimeout {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = kube::core::Rule::new("has(self.value) != has(self.secretKeyRef)").message("exactly one of value and secretKeyRef must be set"))]
+#[x_kube(validation = kube::core::Rule::new(NO_STEERING_HEADER).message("the header steers the connection, or names another site, path or caller to a proxy before n8n; a probe may not set it"))]
 pub struct ProbeHeader {
-    /// The header's name.
+    /// The header's name. Those that steer the connection or a proxy (`Host`, `Forwarded`, `X-Forwarded-*`, `X-Original-*`, ...) are refused.
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9-]+$"))]
     pub name: String,
     /// Its value, where it is no secret.

@@ -53,6 +53,7 @@ impl Connection {
                 None => ApiKey::parse(key.ok_or(ConnectionError::NoKey)?)?,
             },
             ca_bundle: self.ca_file.as_deref().map(read).transpose()?,
+            trust_named_in: "--ca-file",
             request_timeout: TIMEOUT,
             requests_per_second: None,
             max_concurrent_requests: NonZeroU32::MIN,

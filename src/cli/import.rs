@@ -10,6 +10,7 @@ use clap::{ArgGroup, Args};
 use crate::api::workflow::InstanceRef;
 use crate::cli::connection::{Connection, ConnectionError};
 use crate::domain::import::{Target, import};
+use crate::domain::text::shown;
 use crate::n8n::N8nError;
 
 /// Which n8n to read, what of it, and where to write.
@@ -73,7 +74,7 @@ pub fn run(arguments: &ImportArguments, key: Option<&str>) -> Result<(), ImportE
     let target = Target { instance: arguments.instance.clone(), namespace: arguments.namespace.clone() };
     let (imported, notes) = import(held.chosen, &target);
     for line in held.notes.into_iter().chain(notes.into_iter().map(|note| format!("{}: {}", note.name, note.message))) {
-        eprintln!("{line}");
+        eprintln!("{}", shown(&line));
     }
     output::write(&imported, arguments.output_dir.as_deref(), arguments.force)?;
     eprintln!("{} imported, {} left out", imported.len(), held.total - imported.len());

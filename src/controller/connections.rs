@@ -21,13 +21,13 @@ use crate::domain::access::may_refer;
 use crate::domain::bounds;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::trouble::Trouble;
-use crate::n8n::{ApiKey, ClientSettings, N8nClient, N8nError};
+use crate::n8n::{ApiKey, ClientSettings, List, N8nClient, N8nError};
 
 /// How long a list of credentials is believed when everything that is looked for is in it.
 const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// The credentials of an instance and when they were listed.
-type ListedCredentials = (Instant, Arc<Vec<RemoteCredential>>);
+type ListedCredentials = (Instant, Arc<List<RemoteCredential>>);
 
 /// A usable connection to one n8n.
 #[derive(Debug)]
@@ -65,6 +65,18 @@ impl Connections {
         self.lock().values().any(|open| open.api_key.stands_in(text))
     }
 
+    /// Takes the API key of any open connection out of texts for people: a name or an answer in n8n may hold it.
+    pub fn hide_keys<'t>(&self, texts: impl Iterator<Item = &'t mut String>) {
+        let open = self.lock();
+        for text in texts {
+            for connection in open.values() {
+                if connection.api_key.stands_in(text) {
+                    *text = connection.api_key.hide_in(text);
+                }
+            }
+        }
+    }
+
     /// Closes a connection, when its instance and all that was bound through it are gone.
     pub fn close(&self, key: &str) -> Option<Arc<Connection>> {
         self.lock().remove(key)
@@ -94,7 +106,7 @@ impl Connection {
     }
 
     /// The credentials of the instance; `fresh` reads them again.
-    pub async fn credentials(&self, fresh: bool) -> Result<Arc<Vec<RemoteCredential>>, N8nError> {
+    pub async fn credentials(&self, fresh: bool) -> Result<Arc<List<RemoteCredential>>, N8nError> {
         let mut kept = self.credentials.lock().await;
         if let Some((_, list)) = kept.as_ref().filter(|(at, _)| !fresh && at.elapsed() < CREDENTIALS_FRESH_FOR) {
             return Ok(list.clone());
@@ -272,6 +284,7 @@ fn settings(ctx: &Context, instance: &N8nInstance, api_key: ApiKey) -> Result<Cl
         url: url("url", &spec.url)?,
         api_key,
         ca_bundle: spec.ca_bundle.as_ref().map(|pem| pem.clone().into_bytes()),
+        trust_named_in: "spec.caBundle",
         request_timeout: spec.request_timeout.get(),
         requests_per_second: spec.requests_per_second.and_then(number),
         max_concurrent_requests: number(spec.max_concurrent_requests).unwrap_or(NonZeroU32::MIN),
@@ -338,6 +351,7 @@ mod tests {
             url: Url::parse(&instance.spec.url).unwrap(),
             api_key: api_key.clone(),
             ca_bundle: None,
+            trust_named_in: "spec.caBundle",
             request_timeout: Duration::from_secs(1),
             requests_per_second: None,
             max_concurrent_requests: NonZeroU32::MIN,

@@ -275,7 +275,8 @@ impl Context {
     }
 
     /// Sends an event. Losing one loses nothing else, so a failure is only logged.
-    pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, note: String) {
+    pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, mut note: String) {
+        self.connections.hide_keys([&mut note].into_iter());
         if let Err(error) = self.events.tell(&object.object_ref(&()), kind, reason, note).await {
             debug!(%error, "an event was lost");
         }

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::api::MANAGER;
 use crate::api::reason::Reason;
+use crate::domain::text::one_line;
 
 /// The API server takes notes of up to 1 kB.
 const NOTE_BYTES: usize = 1000;
@@ -48,6 +49,7 @@ impl Events {
 
     /// Writes an event, or counts one more time what was told a moment ago.
     pub async fn tell(&self, about: &ObjectReference, kind: EventType, reason: Reason, mut note: String) -> Result<(), kube::Error> {
+        note = one_line(&note, NOTE_BYTES);
         note.truncate(note.floor_char_boundary(NOTE_BYTES));
         let namespace = about.namespace.as_deref().unwrap_or("default");
         let api = Api::<Event>::namespaced(self.client.clone(), namespace);

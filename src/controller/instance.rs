@@ -115,6 +115,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     status.observed_generation = generation;
     status.summary = summary(&status.conditions);
     bounds::fit_instance(&mut status);
+    ctx.connections.hide_keys(status.conditions.iter_mut().map(|condition| &mut condition.message).chain(&mut status.summary));
     ctx.metrics.passes.with_label_values(&["instance", reason(&found.outcome).as_str()]).inc();
     if let Err(failed) = write(ctx, &instance, &old, &status).await {
         warn!(error = %failed, "cannot write the status");
@@ -311,7 +312,7 @@ fn stalled_for_identity(status: &N8nInstanceStatus) -> bool {
 /// Marked workflows whose object is gone. Only those of this cluster: another cluster may share the n8n.
 async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Trouble> {
     let mut ids = Vec::new();
-    for (id, mark) in listing.seen.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
+    for (id, mark) in listing.seen.items.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
         if ids.len() < MOST_ORPHANS
             && mark.cluster == ctx.cluster
             && !ctx.lives(mark).await.map_err(|error| store::trouble("look for the object of a mark", &error))?
@@ -331,6 +332,7 @@ fn duplicates(users: &[Arc<Glimpse>], listing: &Listing) -> Vec<String> {
     let copy = |id: &str, uid: &str| bound.get(uid).is_some_and(|own| *own != id && present.contains(own));
     let mut ids: Vec<String> = listing
         .seen
+        .items
         .iter()
         .filter(|one| one.mark.as_ref().is_some_and(|mark| copy(&one.id, &mark.uid)))
         .map(|one| one.id.clone())

@@ -10,8 +10,9 @@ use tokio::sync::Mutex;
 
 use crate::domain::identity::Sighting;
 use crate::domain::mark::Mark;
+use crate::domain::remote::RemoteSummary;
 use crate::domain::routes::{Answer, Route, answers, collide};
-use crate::n8n::{N8nClient, N8nError};
+use crate::n8n::{List, N8nClient, N8nError};
 
 /// How long a listing is good enough for an object that was never sent to n8n.
 const GOOD_FOR: Duration = Duration::from_secs(30);
@@ -23,7 +24,7 @@ const SENT_FOR: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Listing {
     /// Every workflow with the mark that it carries.
-    pub seen: Vec<Sighting>,
+    pub seen: List<Sighting>,
     /// The routes that n8n keeps, by the first parts of their addresses.
     routes: HashMap<String, Vec<Rival>>,
 }
@@ -40,7 +41,7 @@ pub struct Rival {
 impl Listing {
     /// The ids in the listing.
     pub fn ids(&self) -> HashSet<&str> {
-        self.seen.iter().map(|sighting| sighting.id.as_str()).collect()
+        self.seen.items.iter().map(|sighting| sighting.id.as_str()).collect()
     }
 
     /// The routes of other workflows that cannot stand beside these, in the order of their ids.
@@ -63,6 +64,7 @@ impl Listing {
     /// The ids of workflows that carry the mark of an object.
     pub fn marked(&self, uid: &str) -> Vec<&str> {
         self.seen
+            .items
             .iter()
             .filter(|sighting| sighting.mark.as_ref().is_some_and(|mark| mark.uid == uid))
             .map(|sighting| sighting.id.as_str())
@@ -102,19 +104,17 @@ impl Inventory {
         }
         let began = Instant::now();
         let covers = self.tickets.load(Ordering::SeqCst);
-        let result = client.list_summaries(None).await.map(|workflows| {
-            let mut routes: HashMap<String, Vec<Rival>> = HashMap::new();
-            for workflow in &workflows {
-                for route in workflow.kept_routes().routes {
-                    let rival = Rival { id: workflow.id.clone(), route };
-                    for part in parts(&rival.route).collect::<HashSet<_>>() {
-                        routes.entry(part.to_owned()).or_default().push(rival.clone());
-                    }
+        let mut routes: HashMap<String, Vec<Rival>> = HashMap::new();
+        let sighting = |workflow: RemoteSummary| {
+            for route in workflow.kept_routes().routes {
+                let rival = Rival { id: workflow.id.clone(), route };
+                for part in parts(&rival.route).collect::<HashSet<_>>() {
+                    routes.entry(part.to_owned()).or_default().push(rival.clone());
                 }
             }
-            let seen = workflows.into_iter().map(|workflow| Sighting { mark: Mark::of(&workflow.settings), id: workflow.id }).collect();
-            Arc::new(Listing { seen, routes })
-        });
+            Sighting { mark: Mark::of(&workflow.settings), id: workflow.id }
+        };
+        let result = client.survey_workflows(sighting).await.map(|seen| Arc::new(Listing { seen, routes }));
         *last = Some(Scan { began, covers, result: result.clone() });
         result
     }

@@ -2,6 +2,7 @@
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use kube::api::{DeleteParams, GetParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{PartialObjectMeta, Request};
 use kube::{Api, Client, Resource};
@@ -9,8 +10,13 @@ use serde_json::{Value, json};
 
 use super::decoded::{Decode, Decoded};
 use crate::api::reason::Reason;
+use crate::api::workflow_status::VersionSource;
 use crate::api::{MANAGER, workflow::Workflow};
+use crate::domain::body;
 use crate::domain::trouble::Trouble;
+
+/// The annotation of a stored body that an adopted workflow held.
+const ADOPTED: &str = "weirkeeper.dev/adopted";
 
 /// A failed call to the Kubernetes API, as trouble: everything but a refusal heals with time.
 pub fn trouble(attempt: &str, error: &kube::Error) -> Trouble {
@@ -129,18 +135,26 @@ where
     }
 }
 
-/// Stores a body, immutable and owned by its Workflow, and tells whether it was not there yet: one of the same name and owner holds the
-/// same body. A pass whose status is refused stores it again and again, so it is looked for before it is sent.
-pub async fn keep_revision(client: &Client, workflow: &Workflow, name: &str, version: i64, data: Value) -> Result<bool, kube::Error> {
+/// Stores a body, immutable and owned by its Workflow, and tells whether it was not there yet: one of the same name and owner that holds
+/// the same definition. A pass whose status is refused stores it again and again, so it is looked for before it is sent.
+pub async fn keep_revision(
+    client: &Client,
+    workflow: &Workflow,
+    name: &str,
+    (version, source): (i64, VersionSource),
+    data: Value,
+) -> Result<bool, kube::Error> {
     let Some(owner) = workflow.controller_owner_ref(&()) else { return Ok(false) };
     let namespace = workflow.metadata.namespace.as_deref().unwrap_or_default();
-    if let Some(twin) = metadata::<ControllerRevision>(client, namespace, name).await? {
-        if twin.owner_references.iter().flatten().any(|one| one.uid == owner.uid) {
+    let data = serde_json::from_value(data).ok();
+    if let Some(twin) = get::<ControllerRevision>(client, Some(namespace), name).await? {
+        let ours = is_owned(&twin.metadata, &owner.uid);
+        if ours && same_body(twin.data.as_ref(), data.as_ref()) {
             return Ok(false);
         }
-        if is_orphan(client, namespace, &twin).await? {
-            // It belongs to an earlier object, and the garbage collector has not come yet.
-            let preconditions = Preconditions { uid: twin.uid, resource_version: None };
+        if ours || is_orphan(client, namespace, &twin.metadata).await? {
+            // Somebody put another body there, or it belongs to an earlier object and the garbage collector has not come yet.
+            let preconditions = Preconditions { uid: twin.metadata.uid, resource_version: None };
             let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
             let dropped = api.delete(name, &DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }).await;
             dropped.map(drop).or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
@@ -151,13 +165,20 @@ pub async fn keep_revision(client: &Client, workflow: &Workflow, name: &str, ver
             name: Some(name.to_owned()),
             namespace: Some(namespace.to_owned()),
             labels: Some([("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned())].into()),
+            annotations: (source == VersionSource::Adopted).then(|| [(ADOPTED.to_owned(), "true".to_owned())].into()),
             owner_references: Some(vec![owner]),
             ..Default::default()
         },
-        data: serde_json::from_value(data).ok(),
+        data,
         revision: version,
     };
     create(client, namespace, &revision).await.map(|()| true)
+}
+
+/// Whether two stored bodies hold the same definition, however they are packed.
+fn same_body(one: Option<&RawExtension>, other: Option<&RawExtension>) -> bool {
+    let read = |data: Option<&RawExtension>| body::decode(&data?.0).ok();
+    one == other || read(one).is_some_and(|one| read(other) == Some(one))
 }
 
 async fn create(client: &Client, namespace: &str, revision: &ControllerRevision) -> Result<(), kube::Error> {
@@ -181,20 +202,38 @@ async fn is_orphan(client: &Client, namespace: &str, revision: &ObjectMeta) -> R
     Ok(!owners.is_empty())
 }
 
-/// Reads a stored body.
-pub async fn read_revision(client: &Client, namespace: &str, name: &str) -> Result<Option<Value>, kube::Error> {
+/// Reads a body that is stored for a Workflow. What another object owns is not there.
+pub async fn read_revision(client: &Client, namespace: &str, name: &str, owner: &str) -> Result<Option<Value>, kube::Error> {
     let revision = get::<ControllerRevision>(client, Some(namespace), name).await?;
+    let revision = revision.filter(|revision| is_owned(&revision.metadata, owner));
     Ok(revision.and_then(|revision| serde_json::to_value(revision.data?).ok()))
 }
 
-/// Deletes stored bodies that nobody needs any more.
-pub async fn drop_revisions(client: &Client, namespace: &str, names: &[String]) -> Result<(), kube::Error> {
+/// Whether a body is stored as what an adopted workflow held. Its object says so, which a status that somebody forged does not.
+pub async fn holds_adopted(client: &Client, namespace: &str, name: &str, owner: &str) -> Result<bool, kube::Error> {
+    let found = metadata::<ControllerRevision>(client, namespace, name).await?.filter(|found| is_owned(found, owner));
+    Ok(found.is_some_and(|found| found.annotations.iter().flatten().any(|(key, _)| key == ADOPTED)))
+}
+
+/// Deletes bodies that are stored for a Workflow and that nobody needs any more. Whatever has such a name and another owner stays.
+pub async fn drop_revisions(client: &Client, namespace: &str, names: &[String], owner: &str) -> Result<(), kube::Error> {
     let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
     for name in names {
-        match api.delete(name, &DeleteParams::default()).await {
-            Err(error) if !is_gone(&error) => return Err(error),
+        let Some(found) = metadata::<ControllerRevision>(client, namespace, name).await? else { continue };
+        if !is_owned(&found, owner) {
+            continue;
+        }
+        let preconditions = Preconditions { uid: found.uid, resource_version: found.resource_version };
+        match api.delete(name, &DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }).await {
+            // Whoever changed it meanwhile may have changed its owner.
+            Err(error) if !is_gone(&error) && !is_conflict(&error) => return Err(error),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Whether an object has the owner of this UID.
+fn is_owned(object: &ObjectMeta, owner: &str) -> bool {
+    object.owner_references.iter().flatten().any(|one| one.uid == owner)
 }

@@ -20,6 +20,8 @@ pub enum Use<'a> {
     Workflow(&'a str),
     /// Putting a workflow into a project.
     Project(&'a str),
+    /// Giving a tag to a workflow, or taking it away.
+    Tag(&'a str),
     /// Working with a data table, by its id.
     DataTable(&'a str),
     /// A node whose type is not on the list of those that reach nothing past their own definition.
@@ -76,6 +78,7 @@ fn covers(grant: &Grant, namespace: &str, wanted: Use<'_>) -> bool {
             Use::NodeType { kind, base } => grant.node_types.iter().any(|pattern| fits(pattern, kind) || fits(pattern, base)),
             // It is made of the others.
             Use::Everything => false,
+            Use::Tag(name) => listed(&grant.tags, &[name]),
         }
 }
 
@@ -130,6 +133,7 @@ mod tests {
         assert!(!may_use(&spec, "ops", "team-b", slack));
         assert!(may_use(&spec, "ops", "team-a", Use::Project("p1")));
         assert!(!may_use(&spec, "ops", "team-a", Use::Project("w1")));
+        assert!(may_use(&spec, "ops", "ops", Use::Tag("live")) && !may_use(&spec, "ops", "team-a", Use::Tag("live")));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! A status within the bounds of its CRD: the API server refuses the whole of one that has a single field beyond them.
 //!
-//! Text for people is cut between characters, which is what the bounds count. A part of an id or of a URL would be another one, so
+//! Text for people becomes one line that hides nothing, and is cut between characters, which is what the bounds count. A part of an id or of a URL would be another one, so
 //! these are left out where they do not fit.
 
 use crate::api::condition::Condition;
 use crate::api::instance::N8nInstanceStatus;
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 
+use super::text::one_line;
 use super::{history, summary};
 
 /// How many conditions a status holds.
@@ -39,7 +40,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
         fit_snapshot(snapshot);
     }
     cut_some(&mut status.failed_digest, 80);
-    cut_some(&mut status.summary, summary::LONGEST);
+    say_some(&mut status.summary, summary::LONGEST);
     cut_some(&mut status.failed_with, 80);
     let newest = status.history.first().map(|record| record.digest.clone()).unwrap_or_default();
     let dropped = if status.history.len() > VERSIONS {
@@ -53,20 +54,20 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
         drop_long(&mut record.n8n_version_id, ID);
         cut(&mut record.revision, 253);
         cut_some(&mut record.reason, 64);
-        cut_some(&mut record.message, 1024);
+        say_some(&mut record.message, 1024);
     }
     keep_short(&mut status.webhook_urls, 64, 2048);
     status.required_credentials.truncate(128);
     for credential in &mut status.required_credentials {
-        cut(&mut credential.kind, 128);
-        cut(&mut credential.name, 128);
-        cut(&mut credential.node, 256);
+        say(&mut credential.kind, 128);
+        say(&mut credential.name, 128);
+        say(&mut credential.node, 256);
         keep_short(&mut credential.scopes, 64, 256);
     }
     if let Some(failure) = &mut status.last_failure {
         cut(&mut failure.execution, ID);
-        cut_some(&mut failure.node, 256);
-        cut(&mut failure.message, 512);
+        say_some(&mut failure.node, 256);
+        say(&mut failure.message, 512);
     }
     keep_short(&mut status.written_settings, 64, 64);
     keep_short(&mut status.added_tags, 64, 24);
@@ -79,13 +80,23 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
     dropped
 }
 
+/// The texts for people in a Workflow's status.
+pub fn texts_of_workflow(status: &mut WorkflowStatus) -> impl Iterator<Item = &mut String> {
+    let conditions = status.conditions.iter_mut().map(|condition| &mut condition.message);
+    let history = status.history.iter_mut().filter_map(|record| record.message.as_mut());
+    let failure = status.last_failure.iter_mut().flat_map(|failure| failure.node.iter_mut().chain([&mut failure.message]));
+    let names = [&mut status.confirmed, &mut status.sent].into_iter().flatten().filter_map(|snapshot| snapshot.name.as_mut());
+    conditions.chain(history).chain(failure).chain(names).chain(&mut status.summary)
+}
+
 /// Brings an N8nInstance's status within its bounds.
 pub fn fit_instance(status: &mut N8nInstanceStatus) {
     cut_some(&mut status.bound_origin, 2048);
     cut_some(&mut status.n8n_version, 64);
     cut_some(&mut status.key_expires_at, 64);
     drop_long(&mut status.restored_from, 256);
-    cut_some(&mut status.summary, summary::LONGEST);
+    say_some(&mut status.summary, summary::LONGEST);
+    status.key_scopes.retain(|scope| one_line(scope, 128) == *scope);
     keep_short(&mut status.key_scopes, 512, 128);
     keep_short(&mut status.orphans, 100, ID);
     keep_short(&mut status.duplicates, 100, ID);
@@ -110,7 +121,7 @@ fn fit_conditions(conditions: &mut Vec<Condition>) {
     conditions.truncate(CONDITIONS);
     for condition in conditions {
         cut(&mut condition.reason, 64);
-        cut(&mut condition.message, CONDITION_MESSAGE);
+        say(&mut condition.message, CONDITION_MESSAGE);
     }
 }
 
@@ -124,6 +135,15 @@ fn cut(text: &mut String, most: usize) {
 
 fn cut_some(text: &mut Option<String>, most: usize) {
     text.iter_mut().for_each(|text| cut(text, most));
+}
+
+/// Makes a text for people one line that hides nothing.
+fn say(text: &mut String, most: usize) {
+    *text = one_line(text, most);
+}
+
+fn say_some(text: &mut Option<String>, most: usize) {
+    text.iter_mut().for_each(|text| say(text, most));
 }
 
 fn fits(text: &str, most: usize) -> bool {
@@ -203,6 +223,24 @@ mod tests {
             prop_assert_eq!(exceeding(&schema, &serde_json::to_value(&status).unwrap(), ""), Vec::<String>::new());
             prop_assert_eq!(more <= 0, status == before);
         }
+    }
+
+    #[test]
+    fn no_text_of_a_status_begins_a_line_or_hides_what_stands_beside_it() {
+        let forged = "bad\nReady: True\u{1b}[32m \u{202e}eurt\u{200b}\u{2028}x";
+        let mut status: WorkflowStatus = serde_json::from_value(json!({
+            "summary": forged,
+            "conditions": [{ "type": "Ready", "status": "False", "reason": "NotSynced", "message": forged, "lastTransitionTime": "2026-01-01T00:00:00Z" }],
+            "history": [{ "version": 1, "digest": "d", "revision": "r", "source": "Definition", "result": "Failed", "message": forged,
+                "createdAt": "2026-01-01T00:00:00Z" }],
+            "lastFailure": { "execution": "1", "node": forged, "message": forged },
+            "requiredCredentials": [{ "type": forged, "name": forged, "node": forged, "satisfied": false }],
+        }))
+        .unwrap();
+        fit_workflow(&mut status);
+        let written = serde_json::to_string(&status).unwrap();
+        assert_eq!(written.matches("bad Ready: True [32m eurt x").count(), 8, "{written}");
+        assert!(!written.contains("\\n") && !written.contains("\\u") && !written.contains('\u{202e}'), "{written}");
     }
 
     #[test]

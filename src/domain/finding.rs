@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::text::is_deceptive;
+
 pub use code::Code;
 pub use describe::kind_of;
 pub use rank::Harm;
@@ -157,7 +159,7 @@ pub(crate) fn quoted(name: &str) -> String {
         }
         match c {
             '"' => out.push_str("\\\""),
-            c if c.is_control() => out.extend(c.escape_default()),
+            c if c.is_control() || is_deceptive(c) => out.extend(c.escape_default()),
             c => out.push(c),
         }
     }

@@ -3,7 +3,9 @@
 //! Reading is lenient, since n8n adds fields in minor releases: unknown fields are skipped, `null` and absent
 //! mean the default. Writing is exact, since n8n refuses keys that it does not know.
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -12,6 +14,27 @@ use serde_json::{Map, Value};
 use super::definition::Definition;
 use super::endpoints::{Kept, kept_routes};
 use super::shallow::{self, Only, Shallow};
+use super::text::one_line;
+
+/// The longest id that is read; n8n makes them of 16 characters.
+const ID_CHARS: usize = 64;
+/// The longest name that a list is read with, beyond what n8n or a spec holds of any. A part of a longer one is no other's.
+pub const NAME_CHARS: usize = 256;
+
+/// The memory that a document takes, and the part of a budget that it holds until it is dropped. It makes no two documents different.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// In bytes.
+    pub weight: usize,
+    /// The part of the budget.
+    pub budget: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl PartialEq for Held {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
 
 /// A workflow as n8n returns it. `nodes` and `connections` are those of the draft.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -62,16 +85,19 @@ pub struct RemoteWorkflow {
     /// The id of the project that it lives in, where n8n says. n8n sends it as one entry of `shared`.
     #[serde(default, rename = "shared", deserialize_with = "owning_project")]
     pub project: Option<String>,
-    /// The path at which the content nests deeper than is read, if it does: null stands there. Compared with anything that was written, it
-    /// differs; it must not be written back.
+    /// The path of the first value that nests too deep or takes too much memory to be read, if there is one: null stands there. Compared
+    /// with anything that was written, it differs; it must not be written back.
     #[serde(skip)]
     pub cut: Option<String>,
+    /// The memory that it takes.
+    #[serde(skip)]
+    pub held: Held,
 }
 
 impl<'de> Deserialize<'de> for RemoteWorkflow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Shallow { value, cut } = shallow::read(deserializer, &[])?;
-        Ok(Self { cut, ..Self::deserialize(value).map_err(D::Error::custom)? })
+        let Shallow { value, cut, weight } = shallow::read(deserializer, &[])?;
+        Ok(Self { cut, held: Held { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
     }
 }
 
@@ -195,12 +221,15 @@ pub struct RemoteVersion {
     /// As that of [`RemoteWorkflow`].
     #[serde(skip)]
     pub cut: Option<String>,
+    /// As that of [`RemoteWorkflow`].
+    #[serde(skip)]
+    pub held: Held,
 }
 
 impl<'de> Deserialize<'de> for RemoteVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Shallow { value, cut } = shallow::read(deserializer, &[])?;
-        Ok(Self { cut, ..Self::deserialize(value).map_err(D::Error::custom)? })
+        let Shallow { value, cut, weight } = shallow::read(deserializer, &[])?;
+        Ok(Self { cut, held: Held { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
     }
 }
 
@@ -385,12 +414,23 @@ impl From<Id> for String {
     }
 }
 
+impl Id {
+    /// The id, unless n8n makes none like it.
+    fn checked<E: Error>(self) -> Result<String, E> {
+        let id = String::from(self);
+        if id.len() > 4 * ID_CHARS || one_line(&id, ID_CHARS) != id {
+            return Err(E::custom(format!("an id of more than {ID_CHARS} characters, or with some that are not shown")));
+        }
+        Ok(id)
+    }
+}
+
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Id::deserialize(deserializer)?.into())
+    Id::deserialize(deserializer)?.checked()
 }
 
 fn id_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Option::<Id>::deserialize(deserializer)?.map(String::from).unwrap_or_default())
+    Option::<Id>::deserialize(deserializer)?.map_or_else(|| Ok(String::new()), Id::checked)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Reading JSON that somebody else wrote, so that no document can stop the reading of others: a value that nests too deep is left
-//! out, and so is what the reader does not need. serde_json skips a value without recursion, however deep it nests.
+//! out, and so is what the reader does not need. serde_json skips a value without recursion, however deep it nests. What is read takes
+//! memory many times its text (`{"a":1}` takes a hundred times as much), so it is weighed while it is read.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -10,6 +12,14 @@ use super::path;
 
 /// Objects and arrays nested deeper than this are left out. serde_json reads 128 levels, of which a list or a watch event takes two.
 pub const LEVELS: usize = 120;
+
+/// The memory that one document may take, in bytes; what is beyond that is left out. A workflow of 1 MB takes about 10 MB.
+pub const LARGEST: usize = 64 * 1024 * 1024;
+
+/// What a value takes in its list, an entry in its object, and an object that has any, in bytes.
+const VALUE: usize = 64;
+const ENTRY: usize = 96;
+const OBJECT: usize = 640;
 
 /// The longest path of a value that was left out, in characters.
 const PATH_CHARS: usize = 60;
@@ -32,10 +42,39 @@ pub enum Only {
 /// A document as far as it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shallow {
-    /// The document; null stands where a value nests too deep.
+    /// The document; null stands where a value nests too deep, and nothing where the memory ended.
     pub value: Value,
-    /// The path of the first value that nests too deep, shortened.
+    /// The path of the first value that was left out, shortened.
     pub cut: Option<String>,
+    /// The memory that the document takes, in bytes.
+    pub weight: usize,
+}
+
+/// Tells why a part of a document was left out.
+pub fn beyond() -> String {
+    format!("nests deeper than {LEVELS} levels or takes more than {} MiB of memory", LARGEST / 1024 / 1024)
+}
+
+/// The memory that is left for what is read.
+#[derive(Debug)]
+pub struct Meter(Cell<usize>);
+
+impl Meter {
+    /// A meter with so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self(Cell::new(bytes))
+    }
+
+    /// Whether something was left out for lack of memory.
+    pub fn is_empty(&self) -> bool {
+        self.0.get() == 0
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let left = self.0.get().checked_sub(bytes).filter(|left| *left > 0);
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
+    }
 }
 
 /// Reads a document, but for what stands at the paths of `skip`.
@@ -44,22 +83,32 @@ pub struct Shallow {
 ///
 /// Where the text is not JSON.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>) -> Result<Shallow, D::Error> {
-    read_as(deserializer, skip, Only::All)
+    read_as(deserializer, skip, Only::All, &Meter::new(LARGEST))
 }
 
-/// Reads of a document what is asked for.
+/// As [`read`], with the memory that a meter has left.
 ///
 /// # Errors
 ///
 /// Where the text is not JSON.
-pub fn read_only<'de, D: Deserializer<'de>>(deserializer: D, only: Only) -> Result<Shallow, D::Error> {
-    read_as(deserializer, &[], only)
+pub fn read_within<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, meter: &Meter) -> Result<Shallow, D::Error> {
+    read_as(deserializer, skip, Only::All, meter)
 }
 
-fn read_as<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, only: Only) -> Result<Shallow, D::Error> {
-    let mut notes = Notes { deepest: LEVELS, cut: None, duplicates: None };
+/// Reads of a document what is asked for, with the memory that a meter has left.
+///
+/// # Errors
+///
+/// Where the text is not JSON.
+pub fn read_only<'de, D: Deserializer<'de>>(deserializer: D, only: Only, meter: &Meter) -> Result<Shallow, D::Error> {
+    read_as(deserializer, &[], only, meter)
+}
+
+fn read_as<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, only: Only, meter: &Meter) -> Result<Shallow, D::Error> {
+    let before = meter.0.get();
+    let mut notes = Notes { deepest: LEVELS, cut: None, duplicates: None, meter };
     let value = Reader { place: Place::Root, level: 1, skip, only, notes: &mut notes }.deserialize(deserializer)?;
-    Ok(Shallow { value, cut: notes.cut })
+    Ok(Shallow { value, cut: notes.cut, weight: before - meter.0.get() })
 }
 
 /// Reads a whole document, and the paths of keys that replace earlier ones, which `serde_json::Value` loses in silence.
@@ -68,7 +117,7 @@ fn read_as<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, only: Onl
 ///
 /// Where the text is not JSON, or nests deeper than the deserializer goes.
 pub fn read_whole<'de, D: Deserializer<'de>>(deserializer: D) -> (Result<Value, D::Error>, Vec<String>) {
-    let mut notes = Notes { deepest: usize::MAX, cut: None, duplicates: Some(Vec::new()) };
+    let mut notes = Notes { deepest: usize::MAX, cut: None, duplicates: Some(Vec::new()), meter: &Meter::new(usize::MAX) };
     let read = Reader { place: Place::Root, level: 1, skip: &[], only: Only::All, notes: &mut notes }.deserialize(deserializer);
     (read, notes.duplicates.unwrap_or_default())
 }
@@ -116,27 +165,37 @@ impl Place<'_> {
 }
 
 /// What is noted of a document while it is read.
-struct Notes {
+struct Notes<'m> {
     /// The last level that is read.
     deepest: usize,
     cut: Option<String>,
     /// The paths of keys that replaced an earlier one, where they are wanted.
     duplicates: Option<Vec<String>>,
+    meter: &'m Meter,
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'm> {
     place: Place<'a>,
     /// The level of the value, the document itself being the first.
     level: usize,
     skip: Skip<'a>,
     only: Only,
-    notes: &'a mut Notes,
+    notes: &'a mut Notes<'m>,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn too_deep(&mut self) -> bool {
-        let deep = self.level > self.notes.deepest;
-        if deep && self.notes.cut.is_none() {
+        self.level > self.notes.deepest && self.leave_out()
+    }
+
+    /// Whether there is no memory left for so many bytes.
+    fn too_large(&mut self, bytes: usize) -> bool {
+        !self.notes.meter.take(bytes) && self.leave_out()
+    }
+
+    /// Notes the place, if it is the first.
+    fn leave_out(&mut self) -> bool {
+        if self.notes.cut.is_none() {
             let path = self.place.written();
             let mut short: String = path.chars().take(PATH_CHARS).collect();
             if short.len() < path.len() {
@@ -144,11 +203,11 @@ impl Reader<'_> {
             }
             self.notes.cut = Some(short);
         }
-        deep
+        true
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for Reader<'_, '_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -156,7 +215,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de> Visitor<'de> for Reader<'_, '_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -179,12 +238,12 @@ impl<'de> Visitor<'de> for Reader<'_> {
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that JSON cannot hold"))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_str<E>(mut self, value: &str) -> Result<Value, E> {
+        Ok(if self.too_large(value.len()) { Value::Null } else { Value::String(value.to_owned()) })
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
+    fn visit_string<E>(mut self, value: String) -> Result<Value, E> {
+        Ok(if self.too_large(value.len()) { Value::Null } else { Value::String(value) })
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -202,6 +261,10 @@ impl<'de> Visitor<'de> for Reader<'_> {
             match items.next_element_seed(Reader { place, level: self.level + 1, skip: &[], only: self.only, notes: &mut *self.notes })? {
                 Some(item) => out.push(item),
                 None => return Ok(Value::Array(out)),
+            }
+            if self.too_large(VALUE) {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(Value::Array(out));
             }
         }
     }
@@ -223,6 +286,11 @@ impl<'de> Visitor<'de> for Reader<'_> {
                 entries.next_value::<IgnoredAny>()?;
                 continue;
             };
+            if self.too_large(key.len() + ENTRY + if out.is_empty() { OBJECT } else { 0 }) {
+                entries.next_value::<IgnoredAny>()?;
+                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(Value::Object(out));
+            }
             let place = Place::Key(&self.place, &key);
             let value = entries.next_value_seed(Reader { place, level: self.level + 1, skip: &below, only, notes: &mut *self.notes })?;
             if let Some(duplicates) = &mut self.notes.duplicates
@@ -258,7 +326,7 @@ mod tests {
         assert_eq!(shallow(&nested(LEVELS), &[]).cut, None);
         for levels in [LEVELS + 1, 100_000] {
             let text = format!("{{\"x\":[{},2],\"y\":3}}", nested(levels));
-            let Shallow { value, cut } = shallow(&text, &[]);
+            let Shallow { value, cut, .. } = shallow(&text, &[]);
             assert_eq!((&value["x"][1], &value["y"]), (&json!(2), &json!(3)), "{levels}");
             assert!(cut.as_deref().is_some_and(|path| path.starts_with("x[0].a.a.a") && path.chars().count() <= 61), "{cut:?}");
         }
@@ -268,7 +336,24 @@ mod tests {
     fn what_is_not_needed_is_not_read() {
         let text = format!("{{\"metadata\":{{\"name\":\"n\",\"managedFields\":{0}}},\"managedFields\":1,\"data\":{0}}}", nested(500));
         let read = shallow(&text, &[&["metadata", "managedFields"], &["data"]]);
-        assert_eq!(read, Shallow { value: json!({ "metadata": { "name": "n" }, "managedFields": 1 }), cut: None });
+        assert_eq!((read.value, read.cut), (json!({ "metadata": { "name": "n" }, "managedFields": 1 }), None));
+    }
+
+    #[test]
+    fn what_takes_too_much_memory_is_left_out_and_named_and_what_is_read_weighs_what_it_takes() {
+        for (item, wanted) in [("[]", 64), ("1", 64), ("{\"a\":1}", 800), ("\"aaaaaaaaaaaaaaaa\"", 80)] {
+            let text = format!("{{\"many\":[{}],\"after\":1}}", vec![item; 1_000].join(","));
+            let meter = Meter::new(LARGEST);
+            let read_with = |meter: &Meter| read_within(&mut serde_json::Deserializer::from_str(&text), &[], meter).unwrap();
+            let whole = read_with(&meter);
+            assert_eq!((whole.cut, whole.value["after"].as_i64(), meter.is_empty()), (None, Some(1), false));
+            assert!((wanted * 1_000..wanted * 1_000 + 2_000).contains(&whole.weight), "{item}: {}", whole.weight);
+            let meter = Meter::new(whole.weight / 2);
+            let half = read_with(&meter);
+            let kept = half.value["many"].as_array().unwrap().len();
+            assert!((400..=500).contains(&kept) && meter.is_empty(), "{item}: {kept}");
+            assert!(half.cut.unwrap().starts_with("many"), "{item}");
+        }
     }
 
     #[test]
@@ -278,7 +363,7 @@ mod tests {
             "{{\"id\":{{\"a\":1}},\"nodes\":[{{\"type\":\"t\",\"code\":{0}}},7,[{{\"type\":2,\"x\":3}}]],\"data\":{0}}}",
             nested(500)
         );
-        let value = read_only(&mut serde_json::Deserializer::from_str(&text), ONLY).unwrap().value;
+        let value = read_only(&mut serde_json::Deserializer::from_str(&text), ONLY, &Meter::new(LARGEST)).unwrap().value;
         assert_eq!(value, json!({ "id": { "a": 1 }, "nodes": [{ "type": "t" }, 7, [{ "type": 2 }]] }));
     }
 

@@ -9,7 +9,11 @@ use super::canonical::digest_of;
 use super::plan::Publication;
 use super::remote::{RemoteWorkflow, WorkflowWrite};
 use super::settings;
+use super::text::one_line;
 use crate::api::workflow_status::{PublishedContent, Snapshot};
+
+/// The longest name in n8n. Status shows it to people, and two that look alike are one.
+const NAME: usize = 128;
 
 /// The digest of nodes, connections and groups.
 pub fn content(nodes: &[Value], connections: &Value, groups: &[Value]) -> String {
@@ -32,7 +36,7 @@ pub fn seen(remote: &RemoteWorkflow, sent: &Map<String, Value>) -> Snapshot {
         None => Some(PublishedContent::default()),
     };
     let settings = settings::managed(sent).map(|key| (key.clone(), settings::meaning(key, remote.settings.get(key)))).collect();
-    Snapshot { name: Some(remote.name.clone()), draft: Some(draft), publication, settings }
+    Snapshot { name: Some(one_line(&remote.name, NAME)), draft: Some(draft), publication, settings }
 }
 
 /// What n8n should hold.
@@ -44,7 +48,7 @@ pub fn wanted(write: &WorkflowWrite, publication: Publication) -> Snapshot {
         Publication::Untouched => None,
     };
     let settings = settings::managed(&write.settings).map(|key| (key.clone(), settings::meaning(key, write.settings.get(key)))).collect();
-    Snapshot { name: Some(write.name.clone()), draft: Some(draft), publication, settings }
+    Snapshot { name: Some(one_line(&write.name, NAME)), draft: Some(draft), publication, settings }
 }
 
 /// What is known of Weirkeeper's own doing.

@@ -11,7 +11,12 @@ use url::{Host, Url};
 const METADATA_V4: &[Ipv4Addr] = &[
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud
     Ipv4Addr::new(168, 63, 129, 16),   // Azure's wire server
-    Ipv4Addr::new(192, 0, 0, 192),     // Oracle Cloud
+];
+/// The same of IPv6. fd00:ec2::/32 is Amazon's.
+const METADATA_V6: &[Ipv6Addr] = &[
+    Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254),      // Google Cloud
+    Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe), // Oracle Cloud
+    Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042),      // Scaleway
 ];
 
 /// What may be connected to. Private ranges may, since most instances are there.
@@ -30,10 +35,11 @@ impl AddressPolicy {
     pub(super) fn allows(self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(v4) => self.allows_v4(v4),
-            IpAddr::V6(v6) => match embedded_v4(v6) {
-                Some(v4) => self.allows_v4(v4),
-                None => self.allows_v6(v6),
-            },
+            IpAddr::V6(v6) => {
+                let mut embedded = embedded_v4(v6).peekable();
+                // `::1` and `::` are no IPv4 addresses in disguise, and what is one is none of IPv6.
+                if embedded.peek().is_some() { embedded.all(|v4| self.allows_v4(v4)) } else { self.allows_v6(v6) }
+            }
         }
     }
 
@@ -52,7 +58,9 @@ impl AddressPolicy {
             return self.allow_loopback;
         }
         // 0.0.0.0/8 is "this network"; Linux connects 0.0.0.0 to loopback.
-        let denied = v4.octets()[0] == 0 || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() || METADATA_V4.contains(&v4);
+        // 192.0.0.0/24 holds services of the network itself, among them Oracle Cloud's metadata; 192.88.99.0/24 relays to 6to4.
+        let of_the_network = matches!(v4.octets(), [0, ..] | [192, 0, 0, _] | [192, 88, 99, _]);
+        let denied = of_the_network || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() || METADATA_V4.contains(&v4);
         !denied
     }
 
@@ -64,27 +72,44 @@ impl AddressPolicy {
         let denied = v6.is_unspecified()
             || v6.is_unicast_link_local()
             || v6.is_multicast()
-            // fd00:ec2::/32 is Amazon's: fd00:ec2::254 serves metadata. fd20:ce::254 is Google's.
+            // fec0::/10, the site-local addresses before fc00::/7.
+            || segments[0] & 0xffc0 == 0xfec0
+            // Teredo: a tunnel to an IPv4 host that the address names.
+            || segments[..2] == [0x2001, 0]
+            // 100::/64, which goes nowhere.
+            || segments[..4] == [0x100, 0, 0, 0]
             || segments[..2] == [0xfd00, 0x0ec2]
-            || v6 == Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254);
+            || METADATA_V6.contains(&v6);
         !denied
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped, compatible, NAT64 and 6to4.
-fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 addresses that an IPv6 address may stand for: mapped, translated, compatible, NAT64, 6to4 and ISATAP.
+fn embedded_v4(v6: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let s = v6.segments();
-    let v4 = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
-    match s {
-        [0, 0, 0, 0, 0, 0xffff, high, low] => v4(high, low),
+    let low = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    // RFC 6052: the eight bits after the first 64 are left out.
+    let around = |bits: u32| {
+        let all = u128::from(v6);
+        let (before, after) = (all >> 64, all & ((1 << 56) - 1));
+        Ipv4Addr::from(((((before << 56) | after) >> (88 - bits)) & 0xffff_ffff) as u32)
+    };
+    let found = match s {
+        [0, 0, 0, 0, 0, 0xffff, high, end] | [0, 0, 0, 0, 0xffff, 0, high, end] => vec![low(high, end)],
         // `::` and `::1` are not IPv4-compatible addresses.
-        [0, 0, 0, 0, 0, 0, high, low] if (high, low) != (0, 0) && (high, low) != (0, 1) => v4(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
-        // Local-use NAT64 prefixes of 96 bits (RFC 8215).
-        [0x64, 0xff9b, 1, _, _, _, high, low] => v4(high, low),
-        [0x2002, high, low, ..] => v4(high, low),
-        _ => None,
-    }
+        [0, 0, 0, 0, 0, 0, high, end] if (high, end) != (0, 0) && (high, end) != (0, 1) => vec![low(high, end)],
+        [0x64, 0xff9b, 0, 0, 0, 0, high, end] => vec![low(high, end)],
+        // Local-use NAT64 (RFC 8215), whose prefix may have 48, 56, 64 or 96 bits. 0.0.0.0/8 is none of its addresses, and stands where the
+        // prefix is another one.
+        [0x64, 0xff9b, 1, .., high, end] => {
+            let any = [around(48), around(56), around(64), low(high, end)];
+            any.into_iter().filter(|v4| v4.octets()[0] != 0).collect()
+        }
+        [0x2002, high, end, ..] => vec![low(high, end)],
+        [.., 0 | 0x200, 0x5efe, high, end] => vec![low(high, end)],
+        _ => Vec::new(),
+    };
+    found.into_iter()
 }
 
 /// The system's resolver, whose answers are filtered by the policy.
@@ -148,6 +173,31 @@ mod tests {
             ("64:ff9b:1::a9fe:a9fe", false, false),
             ("64:ff9b::808:808", true, true),
             ("2002:a9fe:a9fe::1", false, false),
+            ("::ffff:0:127.0.0.1", false, true),
+            ("::ffff:0:169.254.169.254", false, false),
+            ("::ffff:0:10.0.0.1", true, true),
+            ("::127.0.0.1", false, true),
+            ("64:ff9b::7f00:1", false, true),
+            ("64:ff9b:1:a9fe:00a9:fe00::", false, false),
+            ("64:ff9b:1:00a9:00fe:a9fe::", false, false),
+            ("64:ff9b:1:0:00a9:fea9:fe00:0", false, false),
+            ("64:ff9b:1::a00:1", true, true),
+            ("2002:7f00:1::", false, true),
+            ("2002:0a00:1::1", true, true),
+            ("2001:0:4136:e378:8000:63bf:3fff:fdd2", false, false),
+            ("2001:db8::5efe:169.254.169.254", false, false),
+            ("2001:db8::200:5efe:127.0.0.1", false, true),
+            ("fe80::5efe:a00:1", true, true),
+            ("fec0::1", false, false),
+            ("feff::1", false, false),
+            ("100::1", false, false),
+            ("fd00:c1::a9fe:a9fe", false, false),
+            ("fd00:42::42", false, false),
+            ("192.0.0.170", false, false),
+            ("192.88.99.1", false, false),
+            ("239.1.1.1", false, false),
+            ("198.18.0.1", true, true),
+            ("240.0.0.1", true, true),
         ];
         for (text, strict, relaxed) in table {
             let address: IpAddr = text.parse().unwrap();

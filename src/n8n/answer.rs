@@ -7,11 +7,13 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 use url::Url;
 
-use super::error::{Denial, N8nError};
+use super::error::{Denial, MESSAGE_CHARS, N8nError};
+use super::key::ApiKey;
+use super::memory::Part;
 use super::operation::Operation;
 use super::pace::LONGEST_PAUSE;
-use super::text::{MESSAGE_CHARS, one_line};
 use crate::domain::shallow::{self, Shallow};
+use crate::domain::text::one_line;
 
 /// What n8n sends, with status 200 and on every path, while it migrates its database.
 const STARTING: &[u8] = b"n8n is starting up";
@@ -29,6 +31,10 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// The body was longer than wanted and is cut.
     pub(super) overflowed: bool,
+    /// The memory that it takes until it is parsed.
+    pub(super) memory: Option<Part>,
+    /// The key of the client, which stays out of whatever is said of the answer.
+    pub(super) key: ApiKey,
 }
 
 /// The JSON that n8n sends with an error.
@@ -43,7 +49,7 @@ impl Answer {
     pub(super) fn complaint(&self) -> Option<Complaint> {
         let json = self.json()?;
         let text = |key: &str| json[key].as_str().map(str::to_owned);
-        text("message").map(|message| Complaint { message: Some(message), version_id: text("versionId") })
+        text("message").map(|message| Complaint { message: Some(self.key.hide_in(&message)), version_id: text("versionId") })
     }
 
     /// The body, if it is JSON; what nests too deep is left out.
@@ -123,7 +129,7 @@ impl Answer {
             operation,
             asked: self.asked.clone(),
             status: self.status.as_u16(),
-            content: one_line(self.content().split(';').next().unwrap_or_default(), 60),
+            content: one_line(&self.key.hide_in(self.content().split(';').next().unwrap_or_default()), 60),
             advice: self.advice(),
         }
     }
@@ -164,7 +170,7 @@ impl Answer {
     fn redirect_origin(&self) -> Option<String> {
         let location = self.headers.get(LOCATION)?.to_str().ok()?;
         let origin = Url::parse(location).ok()?.origin();
-        origin.is_tuple().then(|| one_line(&origin.ascii_serialization(), 200))
+        origin.is_tuple().then(|| one_line(&self.key.hide_in(&origin.ascii_serialization()), 200))
     }
 }
 

@@ -37,7 +37,7 @@ impl N8nClient {
     /// # Errors
     /// `Refused` when n8n does not know the type or misses a field.
     pub async fn create_credential(&self, credential: &CredentialWrite) -> Result<RemoteCredential, N8nError> {
-        self.ask(self.api(Operation::CreateCredential, Method::POST, &["credentials"])?.json(credential)?).await
+        self.ask(self.api(Operation::CreateCredential, Method::POST, &["credentials"])?.small().json(credential)?).await
     }
 
     /// Replaces name and all data of a credential; effective from the next execution.
@@ -46,7 +46,7 @@ impl N8nClient {
     /// `NotFound` when it is gone.
     pub async fn update_credential(&self, id: &str, credential: &CredentialWrite) -> Result<RemoteCredential, N8nError> {
         let body = json!({ "name": credential.name, "type": credential.kind, "data": credential.data });
-        self.ask(self.api(Operation::UpdateCredential, Method::PATCH, &["credentials", id])?.json(&body)?).await
+        self.ask(self.api(Operation::UpdateCredential, Method::PATCH, &["credentials", id])?.small().json(&body)?).await
     }
 
     /// Deletes a credential, even one in use. `false`: it was confirmed gone already.

@@ -9,6 +9,9 @@ use thiserror::Error;
 
 use super::operation::Operation;
 
+/// The longest message of n8n that an error carries, in characters.
+pub(super) const MESSAGE_CHARS: usize = 500;
+
 /// A failed call. Every message starts with what was attempted.
 #[derive(Clone, Debug, Error)]
 pub enum N8nError {
@@ -142,6 +145,12 @@ pub enum N8nError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The memory for what n8n sends is in use, by this instance or by others.
+    #[error("{operation}: the answer does not fit into the memory that is left for what n8n sends; it is asked for again")]
+    MemoryFull {
+        /// What was attempted.
+        operation: Operation,
+    },
     /// The host leads only to addresses that are never connected to. Not sent.
     #[error("{operation}: the address {address} is not allowed{}", if .address.to_canonical().is_loopback() { "; it is loopback, which the operator contacts only when it runs with --allow-loopback" } else { "" })]
     AddressDenied {
@@ -215,6 +224,7 @@ impl N8nError {
             | Self::HalfAnswered { operation, .. }
             | Self::Protocol { operation, .. }
             | Self::AnswerTooLarge { operation, .. }
+            | Self::MemoryFull { operation }
             | Self::AddressDenied { operation, .. }
             | Self::RedirectRefused { operation, .. }
             | Self::Busy { operation, .. }
@@ -231,6 +241,7 @@ impl N8nError {
                 | Self::HalfAnswered { .. }
                 | Self::Protocol { .. }
                 | Self::AnswerTooLarge { .. }
+                | Self::MemoryFull { .. }
                 | Self::Server { .. } => true,
                 Self::NotReady { status, .. } => *status == 503,
                 Self::NotApi { status, .. } => *status != 404,
@@ -275,6 +286,7 @@ impl N8nError {
             Self::HalfAnswered { .. } => "half_answered",
             Self::Protocol { .. } => "protocol",
             Self::AnswerTooLarge { .. } => "answer_too_large",
+            Self::MemoryFull { .. } => "memory_full",
             Self::AddressDenied { .. } => "address_denied",
             Self::RedirectRefused { .. } => "redirect_refused",
             Self::Busy { .. } => "busy",

@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use super::N8nClient;
 use super::error::N8nError;
-use super::item::Item;
-use super::listing::{Page, protocol};
+use super::item::Told;
+use super::listing::protocol;
 use super::operation::Operation;
-use super::text::one_line;
+use super::page::{LARGEST_PAGE, Page};
 use super::workflows::present;
 use crate::domain::remote::{ExecutionFailure, ExecutionStatus, RemoteExecution, RemoteVersion};
 use crate::domain::shallow;
+use crate::domain::text::one_line;
 
 /// The longest failure message that is kept, in characters.
 const FAILURE_CHARS: usize = 300;
@@ -47,6 +48,7 @@ impl N8nClient {
         let operation = Operation::ListExecutions;
         let mut found: Vec<RemoteExecution> = Vec::new();
         let mut cursor: Option<String> = None;
+        let mut unread = Told::default();
         while found.len() < query.limit {
             let size = PAGE.min(query.limit - found.len());
             let mut request = self.api(operation, Method::GET, &["executions"])?.query("limit", &size.to_string());
@@ -65,10 +67,11 @@ impl N8nClient {
             if let Some(cursor) = &cursor {
                 request = request.query("cursor", cursor);
             }
-            let page: Page<Item<RemoteExecution>> = self.ask(request).await?;
+            request.limit = LARGEST_PAGE;
+            let page: Page<RemoteExecution> = self.ask(request).await?;
             let before = found.len();
-            let size = page.data.len();
-            for execution in page.data.into_iter().filter_map(|item| item.read_or_told(operation)) {
+            let size = page.items.len();
+            for execution in page.items.into_iter().filter_map(|item| unread.tell(operation, item.read())) {
                 if found.iter().rev().take(PAGE).all(|known| known.id != execution.id) {
                     found.push(execution);
                 }
@@ -100,7 +103,10 @@ impl N8nClient {
         request.limit = LARGEST_EXECUTION;
         match present(self.ask::<Ran>(request).await) {
             Err(N8nError::AnswerTooLarge { .. }) => Ok(None),
-            answer => Ok(answer?.and_then(|ran| ran.workflow_data)),
+            answer => {
+                let version = answer?.and_then(|ran| ran.workflow_data);
+                version.map(|version| self.hold_version(Operation::GetExecution, version)).transpose()
+            }
         }
     }
 
@@ -111,10 +117,11 @@ impl N8nClient {
     pub async fn execution_failure(&self, id: &str) -> Result<Option<ExecutionFailure>, N8nError> {
         let mut request = self.api(Operation::GetExecution, Method::GET, &["executions", id])?.query("includeData", "true");
         request.limit = LARGEST_EXECUTION;
+        let key = &self.inner.settings.api_key;
         let failure = |node: Option<String>, message: &str| ExecutionFailure {
             execution_id: id.to_owned(),
-            node: node.map(|name| one_line(&name, FAILURE_CHARS)),
-            message: one_line(message, FAILURE_CHARS),
+            node: node.map(|name| one_line(&key.hide_in(&name), FAILURE_CHARS)),
+            message: one_line(&key.hide_in(message), FAILURE_CHARS),
         };
         let detail: Detail = match present(self.ask(request).await) {
             Err(N8nError::AnswerTooLarge { .. }) => {

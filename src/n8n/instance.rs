@@ -28,7 +28,7 @@ impl N8nClient {
             Health::Ready => Ok(()),
             Health::NotReady(error) => Err(error),
             Health::Silent => {
-                let request = self.api(Operation::Discover, Method::GET, &["discover"])?;
+                let request = self.api(Operation::Discover, Method::GET, &["discover"])?.small();
                 self.fetch(&request).await?.accept(Operation::Discover, request.limit).map(drop)
             }
         }
@@ -78,7 +78,7 @@ impl N8nClient {
         struct Data {
             scopes: BTreeSet<String>,
         }
-        let request = self.api(Operation::Discover, Method::GET, &["discover"])?;
+        let request = self.api(Operation::Discover, Method::GET, &["discover"])?.small();
         let found: Option<Discovered> = present(self.ask(request).await)?;
         Ok(found.map(|found| Scopes(found.data.scopes)))
     }

@@ -1,16 +1,21 @@
 //! Items of lists, each decoded for itself: one that cannot be read costs itself alone.
 
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer};
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer};
 use serde_json::Value;
 
 use super::operation::Operation;
-use super::text::one_line;
-use crate::domain::remote::{RemoteCredential, RemoteExecution, RemoteSummary, RemoteWorkflow, Tag};
-use crate::domain::shallow::{self, Only, Shallow};
+use crate::domain::remote::{NAME_CHARS, RemoteCredential, RemoteExecution, RemoteSummary, RemoteWorkflow, Tag};
+use crate::domain::shallow::{self, Meter, Only, Shallow};
+use crate::domain::text::one_line;
 
-/// The longest name that is shown, in characters.
-const NAME_CHARS: usize = 128;
+/// The longest name or id of an unread item that is shown, in characters.
+const SHOWN: usize = 128;
+/// How many tags of a workflow are kept.
+const MOST_TAGS: usize = 64;
+/// How many items of a list that cannot be read are named in the log.
+const MOST_TOLD: usize = 20;
 
 /// An item that can be told from another.
 pub(super) trait Listed: DeserializeOwned + Send + 'static {
@@ -19,11 +24,22 @@ pub(super) trait Listed: DeserializeOwned + Send + 'static {
 
     fn id(&self) -> &str;
 
-    /// A part of it nests too deep and was left out.
+    /// A part of it was left out.
     fn cut(self, _path: String) -> Self {
         self
     }
+
+    /// What of it is kept, with names that fit.
+    fn fit(&mut self) {}
+
+    /// The memory that it takes where a list is kept, in bytes; nothing for what is kept only by commands.
+    fn weight(&self) -> usize {
+        0
+    }
 }
+
+/// What an item takes beside its texts.
+const ITEM: usize = 256;
 
 impl Listed for RemoteWorkflow {
     fn id(&self) -> &str {
@@ -41,12 +57,44 @@ impl Listed for RemoteSummary {
     fn id(&self) -> &str {
         &self.id
     }
+
+    fn fit(&mut self) {
+        shorten(&mut self.name);
+        for version in [&mut self.version_id, &mut self.active_version_id].into_iter().flatten() {
+            shorten(version);
+        }
+        self.tags.truncate(MOST_TAGS);
+        self.tags.iter_mut().for_each(|tag| shorten(&mut tag.name));
+    }
+
+    fn weight(&self) -> usize {
+        let tags = self.tags.iter().map(|tag| ITEM + tag.name.len()).sum::<usize>();
+        // A route is kept under each of its first parts.
+        let routes = self.kept_routes().routes.iter().map(|route| ITEM + 4 * format!("{route:?}").len()).sum::<usize>();
+        ITEM + self.name.len() + tags + routes
+    }
 }
 
 macro_rules! listed {
-    ($($item:ty),*) => { $(impl Listed for $item { fn id(&self) -> &str { &self.id } })* };
+    ($($item:ty, $($text:ident),*;)*) => { $(impl Listed for $item {
+        fn id(&self) -> &str { &self.id }
+        fn fit(&mut self) { $(shorten(&mut self.$text);)* }
+        fn weight(&self) -> usize { ITEM $(+ self.$text.len())* }
+    })* };
 }
-listed!(RemoteCredential, RemoteExecution, Tag);
+listed! {
+    RemoteCredential, name, kind;
+    RemoteExecution, mode;
+    Tag, name;
+}
+
+/// Cuts a text beyond what any name has.
+fn shorten(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(NAME_CHARS) {
+        text.truncate(end);
+        text.shrink_to_fit();
+    }
+}
 
 /// An item of a list.
 #[derive(Debug)]
@@ -73,41 +121,65 @@ impl<T: Listed> Item<T> {
         }
     }
 
+    /// The memory that it takes where it is kept.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Read(item) => item.weight(),
+            Self::Unread(_) => 0,
+        }
+    }
+
     pub(super) fn read(self) -> Result<T, Unread> {
         match self {
             Self::Read(item) => Ok(item),
             Self::Unread(unread) => Err(unread),
         }
     }
+}
 
-    /// The item, or a line in the log for who can do nothing about one that cannot be read.
-    pub(super) fn read_or_told(self, operation: Operation) -> Option<T> {
-        self.read().inspect_err(|unread| tell(operation, unread)).ok()
+/// Names the items of one list that are left out, a few of them.
+#[derive(Debug, Default)]
+pub(super) struct Told(usize);
+
+impl Told {
+    /// The item; one that cannot be read is named in the log.
+    pub(super) fn tell<T>(&mut self, operation: Operation, item: Result<T, Unread>) -> Option<T> {
+        let unread = match item {
+            Ok(item) => return Some(item),
+            Err(unread) => unread,
+        };
+        self.0 += 1;
+        match self.0 {
+            ..=MOST_TOLD => {
+                tracing::warn!(%operation, id = unread.id, name = unread.name, "an item of a list of n8n's cannot be read and is left out");
+            }
+            count if count == MOST_TOLD + 1 => tracing::warn!(%operation, "more items of the list cannot be read; they are not named"),
+            _ => {}
+        }
+        None
     }
 }
 
-/// Names an item that is left out.
-pub(super) fn tell(operation: Operation, unread: &Unread) {
-    tracing::warn!(%operation, id = unread.id, name = unread.name, "an item of a list of n8n's cannot be read and is left out");
-}
+/// Reads an item with the memory that a meter has left.
+pub(super) struct ItemSeed<'m, T>(pub(super) &'m Meter, pub(super) PhantomData<T>);
 
-impl<'de, T: Listed> Deserialize<'de> for Item<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Shallow { mut value, cut } = shallow::read_only(deserializer, T::ONLY)?;
-        let (id, name) = (value["id"].clone(), value["name"].as_str().map(|name| one_line(name, NAME_CHARS)));
+impl<'de, T: Listed> DeserializeSeed<'de> for ItemSeed<'_, T> {
+    type Value = Item<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Item<T>, D::Error> {
+        let Shallow { mut value, cut, .. } = shallow::read_only(deserializer, T::ONLY, self.0)?;
+        let shown = |text: &Value| text.as_str().map(|text| one_line(text, SHOWN));
+        let (id, name) = (shown(&value["id"]).or_else(|| Some(value["id"].as_u64()?.to_string())), shown(&value["name"]));
         Ok(match T::deserialize(value.take()) {
-            Ok(item) => Self::Read(match cut {
-                Some(path) => item.cut(path),
-                None => item,
-            }),
-            Err(_) => {
-                let id = match id {
-                    Value::String(id) => one_line(&id, NAME_CHARS),
-                    Value::Number(id) => id.to_string(),
-                    _ => String::new(),
+            Ok(item) => {
+                let mut item = match cut {
+                    Some(path) => item.cut(path),
+                    None => item,
                 };
-                Self::Unread(Unread { id, name: name.unwrap_or_default() })
+                item.fit();
+                Item::Read(item)
             }
+            Err(_) => Item::Unread(Unread { id: id.unwrap_or_default(), name: name.unwrap_or_default() }),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The API key: a JWT that n8n signs.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine;
@@ -8,6 +9,14 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 
 use super::error::SettingsError;
+use crate::domain::text::is_deceptive;
+
+/// So many characters of a key in a row are hidden wherever they stand.
+const PART: usize = 12;
+/// A shorter key is none of n8n's, and would be found in any text.
+const SHORTEST: usize = 8;
+/// What stands in the place of a key.
+const HIDDEN: &str = "[API key]";
 
 /// An API key of n8n. Neither `Debug` nor anything else shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +40,29 @@ impl ApiKey {
     /// Tells whether the key stands in a text.
     pub fn stands_in(&self, text: &str) -> bool {
         self.0.to_str().is_ok_and(|key| text.contains(key))
+    }
+
+    /// The text without the key, and without any part of it that is long enough to be told from words.
+    pub fn hide_in(&self, text: &str) -> String {
+        let Some(key) = self.0.to_str().ok().filter(|key| key.len() >= SHORTEST) else { return text.to_owned() };
+        let text: String = text.chars().filter(|c| !is_deceptive(*c)).collect();
+        let size = PART.min(key.len());
+        let parts: HashSet<&[u8]> = key.as_bytes().windows(size).collect();
+        let mut hidden = vec![false; text.len()];
+        for (at, window) in text.as_bytes().windows(size).enumerate() {
+            if parts.contains(window) {
+                hidden[at..at + size].fill(true);
+            }
+        }
+        let mut out = String::with_capacity(text.len());
+        for (at, character) in text.char_indices() {
+            match (hidden[at], at > 0 && hidden[at - 1]) {
+                (false, _) => out.push(character),
+                (true, false) => out.push_str(HIDDEN),
+                (true, true) => {}
+            }
+        }
+        out
     }
 
     pub(super) fn header(&self) -> HeaderValue {
@@ -85,6 +117,22 @@ mod tests {
         assert_eq!(format!("{key:?}"), "ApiKey(redacted)");
         assert_eq!(key.header().to_str().unwrap(), "secret-key");
         assert!(key.header().is_sensitive());
+    }
+
+    #[test]
+    fn neither_the_key_nor_a_part_of_it_is_left_in_a_text() {
+        let key = ApiKey::parse(&["0123456789", "abcdefghij", "klmnopqrst"].concat()).unwrap();
+        for (text, wanted) in [
+            ("the key 0123456789abcdefghijklmnopqrst is wrong", "the key [API key] is wrong"),
+            ("begins 0123456789abc… and ends ghijklmnopqrst", "begins [API key]… and ends [API key]"),
+            ("ä0123456789abcdefghijklmnopqrstä", "ä[API key]ä"),
+            ("0123456789a is too short to tell", "0123456789a is too short to tell"),
+            ("", ""),
+        ] {
+            assert_eq!(key.hide_in(text), wanted);
+        }
+        assert_eq!(key.hide_in("0123456789\u{200b}abcdefghijklmnopqrst"), "[API key]");
+        assert_eq!(ApiKey::parse("a").unwrap().hide_in("a word"), "a word");
     }
 
     #[test]

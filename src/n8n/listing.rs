@@ -14,9 +14,10 @@ use serde_json::json;
 
 use super::N8nClient;
 use super::error::N8nError;
-use super::item::{Item, Listed, Unread, tell};
+use super::item::{Listed, Told, Unread};
 use super::operation::Operation;
-use crate::domain::remote::{RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
+use super::page::{LARGEST_PAGE, Page};
+use crate::domain::remote::{Held, RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
 
 /// The largest page that n8n gives; it cuts larger wishes silently.
 const PAGE: u64 = 250;
@@ -27,13 +28,18 @@ const STEPS_BACK: u32 = 20;
 /// No list is read beyond this many pages.
 const MOST_PAGES: u32 = 4_000;
 
-/// A page of any list of the public API.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Page<T> {
-    pub(super) data: Vec<T>,
-    #[serde(default)]
-    pub(super) next_cursor: Option<String>,
+/// No list is read beyond so many items, or bytes of answers.
+const MOST_ITEMS: usize = 100_000;
+const MOST_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+/// How many pages may bring nothing new.
+const IDLE_PAGES: u32 = 20;
+
+/// What was made of a list, with the part of the memory that it holds.
+#[derive(Debug)]
+pub struct List<R> {
+    /// The items.
+    pub items: Vec<R>,
+    _held: Vec<Held>,
 }
 
 /// What n8n's cursors for these lists contain, in base64.
@@ -77,7 +83,18 @@ impl N8nClient {
         tag: Option<&str>,
         keep: impl FnMut(Result<RemoteWorkflow, Unread>) -> Option<R> + Send,
     ) -> Result<Vec<R>, N8nError> {
-        self.list(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?, keep).await
+        Ok(self.list(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?, keep).await?.items)
+    }
+
+    /// Shows the summary of every workflow once to `keep`, and collects what that returns.
+    ///
+    /// # Errors
+    /// As [`list_workflows`](Self::list_workflows).
+    pub async fn survey_workflows<R: Send>(&self, mut keep: impl FnMut(RemoteSummary) -> R + Send) -> Result<List<R>, N8nError> {
+        let mut told = Told::default();
+        let operation = Operation::ListWorkflows;
+        let keep = |item: Result<RemoteSummary, Unread>| told.tell(operation, item).map(&mut keep);
+        self.list(operation, "workflows", &workflow_filter(None)?, keep).await
     }
 
     /// Every tag.
@@ -92,14 +109,18 @@ impl N8nClient {
     ///
     /// # Errors
     /// Whatever prevents a complete list.
-    pub async fn list_credentials(&self) -> Result<Vec<RemoteCredential>, N8nError> {
-        self.list_told(Operation::ListCredentials, "credentials", &[]).await
+    pub async fn list_credentials(&self) -> Result<List<RemoteCredential>, N8nError> {
+        self.told(Operation::ListCredentials, "credentials", &[]).await
+    }
+
+    async fn list_told<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<Vec<T>, N8nError> {
+        Ok(self.told(operation, what, filter).await?.items)
     }
 
     /// Every item that can be read; the others are named in the log.
-    async fn list_told<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<Vec<T>, N8nError> {
-        let read = |item: Result<T, Unread>| item.inspect_err(|unread| tell(operation, unread)).ok();
-        self.list(operation, what, filter, read).await
+    async fn told<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<List<T>, N8nError> {
+        let mut told = Told::default();
+        self.list(operation, what, filter, |item| told.tell(operation, item)).await
     }
 
     async fn list<T: Listed, R>(
@@ -108,13 +129,16 @@ impl N8nClient {
         what: &str,
         filter: &[(&str, &str)],
         mut keep: impl FnMut(Result<T, Unread>) -> Option<R> + Send,
-    ) -> Result<Vec<R>, N8nError> {
+    ) -> Result<List<R>, N8nError> {
         let mut seen = HashSet::new();
-        let mut kept = Vec::new();
+        let mut kept = List { items: Vec::new(), _held: Vec::new() };
         let mut position = Position { size: PAGE, offset: Some(0), cursor: None, overlap: 0 };
-        let mut steps_back = 0;
+        let (mut steps_back, mut idle, mut bytes, mut cursors) = (0, 0, 0, HashSet::new());
         for _ in 0..MOST_PAGES {
             let mut request = self.api(operation, Method::GET, &[what])?;
+            if position.size > 1 {
+                request.limit = LARGEST_PAGE;
+            }
             for (name, value) in filter {
                 request = request.query(name, value);
             }
@@ -122,11 +146,19 @@ impl N8nClient {
             if let Some(cursor) = &position.cursor {
                 request = request.query("cursor", cursor);
             }
-            let page: Page<Item<T>> = match self.ask(request).await {
+            let (page, size): (Page<T>, usize) = match self.ask_sized(request).await {
                 Err(N8nError::AnswerTooLarge { .. }) if position.shrink() => continue,
                 answer => answer?,
             };
-            if position.overlap > 0 && !page.data.iter().any(|item| seen.contains(item.id())) {
+            bytes += size as u64;
+            if bytes > MOST_BYTES || seen.len() > MOST_ITEMS {
+                return Err(protocol(operation, "the list is longer than any that is read"));
+            }
+            // What was left out may be in a smaller page.
+            if page.full && position.shrink() {
+                continue;
+            }
+            if position.overlap > 0 && !page.items.iter().any(|item| seen.contains(item.id())) {
                 steps_back += 1;
                 if steps_back > STEPS_BACK {
                     return Err(protocol(operation, "the list changed faster than it could be read"));
@@ -134,20 +166,29 @@ impl N8nClient {
                 position.step_back();
                 continue;
             }
-            for item in page.data {
+            let (before, mut weight) = (seen.len(), 0);
+            for item in page.items {
                 // One without an id cannot be told from another.
                 if item.id().is_empty() || seen.insert(item.id().to_owned()) {
-                    kept.extend(keep(item.read()));
+                    weight += item.weight();
+                    kept.items.extend(keep(item.read()));
                 }
             }
-            match page.next_cursor {
-                None => return Ok(kept),
-                Some(cursor) => position.advance(cursor).map_err(|reason| protocol(operation, reason))?,
+            if weight > 0 {
+                kept._held.push(self.inner.memory.keep(weight).ok_or(N8nError::MemoryFull { operation })?);
             }
+            let Some(cursor) = page.next_cursor else { return Ok(kept) };
+            idle = if seen.len() > before { 0 } else { idle + 1 };
+            if idle > IDLE_PAGES || !cursors.insert(cursor.clone()) && position.offset.is_none() {
+                return Err(protocol(operation, STUCK));
+            }
+            position.advance(cursor).map_err(|reason| protocol(operation, reason))?;
         }
         Err(protocol(operation, "the list does not end"))
     }
 }
+
+const STUCK: &str = "the cursor of the list does not advance";
 
 /// Where the next page begins.
 struct Position {
@@ -162,11 +203,12 @@ struct Position {
 impl Position {
     /// Moves on by n8n's cursor, a little less far.
     fn advance(&mut self, next: String) -> Result<(), &'static str> {
-        const STUCK: &str = "the cursor of the list does not advance";
         let read = STANDARD.decode(&next).ok().and_then(|json| serde_json::from_slice::<Offset>(&json).ok());
         match (self.offset, read) {
             (Some(current), Some(Offset { offset })) => {
                 let overlap = OVERLAP.min(self.size / 2);
+                // What made pages too large may be behind.
+                self.size = (self.size * 5).min(PAGE);
                 if offset <= current + overlap {
                     return Err(STUCK);
                 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::memory::Memory;
 use super::{ApiKey, ClientSettings, N8nClient, N8nMetrics};
 
 pub(super) const KEY: &str = "the-secret-key";
@@ -43,6 +44,10 @@ pub(super) enum Reply {
     Close(Vec<u8>),
     /// Nothing, for longer than any test waits.
     Hang,
+    /// These bytes, then nothing more.
+    Stall(Vec<u8>),
+    /// These bytes, then one blank after the other.
+    Trickle(Vec<u8>),
 }
 
 pub(super) fn raw(status: u16, headers: &str, content_type: &str, body: &str) -> Vec<u8> {
@@ -116,6 +121,7 @@ pub(super) fn settings(url: &str) -> ClientSettings {
         url: url.parse().unwrap(),
         api_key: ApiKey::parse(KEY).unwrap(),
         ca_bundle: None,
+        trust_named_in: "spec.caBundle",
         request_timeout: Duration::from_millis(400),
         requests_per_second: None,
         max_concurrent_requests: NonZeroU32::new(4).unwrap(),
@@ -128,6 +134,10 @@ pub(super) fn client(settings: ClientSettings) -> N8nClient {
     N8nClient::new(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap()).unwrap()
 }
 
+pub(super) fn client_within(settings: ClientSettings, memory: &Memory) -> N8nClient {
+    N8nClient::within(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap(), memory.clone()).unwrap()
+}
+
 async fn serve(mut stream: TcpStream, mut reply: impl FnMut(Seen) -> Reply) {
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer).await {
@@ -138,6 +148,16 @@ async fn serve(mut stream: TcpStream, mut reply: impl FnMut(Seen) -> Reply) {
                 return;
             }
             Reply::Hang => tokio::time::sleep(Duration::from_secs(60)).await,
+            Reply::Stall(bytes) => {
+                stream.write_all(&bytes).await.unwrap_or_default();
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            }
+            Reply::Trickle(bytes) => {
+                stream.write_all(&bytes).await.unwrap_or_default();
+                while stream.write_all(b" ").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use futures::TryFutureExt as _;
 use percent_encoding::percent_decode_str;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -16,16 +17,24 @@ use super::address::Denied;
 use super::answer::{Answer, parse};
 use super::error::N8nError;
 use super::instance::Health;
+use super::memory::FREE;
 use super::metrics::Observed;
 use super::operation::Operation;
 use super::pace::{Held, Lane, SHORTEST_PAUSE};
 use super::permit::awake_or_not;
 use super::settings::innermost;
 use super::workflows::Refusal;
+use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
 use crate::domain::shallow::mend_surrogates;
 
 /// The largest answer of the API that is held in memory.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// The largest answer where a few fields are wanted, or that is no success.
+pub(super) const SMALL_ANSWER: usize = 1024 * 1024;
+
+/// A large answer that holds memory comes at this pace at least, after a moment in which it begins: it keeps others waiting.
+const SLOWEST: usize = 1024 * 1024;
+const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 
 /// One request, ready to go.
 #[derive(Debug)]
@@ -48,6 +57,12 @@ impl Request {
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = Some(json);
         Ok(self)
+    }
+
+    /// Expects a few fields only.
+    pub(super) fn small(mut self) -> Self {
+        self.limit = SMALL_ANSWER;
+        self
     }
 
     /// Adds a query parameter.
@@ -93,6 +108,18 @@ impl N8nClient {
         self.send(&request, |body| parse(request.operation, body)).await
     }
 
+    /// As [`ask`](Self::ask), with the size of the answer.
+    pub(super) async fn ask_sized<T>(&self, request: Request) -> Result<(T, usize), N8nError>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let read = |body: Vec<u8>| {
+            let size = body.len();
+            parse(request.operation, body).map_ok(move |answer| (answer, size))
+        };
+        self.send(&request, read).await
+    }
+
     /// Sends and expects success; what it says beyond that is not read.
     pub(super) async fn tell(&self, request: Request) -> Result<(), N8nError> {
         self.send(&request, |_| std::future::ready(Ok(()))).await
@@ -105,7 +132,8 @@ impl N8nClient {
         let operation = request.operation;
         let mut observed = self.inner.metrics.observe(operation);
         let result = async {
-            let answer = self.exchange(request, &mut observed).await?;
+            let mut answer = self.exchange(request, &mut observed).await?;
+            let _memory = answer.memory.take();
             read(answer.accept(operation, request.limit)?).await
         }
         .await;
@@ -122,7 +150,8 @@ impl N8nClient {
         T: DeserializeOwned + Send + 'static,
     {
         let (operation, limit) = (request.operation, request.limit);
-        let answer = self.fetch(&request).await?;
+        let mut answer = self.fetch(&request).await?;
+        let _memory = answer.memory.take();
         let status = answer.status.as_u16();
         if let (400 | 409 | 422, Some(message)) = (status, answer.complaint().and_then(|complaint| complaint.message)) {
             return Ok(Err(Refusal { status, message }));
@@ -204,49 +233,82 @@ impl N8nClient {
                 builder = builder.body(body.clone());
             }
             match builder.send().await {
-                Ok(response) => return read(request, response).await,
+                Ok(response) => return self.read(request, response, deadline).await,
                 Err(error) if repeatable && error.is_request() && !error.is_connect() && !error.is_timeout() => {
                     repeatable = false;
                 }
-                Err(error) => return Err(failure(request, &error)),
+                Err(error) => return Err(failure(request, &error, self.inner.settings.trust_named_in)),
             }
         }
     }
-}
 
-async fn read(request: &Request, mut response: reqwest::Response) -> Result<Answer, N8nError> {
-    let status = response.status();
-    let headers = std::mem::take(response.headers_mut());
-    let mut body = Vec::new();
-    let mut overflowed = false;
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(request, &error))? {
-        let room = request.limit.saturating_sub(body.len());
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
-            overflowed = true;
-            break;
+    /// Reads an answer as far as it is wanted. Beyond its first bytes it waits for the memory of the most that it can become.
+    async fn read(&self, request: &Request, mut response: reqwest::Response, mut deadline: Instant) -> Result<Answer, N8nError> {
+        let (operation, status) = (request.operation, response.status());
+        let limit = if status.is_success() { request.limit } else { request.limit.min(SMALL_ANSWER) };
+        let most = response.content_length().and_then(|length| usize::try_from(length).ok()).map_or(limit, |length| length.min(limit));
+        let headers = std::mem::take(response.headers_mut());
+        let (mut body, mut overflowed, mut memory) = (Vec::new(), false, None);
+        loop {
+            let chunk = match tokio::time::timeout_at(deadline, response.chunk()).await {
+                Ok(chunk) => chunk.map_err(|error| failure(request, &error, self.inner.settings.trust_named_in))?,
+                Err(_) => return Err(N8nError::Timeout { operation, after: request.timeout }),
+            };
+            let Some(chunk) = chunk else { break };
+            let room = limit - body.len();
+            if memory.is_none() && body.len() + chunk.len().min(room) > FREE {
+                memory = tokio::time::timeout_at(deadline, self.inner.memory.read(most)).await.ok().flatten();
+                if memory.is_none() {
+                    return Err(N8nError::MemoryFull { operation });
+                }
+                deadline = deadline.min(Instant::now() + BEGINS_WITHIN + Duration::from_secs((most / SLOWEST) as u64));
+            }
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                overflowed = true;
+                break;
+            }
         }
+        // JavaScript's strings may hold half a character.
+        mend_surrogates(&mut body);
+        let asked = format!("{} {}", request.method, request.url.path());
+        let key = self.inner.settings.api_key.clone();
+        Ok(Answer { asked, status, headers, body, overflowed, memory, key })
     }
-    // JavaScript's strings may hold half a character.
-    mend_surrogates(&mut body);
-    let asked = format!("{} {}", request.method, request.url.path());
-    Ok(Answer { asked, status, headers, body, overflowed })
+
+    /// The workflow, once it has its part of the memory for what is kept.
+    fn hold(&self, operation: Operation, workflow: RemoteWorkflow) -> Result<RemoteWorkflow, N8nError> {
+        let held = self.inner.memory.keep(workflow.held.weight).ok_or(N8nError::MemoryFull { operation })?;
+        Ok(RemoteWorkflow { held, ..workflow })
+    }
+
+    /// The version, once it has its part of the memory for what is kept.
+    pub(super) fn hold_version(&self, operation: Operation, version: RemoteVersion) -> Result<RemoteVersion, N8nError> {
+        let held = self.inner.memory.keep(version.held.weight).ok_or(N8nError::MemoryFull { operation })?;
+        Ok(RemoteVersion { held, ..version })
+    }
+
+    /// As [`ask`](Self::ask), for a workflow.
+    pub(super) async fn ask_workflow(&self, request: Request) -> Result<RemoteWorkflow, N8nError> {
+        let operation = request.operation;
+        self.hold(operation, self.ask(request).await?)
+    }
 }
 
-fn failure(request: &Request, error: &reqwest::Error) -> N8nError {
+fn failure(request: &Request, error: &reqwest::Error, trust_named_in: &str) -> N8nError {
     let operation = request.operation;
     if let Some(Denied(address)) = find_cause::<Denied>(error) {
         N8nError::AddressDenied { operation, address: *address }
     } else if error.is_connect() {
         let reason = innermost(error);
         let advice = if reason.contains("UnknownIssuer") {
-            "; the authorities to trust are named in spec.caBundle"
+            format!("; the authorities to trust are named in {trust_named_in}")
         } else if reason.contains("InvalidContentType") {
-            "; the port does not speak TLS, write http:// in the URL"
+            "; the port does not speak TLS, write http:// in the URL".to_owned()
         } else {
-            ""
+            String::new()
         };
-        N8nError::Connect { operation, reason: reason + advice }
+        N8nError::Connect { operation, reason: reason + &advice }
     } else if error.is_timeout() {
         N8nError::Timeout { operation, after: request.timeout }
     } else if error.is_builder() {

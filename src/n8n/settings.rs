@@ -9,6 +9,7 @@ use url::Url;
 use super::address::{AddressPolicy, CheckedResolver};
 use super::error::SettingsError;
 use super::key::ApiKey;
+use crate::domain::text::one_line;
 
 /// n8n closes idle connections after 5 s; one that we reuse must be younger.
 const POOL_IDLE: Duration = Duration::from_secs(4);
@@ -25,6 +26,8 @@ pub struct ClientSettings {
     pub api_key: ApiKey,
     /// PEM certificates to trust instead of the system's.
     pub ca_bundle: Option<Vec<u8>>,
+    /// The field or option that names the certificates to trust, for messages.
+    pub trust_named_in: &'static str,
     /// From sending a request to its complete answer. Time in our own queue is not part of it.
     pub request_timeout: Duration,
     /// The highest mean rate; a burst of one second's worth is let through. `None`: no limit.
@@ -106,5 +109,5 @@ pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    super::text::one_line(&cause.to_string(), 200)
+    one_line(&cause.to_string(), 200)
 }

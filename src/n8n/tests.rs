@@ -1,6 +1,7 @@
 //! The client against a scripted n8n. What a real one does is held by `tests/n8n_client.rs`.
 
 mod answers;
+mod hostile;
 mod lists;
 mod pacing;
 mod safety;

@@ -17,6 +17,7 @@ use super::author::{self, NO_WEBHOOKS, author};
 use super::error::N8nError;
 use super::operation::Operation;
 use super::send::{Request, below};
+use crate::api::headers::is_steering;
 use crate::domain::probe::Author;
 
 /// How much of a webhook's answer is read.
@@ -25,22 +26,6 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 /// An answer to OPTIONS that is not n8n's.
 const NOT_NAMED: &str = "something before n8n answers OPTIONS in its place, and nothing else tells without calling the webhook; name an \
                          address of n8n itself in spec.webhookCheckURL of the N8nInstance";
-
-/// Headers that a probe may not set: they steer the connection, or choose another site behind the same proxy.
-const FORBIDDEN_HEADERS: &[&str] = &[
-    "host",
-    "connection",
-    "content-length",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "x-n8n-api-key",
-];
 
 /// Whether a webhook or form answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +176,7 @@ impl N8nClient {
         for (name, value) in &probe.headers {
             let refused = |reason| N8nError::Unsendable { operation, reason };
             let name = HeaderName::try_from(name.as_str()).map_err(|_| refused("a header name is not valid"))?;
-            if FORBIDDEN_HEADERS.contains(&name.as_str()) {
+            if is_steering(name.as_str()) {
                 return Err(refused("a header is not allowed in a probe"));
             }
             let mut value = HeaderValue::from_str(value).map_err(|_| refused("a header value is not valid"))?;

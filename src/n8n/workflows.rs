@@ -26,7 +26,7 @@ impl N8nClient {
     /// Whatever prevents an answer; while n8n starts, `NotReady`.
     pub async fn get_workflow(&self, id: &str) -> Result<Option<RemoteWorkflow>, N8nError> {
         let request = self.api(Operation::GetWorkflow, Method::GET, &["workflows", id])?.query("excludePinnedData", "true");
-        present(self.ask(request).await)
+        present(self.ask_workflow(request).await)
     }
 
     /// Creates a workflow, unpublished. Not idempotent: after an [unanswered](N8nError::unanswered) call it may exist.
@@ -51,7 +51,7 @@ impl N8nClient {
             project_id: Option<&'a str>,
         }
         let body = Create { workflow, project_id: project };
-        self.ask(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(&body)?).await
+        self.ask_workflow(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(&body)?).await
     }
 
     /// Moves a workflow to another project. What is published stays so, and its webhooks are away for a moment.
@@ -91,7 +91,7 @@ impl N8nClient {
             .api(Operation::UpdateWorkflow, Method::PUT, &["workflows", id])?
             .query("publishIfActive", if publish_if_active { "true" } else { "false" })
             .json(workflow)?;
-        self.ask(request).await
+        self.ask_workflow(request).await
     }
 
     /// Publishes a version, or the draft.
@@ -100,7 +100,7 @@ impl N8nClient {
     /// `Refused` with n8n's reason; some refusals take the workflow offline. Read it back.
     pub async fn publish(&self, id: &str, version_id: Option<&str>) -> Result<RemoteWorkflow, N8nError> {
         let body = version_id.map_or_else(|| json!({}), |version| json!({ "versionId": version }));
-        self.ask(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&body)?).await
+        self.ask_workflow(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&body)?).await
     }
 
     /// Takes a workflow offline; idempotent.
@@ -145,11 +145,13 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents an answer.
     pub async fn get_version(&self, id: &str, version_id: &str) -> Result<Option<RemoteVersion>, N8nError> {
-        present(self.ask(self.api(Operation::GetVersion, Method::GET, &["workflows", id, "versions", version_id])?).await)
+        let operation = Operation::GetVersion;
+        let request = self.api(operation, Method::GET, &["workflows", id, "versions", version_id])?;
+        present(self.ask(request).await)?.map(|version| self.hold_version(operation, version)).transpose()
     }
 
     async fn command(&self, operation: Operation, id: &str, verb: &str) -> Result<RemoteWorkflow, N8nError> {
-        self.ask(self.api(operation, Method::POST, &["workflows", id, verb])?.json(&Map::new())?).await
+        self.ask_workflow(self.api(operation, Method::POST, &["workflows", id, verb])?.json(&Map::new())?).await
     }
 }
 

@@ -149,3 +149,53 @@ fn for_an_n8n_of_another_version_what_rests_on_node_types_is_only_doubtful() {
     assert_eq!(code, 1, "what the document alone tells stays certain");
     assert!(aside.contains("that of n8n 2.39.10, not 2.40.0"), "{aside}");
 }
+
+const SECRET: &str = r#"{"auths":{"registry.example":{"auth":"what nobody may read"}}}"#;
+
+#[test]
+fn a_folder_shows_nothing_of_what_its_links_lead_to() {
+    let outside = Folder::new(
+        "links-outside",
+        &[("secret.json", SECRET), ("deep/flow.json", BROKEN), ("words.yaml", "password: what nobody may read\n")],
+    );
+    let folder = Folder::new("links", &[("fine.json", FINE), ("inside.json", FINE)]);
+    let link = |from: &std::path::Path, to: &str| std::os::unix::fs::symlink(from, folder.path().join(to)).unwrap();
+    link(&outside.path().join("secret.json"), "a.json");
+    link(&outside.path().join("words.yaml"), "b.yaml");
+    link(&outside.path().join("deep"), "c");
+    link(std::path::Path::new("inside.json"), "d.json");
+    for output in ["human", "concise", "json", "github", "sarif"] {
+        let (code, out, said) = folder.run(&["validate", "--output", output, "."], "");
+        assert_eq!(code, 0, "{output}: {out}{said}");
+        assert!(!out.contains("nobody") && !out.contains("auths") && !out.contains("password"), "{output}: {out}");
+        assert!(said.contains("symbolic links") && said.contains("./a.json, ./b.yaml, ./c, ./d.json"), "{said}");
+    }
+    // What is named is read; lines of what is no workflow are shown of nothing.
+    for name in ["a.json", "b.yaml"] {
+        let (code, out, _) = folder.run(&["validate", name], "");
+        assert!(code != 0 && !out.contains("nobody"), "{name}: {out}");
+    }
+    let (_, out, _) = folder.run(&["validate", "c/flow.json"], "");
+    assert!(out.contains("| ") && out.contains("connection-target-unknown"), "{out}");
+}
+
+#[test]
+fn a_configuration_file_that_is_a_link_is_not_followed() {
+    let outside = Folder::new("config-outside", &[("secret.yaml", "ignroe: [what-nobody-may-read]\n")]);
+    let folder = Folder::new("config-link", &[("fine.json", FINE)]);
+    std::os::unix::fs::symlink(outside.path().join("secret.yaml"), folder.path().join(".weirkeeper.yaml")).unwrap();
+    let (code, out, said) = folder.run(&["validate", "."], "");
+    assert!(code != 0 && said.contains("symbolic link") && !said.contains("ignroe"), "{out}{said}");
+    assert_eq!(folder.run(&["validate", "--no-config", "."], "").0, 0);
+}
+
+#[test]
+fn a_pipe_in_a_folder_hangs_nobody() {
+    let folder = Folder::new("pipe", &[("fine.json", FINE)]);
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("a.json")).arg(folder.path().join(".weirkeeper.yaml")).status();
+    assert!(made.unwrap().success());
+    let (code, _, said) = folder.run(&["validate", "--no-config", "."], "");
+    assert!(code == 0 && said.contains("special files") && said.contains("./a.json"), "{said}");
+    let (code, _, said) = folder.run(&["validate", "fine.json"], "");
+    assert!(code != 0 && said.contains("no regular file"), "{said}");
+}

@@ -59,6 +59,11 @@ async fn the_api_server_refuses_what_the_kinds_rule_out_and_says_why() {
     assert!(refused(json!({ "definition": definition, "tags": ["a,b"] })).await.contains("tags"));
     let credential = json!([{ "name": "a", "existing": {} }]);
     assert!(refused(json!({ "definition": definition, "credentials": credential })).await.contains("exactly one of id and name"));
+    for header in ["X-Original-URL", "x-rewrite-url", "Host", "X-Forwarded-Host", "Forwarded", "Transfer-Encoding", "X-N8N-API-KEY"] {
+        let probes = json!({ "probes": [{ "node": "Webhook", "headers": [{ "name": header, "value": "x" }] }] });
+        let said = refused(json!({ "definition": definition, "healthCheck": probes })).await;
+        assert!(said.contains("a probe may not set it"), "{header}: {said}");
+    }
     world.workflow("a", json!({ "definition": definition })).await;
     assert!(refused(json!({ "definition": definition, "instanceRef": { "name": "other" } })).await.contains("instanceRef is immutable"));
     let large = "x".repeat(210_000);

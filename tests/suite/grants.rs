@@ -8,14 +8,14 @@ use crate::standin::{Options, StandIn};
 use crate::world::{World, condition, current, ready};
 
 /// An instance that every namespace may refer to, and a namespace that it grants only what is said.
-struct Shared {
-    world: World,
-    standin: StandIn,
-    other: String,
+pub struct Shared {
+    pub world: World,
+    pub standin: StandIn,
+    pub other: String,
 }
 
 impl Shared {
-    async fn start(name: &str) -> Self {
+    pub async fn start(name: &str) -> Self {
         let standin = StandIn::start(Options::default());
         let world = World::bare(Stack::shared(), name, &standin.url(), standin.api_key()).await;
         let other = format!("{}-team", world.namespace);
@@ -25,13 +25,13 @@ impl Shared {
         shared
     }
 
-    async fn grant(&self, mut grant: Value) {
+    pub async fn grant(&self, mut grant: Value) {
         grant["namespaces"] = json!([self.other]);
         let more = json!({ "requestTimeout": "2s", "allowedNamespaces": { "from": "All" }, "grants": [grant] });
         self.world.instance("main", &self.standin.url(), self.standin.api_key(), more).await;
     }
 
-    async fn apply(&self, namespace: &str, name: &str, more: Value) {
+    pub async fn apply(&self, namespace: &str, name: &str, more: Value) {
         let mut spec = json!({ "instanceRef": { "name": "main", "namespace": self.world.namespace }, "interval": "2s" });
         spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
         self.world
@@ -41,7 +41,7 @@ impl Shared {
     }
 
     /// Waits until a condition of a Workflow of the other namespace has a reason; its message.
-    async fn says(&self, name: &str, kind: &str, reason: &str) -> String {
+    pub async fn says(&self, name: &str, kind: &str, reason: &str) -> String {
         let holds = |object: &Value| current(object) && condition(object, kind)["reason"] == reason;
         let object = self.world.until_in(&self.other, name, &format!("{kind} is {reason}"), holds).await;
         condition(&object, kind)["message"].as_str().expect("a message").to_owned()
@@ -145,4 +145,30 @@ async fn a_project_needs_a_grant_and_without_one_nobody_learns_whether_it_exists
     let held = shared.world.n8n.workflows().await;
     let there = held.iter().filter(|workflow| workflow["shared"][0]["projectId"] == json!(second)).count();
     assert_eq!((held.len(), there), (3, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_needs_a_grant_outside_the_instances_own_namespace() {
+    let shared = Shared::start("tags").await;
+    let tags = |id: &str| {
+        let held = shared.standin.workflow(id).expect("it is there")["tags"].clone();
+        held.as_array().into_iter().flatten().map(|tag| tag["name"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let spec = |tags: Value| json!({ "active": true, "definition": answering("tags", "1"), "tags": tags });
+    shared.apply(&shared.other, "a", spec(json!(["live"]))).await;
+    let said = shared.says("a", "Ready", "TagNotGranted").await;
+    assert!(said.contains("\"live\"") && said.contains("spec.grants[].tags"), "{said}");
+    let id = shared.world.n8n.workflows().await[0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(shared.world.n8n.webhook("GET", "tags").await.json()["version"], "1", "the workflow itself serves");
+    assert!(tags(&id).is_empty() && shared.standin.log().count("POST", "/api/v1/tags") == 0);
+    shared.grant(json!({ "tags": ["live"] })).await;
+    shared.world.until_in(&shared.other, "a", "Ready", ready).await;
+    assert_eq!(tags(&id), ["live"]);
+    // A grant that was taken back covers no removal either.
+    shared.grant(json!({ "tags": ["other"] })).await;
+    shared.apply(&shared.other, "a", spec(json!(["other"]))).await;
+    let has_both = |object: &Value| current(object) && ready(object) && tags(&id).len() == 2;
+    shared.world.until_in(&shared.other, "a", "the new tag is there", has_both).await;
+    shared.apply(&shared.world.namespace, "own", json!({ "definition": answering("own", "1"), "tags": ["live"] })).await;
+    shared.world.until_ready("own").await;
 }

@@ -22,6 +22,7 @@ mod faults;
 mod features;
 mod fixtures;
 mod foreign;
+mod forged;
 mod grants;
 mod hanging;
 mod held;

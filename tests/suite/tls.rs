@@ -119,6 +119,10 @@ async fn a_private_authority_is_trusted_by_its_bundle_and_what_is_wrong_without_
         println!("{}", condition(&instance, "Ready")["message"]);
         world.until("a", &format!("{reason}: {words}"), says(reason, words)).await;
     }
+    let mut import = std::process::Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
+    import.args(["import", "--all", "--instance", "main", "--url", &front.url]).env("WEIRKEEPER_N8N_API_KEY", &key);
+    let said = String::from_utf8(import.output().expect("the command ends").stderr).expect("text");
+    assert!(said.contains("the authorities to trust are named in --ca-file") && !said.contains("spec."), "{said}");
     assert_eq!(standin.log().count("*", "/"), 0, "no request, and so no key, reaches what is not trusted");
     world.instance("main", &front.url, &key, json!({ "caBundle": authority.pem() })).await;
     let live = world.until_ready("a").await;

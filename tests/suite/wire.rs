@@ -293,7 +293,7 @@ async fn credentials_are_made_replaced_listed_and_deleted() {
     write.name = format!("{name}-2");
     assert_eq!(n8n.update_credential(&made.id, &write).await.unwrap().name, write.name);
     let listed = n8n.list_credentials().await.unwrap();
-    assert!(listed.iter().any(|c| c.id == made.id && c.name == write.name && c.kind == "httpHeaderAuth"));
+    assert!(listed.items.iter().any(|c| c.id == made.id && c.name == write.name && c.kind == "httpHeaderAuth"));
     assert!(n8n.delete_credential(&made.id).await.unwrap());
     assert!(!n8n.delete_credential(&made.id).await.unwrap());
     let unknown = n8n.create_credential(&CredentialWrite { kind: "noSuchType".into(), ..write }).await;

@@ -17,6 +17,7 @@ fn client(stack: &Stack) -> N8nClient {
         url: stack.n8n_url().parse().unwrap(),
         api_key: ApiKey::parse(&stack.n8n_key()).unwrap(),
         ca_bundle: None,
+        trust_named_in: "spec.caBundle",
         request_timeout: Duration::from_secs(3),
         requests_per_second: None,
         max_concurrent_requests: NonZeroU32::new(4).unwrap(),

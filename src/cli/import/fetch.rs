@@ -6,7 +6,7 @@ use crate::domain::import::{Chosen, Known, names};
 use crate::domain::mark::Mark;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::render::symbolise_remote;
-use crate::domain::shallow::LEVELS;
+use crate::domain::shallow::beyond;
 use crate::n8n::N8nClient;
 
 /// What is to be imported.
@@ -92,7 +92,7 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
 }
 
 fn too_deep(path: &str) -> String {
-    format!("it nests deeper than {LEVELS} levels at {path}, and a Workflow cannot hold that; flatten it in n8n")
+    format!("it {} at {path}, and a Workflow cannot hold that; flatten it in n8n", beyond())
 }
 
 /// The workflow with what is published in place of the draft, and whether the draft says something else.

@@ -4,12 +4,18 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use super::ImportError;
 use crate::domain::catalog::Catalog;
 use crate::domain::finding::Code;
 use crate::domain::import::Imported;
 use crate::domain::manifest::{Source, validate};
+use crate::domain::text::shown;
 use crate::domain::yaml;
+
+/// The longest name of an object that its file has, in bytes.
+const LONGEST: usize = 200;
 
 pub(super) fn write(imported: &[Imported], folder: Option<&Path>, force: bool) -> Result<(), ImportError> {
     let texts: Vec<(&str, String)> = imported.iter().map(|one| (one.name.as_str(), text(one))).collect();
@@ -22,16 +28,49 @@ pub(super) fn write(imported: &[Imported], folder: Option<&Path>, force: bool) -
     };
     let failed = |path: &Path, error| ImportError::File(format!("write {}", path.display()), error);
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-    let files: Vec<_> = texts.iter().map(|(name, text)| (folder.join(format!("{name}.yaml")), text)).collect();
-    let exist: Vec<String> = files.iter().filter(|(path, _)| path.exists()).map(|(path, _)| path.display().to_string()).collect();
+    let files: Vec<_> = texts.iter().map(|(name, text)| (folder.join(file_name(name)), text)).collect();
+    // A link counts, wherever it leads.
+    let exist: Vec<String> =
+        files.iter().filter(|(path, _)| path.symlink_metadata().is_ok()).map(|(path, _)| path.display().to_string()).collect();
     if !force && !exist.is_empty() {
         return Err(ImportError::Exists(exist.join(", ")));
     }
     for (path, text) in files {
-        let opened = OpenOptions::new().write(true).create(force).truncate(force).create_new(!force).open(&path);
-        opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| failed(&path, error))?;
+        put(&path, text, force).map_err(|error| failed(&path, error))?;
     }
     Ok(())
+}
+
+/// Writes a file as a whole: beside its place, and then into it. A link that stands there is replaced and never followed.
+fn put(path: &Path, text: &str, force: bool) -> io::Result<()> {
+    let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes());
+    if !force {
+        return create(path);
+    }
+    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+    let written = create(&beside).and_then(|()| fs::rename(&beside, path));
+    if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+        // What is left of it is nobody's.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// The name of the file for an object, which is a DNS name. No system takes it for a device, and it fits into any folder.
+fn file_name(name: &str) -> String {
+    let first = name.split('.').next().unwrap_or_default();
+    let port = |word: &str| first.strip_prefix(word).is_some_and(|rest| rest.len() == 1 && rest.starts_with(|c: char| c.is_ascii_digit()));
+    let device = matches!(first, "con" | "prn" | "aux" | "nul") || port("com") || port("lpt");
+    match name.len() {
+        // A dash ends no part of a DNS name, so that the file of no other object is called so.
+        _ if device => format!("{first}-{}.yaml", &name[first.len()..]),
+        ..=LONGEST => format!("{name}.yaml"),
+        _ => format!("{}-{}.yaml", &name[..LONGEST - 60], &digest(name)[..16]),
+    }
+}
+
+fn digest(name: &str) -> String {
+    Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text(imported: &Imported) -> String {
@@ -44,6 +83,46 @@ fn warn(name: &str, text: &str) {
     let secret = |code: Code| code.as_str().starts_with("secret-") || code.as_str() == "credential-embedded";
     let findings = validate(&[source], Catalog::embedded()).into_iter().flat_map(|report| report.findings).map(|placed| placed.finding);
     for finding in findings.filter(|finding| finding.is_error() || secret(finding.code)) {
-        eprintln!("{name}: {}[{}]: {finding}", finding.severity, finding.code);
+        eprintln!("{name}: {}[{}]: {}", finding.severity, finding.code, shown(&finding.to_string()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_takes_the_place_of_a_link_and_what_the_link_leads_to_stays() {
+        let folder = std::env::temp_dir().join(format!("weirkeeper-put-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (theirs, link, dangling) = (folder.join("theirs"), folder.join("a.yaml"), folder.join("b.yaml"));
+        fs::write(&theirs, "theirs").unwrap();
+        std::os::unix::fs::symlink(&theirs, &link).unwrap();
+        std::os::unix::fs::symlink(folder.join("nowhere"), &dangling).unwrap();
+        assert!(put(&link, "ours", false).is_err() && put(&dangling, "ours", false).is_err());
+        put(&link, "ours", true).unwrap();
+        put(&dangling, "ours", true).unwrap();
+        let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let text = |path: &Path| fs::read_to_string(path).unwrap();
+        assert_eq!((text(&theirs).as_str(), text(&link).as_str(), text(&dangling).as_str(), left.len()), ("theirs", "ours", "ours", 3));
+        assert!(link.symlink_metadata().unwrap().is_file() && !folder.join("nowhere").exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn no_file_is_called_as_a_device_or_too_long() {
+        for (name, file) in [
+            ("orders", "orders.yaml"),
+            ("con", "con-.yaml"),
+            ("com1", "com1-.yaml"),
+            ("nul.v2", "nul-.v2.yaml"),
+            ("console", "console.yaml"),
+            ("lpt", "lpt.yaml"),
+        ] {
+            assert_eq!(file_name(name), file);
+        }
+        let long = "a.".repeat(126) + "a";
+        let other = "a.".repeat(126) + "b";
+        assert!(file_name(&long).len() <= 255 && file_name(&long) != file_name(&other));
     }
 }

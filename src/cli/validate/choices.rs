@@ -1,10 +1,12 @@
 //! What configuration files, annotations and the command line choose to be told.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::files::open_regular;
 use super::{ValidateArguments, ValidateError, name};
 use crate::domain::catalog::Catalog;
 use crate::domain::check::doubt;
@@ -13,6 +15,9 @@ use crate::domain::rules::{Choice, Config, Rules};
 
 /// The names of a configuration file.
 const NAMES: [&str; 2] = [".weirkeeper.yaml", ".weirkeeper.yml"];
+
+/// The largest configuration file, in bytes.
+const LARGEST: u64 = 1024 * 1024;
 
 /// A configuration file and the folder that its paths are relative to.
 struct Found {
@@ -35,7 +40,7 @@ pub(super) fn apply(
     catalog: &Catalog,
 ) -> Result<usize, ValidateError> {
     let mut configs = Configs {
-        given: arguments.config.as_deref().map(|file| read(file).map(Rc::new)).transpose()?,
+        given: arguments.config.as_deref().map(|file| read(file, File::open(file)).map(Rc::new)).transpose()?,
         search: arguments.config.is_none() && !arguments.no_config,
         known: HashMap::new(),
     };
@@ -77,9 +82,10 @@ impl Configs {
         if let Some(known) = self.known.get(folder) {
             return Ok(known.clone());
         }
-        let here = NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file());
+        let here = NAMES.iter().map(|name| folder.join(name)).find(|file| file.symlink_metadata().is_ok_and(|kind| !kind.is_dir()));
         let found = match here {
-            Some(file) => Some(Rc::new(read(&file)?)),
+            // Nobody named it, and it may lead anywhere.
+            Some(file) => Some(Rc::new(read(&file, open_regular(&file))?)),
             // A repository is a world of its own.
             None if folder.join(".git").exists() => None,
             None => self.nearest(folder)?,
@@ -89,9 +95,14 @@ impl Configs {
     }
 }
 
-fn read(file: &Path) -> Result<Found, ValidateError> {
+fn read(file: &Path, opened: io::Result<File>) -> Result<Found, ValidateError> {
     let shown = file.display().to_string();
-    let text = fs::read_to_string(file).map_err(|error| ValidateError::ConfigFile(shown.clone(), error))?;
+    let mut text = String::new();
+    let failed = |error| ValidateError::ConfigFile(shown.clone(), error);
+    opened.and_then(|opened| opened.take(LARGEST + 1).read_to_string(&mut text)).map_err(failed)?;
+    if text.len() as u64 > LARGEST {
+        return Err(failed(io::Error::other(format!("it is larger than {LARGEST} bytes"))));
+    }
     let config = Config::parse(&text).map_err(|error| ValidateError::Config(shown, error))?;
     let folder = absolute(&file.to_string_lossy()).parent().map(Path::to_owned).unwrap_or_default();
     Ok(Found { folder, config })

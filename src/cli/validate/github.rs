@@ -5,6 +5,7 @@
 use super::{by_harm, name};
 use crate::domain::finding::Severity;
 use crate::domain::manifest::{Report, Source};
+use crate::domain::text::shown;
 
 pub(super) fn write(sources: &[Source], reports: &[Report]) -> String {
     let mut out = String::new();
@@ -15,14 +16,14 @@ pub(super) fn write(sources: &[Source], reports: &[Report]) -> String {
             Severity::Warning => "warning",
             Severity::Info => "notice",
         };
-        let file = property(name(sources, placed.source).trim_start_matches("./"));
+        let file = property(&shown(name(sources, placed.source).trim_start_matches("./")));
         let place = placed.span.map_or_else(String::new, |span| {
             // Columns are only shown for a stretch of one line.
             let end = if span.line == span.end_line { format!(",endColumn={}", span.end_column) } else { String::new() };
             format!(",line={},endLine={},col={}{end}", span.line, span.end_line, span.column)
         });
         let title = property(&format!("weirkeeper {}", finding.code));
-        out.push_str(&format!("::{command} file={file}{place},title={title}::{}\n", data(&finding.to_string())));
+        out.push_str(&format!("::{command} file={file}{place},title={title}::{}\n", data(&shown(&finding.to_string()))));
     }
     out
 }

@@ -6,6 +6,7 @@ use super::{by_harm, name};
 use crate::domain::finding::{Code, Severity, quoted};
 use crate::domain::manifest::{Kind, Placed, Report, Source};
 use crate::domain::positions::Span;
+use crate::domain::text::shown as plain;
 
 /// How much of a long line is shown, in characters, and how much of that before the marker.
 const WIDTH: usize = 120;
@@ -135,6 +136,7 @@ fn one(sources: &[Source], report: &Report, placed: &Placed, line: Option<&[char
     if let Some(span) = placed.span
         && finding.severity != Severity::Info
         && may_be_shown(finding.code)
+        && sources.get(placed.source).and_then(|source| source.text.as_ref().ok()).is_some_and(|text| speaks_of_workflows(text))
         && let Some(line) = line
     {
         let (text, marker) = snippet(line, span);
@@ -168,6 +170,12 @@ fn may_be_shown(code: Code) -> bool {
     !code.as_str().starts_with("secret-") && !code.as_str().starts_with("credential-")
 }
 
+/// Whether a file is meant to hold a workflow. Lines of others are not shown: a link in a repository, or a pattern on the command line, may
+/// lead to anything that the machine holds.
+fn speaks_of_workflows(text: &str) -> bool {
+    ["\"nodes\"", "nodes:", "\"connections\"", "connections:", "weirkeeper.dev/"].iter().any(|word| text.contains(word))
+}
+
 /// The part of a line around a span, and the marker below it.
 fn snippet(characters: &[char], span: Span) -> (String, String) {
     let start = (span.column - 1).min(characters.len());
@@ -181,26 +189,6 @@ fn snippet(characters: &[char], span: Span) -> (String, String) {
     let width = if span.end_line == span.line { end.min(to).saturating_sub(start).max(1) } else { 1 };
     let marker = format!("{}{}", " ".repeat(start - from + left.chars().count()), "^".repeat(width));
     (text.trim_end().to_owned(), marker)
-}
-
-/// Text on one line that cannot steer a terminal, with one character for each.
-pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c == '\t' {
-                ' '
-            } else if c.is_control() || is_steering(c) {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
-}
-
-/// Characters that turn the direction of writing.
-fn is_steering(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn summary(reports: &[Report], hidden: usize, style: Style) -> String {

@@ -19,10 +19,10 @@ use crate::domain::access::{Use, may_use};
 use crate::domain::definition::Definition;
 use crate::domain::history;
 use crate::domain::identity::{Claim, Decision, claimed, decide, late_for, mass_disappearance, owned_by_previous, vouched};
-use crate::domain::mark::Mark;
+use crate::domain::mark::{KEY, Mark};
 use crate::domain::plan::Publication;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
-use crate::domain::shallow::LEVELS;
+use crate::domain::shallow::beyond;
 use crate::domain::snapshot;
 use crate::domain::trouble::Trouble;
 use crate::n8n::awake_or_not;
@@ -41,11 +41,11 @@ pub(super) enum Bound {
 pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result<Bound, Trouble> {
     let recorded = work.status.n8n_workflow_id.clone();
     if let Some(id) = &recorded {
-        claim(work, connection, id)?;
         if let Some(remote) = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))? {
             check_mark(work, connection, &remote).await?;
             return Ok(Bound::Existing(Box::new(remote)));
         }
+        claim(work, connection, id)?;
     }
     let newcomer = recorded.is_none() && work.status.intent.is_none() && work.spec().adopt.is_none();
     if newcomer {
@@ -53,7 +53,7 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
         let listing = listing.map_err(|error| connections::trouble(&error))?;
         // Anything else than a clean start is looked at afresh: the listing may be half a minute old.
         let claim = Claim { restored_from: connection.restored_from(), ..Claim::default() };
-        if decide(&work.mark(), claim, &listing.seen, None, work.now()) == Ok(Decision::Create) {
+        if decide(&work.mark(), claim, &listing.seen.items, None, work.now()) == Ok(Decision::Create) {
             return Ok(Bound::ToCreate);
         }
     }
@@ -67,7 +67,7 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
     if let Some(id) = adopt.as_ref().filter(|_| listing.marked(&work.uid()).is_empty()) {
         may_adopt(work, connection, id)?;
     }
-    let rival = adopt.as_ref().and_then(|id| listing.seen.iter().find(|sighting| sighting.id == *id)?.mark.clone());
+    let rival = adopt.as_ref().and_then(|id| listing.seen.items.iter().find(|sighting| sighting.id == *id)?.mark.clone());
     let rival_lives = match &rival {
         Some(mark) => lives(work, mark).await?,
         None => false,
@@ -75,9 +75,9 @@ pub(super) async fn bind(work: &mut Work<'_>, connection: &Connection) -> Result
     // A recorded workflow that is gone is no reason to take over another one.
     let restored_from = connection.restored_from().filter(|_| recorded.is_none());
     let claims = Claim { adopt: adopt.as_deref(), rival_lives, restored_from };
-    match decide(&work.mark(), claims, &listing.seen, late, work.now())? {
+    match decide(&work.mark(), claims, &listing.seen.items, late, work.now())? {
+        // It carries this object's mark, whatever the status of another one says.
         Decision::Bind(id) => {
-            claim(work, connection, &id)?;
             take(work, connection, &id)?;
             let bound = bind_to(work, connection, &id).await;
             bound_or_free(work, &id, bound)
@@ -110,7 +110,8 @@ fn claim(work: &Work<'_>, connection: &Connection, id: &str) -> Result<(), Troub
     unbound(work, connection, id, |other| age(&other.metadata) < mine)
 }
 
-/// Fails when an object that `counts` is bound to the same workflow in n8n, as far as it is recorded.
+/// Fails when an object that `counts` is bound to the same workflow in n8n, as far as it is recorded. Whoever may write a status can record
+/// any id, so that only those count whose namespace may take a workflow without a mark.
 fn unbound(work: &Work<'_>, connection: &Connection, id: &str, counts: impl Fn(&Glimpse) -> bool) -> Result<(), Trouble> {
     let (namespace, name) = (connection.namespace(), connection.instance.metadata.name.clone().unwrap_or_default());
     let uid = work.uid();
@@ -118,6 +119,7 @@ fn unbound(work: &Work<'_>, connection: &Connection, id: &str, counts: impl Fn(&
         other.status.n8n_workflow_id.as_deref() == Some(id)
             && other.instance() == (namespace.as_str(), name.as_str())
             && other.uid() != uid
+            && may_use(&connection.instance.spec, &namespace, other.namespace(), Use::Adopt(id))
             && counts(other)
     });
     rival.map_or(Ok(()), |_| Err(claimed(id)))
@@ -140,16 +142,20 @@ async fn lives(work: &Work<'_>, mark: &Mark) -> Result<bool, Trouble> {
     work.ctx.lives(mark).await.map_err(|error| store::trouble("look for the object of a mark", &error))
 }
 
-/// The workflow of the recorded id must carry our mark, or none.
+/// The workflow of the recorded id must carry our mark. One without any may be taken only by who may adopt it, since the id alone may have been
+/// recorded by whoever can write the status.
 async fn check_mark(work: &Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), Trouble> {
     let adopting = work.spec().adopt.as_ref().is_some_and(|adopt| adopt.id == remote.id);
     match Mark::of(&remote.settings) {
         Some(mark) if mark.uid == work.uid() => Ok(()),
-        None => Ok(()),
+        None => {
+            claim(work, connection, &remote.id)?;
+            if may_take(work, connection, &remote.id) { Ok(()) } else { Err(unmarked(work, &remote.id)) }
+        }
         // It was taken over and not written to yet.
         Some(mark) if mark.restored_as(&work.mark(), connection.restored_from()) => Ok(()),
         Some(mark) if mark.cluster != work.ctx.cluster || lives(work, &mark).await? => Err(claimed(&remote.id)),
-        Some(_) if adopting => Ok(()),
+        Some(_) if adopting => may_adopt(work, connection, &remote.id),
         Some(_) => Err(owned_by_previous(&remote.id, &work.ctx.cluster)),
     }
 }
@@ -191,10 +197,27 @@ async fn bind_to(work: &mut Work<'_>, connection: &Connection, id: &str) -> Resu
     Ok(Bound::Existing(Box::new(remote)))
 }
 
+/// Whether the object's namespace may take a workflow that carries no mark of the object.
+pub(super) fn may_take(work: &Work<'_>, connection: &Connection, id: &str) -> bool {
+    may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), Use::Adopt(id))
+}
+
+/// The workflow that is recorded does not say that it is this object's.
+fn unmarked(work: &Work<'_>, id: &str) -> Trouble {
+    Trouble::denied(
+        Reason::AdoptNotGranted,
+        format!(
+            "workflow {id} in n8n, which status.n8nWorkflowId names, carries no mark of this object, and the N8nInstance grants namespace {} no adoption of it; its owner can add it under spec.grants[].adopt, or put back the telemetry tag {KEY} with the value {} under customTelemetryTags in its settings",
+            work.namespace(),
+            work.mark().to_value()
+        ),
+    )
+}
+
 /// Without a grant nobody learns whether there is such a workflow, or whose it is.
 fn may_adopt(work: &Work<'_>, connection: &Connection, id: &str) -> Result<(), Trouble> {
     let namespace = work.namespace();
-    if may_use(&connection.instance.spec, &connection.namespace(), &namespace, Use::Adopt(id)) {
+    if may_take(work, connection, id) {
         return Ok(());
     }
     Err(Trouble::denied(
@@ -215,7 +238,8 @@ async fn take_over(work: &mut Work<'_>, connection: &Connection, id: &str) -> Re
         return Err(Trouble::denied(
             Reason::TooLarge,
             format!(
-                "workflow {id} in n8n nests deeper than {LEVELS} levels at {path}, so that what it holds cannot be kept; flatten it in n8n, then it is adopted"
+                "workflow {id} in n8n {} at {path}, so that what it holds cannot be kept; flatten it in n8n, then it is adopted",
+                beyond()
             ),
         ));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::runtime::events::EventType;
 use tracing::{info, warn};
 
-use super::bind::check_instance_identity;
+use super::bind::{check_instance_identity, may_take};
 use super::work::Work;
 use super::{Ended, Next, report};
 use crate::api::WORKFLOW_FINALIZER;
@@ -113,8 +113,11 @@ async fn settle(work: &mut Work<'_>) -> Result<(), Trouble> {
             }
         }
     };
-    // What is not ours any more is left alone. One without a mark was bound by us and lost it.
-    let ours = found.filter(|remote| Mark::of(&remote.settings).is_none_or(|mark| mark.uid == work.uid()));
+    // What is not ours any more is left alone. One without a mark may have lost it, or its id was recorded by somebody else.
+    let ours = found.filter(|remote| match Mark::of(&remote.settings) {
+        Some(mark) => mark.uid == work.uid(),
+        None => may_take(work, &connection, &remote.id),
+    });
     if let Some(remote) = &ours {
         dispose(&connection, remote, policy(work)).await?;
     }
@@ -174,8 +177,11 @@ async fn connection(work: &Work<'_>) -> Result<std::sync::Arc<Connection>, Troub
 }
 
 fn policy(work: &Work<'_>) -> DeletionPolicy {
+    // What the spec adopts was there before, whatever the status says.
+    let adopts = work.spec().adopt.as_ref().is_some_and(|adopt| work.status.n8n_workflow_id.as_ref() == Some(&adopt.id));
     work.spec().deletion_policy.unwrap_or(match work.status.origin {
         Some(Origin::Adopted) => DeletionPolicy::Retain,
+        _ if adopts => DeletionPolicy::Retain,
         Some(Origin::Created) | None => DeletionPolicy::Delete,
     })
 }

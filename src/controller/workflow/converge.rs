@@ -146,9 +146,11 @@ impl Round<'_> {
             revived = self.revive(work, remote).await?;
             put_back = self.operation == Operation::Rollback && self.put_back(work, remote).await?;
         }
-        // The body is read from an object that others may write; the exemption from grants is for what was adopted, not for its name.
+        // The body is read from an object that others may write; the exemption from grants is for what was adopted, not for its name. And a
+        // status may be forged, so that the object has to say so too.
         let adopted = history::numbered(&work.status.history, self.version)
             .is_some_and(|record| record.source == VersionSource::Adopted && record.digest == content_digest(self.definition).to_string());
+        let adopted = adopted && super::versions::was_adopted(work, self.version).await?;
         let resolved = resolve(work, self.connection, self.definition, name, adopted).await;
         let Resolved { mut rendered, mut hold } = match resolved {
             Ok(Resolved { hold: Some(why), .. }) | Err(why) if put_back => return self.serves_as_n8n_kept_it(work, &why).await,

@@ -74,11 +74,11 @@ async fn credentials(
     let (mut exact, mut troubles) = (Exact::new(), Vec::new());
     if symbols.iter().any(|symbol| !matches!(symbol.means(), Means::Unmapped(_))) {
         let known = connection.credentials(false).await.map_err(read)?;
-        (exact, troubles) = look_up(work, connection, &symbols, &known, adopted);
+        (exact, troubles) = look_up(work, connection, &symbols, &known.items, adopted);
         if troubles.iter().any(|trouble| trouble.reason != Reason::CredentialUnmapped) {
             // A credential made a moment ago is not in the list that is kept for a minute.
             let known = connection.credentials(true).await.map_err(read)?;
-            (exact, troubles) = look_up(work, connection, &symbols, &known, adopted);
+            (exact, troubles) = look_up(work, connection, &symbols, &known.items, adopted);
         }
     } else if !symbols.is_empty() {
         (exact, troubles) = look_up(work, connection, &symbols, &[], adopted);
@@ -258,10 +258,11 @@ async fn check_reach(work: &Work<'_>, connection: &Connection, definition: &Defi
     // A grant may name a credential by its name, which only n8n knows for sure.
     let by_name = found.credentials.iter().any(|(id, _)| !granted(Use::Credential { id, name: id }));
     let known = match by_name {
-        true => connection.credentials(false).await.map_err(|error| connections::trouble(&error))?,
-        false => Default::default(),
+        true => Some(connection.credentials(false).await.map_err(|error| connections::trouble(&error))?),
+        false => None,
     };
-    ungranted(&found, &known, granted).map_or(Ok(()), Err)
+    let known = known.as_ref().map_or(&[][..], |list| &list.items);
+    ungranted(&found, known, granted).map_or(Ok(()), Err)
 }
 
 /// Wakes the Workflows of the namespace that refer to this one.

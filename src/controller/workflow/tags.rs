@@ -1,7 +1,10 @@
 //! Tags in n8n: those that the spec names are there, those that other people added stay.
 
 use super::work::Work;
+use crate::api::reason::Reason;
 use crate::controller::connections::{self, Connection};
+use crate::domain::access::{Use, may_use};
+use crate::domain::finding::quoted;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::trouble::Trouble;
 
@@ -9,8 +12,20 @@ use crate::domain::trouble::Trouble;
 pub(super) async fn sync(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), Trouble> {
     let Some(wanted) = work.spec().tags.clone() else { return Ok(()) };
     let has = |name: &String| remote.tags.iter().any(|tag| tag.name == *name);
-    let surplus: Vec<String> = work.status.added_tags.iter().filter(|name| !wanted.contains(name)).cloned().collect();
+    let namespace = work.namespace();
+    let granted = |name: &String| may_use(&connection.instance.spec, &connection.namespace(), &namespace, Use::Tag(name));
+    // A grant that was taken back covers no removal either.
+    let surplus: Vec<String> = work.status.added_tags.iter().filter(|name| !wanted.contains(name) && granted(name)).cloned().collect();
     let missing: Vec<&String> = wanted.iter().filter(|name| !has(name)).collect();
+    if let Some(name) = missing.iter().find(|name| !granted(name)) {
+        return Err(Trouble::denied(
+            Reason::TagNotGranted,
+            format!(
+                "the N8nInstance grants namespace {namespace} no use of the tag {} that spec.tags names; its owner can add it under spec.grants[].tags",
+                quoted(name)
+            ),
+        ));
+    }
     if missing.is_empty() && !surplus.iter().any(has) {
         work.status.added_tags.retain(|name| wanted.contains(name));
         return Ok(());

@@ -24,7 +24,7 @@ pub(super) async fn keep(work: &mut Work<'_>, symbolic: &Symbolic, source: Versi
     let last = work.status.last_version;
     let version = history::accept(&mut work.status, &digest, source, revision.clone(), now);
     let body = body::encode(&symbolic.definition);
-    match store::keep_revision(&work.ctx.client, &work.workflow, &revision, version, body).await {
+    match store::keep_revision(&work.ctx.client, &work.workflow, &revision, (version, source), body).await {
         Ok(true) => work.ctx.metrics.writes.with_label_values(&["ControllerRevision"]).inc(),
         Ok(false) => {}
         Err(error) => {
@@ -64,13 +64,13 @@ pub(super) async fn keep_remote(work: &mut Work<'_>, remote: &RemoteWorkflow, so
 pub(super) async fn read(work: &Work<'_>, version: i64) -> Result<Definition, Trouble> {
     let record =
         history::numbered(&work.status.history, version).ok_or_else(|| Trouble::bug(format!("version {version} is not in the history")))?;
-    let data = store::read_revision(&work.ctx.client, &work.namespace(), &record.revision)
+    let data = store::read_revision(&work.ctx.client, &work.namespace(), &record.revision, &work.uid())
         .await
         .map_err(|error| store::trouble(&format!("read the body of version {version}"), &error))?;
     let data = data.ok_or_else(|| {
         Trouble::invalid(
             Reason::VersionNotFound,
-            format!("the ControllerRevision {} with the body of version {version} is gone", record.revision),
+            format!("the ControllerRevision {} with the body of version {version} is gone, or is another object's", record.revision),
         )
     })?;
     body::decode(&data).map_err(|error| Trouble::bug(format!("ControllerRevision {}: {error}", record.revision)))
@@ -82,6 +82,15 @@ pub(super) async fn read_if_kept(work: &Work<'_>, version: i64) -> Result<Option
         Err(trouble) if trouble.reason == Reason::VersionNotFound => Ok(None),
         definition => definition.map(Some),
     }
+}
+
+/// Whether a version is what the workflow held when it was adopted, for which n8n's owner answers.
+pub(super) async fn was_adopted(work: &Work<'_>, version: i64) -> Result<bool, Trouble> {
+    let record = history::numbered(&work.status.history, version).filter(|record| record.source == VersionSource::Adopted);
+    let Some(record) = record else { return Ok(false) };
+    store::holds_adopted(&work.ctx.client, &work.namespace(), &record.revision, &work.uid())
+        .await
+        .map_err(|error| store::trouble(&format!("read where version {version} came from"), &error))
 }
 
 /// The nodes of the workflow that was adopted, whose ids are kept.
@@ -106,5 +115,7 @@ pub(super) async fn prune(work: &mut Work<'_>, wanted: i64, desired_digest: &str
         return Ok(());
     }
     work.save().await?;
-    store::drop_revisions(&work.ctx.client, &work.namespace(), &dropped).await.map_err(|error| store::trouble("drop old versions", &error))
+    store::drop_revisions(&work.ctx.client, &work.namespace(), &dropped, &work.uid())
+        .await
+        .map_err(|error| store::trouble("drop old versions", &error))
 }

@@ -282,6 +282,7 @@ impl<'a> Work<'a> {
             self.status.summary = Some(format!("version {version} is in n8n and is being looked at"));
         }
         let dropped = bounds::fit_workflow(&mut self.status);
+        self.ctx.connections.hide_keys(bounds::texts_of_workflow(&mut self.status));
         let json = |status: &WorkflowStatus| serde_json::to_value(status).map_err(kube::Error::SerdeError);
         let Some(patch) = merge_patch(&json(&self.saved)?, &json(&self.status)?) else { return Ok(()) };
         let version = self.resource_version.as_deref();
@@ -291,7 +292,7 @@ impl<'a> Work<'a> {
         self.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
         self.resource_version = written;
         self.saved = self.status.clone();
-        store::drop_revisions(&self.ctx.client, &namespace, &dropped).await
+        store::drop_revisions(&self.ctx.client, &namespace, &dropped, &uid).await
     }
 
     /// The object moved on by a write of ours.

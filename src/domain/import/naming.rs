@@ -28,8 +28,12 @@ pub fn names(mut known: Vec<Known>) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for one in known {
         let plain = one.object.unwrap_or_else(|| label(&one.name));
-        let name = if used.insert(plain.clone()) { plain } else { suffixed(&plain, &one.id) };
-        used.insert(name.clone());
+        let (mut name, mut salt) = (plain.clone(), one.id.clone());
+        // Somebody may have named a workflow as the suffixed name of another one.
+        while !used.insert(name.clone()) {
+            name = suffixed(&plain, &salt);
+            salt.push('+');
+        }
         names.insert(one.id, name);
     }
     names
@@ -80,6 +84,14 @@ mod tests {
         ] {
             assert_eq!(label(name), wanted, "{name}");
         }
+    }
+
+    #[test]
+    fn no_name_is_given_twice_whatever_workflows_are_called() {
+        let twins = vec![known("a", "sync", "1"), known("b", "sync", "2")];
+        let taken = names(twins.clone())["b"].clone();
+        let all = names([twins, vec![known("c", &taken, "0")]].concat());
+        assert_eq!((all["c"].as_str(), all.values().collect::<HashSet<_>>().len()), (taken.as_str(), 3), "{all:?}");
     }
 
     #[test]

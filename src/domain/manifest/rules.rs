@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::api::duration::Span;
+use crate::api::headers::{NO_STEERING_HEADER, is_steering};
 
 type Rule = (&'static str, fn(&Value) -> bool);
 
@@ -15,6 +16,7 @@ const RULES: &[Rule] = &[
     }),
     ("has(self.id) != has(self.name)", |existing| has(existing, "id") != has(existing, "name")),
     ("has(self.value) != has(self.secretKeyRef)", |header| has(header, "value") != has(header, "secretKeyRef")),
+    (NO_STEERING_HEADER, |header| header["name"].as_str().is_none_or(|name| !is_steering(name))),
     ("self.from != 'Selector' || has(self.selector)", |allowed| allowed["from"] != "Selector" || has(allowed, "selector")),
     (
         "!has(self.probes) || self.probes.map(probe, has(probe.timeout) ? duration(probe.timeout) : duration('10s')).sum() <= duration('5m')",

@@ -82,3 +82,25 @@ fn settings_and_client_do_not_show_the_key() {
     let shown = format!("{:?}", client(settings("http://n8n")));
     assert!(!shown.contains(super::super::scripted::KEY), "{shown}");
 }
+
+#[tokio::test]
+async fn an_n8n_that_echoes_the_key_puts_it_into_no_message() {
+    let key = super::super::scripted::KEY;
+    let server = Scripted::start(move |seen| match seen.method.as_str() {
+        "POST" => json(400, serde_json::json!({ "message": format!("bad key\u{200b} {key}, it begins {}", &key[..12]) })),
+        "PUT" => with_headers(302, &format!("location: http://{key}.example/\r\n")),
+        _ if seen.target.contains("executions") => {
+            json(200, serde_json::json!({ "status": "error", "data": { "resultData": { "error": { "message": format!("sent {key}"), "node": key } } } }))
+        }
+        _ => super::super::scripted::html(403, key),
+    })
+    .await;
+    let n8n = server.client();
+    let failure = n8n.execution_failure("1").await.unwrap().unwrap();
+    assert_eq!((failure.message.as_str(), failure.node.as_deref()), ("sent [API key]", Some("[API key]")));
+    let created = n8n.create_workflow(&write()).await.unwrap_err();
+    assert_eq!(created.to_string(), "create workflow: refused (HTTP 400): bad key [API key], it begins [API key]");
+    for error in [created, n8n.get_workflow("a").await.unwrap_err(), n8n.update_workflow("a", &write(), false).await.unwrap_err()] {
+        assert!(!format!("{error} {error:?}").contains(&key[..12]), "{error:?}");
+    }
+}

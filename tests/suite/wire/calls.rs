@@ -20,6 +20,7 @@ pub(super) fn client_with(key: &str) -> N8nClient {
         url: url.parse().unwrap(),
         api_key: ApiKey::parse(key).unwrap(),
         ca_bundle: None,
+        trust_named_in: "spec.caBundle",
         request_timeout: Duration::from_secs(30),
         requests_per_second: None,
         max_concurrent_requests: NonZeroU32::new(4).unwrap(),
