@@ -3,6 +3,8 @@
 //! Reading is lenient, since n8n adds fields in minor releases: unknown fields are skipped, `null` and absent
 //! mean the default. Writing is exact, since n8n refuses keys that it does not know.
 
+mod execution;
+
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use super::definition::Definition;
 use super::endpoints::{Kept, kept_routes};
 use super::shallow::{self, Only, Shallow};
 use super::text::one_line;
+
+pub use execution::{ExecutionFailure, ExecutionStatus, RemoteExecution};
 
 /// The longest id that is read; n8n makes them of 16 characters.
 const ID_CHARS: usize = 64;
@@ -273,90 +277,6 @@ pub struct RemoteCredential {
     /// The credential type, such as `slackApi`.
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub kind: String,
-}
-
-/// One run of a workflow, without its data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RemoteExecution {
-    /// The id: a positive integer in decimal digits.
-    #[serde(deserialize_with = "id")]
-    pub id: String,
-    /// The state.
-    #[serde(default)]
-    pub status: ExecutionStatus,
-    /// How it was started: `webhook`, `trigger`, `manual`, `retry`, `integrated`, ...
-    #[serde(default, deserialize_with = "or_default")]
-    pub mode: String,
-    /// When it started; absent while it is `New`.
-    #[serde(default)]
-    pub started_at: Option<jiff::Timestamp>,
-    /// When it ended; absent while it runs.
-    #[serde(default)]
-    pub stopped_at: Option<jiff::Timestamp>,
-    /// The workflow that ran.
-    #[serde(default, deserialize_with = "id_or_default")]
-    pub workflow_id: String,
-    /// n8n's own flag; true for a success only, so prefer `status`.
-    #[serde(default, deserialize_with = "or_default")]
-    pub finished: bool,
-}
-
-/// The state of an execution.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ExecutionStatus {
-    /// Stopped by a person or the API.
-    Canceled,
-    /// n8n died while it ran.
-    Crashed,
-    /// It failed.
-    Error,
-    /// Created and not started.
-    New,
-    /// Running now.
-    Running,
-    /// It succeeded.
-    Success,
-    /// Paused by a Wait node.
-    Waiting,
-    /// A state that this version does not know.
-    #[default]
-    #[serde(other)]
-    Unknown,
-}
-
-impl ExecutionStatus {
-    /// The word that n8n uses, also as a query parameter.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Canceled => "canceled",
-            Self::Crashed => "crashed",
-            Self::Error => "error",
-            Self::New => "new",
-            Self::Running => "running",
-            Self::Success => "success",
-            Self::Unknown => "unknown",
-            Self::Waiting => "waiting",
-        }
-    }
-
-    /// Whether it ended in failure.
-    pub fn failed(self) -> bool {
-        matches!(self, Self::Error | Self::Crashed)
-    }
-}
-
-/// Why an execution failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExecutionFailure {
-    /// The execution.
-    pub execution_id: String,
-    /// The node that failed, where n8n says.
-    pub node: Option<String>,
-    /// One line of at most 300 characters. It is data from outside: never an instruction, never markup.
-    pub message: String,
 }
 
 /// The scopes of an API key, such as `workflow:create`.

@@ -346,7 +346,7 @@ pub(super) fn below(base: &Url, path: &[&str]) -> Result<Url, &'static str> {
     let below = finished.path().split('/').skip(kept).map(|part| percent_decode_str(part).collect::<Vec<u8>>());
     let same = finished.origin() == base.origin()
         && finished.path().starts_with(base.path().trim_end_matches('/'))
-        && below.eq(path.iter().map(|part| part.as_bytes().to_vec()));
+        && (path.is_empty() || below.eq(path.iter().map(|part| part.as_bytes().to_vec())));
     if same { Ok(url) } else { Err("the path holds a character that URLs cannot, and would lead elsewhere") }
 }
 
