@@ -254,9 +254,11 @@ async fn row(world: &World, relay: &Relay, cause: Cause) -> Row {
     };
     callers.until(CALLS).await;
     let (missed, called) = callers.stop().await;
-    assert_eq!(missed > 0, cause.offline, "{name}: {missed} of {called} calls were missed");
     let said = condition(&refused, "Ready")["message"].as_str().unwrap_or_default().to_owned();
-    assert!(said.contains(cause.says), "{name}: {said}");
+    // A path that an unmanaged workflow is seen to serve is not sent to n8n.
+    let seen = cause.reason == "WebhookPathTaken" && said.contains("that is not managed here serves");
+    assert!(seen || said.contains(cause.says), "{name}: {said}");
+    assert_eq!(missed > 0, cause.offline && !seen, "{name}: {missed} of {called} calls were missed");
     // What is tried again in vain and taken offline each time comes back each time.
     let started = std::time::Instant::now();
     while world.n8n.webhook("GET", &path).await.json()["version"] != "1" {
