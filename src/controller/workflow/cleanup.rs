@@ -43,7 +43,6 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
             let note =
                 format!("n8n was not settled within the bound and the object is let go: {}; look for the workflow in n8n", trouble.message);
             warn!(reason = trouble.reason.as_str(), "cleanup abandoned");
-            work.ctx.metrics.abandoned.inc();
             work.ctx.tell(&work.workflow, EventType::Warning, Reason::CleanupAbandoned, note).await;
             Reason::CleanupAbandoned
         }
@@ -61,6 +60,10 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
     match store::set_finalizer(&work.ctx.client, &work.workflow, WORKFLOW_FINALIZER, false).await {
         Ok(_) => {
             info!(reason = reason.as_str(), "let go");
+            // Once for each object, however often its finalizer had to be taken off.
+            if reason == Reason::CleanupAbandoned {
+                work.ctx.metrics.abandoned.inc();
+            }
             work.ctx.forget(&work.uid());
             let (namespace, name) = work.instance_key();
             let _ = work.ctx.wake_instance.send(kube::runtime::reflector::ObjectRef::new(&name).within(&namespace));

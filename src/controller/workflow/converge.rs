@@ -150,7 +150,7 @@ impl Round<'_> {
         // status may be forged, so that the object has to say so too.
         let adopted = history::numbered(&work.status.history, self.version)
             .is_some_and(|record| record.source == VersionSource::Adopted && record.digest == content_digest(self.definition).to_string());
-        let adopted = adopted && super::versions::was_adopted(work, self.version).await?;
+        let adopted = adopted && versions::was_adopted(work, self.version).await?;
         let resolved = resolve(work, self.connection, self.definition, name, adopted).await;
         let Resolved { mut rendered, mut hold } = match resolved {
             Ok(Resolved { hold: Some(why), .. }) | Err(why) if put_back => return self.serves_as_n8n_kept_it(work, &why).await,

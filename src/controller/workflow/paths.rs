@@ -114,7 +114,7 @@ pub(super) async fn claim(
 
 /// A namespace that is granted every workflow of the instance can call any of them anyway.
 fn may_compute(work: &Work<'_>, connection: &Connection) -> bool {
-    may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), Use::Workflow("*"))
+    may_use(&connection.instance.spec, &connection.namespace(), &work.namespace(), Use::ANY_WORKFLOW)
 }
 
 /// A workflow in n8n that has what the routes need and speaks for itself in no claim: one that is not managed here, or whose object
