@@ -145,9 +145,6 @@ pub(super) async fn probe(
 ) -> Result<Probed, Trouble> {
     let endpoints = webhook_endpoints(definition);
     let probes = work.spec().health_check.clone().map(|check| check.probes).unwrap_or_default();
-    if probes.is_empty() {
-        return Ok(Probed::Passed);
-    }
     let listing = connection.inventory.scan(&connection.client).await.map_err(|error| connections::trouble(&error))?;
     for (at, probe) in probes.iter().enumerate() {
         let Some((endpoint, request)) = request(work, &endpoints, probe).await? else {

@@ -307,3 +307,12 @@ fn a_probe_does_not_show_its_secrets() {
     request.body = Some(json!({ "k": "secret-token" }));
     assert!(!format!("{request:?}").contains("secret-token"), "{request:?}");
 }
+
+#[test]
+fn an_address_without_parts_is_that_of_n8n_itself() {
+    for base in ["https://n8n.test/", "https://n8n.test/below", "https://n8n.test/below/"] {
+        let base = url::Url::parse(base).unwrap();
+        let own = crate::n8n::send::below(&base, &[]).unwrap();
+        assert_eq!((own.origin(), own.path().trim_end_matches('/')), (base.origin(), base.path().trim_end_matches('/')));
+    }
+}
