@@ -220,6 +220,11 @@ pub async fn for_workflow(ctx: &Context, namespace: &str, instance: (&str, &str)
 pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Connection>, Trouble> {
     let namespace = instance.namespace().unwrap_or_default();
     let at = key(&namespace, &instance.name_any());
+    let before = ctx.connections.last(&at).filter(|open| open.instance.metadata.uid == instance.metadata.uid);
+    // An edit may have come with another key, and the key of one n8n is not for another.
+    if before.as_ref().is_some_and(|open| open.instance.spec != instance.spec) {
+        ctx.forget_key(&instance);
+    }
     let secret = &instance.spec.api_key_secret_ref;
     let unread = |error| store::trouble_elsewhere("read the API key's Secret", &error);
     let held = ctx.secrets.get(&ctx.client, &namespace, &secret.name, &secret.key).await.map_err(unread)?;
@@ -230,7 +235,6 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
     };
     let api_key = ApiKey::parse(&api_key)
         .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
-    let before = ctx.connections.last(&at).filter(|open| open.instance.metadata.uid == instance.metadata.uid);
     if let Some(open) = before.as_ref().filter(|open| open.api_key == api_key && open.instance.spec == instance.spec) {
         if Arc::ptr_eq(&open.instance, &instance) {
             return Ok(open.clone());

@@ -320,11 +320,16 @@ impl Context {
         }
         self.catalogs.forget(key);
         let Some(closed) = self.connections.close(key) else { return };
-        let secret = &closed.instance.spec.api_key_secret_ref;
-        self.secrets.forget(namespace, &secret.name, &secret.key);
+        self.forget_key(&closed.instance);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(closed.instance.metadata.uid.as_deref().unwrap_or_default());
         self.metrics.connections.set(i64::try_from(self.connections.keys().len()).unwrap_or(i64::MAX));
         debug!(key, "the instance and all that was bound through it are gone, and so is its connection");
+    }
+
+    /// The API key is read again when it is needed next.
+    pub fn forget_key(&self, instance: &N8nInstance) {
+        let secret = &instance.spec.api_key_secret_ref;
+        self.secrets.forget(instance.metadata.namespace.as_deref().unwrap_or_default(), &secret.name, &secret.key);
     }
 
     /// Lets go of what is held of every instance that is gone.

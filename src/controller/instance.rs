@@ -107,6 +107,10 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let old = instance.status.clone().unwrap_or_default();
     let mut status = old.clone();
     let found = look(ctx, &instance, &mut status).await;
+    // A key that n8n refuses is read again at the next try.
+    if reason(&found.outcome) == Reason::Unauthorized {
+        ctx.forget_key(&instance);
+    }
     let generation = instance.meta().generation.unwrap_or(0);
     // Once for each edit: one whose status cannot be written stays unobserved.
     ctx.remember(&uid, |memory| memory.asked_anew(change_hash(&instance)));

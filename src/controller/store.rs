@@ -115,7 +115,7 @@ fn params() -> PatchParams {
 }
 
 /// Puts a finalizer on an object or takes it off. The resource version keeps a finalizer of somebody else that came
-/// in between. Returns the new resource version.
+/// in between. Returns the new resource version; none where the object is gone.
 pub async fn set_finalizer<K>(client: &Client, object: &K, finalizer: &str, on: bool) -> Result<Option<String>, kube::Error>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,

@@ -205,8 +205,7 @@ fn doubt_instance(work: &Work<'_>, trouble: &Trouble) {
 fn forget_key(work: &Work<'_>, trouble: Trouble) -> Trouble {
     let (namespace, name) = work.instance_key();
     let Some(instance) = work.ctx.instance(&namespace, &name) else { return trouble };
-    let secret = &instance.spec.api_key_secret_ref;
-    work.ctx.secrets.forget(&namespace, &secret.name, &secret.key);
+    work.ctx.forget_key(&instance);
     let Some(status) = &instance.status else { return trouble };
     explained(trouble, status.key_expires_at.as_deref(), &status.key_scopes, work.now())
 }

@@ -40,10 +40,11 @@ fn reports(text: String) -> Vec<Report> {
 fn said(definition: &Definition) -> Vec<String> {
     // Which of several is meant by these depends on the order by their nature: it is the first, or the second.
     let by_order = [Code::NodeIdDuplicate, Code::NodeTypeUncovered, Code::WebhookConflict];
+    // Where a node stands in the list is left out, in what is proposed too.
+    let placeless = |path: &str| path.split_once(']').filter(|_| path.starts_with("nodes[")).map_or(path, |(_, rest)| rest).to_owned();
     let line = |finding: Finding| {
-        let path =
-            finding.path.split_once(']').filter(|_| finding.path.starts_with("nodes[")).map_or(finding.path.as_str(), |(_, rest)| rest);
-        let Finding { severity, code, node, message, got, want, suggestion, .. } = &finding;
+        let (path, suggestion) = (placeless(&finding.path), finding.suggestion.as_deref().map(placeless));
+        let Finding { severity, code, node, message, got, want, .. } = &finding;
         format!("{severity} {code} {node:?} {path} {message} {got:?} {want:?} {suggestion:?}")
     };
     let findings = check(definition, Some(true), Catalog::embedded());

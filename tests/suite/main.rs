@@ -30,6 +30,7 @@ mod identity;
 mod import;
 mod judged;
 mod kept;
+mod keys;
 mod kill;
 mod kubectl;
 mod leader;

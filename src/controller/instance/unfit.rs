@@ -36,10 +36,12 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
             Ok(Some(Decoded(Err(object)))) if needed(ctx, &object.metadata) => Duration::from_secs(1),
             Ok(Some(Decoded(Err(object)))) => {
                 let bare = object.metadata.into_response_partial::<N8nInstance>();
-                let Err(failed) = store::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await else {
-                    return tell_of_unfit(ctx, &bare).await;
-                };
-                warn!(error = %failed, "cannot take the finalizer off");
+                match store::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await {
+                    Ok(Some(_)) => return tell_of_unfit(ctx, &bare).await,
+                    // Another look at it was quicker.
+                    Ok(None) => return,
+                    Err(failed) => warn!(error = %failed, "cannot take the finalizer off"),
+                }
                 Duration::from_secs(1)
             }
             Err(failed) => {

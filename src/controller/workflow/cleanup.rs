@@ -48,6 +48,9 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
         }
         Err(mut trouble) => {
             super::doubt_instance(work, &trouble);
+            if trouble.reason == Reason::Unauthorized {
+                trouble = super::forget_key(work, trouble);
+            }
             // What cannot be told apart from a passing trouble must not look like something that a person has to mend.
             trouble.message = format!("being deleted: {}", trouble.message);
             let pause = trouble.look_again.unwrap_or_else(|| pace::at_least(work.ctx.pause(&work.uid()), trouble.retry_after));
@@ -58,10 +61,10 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
         }
     };
     match store::set_finalizer(&work.ctx.client, &work.workflow, WORKFLOW_FINALIZER, false).await {
-        Ok(_) => {
+        Ok(taken_off) => {
             info!(reason = reason.as_str(), "let go");
-            // Once for each object, however often its finalizer had to be taken off.
-            if reason == Reason::CleanupAbandoned {
+            // Once for each object: a pass over an old copy of it finds that it is gone.
+            if reason == Reason::CleanupAbandoned && taken_off.is_some() {
                 work.ctx.metrics.abandoned.inc();
             }
             work.ctx.forget(&work.uid());
