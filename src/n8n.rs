@@ -37,7 +37,7 @@ mod scripted;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use memory::Memory;
@@ -78,6 +78,8 @@ struct Inner {
     publishes_later: AtomicBool,
     /// Set once n8n was seen to name the methods of a path, and none for a path that nobody has.
     names_methods: AtomicBool,
+    /// So many seconds n8n's clock was ahead of ours at its last answer.
+    clock_ahead: AtomicI64,
 }
 
 impl N8nClient {
@@ -101,6 +103,7 @@ impl N8nClient {
                 memory,
                 publishes_later: AtomicBool::new(false),
                 names_methods: AtomicBool::new(false),
+                clock_ahead: AtomicI64::new(0),
             }),
             permit: WritePermit::unlimited(),
             latest: None,

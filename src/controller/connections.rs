@@ -254,17 +254,15 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
     let client = N8nClient::new(settings(ctx, &instance, api_key.clone())?, ctx.n8n_metrics.clone())
         .map(|client| client.permitted_by(ctx.settings.permit.clone()))
         .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
-    if ctx.connections.last(&at).is_some_and(|open| open.client.publishes_later()) {
+    // Another key or another timeout makes no other n8n of it; another origin does.
+    let before = before.filter(|open| origin(&open.instance.spec.url) == origin(&instance.spec.url));
+    if before.as_ref().is_some_and(|open| open.client.publishes_later()) {
         client.note_publishes_later();
     }
     let connection = Arc::new(Connection {
         client,
         inventory: Arc::default(),
-        // Another key or another timeout makes no other n8n of it; another origin does.
-        suspect: before
-            .filter(|open| origin(&open.instance.spec.url) == origin(&instance.spec.url))
-            .map(|open| open.suspect.clone())
-            .unwrap_or_default(),
+        suspect: before.map(|open| open.suspect.clone()).unwrap_or_default(),
         api_key,
         credentials: Arc::default(),
         instance,

@@ -23,7 +23,7 @@ pub enum Urgency {
 const URGENCIES: [Urgency; 4] = [Urgency::Edit, Urgency::Deletion, Urgency::Create, Urgency::Routine];
 /// One place of so many is held free for urgent passes.
 const PLACES_HELD_FREE: usize = 5;
-/// After so many urgent passes in a row, one of the others has its turn: who keeps changing objects holds up nobody for ever.
+/// Passes of one urgency have a turn after so many of others: neither edits nor creates without end hold up anybody for ever.
 const LONGEST_STREAK: usize = 16;
 
 impl Urgency {
@@ -47,8 +47,8 @@ struct Lane {
     taken: usize,
     /// How many of them are not urgent.
     ordinary: usize,
-    /// How many urgent ones had their turn in a row.
-    streak: usize,
+    /// How many others had their turn since one of this urgency had.
+    passed_over: [usize; URGENCIES.len()],
     next_ticket: u64,
     waiting: HashMap<u64, Waiter>,
     /// Tickets in the order of their turn. One that left or was moved to another queue is passed over.
@@ -95,13 +95,12 @@ impl Lane {
     /// The next one for whom there is a place.
     fn next(&mut self, places: usize) -> Option<Waiter> {
         let mut order = URGENCIES;
-        if self.streak >= LONGEST_STREAK {
-            order.rotate_left(2);
-        }
+        order.sort_by_key(|urgency| self.passed_over[*urgency as usize] < LONGEST_STREAK);
         for urgency in order {
             while let Some(ticket) = self.free(places, urgency).then(|| self.queues[urgency as usize].pop_front()).flatten() {
                 if self.waiting.get(&ticket).is_some_and(|waiter| waiter.urgency == urgency) {
-                    self.streak = if urgency.urgent() { self.streak + 1 } else { 0 };
+                    self.passed_over.iter_mut().for_each(|others| *others += 1);
+                    self.passed_over[urgency as usize] = 0;
                     return self.leave(ticket);
                 }
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 use url::Url;
 
@@ -165,6 +165,14 @@ impl Answer {
             Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default()
         };
         Some(wait.min(LONGEST_PAUSE))
+    }
+
+    /// How far the clock of the answering machine is ahead of this one's, in seconds. `Date` leaves out parts of a second, and
+    /// the answer was under way: a difference of less than two seconds is none.
+    pub(super) fn clock_ahead(&self) -> Option<i64> {
+        let date = jiff::fmt::rfc2822::parse(self.headers.get(DATE)?.to_str().ok()?.trim()).ok()?.timestamp();
+        let ahead = date.as_second() - jiff::Timestamp::now().as_second();
+        Some(if ahead.abs() < 2 { 0 } else { ahead })
     }
 
     fn redirect_origin(&self) -> Option<String> {

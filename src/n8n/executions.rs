@@ -1,5 +1,7 @@
 //! Executions: how published workflows fare.
 
+use std::sync::atomic::Ordering;
+
 use reqwest::Method;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -31,9 +33,9 @@ pub struct ExecutionQuery {
     pub workflow_id: Option<String>,
     /// Only those in this state. Without it, n8n leaves out running and new ones.
     pub status: Option<ExecutionStatus>,
-    /// Only those started after this time.
+    /// Only those started after this time of this machine's clock.
     pub started_after: Option<jiff::Timestamp>,
-    /// Only those started before this time.
+    /// Only those started before this time of this machine's clock.
     pub started_before: Option<jiff::Timestamp>,
     /// At most this many, newest first.
     pub limit: usize,
@@ -49,6 +51,9 @@ impl N8nClient {
         let mut found: Vec<RemoteExecution> = Vec::new();
         let mut cursor: Option<String> = None;
         let mut unread = Told::default();
+        // n8n compares with its own clock.
+        let ahead = jiff::SignedDuration::from_secs(self.inner.clock_ahead.load(Ordering::Relaxed));
+        let there = |time: jiff::Timestamp| time.saturating_add(ahead).unwrap_or(time);
         while found.len() < query.limit {
             let size = PAGE.min(query.limit - found.len());
             let mut request = self.api(operation, Method::GET, &["executions"])?.query("limit", &size.to_string());
@@ -59,10 +64,10 @@ impl N8nClient {
                 request = request.query("status", status.as_str());
             }
             if let Some(time) = query.started_after {
-                request = request.query("startedAfter", &format!("{time:.3}"));
+                request = request.query("startedAfter", &format!("{:.3}", there(time)));
             }
             if let Some(time) = query.started_before {
-                request = request.query("startedBefore", &format!("{time:.3}"));
+                request = request.query("startedBefore", &format!("{:.3}", there(time)));
             }
             if let Some(cursor) = &cursor {
                 request = request.query("cursor", cursor);

@@ -1,12 +1,14 @@
 //! Sending one request and reading its answer: pacing, address check, timeout, size bound, observation.
 
 use std::error::Error;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::TryFutureExt as _;
+use futures::{StreamExt as _, TryFutureExt as _};
+use http_body_util::{BodyStream, StreamBody};
 use percent_encoding::percent_decode_str;
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -213,13 +215,16 @@ impl N8nClient {
                 (503, Some(wait)) => self.inner.pace.pause(wait),
                 _ => {}
             }
+            if let Some(ahead) = answer.clock_ahead() {
+                self.inner.clock_ahead.store(ahead, Ordering::Relaxed);
+            }
         }
         Ok(answer)
     }
 
     /// Sends, and once more if a read was cut off before any answer: the server may just have closed a kept-alive
     /// connection. A write is never repeated here, except by the connection pool, when no byte of it was sent.
-    async fn transfer(&self, request: &Request) -> Result<Answer, N8nError> {
+    pub(super) async fn transfer(&self, request: &Request) -> Result<Answer, N8nError> {
         let deadline = Instant::now() + request.timeout;
         let mut repeatable = request.method == Method::GET && !request.operation.writes();
         loop {
@@ -230,7 +235,10 @@ impl N8nClient {
                 .headers(request.headers.clone())
                 .timeout(deadline.saturating_duration_since(Instant::now()));
             if let Some(body) = &request.body {
-                builder = builder.body(body.clone());
+                builder = match request.operation.writes() {
+                    true => builder.header(CONTENT_LENGTH, body.len()).body(self.body_of_write(body.clone())),
+                    false => builder.body(body.clone()),
+                };
             }
             match builder.send().await {
                 Ok(response) => return self.read(request, response, deadline).await,
@@ -240,6 +248,19 @@ impl N8nClient {
                 Err(error) => return Err(failure(request, &error, self.inner.settings.trust_named_in)),
             }
         }
+    }
+
+    /// The body of a write, which fails once this process may not write any more. It may be stopped while it connects, after the permit
+    /// was asked for, and must not send the rest of the request when it wakes.
+    fn body_of_write(&self, body: Vec<u8>) -> reqwest::Body {
+        let (permit, latest) = (self.permit.clone(), self.latest);
+        let may = move || permit.holds() && latest.is_none_or(|latest| awake_or_not() <= latest);
+        let frames = BodyStream::new(reqwest::Body::from(body)).map(move |frame| match frame {
+            Ok(frame) if may() => Ok(frame),
+            Ok(_) => Err("the permit to write ran out before the request was sent".into()),
+            Err(error) => Err(Box::<dyn Error + Send + Sync>::from(error)),
+        });
+        reqwest::Body::wrap(StreamBody::new(frames))
     }
 
     /// Reads an answer as far as it is wanted. Beyond its first bytes it waits for the memory of the most that it can become.

@@ -98,6 +98,24 @@ async fn edits_without_end_do_not_hold_up_the_others_for_ever() {
 }
 
 #[tokio::test]
+async fn creates_without_end_do_not_hold_up_routine_for_ever() {
+    let gate = Gate::new(1);
+    let first = gate.enter(LANE, "first", || Create).await;
+    let (done, order) = mpsc::channel();
+    for number in 0..60 {
+        queue(&gate, &format!("c{number}"), Create, &done);
+    }
+    for name in ["r0", "r1"] {
+        queue(&gate, name, Routine, &done);
+    }
+    until_waiting(&gate, 62).await;
+    drop(first);
+    let names = all(&order, 62).await;
+    let at = |wanted: &str| names.iter().position(|name| name == wanted).unwrap();
+    assert!(at("r0") <= LONGEST_STREAK && at("r1") <= 2 * LONGEST_STREAK + 1, "{names:?}");
+}
+
+#[tokio::test]
 async fn a_closed_gate_sends_those_away_who_wait_and_lets_those_end_who_are_in() {
     let gate = Gate::new(1);
     let inside = gate.enter(LANE, "a", || Edit).await;

@@ -200,6 +200,27 @@ async fn executions_are_read_up_to_the_wished_number() {
 }
 
 #[tokio::test]
+async fn executions_are_asked_for_by_the_clock_of_n8n() {
+    for (ahead, there) in [(-600, "03:30:00"), (0, "03:40:00"), (3600, "04:40:00")] {
+        let server = Scripted::start(move |_| {
+            let date = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead);
+            let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
+            Reply::Keep(raw(200, &format!("date: {date}\r\n"), "application/json", r#"{"data":[],"nextCursor":null}"#))
+        })
+        .await;
+        let query = ExecutionQuery { started_after: Some("2026-11-21T03:40:00Z".parse().unwrap()), limit: 1, ..Default::default() };
+        // Its clock is known from the first answer on. A second more or less may pass between two looks at a clock.
+        let client = server.client();
+        client.executions(&ExecutionQuery { limit: 1, ..Default::default() }).await.unwrap();
+        client.executions(&query).await.unwrap();
+        let asked = server.seen()[1].query("startedAfter").unwrap();
+        let (asked, there) =
+            (asked.parse::<jiff::Timestamp>().unwrap(), format!("2026-11-21T{there}Z").parse::<jiff::Timestamp>().unwrap());
+        assert!((asked - there).get_seconds().abs() <= 1, "{asked} {there}");
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_told_in_one_short_line() {
     let server = Scripted::start(|seen| {
         let error = match seen.target.rsplit('/').next().unwrap().split('?').next().unwrap() {
