@@ -4,6 +4,7 @@
 
 mod choices;
 mod findings;
+mod hostile;
 mod import;
 mod operator;
 mod proxies;

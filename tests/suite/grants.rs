@@ -172,3 +172,51 @@ async fn a_tag_needs_a_grant_outside_the_instances_own_namespace() {
     shared.apply(&shared.world.namespace, "own", json!({ "definition": answering("own", "1"), "tags": ["live"] })).await;
     shared.world.until_ready("own").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_taken_back_is_told_on_the_object_and_takes_nothing_offline() {
+    let shared = Shared::start("taken-back").await;
+    let secret = shared.credential("Somebody's").await;
+    let theirs = shared.world.n8n.api("POST", "/workflows", Some(answering("theirs", "1"))).await.json()["id"].clone();
+    let published = format!("/workflows/{}/publish", theirs.as_str().expect("an id"));
+    assert_eq!(shared.world.n8n.api("POST", &published, Some(json!({}))).await.status, 200);
+    let node = |kind: &str, version: f64, parameters: Value| json!({ "name": "Uses", "type": kind, "typeVersion": version, "position": [400, 0], "parameters": parameters });
+    let locator = |id: &Value| json!({ "__rl": true, "mode": "id", "value": id });
+    let mut with_credential = answering("credential", "1");
+    with_credential["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "Old" } });
+    let uses = |path: &str, node: Value| json!({ "definition": with_node(answering(path, "1"), node) });
+    let table = json!({ "resource": "row", "operation": "get", "returnAll": true, "dataTableId": locator(&json!("T1")) });
+    let cases = [
+        ("type", uses("type", node("n8n-nodes-base.code", 2.0, json!({ "jsCode": "return [];" }))), "NodeTypeNotGranted"),
+        (
+            "calls",
+            uses("calls", node("n8n-nodes-base.executeWorkflow", 1.2, json!({ "workflowId": locator(&theirs) }))),
+            "ReferenceNotGranted",
+        ),
+        ("table", uses("table", node("n8n-nodes-base.dataTable", 1.0, table)), "DataTableNotGranted"),
+        (
+            "credential",
+            json!({ "definition": with_credential, "credentials": [{ "name": "Old", "existing": { "id": secret } }] }),
+            "CredentialNotGranted",
+        ),
+    ];
+    let all = json!({ "nodeTypes": ["n8n-nodes-base.code"], "workflows": [theirs], "dataTables": ["T1"], "credentials": ["Somebody's"] });
+    shared.grant(all.clone()).await;
+    for (name, spec, _) in &cases {
+        let mut spec = spec.clone();
+        spec["active"] = json!(true);
+        shared.apply(&shared.other, name, spec).await;
+        shared.world.until_in(&shared.other, name, "Ready", ready).await;
+    }
+    shared.grant(json!({})).await;
+    for (name, _, reason) in &cases {
+        let said = shared.says(name, "Ready", reason).await;
+        println!("{name}: {reason}: {said}");
+        assert!(said.contains("spec.grants[]"), "{said}");
+        assert_eq!(shared.world.n8n.webhook("GET", name).await.json()["version"], "1", "{name} serves on");
+    }
+    shared.grant(all).await;
+    for (name, ..) in &cases {
+        shared.world.until_in(&shared.other, name, "Ready", ready).await;
+    }
+}
