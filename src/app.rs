@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cli;
-use crate::domain::text::shown;
+use crate::text::shown;
 
 /// Manages n8n workflows as Kubernetes custom resources.
 #[derive(Parser)]

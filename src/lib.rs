@@ -1,12 +1,17 @@
 //! Weirkeeper manages n8n workflows as Kubernetes custom resources: it validates them, syncs them to
 //! n8n, records versions, watches their health, and rolls back to the last good version.
 //!
-//! Layers, each may use only those below it:
-//! `app` > `controller`, `cli` > `n8n` (wire client) > `domain` (pure) > `api`.
+//! Each layer uses only those below it (docs/architecture.md):
+//! `app` > `controller`, `cli` > `n8n` (wire client) > `manifest` > `domain` > `validator` > `catalog` > `document` > `text` > `api`.
 
 pub mod api;
 pub mod app;
+pub mod catalog;
 pub mod cli;
 pub mod controller;
+pub mod document;
 pub mod domain;
+pub mod manifest;
 pub mod n8n;
+pub mod text;
+pub mod validator;

@@ -12,11 +12,12 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use weirkeeper::domain::catalog::Catalog;
-use weirkeeper::domain::definition::{Definition, Node};
-use weirkeeper::domain::finding::{Code, Finding};
-use weirkeeper::domain::intake::{read_text, take_in};
-use weirkeeper::domain::schema::{NodeCredentials, check_against, examine};
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::definition::{Definition, Node};
+use weirkeeper::document::finding::{Code, Finding};
+use weirkeeper::document::parse::read_text;
+use weirkeeper::validator::check::parse_and_check;
+use weirkeeper::validator::schema::{NodeCredentials, check_against, examine};
 
 use folder::corpora;
 
@@ -54,7 +55,7 @@ const ACCEPTED: &[&str] =
 
 fn definition(path: &Path) -> Option<Definition> {
     let read = read_text(&fs::read_to_string(path).unwrap(), 4 << 20).ok()?;
-    Some(take_in(&read.value).ok()?.definition)
+    Some(parse_and_check(&read.value).ok()?.definition)
 }
 
 struct Looked {
@@ -231,7 +232,7 @@ fn labelled_defects_are_found_on_the_right_node_and_traps_are_not() {
 
 /// Prints workflows a second; says something in an optimised build only.
 fn codes(document: Value) -> Vec<String> {
-    let definition = take_in(&document).unwrap().definition;
+    let definition = parse_and_check(&document).unwrap().definition;
     let mut findings = Vec::new();
     check_against(&definition, Catalog::embedded(), &mut findings);
     findings.iter().map(|one| format!("{} {}", one.severity, one.code)).collect()

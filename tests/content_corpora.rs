@@ -10,20 +10,21 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use weirkeeper::domain::catalog::Catalog;
-use weirkeeper::domain::definition::Definition;
-use weirkeeper::domain::finding::{Code, Finding};
-use weirkeeper::domain::intake::{read_text, take_in};
-use weirkeeper::domain::manifest::{Source, validate};
-use weirkeeper::domain::schema::{Resolved, check_against};
-use weirkeeper::domain::structure::check_structure;
-use weirkeeper::domain::validate::check_content_of;
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::definition::Definition;
+use weirkeeper::document::finding::{Code, Finding};
+use weirkeeper::document::parse::read_text;
+use weirkeeper::manifest::{Source, validate};
+use weirkeeper::validator::check::parse_and_check;
+use weirkeeper::validator::content::check_content_of;
+use weirkeeper::validator::schema::{Resolved, check_against};
+use weirkeeper::validator::structure::check_structure;
 
 use folder::corpora;
 
 fn definition(path: &Path) -> Option<Definition> {
     let text = fs::read_to_string(path).unwrap();
-    Some(take_in(&read_text(&text, 4 << 20).ok()?.value).ok()?.definition)
+    Some(parse_and_check(&read_text(&text, 4 << 20).ok()?.value).ok()?.definition)
 }
 
 /// What is said of the content, where it is known which parameter each text belongs to.

@@ -11,13 +11,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
-use weirkeeper::domain::canonical::{Digest, canonical, digest, digest_of};
-use weirkeeper::domain::definition::Definition;
-use weirkeeper::domain::derive::{IdentitySeed, fill_ids};
-use weirkeeper::domain::difference::difference;
-use weirkeeper::domain::finding::{Finding, has_errors};
-use weirkeeper::domain::intake::{read_text, take_in};
-use weirkeeper::domain::structure::check_structure;
+use weirkeeper::document::canonical::{Digest, canonical, digest, digest_of};
+use weirkeeper::document::definition::Definition;
+use weirkeeper::document::derive::{IdentitySeed, fill_ids};
+use weirkeeper::document::difference::difference;
+use weirkeeper::document::finding::{Finding, has_errors};
+use weirkeeper::document::parse::read_text;
+use weirkeeper::validator::check::parse_and_check;
+use weirkeeper::validator::structure::check_structure;
 
 use folder::corpora;
 
@@ -28,7 +29,7 @@ fn examine(path: &Path) -> (Option<Definition>, Vec<Finding>) {
         Ok(read) => read,
         Err(findings) => return (None, findings),
     };
-    match take_in(&read.value) {
+    match parse_and_check(&read.value) {
         Ok(intake) => {
             let mut findings = [read.warnings, intake.warnings].concat();
             findings.extend(check_structure(&intake.definition));
@@ -147,7 +148,7 @@ fn the_whole_way_in_is_idempotent_and_stable_under_a_round_trip() {
         let found = digest((&definition).into(), &managed());
 
         // What we would send, taken in again, is the same document without a warning about it.
-        let again = take_in(&Value::Object(definition.update_body())).unwrap();
+        let again = parse_and_check(&Value::Object(definition.update_body())).unwrap();
         let mut sent = again.definition;
         fill_ids(&mut sent, &seed);
         assert_eq!(again.warnings, [], "{file}");

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use weirkeeper::domain::catalog::Catalog;
-use weirkeeper::domain::check::check;
-use weirkeeper::domain::intake::{read_text, take_in};
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::parse::read_text;
+use weirkeeper::validator::check::check;
+use weirkeeper::validator::check::parse_and_check;
 
 use crate::made;
 
@@ -28,7 +29,7 @@ pub fn workflows() -> (&'static str, Vec<String>) {
 
 /// Takes a text all the way. Returns the number of findings.
 fn findings(text: &str) -> usize {
-    let intake = read_text(text, 16 << 20).and_then(|read| take_in(&read.value));
+    let intake = read_text(text, 16 << 20).and_then(|read| parse_and_check(&read.value));
     match intake {
         Ok(intake) => {
             let active = intake.definition.declared_active;

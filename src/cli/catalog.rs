@@ -2,29 +2,31 @@
 
 mod describe;
 mod diff;
+mod error;
 mod installation;
+mod load;
+mod output;
 mod show;
 mod sources;
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use serde_json::json;
 
 use crate::api::instance::CATALOG_KEY;
-use crate::domain::catalog::pack::pack;
-use crate::domain::catalog::{Catalog, Distilled, Unreadable, distil, search};
-use crate::domain::yaml;
+use crate::catalog::{Catalog, search};
+use crate::document::yaml;
 
+use error::LARGEST_CONFIG_MAP;
+
+pub use error::CatalogError;
 pub use installation::InstallationError;
-
-/// What the API server lets a ConfigMap hold.
-const LARGEST_CONFIG_MAP: usize = 1024 * 1024;
+pub use load::{catalog_of, read};
+pub use output::Output;
 
 /// The subcommands.
 #[derive(Subcommand)]
@@ -90,47 +92,6 @@ pub enum CatalogCommand {
     },
 }
 
-/// How to print something.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people.
-    Human,
-    /// For programs.
-    Json,
-}
-
-/// Why a command could not be done.
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
-    /// The installation could not be read.
-    #[error(transparent)]
-    Installation(#[from] InstallationError),
-    /// A file could not be read or written.
-    #[error("{attempt} {file}: {source}")]
-    File {
-        /// `read` or `write`.
-        attempt: &'static str,
-        /// Which.
-        file: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file is no catalogue.
-    #[error("read {file}: {source}")]
-    Unreadable {
-        /// Which.
-        file: String,
-        /// Why.
-        source: Unreadable,
-    },
-    /// No ConfigMap can hold it.
-    #[error("the catalogue has {0} bytes and a ConfigMap holds {LARGEST_CONFIG_MAP}; leave packages out that no workflow uses")]
-    TooLarge(usize),
-    /// Nothing of this name is there.
-    #[error("{0}")]
-    Unknown(String),
-}
-
 /// Runs one subcommand.
 pub fn run(command: &CatalogCommand) -> Result<ExitCode, CatalogError> {
     match command {
@@ -189,59 +150,6 @@ fn manifest(name: &str, catalog: &[u8]) -> String {
     let config_map =
         json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "binaryData": { CATALOG_KEY: packed } });
     yaml::document(&config_map)
-}
-
-/// The catalogue of an installation, and a few lines on what is in it.
-pub fn catalog_of(from: &Path, packages: &[PathBuf]) -> Result<(Vec<u8>, String), CatalogError> {
-    let installation = installation::read(from, packages)?;
-    let facts = distil(&installation.packages);
-    let named: Vec<(String, String)> =
-        installation.packages.iter().map(|package| (package.name.clone(), package.version.clone())).collect();
-    let mut told = String::new();
-    told += &format!("n8n {}\n", installation.n8n.as_deref().unwrap_or("of unknown version"));
-    for (name, version) in &named {
-        told += &format!("{name} {version}\n");
-    }
-    let versions: usize = facts.nodes.values().map(|node| node.versions().len()).sum();
-    told += &format!("{} node types in {versions} versions, {} credential types\n", facts.nodes.len(), facts.credentials.len());
-    match facts.unknown_ports.len() {
-        0 => told += "all ports are known",
-        count => {
-            told += &format!("{count} ports are computed in a way that is not known; their connections cannot be checked:");
-            facts.unknown_ports.iter().for_each(|(name, side)| told += &format!("\n  {name} {side}"));
-        }
-    }
-    told += &reach_told(&facts);
-    let bytes = pack(&facts, installation.n8n, named).map_err(|source| CatalogError::File {
-        attempt: "pack",
-        file: "the catalogue".to_owned(),
-        source,
-    })?;
-    Ok((bytes, told))
-}
-
-/// The node types that other namespaces than the instance's need a grant for, by what they reach.
-fn reach_told(facts: &Distilled) -> String {
-    let mut by_reach: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
-    for (name, reaches) in facts.reaches.iter().filter(|(_, reaches)| !reaches.is_empty()) {
-        by_reach.entry(reaches.iter().map(|one| one.words()).collect()).or_default().push(name);
-    }
-    let off: usize = by_reach.values().map(Vec::len).sum();
-    let mut told =
-        format!("\n{} node types reach nothing past their own definition; {off} do, or are not reviewed:", facts.reaches.len() - off);
-    by_reach.iter().for_each(|(reach, names)| told += &format!("\n  {}: {}", reach.join(", "), names.join(", ")));
-    told
-}
-
-/// Reads a catalogue file, or makes the catalogue of an installation.
-pub fn read(path: &Path) -> Result<Catalog, CatalogError> {
-    let file = || path.display().to_string();
-    let bytes = if path.is_dir() {
-        catalog_of(path, &[])?.0
-    } else {
-        std::fs::read(path).map_err(|source| CatalogError::File { attempt: "read", file: file(), source })?
-    };
-    Catalog::from_bytes(bytes).map_err(|source| CatalogError::Unreadable { file: file(), source })
 }
 
 fn with<T>(path: Option<&Path>, work: impl FnOnce(&Catalog) -> T) -> Result<T, CatalogError> {

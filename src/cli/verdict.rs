@@ -1,6 +1,7 @@
 //! `weirkeeper verdict`: what a running n8n has against workflows in files, beside what the validator says.
 
 mod ask;
+mod error;
 mod output;
 
 use std::path::PathBuf;
@@ -8,12 +9,11 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::catalog::{self, CatalogError};
-use crate::cli::connection::{Connection, ConnectionError, runtime};
+use crate::catalog::Catalog;
+use crate::cli::catalog::{self};
+use crate::cli::connection::{Connection, runtime};
 use crate::cli::validate::files;
-use crate::domain::catalog::Catalog;
-use crate::domain::manifest::validate;
-use crate::n8n::N8nError;
+use crate::manifest::validate;
 
 /// Which workflows, and which n8n to ask.
 #[derive(Args)]
@@ -42,25 +42,7 @@ enum Form {
     Json,
 }
 
-/// Why n8n was not asked, or not to the end.
-#[derive(Debug, thiserror::Error)]
-pub enum VerdictError {
-    /// The flag is not there.
-    #[error("this creates workflows in that n8n and deletes them again; say --write-scratch-workflows if it may")]
-    NotAllowed,
-    /// n8n cannot be spoken to with these arguments.
-    #[error(transparent)]
-    Connection(#[from] ConnectionError),
-    /// The catalogue cannot be read.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// n8n did not answer as wanted.
-    #[error(transparent)]
-    N8n(#[from] N8nError),
-    /// The fence does not hold.
-    #[error("this n8n publishes a workflow that calls one which does not exist, so a scratch workflow could go live: {0}")]
-    NoFence(String),
-}
+pub use error::VerdictError;
 
 /// Whether both say the same.
 const DIFFERENT: u8 = 1;

@@ -13,8 +13,8 @@ use super::context::Context;
 use super::{connections, store};
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::api::reason::{Class, Reason};
-use crate::domain::catalog::Catalog;
-use crate::domain::trouble::Trouble;
+use crate::catalog::Catalog;
+use crate::domain::error::Trouble;
 
 /// The most catalogues that are held beside the built-in one; what was not used for the longest time is read again when it is needed.
 const MOST: usize = 8;
@@ -195,8 +195,8 @@ async fn read(ctx: &Context, instance: &N8nInstance, asked: &CatalogRef) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::catalog::Distilled;
-    use crate::domain::catalog::pack::pack;
+    use crate::catalog::Distilled;
+    use crate::catalog::pack::pack;
 
     fn entry(content: &str, minute: u64) -> Entry {
         let bytes = pack(&Distilled::default(), Some(content.to_owned()), Vec::new()).unwrap();

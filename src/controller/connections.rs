@@ -18,9 +18,9 @@ use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::{AllowedFrom, N8nInstance};
 use crate::api::reason::Reason;
 use crate::domain::access::may_refer;
-use crate::domain::bounds;
+use crate::domain::error::Trouble;
 use crate::domain::remote::RemoteCredential;
-use crate::domain::trouble::Trouble;
+use crate::domain::status_bounds;
 use crate::n8n::{ApiKey, ClientSettings, List, N8nClient, N8nError};
 
 /// How long a list of credentials is believed when everything that is looked for is in it.
@@ -102,7 +102,7 @@ impl Connection {
     /// The cluster from which the instance's owner says that its Workflows were restored.
     pub fn restored_from(&self) -> Option<&str> {
         let value = self.instance.annotations().get(annotation::RESTORED_FROM)?;
-        Some(bounds::annotation(value).trim()).filter(|value| !value.is_empty())
+        Some(status_bounds::annotation(value).trim()).filter(|value| !value.is_empty())
     }
 
     /// The credentials of the instance; `fresh` reads them again.

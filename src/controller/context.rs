@@ -28,9 +28,9 @@ use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::api::workflow_status::{Intent, Snapshot};
+use crate::domain::backoff::{self, Lately, Silence};
 use crate::domain::mark::Mark;
-use crate::domain::pace::{self, Lately, Silence};
-use crate::domain::paths::Claims;
+use crate::domain::route_claims::Claims;
 use crate::n8n::{N8nMetrics, WritePermit};
 
 /// For so long an instance that a Workflow did not reach is not looked at once more for another Workflow.
@@ -261,7 +261,7 @@ impl Context {
             memory.failures = memory.failures.saturating_add(1);
             memory.failures
         });
-        pace::pause(failures, uid)
+        backoff::pause(failures, uid)
     }
 
     /// The jittered interval after a pass that went well.
@@ -271,7 +271,7 @@ impl Context {
             memory.turns += 1;
             memory.turns
         });
-        pace::jittered(interval, uid, turn)
+        backoff::jittered(interval, uid, turn)
     }
 
     /// Sends an event. Losing one loses nothing else, so a failure is only logged.

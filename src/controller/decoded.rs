@@ -20,8 +20,8 @@ use serde_json::Value;
 use super::glimpse::Glimpse;
 use crate::api::instance::N8nInstance;
 use crate::api::workflow::Workflow;
-use crate::domain::manifest::misfit;
-use crate::domain::shallow::{self, Shallow, Skip};
+use crate::document::lenient_json::{self, Shallow, Skip};
+use crate::manifest::misfit;
 
 /// A kind that is read from Kubernetes.
 pub trait Decode: Resource<DynamicType = ()> + DeserializeOwned {
@@ -69,11 +69,11 @@ impl std::fmt::Debug for Unfit {
 
 impl<'de, K: Decode> Deserialize<'de> for Decoded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Shallow { value, cut, .. } = shallow::read(deserializer, K::SKIP)?;
+        let Shallow { value, cut, .. } = lenient_json::read(deserializer, K::SKIP)?;
         let fits = match cut.filter(|_| K::WHOLE) {
             // The schema names the field, where the kind is one of ours.
             None => K::deserialize(&value).map_err(|error| misfit(&K::kind(&()), &value).unwrap_or_else(|| error.to_string())),
-            Some(path) => Err(format!("{path} {}", shallow::beyond())),
+            Some(path) => Err(format!("{path} {}", lenient_json::beyond())),
         };
         Ok(Self(fits.map_err(|why| Box::new(Unfit { metadata: metadata(&value["metadata"]), why, data: value }))))
     }

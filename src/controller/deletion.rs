@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::api::ObjectMeta;
 
 use super::context::Context;
-use crate::domain::pace;
+use crate::domain::backoff;
 use crate::n8n::awake_or_not;
 
 impl Context {
@@ -17,6 +17,6 @@ impl Context {
         let now = awake_or_not();
         let tried = self
             .remember(metadata.uid.as_deref().unwrap_or_default(), |memory| now.saturating_sub(*memory.deleting_since.get_or_insert(now)));
-        pace::deletion_left(self.settings.deletion_bound, age, tried)
+        backoff::deletion_left(self.settings.deletion_bound, age, tried)
     }
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::api::MANAGER;
 use crate::api::reason::Reason;
-use crate::domain::text::one_line;
+use crate::text::one_line;
 
 /// The API server takes notes of up to 1 kB.
 const NOTE_BYTES: usize = 1000;

@@ -12,7 +12,7 @@ use super::gate::Urgency;
 use crate::api::annotation;
 use crate::api::workflow::Workflow;
 use crate::domain::annotations::is_ours;
-use crate::domain::bounds;
+use crate::domain::status_bounds;
 
 /// A Workflow without its definition.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -129,7 +129,8 @@ impl Glimpse {
 
     /// Whether somebody changed its spec, set or took off a pin, or asked for a reset or a look, and no pass has answered yet.
     fn asks_for_something(&self) -> bool {
-        let asked = |name: &str| self.metadata.annotations.as_ref().and_then(|all| all.get(name)).map(|value| bounds::annotation(value));
+        let asked =
+            |name: &str| self.metadata.annotations.as_ref().and_then(|all| all.get(name)).map(|value| status_bounds::annotation(value));
         let (look, reset) = (asked(annotation::REQUESTED_AT), asked(annotation::RESET_AT));
         let pin = asked(annotation::PINNED_VERSION).and_then(|pin| pin.trim().parse().ok()).filter(|pin: &i64| *pin > 0);
         self.metadata.generation.unwrap_or(0) != self.status.observed_generation

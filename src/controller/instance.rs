@@ -32,14 +32,14 @@ use crate::api::reason::{Class, Reason};
 use crate::api::{INSTANCE_FINALIZER, annotation};
 use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
 use crate::domain::api_key::{explained, missing_scopes};
-use crate::domain::bounds;
-use crate::domain::conclude::{Found, Outcome, conditions, passes};
+use crate::domain::backoff;
+use crate::domain::conditions::{Found, Outcome, conditions, passes};
+use crate::domain::error::Trouble;
 use crate::domain::identity::vouched;
-use crate::domain::pace;
-use crate::domain::patch::merge_patch;
+use crate::domain::merge_patch::merge_patch;
+use crate::domain::status_bounds;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
-use crate::domain::trouble::Trouble;
 
 /// So often at least an n8n is looked at that does not answer.
 const OUTAGE_LOOK: Duration = Duration::from_secs(5);
@@ -75,7 +75,7 @@ pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> 
     Ok(action.map(|action| action.unwrap_or_else(timed_out)).unwrap_or_else(|_| {
         ctx.metrics.panics.inc();
         error!("a pass over an N8nInstance panicked");
-        Action::requeue(pace::LONGEST_PAUSE)
+        Action::requeue(backoff::LONGEST_PAUSE)
     }))
 }
 
@@ -118,7 +118,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     status.conditions = conditions(&old.conditions, &found, generation, grace, Timestamp::now());
     status.observed_generation = generation;
     status.summary = summary(&status.conditions);
-    bounds::fit_instance(&mut status);
+    status_bounds::fit_instance(&mut status);
     ctx.connections.hide_keys(status.conditions.iter_mut().map(|condition| &mut condition.message).chain(&mut status.summary));
     ctx.metrics.passes.with_label_values(&["instance", reason(&found.outcome).as_str()]).inc();
     if let Err(failed) = write(ctx, &instance, &old, &status).await {
@@ -130,7 +130,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     match &found.outcome {
         // That n8n answers again is what its Workflows wait for.
         Outcome::Troubled(trouble) if trouble.class == Class::Transient => {
-            Action::requeue(pace::at_least(ctx.pause(&uid).min(OUTAGE_LOOK), trouble.retry_after))
+            Action::requeue(backoff::at_least(ctx.pause(&uid).min(OUTAGE_LOOK), trouble.retry_after))
         }
         Outcome::Troubled(_) => Action::requeue(ctx.pause(&uid)),
         _ => Action::requeue(ctx.interval(&uid, instance.spec.interval.get())),
@@ -219,7 +219,7 @@ async fn inspect(
     let users = ctx.workflows_of(&namespace, &name);
     let bound: Vec<&str> = users.iter().filter_map(|glimpse| glimpse.status.n8n_workflow_id.as_deref()).collect();
     status.workflows = i64::try_from(bound.len()).unwrap_or(i64::MAX);
-    let annotation = |name: &str| instance.annotations().get(name).map(|value| bounds::annotation(value).to_owned());
+    let annotation = |name: &str| instance.annotations().get(name).map(|value| status_bounds::annotation(value).to_owned());
     status.last_handled_requested_at = annotation(annotation::REQUESTED_AT).or(status.last_handled_requested_at.take());
     let reset = annotation(annotation::RESET_AT).filter(|asked| status.last_handled_reset_at.as_ref() != Some(asked));
     let origin = connections::origin(&instance.spec.url)

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+use crate::document::routes::{Answer, Route, answers, collide};
 use crate::domain::identity::Sighting;
 use crate::domain::mark::Mark;
 use crate::domain::remote::RemoteSummary;
-use crate::domain::routes::{Answer, Route, answers, collide};
 use crate::n8n::{List, N8nClient, N8nError};
 
 /// How long a listing is good enough for an object that was never sent to n8n.

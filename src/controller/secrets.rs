@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 
 use super::store;
-use crate::domain::pace::jittered;
+use crate::domain::backoff::jittered;
 
 const FRESH_FOR: Duration = Duration::from_secs(60);
 

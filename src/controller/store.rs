@@ -12,8 +12,8 @@ use super::decoded::{Decode, Decoded};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::VersionSource;
 use crate::api::{MANAGER, workflow::Workflow};
-use crate::domain::body;
-use crate::domain::trouble::Trouble;
+use crate::domain::error::Trouble;
+use crate::domain::stored_body;
 
 /// The annotation of a stored body that an adopted workflow held.
 const ADOPTED: &str = "weirkeeper.dev/adopted";
@@ -177,7 +177,7 @@ pub async fn keep_revision(
 
 /// Whether two stored bodies hold the same definition, however they are packed.
 fn same_body(one: Option<&RawExtension>, other: Option<&RawExtension>) -> bool {
-    let read = |data: Option<&RawExtension>| body::decode(&data?.0).ok();
+    let read = |data: Option<&RawExtension>| stored_body::decode(&data?.0).ok();
     one == other || read(one).is_some_and(|one| read(other) == Some(one))
 }
 

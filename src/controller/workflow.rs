@@ -43,10 +43,10 @@ use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
 use crate::domain::api_key::explained;
-use crate::domain::conclude::{Found, Outcome};
-use crate::domain::pace;
-use crate::domain::salvage::salvage;
-use crate::domain::trouble::Trouble;
+use crate::domain::backoff;
+use crate::domain::conditions::{Found, Outcome};
+use crate::domain::error::Trouble;
+use crate::domain::lenient_decode::salvage;
 pub(super) use judge::Judged;
 use work::Work;
 
@@ -97,7 +97,7 @@ pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Resul
     Ok(match ended.next {
         Next::Interval(interval) => Action::requeue(ctx.interval(glimpse.uid(), interval)),
         Next::Soon(pause) => Action::requeue(pause),
-        Next::Retry(asked) => Action::requeue(pace::at_least(ctx.pause(glimpse.uid()), asked)),
+        Next::Retry(asked) => Action::requeue(backoff::at_least(ctx.pause(glimpse.uid()), asked)),
         Next::Never => Action::await_change(),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::api::{GROUP, annotation};
 
-use super::suggest::nearest;
+use crate::text::similar::nearest;
 
 /// The annotations that are read on a Workflow.
 pub const OF_WORKFLOW: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::PINNED_VERSION, annotation::IGNORE_FINDINGS];

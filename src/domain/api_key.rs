@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::reason::Reason;
 
-use super::trouble::Trouble;
+use crate::domain::error::Trouble;
 
 /// What a key must be allowed to do for everything to work.
 pub const SCOPES: [&str; 10] = [

@@ -9,8 +9,8 @@ use crate::api::annotation;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, Operation};
 
-use super::mark::Mark;
-use super::trouble::Trouble;
+use crate::domain::error::Trouble;
+use crate::domain::mark::Mark;
 
 /// A workflow seen in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]

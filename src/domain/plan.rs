@@ -3,23 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::history;
-use super::mark::Mark;
-use super::remote::{RemoteWorkflow, WorkflowWrite};
-use super::snapshot::{self, Difference, Known};
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Snapshot, VersionRecord};
+use crate::domain::confirmed::{self, Difference, Known};
 
-/// What publication should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Publication {
-    /// Published with the version that should serve.
-    Published,
-    /// Not published.
-    Unpublished,
-    /// Left to people, or waiting for a credential or a referenced workflow.
-    Untouched,
-}
+use crate::domain::history;
+use crate::domain::mark::Mark;
+use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
+
+pub use crate::domain::confirmed::Publication;
 
 /// Where the workflow lives, compared with `spec.project`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,7 +126,7 @@ pub struct Comparison {
 
 /// What n8n holds, as draft or published, that was neither sent nor kept by us: somebody's edits.
 pub fn edits(remote: &RemoteWorkflow, history: &[VersionRecord], ours: Known<'_>) -> Vec<RemoteWorkflow> {
-    let content = |held: &RemoteWorkflow| snapshot::content(&held.nodes, &held.connections, &held.node_groups);
+    let content = |held: &RemoteWorkflow| confirmed::content(&held.nodes, &held.connections, &held.node_groups);
     let recorded = |held: &RemoteWorkflow| held.version_id.as_deref().is_none_or(|id| history::held_as(history, id).is_some());
     // An interrupted write is not recorded, and its content tells whose it is.
     let known = |held: &RemoteWorkflow| recorded(held) || ours.wrote(&content(held));

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::catalog::{Capability, Catalog};
-use super::definition::{Definition, Node};
-use super::references::{CALLERS, sub_workflow_references};
-use super::render::is_workflow_symbol;
+use crate::catalog::{Capability, Catalog};
+use crate::document::definition::{Definition, Node};
+use crate::document::references::{CALLERS, sub_workflow_references};
+use crate::domain::render::is_workflow_symbol;
 
 /// How deep sub-workflows inside nodes are followed.
 const DEEPEST: usize = 8;

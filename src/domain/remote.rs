@@ -4,6 +4,7 @@
 //! mean the default. Writing is exact, since n8n refuses keys that it does not know.
 
 mod execution;
+mod ids;
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -13,15 +14,14 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::definition::Definition;
-use super::endpoints::{Kept, kept_routes};
-use super::shallow::{self, Only, Shallow};
-use super::text::one_line;
+use crate::document::definition::Definition;
+use crate::document::endpoints::{Kept, kept_routes};
+use crate::document::lenient_json::{self, Only, Shallow};
+
+use ids::{id, or_default};
 
 pub use execution::{ExecutionFailure, ExecutionStatus, RemoteExecution};
 
-/// The longest id that is read; n8n makes them of 16 characters.
-const ID_CHARS: usize = 64;
 /// The longest name that a list is read with, beyond what n8n or a spec holds of any. A part of a longer one is no other's.
 pub const NAME_CHARS: usize = 256;
 
@@ -100,7 +100,7 @@ pub struct RemoteWorkflow {
 
 impl<'de> Deserialize<'de> for RemoteWorkflow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Shallow { value, cut, weight } = shallow::read(deserializer, &[])?;
+        let Shallow { value, cut, weight } = lenient_json::read(deserializer, &[])?;
         Ok(Self { cut, held: Held { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
     }
 }
@@ -232,7 +232,7 @@ pub struct RemoteVersion {
 
 impl<'de> Deserialize<'de> for RemoteVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Shallow { value, cut, weight } = shallow::read(deserializer, &[])?;
+        let Shallow { value, cut, weight } = lenient_json::read(deserializer, &[])?;
         Ok(Self { cut, held: Held { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
     }
 }
@@ -283,21 +283,13 @@ pub struct RemoteCredential {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scopes(pub BTreeSet<String>);
 
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
-}
-
 /// Reads a field; one of another type counts as absent.
 fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned + Default,
 {
-    Ok(T::deserialize(shallow::read(deserializer, &[])?.value).unwrap_or_default())
+    Ok(T::deserialize(lenient_json::read(deserializer, &[])?.value).unwrap_or_default())
 }
 
 fn owning_project<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -315,42 +307,6 @@ fn or_empty_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, 
         Value::Null => empty_object(),
         other => other,
     })
-}
-
-/// Ids have been numbers in some releases and strings in others.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Id {
-    Text(String),
-    Number(u64),
-}
-
-impl From<Id> for String {
-    fn from(id: Id) -> Self {
-        match id {
-            Id::Text(text) => text,
-            Id::Number(number) => number.to_string(),
-        }
-    }
-}
-
-impl Id {
-    /// The id, unless n8n makes none like it.
-    fn checked<E: Error>(self) -> Result<String, E> {
-        let id = String::from(self);
-        if id.len() > 4 * ID_CHARS || one_line(&id, ID_CHARS) != id {
-            return Err(E::custom(format!("an id of more than {ID_CHARS} characters, or with some that are not shown")));
-        }
-        Ok(id)
-    }
-}
-
-fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Id::deserialize(deserializer)?.checked()
-}
-
-fn id_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Option::<Id>::deserialize(deserializer)?.map_or_else(|| Ok(String::new()), Id::checked)
 }
 
 #[cfg(test)]

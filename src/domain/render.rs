@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 use crate::api::workflow::{CredentialMapping, WorkflowSpec};
 use crate::api::workflow_status::RequiredCredential;
 
-use super::canonical::{Digest, Parts, digest};
-use super::definition::Definition;
-use super::derive::{IdentitySeed, fill_ids};
-use super::mark::Mark;
-use super::references::{replace_references, sub_workflow_references};
-use super::remote::{RemoteCredential, RemoteWorkflow, WorkflowWrite};
-use super::settings;
+use crate::document::canonical::{Digest, Parts, digest};
+use crate::document::definition::Definition;
+use crate::document::derive::{IdentitySeed, fill_ids};
+use crate::document::references::{replace_references, sub_workflow_references};
+use crate::domain::mark::Mark;
+use crate::domain::remote::{RemoteCredential, RemoteWorkflow, WorkflowWrite};
+use crate::domain::settings;
 
 const BY_ID: &str = "weirkeeper:credential/id/";
 const BY_NAME: &str = "weirkeeper:credential/name/";
@@ -65,7 +65,7 @@ impl CredentialSymbol {
 
 /// Makes the content of a version: fills in ids, and puts symbols in the place of credentials and workflows.
 pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &IdentitySeed) -> Symbolic {
-    super::mark::strip(&mut definition.settings);
+    crate::domain::mark::strip(&mut definition.settings);
     fill_ids(&mut definition, seed);
     each_credential(&mut definition, |_, kind, entry| {
         let called = called(entry);
@@ -110,7 +110,7 @@ pub fn symbolise_remote(remote: &RemoteWorkflow) -> Symbolic {
         node_groups: remote.node_groups.clone(),
         ..Definition::default()
     };
-    super::mark::strip(&mut definition.settings);
+    crate::domain::mark::strip(&mut definition.settings);
     let digest = content_digest(&definition);
     Symbolic { definition, digest }
 }
@@ -231,7 +231,7 @@ fn each_credential(definition: &mut Definition, mut with: impl FnMut(&str, &str,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::intake::take_in;
+    use crate::validator::check::parse_and_check;
 
     fn spec(more: Value) -> WorkflowSpec {
         let mut spec = json!({ "instanceRef": { "name": "main" } });
@@ -240,7 +240,7 @@ mod tests {
     }
 
     fn definition(credential: Value) -> Definition {
-        take_in(&json!({
+        parse_and_check(&json!({
             "nodes": [
                 { "name": "Slack", "type": "n8n-nodes-base.slack", "typeVersion": 2, "position": [0, 0], "parameters": {}, "credentials": { "slackApi": credential } },
                 { "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1, "position": [0, 0],
@@ -291,7 +291,7 @@ mod tests {
         let withheld: Vec<_> = rendered.withheld().collect();
         assert_eq!((withheld[0].name.as_str(), withheld[0].node.as_str()), ("My Slack", "Slack"));
         assert_eq!(
-            crate::domain::reach::reach(&symbolic.definition, crate::domain::catalog::Catalog::embedded()).workflows,
+            crate::domain::reach::reach(&symbolic.definition, crate::catalog::Catalog::embedded()).workflows,
             BTreeSet::from(["OLD1".to_owned()])
         );
     }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::mark;
+use crate::domain::mark;
 
 /// The value that brings a settings key back to what n8n does without it. `DEFAULT` and -1 remove the key (measured).
 fn default_of(key: &str) -> Option<Value> {

@@ -6,8 +6,8 @@ use crate::api::reason::Reason;
 use crate::api::workflow::{RollbackPolicy, WorkflowSpec};
 use crate::api::workflow_status::WorkflowStatus;
 
-use super::history;
-use super::trouble::Trouble;
+use crate::domain::error::Trouble;
+use crate::domain::history;
 
 /// The version that people ask for: a pinned one, or the spec's.
 #[derive(Clone, Debug, PartialEq, Eq)]

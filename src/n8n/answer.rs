@@ -12,8 +12,8 @@ use super::key::ApiKey;
 use super::memory::Part;
 use super::operation::Operation;
 use super::pace::LONGEST_PAUSE;
-use crate::domain::shallow::{self, Shallow};
-use crate::domain::text::one_line;
+use crate::document::lenient_json::{self, Shallow};
+use crate::text::one_line;
 
 /// What n8n sends, with status 200 and on every path, while it migrates its database.
 const STARTING: &[u8] = b"n8n is starting up";
@@ -55,7 +55,7 @@ impl Answer {
     /// The body, if it is JSON; what nests too deep is left out.
     pub(super) fn json(&self) -> Option<Value> {
         let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
-        let Shallow { value, .. } = shallow::read(&mut deserializer, &[]).ok()?;
+        let Shallow { value, .. } = lenient_json::read(&mut deserializer, &[]).ok()?;
         deserializer.end().ok().map(|()| value)
     }
 
@@ -238,4 +238,15 @@ where
             _ => "not JSON".into(),
         },
     })
+}
+
+/// The answer of n8n's health check.
+#[derive(Debug)]
+pub(super) enum Health {
+    /// It is ready.
+    Ready,
+    /// It starts, or its database is away.
+    NotReady(N8nError),
+    /// Something else answers there: the check is hidden, moved, or behind a gate.
+    Silent,
 }

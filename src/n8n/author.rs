@@ -4,8 +4,8 @@ use reqwest::header::{CONTENT_SECURITY_POLICY, HeaderValue, WWW_AUTHENTICATE};
 
 use super::answer::{Answer, find};
 use super::error::MESSAGE_CHARS;
-use crate::domain::probe::{Author, of_an_outage};
-use crate::domain::text::one_line;
+use crate::domain::probe_answer::{Author, of_an_outage};
+use crate::text::one_line;
 
 /// n8n locks up in a sandbox whatever a workflow answers, and says so in a header that begins so. Its own refusals do not have it;
 /// older releases have it on HTML only, and `N8N_INSECURE_DISABLE_WEBHOOK_IFRAME_SANDBOX` turns it off.

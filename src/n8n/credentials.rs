@@ -7,10 +7,9 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use super::N8nClient;
-use super::error::N8nError;
+use super::client::N8nClient;
+use super::error::{N8nError, present};
 use super::operation::Operation;
-use super::workflows::present;
 use crate::domain::remote::RemoteCredential;
 
 /// A credential to be made.

@@ -311,3 +311,21 @@ pub enum SettingsError {
     #[error("cannot set up the HTTP client: {0}")]
     Client(String),
 }
+
+/// n8n's reason not to take something, whole: an error carries only its beginning, on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status: 400, 409 or 422.
+    pub status: u16,
+    /// What n8n says. It names nodes and parameters, and may quote a value.
+    pub message: String,
+}
+
+/// Turns a confirmed miss into `None`.
+pub(super) fn present<T>(result: Result<T, N8nError>) -> Result<Option<T>, N8nError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(N8nError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

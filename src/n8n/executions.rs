@@ -6,16 +6,15 @@ use reqwest::Method;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::N8nClient;
-use super::error::N8nError;
+use super::client::N8nClient;
+use super::error::{N8nError, present};
 use super::item::Told;
 use super::listing::protocol;
 use super::operation::Operation;
 use super::page::{LARGEST_PAGE, Page};
-use super::workflows::present;
+use crate::document::lenient_json;
 use crate::domain::remote::{ExecutionFailure, ExecutionStatus, RemoteExecution, RemoteVersion};
-use crate::domain::shallow;
-use crate::domain::text::one_line;
+use crate::text::one_line;
 
 /// The longest failure message that is kept, in characters.
 const FAILURE_CHARS: usize = 300;
@@ -192,7 +191,7 @@ struct Failure {
 
 /// Whoever writes a Code node decides what an error holds.
 fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-    shallow::read(deserializer, &[]).map(|read| read.value)
+    lenient_json::read(deserializer, &[]).map(|read| read.value)
 }
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

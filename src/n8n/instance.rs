@@ -7,12 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde::Deserialize;
 
-use super::N8nClient;
-use super::answer::{Answer, find};
-use super::error::N8nError;
+use super::answer::{Answer, Health, find};
+use super::client::N8nClient;
+use super::error::{N8nError, present};
 use super::operation::Operation;
 use super::send::Request;
-use super::workflows::present;
 use crate::domain::remote::Scopes;
 
 /// How much of the start page or of the metrics is read.
@@ -88,17 +87,6 @@ impl N8nClient {
         request.limit = LARGEST_PAGE;
         Ok(request)
     }
-}
-
-/// The answer of n8n's health check.
-#[derive(Debug)]
-pub(super) enum Health {
-    /// It is ready.
-    Ready,
-    /// It starts, or its database is away.
-    NotReady(N8nError),
-    /// Something else answers there: the check is hidden, moved, or behind a gate.
-    Silent,
 }
 
 fn health(answer: &Answer) -> Result<Health, N8nError> {

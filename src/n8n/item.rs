@@ -6,9 +6,9 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer};
 use serde_json::Value;
 
 use super::operation::Operation;
+use crate::document::lenient_json::{self, Meter, Only, Shallow};
 use crate::domain::remote::{NAME_CHARS, RemoteCredential, RemoteExecution, RemoteSummary, RemoteWorkflow, Tag};
-use crate::domain::shallow::{self, Meter, Only, Shallow};
-use crate::domain::text::one_line;
+use crate::text::one_line;
 
 /// The longest name or id of an unread item that is shown, in characters.
 const SHOWN: usize = 128;
@@ -167,7 +167,7 @@ impl<'de, T: Listed> DeserializeSeed<'de> for ItemSeed<'_, T> {
     type Value = Item<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Item<T>, D::Error> {
-        let Shallow { mut value, cut, .. } = shallow::read_only(deserializer, T::ONLY, self.0)?;
+        let Shallow { mut value, cut, .. } = lenient_json::read_only(deserializer, T::ONLY, self.0)?;
         let shown = |text: &Value| text.as_str().map(|text| one_line(text, SHOWN));
         let (id, name) = (shown(&value["id"]).or_else(|| Some(value["id"].as_u64()?.to_string())), shown(&value["name"]));
         Ok(match T::deserialize(value.take()) {

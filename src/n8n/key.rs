@@ -9,7 +9,7 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 
 use super::error::SettingsError;
-use crate::domain::text::is_deceptive;
+use crate::text::is_deceptive;
 
 /// So many characters of a key in a row are hidden wherever they stand.
 const PART: usize = 12;

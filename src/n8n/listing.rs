@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::N8nClient;
+use super::client::N8nClient;
 use super::error::N8nError;
 use super::item::{Listed, Told, Unread};
 use super::operation::Operation;

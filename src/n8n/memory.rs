@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::document::lenient_json::LARGEST;
 use crate::domain::remote::Held;
-use crate::domain::shallow::LARGEST;
 
 /// What is being read and parsed at once, in all.
 const READING: usize = 192 * MIB;

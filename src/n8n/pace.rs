@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::domain::pace::LONGEST_ASKED;
+use crate::domain::backoff::LONGEST_ASKED;
 
 /// The longest pause that an answer can impose; a hostile header must not silence us for longer.
 pub(super) const LONGEST_PAUSE: Duration = LONGEST_ASKED;

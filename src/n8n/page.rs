@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde::{Deserialize, de};
 
 use super::item::{Item, ItemSeed, Listed};
-use crate::domain::shallow::{LARGEST, Meter};
+use crate::document::lenient_json::{LARGEST, Meter};
 
 /// The largest page, in bytes. One of a single item may have as much as any answer.
 pub(super) const LARGEST_PAGE: usize = 16 * 1024 * 1024;

@@ -122,7 +122,7 @@ pub(super) fn settings(url: &str) -> ClientSettings {
         api_key: ApiKey::parse(KEY).unwrap(),
         ca_bundle: None,
         trust_named_in: "spec.caBundle",
-        request_timeout: Duration::from_millis(400),
+        request_timeout: Duration::from_secs(2),
         requests_per_second: None,
         max_concurrent_requests: NonZeroU32::new(4).unwrap(),
         webhook_check_url: None,

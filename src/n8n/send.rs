@@ -14,20 +14,18 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
-use super::N8nClient;
 use super::address::Denied;
-use super::answer::{Answer, parse};
-use super::error::N8nError;
-use super::instance::Health;
+use super::answer::{Answer, Health, parse};
+use super::client::N8nClient;
+use super::error::{N8nError, Refusal};
 use super::memory::FREE;
 use super::metrics::Observed;
 use super::operation::Operation;
 use super::pace::{Held, Lane, SHORTEST_PAUSE};
 use super::permit::awake_or_not;
 use super::settings::innermost;
-use super::workflows::Refusal;
+use crate::document::lenient_json::mend_surrogates;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
-use crate::domain::shallow::mend_surrogates;
 
 /// The largest answer of the API that is held in memory.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;

@@ -9,7 +9,7 @@ use url::Url;
 use super::address::{AddressPolicy, CheckedResolver};
 use super::error::SettingsError;
 use super::key::ApiKey;
-use crate::domain::text::one_line;
+use crate::text::one_line;
 
 /// n8n closes idle connections after 5 s; one that we reuse must be younger.
 const POOL_IDLE: Duration = Duration::from_secs(4);

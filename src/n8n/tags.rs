@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::N8nClient;
+use super::client::N8nClient;
 use super::error::N8nError;
 use super::operation::Operation;
 use crate::domain::remote::Tag;

@@ -11,14 +11,14 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
-use super::N8nClient;
 use super::answer::{Answer, find};
 use super::author::{self, NO_WEBHOOKS, author};
+use super::client::N8nClient;
 use super::error::N8nError;
 use super::operation::Operation;
 use super::send::{Request, below};
 use crate::api::headers::is_steering;
-use crate::domain::probe::Author;
+use crate::domain::probe_answer::Author;
 
 /// How much of a webhook's answer is read.
 const LARGEST_ANSWER: usize = 1024 * 1024;

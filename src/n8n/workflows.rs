@@ -5,19 +5,10 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, json};
 
-use super::N8nClient;
-use super::error::N8nError;
+use super::client::N8nClient;
+use super::error::{N8nError, Refusal, present};
 use super::operation::Operation;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow, WorkflowWrite};
-
-/// n8n's reason not to take something, whole: an error carries only its beginning, on one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The HTTP status: 400, 409 or 422.
-    pub status: u16,
-    /// What n8n says. It names nodes and parameters, and may quote a value.
-    pub message: String,
-}
 
 impl N8nClient {
     /// Reads a workflow, without pinned data. `None` is a confirmed miss.
@@ -152,14 +143,5 @@ impl N8nClient {
 
     async fn command(&self, operation: Operation, id: &str, verb: &str) -> Result<RemoteWorkflow, N8nError> {
         self.ask_workflow(self.api(operation, Method::POST, &["workflows", id, verb])?.json(&Map::new())?).await
-    }
-}
-
-/// Turns a confirmed miss into `None`.
-pub(super) fn present<T>(result: Result<T, N8nError>) -> Result<Option<T>, N8nError> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(N8nError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
     }
 }

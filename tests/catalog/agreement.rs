@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use weirkeeper::domain::catalog::{Around, Catalog, LEFT_OUT, NodeVersion, filled, shown, troubles};
+use weirkeeper::catalog::{Around, Catalog, LEFT_OUT, NodeVersion, filled, shown, troubles};
 
 use crate::installation::{Answer, answers};
 
@@ -182,7 +182,7 @@ fn ports_are_those_that_n8n_computes() {
                 open += 1;
                 continue;
             };
-            computed += usize::from(!matches!(ports, weirkeeper::domain::catalog::Ports::Fixed(_)));
+            computed += usize::from(!matches!(ports, weirkeeper::catalog::Ports::Fixed(_)));
             let ours: Value = ours.iter().map(|port| json!([port.kind, port.required, port.most])).collect();
             let theirs = &answer.said["ports"]["value"][side];
             if ours != *theirs {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use weirkeeper::catalog::ports::Ports;
+use weirkeeper::catalog::{Catalog, Kind, NodeType, Shared};
 use weirkeeper::cli::catalog::{catalog_of, read};
-use weirkeeper::domain::catalog::ports::Ports;
-use weirkeeper::domain::catalog::{Catalog, Kind, NodeType, Shared};
 
 use crate::installation::folder;
 
@@ -12,7 +12,7 @@ use crate::installation::folder;
 fn the_embedded_catalogue_is_what_the_installation_gives() {
     let (bytes, told) = catalog_of(&folder(), &[]).unwrap();
     assert_eq!(bytes, catalog_of(&folder(), &[]).unwrap().0, "two runs give the same bytes");
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/catalog/n8n-2.39.10.catalog");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalog/n8n-2.39.10.catalog");
     if std::env::var_os("WEIRKEEPER_WRITE").is_some() {
         std::fs::write(path, &bytes).unwrap();
     }
@@ -37,7 +37,7 @@ fn the_embedded_catalogue_is_what_the_installation_gives() {
 
 #[test]
 fn every_type_of_the_embedded_catalogue_can_be_unpacked() {
-    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/catalog/n8n-2.39.10.catalog")).unwrap();
+    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalog/n8n-2.39.10.catalog")).unwrap();
     let start = Instant::now();
     let catalog = Catalog::from_bytes(bytes).unwrap();
     let opened = start.elapsed();
@@ -66,7 +66,7 @@ fn every_type_of_the_embedded_catalogue_can_be_unpacked() {
         count(|node| node.variants.iter().map(|variant| variant.credentials.len()).sum()),
     );
     assert!(nodes.len() > 500 && tools > 250 && reviews > 5 && parameters > 30_000 && computed > 60);
-    assert_eq!(unknown, 0, "n8n computes ports in a new way: teach src/domain/catalog/families.rs");
+    assert_eq!(unknown, 0, "n8n computes ports in a new way: teach src/catalog/families.rs");
     assert_eq!(names.len(), Catalog::embedded().index().nodes.len(), "the embedded catalogue can be read");
 }
 
@@ -87,7 +87,7 @@ fn every_regular_expression_of_the_catalogue_is_understood() {
             assert_ne!(parameter.kind, Kind::Other, "{} {} has a kind that is not known", entry.name, parameter.name);
             for pattern in parameter.modes.iter().flat_map(|mode| &mode.patterns) {
                 seen += 1;
-                if weirkeeper::domain::catalog::display::matches(&format!("^{pattern}$"), "x").is_none() {
+                if weirkeeper::catalog::display::matches(&format!("^{pattern}$"), "x").is_none() {
                     refused.push(format!("{} {}: {pattern}", entry.name, parameter.name));
                 }
             }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use weirkeeper::domain::catalog::{Capability, Catalog};
+use weirkeeper::catalog::{Capability, Catalog};
 
 use crate::installation::{folder, program};
 

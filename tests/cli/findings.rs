@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use weirkeeper::domain::catalog::Catalog;
-use weirkeeper::domain::finding::{Code, Finding, Severity};
-use weirkeeper::domain::manifest::{Source, validate};
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::finding::{Code, Finding, Severity};
+use weirkeeper::manifest::{Source, validate};
 
 /// Codes without an example in the page: no text of a file yields them.
 const WITHOUT_EXAMPLE: &[Code] = &[Code::FileUnreadable];

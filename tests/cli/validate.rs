@@ -119,7 +119,7 @@ fn sarif_rules_carry_help_and_levels_and_findings_keep_their_fingerprint_when_li
     };
     let log = run("sarif-rules", BROKEN);
     let rules = log["tool"]["driver"]["rules"].as_array().unwrap();
-    assert_eq!(rules.len(), weirkeeper::domain::finding::Code::ALL.len());
+    assert_eq!(rules.len(), weirkeeper::document::finding::Code::ALL.len());
     for rule in rules {
         let id = rule["id"].as_str().unwrap();
         assert!(rule["helpUri"].as_str().unwrap().ends_with(&format!("docs/findings.md#{id}")), "{rule}");

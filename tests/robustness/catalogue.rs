@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use weirkeeper::domain::catalog::{Catalog, Kind, NodeVersion, Parameter, Shared};
-use weirkeeper::domain::definition::{Definition, Node};
+use weirkeeper::catalog::{Catalog, Kind, NodeVersion, Parameter, Shared};
+use weirkeeper::document::definition::{Definition, Node};
 
 use crate::dice::Dice;
-use crate::{hold_in_any_order, mutations, worked};
+use crate::hold_in_any_order;
+use crate::mutations;
+use crate::worked;
 
 /// How often each description of a node type is filled in.
 const ROUNDS: u64 = 6;

@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use weirkeeper::domain::finding::{Finding, MAX_FINDINGS};
+use weirkeeper::document::finding::{Finding, MAX_FINDINGS};
 
-use crate::{reports, worked};
+use crate::reports;
+use crate::worked;
 
 /// In a debug build on a slow machine too. Before they were mended they took minutes or hours.
 const LONGEST: Duration = Duration::from_secs(30);

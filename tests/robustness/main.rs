@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
-use weirkeeper::domain::catalog::Catalog;
-use weirkeeper::domain::check::check;
-use weirkeeper::domain::definition::{Definition, Node};
-use weirkeeper::domain::finding::{Code, Finding};
-use weirkeeper::domain::manifest::{Report, Source, validate};
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::definition::{Definition, Node};
+use weirkeeper::document::finding::{Code, Finding};
+use weirkeeper::manifest::{Report, Source, validate};
+use weirkeeper::validator::check::check;
 
 /// Processor time of this thread.
 fn worked() -> Duration {

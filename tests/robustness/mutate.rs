@@ -1,18 +1,22 @@
 //! Real and made documents, changed at random.
 //!
 //! `WEIRKEEPER_SEED` repeats one run, `WEIRKEEPER_MUTATION_SECONDS` lets it go on for longer. Why this and no coverage-guided
-//! fuzzer: docs/decisions/0012-mutation-not-coverage.md.
+//! fuzzer: docs/decisions/0011-mutation-not-coverage.md.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use weirkeeper::domain::intake::take_in;
-use weirkeeper::domain::yaml;
+use weirkeeper::document::yaml;
+use weirkeeper::validator::check::parse_and_check;
 
 use crate::dice::Dice;
+use crate::hold_in_any_order;
 use crate::mutations::{change, text_edit};
-use crate::{hold_in_any_order, reports, reversed, seeds, worked};
+use crate::reports;
+use crate::reversed;
+use crate::seeds;
+use crate::worked;
 
 /// How long it goes on, unless said otherwise, and at most how often.
 const SECONDS: u64 = 20;
@@ -64,7 +68,7 @@ fn run(seed: u64, documents: &[Value]) {
         text_edit(&mut text, &mut dice);
     }
     reports(text);
-    if let Ok(intake) = take_in(&document) {
+    if let Ok(intake) = parse_and_check(&document) {
         hold_in_any_order(intake.definition);
     }
 }

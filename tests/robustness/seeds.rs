@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use weirkeeper::domain::intake::read_text;
+use weirkeeper::document::parse::read_text;
 
 use crate::made;
 

@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use weirkeeper::api::instance::N8nInstanceSpec;
 use weirkeeper::api::workflow::WorkflowSpec;
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::derive::IdentitySeed;
 use weirkeeper::domain::access::{Use, may_use};
-use weirkeeper::domain::catalog::Catalog;
-use weirkeeper::domain::derive::IdentitySeed;
-use weirkeeper::domain::intake::take_in;
 use weirkeeper::domain::mark::Mark;
 use weirkeeper::domain::reach::reach;
 use weirkeeper::domain::remote::RemoteCredential;
 use weirkeeper::domain::render::{Means, concretise, credential_symbols, symbolise};
-use weirkeeper::domain::ungranted::ungranted;
+use weirkeeper::domain::ungranted_access::ungranted;
+use weirkeeper::validator::check::parse_and_check;
 
 use crate::dice::Dice;
 
@@ -232,7 +232,7 @@ fn nothing_that_is_rendered_for_one_namespace_names_what_is_the_others() {
     let (mut refused, mut rendered, mut seen, mut reaching) = (0, 0, BTreeSet::new(), 0);
     for turn in 0..20_000 {
         let document = document(&mut dice, &types, 2);
-        let Ok(intake) = take_in(&document) else { continue };
+        let Ok(intake) = parse_and_check(&document) else { continue };
         let existing = *dice.pick(&[OWN[1], FOREIGN[1]]);
         let mapped = json!([{ "name": any_id(&mut dice), "existing": { "id": existing } }]);
         let references = json!([{ "id": OWN[0], "workflowRef": { "name": "child" } }]);

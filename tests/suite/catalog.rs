@@ -132,7 +132,7 @@ async fn a_community_node_is_validated_by_the_catalogue_of_a_config_map_and_a_ch
 #[tokio::test(flavor = "multi_thread")]
 async fn the_built_in_catalogue_fits_into_a_config_map_and_is_read_from_it() {
     let (_standin, world) = world("catalogsize").await;
-    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/catalog/n8n-2.39.10.catalog")).expect("the catalogue");
+    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalog/n8n-2.39.10.catalog")).expect("the catalogue");
     world
         .apply(json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "nodes" }, "binaryData": { "n8n.catalog": STANDARD.encode(bytes) } }))
         .await;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use weirkeeper::domain::finding::Code;
-use weirkeeper::domain::intake::take_in;
-use weirkeeper::domain::validate::check_content;
+use weirkeeper::document::finding::Code;
+use weirkeeper::validator::check::parse_and_check;
+use weirkeeper::validator::content::check_content;
 
 const EXPRESSIONS: &[&str] = &[
     "=text",
@@ -79,7 +79,7 @@ const BODIES: &[&str] = &[
 fn refused(kind: &str, text: &str) -> bool {
     let (node, key) = if kind == "body" { ("n8n-nodes-base.function", "functionCode") } else { ("n8n-nodes-base.set", "a") };
     let document = json!({"nodes": [{"name": "A", "type": node, "parameters": {key: text}}], "connections": {}});
-    let findings = check_content(&take_in(&document).expect("a workflow").definition, None);
+    let findings = check_content(&parse_and_check(&document).expect("a workflow").definition, None);
     let syntax = |code| matches!(code, Code::ExpressionSyntax | Code::ExpressionUnclosed | Code::ScriptSyntax);
     findings.iter().any(|finding| finding.is_error() && syntax(finding.code))
 }

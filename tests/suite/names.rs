@@ -1,9 +1,9 @@
 //! Names that every object of JavaScript has, as names of nodes, given to the real n8n.
 
 use serde_json::{Map, Value, json};
-use weirkeeper::domain::finding::{Code, Severity};
-use weirkeeper::domain::intake::take_in;
-use weirkeeper::domain::structure::check_structure;
+use weirkeeper::document::finding::{Code, Severity};
+use weirkeeper::validator::check::parse_and_check;
+use weirkeeper::validator::structure::check_structure;
 
 use crate::n8n::N8n;
 use crate::stack::{Stack, rand};
@@ -72,7 +72,7 @@ async fn names_over_which_n8n_breaks_are_those_that_the_validator_refuses() {
             // The worse of the two.
             did = [did, verdict(&n8n, &document(name, &path, is_trigger), &path).await].into_iter().flatten().min();
         }
-        let definition = take_in(&document(name, "names", false)).unwrap().definition;
+        let definition = parse_and_check(&document(name, "names", false)).unwrap().definition;
         let findings = check_structure(&definition);
         let told = findings.iter().find(|finding| finding.code == Code::NodeNameReserved).map(|finding| finding.severity);
         if told != did {

@@ -2,9 +2,9 @@
 //! from another.
 
 use serde_json::{Value, json};
-use weirkeeper::domain::endpoints::kept_routes;
-use weirkeeper::domain::intake::take_in;
-use weirkeeper::domain::routes::{Answer, Route, answers};
+use weirkeeper::document::endpoints::kept_routes;
+use weirkeeper::document::routes::{Answer, Route, answers};
+use weirkeeper::validator::check::parse_and_check;
 
 use crate::n8n::{N8n, answering, id};
 use crate::stack::{Stack, rand};
@@ -76,7 +76,7 @@ async fn the_model_of_n8ns_routes_answers_as_the_real_n8n_does() {
     for (at, (path, method, id)) in triggers.iter().enumerate() {
         let word = format!("t{at}");
         let definition = serving(&word, path.clone(), method, id);
-        let kept = kept_routes(&take_in(&definition).unwrap().definition);
+        let kept = kept_routes(&parse_and_check(&definition).unwrap().definition);
         assert!(kept.computed.is_empty() && !kept.routes.is_empty(), "{path}");
         table.extend(kept.routes.into_iter().map(|route| (route, word.clone())));
         made.push(unmanaged(&n8n, definition).await.unwrap_or_else(|id| panic!("{path}: n8n refuses {id}")));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use weirkeeper::domain::probe::Author;
+use weirkeeper::domain::probe_answer::Author;
 use weirkeeper::domain::remote::{ExecutionStatus, RemoteWorkflow, WorkflowWrite};
 use weirkeeper::n8n::{CredentialWrite, Denial, ExecutionQuery, N8nError, WebhookCheck, key_expiry};
 

@@ -4,12 +4,16 @@
 use serde_json::Value;
 use weirkeeper::api::instance::N8nInstance;
 use weirkeeper::api::workflow::Workflow;
-use weirkeeper::domain::catalog::Catalog;
-use weirkeeper::domain::check::check;
-use weirkeeper::domain::intake::{read_text, take_in};
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::parse::read_text;
+use weirkeeper::validator::check::check;
+use weirkeeper::validator::check::parse_and_check;
 
+use crate::hold;
+use crate::read;
+use crate::rust_files;
 use crate::schema::{is_free, kinds};
-use crate::{hold, read, rust_files, tracked};
+use crate::tracked;
 
 /// Every document of every manifest under examples/ and every YAML block in the documentation, with where it stands.
 fn documents() -> Vec<(String, Value)> {
@@ -102,7 +106,7 @@ fn every_example_fits_its_type_and_its_definition_is_taken_and_valid() {
 }
 
 fn findings(at: &str, definition: &Value, complaints: &mut Vec<String>) {
-    match take_in(definition) {
+    match parse_and_check(definition) {
         Ok(taken) => {
             let errors = check(&taken.definition, Some(true), Catalog::embedded()).into_iter().filter(|finding| finding.is_error());
             complaints

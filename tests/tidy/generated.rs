@@ -3,8 +3,9 @@
 use weirkeeper::cli::crds::documents;
 
 use crate::reference::{field_reference, reason_catalogue};
+use crate::root;
 use crate::schema::kinds;
-use crate::{root, tracked};
+use crate::tracked;
 
 /// Set by `make docs`: write the files instead of comparing them.
 const WRITE: &str = "WEIRKEEPER_WRITE";
@@ -42,7 +43,7 @@ fn generated_catalogue_of_reasons_is_that_of_the_code() {
 
 #[test]
 fn generated_schema_of_the_configuration_file_is_that_of_the_type() {
-    let schema = schemars::schema_for!(weirkeeper::domain::rules::Config);
+    let schema = schemars::schema_for!(weirkeeper::validator::rules::Config);
     let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
     hold_file("docs/reference/weirkeeper-config.schema.json", &format!("{text}\n"));
 }

@@ -1,11 +1,32 @@
-//! Which layer may use which. A layer uses itself and those after it in the list, never those before.
+//! Which layer may use which: a layer uses itself and those after it in the list, never those before. And no files use each other in a circle.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::imports::{circles, imports, paths_in};
 use crate::{hold, is_test, read, rust_files, shipped_lines};
 
 /// The layers, highest first; layers that share a rank may not use each other.
-const RANKS: &[&[&str]] = &[&["app"], &["controller", "webhook", "cli"], &["n8n", "llm"], &["domain"], &["api"]];
+const RANKS: &[&[&str]] = &[
+    &["app"],
+    &["controller", "webhook", "cli"],
+    &["kubernetes"],
+    &["n8n", "llm"],
+    &["manifest"],
+    &["domain"],
+    &["validator"],
+    &["catalog"],
+    &["document"],
+    &["text"],
+    &["api"],
+];
 
-/// What nothing at or below the domain may touch: IO, clocks, the environment and logs.
+/// The layers that are functions of their arguments.
+const PURE: &[&str] = &["manifest", "domain", "validator", "catalog", "document", "text", "api"];
+
+/// The largest circle of files in the controllers. It may only shrink.
+const LARGEST_CIRCLE: usize = 31;
+
+/// What the pure layers may not touch: IO, clocks, the environment and logs.
 const IMPURE: &[&str] = &[
     "tokio",
     "reqwest",
@@ -38,58 +59,49 @@ fn rank(layer: &str) -> Option<usize> {
     RANKS.iter().position(|layers| layers.contains(&layer))
 }
 
-/// The layer of a file, such as `domain` for src/domain/plan.rs; the roots have none.
-fn layer_of(path: &str) -> Option<&str> {
-    let inside = path.strip_prefix("src/")?;
-    let layer = inside.split('/').next()?.trim_end_matches(".rs");
-    (!matches!(layer, "lib" | "main")).then_some(layer)
-}
-
-/// The layers that a line names by `crate::layer`, or by `crate::{layer::…, layer::…}`.
-fn named(line: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for after in line.split("crate::").skip(1) {
-        let items: Vec<&str> = match after.strip_prefix('{') {
-            Some(list) => list.split(',').collect(),
-            None => vec![after],
-        };
-        for item in items {
-            let word: String = item.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            if rank(&word).is_some() {
-                found.push(word);
-            }
-        }
-    }
-    found
-}
-
 #[test]
 fn no_layer_uses_one_above_or_beside_it() {
     let mut complaints = Vec::new();
     let mut seen = 0;
-    for path in rust_files("src") {
-        let Some(layer) = layer_of(&path) else { continue };
-        let Some(own) = rank(layer) else {
-            complaints.push(format!("{path}: {layer} is no layer; give it a rank in tests/tidy/layers.rs"));
+    let layer_of = |module: &str| module.split("::").next().unwrap_or_default().to_owned();
+    for (module, uses) in imports().iter().filter(|(module, _)| !module.is_empty()) {
+        let layer = layer_of(module);
+        let Some(own) = rank(&layer) else {
+            complaints.push(format!("{}: {layer} is no layer; give it a rank in tests/tidy/layers.rs", uses.file));
             continue;
         };
-        for (number, line) in read(&path).lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-            for used in named(line) {
-                seen += 1;
-                if used != layer && rank(&used).is_some_and(|other| other <= own) {
-                    complaints.push(format!("{path}:{}: {layer} uses {used}", number + 1));
-                }
+        for used in &uses.modules {
+            seen += 1;
+            let other = layer_of(used);
+            if other != layer && rank(&other).is_some_and(|other| other <= own) {
+                complaints.push(format!("{}: {layer} uses {used}", uses.file));
             }
         }
     }
-    assert!(seen > 100, "only {seen} uses were found; does the test still read the imports?");
+    assert!(seen > 800, "only {seen} uses were found; does the test still read the imports?");
     hold("a layer was crossed", &complaints);
 }
 
 #[test]
-fn the_domain_and_the_api_touch_no_io_no_clock_and_no_log() {
+fn no_files_use_each_other_in_a_circle() {
+    let edges: BTreeMap<String, BTreeSet<String>> = imports().into_iter().map(|(module, uses)| (module, uses.modules)).collect();
+    let found = circles(&edges);
+    let (controllers, others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|circle| circle.iter().all(|file| file.starts_with("controller")));
+    let complaints: Vec<String> = others.iter().map(|circle| circle.join(", ")).collect();
+    hold("files use each other in a circle; move what they share into a file of its own", &complaints);
+    let largest = controllers.iter().map(Vec::len).max().unwrap_or(0);
+    assert!(controllers.len() <= 1 && largest <= LARGEST_CIRCLE, "{controllers:#?}");
+}
+
+#[test]
+fn the_pure_layers_touch_no_io_no_clock_and_no_log() {
     let mut complaints = Vec::new();
-    let files = rust_files("src/domain").into_iter().chain(rust_files("src/api")).chain(["src/domain.rs".into(), "src/api.rs".into()]);
+    let files = rust_files("src").into_iter().filter(|path| {
+        PURE.iter().any(|layer| {
+            path.strip_prefix("src/").is_some_and(|rest| rest.strip_prefix(layer).is_some_and(|end| end.starts_with(['/', '.'])))
+        })
+    });
     for path in files.filter(|path| !is_test(path)) {
         for (number, line) in shipped_lines(&read(&path)) {
             complaints.extend(IMPURE.iter().filter(|word| uses(line, word)).map(|word| format!("{path}:{number}: {word}")));
@@ -124,10 +136,34 @@ fn the_environment_is_read_in_one_place() {
 
 #[test]
 fn the_checks_of_layers_find_what_they_look_for() {
-    assert_eq!(layer_of("src/domain/intake/json.rs"), Some("domain"));
-    assert_eq!(layer_of("src/main.rs"), None);
-    assert_eq!(named("use crate::{api::MANAGER, domain::plan::Plan};"), ["api", "domain"]);
-    assert_eq!(named("let a: crate::n8n::N8nError = crate::controller::x();"), ["n8n", "controller"]);
+    let parsed = syn::parse_file(
+        "use crate::{api::MANAGER, domain::{plan::{self, Plan}}};
+         mod child;
+         fn shipped() -> crate::n8n::N8nError { assert!(super::beside::holds(), \"{}\", child::text()); self::child::other() }
+         #[cfg(test)] mod tests { use crate::app::x; }",
+    );
+    let found = paths_in(&parsed.unwrap(), "controller::workflow");
+    for wanted in [
+        "api::MANAGER",
+        "domain::plan::self",
+        "domain::plan::Plan",
+        "n8n::N8nError",
+        "controller::beside::holds",
+        "controller::workflow::child::text",
+        "controller::workflow::child::other",
+    ] {
+        assert!(found.iter().any(|path| path == wanted), "{wanted}: {found:?}");
+    }
+    assert!(!found.iter().any(|path| path.starts_with("app")), "{found:?}");
+    let edges = |pairs: &[(&str, &str)]| {
+        let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (from, to) in pairs {
+            edges.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+        }
+        edges
+    };
+    assert_eq!(circles(&edges(&[("a", "b"), ("b", "c"), ("c", "b"), ("c", "d")])), [["b", "c"]]);
+    assert!(circles(&edges(&[("a", "b"), ("b", "c"), ("a", "c")])).is_empty());
     assert!(uses("use tokio::sync;", "tokio") && uses("let now = Timestamp::now();", "Timestamp::now"));
     assert!(!uses("let tokio_like = 1;", "tokio") && !uses("my_tokio", "tokio"));
 }

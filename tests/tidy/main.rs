@@ -6,6 +6,7 @@
 mod admission;
 mod examples;
 mod generated;
+mod imports;
 mod layers;
 mod rbac;
 mod reference;

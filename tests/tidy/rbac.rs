@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::{hold, read, tracked};
+use crate::hold;
+use crate::read;
+use crate::tracked;
 
 fn roles() -> Vec<(String, String)> {
     tracked("config/rbac").into_iter().map(|path| (read(&path), path)).map(|(text, path)| (path, text)).collect()

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{hold, read, root};
+use crate::hold;
+use crate::read;
+use crate::root;
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// Licences under which code may be compiled in. Each `OR` needs one of them, each `AND` all.

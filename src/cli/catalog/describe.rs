@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::catalog::display::{Compare, Condition, Match, Rule};
-use crate::domain::catalog::ports::{Count, Entry, Is, Test};
-use crate::domain::catalog::{Capability, CredentialType, Display, Kind, NodeType, NodeVersion, Parameter, Port, Ports, Shared};
+use crate::catalog::display::{Compare, Condition, Match, Rule};
+use crate::catalog::ports::{Count, Entry, Is, Test};
+use crate::catalog::{Capability, CredentialType, Display, Kind, NodeType, NodeVersion, Parameter, Port, Ports, Shared};
 
 /// More values than this are not printed to people.
 const MOST_VALUES: usize = 12;

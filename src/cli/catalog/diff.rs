@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{CatalogError, Output, read};
-use crate::domain::catalog::compare::{Change, compare};
+use super::error::CatalogError;
+use super::load::read;
+use super::output::Output;
+use crate::catalog::compare::{Change, compare};
 
 /// The text to print, and whether something breaks.
 pub fn diff(before: &Path, after: &Path, all: bool, output: Output) -> Result<(String, bool), CatalogError> {

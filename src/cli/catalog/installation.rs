@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::sources::Sources;
-use crate::domain::catalog::{RawPackage, raw};
+use crate::catalog::{RawPackage, raw};
 
 const PACKAGES: [&str; 2] = ["n8n-nodes-base", "@n8n/n8n-nodes-langchain"];
 

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::describe::{credential_human, credential_json, human, json};
-use super::{CatalogError, Output};
-use crate::domain::catalog::Catalog;
-use crate::domain::catalog::search::Hit;
+use super::error::CatalogError;
+use super::output::Output;
+use crate::catalog::Catalog;
+use crate::catalog::search::Hit;
 
 /// What is known of one type, as text to print.
 pub fn show(catalog: &Catalog, name: &str, version: Option<f64>, output: Output) -> Result<String, CatalogError> {

@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::domain::catalog::Capability;
-use crate::domain::catalog::capability::{Source, context_functions, source};
+use crate::catalog::Capability;
+use crate::catalog::capability::{Source, context_functions, source};
 
 /// The folders of n8n's own node packages, and the functions that n8n hands to nodes.
 pub(super) struct Sources {

@@ -1,12 +1,13 @@
 //! Reading n8n: which workflows there are, and the content of those that are wanted.
 
-use super::{ImportArguments, ImportError};
+use super::arguments::ImportArguments;
+use super::error::ImportError;
 use crate::cli::connection::runtime;
-use crate::domain::import::{Chosen, Known, names};
+use crate::document::lenient_json::beyond;
 use crate::domain::mark::Mark;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::render::symbolise_remote;
-use crate::domain::shallow::beyond;
+use crate::manifest::import::{Chosen, Known, names};
 use crate::n8n::N8nClient;
 
 /// What is to be imported.

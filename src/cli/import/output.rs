@@ -6,13 +6,13 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::ImportError;
-use crate::domain::catalog::Catalog;
-use crate::domain::finding::Code;
-use crate::domain::import::Imported;
-use crate::domain::manifest::{Source, validate};
-use crate::domain::text::shown;
-use crate::domain::yaml;
+use super::error::ImportError;
+use crate::catalog::Catalog;
+use crate::document::finding::Code;
+use crate::document::yaml;
+use crate::manifest::import::Imported;
+use crate::manifest::{Source, validate};
+use crate::text::shown;
 
 /// The longest name of an object that its file has, in bytes.
 const LONGEST: usize = 200;

@@ -6,12 +6,13 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::arguments::{ValidateArguments, ValidateError};
 use super::files::open_regular;
-use super::{ValidateArguments, ValidateError, name};
-use crate::domain::catalog::Catalog;
-use crate::domain::check::doubt;
-use crate::domain::manifest::{Report, Source};
-use crate::domain::rules::{Choice, Config, Rules};
+use super::order::name;
+use crate::catalog::Catalog;
+use crate::manifest::{Report, Source};
+use crate::validator::check::doubt;
+use crate::validator::rules::{Choice, Config, Rules};
 
 /// The names of a configuration file.
 const NAMES: [&str; 2] = [".weirkeeper.yaml", ".weirkeeper.yml"];

@@ -1,7 +1,7 @@
 //! What a finding means, from the page of findings.
 
-use crate::domain::finding::Code;
-use crate::domain::rules::Pattern;
+use crate::document::finding::Code;
+use crate::validator::rules::Pattern;
 
 /// The page that people read; each code has its own section.
 const PAGE: &str = include_str!("../../../docs/findings.md");

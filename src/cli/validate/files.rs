@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::domain::manifest::Source;
-use crate::domain::text::shown;
+use crate::manifest::Source;
+use crate::text::shown;
 
 /// No file beyond this many bytes is read, and no more of all of them.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;

@@ -2,10 +2,10 @@
 //!
 //! A step shows ten annotations of each kind, so the worst come first.
 
-use super::{by_harm, name};
-use crate::domain::finding::Severity;
-use crate::domain::manifest::{Report, Source};
-use crate::domain::text::shown;
+use super::order::{by_harm, name};
+use crate::document::finding::Severity;
+use crate::manifest::{Report, Source};
+use crate::text::shown;
 
 pub(super) fn write(sources: &[Source], reports: &[Report]) -> String {
     let mut out = String::new();

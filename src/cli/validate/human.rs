@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{by_harm, name};
-use crate::domain::finding::{Code, Severity, quoted};
-use crate::domain::manifest::{Kind, Placed, Report, Source};
-use crate::domain::positions::Span;
-use crate::domain::text::shown as plain;
+use super::order::{by_harm, name};
+use crate::document::finding::{Code, Severity, quoted};
+use crate::document::positions::Span;
+use crate::manifest::{Kind, Placed, Report, Source};
+use crate::text::shown as plain;
 
 /// How much of a long line is shown, in characters, and how much of that before the marker.
 const WIDTH: usize = 120;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::name;
-use crate::domain::manifest::{Placed, Report, Source};
+use super::order::name;
+use crate::manifest::{Placed, Report, Source};
 
 pub(super) fn write(sources: &[Source], reports: &[Report], strict: bool) -> String {
     let line = |report: &Report| {

@@ -1,8 +1,8 @@
 //! One line for each finding, in the order of the files, for editors and `grep`.
 
-use super::name;
-use crate::domain::manifest::{Report, Source};
-use crate::domain::text::shown as plain;
+use super::order::name;
+use crate::manifest::{Report, Source};
+use crate::text::shown as plain;
 
 pub(super) fn write(sources: &[Source], reports: &[Report]) -> String {
     let mut out = String::new();

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{explain, name};
-use crate::domain::finding::{Code, Severity};
-use crate::domain::manifest::{Placed, Report, Source};
+use super::explain;
+use super::order::name;
+use crate::document::finding::{Code, Severity};
+use crate::manifest::{Placed, Report, Source};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The name of our fingerprint, with the version of how it is made.

@@ -6,13 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::VerdictError;
+use super::error::VerdictError;
 use super::output::Output;
-use crate::domain::catalog::Catalog;
-use crate::domain::definition::Definition;
-use crate::domain::manifest::Report;
+use crate::catalog::Catalog;
+use crate::document::definition::Definition;
 use crate::domain::mark;
 use crate::domain::verdict::{Said, Scratch, TAG, compare, fence, read_creation, read_publication, scratch};
+use crate::manifest::Report;
 use crate::n8n::{N8nClient, N8nError, Refusal};
 
 /// What n8n makes of a scratch workflow.

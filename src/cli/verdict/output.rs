@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::domain::manifest::Report;
 use crate::domain::verdict::{Comparison, Outcome, Remark, Said, Subject};
+use crate::manifest::Report;
 
 /// Prints as answers come, so that a long run shows where it is.
 pub(super) struct Output {

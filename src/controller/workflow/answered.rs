@@ -12,12 +12,12 @@ use super::work::Work;
 use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::controller::connections::{self, Connection};
-use crate::domain::canonical::digest_of;
+use crate::document::canonical::digest_of;
+use crate::domain::error::Trouble;
+use crate::domain::executed_version::may_have_run;
 use crate::domain::history;
-use crate::domain::ran::may_have_run;
 use crate::domain::remote::{ExecutionStatus, RemoteWorkflow};
 use crate::domain::settings::saves_successes;
-use crate::domain::trouble::Trouble;
 use crate::n8n::{ExecutionQuery, N8nError};
 
 /// n8n looks at its queue of publications every 15 s and for what it missed every 10 s: after this, a version runs unless n8n

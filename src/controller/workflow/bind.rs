@@ -15,16 +15,16 @@ use crate::api::workflow_status::{Intent, Operation, Origin};
 use crate::controller::connections::{self, Connection};
 use crate::controller::glimpse::Glimpse;
 use crate::controller::store;
+use crate::document::definition::Definition;
+use crate::document::lenient_json::beyond;
 use crate::domain::access::{Use, may_use};
-use crate::domain::definition::Definition;
+use crate::domain::confirmed;
+use crate::domain::error::Trouble;
 use crate::domain::history;
 use crate::domain::identity::{Claim, Decision, claimed, decide, late_for, mass_disappearance, owned_by_previous, vouched};
 use crate::domain::mark::{KEY, Mark};
 use crate::domain::plan::Publication;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
-use crate::domain::shallow::beyond;
-use crate::domain::snapshot;
-use crate::domain::trouble::Trouble;
 use crate::n8n::awake_or_not;
 
 /// What the object is bound to.
@@ -294,7 +294,7 @@ pub(super) async fn create(
     let started = work.now() + rounding;
     let latest = awake_or_not() + rounding + connection.client.longest_request();
     let before = work.status.intent.replace(intent(Operation::Create, started));
-    work.status.sent = Some(snapshot::wanted(&body, Publication::Unpublished));
+    work.status.sent = Some(confirmed::wanted(&body, Publication::Unpublished));
     let written = crate::domain::settings::written_after(&body.settings, &[]);
     // Beside what the version says, and people's from then on.
     body.settings.extend(callers::at_create(work, definition));

@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 use super::resolve::wake_callers;
 use super::work::Work;
 use crate::api::workflow_status::Origin;
+use crate::catalog::Catalog;
 use crate::controller::connections::{self, Connection};
-use crate::domain::callers::{MOST, POLICY, admit, admitted, undecided};
-use crate::domain::catalog::Catalog;
-use crate::domain::definition::Definition;
+use crate::document::definition::Definition;
+use crate::domain::caller_policy::{MOST, POLICY, admit, admitted, undecided};
+use crate::domain::error::Trouble;
 use crate::domain::reach::reach;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
-use crate::domain::trouble::Trouble;
 
 /// The settings that a new workflow gets beside those of its version.
 pub(super) fn at_create(work: &mut Work<'_>, definition: &Definition) -> Map<String, Value> {

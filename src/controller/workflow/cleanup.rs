@@ -15,12 +15,12 @@ use crate::api::workflow::DeletionPolicy;
 use crate::api::workflow_status::{Operation, Origin};
 use crate::controller::connections::{self, Connection};
 use crate::controller::store;
-use crate::domain::conclude::{Found, Outcome};
+use crate::domain::backoff;
+use crate::domain::conditions::{Found, Outcome};
+use crate::domain::error::Trouble;
 use crate::domain::identity::late_for;
 use crate::domain::mark::{Mark, release};
-use crate::domain::pace;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
-use crate::domain::trouble::Trouble;
 use crate::n8n::{N8nClient, N8nError};
 
 /// So long at least between two tries.
@@ -53,7 +53,7 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
             }
             // What cannot be told apart from a passing trouble must not look like something that a person has to mend.
             trouble.message = format!("being deleted: {}", trouble.message);
-            let pause = trouble.look_again.unwrap_or_else(|| pace::at_least(work.ctx.pause(&work.uid()), trouble.retry_after));
+            let pause = trouble.look_again.unwrap_or_else(|| backoff::at_least(work.ctx.pause(&work.uid()), trouble.retry_after));
             let found = Found { outcome: Outcome::Unfinished(Reason::Deleting, trouble.message), details: Vec::new() };
             let ended = report::report(work, &found).await;
             // The last try is at the bound, however long the pauses have grown.

@@ -13,16 +13,16 @@ use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::{Operation, Origin, VersionSource};
 use crate::controller::connections::{self, Connection};
-use crate::domain::conclude::Outcome;
-use crate::domain::definition::Definition;
-use crate::domain::derive::keep_ids;
-use crate::domain::endpoints::endpoint_conflicts;
-use crate::domain::finding::summarise;
+use crate::document::definition::Definition;
+use crate::document::derive::keep_ids;
+use crate::document::endpoints::endpoint_conflicts;
+use crate::document::finding::summarise;
+use crate::domain::conditions::Outcome;
+use crate::domain::error::Trouble;
 use crate::domain::history;
 use crate::domain::plan::Publication;
 use crate::domain::render::{Symbolic, content_digest, symbolise};
 use crate::domain::target::{Choice, choose, wanted};
-use crate::domain::trouble::Trouble;
 
 /// A pass looks again after a failure, so that a rollback follows at once: the failed version, the good one, and what
 /// might be wrong with that.

@@ -13,13 +13,14 @@ use crate::api::reason::{Class, Reason};
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::{Intent, Operation, Snapshot, VersionResult};
 use crate::controller::connections::{self, Connection};
-use crate::domain::endpoints::listens;
+use crate::document::endpoints::listens;
+use crate::domain::backoff::{Lately, enough};
+use crate::domain::confirmed;
+use crate::domain::error::Trouble;
 use crate::domain::history;
-use crate::domain::pace::{Lately, enough};
 use crate::domain::plan::{self, Comparison, Drift, Keeps, Plan, Publication, Step, compare, plan};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
-use crate::domain::trouble::Trouble;
-use crate::domain::{settings, snapshot};
+use crate::domain::settings;
 use crate::n8n::N8nError;
 
 /// So many writes within the hour that n8n took and did not keep mean that it never will.
@@ -131,13 +132,13 @@ pub(super) async fn deploy(
 
 /// What n8n holds, compared with what is wanted, and as a snapshot.
 fn held(work: &Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> (Comparison, Snapshot) {
-    let seen = snapshot::seen(remote, &wanted.write.settings);
-    (compare(&snapshot::wanted(wanted.write, wanted.publication), &work.mark(), remote, &seen, work.known()), seen)
+    let seen = confirmed::seen(remote, &wanted.write.settings);
+    (compare(&confirmed::wanted(wanted.write, wanted.publication), &work.mark(), remote, &seen, work.known()), seen)
 }
 
 /// n8n holds what was planned: from here on a difference from it is somebody's change.
 fn confirm(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, keeps: &Keeps) {
-    let seen = snapshot::seen(remote, &wanted.write.settings);
+    let seen = confirmed::seen(remote, &wanted.write.settings);
     let managed = work.spec().active.is_some();
     plan::confirm(&mut work.status.confirmed, seen, keeps, managed, managed && wanted.publication == Publication::Untouched);
     work.status.sent = None;
@@ -236,9 +237,9 @@ async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWor
     let (attempts, failing_since) = again.map(|again| (again.attempts, again.failing_since)).unwrap_or_default();
     work.status.intent = Some(Intent { attempts, failing_since, ..Intent::new(operation, wanted.digest, last_good, work.now()) });
     work.status.written_settings = settings::written_after(&wanted.write.settings, &work.status.written_settings);
-    let sent = plan::sent(snapshot::wanted(wanted.write, wanted.publication), &plan.keeps);
+    let sent = plan::sent(confirmed::wanted(wanted.write, wanted.publication), &plan.keeps);
     let before = work.status.sent.replace(sent);
-    snapshot::arrived(&mut work.status.confirmed, before.as_ref(), &snapshot::seen(remote, &wanted.write.settings));
+    confirmed::arrived(&mut work.status.confirmed, before.as_ref(), &confirmed::seen(remote, &wanted.write.settings));
     work.save().await
 }
 

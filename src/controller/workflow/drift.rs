@@ -11,11 +11,11 @@ use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::VersionSource;
-use crate::domain::canonical::Parts;
-use crate::domain::difference::difference;
+use crate::document::canonical::Parts;
+use crate::document::difference::difference;
+use crate::domain::error::Trouble;
 use crate::domain::plan::{Comparison, Drift, Keeps, Plan, edits};
 use crate::domain::remote::RemoteWorkflow;
-use crate::domain::trouble::Trouble;
 
 /// So many changes undone within the hour mean that somebody, or something, insists.
 const MOST_REVERTS: usize = 5;

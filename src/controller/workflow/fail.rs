@@ -14,12 +14,12 @@ use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, VersionRecord, VersionResult};
 use crate::controller::connections::Connection;
 use crate::controller::context::Memory;
-use crate::domain::conclude::Outcome;
+use crate::domain::backoff::Silence;
+use crate::domain::conditions::Outcome;
+use crate::domain::error::Trouble;
 use crate::domain::history;
-use crate::domain::pace::Silence;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::target::{Choice, Wanted, circumstances};
-use crate::domain::trouble::Trouble;
 
 /// Leaves a sticky failure when another version is wanted, when what judged it was corrected, when nobody had answered and it
 /// rested for long enough, or when a person asks for it.

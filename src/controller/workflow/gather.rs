@@ -9,11 +9,12 @@ use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::VersionSource;
 use crate::controller::store;
-use crate::domain::definition::Definition;
-use crate::domain::finding::{Finding, summarise};
-use crate::domain::intake::{read_text, take_in};
-use crate::domain::manifest::LARGEST_INLINE;
-use crate::domain::trouble::Trouble;
+use crate::document::definition::Definition;
+use crate::document::finding::{Finding, summarise};
+use crate::document::parse::read_text;
+use crate::domain::error::Trouble;
+use crate::manifest::LARGEST_INLINE;
+use crate::validator::check::parse_and_check;
 
 /// The largest text of a ConfigMap; the API server itself keeps a little over 1 MiB.
 const LARGEST_TEXT: usize = 1_100_000;
@@ -49,7 +50,8 @@ pub(super) async fn gather(work: &mut Work<'_>) -> Result<Gathered, Trouble> {
 
 async fn taken_in(work: &Work<'_>) -> Result<Gathered, Trouble> {
     let Text { value, digest, source, version, mut warnings } = read_source(work).await?;
-    let intake = take_in(&value).map_err(|findings| Trouble::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS)))?;
+    let intake =
+        parse_and_check(&value).map_err(|findings| Trouble::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS)))?;
     warnings.extend(intake.warnings);
     let mut definition = intake.definition;
     if let Some(name) = &work.spec().display_name {

@@ -17,10 +17,10 @@ use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::{Operation, RequiredCredential, VersionSource};
 use crate::controller::catalogs;
 use crate::controller::connections::{self, Connection};
+use crate::domain::error::Trouble;
 use crate::domain::history;
-use crate::domain::judgement::{self, Judgement, Measure, accepted_before};
 use crate::domain::render::Symbolic;
-use crate::domain::trouble::Trouble;
+use crate::domain::validation::{self, Judgement, Measure, accepted_before};
 
 /// What is remembered of the last judgement of an object's definition.
 #[derive(Clone, Debug)]
@@ -53,11 +53,11 @@ pub(super) async fn number(work: &mut Work<'_>, gathered: &Gathered, symbolic: &
 pub(super) async fn required(work: &Work<'_>, round: &Round<'_>, used: &[RequiredCredential]) -> Result<Vec<RequiredCredential>, Trouble> {
     let held = catalogs::of(work.ctx, &round.connection.instance).await?;
     if round.pinned || round.operation == Operation::Rollback {
-        return Ok(judgement::required(used, &[], held.catalog()));
+        return Ok(validation::required(used, &[], held.catalog()));
     }
     Ok(work.ctx.remember(&work.uid(), |memory| match &memory.judged {
-        Some(Judged::Known(_, judgement)) => judgement::required(used, &judgement.needs, held.catalog()),
-        _ => judgement::required(used, &work.status.required_credentials, held.catalog()),
+        Some(Judged::Known(_, judgement)) => validation::required(used, &judgement.needs, held.catalog()),
+        _ => validation::required(used, &work.status.required_credentials, held.catalog()),
     }))
 }
 
@@ -118,7 +118,7 @@ async fn verdict_on(work: &Work<'_>, connection: &Connection, mut gathered: Gath
     let validated = tokio::task::spawn_blocking(move || {
         let measure = Measure { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
         let warnings = std::mem::take(&mut gathered.warnings);
-        let judgement = judgement::judge(&gathered.definition, active, tags.as_deref(), warnings, measure, &silenced);
+        let judgement = validation::judge(&gathered.definition, active, tags.as_deref(), warnings, measure, &silenced);
         (gathered, Arc::new(judgement))
     });
     let (gathered, judgement) = validated.await.map_err(|stopped| match stopped.try_into_panic() {

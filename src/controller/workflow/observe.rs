@@ -11,12 +11,12 @@ use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::Probe;
 use crate::controller::connections::{self, Connection};
-use crate::domain::definition::Definition;
-use crate::domain::endpoints::{Endpoint, EndpointKind, webhook_endpoints};
-use crate::domain::probe::{Probed, judge};
+use crate::document::definition::Definition;
+use crate::document::endpoints::{Endpoint, EndpointKind, webhook_endpoints};
+use crate::document::triggers::triggers_without_endpoint;
+use crate::domain::error::Trouble;
+use crate::domain::probe_answer::{Probed, judge};
 use crate::domain::remote::RemoteWorkflow;
-use crate::domain::triggers::triggers_without_endpoint;
-use crate::domain::trouble::Trouble;
 use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
 
 /// n8n takes the webhooks of a published workflow away while it takes a write, for a tenth of a second and longer under load.

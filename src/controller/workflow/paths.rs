@@ -13,14 +13,14 @@ use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::VersionResult;
 use crate::controller::connections::{self, Connection};
 use crate::controller::inventory::Rival;
+use crate::document::definition::Definition;
+use crate::document::endpoints::{kept_routes, listens, webhook_endpoints};
+use crate::document::finding::cut;
+use crate::document::routes::Route;
 use crate::domain::access::{Use, may_use};
-use crate::domain::definition::Definition;
-use crate::domain::endpoints::{kept_routes, listens, webhook_endpoints};
-use crate::domain::finding::cut;
+use crate::domain::error::Trouble;
 use crate::domain::history;
-use crate::domain::paths::Claim;
-use crate::domain::routes::Route;
-use crate::domain::trouble::Trouble;
+use crate::domain::route_claims::Claim;
 use crate::n8n::WebhookCheck;
 
 /// Notes which paths n8n serves for this object, before anything is decided: after a restart nothing else tells who serves.

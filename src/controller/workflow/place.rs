@@ -9,9 +9,9 @@ use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, Operation};
 use crate::controller::connections::{self, Connection};
 use crate::domain::access::{Use, may_use};
+use crate::domain::error::Trouble;
 use crate::domain::plan::{Drift, Place, Plan, Publication, Step};
 use crate::domain::remote::RemoteWorkflow;
-use crate::domain::trouble::Trouble;
 use crate::n8n::N8nError;
 
 /// n8n's words for a project that is not there, or in which the key's user may not create (n8n 2.39.10, measured). The

@@ -9,7 +9,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow::{Probe, ProbeHeader, ProbeSecretRef};
 use crate::controller::decoded::Decoded;
 use crate::controller::store;
-use crate::domain::trouble::Trouble;
+use crate::domain::error::Trouble;
 
 /// The headers that a probe sends.
 pub(super) async fn headers(work: &Work<'_>, probe: &Probe) -> Result<Vec<(String, String)>, Trouble> {

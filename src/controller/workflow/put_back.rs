@@ -16,11 +16,11 @@ use crate::api::reason::Reason;
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::{Intent, Operation};
 use crate::controller::connections::{self, Connection};
-use crate::domain::conclude::Outcome;
-use crate::domain::definition::Definition;
+use crate::document::definition::Definition;
+use crate::domain::conditions::Outcome;
+use crate::domain::error::Trouble;
 use crate::domain::history;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
-use crate::domain::trouble::Trouble;
 
 /// So often within the hour a version is published again because its webhooks do not answer. Where that does not help, more
 /// of it would only disturb.

@@ -3,7 +3,7 @@
 use super::place;
 use crate::api::reason::Reason;
 use crate::controller::connections;
-use crate::domain::trouble::Trouble;
+use crate::domain::error::Trouble;
 use crate::n8n::{Denial, N8nError, Operation};
 
 /// n8n's words for a version that it will never publish (n8n 2.39.10, measured).

@@ -18,12 +18,12 @@ use crate::controller::context::Context;
 use crate::controller::decoded::Unfit;
 use crate::controller::store;
 use crate::domain::annotations::{OF_WORKFLOW, unknown};
-use crate::domain::conclude::{Found, Outcome, conditions};
+use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::error::Trouble;
 use crate::domain::health::next_look;
-use crate::domain::patch::merge_patch;
+use crate::domain::merge_patch::merge_patch;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
-use crate::domain::trouble::Trouble;
 
 /// Writes the status and sends events; says when to look again.
 pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {

@@ -12,13 +12,13 @@ use crate::controller::catalogs;
 use crate::controller::connections::{self, Connection};
 use crate::controller::decoded::Decoded;
 use crate::controller::store;
+use crate::document::definition::Definition;
 use crate::domain::access::{Use, may_use};
-use crate::domain::definition::Definition;
+use crate::domain::error::Trouble;
 use crate::domain::reach::reach;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::render::{CredentialSymbol, Means, Rendered, concretise, credential_symbols, workflow_symbols};
-use crate::domain::trouble::Trouble;
-use crate::domain::ungranted::ungranted;
+use crate::domain::ungranted_access::ungranted;
 
 /// How many Workflows may refer to each other in a row before it is taken for a ring.
 const DEEPEST_CHAIN: usize = 64;

@@ -9,14 +9,14 @@ use crate::api::condition::{ConditionStatus, ConditionType, milliseconds};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Operation, VersionResult};
-use crate::domain::conclude::Outcome;
+use crate::domain::backoff::Silence;
+use crate::domain::conditions::Outcome;
+use crate::domain::error::Trouble;
 use crate::domain::health::Health;
 use crate::domain::history;
-use crate::domain::pace::Silence;
 use crate::domain::plan::{Drift, Publication};
-use crate::domain::probe::Probed;
+use crate::domain::probe_answer::Probed;
 use crate::domain::remote::RemoteWorkflow;
-use crate::domain::trouble::Trouble;
 
 impl Round<'_> {
     /// What serves is somebody else's and is left: there is nothing of ours to settle.

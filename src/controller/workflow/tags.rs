@@ -3,10 +3,10 @@
 use super::work::Work;
 use crate::api::reason::Reason;
 use crate::controller::connections::{self, Connection};
+use crate::document::finding::quoted;
 use crate::domain::access::{Use, may_use};
-use crate::domain::finding::quoted;
+use crate::domain::error::Trouble;
 use crate::domain::remote::RemoteWorkflow;
-use crate::domain::trouble::Trouble;
 
 /// Adds what is missing and takes away what we added and nobody asks for any more.
 pub(super) async fn sync(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), Trouble> {

@@ -3,12 +3,12 @@
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{VersionResult, VersionSource, WorkflowStatus};
 use crate::controller::store;
-use crate::domain::body;
-use crate::domain::definition::Definition;
+use crate::document::definition::Definition;
+use crate::domain::error::Trouble;
 use crate::domain::history;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::render::{Symbolic, symbolise_remote};
-use crate::domain::trouble::Trouble;
+use crate::domain::stored_body;
 
 use super::work::Work;
 
@@ -23,7 +23,7 @@ pub(super) async fn keep(work: &mut Work<'_>, symbolic: &Symbolic, source: Versi
     let now = work.now();
     let last = work.status.last_version;
     let version = history::accept(&mut work.status, &digest, source, revision.clone(), now);
-    let body = body::encode(&symbolic.definition);
+    let body = stored_body::encode(&symbolic.definition);
     match store::keep_revision(&work.ctx.client, &work.workflow, &revision, (version, source), body).await {
         Ok(true) => work.ctx.metrics.writes.with_label_values(&["ControllerRevision"]).inc(),
         Ok(false) => {}
@@ -73,7 +73,7 @@ pub(super) async fn read(work: &Work<'_>, version: i64) -> Result<Definition, Tr
             format!("the ControllerRevision {} with the body of version {version} is gone, or is another object's", record.revision),
         )
     })?;
-    body::decode(&data).map_err(|error| Trouble::bug(format!("ControllerRevision {}: {error}", record.revision)))
+    stored_body::decode(&data).map_err(|error| Trouble::bug(format!("ControllerRevision {}: {error}", record.revision)))
 }
 
 /// The body of a version, for those who can do without: none where it is gone.

@@ -10,10 +10,10 @@ use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{LastFailure, VersionResult};
 use crate::controller::connections::{self, Connection};
+use crate::domain::error::Trouble;
 use crate::domain::health::{Health, Tally, judge, window};
 use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
 use crate::domain::settings::saves_successes;
-use crate::domain::trouble::Trouble;
 use crate::n8n::ExecutionQuery;
 
 /// So many executions are enough for a rate.

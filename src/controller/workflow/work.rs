@@ -16,14 +16,14 @@ use crate::controller::context::Context;
 use crate::controller::decoded::Decoded;
 use crate::controller::gate::{Place, Urgency};
 use crate::controller::{connections, store};
-use crate::domain::bounds;
-use crate::domain::derive::IdentitySeed;
+use crate::document::derive::IdentitySeed;
+use crate::domain::confirmed::Known;
+use crate::domain::error::Trouble;
 use crate::domain::mark::Mark;
-use crate::domain::patch::merge_patch;
-use crate::domain::rules::Pattern;
-use crate::domain::snapshot::Known;
-use crate::domain::trouble::Trouble;
+use crate::domain::merge_patch::merge_patch;
+use crate::domain::status_bounds;
 use crate::n8n::awake_or_not;
+use crate::validator::rules::Pattern;
 
 /// One pass over one Workflow.
 pub(super) struct Work<'a> {
@@ -120,7 +120,7 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn annotation(&self, name: &str) -> Option<&str> {
-        self.workflow.metadata.annotations.as_ref()?.get(name).map(|value| bounds::annotation(value))
+        self.workflow.metadata.annotations.as_ref()?.get(name).map(|value| status_bounds::annotation(value))
     }
 
     pub(super) fn pinned(&self) -> Option<String> {
@@ -281,8 +281,8 @@ impl<'a> Work<'a> {
             // The conditions still speak of the version before until the pass is reported.
             self.status.summary = Some(format!("version {version} is in n8n and is being looked at"));
         }
-        let dropped = bounds::fit_workflow(&mut self.status);
-        self.ctx.connections.hide_keys(bounds::texts_of_workflow(&mut self.status));
+        let dropped = status_bounds::fit_workflow(&mut self.status);
+        self.ctx.connections.hide_keys(status_bounds::texts_of_workflow(&mut self.status));
         let json = |status: &WorkflowStatus| serde_json::to_value(status).map_err(kube::Error::SerdeError);
         let Some(patch) = merge_patch(&json(&self.saved)?, &json(&self.status)?) else { return Ok(()) };
         let version = self.resource_version.as_deref();

@@ -226,13 +226,13 @@ fn what_arrived_is_confirmed_before_something_else_is_sent() {
     let (first, second) = (holding("B", "W", Some("W")), holding("B", "X", Some("X")));
     let seen = holding("B", "W", Some("V"));
     let mut confirmed = Some(serving());
-    snapshot::arrived(&mut confirmed, Some(&first), &seen);
+    confirmed::arrived(&mut confirmed, Some(&first), &seen);
     assert_eq!(confirmed, Some(holding("B", "W", Some("V"))));
     // Killed again before the second was saved.
     let case = Case { confirmed, sent: Some(second), unfinished: true, ..Case::new(serving(), ("B", "X", Published), seen) };
     assert_eq!(case.plan(DriftPolicy::Ignore), Plan { steps: vec![Update, Publish], ..Plan::default() });
     let mut never = None;
-    snapshot::arrived(&mut never, Some(&first), &saved());
+    confirmed::arrived(&mut never, Some(&first), &saved());
     assert_eq!(never.map(|known| (known.name, known.draft)), Some((None, None)), "only a setting is as it was sent");
 }
 
@@ -341,6 +341,6 @@ fn only_what_was_neither_sent_nor_kept_is_an_edit() {
     assert_eq!(ids(RemoteWorkflow::default()), [""; 0]);
     // Killed before n8n's id of what was saved was written down.
     let interrupted = held("2", "b", version("1", "a"));
-    let sent = snapshot::seen(&interrupted, &Default::default());
+    let sent = confirmed::seen(&interrupted, &Default::default());
     assert_eq!(found(&interrupted, Some(&Snapshot { draft: sent.draft, ..Snapshot::default() })), [""; 0]);
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{id, id_or_default, or_default};
+use super::ids::{id, id_or_default, or_default};
 
 /// One run of a workflow, without its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::words::Said;
-use crate::domain::catalog::Catalog;
-use crate::domain::check::check;
-use crate::domain::definition::{Definition, Node};
-use crate::domain::finding::{Code, Finding};
-use crate::domain::schema::{has_start, required_credentials};
+use crate::catalog::Catalog;
+use crate::document::definition::{Definition, Node};
+use crate::document::finding::{Code, Finding};
+use crate::validator::check::check;
+use crate::validator::schema::{has_start, required_credentials};
 
 /// Who says that something is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

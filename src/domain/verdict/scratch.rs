@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::catalog::Catalog;
-use crate::domain::definition::{Definition, Node};
+use crate::catalog::Catalog;
+use crate::document::definition::{Definition, Node};
 use crate::domain::mark;
 use crate::domain::remote::WorkflowWrite;
 

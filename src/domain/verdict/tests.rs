@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::catalog::Catalog;
-use crate::domain::definition::Definition;
-use crate::domain::intake::take_in;
+use crate::catalog::Catalog;
+use crate::document::definition::Definition;
 use crate::domain::mark;
+use crate::validator::check::parse_and_check;
 
 fn workflow(parameters: Value) -> Definition {
     let document = json!({"name": "Orders", "settings": {"errorWorkflow": "abc"}, "nodes": [
@@ -16,7 +16,7 @@ fn workflow(parameters: Value) -> Definition {
          "parameters": {"select": "channel", "channelId": {"__rl": true, "mode": "id", "value": "C0123456789"}, "text": "hi", "otherOptions": {}}}],
         "connections": {"Hook": {"main": [[{"node": "Ask \"it\"", "type": "main", "index": 0}]]},
                         "Ask \"it\"": {"main": [[{"node": "Tell", "type": "main", "index": 0}]]}}});
-    take_in(&document).unwrap().definition
+    parse_and_check(&document).unwrap().definition
 }
 
 fn whole() -> Definition {

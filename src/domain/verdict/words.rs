@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::definition::Definition;
+use crate::document::definition::Definition;
 
 const TYPE: &str = "Unrecognized node type: ";
 const NODES: &str = "Cannot publish workflow: ";

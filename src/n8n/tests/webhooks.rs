@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::scripted::{Reply, Scripted, client, html, json, raw, ready, with_headers};
 use super::super::{N8nError, ProbeRequest, WebhookCheck};
-use crate::domain::probe::Author;
+use crate::domain::probe_answer::Author;
 
 fn probe(path: &str) -> ProbeRequest {
     ProbeRequest {

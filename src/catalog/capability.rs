@@ -1,0 +1,197 @@
+//! What the implementation of a node type can reach past the definition that it stands in: other workflows, agents, data tables, shared
+//! memory, files of n8n's host. n8n's descriptions do not tell it, so it is read from the compiled sources when a catalogue is made.
+//!
+//! The look is an allow-list. A source file is harmless when each module that it loads, each name that it takes from n8n's own
+//! packages and each function of n8n's contexts that it mentions is on a list in `reviewed.rs`. Everything else counts: what is known to be
+//! dangerous by its name, and what nobody has looked at as [`Capability::Unreviewed`].
+
+pub(super) mod kind;
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use super::reviewed;
+
+pub use kind::Capability;
+
+/// A source file of a node package: what it loads of its own package, and what it can reach by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Modules that are files of n8n's node packages: relative ones, and those that begin with the name of such a package.
+    pub loads: BTreeSet<String>,
+    /// What the file itself can reach.
+    pub capabilities: BTreeSet<Capability>,
+}
+
+/// Looks through a source file. `name` is its path with the package, without `dist` and the ending; `contexts` are the functions
+/// that n8n hands to nodes.
+pub fn source(name: &str, text: &str, contexts: &BTreeSet<String>) -> Source {
+    let mut found = Source::default();
+    let mut mentioned = BTreeSet::new();
+    for (module, variable) in modules(text) {
+        let Some(module) = module else {
+            mentioned.insert(Capability::Unreviewed);
+            continue;
+        };
+        if module.starts_with('.') || reviewed::NODE_PACKAGES.iter().any(|package| within(&module, package)) {
+            found.loads.insert(module);
+        } else if reviewed::is_own(&module) {
+            match variable {
+                Some(variable) => mentioned.extend(taken(text, &variable).iter().filter_map(|name| reviewed::own(&module, name))),
+                None => drop(mentioned.insert(Capability::Unreviewed)),
+            }
+        } else {
+            mentioned.extend(reviewed::module(&module));
+        }
+    }
+    let words: BTreeSet<&str> = words(text).collect();
+    mentioned.extend(words.iter().filter_map(|word| reviewed::word(word, contexts.contains(*word))));
+    if ["process.env", "process[", "eval(", "new Function("].iter().any(|code| text.contains(code)) {
+        mentioned.insert(Capability::Unreviewed);
+    }
+    found.capabilities = match reviewed::file(name, &fingerprint(text)) {
+        Some(capabilities) => capabilities.iter().copied().collect(),
+        None => mentioned,
+    };
+    found
+}
+
+/// What a review of a file holds for: its text, without the line that names its source map.
+pub fn fingerprint(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("//# sourceMappingURL"));
+    let digest = Sha256::digest(lines.collect::<Vec<_>>().join("\n"));
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The functions that n8n hands to nodes, from the type declarations of `n8n-workflow`: every method that they declare. Those that begin
+/// with `$` are what expressions have, which every node may use.
+pub fn context_functions(declarations: &str) -> BTreeSet<String> {
+    let method = |line: &str| {
+        let line = line.trim_start().trim_start_matches("readonly ");
+        let name: String = line.chars().take_while(|letter| is_word(*letter)).collect();
+        let rest = line[name.len()..].trim_start_matches('?');
+        let called = rest.starts_with('(') || rest.starts_with('<') || rest.starts_with(": (") || rest.starts_with(": <");
+        (called && !name.is_empty() && !name.starts_with('$')).then_some(name)
+    };
+    declarations.lines().filter(|line| line.starts_with("    ")).filter_map(method).collect()
+}
+
+fn within(module: &str, package: &str) -> bool {
+    module.strip_prefix(package).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_' || letter == '$'
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !is_word(letter)).filter(|word| !word.is_empty())
+}
+
+/// The modules that a file loads, each with the variable that holds it; no module where its name is computed.
+fn modules(text: &str) -> Vec<(Option<String>, Option<String>)> {
+    let mut found = Vec::new();
+    for call in ["require(", "import(", " from "] {
+        for (at, _) in text.match_indices(call) {
+            let before = &text[..at];
+            if before.ends_with(|letter: char| is_word(letter) || letter == '.') && call != " from " {
+                continue;
+            }
+            let rest = text[at + call.len()..].trim_start();
+            let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''));
+            let name = quote.and_then(|quote| rest[1..].split_once(quote)).map(|(name, _)| name.to_owned());
+            match name {
+                // Prose has the word too; a statement names a module.
+                None if call == " from " => {}
+                Some(name) if call == " from " => {
+                    let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
+                    if line.starts_with("import ") || line.starts_with("export ") {
+                        found.push((Some(name), None));
+                    }
+                }
+                name => found.push((name, variable(before))),
+            }
+        }
+    }
+    found
+}
+
+/// The variable that a module is assigned to, as the TypeScript compiler writes it.
+fn variable(before: &str) -> Option<String> {
+    let before = before.trim_end_matches("__importDefault(").trim_end_matches("__importStar(").trim_end();
+    let before = before.strip_suffix('=')?.trim_end();
+    let start = before.rfind(|letter: char| !is_word(letter)).map_or(0, |at| at + 1);
+    let (declaration, name) = before.split_at(start);
+    (declaration.ends_with("const ") && !name.is_empty()).then(|| name.to_owned())
+}
+
+/// The names that are taken from a module; `*` where the module itself is handed on.
+fn taken(text: &str, variable: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices(variable) {
+        let rest = &text[at + variable.len()..];
+        let whole = !text[..at].ends_with(is_word) && !rest.starts_with(is_word);
+        if !whole || rest.trim_start().starts_with("= ") {
+            continue;
+        }
+        let name: String = rest.strip_prefix('.').unwrap_or_default().chars().take_while(|letter| is_word(*letter)).collect();
+        found.insert(if name.is_empty() { "*".to_owned() } else { name });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Vec<Capability> {
+        let contexts = context_functions(
+            "interface IExecuteFunctions {\n    executeWorkflow(a: b): c;\n    getNode(): INode;\n    teleport?: (x: y) => z;\n}\n",
+        );
+        source("n8n-nodes-base/nodes/X/X.node", text, &contexts).capabilities.into_iter().collect()
+    }
+
+    #[test]
+    fn what_is_on_the_lists_is_harmless_and_everything_else_counts() {
+        use Capability::{Agents, Code, DataTables, Files, Memory, Unreviewed, Workflows};
+        for (text, wanted) in [
+            ("const get_1 = __importDefault(require(\"lodash/get\"));\nthis.getNode();", vec![]),
+            ("const n = require(\"n8n-workflow\"); await this.executeWorkflow({ id })", vec![Workflows]),
+            ("const f = this['executeWorkflow'];", vec![Workflows]),
+            ("await this.executeAgent(x)", vec![Agents]),
+            ("ctx.helpers.getDataTableProxy(id)", vec![DataTables]),
+            ("const fs_1 = require(\"node:fs/promises\");", vec![Files]),
+            ("require('child_process').exec(x)", vec![Code]),
+            ("this.teleport(x)", vec![Unreviewed]),
+            ("const x_1 = require(\"left-pad\");", vec![Unreviewed]),
+            ("const x = require(name);", vec![Unreviewed]),
+            ("const x = await import(`${name}`);", vec![Unreviewed]),
+            ("import fs from 'fs';", vec![Files]),
+            ("const { HOME } = process.env;", vec![Unreviewed]),
+            ("const ai_1 = require(\"@n8n/ai-utilities\");\n(0, ai_1.logWrapper)(x);", vec![]),
+            ("const ai_1 = require(\"@n8n/ai-utilities\");\nai_1.MemoryVectorStoreManager.getInstance();", vec![Memory]),
+            ("const ai_1 = require(\"@n8n/ai-utilities\");\nai_1.newThing();", vec![Unreviewed]),
+            ("const { newThing } = require(\"@n8n/ai-utilities\");", vec![Unreviewed]),
+            ("const core_1 = require(\"n8n-core\");\nuse(core_1);", vec![Unreviewed]),
+            ("// files from 'here' and require nothing", vec![]),
+        ] {
+            assert_eq!(of(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn modules_of_node_packages_are_followed() {
+        let text = "const a_1 = require(\"./GenericFunctions\");\nconst b_1 = require(\"n8n-nodes-base/dist/nodes/Code/Sandbox\");";
+        let found = source("x", text, &BTreeSet::new());
+        assert_eq!(found.loads.into_iter().collect::<Vec<_>>(), ["./GenericFunctions", "n8n-nodes-base/dist/nodes/Code/Sandbox"]);
+        assert!(found.capabilities.is_empty());
+    }
+
+    #[test]
+    fn a_review_holds_for_the_very_text_that_was_reviewed() {
+        let text = "a\n//# sourceMappingURL=x.js.map\n";
+        assert_eq!(fingerprint(text), fingerprint("a\n//# sourceMappingURL=y.js.map"));
+        assert_ne!(fingerprint(text), fingerprint("b\n"));
+    }
+}

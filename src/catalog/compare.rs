@@ -1,0 +1,228 @@
+//! What changes from one catalogue to another, and what of it breaks workflows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Catalog;
+use super::model::{CredentialUse, NodeType, NodeVersion, Parameter, Shared};
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// The node type or credential type.
+    pub subject: String,
+    /// What happened.
+    pub code: &'static str,
+    /// The part of it that is meant, such as a version or a parameter.
+    pub part: String,
+    /// Whether workflows that used it stop working or are refused.
+    pub breaking: bool,
+}
+
+/// The differences, sorted.
+pub fn compare(before: &Catalog, after: &Catalog) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut tell = |subject: &str, code: &'static str, part: String, breaking: bool| {
+        changes.push(Change { subject: subject.to_owned(), code, part, breaking });
+    };
+    let names = |catalog: &Catalog| catalog.index().nodes.iter().map(|entry| entry.name.clone()).collect::<BTreeSet<_>>();
+    let (old, new) = (names(before), names(after));
+    let added: BTreeMap<String, String> =
+        new.difference(&old).filter_map(|name| after.node(name).map(|node| (node.display_name.clone(), name.clone()))).collect();
+    for name in old.difference(&new) {
+        let renamed = before.node(name).and_then(|node| added.get(&node.display_name));
+        match renamed {
+            Some(to) => tell(name, "typeRenamed", to.clone(), true),
+            None => tell(name, "typeRemoved", String::new(), true),
+        }
+    }
+    new.difference(&old).for_each(|name| tell(name, "typeAdded", String::new(), false));
+    for name in old.intersection(&new) {
+        if let (Some(old), Some(new)) = (before.node(name), after.node(name)) {
+            node(&old, &new, &mut |code, part, breaking| tell(name, code, part, breaking));
+        }
+    }
+    let names = |catalog: &Catalog| catalog.index().credentials.iter().map(|entry| entry.name.clone()).collect::<BTreeSet<_>>();
+    let (old, new) = (names(before), names(after));
+    old.difference(&new).for_each(|name| tell(name, "credentialTypeRemoved", String::new(), true));
+    new.difference(&old).for_each(|name| tell(name, "credentialTypeAdded", String::new(), false));
+    for name in old.intersection(&new) {
+        if let (Some(old), Some(new)) = (before.credential(name), after.credential(name)) {
+            parameters(&old.properties, &new.properties, "", &mut |code, part, breaking| tell(name, code, part, breaking));
+            let lost: Vec<&str> = new.scopes.iter().filter(|scope| !old.scopes.contains(scope)).map(String::as_str).collect();
+            if !lost.is_empty() {
+                // A token that was granted before does not cover them.
+                tell(name, "scopesAdded", lost.join(" "), true);
+            }
+        }
+    }
+    changes.sort();
+    changes.dedup();
+    changes
+}
+
+type Tell<'a> = dyn FnMut(&'static str, String, bool) + 'a;
+
+fn node(old: &NodeType, new: &NodeType, tell: &mut Tell<'_>) {
+    let kept: BTreeSet<String> = new.versions().iter().map(f64::to_string).collect();
+    for version in old.versions() {
+        if !kept.contains(&version.to_string()) {
+            tell("versionRemoved", version.to_string(), new.versioned);
+        }
+    }
+    let known: BTreeSet<String> = old.versions().iter().map(f64::to_string).collect();
+    kept.difference(&known).for_each(|version| tell("versionAdded", version.clone(), false));
+    let hidden = |node: &NodeType| node.variants.iter().all(|variant| variant.hidden);
+    if hidden(new) && !hidden(old) {
+        tell("typeHidden", String::new(), false);
+    }
+    let tool = |node: &NodeType| node.variants.iter().any(|variant| variant.usable_as_tool);
+    if tool(old) && !tool(new) {
+        tell("toolRemoved", format!("{}Tool", old.name), true);
+    }
+    // One version of each description is enough: the others share it.
+    let mut seen: Vec<(usize, usize)> = Vec::new();
+    for version in old.versions() {
+        let (Some(before), Some(after)) = (old.version(version), new.serving(Some(version))) else { continue };
+        let pair = (std::ptr::from_ref(before) as usize, std::ptr::from_ref(after) as usize);
+        if !seen.contains(&pair) {
+            seen.push(pair);
+            variant(before, after, version, tell);
+        }
+    }
+}
+
+fn variant(old: &NodeVersion, new: &NodeVersion, version: f64, tell: &mut Tell<'_>) {
+    let at = format!("v{version}");
+    if old.inputs != new.inputs {
+        tell("inputsChanged", at.clone(), true);
+    }
+    if old.outputs != new.outputs {
+        tell("outputsChanged", at.clone(), true);
+    }
+    parameters(&old.parameters, &new.parameters, &at, tell);
+    let named = |list: &[CredentialUse]| list.iter().map(|one| one.name.clone()).collect::<BTreeSet<_>>();
+    let (before, after) = (named(&old.credentials), named(&new.credentials));
+    before.difference(&after).for_each(|name| tell("credentialRemoved", format!("{at} {name}"), true));
+    for credential in new.credentials.iter().filter(|credential| !before.contains(&credential.name)) {
+        // One with conditions is an alternative that a node has to choose.
+        tell("credentialAdded", format!("{at} {}", credential.name), credential.required && credential.display.is_empty());
+    }
+}
+
+/// Compares parameters by their names; several of one name count as one that is what any of them is.
+fn parameters(old: &[Shared], new: &[Shared], at: &str, tell: &mut Tell<'_>) {
+    let by_name = |list: &[Shared]| {
+        let mut found: BTreeMap<String, Vec<Shared>> = BTreeMap::new();
+        list.iter().for_each(|parameter| found.entry(parameter.name.clone()).or_default().push(parameter.clone()));
+        found
+    };
+    let (before, after) = (by_name(old), by_name(new));
+    for (name, olds) in &before {
+        let place = if at.is_empty() { name.clone() } else { format!("{at} {name}") };
+        let Some(news) = after.get(name) else {
+            tell("parameterRemoved", place, true);
+            continue;
+        };
+        let any = |list: &[Shared], of: fn(&Parameter) -> bool| list.iter().any(|parameter| of(parameter));
+        if any(news, must_be_set) && !any(olds, must_be_set) {
+            tell("parameterRequired", place.clone(), true);
+        }
+        if !olds.iter().any(|one| news.iter().any(|other| one.kind == other.kind)) {
+            tell("parameterKind", place.clone(), true);
+        }
+        let offered =
+            |list: &[Shared]| list.iter().flat_map(|one| one.options.values.iter().map(Value::to_string)).collect::<BTreeSet<_>>();
+        if !any(news, |parameter| parameter.options.open) {
+            for value in offered(olds).difference(&offered(news)) {
+                tell("optionRemoved", format!("{place} {value}"), true);
+            }
+        }
+        let inside = |list: &[Shared]| -> Vec<Shared> {
+            let groups = list.iter().flat_map(|one| one.groups.iter().flat_map(|group| group.fields.iter().cloned()));
+            list.iter().flat_map(|one| one.fields.iter().cloned()).chain(groups).collect()
+        };
+        parameters(&inside(olds), &inside(news), &place, tell);
+    }
+    for (name, news) in after.iter().filter(|(name, _)| !before.contains_key(*name)) {
+        let place = if at.is_empty() { name.clone() } else { format!("{at} {name}") };
+        tell("parameterAdded", place, news.iter().any(|parameter| must_be_set(parameter)));
+    }
+}
+
+/// Whether n8n refuses a node that says nothing about it: what is required and shows without any condition.
+fn must_be_set(parameter: &Parameter) -> bool {
+    parameter.required && parameter.display.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::RawPackage;
+    use super::super::distil;
+    use super::super::pack;
+    use super::*;
+
+    fn catalog(nodes: Value) -> Catalog {
+        let package = RawPackage {
+            name: "p".into(),
+            version: "1.0.0".into(),
+            nodes: serde_json::from_value(nodes).unwrap(),
+            ..RawPackage::default()
+        };
+        Catalog::from_bytes(pack::pack(&distil(&[package]), None, vec![("p".into(), "1.0.0".into())]).unwrap()).unwrap()
+    }
+
+    fn changes(before: Value, after: Value) -> Vec<(String, &'static str, String, bool)> {
+        let found = compare(&catalog(before), &catalog(after));
+        found.into_iter().map(|change| (change.subject, change.code, change.part, change.breaking)).collect()
+    }
+
+    fn node(properties: Value) -> Value {
+        json!([{"name": "a", "displayName": "A", "version": [1, 2], "inputs": ["main"], "outputs": ["main"], "properties": properties}])
+    }
+
+    #[test]
+    fn equal_catalogues_have_no_changes() {
+        assert_eq!(changes(node(json!([])), node(json!([]))), []);
+    }
+
+    #[test]
+    fn a_type_that_is_gone_breaks_and_one_of_the_same_title_is_its_new_name() {
+        let b = json!([{"name": "b", "displayName": "A", "version": 1, "properties": []}]);
+        let found = changes(node(json!([])), b);
+        assert!(found.contains(&("p.a".into(), "typeRenamed", "p.b".into(), true)), "{found:?}");
+        assert!(found.contains(&("p.b".into(), "typeAdded", String::new(), false)), "{found:?}");
+        assert_eq!(changes(node(json!([])), json!([])), [("p.a".into(), "typeRemoved", String::new(), true)]);
+    }
+
+    #[test]
+    fn parameters_and_options_that_go_break_and_those_that_come_do_not_unless_required() {
+        let before = node(json!([
+            {"name": "x", "type": "string"},
+            {"name": "o", "type": "options", "options": [{"name": "1", "value": "a"}, {"name": "2", "value": "b"}]},
+            {"name": "c", "type": "collection", "options": [{"name": "in", "type": "string"}]},
+        ]));
+        let after = node(json!([
+            {"name": "o", "type": "options", "required": true, "options": [{"name": "1", "value": "a"}]},
+            {"name": "c", "type": "collection", "options": [{"name": "in", "type": "number"}]},
+            {"name": "free", "type": "string"},
+            {"name": "must", "type": "string", "required": true},
+        ]));
+        let found: Vec<(&str, String, bool)> =
+            changes(before, after).into_iter().map(|(_, code, part, breaks)| (code, part, breaks)).collect();
+        assert_eq!(
+            found,
+            [
+                ("optionRemoved", "v1 o \"b\"".into(), true),
+                ("parameterAdded", "v1 free".into(), false),
+                ("parameterAdded", "v1 must".into(), true),
+                ("parameterKind", "v1 c in".into(), true),
+                ("parameterRemoved", "v1 x".into(), true),
+                ("parameterRequired", "v1 o".into(), true),
+            ]
+        );
+    }
+}

@@ -1,0 +1,240 @@
+//! When a parameter, a credential or a choice shows: n8n's `displayOptions`, evaluated as n8n does.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use fancy_regex::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::js;
+use super::serde_default::is_default;
+
+/// n8n gives a regular expression a quarter of a second; here its steps are bounded.
+const MOST_STEPS: usize = 100_000;
+/// No more compiled regular expressions than this are kept.
+const MOST_COMPILED: usize = 500;
+
+/// The conditions of one thing. Without any it always shows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Display {
+    /// All of these must hold, in this order: an expression in one lets the thing show whatever follows.
+    #[serde(rename = "s", default, skip_serializing_if = "is_default")]
+    pub show: Vec<Rule>,
+    /// Any of these hides it.
+    #[serde(rename = "h", default, skip_serializing_if = "is_default")]
+    pub hide: Vec<Rule>,
+}
+
+/// One condition: the value at a path is one of these.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rule(
+    /// A sibling's name or path, `/` and a path from the node's parameters, `@version` or `@tool`.
+    pub String,
+    /// What it may be; one is enough.
+    pub Vec<Match>,
+);
+
+/// What a value may be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Match {
+    /// n8n's `_cnd`.
+    Condition(Condition),
+    /// This value.
+    Is(Value),
+}
+
+/// A comparison of n8n's `_cnd`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// The comparison and what is compared with.
+    #[serde(rename = "_cnd")]
+    pub compare: Compare,
+}
+
+/// n8n's comparisons.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)] // n8n's own names.
+pub enum Compare {
+    Eq(Value),
+    Not(Value),
+    Gte(Value),
+    Lte(Value),
+    Gt(Value),
+    Lt(Value),
+    Between { from: Value, to: Value },
+    Includes(String),
+    StartsWith(String),
+    EndsWith(String),
+    Regex(String),
+    Exists(Value),
+}
+
+/// The node around the values of a level.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The node's parameters, for paths that begin with `/`.
+    pub root: &'a Map<String, Value>,
+    /// The node's `typeVersion`; 0 where it has none, as n8n takes it.
+    pub version: f64,
+    /// Whether the node type's name ends with `Tool`.
+    pub tool: bool,
+}
+
+impl<'a> Around<'a> {
+    /// The surroundings in a node of this type and version.
+    pub fn new(root: &'a Map<String, Value>, version: f64, node_type: &str) -> Self {
+        Self { root, version, tool: node_type.ends_with("Tool") }
+    }
+
+    /// Judges the values that a rule looks at: one, or those of a list; `None` is undefined.
+    fn judge<T>(&self, level: &Map<String, Value>, key: &str, judge: impl FnOnce(&[Option<&Value>]) -> T) -> T {
+        let found = match key {
+            "@version" => return judge(&[Some(&Value::from(self.version))]),
+            "@tool" => return judge(&[Some(&Value::from(self.tool))]),
+            // No installed node type has features.
+            "@feature" => return judge(&[]),
+            _ => match key.strip_prefix('/') {
+                Some(path) => js::get(self.root, path),
+                None => js::get(level, key),
+            },
+        };
+        let found = match found {
+            Some(Value::Object(map)) if js::truthy(map.get("__rl")) => map.get("value"),
+            other => other,
+        };
+        match found {
+            Some(Value::Array(items)) => judge(&items.iter().map(Some).collect::<Vec<_>>()),
+            other => judge(&[other]),
+        }
+    }
+}
+
+/// Whether something with these conditions shows beside the values of its level, as n8n decides it.
+///
+/// n8n asks this of values with defaults filled in (see [`filled`](super::fill::filled)), when it loads and runs a workflow
+/// as well as before it publishes one.
+pub fn shown(display: &Display, level: &Map<String, Value>, around: Around<'_>) -> bool {
+    for Rule(key, any) in &display.show {
+        let verdict = around.judge(level, key, |values| {
+            if values.iter().flatten().any(|value| js::is_expression(value)) { None } else { Some(holds(any, values)) }
+        });
+        match verdict {
+            None => return true,
+            Some(false) => return false,
+            Some(true) => {}
+        }
+    }
+    !display.hide.iter().any(|Rule(key, any)| around.judge(level, key, |values| !values.is_empty() && holds(any, values)))
+}
+
+fn holds(any: &[Match], values: &[Option<&Value>]) -> bool {
+    any.iter().any(|one| match one {
+        Match::Is(wanted) => values.iter().flatten().any(|value| js::strict_equal(value, wanted)),
+        Match::Condition(Condition { compare }) if values.is_empty() => matches!(compare, Compare::Not(_)),
+        Match::Condition(Condition { compare }) => values.iter().all(|value| compare.holds(*value)),
+    })
+}
+
+impl Compare {
+    fn holds(&self, value: Option<&Value>) -> bool {
+        let text = value.and_then(Value::as_str);
+        match self {
+            Self::Eq(wanted) => value.is_some_and(|value| js::deep_equal(value, wanted)),
+            Self::Not(unwanted) => !value.is_some_and(|value| js::deep_equal(value, unwanted)),
+            Self::Gte(bound) => js::order(value, Some(bound)).is_some_and(Ordering::is_ge),
+            Self::Lte(bound) => js::order(value, Some(bound)).is_some_and(Ordering::is_le),
+            Self::Gt(bound) => js::order(value, Some(bound)).is_some_and(Ordering::is_gt),
+            Self::Lt(bound) => js::order(value, Some(bound)).is_some_and(Ordering::is_lt),
+            Self::Between { from, to } => {
+                js::order(value, Some(from)).is_some_and(Ordering::is_ge) && js::order(value, Some(to)).is_some_and(Ordering::is_le)
+            }
+            Self::Includes(part) => text.is_some_and(|text| text.contains(part)),
+            Self::StartsWith(start) => text.is_some_and(|text| text.starts_with(start)),
+            Self::EndsWith(end) => text.is_some_and(|text| text.ends_with(end)),
+            Self::Regex(pattern) => text.is_some_and(|text| matches(pattern, text).unwrap_or(false)),
+            Self::Exists(_) => !matches!(value, None | Some(Value::Null)) && text != Some(""),
+        }
+    }
+}
+
+/// Whether a text matches a regular expression of JavaScript; `None` where that cannot be told.
+///
+/// The expressions are those of the catalogue, a hundred or so; each is compiled once.
+pub fn matches(pattern: &str, text: &str) -> Option<bool> {
+    static COMPILED: RwLock<BTreeMap<String, Option<Regex>>> = RwLock::new(BTreeMap::new());
+    if let Some(regex) = COMPILED.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
+        return regex.as_ref()?.is_match(text).ok();
+    }
+    let regex = RegexBuilder::new(pattern).backtrack_limit(MOST_STEPS).build().ok();
+    let mut compiled = COMPILED.write().unwrap_or_else(PoisonError::into_inner);
+    // Catalogues can be replaced while the program runs, and with them the expressions.
+    if compiled.len() >= MOST_COMPILED {
+        compiled.clear();
+    }
+    compiled.entry(pattern.to_owned()).or_insert(regex).as_ref()?.is_match(text).ok()
+}
+
+impl Display {
+    /// Whether a first-level value of `key` alone would not hide it. A list of resources, for example.
+    pub fn admits(&self, key: &str, value: &str) -> bool {
+        let value = Value::from(value);
+        let value = [Some(&value)];
+        self.show.iter().all(|Rule(name, any)| name != key || holds(any, &value))
+            && !self.hide.iter().any(|Rule(name, any)| name == key && holds(any, &value))
+    }
+
+    /// Whether there is no condition.
+    pub fn is_empty(&self) -> bool {
+        self.show.is_empty() && self.hide.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shows(show: Value, hide: Value, values: Value, version: f64) -> bool {
+        let rules = |value: Value| serde_json::from_value::<Vec<Rule>>(value).unwrap();
+        let display = Display { show: rules(show), hide: rules(hide) };
+        let values = values.as_object().unwrap();
+        shown(&display, values, Around::new(values, version, "n8n-nodes-base.x"))
+    }
+
+    #[test]
+    fn values_lists_locators_and_paths_from_the_root_are_compared() {
+        assert!(shows(json!([["a", [1, 2]]]), json!([]), json!({"a": 2.0}), 1.0));
+        assert!(!shows(json!([["a", ["1"]]]), json!([]), json!({"a": 1}), 1.0));
+        assert!(shows(json!([["a", ["x"]]]), json!([]), json!({"a": ["y", "x"]}), 1.0));
+        assert!(shows(json!([["a", ["x"]]]), json!([]), json!({"a": {"__rl": true, "mode": "id", "value": "x"}}), 1.0));
+        assert!(shows(json!([["/o.p", [true]]]), json!([]), json!({"o": {"p": true}}), 1.0));
+        assert!(!shows(json!([["a", [""]]]), json!([]), json!({}), 1.0), "an absent sibling is no value");
+        assert!(shows(json!([["@tool", [false]]]), json!([["@version", [2]]]), json!({}), 1.0));
+        assert!(!shows(json!([]), json!([["@version", [2]]]), json!({}), 2.0));
+    }
+
+    #[test]
+    fn an_expression_shows_whatever_follows_but_not_what_stands_before() {
+        assert!(shows(json!([["a", ["x"]], ["b", ["y"]]]), json!([["c", [1]]]), json!({"a": "={{ 1 }}", "c": 1}), 1.0));
+        assert!(!shows(json!([["b", ["y"]], ["a", ["x"]]]), json!([]), json!({"a": "={{ 1 }}"}), 1.0));
+    }
+
+    #[test]
+    fn every_comparison_of_n8n_is_known() {
+        let holds = |cnd: Value, value: Value| shows(json!([["a", [{"_cnd": cnd}]]]), json!([]), json!({"a": value}), 1.0);
+        assert!(holds(json!({"eq": 1}), json!(1)) && holds(json!({"not": 1}), json!(2)));
+        assert!(holds(json!({"gte": 2}), json!(2)) && holds(json!({"lt": 2}), json!(1.9)) && !holds(json!({"gt": 2}), json!(2)));
+        assert!(holds(json!({"lte": 2}), json!("2")) && holds(json!({"between": {"from": 1, "to": 2}}), json!(1.5)));
+        assert!(holds(json!({"includes": "b"}), json!("abc")) && holds(json!({"startsWith": "a"}), json!("abc")));
+        assert!(holds(json!({"endsWith": "c"}), json!("abc")) && !holds(json!({"includes": "1"}), json!(1)));
+        assert!(holds(json!({"regex": "^(?!.*opus).*"}), json!("x")) && !holds(json!({"regex": "^(?!.*opus).*"}), json!("opus")));
+        assert!(holds(json!({"exists": true}), json!(0)) && !holds(json!({"exists": true}), json!("")));
+        assert!(holds(json!({"not": 1}), json!([])) && !holds(json!({"exists": true}), json!([])), "an empty list has no value");
+    }
+}

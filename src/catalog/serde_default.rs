@@ -1,0 +1,5 @@
+//! Values that are left out of a catalogue.
+
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -1,0 +1,62 @@
+//! Loading a catalogue from a file or an n8n installation.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::error::CatalogError;
+use super::installation;
+use crate::catalog::pack::pack;
+use crate::catalog::{Catalog, Distilled, distil};
+
+/// The catalogue of an installation, and a few lines on what is in it.
+pub fn catalog_of(from: &Path, packages: &[PathBuf]) -> Result<(Vec<u8>, String), CatalogError> {
+    let installation = installation::read(from, packages)?;
+    let facts = distil(&installation.packages);
+    let named: Vec<(String, String)> =
+        installation.packages.iter().map(|package| (package.name.clone(), package.version.clone())).collect();
+    let mut told = String::new();
+    told += &format!("n8n {}\n", installation.n8n.as_deref().unwrap_or("of unknown version"));
+    for (name, version) in &named {
+        told += &format!("{name} {version}\n");
+    }
+    let versions: usize = facts.nodes.values().map(|node| node.versions().len()).sum();
+    told += &format!("{} node types in {versions} versions, {} credential types\n", facts.nodes.len(), facts.credentials.len());
+    match facts.unknown_ports.len() {
+        0 => told += "all ports are known",
+        count => {
+            told += &format!("{count} ports are computed in a way that is not known; their connections cannot be checked:");
+            facts.unknown_ports.iter().for_each(|(name, side)| told += &format!("\n  {name} {side}"));
+        }
+    }
+    told += &reach_told(&facts);
+    let bytes = pack(&facts, installation.n8n, named).map_err(|source| CatalogError::File {
+        attempt: "pack",
+        file: "the catalogue".to_owned(),
+        source,
+    })?;
+    Ok((bytes, told))
+}
+
+/// The node types that other namespaces than the instance's need a grant for, by what they reach.
+fn reach_told(facts: &Distilled) -> String {
+    let mut by_reach: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+    for (name, reaches) in facts.reaches.iter().filter(|(_, reaches)| !reaches.is_empty()) {
+        by_reach.entry(reaches.iter().map(|one| one.words()).collect()).or_default().push(name);
+    }
+    let off: usize = by_reach.values().map(Vec::len).sum();
+    let mut told =
+        format!("\n{} node types reach nothing past their own definition; {off} do, or are not reviewed:", facts.reaches.len() - off);
+    by_reach.iter().for_each(|(reach, names)| told += &format!("\n  {}: {}", reach.join(", "), names.join(", ")));
+    told
+}
+
+/// Reads a catalogue file, or makes the catalogue of an installation.
+pub fn read(path: &Path) -> Result<Catalog, CatalogError> {
+    let file = || path.display().to_string();
+    let bytes = if path.is_dir() {
+        catalog_of(path, &[])?.0
+    } else {
+        std::fs::read(path).map_err(|source| CatalogError::File { attempt: "read", file: file(), source })?
+    };
+    Catalog::from_bytes(bytes).map_err(|source| CatalogError::Unreadable { file: file(), source })
+}

@@ -1,0 +1,274 @@
+//! Where a published workflow can be called from outside.
+//!
+//! Source: `webhook.service.js` (`getNodeWebhooks`), `webhook-trigger-registrar.js` and the `webhooks` of the
+//! node descriptions of n8n 2.39.10; n8n-api.md section 4.
+
+use std::collections::HashMap;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use crate::document::definition::{Definition, Node};
+use crate::document::finding::{Code, Finding, cut, is_full, quoted};
+use crate::document::json_path;
+use crate::document::node_types;
+use crate::document::routes::{Route, is_template, trimmed};
+
+const WEBHOOK: &str = "n8n-nodes-base.webhook";
+const FORM: &str = "n8n-nodes-base.formTrigger";
+const CHAT: &str = "@n8n/n8n-nodes-langchain.chatTrigger";
+const MCP: &str = "@n8n/n8n-nodes-langchain.mcpTrigger";
+/// Whatever may not stand in a part of a URL's path as it is (`pchar` of RFC 3986). n8n decodes each part before it looks (measured).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+/// How much of a path or method is repeated in a message, in characters.
+pub(crate) const LONGEST: usize = 200;
+
+/// What kind of caller an endpoint is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndpointKind {
+    /// A Webhook node.
+    Webhook,
+    /// A form for people.
+    Form,
+    /// A public chat.
+    Chat,
+    /// A server for agents (Model Context Protocol).
+    Mcp,
+    /// A trigger that one service calls, such as Telegram or GitHub.
+    Service,
+}
+
+/// A place where n8n listens on behalf of a published workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The node, by name.
+    pub node: String,
+    /// Who calls it.
+    pub kind: EndpointKind,
+    /// The methods that it answers, in capitals. Empty where they are computed by an expression.
+    pub methods: Vec<String>,
+    /// The first part of the URL's path, by n8n's defaults: `webhook`, `form` or `mcp`.
+    pub base: &'static str,
+    /// The path below [`Self::base`], without a leading slash, as n8n serves it. Parameters stay as `:name`.
+    /// Where it is computed by an expression, the expression itself.
+    pub path: String,
+    /// Whether path and methods are known without running n8n's expressions.
+    pub verifiable: bool,
+    /// What n8n keeps of it in its table of routes, one entry for each method.
+    pub routes: Vec<Route>,
+    /// Set where n8n answers 404 there to everybody but the editor.
+    closed: bool,
+}
+
+impl Endpoint {
+    fn is_open(&self) -> bool {
+        !self.closed
+    }
+
+    /// The URL path with parameters as `:name`, such as `/webhook/orders`.
+    pub fn url_path(&self) -> String {
+        format!("/{}/{}", self.base, self.path)
+    }
+
+    /// The URL path as a caller writes it: [`Self::url_path`] with whatever has a meaning of its own in a URL encoded.
+    pub fn address(&self) -> String {
+        let encoded: Vec<String> = self.path.split('/').map(|segment| utf8_percent_encode(segment, ENCODED).to_string()).collect();
+        format!("/{}/{}", self.base, encoded.join("/"))
+    }
+
+    /// The URL path with parameters filled in with a placeholder, for a check that a route exists.
+    pub fn check_path(&self) -> String {
+        let fill = |segment: &'_ str| {
+            if segment.starts_with(':') { "0".to_owned() } else { segment.to_owned() }
+        };
+        let path: Vec<String> = self.path.split('/').map(fill).collect();
+        format!("/{}/{}", self.base, path.join("/"))
+    }
+}
+
+/// The endpoints of the enabled trigger nodes, in node order. Nodes that only wait for an answer within an
+/// execution have no place of their own. Run it after the ids are filled in: `webhookId` is part of URLs.
+pub fn webhook_endpoints(definition: &Definition) -> Vec<Endpoint> {
+    definition.nodes.iter().filter(|node| !node.disabled()).flat_map(of_node).filter(Endpoint::is_open).collect()
+}
+
+/// What n8n keeps in its table of routes for a definition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The entries that are known.
+    pub routes: Vec<Route>,
+    /// The nodes whose entries n8n computes when it publishes.
+    pub computed: Vec<String>,
+}
+
+/// The routes that n8n keeps for the enabled nodes, those that nobody can call included.
+pub fn kept_routes(definition: &Definition) -> Kept {
+    let mut kept = Kept::default();
+    for endpoint in definition.nodes.iter().filter(|node| !node.disabled()).flat_map(of_node) {
+        if !endpoint.verifiable && !kept.computed.contains(&endpoint.node) {
+            kept.computed.push(endpoint.node);
+        } else if endpoint.verifiable {
+            kept.routes.extend(endpoint.routes);
+        }
+    }
+    kept.routes.sort_unstable();
+    kept.routes.dedup();
+    kept
+}
+
+/// Whether nodes of a type can have endpoints at all.
+pub fn listens(kind: &str) -> bool {
+    matches!(kind, WEBHOOK | FORM | CHAT | MCP) || node_types::service_trigger(kind).is_some()
+}
+
+pub(crate) fn of_node(node: &Node) -> Vec<Endpoint> {
+    match node.kind() {
+        WEBHOOK => of_webhook(node),
+        FORM => of_form(node),
+        CHAT => vec![below_id(node, EndpointKind::Chat, &["GET", "POST"], "chat")],
+        MCP => of_mcp(node),
+        kind => match node_types::service_trigger(kind) {
+            Some((methods, suffix)) => vec![below_id(node, EndpointKind::Service, methods, suffix)],
+            None => Vec::new(),
+        },
+    }
+}
+
+/// An endpoint whose path is the node's `webhookId` and a word.
+fn below_id(node: &Node, kind: EndpointKind, methods: &[&str], suffix: &str) -> Endpoint {
+    let path = format!("{}/{suffix}", node.webhook_id().unwrap_or_default());
+    let mut found = endpoint(node, kind, "webhook", Some(owned(methods)), Written::Text(path), true);
+    found.closed = kind == EndpointKind::Chat && node.parameter("public") != Some(&Value::Bool(true));
+    found
+}
+
+/// A path as the author wrote it.
+enum Written {
+    Text(String),
+    /// n8n computes it from this.
+    Computed(String),
+}
+
+impl Written {
+    /// n8n makes text of what is none, as JavaScript does. Only that of a number is plain enough to be told beforehand.
+    fn of(value: Option<&Value>, suffix: &str) -> Self {
+        match value {
+            None | Some(Value::Null) => Self::Text(suffix.to_owned()),
+            Some(Value::String(text)) if text.starts_with('=') => Self::Computed(text.clone()),
+            Some(Value::String(text)) => Self::Text(format!("{text}{suffix}")),
+            Some(Value::Number(number)) if number.is_u64() => Self::Text(format!("{number}{suffix}")),
+            Some(other) => Self::Computed(other.to_string()),
+        }
+    }
+}
+
+fn owned(methods: &[&str]) -> Vec<String> {
+    methods.iter().map(|method| (*method).to_owned()).collect()
+}
+
+fn endpoint(node: &Node, kind: EndpointKind, base: &'static str, methods: Option<Vec<String>>, written: Written, of_id: bool) -> Endpoint {
+    let id = node.webhook_id();
+    let (kept, path, known) = match written {
+        Written::Computed(expression) => (String::new(), expression, false),
+        Written::Text(text) if of_id => (text.clone(), text, true),
+        Written::Text(text) => {
+            let own = trimmed(&text);
+            let path = match id {
+                Some(id) if own.is_empty() => id.to_owned(),
+                Some(id) if is_template(own) => format!("{id}/{own}"),
+                _ => own.to_owned(),
+            };
+            (if own.is_empty() { path.clone() } else { own.to_owned() }, path, true)
+        }
+    };
+    let of_id = of_id || known && id == Some(path.as_str());
+    let verifiable = known && methods.is_some() && !path.is_empty() && !path.starts_with('/');
+    let methods = methods.unwrap_or_default();
+    let routes = if known { methods.iter().map(|method| Route::new(method, &kept, id, of_id)).collect() } else { Vec::new() };
+    Endpoint { node: node.name().to_owned(), kind, methods, base, path, verifiable, routes, closed: false }
+}
+
+fn of_webhook(node: &Node) -> Vec<Endpoint> {
+    let several = node.parameter("multipleMethods").and_then(Value::as_bool).unwrap_or(false);
+    let split = |methods: &str| methods.split(',').map(|method| method.trim().to_owned()).filter(|method| !method.is_empty()).collect();
+    let methods: Option<Vec<String>> = match node.parameter("httpMethod") {
+        Some(Value::String(expression)) if expression.starts_with('=') => None,
+        Some(Value::String(methods)) if !methods.is_empty() => Some(split(methods)),
+        Some(Value::Array(methods)) => {
+            let plain = methods.iter().all(|method| method.as_str().is_some_and(|method| !method.starts_with('=')));
+            plain.then(|| methods.iter().filter_map(Value::as_str).flat_map(|method| -> Vec<String> { split(method) }).collect())
+        }
+        None | Some(Value::Null | Value::String(_)) if several => Some(owned(&["GET", "POST"])),
+        None | Some(Value::Null | Value::String(_)) => Some(owned(&["GET"])),
+        Some(_) => None,
+    };
+    vec![endpoint(node, EndpointKind::Webhook, "webhook", methods, Written::of(node.parameter("path"), ""), false)]
+}
+
+fn of_form(node: &Node) -> Vec<Endpoint> {
+    let methods = Some(owned(&["GET", "POST"]));
+    let own = node.parameter("path");
+    if node.type_version().is_some_and(|version| version < 2.0) {
+        return vec![endpoint(node, EndpointKind::Form, "webhook", methods, Written::of(own, "/n8n-form"), false)];
+    }
+    let option = node.parameter("options").and_then(|options| options.get("path"));
+    let said = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false)) && **value != "" && **value != 0;
+    let path = own.into_iter().chain(option).find(said);
+    vec![endpoint(node, EndpointKind::Form, "form", methods, Written::of(path, ""), false)]
+}
+
+fn of_mcp(node: &Node) -> Vec<Endpoint> {
+    let own = node.parameter("path");
+    let of =
+        |methods: &[&str], suffix: &str| endpoint(node, EndpointKind::Mcp, "mcp", Some(owned(methods)), Written::of(own, suffix), false);
+    if node.type_version().is_some_and(|version| version < 2.0) {
+        return vec![of(&["GET"], "/sse"), of(&["POST"], "/messages"), of(&["DELETE"], "")];
+    }
+    vec![of(&["GET", "POST", "DELETE"], "")]
+}
+
+/// Enabled nodes of one document that listen on one method and path, which n8n refuses to publish (409).
+pub fn endpoint_conflicts(definition: &Definition) -> Vec<Finding> {
+    // By path and method, the node that was first.
+    let mut seen: HashMap<String, HashMap<String, &str>> = HashMap::new();
+    let mut findings = Vec::new();
+    for (index, node) in definition.nodes.iter().enumerate().filter(|(_, node)| !node.disabled()) {
+        for endpoint in of_node(node).into_iter().filter(|endpoint| endpoint.verifiable) {
+            let url = cut(&endpoint.url_path(), LONGEST);
+            let first_of = seen.entry(endpoint.path).or_default();
+            for method in endpoint.methods.iter().map(|method| method.to_ascii_uppercase()) {
+                let Some(first) = first_of.get(&method) else {
+                    first_of.insert(method, node.name());
+                    continue;
+                };
+                if is_full(&findings) {
+                    return findings;
+                }
+                let message = format!("{} {url} is already served by node {}", cut(&method, LONGEST), quoted(first));
+                let at = json_path::key(&json_path::key(&json_path::index("nodes", index), "parameters"), "path");
+                findings.push(Finding::error(Code::WebhookConflict, at, message).at_node(node.name()));
+            }
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests;

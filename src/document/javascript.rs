@@ -1,0 +1,309 @@
+//! Reading JavaScript: whether it parses, and what of n8n it refers to.
+//!
+//! n8n runs expressions and Code nodes in sloppy mode (`new Function`, `vm.runInContext`); so are they parsed here.
+
+use std::collections::BTreeSet;
+
+use oxc_allocator::Allocator;
+use oxc_ast::ast::{
+    Argument, BindingIdentifier, CallExpression, ComputedMemberExpression, ConditionalExpression, Expression, IdentifierReference,
+    IfStatement, ImportExpression, LogicalExpression, Program, Statement, StaticMemberExpression, SwitchCase, TryStatement,
+};
+use oxc_ast_visit::{Visit, walk};
+use oxc_parser::{ParseOptions, Parser};
+use oxc_span::{GetSpan, SourceType};
+
+/// What a piece of code is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// One expression, between `{{` and `}}`.
+    Expression,
+    /// The body of an async function, as in a Code node.
+    Body,
+}
+
+/// A reference to a node by a name that is written out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodeReference {
+    pub(crate) name: String,
+    /// Whether it may do no harm that the node does not exist: it stands inside `try`, or where a condition decides.
+    pub(crate) spared: bool,
+    /// Whether it is written as `$node.name`.
+    pub(crate) dotted: bool,
+}
+
+/// What a piece of code refers to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Script {
+    /// The nodes, each once.
+    pub(crate) nodes: BTreeSet<NodeReference>,
+    /// The nodes of which the code asks whether they have run.
+    pub(crate) asked: BTreeSet<String>,
+    /// What it uses that n8n bars from expressions.
+    pub(crate) barred: Option<&'static str>,
+    /// Whether it asks an agent for a value and has none to fall back on.
+    pub(crate) from_ai: bool,
+    /// Names that are used and not declared.
+    pub(crate) free: BTreeSet<String>,
+}
+
+/// Why code cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It does not parse, from this byte on.
+    Syntax { offset: usize, problem: String },
+    /// There is nothing but blanks and comments where an expression is wanted.
+    Empty,
+    /// It is a statement where an expression is wanted.
+    Statement,
+    /// It is too large or too deeply nested to be looked at.
+    Unread,
+}
+
+/// The stack that the parser and the walk need for one token that may nest, in bytes: twice of what was measured
+/// (docs/decisions/0010-javascript-parser.md).
+const STACK_PER_TOKEN: usize = if cfg!(debug_assertions) { 24 << 10 } else { 3 << 10 };
+/// What they need apart from that.
+const STACK: usize = 64 << 10;
+/// Code with more of them is not read. The largest Code node among 300 published workflows has a fifth of it.
+const MAX_TOKENS: usize = 5_000;
+/// Nor is code with more brackets open at once, as far as can be told without reading it: the parser tries some of
+/// them twice, so that its time grows with the square of the depth.
+const MAX_DEPTH: usize = 200;
+
+/// Parses the code and collects what it refers to.
+///
+/// The parser recurses and knows no bound: without one, a document could end the process. So the depth is bounded
+/// from above by the number of tokens that can nest at all, and there is a stack for as many.
+pub(crate) fn read(code: &str, goal: Goal) -> Result<Script, Fault> {
+    let tokens = nesting_tokens(code);
+    if tokens > MAX_TOKENS || open_brackets(code) > MAX_DEPTH {
+        return Err(Fault::Unread);
+    }
+    let stack = STACK + tokens * STACK_PER_TOKEN;
+    stacker::maybe_grow(stack, stack, || read_here(code, goal))
+}
+
+/// How many tokens there are that can make the parser recurse, at most: no level of nesting comes without one.
+/// Returns true for text that is a JavaScript object (it begins with a brace), and for text too long or too deep to be read.
+pub(crate) fn reads_as_object(text: &str) -> bool {
+    matches!(read(text, Goal::Expression), Ok(_) | Err(Fault::Unread))
+}
+
+fn nesting_tokens(code: &str) -> usize {
+    const WORDS: &[&str] = &["await", "delete", "do", "extends", "in", "instanceof", "new", "typeof", "void", "yield"];
+    let flat = |byte: u8| matches!(byte, b',' | b';' | b'"' | b'\'' | b'_' | b'$');
+    let signs = code.bytes().filter(|byte| byte.is_ascii_punctuation() && !flat(*byte)).count();
+    let words = code.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| WORDS.contains(word)).count();
+    signs + words
+}
+
+/// The most brackets that are open at once, those in strings and comments included.
+fn open_brackets(code: &str) -> usize {
+    let (mut open, mut most) = (0usize, 0);
+    for byte in code.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => open += 1,
+            b')' | b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
+}
+
+fn read_here(code: &str, goal: Goal) -> Result<Script, Fault> {
+    const HEAD: &str = "(async function() {";
+    let (source, head) = match goal {
+        Goal::Body => (format!("{HEAD}{code}\n}})"), HEAD.len()),
+        // As n8n does, so that an object is not taken for a block.
+        Goal::Expression if code.trim_start().starts_with('{') => (format!("({code})"), 1),
+        Goal::Expression => (code.to_owned(), 0),
+    };
+    let allocator = Allocator::new();
+    let options = ParseOptions { preserve_parens: false, ..ParseOptions::default() };
+    let parsed = Parser::new(&allocator, &source, SourceType::script()).with_options(options).parse();
+    if let Some(error) = parsed.diagnostics.errors().next() {
+        let offset = error.labels.first().map_or(0, |label| label.offset() as usize);
+        let offset = offset.saturating_sub(head).min(code.len());
+        return Err(Fault::Syntax { offset, problem: problem(&error.message) });
+    }
+    if goal == Goal::Expression {
+        check_expression(&parsed.program)?;
+    }
+    let mut collector = Collector::default();
+    collector.visit_program(&parsed.program);
+    let Collector { mut script, declared, module, .. } = collector;
+    if let Some(offset) = module {
+        let offset = offset.saturating_sub(head).min(code.len());
+        return Err(Fault::Syntax { offset, problem: "import and export are for modules; use require".into() });
+    }
+    script.free.retain(|name| !declared.contains(name));
+    Ok(script)
+}
+
+/// n8n evaluates the first statement and forgets the others.
+fn check_expression(program: &Program<'_>) -> Result<(), Fault> {
+    match (program.directives.is_empty(), program.body.first()) {
+        (false, _) | (_, Some(Statement::ExpressionStatement(_))) => Ok(()),
+        (true, None) => Err(Fault::Empty),
+        (true, Some(_)) => Err(Fault::Statement),
+    }
+}
+
+/// The parser's words where they name tokens only; others may quote the code, which may be secret.
+fn problem(message: &str) -> String {
+    let plain = ["Expected `", "Unexpected token", "Unterminated"].iter().any(|start| message.starts_with(start));
+    if plain && message.len() < 120 { message.to_owned() } else { "Invalid syntax".to_owned() }
+}
+
+#[derive(Default)]
+struct Collector {
+    script: Script,
+    declared: BTreeSet<String>,
+    /// How many conditions and `try` it is inside of.
+    spared: usize,
+    /// Where the first import or export is, which the parser lets pass.
+    module: Option<usize>,
+}
+
+impl Collector {
+    fn note_node(&mut self, name: &str, dotted: bool) {
+        self.script.nodes.insert(NodeReference { name: name.to_owned(), spared: self.spared > 0, dotted });
+    }
+
+    /// Visits what need not be reached.
+    fn perhaps(&mut self, visit: impl FnOnce(&mut Self)) {
+        self.spared += 1;
+        visit(self);
+        self.spared -= 1;
+    }
+}
+
+impl<'a> Visit<'a> for Collector {
+    fn visit_call_expression(&mut self, call: &CallExpression<'a>) {
+        if let Expression::Identifier(callee) = &call.callee {
+            match callee.name.as_str() {
+                "$" | "$items" => {
+                    if let Some(name) = call.arguments.first().and_then(written_argument) {
+                        self.note_node(name, false);
+                    }
+                }
+                // A fourth argument is the value where no agent gives one.
+                "$fromAI" | "$fromAi" | "$fromai" => self.script.from_ai |= call.arguments.len() < 4,
+                _ => {}
+            }
+            if callee.name.as_str() == "$" {
+                return self.visit_arguments(&call.arguments);
+            }
+        }
+        walk::walk_call_expression(self, call);
+    }
+
+    fn visit_computed_member_expression(&mut self, member: &ComputedMemberExpression<'a>) {
+        if is_named(&member.object, "$node")
+            && let Some(name) = written(&member.expression)
+        {
+            self.note_node(name, false);
+        }
+        walk::walk_computed_member_expression(self, member);
+    }
+
+    fn visit_static_member_expression(&mut self, member: &StaticMemberExpression<'a>) {
+        if is_named(&member.object, "$node") {
+            self.note_node(member.property.name.as_str(), true);
+        }
+        if member.property.name.as_str() == "isExecuted"
+            && let Expression::CallExpression(call) = &member.object
+            && is_named(&call.callee, "$")
+            && let Some(name) = call.arguments.first().and_then(written_argument)
+        {
+            self.script.asked.insert(name.to_owned());
+        }
+        walk::walk_static_member_expression(self, member);
+    }
+
+    fn visit_statement(&mut self, statement: &Statement<'a>) {
+        if statement.is_module_declaration() {
+            self.module.get_or_insert(statement.span().start as usize);
+        }
+        walk::walk_statement(self, statement);
+    }
+
+    fn visit_try_statement(&mut self, statement: &TryStatement<'a>) {
+        let handled = usize::from(statement.handler.is_some());
+        self.spared += handled;
+        self.visit_block_statement(&statement.block);
+        self.spared -= handled;
+        if let Some(handler) = &statement.handler {
+            self.perhaps(|this| this.visit_catch_clause(handler));
+        }
+        if let Some(block) = &statement.finalizer {
+            self.visit_block_statement(block);
+        }
+    }
+
+    fn visit_if_statement(&mut self, statement: &IfStatement<'a>) {
+        self.visit_expression(&statement.test);
+        self.perhaps(|this| {
+            this.visit_statement(&statement.consequent);
+            statement.alternate.iter().for_each(|alternate| this.visit_statement(alternate));
+        });
+    }
+
+    fn visit_switch_case(&mut self, case: &SwitchCase<'a>) {
+        self.perhaps(|this| walk::walk_switch_case(this, case));
+    }
+
+    fn visit_conditional_expression(&mut self, choice: &ConditionalExpression<'a>) {
+        self.visit_expression(&choice.test);
+        self.perhaps(|this| {
+            this.visit_expression(&choice.consequent);
+            this.visit_expression(&choice.alternate);
+        });
+    }
+
+    fn visit_logical_expression(&mut self, expression: &LogicalExpression<'a>) {
+        self.visit_expression(&expression.left);
+        self.perhaps(|this| this.visit_expression(&expression.right));
+    }
+
+    fn visit_identifier_reference(&mut self, reference: &IdentifierReference<'a>) {
+        if reference.name.as_str() == "$" {
+            // As in JSONPath.
+            self.script.barred = Some("n8n refuses $ without a call, as in $('node name'); for the input write $json");
+        }
+        self.script.free.insert(reference.name.as_str().to_owned());
+    }
+
+    fn visit_import_expression(&mut self, import: &ImportExpression<'a>) {
+        self.script.barred = Some("n8n has no import in expressions");
+        walk::walk_import_expression(self, import);
+    }
+
+    fn visit_binding_identifier(&mut self, binding: &BindingIdentifier<'a>) {
+        self.declared.insert(binding.name.as_str().to_owned());
+    }
+}
+
+fn is_named(expression: &Expression<'_>, name: &str) -> bool {
+    matches!(expression, Expression::Identifier(identifier) if identifier.name.as_str() == name)
+}
+
+/// The text of a string that is written out.
+fn written<'b>(expression: &'b Expression<'_>) -> Option<&'b str> {
+    match expression {
+        Expression::StringLiteral(text) => Some(text.value.as_str()),
+        Expression::TemplateLiteral(template) if template.expressions.is_empty() => {
+            template.quasis.first()?.value.cooked.as_ref().map(|text| text.as_str())
+        }
+        _ => None,
+    }
+}
+
+fn written_argument<'b>(argument: &'b Argument<'_>) -> Option<&'b str> {
+    argument.as_expression().and_then(written)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! JSON paths as people read them: `nodes[3].parameters.url`, `connections["My node"].main[0]`.
+
+use std::fmt::Write as _;
+
+/// A path that is longer than this many bytes goes no deeper: it then leads to what is around. Real ones have a tenth of it.
+const LONGEST: usize = 1024;
+
+/// One step of the way to a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// To the value of a key.
+    Key(&'a str),
+    /// To an item of a list.
+    Index(usize),
+}
+
+/// Appends an object key to a path: `.key`, or `["a key"]` where it is not a plain word. Long keys are shortened.
+pub fn push_key(path: &mut String, key: &str) {
+    if path.len() > LONGEST {
+        return;
+    }
+    let plain = (1..=80).contains(&key.len())
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$' || c == '-')
+        && !key.starts_with(|c: char| c.is_ascii_digit());
+    if plain {
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(key);
+    } else {
+        path.push('[');
+        path.push_str(&crate::document::finding::quoted(key));
+        path.push(']');
+    }
+}
+
+/// Appends an array index to a path.
+pub fn push_index(path: &mut String, index: usize) {
+    if path.len() <= LONGEST {
+        // Writing to a String cannot fail.
+        let _ = write!(path, "[{index}]");
+    }
+}
+
+/// A path with one more key.
+#[must_use]
+pub fn key(path: &str, name: &str) -> String {
+    let mut out = path.to_owned();
+    push_key(&mut out, name);
+    out
+}
+
+/// A path with one more index.
+#[must_use]
+pub fn index(path: &str, position: usize) -> String {
+    let mut out = path.to_owned();
+    push_index(&mut out, position);
+    out
+}
+
+/// Whether `path` is `outer` itself or something inside it.
+pub fn is_within(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// The path and everything around it, the innermost first.
+pub fn around(path: &str) -> impl Iterator<Item = &str> {
+    let outer = path.char_indices().rev().filter(|(_, c)| matches!(c, '.' | '[')).map(|(at, _)| &path[..at]);
+    std::iter::once(path).chain(outer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_within_another_only_at_a_boundary() {
+        assert!(is_within("nodes[1].name", "nodes[1]"));
+        assert!(is_within("nodes", "nodes"));
+        assert!(!is_within("nodes[12]", "nodes[1"));
+        assert!(!is_within("nodesX", "nodes"));
+    }
+
+    #[test]
+    fn a_path_stays_short_whatever_the_keys_are() {
+        let long = "k".repeat(1 << 20);
+        assert_eq!(key("a", &long), format!("a[\"{}…\"]", "k".repeat(80)));
+        let deep = (0..100_000).fold(String::new(), |path, at| index(&key(&path, &long), at));
+        assert!(deep.len() < 2 * LONGEST, "{}", deep.len());
+    }
+
+    #[test]
+    fn plain_words_are_joined_by_dots_and_the_rest_is_quoted() {
+        assert_eq!(key("", "nodes"), "nodes");
+        assert_eq!(key(&index("nodes", 3), "name"), "nodes[3].name");
+        assert_eq!(key("connections", "My node"), r#"connections["My node"]"#);
+        assert_eq!(key("connections", "a.b"), r#"connections["a.b"]"#);
+        assert_eq!(key("connections", "7"), r#"connections["7"]"#);
+        assert_eq!(key("connections", ""), r#"connections[""]"#);
+    }
+}

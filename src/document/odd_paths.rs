@@ -1,0 +1,71 @@
+//! Paths that no caller reaches, or not every caller.
+
+use crate::document::definition::{Definition, Node};
+use crate::document::endpoints::{Endpoint, LONGEST, of_node};
+use crate::document::finding::{Code, Finding, cut, is_full, quoted};
+use crate::document::json_path;
+use crate::document::routes::is_lost;
+
+/// What is wrong with the addresses of enabled nodes.
+pub fn odd_paths(definition: &Definition) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, node) in definition.nodes.iter().enumerate().filter(|(_, node)| !node.disabled()) {
+        let known = |endpoint: &Endpoint| !endpoint.routes.is_empty() && !endpoint.path.is_empty();
+        let Some(endpoint) = of_node(node).into_iter().find(known).filter(|_| !is_full(&findings)) else { continue };
+        findings.extend(odd(index, node, &endpoint));
+    }
+    findings
+}
+
+fn odd(index: usize, node: &Node, endpoint: &Endpoint) -> Option<Finding> {
+    let id = node.webhook_id();
+    let of_id = id.is_some_and(|id| endpoint.path == id || endpoint.path.strip_prefix(id).is_some_and(|rest| rest.starts_with('/')));
+    if let Some(what) = id.filter(|_| of_id).and_then(odd_id) {
+        let message = format!(
+            "the webhookId {} {what}, and it begins the address; take it out, so that one is derived, or write letters, digits and hyphens",
+            quoted(&cut(id.unwrap_or_default(), LONGEST))
+        );
+        return Some(
+            Finding::error(Code::WebhookPathInvalid, json_path::key(&json_path::index("nodes", index), "webhookId"), message)
+                .at_node(node.name()),
+        );
+    }
+    let at = json_path::key(&json_path::key(&json_path::index("nodes", index), "parameters"), "path");
+    let own = id.filter(|_| of_id).and_then(|id| endpoint.path.strip_prefix(id)).unwrap_or(&endpoint.path);
+    let own = own.strip_prefix('/').filter(|_| of_id || id.is_none()).unwrap_or(own);
+    let error = |message: &str| Some(Finding::error(Code::WebhookPathInvalid, at.clone(), message).at_node(node.name()));
+    if own.chars().any(char::is_control) {
+        return error(
+            "the path holds a control character, which clients and proxies take out of an address; write it plainly, such as orders/new",
+        );
+    }
+    if own.split('/').any(|part| matches!(part, "." | "..")) {
+        return error(
+            "the path has a part that is . or .., which clients resolve before n8n sees it; write it plainly, such as orders/new",
+        );
+    }
+    if id.is_some() && is_lost(own) {
+        return error(
+            "the path begins or ends with an empty part, and n8n answers each of its calls with an error; take the extra slash out",
+        );
+    }
+    own.contains("//").then(|| {
+        let message = "the path has an empty part: n8n serves it with both slashes alone, and proxies that merge slashes call another path; \
+                       write it plainly, such as orders/new";
+        Finding::warning(Code::WebhookPathInvalid, at.clone(), message).at_node(node.name())
+    })
+}
+
+/// What keeps a `webhookId` from being a part of an address.
+fn odd_id(id: &str) -> Option<&'static str> {
+    if id.chars().any(char::is_control) {
+        return Some("holds a control character");
+    }
+    match id {
+        "." | ".." => Some("is . or .., which clients resolve"),
+        _ if id.contains(['/', '\\']) => Some("has a slash, so that it is more than one part of an address"),
+        _ if id.starts_with(':') => Some("begins with a colon, so that n8n takes it for a parameter"),
+        _ if is_lost(id) => Some("begins or ends with a blank, so that n8n does not find it again"),
+        _ => None,
+    }
+}

@@ -1,0 +1,249 @@
+//! From what a pass found to the three conditions that tools read: Ready, Reconciling, Stalled.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, Verdict, find, merge};
+use crate::api::reason::{Class, Reason};
+
+use crate::domain::error::Trouble;
+
+/// How a pass ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as the spec asks; the text says what serves.
+    Settled(String),
+    /// Something works, but not what the spec asks for, and a person has to decide.
+    Held(Reason, String),
+    /// The pass did all it could and the next one goes on.
+    Unfinished(Reason, String),
+    /// The pass stopped.
+    Troubled(Trouble),
+    /// `spec.suspend` is set.
+    Suspended {
+        /// Whether the spec changed since it was last looked at.
+        spec_changed: bool,
+    },
+}
+
+/// What a pass found: how it ended and what it learned about the details.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The detail conditions it can speak of; the others stay as they were.
+    pub details: Vec<Verdict>,
+}
+
+/// The conditions after a pass.
+pub fn conditions(old: &[Condition], found: &Found, generation: i64, grace: Duration, now: Timestamp) -> Vec<Condition> {
+    let mut verdicts: Vec<Verdict> = found.details.clone();
+    let unseen = matches!(&found.outcome, Outcome::Troubled(trouble) if says_nothing(trouble)) && !differs(&found.details);
+    if let Outcome::Troubled(trouble) = &found.outcome
+        && unseen
+        && find(old, ConditionType::Synced).is_some_and(|synced| synced.status != ConditionStatus::False)
+    {
+        // Its transition time is the moment from which the grace is counted.
+        verdicts.push(Verdict::new(ConditionType::Synced, ConditionStatus::Unknown, trouble.reason, &trouble.message));
+    }
+    let kept: Vec<Verdict> = old.iter().filter_map(|condition| carried(condition, &verdicts)).collect();
+    verdicts.extend(kept);
+    verdicts.extend(summary(old, &found.outcome, unseen, generation, grace, now));
+    let mut merged = merge(old, &verdicts, generation, now);
+    for condition in &mut merged {
+        // A detail that this pass did not look at speaks of the generation that it was found for.
+        let looked_at = found.details.iter().any(|verdict| verdict.kind == condition.kind) || is_summary(condition.kind);
+        if !looked_at && let Some(before) = find(old, condition.kind) {
+            condition.observed_generation = before.observed_generation;
+        }
+    }
+    merged
+}
+
+fn is_summary(kind: ConditionType) -> bool {
+    matches!(kind, ConditionType::Ready | ConditionType::Reconciling | ConditionType::Stalled)
+}
+
+/// Whether the trouble says nothing of what n8n holds: it could not be asked, or not now.
+fn says_nothing(trouble: &Trouble) -> bool {
+    trouble.class == Class::Transient && passes(trouble.reason)
+}
+
+/// Whether it is for a moment that n8n, or Kubernetes, cannot be asked.
+pub fn passes(reason: Reason) -> bool {
+    use Reason::{ApiNotFound, InstanceStarting, InstanceUnreachable, Progressing, RateLimited, RequestFailed};
+    matches!(reason, InstanceUnreachable | InstanceStarting | ApiNotFound | RateLimited | RequestFailed | Progressing)
+}
+
+/// Whether the pass saw, before it failed, that n8n does not hold or serve what it should. An instance that is not reached is not Ready,
+/// whatever its Workflows may still believe of what they serve.
+fn differs(details: &[Verdict]) -> bool {
+    use ConditionType::{Live, Reachable, Synced};
+    details.iter().any(|verdict| matches!(verdict.kind, Synced | Live | Reachable) && verdict.status == ConditionStatus::False)
+}
+
+/// A detail condition that nobody spoke of, as a verdict that repeats it.
+fn carried(condition: &Condition, spoken: &[Verdict]) -> Option<Verdict> {
+    if is_summary(condition.kind) || spoken.iter().any(|verdict| verdict.kind == condition.kind) {
+        return None;
+    }
+    let reason = Reason::parse(&condition.reason)?;
+    Some(Verdict { kind: condition.kind, status: condition.status, reason, message: condition.message.clone() })
+}
+
+fn summary(old: &[Condition], outcome: &Outcome, unseen: bool, generation: i64, grace: Duration, now: Timestamp) -> [Verdict; 3] {
+    use ConditionStatus::{False, True, Unknown};
+    let (ready, reason, message, reconciling, stalled) = match outcome {
+        Outcome::Settled(message) => (True, Reason::Succeeded, message.clone(), false, false),
+        Outcome::Held(reason, message) => (False, *reason, message.clone(), false, true),
+        Outcome::Unfinished(reason, message) => (False, *reason, message.clone(), true, false),
+        Outcome::Troubled(trouble) if unseen && was_ready(old, generation) => {
+            let since =
+                find(old, ConditionType::Synced).filter(|synced| synced.status == Unknown).map(|synced| synced.last_transition_time.0);
+            let lasted = since.map_or(Duration::ZERO, |since| Duration::try_from(now.duration_since(since)).unwrap_or_default());
+            let message = format!("{}; last known good", trouble.message);
+            if lasted < grace {
+                (True, Reason::Succeeded, message, false, false)
+            } else {
+                (Unknown, trouble.reason, trouble.message.clone(), true, false)
+            }
+        }
+        Outcome::Troubled(trouble) => {
+            let stalled = trouble.class.needs_a_person();
+            (False, trouble.reason, trouble.message.clone(), !stalled, stalled)
+        }
+        Outcome::Suspended { spec_changed } => suspended(old, *spec_changed),
+    };
+    let flag = |kind, on: bool| {
+        let status = if on { True } else { False };
+        Verdict::new(kind, status, reason, if on { message.clone() } else { String::new() })
+    };
+    [
+        Verdict::new(ConditionType::Ready, ready, reason, message.clone()),
+        flag(ConditionType::Reconciling, reconciling),
+        flag(ConditionType::Stalled, stalled),
+    ]
+}
+
+/// Suspension keeps Ready where the spec is the one that was synced, and says Suspended where it is not.
+fn suspended(old: &[Condition], spec_changed: bool) -> (ConditionStatus, Reason, String, bool, bool) {
+    let ready = find(old, ConditionType::Ready).filter(|ready| ready.status == ConditionStatus::True && !spec_changed);
+    match ready {
+        Some(ready) => (ConditionStatus::True, Reason::Suspended, ready.message.clone(), false, false),
+        None => (ConditionStatus::False, Reason::Suspended, Reason::Suspended.meaning().to_owned(), false, false),
+    }
+}
+
+/// Whether the object was Ready, or Unknown after having been so, for this very generation.
+fn was_ready(old: &[Condition], generation: i64) -> bool {
+    find(old, ConditionType::Ready).is_some_and(|ready| ready.status != ConditionStatus::False && ready.observed_generation == generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(30);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn after(old: &[Condition], outcome: Outcome, second: i64) -> Vec<Condition> {
+        let details = match &outcome {
+            Outcome::Settled(_) => vec![Verdict::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")],
+            _ => vec![],
+        };
+        conditions(old, &Found { outcome, details }, 1, GRACE, at(second))
+    }
+
+    fn state(conditions: &[Condition], kind: ConditionType) -> ConditionStatus {
+        find(conditions, kind).unwrap().status
+    }
+
+    fn down() -> Outcome {
+        Outcome::Troubled(Trouble::transient(Reason::InstanceUnreachable, "n8n does not answer"))
+    }
+
+    #[test]
+    fn an_unreachable_instance_leaves_ready_for_a_grace_and_then_makes_it_unknown() {
+        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
+        let first = after(&settled, down(), 10);
+        assert_eq!(state(&first, ConditionType::Ready), ConditionStatus::True);
+        assert_eq!(state(&first, ConditionType::Synced), ConditionStatus::Unknown);
+        let later = after(&first, down(), 10 + 31);
+        assert_eq!(state(&later, ConditionType::Ready), ConditionStatus::Unknown);
+        let back = after(&later, Outcome::Settled("version 1".into()), 60);
+        assert_eq!(state(&back, ConditionType::Ready), ConditionStatus::True);
+    }
+
+    #[test]
+    fn a_pass_that_fails_after_it_synced_says_each_condition_once() {
+        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
+        let details = vec![Verdict::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")];
+        let found = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(10));
+        let kinds: std::collections::BTreeSet<_> = found.iter().map(|condition| condition.kind).collect();
+        assert_eq!(kinds.len(), found.len());
+        assert_eq!(state(&found, ConditionType::Synced), ConditionStatus::Unknown);
+    }
+
+    #[test]
+    fn ready_does_not_outlast_what_a_pass_saw_to_be_wrong() {
+        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
+        let not_live = after(&settled, Outcome::Troubled(Trouble::transient(Reason::NotLive, "not registered")), 10);
+        assert_eq!(state(&not_live, ConditionType::Ready), ConditionStatus::False);
+        let details = vec![Verdict::new(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, "")];
+        let sending = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(10));
+        assert_eq!(state(&sending, ConditionType::Ready), ConditionStatus::False);
+        assert_eq!(state(&sending, ConditionType::Synced), ConditionStatus::False);
+    }
+
+    #[test]
+    fn an_instance_that_is_not_reached_is_not_ready_from_the_first_look_on() {
+        let settled = after(&[], Outcome::Settled("n8n answers".into()), 0);
+        let details = vec![Verdict::new(ConditionType::Reachable, ConditionStatus::False, Reason::InstanceUnreachable, "")];
+        let found = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(1));
+        assert_eq!(state(&found, ConditionType::Ready), ConditionStatus::False);
+        assert_eq!(state(&found, ConditionType::Reconciling), ConditionStatus::True);
+    }
+
+    #[test]
+    fn a_fresh_object_on_an_unreachable_instance_is_in_progress() {
+        let first = after(&[], down(), 10);
+        assert_eq!(state(&first, ConditionType::Ready), ConditionStatus::False);
+        assert_eq!(state(&first, ConditionType::Reconciling), ConditionStatus::True);
+        assert_eq!(state(&first, ConditionType::Stalled), ConditionStatus::False);
+    }
+
+    #[test]
+    fn what_needs_a_person_is_stalled_and_clears_when_its_cause_goes() {
+        let stalled = after(&[], Outcome::Troubled(Trouble::invalid(Reason::InvalidDefinition, "node")), 1);
+        assert_eq!(state(&stalled, ConditionType::Stalled), ConditionStatus::True);
+        assert_eq!(state(&stalled, ConditionType::Reconciling), ConditionStatus::False);
+        let settled = after(&stalled, Outcome::Settled("version 1".into()), 2);
+        assert_eq!(state(&settled, ConditionType::Stalled), ConditionStatus::False);
+    }
+
+    #[test]
+    fn repeating_an_outcome_changes_nothing() {
+        for outcome in [
+            Outcome::Settled("v".into()),
+            down(),
+            Outcome::Held(Reason::RolledBack, "v1".into()),
+            Outcome::Suspended { spec_changed: true },
+        ] {
+            let once = after(&[], outcome.clone(), 1);
+            assert_eq!(after(&once, outcome.clone(), 1000), once, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn suspension_keeps_ready_only_for_a_spec_that_was_synced() {
+        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
+        assert_eq!(state(&after(&settled, Outcome::Suspended { spec_changed: false }, 1), ConditionType::Ready), ConditionStatus::True);
+        let changed = after(&settled, Outcome::Suspended { spec_changed: true }, 1);
+        assert_eq!(state(&changed, ConditionType::Ready), ConditionStatus::False);
+        assert_eq!(state(&changed, ConditionType::Stalled), ConditionStatus::False);
+    }
+}

@@ -1,0 +1,53 @@
+//! Fields of n8n's answers: ids, and values that may be absent.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use crate::text::one_line;
+
+/// The longest id that is read; n8n makes them of 16 characters.
+const ID_CHARS: usize = 64;
+
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Ids have been numbers in some releases and strings in others.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Id {
+    Text(String),
+    Number(u64),
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> Self {
+        match id {
+            Id::Text(text) => text,
+            Id::Number(number) => number.to_string(),
+        }
+    }
+}
+
+impl Id {
+    /// The id, unless n8n makes none like it.
+    fn checked<E: Error>(self) -> Result<String, E> {
+        let id = String::from(self);
+        if id.len() > 4 * ID_CHARS || one_line(&id, ID_CHARS) != id {
+            return Err(E::custom(format!("an id of more than {ID_CHARS} characters, or with some that are not shown")));
+        }
+        Ok(id)
+    }
+}
+
+pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Id::deserialize(deserializer)?.checked()
+}
+
+pub(super) fn id_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::<Id>::deserialize(deserializer)?.map_or_else(|| Ok(String::new()), Id::checked)
+}

@@ -1,0 +1,329 @@
+//! One owner for each webhook path of an instance, across namespaces: the one that serves, then the older object.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::document::finding::cut;
+use crate::document::routes::Route;
+
+/// How much of a path is repeated in a message, in characters.
+const LONGEST: usize = 200;
+
+/// A part of an instance's table of routes that can have one owner.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Claim {
+    /// The instance, as namespace/name.
+    pub instance: String,
+    /// What is claimed there.
+    pub what: What,
+}
+
+/// What is claimed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// An entry of the table.
+    Entry {
+        /// The HTTP method.
+        method: String,
+        /// The path as n8n keeps it.
+        path: String,
+    },
+    /// All addresses that begin with this part, which is a `webhookId`.
+    All(String),
+    /// Some address that begins with this part.
+    Some(String),
+}
+
+impl Claim {
+    /// What a workflow needs for its routes. Two workflows get what they need side by side exactly where none of their routes
+    /// [collide](crate::document::routes::collide).
+    pub fn of<'r>(instance: &str, routes: impl IntoIterator<Item = &'r Route>) -> Vec<Self> {
+        let mut found = BTreeSet::new();
+        for route in routes {
+            let first = route.first().to_owned();
+            found.insert(What::Entry { method: route.method.clone(), path: route.path.clone() });
+            found.insert(if route.owns { What::All(first) } else { What::Some(first) });
+            found.extend(route.literal().map(|first| What::Some(first.to_owned())));
+        }
+        found.into_iter().map(|what| Self { instance: instance.to_owned(), what }).collect()
+    }
+
+    /// The claims that this one cannot stand beside.
+    fn rivals(&self) -> Vec<Self> {
+        let claim = |what| Self { instance: self.instance.clone(), what };
+        match &self.what {
+            What::Entry { .. } => vec![self.clone()],
+            What::All(first) => vec![self.clone(), claim(What::Some(first.clone()))],
+            What::Some(first) => vec![claim(What::All(first.clone()))],
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry { method, path } => write!(f, "{method} {}", cut(path, LONGEST)),
+            Self::All(first) | Self::Some(first) => write!(f, "the addresses that begin with {}", cut(first, LONGEST)),
+        }
+    }
+}
+
+/// An object that wants a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// Its UID.
+    pub uid: String,
+    /// When the object was created.
+    pub created: Timestamp,
+    /// Whether it serves the route now.
+    pub serving: bool,
+}
+
+/// Who wants and who serves which route.
+#[derive(Debug, Default)]
+pub struct Claims {
+    routes: BTreeMap<Claim, Vec<Claimant>>,
+    /// The routes of each object, by its UID: a pass must not have to look through those of all others.
+    by_object: BTreeMap<String, BTreeSet<Claim>>,
+}
+
+/// What came of a claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// The first route that belongs to another object.
+    pub taken: Option<Claim>,
+    /// The UID of the object that it belongs to.
+    pub owner: Option<String>,
+    /// The UIDs of those that wait for a route that the object gave up.
+    pub freed: Vec<String>,
+}
+
+impl Claims {
+    /// Notes which routes an object serves now, and that it serves no others. Who serves a route has it before all who only
+    /// wait for it, whoever was asked first.
+    pub fn holds(&mut self, uid: &str, created: Timestamp, served: &[Claim]) {
+        for route in self.by_object.get(uid).into_iter().flatten() {
+            for claimant in self.routes.get_mut(route).into_iter().flatten().filter(|claimant| claimant.uid == uid) {
+                claimant.serving = served.contains(route);
+            }
+        }
+        for route in served {
+            self.claimant(route, uid, created).serving = true;
+        }
+    }
+
+    /// Puts an object's wish down in place of its earlier ones. What it serves stays its own until it serves something else:
+    /// it may have to go back there.
+    pub fn claim(&mut self, uid: &str, created: Timestamp, wanted: &[Claim]) -> Claimed {
+        let serves = |route: &Claim| self.routes[route].iter().any(|claimant| claimant.uid == uid && claimant.serving);
+        let given_up: Vec<Claim> =
+            self.by_object.get(uid).into_iter().flatten().filter(|route| !wanted.contains(route) && !serves(route)).cloned().collect();
+        let freed = self.give_up(uid, given_up);
+        for route in wanted {
+            self.claimant(route, uid, created);
+        }
+        let taken = wanted.iter().filter_map(|claim| Some((claim, self.owner(claim, uid)?)));
+        // Who serves is the reason; others may wait for the same.
+        let (taken, owner) = taken.min_by_key(|(_, owner)| !owner.serving).map(|(claim, owner)| (claim.clone(), owner.uid.clone())).unzip();
+        Claimed { taken, owner, freed }
+    }
+
+    /// Notes that an object serves these routes and needs no others. Returns the UIDs of those that wait for one that it had.
+    pub fn serves(&mut self, uid: &str, created: Timestamp, routes: &[Claim]) -> Vec<String> {
+        self.holds(uid, created, routes);
+        self.claim(uid, created, routes).freed
+    }
+
+    /// Forgets an object and returns the UIDs of those that wait for a route it had.
+    pub fn release(&mut self, uid: &str) -> Vec<String> {
+        let all = self.by_object.get(uid).into_iter().flatten().cloned().collect();
+        self.give_up(uid, all)
+    }
+
+    /// Tells whether an object serves all that it wants.
+    pub fn serves_all(&self, uid: &str, wanted: &[Claim]) -> bool {
+        let serves = |claim| self.routes.get(claim).into_iter().flatten().any(|claimant| claimant.uid == uid && claimant.serving);
+        wanted.iter().all(serves)
+    }
+
+    /// Tells whether an object wants or serves anything.
+    pub fn knows(&self, uid: &str) -> bool {
+        self.by_object.contains_key(uid)
+    }
+
+    /// The UIDs of all objects that want or serve a route.
+    pub fn objects(&self) -> impl Iterator<Item = &str> {
+        self.by_object.keys().map(String::as_str)
+    }
+
+    fn claimant(&mut self, route: &Claim, uid: &str, created: Timestamp) -> &mut Claimant {
+        self.by_object.entry(uid.to_owned()).or_default().insert(route.clone());
+        let claimants = self.routes.entry(route.clone()).or_default();
+        let at = claimants.iter().position(|claimant| claimant.uid == uid).unwrap_or_else(|| {
+            claimants.push(Claimant { uid: uid.to_owned(), created, serving: false });
+            claimants.len() - 1
+        });
+        &mut claimants[at]
+    }
+
+    fn give_up(&mut self, uid: &str, routes: Vec<Claim>) -> Vec<String> {
+        let mut waiting = BTreeSet::new();
+        for route in routes {
+            if let Some(claimants) = self.routes.get_mut(&route) {
+                claimants.retain(|claimant| claimant.uid != uid);
+                if claimants.is_empty() {
+                    self.routes.remove(&route);
+                }
+            }
+            waiting.extend(self.contenders(&route).filter(|claimant| claimant.uid != uid).map(|claimant| claimant.uid.clone()));
+            if let Some(own) = self.by_object.get_mut(uid) {
+                own.remove(&route);
+                if own.is_empty() {
+                    self.by_object.remove(uid);
+                }
+            }
+        }
+        waiting.into_iter().collect()
+    }
+
+    /// All that want a claim or what it cannot stand beside.
+    fn contenders(&self, claim: &Claim) -> impl Iterator<Item = &Claimant> {
+        claim.rivals().into_iter().flat_map(|rival| self.routes.get(&rival).into_iter().flatten())
+    }
+
+    /// Returns who has what another one claims, if that is somebody else.
+    fn owner(&self, claim: &Claim, uid: &str) -> Option<&Claimant> {
+        let rank = |claimant: &&Claimant| (!claimant.serving, self.blocked(&claimant.uid), claimant.created, claimant.uid.clone());
+        let own = self.routes.get(claim).into_iter().flatten().find(|claimant| claimant.uid == uid);
+        let best = self.contenders(claim).filter(|claimant| claimant.uid != uid).min_by_key(rank)?;
+        own.is_none_or(|own| rank(&best) < rank(&own)).then_some(best)
+    }
+
+    /// Whether another object serves a route that this one wants: then it goes nowhere for now, and must not keep what it does
+    /// not use from those that could.
+    fn blocked(&self, uid: &str) -> bool {
+        let served_by_another = |claim| self.contenders(claim).any(|other| other.serving && other.uid != uid);
+        self.by_object.get(uid).into_iter().flatten().any(served_by_another)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(path: &str) -> Claim {
+        Claim { instance: "ops/main".into(), what: What::Entry { method: "POST".into(), path: path.into() } }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Whether a claim was granted whole.
+    fn granted(claims: &mut Claims, uid: &str, second: i64, path: &str) -> bool {
+        claims.claim(uid, at(second), &[route(path)]).taken.is_none()
+    }
+
+    #[test]
+    fn the_one_that_serves_wins_and_then_the_older() {
+        let mut claims = Claims::default();
+        assert!(granted(&mut claims, "young", 2, "a"));
+        assert!(granted(&mut claims, "old", 1, "a"));
+        assert!(!granted(&mut claims, "young", 2, "a"));
+        claims.release("old");
+        assert!(granted(&mut claims, "young", 2, "a"));
+        claims.serves("young", at(2), &[route("a")]);
+        let claimed = claims.claim("old", at(1), &[route("a")]);
+        assert_eq!((claimed.taken, claimed.owner.as_deref()), (Some(route("a")), Some("young")));
+    }
+
+    #[test]
+    fn the_one_that_is_found_to_serve_gets_the_route_back_from_one_that_asked_first() {
+        let mut claims = Claims::default();
+        assert!(granted(&mut claims, "old", 1, "a"));
+        claims.holds("young", at(2), &[route("a")]);
+        assert!(granted(&mut claims, "young", 2, "a"));
+        assert!(!granted(&mut claims, "old", 1, "a"));
+        // Somebody unpublished it: nobody serves any more, so the older one is next.
+        claims.holds("young", at(2), &[]);
+        assert!(granted(&mut claims, "old", 1, "a"));
+    }
+
+    #[test]
+    fn what_serves_is_kept_until_something_else_serves() {
+        let mut claims = Claims::default();
+        claims.serves("mover", at(2), &[route("a")]);
+        claims.claim("rival", at(1), &[route("a")]);
+        assert_eq!(claims.claim("mover", at(2), &[route("b")]), Claimed::default());
+        assert!(!granted(&mut claims, "rival", 1, "a"));
+        assert!(granted(&mut claims, "mover", 2, "a"), "it goes back");
+        claims.claim("mover", at(2), &[route("b")]);
+        assert_eq!(claims.serves("mover", at(2), &[route("b")]), ["rival"]);
+        assert!(granted(&mut claims, "rival", 1, "a"));
+    }
+
+    #[test]
+    fn who_waits_for_what_serves_keeps_nothing_from_others() {
+        let mut claims = Claims::default();
+        claims.serves("young", at(2), &[route("x")]);
+        // The older one wants both, and goes nowhere while the younger serves one of them.
+        assert_eq!(claims.claim("old", at(1), &[route("y"), route("x")]).taken, Some(route("x")));
+        assert_eq!(claims.claim("young", at(2), &[route("x"), route("y")]).taken, None);
+        claims.serves("young", at(2), &[route("x"), route("y")]);
+        assert_eq!(claims.serves("young", at(2), &[route("z")]), ["old"]);
+        assert_eq!(claims.claim("old", at(1), &[route("y"), route("x")]).taken, None);
+    }
+
+    #[test]
+    fn a_freed_route_names_those_that_wait_for_it() {
+        let mut claims = Claims::default();
+        claims.claim("first", at(1), &[route("a"), route("b")]);
+        claims.claim("second", at(2), &[route("b")]);
+        assert_eq!(claims.objects().collect::<Vec<_>>(), ["first", "second"]);
+        assert_eq!(claims.release("first"), ["second"]);
+        assert!(granted(&mut claims, "second", 2, "b"));
+        assert!(claims.release("nobody").is_empty());
+        claims.release("second");
+        assert!(claims.routes.is_empty() && claims.by_object.is_empty());
+    }
+
+    #[test]
+    fn who_has_a_webhook_id_has_all_addresses_below_it_and_nobody_else_gets_one() {
+        let of = |path: &str, id: &str| Claim::of("ops/main", &[super::Route::new("GET", path, Some(id), false)]);
+        let mut claims = Claims::default();
+        claims.serves("victim", at(2), &of("user/:id", "W"));
+        for (path, id) in [(":x/42", "W"), ("W/user/42", "x"), ("W", "x"), ("user/:id", "y")] {
+            let claimed = claims.claim("older", at(1), &of(path, id));
+            assert_eq!(claimed.owner.as_deref(), Some("victim"), "{path} {id}");
+        }
+        assert_eq!(claims.claim("other", at(3), &of("orders/:id", "x")).taken, None);
+        // Plain paths with the same beginning stand side by side, until somebody's webhookId is that beginning.
+        claims.serves("one", at(3), &of("shop/a", "p"));
+        assert_eq!(claims.claim("two", at(4), &of("shop/b", "q")).taken, None);
+        assert_eq!(claims.claim("three", at(1), &of(":c", "shop")).owner.as_deref(), Some("one"));
+        assert_eq!(claims.release("one"), ["three"]);
+        assert_eq!(claims.release("victim"), ["older"]);
+        assert_eq!(claims.claim("older", at(1), &of(":x/42", "W")).taken, None);
+    }
+
+    #[test]
+    fn claims_stand_side_by_side_exactly_where_routes_do_not_collide() {
+        let parts = ["W", "V", "user", ":id"];
+        let paths =
+            parts.iter().flat_map(|one| parts.map(|two| format!("{one}/{two}"))).chain(parts.map(str::to_owned)).chain(["".to_owned()]);
+        let routes: Vec<super::Route> = paths
+            .flat_map(|path| {
+                ["W", "user"].map(|id| super::Route::new("GET", if path.is_empty() { id } else { &path }, Some(id), path.is_empty()))
+            })
+            .collect();
+        for (one, other) in routes.iter().flat_map(|one| routes.iter().map(move |other| (one, other))) {
+            let mut claims = Claims::default();
+            claims.serves("one", at(1), &Claim::of("ops/main", [one]));
+            let taken = claims.claim("other", at(2), &Claim::of("ops/main", [other])).taken;
+            assert_eq!(taken.is_some(), crate::document::routes::collide(one, other), "{one:?} {other:?}");
+            assert_eq!(claims.claim("elsewhere", at(2), &Claim::of("ops/second", [other])).taken, None);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The workflows in a set of files, and what is wrong with each: exports of n8n, and manifests that hold `Workflow` objects.
+//!
+//! A definition that stands in a ConfigMap is looked for among the files, and Workflows are held against each other. Objects of other
+//! kinds are passed over.
+
+mod document;
+mod embedded;
+pub mod import;
+mod judged;
+mod object;
+mod pending;
+mod report;
+mod rules;
+mod schema;
+mod set;
+mod unrendered;
+mod words;
+
+use serde_json::Value;
+
+use crate::catalog::Catalog;
+use crate::document::parse::{place_of_workflow, several};
+use document::Document;
+use embedded::Shelf;
+use judged::judged;
+use object::Object;
+use pending::Pending;
+use set::Member;
+use unrendered::Kustomizations;
+
+pub use report::{Kind, LARGEST_INLINE, Placed, Report, Source};
+
+/// The first thing by which an object does not fit its kind, with its field; nothing for kinds that are not ours.
+pub fn misfit(kind: &str, object: &Value) -> Option<String> {
+    let kind = object::KINDS.iter().find(|(name, _)| *name == kind)?.1;
+    schema::check(kind, object).first().map(ToString::to_string)
+}
+
+/// Validates every workflow in a set of files, in their order.
+pub fn validate(sources: &[Source], catalog: &Catalog) -> Vec<Report> {
+    let mut work = Work::new(catalog, Kustomizations::of(sources));
+    for (number, source) in sources.iter().enumerate() {
+        let first = work.reports.len();
+        match &source.text {
+            Ok(text) => {
+                let patch = work.kustomizations.patch(&source.name);
+                let documents = if patch.is_some() { Vec::new() } else { document::divide(number, text) };
+                let patch = patch.map(|finding| Placed { finding, source: number, span: None });
+                work.reports.extend(patch.map(|placed| Report::new(number).with([placed])));
+                for document in documents {
+                    work.take(&document, source.found);
+                }
+            }
+            Err(reason) => {
+                work.reports.push(Report { readable: false, ..Report::new(number) }.with([document::unreadable(number, reason)]))
+            }
+        }
+        let count = work.reports.len() - first;
+        for (at, report) in work.reports.iter_mut().skip(first).enumerate() {
+            report.name = if count == 1 { source.name.clone() } else { format!("{}#{}", source.name, at + 1) };
+        }
+    }
+    for pending in std::mem::take(&mut work.pending) {
+        let resolved = work.shelf.resolve(&pending, catalog, &work.kustomizations);
+        if let Some(report) = work.reports.get_mut(pending.report) {
+            report.findings.extend(resolved.findings);
+            report.required = resolved.required;
+            report.definition = resolved.definition;
+        }
+    }
+    set::check(&work.members, sources, &mut work.reports);
+    for report in &mut work.reports {
+        report.findings.sort_by_key(|placed| (placed.source != report.source, placed.span.map(|span| (span.line, span.column))));
+    }
+    work.reports
+}
+
+struct Work<'c> {
+    catalog: &'c Catalog,
+    reports: Vec<Report>,
+    shelf: Shelf,
+    /// Workflows whose definition may stand in a file that comes later.
+    pending: Vec<Pending>,
+    /// The Workflows that fit their kind.
+    members: Vec<Member>,
+    kustomizations: Kustomizations,
+}
+
+impl<'c> Work<'c> {
+    fn new(catalog: &'c Catalog, kustomizations: Kustomizations) -> Self {
+        Self { catalog, reports: Vec::new(), shelf: Shelf::default(), pending: Vec::new(), members: Vec::new(), kustomizations }
+    }
+
+    fn take(&mut self, document: &Document<'_>, found: bool) {
+        let value = match &document.read {
+            Ok(text) => &text.value,
+            Err(_) if !document.is_json() && unrendered::is_helm(document.text) => {
+                let placed = document.place(unrendered::helm(found), "");
+                return self.reports.push(Report::new(document.source).with([placed]));
+            }
+            Err(_) => return self.reports.push(Report::new(document.source).with(document.unread())),
+        };
+        if self.kustomizations.is_own(document.source) || unrendered::is_kustomization(value) {
+            return;
+        }
+        if object::is_object(value) {
+            return self.take_object(document, value, "");
+        }
+        if found && !document.is_json() && !looks_like_workflow(value) {
+            return;
+        }
+        let parts = several(value);
+        if parts.is_empty() {
+            let judged = judged(document, value, "", None, self.catalog);
+            return self.reports.push(judged.with(document.warnings("")));
+        }
+        for (path, part) in parts {
+            self.reports.push(judged(document, part, &path, None, self.catalog));
+        }
+    }
+
+    /// Takes an object of Kubernetes; `path` leads to it in the document.
+    fn take_object(&mut self, document: &Document<'_>, value: &Value, path: &str) {
+        match object::kind(value) {
+            Object::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    let at = crate::document::json_path::index(&crate::document::json_path::key(path, "items"), index);
+                    self.take_object(document, item, &at);
+                }
+            }
+            Object::ConfigMap => self.shelf.put(document, value, path),
+            Object::Ours(Kind::Workflow) => {
+                let (report, pending, member) = object::judge_workflow(document, value, path, self.reports.len(), self.catalog);
+                self.reports.push(report);
+                self.pending.extend(pending);
+                self.members.extend(member);
+            }
+            Object::Ours(Kind::N8nInstance) => self.reports.push(object::judge_instance(document, value, path)),
+            Object::Unknown(finding) => self.reports.push(object::unknown_kind(document, finding, path)),
+            Object::Other => {}
+        }
+    }
+}
+
+/// Whether a document that nobody named is meant to be a workflow.
+fn looks_like_workflow(value: &Value) -> bool {
+    let has = |key: &str| value.get(key).is_some();
+    value.is_array() || has("nodes") || has("connections") || !place_of_workflow(value).is_empty()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Workflows that n8n holds, as manifests that adopt them.
+
+mod chosen;
+mod credentials;
+mod naming;
+mod references;
+
+use serde_json::{Map, Value, json};
+
+use crate::api::workflow::InstanceRef;
+use crate::document::definition::Definition;
+use crate::document::finding::quoted;
+use crate::domain::mark;
+use crate::domain::remote::RemoteWorkflow;
+use crate::manifest::report::LARGEST_INLINE;
+use crate::validator::check::parse_and_check;
+
+pub use chosen::{Chosen, Note};
+pub use naming::{Known, names};
+
+/// The largest text of a ConfigMap, with room for the rest of the object: the API server takes a little over 1 MiB.
+const LARGEST_CONFIG_MAP: usize = 1_000_000;
+/// From this size on, JSON in a ConfigMap is written without blanks.
+const LARGEST_INDENTED: usize = 600_000;
+/// What a spec may hold of each.
+const MOST_TAGS: usize = 32;
+
+/// Where the manifests will live.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The N8nInstance that leads to the n8n of the import.
+    pub instance: InstanceRef,
+    /// The namespace that the manifests name, if any.
+    pub namespace: Option<String>,
+}
+
+/// The manifests of one workflow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// The name of the object.
+    pub name: String,
+    /// The objects: a ConfigMap for a large definition, then the Workflow.
+    pub objects: Vec<Value>,
+}
+
+/// Makes manifests of workflows, in the order of their names.
+pub fn import(mut chosen: Vec<Chosen>, target: &Target) -> (Vec<Imported>, Vec<Note>) {
+    chosen.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut notes = Vec::new();
+    let mut taken: Vec<(Chosen, Definition)> = Vec::new();
+    for one in chosen {
+        match definition(&one.workflow) {
+            Ok((definition, odd)) => {
+                notes.extend(odd.into_iter().map(|message| Note { name: one.name.clone(), message }));
+                taken.push((one, definition));
+            }
+            Err(message) => notes.push(Note { name: one.name, message: format!("left out: {message}") }),
+        }
+    }
+    let linked = references::link(&taken, &mut notes);
+    let mut imported = Vec::new();
+    for ((one, definition), references) in taken.iter().zip(linked) {
+        match objects(one, definition, references, target, &mut notes) {
+            Ok(objects) => imported.push(Imported { name: one.name.clone(), objects }),
+            Err(message) => notes.push(Note { name: one.name.clone(), message }),
+        }
+    }
+    (imported, notes)
+}
+
+/// The definition without its name, the mark, pinned data and everything else that is not the author's.
+fn definition(workflow: &RemoteWorkflow) -> Result<(Definition, Vec<String>), String> {
+    let raw = json!({
+        "nodes": workflow.nodes, "connections": workflow.connections, "settings": workflow.settings, "nodeGroups": workflow.node_groups,
+    });
+    let lines = |findings: Vec<crate::document::finding::Finding>| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut intake = parse_and_check(&raw).map_err(|findings| lines(findings).join("; "))?;
+    mark::strip(&mut intake.definition.settings);
+    Ok((intake.definition, lines(intake.warnings)))
+}
+
+fn objects(
+    one: &Chosen,
+    definition: &Definition,
+    references: Vec<Value>,
+    target: &Target,
+    notes: &mut Vec<Note>,
+) -> Result<Vec<Value>, String> {
+    let (workflow, name) = (&one.workflow, &one.name);
+    let mut note = |message: String| notes.push(Note { name: name.clone(), message });
+    let mut spec = Map::new();
+    spec.insert("instanceRef".into(), json!(target.instance));
+    if workflow.name != *name && !workflow.name.is_empty() {
+        spec.insert("displayName".into(), json!(workflow.name));
+    }
+    spec.insert("active".into(), json!(workflow.active));
+    spec.insert("adopt".into(), json!({ "id": workflow.id }));
+    let (tags, odd): (Vec<&str>, Vec<&str>) = workflow
+        .tags
+        .iter()
+        .map(|tag| tag.name.as_str())
+        .partition(|tag| !tag.is_empty() && !tag.contains(',') && tag.chars().count() <= 24);
+    for tag in &odd {
+        note(format!("the tag {} cannot be named in spec.tags; it stays as it is in n8n", quoted(tag)));
+    }
+    let mut tags: Vec<&str> = tags.into_iter().take(MOST_TAGS).collect();
+    tags.sort_unstable();
+    if !tags.is_empty() {
+        spec.insert("tags".into(), json!(tags));
+    }
+    let (mappings, unmapped) = credentials::map(definition);
+    unmapped.into_iter().for_each(&mut note);
+    if !mappings.is_empty() {
+        spec.insert("credentials".into(), json!(mappings));
+    }
+    if !references.is_empty() {
+        spec.insert("references".into(), json!(references));
+    }
+    let content = json!(definition);
+    let compact = content.to_string();
+    let mut objects = Vec::new();
+    if compact.len() <= LARGEST_INLINE {
+        spec.insert("definition".into(), content);
+    } else {
+        let indented = format!("{content:#}\n");
+        let text = if indented.len() <= LARGEST_INDENTED { indented } else { compact };
+        if text.len() > LARGEST_CONFIG_MAP {
+            return Err(format!("left out: its definition has {} bytes and fits into no ConfigMap", text.len()));
+        }
+        let map = format!("{name}-definition");
+        spec.insert("definitionFrom".into(), json!({ "configMapKeyRef": { "name": map, "key": "workflow.json" } }));
+        objects.push(
+            json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(&map, target), "data": { "workflow.json": text } }),
+        );
+    }
+    objects.push(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": metadata(name, target), "spec": spec }));
+    Ok(objects)
+}
+
+fn metadata(name: &str, target: &Target) -> Value {
+    match &target.namespace {
+        Some(namespace) => json!({ "name": name, "namespace": namespace }),
+        None => json!({ "name": name }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+use super::*;
+use crate::catalog::Catalog;
+use crate::document::finding::Code;
+use crate::document::yaml;
+use crate::domain::remote::Tag;
+use crate::manifest::Placed;
+use crate::manifest::{Source, validate};
+
+fn held(id: &str, more: Value) -> Chosen {
+    let mut raw = json!({ "id": id, "name": format!("Flow {id}"), "active": true, "nodes": [node("Start", "n8n-nodes-base.webhook", json!({ "path": id }))],
+        "connections": {}, "settings": { "executionOrder": "v1" } });
+    raw.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    Chosen { name: format!("flow-{}", id.to_lowercase()), workflow: serde_json::from_value(raw).unwrap() }
+}
+
+fn node(name: &str, kind: &str, parameters: Value) -> Value {
+    json!({ "id": format!("id-{name}"), "name": name, "type": kind, "typeVersion": 1, "position": [0, 0], "parameters": parameters })
+}
+
+fn calling(id: &str) -> Value {
+    node("Call", "n8n-nodes-base.executeWorkflow", json!({ "workflowId": { "__rl": true, "mode": "id", "value": id } }))
+}
+
+fn target() -> Target {
+    Target { instance: InstanceRef { name: "main".into(), namespace: Some("ops".into()) }, namespace: None }
+}
+
+fn specs(chosen: Vec<Chosen>) -> (Vec<Value>, Vec<String>) {
+    let (imported, notes) = import(chosen, &target());
+    for one in &imported {
+        let text: String = one.objects.iter().map(|object| format!("---\n{}", yaml::document(object))).collect();
+        let reports = validate(&[Source { name: one.name.clone(), text: Ok(text), found: false }], Catalog::embedded());
+        // The manifest is what is made here; what its nodes hold came from n8n.
+        let wrong =
+            |placed: &&Placed| matches!(placed.finding.code, Code::ManifestInvalid | Code::DefinitionNotFound | Code::FileUnreadable);
+        assert_eq!((reports.len(), reports[0].findings.iter().find(wrong)), (1, None));
+    }
+    let specs = imported.iter().map(|one| one.objects.last().unwrap()["spec"].clone()).collect();
+    (specs, notes.into_iter().map(|note| format!("{}: {}", note.name, note.message)).collect())
+}
+
+#[test]
+fn a_manifest_adopts_what_n8n_holds_and_carries_nothing_else() {
+    let mut settings = Map::from_iter([("executionOrder".to_owned(), json!("v1"))]);
+    mark::Mark { cluster: "c".into(), uid: "u".into(), namespace: "team".into(), name: "orders".into() }.put(&mut settings);
+    let mut one = held("W1", json!({ "settings": settings, "pinData": { "Start": [{}] }, "staticData": { "a": 1 }, "versionId": "v" }));
+    one.workflow.tags = ["b", "a", "x,y"].map(|name| Tag { id: name.into(), name: name.into() }).to_vec();
+    let (specs, notes) = specs(vec![one]);
+    let expected = json!({
+        "instanceRef": { "name": "main", "namespace": "ops" }, "displayName": "Flow W1", "active": true, "adopt": { "id": "W1" }, "tags": ["a", "b"],
+        "definition": { "nodes": [node("Start", "n8n-nodes-base.webhook", json!({ "path": "W1" }))], "connections": {}, "settings": { "executionOrder": "v1" } },
+    });
+    assert_eq!(specs, [expected]);
+    assert_eq!(notes, [r#"flow-w1: the tag "x,y" cannot be named in spec.tags; it stays as it is in n8n"#]);
+}
+
+#[test]
+fn credentials_are_mapped_to_the_ids_that_n8n_has() {
+    let with = |name: &str, credentials: Value| {
+        let mut node = node(name, "n8n-nodes-base.httpRequest", json!({}));
+        node["credentials"] = credentials;
+        node
+    };
+    let nodes = json!([
+        with("A", json!({ "httpBasicAuth": { "id": "1", "name": "Shop" } })),
+        with("B", json!({ "httpBasicAuth": { "id": "1", "name": "Shop" }, "slackApi": { "id": "2", "name": "Chat" } })),
+        with("C", json!({ "oAuth2Api": { "id": "3", "name": "Chat" } })),
+        with("D", json!({ "httpHeaderAuth": { "id": "4", "name": "Key" } })),
+        with("E", json!({ "httpHeaderAuth": { "id": "5", "name": "Key" } })),
+        with("F", json!({ "httpHeaderAuth": { "name": "Lost" } })),
+    ]);
+    let (specs, notes) = specs(vec![held("W1", json!({ "nodes": nodes }))]);
+    let expected = json!([
+        { "name": "Chat", "type": "oAuth2Api", "existing": { "id": "3" } },
+        { "name": "Chat", "type": "slackApi", "existing": { "id": "2" } },
+        { "name": "4", "existing": { "id": "4" } },
+        { "name": "5", "existing": { "id": "5" } },
+        { "name": "Shop", "existing": { "id": "1" } },
+    ]);
+    assert_eq!(specs[0]["credentials"], expected);
+    assert_eq!(notes.len(), 1, "{notes:?}");
+}
+
+#[test]
+fn references_lead_to_what_is_imported_too_and_never_in_a_ring() {
+    let parent = held("P", json!({ "nodes": [calling("C")], "settings": { "errorWorkflow": "P" } }));
+    let child = held("C", json!({ "settings": { "callerIds": "P", "errorWorkflow": "E" } }));
+    let (specs, notes) = specs(vec![parent, child]);
+    assert!(specs[0]["references"].is_null(), "{}", specs[0]);
+    assert_eq!(specs[1]["references"], json!([{ "id": "C", "workflowRef": { "name": "flow-c" } }]));
+    let expected = [
+        "flow-c: settings.errorWorkflow leads to workflow E of n8n, which is not imported; it stays an id of this n8n",
+        "flow-c: settings.callerIds leads to workflow P of n8n, which leads back here; it stays an id of this n8n",
+        "flow-p: settings.errorWorkflow leads to workflow P of n8n, which leads back here; it stays an id of this n8n",
+    ];
+    assert_eq!(notes, expected);
+}
+
+#[test]
+fn a_large_definition_goes_into_a_configmap() {
+    let large = |size: usize| held("L", json!({ "nodes": [node("Start", "n8n-nodes-base.code", json!({ "jsCode": "x".repeat(size) }))] }));
+    let (specs, _) = specs(vec![large(250_000)]);
+    assert_eq!(specs[0]["definitionFrom"]["configMapKeyRef"], json!({ "name": "flow-l-definition", "key": "workflow.json" }));
+    assert!(specs[0]["definition"].is_null());
+    let (imported, notes) = import(vec![large(1_100_000)], &target());
+    assert!(imported.is_empty() && notes[0].message.contains("fits into no ConfigMap"), "{notes:?}");
+}

@@ -1,0 +1,53 @@
+//! The findings about one definition, whatever file it stands in.
+
+use serde_json::Value;
+
+use super::document::{Document, join};
+use super::report::Report;
+use crate::api::workflow::WorkflowSpec;
+use crate::catalog::Catalog;
+use crate::document::definition::Definition;
+use crate::document::finding::{Finding, has_errors};
+use crate::document::parse::place_of_workflow;
+use crate::validator::check::{disagreements, examine, parse_and_check, take_for_filled_in};
+use crate::validator::schema::NodeCredentials;
+
+/// What is known of a definition, whatever file it stands in.
+pub(super) struct Verdict {
+    pub(super) findings: Vec<Finding>,
+    pub(super) required: Vec<NodeCredentials>,
+    pub(super) definition: Option<Definition>,
+}
+
+/// Judges a definition: one of a `Workflow` by what its spec wants, any other by what it says itself.
+pub(super) fn judge(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Verdict {
+    let mut intake = match parse_and_check(raw) {
+        Ok(intake) => intake,
+        Err(findings) => return Verdict { findings, required: Vec::new(), definition: None },
+    };
+    let definition = &mut intake.definition;
+    let mut findings = intake.warnings;
+    if let Some(name) = spec.and_then(|spec| spec.display_name.as_ref()) {
+        definition.name = Some(name.clone());
+    }
+    let active = spec.map_or(definition.declared_active, |spec| spec.active);
+    let (found, required) = examine(definition, active, catalog);
+    findings.extend(found);
+    if spec.is_some() {
+        take_for_filled_in(&mut findings);
+    }
+    if let Some(spec) = spec.filter(|_| !has_errors(&findings)) {
+        findings.extend(disagreements(definition, spec.active, spec.tags.as_deref()));
+    }
+    Verdict { findings, required, definition: Some(intake.definition) }
+}
+
+/// The report on a definition that stands in a document at a path.
+pub(super) fn judged(document: &Document<'_>, raw: &Value, path: &str, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Report {
+    let verdict = judge(raw, spec, catalog);
+    let base = join(path, &place_of_workflow(raw));
+    let mut report = Report::new(document.source).with(verdict.findings.into_iter().map(|finding| document.place(finding, &base)));
+    report.required = verdict.required;
+    report.definition = verdict.definition;
+    report
+}

@@ -1,0 +1,174 @@
+//! Objects of Kubernetes among the documents.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::api::workflow::{ConfigMapKeyRef, Workflow};
+use crate::api::{GROUP, VERSION, annotation};
+use crate::catalog::Catalog;
+use crate::document::finding::{Code, Finding, Severity, quoted};
+use crate::document::json_path;
+use crate::domain::annotations::{OF_INSTANCE, OF_WORKFLOW, is_ours, unknown};
+use crate::text::similar::nearest;
+use crate::validator::rules::Pattern;
+
+use super::document::{Document, join};
+use super::embedded::text;
+use super::judged::judged;
+use super::pending::Pending;
+use super::report::{Kind, LARGEST_INLINE, Report};
+use super::schema;
+use super::set::Member;
+
+/// The kinds of ours.
+pub(super) const KINDS: [(&str, Kind); 2] = [("Workflow", Kind::Workflow), ("N8nInstance", Kind::N8nInstance)];
+
+/// What an object is to us.
+pub(super) enum Object<'a> {
+    Ours(Kind),
+    /// It is of our group, and no such kind or version exists.
+    Unknown(Finding),
+    ConfigMap,
+    List(&'a [Value]),
+    Other,
+}
+
+/// Whether a document is an object of Kubernetes at all.
+pub(super) fn is_object(value: &Value) -> bool {
+    value["apiVersion"].is_string() && value["kind"].is_string()
+}
+
+/// What an object is.
+pub(super) fn kind(value: &Value) -> Object<'_> {
+    let word = |key: &str| value[key].as_str().unwrap_or_default();
+    let (group, version) = word("apiVersion").split_once('/').unwrap_or(("", word("apiVersion")));
+    match (group, version, word("kind")) {
+        ("", "v1", "ConfigMap") => Object::ConfigMap,
+        (_, _, kind) if kind.ends_with("List") => value["items"].as_array().map_or(Object::Other, |items| Object::List(items)),
+        (GROUP, _, kind) => {
+            let Some((_, ours)) = KINDS.iter().find(|(name, _)| *name == kind) else {
+                let unknown = Finding::error(Code::ManifestInvalid, "kind", format!("{GROUP} has no kind {}", quoted(kind)));
+                return Object::Unknown(unknown.suggest(nearest(kind, KINDS.iter().map(|(name, _)| *name))));
+            };
+            if version != VERSION {
+                let unknown = Finding::error(Code::ManifestInvalid, "apiVersion", format!("{GROUP} has no version {}", quoted(version)));
+                return Object::Unknown(unknown.suggest(Some(format!("{GROUP}/{VERSION}"))));
+            }
+            Object::Ours(*ours)
+        }
+        _ => Object::Other,
+    }
+}
+
+/// A report on what is of our group and no kind of ours.
+pub(super) fn unknown_kind(document: &Document<'_>, finding: Finding, at: &str) -> Report {
+    Report::new(document.source).with([document.place(finding, at)])
+}
+
+/// Judges an N8nInstance.
+pub(super) fn judge_instance(document: &Document<'_>, object: &Value, at: &str) -> Report {
+    let mut report = Report::new(document.source).with(document.warnings(at)).with(document.words(at));
+    report.kind = Kind::N8nInstance;
+    let findings = schema::check(Kind::N8nInstance, object).into_iter().chain(metadata(object, OF_INSTANCE, &mut report));
+    let placed: Vec<_> = findings.map(|finding| document.place(finding, at)).collect();
+    report.with(placed)
+}
+
+/// Judges a Workflow whose report will have this number; its definition is left to do where it stands in a ConfigMap.
+pub(super) fn judge_workflow(
+    document: &Document<'_>,
+    object: &Value,
+    at: &str,
+    number: usize,
+    catalog: &Catalog,
+) -> (Report, Option<Pending>, Option<Member>) {
+    let mut report = Report::new(document.source);
+    let mut findings = schema::check(Kind::Workflow, object);
+    findings.extend(metadata(object, OF_WORKFLOW, &mut report));
+    let spec = match serde_json::from_value::<Workflow>(object.clone()) {
+        Ok(workflow) => Some(Box::new(workflow.spec)),
+        Err(error) => {
+            // The schema tells it with its field; whatever it does not know is told as it comes.
+            if !findings.iter().any(Finding::is_error) {
+                findings.push(Finding::error(Code::ManifestInvalid, "spec", format!("this is no Workflow: {error}")));
+            }
+            None
+        }
+    };
+    let (inline, from) = (&object["spec"]["definition"], &object["spec"]["definitionFrom"]);
+    if !inline.is_null() {
+        let size = serde_json::to_string(inline).map_or(0, |text| text.len());
+        if size > LARGEST_INLINE {
+            let message = "the definition is too large to stand in the object; put it into a ConfigMap and name it in spec.definitionFrom.configMapKeyRef";
+            let finding = Finding::error(Code::DocumentTooLarge, "spec.definition", message);
+            findings.push(finding.mismatch(format!("{size} bytes"), format!("at most {LARGEST_INLINE}")));
+        }
+    }
+    report.findings.extend(findings.into_iter().map(|finding| document.place(finding, at)));
+    if inline.is_object() {
+        let inside = judged(document, inline, &join(at, "spec.definition"), spec.as_deref(), catalog);
+        report.findings.extend(inside.findings);
+        report.required = inside.required;
+        report.definition = inside.definition;
+    }
+    report.findings.extend(document.warnings(at));
+    report.findings.extend(document.words(at));
+    let member = spec.as_ref().map(|spec| Member::new(document, object, at, number, spec.as_ref().clone()));
+    let from = serde_json::from_value::<ConfigMapKeyRef>(from["configMapKeyRef"].clone()).ok();
+    let pending = from.map(|from| Pending {
+        report: number,
+        source: document.source,
+        span: document.span(&join(at, "spec.definitionFrom.configMapKeyRef")),
+        namespace: text(object, "namespace"),
+        from,
+        spec,
+    });
+    (report, pending, member)
+}
+
+/// What is wrong with an object's metadata. Takes the findings that an annotation silences into the report.
+fn metadata(object: &Value, known: &[&str], report: &mut Report) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut wrong = |at: String, message: String| findings.push(Finding::error(Code::ManifestInvalid, at, message));
+    let metadata = &object["metadata"];
+    match metadata["name"].as_str() {
+        Some(name) if !is_name(name) => {
+            let message = "the name must consist of lower case letters, digits, - and ., and begin and end with a letter or digit";
+            wrong("metadata.name".to_owned(), message.to_owned());
+        }
+        None if !metadata["generateName"].is_string() => wrong("metadata".to_owned(), "metadata.name is missing".to_owned()),
+        _ => {}
+    }
+    for field in ["labels", "annotations"] {
+        for (key, value) in metadata[field].as_object().into_iter().flatten().filter(|(_, value)| !value.is_string()) {
+            let at = json_path::key(&json_path::key("metadata", field), key);
+            wrong(
+                at,
+                format!("{field} hold text only: put the value into quotes ({} stands here)", crate::document::finding::kind_of(value)),
+            );
+        }
+    }
+    let doubtful = |key: &str, message| {
+        let at = json_path::key("metadata.annotations", key);
+        Finding { severity: Severity::Warning, ..Finding::error(Code::ManifestInvalid, at, message) }
+    };
+    let ours = metadata["annotations"].as_object().into_iter().flatten().filter(|(key, _)| is_ours(key));
+    for (key, value) in ours {
+        let alone = BTreeMap::from([(key.clone(), String::new())]);
+        findings.extend(unknown(Some(&alone), known).map(|message| doubtful(key, message)));
+        if let Some(text) = value.as_str().filter(|_| key == annotation::IGNORE_FINDINGS) {
+            let (silenced, wrong) = Pattern::parse_known(text);
+            report.silenced = silenced;
+            findings.extend(wrong.into_iter().map(|message| doubtful(key, message)));
+        }
+    }
+    findings
+}
+
+/// Whether Kubernetes takes it for a name: a DNS subdomain of RFC 1123.
+fn is_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let label = |label: &str| label.starts_with(inner) && label.ends_with(inner) && label.chars().all(|c| inner(c) || c == '-');
+    name.len() <= 253 && name.split('.').all(label)
+}

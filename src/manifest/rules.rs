@@ -1,0 +1,96 @@
+//! The rules of our CRDs that are written in CEL, as functions: an interpreter of CEL would be larger than all of them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::api::duration::Span;
+use crate::api::headers::{NO_STEERING_HEADER, is_steering};
+
+type Rule = (&'static str, fn(&Value) -> bool);
+
+/// Each rule as it stands in the CRD, and what it says. A rule that compares with the object before cannot be asked of a file.
+const RULES: &[Rule] = &[
+    ("(has(self.definition) ? 1 : 0) + (has(self.definitionFrom) ? 1 : 0) == 1", |spec| {
+        has(spec, "definition") != has(spec, "definitionFrom")
+    }),
+    ("has(self.id) != has(self.name)", |existing| has(existing, "id") != has(existing, "name")),
+    ("has(self.value) != has(self.secretKeyRef)", |header| has(header, "value") != has(header, "secretKeyRef")),
+    (NO_STEERING_HEADER, |header| header["name"].as_str().is_none_or(|name| !is_steering(name))),
+    ("self.from != 'Selector' || has(self.selector)", |allowed| allowed["from"] != "Selector" || has(allowed, "selector")),
+    (
+        "!has(self.probes) || self.probes.map(probe, has(probe.timeout) ? duration(probe.timeout) : duration('10s')).sum() <= duration('5m')",
+        |check| probing(check) <= Duration::from_secs(300),
+    ),
+    ("self.metadata.name.size() <= 63", |object| object["metadata"]["name"].as_str().is_none_or(|name| name.chars().count() <= 63)),
+    ("!self.matches('/api/v1/*$')", |url| url.as_str().is_none_or(|url| !url.trim_end_matches('/').ends_with("/api/v1"))),
+];
+
+/// Whether a value holds to a rule; nothing for one that only the API server knows.
+pub(super) fn holds(rule: &str, value: &Value) -> Option<bool> {
+    let known = RULES.iter().find(|(text, _)| *text == rule).map(|(_, holds)| holds(value));
+    known.or_else(|| Some(is_within(value, duration_bounds(rule)?)))
+}
+
+/// The bounds of a rule for durations, as every field of that type has one.
+fn duration_bounds(rule: &str) -> Option<(Span, Span)> {
+    let bounds = rule.strip_prefix("duration(self) >= duration('")?.strip_suffix("')")?;
+    let (least, most) = bounds.split_once("') && duration(self) <= duration('")?;
+    Some((Span::parse(least).ok()?, Span::parse(most).ok()?))
+}
+
+/// Whether a duration is within bounds. What is none is told by its pattern.
+fn is_within(value: &Value, (least, most): (Span, Span)) -> bool {
+    value.as_str().and_then(|text| Span::parse(text).ok()).is_none_or(|span| least <= span && span <= most)
+}
+
+/// How long all probes of a health check may take. What is no duration is told by its pattern.
+fn probing(check: &Value) -> Duration {
+    let timeout = |probe: &Value| {
+        probe["timeout"].as_str().map_or(Duration::from_secs(10), |text| Span::parse(text).map_or(Duration::ZERO, Span::get))
+    };
+    check["probes"].as_array().into_iter().flatten().map(timeout).sum()
+}
+
+fn has(object: &Value, field: &str) -> bool {
+    object.get(field).is_some_and(|value| !value.is_null())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(schema: &Value, found: &mut Vec<String>) {
+        match schema {
+            Value::Object(fields) => {
+                let own = fields.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten();
+                found.extend(own.filter_map(|rule| rule["rule"].as_str().map(str::to_owned)));
+                fields.values().for_each(|inner| rules(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| rules(inner, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_bounds_of_durations_are_read_from_their_rule() {
+        let rule = "duration(self) >= duration('1s') && duration(self) <= duration('5m')";
+        for (text, fits) in [("1s", true), ("5m", true), ("999ms", false), ("9999h", false), ("soon", true)] {
+            assert_eq!(holds(rule, &Value::from(text)), Some(fits), "{text}");
+        }
+        assert_eq!(holds("duration(self) > duration('1s')", &Value::from("1s")), None);
+    }
+
+    #[test]
+    fn every_rule_of_the_crds_that_a_file_can_be_asked_is_known_here() {
+        let mut found = Vec::new();
+        for crd in crate::api::crds::all() {
+            rules(&serde_json::to_value(crd).unwrap(), &mut found);
+        }
+        assert!(found.len() >= 5, "{found:?}");
+        let unknown: Vec<&String> = found.iter().filter(|rule| !rule.contains("oldSelf") && holds(rule, &Value::Null).is_none()).collect();
+        assert!(unknown.is_empty(), "say in src/manifest/rules.rs what these mean: {unknown:#?}");
+        let stale: Vec<&str> = RULES.iter().map(|(text, _)| *text).filter(|text| !found.iter().any(|rule| rule == text)).collect();
+        assert!(stale.is_empty(), "no CRD has these any more: {stale:#?}");
+    }
+}

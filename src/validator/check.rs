@@ -1,0 +1,110 @@
+//! Everything that is known to be wrong with a definition. The command line and the operator ask here, so that both say the same.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::catalog::Catalog;
+use crate::document::definition::Definition;
+use crate::document::finding::{Code, Finding, Harm, Severity, bounded};
+use crate::document::json_path;
+use crate::document::parse::{Parsed, Unparsable, parse};
+use crate::validator::content::check_content_of;
+use crate::validator::schema::{NodeCredentials, Resolved, examine_resolved, has_start};
+use crate::validator::structure::check_structure;
+
+/// Parses a document. Where it cannot be parsed, the findings include those about the structure of its other parts.
+///
+/// # Errors
+///
+/// See [`parse`].
+pub fn parse_and_check(raw: &Value) -> Result<Parsed, Vec<Finding>> {
+    parse(raw).map_err(|unparsable| {
+        let Unparsable { mut findings, rest } = *unparsable;
+        let known: HashSet<String> = findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.path.clone()).collect();
+        let nodes_lost = known.contains("nodes");
+        let structure = rest.iter().flat_map(check_structure).filter(|finding| {
+            let echo = json_path::around(&finding.path).any(|outer| known.contains(outer));
+            !(echo || nodes_lost && json_path::is_within(&finding.path, "connections"))
+        });
+        findings.extend(structure);
+        bounded(findings)
+    })
+}
+
+/// Everything that is wrong with a definition. `active` says whether it is to be published; absent where that is unknown.
+pub fn check(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> Vec<Finding> {
+    examine(definition, active, catalog).0
+}
+
+/// [`check`], and the credentials that the nodes need, for little more than the price of one.
+pub fn examine(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> (Vec<Finding>, Vec<NodeCredentials>) {
+    let mut findings = check_structure(definition);
+    let resolved = Resolved::of(definition, catalog);
+    findings.extend(check_content_of(definition, active, &resolved));
+    // The catalogue knows in which versions a node waits for an answer, for which alone n8n publishes a workflow.
+    if active == Some(true) && has_start(definition, catalog) == Some(false) {
+        findings.iter_mut().filter(|finding| finding.code == Code::TriggerMissing).for_each(|finding| finding.severity = Severity::Error);
+    }
+    let required = examine_resolved(definition, catalog, &resolved, &mut findings);
+    (bounded(findings), required)
+}
+
+/// Takes the certainty out of what rests on the catalogue: n8n is, or may be, of another version than the catalogue's, and decides.
+/// Returns whether anything was an error before.
+pub fn doubt<'f>(findings: impl IntoIterator<Item = &'f mut Finding>) -> bool {
+    let mut any = false;
+    for finding in findings.into_iter().filter(|finding| finding.is_error() && finding.code.rests_on_catalog()) {
+        finding.severity = Severity::Warning;
+        any = true;
+    }
+    any
+}
+
+/// Takes down to information what the operator fills in: of a Workflow nobody has to do anything about it.
+pub fn take_for_filled_in<'f>(findings: impl IntoIterator<Item = &'f mut Finding>) {
+    for finding in findings.into_iter().filter(|finding| !finding.is_error() && finding.code.harm() == Harm::FilledIn) {
+        finding.severity = Severity::Info;
+    }
+}
+
+/// The document's own `active` and `tags` are ignored; where they differ from the spec, somebody may expect otherwise.
+pub fn disagreements(definition: &Definition, active: Option<bool>, tags: Option<&[String]>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if definition.declared_active == Some(true) && active != Some(true) {
+        let message = "the definition says active, which is ignored; spec.active decides";
+        findings.push(Finding::warning(Code::DeclaredActiveIgnored, "active", message));
+    }
+    if let (Some(declared), Some(wanted)) = (&definition.declared_tags, tags)
+        && declared.iter().any(|tag| !wanted.contains(tag))
+    {
+        findings.push(Finding::warning(Code::DeclaredTagsIgnored, "tags", "the definition's tags are ignored; spec.tags decides"));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::validator::check::parse_and_check;
+
+    /// What is said of a workflow of these nodes about its start.
+    fn start(nodes: &[(&str, f64)]) -> Option<Severity> {
+        let node = |(at, (kind, version)): (usize, &(&str, f64))| json!({"name": at.to_string(), "type": kind, "typeVersion": version, "position": [0, 0], "parameters": {}});
+        let nodes: Vec<_> = nodes.iter().enumerate().map(node).collect();
+        let definition = parse_and_check(&json!({"name": "x", "nodes": nodes, "connections": {}, "settings": {}})).unwrap().definition;
+        let found = check(&definition, Some(true), Catalog::embedded());
+        found.iter().find(|finding| finding.code == Code::TriggerMissing).map(|finding| finding.severity)
+    }
+
+    #[test]
+    fn a_workflow_that_only_waits_for_an_answer_is_published_and_the_version_tells_whether_it_waits() {
+        assert_eq!(start(&[("n8n-nodes-base.manualTrigger", 1.0), ("n8n-nodes-base.gmail", 2.1)]), Some(Severity::Warning));
+        assert_eq!(start(&[("n8n-nodes-base.manualTrigger", 1.0), ("n8n-nodes-base.gmail", 1.0)]), Some(Severity::Error));
+        assert_eq!(start(&[("n8n-nodes-base.wait", 1.1)]), Some(Severity::Error), "n8n publishes it, and nothing ever starts it");
+        assert_eq!(start(&[("n8n-nodes-base.set", 3.4)]), Some(Severity::Error));
+        assert_eq!(start(&[("n8n-nodes-base.scheduleTrigger", 1.2)]), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! What cannot work in a workflow whatever its node types are: expressions, scripts, schedules, webhooks, the flow from the
+//! triggers, literal secrets. Of the catalogue only one thing is asked: how n8n reads a text.
+//!
+//! An error is something that n8n refuses or that fails whenever it runs; whatever may be meant is a warning.
+//! Source: n8n 2.39.10; each module names the part that it follows.
+
+mod bare;
+mod callee;
+mod expression;
+mod flow;
+mod graph;
+mod habits;
+mod loops;
+mod moustache;
+mod nodes;
+mod numbers;
+mod reference;
+mod schedule;
+mod script;
+mod secret;
+mod start;
+mod strings;
+mod time_zone;
+mod webhook;
+
+use crate::document::definition::Definition;
+use crate::document::endpoints;
+use crate::document::finding::Finding;
+use crate::document::odd_paths::odd_paths;
+use crate::validator::schema::Resolved;
+use crate::validator::structure::too_large;
+use graph::Graph;
+
+/// Everything that is wrong with the content of a definition, in the order of its nodes.
+///
+/// `active` says whether the workflow is to be published; where it is not, a missing trigger is no error.
+/// A definition that is too large is left to [`crate::validator::structure`].
+pub fn check_content(definition: &Definition, active: Option<bool>) -> Vec<Finding> {
+    check_content_of(definition, active, &Resolved::unknown())
+}
+
+/// [`check_content`], where it is known which parameter each text belongs to.
+pub fn check_content_of(definition: &Definition, active: Option<bool>, resolved: &Resolved<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if too_large(definition).is_some() {
+        return findings;
+    }
+    let graph = Graph::of(definition);
+    let to_publish = active == Some(true);
+    start::check(definition, to_publish, &mut findings);
+    schedule::check(definition, &mut findings);
+    webhook::check(definition, &graph, &mut findings);
+    findings.extend(endpoints::endpoint_conflicts(definition));
+    findings.extend(odd_paths(definition));
+    flow::check(definition, &graph, &mut findings);
+    loops::check(definition, &graph, &mut findings);
+    script::check(definition, &graph, resolved, &mut findings);
+    secret::check(definition, &mut findings);
+    habits::check(definition, &mut findings);
+    numbers::check(definition, &mut findings);
+    callee::check(definition, &mut findings);
+    time_zone::check(definition, &mut findings);
+    findings.sort_by(|a, b| place(&a.path).cmp(&place(&b.path)).then_with(|| a.code.cmp(&b.code)));
+    findings
+}
+
+/// Nodes in their order, then the rest of the document.
+fn place(path: &str) -> (usize, &str) {
+    let index = path.strip_prefix("nodes[").and_then(|rest| rest.split_once(']')).and_then(|(index, _)| index.parse().ok());
+    (index.unwrap_or(usize::MAX), path)
+}
+
+#[cfg(test)]
+mod tests;

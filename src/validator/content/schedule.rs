@@ -1,0 +1,342 @@
+//! Schedules: cron expressions and intervals.
+//!
+//! Source: `time.js` of the npm package cron 4.4.0, which n8n schedules with, and n8n-nodes-base's
+//! `Schedule/GenericFunctions.js` and `active-workflow-triggers.js`.
+
+use serde_json::Value;
+
+use crate::document::definition::{Definition, Node};
+use crate::document::finding::{Code, Finding, Severity, is_full};
+use crate::document::json_path;
+use crate::validator::content::nodes::{nodes, parameter_path, unless_disabled};
+
+/// A field of a cron expression and the values that it may have.
+const FIELDS: [(&str, u64, u64); 6] =
+    [("second", 0, 59), ("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7)];
+
+const NAMES: [(&str, &str); 19] = [
+    ("jan", "1"),
+    ("feb", "2"),
+    ("mar", "3"),
+    ("apr", "4"),
+    ("may", "5"),
+    ("jun", "6"),
+    ("jul", "7"),
+    ("aug", "8"),
+    ("sep", "9"),
+    ("oct", "10"),
+    ("nov", "11"),
+    ("dec", "12"),
+    ("sun", "0"),
+    ("mon", "1"),
+    ("tue", "2"),
+    ("wed", "3"),
+    ("thu", "4"),
+    ("fri", "5"),
+    ("sat", "6"),
+];
+
+const PRESETS: [(&str, &str); 9] = [
+    ("@yearly", "0 0 0 1 1 *"),
+    ("@monthly", "0 0 0 1 * *"),
+    ("@weekly", "0 0 0 * * 0"),
+    ("@daily", "0 0 0 * * *"),
+    ("@hourly", "0 0 * * * *"),
+    ("@minutely", "0 * * * * *"),
+    ("@secondly", "* * * * * *"),
+    ("@weekdays", "0 0 0 * * 1-5"),
+    ("@weekends", "0 0 0 * * 0,6"),
+];
+
+/// A bit for each value of a field.
+type Values = u64;
+
+/// What is wrong with a cron expression, or how often it fires.
+fn parse(source: &str) -> Result<[Values; 6], String> {
+    let source = source.to_lowercase();
+    let source = PRESETS.iter().find(|(name, _)| *name == source).map_or(source.as_str(), |(_, meaning)| *meaning);
+    let source = without_names(source)?;
+    let units: Vec<&str> = source.split_whitespace().collect();
+    if !(5..=6).contains(&units.len()) {
+        return Err(format!("it has {} fields, want 5, or 6 with seconds first", units.len()));
+    }
+    let mut values = [1; 6];
+    for (unit, slot) in units.iter().zip(6 - units.len()..) {
+        values[slot] = field(unit, slot)?;
+    }
+    match fires(&values) {
+        true => Ok(values),
+        false => Err("no such day ever comes".into()),
+    }
+}
+
+/// Names of months and days as numbers. Letters are taken three at a time, wherever they stand.
+fn without_names(source: &str) -> Result<String, String> {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(c) = rest.chars().next() {
+        let letters = rest.bytes().take(3).take_while(u8::is_ascii_lowercase).count();
+        if letters == 0 {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        let (word, after) = rest.split_at(letters);
+        let Some((_, number)) = NAMES.iter().find(|(name, _)| *name == word) else {
+            return Err("it has letters that are no name of a month or day (such as L, W or #)".into());
+        };
+        out.push_str(number);
+        rest = after;
+    }
+    Ok(out)
+}
+
+fn field(text: &str, slot: usize) -> Result<Values, String> {
+    let (name, low, high) = FIELDS[slot];
+    if text.split(',').any(|part| part.find('*').is_some_and(|at| at > 0)) {
+        return Err(format!("the {name} has a * in the wrong place"));
+    }
+    let all = format!("{low}-{high}");
+    let mut values = 0;
+    for range in text.replace('*', &all).split(',') {
+        let (range, step) = match range.split_once('/') {
+            Some((range, step)) => (range, Some(number(step).ok_or_else(|| unreadable(name))?)),
+            None => (range, None),
+        };
+        let (lower, upper) = match range.split_once('-') {
+            Some((lower, upper)) => (lower, Some(number(upper).ok_or_else(|| unreadable(name))?)),
+            None => (range, None),
+        };
+        let lower = number(lower).ok_or_else(|| unreadable(name))?;
+        if step == Some(0) {
+            return Err(format!("the {name} has a step of 0"));
+        }
+        if upper.is_some_and(|upper| lower > upper) {
+            return Err(format!("the {name} has a range that ends before it starts"));
+        }
+        if lower < low || upper.unwrap_or(lower) > high {
+            return Err(format!("the {name} is outside of {low} to {high}"));
+        }
+        let upper = upper.unwrap_or(if step.is_some() { high } else { lower });
+        let step = usize::try_from(step.unwrap_or(1)).unwrap_or(usize::MAX);
+        values |= (lower..=upper).step_by(step).fold(0, |bits, value| bits | 1 << value);
+    }
+    // Sunday is 0 and 7.
+    if slot == 5 && values & 1 << 7 != 0 {
+        values = values & !(1 << 7) | 1;
+    }
+    Ok(values)
+}
+
+fn number(digits: &str) -> Option<u64> {
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // Longer than a u64 is out of every range.
+    plain.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+fn unreadable(name: &str) -> String {
+    format!("the {name} cannot be read")
+}
+
+/// Whether there is a day on which it fires: none is the 31st of February. A day of the week counts as an alternative
+/// where both it and the day of the month are given.
+fn fires(values: &[Values; 6]) -> bool {
+    const LAST_DAYS: [u64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let [.., days, months, weekdays] = values;
+    let any_weekday = weekdays.count_ones() == 7;
+    !any_weekday || (1..=12u64).zip(LAST_DAYS).any(|(month, last)| months & 1 << month != 0 && (1..=last).any(|day| days & 1 << day != 0))
+}
+
+pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
+    for (index, node) in nodes(definition) {
+        if is_full(findings) {
+            return;
+        }
+        match node.kind() {
+            "n8n-nodes-base.scheduleTrigger" => check_schedule(index, node, findings),
+            "n8n-nodes-base.cron" => check_times(index, node, "triggerTimes", Code::ScheduleTooOften, findings),
+            _ if node.parameter("pollTimes").is_some() => check_times(index, node, "pollTimes", Code::PollTooOften, findings),
+            _ => {}
+        }
+    }
+}
+
+fn check_schedule(index: usize, node: &Node, findings: &mut Vec<Finding>) {
+    let intervals = node.parameter("rule").and_then(|rule| rule.get("interval")).and_then(Value::as_array);
+    let base = parameter_path(index, &["rule", "interval"]);
+    for (position, interval) in intervals.into_iter().flatten().enumerate() {
+        if is_full(findings) {
+            return;
+        }
+        let at = json_path::index(&base, position);
+        let field = interval.get("field").and_then(Value::as_str).unwrap_or("days");
+        if field == "cronExpression" {
+            let expression = interval.get("expression").and_then(Value::as_str).unwrap_or_default();
+            check_cron(node, &json_path::key(&at, "expression"), expression, Code::ScheduleTooOften, findings);
+            continue;
+        }
+        let (key, most) = match field {
+            "seconds" => ("secondsInterval", 59.0),
+            "minutes" => ("minutesInterval", 59.0),
+            "hours" => ("hoursInterval", 23.0),
+            "days" => ("daysInterval", 31.0),
+            "weeks" => ("weeksInterval", f64::MAX),
+            "months" => ("monthsInterval", f64::MAX),
+            _ => continue,
+        };
+        check_hour_of(node, &at, field, interval, findings);
+        let Some(size) = interval.get(key).and_then(Value::as_f64) else {
+            if field == "seconds" {
+                findings.push(too_often(node, &at, Code::ScheduleTooOften));
+            }
+            continue;
+        };
+        // n8n checks the range from this version on; before, only what makes no schedule fails.
+        let strict = node.type_version().is_some_and(|version| version >= 1.3);
+        if size < 1.0 || size > most && strict {
+            let want = if most < 100.0 { format!("1 to {most}") } else { "1 or more".to_owned() };
+            let finding = invalid(node, json_path::key(&at, key), format!("n8n cannot run every {size} {field}"));
+            // The older versions take every 0 minutes for every minute.
+            let severity = if field == "minutes" && size == 0.0 && !strict { Severity::Warning } else { finding.severity };
+            findings.push(Finding { severity, ..finding }.mismatch(size.to_string(), want));
+        } else if field == "seconds" && size < 60.0 {
+            findings.push(too_often(node, &json_path::key(&at, key), Code::ScheduleTooOften));
+        }
+    }
+}
+
+/// The minute, hour and day at which an interval begins, which go into the cron expression that n8n makes of it.
+fn check_hour_of(node: &Node, at: &str, field: &str, interval: &Value, findings: &mut Vec<Finding>) {
+    let parts: &[(&str, f64, f64)] = match field {
+        "hours" => &[("triggerAtMinute", 0.0, 59.0)],
+        "days" | "weeks" => &[("triggerAtMinute", 0.0, 59.0), ("triggerAtHour", 0.0, 23.0)],
+        "months" => &[("triggerAtMinute", 0.0, 59.0), ("triggerAtHour", 0.0, 23.0), ("triggerAtDayOfMonth", 1.0, 31.0)],
+        _ => &[],
+    };
+    check_parts(node, at, parts, interval, findings);
+}
+
+fn check_parts(node: &Node, at: &str, parts: &[(&str, f64, f64)], holder: &Value, findings: &mut Vec<Finding>) {
+    for (key, least, most) in parts {
+        let Some(value) = holder.get(*key).and_then(Value::as_f64).filter(|value| value < least || value > most) else { continue };
+        let finding = invalid(node, json_path::key(at, key), format!("n8n makes no schedule of {key} {value}"));
+        findings.push(
+            finding.mismatch(value.to_string(), if *most < 100.0 { format!("{least} to {most}") } else { format!("{least} or more") }),
+        );
+    }
+}
+
+fn invalid(node: &Node, at: String, message: String) -> Finding {
+    Finding { severity: unless_disabled(node), ..Finding::error(Code::ScheduleInvalid, at, message) }.at_node(node.name())
+}
+
+/// The older form, `{"item": [{"mode": "custom", "cronExpression": "…"}]}`.
+fn check_times(index: usize, node: &Node, parameter: &str, often: Code, findings: &mut Vec<Finding>) {
+    let items = node.parameter(parameter).and_then(|times| times.get("item")).and_then(Value::as_array);
+    let base = parameter_path(index, &[parameter, "item"]);
+    for (position, item) in items.into_iter().flatten().enumerate() {
+        if is_full(findings) {
+            return;
+        }
+        let at = json_path::index(&base, position);
+        let mode = item.get("mode").and_then(Value::as_str).unwrap_or("everyDay");
+        if let ("custom", Some(expression)) = (mode, item.get("cronExpression").and_then(Value::as_str)) {
+            check_cron(node, &json_path::key(&at, "cronExpression"), expression.trim(), often, findings);
+        }
+        let parts: &[(&str, f64, f64)] = match mode {
+            "everyHour" => &[("minute", 0.0, 59.0)],
+            "everyDay" | "everyWeek" => &[("minute", 0.0, 59.0), ("hour", 0.0, 23.0)],
+            "everyMonth" => &[("minute", 0.0, 59.0), ("hour", 0.0, 23.0), ("dayOfMonth", 1.0, 31.0)],
+            "everyX" => &[("value", 1.0, f64::MAX)],
+            _ => &[],
+        };
+        check_parts(node, &at, parts, item, findings);
+    }
+}
+
+fn check_cron(node: &Node, at: &str, expression: &str, often: Code, findings: &mut Vec<Finding>) {
+    if expression.starts_with('=') {
+        return;
+    }
+    match parse(expression) {
+        Err(problem) => {
+            let message = format!("n8n takes this for no cron expression: {problem}");
+            let finding = Finding { severity: unless_disabled(node), ..Finding::error(Code::CronInvalid, at, message) };
+            findings.push(finding.at_node(node.name()));
+        }
+        Ok(_) if often == Code::PollTooOften && is_below_a_minute(expression) => {
+            let message = "n8n refuses to poll more often than once a minute; give a single second";
+            findings.push(Finding { severity: unless_disabled(node), ..Finding::error(often, at, message) }.at_node(node.name()));
+        }
+        Ok(values) if values[0].count_ones() > 1 => findings.push(too_often(node, at, often)),
+        Ok(_) => {}
+    }
+}
+
+/// What n8n refuses to poll by: it looks at the text of the first of six fields, and so lets `@secondly` pass.
+/// Source: `isSubMinuteCron` of n8n-workflow's cron.js.
+fn is_below_a_minute(expression: &str) -> bool {
+    let fields: Vec<&str> = expression.split_whitespace().collect();
+    fields.len() == 6 && !fields.first().is_some_and(|second| second.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn too_often(node: &Node, at: &str, code: Code) -> Finding {
+    Finding::warning(code, at, "this runs more often than once a minute; is that needed?").at_node(node.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cron_expressions_are_taken_as_n8n_takes_them() {
+        for fine in [
+            "* * * * *",
+            "*/5 * * * *",
+            "0 9 * * 1-5",
+            "0 0 1 1 *",
+            "0 0 0 1 1 *",
+            "@daily",
+            "0 9 * * MON-FRI",
+            "0 9 * jan,jul sun",
+            " 0  9 * * * ",
+            "5/15 * * * *",
+            "0 0 * * 7",
+            "0 0 31 * *",
+            "0 0 29 2 *",
+            "0 0 31 2 1",
+            "1,2,3-5/2 * * * *",
+            "0 0 * * 0-7",
+            "*/90 * * * *",
+            "00 09 * * *",
+        ] {
+            assert!(parse(fine).is_ok(), "{fine}: {:?}", parse(fine));
+        }
+        for (bad, why) in [
+            ("61 25 * * *", "minute is outside"),
+            ("* * * *", "4 fields"),
+            ("", "0 fields"),
+            ("0 0 0 0 * * *", "7 fields"),
+            ("0 25 * * *", "hour is outside"),
+            ("0 0 ? * *", "day of month cannot be read"),
+            ("0 0 L * *", "letters"),
+            ("0 0 * * 5#2", "day of week cannot be read"),
+            ("*/0 * * * *", "step of 0"),
+            ("5-1 * * * *", "ends before"),
+            ("0 0 0 * *", "day of month is outside"),
+            ("0 0 31 2 *", "no such day"),
+            ("0 0 30 2 *", "no such day"),
+            ("0 0 31 4,6 *", "no such day"),
+            ("5* * * * *", "wrong place"),
+            ("-1 * * * *", "minute cannot be read"),
+            ("every day", "letters"),
+            ("@reboot", "letters"),
+            ("0 0 * * 8", "day of week is outside"),
+            ("99999999999999999999999 * * * *", "outside"),
+            ("1//2 * * * *", "cannot be read"),
+            ("0 9 * * 1–5", "cannot be read"),
+        ] {
+            assert!(parse(bad).is_err_and(|error| error.contains(why)), "{bad}: {:?}", parse(bad));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Secrets written into a workflow, where everybody who may read it finds them.
+//!
+//! No finding repeats one. What looks like a placeholder is none.
+
+mod hooks;
+mod shape;
+mod value;
+
+use serde_json::{Map, Value};
+
+use crate::document::definition::{Definition, Node};
+use crate::document::finding::{Code, Finding, Severity, is_full};
+use crate::document::json_path;
+use crate::validator::content::strings::each_string;
+use shape::{is_secret_name, token};
+use value::{is_secret_value, looks_random};
+
+/// Fields of a reference to a credential that n8n knows.
+const OF_REFERENCE: &[&str] = &["id", "name"];
+
+pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
+    for (index, node) in definition.nodes.iter().enumerate() {
+        let base = json_path::index("nodes", index);
+        if let Some(parameters) = node.parameters() {
+            let base = json_path::key(&base, "parameters");
+            each_string(parameters, |trail, text, object| {
+                if is_full(findings) {
+                    return;
+                }
+                if let Some(what) = found(trail.key(), text, object) {
+                    let message = format!("{what} stands here for everybody to read; put it into a credential, and renew it");
+                    findings.push(Finding::error(Code::SecretLiteral, trail.path(&base), message).at_node(node.name()));
+                }
+            });
+        }
+        check_credentials(&base, node, findings);
+    }
+}
+
+/// What kind of secret is in the text, if any.
+fn found(key: &str, text: &str, object: Option<&Map<String, Value>>) -> Option<&'static str> {
+    if text.len() < 8 || key.starts_with("cached") {
+        return None;
+    }
+    token(text).or_else(|| shape::in_text(text)).or_else(|| {
+        // A header or query parameter: {"name": "X-API-Key", "value": "…"}.
+        let name = object?.get("name").or_else(|| object?.get("key"))?.as_str()?;
+        let value = text.strip_prefix('=').unwrap_or(text);
+        if value.contains("://") {
+            return None;
+        }
+        let value = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("Basic ")).unwrap_or(value);
+        let secret = key == "value" && is_secret_name(name) && is_secret_value(value.trim()) && looks_random(value.trim());
+        secret.then_some("a literal key or token")
+    })
+}
+
+/// n8n reads the id and the name of a credential and nothing else; whatever is written beside them is of no use and
+/// for everybody to read.
+fn check_credentials(at: &str, node: &Node, findings: &mut Vec<Finding>) {
+    for (kind, reference) in node.credentials().into_iter().flatten() {
+        for (field, value) in reference.as_object().into_iter().flatten() {
+            if is_full(findings) {
+                return;
+            }
+            let told = match value {
+                Value::String(text) => !text.is_empty(),
+                Value::Object(fields) => !fields.is_empty(),
+                _ => false,
+            };
+            if OF_REFERENCE.contains(&field.as_str()) || !told {
+                continue;
+            }
+            let secret = is_secret_name(field) || value.is_object() || matches!(field.as_str(), "data" | "user" | "username");
+            let severity = if secret { Severity::Error } else { Severity::Warning };
+            let at = json_path::key(&json_path::key(&json_path::key(at, "credentials"), kind), field);
+            let message = "this belongs into the credential itself, n8n does not read it here; refer to the credential by id or name";
+            findings.push(Finding { severity, ..Finding::error(Code::CredentialEmbedded, at, message) }.at_node(node.name()));
+        }
+    }
+}

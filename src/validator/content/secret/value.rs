@@ -1,0 +1,77 @@
+//! Texts that are, or are not, a secret by their form.
+
+/// What stands in the place of a secret, in lower case.
+const PLACEHOLDERS: &[&str] = &[
+    "your",
+    "xxxx",
+    "example",
+    "placeholder",
+    "changeme",
+    "change_me",
+    "change-me",
+    "insert",
+    "replace",
+    "dummy",
+    "sample",
+    "_here",
+    "-here",
+    "redacted",
+    "removed",
+    "hidden",
+    "****",
+    "....",
+    "…",
+    "<",
+    ">",
+    "{{",
+    "${",
+    "$(",
+    "1234567890",
+    "abcdef",
+    "todo",
+    "enter_",
+    "enter-",
+    "my_",
+    "my-",
+    "api_key",
+    "apikey",
+    "api-key",
+    "access_token",
+    "yyyy",
+    "demo",
+    "put_",
+    "insira",
+    "seu_",
+    "sua_",
+    "tu_",
+];
+
+/// Whether the text can be a secret, rather than a word in the place of one or an expression.
+pub(super) fn is_secret_value(text: &str) -> bool {
+    text.len() >= 8 && !text.contains(char::is_whitespace) && !text.contains("{{") && !text.starts_with(['$', '=']) && !is_placeholder(text)
+}
+
+/// Whether the text stands in the place of a secret.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    let folded = text.to_ascii_lowercase();
+    let mut letters: Vec<char> = folded.chars().filter(char::is_ascii_alphanumeric).collect();
+    letters.sort_unstable();
+    letters.dedup();
+    letters.len() < 5 || PLACEHOLDERS.iter().any(|word| folded.contains(word))
+}
+
+/// Whether letters and digits are mixed, as in no word.
+pub(super) fn looks_random(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+/// The letters, digits and signs of a token at the start of the text; no token is longer than what is looked at.
+pub(super) fn run(text: &str) -> &str {
+    let is_sign = |byte: u8| is_part(char::from(byte)) || matches!(byte, b'.' | b'+' | b'/' | b'=');
+    let length = text.bytes().take(4096).take_while(|byte| is_sign(*byte)).count();
+    &text[..length]
+}
+
+pub(super) fn is_part(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}

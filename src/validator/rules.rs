@@ -1,0 +1,144 @@
+//! Which findings are told, and as what: the choices of a configuration file, of an annotation and of the command line.
+
+mod choice;
+mod config;
+mod glob;
+
+use std::collections::BTreeMap;
+
+pub use choice::{Choice, Level, Pattern, cannot_be_changed};
+pub use config::{Config, ConfigError};
+
+use crate::document::finding::{Code, Finding, Severity};
+
+/// Whether the findings of a code are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Always,
+    /// Errors alone: an annotation silences what is doubtful, and the operator would still refuse the rest.
+    Errors,
+    Never,
+}
+
+/// The choices of several places, each over those before it.
+#[derive(Clone, Debug)]
+pub struct Rules(BTreeMap<Code, (Told, Option<Severity>)>);
+
+impl Default for Rules {
+    /// Every finding is told as it was found.
+    fn default() -> Self {
+        Self(Code::ALL.iter().map(|code| (*code, (Told::Always, None))).collect())
+    }
+}
+
+impl Rules {
+    /// Adds a place's choices. Of two patterns that name a code, the more exact one counts; of two equally exact ones `ignore`.
+    #[must_use]
+    pub fn over(mut self, choice: &Choice) -> Self {
+        for (code, (told, severity)) in &mut self.0 {
+            let most = |patterns: &[Pattern]| patterns.iter().filter_map(|pattern| pattern.specificity(*code)).max();
+            let ignored = most(&choice.ignore);
+            if let Some(select) = &choice.select {
+                *told = if most(select).is_some_and(|exact| Some(exact) > ignored) { Told::Always } else { Told::Never };
+            } else if ignored.is_some() {
+                *told = Told::Never;
+            }
+            let level = choice.levels.iter().filter_map(|(pattern, level)| Some((pattern.specificity(*code)?, *level)));
+            match level.max_by_key(|(exact, _)| *exact).map(|(_, level)| level) {
+                Some(Level::Off) => *told = Told::Never,
+                Some(Level::Error) => *severity = Some(Severity::Error),
+                Some(Level::Warning) => *severity = Some(Severity::Warning),
+                Some(Level::Info) => *severity = Some(Severity::Info),
+                None => {}
+            }
+        }
+        self
+    }
+
+    /// Adds what an annotation of an object silences, which is never an error.
+    #[must_use]
+    pub fn silenced(mut self, ignore: &[Pattern]) -> Self {
+        for (code, (told, _)) in &mut self.0 {
+            if *told == Told::Always && ignore.iter().any(|pattern| pattern.specificity(*code).is_some()) {
+                *told = Told::Errors;
+            }
+        }
+        self
+    }
+
+    /// The finding as it is told, if it is.
+    pub fn tell(&self, mut finding: Finding) -> Option<Finding> {
+        let Some((told, severity)) = self.0.get(&finding.code).filter(|_| !finding.code.ends_checking()) else {
+            return Some(finding);
+        };
+        match told {
+            Told::Never => return None,
+            Told::Errors if !finding.is_error() => return None,
+            _ => {}
+        }
+        finding.severity = severity.unwrap_or(finding.severity);
+        Some(finding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(text: &str) -> Vec<Pattern> {
+        let (known, wrong) = Pattern::parse_known(text);
+        assert_eq!(wrong, [""; 0]);
+        known
+    }
+
+    /// The findings that are told, of a warning of each of these codes.
+    fn told(rules: &Rules) -> String {
+        let codes = [Code::WebhookOpen, Code::WebhookIdMissing, Code::ScriptSyntax, Code::DocumentSyntax];
+        let told = codes.iter().filter_map(|code| rules.tell(Finding::warning(*code, "", "x")));
+        told.map(|finding| format!("{}:{}", finding.code, finding.severity)).collect::<Vec<_>>().join(" ")
+    }
+
+    fn choice(select: Option<&str>, ignore: &str) -> Choice {
+        Choice { select: select.map(patterns), ignore: patterns(ignore), levels: BTreeMap::new() }
+    }
+
+    #[test]
+    fn the_more_exact_pattern_counts_and_later_places_win() {
+        let none = "document-syntax:warning";
+        for (choices, wanted) in [
+            (vec![], "webhook-open:warning webhook-id-missing:warning script-syntax:warning"),
+            (vec![choice(None, "webhook-*")], "script-syntax:warning"),
+            (vec![choice(Some("webhook-open"), "webhook-*")], "webhook-open:warning"),
+            (vec![choice(Some("webhook-*"), "webhook-open")], "webhook-id-missing:warning"),
+            (vec![choice(Some("webhook-*"), "webhook-*")], ""),
+            (vec![choice(Some("all"), "script-*")], "webhook-open:warning webhook-id-missing:warning"),
+            (vec![choice(None, "webhook-*"), choice(Some("webhook-open"), "")], "webhook-open:warning"),
+            (vec![choice(Some("script-syntax"), ""), choice(None, "all")], ""),
+        ] {
+            let rules = choices.iter().fold(Rules::default(), Rules::over);
+            assert_eq!(told(&rules), format!("{wanted} {none}").trim(), "{choices:?}");
+        }
+    }
+
+    #[test]
+    fn a_level_changes_what_a_finding_counts_as() {
+        let levels = [("webhook-*", Level::Error), ("webhook-id-missing", Level::Off), ("script-syntax", Level::Info)];
+        let levels = levels.map(|(code, level)| (Pattern::parse(code).unwrap(), level));
+        let rules = Rules::default().over(&Choice { levels: levels.into(), ..Choice::default() });
+        assert_eq!(told(&rules), "webhook-open:error script-syntax:info document-syntax:warning");
+    }
+
+    #[test]
+    fn an_annotation_silences_no_error_and_the_command_line_outweighs_it() {
+        let rules = Rules::default().silenced(&patterns("script-syntax,webhook-*"));
+        assert_eq!(told(&rules), "document-syntax:warning");
+        assert!(rules.tell(Finding::error(Code::ScriptSyntax, "", "x")).is_some());
+        assert_eq!(told(&rules.over(&choice(Some("webhook-open"), ""))), "webhook-open:warning document-syntax:warning");
+    }
+
+    #[test]
+    fn a_code_that_does_not_exist_is_refused_with_the_one_that_was_meant() {
+        assert_eq!(Pattern::parse("webhok-open").unwrap_err(), r#"no finding has the code "webhok-open"; did you mean "webhook-open"?"#);
+        assert!(Pattern::parse("nothing-*").is_err() && Pattern::parse("").is_err() && Pattern::parse("*").is_ok());
+    }
+}

@@ -1,0 +1,156 @@
+//! The configuration file `.weirkeeper.yaml`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::choice::{Choice, Level, Pattern, cannot_be_changed};
+use super::glob::fits;
+use crate::document::finding::Code;
+
+/// What a team has chosen for the files beside and below its `.weirkeeper.yaml`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(title = ".weirkeeper.yaml", extend("$id" = "weirkeeper-config.schema.json"))]
+pub struct Config {
+    /// The codes of the findings that are told: a code, a beginning such as `expression-*`, or `all`. Default: all.
+    select: Option<Vec<String>>,
+    /// The codes of findings that are not told.
+    ignore: Vec<String>,
+    /// What findings count as, by code: `error`, `warning`, `info` or `off`.
+    levels: BTreeMap<String, Level>,
+    /// Choices for some files, by a path relative to this file: a file, a folder, or a pattern with `*`, `**` and `?`.
+    paths: BTreeMap<String, PathChoice>,
+    /// The version of the n8n that the workflows are for, as `--n8n-version`.
+    n8n_version: Option<String>,
+}
+
+/// What is chosen for some files.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct PathChoice {
+    /// The codes of findings that are not told of these files.
+    ignore: Vec<String>,
+    /// What findings in these files count as, by code.
+    levels: BTreeMap<String, Level>,
+}
+
+/// Why a configuration file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It is no YAML of the right shape.
+    #[error("{0}")]
+    Shape(String),
+    /// A value in it is wrong.
+    #[error("{0}: {1}")]
+    Value(String, String),
+}
+
+impl Config {
+    /// Reads the text of a file. An empty one chooses nothing.
+    ///
+    /// # Errors
+    /// Where it has another shape, a key that is not known, or a code that no finding has.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        // Nothing but comments is no document at all.
+        if text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#')) {
+            return Ok(Self::default());
+        }
+        let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+        let read: Option<Self> =
+            serde_saphyr::from_str_with_options(text, options).map_err(|error| ConfigError::Shape(error.to_string()))?;
+        let config = read.unwrap_or_default();
+        config.all_choices()?;
+        Ok(config)
+    }
+
+    /// The version of n8n that the workflows are for.
+    pub fn n8n_version(&self) -> Option<&str> {
+        self.n8n_version.as_deref()
+    }
+
+    /// What is chosen for a file, by its path relative to this one: for all files first, then for this one.
+    pub fn choices(&self, path: &str) -> Vec<Choice> {
+        let all = self.all_choices().unwrap_or_default();
+        all.into_iter().filter(|(pattern, _)| pattern.is_none_or(|pattern| fits(pattern, path))).map(|(_, choice)| choice).collect()
+    }
+
+    /// Every choice, with the pattern of paths that it is for.
+    fn all_choices(&self) -> Result<Vec<(Option<&str>, Choice)>, ConfigError> {
+        let select = self.select.as_ref().map(|codes| patterns("select", codes)).transpose()?;
+        let choice = Choice { select, ignore: ignored("ignore", &self.ignore)?, levels: levels("levels", &self.levels)? };
+        let mut all = vec![(None, choice)];
+        for (path, own) in &self.paths {
+            let choice = Choice {
+                select: None,
+                ignore: ignored(&format!("paths.{path}.ignore"), &own.ignore)?,
+                levels: levels(&format!("paths.{path}.levels"), &own.levels)?,
+            };
+            all.push((Some(path.as_str()), choice));
+        }
+        Ok(all)
+    }
+}
+
+fn patterns(at: &str, codes: &[String]) -> Result<Vec<Pattern>, ConfigError> {
+    codes.iter().map(|code| Pattern::parse(code).map_err(|error| ConfigError::Value(at.to_owned(), error))).collect()
+}
+
+fn ignored(at: &str, codes: &[String]) -> Result<Vec<Pattern>, ConfigError> {
+    codes.iter().try_for_each(|code| may_be_changed(at, code))?;
+    patterns(at, codes)
+}
+
+fn levels(at: &str, levels: &BTreeMap<String, Level>) -> Result<BTreeMap<Pattern, Level>, ConfigError> {
+    let read = levels.iter().map(|(code, level)| {
+        may_be_changed(at, code)?;
+        Ok((Pattern::parse(code).map_err(|error| ConfigError::Value(at.to_owned(), error))?, *level))
+    });
+    read.collect()
+}
+
+/// Refuses a choice that would have no effect.
+fn may_be_changed(at: &str, code: &str) -> Result<(), ConfigError> {
+    match Code::ALL.iter().find(|known| known.as_str() == code && known.ends_checking()) {
+        Some(code) => Err(ConfigError::Value(at.to_owned(), cannot_be_changed(*code))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::finding::Finding;
+    use crate::validator::rules::Rules;
+
+    fn told(text: &str, path: &str, code: Code) -> Option<String> {
+        let config = Config::parse(text).unwrap();
+        let rules = config.choices(path).iter().fold(Rules::default(), Rules::over);
+        rules.tell(Finding::warning(code, "", "x")).map(|finding| finding.severity.to_string())
+    }
+
+    #[test]
+    fn a_file_of_configuration_chooses_for_all_files_and_for_some() {
+        let text = "levels:\n  webhook-open: off\n  http-without-timeout: error\npaths:\n  legacy/**:\n    ignore: [http-*]\n";
+        assert_eq!(told(text, "a.json", Code::WebhookOpen), None);
+        assert_eq!(told(text, "a.json", Code::HttpWithoutTimeout).as_deref(), Some("error"));
+        assert_eq!(told(text, "legacy/a.json", Code::HttpWithoutTimeout), None);
+        assert_eq!(told("", "a.json", Code::WebhookOpen).as_deref(), Some("warning"));
+    }
+
+    #[test]
+    fn what_nobody_would_miss_is_refused_and_named() {
+        for (text, wanted) in [
+            ("ignored: [webhook-open]", "ignored"),
+            ("ignore: [webhok-open]", r#"ignore: no finding has the code "webhok-open"; did you mean "webhook-open"?"#),
+            ("levels: {webhook-open: fatal}", "fatal"),
+            ("paths: {a: {ignore: [nope]}}", "paths.a.ignore: no finding"),
+            ("ignore: [document-syntax]", "document-syntax cannot be switched off"),
+            ("- a", "expected"),
+        ] {
+            let error = Config::parse(text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Whether a workflow fits the catalogue of node types: types and versions, parameters, connections by port,
+//! credentials.
+//!
+//! An error is something that n8n refuses when the workflow is created or published, or that cannot do what is written;
+//! whatever n8n decides by itself, or may be meant, is a warning. n8n does not look at nodes that are switched off or that
+//! nothing is connected to: what is wrong there is a warning too.
+//! Source: in n8n 2.39.10 `validateNodeConfiguration` of workflow-validation.service.js, `n8n-workflow`'s node-validation.js.
+
+mod conditions;
+mod connections;
+mod credentials;
+mod groups;
+mod kinds;
+mod literal;
+mod misplaced;
+mod node;
+mod parameters;
+mod places;
+mod reading;
+mod resolved;
+mod shapes;
+
+use crate::catalog::Catalog;
+use crate::document::definition::{Definition, Node};
+use crate::document::finding::Finding;
+use crate::document::node_types::is_manual_trigger;
+use crate::validator::structure::too_large;
+
+pub(crate) use reading::Reading;
+pub use resolved::Resolved;
+
+pub use credentials::{NodeCredentials, required_credentials};
+
+/// Everything in which a definition does not fit the catalogue: nodes in their order, then connections.
+///
+/// A definition that is too large is left to [`crate::validator::structure`].
+pub fn check_against(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) {
+    examine(definition, catalog, findings);
+}
+
+/// [`check_against`] and [`required_credentials`] at once, for little more than the price of one.
+pub fn examine(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) -> Vec<NodeCredentials> {
+    examine_resolved(definition, catalog, &Resolved::of(definition, catalog), findings)
+}
+
+/// [`examine`] of nodes that have been looked up.
+pub fn examine_resolved(
+    definition: &Definition,
+    catalog: &Catalog,
+    resolved: &Resolved<'_>,
+    findings: &mut Vec<Finding>,
+) -> Vec<NodeCredentials> {
+    if too_large(definition).is_some() {
+        return Vec::new();
+    }
+    let mut found = resolved.findings.clone();
+    let nodes = &resolved.nodes;
+    for node in nodes.iter().flatten() {
+        parameters::check(node, &mut found);
+        credentials::check(node, catalog, &mut found);
+    }
+    connections::check(definition, nodes, &mut found);
+    groups::check(definition, nodes, &mut found);
+    // Whatever order the keys of an object have, the findings have the same.
+    found.sort_by(|a, b| place(&a.path).cmp(&place(&b.path)).then_with(|| a.code.cmp(&b.code)));
+    findings.append(&mut found);
+    credentials::required(nodes, catalog)
+}
+
+/// Whether n8n finds anything that starts the workflow when it publishes; `None` where a node's type is not known.
+pub fn has_start(definition: &Definition, catalog: &Catalog) -> Option<bool> {
+    let starts = |node: &Node| {
+        let kind = catalog.node(node.kind())?;
+        Some(!is_manual_trigger(node.kind()) && kind.serving(node.type_version())?.starts())
+    };
+    let found: Vec<Option<bool>> = definition.nodes.iter().filter(|node| !node.disabled()).map(starts).collect();
+    if found.contains(&Some(true)) { Some(true) } else { (!found.contains(&None)).then_some(false) }
+}
+
+/// Nodes in their order, then the rest of the document.
+fn place(path: &str) -> (usize, &str) {
+    let index = path.strip_prefix("nodes[").and_then(|rest| rest.split_once(']')).and_then(|(index, _)| index.parse().ok());
+    (index.unwrap_or(usize::MAX), path)
+}
+
+#[cfg(test)]
+mod tests;

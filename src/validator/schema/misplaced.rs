@@ -1,0 +1,78 @@
+//! Values that stand in the wrong place of a node.
+
+use serde_json::{Map, Value};
+
+use super::node::Known;
+use super::places::Place;
+use crate::catalog::{Kind, Shared};
+use crate::document::finding::{Code, Finding, kind_of, quoted};
+use crate::document::json_path;
+
+/// Fields of a node that models and people put among its parameters.
+const SETTINGS: &[&str] = &[
+    "alwaysOutputData",
+    "continueOnFail",
+    "credentials",
+    "disabled",
+    "executeOnce",
+    "maxTries",
+    "notes",
+    "notesInFlow",
+    "onError",
+    "retryOnFail",
+    "typeVersion",
+    "waitBetweenTries",
+    "webhookId",
+];
+
+/// How deep entries are looked for; n8n's own parameters are nested half as deep.
+const DEEPEST: usize = 8;
+
+/// Of these, what means nothing else wherever it stands.
+const UNMISTAKABLE: &[&str] =
+    &["alwaysOutputData", "continueOnFail", "executeOnce", "maxTries", "notesInFlow", "onError", "retryOnFail", "waitBetweenTries"];
+
+/// Whether a key that the node has no parameter for is a field of the node. `top`: whether it stands among the parameters themselves.
+pub(super) fn is_setting(key: &str, top: bool) -> bool {
+    if top { SETTINGS.contains(&key) } else { UNMISTAKABLE.contains(&key) }
+}
+
+/// What is said of such a field among the parameters.
+pub(super) fn finding(known: &Known<'_>, key: &str, place: Place<'_>) -> Finding {
+    let message =
+        format!("{} is a field of the node and none of its parameters, so n8n ignores it; it belongs beside parameters", quoted(key));
+    let meant = json_path::key(&known.at, key);
+    known.warning(Code::NodeFieldMisplaced, place.written(), message).suggest(Some(meant))
+}
+
+/// Where there is one entry in the place of a list of them, and what it is.
+pub(super) fn single_entry(parameters: &[Shared], own: &Map<String, Value>, place: Place<'_>, depth: usize) -> Option<(String, String)> {
+    if depth > DEEPEST {
+        return None;
+    }
+    for (key, value) in own {
+        let place = Place::Key(&place, key);
+        let Some(fields) = value.as_object() else { continue };
+        for parameter in parameters.iter().filter(|parameter| parameter.name == *key) {
+            if parameter.kind == Kind::Collection
+                && let Some(found) = single_entry(&parameter.fields, fields, place, depth + 1)
+            {
+                return Some(found);
+            }
+            for group in &parameter.groups {
+                let Some(entry) = fields.get(&group.name) else { continue };
+                let place = Place::Key(&place, &group.name);
+                let wants_list = parameter.bounds.multiple == Some(true);
+                if wants_list && !entry.is_array() && !entry.is_string() {
+                    return Some((place.written(), kind_of(entry)));
+                }
+                let inner = entry.as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate();
+                let mut inner = inner.filter_map(|(at, item)| Some((at, item.as_object()?)));
+                if let Some(found) = inner.find_map(|(at, item)| single_entry(&group.fields, item, Place::Index(&place, at), depth + 1)) {
+                    return Some(found);
+                }
+            }
+        }
+    }
+    None
+}
