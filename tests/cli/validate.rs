@@ -199,3 +199,36 @@ fn a_pipe_in_a_folder_hangs_nobody() {
     let (code, _, said) = folder.run(&["validate", "fine.json"], "");
     assert!(code != 0 && said.contains("no regular file"), "{said}");
 }
+
+#[test]
+fn no_text_of_a_file_steers_the_terminal() {
+    let broken = FINE.replace(r#""name": "B""#, r#""name": "B\u001b[2K\u202e\u200b\nfine.json: fine""#);
+    let folder = Folder::new("steers", &[("broken.json", &broken)]);
+    for output in ["human", "concise", "github"] {
+        let (code, out, said) = folder.run(&["validate", "--output", output, "--color", "never", "."], "");
+        assert!(code == 1 && out.contains("fine.json"), "{output}: {out}{said}");
+        assert!(!out.contains(['\u{1b}', '\u{202e}', '\u{200b}']), "{output}: {out:?}");
+        assert!(!out.lines().any(|line| line.starts_with("fine.json")), "{output}: {out}");
+    }
+}
+
+#[test]
+fn a_path_that_callers_do_not_reach_has_a_finding() {
+    for path in ["a/../b", "./a", "a//b", r"a\tb", r"a\u0000"] {
+        let folder = Folder::new("odd-path", &[("odd.json", &FINE.replace(r#""path": "a""#, &format!(r#""path": "{path}""#)))]);
+        let (_, told) = validate(&folder, &["odd.json"]);
+        assert_eq!(finding(&told[0], "webhook-path-invalid")["node"], "A", "{path}");
+    }
+}
+
+#[test]
+fn a_probe_that_steers_a_proxy_is_told_before_the_api_server_refuses_it() {
+    for header in ["X-Original-URL", "X-Rewrite-URL", "Forwarded"] {
+        let workflow = serde_json::json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "a" },
+            "spec": { "instanceRef": { "name": "main" }, "definition": serde_json::from_str::<Value>(FINE).unwrap(),
+                "healthCheck": { "probes": [{ "node": "A", "headers": [{ "name": header, "value": "/elsewhere" }] }] } } });
+        let folder = Folder::new("steering-header", &[("workflow.json", &workflow.to_string())]);
+        let (code, out, _) = folder.run(&["validate", "workflow.json"], "");
+        assert!(code == 1 && out.contains("a probe may not set it"), "{header}: {out}");
+    }
+}

@@ -8,6 +8,7 @@ use weirkeeper::validator::check::parse_and_check;
 
 use crate::n8n::{N8n, answering, id};
 use crate::stack::{Stack, rand};
+use crate::standin::{Options, StandIn};
 use crate::world::{World, condition, current, ready};
 
 /// A definition that answers with a word, whose trigger has another path, method or `webhookId`.
@@ -289,4 +290,46 @@ async fn a_probe_keeps_its_secret_where_the_call_could_reach_another_workflow() 
     assert_eq!(executions(&world.n8n, &thief).await, 0, "the Secret went to another workflow");
     remove(&world.n8n, &thief).await;
     world.until_ready("a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_path_and_no_webhook_id_leads_a_look_out_of_the_webhooks() {
+    // The stand-in notes what is asked for where webhooks are looked at.
+    let (stack, asked) = (Stack::shared(), StandIn::start(Options::default()));
+    let check = json!({ "webhookCheckURL": format!("{}/below", asked.url()) });
+    let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "lookout", check).await;
+    let w = world.namespace.clone();
+    // The parser of URLs drops the tab and resolves what is left.
+    let tries =
+        [("id", serving("1", json!(format!("{w}/:x")), "GET", ".\t.")), ("path", serving("1", json!(format!(".\t./.\t./{w}")), "GET", &w))];
+    for (name, definition) in tries {
+        world.workflow(name, json!({ "active": true, "interval": "2s", "definition": definition })).await;
+        let strays = || {
+            let all = asked.log().entries().into_iter().map(|entry| format!("{} {}", entry.method, entry.path));
+            all.filter(|call| !call.contains(" /below/")).collect::<Vec<_>>()
+        };
+        let refused = |object: &Value| current(object) && condition(object, "Ready")["reason"] == "InvalidDefinition";
+        world.until(name, "it is refused", |object| refused(object) || !strays().is_empty()).await;
+        assert_eq!(strays(), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhook_id_of_what_is_not_published_is_free_and_whoever_serves_it_keeps_it() {
+    let both = Neighbours::start("restingid").await;
+    let w = both.world.namespace.clone();
+    let spec = |active: bool| json!({ "active": active, "interval": "2s", "definition": serving("resting", json!(format!("{w}-user/:id")), "GET", &w) });
+    both.world.workflow("resting", spec(false)).await;
+    both.world.until_ready("resting").await;
+    both.other("neighbour", serving("neighbour", json!(format!("{w}-user/:id")), "GET", &w)).await;
+    both.world.until_in(&both.other, "neighbour", "Ready", ready).await;
+    // The one that rested is told, and does not take the callers in turn.
+    both.world.workflow("resting", spec(true)).await;
+    let waits = both.world.until_reason("resting", "Ready", "WebhookPathTaken").await;
+    assert!(condition(&waits, "Ready")["message"].as_str().unwrap().starts_with("a Workflow of another namespace serves "), "{waits:#}");
+    let call = format!("{w}/{w}-user/42");
+    assert_eq!(both.world.n8n.webhook("GET", &call).await.json()["version"], "neighbour");
+    both.world.api_in(&both.other, "Workflow").delete("neighbour", &Default::default()).await.expect("the API server deletes");
+    both.world.until_ready("resting").await;
+    assert_eq!(both.world.n8n.webhook("GET", &call).await.json()["version"], "resting");
 }
