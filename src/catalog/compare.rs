@@ -42,6 +42,10 @@ pub fn compare(before: &Catalog, after: &Catalog) -> Vec<Change> {
         if let (Some(old), Some(new)) = (before.node(name), after.node(name)) {
             node(&old, &new, &mut |code, part, breaking| tell(name, code, part, breaking));
         }
+        if let (Some(old), Some(new)) = (before.reaches(name), after.reaches(name)) {
+            // Other namespaces than the instance's need a grant for it from now on.
+            new.iter().filter(|reach| !old.contains(reach)).for_each(|reach| tell(name, "reachGrew", reach.words().to_owned(), true));
+        }
     }
     let names = |catalog: &Catalog| catalog.index().credentials.iter().map(|entry| entry.name.clone()).collect::<BTreeSet<_>>();
     let (old, new) = (names(before), names(after));
@@ -160,16 +164,21 @@ fn must_be_set(parameter: &Parameter) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::RawPackage;
-    use super::super::distil;
-    use super::super::pack;
+    use super::super::capability::Capability::{self, Files, Memory};
+    use super::super::{RawPackage, distil, pack};
     use super::*;
 
     fn catalog(nodes: Value) -> Catalog {
+        reaching(nodes, &[])
+    }
+
+    /// A catalogue whose type `p.a` reaches this.
+    fn reaching(nodes: Value, reaches: &[Capability]) -> Catalog {
         let package = RawPackage {
             name: "p".into(),
             version: "1.0.0".into(),
             nodes: serde_json::from_value(nodes).unwrap(),
+            reaches: BTreeMap::from([("a".into(), reaches.iter().copied().collect())]),
             ..RawPackage::default()
         };
         Catalog::from_bytes(pack::pack(&distil(&[package]), None, vec![("p".into(), "1.0.0".into())]).unwrap()).unwrap()
@@ -187,6 +196,15 @@ mod tests {
     #[test]
     fn equal_catalogues_have_no_changes() {
         assert_eq!(changes(node(json!([])), node(json!([]))), []);
+    }
+
+    #[test]
+    fn a_type_that_reaches_more_breaks_those_who_have_no_grant_for_it() {
+        let of = |reaches: &[Capability]| reaching(node(json!([])), reaches);
+        let found = compare(&of(&[Memory]), &of(&[Memory, Files]));
+        let wanted = Change { subject: "p.a".into(), code: "reachGrew", part: Files.words().into(), breaking: true };
+        assert_eq!(found, [wanted]);
+        assert_eq!(compare(&of(&[Memory, Files]), &of(&[])), []);
     }
 
     #[test]
