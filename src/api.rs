@@ -27,9 +27,9 @@ pub const INSTANCE_FINALIZER: &str = "weirkeeper.dev/instance";
 /// Annotations by which people decide something outside Git.
 pub mod annotation {
     /// Any new value asks for a pass now; echoed in `status.lastHandledRequestedAt`.
-    pub const REQUESTED_AT: &str = "weirkeeper.dev/requestedAt";
+    pub const REQUESTED_AT: &str = "weirkeeper.dev/requested-at";
     /// Any new value leaves a sticky failure; echoed in `status.lastHandledResetAt`.
-    pub const RESET_AT: &str = "weirkeeper.dev/resetAt";
+    pub const RESET_AT: &str = "weirkeeper.dev/reset-at";
     /// On an N8nInstance: the UID of the namespace `kube-system` of the cluster from which its Workflows were restored. Those that have no
     /// workflow in n8n yet take over the one that carries the mark of their namespace and name there.
     pub const RESTORED_FROM: &str = "weirkeeper.dev/restored-from";

@@ -1,22 +1,22 @@
 //! The controllers: they watch Kubernetes, and turn each change, each interval and each request into a pass.
 
-mod bindings;
 mod catalogs;
 mod connections;
 mod context;
 mod decoded;
 mod deletion;
 mod events;
-mod gate;
-mod glimpse;
 mod instance;
-mod inventory;
+mod listings;
+mod liveness;
 mod metrics;
 mod present;
-mod pulse;
+mod reservations;
 mod secrets;
+mod slots;
 mod store;
 mod workflow;
+mod workflow_index;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -37,15 +37,15 @@ use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 pub use context::Settings;
-pub use pulse::Pulse;
+pub use liveness::Liveness;
 
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::n8n::N8nMetrics;
 use context::{Context, Lists};
 use decoded::{Decode, Decoded};
-use glimpse::Glimpse;
 use metrics::Metrics;
 use present::Present;
+use workflow_index::IndexedWorkflow;
 
 /// So many objects are asked for at once: each may have one and a half megabytes, and any tenant may fill a page with such.
 const PAGE: u32 = 50;
@@ -71,7 +71,7 @@ pub async fn run(
     client: Client,
     settings: Settings,
     registry: &Registry,
-    pulse: Pulse,
+    liveness: Liveness,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
     let cluster = cluster_id(&client).await?;
@@ -84,7 +84,7 @@ pub async fn run(
     let ctx = Arc::new(Context {
         events: events::Events::new(client.clone()),
         cluster,
-        gate: gate::Gate::new(settings.concurrency),
+        slots: slots::InstanceSlots::new(settings.concurrency),
         settings,
         workflows: workflows.clone(),
         instances: instances.clone(),
@@ -93,32 +93,32 @@ pub async fn run(
         secrets: secrets::Secrets::default(),
         catalogs: catalogs::Catalogs::default(),
         claims: Mutex::default(),
-        bindings: bindings::Bindings::default(),
+        reservations: reservations::Reservations::default(),
         memory: Mutex::default(),
         sources_changed: Mutex::default(),
         metrics: Metrics::register(registry)?,
         n8n_metrics: N8nMetrics::register(registry)?,
         wake,
         wake_instance,
-        pulse: pulse.clone(),
+        liveness: liveness.clone(),
         client: client.clone(),
     });
     let shutdown = future::FutureExt::shared(shutdown);
-    let all = watcher::Config::default().page_size(PAGE).timeout(pulse.watch_seconds());
+    let all = watcher::Config::default().page_size(PAGE).timeout(liveness.watch_seconds());
     let ours = ctx.settings.selector.iter().fold(all, |config, selector| config.labels(selector));
 
     let changed = Arc::new(Notify::new());
     let notify = changed.clone();
-    let glimpsed = |metadata| Some(Glimpse { metadata, spec: Default::default(), status: Default::default() });
-    let glimpses = guarded(watcher(Api::all(client.clone()), ours.clone()), glimpsed)
+    let indexed_only = |metadata| Some(IndexedWorkflow { metadata, spec: Default::default(), status: Default::default() });
+    let index = guarded(watcher(Api::all(client.clone()), ours.clone()), indexed_only)
         .default_backoff()
-        .modify(Glimpse::slim)
+        .modify(IndexedWorkflow::slim)
         .reflect(workflow_writer)
         .inspect(noting(complete.clone(), |lists| &mut lists.workflows))
         .inspect(following(ctx.clone()))
         .inspect(move |_| notify.notify_one())
         .applied_objects()
-        .predicate_filter(Glimpse::change_hash, PredicateConfig::default());
+        .predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
     let (unfit, unfits) = unbounded_channel();
     let passed_over = move |metadata| {
         // The receiver only goes away with the operator.
@@ -139,14 +139,14 @@ pub async fn run(
         .graceful_shutdown_on(shutdown.clone())
         .run(instance::reconcile, no_error, ctx.clone())
         .for_each(|_| future::ready(()));
-    let workflow_controller = Controller::for_stream(glimpses, workflows.clone())
+    let workflow_controller = Controller::for_stream(index, workflows.clone())
         .reconcile_on(received(woken))
         .graceful_shutdown_on(shutdown.clone())
         .run(workflow::reconcile, no_error, ctx.clone())
         .for_each(|_| future::ready(()));
     let ready = async {
         if both.wait_for(|lists| lists.workflows && lists.instances).await.is_ok() {
-            pulse.synced();
+            liveness.synced();
             info!(workflows = workflows.len(), instances = instances.len(), "the first lists are complete");
         }
         future::pending().await
@@ -159,7 +159,7 @@ pub async fn run(
         // It ends with the watch, and passes may still be under way then.
         () = async { instance::let_unfit_go(ctx.clone(), received(unfits)).await; future::pending().await } => {}
         // kube's own drain also waits for passes that are only scheduled; those that are under way are what counts.
-        () = async { shutdown.await; ctx.gate.close(); pulse.idle().await } => {}
+        () = async { shutdown.await; ctx.slots.close(); liveness.idle().await } => {}
     }
     Ok(())
 }
@@ -183,12 +183,12 @@ fn noting<K>(
 
 /// Lets an object that waits overtake others when somebody changes it, and forgets objects that are gone. Most do not need the latter,
 /// for their last pass does it; one whose finalizer was taken off by hand, or whose label makes it another operator's, gets no such pass.
-fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<Glimpse>, watcher::Error>) + Send {
+fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedWorkflow>, watcher::Error>) + Send {
     move |event| match event {
-        Ok(Event::Apply(glimpse) | Event::InitApply(glimpse)) => ctx.promote(glimpse, glimpse.urgency()),
-        Ok(Event::Delete(glimpse)) => {
-            ctx.forget(glimpse.uid());
-            let (namespace, name) = glimpse.instance();
+        Ok(Event::Apply(indexed) | Event::InitApply(indexed)) => ctx.promote(indexed, indexed.urgency()),
+        Ok(Event::Delete(indexed)) => {
+            ctx.forget(indexed.uid());
+            let (namespace, name) = indexed.instance();
             ctx.release_instance(&connections::key(namespace, name));
         }
         // What went while the watch was broken is only missing in the new list.
@@ -263,7 +263,7 @@ async fn follow_config_maps(ctx: Arc<Context>) {
     // What is not known yet cannot be woken.
     ctx.listed().await;
     let client = decoded::metadata_only(ctx.client.clone());
-    let all = watcher::Config::default().timeout(ctx.pulse.watch_seconds());
+    let all = watcher::Config::default().timeout(ctx.liveness.watch_seconds());
     let changes = watcher(Api::<Decoded<PartialObjectMeta<ConfigMap>>>::all(client), all);
     let changes = changes.default_backoff().touched_objects().filter_map(|changed| future::ready(changed.ok()));
     changes
@@ -284,11 +284,11 @@ fn config_map_changed(ctx: &Context, changed: &Decoded<PartialObjectMeta<ConfigM
         let _ = ctx.wake_instance.send(ObjectRef::from_obj(instance.as_ref()));
     }
     let version = changed.resource_version();
-    let users = ctx.workflows.state_filter(|glimpse| {
-        glimpse.namespace() == namespace && glimpse.config_map() == Some(name.as_str()) && !glimpse.has_read(version.as_deref())
+    let users = ctx.workflows.state_filter(|indexed| {
+        indexed.namespace() == namespace && indexed.config_map() == Some(name.as_str()) && !indexed.has_read(version.as_deref())
     });
-    for glimpse in users {
-        ctx.source_changed(&glimpse);
+    for indexed in users {
+        ctx.source_changed(&indexed);
     }
 }
 

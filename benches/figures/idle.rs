@@ -25,7 +25,7 @@ pub async fn measure() {
     world.instance("main", &n8n.url(), n8n.api_key(), json!({ "interval": "1h", "maxConcurrentRequests": 50 })).await;
     prepare(&world, objects).await;
     // The instance counts its workflows; that is its one piece of news, and must not come after the restart.
-    world.annotate("N8nInstance", "main", "requestedAt", json!("prepared")).await;
+    world.annotate("N8nInstance", "main", "requested-at", json!("prepared")).await;
     let counted = |instance: &Value| instance["status"]["lastHandledRequestedAt"] == "prepared";
     world.until_kind("N8nInstance", "main", "the workflows are counted", counted).await;
     world.operator.kill();

@@ -75,7 +75,7 @@ pub struct Condition {
 
 /// What a pass wants to say about one condition; `merge` turns it into a `Condition`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ConditionUpdate {
     /// Which condition.
     pub kind: ConditionType,
     /// Whether it holds.
@@ -89,7 +89,7 @@ pub struct Verdict {
 /// The longest message that a condition carries, in bytes.
 pub const MESSAGE_LIMIT: usize = 2048;
 
-impl Verdict {
+impl ConditionUpdate {
     /// A verdict with a message cut to what a condition carries.
     pub fn new(kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) -> Self {
         let mut message = message.into();
@@ -104,7 +104,7 @@ impl Verdict {
 
 /// Puts verdicts into a list of conditions: each verdict replaces its type, of several on one type the last counts, the
 /// time moves only when the status does, and types that no verdict speaks of are removed.
-pub fn merge(old: &[Condition], verdicts: &[Verdict], generation: i64, now: Timestamp) -> Vec<Condition> {
+pub fn merge(old: &[Condition], verdicts: &[ConditionUpdate], generation: i64, now: Timestamp) -> Vec<Condition> {
     let last = |at: usize| !verdicts[at + 1..].iter().any(|later| later.kind == verdicts[at].kind);
     let mut merged: Vec<Condition> = verdicts
         .iter()

@@ -236,7 +236,7 @@ pub struct N8nInstanceStatus {
     #[serde(default = "unobserved")]
     #[schemars(range(min = -1))]
     pub observed_generation: i64,
-    /// The origin of `spec.url` to which workflows are bound. A change of it stops all writes until `resetAt`.
+    /// The origin of `spec.url` to which workflows are bound. A change of it stops all writes until `reset-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub bound_origin: Option<String>,
@@ -273,16 +273,16 @@ pub struct N8nInstanceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub restored_from: Option<String>,
-    /// When a person last vouched, by `weirkeeper.dev/resetAt`, that the n8n at `url` is the right one. For ten minutes
+    /// When a person last vouched, by `weirkeeper.dev/reset-at`, that the n8n at `url` is the right one. For ten minutes
     /// after that, workflows that are missing are created again however many they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 64))]
     pub identity_accepted_at: Option<Time>,
-    /// The value of the annotation `weirkeeper.dev/requestedAt` that was last handled.
+    /// The value of the annotation `weirkeeper.dev/requested-at` that was last handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_requested_at: Option<String>,
-    /// The value of the annotation `weirkeeper.dev/resetAt` that was last handled.
+    /// The value of the annotation `weirkeeper.dev/reset-at` that was last handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reset_at: Option<String>,

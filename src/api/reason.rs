@@ -35,7 +35,7 @@ reasons! {
     TimedOut: "A pass took longer than the operator's `--pass-bound` and was stopped. It is tried again with growing pauses; what it had begun is found again.",
     Suspended: "`spec.suspend` is set: nothing is read from or written to n8n. Remove it to go on.",
     Resumed: "`spec.suspend` was taken off: n8n is read and written again.",
-    Reset: "A new value of the annotation `weirkeeper.dev/resetAt` was handled: what had failed or was stopped is tried again.",
+    Reset: "A new value of the annotation `weirkeeper.dev/reset-at` was handled: what had failed or was stopped is tried again.",
     Pinned: "The annotation `weirkeeper.dev/pinned-version` asks for a kept version in place of the spec's.",
     Unpinned: "The annotation `weirkeeper.dev/pinned-version` was taken off: the spec decides again.",
     UnknownAnnotation: "An annotation of the group `weirkeeper.dev` is none that is read on this kind, most likely because it is misspelt. It does nothing. Correct its key, or remove it.",
@@ -78,8 +78,8 @@ reasons! {
     CatalogOfOtherVersion: "The catalogue of node types is of another version than this n8n, or this n8n's version is not known: what rests on node types is a warning, and n8n decides. Make one of this n8n with `weirkeeper catalog build` and name it in `spec.catalogRef`.",
     CatalogNotFound: "The ConfigMap, or the key in its binaryData, that `spec.catalogRef` names does not exist. The built-in catalogue is used meanwhile, and what rests on it is a warning.",
     CatalogUnreadable: "What `spec.catalogRef` names is no catalogue, or is damaged. The built-in one is used meanwhile, and what rests on it is a warning. Make it again with `weirkeeper catalog build`.",
-    IdentityChanged: "Most managed workflows vanished together: another n8n, or an emptied one, answers at the URL. Nothing is written to it until `weirkeeper.dev/resetAt` is set on the N8nInstance.",
-    OriginChanged: "`spec.url` of the N8nInstance leads to another origin than the one that its workflows are bound to. Nothing is written to it until the URL is set back, or `weirkeeper.dev/resetAt` is set on the N8nInstance.",
+    IdentityChanged: "Most managed workflows vanished together: another n8n, or an emptied one, answers at the URL. Nothing is written to it until `weirkeeper.dev/reset-at` is set on the N8nInstance.",
+    OriginChanged: "`spec.url` of the N8nInstance leads to another origin than the one that its workflows are bound to. Nothing is written to it until the URL is set back, or `weirkeeper.dev/reset-at` is set on the N8nInstance.",
     RequestFailed: "n8n answered in a way that is not understood, or not at all, and the request is repeated with growing pauses.",
 
     Synced: "n8n holds what should be there, as read back.",
@@ -115,7 +115,7 @@ reasons! {
     PublishUnconfirmed: "Publication was asked for and could not be confirmed.",
     RejectedByN8n: "n8n refused to save the definition; its words are in the message.",
 
-    RolledBack: "The last good version serves in place of the spec's. Correct the definition, or set `weirkeeper.dev/resetAt` to try it again.",
+    RolledBack: "The last good version serves in place of the spec's. Correct the definition, or set `weirkeeper.dev/reset-at` to try it again.",
     RollbackFailed: "The last good version could not be put back; it is tried again with growing pauses.",
     NoGoodVersion: "The version failed and there is none to go back to.",
     RollbackManual: "The version failed and `spec.rollback` is Manual: nothing was changed.",

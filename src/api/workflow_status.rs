@@ -59,7 +59,7 @@ pub struct WorkflowStatus {
     #[schemars(range(min = 1))]
     pub last_version: Option<i64>,
     /// The digest of the definition that failed; it is not sent again until it changes, what it
-    /// failed with is corrected or `resetAt` is set. One whose probes nobody answered is tried again by itself.
+    /// failed with is corrected or `reset-at` is set. One whose probes nobody answered is tried again by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub failed_digest: Option<String>,
@@ -105,11 +105,11 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub project: Option<String>,
-    /// The value of the annotation `weirkeeper.dev/requestedAt` that was last handled.
+    /// The value of the annotation `weirkeeper.dev/requested-at` that was last handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_requested_at: Option<String>,
-    /// The value of the annotation `weirkeeper.dev/resetAt` that was last handled.
+    /// The value of the annotation `weirkeeper.dev/reset-at` that was last handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reset_at: Option<String>,

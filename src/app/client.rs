@@ -6,26 +6,27 @@ use futures::{StreamExt, stream};
 use http_body_util::{BodyStream, StreamBody};
 use kube::client::Body;
 
-use crate::controller::Pulse;
-use crate::n8n::WritePermit;
+use crate::controller::Liveness;
+use crate::n8n::LeaderFence;
 
 /// How the event begins in which a watch says that it broke.
 const BROKE: &[u8] = b"{\"type\":\"ERROR\"";
 
 /// A client whose writes wait for the permit, and that tells the pulse what its watches receive.
-pub(super) fn client(config: kube::Config, permit: WritePermit, pulse: Pulse) -> Result<kube::Client, kube::Error> {
+pub(super) fn client(config: kube::Config, fence: LeaderFence, liveness: Liveness) -> Result<kube::Client, kube::Error> {
     let namespace = config.default_namespace.clone();
     let client = kube::Client::try_from(config)?;
     let service = tower::service_fn(move |request: Request<Body>| {
-        let (client, permit, pulse) = (client.clone(), permit.clone(), pulse.clone());
+        let (client, fence, liveness) = (client.clone(), fence.clone(), liveness.clone());
         async move {
             if !request.method().is_safe() {
-                permit.held().await;
+                fence.held().await;
             }
-            let watched = (request.method() == Method::GET && pulse.watches(request.uri().path())).then(|| request.uri().path().to_owned());
+            let watched =
+                (request.method() == Method::GET && liveness.watches(request.uri().path())).then(|| request.uri().path().to_owned());
             let response = client.send(request).await?;
             let watched = watched.filter(|_| response.status().is_success());
-            Ok::<_, kube::Error>(response.map(|body| listened_to(body, watched, pulse)))
+            Ok::<_, kube::Error>(response.map(|body| listened_to(body, watched, liveness)))
         }
     });
     Ok(kube::Client::new(service, namespace))
@@ -33,9 +34,9 @@ pub(super) fn client(config: kube::Config, permit: WritePermit, pulse: Pulse) ->
 
 /// A body whose arrival is noted where it belongs to a watch. On a quiet cluster only a bookmark now and then and the end of each
 /// watch arrive. Errors are no signs of life.
-fn listened_to(body: Body, watched: Option<String>, pulse: Pulse) -> impl HttpBody<Data = Bytes, Error = kube::Error> {
-    let listening = (BodyStream::new(body), watched, pulse, false);
-    StreamBody::new(stream::unfold(listening, |(mut frames, watched, pulse, mut broke)| async move {
+fn listened_to(body: Body, watched: Option<String>, liveness: Liveness) -> impl HttpBody<Data = Bytes, Error = kube::Error> {
+    let listening = (BodyStream::new(body), watched, liveness, false);
+    StreamBody::new(stream::unfold(listening, |(mut frames, watched, liveness, mut broke)| async move {
         let frame = frames.next().await;
         broke = match &frame {
             Some(Ok(frame)) => frame.data_ref().is_some_and(|data| data.starts_with(BROKE)),
@@ -43,8 +44,8 @@ fn listened_to(body: Body, watched: Option<String>, pulse: Pulse) -> impl HttpBo
             None => broke,
         };
         if let Some(path) = watched.as_ref().filter(|_| !broke) {
-            pulse.spoke(path);
+            liveness.spoke(path);
         }
-        Some((frame?, (frames, watched, pulse, broke)))
+        Some((frame?, (frames, watched, liveness, broke)))
     }))
 }

@@ -8,23 +8,23 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use prometheus::{Encoder, Registry, TextEncoder};
 
-use crate::controller::Pulse;
+use crate::controller::Liveness;
 
 /// The routes. Each answers from memory.
-pub(super) fn routes(pulse: Pulse, registry: Registry) -> Router {
-    let health = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(pulse);
+pub(super) fn routes(liveness: Liveness, registry: Registry) -> Router {
+    let health = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(liveness);
     health.merge(Router::new().route("/metrics", get(metrics)).with_state(registry))
 }
 
-async fn livez(State(pulse): State<Pulse>) -> (StatusCode, String) {
-    match pulse.ailment() {
+async fn livez(State(liveness): State<Liveness>) -> (StatusCode, String) {
+    match liveness.liveness_error() {
         None => (StatusCode::OK, "ok\n".to_owned()),
-        Some(ailment) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{ailment}\n")),
+        Some(liveness_error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{liveness_error}\n")),
     }
 }
 
-async fn readyz(State(pulse): State<Pulse>) -> (StatusCode, String) {
-    match pulse.waiting_for() {
+async fn readyz(State(liveness): State<Liveness>) -> (StatusCode, String) {
+    match liveness.waiting_for() {
         None => (StatusCode::OK, "ok\n".to_owned()),
         Some(waiting) => (StatusCode::SERVICE_UNAVAILABLE, format!("{waiting}\n")),
     }

@@ -12,7 +12,7 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tracing::{info, warn};
 
-use crate::n8n::{WritePermit, awake_or_not};
+use crate::n8n::{LeaderFence, boot_clock};
 
 /// How long a lease lasts after its last renewal.
 const DURATION: Duration = Duration::from_secs(15);
@@ -31,12 +31,12 @@ pub(super) struct Candidacy {
     namespace: String,
     name: String,
     identity: String,
-    permit: WritePermit,
-    seen: Option<Sighting>,
+    fence: LeaderFence,
+    seen: Option<ListedWorkflow>,
 }
 
 /// A record of another holder, and since when it stands unchanged.
-struct Sighting {
+struct ListedWorkflow {
     resource_version: Option<String>,
     since: Duration,
 }
@@ -52,9 +52,9 @@ enum Look {
 impl Candidacy {
     /// A candidate for the lease of that name. `identity` has to differ between processes, not only between pods: a
     /// restarted process must not believe that it still holds what its predecessor held.
-    pub(super) fn new(client: Client, namespace: &str, name: &str, identity: String, permit: WritePermit) -> Self {
+    pub(super) fn new(client: Client, namespace: &str, name: &str, identity: String, fence: LeaderFence) -> Self {
         let api = Api::namespaced(client, namespace);
-        Self { api, namespace: namespace.to_owned(), name: name.to_owned(), identity, permit, seen: None }
+        Self { api, namespace: namespace.to_owned(), name: name.to_owned(), identity, fence, seen: None }
     }
 
     /// Waits until the lease is ours.
@@ -92,10 +92,10 @@ impl Candidacy {
             tokio::time::sleep(RENEW).await;
             match self.look().await {
                 Ok(Look::Ours) => {}
-                Ok(Look::Theirs(_)) => return self.permit.revoke(),
+                Ok(Look::Theirs(_)) => return self.fence.revoke(),
                 Err(error) => warn!(%error, "cannot renew the lease"),
             }
-            if !self.permit.holds() {
+            if !self.fence.holds() {
                 return;
             }
         }
@@ -103,7 +103,7 @@ impl Candidacy {
 
     /// Gives the lease back, so that the next one need not wait until it runs out. Nothing is written after it.
     pub(super) async fn hand_over(&self) {
-        self.permit.revoke();
+        self.fence.revoke();
         let handed = tokio::time::timeout(REQUEST, async {
             let Some(mut lease) = self.api.get_opt(&self.name).await? else { return Ok(()) };
             let spec = lease.spec.get_or_insert_default();
@@ -124,10 +124,10 @@ impl Candidacy {
     /// Takes the lease if it is free, renews it if it is ours.
     async fn look(&mut self) -> Result<Look, LookError> {
         // Whatever the answer takes, the lease began to run when the request went out.
-        let asked = awake_or_not();
+        let asked = boot_clock();
         let look = tokio::time::timeout(REQUEST, self.take(asked)).await.map_err(|_| LookError::Unanswered)??;
         if look == Look::Ours {
-            self.permit.extend(asked + TRUSTED);
+            self.fence.extend(asked + TRUSTED);
         }
         Ok(look)
     }
@@ -168,7 +168,7 @@ impl Candidacy {
         match &self.seen {
             Some(seen) if seen.resource_version == lease.metadata.resource_version => now.saturating_sub(seen.since) > lasts,
             _ => {
-                self.seen = Some(Sighting { resource_version: lease.metadata.resource_version.clone(), since: now });
+                self.seen = Some(ListedWorkflow { resource_version: lease.metadata.resource_version.clone(), since: now });
                 false
             }
         }

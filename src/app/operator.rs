@@ -19,8 +19,8 @@ use super::logs;
 use super::settings::{self, OperatorArguments};
 use crate::api::workflow::Workflow;
 use crate::cli::cluster::{self, ClusterError};
-use crate::controller::{self, Pulse, StartError};
-use crate::n8n::WritePermit;
+use crate::controller::{self, Liveness, StartError};
+use crate::n8n::LeaderFence;
 
 /// How long passes that are under way may take to end; a pod has 30 s in all.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &OperatorArguments) -> Result<(), OperatorError> {
 }
 
 async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
-    let (pulse, registry) = (Pulse::new(arguments.liveness_bound()), Registry::new());
+    let (liveness, registry) = (Liveness::new(arguments.liveness_bound()), Registry::new());
     let io = |attempt: String| move |error| OperatorError::Io(attempt, error);
     let listener = TcpListener::bind(arguments.listen).await.map_err(io(format!("listen on {}", arguments.listen)))?;
     let address = listener.local_addr().map_err(io("read the address".to_owned()))?;
@@ -77,9 +77,9 @@ async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
     };
     // The body read timeout of kube is longer than a watch lives; its own retries suffice.
     let config = cluster::find(settings::https_proxy().as_deref(), |said| warn!("{said}")).await?;
-    let endpoints = axum::serve(listener, routes(pulse.clone(), registry.clone()));
+    let endpoints = axum::serve(listener, routes(liveness.clone(), registry.clone()));
     tokio::select! {
-        ended = lead(arguments, config, pulse, &registry, asked_to_end) => ended,
+        ended = lead(arguments, config, liveness, &registry, asked_to_end) => ended,
         ended = async { endpoints.await } => ended.map_err(io("serve health and metrics".to_owned())),
     }
 }
@@ -88,7 +88,7 @@ async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
 async fn lead(
     arguments: &OperatorArguments,
     config: kube::Config,
-    pulse: Pulse,
+    liveness: Liveness,
     registry: &Registry,
     asked_to_end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), OperatorError> {
@@ -101,26 +101,26 @@ async fn lead(
     }
     if !arguments.elects() {
         warn!("no lease is taken: an operator that somebody else runs on the same objects writes, too");
-        pulse.leads();
+        liveness.leads();
         leading.set(1);
-        let permit = WritePermit::unlimited();
-        let client = client(config, permit.clone(), pulse.clone())?;
-        return work(controller::run(client, arguments.controller(permit), registry, pulse, asked_to_end.clone()), asked_to_end).await;
+        let fence = LeaderFence::unlimited();
+        let client = client(config, fence.clone(), liveness.clone())?;
+        return work(controller::run(client, arguments.controller(fence), registry, liveness, asked_to_end.clone()), asked_to_end).await;
     }
-    let permit = WritePermit::none();
+    let fence = LeaderFence::none();
     let namespace = arguments.lease_namespace(&config.default_namespace);
     // A restarted container has the name of the one before it and must not take itself for that.
     let identity = format!("{}-{}-{:x}", arguments.identity, std::process::id(), jiff::Timestamp::now().as_microsecond());
     let plain = kube::Client::try_from(config.clone())?;
-    let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name(), identity, permit.clone());
+    let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name(), identity, fence.clone());
     tokio::select! {
         () = candidacy.win() => {}
         () = asked_to_end.clone() => return Ok(()),
     }
-    pulse.leads();
+    liveness.leads();
     leading.set(1);
-    let client = client(config, permit.clone(), pulse.clone())?;
-    let run = controller::run(client, arguments.controller(permit), registry, pulse, asked_to_end.clone());
+    let client = client(config, fence.clone(), liveness.clone())?;
+    let run = controller::run(client, arguments.controller(fence), registry, liveness, asked_to_end.clone());
     let ended = tokio::select! {
         ended = work(run, asked_to_end) => ended,
         // At once: another replica may lead by now.

@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::api::MANAGER;
 use crate::api::duration::{HOUR, SECOND, Within};
 use crate::controller;
-use crate::n8n::WritePermit;
+use crate::n8n::LeaderFence;
 
 type DeletionBound = Within<SECOND, { 168 * HOUR }>;
 type PassBound = Within<{ 10 * SECOND }, HOUR>;
@@ -125,14 +125,14 @@ impl OperatorArguments {
     }
 
     /// What passes need of it.
-    pub(super) fn controller(&self, permit: WritePermit) -> controller::Settings {
+    pub(super) fn controller(&self, fence: LeaderFence) -> controller::Settings {
         controller::Settings {
             allow_loopback: self.allow_loopback,
             deletion_bound: self.deletion_bound.get(),
             pass_bound: self.pass_bound.get(),
             concurrency: usize::from(self.concurrency),
             selector: self.selector().map(str::to_owned),
-            permit,
+            fence,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::document::finding::MAX_FINDINGS;
 
 /// Something that n8n refuses in the parameters of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct ReconcileError {
     /// The parameter, as n8n names it: without the place around it.
     pub parameter: String,
     /// The place where n8n looks, from the node's parameters.
@@ -49,7 +49,7 @@ pub enum TroubleKind {
 
 /// Everything that n8n would refuse in these values. Before n8n publishes, it has filled in the defaults (see
 /// [`filled`](super::fill::filled)): a required value whose default is not empty is never missing.
-pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<Trouble> {
+pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<ReconcileError> {
     let mut search = Search { around: Around::new(values, version, node_type), found: Vec::new(), mistyped: HashSet::new() };
     for parameter in &facts.parameters {
         search.parameter(parameter, "");
@@ -59,7 +59,7 @@ pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, 
 
 struct Search<'a> {
     around: Around<'a>,
-    found: Vec<Trouble>,
+    found: Vec<ReconcileError>,
     /// Where values of another type than declared stand: several parameters may declare the type of one value.
     mistyped: HashSet<String>,
 }
@@ -75,7 +75,8 @@ impl Search<'_> {
         let shows = shown(&parameter.display, level, self.around);
         let place = if path.is_empty() { Cow::from(&parameter.name) } else { Cow::from(format!("{path}.{}", parameter.name)) };
         let value = js::get(root, &place);
-        let mut tell = |kind: TroubleKind| self.found.push(Trouble { parameter: parameter.name.clone(), path: place.to_string(), kind });
+        let mut tell =
+            |kind: TroubleKind| self.found.push(ReconcileError { parameter: parameter.name.clone(), path: place.to_string(), kind });
         if parameter.required && shows {
             match (parameter.bounds.multiple, value) {
                 (None, value) if is_missing(parameter.kind, value) => tell(TroubleKind::Missing),
@@ -124,7 +125,7 @@ impl Search<'_> {
             let few = parameter.bounds.min_fields.filter(|least| entries < *least as usize).map(TroubleKind::TooFew);
             let many = parameter.bounds.max_fields.filter(|most| *most > 0 && entries > *most as usize).map(TroubleKind::TooMany);
             if let Some(kind) = many.or(few) {
-                self.found.push(Trouble { parameter: parameter.name.clone(), path: format!("{base}{}", group.name), kind });
+                self.found.push(ReconcileError { parameter: parameter.name.clone(), path: format!("{base}{}", group.name), kind });
             }
             let places: Vec<String> = match (value, parameter.bounds.multiple) {
                 (None, _) => Vec::new(),
@@ -145,23 +146,23 @@ fn is_unreadable(filter: &Map<String, Value>) -> bool {
 }
 
 /// What n8n finds wrong with the columns of a `resourceMapper`: required ones without a value, and values of another type.
-fn columns(parameter: &Parameter, place: &str, mapped: &Map<String, Value>) -> Vec<Trouble> {
+fn columns(parameter: &Parameter, place: &str, mapped: &Map<String, Value>) -> Vec<ReconcileError> {
     let (Some(mode), Some(schema), Some(values)) = (mapped.get("mappingMode"), mapped.get("schema"), mapped.get("value")) else {
         return Vec::new();
     };
-    let trouble = |name: String, path: String, kind: TroubleKind| Trouble { parameter: name, path, kind };
+    let reconcile_error = |name: String, path: String, kind: TroubleKind| ReconcileError { parameter: name, path, kind };
     if mode == "autoMapInputData" {
         return Vec::new();
     }
     let Some(schema) = schema.as_array().filter(|columns| !columns.iter().any(Value::is_null)) else {
-        return vec![trouble(parameter.name.clone(), place.to_owned(), TroubleKind::Unreadable)];
+        return vec![reconcile_error(parameter.name.clone(), place.to_owned(), TroubleKind::Unreadable)];
     };
     let adds = parameter.bounds.mapper_mode.as_deref() == Some("add");
     let mut found = Vec::new();
     for column in schema {
         let Some(id) = column.get("id").and_then(Value::as_str) else { continue };
         let value = if js::truthy(Some(values)) { values.get(id) } else { Some(&Value::Null) };
-        let tell = |kind: TroubleKind| trouble(format!("{}.{id}", parameter.name), format!("{place}.value.{id}"), kind);
+        let tell = |kind: TroubleKind| reconcile_error(format!("{}.{id}", parameter.name), format!("{place}.value.{id}"), kind);
         if adds && js::truthy(column.get("required")) && (values.is_null() || value.is_none()) {
             found.push(tell(TroubleKind::Missing));
         }

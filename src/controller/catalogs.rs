@@ -14,19 +14,19 @@ use super::{connections, store};
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::api::reason::{Class, Reason};
 use crate::catalog::Catalog;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 
 /// The most catalogues that are held beside the built-in one; what was not used for the longest time is read again when it is needed.
 const MOST: usize = 8;
 
 /// A catalogue in use.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct LoadedCatalog {
     catalog: Source,
     /// What distinguishes its content from that of any other.
     pub id: String,
     /// Why it is not the one that was asked for, if it is not.
-    pub trouble: Option<Trouble>,
+    pub reconcile_error: Option<ReconcileError>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,9 +35,9 @@ enum Source {
     Given(Arc<Catalog>),
 }
 
-impl Held {
-    fn built_in(trouble: Option<Trouble>) -> Self {
-        Self { catalog: Source::BuiltIn, id: "built in".to_owned(), trouble }
+impl LoadedCatalog {
+    fn built_in(reconcile_error: Option<ReconcileError>) -> Self {
+        Self { catalog: Source::BuiltIn, id: "built in".to_owned(), reconcile_error }
     }
 
     /// The catalogue.
@@ -62,7 +62,7 @@ struct Entry {
     asked: CatalogRef,
     /// The version of the ConfigMap; none where there is no ConfigMap.
     version: Option<String>,
-    held: Held,
+    held: LoadedCatalog,
     used: Instant,
 }
 
@@ -72,7 +72,7 @@ impl Catalogs {
     }
 
     /// What is held for an instance, if it is what its spec asks for.
-    fn known(&self, key: &str, asked: &CatalogRef) -> Option<(Option<String>, Held)> {
+    fn known(&self, key: &str, asked: &CatalogRef) -> Option<(Option<String>, LoadedCatalog)> {
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = all.get_mut(key).filter(|entry| entry.asked == *asked)?;
         entry.used = Instant::now();
@@ -105,8 +105,8 @@ impl Catalogs {
 }
 
 /// The catalogue of an instance, as it was last read.
-pub async fn of(ctx: &Context, instance: &N8nInstance) -> Result<Held, Trouble> {
-    let Some(asked) = &instance.spec.catalog_ref else { return Ok(Held::built_in(None)) };
+pub async fn of(ctx: &Context, instance: &N8nInstance) -> Result<LoadedCatalog, ReconcileError> {
+    let Some(asked) = &instance.spec.catalog_ref else { return Ok(LoadedCatalog::built_in(None)) };
     let key = key(instance);
     if let Some((_, held)) = ctx.catalogs.known(&key, asked) {
         return Ok(held);
@@ -117,17 +117,17 @@ pub async fn of(ctx: &Context, instance: &N8nInstance) -> Result<Held, Trouble> 
         Some((_, held)) => Ok(held),
         // What Kubernetes forbids is no worse than what is missing.
         None => match read(ctx, instance, asked).await {
-            Err(trouble) if trouble.class == Class::Denied => Ok(Held::built_in(Some(trouble))),
+            Err(reconcile_error) if reconcile_error.class == Class::Denied => Ok(LoadedCatalog::built_in(Some(reconcile_error))),
             read => read,
         },
     }
 }
 
 /// Looks whether the ConfigMap of an instance changed, and reads it if it did. Says whether its Workflows have to look again.
-pub async fn refresh(ctx: &Context, instance: &N8nInstance) -> Result<(Held, bool), Trouble> {
+pub async fn refresh(ctx: &Context, instance: &N8nInstance) -> Result<(LoadedCatalog, bool), ReconcileError> {
     let Some(asked) = &instance.spec.catalog_ref else {
         ctx.catalogs.forget(&key(instance));
-        return Ok((Held::built_in(None), false));
+        return Ok((LoadedCatalog::built_in(None), false));
     };
     let turn = ctx.catalogs.turn(&key(instance));
     let _alone = turn.lock().await;
@@ -140,7 +140,7 @@ pub async fn refresh(ctx: &Context, instance: &N8nInstance) -> Result<(Held, boo
         }
     }
     let held = read(ctx, instance, asked).await?;
-    let changed = known.is_some_and(|(_, before)| (before.id, before.trouble) != (held.id.clone(), held.trouble.clone()));
+    let changed = known.is_some_and(|(_, before)| (before.id, before.reconcile_error) != (held.id.clone(), held.reconcile_error.clone()));
     Ok((held, changed))
 }
 
@@ -148,11 +148,11 @@ fn key(instance: &N8nInstance) -> String {
     connections::key(&instance.namespace().unwrap_or_default(), &instance.name_any())
 }
 
-fn failed(error: &kube::Error) -> Trouble {
-    store::trouble_elsewhere("read the N8nInstance's catalogue", error)
+fn failed(error: &kube::Error) -> ReconcileError {
+    store::reconcile_error_elsewhere("read the N8nInstance's catalogue", error)
 }
 
-async fn read(ctx: &Context, instance: &N8nInstance, asked: &CatalogRef) -> Result<Held, Trouble> {
+async fn read(ctx: &Context, instance: &N8nInstance, asked: &CatalogRef) -> Result<LoadedCatalog, ReconcileError> {
     let namespace = instance.namespace();
     let found = store::get::<ConfigMap>(&ctx.client, namespace.as_deref(), &asked.name).await.map_err(|error| failed(&error))?;
     let version = found.as_ref().and_then(|found| found.metadata.resource_version.clone());
@@ -165,23 +165,23 @@ async fn read(ctx: &Context, instance: &N8nInstance, asked: &CatalogRef) -> Resu
                 // It takes tens of milliseconds, which are not spent on the thread that serves other passes.
                 None => tokio::task::spawn_blocking(|| Catalog::from_bytes(bytes.0).map(Arc::new))
                     .await
-                    .map_err(|_| Trouble::transient(Reason::RequestFailed, "reading the catalogue was interrupted"))?,
+                    .map_err(|_| ReconcileError::transient(Reason::RequestFailed, "reading the catalogue was interrupted"))?,
             };
             match read {
-                Ok(catalog) => Held { catalog: Source::Given(catalog), id, trouble: None },
-                Err(error) => Held::built_in(Some(Trouble::invalid(
+                Ok(catalog) => LoadedCatalog { catalog: Source::Given(catalog), id, reconcile_error: None },
+                Err(error) => LoadedCatalog::built_in(Some(ReconcileError::invalid(
                     Reason::CatalogUnreadable,
                     format!("key {at} of ConfigMap {name}, which spec.catalogRef names, is no catalogue: {error}"),
                 ))),
             }
         }
-        Some(None) => Held::built_in(Some(Trouble::waiting(
+        Some(None) => LoadedCatalog::built_in(Some(ReconcileError::waiting(
             Reason::CatalogNotFound,
             format!(
                 "ConfigMap {name}, which spec.catalogRef names, has no binaryData {at}; make it with `weirkeeper catalog build --config-map {name}`"
             ),
         ))),
-        None => Held::built_in(Some(Trouble::waiting(
+        None => LoadedCatalog::built_in(Some(ReconcileError::waiting(
             Reason::CatalogNotFound,
             format!(
                 "ConfigMap {name}, which spec.catalogRef names, does not exist; make it with `weirkeeper catalog build --config-map {name}`"
@@ -203,7 +203,7 @@ mod tests {
         let catalog = Source::Given(Arc::new(Catalog::from_bytes(bytes).unwrap()));
         let asked = CatalogRef { name: "nodes".to_owned(), key: "n8n.catalog".to_owned() };
         let used = Instant::now() + std::time::Duration::from_secs(60 * minute);
-        Entry { asked, version: None, held: Held { catalog, id: content.to_owned(), trouble: None }, used }
+        Entry { asked, version: None, held: LoadedCatalog { catalog, id: content.to_owned(), reconcile_error: None }, used }
     }
 
     #[test]

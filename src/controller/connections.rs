@@ -11,14 +11,14 @@ use kube::ResourceExt;
 use url::Url;
 
 use super::context::Context;
-use super::inventory::Inventory;
+use super::listings::Listings;
 use super::store;
 use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::{AllowedFrom, N8nInstance};
 use crate::api::reason::Reason;
 use crate::domain::access::may_refer;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::status_bounds;
 use crate::n8n::{ApiKey, ClientSettings, List, N8nClient, N8nError};
@@ -37,7 +37,7 @@ pub struct Connection {
     /// The client.
     pub client: N8nClient,
     /// Listings of the instance.
-    pub inventory: Arc<Inventory>,
+    pub listings: Arc<Listings>,
     /// Set when another n8n seems to answer; nothing is written until it is cleared.
     pub suspect: Arc<AtomicBool>,
     api_key: ApiKey,
@@ -124,20 +124,20 @@ impl Connection {
     }
 
     /// Refuses to write while another n8n may be answering at the URL.
-    pub fn trusted(&self) -> Result<(), Trouble> {
+    pub fn trusted(&self) -> Result<(), ReconcileError> {
         trusted(&self.instance, self.suspect.load(Ordering::SeqCst))
     }
 }
 
 /// The origin may have changed a moment ago, with nobody but this pass having seen it: what is compared is the URL that the
 /// client was made from, with the origin that the owner vouched for.
-fn trusted(instance: &N8nInstance, suspect: bool) -> Result<(), Trouble> {
+fn trusted(instance: &N8nInstance, suspect: bool) -> Result<(), ReconcileError> {
     let status = instance.status.as_ref();
     let bound = status.and_then(|status| status.bound_origin.as_deref());
     let moved = bound.is_some_and(|bound| origin(&instance.spec.url).ok().as_deref() != Some(bound));
     let seen = status.map(|status| status.observed_generation) == instance.metadata.generation;
     if moved && !seen {
-        return Err(Trouble::transient(
+        return Err(ReconcileError::transient(
             Reason::Progressing,
             "the instance's URL changed to another origin; nothing is written until that was looked at",
         ));
@@ -154,20 +154,20 @@ fn trusted(instance: &N8nInstance, suspect: bool) -> Result<(), Trouble> {
 }
 
 /// Most workflows vanished together from the origin that they are bound to.
-pub fn emptied() -> Trouble {
-    Trouble::denied(
+pub fn emptied() -> ReconcileError {
+    ReconcileError::denied(
         Reason::IdentityChanged,
-        "most managed workflows vanished together: another n8n, or an emptied one, answers at spec.url of the N8nInstance. Nothing is written to it until the annotation weirkeeper.dev/resetAt is set on the N8nInstance",
+        "most managed workflows vanished together: another n8n, or an emptied one, answers at spec.url of the N8nInstance. Nothing is written to it until the annotation weirkeeper.dev/reset-at is set on the N8nInstance",
     )
 }
 
 /// The URL has another origin than the one that workflows are bound to, which is named to the instance's owner only.
-pub fn moved(bound: Option<&str>) -> Trouble {
+pub fn moved(bound: Option<&str>) -> ReconcileError {
     let bound = bound.unwrap_or("the one");
-    Trouble::denied(
+    ReconcileError::denied(
         Reason::OriginChanged,
         format!(
-            "spec.url of the N8nInstance leads to another origin than {bound} to which its workflows are bound. Nothing is written to it: set the URL back, or set the annotation weirkeeper.dev/resetAt on the N8nInstance if the workflows are there"
+            "spec.url of the N8nInstance leads to another origin than {bound} to which its workflows are bound. Nothing is written to it: set the URL back, or set the annotation weirkeeper.dev/reset-at on the N8nInstance if the workflows are there"
         ),
     )
 }
@@ -187,9 +187,9 @@ pub fn key(namespace: &str, name: &str) -> String {
 }
 
 /// The connection of an instance for a Workflow of some namespace.
-pub async fn for_workflow(ctx: &Context, namespace: &str, instance: (&str, &str)) -> Result<Arc<Connection>, Trouble> {
+pub async fn for_workflow(ctx: &Context, namespace: &str, instance: (&str, &str)) -> Result<Arc<Connection>, ReconcileError> {
     let missing = || {
-        Trouble::waiting(
+        ReconcileError::waiting(
             Reason::InstanceNotFound,
             format!("N8nInstance {} does not exist in namespace {} or does not allow namespace {namespace}", instance.1, instance.0),
         )
@@ -197,7 +197,7 @@ pub async fn for_workflow(ctx: &Context, namespace: &str, instance: (&str, &str)
     let found = ctx.instance(instance.0, instance.1).ok_or_else(missing)?;
     let labels = if instance.0 != namespace && found.spec.allowed_namespaces.from == AllowedFrom::Selector {
         let found = store::get::<Namespace>(&ctx.client, None, namespace).await;
-        let found = found.map_err(|error| store::trouble("read the namespace", &error))?;
+        let found = found.map_err(|error| store::reconcile_error("read the namespace", &error))?;
         found.and_then(|namespace| namespace.metadata.labels).unwrap_or_default()
     } else {
         Default::default()
@@ -206,35 +206,38 @@ pub async fn for_workflow(ctx: &Context, namespace: &str, instance: (&str, &str)
         return Err(missing());
     }
     // What an instance of another namespace reads is not told.
-    let elsewhere = |trouble: Trouble| match trouble.reason {
+    let elsewhere = |reconcile_error: ReconcileError| match reconcile_error.reason {
         Reason::KeySecretNotFound if instance.0 != namespace => {
             let message = format!("the API key of N8nInstance {} cannot be read: its Secret or the key in it does not exist", instance.1);
-            Trouble::waiting(Reason::KeySecretNotFound, message)
+            ReconcileError::waiting(Reason::KeySecretNotFound, message)
         }
-        _ => trouble,
+        _ => reconcile_error,
     };
     open(ctx, found).await.map_err(elsewhere)
 }
 
 /// The connection of an instance, made anew when its spec or key changed.
-pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Connection>, Trouble> {
+pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Connection>, ReconcileError> {
     let namespace = instance.namespace().unwrap_or_default();
     let at = key(&namespace, &instance.name_any());
-    let before = ctx.connections.last(&at).filter(|open| open.instance.metadata.uid == instance.metadata.uid);
     // An edit may have come with another key, and the key of one n8n is not for another.
-    if before.as_ref().is_some_and(|open| open.instance.spec != instance.spec) {
+    let same_object = |open: &Arc<Connection>| open.instance.metadata.uid == instance.metadata.uid;
+    if ctx.connections.last(&at).is_some_and(|open| same_object(&open) && open.instance.spec != instance.spec) {
         ctx.forget_key(&instance);
     }
     let secret = &instance.spec.api_key_secret_ref;
-    let unread = |error| store::trouble_elsewhere("read the API key's Secret", &error);
+    let unread = |error| store::reconcile_error_elsewhere("read the API key's Secret", &error);
     let held = ctx.secrets.get(&ctx.client, &namespace, &secret.name, &secret.key).await.map_err(unread)?;
     let Some(api_key) = held else {
         let lack = ctx.secrets.lack(&ctx.client, &namespace, &secret.name, &secret.key).await.map_err(unread)?;
         let message = format!("the API key of N8nInstance {} cannot be read: {lack}", instance.name_any());
-        return Err(Trouble::waiting(Reason::KeySecretNotFound, message));
+        return Err(ReconcileError::waiting(Reason::KeySecretNotFound, message));
     };
     let api_key = ApiKey::parse(&api_key)
-        .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
+        .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
+    // Of two reconciliations that come here at once, the second takes what the first opened: its listings know what was created.
+    let mut connections = ctx.connections.lock();
+    let before = connections.get(&at).filter(|open| same_object(open)).cloned();
     if let Some(open) = before.as_ref().filter(|open| open.api_key == api_key && open.instance.spec == instance.spec) {
         if Arc::ptr_eq(&open.instance, &instance) {
             return Ok(open.clone());
@@ -242,18 +245,18 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
         // Only its status or metadata moved: the client, its rate limit and its queue go on.
         let moved = Arc::new(Connection {
             client: open.client.clone(),
-            inventory: open.inventory.clone(),
+            listings: open.listings.clone(),
             suspect: open.suspect.clone(),
             api_key,
             credentials: open.credentials.clone(),
             instance,
         });
-        ctx.connections.lock().insert(at, moved.clone());
+        connections.insert(at, moved.clone());
         return Ok(moved);
     }
     let client = N8nClient::new(settings(ctx, &instance, api_key.clone())?, ctx.n8n_metrics.clone())
-        .map(|client| client.permitted_by(ctx.settings.permit.clone()))
-        .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
+        .map(|client| client.fenced_by(ctx.settings.fence.clone()))
+        .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
     // Another key or another timeout makes no other n8n of it; another origin does.
     let before = before.filter(|open| origin(&open.instance.spec.url) == origin(&instance.spec.url));
     if before.as_ref().is_some_and(|open| open.client.publishes_later()) {
@@ -261,25 +264,21 @@ pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Conne
     }
     let connection = Arc::new(Connection {
         client,
-        inventory: Arc::default(),
+        listings: Arc::default(),
         suspect: before.map(|open| open.suspect.clone()).unwrap_or_default(),
         api_key,
         credentials: Arc::default(),
         instance,
     });
-    let held = {
-        let mut open = ctx.connections.lock();
-        open.insert(at, connection.clone());
-        open.len()
-    };
-    ctx.metrics.connections.set(i64::try_from(held).unwrap_or(i64::MAX));
+    connections.insert(at, connection.clone());
+    ctx.metrics.connections.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
     Ok(connection)
 }
 
-fn settings(ctx: &Context, instance: &N8nInstance, api_key: ApiKey) -> Result<ClientSettings, Trouble> {
+fn settings(ctx: &Context, instance: &N8nInstance, api_key: ApiKey) -> Result<ClientSettings, ReconcileError> {
     let spec = &instance.spec;
     let name = instance.name_any();
-    let invalid = |what: String| Trouble::invalid(Reason::InvalidInstance, format!("N8nInstance {name}: {what}"));
+    let invalid = |what: String| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {name}: {what}"));
     let url = |field: &str, text: &str| Url::parse(text).map_err(|error| invalid(format!("spec.{field} is not a URL: {error}")));
     let number = |value: i64| u32::try_from(value).ok().and_then(NonZeroU32::new);
     Ok(ClientSettings {
@@ -299,30 +298,30 @@ fn settings(ctx: &Context, instance: &N8nInstance, api_key: ApiKey) -> Result<Cl
 pub const UPGRADE: &str = "Weirkeeper needs n8n 2.35 or newer";
 
 /// A failed call to n8n, as trouble.
-pub fn trouble(error: &N8nError) -> Trouble {
+pub fn reconcile_error(error: &N8nError) -> ReconcileError {
     let message = error.to_string();
-    let mut trouble = match error {
+    let mut reconcile_error = match error {
         N8nError::Unauthorized { .. } => {
-            Trouble::denied(Reason::Unauthorized, format!("{message}; put a valid key into the instance's Secret"))
+            ReconcileError::denied(Reason::Unauthorized, format!("{message}; put a valid key into the instance's Secret"))
         }
         N8nError::Forbidden { .. } => {
             let scope = error.operation().scope().unwrap_or("it lacks");
-            Trouble::denied(Reason::MissingScope, format!("{message}; give the API key the scope {scope}"))
+            ReconcileError::denied(Reason::MissingScope, format!("{message}; give the API key the scope {scope}"))
         }
-        N8nError::AddressDenied { .. } => Trouble::denied(Reason::AddressDenied, message),
+        N8nError::AddressDenied { .. } => ReconcileError::denied(Reason::AddressDenied, message),
         // So answers an n8n too whose API comes a moment after its readiness.
-        N8nError::NotApi { status: 404, .. } => Trouble::transient(Reason::ApiNotFound, message),
-        N8nError::NotApi { .. } | N8nError::RedirectRefused { .. } => Trouble::denied(Reason::ApiNotFound, message),
-        N8nError::NotReady { .. } => Trouble::transient(Reason::InstanceStarting, message),
-        N8nError::RateLimited { .. } => Trouble::transient(Reason::RateLimited, message),
-        N8nError::Connect { .. } | N8nError::Timeout { .. } => Trouble::transient(Reason::InstanceUnreachable, message),
-        N8nError::TooLarge { .. } => Trouble::invalid(Reason::TooLarge, message),
-        N8nError::Outdated { .. } => Trouble::denied(Reason::UnsupportedN8n, format!("{message}; {UPGRADE}")),
-        N8nError::Refused { .. } => Trouble::invalid(Reason::RejectedByN8n, message),
-        _ => Trouble::transient(Reason::RequestFailed, message),
+        N8nError::NotApi { status: 404, .. } => ReconcileError::transient(Reason::ApiNotFound, message),
+        N8nError::NotApi { .. } | N8nError::RedirectRefused { .. } => ReconcileError::denied(Reason::ApiNotFound, message),
+        N8nError::NotReady { .. } => ReconcileError::transient(Reason::InstanceStarting, message),
+        N8nError::RateLimited { .. } => ReconcileError::transient(Reason::RateLimited, message),
+        N8nError::Connect { .. } | N8nError::Timeout { .. } => ReconcileError::transient(Reason::InstanceUnreachable, message),
+        N8nError::TooLarge { .. } => ReconcileError::invalid(Reason::TooLarge, message),
+        N8nError::Outdated { .. } => ReconcileError::denied(Reason::UnsupportedN8n, format!("{message}; {UPGRADE}")),
+        N8nError::Refused { .. } => ReconcileError::invalid(Reason::RejectedByN8n, message),
+        _ => ReconcileError::transient(Reason::RequestFailed, message),
     };
-    trouble.retry_after = error.retry_after();
-    trouble
+    reconcile_error.retry_after = error.retry_after();
+    reconcile_error
 }
 
 #[cfg(test)]
@@ -337,7 +336,7 @@ mod tests {
             "status": { "observedGeneration": 1, "boundOrigin": "https://n8n.example", "conditions": [] },
         }))
         .unwrap();
-        trusted(&instance, suspect).err().map(|trouble| trouble.reason)
+        trusted(&instance, suspect).err().map(|reconcile_error| reconcile_error.reason)
     }
 
     #[test]
@@ -363,7 +362,7 @@ mod tests {
         let metrics = crate::n8n::N8nMetrics::register(&prometheus::Registry::new()).unwrap();
         let client = N8nClient::new(settings, metrics).unwrap();
         let connection =
-            Connection { instance, client, inventory: Arc::default(), suspect: Arc::default(), api_key, credentials: Arc::default() };
+            Connection { instance, client, listings: Arc::default(), suspect: Arc::default(), api_key, credentials: Arc::default() };
         let shown = format!("{connection:?}");
         assert!(shown.contains("n8n.example") && !shown.contains(&key), "{shown}");
     }

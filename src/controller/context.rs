@@ -12,26 +12,26 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tracing::debug;
 
-use super::bindings::Bindings;
 use super::catalogs::Catalogs;
 use super::connections::{self, Connections};
 use super::events::Events;
-use super::gate::{Gate, Urgency};
-use super::glimpse::Glimpse;
+use super::liveness::Liveness;
 use super::metrics::Metrics;
-use super::pulse::Pulse;
+use super::reservations::Reservations;
 use super::secrets::Secrets;
+use super::slots::{InstanceSlots, Urgency};
 use super::store;
-use super::workflow::Judged;
+use super::workflow::CachedValidation;
+use super::workflow_index::IndexedWorkflow;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::api::workflow_status::{Intent, Snapshot};
-use crate::domain::backoff::{self, Lately, Silence};
+use crate::domain::backoff::{self, Silence, SlidingWindow};
 use crate::domain::mark::Mark;
 use crate::domain::route_claims::Claims;
-use crate::n8n::{N8nMetrics, WritePermit};
+use crate::n8n::{LeaderFence, N8nMetrics};
 
 /// For so long an instance that a Workflow did not reach is not looked at once more for another Workflow.
 const DOUBTED_FOR: Duration = Duration::from_secs(5);
@@ -50,7 +50,7 @@ pub struct Settings {
     /// Only Workflows and N8nInstances with these labels are this operator's, if given.
     pub selector: Option<String>,
     /// While it holds, this process may write.
-    pub permit: WritePermit,
+    pub fence: LeaderFence,
 }
 
 /// What every pass shares.
@@ -62,7 +62,7 @@ pub struct Context {
     /// What the operator was started with.
     pub settings: Settings,
     /// Every Workflow, without its definition.
-    pub workflows: Store<Glimpse>,
+    pub workflows: Store<IndexedWorkflow>,
     /// Every N8nInstance.
     pub instances: Store<N8nInstance>,
     /// Which first lists are complete.
@@ -74,11 +74,11 @@ pub struct Context {
     /// Catalogues of node types.
     pub catalogs: Catalogs,
     /// Places for passes.
-    pub gate: Gate,
+    pub slots: InstanceSlots,
     /// Who wants which webhook path.
     pub claims: Mutex<Claims>,
     /// Who was given which workflow in n8n.
-    pub bindings: Bindings,
+    pub reservations: Reservations,
     /// What is remembered of each object between passes; nothing that a restart could not do without.
     pub memory: Mutex<HashMap<String, Memory>>,
     /// Writes events.
@@ -88,13 +88,13 @@ pub struct Context {
     /// Counters of the wire.
     pub n8n_metrics: N8nMetrics,
     /// Starts a pass of a Workflow.
-    pub wake: UnboundedSender<ObjectRef<Glimpse>>,
+    pub wake: UnboundedSender<ObjectRef<IndexedWorkflow>>,
     /// Workflows whose ConfigMap somebody changed, by UID, until their next pass starts.
     pub sources_changed: Mutex<HashSet<String>>,
     /// Starts a pass of an N8nInstance.
     pub wake_instance: UnboundedSender<ObjectRef<N8nInstance>>,
     /// Shows that things move.
-    pub pulse: Pulse,
+    pub liveness: Liveness,
 }
 
 /// What is remembered of an object between passes.
@@ -109,11 +109,11 @@ pub struct Memory {
     /// The state that it is counted by.
     pub state: Option<&'static str>,
     /// When its drift was undone.
-    pub reverts: Lately,
+    pub reverts: SlidingWindow,
     /// When it was published again because its webhooks did not answer.
-    pub revivals: Lately,
+    pub revivals: SlidingWindow,
     /// The digest of which n8n held something else than what was sent, and when.
-    pub unlike: (String, Lately),
+    pub readback_mismatches: (String, SlidingWindow),
     /// What was told about annotations that nobody reads.
     pub unread: Option<String>,
     /// When a Workflow doubted that this instance is reachable.
@@ -130,7 +130,7 @@ pub struct Memory {
     /// Probes that no workflow answered.
     pub silence: Silence,
     /// What the validator said of its definition last.
-    pub(super) judged: Option<Judged>,
+    pub(super) judged: Option<CachedValidation>,
 }
 
 impl Memory {
@@ -155,9 +155,9 @@ impl Memory {
 
     /// A person asked for everything to be tried again.
     pub fn start_afresh(&mut self) {
-        self.reverts = Lately::default();
-        self.revivals = Lately::default();
-        self.unlike = Default::default();
+        self.reverts = SlidingWindow::default();
+        self.revivals = SlidingWindow::default();
+        self.readback_mismatches = Default::default();
         self.silence = Silence::default();
     }
 }
@@ -189,8 +189,8 @@ impl Context {
     /// Whether the object of a mark still exists. Another shard's objects are not in the store, so Kubernetes is asked
     /// about what is not there.
     pub async fn lives(&self, mark: &Mark) -> Result<bool, kube::Error> {
-        let place = ObjectRef::<Glimpse>::new(&mark.name).within(&mark.namespace);
-        if self.workflows.get(&place).is_some_and(|glimpse| glimpse.uid() == mark.uid) {
+        let place = ObjectRef::<IndexedWorkflow>::new(&mark.name).within(&mark.namespace);
+        if self.workflows.get(&place).is_some_and(|indexed| indexed.uid() == mark.uid) {
             return Ok(true);
         }
         let found = store::metadata::<Workflow>(&self.client, &mark.namespace, &mark.name).await?;
@@ -198,15 +198,15 @@ impl Context {
     }
 
     /// The Workflows of an instance, by its key.
-    pub fn workflows_of(&self, namespace: &str, name: &str) -> Vec<Arc<Glimpse>> {
-        self.workflows.state_filter(|glimpse| glimpse.instance() == (namespace, name))
+    pub fn workflows_of(&self, namespace: &str, name: &str) -> Vec<Arc<IndexedWorkflow>> {
+        self.workflows.state_filter(|indexed| indexed.instance() == (namespace, name))
     }
 
     /// Starts a pass of every Workflow that `wanted` picks.
-    pub fn wake_where(&self, wanted: impl Fn(&Glimpse) -> bool) {
-        for glimpse in self.workflows.state_filter(|glimpse| wanted(glimpse)) {
+    pub fn wake_where(&self, wanted: impl Fn(&IndexedWorkflow) -> bool) {
+        for indexed in self.workflows.state_filter(|indexed| wanted(indexed)) {
             // The receiver only goes away with the operator.
-            let _ = self.wake.send(glimpse.object_ref());
+            let _ = self.wake.send(indexed.object_ref());
         }
     }
 
@@ -214,35 +214,35 @@ impl Context {
     pub fn wake(&self, uids: &[String]) {
         // Looking through all Workflows is too much for every pass.
         if !uids.is_empty() {
-            self.wake_where(|glimpse| uids.iter().any(|uid| uid == glimpse.uid()));
+            self.wake_where(|indexed| uids.iter().any(|uid| uid == indexed.uid()));
         }
     }
 
     /// How soon the next pass of a Workflow should start, by what the watch last said of it.
-    pub fn urgency(&self, glimpse: &Glimpse) -> Urgency {
-        let source_changed = self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).remove(glimpse.uid());
-        let latest = self.workflows.get(&glimpse.object_ref()).map_or_else(|| glimpse.urgency(), |latest| latest.urgency());
+    pub fn urgency(&self, indexed: &IndexedWorkflow) -> Urgency {
+        let source_changed = self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).remove(indexed.uid());
+        let latest = self.workflows.get(&indexed.object_ref()).map_or_else(|| indexed.urgency(), |latest| latest.urgency());
         if source_changed && latest > Urgency::Edit && latest != Urgency::Create { Urgency::Edit } else { latest }
     }
 
     /// Lets a Workflow that waits for its pass overtake others, where somebody asks for something.
-    pub fn promote(&self, glimpse: &Glimpse, urgency: Urgency) {
+    pub fn promote(&self, indexed: &IndexedWorkflow, urgency: Urgency) {
         if urgency < Urgency::Create {
-            let (namespace, name) = glimpse.instance();
-            if self.gate.promote(&connections::key(namespace, name), glimpse.uid(), urgency) {
-                debug!(namespace = glimpse.namespace(), name = glimpse.name(), "somebody changed it, so it goes before others that wait");
+            let (namespace, name) = indexed.instance();
+            if self.slots.promote(&connections::key(namespace, name), indexed.uid(), urgency) {
+                debug!(namespace = indexed.namespace(), name = indexed.name(), "somebody changed it, so it goes before others that wait");
             }
         }
     }
 
     /// Starts a pass of a Workflow whose ConfigMap changed, before those that nobody waits for.
-    pub fn source_changed(&self, glimpse: &Glimpse) {
-        if glimpse.status.n8n_workflow_id.is_some() {
-            self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).insert(glimpse.uid().to_owned());
-            self.promote(glimpse, Urgency::Edit);
+    pub fn source_changed(&self, indexed: &IndexedWorkflow) {
+        if indexed.status.n8n_workflow_id.is_some() {
+            self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).insert(indexed.uid().to_owned());
+            self.promote(indexed, Urgency::Edit);
         }
         // The receiver only goes away with the operator.
-        let _ = self.wake.send(glimpse.object_ref());
+        let _ = self.wake.send(indexed.object_ref());
     }
 
     /// What is remembered of an object, changed by `with`.
@@ -306,7 +306,7 @@ impl Context {
         self.count_state(uid, None);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
-        self.bindings.release(uid);
+        self.reservations.release(uid);
         self.forget_claims(uid);
     }
 
@@ -314,7 +314,7 @@ impl Context {
     /// needs the last working key.
     pub fn release_instance(&self, key: &str) {
         let Some((namespace, name)) = key.split_once('/') else { return };
-        let bound = || self.workflows_of(namespace, name).iter().any(|glimpse| glimpse.status.n8n_workflow_id.is_some());
+        let bound = || self.workflows_of(namespace, name).iter().any(|indexed| indexed.status.n8n_workflow_id.is_some());
         if self.instance(namespace, name).is_some() || bound() {
             return;
         }
@@ -341,7 +341,7 @@ impl Context {
 
     /// Starts a pass of each Workflow of an instance.
     pub fn wake_users(&self, namespace: &str, name: &str) {
-        self.wake_where(|glimpse| glimpse.instance() == (namespace, name));
+        self.wake_where(|indexed| indexed.instance() == (namespace, name));
     }
 
     /// Starts a pass of each Workflow of an instance whose last pass failed: n8n answers again, and their pauses have grown.
@@ -349,7 +349,7 @@ impl Context {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let failing: HashSet<String> = memory.iter().filter(|(_, memory)| memory.failures > 0).map(|(uid, _)| uid.clone()).collect();
         drop(memory);
-        self.wake_where(|glimpse| glimpse.instance() == (namespace, name) && failing.contains(glimpse.uid()));
+        self.wake_where(|indexed| indexed.instance() == (namespace, name) && failing.contains(indexed.uid()));
     }
 
     /// Has an instance looked at that a Workflow did not reach, unless it is known already or was doubted a moment ago.
@@ -376,13 +376,13 @@ impl Context {
     /// Forgets every Workflow that is not in the store.
     pub fn forget_absent(&self) {
         let mut known: HashSet<String> = self.claims().objects().map(str::to_owned).collect();
-        known.extend(self.bindings.objects());
+        known.extend(self.reservations.objects());
         // Only Workflows are counted by a state; what else is remembered here belongs to instances.
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(memory.iter().filter(|(_, memory)| memory.state.is_some()).map(|(uid, _)| uid.clone()));
         drop(memory);
-        for glimpse in self.workflows.state() {
-            known.remove(glimpse.uid());
+        for indexed in self.workflows.state() {
+            known.remove(indexed.uid());
         }
         for uid in known {
             self.forget(&uid);

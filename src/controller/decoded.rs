@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::Value;
 
-use super::glimpse::Glimpse;
+use super::workflow_index::IndexedWorkflow;
 use crate::api::instance::N8nInstance;
 use crate::api::workflow::Workflow;
 use crate::document::lenient_json::{self, Shallow, Skip};
@@ -31,7 +31,7 @@ pub trait Decode: Resource<DynamicType = ()> + DeserializeOwned {
     const WHOLE: bool = true;
 }
 
-impl Decode for Glimpse {
+impl Decode for IndexedWorkflow {
     const SKIP: Skip<'static> = &[&["metadata", "managedFields"], &["spec", "definition"]];
     const WHOLE: bool = false;
 }

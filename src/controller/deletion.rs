@@ -7,14 +7,14 @@ use kube::api::ObjectMeta;
 
 use super::context::Context;
 use crate::domain::backoff;
-use crate::n8n::awake_or_not;
+use crate::n8n::boot_clock;
 
 impl Context {
     /// Returns for how much longer an object that is being deleted may wait for n8n.
     pub fn deletion_left(&self, metadata: &ObjectMeta) -> Duration {
         let since = metadata.deletion_timestamp.as_ref().map(|time| time.0);
         let age = since.and_then(|since| Duration::try_from(Timestamp::now().duration_since(since)).ok()).unwrap_or_default();
-        let now = awake_or_not();
+        let now = boot_clock();
         let tried = self
             .remember(metadata.uid.as_deref().unwrap_or_default(), |memory| now.saturating_sub(*memory.deleting_since.get_or_insert(now)));
         backoff::deletion_left(self.settings.deletion_bound, age, tried)

@@ -20,13 +20,13 @@ use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use tracing::{Instrument, error, info_span, warn};
 
-use super::catalogs::{self, Held};
+use super::catalogs::{self, LoadedCatalog};
 use super::connections;
 use super::context::Context;
-use super::glimpse::Glimpse;
-use super::inventory::Listing;
+use super::listings::Listing;
 use super::store;
-use crate::api::condition::{ConditionStatus, ConditionType, Verdict, find, whole_seconds};
+use super::workflow_index::IndexedWorkflow;
+use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, find, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::{Class, Reason};
 use crate::api::{INSTANCE_FINALIZER, annotation};
@@ -34,7 +34,7 @@ use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
 use crate::domain::api_key::{explained, missing_scopes};
 use crate::domain::backoff;
 use crate::domain::conditions::{Found, Outcome, conditions, passes};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::identity::vouched;
 use crate::domain::merge_patch::merge_patch;
 use crate::domain::status_bounds;
@@ -62,11 +62,11 @@ pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
 /// One pass, caught.
 pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> Result<Action, Infallible> {
     ctx.listed().await;
-    ctx.pulse.pass_began();
+    ctx.liveness.pass_began();
     let span = info_span!("instance", namespace = instance.namespace().unwrap_or_default(), name = instance.name_any());
     let passing = tokio::time::timeout(ctx.settings.pass_bound, pass(&ctx, &instance));
     let action = AssertUnwindSafe(passing).catch_unwind().instrument(span).await;
-    ctx.pulse.pass_ended();
+    ctx.liveness.pass_ended();
     let timed_out = |_| {
         ctx.metrics.passes.with_label_values(&["instance", Reason::TimedOut.as_str()]).inc();
         warn!("a pass over an N8nInstance took too long and was stopped");
@@ -129,19 +129,19 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     tell(ctx, &instance, &old, &status).await;
     match &found.outcome {
         // That n8n answers again is what its Workflows wait for.
-        Outcome::Troubled(trouble) if trouble.class == Class::Transient => {
-            Action::requeue(backoff::at_least(ctx.pause(&uid).min(OUTAGE_LOOK), trouble.retry_after))
+        Outcome::Failed(reconcile_error) if reconcile_error.class == Class::Transient => {
+            Action::requeue(backoff::at_least(ctx.pause(&uid).min(OUTAGE_LOOK), reconcile_error.retry_after))
         }
-        Outcome::Troubled(_) => Action::requeue(ctx.pause(&uid)),
+        Outcome::Failed(_) => Action::requeue(ctx.pause(&uid)),
         _ => Action::requeue(ctx.interval(&uid, instance.spec.interval.get())),
     }
 }
 
 fn reason(outcome: &Outcome) -> Reason {
     match outcome {
-        Outcome::Troubled(trouble) => trouble.reason,
-        Outcome::Held(reason, _) | Outcome::Unfinished(reason, _) => *reason,
-        Outcome::Settled(_) | Outcome::Suspended { .. } => Reason::Succeeded,
+        Outcome::Failed(reconcile_error) => reconcile_error.reason,
+        Outcome::Blocked(reason, _) | Outcome::InProgress(reason, _) => *reason,
+        Outcome::Ready(_) | Outcome::Suspended { .. } => Reason::Succeeded,
     }
 }
 
@@ -174,7 +174,7 @@ fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, ne
 /// Sends the events of the pass: what people decided, and what turned.
 async fn tell(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
     if old.last_handled_reset_at != new.last_handled_reset_at {
-        let note = "a new value of weirkeeper.dev/resetAt is handled: the n8n at spec.url is taken for the right one".to_owned();
+        let note = "a new value of weirkeeper.dev/reset-at is handled: the n8n at spec.url is taken for the right one".to_owned();
         ctx.tell(instance, EventType::Normal, Reason::Reset, note).await;
     }
     for turn in transitions(&old.conditions, &new.conditions, false) {
@@ -196,14 +196,19 @@ async fn look(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstan
     }
     let inspected = inspect(ctx, instance, status, &mut details).await;
     details.extend(catalog_verdict(&catalog, status));
-    let without = catalog.map_or_else(Some, |(held, _)| held.trouble);
+    let without = catalog.map_or_else(Some, |(held, _)| held.reconcile_error);
     let outcome = match inspected.and_then(|message| without.map_or(Ok(message), Err)) {
-        Ok(message) => Outcome::Settled(message),
-        Err(trouble) => {
+        Ok(message) => Outcome::Ready(message),
+        Err(reconcile_error) => {
             if !details.iter().any(|verdict| verdict.kind == ConditionType::Reachable) {
-                details.push(Verdict::new(ConditionType::Reachable, ConditionStatus::False, trouble.reason, &trouble.message));
+                details.push(ConditionUpdate::new(
+                    ConditionType::Reachable,
+                    ConditionStatus::False,
+                    reconcile_error.reason,
+                    &reconcile_error.message,
+                ));
             }
-            Outcome::Troubled(trouble)
+            Outcome::Failed(reconcile_error)
         }
     };
     Found { outcome, details }
@@ -213,17 +218,17 @@ async fn inspect(
     ctx: &Context,
     instance: &Arc<N8nInstance>,
     status: &mut N8nInstanceStatus,
-    details: &mut Vec<Verdict>,
-) -> Result<String, Trouble> {
+    details: &mut Vec<ConditionUpdate>,
+) -> Result<String, ReconcileError> {
     let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
     let users = ctx.workflows_of(&namespace, &name);
-    let bound: Vec<&str> = users.iter().filter_map(|glimpse| glimpse.status.n8n_workflow_id.as_deref()).collect();
+    let bound: Vec<&str> = users.iter().filter_map(|indexed| indexed.status.n8n_workflow_id.as_deref()).collect();
     status.workflows = i64::try_from(bound.len()).unwrap_or(i64::MAX);
     let annotation = |name: &str| instance.annotations().get(name).map(|value| status_bounds::annotation(value).to_owned());
     status.last_handled_requested_at = annotation(annotation::REQUESTED_AT).or(status.last_handled_requested_at.take());
     let reset = annotation(annotation::RESET_AT).filter(|asked| status.last_handled_reset_at.as_ref() != Some(asked));
     let origin = connections::origin(&instance.spec.url)
-        .map_err(|error| Trouble::invalid(Reason::InvalidInstance, format!("spec.url is not a URL: {error}")))?;
+        .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("spec.url is not a URL: {error}")))?;
     let connection = connections::open(ctx, instance.clone()).await?;
     // A pass that began before a person gave their word may have raised the suspicion again after it.
     let accepted = vouched(status.identity_accepted_at.as_ref().map(|time| time.0), Timestamp::now());
@@ -248,25 +253,31 @@ async fn inspect(
     }
     let expiring = key::expiry(ctx, instance, &connection, status).await;
     let expires_at = status.key_expires_at.clone();
-    let failed = |error, scopes: &[String]| explained(connections::trouble(&error), expires_at.as_deref(), scopes, Timestamp::now());
+    let failed =
+        |error, scopes: &[String]| explained(connections::reconcile_error(&error), expires_at.as_deref(), scopes, Timestamp::now());
     connection.client.readiness().await.map_err(|error| failed(error, &[]))?;
     let scopes = connection.client.discover().await.map_err(|error| failed(error, &[]))?;
-    details.push(Verdict::new(ConditionType::Reachable, ConditionStatus::True, Reason::Succeeded, "n8n answers and accepts the key"));
+    details.push(ConditionUpdate::new(
+        ConditionType::Reachable,
+        ConditionStatus::True,
+        Reason::Succeeded,
+        "n8n answers and accepts the key",
+    ));
     if scopes.is_none() {
         let message = format!("this n8n is too old to tell what its API offers; {}", connections::UPGRADE);
-        return Err(Trouble::denied(Reason::UnsupportedN8n, message));
+        return Err(ReconcileError::denied(Reason::UnsupportedN8n, message));
     }
     status.key_scopes = scopes.iter().flat_map(|scopes| scopes.0.iter().cloned()).collect();
     // What fails to tell its version for a moment is still of that version.
     if let Ok(found) = connection.client.version().await {
         status.n8n_version = found.or_else(|| instance.spec.n8n_version.clone());
     }
-    let listing = connection.inventory.scan(&connection.client).await.map_err(|error| failed(error, &status.key_scopes))?;
+    let listing = connection.listings.scan(&connection.client).await.map_err(|error| failed(error, &status.key_scopes))?;
     status.orphans = orphans(ctx, &listing).await?;
     status.duplicates = duplicates(&users, &listing);
     let missing = missing_scopes(&status.key_scopes);
     if !missing.is_empty() {
-        return Err(Trouble::denied(
+        return Err(ReconcileError::denied(
             Reason::MissingScope,
             format!("the API key lacks the scopes {}; give it these in n8n", missing.join(", ")),
         ));
@@ -290,13 +301,14 @@ async fn inspect(
 }
 
 /// Whether what is said about node types is certain; nothing where the ConfigMap could not be asked for.
-fn catalog_verdict(catalog: &Result<(Held, bool), Trouble>, status: &N8nInstanceStatus) -> Option<Verdict> {
+fn catalog_verdict(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, status: &N8nInstanceStatus) -> Option<ConditionUpdate> {
     let (held, _) = catalog.as_ref().ok()?;
     let own = held.catalog().index().n8n.as_deref().unwrap_or("of unknown version");
-    let verdict = |status, reason, message| Some(Verdict::new(ConditionType::CatalogReady, status, reason, message));
-    if let Some(trouble) = &held.trouble {
-        let said = format!("{}; until then the built-in one of n8n {own} is used, and what rests on it is a warning", trouble.message);
-        return verdict(ConditionStatus::False, trouble.reason, said);
+    let verdict = |status, reason, message| Some(ConditionUpdate::new(ConditionType::CatalogReady, status, reason, message));
+    if let Some(reconcile_error) = &held.reconcile_error {
+        let said =
+            format!("{}; until then the built-in one of n8n {own} is used, and what rests on it is a warning", reconcile_error.message);
+        return verdict(ConditionStatus::False, reconcile_error.reason, said);
     }
     if held.catalog().is_of(status.n8n_version.as_deref()) {
         return verdict(ConditionStatus::True, Reason::CatalogLoaded, format!("the catalogue is that of n8n {own}"));
@@ -314,12 +326,12 @@ fn stalled_for_identity(status: &N8nInstanceStatus) -> bool {
 }
 
 /// Marked workflows whose object is gone. Only those of this cluster: another cluster may share the n8n.
-async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Trouble> {
+async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, ReconcileError> {
     let mut ids = Vec::new();
     for (id, mark) in listing.seen.items.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
         if ids.len() < MOST_ORPHANS
             && mark.cluster == ctx.cluster
-            && !ctx.lives(mark).await.map_err(|error| store::trouble("look for the object of a mark", &error))?
+            && !ctx.lives(mark).await.map_err(|error| store::reconcile_error("look for the object of a mark", &error))?
         {
             ids.push(id.clone());
         }
@@ -329,9 +341,9 @@ async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Troubl
 }
 
 /// Copies of a workflow that carry its mark too.
-fn duplicates(users: &[Arc<Glimpse>], listing: &Listing) -> Vec<String> {
+fn duplicates(users: &[Arc<IndexedWorkflow>], listing: &Listing) -> Vec<String> {
     let bound: HashMap<&str, &str> =
-        users.iter().filter_map(|glimpse| Some((glimpse.uid(), glimpse.status.n8n_workflow_id.as_deref()?))).collect();
+        users.iter().filter_map(|indexed| Some((indexed.uid(), indexed.status.n8n_workflow_id.as_deref()?))).collect();
     let present = listing.ids();
     let copy = |id: &str, uid: &str| bound.get(uid).is_some_and(|own| *own != id && present.contains(own));
     let mut ids: Vec<String> = listing
@@ -366,7 +378,7 @@ async fn let_go(ctx: &Context, instance: &N8nInstance) -> Action {
 fn needed(ctx: &Context, metadata: &ObjectMeta) -> bool {
     let (namespace, name) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
     let users = ctx.workflows_of(namespace, name);
-    !ctx.deletion_left(metadata).is_zero() && users.iter().any(|glimpse| glimpse.deleting() && glimpse.status.n8n_workflow_id.is_some())
+    !ctx.deletion_left(metadata).is_zero() && users.iter().any(|indexed| indexed.deleting() && indexed.status.n8n_workflow_id.is_some())
 }
 
 fn held(metadata: &ObjectMeta) -> bool {

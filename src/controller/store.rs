@@ -12,37 +12,39 @@ use super::decoded::{Decode, Decoded};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::VersionSource;
 use crate::api::{MANAGER, workflow::Workflow};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::stored_body;
 
 /// The annotation of a stored body that an adopted workflow held.
 const ADOPTED: &str = "weirkeeper.dev/adopted";
 
 /// A failed call to the Kubernetes API, as trouble: everything but a refusal heals with time.
-pub fn trouble(attempt: &str, error: &kube::Error) -> Trouble {
+pub fn reconcile_error(attempt: &str, error: &kube::Error) -> ReconcileError {
     match error {
         kube::Error::Api(status) if status.code == 403 => {
-            Trouble::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it: {}", status.message))
+            ReconcileError::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it: {}", status.message))
         }
         kube::Error::Api(status) => {
-            Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}: {}", status.code, status.message))
+            ReconcileError::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}: {}", status.code, status.message))
         }
         kube::Error::SerdeError(why) => {
-            Trouble::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind: {why}; correct it"))
+            ReconcileError::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind: {why}; correct it"))
         }
-        _ => Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes does not answer")),
+        _ => ReconcileError::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes does not answer")),
     }
 }
 
 /// The same for what belongs to another namespace: Kubernetes names the object in its message, and so that is left out.
-pub fn trouble_elsewhere(attempt: &str, error: &kube::Error) -> Trouble {
+pub fn reconcile_error_elsewhere(attempt: &str, error: &kube::Error) -> ReconcileError {
     match error {
         kube::Error::Api(status) if status.code == 403 => {
-            Trouble::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it"))
+            ReconcileError::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it"))
         }
-        kube::Error::Api(status) => Trouble::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}", status.code)),
-        kube::Error::SerdeError(_) => Trouble::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind")),
-        other => trouble(attempt, other),
+        kube::Error::Api(status) => {
+            ReconcileError::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}", status.code))
+        }
+        kube::Error::SerdeError(_) => ReconcileError::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind")),
+        other => reconcile_error(attempt, other),
     }
 }
 

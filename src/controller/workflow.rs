@@ -8,19 +8,19 @@ mod converge;
 mod deploy;
 mod drift;
 mod fail;
+mod failure_class;
 mod gather;
 mod judge;
 mod observe;
-mod paths;
-mod place;
 mod probe_headers;
-mod put_back;
-mod refusal;
+mod project;
 mod report;
+mod republish;
 mod resolve;
-mod settle;
+mod route_claims;
 mod suspend;
 mod tags;
+mod verify;
 mod versions;
 mod watch_health;
 mod work;
@@ -36,18 +36,18 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::connections;
 use super::context::Context;
-use super::gate::Place;
-use super::glimpse::Glimpse;
+use super::slots::Slot;
 use super::store;
+use super::workflow_index::IndexedWorkflow;
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
 use crate::domain::api_key::explained;
 use crate::domain::backoff;
 use crate::domain::conditions::{Found, Outcome};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::lenient_decode::salvage;
-pub(super) use judge::Judged;
+pub(super) use judge::CachedValidation;
 use work::Work;
 
 /// How much longer than its bound a pass may take to read its object, to write its status and, of one that is deleted, to settle it.
@@ -72,42 +72,42 @@ pub(super) enum Next {
 }
 
 /// One pass, bounded and caught: whatever happens in it, the next one comes.
-pub(super) async fn reconcile(glimpse: Arc<Glimpse>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+pub(super) async fn reconcile(indexed: Arc<IndexedWorkflow>, ctx: Arc<Context>) -> Result<Action, Infallible> {
     ctx.listed().await;
-    let (namespace, instance) = glimpse.instance();
+    let (namespace, instance) = indexed.instance();
     // Tries that failed before say nothing about an edit, which counts once: one whose status cannot be written stays unobserved.
-    ctx.remember(glimpse.uid(), |memory| memory.asked_anew(glimpse.change_hash()));
+    ctx.remember(indexed.uid(), |memory| memory.asked_anew(indexed.change_hash()));
     let lane = connections::key(namespace, instance);
-    ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting() + 1).unwrap_or(i64::MAX));
-    let Some(place) = ctx.gate.enter(&lane, glimpse.uid(), || ctx.urgency(&glimpse)).await else { return Ok(Action::await_change()) };
-    ctx.metrics.queue.set(i64::try_from(ctx.gate.waiting()).unwrap_or(i64::MAX));
-    ctx.pulse.pass_began();
-    let span = info_span!("workflow", namespace = glimpse.namespace(), name = glimpse.name());
+    ctx.metrics.queue.set(i64::try_from(ctx.slots.waiting() + 1).unwrap_or(i64::MAX));
+    let Some(place) = ctx.slots.enter(&lane, indexed.uid(), || ctx.urgency(&indexed)).await else { return Ok(Action::await_change()) };
+    ctx.metrics.queue.set(i64::try_from(ctx.slots.waiting()).unwrap_or(i64::MAX));
+    ctx.liveness.pass_began();
+    let span = info_span!("workflow", namespace = indexed.namespace(), name = indexed.name());
     // Boxed, so that thousands of passes that wait for a place hold no room for what they will need.
-    let passing = tokio::time::timeout(ctx.settings.pass_bound + REPORTING, Box::pin(pass(&ctx, &glimpse, place)));
+    let passing = tokio::time::timeout(ctx.settings.pass_bound + REPORTING, Box::pin(pass(&ctx, &indexed, place)));
     let ended = AssertUnwindSafe(passing).catch_unwind().instrument(span).await;
-    ctx.pulse.pass_ended();
+    ctx.liveness.pass_ended();
     let timed_out = |_| Ended { reason: Reason::TimedOut, next: Next::Retry(None) };
     let ended = ended.map(|ended| ended.unwrap_or_else(timed_out)).unwrap_or_else(|_| {
         ctx.metrics.panics.inc();
-        error!(namespace = glimpse.namespace(), name = glimpse.name(), "a pass panicked; it is tried again with growing pauses");
+        error!(namespace = indexed.namespace(), name = indexed.name(), "a pass panicked; it is tried again with growing pauses");
         Ended { reason: Reason::InternalError, next: Next::Retry(None) }
     });
     ctx.metrics.passes.with_label_values(&["workflow", ended.reason.as_str()]).inc();
     Ok(match ended.next {
-        Next::Interval(interval) => Action::requeue(ctx.interval(glimpse.uid(), interval)),
+        Next::Interval(interval) => Action::requeue(ctx.interval(indexed.uid(), interval)),
         Next::Soon(pause) => Action::requeue(pause),
-        Next::Retry(asked) => Action::requeue(backoff::at_least(ctx.pause(glimpse.uid()), asked)),
+        Next::Retry(asked) => Action::requeue(backoff::at_least(ctx.pause(indexed.uid()), asked)),
         Next::Never => Action::await_change(),
     })
 }
 
-async fn pass(ctx: &Context, glimpse: &Glimpse, place: Place) -> Ended {
-    let (namespace, name) = (glimpse.namespace(), glimpse.name());
+async fn pass(ctx: &Context, indexed: &IndexedWorkflow, place: Slot) -> Ended {
+    let (namespace, name) = (indexed.namespace(), indexed.name());
     let read = match store::read_as::<Workflow>(&ctx.client, Some(namespace), name).await {
         Ok(Some(read)) => read,
         Ok(None) => {
-            ctx.forget(glimpse.uid());
+            ctx.forget(indexed.uid());
             return Ended { reason: Reason::Cleaned, next: Next::Never };
         }
         Err(failed) => {
@@ -143,13 +143,13 @@ async fn pass(ctx: &Context, glimpse: &Glimpse, place: Place) -> Ended {
         bounded(&mut work).await
     };
     if gives_up(&outcome) {
-        paths::wishes_nothing(&work);
+        route_claims::release_unserved(&work);
     }
-    if let Outcome::Troubled(trouble @ Trouble { reason: Reason::Unauthorized | Reason::MissingScope, .. }) = outcome {
-        outcome = Outcome::Troubled(forget_key(&work, trouble));
+    if let Outcome::Failed(reconcile_error @ ReconcileError { reason: Reason::Unauthorized | Reason::MissingScope, .. }) = outcome {
+        outcome = Outcome::Failed(forget_key(&work, reconcile_error));
     }
-    if let Outcome::Troubled(trouble) = &outcome {
-        doubt_instance(&work, trouble);
+    if let Outcome::Failed(reconcile_error) = &outcome {
+        doubt_instance(&work, reconcile_error);
     }
     let requested = work.annotation(annotation::REQUESTED_AT).map(str::to_owned);
     work.status.last_handled_requested_at = requested.or(work.status.last_handled_requested_at.take());
@@ -163,11 +163,11 @@ async fn pass(ctx: &Context, glimpse: &Glimpse, place: Place) -> Ended {
 async fn bounded(work: &mut Work<'_>) -> Outcome {
     let bound = work.ctx.settings.pass_bound;
     match tokio::time::timeout(bound, converge::converge(work)).await {
-        Ok(outcome) => outcome.unwrap_or_else(Outcome::Troubled),
+        Ok(outcome) => outcome.unwrap_or_else(Outcome::Failed),
         Err(_) => {
             work.abandon();
             let said = format!("the pass took longer than {} s and was stopped; it is tried again with growing pauses", bound.as_secs());
-            Outcome::Troubled(Trouble::transient(Reason::TimedOut, said))
+            Outcome::Failed(ReconcileError::transient(Reason::TimedOut, said))
         }
     }
 }
@@ -176,7 +176,7 @@ async fn bounded(work: &mut Work<'_>) -> Outcome {
 fn gives_up(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Suspended { .. } => true,
-        Outcome::Troubled(trouble) => trouble.class != Class::Transient && trouble.reason != Reason::WebhookPathTaken,
+        Outcome::Failed(reconcile_error) => reconcile_error.class != Class::Transient && reconcile_error.reason != Reason::WebhookPathTaken,
         _ => false,
     }
 }
@@ -194,18 +194,18 @@ async fn finalize(work: &mut Work<'_>) -> Result<(), kube::Error> {
 }
 
 /// An n8n that does not answer is looked at: its Workflows are woken when it does again.
-fn doubt_instance(work: &Work<'_>, trouble: &Trouble) {
-    if matches!(trouble.reason, Reason::InstanceUnreachable | Reason::InstanceStarting) {
+fn doubt_instance(work: &Work<'_>, reconcile_error: &ReconcileError) {
+    if matches!(reconcile_error.reason, Reason::InstanceUnreachable | Reason::InstanceStarting) {
         let (namespace, name) = work.instance_key();
         work.ctx.doubt_instance(&namespace, &name);
     }
 }
 
 /// A key that n8n refuses is read again at the next try, for somebody may have renewed it.
-fn forget_key(work: &Work<'_>, trouble: Trouble) -> Trouble {
+fn forget_key(work: &Work<'_>, reconcile_error: ReconcileError) -> ReconcileError {
     let (namespace, name) = work.instance_key();
-    let Some(instance) = work.ctx.instance(&namespace, &name) else { return trouble };
+    let Some(instance) = work.ctx.instance(&namespace, &name) else { return reconcile_error };
     work.ctx.forget_key(&instance);
-    let Some(status) = &instance.status else { return trouble };
-    explained(trouble, status.key_expires_at.as_deref(), &status.key_scopes, work.now())
+    let Some(status) = &instance.status else { return reconcile_error };
+    explained(reconcile_error, status.key_expires_at.as_deref(), &status.key_scopes, work.now())
 }

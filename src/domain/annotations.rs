@@ -48,20 +48,20 @@ mod tests {
     #[test]
     fn a_misspelt_annotation_is_told_with_what_was_meant() {
         for (written, meant) in [
-            ("requested-at", "requestedAt"),
-            ("resetat", "resetAt"),
+            ("requestedAt", "requested-at"),
+            ("resetAt", "reset-at"),
             ("pinnedVersion", "pinned-version"),
             ("pinned-versions", "pinned-version"),
         ] {
             let said = said(&format!("weirkeeper.dev/{written}")).unwrap();
             assert!(said.contains(&format!("did you mean weirkeeper.dev/{meant}?")), "{said}");
         }
-        assert!(said("weirkeeper.dev/owner-team").unwrap().contains("known are weirkeeper.dev/requestedAt, "));
+        assert!(said("weirkeeper.dev/owner-team").unwrap().contains("known are weirkeeper.dev/requested-at, "));
     }
 
     #[test]
     fn what_is_known_or_belongs_to_others_is_not_told() {
-        for key in ["weirkeeper.dev/resetAt", "example.com/resetat", "weirkeeper.dev.example.com/a", "weirkeeper.developers/a"] {
+        for key in ["weirkeeper.dev/reset-at", "example.com/resetat", "weirkeeper.dev.example.com/a", "weirkeeper.developers/a"] {
             assert_eq!(said(key), None, "{key}");
         }
         assert_eq!(unknown(None, OF_WORKFLOW), None);

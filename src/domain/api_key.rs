@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::reason::Reason;
 
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 
 /// What a key must be allowed to do for everything to work.
 pub const SCOPES: [&str; 10] = [
@@ -28,17 +28,17 @@ pub fn missing_scopes(held: &[String]) -> Vec<&'static str> {
 /// Adds to n8n's refusal of a key that it expired, where that is known, and every scope that it lacks, so that they are not met one by one.
 /// `scopes` are those that the key has; none where that is not known.
 #[must_use]
-pub fn explained(mut trouble: Trouble, expires_at: Option<&str>, scopes: &[String], now: Timestamp) -> Trouble {
+pub fn explained(mut reconcile_error: ReconcileError, expires_at: Option<&str>, scopes: &[String], now: Timestamp) -> ReconcileError {
     let expired = expires_at.and_then(|at| at.parse::<Timestamp>().ok()).filter(|at| *at <= now);
     let missing = if scopes.is_empty() { Vec::new() } else { missing_scopes(scopes) };
-    match (trouble.reason, expired) {
-        (Reason::Unauthorized, Some(at)) => trouble.message.push_str(&format!("; the key expired at {at}")),
+    match (reconcile_error.reason, expired) {
+        (Reason::Unauthorized, Some(at)) => reconcile_error.message.push_str(&format!("; the key expired at {at}")),
         (Reason::MissingScope, _) if missing.len() > 1 => {
-            trouble.message.push_str(&format!("; of all that Weirkeeper needs, the key lacks the scopes {}", missing.join(", ")));
+            reconcile_error.message.push_str(&format!("; of all that Weirkeeper needs, the key lacks the scopes {}", missing.join(", ")));
         }
         _ => {}
     }
-    trouble
+    reconcile_error
 }
 
 #[cfg(test)]
@@ -49,8 +49,9 @@ mod tests {
     fn a_refusal_names_a_known_expiry_and_every_missing_scope() {
         let now: Timestamp = "2030-01-02T00:00:00Z".parse().unwrap();
         let all: Vec<String> = SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
-        let said =
-            |reason, expires: Option<&str>, scopes: &[String]| explained(Trouble::denied(reason, "no"), expires, scopes, now).message;
+        let said = |reason, expires: Option<&str>, scopes: &[String]| {
+            explained(ReconcileError::denied(reason, "no"), expires, scopes, now).message
+        };
         assert_eq!(said(Reason::Unauthorized, Some("2030-01-01T00:00:00Z"), &all), "no; the key expired at 2030-01-01T00:00:00Z");
         assert_eq!(said(Reason::Unauthorized, Some("2030-01-03T00:00:00Z"), &all), "no", "it is another reason");
         assert_eq!(said(Reason::Unauthorized, None, &all), "no");

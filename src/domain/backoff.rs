@@ -70,9 +70,9 @@ impl Silence {
 
 /// What must not happen too often, and when it did lately.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lately(Vec<Timestamp>);
+pub struct SlidingWindow(Vec<Timestamp>);
 
-impl Lately {
+impl SlidingWindow {
     /// How often it happened within the last hour.
     pub fn count(&mut self, now: Timestamp) -> usize {
         self.0.retain(|at| Duration::try_from(now.duration_since(*at)).is_ok_and(|age| age < LATELY));

@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::condition::{Condition, ConditionStatus, ConditionType, Verdict, find, merge};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, ConditionUpdate, find, merge};
 use crate::api::reason::{Class, Reason};
 
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 
 /// How a pass ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything is as the spec asks; the text says what serves.
-    Settled(String),
+    Ready(String),
     /// Something works, but not what the spec asks for, and a person has to decide.
-    Held(Reason, String),
+    Blocked(Reason, String),
     /// The pass did all it could and the next one goes on.
-    Unfinished(Reason, String),
+    InProgress(Reason, String),
     /// The pass stopped.
-    Troubled(Trouble),
+    Failed(ReconcileError),
     /// `spec.suspend` is set.
     Suspended {
         /// Whether the spec changed since it was last looked at.
@@ -33,21 +33,26 @@ pub struct Found {
     /// How it ended.
     pub outcome: Outcome,
     /// The detail conditions it can speak of; the others stay as they were.
-    pub details: Vec<Verdict>,
+    pub details: Vec<ConditionUpdate>,
 }
 
 /// The conditions after a pass.
 pub fn conditions(old: &[Condition], found: &Found, generation: i64, grace: Duration, now: Timestamp) -> Vec<Condition> {
-    let mut verdicts: Vec<Verdict> = found.details.clone();
-    let unseen = matches!(&found.outcome, Outcome::Troubled(trouble) if says_nothing(trouble)) && !differs(&found.details);
-    if let Outcome::Troubled(trouble) = &found.outcome
+    let mut verdicts: Vec<ConditionUpdate> = found.details.clone();
+    let unseen = matches!(&found.outcome, Outcome::Failed(reconcile_error) if says_nothing(reconcile_error)) && !differs(&found.details);
+    if let Outcome::Failed(reconcile_error) = &found.outcome
         && unseen
         && find(old, ConditionType::Synced).is_some_and(|synced| synced.status != ConditionStatus::False)
     {
         // Its transition time is the moment from which the grace is counted.
-        verdicts.push(Verdict::new(ConditionType::Synced, ConditionStatus::Unknown, trouble.reason, &trouble.message));
+        verdicts.push(ConditionUpdate::new(
+            ConditionType::Synced,
+            ConditionStatus::Unknown,
+            reconcile_error.reason,
+            &reconcile_error.message,
+        ));
     }
-    let kept: Vec<Verdict> = old.iter().filter_map(|condition| carried(condition, &verdicts)).collect();
+    let kept: Vec<ConditionUpdate> = old.iter().filter_map(|condition| carried(condition, &verdicts)).collect();
     verdicts.extend(kept);
     verdicts.extend(summary(old, &found.outcome, unseen, generation, grace, now));
     let mut merged = merge(old, &verdicts, generation, now);
@@ -66,8 +71,8 @@ fn is_summary(kind: ConditionType) -> bool {
 }
 
 /// Whether the trouble says nothing of what n8n holds: it could not be asked, or not now.
-fn says_nothing(trouble: &Trouble) -> bool {
-    trouble.class == Class::Transient && passes(trouble.reason)
+fn says_nothing(reconcile_error: &ReconcileError) -> bool {
+    reconcile_error.class == Class::Transient && passes(reconcile_error.reason)
 }
 
 /// Whether it is for a moment that n8n, or Kubernetes, cannot be asked.
@@ -78,49 +83,49 @@ pub fn passes(reason: Reason) -> bool {
 
 /// Whether the pass saw, before it failed, that n8n does not hold or serve what it should. An instance that is not reached is not Ready,
 /// whatever its Workflows may still believe of what they serve.
-fn differs(details: &[Verdict]) -> bool {
+fn differs(details: &[ConditionUpdate]) -> bool {
     use ConditionType::{Live, Reachable, Synced};
     details.iter().any(|verdict| matches!(verdict.kind, Synced | Live | Reachable) && verdict.status == ConditionStatus::False)
 }
 
 /// A detail condition that nobody spoke of, as a verdict that repeats it.
-fn carried(condition: &Condition, spoken: &[Verdict]) -> Option<Verdict> {
+fn carried(condition: &Condition, spoken: &[ConditionUpdate]) -> Option<ConditionUpdate> {
     if is_summary(condition.kind) || spoken.iter().any(|verdict| verdict.kind == condition.kind) {
         return None;
     }
     let reason = Reason::parse(&condition.reason)?;
-    Some(Verdict { kind: condition.kind, status: condition.status, reason, message: condition.message.clone() })
+    Some(ConditionUpdate { kind: condition.kind, status: condition.status, reason, message: condition.message.clone() })
 }
 
-fn summary(old: &[Condition], outcome: &Outcome, unseen: bool, generation: i64, grace: Duration, now: Timestamp) -> [Verdict; 3] {
+fn summary(old: &[Condition], outcome: &Outcome, unseen: bool, generation: i64, grace: Duration, now: Timestamp) -> [ConditionUpdate; 3] {
     use ConditionStatus::{False, True, Unknown};
     let (ready, reason, message, reconciling, stalled) = match outcome {
-        Outcome::Settled(message) => (True, Reason::Succeeded, message.clone(), false, false),
-        Outcome::Held(reason, message) => (False, *reason, message.clone(), false, true),
-        Outcome::Unfinished(reason, message) => (False, *reason, message.clone(), true, false),
-        Outcome::Troubled(trouble) if unseen && was_ready(old, generation) => {
+        Outcome::Ready(message) => (True, Reason::Succeeded, message.clone(), false, false),
+        Outcome::Blocked(reason, message) => (False, *reason, message.clone(), false, true),
+        Outcome::InProgress(reason, message) => (False, *reason, message.clone(), true, false),
+        Outcome::Failed(reconcile_error) if unseen && was_ready(old, generation) => {
             let since =
                 find(old, ConditionType::Synced).filter(|synced| synced.status == Unknown).map(|synced| synced.last_transition_time.0);
             let lasted = since.map_or(Duration::ZERO, |since| Duration::try_from(now.duration_since(since)).unwrap_or_default());
-            let message = format!("{}; last known good", trouble.message);
+            let message = format!("{}; last known good", reconcile_error.message);
             if lasted < grace {
                 (True, Reason::Succeeded, message, false, false)
             } else {
-                (Unknown, trouble.reason, trouble.message.clone(), true, false)
+                (Unknown, reconcile_error.reason, reconcile_error.message.clone(), true, false)
             }
         }
-        Outcome::Troubled(trouble) => {
-            let stalled = trouble.class.needs_a_person();
-            (False, trouble.reason, trouble.message.clone(), !stalled, stalled)
+        Outcome::Failed(reconcile_error) => {
+            let stalled = reconcile_error.class.needs_a_person();
+            (False, reconcile_error.reason, reconcile_error.message.clone(), !stalled, stalled)
         }
         Outcome::Suspended { spec_changed } => suspended(old, *spec_changed),
     };
     let flag = |kind, on: bool| {
         let status = if on { True } else { False };
-        Verdict::new(kind, status, reason, if on { message.clone() } else { String::new() })
+        ConditionUpdate::new(kind, status, reason, if on { message.clone() } else { String::new() })
     };
     [
-        Verdict::new(ConditionType::Ready, ready, reason, message.clone()),
+        ConditionUpdate::new(ConditionType::Ready, ready, reason, message.clone()),
         flag(ConditionType::Reconciling, reconciling),
         flag(ConditionType::Stalled, stalled),
     ]
@@ -152,7 +157,7 @@ mod tests {
 
     fn after(old: &[Condition], outcome: Outcome, second: i64) -> Vec<Condition> {
         let details = match &outcome {
-            Outcome::Settled(_) => vec![Verdict::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")],
+            Outcome::Ready(_) => vec![ConditionUpdate::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")],
             _ => vec![],
         };
         conditions(old, &Found { outcome, details }, 1, GRACE, at(second))
@@ -163,25 +168,25 @@ mod tests {
     }
 
     fn down() -> Outcome {
-        Outcome::Troubled(Trouble::transient(Reason::InstanceUnreachable, "n8n does not answer"))
+        Outcome::Failed(ReconcileError::transient(Reason::InstanceUnreachable, "n8n does not answer"))
     }
 
     #[test]
     fn an_unreachable_instance_leaves_ready_for_a_grace_and_then_makes_it_unknown() {
-        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
+        let settled = after(&[], Outcome::Ready("version 1".into()), 0);
         let first = after(&settled, down(), 10);
         assert_eq!(state(&first, ConditionType::Ready), ConditionStatus::True);
         assert_eq!(state(&first, ConditionType::Synced), ConditionStatus::Unknown);
         let later = after(&first, down(), 10 + 31);
         assert_eq!(state(&later, ConditionType::Ready), ConditionStatus::Unknown);
-        let back = after(&later, Outcome::Settled("version 1".into()), 60);
+        let back = after(&later, Outcome::Ready("version 1".into()), 60);
         assert_eq!(state(&back, ConditionType::Ready), ConditionStatus::True);
     }
 
     #[test]
     fn a_pass_that_fails_after_it_synced_says_each_condition_once() {
-        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
-        let details = vec![Verdict::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")];
+        let settled = after(&[], Outcome::Ready("version 1".into()), 0);
+        let details = vec![ConditionUpdate::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")];
         let found = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(10));
         let kinds: std::collections::BTreeSet<_> = found.iter().map(|condition| condition.kind).collect();
         assert_eq!(kinds.len(), found.len());
@@ -190,10 +195,10 @@ mod tests {
 
     #[test]
     fn ready_does_not_outlast_what_a_pass_saw_to_be_wrong() {
-        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
-        let not_live = after(&settled, Outcome::Troubled(Trouble::transient(Reason::NotLive, "not registered")), 10);
+        let settled = after(&[], Outcome::Ready("version 1".into()), 0);
+        let not_live = after(&settled, Outcome::Failed(ReconcileError::transient(Reason::NotLive, "not registered")), 10);
         assert_eq!(state(&not_live, ConditionType::Ready), ConditionStatus::False);
-        let details = vec![Verdict::new(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, "")];
+        let details = vec![ConditionUpdate::new(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, "")];
         let sending = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(10));
         assert_eq!(state(&sending, ConditionType::Ready), ConditionStatus::False);
         assert_eq!(state(&sending, ConditionType::Synced), ConditionStatus::False);
@@ -201,8 +206,8 @@ mod tests {
 
     #[test]
     fn an_instance_that_is_not_reached_is_not_ready_from_the_first_look_on() {
-        let settled = after(&[], Outcome::Settled("n8n answers".into()), 0);
-        let details = vec![Verdict::new(ConditionType::Reachable, ConditionStatus::False, Reason::InstanceUnreachable, "")];
+        let settled = after(&[], Outcome::Ready("n8n answers".into()), 0);
+        let details = vec![ConditionUpdate::new(ConditionType::Reachable, ConditionStatus::False, Reason::InstanceUnreachable, "")];
         let found = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(1));
         assert_eq!(state(&found, ConditionType::Ready), ConditionStatus::False);
         assert_eq!(state(&found, ConditionType::Reconciling), ConditionStatus::True);
@@ -218,19 +223,19 @@ mod tests {
 
     #[test]
     fn what_needs_a_person_is_stalled_and_clears_when_its_cause_goes() {
-        let stalled = after(&[], Outcome::Troubled(Trouble::invalid(Reason::InvalidDefinition, "node")), 1);
+        let stalled = after(&[], Outcome::Failed(ReconcileError::invalid(Reason::InvalidDefinition, "node")), 1);
         assert_eq!(state(&stalled, ConditionType::Stalled), ConditionStatus::True);
         assert_eq!(state(&stalled, ConditionType::Reconciling), ConditionStatus::False);
-        let settled = after(&stalled, Outcome::Settled("version 1".into()), 2);
+        let settled = after(&stalled, Outcome::Ready("version 1".into()), 2);
         assert_eq!(state(&settled, ConditionType::Stalled), ConditionStatus::False);
     }
 
     #[test]
     fn repeating_an_outcome_changes_nothing() {
         for outcome in [
-            Outcome::Settled("v".into()),
+            Outcome::Ready("v".into()),
             down(),
-            Outcome::Held(Reason::RolledBack, "v1".into()),
+            Outcome::Blocked(Reason::RolledBack, "v1".into()),
             Outcome::Suspended { spec_changed: true },
         ] {
             let once = after(&[], outcome.clone(), 1);
@@ -240,7 +245,7 @@ mod tests {
 
     #[test]
     fn suspension_keeps_ready_only_for_a_spec_that_was_synced() {
-        let settled = after(&[], Outcome::Settled("version 1".into()), 0);
+        let settled = after(&[], Outcome::Ready("version 1".into()), 0);
         assert_eq!(state(&after(&settled, Outcome::Suspended { spec_changed: false }, 1), ConditionType::Ready), ConditionStatus::True);
         let changed = after(&settled, Outcome::Suspended { spec_changed: true }, 1);
         assert_eq!(state(&changed, ConditionType::Ready), ConditionStatus::False);

@@ -7,7 +7,7 @@ use crate::api::reason::{Class, Reason};
 /// Why a pass could not finish.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Trouble {
+pub struct ReconcileError {
     /// Who must act.
     pub class: Class,
     /// The word for conditions, events and metrics.
@@ -20,7 +20,7 @@ pub struct Trouble {
     pub look_again: Option<Duration>,
 }
 
-impl Trouble {
+impl ReconcileError {
     fn new(class: Class, reason: Reason, message: impl Into<String>) -> Self {
         Self { class, reason, message: message.into(), retry_after: None, look_again: None }
     }

@@ -9,12 +9,12 @@ use crate::api::annotation;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, Operation};
 
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
 
 /// A workflow seen in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighting {
+pub struct ListedWorkflow {
     /// Its id in n8n.
     pub id: String,
     /// The mark that it carries.
@@ -46,7 +46,7 @@ pub struct Claim<'a> {
     /// The id that `spec.adopt` names.
     pub adopt: Option<&'a str>,
     /// Whether the object still exists whose mark the workflow to adopt carries.
-    pub rival_lives: bool,
+    pub claimant_exists: bool,
     /// The cluster from which the objects of the instance were restored, as its owner says: what carries the mark of an object of the same
     /// namespace and name there is taken over.
     pub restored_from: Option<&'a str>,
@@ -56,16 +56,16 @@ pub struct Claim<'a> {
 pub fn decide(
     mark: &Mark,
     claim: Claim<'_>,
-    seen: &[Sighting],
+    seen: &[ListedWorkflow],
     late_until: Option<Timestamp>,
     now: Timestamp,
-) -> Result<Decision, Trouble> {
+) -> Result<Decision, ReconcileError> {
     let ours: Vec<&str> = marked(seen, |other| other.uid == mark.uid && other.cluster == mark.cluster);
     match ours.as_slice() {
         [only] => return Ok(Decision::Bind((*only).to_owned())),
         [] => {}
         several => {
-            return Err(Trouble::denied(
+            return Err(ReconcileError::denied(
                 Reason::DuplicateMarks,
                 format!(
                     "workflows {} in n8n all carry this object's mark; delete the copies in n8n, or take `customTelemetryTags` out of their settings",
@@ -85,7 +85,7 @@ pub fn decide(
         [] => {}
         [only] => return Ok(Decision::Adopt((*only).to_owned())),
         several => {
-            return Err(Trouble::denied(
+            return Err(ReconcileError::denied(
                 Reason::DuplicateMarks,
                 format!(
                     "workflows {} in n8n all carry the mark of the object that this one was restored from; delete the copies in n8n, or set spec.adopt.id to the right one",
@@ -102,8 +102,8 @@ pub fn decide(
 }
 
 /// What an object says whose name an earlier object had that a workflow in n8n belongs to.
-pub fn owned_by_previous(id: &str, cluster: &str) -> Trouble {
-    Trouble::denied(
+pub fn owned_by_previous(id: &str, cluster: &str) -> ReconcileError {
+    ReconcileError::denied(
         Reason::OwnedByPrevious,
         format!(
             "workflow {id} in n8n belongs to an earlier object of this name; set spec.adopt.id to {id} to take it over, or delete it in n8n. To take over those of all restored objects at once, set the annotation {}={cluster} on the N8nInstance",
@@ -112,26 +112,29 @@ pub fn owned_by_previous(id: &str, cluster: &str) -> Trouble {
     )
 }
 
-fn adoption(mark: &Mark, wanted: &str, seen: &[Sighting], claim: Claim<'_>) -> Result<Decision, Trouble> {
+fn adoption(mark: &Mark, wanted: &str, seen: &[ListedWorkflow], claim: Claim<'_>) -> Result<Decision, ReconcileError> {
     let Some(found) = seen.iter().find(|sighting| sighting.id == wanted) else {
-        return Err(Trouble::waiting(Reason::AdoptNotFound, format!("no workflow in n8n has the id {wanted} that spec.adopt names")));
+        return Err(ReconcileError::waiting(
+            Reason::AdoptNotFound,
+            format!("no workflow in n8n has the id {wanted} that spec.adopt names"),
+        ));
     };
     match &found.mark {
         Some(other) if other.restored_as(mark, claim.restored_from) => Ok(Decision::Adopt(wanted.to_owned())),
-        Some(other) if other.cluster != mark.cluster || claim.rival_lives => Err(claimed(wanted)),
+        Some(other) if other.cluster != mark.cluster || claim.claimant_exists => Err(claimed(wanted)),
         _ => Ok(Decision::Adopt(wanted.to_owned())),
     }
 }
 
 /// What the object says that came second to a workflow in n8n.
-pub fn claimed(id: &str) -> Trouble {
-    Trouble::denied(
+pub fn claimed(id: &str) -> ReconcileError {
+    ReconcileError::denied(
         Reason::AlreadyClaimed,
         format!("workflow {id} in n8n is bound to another Workflow object; name another one in spec.adopt, or delete that object"),
     )
 }
 
-fn marked(seen: &[Sighting], matches: impl Fn(&Mark) -> bool) -> Vec<&str> {
+fn marked(seen: &[ListedWorkflow], matches: impl Fn(&Mark) -> bool) -> Vec<&str> {
     seen.iter().filter(|sighting| sighting.mark.as_ref().is_some_and(&matches)).map(|sighting| sighting.id.as_str()).collect()
 }
 
@@ -164,23 +167,24 @@ mod tests {
         Mark { cluster: "c".into(), uid: uid.into(), namespace: "team-a".into(), name: "orders".into() }
     }
 
-    fn seen(id: &str, mark: Option<Mark>) -> Sighting {
-        Sighting { id: id.into(), mark }
+    fn seen(id: &str, mark: Option<Mark>) -> ListedWorkflow {
+        ListedWorkflow { id: id.into(), mark }
     }
 
-    fn decided(adopt: Option<&str>, seen: &[Sighting], late: Option<i64>) -> Result<Decision, Reason> {
+    fn decided(adopt: Option<&str>, seen: &[ListedWorkflow], late: Option<i64>) -> Result<Decision, Reason> {
         let late = late.map(|second| Timestamp::from_second(second).unwrap());
         let now = Timestamp::from_second(100).unwrap();
-        let rival_lives =
+        let claimant_exists =
             seen.iter().any(|one| Some(one.id.as_str()) == adopt && one.mark.as_ref().is_some_and(|mark| mark.uid == "alive"));
-        decide(&mark("me"), Claim { adopt, rival_lives, restored_from: None }, seen, late, now).map_err(|trouble| trouble.reason)
+        decide(&mark("me"), Claim { adopt, claimant_exists, restored_from: None }, seen, late, now)
+            .map_err(|reconcile_error| reconcile_error.reason)
     }
 
     #[test]
     fn restored_objects_take_over_what_carries_the_mark_of_the_named_cluster_and_their_own_name() {
-        let restored = |from, seen: &[Sighting]| {
+        let restored = |from, seen: &[ListedWorkflow]| {
             let claim = Claim { restored_from: Some(from), ..Claim::default() };
-            decide(&mark("me"), claim, seen, None, Timestamp::UNIX_EPOCH).map_err(|trouble| trouble.reason)
+            decide(&mark("me"), claim, seen, None, Timestamp::UNIX_EPOCH).map_err(|reconcile_error| reconcile_error.reason)
         };
         let lost = Mark { cluster: "lost".into(), ..mark("previous") };
         let elsewhere = Mark { name: "invoices".into(), ..lost.clone() };

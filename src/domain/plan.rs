@@ -20,7 +20,7 @@ pub enum Place {
     #[default]
     Right,
     /// Elsewhere, since the spec asks for a project in which it was not seen yet.
-    ToCome,
+    ProjectPending,
     /// Elsewhere, and it was seen where it should be before.
     Moved,
 }
@@ -33,7 +33,7 @@ impl Place {
                 if confirmed == Some(asked) {
                     Self::Moved
                 } else {
-                    Self::ToCome
+                    Self::ProjectPending
                 }
             }
             _ => Self::Right,
@@ -209,7 +209,7 @@ pub fn plan(seen: &Comparison, publication: Publication, policy: DriftPolicy, co
             plan.undone.push(Drift::Moved);
             plan.steps.insert(0, Step::Move);
         }
-        Place::ToCome => plan.steps.insert(0, Step::Move),
+        Place::ProjectPending => plan.steps.insert(0, Step::Move),
     }
     plan
 }

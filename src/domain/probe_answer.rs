@@ -35,12 +35,12 @@ pub enum Probed {
 
 /// Judges a complete answer; `json` is its body, where that is JSON.
 pub fn judge(probe: &Probe, status: u16, json: Option<&Value>, author: Author) -> Probed {
-    let unlike = unlike(probe, status, json);
+    let readback_mismatches = readback_mismatches(probe, status, json);
     match author {
-        Author::Workflow => unlike.map_or(Probed::Passed, Probed::Failed),
+        Author::Workflow => readback_mismatches.map_or(Probed::Passed, Probed::Failed),
         Author::Other(who) => Probed::Unanswered(who),
         // JSON that was expected and came is nobody else's. Without any, the status of an outage proves nothing.
-        Author::Unclear(_) if unlike.is_none() && (probe.expected_json.is_some() || !of_an_outage(status)) => Probed::Passed,
+        Author::Unclear(_) if readback_mismatches.is_none() && (probe.expected_json.is_some() || !of_an_outage(status)) => Probed::Passed,
         Author::Unclear(who) => Probed::Unanswered(who),
     }
 }
@@ -51,7 +51,7 @@ pub const fn of_an_outage(status: u16) -> bool {
 }
 
 /// How an answer differs from what is expected.
-fn unlike(probe: &Probe, status: u16, json: Option<&Value>) -> Option<String> {
+fn readback_mismatches(probe: &Probe, status: u16, json: Option<&Value>) -> Option<String> {
     if i64::from(status) != probe.expected_status {
         return Some(format!("answered HTTP {status} and {} was expected", probe.expected_status));
     }

@@ -27,14 +27,14 @@ pub const NAME_CHARS: usize = 256;
 
 /// The memory that a document takes, and the part of a budget that it holds until it is dropped. It makes no two documents different.
 #[derive(Clone, Debug, Default)]
-pub struct Held {
+pub struct MemoryHold {
     /// In bytes.
     pub weight: usize,
     /// The part of the budget.
     pub budget: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-impl PartialEq for Held {
+impl PartialEq for MemoryHold {
     fn eq(&self, _: &Self) -> bool {
         true
     }
@@ -95,13 +95,13 @@ pub struct RemoteWorkflow {
     pub cut: Option<String>,
     /// The memory that it takes.
     #[serde(skip)]
-    pub held: Held,
+    pub held: MemoryHold,
 }
 
 impl<'de> Deserialize<'de> for RemoteWorkflow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Shallow { value, cut, weight } = lenient_json::read(deserializer, &[])?;
-        Ok(Self { cut, held: Held { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
+        Ok(Self { cut, held: MemoryHold { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
     }
 }
 
@@ -227,13 +227,13 @@ pub struct RemoteVersion {
     pub cut: Option<String>,
     /// As that of [`RemoteWorkflow`].
     #[serde(skip)]
-    pub held: Held,
+    pub held: MemoryHold,
 }
 
 impl<'de> Deserialize<'de> for RemoteVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Shallow { value, cut, weight } = lenient_json::read(deserializer, &[])?;
-        Ok(Self { cut, held: Held { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
+        Ok(Self { cut, held: MemoryHold { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
     }
 }
 

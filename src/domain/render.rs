@@ -64,7 +64,7 @@ impl CredentialSymbol {
 }
 
 /// Makes the content of a version: fills in ids, and puts symbols in the place of credentials and workflows.
-pub fn symbolise(mut definition: Definition, spec: &WorkflowSpec, seed: &IdentitySeed) -> Symbolic {
+pub fn abstract_references(mut definition: Definition, spec: &WorkflowSpec, seed: &IdentitySeed) -> Symbolic {
     crate::domain::mark::strip(&mut definition.settings);
     fill_ids(&mut definition, seed);
     each_credential(&mut definition, |_, kind, entry| {
@@ -175,7 +175,7 @@ impl Rendered {
 
 /// Puts the ids of one instance into a body. A credential that is not in `credentials` is left out: n8n would bind
 /// an inexact one to any credential of its type.
-pub fn concretise(
+pub fn resolve_references(
     definition: &Definition,
     name: &str,
     credentials: &BTreeMap<CredentialSymbol, RemoteCredential>,
@@ -270,13 +270,13 @@ mod tests {
             "credentials": [{ "name": "My Slack", "existing": { "name": "Team Slack" } }],
             "references": [{ "id": "OLD1", "workflowRef": { "name": "child" } }],
         }));
-        let symbolic = symbolise(definition(json!({ "id": "1", "name": "My Slack" })), &spec, &seed());
+        let symbolic = abstract_references(definition(json!({ "id": "1", "name": "My Slack" })), &spec, &seed());
         let symbols: Vec<_> = credential_symbols(&symbolic.definition).into_iter().collect();
         assert_eq!(symbols[0].means(), Means::Name("Team Slack"));
         assert_eq!(workflow_symbols(&symbolic.definition), BTreeMap::from([("child".to_owned(), true)]));
         let credentials = BTreeMap::from([(symbols[0].clone(), slack())]);
         let workflows = BTreeMap::from([("child".to_owned(), "W9".to_owned())]);
-        let rendered = concretise(&symbolic.definition, "Orders", &credentials, &workflows, &mark(), &[]);
+        let rendered = resolve_references(&symbolic.definition, "Orders", &credentials, &workflows, &mark(), &[]);
         assert_eq!(rendered.write.nodes[0]["credentials"], json!({ "slackApi": { "id": "C7", "name": "Team Slack" } }));
         assert!(rendered.write.nodes[1]["parameters"]["workflowId"].to_string().contains("W9"));
         assert_eq!(Mark::of(&rendered.write.settings), Some(mark()));
@@ -285,8 +285,8 @@ mod tests {
 
     #[test]
     fn a_credential_that_is_not_mapped_is_never_sent() {
-        let symbolic = symbolise(definition(json!({ "id": "1", "name": "My Slack" })), &spec(json!({})), &seed());
-        let rendered = concretise(&symbolic.definition, "Orders", &BTreeMap::new(), &BTreeMap::new(), &mark(), &[]);
+        let symbolic = abstract_references(definition(json!({ "id": "1", "name": "My Slack" })), &spec(json!({})), &seed());
+        let rendered = resolve_references(&symbolic.definition, "Orders", &BTreeMap::new(), &BTreeMap::new(), &mark(), &[]);
         assert!(rendered.write.nodes[0].get("credentials").is_none());
         let withheld: Vec<_> = rendered.withheld().collect();
         assert_eq!((withheld[0].name.as_str(), withheld[0].node.as_str()), ("My Slack", "Slack"));
@@ -299,7 +299,8 @@ mod tests {
     #[test]
     fn the_digest_is_of_what_is_meant_and_not_of_this_instance() {
         let mapped = |existing: Value| spec(json!({ "credentials": [{ "name": "My Slack", "existing": existing }] }));
-        let digest = |spec: &WorkflowSpec, id: &str| symbolise(definition(json!({ "id": id, "name": "My Slack" })), spec, &seed()).digest;
+        let digest =
+            |spec: &WorkflowSpec, id: &str| abstract_references(definition(json!({ "id": id, "name": "My Slack" })), spec, &seed()).digest;
         let one = mapped(json!({ "name": "Team Slack" }));
         assert_eq!(digest(&one, "1"), digest(&one, "2"));
         assert_ne!(digest(&one, "1"), digest(&mapped(json!({ "id": "C7" })), "1"));

@@ -36,13 +36,13 @@ fn cut(text: &str, longest: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::condition::{Verdict, merge};
+    use crate::api::condition::{ConditionUpdate, merge};
     use jiff::Timestamp;
 
     fn line(status: ConditionStatus, reason: Reason, message: &str, healthy: Reason) -> String {
         let verdicts = [
-            Verdict::new(ConditionType::Ready, status, reason, message),
-            Verdict::new(ConditionType::Healthy, ConditionStatus::Unknown, healthy, ""),
+            ConditionUpdate::new(ConditionType::Ready, status, reason, message),
+            ConditionUpdate::new(ConditionType::Healthy, ConditionStatus::Unknown, healthy, ""),
         ];
         summary(&merge(&[], &verdicts, 1, Timestamp::UNIX_EPOCH)).unwrap()
     }

@@ -6,7 +6,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow::{RollbackPolicy, WorkflowSpec};
 use crate::api::workflow_status::WorkflowStatus;
 
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::history;
 
 /// The version that people ask for: a pinned one, or the spec's.
@@ -32,12 +32,12 @@ pub enum Choice {
 }
 
 /// The pinned version, where there is a pin; else the spec's.
-pub fn wanted(version: i64, digest: &str, status: &WorkflowStatus, pinned: Option<&str>) -> Result<Wanted, Trouble> {
+pub fn wanted(version: i64, digest: &str, status: &WorkflowStatus, pinned: Option<&str>) -> Result<Wanted, ReconcileError> {
     let Some(pinned) = pinned else { return Ok(Wanted { version, digest: digest.to_owned(), pinned: false }) };
     let kept = pinned.trim().parse().ok().and_then(|version| history::numbered(&status.history, version));
     kept.map(|record| Wanted { version: record.version, digest: record.digest.clone(), pinned: true }).ok_or_else(|| {
         let versions: Vec<String> = status.history.iter().map(|record| record.version.to_string()).collect();
-        Trouble::invalid(
+        ReconcileError::invalid(
             Reason::VersionNotFound,
             format!(
                 "annotation {} names version {pinned:?}, which is not kept; kept versions: {}",

@@ -49,12 +49,12 @@ pub fn transitions(before: &[Condition], after: &[Condition], another_version: b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::condition::{Verdict, merge};
+    use crate::api::condition::{ConditionUpdate, merge};
     use jiff::Timestamp;
 
     fn state(verdicts: &[(ConditionType, ConditionStatus, Reason, &str)]) -> Vec<Condition> {
-        let verdicts: Vec<Verdict> =
-            verdicts.iter().map(|(kind, status, reason, message)| Verdict::new(*kind, *status, *reason, *message)).collect();
+        let verdicts: Vec<ConditionUpdate> =
+            verdicts.iter().map(|(kind, status, reason, message)| ConditionUpdate::new(*kind, *status, *reason, *message)).collect();
         merge(&[], &verdicts, 1, Timestamp::UNIX_EPOCH)
     }
 

@@ -3,21 +3,21 @@
 use crate::api::reason::Reason;
 use crate::catalog::Capability;
 use crate::domain::access::Use;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::reach::{OffList, Reach, Why};
 use crate::domain::remote::RemoteCredential;
 
 /// The first thing that a definition reaches and that is not granted. `known` are the instance's credentials, for a grant may name one
 /// by its name.
-pub fn ungranted(found: &Reach, known: &[RemoteCredential], granted: impl Fn(Use<'_>) -> bool) -> Option<Trouble> {
-    let reference = |what: String| Some(Trouble::denied(Reason::ReferenceNotGranted, what));
+pub fn ungranted(found: &Reach, known: &[RemoteCredential], granted: impl Fn(Use<'_>) -> bool) -> Option<ReconcileError> {
+    let reference = |what: String| Some(ReconcileError::denied(Reason::ReferenceNotGranted, what));
     if let Some(node) = found.anything.iter().find(|_| !granted(Use::Everything)) {
         return reference(format!(
             "node {node:?} runs a workflow that is only known when it runs, or holds what cannot be read for certain (a credential without an id, a type that is no `package.name`, a key `__proto__`); make that a Workflow of its own and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows, credentials, dataTables and nodeTypes"
         ));
     }
     if let Some(off) = found.types.iter().find(|off| !type_granted(off, &granted)) {
-        return Some(Trouble::denied(Reason::NodeTypeNotGranted, off_list(off)));
+        return Some(ReconcileError::denied(Reason::NodeTypeNotGranted, off_list(off)));
     }
     if let Some(id) = found.workflows.iter().find(|id| !granted(Use::Workflow(id))) {
         return reference(format!(
@@ -29,7 +29,7 @@ pub fn ungranted(found: &Reach, known: &[RemoteCredential], granted: impl Fn(Use
             "node {node:?} computes the id of the workflow that it calls, which can be any; write the id and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows"
         ));
     }
-    let table = |what: String| Some(Trouble::denied(Reason::DataTableNotGranted, what));
+    let table = |what: String| Some(ReconcileError::denied(Reason::DataTableNotGranted, what));
     if let Some(node) = found.any_table.iter().find(|_| !granted(Use::ANY_TABLE)) {
         return table(format!(
             "node {node:?} lists or makes data tables, or takes one by a name or a computed id, which can be any; name the table by its id, or have the instance's owner grant \"*\" under spec.grants[].dataTables"
@@ -124,7 +124,7 @@ mod tests {
             (Reach { tables: pair(), ..Reach::default() }, Reason::DataTableNotGranted),
             (Reach { any_table: one("Run"), ..Reach::default() }, Reason::DataTableNotGranted),
         ] {
-            assert_eq!(ungranted(&found, &[], |_| false).map(|trouble| trouble.reason), Some(reason), "{found:?}");
+            assert_eq!(ungranted(&found, &[], |_| false).map(|reconcile_error| reconcile_error.reason), Some(reason), "{found:?}");
             assert!(ungranted(&found, &[], |_| true).is_none());
         }
         assert!(ungranted(&Reach::default(), &[], |_| false).is_none());

@@ -20,7 +20,7 @@ const WARNINGS_CHARS: usize = 600;
 
 /// What a definition is held against.
 #[derive(Clone, Copy, Debug)]
-pub struct Measure<'a> {
+pub struct ValidationContext<'a> {
     /// What is known of node types.
     pub catalog: &'a Catalog,
     /// The version of the n8n that it is for, if that is known.
@@ -31,7 +31,7 @@ pub struct Measure<'a> {
 
 /// What the validator says of a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct ValidationReport {
     /// Whether n8n would refuse it or it cannot work.
     pub refused: bool,
     /// The findings for people, errors first, bounded.
@@ -47,9 +47,9 @@ pub fn judge(
     active: Option<bool>,
     tags: Option<&[String]>,
     warnings: Vec<Finding>,
-    measure: Measure<'_>,
+    measure: ValidationContext<'_>,
     silenced: &[Pattern],
-) -> Judgement {
+) -> ValidationReport {
     let (mut findings, nodes) = examine(definition, active, measure.catalog);
     let needs = needs(definition, &nodes);
     let certain = measure.instead.is_none() && measure.catalog.is_of(measure.n8n);
@@ -69,10 +69,10 @@ pub fn judge(
     if doubted {
         said.push_str(&format!(" ({})", why_doubted(measure)));
     }
-    Judgement { refused, said, needs }
+    ValidationReport { refused, said, needs }
 }
 
-fn why_doubted(measure: Measure<'_>) -> String {
+fn why_doubted(measure: ValidationContext<'_>) -> String {
     let named = |version: Option<&str>| version.unwrap_or("of unknown version").to_owned();
     let why = measure.instead.map_or_else(
         || {
@@ -157,15 +157,15 @@ mod tests {
         parse_and_check(&json!({ "nodes": nodes, "connections": connections, "settings": {} })).unwrap().definition
     }
 
-    fn judged(definition: &Definition, n8n: Option<&str>, instead: Option<&str>) -> Judgement {
-        judge(definition, Some(true), None, Vec::new(), Measure { catalog: Catalog::embedded(), n8n, instead }, &[])
+    fn judged(definition: &Definition, n8n: Option<&str>, instead: Option<&str>) -> ValidationReport {
+        judge(definition, Some(true), None, Vec::new(), ValidationContext { catalog: Catalog::embedded(), n8n, instead }, &[])
     }
 
     #[test]
     fn what_an_annotation_silences_is_not_said_and_still_refused_where_it_is_an_error() {
         let (silenced, wrong) = Pattern::parse_known("http-*, node-type-unknown, setting-unknown");
         assert_eq!(wrong, [""; 0]);
-        let measure = Measure { catalog: Catalog::embedded(), n8n: Some("2.39.10"), instead: None };
+        let measure = ValidationContext { catalog: Catalog::embedded(), n8n: Some("2.39.10"), instead: None };
         let warnings = || vec![Finding::warning(crate::document::finding::Code::SettingUnknown, "settings.x", "it was left out")];
         let fine = definition("n8n-nodes-base.httpRequest", json!({ "url": "https://a.example" }));
         assert_eq!(judge(&fine, Some(true), None, warnings(), measure, &silenced).said, "the definition is valid");

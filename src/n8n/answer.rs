@@ -11,7 +11,7 @@ use super::error::{Denial, MESSAGE_CHARS, N8nError};
 use super::key::ApiKey;
 use super::memory::Part;
 use super::operation::Operation;
-use super::pace::LONGEST_PAUSE;
+use super::throttle::LONGEST_PAUSE;
 use crate::document::lenient_json::{self, Shallow};
 use crate::text::one_line;
 

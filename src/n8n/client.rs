@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::error::SettingsError;
+use super::fence::LeaderFence;
 use super::memory::Memory;
 use super::metrics::N8nMetrics;
-use super::pace::Pace;
-use super::permit::WritePermit;
 use super::settings::ClientSettings;
+use super::throttle::Throttle;
 
 /// The longest time that a call waits for its turn. Beyond it the instance is hopelessly behind.
 const LONGEST_QUEUE: Duration = Duration::from_secs(120);
@@ -18,8 +18,8 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug)]
 pub struct N8nClient {
     pub(super) inner: Arc<Inner>,
-    pub(super) permit: WritePermit,
-    /// No write is sent after this moment of [`awake_or_not`].
+    pub(super) fence: LeaderFence,
+    /// No write is sent after this moment of [`boot_clock`].
     pub(super) latest: Option<Duration>,
 }
 
@@ -27,7 +27,7 @@ pub struct N8nClient {
 pub(super) struct Inner {
     pub(super) settings: ClientSettings,
     pub(super) http: reqwest::Client,
-    pub(super) pace: Pace,
+    pub(super) throttle: Throttle,
     pub(super) metrics: N8nMetrics,
     pub(super) memory: Memory,
     publishes_later: AtomicBool,
@@ -48,30 +48,30 @@ impl N8nClient {
 
     pub(super) fn within(settings: ClientSettings, metrics: N8nMetrics, memory: Memory) -> Result<Self, SettingsError> {
         let http = settings.build_http()?;
-        let pace = Pace::new(settings.max_concurrent_requests, settings.requests_per_second, LONGEST_QUEUE);
+        let throttle = Throttle::new(settings.max_concurrent_requests, settings.requests_per_second, LONGEST_QUEUE);
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
                 http,
-                pace,
+                throttle,
                 metrics,
                 memory,
                 publishes_later: AtomicBool::new(false),
                 names_methods: AtomicBool::new(false),
                 clock_ahead: AtomicI64::new(0),
             }),
-            permit: WritePermit::unlimited(),
+            fence: LeaderFence::unlimited(),
             latest: None,
         })
     }
 
     /// The same client, which writes only while the permit holds.
     #[must_use]
-    pub fn permitted_by(self, permit: WritePermit) -> Self {
-        Self { permit, ..self }
+    pub fn fenced_by(self, fence: LeaderFence) -> Self {
+        Self { fence, ..self }
     }
 
-    /// The same client, which sends no write after a moment of [`awake_or_not`]. What is still in the queue then ends as
+    /// The same client, which sends no write after a moment of [`boot_clock`]. What is still in the queue then ends as
     /// [`N8nError::Busy`], never sent.
     #[must_use]
     pub fn sending_until(&self, latest: Duration) -> Self {

@@ -36,7 +36,7 @@ impl N8nClient {
     /// # Errors
     /// `Refused` when n8n does not know the type or misses a field.
     pub async fn create_credential(&self, credential: &CredentialWrite) -> Result<RemoteCredential, N8nError> {
-        self.ask(self.api(Operation::CreateCredential, Method::POST, &["credentials"])?.small().json(credential)?).await
+        self.send_json(self.api(Operation::CreateCredential, Method::POST, &["credentials"])?.small().json(credential)?).await
     }
 
     /// Replaces name and all data of a credential; effective from the next execution.
@@ -45,7 +45,7 @@ impl N8nClient {
     /// `NotFound` when it is gone.
     pub async fn update_credential(&self, id: &str, credential: &CredentialWrite) -> Result<RemoteCredential, N8nError> {
         let body = json!({ "name": credential.name, "type": credential.kind, "data": credential.data });
-        self.ask(self.api(Operation::UpdateCredential, Method::PATCH, &["credentials", id])?.small().json(&body)?).await
+        self.send_json(self.api(Operation::UpdateCredential, Method::PATCH, &["credentials", id])?.small().json(&body)?).await
     }
 
     /// Deletes a credential, even one in use. `false`: it was confirmed gone already.
@@ -54,6 +54,6 @@ impl N8nClient {
     /// Whatever prevents an answer.
     pub async fn delete_credential(&self, id: &str) -> Result<bool, N8nError> {
         let request = self.api(Operation::DeleteCredential, Method::DELETE, &["credentials", id])?;
-        Ok(present(self.ask::<IgnoredAny>(request).await)?.is_some())
+        Ok(present(self.send_json::<IgnoredAny>(request).await)?.is_some())
     }
 }

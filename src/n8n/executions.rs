@@ -72,7 +72,7 @@ impl N8nClient {
                 request = request.query("cursor", cursor);
             }
             request.limit = LARGEST_PAGE;
-            let page: Page<RemoteExecution> = self.ask(request).await?;
+            let page: Page<RemoteExecution> = self.send_json(request).await?;
             let before = found.len();
             let size = page.items.len();
             for execution in page.items.into_iter().filter_map(|item| unread.tell(operation, item.read())) {
@@ -105,7 +105,7 @@ impl N8nClient {
         }
         let mut request = self.api(Operation::GetExecution, Method::GET, &["executions", id])?.query("includeData", "true");
         request.limit = LARGEST_EXECUTION;
-        match present(self.ask::<Ran>(request).await) {
+        match present(self.send_json::<Ran>(request).await) {
             Err(N8nError::AnswerTooLarge { .. }) => Ok(None),
             answer => {
                 let version = answer?.and_then(|ran| ran.workflow_data);
@@ -127,7 +127,7 @@ impl N8nClient {
             node: node.map(|name| one_line(&key.hide_in(&name), FAILURE_CHARS)),
             message: one_line(&key.hide_in(message), FAILURE_CHARS),
         };
-        let detail: Detail = match present(self.ask(request).await) {
+        let detail: Detail = match present(self.send_json(request).await) {
             Err(N8nError::AnswerTooLarge { .. }) => {
                 return Ok(Some(failure(None, "the execution's data is too large to be read; see it in n8n")));
             }

@@ -28,7 +28,7 @@ impl N8nClient {
             Health::NotReady(error) => Err(error),
             Health::Silent => {
                 let request = self.api(Operation::Discover, Method::GET, &["discover"])?.small();
-                self.fetch(&request).await?.accept(Operation::Discover, request.limit).map(drop)
+                self.send_raw(&request).await?.accept(Operation::Discover, request.limit).map(drop)
             }
         }
     }
@@ -56,11 +56,11 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents an answer.
     pub async fn version(&self) -> Result<Option<String>, N8nError> {
-        let page = self.fetch(&self.public(Operation::Version, &[])?).await?;
+        let page = self.send_raw(&self.public(Operation::Version, &[])?).await?;
         if let Some(version) = page.status.is_success().then(|| version_in_page(&page.body)).flatten() {
             return Ok(Some(version));
         }
-        let metrics = self.fetch(&self.public(Operation::Version, &["metrics"])?).await?;
+        let metrics = self.send_raw(&self.public(Operation::Version, &["metrics"])?).await?;
         Ok(metrics.status.is_success().then(|| version_in_metrics(&metrics.body)).flatten())
     }
 
@@ -78,7 +78,7 @@ impl N8nClient {
             scopes: BTreeSet<String>,
         }
         let request = self.api(Operation::Discover, Method::GET, &["discover"])?.small();
-        let found: Option<Discovered> = present(self.ask(request).await)?;
+        let found: Option<Discovered> = present(self.send_json(request).await)?;
         Ok(found.map(|found| Scopes(found.data.scopes)))
     }
 

@@ -17,7 +17,7 @@ use super::error::N8nError;
 use super::item::{Listed, Told, Unread};
 use super::operation::Operation;
 use super::page::{LARGEST_PAGE, Page};
-use crate::domain::remote::{Held, RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
+use crate::domain::remote::{MemoryHold, RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
 
 /// The largest page that n8n gives; it cuts larger wishes silently.
 const PAGE: u64 = 250;
@@ -39,7 +39,7 @@ const IDLE_PAGES: u32 = 20;
 pub struct List<R> {
     /// The items.
     pub items: Vec<R>,
-    _held: Vec<Held>,
+    _held: Vec<MemoryHold>,
 }
 
 /// What n8n's cursors for these lists contain, in base64.
@@ -146,7 +146,7 @@ impl N8nClient {
             if let Some(cursor) = &position.cursor {
                 request = request.query("cursor", cursor);
             }
-            let (page, size): (Page<T>, usize) = match self.ask_sized(request).await {
+            let (page, size): (Page<T>, usize) = match self.send_json_sized(request).await {
                 Err(N8nError::AnswerTooLarge { .. }) if position.shrink() => continue,
                 answer => answer?,
             };

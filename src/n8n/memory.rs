@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::document::lenient_json::LARGEST;
-use crate::domain::remote::Held;
+use crate::domain::remote::MemoryHold;
 
 /// What is being read and parsed at once, in all.
 const READING: usize = 192 * MIB;
@@ -59,10 +59,10 @@ impl Memory {
     }
 
     /// Takes the memory for something that is kept, if it is there.
-    pub(super) fn keep(&self, bytes: usize) -> Option<Held> {
+    pub(super) fn keep(&self, bytes: usize) -> Option<MemoryHold> {
         let share = self.share.clone().try_acquire_many_owned(units(bytes)).ok()?;
         let kept = self.kept.clone().try_acquire_many_owned(units(bytes)).ok()?;
-        Some(Held { weight: bytes, budget: Some(Arc::new((share, kept))) })
+        Some(MemoryHold { weight: bytes, budget: Some(Arc::new((share, kept))) })
     }
 
     /// What is left for reading and for keeping, in bytes.

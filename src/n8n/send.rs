@@ -18,12 +18,12 @@ use super::address::Denied;
 use super::answer::{Answer, Health, parse};
 use super::client::N8nClient;
 use super::error::{N8nError, Refusal};
+use super::fence::boot_clock;
 use super::memory::FREE;
 use super::metrics::Observed;
 use super::operation::Operation;
-use super::pace::{Held, Lane, SHORTEST_PAUSE};
-use super::permit::awake_or_not;
 use super::settings::innermost;
+use super::throttle::{Lane, NoTurn, SHORTEST_PAUSE};
 use crate::document::lenient_json::mend_surrogates;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
 
@@ -101,15 +101,15 @@ impl N8nClient {
     }
 
     /// Sends, expects success, parses JSON. A `NotFound` that comes back is confirmed by readiness.
-    pub(super) async fn ask<T>(&self, request: Request) -> Result<T, N8nError>
+    pub(super) async fn send_json<T>(&self, request: Request) -> Result<T, N8nError>
     where
         T: DeserializeOwned + Send + 'static,
     {
         self.send(&request, |body| parse(request.operation, body)).await
     }
 
-    /// As [`ask`](Self::ask), with the size of the answer.
-    pub(super) async fn ask_sized<T>(&self, request: Request) -> Result<(T, usize), N8nError>
+    /// As [`send_json`](Self::send_json), with the size of the answer.
+    pub(super) async fn send_json_sized<T>(&self, request: Request) -> Result<(T, usize), N8nError>
     where
         T: DeserializeOwned + Send + 'static,
     {
@@ -121,7 +121,7 @@ impl N8nClient {
     }
 
     /// Sends and expects success; what it says beyond that is not read.
-    pub(super) async fn tell(&self, request: Request) -> Result<(), N8nError> {
+    pub(super) async fn send_unit(&self, request: Request) -> Result<(), N8nError> {
         self.send(&request, |_| std::future::ready(Ok(()))).await
     }
 
@@ -145,12 +145,12 @@ impl N8nClient {
     }
 
     /// Sends; a refusal of n8n's own is an answer as good as a success.
-    pub(super) async fn hear<T>(&self, request: Request) -> Result<Result<T, Refusal>, N8nError>
+    pub(super) async fn send_or_refusal<T>(&self, request: Request) -> Result<Result<T, Refusal>, N8nError>
     where
         T: DeserializeOwned + Send + 'static,
     {
         let (operation, limit) = (request.operation, request.limit);
-        let mut answer = self.fetch(&request).await?;
+        let mut answer = self.send_raw(&request).await?;
         let _memory = answer.memory.take();
         let status = answer.status.as_u16();
         if let (400 | 409 | 422, Some(message)) = (status, answer.complaint().and_then(|complaint| complaint.message)) {
@@ -160,7 +160,7 @@ impl N8nClient {
     }
 
     /// Sends and returns whatever the answer is; only what prevents a complete answer is an error.
-    pub(super) async fn fetch(&self, request: &Request) -> Result<Answer, N8nError> {
+    pub(super) async fn send_raw(&self, request: &Request) -> Result<Answer, N8nError> {
         let mut observed = self.inner.metrics.observe(request.operation);
         let result = self.exchange(request, &mut observed).await;
         observed.end(outcome(&result));
@@ -188,9 +188,9 @@ impl N8nClient {
         let operation = request.operation;
         let asked = Instant::now();
         let lane = if operation == Operation::Probe { Lane::Probe } else { Lane::Call };
-        let _slot = self.inner.pace.enter(lane).await.map_err(|held| match held {
-            Held::Paused(left) => N8nError::RateLimited { operation, retry_after: Some(left) },
-            Held::Full(waited) => N8nError::Busy { operation, waited },
+        let _slot = self.inner.throttle.enter(lane).await.map_err(|held| match held {
+            NoTurn::Paused(left) => N8nError::RateLimited { operation, retry_after: Some(left) },
+            NoTurn::Full(waited) => N8nError::Busy { operation, waited },
         })?;
         self.inner
             .settings
@@ -198,8 +198,8 @@ impl N8nClient {
             .check_literal(&request.url)
             .map_err(|Denied(address)| N8nError::AddressDenied { operation, address })?;
         if operation.writes() {
-            self.permit.held().await;
-            if self.latest.is_some_and(|latest| awake_or_not() > latest) {
+            self.fence.held().await;
+            if self.latest.is_some_and(|latest| boot_clock() > latest) {
                 return Err(N8nError::Busy { operation, waited: asked.elapsed() });
             }
         }
@@ -209,8 +209,8 @@ impl N8nClient {
         if !matches!(operation, Operation::Probe | Operation::CheckWebhook | Operation::CheckForm) {
             match (answer.status.as_u16(), answer.retry_after()) {
                 // "At once", or a moment that is over, is no pause.
-                (429, wait) => self.inner.pace.pause(wait.unwrap_or_default().max(SHORTEST_PAUSE)),
-                (503, Some(wait)) => self.inner.pace.pause(wait),
+                (429, wait) => self.inner.throttle.pause(wait.unwrap_or_default().max(SHORTEST_PAUSE)),
+                (503, Some(wait)) => self.inner.throttle.pause(wait),
                 _ => {}
             }
             if let Some(ahead) = answer.clock_ahead() {
@@ -234,7 +234,7 @@ impl N8nClient {
                 .timeout(deadline.saturating_duration_since(Instant::now()));
             if let Some(body) = &request.body {
                 builder = match request.operation.writes() {
-                    true => builder.header(CONTENT_LENGTH, body.len()).body(self.body_of_write(body.clone())),
+                    true => builder.header(CONTENT_LENGTH, body.len()).body(self.fenced_body(body.clone())),
                     false => builder.body(body.clone()),
                 };
             }
@@ -250,9 +250,9 @@ impl N8nClient {
 
     /// The body of a write, which fails once this process may not write any more. It may be stopped while it connects, after the permit
     /// was asked for, and must not send the rest of the request when it wakes.
-    fn body_of_write(&self, body: Vec<u8>) -> reqwest::Body {
-        let (permit, latest) = (self.permit.clone(), self.latest);
-        let may = move || permit.holds() && latest.is_none_or(|latest| awake_or_not() <= latest);
+    fn fenced_body(&self, body: Vec<u8>) -> reqwest::Body {
+        let (fence, latest) = (self.fence.clone(), self.latest);
+        let may = move || fence.holds() && latest.is_none_or(|latest| boot_clock() <= latest);
         let frames = BodyStream::new(reqwest::Body::from(body)).map(move |frame| match frame {
             Ok(frame) if may() => Ok(frame),
             Ok(_) => Err("the permit to write ran out before the request was sent".into()),
@@ -307,10 +307,10 @@ impl N8nClient {
         Ok(RemoteVersion { held, ..version })
     }
 
-    /// As [`ask`](Self::ask), for a workflow.
-    pub(super) async fn ask_workflow(&self, request: Request) -> Result<RemoteWorkflow, N8nError> {
+    /// As [`send_json`](Self::send_json), for a workflow.
+    pub(super) async fn send_for_workflow(&self, request: Request) -> Result<RemoteWorkflow, N8nError> {
         let operation = request.operation;
-        self.hold(operation, self.ask(request).await?)
+        self.hold(operation, self.send_json(request).await?)
     }
 }
 

@@ -15,7 +15,7 @@ impl N8nClient {
     /// n8n answers every failure with 409 "Tag already exists"; when no such tag is found, that is what comes back.
     pub async fn create_tag(&self, name: &str) -> Result<Tag, N8nError> {
         let request = self.api(Operation::CreateTag, Method::POST, &["tags"])?.small().json(&json!({ "name": name }))?;
-        match self.ask(request).await {
+        match self.send_json(request).await {
             Err(error @ N8nError::Refused { status: 409, .. }) => {
                 self.list_tags().await?.into_iter().find(|tag| tag.name == name).ok_or(error)
             }
@@ -29,6 +29,6 @@ impl N8nClient {
     /// `NotFound` when the workflow or one of the tags is gone.
     pub async fn set_tags(&self, id: &str, tag_ids: &[String]) -> Result<Vec<Tag>, N8nError> {
         let body: Vec<Value> = tag_ids.iter().map(|tag| json!({ "id": tag })).collect();
-        self.ask(self.api(Operation::SetTags, Method::PUT, &["workflows", id, "tags"])?.small().json(&body)?).await
+        self.send_json(self.api(Operation::SetTags, Method::PUT, &["workflows", id, "tags"])?.small().json(&body)?).await
     }
 }

@@ -105,7 +105,7 @@ impl N8nClient {
         let operation = Operation::CheckWebhook;
         let mut request = self.webhook_request(operation, Method::OPTIONS, base, path)?;
         request.headers.insert(ORIGIN, HeaderValue::from_static("https://weirkeeper.dev"));
-        let answer = self.fetch(&request).await?;
+        let answer = self.send_raw(&request).await?;
         self.settled(&answer, operation).await?;
         if let (204, Some(methods)) = (answer.status.as_u16(), named(&answer)) {
             return Ok(Ok(methods));
@@ -126,7 +126,7 @@ impl N8nClient {
     /// As [`check_webhook`](Self::check_webhook).
     pub async fn check_version_behind(&self, path: &str, method: Method) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckWebhook;
-        let answer = self.fetch(&self.webhook_request(operation, method, "mcp", path)?).await?;
+        let answer = self.send_raw(&self.webhook_request(operation, method, "mcp", path)?).await?;
         self.settled(&answer, operation).await?;
         let message = answer.complaint().and_then(|c| c.message).unwrap_or_default();
         Ok(match answer.status.as_u16() {
@@ -144,7 +144,7 @@ impl N8nClient {
     /// As [`check_webhook`](Self::check_webhook).
     pub async fn check_form(&self, path: &str) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckForm;
-        let answer = self.fetch(&self.webhook_request(operation, Method::GET, "form", path)?).await?;
+        let answer = self.send_raw(&self.webhook_request(operation, Method::GET, "form", path)?).await?;
         self.settled(&answer, operation).await?;
         let header = |name| answer.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("");
         Ok(match answer.status.as_u16() {
@@ -187,7 +187,7 @@ impl N8nClient {
                 request.headers.append(name, value);
             }
         }
-        let answer = self.fetch(&request).await?;
+        let answer = self.send_raw(&request).await?;
         self.started(&answer, operation).await?;
         let json = if answer.overflowed { None } else { answer.json() };
         Ok(ProbeAnswer { status: answer.status.as_u16(), json, author: author(&answer) })

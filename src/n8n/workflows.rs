@@ -17,7 +17,7 @@ impl N8nClient {
     /// Whatever prevents an answer; while n8n starts, `NotReady`.
     pub async fn get_workflow(&self, id: &str) -> Result<Option<RemoteWorkflow>, N8nError> {
         let request = self.api(Operation::GetWorkflow, Method::GET, &["workflows", id])?.query("excludePinnedData", "true");
-        present(self.ask_workflow(request).await)
+        present(self.send_for_workflow(request).await)
     }
 
     /// Creates a workflow, unpublished. Not idempotent: after an [unanswered](N8nError::unanswered) call it may exist.
@@ -42,7 +42,7 @@ impl N8nClient {
             project_id: Option<&'a str>,
         }
         let body = Create { workflow, project_id: project };
-        self.ask_workflow(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(&body)?).await
+        self.send_for_workflow(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(&body)?).await
     }
 
     /// Moves a workflow to another project. What is published stays so, and its webhooks are away for a moment.
@@ -52,7 +52,7 @@ impl N8nClient {
     /// say that it is still published: n8n takes it offline when its triggers cannot be registered again. Read it back.
     pub async fn transfer_workflow(&self, id: &str, project: &str) -> Result<(), N8nError> {
         let request = self.api(Operation::TransferWorkflow, Method::PUT, &["workflows", id, "transfer"])?;
-        self.tell(request.json(&json!({ "destinationProjectId": project }))?).await
+        self.send_unit(request.json(&json!({ "destinationProjectId": project }))?).await
     }
 
     /// As [`create_workflow`](Self::create_workflow), but a refusal is an answer.
@@ -60,7 +60,7 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents an answer; after an unanswered call the workflow may exist.
     pub async fn propose_workflow(&self, workflow: &WorkflowWrite) -> Result<Result<RemoteWorkflow, Refusal>, N8nError> {
-        self.hear(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(workflow)?).await
+        self.send_or_refusal(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(workflow)?).await
     }
 
     /// As [`publish`](Self::publish) of the draft, but a refusal is an answer.
@@ -68,7 +68,7 @@ impl N8nClient {
     /// # Errors
     /// Whatever prevents an answer; after an unanswered call the workflow may be published.
     pub async fn propose_publication(&self, id: &str) -> Result<Result<RemoteWorkflow, Refusal>, N8nError> {
-        self.hear(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&Map::new())?).await
+        self.send_or_refusal(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&Map::new())?).await
     }
 
     /// Replaces name, nodes and connections, merges settings. With `publish_if_active`, a published workflow is
@@ -82,7 +82,7 @@ impl N8nClient {
             .api(Operation::UpdateWorkflow, Method::PUT, &["workflows", id])?
             .query("publishIfActive", if publish_if_active { "true" } else { "false" })
             .json(workflow)?;
-        self.ask_workflow(request).await
+        self.send_for_workflow(request).await
     }
 
     /// Publishes a version, or the draft.
@@ -91,7 +91,7 @@ impl N8nClient {
     /// `Refused` with n8n's reason; some refusals take the workflow offline. Read it back.
     pub async fn publish(&self, id: &str, version_id: Option<&str>) -> Result<RemoteWorkflow, N8nError> {
         let body = version_id.map_or_else(|| json!({}), |version| json!({ "versionId": version }));
-        self.ask_workflow(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&body)?).await
+        self.send_for_workflow(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&body)?).await
     }
 
     /// Takes a workflow offline; idempotent.
@@ -124,7 +124,7 @@ impl N8nClient {
     /// `Refused` with status 409 by the publication service while the workflow is published, and for a moment after that.
     pub async fn delete_workflow(&self, id: &str) -> Result<bool, N8nError> {
         let request = self.api(Operation::DeleteWorkflow, Method::DELETE, &["workflows", id])?;
-        let answer = present(self.ask::<IgnoredAny>(request).await);
+        let answer = present(self.send_json::<IgnoredAny>(request).await);
         if matches!(&answer, Err(N8nError::Refused { status: 409, message, .. }) if message.contains("npublish")) {
             self.note_publishes_later();
         }
@@ -138,10 +138,10 @@ impl N8nClient {
     pub async fn get_version(&self, id: &str, version_id: &str) -> Result<Option<RemoteVersion>, N8nError> {
         let operation = Operation::GetVersion;
         let request = self.api(operation, Method::GET, &["workflows", id, "versions", version_id])?;
-        present(self.ask(request).await)?.map(|version| self.hold_version(operation, version)).transpose()
+        present(self.send_json(request).await)?.map(|version| self.hold_version(operation, version)).transpose()
     }
 
     async fn command(&self, operation: Operation, id: &str, verb: &str) -> Result<RemoteWorkflow, N8nError> {
-        self.ask_workflow(self.api(operation, Method::POST, &["workflows", id, verb])?.json(&Map::new())?).await
+        self.send_for_workflow(self.api(operation, Method::POST, &["workflows", id, verb])?.json(&Map::new())?).await
     }
 }

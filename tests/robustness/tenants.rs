@@ -12,7 +12,7 @@ use weirkeeper::domain::access::{Use, may_use};
 use weirkeeper::domain::mark::Mark;
 use weirkeeper::domain::reach::reach;
 use weirkeeper::domain::remote::RemoteCredential;
-use weirkeeper::domain::render::{Means, concretise, credential_symbols, symbolise};
+use weirkeeper::domain::render::{Means, abstract_references, credential_symbols, resolve_references};
 use weirkeeper::domain::ungranted_access::ungranted;
 use weirkeeper::validator::check::parse_and_check;
 
@@ -240,7 +240,7 @@ fn nothing_that_is_rendered_for_one_namespace_names_what_is_the_others() {
             json!({ "instanceRef": { "name": "main", "namespace": "ops" }, "credentials": mapped, "references": references }),
         )
         .expect("a spec");
-        let symbolic = symbolise(intake.definition, &spec, &seed);
+        let symbolic = abstract_references(intake.definition, &spec, &seed);
         if ungranted(&reach(&symbolic.definition, catalog), &known, granted).is_some() {
             refused += 1;
             continue;
@@ -256,7 +256,7 @@ fn nothing_that_is_rendered_for_one_namespace_names_what_is_the_others() {
             })
             .collect();
         let workflows = BTreeMap::from([("child".to_owned(), OWN[0].to_owned())]);
-        let write = concretise(&symbolic.definition, "Random", &exact, &workflows, &mark, &[]).write;
+        let write = resolve_references(&symbolic.definition, "Random", &exact, &workflows, &mark, &[]).write;
         let sent = json!({ "nodes": write.nodes, "settings": write.settings });
         let mut found = Vec::new();
         acted_on(&sent, &mut found);

@@ -28,7 +28,7 @@ fn told(object: &Value) -> Value {
 
 /// Asks for a pass over the Workflow of another namespace and waits until it was reported.
 async fn look(world: &World, namespace: &str, token: &str) -> Value {
-    let patch = json!({ "metadata": { "annotations": { "weirkeeper.dev/requestedAt": token } } });
+    let patch = json!({ "metadata": { "annotations": { "weirkeeper.dev/requested-at": token } } });
     let api = world.api_in(namespace, "Workflow");
     api.patch("a", &PatchParams::default(), &Patch::Merge(patch)).await.expect("the API server patches");
     world.until_in(namespace, "a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == token).await

@@ -41,7 +41,7 @@ async fn of_two_that_adopt_one_workflow_at_the_same_moment_only_one_ever_writes(
     }
     // When the first one lets go, the other has it.
     world.delete(winner).await;
-    world.annotate("Workflow", loser, "requestedAt", json!("1")).await;
+    world.annotate("Workflow", loser, "requested-at", json!("1")).await;
     world.until_ready(loser).await;
     world.n8n.serves(&path, loser).await;
 }

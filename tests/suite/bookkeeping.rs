@@ -54,7 +54,7 @@ async fn settings_of_before_a_lost_status_are_reset_all_the_same() {
     let lost = json!({ "status": { "n8nWorkflowId": null, "intent": null, "history": null, "activeVersion": null, "origin": null, "writtenSettings": null,
         "confirmed": null, "sent": null, "lastVersion": null } });
     world.api("Workflow").patch_status("a", &PatchParams::default(), &Patch::Merge(lost)).await.expect("the API server patches");
-    world.annotate("Workflow", "a", "requestedAt", json!("lost")).await;
+    world.annotate("Workflow", "a", "requested-at", json!("lost")).await;
     world.until("a", "it is bound again", |object| object["status"]["n8nWorkflowId"] == json!(id) && ready(object)).await;
     world.workflow("a", spec("2", Value::Null)).await;
     world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && current(object) && ready(object)).await;
@@ -67,7 +67,7 @@ async fn names_longer_than_a_status_holds_do_not_keep_it_from_being_written() {
     let mut definition = answering(&format!("{}/a", world.namespace), "1");
     definition["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "é".repeat(200) } });
     world.workflow("a", json!({ "active": true, "definition": definition })).await;
-    world.annotate("Workflow", "a", "resetAt", json!("1".repeat(300))).await;
+    world.annotate("Workflow", "a", "reset-at", json!("1".repeat(300))).await;
     let told = world.until_reason("a", "Ready", "CredentialUnmapped").await;
     assert_eq!(told["status"]["requiredCredentials"][0]["name"], json!(format!("{}…", "é".repeat(127))));
 }

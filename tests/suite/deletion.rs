@@ -66,7 +66,7 @@ async fn copies_that_carry_the_mark_are_told_and_left() {
     let copy = copied(&world, &original).await;
     world.until_kind("N8nInstance", "main", "the copy is listed", |object| object["status"]["duplicates"] == json!([copy])).await;
     // The operator has seen its own write when a pass that came after it is over.
-    world.annotate("Workflow", "a", "requestedAt", json!("1")).await;
+    world.annotate("Workflow", "a", "requested-at", json!("1")).await;
     world.until("a", "one more pass", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
     world.delete("a").await;
     assert_eq!(world.n8n.workflow(&original).await["message"], "Not Found");
@@ -99,7 +99,7 @@ async fn objects_that_cannot_be_read_are_cleaned_up_all_the_same() {
     let (standin, mut world) = world("unread").await;
     let id = applied(&world, "a", json!({})).await;
     patch_status(&world, "Workflow", "a", json!({ "publishedAt": BEYOND })).await;
-    world.annotate("Workflow", "a", "requestedAt", json!("1")).await;
+    world.annotate("Workflow", "a", "requested-at", json!("1")).await;
     world.until_reason("a", "Ready", "UnreadableObject").await;
     world.delete("a").await;
     assert_eq!(world.n8n.workflow(&id).await["message"], "Not Found");

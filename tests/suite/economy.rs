@@ -57,7 +57,7 @@ async fn a_workflow_that_only_waits_does_not_wake_those_that_wait_for_it() {
     n8n.log().clear();
     for number in 0..20 {
         let token = format!("{number}");
-        world.annotate("Workflow", "child", "requestedAt", json!(token)).await;
+        world.annotate("Workflow", "child", "requested-at", json!(token)).await;
         world.until("child", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token.as_str()).await;
     }
     // It looks by itself after half a second, one, two, four, eight.

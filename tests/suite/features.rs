@@ -98,7 +98,7 @@ async fn report_and_ignore_leave_what_somebody_changed() {
     world.workflow("manual", json!({ "interval": "2s", "definition": answering(&path(&world, "manual"), "1") })).await;
     let manual = id(&world.until_ready("manual").await);
     world.n8n.api("POST", &format!("/workflows/{manual}/publish"), Some(json!({}))).await;
-    world.annotate("Workflow", "manual", "requestedAt", json!("1")).await;
+    world.annotate("Workflow", "manual", "requested-at", json!("1")).await;
     let after = world.until("manual", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
     assert!(ready(&after));
     world.n8n.serves(&path(&world, "manual"), "1").await;
@@ -187,7 +187,7 @@ async fn only_exactly_mapped_credentials_are_sent() {
             json!({ "active": true, "interval": "2s", "displayName": "Other", "credentials": by_name, "definition": definition }),
         )
         .await;
-    world.annotate("Workflow", "a", "requestedAt", json!("1")).await;
+    world.annotate("Workflow", "a", "requested-at", json!("1")).await;
     // The list is believed for a minute where everything is found in it; by id nothing is ambiguous.
     world.workflow("a", spec(json!([{ "name": "From elsewhere", "type": "httpBasicAuth", "existing": { "id": second } }]))).await;
     world.until("a", "the second one is bound", |object| ready(object) && object["status"]["activeVersion"] != 1 && current(object)).await;
@@ -226,7 +226,7 @@ async fn callers_follow_the_workflows_that_they_call() {
     assert_eq!(world.n8n.webhook("GET", &path(&world, "parent")).await.status, 200);
     // Another id of the same Workflow is no new version.
     world.n8n.delete(&called).await;
-    world.annotate("Workflow", "child", "requestedAt", json!("1")).await;
+    world.annotate("Workflow", "child", "requested-at", json!("1")).await;
     let renewed = id(&world
         .until("child", "it is created again", |object| {
             ready(object) && object["status"]["n8nWorkflowId"].as_str().is_some_and(|id| id != called)

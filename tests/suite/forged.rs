@@ -15,7 +15,7 @@ fn forge(world: &World, namespace: &str, name: &str, status: &Value) {
 }
 
 fn look(world: &World, namespace: &str, name: &str, value: &str) {
-    let asked = format!("weirkeeper.dev/requestedAt={value}");
+    let asked = format!("weirkeeper.dev/requested-at={value}");
     kubectl(world, &["-n", namespace, "annotate", "nwf", name, "--overwrite", &asked], None).text();
 }
 
@@ -211,7 +211,7 @@ async fn an_n8n_that_echoes_its_api_key_gets_it_into_no_status_and_no_event() {
     let says = |object: &Value| current(object) && condition(object, "Ready")["message"].to_string().contains("this key is bad");
     let workflow = world.until("a", "n8n's message is told", says).await;
     echo("GET", "/api/v1/workflows");
-    world.annotate("N8nInstance", "main", "requestedAt", json!("1")).await;
+    world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
     let instance = world.until_kind("N8nInstance", "main", "n8n's message is told", says).await;
     for told in [workflow["status"].to_string(), instance["status"].to_string(), format!("{:?}", world.events("a").await)] {
         assert!(!told.contains(standin.api_key()), "{told}");

@@ -43,7 +43,7 @@ fn asked(relay: &Relay) -> usize {
 async fn is_left(relay: &Relay, world: &World) -> usize {
     let before = asked(relay);
     for token in ["left-1", "left-2"] {
-        world.annotate("Workflow", "a", "requestedAt", json!(token)).await;
+        world.annotate("Workflow", "a", "requested-at", json!(token)).await;
         world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == token).await;
     }
     assert_eq!(asked(relay), before, "a failed version is not tried again by itself");
@@ -53,7 +53,7 @@ async fn is_left(relay: &Relay, world: &World) -> usize {
 /// A reset asks n8n again, and the version fails again.
 async fn reset_tries_again(relay: &Relay, world: &World, reason: &str) {
     let before = is_left(relay, world).await;
-    world.annotate("Workflow", "a", "resetAt", json!("1")).await;
+    world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     let started = Instant::now();
     while asked(relay) == before {
         assert!(started.elapsed() < PATIENCE, "n8n was not asked again\n{}", world.operator.tail());

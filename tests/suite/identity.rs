@@ -35,7 +35,7 @@ async fn copied(n8n: &N8n, id: &str) -> String {
 async fn lose_status(world: &World, name: &str) {
     let lost = json!({ "status": { "n8nWorkflowId": null, "intent": null, "history": null, "activeVersion": null, "origin": null } });
     world.api("Workflow").patch_status(name, &PatchParams::default(), &Patch::Merge(lost)).await.expect("the API server patches");
-    world.annotate("Workflow", name, "requestedAt", json!("lost")).await;
+    world.annotate("Workflow", name, "requested-at", json!("lost")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +57,7 @@ async fn a_copy_is_reported_and_a_doubled_mark_stops_only_an_object_that_lost_it
     let world = World::on_real_n8n("copy").await;
     let original = id(&applied(&world, "a", "1", json!({})).await);
     let copy = copied(&world.n8n, &original).await;
-    world.annotate("N8nInstance", "main", "requestedAt", json!("1")).await;
+    world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
     world.until_kind("N8nInstance", "main", "the copy is listed", |object| object["status"]["duplicates"] == json!([copy])).await;
     assert_eq!(id(&applied(&world, "a", "2", json!({})).await), original);
     lose_status(&world, "a").await;
@@ -65,7 +65,7 @@ async fn a_copy_is_reported_and_a_doubled_mark_stops_only_an_object_that_lost_it
     assert_eq!(condition(&stalled, "Stalled")["status"], "True");
     assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 2, "none is deleted");
     world.n8n.delete(&copy).await;
-    world.annotate("Workflow", "a", "requestedAt", json!("2")).await;
+    world.annotate("Workflow", "a", "requested-at", json!("2")).await;
     assert_eq!(id(&world.until_ready("a").await), original);
 }
 
@@ -87,7 +87,7 @@ async fn a_workflow_of_an_earlier_object_needs_an_adoption() {
     world.workflow("a", spec.clone()).await;
     let stalled = world.until_reason("a", "Ready", "OwnedByPrevious").await;
     assert!(condition(&stalled, "Ready")["message"].as_str().unwrap().contains(&old));
-    world.annotate("N8nInstance", "main", "requestedAt", json!("1")).await;
+    world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
     // Other scenarios may leave orphans in the same n8n.
     let listed = |object: &Value| object["status"]["orphans"].as_array().is_some_and(|all| all.contains(&json!(old)));
     world.until_kind("N8nInstance", "main", "the orphan is listed", listed).await;
@@ -172,7 +172,7 @@ async fn one_that_is_deleted_in_n8n_comes_back_and_many_at_once_stop_everything(
     world.until_kind("N8nInstance", "main", "it is stalled", |object| condition(object, "Stalled")["reason"] == "IdentityChanged").await;
     let created = world.n8n.workflows().await.len();
     assert!(created <= 2, "{created} were created before so many were known to be missing");
-    world.annotate("N8nInstance", "main", "resetAt", json!("1")).await;
+    world.annotate("N8nInstance", "main", "reset-at", json!("1")).await;
     for number in 0..8 {
         world.until_ready(&format!("a{number}")).await;
     }

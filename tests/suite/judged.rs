@@ -54,7 +54,7 @@ fn said<'a>(object: &'a Value, kind: &str) -> &'a str {
 
 /// Asks for a pass and waits until it is over.
 async fn look(world: &World, token: &str) -> Value {
-    world.annotate("Workflow", "a", "requestedAt", json!(token)).await;
+    world.annotate("Workflow", "a", "requested-at", json!(token)).await;
     world.until("a", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
@@ -133,7 +133,7 @@ async fn a_stricter_validator_holds_up_nothing_that_was_accepted() {
     let writes = standin.log().writes().len();
     // The same n8n turns out to be of the catalogue's version, so that its errors count.
     standin.configure(|options| options.n8n_version = "2.39.10".to_owned());
-    world.annotate("N8nInstance", "main", "requestedAt", json!("1")).await;
+    world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
     let told =
         |object: &Value| said(object, "Validated").contains("it was accepted before") && said(object, "Validated").contains("1 error");
     let served = world.until("a", "its version is judged anew", told).await;

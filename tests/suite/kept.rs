@@ -20,7 +20,7 @@ fn versions(object: &Value, source: &str) -> Vec<i64> {
 async fn looks(world: &World, word: &str) -> Value {
     for turn in 0..3 {
         let token = format!("{word}{turn}");
-        world.annotate("Workflow", "a", "requestedAt", json!(token)).await;
+        world.annotate("Workflow", "a", "requested-at", json!(token)).await;
         world.until("a", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token.as_str()).await;
     }
     world.get("a").await

@@ -156,7 +156,7 @@ async fn an_outage_is_seen_at_the_instance_and_its_workflows_are_woken_when_it_i
             .count()
     };
     let asked = Timestamp::now();
-    world.annotate("Workflow", "a", "requestedAt", json!("1")).await;
+    world.annotate("Workflow", "a", "requested-at", json!("1")).await;
     // Nobody else would look at the instance for an hour.
     let missed = world.until_kind("N8nInstance", "main", "it is not Ready", |object| condition(object, "Ready")["status"] == "False").await;
     assert_eq!(

@@ -53,7 +53,7 @@ async fn who_serves_a_path_keeps_it_after_a_restart_whoever_is_looked_at_first()
     world.until_reason("older", "Ready", "WebhookPathTaken").await;
     world.operator.kill();
     for name in ["older", "younger"] {
-        world.annotate("Workflow", name, "requestedAt", json!("after")).await;
+        world.annotate("Workflow", name, "requested-at", json!("after")).await;
     }
     // The younger one's pass is held up where it looks for its workflow.
     let gate = Gate::shut();
@@ -65,7 +65,7 @@ async fn who_serves_a_path_keeps_it_after_a_restart_whoever_is_looked_at_first()
     gate.open();
     let kept = world.until("younger", "its pass is over", handled("after")).await;
     assert_eq!(condition(&kept, "Ready")["status"], "True", "{kept:#}");
-    world.annotate("Workflow", "older", "requestedAt", json!("again")).await;
+    world.annotate("Workflow", "older", "requested-at", json!("again")).await;
     let waits = world.until("older", "its pass is over", handled("again")).await;
     assert_eq!(condition(&waits, "Ready")["reason"], "WebhookPathTaken");
     assert!(condition(&waits, "Ready")["message"].as_str().unwrap().starts_with("Workflow younger serves GET "), "{waits:#}");
@@ -94,7 +94,7 @@ async fn a_version_that_moves_to_another_path_can_go_back_until_it_is_live_there
     let publishing = standin.faults().add(Rule::on("POST", &publish, Fault::Held(gate.clone())).once());
     apply(&world, "mover", true, bad).await;
     until_fired(&standin, publishing).await;
-    world.annotate("Workflow", "rival", "requestedAt", json!("meanwhile")).await;
+    world.annotate("Workflow", "rival", "requested-at", json!("meanwhile")).await;
     world.until("rival", "its pass is over", handled("meanwhile")).await;
     gate.open();
     world.until_reason("mover", "RolledBack", "RolledBack").await;
@@ -124,6 +124,6 @@ async fn an_object_that_lost_its_finalizer_leaves_no_claim_behind() {
     // Its workflow stays in n8n, which somebody tidies up.
     assert!(standin.workflow(&orphan).is_some(), "no pass cleaned up");
     standin.ui_delete(&orphan);
-    world.annotate("Workflow", "next", "requestedAt", json!("1")).await;
+    world.annotate("Workflow", "next", "requested-at", json!("1")).await;
     until_serves(&world, "next", "p", "2").await;
 }

@@ -46,7 +46,7 @@ async fn a_server_that_says_at_once_or_names_a_date_of_the_past_is_asked_with_gr
         let headers = vec![("retry-after".to_owned(), header.to_owned())];
         let at_once = Fault::Respond { status, content_type, body, headers };
         let rule = standin.faults().add(Rule::on("GET", &format!("/api/v1/workflows/{id}"), at_once));
-        world.annotate("Workflow", name, "requestedAt", json!("1")).await;
+        world.annotate("Workflow", name, "requested-at", json!("1")).await;
         let longest = longest_pause(&world, 7, || standin.faults().fired(rule)).await;
         assert!(longest >= FIFTH, "{name}: the longest pause between seven tries is {longest:?}");
         standin.faults().clear();

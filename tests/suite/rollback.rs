@@ -49,7 +49,7 @@ fn unknown_type(definition: Value) -> Value {
 
 /// Asks for a pass and waits until it is over.
 async fn look(world: &World, token: &str) -> Value {
-    world.annotate("Workflow", "a", "requestedAt", json!(token)).await;
+    world.annotate("Workflow", "a", "requested-at", json!(token)).await;
     world.until("a", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
@@ -211,7 +211,7 @@ async fn a_failing_pin_goes_back_once_and_is_not_sent_again() {
     look(&world, "2").await;
     assert_eq!(standin.log().writes().len(), writes);
     // A reset tries it again, and taking the pin away ends the matter.
-    world.annotate("Workflow", "a", "resetAt", json!("1")).await;
+    world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     world.until("a", "the pin serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
     world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
@@ -292,7 +292,7 @@ async fn ready_outlasts_an_absent_n8n_only_for_what_did_not_change() {
     world.workflow("a", json!({ "active": true, "interval": "30s", "definitionFrom": from })).await;
     world.until_ready("a").await;
     standin.stop();
-    world.annotate("Workflow", "a", "requestedAt", json!("1")).await;
+    world.annotate("Workflow", "a", "requested-at", json!("1")).await;
     let kept = world.until("a", "n8n is missed", |object| condition(object, "Synced")["status"] == "Unknown").await;
     assert!(ready(&kept), "what did not change keeps Ready for a while: {kept}");
     world.apply(source("2")).await;

@@ -257,7 +257,7 @@ async fn a_look_whether_a_webhook_lives_never_runs_anybodys_workflow() {
     let object = world.until_ready("a").await;
     assert_eq!(condition(&object, "Live")["status"], "True", "every method is somebody's, and it is known all the same: {object:#}");
     for token in ["1", "2", "3", "4"] {
-        world.annotate("Workflow", "a", "requestedAt", json!(token)).await;
+        world.annotate("Workflow", "a", "requested-at", json!(token)).await;
         world.until("a", "its pass is over", |object| object["status"]["lastHandledRequestedAt"] == token && ready(object)).await;
     }
     for other in others.iter().chain([&id(&object)]) {

@@ -100,7 +100,7 @@ async fn who_leaves_the_sent_secrets_alone_is_not_asked_for_them() {
     let world = three_users("probe-others").await;
     assert_eq!(refusal(&apply(&world, "bob", &workflow(&world, "a", sends(&["token"])))), None);
     for harmless in [
-        json!({ "metadata": { "labels": { "team": "a" }, "annotations": { "weirkeeper.dev/requestedAt": "now" } } }),
+        json!({ "metadata": { "labels": { "team": "a" }, "annotations": { "weirkeeper.dev/requested-at": "now" } } }),
         json!({ "metadata": { "finalizers": ["weirkeeper.dev/workflow"] } }),
         json!({ "spec": { "suspend": true, "interval": "10m", "tags": ["shop"] } }),
         json!({ "spec": { "healthCheck": { "bakeTime": "1m" } } }),

@@ -28,7 +28,7 @@ async fn apply(world: &World, name: &str, definition: Value, more: Value) {
 
 /// Asks for a pass and waits until it is over.
 async fn look(world: &World, name: &str, token: &str) -> Value {
-    world.annotate("Workflow", name, "requestedAt", json!(token)).await;
+    world.annotate("Workflow", name, "requested-at", json!(token)).await;
     world.until(name, "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
@@ -65,7 +65,7 @@ async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_l
     assert_eq!(standin.faults().fired(publish), 3);
     assert_eq!(world.get("a").await["status"]["history"][0]["result"], "Good", "it says nothing about the version");
     // A reset is a person's word that it may help again.
-    world.annotate("Workflow", "a", "resetAt", json!("1")).await;
+    world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     look(&world, "a", "8").await;
     look(&world, "a", "9").await;
     assert!(standin.faults().fired(publish) > 3);
@@ -114,7 +114,7 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     assert_eq!(standin.faults().fired(saves), 5);
     assert_eq!(world.get("a").await["status"]["activeVersion"], 3);
     standin.faults().clear();
-    world.annotate("Workflow", "a", "resetAt", json!("1")).await;
+    world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     world.until("a", "it is put right", ready).await;
     world.n8n.serves(&path(&world, "a"), "3").await;
 }

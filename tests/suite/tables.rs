@@ -120,7 +120,7 @@ async fn the_table_of_instances_counts_workflows_as_they_come_and_go() {
     let wide = table(&world, &["n8ni", "-o", "wide"]);
     assert_eq!(wide[0][7..], ["URL", "KEY EXPIRES", "MESSAGE"]);
     world.secret("main-key", "not a key").await;
-    world.annotate("N8nInstance", "main", "requestedAt", json!("1")).await;
+    world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
     let text = kubectl(&world, &["get", "n8ni"], None).text();
     assert!(text.lines().all(|line| line.chars().count() <= WIDEST), "{text}");
 }

@@ -73,22 +73,22 @@ async fn decisions_and_misspelt_annotations_leave_events() {
     until_event(&world, "Workflow", "a", "Pinned", |event| normal(event) && says("version 1")(event)).await;
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
     until_event(&world, "Workflow", "a", "Unpinned", normal).await;
-    world.annotate("Workflow", "a", "resetAt", json!("1")).await;
+    world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     until_event(&world, "Workflow", "a", "Reset", normal).await;
     world.workflow("a", spec(json!({ "suspend": true }))).await;
     until_event(&world, "Workflow", "a", "Suspended", normal).await;
     world.workflow("a", spec(json!({}))).await;
     until_event(&world, "Workflow", "a", "Resumed", normal).await;
-    world.annotate("N8nInstance", "main", "resetAt", json!("1")).await;
+    world.annotate("N8nInstance", "main", "reset-at", json!("1")).await;
     until_event(&world, "N8nInstance", "main", "Reset", normal).await;
     let warning = |event: &Event| event.type_.as_deref() == Some("Warning");
     for (kind, name) in [("Workflow", "a"), ("N8nInstance", "main")] {
         world.annotate(kind, name, "reset-at", json!("1")).await;
-        let meant = says("annotation weirkeeper.dev/reset-at is not known and does nothing; did you mean weirkeeper.dev/resetAt?");
+        let meant = says("annotation weirkeeper.dev/reset-at is not known and does nothing; did you mean weirkeeper.dev/reset-at?");
         until_event(&world, kind, name, "UnknownAnnotation", |event| warning(event) && meant(event)).await;
     }
     // It is told once, however often the object is looked at.
-    world.annotate("Workflow", "a", "requestedAt", json!("later")).await;
+    world.annotate("Workflow", "a", "requested-at", json!("later")).await;
     world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == "later").await;
     let told = events(&world, "Workflow", "a").await.into_iter().filter(|event| event.reason.as_deref() == Some("UnknownAnnotation"));
     assert!(told.map(|event| event.series.map_or(1, |series| series.count)).eq([1]));

@@ -70,8 +70,8 @@ async fn what_was_asked_while_the_operator_was_away_goes_before_the_whole_queue(
     all(&world, &names[35..36], "2").await;
     world.operator.kill();
     world.annotate("Workflow", &names[35], "pinned-version", json!("1")).await;
-    world.annotate("Workflow", &names[36], "requestedAt", json!("now")).await;
-    world.annotate("Workflow", &names[37], "resetAt", json!("now")).await;
+    world.annotate("Workflow", &names[36], "requested-at", json!("now")).await;
+    world.annotate("Workflow", &names[37], "reset-at", json!("now")).await;
     apply(&world, &names[38], "2").await;
     let mut asked = Vec::new();
     for name in &names[35..39] {
@@ -109,7 +109,7 @@ async fn what_is_asked_of_a_workflow_that_waits_in_the_queue_lets_it_overtake() 
     }
     let mut asked: Vec<String> = waiting[8..10].iter().map(|(_, id)| id.clone()).collect();
     apply(&world, &waiting[8].0, "2").await;
-    world.annotate("Workflow", &waiting[9].0, "requestedAt", json!("now")).await;
+    world.annotate("Workflow", &waiting[9].0, "requested-at", json!("now")).await;
     for name in &second {
         let id = id(&world.get(name).await);
         if !looked_at(&standin).contains(&id) {

@@ -55,7 +55,7 @@ async fn a_url_of_another_origin_is_not_written_to_until_a_person_says_so() {
         world.until_reason(name, "Ready", "OriginChanged").await;
     }
     assert!(second.log().writes().is_empty(), "{:?}", second.log().writes());
-    world.annotate("N8nInstance", "main", "resetAt", json!("1")).await;
+    world.annotate("N8nInstance", "main", "reset-at", json!("1")).await;
     for name in names {
         world.until_ready(name).await;
     }
@@ -85,11 +85,11 @@ async fn a_deletion_believes_no_emptied_n8n_though_it_is_the_first_to_look() {
     world
         .until("w0", "it waits for a word about the n8n", |object| {
             let ready = condition(object, "Ready");
-            ready["reason"] == "Deleting" && ready["message"].as_str().is_some_and(|message| message.contains("resetAt"))
+            ready["reason"] == "Deleting" && ready["message"].as_str().is_some_and(|message| message.contains("reset-at"))
         })
         .await;
     world.until_kind("N8nInstance", "main", "another n8n", |object| condition(object, "Stalled")["reason"] == "IdentityChanged").await;
-    world.annotate("N8nInstance", "main", "resetAt", json!("1")).await;
+    world.annotate("N8nInstance", "main", "reset-at", json!("1")).await;
     world.until("w0", "it is gone", Value::is_null).await;
     drop(standin);
 }

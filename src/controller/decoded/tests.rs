@@ -42,14 +42,14 @@ async fn one_object_that_nests_without_end_stops_neither_a_list_nor_a_watch() {
         let (deep, flat) = (workflow("deep", levels), workflow("flat", 3));
         let list = format!("{{\"kind\":\"WorkflowList\",\"metadata\":{{\"resourceVersion\":\"9\"}},\"items\":[{deep},{flat}]}}");
         let events = format!("{{\"type\":\"ADDED\",\"object\":{deep}}}\n{{\"type\":\"MODIFIED\",\"object\":{flat}}}\n");
-        let api = Api::<Decoded<Glimpse>>::all(client(&[list, events]));
+        let api = Api::<Decoded<IndexedWorkflow>>::all(client(&[list, events]));
         let listed = api.list(&ListParams::default()).await.unwrap();
         let seen: Vec<String> = listed.iter().map(|one| one.0.as_ref().unwrap().name().to_owned()).collect();
         assert_eq!(seen, ["deep", "flat"]);
-        let glimpse = listed.items[0].0.as_ref().unwrap();
-        assert_eq!((glimpse.instance(), glimpse.status.n8n_workflow_id.as_deref()), (("n", "main"), Some("W1")));
+        let indexed = listed.items[0].0.as_ref().unwrap();
+        assert_eq!((indexed.instance(), indexed.status.n8n_workflow_id.as_deref()), (("n", "main"), Some("W1")));
         let watched = api.watch(&WatchParams::default(), "9").await.unwrap().boxed();
-        let events: Vec<WatchEvent<Decoded<Glimpse>>> = watched.try_collect().await.unwrap();
+        let events: Vec<WatchEvent<Decoded<IndexedWorkflow>>> = watched.try_collect().await.unwrap();
         assert!(matches!(&events[..], [WatchEvent::Added(deep), WatchEvent::Modified(flat)]
             if deep.name_any() == "deep" && flat.0.is_ok()));
     }

@@ -24,8 +24,8 @@ pub(in crate::controller) async fn keep_counts(ctx: Arc<Context>, changed: Arc<N
         changed.notified().await;
         tokio::time::sleep(TOGETHER).await;
         let mut bound: HashMap<(String, String), i64> = HashMap::new();
-        for glimpse in ctx.workflows.state().iter().filter(|glimpse| glimpse.status.n8n_workflow_id.is_some()) {
-            let (namespace, name) = glimpse.instance();
+        for indexed in ctx.workflows.state().iter().filter(|indexed| indexed.status.n8n_workflow_id.is_some()) {
+            let (namespace, name) = indexed.instance();
             *bound.entry((namespace.to_owned(), name.to_owned())).or_default() += 1;
         }
         for instance in ctx.instances.state() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::condition::{ConditionStatus, ConditionType, Verdict};
+use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::controller::connections::Connection;
@@ -21,13 +21,13 @@ pub(super) async fn expiry(
     instance: &N8nInstance,
     connection: &Connection,
     status: &mut N8nInstanceStatus,
-) -> Option<Verdict> {
+) -> Option<ConditionUpdate> {
     let secret = &instance.spec.api_key_secret_ref;
     let key = ctx.secrets.get(&ctx.client, &connection.namespace(), &secret.name, &secret.key).await.ok().flatten()?;
     let expiry = key_expiry(&ApiKey::parse(&key).ok()?);
     status.key_expires_at = expiry.map(|at| at.to_string());
     ctx.metrics.key_expires(&connection.namespace(), &instance.name_any(), expiry);
-    let verdict = |status, reason, message| Verdict::new(ConditionType::KeyExpiring, status, reason, message);
+    let verdict = |status, reason, message| ConditionUpdate::new(ConditionType::KeyExpiring, status, reason, message);
     let Some(expiry) = expiry else {
         return Some(verdict(ConditionStatus::False, Reason::KeyNotExpiring, "the API key does not expire".to_owned()));
     };

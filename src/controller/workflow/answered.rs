@@ -13,7 +13,7 @@ use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::controller::connections::{self, Connection};
 use crate::document::canonical::digest_of;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::executed_version::may_have_run;
 use crate::domain::history;
 use crate::domain::remote::{ExecutionStatus, RemoteWorkflow};
@@ -55,7 +55,7 @@ pub(super) async fn before(work: &Work<'_>, connection: &Connection, remote: &Re
 }
 
 /// The newest execution of a workflow, where n8n keeps all that the workflow runs and lets this key see it.
-pub(super) async fn newest(connection: &Connection, remote: &RemoteWorkflow) -> Result<Option<u64>, Trouble> {
+pub(super) async fn newest(connection: &Connection, remote: &RemoteWorkflow) -> Result<Option<u64>, ReconcileError> {
     let errors = remote.settings.get("saveDataErrorExecution").is_none_or(|saved| saved != "none");
     if !errors || !saves_successes(&remote.settings, connection.instance.spec.executions_saved == ExecutionsSaved::All) {
         return Ok(None);
@@ -65,7 +65,7 @@ pub(super) async fn newest(connection: &Connection, remote: &RemoteWorkflow) -> 
 }
 
 /// Tells whether the workflow ran since then. An execution is waited for as long as it takes to be listed.
-pub(super) async fn ran_since(connection: &Connection, id: &str, before: u64) -> Result<bool, Trouble> {
+pub(super) async fn ran_since(connection: &Connection, id: &str, before: u64) -> Result<bool, ReconcileError> {
     Ok(!newer(connection, id, before).await?.is_empty())
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn by_this_version(
 ) -> Result<(), Failure> {
     let Some(before) = before.0 else { return Ok(()) };
     let ran = match first_since(connection, &remote.id, before).await? {
-        Some(id) => connection.client.execution_content(&id.to_string()).await.map_err(|error| connections::trouble(&error))?,
+        Some(id) => connection.client.execution_content(&id.to_string()).await.map_err(|error| connections::reconcile_error(&error))?,
         None => None,
     };
     let published = remote.published_apart();
@@ -90,7 +90,7 @@ pub(super) async fn by_this_version(
     let this = may_be(&published.nodes, &published.connections);
     let mut another = false;
     for id in earlier(work, remote, version).iter().take(MOST_EARLIER) {
-        let kept = connection.client.get_version(&remote.id, id).await.map_err(|error| connections::trouble(&error))?;
+        let kept = connection.client.get_version(&remote.id, id).await.map_err(|error| connections::reconcile_error(&error))?;
         another |= kept.is_some_and(|kept| may_be(&kept.nodes, &kept.connections));
     }
     match (this, another) {
@@ -125,13 +125,13 @@ fn earlier(work: &Work<'_>, remote: &RemoteWorkflow, version: i64) -> Vec<String
 
 /// The first execution after the given one; it began no later than the probe's own. n8n never goes back to an earlier version
 /// by itself, so what it ran, the probe met too.
-async fn first_since(connection: &Connection, id: &str, before: u64) -> Result<Option<u64>, Trouble> {
+async fn first_since(connection: &Connection, id: &str, before: u64) -> Result<Option<u64>, ReconcileError> {
     let newer = newer(connection, id, before).await?;
     Ok(newer.iter().min().copied().filter(|_| newer.len() < MOST_LISTED))
 }
 
 /// The executions after the given one, as soon as there is any.
-async fn newer(connection: &Connection, id: &str, before: u64) -> Result<Vec<u64>, Trouble> {
+async fn newer(connection: &Connection, id: &str, before: u64) -> Result<Vec<u64>, ReconcileError> {
     let began = Instant::now();
     loop {
         let newer: Vec<u64> = list(connection, id, MOST_LISTED).await?.unwrap_or_default().into_iter().filter(|id| *id > before).collect();
@@ -143,14 +143,14 @@ async fn newer(connection: &Connection, id: &str, before: u64) -> Result<Vec<u64
 }
 
 /// The ids of executions, finished and running. `None` where the key may not list them.
-async fn list(connection: &Connection, id: &str, limit: usize) -> Result<Option<Vec<u64>>, Trouble> {
+async fn list(connection: &Connection, id: &str, limit: usize) -> Result<Option<Vec<u64>>, ReconcileError> {
     let mut found = Vec::new();
     for status in [None, Some(ExecutionStatus::Running)] {
         let query = ExecutionQuery { workflow_id: Some(id.to_owned()), status, limit, ..ExecutionQuery::default() };
         match connection.client.executions(&query).await {
             Ok(executions) => found.extend(executions.iter().filter_map(|execution| execution.id.parse::<u64>().ok())),
             Err(N8nError::Forbidden { .. } | N8nError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(connections::trouble(&error)),
+            Err(error) => return Err(connections::reconcile_error(&error)),
         }
     }
     found.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
@@ -178,10 +178,10 @@ fn wait(work: &Work<'_>, long: Duration, pause: Duration, why: &str) -> Result<(
     if left.is_zero() {
         return Ok(());
     }
-    let mut trouble = Trouble::transient(
+    let mut reconcile_error = ReconcileError::transient(
         Reason::Progressing,
         format!("{why}; the probes are made again, for the last time {} s after the publication", long.as_secs()),
     );
-    trouble.look_again = Some(left.min(pause));
-    Err(trouble.into())
+    reconcile_error.look_again = Some(left.min(pause));
+    Err(reconcile_error.into())
 }

@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::controller::connections::{self, Connection};
 use crate::document::definition::Definition;
 use crate::domain::caller_policy::{MOST, POLICY, admit, admitted, undecided};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::reach::reach;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 
@@ -32,7 +32,7 @@ pub(super) async fn sync(
     connection: &Connection,
     remote: &RemoteWorkflow,
     definition: &Definition,
-) -> Result<(), Trouble> {
+) -> Result<(), ReconcileError> {
     let decided = !undecided(definition) || work.status.written_settings.iter().any(|key| key == POLICY);
     let ours = work.status.origin == Some(Origin::Created) && !decided;
     let Some(mut listed) = admitted(&remote.settings).filter(|_| ours) else {
@@ -52,7 +52,7 @@ pub(super) async fn sync(
             settings,
             node_groups: Some(remote.node_groups.clone()),
         };
-        connection.client.update_workflow(&remote.id, &write, false).await.map_err(|error| connections::trouble(&error))?;
+        connection.client.update_workflow(&remote.id, &write, false).await.map_err(|error| connections::reconcile_error(&error))?;
         wake_callers(work);
     }
     work.status.callers = (listed.len() <= MOST).then(|| Vec::from_iter(listed));

@@ -17,7 +17,7 @@ use crate::controller::connections::{self, Connection};
 use crate::controller::store;
 use crate::domain::backoff;
 use crate::domain::conditions::{Found, Outcome};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::identity::late_for;
 use crate::domain::mark::{Mark, release};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
@@ -39,22 +39,25 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
     }
     let reason = match settle(work).await {
         Ok(()) => Reason::Cleaned,
-        Err(trouble) if overdue(work) => {
-            let note =
-                format!("n8n was not settled within the bound and the object is let go: {}; look for the workflow in n8n", trouble.message);
-            warn!(reason = trouble.reason.as_str(), "cleanup abandoned");
+        Err(reconcile_error) if overdue(work) => {
+            let note = format!(
+                "n8n was not settled within the bound and the object is let go: {}; look for the workflow in n8n",
+                reconcile_error.message
+            );
+            warn!(reason = reconcile_error.reason.as_str(), "cleanup abandoned");
             work.ctx.tell(&work.workflow, EventType::Warning, Reason::CleanupAbandoned, note).await;
             Reason::CleanupAbandoned
         }
-        Err(mut trouble) => {
-            super::doubt_instance(work, &trouble);
-            if trouble.reason == Reason::Unauthorized {
-                trouble = super::forget_key(work, trouble);
+        Err(mut reconcile_error) => {
+            super::doubt_instance(work, &reconcile_error);
+            if reconcile_error.reason == Reason::Unauthorized {
+                reconcile_error = super::forget_key(work, reconcile_error);
             }
             // What cannot be told apart from a passing trouble must not look like something that a person has to mend.
-            trouble.message = format!("being deleted: {}", trouble.message);
-            let pause = trouble.look_again.unwrap_or_else(|| backoff::at_least(work.ctx.pause(&work.uid()), trouble.retry_after));
-            let found = Found { outcome: Outcome::Unfinished(Reason::Deleting, trouble.message), details: Vec::new() };
+            reconcile_error.message = format!("being deleted: {}", reconcile_error.message);
+            let pause =
+                reconcile_error.look_again.unwrap_or_else(|| backoff::at_least(work.ctx.pause(&work.uid()), reconcile_error.retry_after));
+            let found = Found { outcome: Outcome::InProgress(Reason::Deleting, reconcile_error.message), details: Vec::new() };
             let ended = report::report(work, &found).await;
             // The last try is at the bound, however long the pauses have grown.
             return Ended { next: Next::Soon(pause.min(time_left(work)).max(SHORTEST_PAUSE)), ..ended };
@@ -88,7 +91,7 @@ fn overdue(work: &Work<'_>) -> bool {
     time_left(work).is_zero()
 }
 
-async fn settle(work: &mut Work<'_>) -> Result<(), Trouble> {
+async fn settle(work: &mut Work<'_>) -> Result<(), ReconcileError> {
     let creating = work.status.intent.as_ref().is_some_and(|intent| intent.operation == Operation::Create);
     if work.status.n8n_workflow_id.is_none() && !creating {
         return Ok(());
@@ -96,21 +99,21 @@ async fn settle(work: &mut Work<'_>) -> Result<(), Trouble> {
     let connection = connection(work).await?;
     // What another n8n says of our workflow proves nothing, and that it has none least of all.
     connection.trusted()?;
-    let failed = |error| connections::trouble(&error);
+    let failed = |error| connections::reconcile_error(&error);
     wait_out_interrupted_write(work, &connection)?;
     let found = match &work.status.n8n_workflow_id {
         Some(id) => {
             let found = connection.client.get_workflow(id).await.map_err(failed)?;
             if found.is_none() {
                 // One that somebody deleted is settled; where many are gone at once, another n8n answers.
-                let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
+                let listing = connection.listings.scan(&connection.client).await.map_err(failed)?;
                 check_instance_identity(work, &connection, &listing.ids())?;
             }
             found
         }
         // A create was announced: what it made, or may still make, must not be left behind.
         None => {
-            let listing = connection.inventory.scan(&connection.client).await.map_err(failed)?;
+            let listing = connection.listings.scan(&connection.client).await.map_err(failed)?;
             match listing.marked(&work.uid()).as_slice() {
                 [] => return still_arriving(work, &connection),
                 [only] => connection.client.get_workflow(only).await.map_err(failed)?,
@@ -138,7 +141,7 @@ async fn tell_of_copies(work: &Work<'_>, connection: &Connection, settled: Optio
     if settled.is_some() && !duplicates {
         return;
     }
-    let Ok(listing) = connection.inventory.scan(&connection.client).await else { return };
+    let Ok(listing) = connection.listings.scan(&connection.client).await else { return };
     let copies: Vec<&str> = listing.marked(&work.uid()).into_iter().filter(|id| Some(*id) != settled).collect();
     if !copies.is_empty() {
         let note = format!(
@@ -152,33 +155,35 @@ async fn tell_of_copies(work: &Work<'_>, connection: &Connection, settled: Optio
 /// A write that an interrupted pass announced may still be under way in n8n. Deleting a workflow that n8n is publishing leaves
 /// its webhook path registered for nobody (seen on the real one), and then nobody can have the path. Half of the bound is left for
 /// the deletion itself.
-fn wait_out_interrupted_write(work: &Work<'_>, connection: &Connection) -> Result<(), Trouble> {
+fn wait_out_interrupted_write(work: &Work<'_>, connection: &Connection) -> Result<(), ReconcileError> {
     if work.status.intent.as_ref().is_none_or(|intent| intent.operation == Operation::Create) {
         return Ok(());
     }
     if work.announced_for() >= connection.client.settings().request_timeout || time_left(work) <= work.ctx.settings.deletion_bound / 2 {
         return Ok(());
     }
-    let trouble = Trouble::transient(Reason::Progressing, "a write to n8n was interrupted and may still be under way; it is waited for");
-    Err(trouble.again_in(Duration::from_millis(500)))
+    let reconcile_error =
+        ReconcileError::transient(Reason::Progressing, "a write to n8n was interrupted and may still be under way; it is waited for");
+    Err(reconcile_error.again_in(Duration::from_millis(500)))
 }
 
-fn still_arriving(work: &Work<'_>, connection: &Connection) -> Result<(), Trouble> {
+fn still_arriving(work: &Work<'_>, connection: &Connection) -> Result<(), ReconcileError> {
     match late_for(work.status.intent.as_ref(), connection.client.longest_request(), work.announced_for()) {
         Some(_) => {
-            let trouble = Trouble::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is waited for");
-            Err(trouble.again_in(Duration::from_secs(1)))
+            let reconcile_error =
+                ReconcileError::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is waited for");
+            Err(reconcile_error.again_in(Duration::from_secs(1)))
         }
         None => Ok(()),
     }
 }
 
 /// The connection as it is, or else as it last worked: its Secret or the instance itself may be gone already.
-async fn connection(work: &Work<'_>) -> Result<std::sync::Arc<Connection>, Trouble> {
+async fn connection(work: &Work<'_>) -> Result<std::sync::Arc<Connection>, ReconcileError> {
     let (namespace, name) = work.instance_key();
     match connections::for_workflow(work.ctx, &work.namespace(), (&namespace, &name)).await {
         Ok(connection) => Ok(connection),
-        Err(trouble) => work.ctx.connections.last(&connections::key(&namespace, &name)).ok_or(trouble),
+        Err(reconcile_error) => work.ctx.connections.last(&connections::key(&namespace, &name)).ok_or(reconcile_error),
     }
 }
 
@@ -192,9 +197,9 @@ fn policy(work: &Work<'_>) -> DeletionPolicy {
     })
 }
 
-async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: DeletionPolicy) -> Result<(), Trouble> {
+async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: DeletionPolicy) -> Result<(), ReconcileError> {
     let client = &connection.client;
-    let failed = |error| connections::trouble(&error);
+    let failed = |error| connections::reconcile_error(&error);
     if policy == DeletionPolicy::Delete {
         return match client.delete_workflow(&remote.id).await {
             Err(N8nError::Refused { status: 409, .. }) => delete_unpublished(client, remote).await,
@@ -221,8 +226,8 @@ async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: Delet
 }
 
 /// n8n's publication service deletes nothing that is published, and takes a workflow offline some time after it said so.
-async fn delete_unpublished(client: &N8nClient, remote: &RemoteWorkflow) -> Result<(), Trouble> {
-    let failed = |error| connections::trouble(&error);
+async fn delete_unpublished(client: &N8nClient, remote: &RemoteWorkflow) -> Result<(), ReconcileError> {
+    let failed = |error| connections::reconcile_error(&error);
     if remote.active {
         client.unpublish(&remote.id).await.map_err(failed)?;
     }
@@ -233,9 +238,10 @@ async fn delete_unpublished(client: &N8nClient, remote: &RemoteWorkflow) -> Resu
             answer => return answer.map(drop).map_err(failed),
         }
     }
-    let mut trouble = Trouble::transient(Reason::Progressing, "n8n is still taking the workflow offline; it is deleted after that");
-    trouble.look_again = Some(Duration::from_secs(1));
-    Err(trouble)
+    let mut reconcile_error =
+        ReconcileError::transient(Reason::Progressing, "n8n is still taking the workflow offline; it is deleted after that");
+    reconcile_error.look_again = Some(Duration::from_secs(1));
+    Err(reconcile_error)
 }
 
 /// What n8n holds, without our mark.

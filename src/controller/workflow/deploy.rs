@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use kube::runtime::events::EventType;
 
-use super::place::Placed;
-use super::refusal::{self, Says};
+use super::failure_class::{self, FailureClass};
+use super::project::Placed;
 use super::work::Work;
-use super::{drift, place};
+use super::{drift, project};
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::{Intent, Operation, Snapshot, VersionResult};
 use crate::controller::connections::{self, Connection};
 use crate::document::endpoints::listens;
-use crate::domain::backoff::{Lately, enough};
+use crate::domain::backoff::{SlidingWindow, enough};
 use crate::domain::confirmed;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::history;
 use crate::domain::plan::{self, Comparison, Drift, Keeps, Plan, Publication, Step, compare, plan};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
@@ -49,12 +49,12 @@ pub(super) enum Failure {
     /// The version itself is at fault.
     Version(Reason, String),
     /// Something else is.
-    Trouble(Trouble),
+    ReconcileError(ReconcileError),
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<ReconcileError> for Failure {
+    fn from(reconcile_error: ReconcileError) -> Self {
+        Self::ReconcileError(reconcile_error)
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Deployed {
     /// What somebody changed and was left.
     pub(super) left: Vec<Drift>,
     /// What keeps the workflow out of the project of the spec, while all else is there.
-    pub(super) misplaced: Option<Trouble>,
+    pub(super) misplaced: Option<ReconcileError>,
 }
 
 /// Compares, writes what differs, and reads back.
@@ -79,11 +79,11 @@ pub(super) async fn deploy(
     mut remote: RemoteWorkflow,
 ) -> Result<Deployed, Failure> {
     fill_published(connection, &mut remote).await?;
-    let seen = Comparison { place: place::of(work, &remote), ..held(work, wanted, &remote).0 };
+    let seen = Comparison { place: project::of(work, &remote), ..held(work, wanted, &remote).0 };
     let confirmed =
         work.confirmed(wanted.version) && work.status.intent.as_ref().is_none_or(|intent| changes_nothing(intent, wanted, &remote));
     let mut plan = plan(&seen, wanted.publication, work.spec().drift_policy, drift::contested(work));
-    let Placed { moved, misplaced } = place::place(work, connection, wanted, &mut remote, &mut plan, confirmed).await?;
+    let Placed { moved, misplaced } = project::place(work, connection, wanted, &mut remote, &mut plan, confirmed).await?;
     if moved {
         let moved: Vec<Drift> = plan.undone.extract_if(.., |drift| *drift == Drift::Moved).collect();
         drift::undone(work, wanted, &remote, &moved, &[]);
@@ -96,11 +96,11 @@ pub(super) async fn deploy(
     }
     let remote = &deployed.remote;
     connection.trusted()?;
-    if unlike(work, wanted, false) >= MOST_UNLIKE {
-        return Err(Trouble::transient(
+    if readback_mismatches(work, wanted, false) >= MOST_UNLIKE {
+        return Err(ReconcileError::transient(
             Reason::NotSynced,
             format!(
-                "n8n took version {} {MOST_UNLIKE} times within the hour and held something else each time, so it is not sent for a while; compare the workflow in n8n with the definition and correct it, or set the annotation weirkeeper.dev/resetAt",
+                "n8n took version {} {MOST_UNLIKE} times within the hour and held something else each time, so it is not sent for a while; compare the workflow in n8n with the definition and correct it, or set the annotation weirkeeper.dev/reset-at",
                 wanted.version
             ),
         )
@@ -108,7 +108,7 @@ pub(super) async fn deploy(
     }
     let kept = keep_edits(work, wanted, remote, &plan, &seen).await?;
     let sending = format!("version {} is on its way to n8n", wanted.version);
-    work.verdict(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, sending);
+    work.set_condition(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, sending);
     intend(work, wanted, remote, &plan).await?;
     deployed.wrote = true;
     deployed.published = plan.steps.contains(&Step::Publish);
@@ -118,12 +118,12 @@ pub(super) async fn deploy(
     };
     let (seen, _) = held(work, wanted, &after);
     if !seen.holds(wanted.publication, &plan.keeps) {
-        unlike(work, wanted, true);
-        let trouble = not_as_sent(wanted, &seen, &plan.keeps, &after);
+        readback_mismatches(work, wanted, true);
+        let reconcile_error = not_as_sent(wanted, &seen, &plan.keeps, &after);
         if failed_too_often(work) && !proven(work, wanted.operation, wanted.version) {
-            return Err(Failure::Version(Reason::PublishUnconfirmed, trouble.message));
+            return Err(Failure::Version(Reason::PublishUnconfirmed, reconcile_error.message));
         }
-        return Err(trouble.into());
+        return Err(reconcile_error.into());
     }
     drift::undone(work, wanted, remote, &plan.undone, &kept);
     confirm(work, wanted, &after, &plan.keeps);
@@ -158,7 +158,7 @@ async fn keep_edits(
     remote: &RemoteWorkflow,
     plan: &Plan,
     seen: &Comparison,
-) -> Result<Vec<i64>, Trouble> {
+) -> Result<Vec<i64>, ReconcileError> {
     let told_later = plan.undone.iter().any(|drift| matches!(drift, Drift::Edited | Drift::Settings(_)));
     let mut kept = drift::keep_edits(work, remote, &plan.keeps, seen).await?;
     kept.retain(|version| *version != wanted.version);
@@ -170,25 +170,26 @@ async fn keep_edits(
 }
 
 /// The content of the published version, where it is not the draft and the answer lacks it.
-pub(super) async fn fill_published(connection: &Connection, remote: &mut RemoteWorkflow) -> Result<(), Trouble> {
+pub(super) async fn fill_published(connection: &Connection, remote: &mut RemoteWorkflow) -> Result<(), ReconcileError> {
     let differs = remote.active && remote.active_version_id != remote.version_id && remote.active_version.is_none();
     if let (true, Some(version)) = (differs, remote.active_version_id.clone()) {
-        remote.active_version = connection.client.get_version(&remote.id, &version).await.map_err(|error| connections::trouble(&error))?;
+        remote.active_version =
+            connection.client.get_version(&remote.id, &version).await.map_err(|error| connections::reconcile_error(&error))?;
     }
     Ok(())
 }
 
 /// How often n8n lately held something else than what was sent of this version; `again` counts one more time.
-fn unlike(work: &Work<'_>, wanted: &Deployment<'_>, again: bool) -> usize {
+fn readback_mismatches(work: &Work<'_>, wanted: &Deployment<'_>, again: bool) -> usize {
     let now = work.now();
     work.ctx.remember(&work.uid(), |memory| {
-        if memory.unlike.0 != wanted.digest {
-            memory.unlike = (wanted.digest.to_owned(), Lately::default());
+        if memory.readback_mismatches.0 != wanted.digest {
+            memory.readback_mismatches = (wanted.digest.to_owned(), SlidingWindow::default());
         }
         if again {
-            memory.unlike.1.note(now);
+            memory.readback_mismatches.1.note(now);
         }
-        memory.unlike.1.count(now)
+        memory.readback_mismatches.1.count(now)
     })
 }
 
@@ -219,7 +220,7 @@ pub(super) fn proven(work: &Work<'_>, operation: Operation, version: i64) -> boo
 }
 
 /// Records what is about to be written and what served before.
-async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, plan: &Plan) -> Result<(), Trouble> {
+async fn intend(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, plan: &Plan) -> Result<(), ReconcileError> {
     // A new attempt is counted for itself.
     work.counted = false;
     work.ctx.remember(&work.uid(), |memory| memory.counted = false);
@@ -298,15 +299,15 @@ const fn label(step: Step) -> &'static str {
     }
 }
 
-pub(super) async fn read_back(connection: &Connection, id: &str) -> Result<RemoteWorkflow, Trouble> {
-    let remote = connection.client.get_workflow(id).await.map_err(|error| connections::trouble(&error))?;
+pub(super) async fn read_back(connection: &Connection, id: &str) -> Result<RemoteWorkflow, ReconcileError> {
+    let remote = connection.client.get_workflow(id).await.map_err(|error| connections::reconcile_error(&error))?;
     let mut remote =
-        remote.ok_or_else(|| Trouble::transient(Reason::NotSynced, format!("workflow {id} vanished while it was being written")))?;
+        remote.ok_or_else(|| ReconcileError::transient(Reason::NotSynced, format!("workflow {id} vanished while it was being written")))?;
     fill_published(connection, &mut remote).await?;
     Ok(remote)
 }
 
-fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after: &RemoteWorkflow) -> Trouble {
+fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after: &RemoteWorkflow) -> ReconcileError {
     let mut differs = Vec::new();
     let offline = wanted.publication == Publication::Published && !seen.published;
     if seen.publication.is_some() && !offline || seen.draft.is_some() && !keeps.draft {
@@ -325,7 +326,7 @@ fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after:
     if !seen.marked {
         differs.push("our mark is missing".to_owned());
     }
-    Trouble::transient(Reason::NotSynced, format!("n8n accepted the write and holds something else: {}", differs.join("; ")))
+    ReconcileError::transient(Reason::NotSynced, format!("n8n accepted the write and holds something else: {}", differs.join("; ")))
 }
 
 /// What a failed write means. Whatever it was, n8n is read again: its writes are not atomic, and what was taken offline
@@ -342,26 +343,26 @@ async fn explain(
     if let Some(after) = &after {
         if error.unanswered() && held(work, wanted, after).0.holds(wanted.publication, keeps) {
             // It was not answered and took effect all the same; the next pass finds it done and looks closer.
-            let trouble = Trouble::transient(Reason::Progressing, "the write was not answered and took effect");
-            return trouble.again_in(Duration::from_millis(100)).into();
+            let reconcile_error = ReconcileError::transient(Reason::Progressing, "the write was not answered and took effect");
+            return reconcile_error.again_in(Duration::from_millis(100)).into();
         }
         restore(work, connection, after).await;
     }
     let rollback = wanted.operation == Operation::Rollback;
-    let passing = |trouble: Trouble| match trouble.class {
-        Class::Transient if rollback => Trouble { reason: Reason::RollbackFailed, ..trouble },
-        _ => trouble,
+    let passing = |reconcile_error: ReconcileError| match reconcile_error.class {
+        Class::Transient if rollback => ReconcileError { reason: Reason::RollbackFailed, ..reconcile_error },
+        _ => reconcile_error,
     };
-    match refusal::read(&error) {
-        Says::Never(reason, message) => Failure::Version(reason, message),
-        Says::NotNow(reason, message) if proven(work, wanted.operation, wanted.version) => {
-            passing(Trouble::transient(reason, message)).into()
+    match failure_class::read(&error) {
+        FailureClass::Never(reason, message) => Failure::Version(reason, message),
+        FailureClass::NotNow(reason, message) if proven(work, wanted.operation, wanted.version) => {
+            passing(ReconcileError::transient(reason, message)).into()
         }
-        Says::NotNow(reason, message) => Failure::Version(reason, message),
-        Says::Perhaps(reason, message, _) if failed_too_often(work) && !proven(work, wanted.operation, wanted.version) => {
+        FailureClass::NotNow(reason, message) => Failure::Version(reason, message),
+        FailureClass::Perhaps(reason, message, _) if failed_too_often(work) && !proven(work, wanted.operation, wanted.version) => {
             Failure::Version(reason, format!("{message} (tried again and again)"))
         }
-        Says::Perhaps(_, _, trouble) | Says::Nothing(trouble) => passing(trouble).into(),
+        FailureClass::Perhaps(_, _, reconcile_error) | FailureClass::Nothing(reconcile_error) => passing(reconcile_error).into(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::VersionSource;
 use crate::document::canonical::Parts;
 use crate::document::difference::difference;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::plan::{Comparison, Drift, Keeps, Plan, edits};
 use crate::domain::remote::RemoteWorkflow;
 
@@ -33,7 +33,7 @@ pub(super) fn left(work: &mut Work<'_>, plan: &Plan, wanted: &Deployment<'_>, re
     if plan.left.is_empty() {
         work.details.retain(|one| one.kind != ConditionType::Drifted);
         if plan.undone.is_empty() {
-            work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
+            work.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
         }
         return;
     }
@@ -44,7 +44,7 @@ pub(super) fn left(work: &mut Work<'_>, plan: &Plan, wanted: &Deployment<'_>, re
         DriftPolicy::Report => (Reason::DriftReported, said),
         DriftPolicy::Ignore => (Reason::DriftIgnored, said),
     };
-    work.verdict(ConditionType::Drifted, ConditionStatus::True, reason, said);
+    work.set_condition(ConditionType::Drifted, ConditionStatus::True, reason, said);
 }
 
 /// Tells of somebody's changes that are undone now, and as which versions they are kept. `remote` is n8n as it was before.
@@ -56,7 +56,7 @@ pub(super) fn undone(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &Remo
     let said = describe(drift, wanted, remote) + &kept;
     work.happened(EventType::Warning, Reason::DriftReverted, format!("changed in n8n and put right: {said}"));
     if work.details.iter().all(|one| one.kind != ConditionType::Drifted) {
-        work.verdict(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
+        work.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
     }
     work.ctx.metrics.reverts.inc();
     let now = work.now();
@@ -70,7 +70,7 @@ pub(super) async fn keep_edits(
     remote: &RemoteWorkflow,
     keeps: &Keeps,
     seen: &Comparison,
-) -> Result<Vec<i64>, Trouble> {
+) -> Result<Vec<i64>, ReconcileError> {
     let stays = |edit: &RemoteWorkflow| if edit.version_id == remote.version_id { keeps.draft } else { keeps.publication };
     let mut lost = edits(remote, &work.status.history, work.known());
     lost.retain(|edit| !stays(edit));

@@ -7,7 +7,7 @@ use kube::runtime::events::EventType;
 
 use super::bind::Bound;
 use super::work::Work;
-use super::{observe, paths, probe_headers, versions};
+use super::{observe, probe_headers, route_claims, versions};
 use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find, milliseconds};
 use crate::api::reason::Reason;
@@ -16,7 +16,7 @@ use crate::controller::connections::Connection;
 use crate::controller::context::Memory;
 use crate::domain::backoff::Silence;
 use crate::domain::conditions::Outcome;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::history;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::target::{Choice, Wanted, circumstances};
@@ -68,12 +68,12 @@ fn rests_for(work: &Work<'_>, digest: &str) -> Option<Duration> {
 /// What is said of a version that failed: it waits for a person, or it is tried again by itself.
 fn failed(work: &Work<'_>, digest: &str, reason: Reason, said: String) -> Outcome {
     match rests_for(work, digest) {
-        None => Outcome::Held(reason, said),
+        None => Outcome::Blocked(reason, said),
         Some(left) => {
             let said = format!("{said}; it is tried again by itself");
             // What serves in its place is looked at meanwhile, as often as ever.
             let look = left.min(work.spec().interval.get()).max(Duration::from_millis(100));
-            Outcome::Troubled(Trouble::transient(reason, said).again_in(look))
+            Outcome::Failed(ReconcileError::transient(reason, said).again_in(look))
         }
     }
 }
@@ -96,7 +96,7 @@ pub(super) async fn fail(
     wanted: &str,
     reason: Reason,
     message: &str,
-) -> Result<(), Trouble> {
+) -> Result<(), ReconcileError> {
     let now = work.now();
     let recorded = if matches!(choice, Choice::LastGood(_)) { Reason::RollbackFailed } else { reason };
     history::judge(&mut work.status.history, version, VersionResult::Failed, Some((recorded, message)), now);
@@ -119,7 +119,7 @@ pub(super) async fn held(
     reason: Reason,
     wanted: &Wanted,
     bound: &Bound,
-) -> Result<Outcome, Trouble> {
+) -> Result<Outcome, ReconcileError> {
     let said = failure_of(work, wanted.version);
     let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && work.spec().active == Some(true);
     // What served before was no good version, and it is still better than nothing.
@@ -128,13 +128,13 @@ pub(super) async fn held(
     if let Bound::Existing(remote) = bound {
         note_what_serves(work, connection, remote).await?;
     }
-    work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
-    work.verdict(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
-    paths::wishes_nothing(work);
+    work.set_condition(ConditionType::Synced, ConditionStatus::False, reason, &said);
+    work.set_condition(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
+    route_claims::release_unserved(work);
     if work.status.intent.is_some() {
         let message =
             format!("{said}; n8n took the workflow offline, and what served before it is published again as soon as n8n takes that");
-        return Ok(Outcome::Unfinished(Reason::RollbackFailed, message));
+        return Ok(Outcome::InProgress(Reason::RollbackFailed, message));
     }
     if offline {
         work.status.active_version = None;
@@ -151,7 +151,7 @@ pub(super) async fn held(
 
 /// What n8n serves while something else is wanted: an earlier version that went on or was put back, or nothing, and then
 /// nothing must look as if it did.
-pub(super) async fn note_what_serves(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+pub(super) async fn note_what_serves(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), ReconcileError> {
     if !remote.active {
         work.not_published();
         return Ok(());
@@ -173,7 +173,7 @@ fn failure_of(work: &Work<'_>, version: i64) -> String {
 
 pub(super) fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, wanted: &Wanted, outcome: Outcome) -> Outcome {
     let Choice::LastGood(version) = choice else {
-        work.verdict(ConditionType::RolledBack, ConditionStatus::False, Reason::Succeeded, "");
+        work.set_condition(ConditionType::RolledBack, ConditionStatus::False, Reason::Succeeded, "");
         return outcome;
     };
     let before = find(&work.status.conditions, ConditionType::RolledBack);
@@ -181,6 +181,6 @@ pub(super) fn rolled_back_or(work: &mut Work<'_>, choice: &Choice, wanted: &Want
         work.ctx.metrics.rollbacks.inc();
     }
     let said = format!("{}; version {version} serves in its place", failure_of(work, wanted.version));
-    work.verdict(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &said);
+    work.set_condition(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &said);
     failed(work, &wanted.digest, Reason::RolledBack, said)
 }

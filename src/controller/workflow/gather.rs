@@ -12,7 +12,7 @@ use crate::controller::store;
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, summarise};
 use crate::document::parse::read_text;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::manifest::LARGEST_INLINE;
 use crate::validator::check::parse_and_check;
 
@@ -22,7 +22,7 @@ const LARGEST_TEXT: usize = 1_100_000;
 const FINDINGS_CHARS: usize = 1_500;
 
 /// A definition as it was taken in.
-pub(super) struct Gathered {
+pub(super) struct LoadedSource {
     pub(super) definition: Definition,
     pub(super) source: VersionSource,
     /// Of the text that it was read from.
@@ -39,26 +39,26 @@ pub(super) struct Gathered {
 pub(super) type TextDigest = [u8; 32];
 
 /// Reads the source and takes it in.
-pub(super) async fn gather(work: &mut Work<'_>) -> Result<Gathered, Trouble> {
+pub(super) async fn gather(work: &mut Work<'_>) -> Result<LoadedSource, ReconcileError> {
     let gathered = taken_in(work).await;
     work.source_version = gathered.as_ref().ok().and_then(|gathered| gathered.source_version.clone());
-    if let Err(trouble) = &gathered {
-        work.verdict(ConditionType::Validated, ConditionStatus::False, trouble.reason, &trouble.message);
+    if let Err(reconcile_error) = &gathered {
+        work.set_condition(ConditionType::Validated, ConditionStatus::False, reconcile_error.reason, &reconcile_error.message);
     }
     gathered
 }
 
-async fn taken_in(work: &Work<'_>) -> Result<Gathered, Trouble> {
+async fn taken_in(work: &Work<'_>) -> Result<LoadedSource, ReconcileError> {
     let Text { value, digest, source, version, mut warnings } = read_source(work).await?;
-    let intake =
-        parse_and_check(&value).map_err(|findings| Trouble::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS)))?;
+    let intake = parse_and_check(&value)
+        .map_err(|findings| ReconcileError::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS)))?;
     warnings.extend(intake.warnings);
     let mut definition = intake.definition;
     if let Some(name) = &work.spec().display_name {
         // It is what n8n will be told, so it is what has to fit.
         definition.name = Some(name.clone());
     }
-    Ok(Gathered { definition, source, text: digest, source_version: version, warnings, accepted: true })
+    Ok(LoadedSource { definition, source, text: digest, source_version: version, warnings, accepted: true })
 }
 
 /// What was read.
@@ -70,12 +70,12 @@ struct Text {
     warnings: Vec<Finding>,
 }
 
-async fn read_source(work: &Work<'_>) -> Result<Text, Trouble> {
+async fn read_source(work: &Work<'_>) -> Result<Text, ReconcileError> {
     if let Some(definition) = &work.spec().definition {
         let text = serde_json::to_string(definition).unwrap_or_default();
         let size = text.len();
         if size > LARGEST_INLINE {
-            return Err(Trouble::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::TooLarge,
                 format!(
                     "spec.definition has {size} bytes and may have {LARGEST_INLINE}; put the workflow into a ConfigMap and name it in spec.definitionFrom.configMapKeyRef"
@@ -86,12 +86,15 @@ async fn read_source(work: &Work<'_>) -> Result<Text, Trouble> {
         return Ok(Text { value: definition.clone(), digest, source: VersionSource::Definition, version: None, warnings: Vec::new() });
     }
     let Some(from) = &work.spec().definition_from else {
-        return Err(Trouble::invalid(Reason::InvalidDefinition, "neither spec.definition nor spec.definitionFrom is set; set exactly one"));
+        return Err(ReconcileError::invalid(
+            Reason::InvalidDefinition,
+            "neither spec.definition nor spec.definitionFrom is set; set exactly one",
+        ));
     };
     let (name, key) = (&from.config_map_key_ref.name, &from.config_map_key_ref.key);
-    let missing = |what: String| Trouble::waiting(Reason::SourceNotFound, what);
+    let missing = |what: String| ReconcileError::waiting(Reason::SourceNotFound, what);
     let found = store::get::<ConfigMap>(&work.ctx.client, Some(&work.namespace()), name).await;
-    let found = found.map_err(|error| store::trouble(&format!("read ConfigMap {name}"), &error))?;
+    let found = found.map_err(|error| store::reconcile_error(&format!("read ConfigMap {name}"), &error))?;
     let found =
         found.ok_or_else(|| missing(format!("ConfigMap {name}, which spec.definitionFrom names, does not exist in this namespace")))?;
     let text = found
@@ -107,7 +110,7 @@ async fn read_source(work: &Work<'_>) -> Result<Text, Trouble> {
             ))
         })?;
     let read = read_text(&text, LARGEST_TEXT).map_err(|findings| {
-        Trouble::invalid(Reason::SourceUnreadable, format!("ConfigMap {name}, key {key}: {}", summarise(&findings, FINDINGS_CHARS)))
+        ReconcileError::invalid(Reason::SourceUnreadable, format!("ConfigMap {name}, key {key}: {}", summarise(&findings, FINDINGS_CHARS)))
     })?;
     let (source, version) = (VersionSource::ConfigMap, found.metadata.resource_version.clone());
     Ok(Text { value: read.value, digest: Sha256::digest(&text).into(), source, version, warnings: read.warnings })

@@ -14,7 +14,7 @@ use crate::controller::connections::{self, Connection};
 use crate::document::definition::Definition;
 use crate::document::endpoints::{Endpoint, EndpointKind, webhook_endpoints};
 use crate::document::triggers::triggers_without_endpoint;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::probe_answer::{Probed, judge};
 use crate::domain::remote::RemoteWorkflow;
 use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
@@ -31,7 +31,7 @@ pub(super) async fn check_live(
     connection: &Connection,
     definition: &Definition,
     written: bool,
-) -> Result<bool, Trouble> {
+) -> Result<bool, ReconcileError> {
     let began = Instant::now();
     loop {
         let live = look(work, connection, definition).await?;
@@ -42,13 +42,13 @@ pub(super) async fn check_live(
     }
 }
 
-async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definition) -> Result<bool, Trouble> {
+async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definition) -> Result<bool, ReconcileError> {
     let endpoints = webhook_endpoints(definition);
     let mut unknown: Vec<String> = Vec::new();
     let mut checked = 0;
     for endpoint in &endpoints {
         let template = endpoint.routes.iter().any(|route| route.id.is_some());
-        match check(connection, endpoint).await.map_err(|error| connections::trouble(&error))? {
+        match check(connection, endpoint).await.map_err(|error| connections::reconcile_error(&error))? {
             // n8n names the methods of a path: another workflow may serve it with others.
             WebhookCheck::Registered(methods) if methods.is_empty() || endpoint.methods.iter().all(|method| methods.contains(method)) => {
                 checked += 1
@@ -64,7 +64,7 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
                     endpoint.node,
                     endpoint.url_path()
                 );
-                work.verdict(ConditionType::Live, ConditionStatus::False, Reason::NotLive, message);
+                work.set_condition(ConditionType::Live, ConditionStatus::False, Reason::NotLive, message);
                 return Ok(false);
             }
             WebhookCheck::Registered(_) | WebhookCheck::NotRegistered => {
@@ -73,7 +73,7 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
                     endpoint.node,
                     endpoint.url_path()
                 );
-                work.verdict(ConditionType::Live, ConditionStatus::False, Reason::NotLive, message);
+                work.set_condition(ConditionType::Live, ConditionStatus::False, Reason::NotLive, message);
                 return Ok(false);
             }
         }
@@ -82,7 +82,7 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
     let silent = triggers_without_endpoint(definition).filter(|name| !endpoints.iter().any(|endpoint| endpoint.node == *name));
     unknown.extend(silent.map(|name| format!("node {name:?}: n8n does not tell whether this trigger was started")));
     if checked == endpoints.len() && checked > 0 && unknown.is_empty() {
-        work.verdict(
+        work.set_condition(
             ConditionType::Live,
             ConditionStatus::True,
             Reason::Live,
@@ -92,7 +92,7 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
         let registered = (checked > 0).then(|| format!("{checked} production URLs are registered"));
         let parts: Vec<String> = registered.into_iter().chain(unknown.into_iter().take(MOST_NAMED)).collect();
         let message = if parts.is_empty() { Reason::NotVerifiable.meaning().to_owned() } else { parts.join("; ") };
-        work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, message);
+        work.set_condition(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, message);
     }
     Ok(true)
 }
@@ -142,10 +142,10 @@ pub(super) async fn probe(
     connection: &Connection,
     remote: &RemoteWorkflow,
     definition: &Definition,
-) -> Result<Probed, Trouble> {
+) -> Result<Probed, ReconcileError> {
     let endpoints = webhook_endpoints(definition);
     let probes = work.spec().health_check.clone().map(|check| check.probes).unwrap_or_default();
-    let listing = connection.inventory.scan(&connection.client).await.map_err(|error| connections::trouble(&error))?;
+    let listing = connection.listings.scan(&connection.client).await.map_err(|error| connections::reconcile_error(&error))?;
     for (at, probe) in probes.iter().enumerate() {
         let Some((endpoint, request)) = request(work, &endpoints, probe).await? else {
             return Ok(Probed::Failed(format!(
@@ -185,7 +185,7 @@ pub(super) async fn probe(
             Err(error @ N8nError::Unsendable { .. }) => Probed::Failed(error.to_string()),
             Err(error @ (N8nError::Timeout { .. } | N8nError::HalfAnswered { .. })) => Probed::Unanswered(error.to_string()),
             // It did not reach the workflow.
-            Err(error) => return Err(connections::trouble(&error)),
+            Err(error) => return Err(connections::reconcile_error(&error)),
         };
         let said = |said: String| format!("probe {at} of node {:?}: {said}", probe.node);
         match probed {
@@ -198,12 +198,16 @@ pub(super) async fn probe(
 }
 
 /// The version serves, and nothing about it is known until the probe counts.
-fn not_made(work: &mut Work<'_>, said: String) -> Trouble {
-    work.verdict(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
-    Trouble::transient(Reason::ProbeUnanswered, said)
+fn not_made(work: &mut Work<'_>, said: String) -> ReconcileError {
+    work.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
+    ReconcileError::transient(Reason::ProbeUnanswered, said)
 }
 
-async fn request<'e>(work: &Work<'_>, endpoints: &'e [Endpoint], probe: &Probe) -> Result<Option<(&'e Endpoint, ProbeRequest)>, Trouble> {
+async fn request<'e>(
+    work: &Work<'_>,
+    endpoints: &'e [Endpoint],
+    probe: &Probe,
+) -> Result<Option<(&'e Endpoint, ProbeRequest)>, ReconcileError> {
     let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.node == probe.node && endpoint.verifiable && endpoint.base == "webhook")
     else {
         return Ok(None);

@@ -9,10 +9,10 @@ use crate::api::reason::Reason;
 use crate::api::workflow::{Probe, ProbeHeader, ProbeSecretRef};
 use crate::controller::decoded::Decoded;
 use crate::controller::store;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 
 /// The headers that a probe sends.
-pub(super) async fn headers(work: &Work<'_>, probe: &Probe) -> Result<Vec<(String, String)>, Trouble> {
+pub(super) async fn headers(work: &Work<'_>, probe: &Probe) -> Result<Vec<(String, String)>, ReconcileError> {
     let mut headers = Vec::new();
     for header in &probe.headers {
         let value = match (&header.value, &header.secret_key_ref) {
@@ -28,18 +28,18 @@ pub(super) async fn headers(work: &Work<'_>, probe: &Probe) -> Result<Vec<(Strin
     Ok(headers)
 }
 
-async fn secret_value(work: &Work<'_>, header: &ProbeHeader, secret: &ProbeSecretRef) -> Result<String, Trouble> {
+async fn secret_value(work: &Work<'_>, header: &ProbeHeader, secret: &ProbeSecretRef) -> Result<String, ReconcileError> {
     if holds_api_key(work, &secret.name).await? {
         return Err(refused(header, &format!("names Secret {}, which holds the API key of an N8nInstance", secret.name)));
     }
     let found = work.ctx.secrets.get(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
-    let found = found.map_err(|error| store::trouble(&format!("read Secret {}", secret.name), &error))?;
+    let found = found.map_err(|error| store::reconcile_error(&format!("read Secret {}", secret.name), &error))?;
     if let Some(value) = found {
         return Ok(value);
     }
     let lack = work.ctx.secrets.lack(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
-    let lack = lack.map_err(|error| store::trouble(&format!("read Secret {}", secret.name), &error))?;
-    Err(Trouble::waiting(Reason::SourceNotFound, format!("{lack}; header {} of a probe takes its value from there", header.name)))
+    let lack = lack.map_err(|error| store::reconcile_error(&format!("read Secret {}", secret.name), &error))?;
+    Err(ReconcileError::waiting(Reason::SourceNotFound, format!("{lack}; header {} of a probe takes its value from there", header.name)))
 }
 
 /// The resource versions of the Secrets that probes send, in the order of the headers; none where one cannot be read.
@@ -54,17 +54,17 @@ pub(super) async fn versions(work: &Work<'_>) -> Vec<Option<String>> {
 }
 
 /// Whether an N8nInstance of the namespace has its API key in the Secret, whichever operator that instance belongs to.
-async fn holds_api_key(work: &Work<'_>, secret: &str) -> Result<bool, Trouble> {
+async fn holds_api_key(work: &Work<'_>, secret: &str) -> Result<bool, ReconcileError> {
     let api = Api::<Decoded<N8nInstance>>::namespaced(work.ctx.client.clone(), &work.namespace());
-    let instances = api.list(&ListParams::default()).await.map_err(|error| store::trouble("list the N8nInstances", &error))?;
+    let instances = api.list(&ListParams::default()).await.map_err(|error| store::reconcile_error("list the N8nInstances", &error))?;
     Ok(instances.iter().any(|instance| match &instance.0 {
         Ok(instance) => instance.spec.api_key_secret_ref.name == secret,
         Err(unfit) => unfit.data["spec"]["apiKeySecretRef"]["name"] == secret,
     }))
 }
 
-fn refused(header: &ProbeHeader, why: &str) -> Trouble {
-    Trouble::denied(
+fn refused(header: &ProbeHeader, why: &str) -> ReconcileError {
+    ReconcileError::denied(
         Reason::ProbeSecretRefused,
         format!(
             "header {} of a probe {why}; an API key is never sent to a webhook: put what the probe sends into a Secret of its own",

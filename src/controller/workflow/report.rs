@@ -19,7 +19,7 @@ use crate::controller::decoded::Unfit;
 use crate::controller::store;
 use crate::domain::annotations::{OF_WORKFLOW, unknown};
 use crate::domain::conditions::{Found, Outcome, conditions};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::health::next_look;
 use crate::domain::merge_patch::merge_patch;
 use crate::domain::summary::summary;
@@ -73,7 +73,7 @@ async fn tell(work: &mut Work<'_>, before: &[Condition]) {
 fn decisions(before: &WorkflowStatus, after: &WorkflowStatus) -> Vec<(Reason, String)> {
     let mut told = Vec::new();
     if before.last_handled_reset_at != after.last_handled_reset_at {
-        told.push((Reason::Reset, "a new value of weirkeeper.dev/resetAt is handled: what failed is tried again".to_owned()));
+        told.push((Reason::Reset, "a new value of weirkeeper.dev/reset-at is handled: what failed is tried again".to_owned()));
     }
     match (before.pinned_version, after.pinned_version) {
         (before, Some(version)) if before != Some(version) => {
@@ -96,13 +96,13 @@ fn decisions(before: &WorkflowStatus, after: &WorkflowStatus) -> Vec<(Reason, St
 fn next(work: &Work<'_>, found: &Found, now: Timestamp) -> Ended {
     let interval = work.spec().interval.get();
     match &found.outcome {
-        Outcome::Settled(_) => {
+        Outcome::Ready(_) => {
             Ended { reason: Reason::Succeeded, next: Next::Interval(baking(work, now).map_or(interval, |look| look.min(interval))) }
         }
-        Outcome::Held(reason, _) => Ended { reason: *reason, next: Next::Interval(interval) },
-        Outcome::Unfinished(reason, _) => Ended { reason: *reason, next: Next::Retry(None) },
-        Outcome::Troubled(Trouble { reason, look_again: Some(pause), .. }) => Ended { reason: *reason, next: Next::Soon(*pause) },
-        Outcome::Troubled(Trouble { reason, retry_after, .. }) => Ended { reason: *reason, next: Next::Retry(*retry_after) },
+        Outcome::Blocked(reason, _) => Ended { reason: *reason, next: Next::Interval(interval) },
+        Outcome::InProgress(reason, _) => Ended { reason: *reason, next: Next::Retry(None) },
+        Outcome::Failed(ReconcileError { reason, look_again: Some(pause), .. }) => Ended { reason: *reason, next: Next::Soon(*pause) },
+        Outcome::Failed(ReconcileError { reason, retry_after, .. }) => Ended { reason: *reason, next: Next::Retry(*retry_after) },
         Outcome::Suspended { .. } => Ended { reason: Reason::Suspended, next: Next::Never },
     }
 }
@@ -127,14 +127,14 @@ fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
 
 /// An object that the types cannot read still gets a status that says so.
 pub(super) async fn unreadable(ctx: &Context, object: &Unfit) -> Ended {
-    let trouble = Trouble::invalid(
+    let reconcile_error = ReconcileError::invalid(
         Reason::UnreadableObject,
         format!("the object does not fit the kind Workflow: {}; correct the field, or apply the CRDs of this version", object.why),
     );
     let old = object.data.get("status").cloned().unwrap_or_else(|| json!({}));
     let status: WorkflowStatus = serde_json::from_value(old.clone()).unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or(0);
-    let found = Found { outcome: Outcome::Troubled(trouble), details: Vec::new() };
+    let found = Found { outcome: Outcome::Failed(reconcile_error), details: Vec::new() };
     let after = conditions(&status.conditions, &found, generation, Duration::ZERO, Timestamp::now());
     let new = json!({ "observedGeneration": generation, "summary": summary(&after), "conditions": after });
     let shown = json!({ "observedGeneration": old["observedGeneration"], "summary": old["summary"], "conditions": old["conditions"] });

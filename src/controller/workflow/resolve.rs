@@ -14,10 +14,10 @@ use crate::controller::decoded::Decoded;
 use crate::controller::store;
 use crate::document::definition::Definition;
 use crate::domain::access::{Use, may_use};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::reach::reach;
 use crate::domain::remote::RemoteCredential;
-use crate::domain::render::{CredentialSymbol, Means, Rendered, concretise, credential_symbols, workflow_symbols};
+use crate::domain::render::{CredentialSymbol, Means, Rendered, credential_symbols, resolve_references, workflow_symbols};
 use crate::domain::ungranted_access::ungranted;
 
 /// How many Workflows may refer to each other in a row before it is taken for a ring.
@@ -26,7 +26,7 @@ const DEEPEST_CHAIN: usize = 64;
 /// A version in this instance's ids, and what publication has to wait for.
 pub(super) struct Resolved {
     pub(super) rendered: Rendered,
-    pub(super) hold: Option<Trouble>,
+    pub(super) hold: Option<ReconcileError>,
 }
 
 /// Resolves every symbol of a version. A credential that cannot be resolved is left out and holds publication up; a
@@ -37,19 +37,24 @@ pub(super) async fn resolve(
     definition: &Definition,
     name: &str,
     adopted: bool,
-) -> Result<Resolved, Trouble> {
+) -> Result<Resolved, ReconcileError> {
     let (credentials, missing) = credentials(work, connection, definition, adopted).await?;
     let (workflows, unpublished) = workflows(work, definition).await?;
     if !adopted {
         // What n8n itself held when it was adopted needs no grant.
         check_reach(work, connection, definition).await?;
     }
-    let rendered = concretise(definition, name, &credentials, &workflows, &work.mark(), &work.status.written_settings);
+    let rendered = resolve_references(definition, name, &credentials, &workflows, &work.mark(), &work.status.written_settings);
     match &missing {
-        Some(trouble) => work.verdict(ConditionType::CredentialsReady, ConditionStatus::False, trouble.reason, &trouble.message),
-        None => {
-            work.verdict(ConditionType::CredentialsReady, ConditionStatus::True, Reason::CredentialsMapped, credentials_summary(&rendered))
+        Some(reconcile_error) => {
+            work.set_condition(ConditionType::CredentialsReady, ConditionStatus::False, reconcile_error.reason, &reconcile_error.message)
         }
+        None => work.set_condition(
+            ConditionType::CredentialsReady,
+            ConditionStatus::True,
+            Reason::CredentialsMapped,
+            credentials_summary(&rendered),
+        ),
     }
     Ok(Resolved { rendered, hold: missing.or(unpublished) })
 }
@@ -68,14 +73,14 @@ async fn credentials(
     connection: &Connection,
     definition: &Definition,
     adopted: bool,
-) -> Result<(Exact, Option<Trouble>), Trouble> {
+) -> Result<(Exact, Option<ReconcileError>), ReconcileError> {
     let symbols = credential_symbols(definition);
-    let read = |error| connections::trouble(&error);
+    let read = |error| connections::reconcile_error(&error);
     let (mut exact, mut troubles) = (Exact::new(), Vec::new());
     if symbols.iter().any(|symbol| !matches!(symbol.means(), Means::Unmapped(_))) {
         let known = connection.credentials(false).await.map_err(read)?;
         (exact, troubles) = look_up(work, connection, &symbols, &known.items, adopted);
-        if troubles.iter().any(|trouble| trouble.reason != Reason::CredentialUnmapped) {
+        if troubles.iter().any(|reconcile_error| reconcile_error.reason != Reason::CredentialUnmapped) {
             // A credential made a moment ago is not in the list that is kept for a minute.
             let known = connection.credentials(true).await.map_err(read)?;
             (exact, troubles) = look_up(work, connection, &symbols, &known.items, adopted);
@@ -83,10 +88,10 @@ async fn credentials(
     } else if !symbols.is_empty() {
         (exact, troubles) = look_up(work, connection, &symbols, &[], adopted);
     }
-    let summary = troubles.first().map(|first: &Trouble| {
-        let mut messages: Vec<&str> = troubles.iter().map(|trouble| trouble.message.as_str()).collect();
+    let summary = troubles.first().map(|first: &ReconcileError| {
+        let mut messages: Vec<&str> = troubles.iter().map(|reconcile_error| reconcile_error.message.as_str()).collect();
         messages.truncate(8);
-        Trouble { message: messages.join("; "), ..first.clone() }
+        ReconcileError { message: messages.join("; "), ..first.clone() }
     });
     Ok((exact, summary))
 }
@@ -97,13 +102,13 @@ fn look_up(
     symbols: &BTreeSet<CredentialSymbol>,
     known: &[RemoteCredential],
     adopted: bool,
-) -> (Exact, Vec<Trouble>) {
+) -> (Exact, Vec<ReconcileError>) {
     let mut exact = Exact::new();
     let mut troubles = Vec::new();
     for symbol in symbols {
         match exact_one(work, connection, symbol, known, adopted) {
             Ok(credential) => drop(exact.insert(symbol.clone(), credential)),
-            Err(trouble) => troubles.push(trouble),
+            Err(reconcile_error) => troubles.push(reconcile_error),
         }
     }
     (exact, troubles)
@@ -115,7 +120,7 @@ fn exact_one(
     symbol: &CredentialSymbol,
     known: &[RemoteCredential],
     adopted: bool,
-) -> Result<RemoteCredential, Trouble> {
+) -> Result<RemoteCredential, ReconcileError> {
     let kind = &symbol.kind;
     // What n8n itself held when it was adopted needs no grant; what it held later, and is kept, does.
     let adopted = adopted && !symbol.symbol.starts_with("weirkeeper:");
@@ -126,7 +131,7 @@ fn exact_one(
     let usable = known.iter().filter(|one| &one.kind == kind && granted(&one.id, &one.name));
     let (word, what, same): (_, _, Vec<_>) = match symbol.means() {
         Means::Unmapped(name) => {
-            return Err(Trouble::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::CredentialUnmapped,
                 format!("credential {name:?} of type {kind} is not mapped; add it to spec.credentials with the existing one that it means"),
             ));
@@ -137,9 +142,9 @@ fn exact_one(
     match same.as_slice() {
         [only] => Ok((*only).clone()),
         [] if granted(word, word) => {
-            Err(Trouble::waiting(Reason::CredentialNotFound, format!("the instance has no credential of type {kind} with {what}")))
+            Err(ReconcileError::waiting(Reason::CredentialNotFound, format!("the instance has no credential of type {kind} with {what}")))
         }
-        [] => Err(Trouble::denied(
+        [] => Err(ReconcileError::denied(
             Reason::CredentialNotGranted,
             format!(
                 "the N8nInstance grants namespace {} no use of the {kind} credential with {what} that {} names; its owner can add it under spec.grants[].credentials",
@@ -147,7 +152,7 @@ fn exact_one(
                 if symbol.symbol.starts_with("weirkeeper:") { "spec.credentials" } else { "the kept version" },
             ),
         )),
-        several => Err(Trouble::invalid(
+        several => Err(ReconcileError::invalid(
             Reason::CredentialAmbiguous,
             format!("{} credentials of type {kind} have the {what}; map by id in spec.credentials", several.len()),
         )),
@@ -155,7 +160,7 @@ fn exact_one(
 }
 
 /// The ids of the Workflows that a version refers to, and what waits for one that is not published.
-async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap<String, String>, Option<Trouble>), Trouble> {
+async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap<String, String>, Option<ReconcileError>), ReconcileError> {
     let symbols = workflow_symbols(definition);
     let mut ids = BTreeMap::new();
     let mut unpublished = None;
@@ -165,13 +170,13 @@ async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap
     check_ring(work).await?;
     for (name, must_be_published) in symbols {
         let child = read(work, &name).await?.ok_or_else(|| {
-            Trouble::waiting(
+            ReconcileError::waiting(
                 Reason::ReferenceNotFound,
                 format!("Workflow {name}, which spec.references names, does not exist in this namespace"),
             )
         })?;
         let child = child.0.map_err(|unfit| {
-            Trouble::waiting(
+            ReconcileError::waiting(
                 Reason::UnreadableObject,
                 format!("Workflow {name}, which spec.references names, does not fit its kind: {}; correct it there", unfit.why),
             )
@@ -179,23 +184,26 @@ async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap
         if child.spec.instance_ref.name != work.spec().instance_ref.name
             || child.spec.instance_ref.namespace.clone().unwrap_or_else(|| work.namespace()) != work.instance_key().0
         {
-            return Err(Trouble::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::ReferenceNotFound,
                 format!("Workflow {name}, which spec.references names, is on another N8nInstance"),
             ));
         }
         let status = child.status.clone().unwrap_or_default();
         let id = status.n8n_workflow_id.ok_or_else(|| {
-            Trouble::waiting(Reason::ReferenceNotPublished, format!("Workflow {name}, which this one calls, has no workflow in n8n yet"))
+            ReconcileError::waiting(
+                Reason::ReferenceNotPublished,
+                format!("Workflow {name}, which this one calls, has no workflow in n8n yet"),
+            )
         })?;
         if must_be_published && child.spec.active == Some(true) && status.published_at.is_none() {
-            unpublished.get_or_insert(Trouble::waiting(
+            unpublished.get_or_insert(ReconcileError::waiting(
                 Reason::ReferenceNotPublished,
                 format!("Workflow {name}, which this one calls, is not published yet"),
             ));
         }
         if must_be_published && child.spec.active == Some(false) {
-            unpublished.get_or_insert(Trouble::waiting(
+            unpublished.get_or_insert(ReconcileError::waiting(
                 Reason::ReferenceNotPublished,
                 format!(
                     "Workflow {name}, which this one calls, has spec.active: false; n8n publishes no caller of an unpublished workflow"
@@ -204,8 +212,8 @@ async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap
         }
         let own = work.status.n8n_workflow_id.as_ref();
         if status.callers.as_ref().is_some_and(|callers| own.is_none_or(|own| !callers.contains(own))) {
-            work.ctx.wake_where(|glimpse| glimpse.namespace() == work.namespace() && glimpse.name() == name.as_str());
-            unpublished.get_or_insert(Trouble::waiting(
+            work.ctx.wake_where(|indexed| indexed.namespace() == work.namespace() && indexed.name() == name.as_str());
+            unpublished.get_or_insert(ReconcileError::waiting(
                 Reason::ReferenceNotPublished,
                 format!("Workflow {name}, which this one calls, does not let it do so in n8n yet"),
             ));
@@ -215,13 +223,13 @@ async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap
     Ok((ids, unpublished))
 }
 
-async fn read(work: &Work<'_>, name: &str) -> Result<Option<Decoded<Workflow>>, Trouble> {
+async fn read(work: &Work<'_>, name: &str) -> Result<Option<Decoded<Workflow>>, ReconcileError> {
     let found = store::read_as(&work.ctx.client, Some(&work.namespace()), name).await;
-    found.map_err(|error| store::trouble(&format!("read Workflow {name}"), &error))
+    found.map_err(|error| store::reconcile_error(&format!("read Workflow {name}"), &error))
 }
 
 /// Follows references from this object; coming back to it is a ring, in which none can be published first.
-async fn check_ring(work: &Work<'_>) -> Result<(), Trouble> {
+async fn check_ring(work: &Work<'_>) -> Result<(), ReconcileError> {
     let own = work.name();
     let names = |workflow: &Workflow| -> Vec<String> { workflow.spec.references.iter().map(|one| one.workflow_ref.name.clone()).collect() };
     let mut open: Vec<Vec<String>> = names(&work.workflow).into_iter().map(|name| vec![name]).collect();
@@ -229,7 +237,7 @@ async fn check_ring(work: &Work<'_>) -> Result<(), Trouble> {
     while let Some(chain) = open.pop() {
         let Some(last) = chain.last().cloned() else { continue };
         if last == own {
-            return Err(Trouble::invalid(
+            return Err(ReconcileError::invalid(
                 Reason::ReferenceRing,
                 format!("Workflows refer to each other in a ring: {own} -> {}; take one of the references out", chain.join(" -> ")),
             ));
@@ -247,7 +255,7 @@ async fn check_ring(work: &Work<'_>) -> Result<(), Trouble> {
 }
 
 /// What a definition reaches past the mappings belongs to anybody on the instance, so it needs a grant.
-async fn check_reach(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<(), Trouble> {
+async fn check_reach(work: &Work<'_>, connection: &Connection, definition: &Definition) -> Result<(), ReconcileError> {
     let (home, namespace) = (connection.namespace(), work.namespace());
     if home == namespace {
         return Ok(());
@@ -258,7 +266,7 @@ async fn check_reach(work: &Work<'_>, connection: &Connection, definition: &Defi
     // A grant may name a credential by its name, which only n8n knows for sure.
     let by_name = found.credentials.iter().any(|(id, _)| !granted(Use::Credential { id, name: id }));
     let known = match by_name {
-        true => Some(connection.credentials(false).await.map_err(|error| connections::trouble(&error))?),
+        true => Some(connection.credentials(false).await.map_err(|error| connections::reconcile_error(&error))?),
         false => None,
     };
     let known = known.as_ref().map_or(&[][..], |list| &list.items);
@@ -268,5 +276,5 @@ async fn check_reach(work: &Work<'_>, connection: &Connection, definition: &Defi
 /// Wakes the Workflows of the namespace that refer to this one.
 pub(super) fn wake_callers(work: &Work<'_>) {
     let (namespace, name) = (work.workflow.namespace().unwrap_or_default(), work.name());
-    work.ctx.wake_where(|glimpse| glimpse.namespace() == namespace && glimpse.refers_to(&name));
+    work.ctx.wake_where(|indexed| indexed.namespace() == namespace && indexed.refers_to(&name));
 }

@@ -1,7 +1,7 @@
 //! A suspended object: n8n is neither read nor written, and whether the spec moved on is told from Kubernetes alone.
 
 use super::converge::symbolic;
-use super::gather::{Gathered, gather};
+use super::gather::{LoadedSource, gather};
 use super::judge::{self, judge};
 use super::versions;
 use super::work::Work;
@@ -30,7 +30,7 @@ pub(super) async fn spec_changed(work: &mut Work<'_>) -> bool {
 }
 
 /// Whether the pin, or else the definition, asks for another version than what serves.
-pub(super) async fn another_wanted(work: &Work<'_>, gathered: &Gathered) -> bool {
+pub(super) async fn another_wanted(work: &Work<'_>, gathered: &LoadedSource) -> bool {
     let Some(serving) = work.status.active_version else { return true };
     if let Some(moved) = pin_moved(work) {
         return moved;

@@ -5,11 +5,11 @@ use crate::api::reason::Reason;
 use crate::controller::connections::{self, Connection};
 use crate::document::finding::quoted;
 use crate::domain::access::{Use, may_use};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteWorkflow;
 
 /// Adds what is missing and takes away what we added and nobody asks for any more.
-pub(super) async fn sync(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), Trouble> {
+pub(super) async fn sync(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), ReconcileError> {
     let Some(wanted) = work.spec().tags.clone() else { return Ok(()) };
     let has = |name: &String| remote.tags.iter().any(|tag| tag.name == *name);
     let namespace = work.namespace();
@@ -18,7 +18,7 @@ pub(super) async fn sync(work: &mut Work<'_>, connection: &Connection, remote: &
     let surplus: Vec<String> = work.status.added_tags.iter().filter(|name| !wanted.contains(name) && granted(name)).cloned().collect();
     let missing: Vec<&String> = wanted.iter().filter(|name| !has(name)).collect();
     if let Some(name) = missing.iter().find(|name| !granted(name)) {
-        return Err(Trouble::denied(
+        return Err(ReconcileError::denied(
             Reason::TagNotGranted,
             format!(
                 "the N8nInstance grants namespace {namespace} no use of the tag {} that spec.tags names; its owner can add it under spec.grants[].tags",
@@ -31,7 +31,7 @@ pub(super) async fn sync(work: &mut Work<'_>, connection: &Connection, remote: &
         return Ok(());
     }
     connection.trusted()?;
-    let failed = |error| connections::trouble(&error);
+    let failed = |error| connections::reconcile_error(&error);
     let mut ids: Vec<String> = remote.tags.iter().filter(|tag| !surplus.contains(&tag.name)).map(|tag| tag.id.clone()).collect();
     if !missing.is_empty() {
         let known = connection.client.list_tags().await.map_err(failed)?;

@@ -10,7 +10,7 @@ use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{LastFailure, VersionResult};
 use crate::controller::connections::{self, Connection};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::health::{Health, Tally, judge, window};
 use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
 use crate::domain::settings::saves_successes;
@@ -20,11 +20,21 @@ use crate::n8n::ExecutionQuery;
 const MOST_EXECUTIONS: usize = 500;
 
 /// Judges the executions since publication, and says so in the condition. `baking` is a version that is not judged yet.
-pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: &RemoteWorkflow, baking: bool) -> Result<Health, Trouble> {
+pub(super) async fn watch(
+    work: &mut Work<'_>,
+    connection: &Connection,
+    remote: &RemoteWorkflow,
+    baking: bool,
+) -> Result<Health, ReconcileError> {
     let published_at = work.status.published_at.as_ref().map(|time| time.0);
     let (Some(check), Some(published_at)) = (work.spec().health_check.clone().filter(|check| check.bake_time.is_some()), published_at)
     else {
-        work.verdict(ConditionType::Healthy, ConditionStatus::Unknown, Reason::HealthNotChecked, "spec.healthCheck asks for no bakeTime");
+        work.set_condition(
+            ConditionType::Healthy,
+            ConditionStatus::Unknown,
+            Reason::HealthNotChecked,
+            "spec.healthCheck asks for no bakeTime",
+        );
         return Ok(Health::NotChecked);
     };
     let now = work.now();
@@ -71,7 +81,7 @@ pub(super) async fn watch(work: &mut Work<'_>, connection: &Connection, remote: 
     if status == ConditionStatus::False && same_is_none(work, reason) {
         note_failure(work, connection, &executions).await?;
     }
-    work.verdict(ConditionType::Healthy, status, reason, message);
+    work.set_condition(ConditionType::Healthy, status, reason, message);
     Ok(health)
 }
 
@@ -85,7 +95,7 @@ fn same_is_none(work: &Work<'_>, reason: Reason) -> bool {
         .is_none_or(|old| old.status != ConditionStatus::False || old.reason != reason.as_str())
 }
 
-async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Timestamp>) -> Result<Vec<RemoteExecution>, Trouble> {
+async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Timestamp>) -> Result<Vec<RemoteExecution>, ReconcileError> {
     let query = ExecutionQuery {
         workflow_id: Some(id.to_owned()),
         status: None,
@@ -93,7 +103,7 @@ async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Tim
         started_before: to,
         limit: MOST_EXECUTIONS,
     };
-    connection.client.executions(&query).await.map_err(|error| connections::trouble(&error))
+    connection.client.executions(&query).await.map_err(|error| connections::reconcile_error(&error))
 }
 
 /// The executions of what served before, in a span as long as the bake time; not those of a version that failed within it.
@@ -103,7 +113,7 @@ async fn tally_before(
     id: &str,
     published_at: Timestamp,
     bake: Duration,
-) -> Result<Tally, Trouble> {
+) -> Result<Tally, ReconcileError> {
     let failed = work.status.history.iter().filter(|record| record.result == VersionResult::Failed);
     let last = failed.filter_map(|record| Some(record.judged_at.as_ref()?.0)).filter(|at| *at < published_at).max();
     let from = (published_at - bake.max(Duration::from_secs(600))).max(last.unwrap_or(Timestamp::MIN));
@@ -118,9 +128,9 @@ fn tally(executions: &[RemoteExecution]) -> Tally {
     })
 }
 
-async fn note_failure(work: &mut Work<'_>, connection: &Connection, executions: &[RemoteExecution]) -> Result<(), Trouble> {
+async fn note_failure(work: &mut Work<'_>, connection: &Connection, executions: &[RemoteExecution]) -> Result<(), ReconcileError> {
     let Some(last) = executions.iter().find(|execution| execution.status.failed()) else { return Ok(()) };
-    let failure = connection.client.execution_failure(&last.id).await.map_err(|error| connections::trouble(&error))?;
+    let failure = connection.client.execution_failure(&last.id).await.map_err(|error| connections::reconcile_error(&error))?;
     if let Some(failure) = failure {
         work.status.last_failure = Some(LastFailure { execution: failure.execution_id, node: failure.node, message: failure.message });
     }

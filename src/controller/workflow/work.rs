@@ -8,21 +8,21 @@ use kube::ResourceExt;
 use kube::runtime::events::EventType;
 
 use crate::api::annotation;
-use crate::api::condition::{ConditionStatus, ConditionType, Verdict};
+use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate};
 use crate::api::reason::Reason;
 use crate::api::workflow::{Workflow, WorkflowSpec};
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 use crate::controller::context::Context;
 use crate::controller::decoded::Decoded;
-use crate::controller::gate::{Place, Urgency};
+use crate::controller::slots::{Slot, Urgency};
 use crate::controller::{connections, store};
 use crate::document::derive::IdentitySeed;
 use crate::domain::confirmed::Known;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
 use crate::domain::merge_patch::merge_patch;
 use crate::domain::status_bounds;
-use crate::n8n::awake_or_not;
+use crate::n8n::boot_clock;
 use crate::validator::rules::Pattern;
 
 /// One pass over one Workflow.
@@ -32,9 +32,9 @@ pub(super) struct Work<'a> {
     /// The status as it will be.
     pub(super) status: WorkflowStatus,
     /// What this pass learned about the details.
-    pub(super) details: Vec<Verdict>,
+    pub(super) details: Vec<ConditionUpdate>,
     /// Events that go out when the pass is reported.
-    pub(super) events: Vec<Happening>,
+    pub(super) events: Vec<PendingEvent>,
     /// The resource version of the ConfigMap that the definition was read from.
     pub(super) source_version: Option<String>,
     /// Set once the attempt of this pass is counted as one that ended badly.
@@ -42,7 +42,7 @@ pub(super) struct Work<'a> {
     /// What callers build on, as it was when the pass began.
     began: Callable,
     /// The place among the passes of the instance, while it is held.
-    place: Option<Place>,
+    place: Option<Slot>,
     /// The status as Kubernetes has it.
     saved: WorkflowStatus,
     resource_version: Option<String>,
@@ -61,14 +61,14 @@ const LATE: Duration = Duration::from_secs(300);
 type Callable = (Option<String>, Option<MicroTime>);
 
 /// Something that happened and is no condition.
-pub(super) struct Happening {
+pub(super) struct PendingEvent {
     pub(super) kind: EventType,
     pub(super) reason: Reason,
     pub(super) note: String,
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(ctx: &'a Context, workflow: Workflow, place: Place) -> Self {
+    pub(super) fn new(ctx: &'a Context, workflow: Workflow, place: Slot) -> Self {
         let status = workflow.status.clone().unwrap_or_default();
         let resource_version = workflow.metadata.resource_version.clone();
         let uid = workflow.uid().unwrap_or_default();
@@ -154,10 +154,10 @@ impl<'a> Work<'a> {
     }
 
     /// Takes a place again.
-    pub(super) async fn step_back(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn step_back(&mut self) -> Result<(), ReconcileError> {
         let (namespace, name) = self.instance_key();
-        let place = self.ctx.gate.enter(&connections::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
-        self.place = Some(place.ok_or_else(|| Trouble::transient(Reason::Progressing, "the operator ends; another one goes on"))?);
+        let place = self.ctx.slots.enter(&connections::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
+        self.place = Some(place.ok_or_else(|| ReconcileError::transient(Reason::Progressing, "the operator ends; another one goes on"))?);
         Ok(())
     }
 
@@ -168,9 +168,9 @@ impl<'a> Work<'a> {
     }
 
     /// One more verdict, in place of an earlier one on the same condition.
-    pub(super) fn verdict(&mut self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) {
+    pub(super) fn set_condition(&mut self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) {
         self.details.retain(|one| one.kind != kind);
-        self.details.push(Verdict::new(kind, status, reason, message));
+        self.details.push(ConditionUpdate::new(kind, status, reason, message));
     }
 
     /// What n8n holds of Weirkeeper's own doing.
@@ -211,28 +211,28 @@ impl<'a> Work<'a> {
         self.status.published = Some(false);
         self.status.published_at = None;
         self.status.webhook_urls.clear();
-        self.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
+        self.set_condition(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
     }
 
     pub(super) fn happened(&mut self, kind: EventType, reason: Reason, note: impl Into<String>) {
-        self.events.push(Happening { kind, reason, note: note.into() });
+        self.events.push(PendingEvent { kind, reason, note: note.into() });
     }
 
     /// Writes the status, if it differs from what Kubernetes has, before something is done in n8n. The object must still be the one that
     /// was read at the beginning of the pass, so that two writers can never both believe that they recorded an intent.
-    pub(super) async fn save(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn save(&mut self) -> Result<(), ReconcileError> {
         match self.write_status(true).await {
             Err(error) if store::is_conflict(&error) => Err(self.outrun()),
-            other => other.map_err(|error| store::trouble("write the status", &error)),
+            other => other.map_err(|error| store::reconcile_error("write the status", &error)),
         }
     }
 
     /// Writes the status after something was done in n8n, also where somebody edited the object in the meantime.
-    pub(super) async fn record(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn record(&mut self) -> Result<(), ReconcileError> {
         match self.save_over(true).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.outrun()),
-            Err(error) => Err(store::trouble("write the status", &error)),
+            Err(error) => Err(store::reconcile_error("write the status", &error)),
         }
     }
 
@@ -271,9 +271,9 @@ impl<'a> Work<'a> {
         (self.workflow.status.is_some() || self.wrote).then_some(&self.saved)
     }
 
-    fn outrun(&mut self) -> Trouble {
+    fn outrun(&mut self) -> ReconcileError {
         self.outrun = true;
-        Trouble::transient(Reason::Progressing, "the object changed while it was looked at; the pass starts again")
+        ReconcileError::transient(Reason::Progressing, "the object changed while it was looked at; the pass starts again")
     }
 
     async fn write_status(&mut self, under_way: bool) -> Result<(), kube::Error> {
@@ -303,7 +303,7 @@ impl<'a> Work<'a> {
     /// Returns for how long this process knows of the write that the status announces; zero without one.
     pub(super) fn announced_for(&self) -> Duration {
         let Some(intent) = &self.status.intent else { return Duration::ZERO };
-        self.ctx.remember(&self.uid(), |memory| memory.known_for(intent, awake_or_not()))
+        self.ctx.remember(&self.uid(), |memory| memory.known_for(intent, boot_clock()))
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -285,8 +285,8 @@ fn a_place_is_wrong_only_where_somebody_asks_and_n8n_tells() {
     assert_eq!(Place::of(None, Some("a"), Some("b")), Place::Right);
     assert_eq!(Place::of(Some("a"), Some("a"), None), Place::Right);
     assert_eq!(Place::of(Some("a"), None, Some("a")), Place::Right);
-    assert_eq!(Place::of(Some("a"), None, Some("b")), Place::ToCome);
-    assert_eq!(Place::of(Some("a"), Some("b"), Some("b")), Place::ToCome);
+    assert_eq!(Place::of(Some("a"), None, Some("b")), Place::ProjectPending);
+    assert_eq!(Place::of(Some("a"), Some("b"), Some("b")), Place::ProjectPending);
     assert_eq!(Place::of(Some("a"), Some("a"), Some("b")), Place::Moved);
 }
 
@@ -294,7 +294,7 @@ fn a_place_is_wrong_only_where_somebody_asks_and_n8n_tells() {
 fn a_workflow_is_moved_when_the_spec_says_so_and_moved_back_when_the_policy_says_so() {
     let at = |place, seen| Case { place, ..Case::new(serving(), ("A", "V", Published), seen) };
     for policy in POLICIES {
-        assert_eq!(at(Place::ToCome, serving()).plan(policy), Plan { steps: vec![Move], ..Plan::default() });
+        assert_eq!(at(Place::ProjectPending, serving()).plan(policy), Plan { steps: vec![Move], ..Plan::default() });
     }
     let moved = at(Place::Moved, serving());
     let back = Plan { steps: vec![Move], undone: vec![Drift::Moved], ..Plan::default() };
@@ -307,7 +307,7 @@ fn a_workflow_is_moved_when_the_spec_says_so_and_moved_back_when_the_policy_says
     let found = draft.plan(DriftPolicy::Revert);
     assert_eq!((found.steps, found.undone, found.left), (vec![Move], vec![Drift::Moved], vec![Drift::DraftEdited]));
     assert_eq!(draft.plan(DriftPolicy::Report).left, [Drift::DraftEdited, Drift::Moved]);
-    let renamed = at(Place::ToCome, holding("C", "V", Some("V"))).plan(DriftPolicy::Report);
+    let renamed = at(Place::ProjectPending, holding("C", "V", Some("V"))).plan(DriftPolicy::Report);
     assert_eq!((renamed.steps, renamed.left), (vec![Move], vec![Drift::Renamed]));
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
+use super::super::fence::LeaderFence;
 use super::super::operation::Operation;
-use super::super::permit::WritePermit;
 use super::super::scripted::{Reply, Scripted, client, json, with_headers};
-use super::super::{N8nClient, N8nError, N8nMetrics, awake_or_not};
+use super::super::{N8nClient, N8nError, N8nMetrics, boot_clock};
 use super::write;
 
 #[tokio::test]
@@ -53,11 +53,11 @@ async fn a_write_that_waited_too_long_for_its_turn_is_never_sent() {
     while server.calls().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let late = n8n.sending_until(awake_or_not() + Duration::from_millis(20)).create_workflow(&write()).await.unwrap_err();
+    let late = n8n.sending_until(boot_clock() + Duration::from_millis(20)).create_workflow(&write()).await.unwrap_err();
     assert!(matches!(late, N8nError::Busy { .. }) && !late.unanswered(), "{late:?}");
     assert!(slow.await.unwrap().is_err());
     assert_eq!(server.calls().len(), 1, "{:?}", server.calls());
-    n8n.sending_until(awake_or_not() + Duration::from_secs(60)).create_workflow(&write()).await.unwrap();
+    n8n.sending_until(boot_clock() + Duration::from_secs(60)).create_workflow(&write()).await.unwrap();
 }
 
 /// As a process that was stopped after it had asked for the permit.
@@ -66,13 +66,13 @@ async fn a_write_whose_permit_ran_out_while_it_connected_is_not_sent() {
     let server = Scripted::start(|_| json(200, json!({ "id": "a" }))).await;
     let n8n = server.client();
     let request = n8n.api(Operation::CreateWorkflow, Method::POST, &["workflows"]).unwrap().json(&json!({ "name": "a" })).unwrap();
-    let permit = WritePermit::none();
-    let late = n8n.clone().permitted_by(permit.clone()).transfer(&request).await.unwrap_err();
+    let fence = LeaderFence::none();
+    let late = n8n.clone().fenced_by(fence.clone()).transfer(&request).await.unwrap_err();
     assert!(late.unanswered(), "{late}");
-    assert!(n8n.sending_until(awake_or_not().saturating_sub(Duration::from_secs(1))).transfer(&request).await.is_err());
+    assert!(n8n.sending_until(boot_clock().saturating_sub(Duration::from_secs(1))).transfer(&request).await.is_err());
     assert!(server.calls().is_empty(), "{:?}", server.calls());
-    permit.extend(awake_or_not() + Duration::from_secs(60));
-    n8n.permitted_by(permit).transfer(&request).await.unwrap();
+    fence.extend(boot_clock() + Duration::from_secs(60));
+    n8n.fenced_by(fence).transfer(&request).await.unwrap();
     assert_eq!((server.calls().len(), server.seen()[0].body.as_str()), (1, r#"{"name":"a"}"#));
 }
 

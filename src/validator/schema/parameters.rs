@@ -7,7 +7,7 @@ use super::places::Place;
 use super::shapes::{self, Misfit};
 use super::{conditions, literal, misplaced};
 use crate::catalog::display::Match;
-use crate::catalog::{Kind, NodeVersion, Parameter, Shared, Trouble, TroubleKind, js, shown, troubles};
+use crate::catalog::{Kind, NodeVersion, Parameter, ReconcileError, Shared, TroubleKind, js, shown, troubles};
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::document::json_path;
 use crate::text::similar;
@@ -66,11 +66,11 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
     let mut walk = Walk { known, values, missing: &missing, ignored: Vec::new(), findings };
     walk.level(&known.facts().parameters, own, values, Place::Root(&known.at), true);
     let ignored = std::mem::take(&mut walk.ignored);
-    for trouble in &missing {
+    for reconcile_error in &missing {
         if is_full(findings) {
             return;
         }
-        findings.push(refused(known, trouble, &ignored));
+        findings.push(refused(known, reconcile_error, &ignored));
     }
 }
 
@@ -86,12 +86,12 @@ fn unloadable(known: &Known<'_>, own: &Map<String, Value>, name: &str) -> Findin
 }
 
 /// What n8n refuses to publish.
-fn refused(known: &Known<'_>, trouble: &Trouble, ignored: &[&str]) -> Finding {
+fn refused(known: &Known<'_>, reconcile_error: &ReconcileError, ignored: &[&str]) -> Finding {
     // n8n loses names on its way into groups within groups.
-    let steps = trouble.path.split('.').filter(|step| !step.is_empty());
+    let steps = reconcile_error.path.split('.').filter(|step| !step.is_empty());
     let at = steps.fold(json_path::key(&known.at, "parameters"), |at, step| format!("{at}.{step}"));
-    let name = quoted(&trouble.parameter);
-    match &trouble.kind {
+    let name = quoted(&reconcile_error.parameter);
+    match &reconcile_error.kind {
         TroubleKind::Missing => {
             let mut message = format!("parameter {name} is required and empty");
             if let [only] = ignored {
@@ -120,7 +120,7 @@ struct Walk<'a, 'f> {
     known: &'a Known<'a>,
     /// As n8n loads them.
     values: &'a Map<String, Value>,
-    missing: &'a [Trouble],
+    missing: &'a [ReconcileError],
     /// Parameters at the first level that n8n ignores.
     ignored: Vec<&'a str>,
     findings: &'f mut Vec<Finding>,

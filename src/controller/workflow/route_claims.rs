@@ -12,19 +12,19 @@ use crate::api::reason::Reason;
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::VersionResult;
 use crate::controller::connections::{self, Connection};
-use crate::controller::inventory::Rival;
+use crate::controller::listings::Rival;
 use crate::document::definition::Definition;
 use crate::document::endpoints::{kept_routes, listens, webhook_endpoints};
 use crate::document::finding::cut;
 use crate::document::routes::Route;
 use crate::domain::access::{Use, may_use};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::history;
 use crate::domain::route_claims::Claim;
 use crate::n8n::WebhookCheck;
 
 /// Notes which paths n8n serves for this object, before anything is decided: after a restart nothing else tells who serves.
-pub(super) async fn note_served(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<(), Trouble> {
+pub(super) async fn note_served(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<(), ReconcileError> {
     let mut served = served(work, connection, bound).await?;
     if let (false, Some(version)) = (served.is_empty(), work.status.active_version) {
         served.extend(to_go_back(work, connection, version).await?);
@@ -41,7 +41,7 @@ pub(super) async fn note_served(work: &Work<'_>, connection: &Connection, bound:
 }
 
 /// What is published in n8n has its paths. What an attempt took offline is put back, and needs them again.
-async fn served(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<Vec<Claim>, Trouble> {
+async fn served(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<Vec<Claim>, ReconcileError> {
     let Bound::Existing(remote) = bound else { return Ok(Vec::new()) };
     if remote.active {
         fill_published(connection, remote).await?;
@@ -63,11 +63,11 @@ pub(super) async fn claim(
     definition: &Definition,
     adopted: bool,
     bound: &Bound,
-) -> Result<Option<Trouble>, Trouble> {
+) -> Result<Option<ReconcileError>, ReconcileError> {
     let kept = kept_routes(definition);
     if let Some(node) = kept.computed.first().filter(|_| !adopted && !may_compute(work, connection)) {
-        wishes_nothing(work);
-        return Ok(Some(Trouble::denied(
+        release_unserved(work);
+        return Ok(Some(ReconcileError::denied(
             Reason::WebhookPathComputed,
             format!(
                 "node {node:?} computes its webhook path or method, which could be anybody's on this instance; write both plainly, or have the instance's owner grant \"*\" under spec.grants[].workflows"
@@ -87,7 +87,7 @@ pub(super) async fn claim(
     }
     if !serves && let Some(rival) = rival(work, connection, bound, &kept.routes).await? {
         // It keeps nothing from others meanwhile.
-        wishes_nothing(work);
+        release_unserved(work);
         let id = if work.namespace() == connection.namespace() { format!(" ({})", rival.id) } else { String::new() };
         let address = cut(&rival.route.address(), 200);
         return Ok(Some(taken(format!("a workflow in n8n{id} that is not managed here serves {} {address}", rival.route.method))));
@@ -101,7 +101,7 @@ pub(super) async fn claim(
     if refused && !published {
         let endpoints = webhook_endpoints(definition);
         for endpoint in &endpoints {
-            let check = observe::check(connection, endpoint).await.map_err(|error| connections::trouble(&error))?;
+            let check = observe::check(connection, endpoint).await.map_err(|error| connections::reconcile_error(&error))?;
             // Others may serve the path with other methods.
             let theirs = |methods: &[String]| methods.is_empty() || endpoint.methods.iter().any(|method| methods.contains(method));
             if matches!(&check, WebhookCheck::Registered(methods) if theirs(methods)) {
@@ -119,7 +119,7 @@ fn may_compute(work: &Work<'_>, connection: &Connection) -> bool {
 
 /// A workflow in n8n that has what the routes need and speaks for itself in no claim: one that is not managed here, or whose object
 /// had no pass yet since the operator started.
-async fn rival(work: &Work<'_>, connection: &Connection, bound: &Bound, routes: &[Route]) -> Result<Option<Rival>, Trouble> {
+async fn rival(work: &Work<'_>, connection: &Connection, bound: &Bound, routes: &[Route]) -> Result<Option<Rival>, ReconcileError> {
     let own = match bound {
         Bound::Existing(remote) => Some(remote.id.as_str()),
         _ => None,
@@ -127,15 +127,15 @@ async fn rival(work: &Work<'_>, connection: &Connection, bound: &Bound, routes: 
     if routes.is_empty() {
         return Ok(None);
     }
-    let read = |error| connections::trouble(&error);
+    let read = |error| connections::reconcile_error(&error);
     // Equal entries n8n refuses itself, so that an older listing will do; templates it takes side by side.
     if !routes.iter().any(|route| route.owns) {
-        let lately = connection.inventory.scan_for_newcomer(&connection.client, &work.uid()).await.map_err(read)?;
+        let lately = connection.listings.scan_for_newcomer(&connection.client, &work.uid()).await.map_err(read)?;
         if unclaimed(work, lately.rivals(own, routes)).is_none() {
             return Ok(None);
         }
     }
-    let now = connection.inventory.scan(&connection.client).await.map_err(read)?;
+    let now = connection.listings.scan(&connection.client).await.map_err(read)?;
     Ok(unclaimed(work, now.rivals(own, routes)))
 }
 
@@ -147,8 +147,8 @@ fn unclaimed(work: &Work<'_>, rivals: Vec<Rival>) -> Option<Rival> {
     let managed = work.ctx.workflows_of(&namespace, &name);
     let claims = work.ctx.claims();
     let claimed = |rival: &Rival| {
-        let mut objects = managed.iter().filter(|glimpse| glimpse.status.n8n_workflow_id.as_deref() == Some(&rival.id));
-        objects.any(|glimpse| claims.knows(glimpse.uid()))
+        let mut objects = managed.iter().filter(|indexed| indexed.status.n8n_workflow_id.as_deref() == Some(&rival.id));
+        objects.any(|indexed| claims.knows(indexed.uid()))
     };
     rivals.into_iter().find(|rival| !claimed(rival))
 }
@@ -157,15 +157,15 @@ fn unclaimed(work: &Work<'_>, rivals: Vec<Rival>) -> Option<Rival> {
 fn neighbour(work: &Work<'_>, uid: &str) -> Option<String> {
     let (namespace, name) = work.instance_key();
     let all = work.ctx.workflows_of(&namespace, &name);
-    all.iter().find(|glimpse| glimpse.uid() == uid && glimpse.namespace() == work.namespace()).map(|glimpse| glimpse.name().to_owned())
+    all.iter().find(|indexed| indexed.uid() == uid && indexed.namespace() == work.namespace()).map(|indexed| indexed.name().to_owned())
 }
 
-fn taken(by: String) -> Trouble {
-    Trouble::waiting(Reason::WebhookPathTaken, format!("{by}; this one goes live by itself when the path is free"))
+fn taken(by: String) -> ReconcileError {
+    ReconcileError::waiting(Reason::WebhookPathTaken, format!("{by}; this one goes live by itself when the path is free"))
 }
 
 /// Notes that the version serves: the paths that only an earlier one had are free, unless it may have to go back there.
-pub(super) async fn serves(work: &Work<'_>, connection: &Connection, version: i64, definition: &Definition) -> Result<(), Trouble> {
+pub(super) async fn serves(work: &Work<'_>, connection: &Connection, version: i64, definition: &Definition) -> Result<(), ReconcileError> {
     let mut routes = claims(connection, definition);
     routes.extend(to_go_back(work, connection, version).await?);
     let freed = work.ctx.claims().serves(&work.uid(), created(work), &routes);
@@ -174,7 +174,7 @@ pub(super) async fn serves(work: &Work<'_>, connection: &Connection, version: i6
 }
 
 /// The paths of the version that takes the place of one that is not proved yet, should that fail.
-async fn to_go_back(work: &Work<'_>, connection: &Connection, version: i64) -> Result<Vec<Claim>, Trouble> {
+async fn to_go_back(work: &Work<'_>, connection: &Connection, version: i64) -> Result<Vec<Claim>, ReconcileError> {
     let unproved = history::numbered(&work.status.history, version).filter(|record| record.result != VersionResult::Good);
     match unproved.and_then(|record| history::last_good(&work.status.history, Some(&record.digest))) {
         Some(good) if work.spec().rollback == RollbackPolicy::Automatic => {
@@ -186,7 +186,7 @@ async fn to_go_back(work: &Work<'_>, connection: &Connection, version: i64) -> R
 }
 
 /// Gives up what was only wished for, and keeps what is served.
-pub(super) fn wishes_nothing(work: &Work<'_>) {
+pub(super) fn release_unserved(work: &Work<'_>) {
     let claimed = work.ctx.claims().claim(&work.uid(), created(work), &[]);
     work.ctx.wake(&claimed.freed);
 }

@@ -29,7 +29,7 @@ pub(super) enum Lane {
 
 /// Decides when the next request may go out.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct Throttle {
     slots: Arc<Semaphore>,
     probes: Arc<Semaphore>,
     limiter: Option<DefaultDirectRateLimiter>,
@@ -39,14 +39,14 @@ pub(super) struct Pace {
 
 /// Why a request may not go out.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Held {
+pub(super) enum NoTurn {
     /// An answer asked for a pause, which ends after this time.
     Paused(Duration),
     /// The queue did not move for this time.
     Full(Duration),
 }
 
-impl Pace {
+impl Throttle {
     pub(super) fn new(concurrent: NonZeroU32, per_second: Option<NonZeroU32>, longest_wait: Duration) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(usize::try_from(concurrent.get()).unwrap_or(1))),
@@ -58,7 +58,7 @@ impl Pace {
     }
 
     /// Waits for a slot, then for the rate. A pause ends the wait at once. The slot is free again when dropped.
-    pub(super) async fn enter(&self, lane: Lane) -> Result<OwnedSemaphorePermit, Held> {
+    pub(super) async fn enter(&self, lane: Lane) -> Result<OwnedSemaphorePermit, NoTurn> {
         self.not_paused()?;
         let slots = match lane {
             Lane::Call => &self.slots,
@@ -77,7 +77,7 @@ impl Pace {
         self.not_paused()?;
         match slot {
             Ok(Some(slot)) => Ok(slot),
-            Ok(None) | Err(_) => Err(Held::Full(self.longest_wait)),
+            Ok(None) | Err(_) => Err(NoTurn::Full(self.longest_wait)),
         }
     }
 
@@ -88,10 +88,10 @@ impl Pace {
         *paused = Some(paused.map_or(until, |current| current.max(until)));
     }
 
-    fn not_paused(&self) -> Result<(), Held> {
+    fn not_paused(&self) -> Result<(), NoTurn> {
         let paused = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
         match paused.map(|until| until.saturating_duration_since(Instant::now())) {
-            Some(left) if !left.is_zero() => Err(Held::Paused(left)),
+            Some(left) if !left.is_zero() => Err(NoTurn::Paused(left)),
             _ => Ok(()),
         }
     }
@@ -101,15 +101,15 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn pace(concurrent: u32, per_second: Option<u32>, wait_ms: u64) -> Pace {
-        Pace::new(NonZeroU32::new(concurrent).unwrap(), per_second.and_then(NonZeroU32::new), Duration::from_millis(wait_ms))
+    fn pace(concurrent: u32, per_second: Option<u32>, wait_ms: u64) -> Throttle {
+        Throttle::new(NonZeroU32::new(concurrent).unwrap(), per_second.and_then(NonZeroU32::new), Duration::from_millis(wait_ms))
     }
 
     #[tokio::test]
     async fn a_full_bulkhead_gives_up_after_its_own_limit() {
         let pace = pace(1, None, 30);
         let slot = pace.enter(Lane::Call).await.unwrap();
-        assert_eq!(pace.enter(Lane::Call).await.unwrap_err(), Held::Full(Duration::from_millis(30)));
+        assert_eq!(pace.enter(Lane::Call).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
         drop(slot);
         drop(pace.enter(Lane::Call).await.unwrap());
     }
@@ -121,7 +121,7 @@ mod tests {
         for _ in 0..PROBES {
             probes.push(pace.enter(Lane::Probe).await.unwrap());
         }
-        assert_eq!(pace.enter(Lane::Probe).await.unwrap_err(), Held::Full(Duration::from_millis(30)));
+        assert_eq!(pace.enter(Lane::Probe).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
         drop(pace.enter(Lane::Call).await.unwrap());
     }
 
@@ -141,7 +141,7 @@ mod tests {
         let pace = pace(1, None, 5_000);
         pace.pause(Duration::from_millis(60));
         pace.pause(Duration::from_millis(1));
-        assert!(matches!(pace.enter(Lane::Call).await, Err(Held::Paused(_))));
+        assert!(matches!(pace.enter(Lane::Call).await, Err(NoTurn::Paused(_))));
         tokio::time::sleep(Duration::from_millis(80)).await;
         drop(pace.enter(Lane::Call).await.unwrap());
     }
@@ -151,7 +151,7 @@ mod tests {
         let pace = pace(1, None, 10);
         pace.pause(Duration::from_secs(1_000_000));
         match pace.not_paused() {
-            Err(Held::Paused(left)) => assert!(left <= LONGEST_PAUSE),
+            Err(NoTurn::Paused(left)) => assert!(left <= LONGEST_PAUSE),
             other => panic!("{other:?}"),
         }
     }

@@ -35,7 +35,7 @@ impl Urgency {
 
 /// Hands out places, so many at a time for each instance.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct InstanceSlots {
     places: usize,
     lanes: Arc<Mutex<HashMap<String, Lane>>>,
     closed: Arc<AtomicBool>,
@@ -61,7 +61,7 @@ struct Lane {
 struct Waiter {
     object: String,
     urgency: Urgency,
-    turn: oneshot::Sender<Place>,
+    turn: oneshot::Sender<Slot>,
 }
 
 impl Lane {
@@ -75,7 +75,7 @@ impl Lane {
         self.ordinary += usize::from(!urgency.urgent());
     }
 
-    fn wait(&mut self, object: &str, urgency: Urgency, turn: oneshot::Sender<Place>) -> u64 {
+    fn wait(&mut self, object: &str, urgency: Urgency, turn: oneshot::Sender<Slot>) -> u64 {
         self.next_ticket += 1;
         let ticket = self.next_ticket;
         self.waiting.insert(ticket, Waiter { object: object.to_owned(), urgency, turn });
@@ -119,28 +119,28 @@ impl Lane {
 
 /// A place; dropping it lets the next one in.
 #[derive(Debug)]
-pub struct Place {
-    gate: Gate,
+pub struct Slot {
+    slots: InstanceSlots,
     key: String,
     urgency: Urgency,
 }
 
 /// A turn that is waited for; dropping it gives it up.
 struct Turn<'a> {
-    gate: &'a Gate,
+    slots: &'a InstanceSlots,
     key: &'a str,
     ticket: u64,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let left = self.gate.lock().get_mut(self.key).and_then(|lane| lane.leave(self.ticket));
+        let left = self.slots.lock().get_mut(self.key).and_then(|lane| lane.leave(self.ticket));
         // Outside of the lock.
         drop(left);
     }
 }
 
-impl Gate {
+impl InstanceSlots {
     /// A gate with so many places for each instance, at least one.
     pub fn new(places: usize) -> Self {
         Self { places: places.max(1), lanes: Arc::default(), closed: Arc::default() }
@@ -148,7 +148,7 @@ impl Gate {
 
     /// Waits for a place for an object; there is none any more once the gate is closed. How urgent it is is asked while nobody can
     /// [promote](Self::promote) it, so that no change falls in between.
-    pub async fn enter(&self, key: &str, object: &str, urgency: impl FnOnce() -> Urgency + Send) -> Option<Place> {
+    pub async fn enter(&self, key: &str, object: &str, urgency: impl FnOnce() -> Urgency + Send) -> Option<Slot> {
         let (ticket, turn) = {
             let mut lanes = self.lock();
             if self.closed.load(Ordering::SeqCst) {
@@ -158,12 +158,12 @@ impl Gate {
             let lane = lanes.entry(key.to_owned()).or_default();
             if lane.free(self.places, urgency) {
                 lane.take(urgency);
-                return Some(Place { gate: self.clone(), key: key.to_owned(), urgency });
+                return Some(Slot { slots: self.clone(), key: key.to_owned(), urgency });
             }
             let (sender, receiver) = oneshot::channel();
             (lane.wait(object, urgency, sender), receiver)
         };
-        let _turn = Turn { gate: self, key, ticket };
+        let _turn = Turn { slots: self, key, ticket };
         // The sender is dropped when the gate closes.
         turn.await.ok()
     }
@@ -205,7 +205,7 @@ impl Gate {
         }
         for Waiter { urgency, turn, .. } in turns {
             // Whoever gave up meanwhile drops the place, and the next one has it.
-            let _ = turn.send(Place { gate: self.clone(), key: key.to_owned(), urgency });
+            let _ = turn.send(Slot { slots: self.clone(), key: key.to_owned(), urgency });
         }
     }
 
@@ -214,10 +214,10 @@ impl Gate {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         {
-            let mut lanes = self.gate.lock();
+            let mut lanes = self.slots.lock();
             let Some(lane) = lanes.get_mut(&self.key) else { return };
             lane.taken -= 1;
             lane.ordinary -= usize::from(!self.urgency.urgent());
@@ -226,7 +226,7 @@ impl Drop for Place {
                 return;
             }
         }
-        self.gate.hand_on(&self.key);
+        self.slots.hand_on(&self.key);
     }
 }
 

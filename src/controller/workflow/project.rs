@@ -9,7 +9,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, Operation};
 use crate::controller::connections::{self, Connection};
 use crate::domain::access::{Use, may_use};
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::plan::{Drift, Place, Plan, Publication, Step};
 use crate::domain::remote::RemoteWorkflow;
 use crate::n8n::N8nError;
@@ -23,7 +23,7 @@ pub(super) struct Placed {
     /// Whether this pass moved the workflow.
     pub(super) moved: bool,
     /// Why it is not where it should be, or may not be.
-    pub(super) misplaced: Option<Trouble>,
+    pub(super) misplaced: Option<ReconcileError>,
 }
 
 /// Where the workflow lives, compared with where it should.
@@ -36,13 +36,13 @@ fn asked(work: &Work<'_>) -> Option<String> {
 }
 
 /// The project that the spec names, if this namespace may use it. Without a grant nobody learns whether there is such a one.
-pub(super) fn granted(work: &Work<'_>, connection: &Connection) -> Result<Option<String>, Trouble> {
+pub(super) fn granted(work: &Work<'_>, connection: &Connection) -> Result<Option<String>, ReconcileError> {
     let Some(project) = asked(work) else { return Ok(None) };
     let namespace = work.namespace();
     if may_use(&connection.instance.spec, &connection.namespace(), &namespace, Use::Project(&project)) {
         return Ok(Some(project));
     }
-    Err(Trouble::denied(
+    Err(ReconcileError::denied(
         Reason::ProjectNotGranted,
         format!(
             "the N8nInstance grants namespace {namespace} no use of the n8n project {project} that spec.project names; its owner can add it under spec.grants[].projects"
@@ -51,13 +51,13 @@ pub(super) fn granted(work: &Work<'_>, connection: &Connection) -> Result<Option
 }
 
 /// A create or a move that failed, as trouble.
-pub(super) fn trouble(error: &N8nError) -> Trouble {
+pub(super) fn reconcile_error(error: &N8nError) -> ReconcileError {
     match error {
-        N8nError::NotFound { message, .. } if NO_PROJECT.iter().any(|words| message.starts_with(words)) => Trouble::waiting(
+        N8nError::NotFound { message, .. } if NO_PROJECT.iter().any(|words| message.starts_with(words)) => ReconcileError::waiting(
             Reason::ProjectNotFound,
             "n8n has no project with the id that spec.project names, or the user of the API key may not create workflows in it",
         ),
-        error => connections::trouble(error),
+        error => connections::reconcile_error(error),
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn place(
     remote: &mut RemoteWorkflow,
     plan: &mut Plan,
     confirmed: bool,
-) -> Result<Placed, Trouble> {
+) -> Result<Placed, ReconcileError> {
     let moves = plan.steps.contains(&Step::Move);
     plan.steps.retain(|step| *step != Step::Move);
     let done = match granted(work, connection) {
@@ -80,16 +80,16 @@ pub(super) async fn place(
             }
             return Ok(Placed { moved: false, misplaced: None });
         }
-        Err(trouble) => Err(trouble),
+        Err(reconcile_error) => Err(reconcile_error),
     };
-    let Err(trouble) = done else { return Ok(Placed { moved: true, misplaced: None }) };
+    let Err(reconcile_error) = done else { return Ok(Placed { moved: true, misplaced: None }) };
     // It was not put right, so nothing says that it was.
     plan.undone.retain(|drift| *drift != Drift::Moved);
     match (wanted.operation, confirmed) {
         // That the failed version is gone matters more; the next version waits for the project.
         (Operation::Rollback, _) => Ok(Placed { moved: false, misplaced: None }),
-        (_, true) => Ok(Placed { moved: false, misplaced: Some(trouble) }),
-        (_, false) => Err(trouble),
+        (_, true) => Ok(Placed { moved: false, misplaced: Some(reconcile_error) }),
+        (_, false) => Err(reconcile_error),
     }
 }
 
@@ -100,7 +100,7 @@ async fn move_to(
     wanted: &Deployment<'_>,
     remote: &mut RemoteWorkflow,
     project: &str,
-) -> Result<Result<(), Trouble>, Trouble> {
+) -> Result<Result<(), ReconcileError>, ReconcileError> {
     connection.trusted()?;
     let before = work.status.intent.clone();
     if remote.active && before.is_none() {
@@ -112,16 +112,16 @@ async fn move_to(
     let answer = connection.client.transfer_workflow(&remote.id, project).await;
     timer.done();
     match answer {
-        Err(error) if error.unanswered() => return Err(trouble(&error)),
+        Err(error) if error.unanswered() => return Err(reconcile_error(&error)),
         Err(error) => {
             work.status.intent = before;
-            return Ok(Err(trouble(&error)));
+            return Ok(Err(reconcile_error(&error)));
         }
         Ok(()) => {}
     }
     let after = read_back(connection, &remote.id).await?;
     if after.project.as_deref() != Some(project) {
-        return Err(Trouble::transient(Reason::NotSynced, "n8n accepted the move and has the workflow in another project"));
+        return Err(ReconcileError::transient(Reason::NotSynced, "n8n accepted the move and has the workflow in another project"));
     }
     work.status.project = Some(project.to_owned());
     *remote = if remote.active && !after.active && wanted.publication != Publication::Unpublished {
@@ -134,10 +134,10 @@ async fn move_to(
 }
 
 /// n8n answers a move with success although it could not register the triggers again, and takes the workflow offline.
-async fn publish_again(connection: &Connection, before: &RemoteWorkflow) -> Result<RemoteWorkflow, Trouble> {
+async fn publish_again(connection: &Connection, before: &RemoteWorkflow) -> Result<RemoteWorkflow, ReconcileError> {
     if let Err(error) = connection.client.publish(&before.id, before.active_version_id.as_deref()).await {
         let said = format!("n8n took the workflow offline when it moved it, and does not publish it again yet: {error}");
-        return Err(Trouble::transient(Reason::PublishUnconfirmed, said));
+        return Err(ReconcileError::transient(Reason::PublishUnconfirmed, said));
     }
     read_back(connection, &before.id).await
 }

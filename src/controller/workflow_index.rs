@@ -8,7 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::gate::Urgency;
+use super::slots::Urgency;
 use crate::api::annotation;
 use crate::api::workflow::Workflow;
 use crate::domain::annotations::is_ours;
@@ -17,7 +17,7 @@ use crate::domain::status_bounds;
 /// A Workflow without its definition.
 #[derive(Resource, Deserialize, Clone, Debug)]
 #[resource(inherit = "Workflow")]
-pub struct Glimpse {
+pub struct IndexedWorkflow {
     /// The object's metadata, without what only other tools read.
     pub metadata: ObjectMeta,
     /// What the spec refers to.
@@ -73,7 +73,7 @@ pub struct GlimpseStatus {
     source_version: Option<String>,
 }
 
-impl Glimpse {
+impl IndexedWorkflow {
     /// The object's namespace.
     pub fn namespace(&self) -> &str {
         self.metadata.namespace.as_deref().unwrap_or_default()
@@ -145,7 +145,7 @@ impl Glimpse {
     }
 
     /// Where it is.
-    pub fn object_ref(&self) -> ObjectRef<Glimpse> {
+    pub fn object_ref(&self) -> ObjectRef<IndexedWorkflow> {
         ObjectRef::from_obj(self)
     }
 
@@ -176,8 +176,8 @@ mod tests {
     use crate::api::annotation;
     use serde_json::json;
 
-    fn glimpse(status: serde_json::Value) -> Glimpse {
-        let mut glimpse: Glimpse = serde_json::from_value(json!({
+    fn indexed(status: serde_json::Value) -> IndexedWorkflow {
+        let mut indexed: IndexedWorkflow = serde_json::from_value(json!({
             "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow",
             "metadata": { "name": "a", "namespace": "n", "uid": "u", "generation": 2,
                 "annotations": { "kubectl.kubernetes.io/last-applied-configuration": "{}", annotation::RESET_AT: "1" } },
@@ -185,14 +185,14 @@ mod tests {
             "status": status,
         }))
         .unwrap();
-        glimpse.slim();
-        glimpse
+        indexed.slim();
+        indexed
     }
 
     #[test]
     fn our_own_writes_of_status_and_finalizer_start_no_pass_but_edits_do() {
-        let before = glimpse(json!({ "observedGeneration": 1 }));
-        let mut after = glimpse(json!({ "observedGeneration": 2, "n8nWorkflowId": "w" }));
+        let before = indexed(json!({ "observedGeneration": 1 }));
+        let mut after = indexed(json!({ "observedGeneration": 2, "n8nWorkflowId": "w" }));
         after.metadata.finalizers = Some(vec![crate::api::WORKFLOW_FINALIZER.to_owned()]);
         assert_eq!(before.change_hash(), after.change_hash());
         assert_eq!(before.metadata.annotations.as_ref().unwrap().len(), 1);
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn how_urgent_a_pass_is_can_be_told_from_what_no_pass_has_answered() {
         let with = |generation: i64, annotations: serde_json::Value, status: serde_json::Value| {
-            let mut one = glimpse(status);
+            let mut one = indexed(status);
             one.metadata.generation = Some(generation);
             one.metadata.annotations = serde_json::from_value(annotations).unwrap();
             one
@@ -236,9 +236,9 @@ mod tests {
 
     #[test]
     fn only_what_was_there_and_is_not_given_up_is_expected_in_n8n() {
-        let there = glimpse(json!({ "n8nWorkflowId": "w", "activeVersion": 1 }));
+        let there = indexed(json!({ "n8nWorkflowId": "w", "activeVersion": 1 }));
         assert_eq!(there.should_exist(), Some("w"));
-        assert_eq!(glimpse(json!({ "n8nWorkflowId": "w" })).should_exist(), None);
+        assert_eq!(indexed(json!({ "n8nWorkflowId": "w" })).should_exist(), None);
         let mut going = there;
         going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         assert_eq!(going.should_exist(), None);
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn an_object_that_does_not_fit_is_glimpsed_all_the_same() {
-        let odd: Glimpse = serde_json::from_value(json!({ "metadata": { "name": "a" }, "spec": { "active": "yes" } })).unwrap();
+        let odd: IndexedWorkflow = serde_json::from_value(json!({ "metadata": { "name": "a" }, "spec": { "active": "yes" } })).unwrap();
         assert_eq!(odd.name(), "a");
     }
 }

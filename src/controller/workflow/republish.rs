@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::bind::Bound;
 use super::converge::Round;
 use super::deploy::{Failure, read_back};
-use super::refusal::{self, Says};
+use super::failure_class::{self, FailureClass};
 use super::work::Work;
-use super::{answered, observe, paths};
+use super::{answered, observe, route_claims};
 use crate::api::condition::{ConditionStatus, ConditionType, find, milliseconds};
 use crate::api::reason::Reason;
 use crate::api::workflow::RollbackPolicy;
@@ -18,7 +18,7 @@ use crate::api::workflow_status::{Intent, Operation};
 use crate::controller::connections::{self, Connection};
 use crate::document::definition::Definition;
 use crate::domain::conditions::Outcome;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::history;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
 
@@ -28,7 +28,7 @@ const MOST_REVIVALS: usize = 3;
 
 /// What an earlier attempt took offline is published again first, whatever the next one has to wait for. Returns the digest
 /// of that attempt.
-pub(super) async fn recover(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<Option<String>, Trouble> {
+pub(super) async fn recover(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<Option<String>, ReconcileError> {
     let Bound::Existing(remote) = bound else { return Ok(None) };
     let intent = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create);
     let Some((intent, good)) = intent.and_then(|intent| Some((intent, intent.last_good_n8n_version_id.as_deref()?))) else {
@@ -53,7 +53,7 @@ impl Round<'_> {
 
     /// n8n says that the version is published and its webhooks did not answer: publishing it again registers them. Tells
     /// whether that was done.
-    pub(super) async fn revive(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
+    pub(super) async fn reregister_webhooks(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
         let kept = self.kept_as(work);
         let serving = remote.active_version_id.clone().filter(|_| remote.active && work.spec().active == Some(true));
         if serving.is_none() || serving != kept || !was_not_live(work) {
@@ -73,9 +73,9 @@ impl Round<'_> {
         work.ctx.remember(&work.uid(), |memory| memory.revivals.note(now));
         if let Err(error) = self.connection.client.publish(&remote.id, serving.as_deref()).await {
             // It was published before, so whatever n8n says now is about this moment.
-            return Err(match refusal::read(&error) {
-                Says::Never(_, words) | Says::NotNow(_, words) => Trouble::transient(Reason::NotLive, words).into(),
-                Says::Perhaps(_, _, trouble) | Says::Nothing(trouble) => trouble.into(),
+            return Err(match failure_class::read(&error) {
+                FailureClass::Never(_, words) | FailureClass::NotNow(_, words) => ReconcileError::transient(Reason::NotLive, words).into(),
+                FailureClass::Perhaps(_, _, reconcile_error) | FailureClass::Nothing(reconcile_error) => reconcile_error.into(),
             });
         }
         *remote = read_back(self.connection, &remote.id).await?;
@@ -85,14 +85,14 @@ impl Round<'_> {
 
     /// Publishes the version as n8n still has it, and tells whether that serves now. Where it does not work, the stored body
     /// is sent instead.
-    pub(super) async fn put_back(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
+    pub(super) async fn republish(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
         let kept = self.kept_as(work);
         let Some(kept) = kept.filter(|_| work.spec().active == Some(true) && !remote.is_archived) else { return Ok(false) };
         if remote.active && remote.active_version_id.as_ref() == Some(&kept) {
             return Ok(true);
         }
         let client = &self.connection.client;
-        let content = client.get_version(&remote.id, &kept).await.map_err(|error| connections::trouble(&error))?;
+        let content = client.get_version(&remote.id, &kept).await.map_err(|error| connections::reconcile_error(&error))?;
         if !content.is_some_and(|content| same_nodes(self.definition, &content)) {
             return Ok(false);
         }
@@ -111,17 +111,17 @@ impl Round<'_> {
     }
 
     /// The version serves, and our own copy of it cannot be sent, so draft and settings stay as they are.
-    pub(super) async fn serves_as_n8n_kept_it(&self, work: &mut Work<'_>, why: &Trouble) -> Result<Outcome, Failure> {
+    pub(super) async fn serves_as_n8n_kept_it(&self, work: &mut Work<'_>, why: &ReconcileError) -> Result<Outcome, Failure> {
         if !observe::check_live(work, self.connection, self.definition, true).await? {
             return self.not_live(work);
         }
         self.serves(work);
         let now = milliseconds(work.now());
         work.status.published_at.get_or_insert(now);
-        paths::serves(work, self.connection, self.version, self.definition).await?;
+        route_claims::serves(work, self.connection, self.version, self.definition).await?;
         let said = format!("n8n serves the copy of version {} that it kept; draft and settings wait: {why}", self.version);
-        work.verdict(ConditionType::Synced, ConditionStatus::False, why.reason, &said);
-        Ok(Outcome::Settled(said))
+        work.set_condition(ConditionType::Synced, ConditionStatus::False, why.reason, &said);
+        Ok(Outcome::Ready(said))
     }
 }
 

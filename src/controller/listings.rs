@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use crate::document::routes::{Answer, Route, answers, collide};
-use crate::domain::identity::Sighting;
+use crate::domain::identity::ListedWorkflow;
 use crate::domain::mark::Mark;
 use crate::domain::remote::RemoteSummary;
 use crate::n8n::{List, N8nClient, N8nError};
@@ -24,7 +24,7 @@ const SENT_FOR: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Listing {
     /// Every workflow with the mark that it carries.
-    pub seen: List<Sighting>,
+    pub seen: List<ListedWorkflow>,
     /// The routes that n8n keeps, by the first parts of their addresses.
     routes: HashMap<String, Vec<Rival>>,
 }
@@ -79,7 +79,7 @@ fn parts(route: &Route) -> impl Iterator<Item = &str> {
 
 /// Lists an instance, once for all that wait.
 #[derive(Debug, Default)]
-pub struct Inventory {
+pub struct Listings {
     tickets: AtomicU64,
     last: Mutex<Option<Scan>>,
     /// Objects for which a create was sent lately, and when.
@@ -94,7 +94,7 @@ struct Scan {
     result: Result<Arc<Listing>, N8nError>,
 }
 
-impl Inventory {
+impl Listings {
     /// A listing that began after this call did.
     pub async fn scan(&self, client: &N8nClient) -> Result<Arc<Listing>, N8nError> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst) + 1;
@@ -112,7 +112,7 @@ impl Inventory {
                     routes.entry(part.to_owned()).or_default().push(rival.clone());
                 }
             }
-            Sighting { mark: Mark::of(&workflow.settings), id: workflow.id }
+            ListedWorkflow { mark: Mark::of(&workflow.settings), id: workflow.id }
         };
         let result = client.survey_workflows(sighting).await.map(|seen| Arc::new(Listing { seen, routes }));
         *last = Some(Scan { began, covers, result: result.clone() });

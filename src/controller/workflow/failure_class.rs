@@ -1,9 +1,9 @@
 //! What a failed write to n8n says: something about the version, something that only repetition would prove, or nothing.
 
-use super::place;
+use super::project;
 use crate::api::reason::Reason;
 use crate::controller::connections;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::n8n::{Denial, N8nError, Operation};
 
 /// n8n's words for a version that it will never publish (n8n 2.39.10, measured).
@@ -15,19 +15,19 @@ const UNSAVEABLE: [&str; 3] = ["request/body", "Workflow structure is invalid", 
 const NOT_STARTED: &str = "There was a problem activating the workflow";
 
 /// What a failed write says about the version that was written.
-pub(super) enum Says {
+pub(super) enum FailureClass {
     /// n8n does not take it, today or tomorrow.
     Never(Reason, String),
     /// n8n does not take it now. That is enough to give up one that never served, for each try can take the workflow offline.
     NotNow(Reason, String),
     /// It may be the version's fault: so it is if it happens again and again. Until then, the trouble is what is said.
-    Perhaps(Reason, String, Trouble),
+    Perhaps(Reason, String, ReconcileError),
     /// Nothing.
-    Nothing(Trouble),
+    Nothing(ReconcileError),
 }
 
 /// Reads a failed write.
-pub(super) fn read(error: &N8nError) -> Says {
+pub(super) fn read(error: &N8nError) -> FailureClass {
     let publishing = matches!(error.operation(), Operation::Publish);
     match error {
         N8nError::Refused { message, .. } if publishing => refused_publication(message),
@@ -35,83 +35,86 @@ pub(super) fn read(error: &N8nError) -> Says {
         N8nError::Refused { message, operation, .. }
             if !matches!(operation, Operation::UpdateWorkflow | Operation::CreateWorkflow) || message.contains("archived workflow") =>
         {
-            Says::Nothing(Trouble::transient(Reason::NotSynced, error.to_string()))
+            FailureClass::Nothing(ReconcileError::transient(Reason::NotSynced, error.to_string()))
         }
         N8nError::Refused { message, .. } => {
             let words = format!("n8n refuses to save the definition: {message}");
             if UNSAVEABLE.iter().any(|lasting| message.contains(lasting)) {
-                return Says::Never(Reason::RejectedByN8n, words);
+                return FailureClass::Never(Reason::RejectedByN8n, words);
             }
-            Says::Perhaps(Reason::RejectedByN8n, words.clone(), Trouble::transient(Reason::RejectedByN8n, words))
+            FailureClass::Perhaps(Reason::RejectedByN8n, words.clone(), ReconcileError::transient(Reason::RejectedByN8n, words))
         }
         // The definition is far smaller than what n8n takes, so it is a proxy that answers.
-        N8nError::TooLarge { .. } => Says::Perhaps(Reason::RejectedByN8n, error.to_string(), connections::trouble(error)),
-        N8nError::Forbidden { denial: Denial::SavedAsDraft { .. }, .. } => Says::Nothing(Trouble::denied(
+        N8nError::TooLarge { .. } => FailureClass::Perhaps(Reason::RejectedByN8n, error.to_string(), connections::reconcile_error(error)),
+        N8nError::Forbidden { denial: Denial::SavedAsDraft { .. }, .. } => FailureClass::Nothing(ReconcileError::denied(
             Reason::MissingScope,
             "the API key lacks the scope workflow:activate: the draft was saved and not published; give the key that scope",
         )),
         N8nError::Server { message, .. } if publishing => {
             let said = message.as_deref().unwrap_or("an internal error");
             let words = format!("n8n fails to publish: {said}; a trigger that cannot reach its service ends so");
-            Says::Perhaps(Reason::PublishRefused, words, connections::trouble(error))
+            FailureClass::Perhaps(Reason::PublishRefused, words, connections::reconcile_error(error))
         }
         N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } if publishing => {
-            let trouble = Trouble::transient(Reason::PublishUnconfirmed, error.to_string());
-            Says::Perhaps(Reason::PublishUnconfirmed, format!("publication was not confirmed: {error}"), trouble)
+            let reconcile_error = ReconcileError::transient(Reason::PublishUnconfirmed, error.to_string());
+            FailureClass::Perhaps(Reason::PublishUnconfirmed, format!("publication was not confirmed: {error}"), reconcile_error)
         }
-        error => Says::Nothing(place::trouble(error)),
+        error => FailureClass::Nothing(project::reconcile_error(error)),
     }
 }
 
-fn refused_publication(message: &str) -> Says {
+fn refused_publication(message: &str) -> FailureClass {
     let words = format!("n8n refuses to publish: {message}");
-    let waits = |words: &str| Trouble::waiting(Reason::WebhookPathTaken, format!("{words}; it goes live by itself when the path is free"));
+    let waits =
+        |words: &str| ReconcileError::waiting(Reason::WebhookPathTaken, format!("{words}; it goes live by itself when the path is free"));
     if VERDICTS.iter().any(|verdict| message.contains(verdict)) && !message.contains("which is not published") {
-        return Says::Never(Reason::PublishRefused, words);
+        return FailureClass::Never(Reason::PublishRefused, words);
     }
     if message.contains(NOT_STARTED) {
-        return Says::NotNow(Reason::PublishRefused, words);
+        return FailureClass::NotNow(Reason::PublishRefused, words);
     }
     // Of the two refusals for a path, this one leaves the live version alone, so waiting costs nobody anything. The other
     // ("already taken", of parameterised paths) takes it offline with each try, and so it is not tried for ever.
     if message.contains("conflict with one of the webhooks") {
-        return Says::Nothing(waits(&words));
+        return FailureClass::Nothing(waits(&words));
     }
     if message.contains("is already taken") {
-        return Says::Perhaps(Reason::PublishRefused, words.clone(), waits(&words));
+        return FailureClass::Perhaps(Reason::PublishRefused, words.clone(), waits(&words));
     }
     if message.contains("which is not published") {
-        return Says::Nothing(Trouble::waiting(Reason::ReferenceNotPublished, words));
+        return FailureClass::Nothing(ReconcileError::waiting(Reason::ReferenceNotPublished, words));
     }
     // Other words can speak of a moment, such as somebody unpublishing just then.
-    Says::Perhaps(Reason::PublishRefused, words.clone(), Trouble::transient(Reason::PublishUnconfirmed, words))
+    FailureClass::Perhaps(Reason::PublishRefused, words.clone(), ReconcileError::transient(Reason::PublishUnconfirmed, words))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(operation: Operation, message: &str) -> Says {
+    fn refused(operation: Operation, message: &str) -> FailureClass {
         read(&N8nError::Refused { operation, status: 400, message: message.to_owned() })
     }
 
     #[test]
     fn only_n8ns_own_words_about_the_version_are_a_verdict() {
         let publish = |message| refused(Operation::Publish, message);
-        assert!(matches!(publish("Unrecognized node type: x.y"), Says::Never(Reason::PublishRefused, _)));
-        assert!(matches!(publish("There was a problem activating the workflow: \"Invalid cron expression\""), Says::Never(..)));
-        assert!(matches!(publish("There was a problem activating the workflow: \"ECONNREFUSED\""), Says::NotNow(..)));
-        assert!(matches!(publish("The URL path is already taken. Please change it"), Says::Perhaps(..)));
-        assert!(matches!(publish("Words that nobody measured"), Says::Perhaps(..)));
-        assert!(matches!(publish("There is a conflict with one of the webhooks."), Says::Nothing(_)));
+        assert!(matches!(publish("Unrecognized node type: x.y"), FailureClass::Never(Reason::PublishRefused, _)));
+        assert!(matches!(publish("There was a problem activating the workflow: \"Invalid cron expression\""), FailureClass::Never(..)));
+        assert!(matches!(publish("There was a problem activating the workflow: \"ECONNREFUSED\""), FailureClass::NotNow(..)));
+        assert!(matches!(publish("The URL path is already taken. Please change it"), FailureClass::Perhaps(..)));
+        assert!(matches!(publish("Words that nobody measured"), FailureClass::Perhaps(..)));
+        assert!(matches!(publish("There is a conflict with one of the webhooks."), FailureClass::Nothing(_)));
         let child = "Cannot publish workflow: Node \"Call\" references workflow 1 (\"sub\") which is not published. Please";
-        assert!(matches!(publish(child), Says::Nothing(trouble) if trouble.reason == Reason::ReferenceNotPublished));
+        assert!(
+            matches!(publish(child), FailureClass::Nothing(reconcile_error) if reconcile_error.reason == Reason::ReferenceNotPublished)
+        );
         for operation in [Operation::UpdateWorkflow, Operation::CreateWorkflow] {
-            assert!(matches!(refused(operation, "request/body/nodes/0 ..."), Says::Never(Reason::RejectedByN8n, _)));
+            assert!(matches!(refused(operation, "request/body/nodes/0 ..."), FailureClass::Never(Reason::RejectedByN8n, _)));
             // What one said that was being stopped.
-            assert!(matches!(refused(operation, "request for lock canceled"), Says::Perhaps(Reason::RejectedByN8n, ..)));
+            assert!(matches!(refused(operation, "request for lock canceled"), FailureClass::Perhaps(Reason::RejectedByN8n, ..)));
         }
-        assert!(matches!(refused(Operation::Unarchive, "Workflow is not archived."), Says::Nothing(_)));
+        assert!(matches!(refused(Operation::Unarchive, "Workflow is not archived."), FailureClass::Nothing(_)));
     }
 
     #[test]
@@ -125,8 +128,8 @@ mod tests {
             N8nError::Server { operation: Operation::UpdateWorkflow, status: 500, message: None },
         ];
         for error in silent {
-            assert!(matches!(read(&error), Says::Nothing(_)), "{error}");
+            assert!(matches!(read(&error), FailureClass::Nothing(_)), "{error}");
         }
-        assert!(matches!(read(&N8nError::Server { operation, status: 500, message: None }), Says::Perhaps(..)));
+        assert!(matches!(read(&N8nError::Server { operation, status: 500, message: None }), FailureClass::Perhaps(..)));
     }
 }

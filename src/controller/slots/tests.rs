@@ -6,8 +6,8 @@ use Urgency::{Create, Deletion, Edit, Routine};
 const LANE: &str = "ops/main";
 
 /// Lets an object wait, and tells its name when it has its turn.
-fn queue(gate: &Gate, object: &str, urgency: Urgency, done: &mpsc::Sender<String>) {
-    let (waiter, object, done) = (gate.clone(), object.to_owned(), done.clone());
+fn queue(slots: &InstanceSlots, object: &str, urgency: Urgency, done: &mpsc::Sender<String>) {
+    let (waiter, object, done) = (slots.clone(), object.to_owned(), done.clone());
     tokio::spawn(async move {
         let place = waiter.enter(LANE, &object, || urgency).await;
         if place.is_some() {
@@ -16,8 +16,8 @@ fn queue(gate: &Gate, object: &str, urgency: Urgency, done: &mpsc::Sender<String
     });
 }
 
-async fn until_waiting(gate: &Gate, many: usize) {
-    while gate.waiting() != many {
+async fn until_waiting(slots: &InstanceSlots, many: usize) {
+    while slots.waiting() != many {
         tokio::task::yield_now().await;
     }
 }
@@ -33,13 +33,13 @@ async fn all(order: &mpsc::Receiver<String>, many: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn what_people_changed_overtakes_creates_and_routine() {
-    let gate = Gate::new(1);
-    let first = gate.enter(LANE, "first", || Routine).await;
+    let slots = InstanceSlots::new(1);
+    let first = slots.enter(LANE, "first", || Routine).await;
     let (done, order) = mpsc::channel();
     for (at, (name, urgency)) in [("routine", Routine), ("create", Create), ("deletion", Deletion), ("edit", Edit)].into_iter().enumerate()
     {
-        queue(&gate, name, urgency, &done);
-        until_waiting(&gate, at + 1).await;
+        queue(&slots, name, urgency, &done);
+        until_waiting(&slots, at + 1).await;
     }
     drop(first);
     assert_eq!(all(&order, 4).await, ["edit", "deletion", "create", "routine"]);
@@ -47,15 +47,15 @@ async fn what_people_changed_overtakes_creates_and_routine() {
 
 #[tokio::test]
 async fn an_object_that_waits_behind_hundreds_overtakes_them_once_somebody_changes_it() {
-    let gate = Gate::new(1);
-    let first = gate.enter(LANE, "first", || Routine).await;
+    let slots = InstanceSlots::new(1);
+    let first = slots.enter(LANE, "first", || Routine).await;
     let (done, order) = mpsc::channel();
     for number in 0..300 {
-        queue(&gate, &format!("w{number}"), Routine, &done);
-        until_waiting(&gate, number + 1).await;
+        queue(&slots, &format!("w{number}"), Routine, &done);
+        until_waiting(&slots, number + 1).await;
     }
-    assert!(gate.promote(LANE, "w250", Edit));
-    assert!(!gate.promote(LANE, "w250", Create) && !gate.promote(LANE, "unknown", Edit));
+    assert!(slots.promote(LANE, "w250", Edit));
+    assert!(!slots.promote(LANE, "w250", Create) && !slots.promote(LANE, "unknown", Edit));
     drop(first);
     let names = all(&order, 300).await;
     assert_eq!(names[..3], ["w250", "w0", "w1"]);
@@ -64,33 +64,33 @@ async fn an_object_that_waits_behind_hundreds_overtakes_them_once_somebody_chang
 
 #[tokio::test]
 async fn creates_that_hang_leave_a_place_to_edits() {
-    let gate = Gate::new(10);
+    let slots = InstanceSlots::new(10);
     let mut hanging = Vec::new();
     for number in 0..8 {
-        hanging.push(gate.enter(LANE, &format!("c{number}"), || Create).await);
+        hanging.push(slots.enter(LANE, &format!("c{number}"), || Create).await);
     }
-    let mut more = Box::pin(gate.enter(LANE, "c8", || Create));
+    let mut more = Box::pin(slots.enter(LANE, "c8", || Create));
     assert!(futures::poll!(more.as_mut()).is_pending());
-    let edits = [gate.enter(LANE, "a", || Edit).await, gate.enter(LANE, "b", || Deletion).await];
+    let edits = [slots.enter(LANE, "a", || Edit).await, slots.enter(LANE, "b", || Deletion).await];
     // One that waited as a create and was changed takes such a place too.
     drop(edits);
-    assert!(gate.promote(LANE, "c8", Edit));
+    assert!(slots.promote(LANE, "c8", Edit));
     assert!(more.await.is_some());
     // With a single place there is none to hold free.
-    let single = Gate::new(1);
+    let single = InstanceSlots::new(1);
     assert!(single.enter(LANE, "a", || Create).await.is_some());
 }
 
 #[tokio::test]
 async fn edits_without_end_do_not_hold_up_the_others_for_ever() {
-    let gate = Gate::new(1);
-    let first = gate.enter(LANE, "first", || Edit).await;
+    let slots = InstanceSlots::new(1);
+    let first = slots.enter(LANE, "first", || Edit).await;
     let (done, order) = mpsc::channel();
     for number in 0..60 {
-        queue(&gate, &format!("e{number}"), Edit, &done);
+        queue(&slots, &format!("e{number}"), Edit, &done);
     }
-    queue(&gate, "create", Create, &done);
-    until_waiting(&gate, 61).await;
+    queue(&slots, "create", Create, &done);
+    until_waiting(&slots, 61).await;
     drop(first);
     let names = all(&order, 61).await;
     let at = names.iter().position(|name| name == "create").unwrap();
@@ -99,16 +99,16 @@ async fn edits_without_end_do_not_hold_up_the_others_for_ever() {
 
 #[tokio::test]
 async fn creates_without_end_do_not_hold_up_routine_for_ever() {
-    let gate = Gate::new(1);
-    let first = gate.enter(LANE, "first", || Create).await;
+    let slots = InstanceSlots::new(1);
+    let first = slots.enter(LANE, "first", || Create).await;
     let (done, order) = mpsc::channel();
     for number in 0..60 {
-        queue(&gate, &format!("c{number}"), Create, &done);
+        queue(&slots, &format!("c{number}"), Create, &done);
     }
     for name in ["r0", "r1"] {
-        queue(&gate, name, Routine, &done);
+        queue(&slots, name, Routine, &done);
     }
-    until_waiting(&gate, 62).await;
+    until_waiting(&slots, 62).await;
     drop(first);
     let names = all(&order, 62).await;
     let at = |wanted: &str| names.iter().position(|name| name == wanted).unwrap();
@@ -117,38 +117,38 @@ async fn creates_without_end_do_not_hold_up_routine_for_ever() {
 
 #[tokio::test]
 async fn a_closed_gate_sends_those_away_who_wait_and_lets_those_end_who_are_in() {
-    let gate = Gate::new(1);
-    let inside = gate.enter(LANE, "a", || Edit).await;
-    let mut waiting = Box::pin(gate.enter(LANE, "b", || Routine));
+    let slots = InstanceSlots::new(1);
+    let inside = slots.enter(LANE, "a", || Edit).await;
+    let mut waiting = Box::pin(slots.enter(LANE, "b", || Routine));
     assert!(futures::poll!(waiting.as_mut()).is_pending());
-    gate.close();
-    assert!(waiting.await.is_none() && gate.enter(LANE, "c", || Edit).await.is_none());
+    slots.close();
+    assert!(waiting.await.is_none() && slots.enter(LANE, "c", || Edit).await.is_none());
     drop(inside);
-    assert_eq!(gate.waiting(), 0);
+    assert_eq!(slots.waiting(), 0);
 }
 
 #[tokio::test]
 async fn one_instance_does_not_hold_up_another_and_a_waiter_may_give_up() {
-    let gate = Gate::new(1);
-    let slow = gate.enter("ops/slow", "a", || Edit).await;
-    drop(gate.enter("ops/fast", "b", || Routine).await);
-    let mut impatient = Box::pin(gate.enter("ops/slow", "c", || Edit));
+    let slots = InstanceSlots::new(1);
+    let slow = slots.enter("ops/slow", "a", || Edit).await;
+    drop(slots.enter("ops/fast", "b", || Routine).await);
+    let mut impatient = Box::pin(slots.enter("ops/slow", "c", || Edit));
     assert!(futures::poll!(impatient.as_mut()).is_pending());
     drop(impatient);
-    assert_eq!(gate.waiting(), 0);
+    assert_eq!(slots.waiting(), 0);
     drop(slow);
-    drop(gate.enter("ops/slow", "d", || Routine).await);
+    drop(slots.enter("ops/slow", "d", || Routine).await);
 }
 
 #[tokio::test]
 async fn a_waiter_that_gives_up_when_its_turn_has_come_leaves_the_place_to_the_next() {
-    let gate = Gate::new(1);
-    let first = gate.enter(LANE, "a", || Edit).await;
-    let mut impatient = Box::pin(gate.enter(LANE, "b", || Edit));
+    let slots = InstanceSlots::new(1);
+    let first = slots.enter(LANE, "a", || Edit).await;
+    let mut impatient = Box::pin(slots.enter(LANE, "b", || Edit));
     assert!(futures::poll!(impatient.as_mut()).is_pending());
     // It has the place now and never looks.
     drop(first);
     drop(impatient);
-    let mut next = Box::pin(gate.enter(LANE, "c", || Edit));
+    let mut next = Box::pin(slots.enter(LANE, "c", || Edit));
     assert!(futures::poll!(next.as_mut()).is_ready());
 }

@@ -9,11 +9,11 @@ type Place = (String, String);
 
 /// Which workflow in n8n was given to which object, by UID.
 #[derive(Debug, Default)]
-pub struct Bindings {
+pub struct Reservations {
     given: Mutex<HashMap<Place, String>>,
 }
 
-impl Bindings {
+impl Reservations {
     fn lock(&self) -> MutexGuard<'_, HashMap<Place, String>> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -47,20 +47,20 @@ mod tests {
 
     #[test]
     fn the_first_one_has_it_until_it_is_let_go() {
-        let bindings = Bindings::default();
-        assert!(bindings.take("ops/main", "w", "one") && bindings.take("ops/main", "w", "one"));
-        assert!(!bindings.take("ops/main", "w", "two"));
-        assert!(bindings.take("ops/other", "w", "two"), "another n8n has ids of its own");
-        bindings.release("one");
-        assert!(bindings.take("ops/main", "w", "two"));
+        let reservations = Reservations::default();
+        assert!(reservations.take("ops/main", "w", "one") && reservations.take("ops/main", "w", "one"));
+        assert!(!reservations.take("ops/main", "w", "two"));
+        assert!(reservations.take("ops/other", "w", "two"), "another n8n has ids of its own");
+        reservations.release("one");
+        assert!(reservations.take("ops/main", "w", "two"));
     }
 
     #[test]
     fn an_object_has_one_workflow() {
-        let bindings = Bindings::default();
-        assert!(bindings.take("ops/main", "v", "one") && bindings.take("ops/main", "w", "one"));
-        assert!(bindings.take("ops/main", "v", "two"));
-        let mut objects = bindings.objects();
+        let reservations = Reservations::default();
+        assert!(reservations.take("ops/main", "v", "one") && reservations.take("ops/main", "w", "one"));
+        assert!(reservations.take("ops/main", "v", "two"));
+        let mut objects = reservations.objects();
         objects.sort_unstable();
         assert_eq!(objects, ["one", "two"]);
     }

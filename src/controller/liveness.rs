@@ -12,7 +12,7 @@ use crate::api::workflow::Workflow;
 
 /// Notes signs of life.
 #[derive(Clone, Debug)]
-pub struct Pulse {
+pub struct Liveness {
     started: Instant,
     bound: Duration,
     inner: Arc<Signs>,
@@ -37,7 +37,7 @@ struct Watch {
 /// The longest time after which the API server is asked to end a watch, so that the connection is known to live.
 const LONGEST_WATCH: Duration = Duration::from_secs(290);
 
-impl Pulse {
+impl Liveness {
     /// `bound` is how long a watch may be silent, and how long passes may be under way without one of them ending.
     pub fn new(bound: Duration) -> Self {
         let paths = [Workflow::url_path(&(), None), N8nInstance::url_path(&(), None), ConfigMap::url_path(&(), None)];
@@ -112,7 +112,7 @@ impl Pulse {
     }
 
     /// What is wrong with liveness, if something is.
-    pub fn ailment(&self) -> Option<String> {
+    pub fn liveness_error(&self) -> Option<String> {
         if !self.inner.leading.load(Ordering::Relaxed) {
             return None;
         }
@@ -141,19 +141,23 @@ mod tests {
 
     #[test]
     fn each_watch_has_to_speak_for_itself() {
-        let pulse = Pulse::new(Duration::ZERO);
-        assert_eq!(pulse.ailment(), None, "a standby watches nothing");
-        pulse.leads();
+        let liveness = Liveness::new(Duration::ZERO);
+        assert_eq!(liveness.liveness_error(), None, "a standby watches nothing");
+        liveness.leads();
         std::thread::sleep(Duration::from_millis(2));
-        pulse.spoke("/api/v1/configmaps");
-        pulse.spoke("/api/v1/secrets");
-        assert!(pulse.ailment().is_some_and(|said| said.contains("/apis/weirkeeper.dev/v1alpha1/")), "{:?}", pulse.ailment());
-        assert!(pulse.watches("/api/v1/configmaps") && !pulse.watches("/api/v1/namespaces/a/configmaps"));
+        liveness.spoke("/api/v1/configmaps");
+        liveness.spoke("/api/v1/secrets");
+        assert!(
+            liveness.liveness_error().is_some_and(|said| said.contains("/apis/weirkeeper.dev/v1alpha1/")),
+            "{:?}",
+            liveness.liveness_error()
+        );
+        assert!(liveness.watches("/api/v1/configmaps") && !liveness.watches("/api/v1/namespaces/a/configmaps"));
     }
 
     #[test]
     fn a_watch_ends_several_times_within_the_bound() {
-        let seconds = [15, 60, 900, 7200].map(|bound| Pulse::new(Duration::from_secs(bound)).watch_seconds());
+        let seconds = [15, 60, 900, 7200].map(|bound| Liveness::new(Duration::from_secs(bound)).watch_seconds());
         assert_eq!(seconds, [5, 20, 290, 290]);
     }
 }

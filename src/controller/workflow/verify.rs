@@ -4,14 +4,14 @@ use super::converge::Round;
 use super::deploy::{Deployed, Failure, failed_too_often, proven};
 use super::fail::note_what_serves;
 use super::work::Work;
-use super::{answered, observe, paths, watch_health};
+use super::{answered, observe, route_claims, watch_health};
 use crate::api::condition::{ConditionStatus, ConditionType, milliseconds};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Operation, VersionResult};
 use crate::domain::backoff::Silence;
 use crate::domain::conditions::Outcome;
-use crate::domain::error::Trouble;
+use crate::domain::error::ReconcileError;
 use crate::domain::health::Health;
 use crate::domain::history;
 use crate::domain::plan::{Drift, Publication};
@@ -37,21 +37,21 @@ impl Round<'_> {
         }
         self.left_alone(work, deployed).or_else(|| {
             // Somebody's change is ignored, so nothing here can say whether it lives.
-            work.verdict(
+            work.set_condition(
                 ConditionType::Synced,
                 ConditionStatus::True,
                 Reason::DriftIgnored,
                 "a change made in n8n is left, as spec.driftPolicy says",
             );
             if !unpublished {
-                work.verdict(
+                work.set_condition(
                     ConditionType::Live,
                     ConditionStatus::Unknown,
                     Reason::NotVerifiable,
                     "n8n holds what somebody else put there",
                 );
             }
-            Some(Outcome::Settled(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)))
+            Some(Outcome::Ready(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)))
         })
     }
 
@@ -61,10 +61,10 @@ impl Round<'_> {
         work: &mut Work<'_>,
         deployed: &Deployed,
         publication: Publication,
-        hold: Option<Trouble>,
+        hold: Option<ReconcileError>,
     ) -> Result<Outcome, Failure> {
         let remote = &deployed.remote;
-        work.verdict(ConditionType::Synced, ConditionStatus::True, Reason::Synced, format!("n8n holds version {}", self.version));
+        work.set_condition(ConditionType::Synced, ConditionStatus::True, Reason::Synced, format!("n8n holds version {}", self.version));
         work.status.last_attempted_version = Some(self.version);
         work.status.published = Some(remote.active);
         let newly = work.status.active_version != Some(self.version);
@@ -96,10 +96,10 @@ impl Round<'_> {
         // It serves from here on, whether or not it proves itself.
         self.serves(work);
         self.prove(work, remote).await?;
-        paths::serves(work, self.connection, self.version, self.definition).await?;
+        route_claims::serves(work, self.connection, self.version, self.definition).await?;
         let pinned = if self.pinned { "is pinned and " } else { "" };
         let said = format!("version {} {pinned}serves", self.version);
-        Ok(Outcome::Settled(said))
+        Ok(Outcome::Ready(said))
     }
 
     /// Writes down that the version serves.
@@ -116,8 +116,8 @@ impl Round<'_> {
         }
         let reason = if work.spec().drift_policy == DriftPolicy::Report { Reason::DriftReported } else { Reason::DriftContested };
         let said = work.said(ConditionType::Drifted);
-        work.verdict(ConditionType::Synced, ConditionStatus::False, reason, &said);
-        Some(Outcome::Held(reason, format!("changed in n8n: {said}")))
+        work.set_condition(ConditionType::Synced, ConditionStatus::False, reason, &said);
+        Some(Outcome::Blocked(reason, format!("changed in n8n: {said}")))
     }
 
     fn note(&self, work: &mut Work<'_>, remote: &RemoteWorkflow, publication: Publication) {
@@ -132,17 +132,17 @@ impl Round<'_> {
 
     /// The draft is saved and publication waits. What was published before goes on serving and stays what is reported; where
     /// the attempt took it offline, the next pass still knows what to put back.
-    async fn held_up(&self, work: &mut Work<'_>, remote: &RemoteWorkflow, hold: Trouble) -> Failure {
+    async fn held_up(&self, work: &mut Work<'_>, remote: &RemoteWorkflow, hold: ReconcileError) -> Failure {
         work.status.intent = work.status.intent.take().filter(|intent| !remote.active && intent.last_good_n8n_version_id.is_some());
         match note_what_serves(work, self.connection, remote).await {
             Ok(()) => hold.into(),
-            Err(trouble) => trouble.into(),
+            Err(reconcile_error) => reconcile_error.into(),
         }
     }
 
     fn unpublished(&self, work: &mut Work<'_>, publication: Publication) -> Outcome {
-        work.verdict(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
-        work.verdict(
+        work.set_condition(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
+        work.set_condition(
             ConditionType::Healthy,
             ConditionStatus::Unknown,
             Reason::HealthNotChecked,
@@ -152,7 +152,7 @@ impl Round<'_> {
         if publication == Publication::Unpublished {
             work.ctx.forget_claims(&work.uid());
         }
-        Outcome::Settled(match publication {
+        Outcome::Ready(match publication {
             Publication::Unpublished => format!("version {} is saved and not published", self.version),
             _ => format!("version {} is saved; publication is left to people", self.version),
         })
@@ -162,12 +162,12 @@ impl Round<'_> {
         let message = work.said(ConditionType::Live);
         if self.connection.client.publishes_later() && answered::may_still_come(work) {
             // n8n may be interrupted in a publication and take it up again much later.
-            return Err(Trouble::transient(Reason::NotLive, message).into());
+            return Err(ReconcileError::transient(Reason::NotLive, message).into());
         }
         if failed_too_often(work) && !proven(work, self.operation, self.version) {
             return Err(Failure::Version(Reason::PublishUnconfirmed, message));
         }
-        Err(Trouble::transient(Reason::NotLive, message).into())
+        Err(ReconcileError::transient(Reason::NotLive, message).into())
     }
 
     fn rolls_back(&self) -> bool {
@@ -175,7 +175,7 @@ impl Round<'_> {
     }
 
     /// Makes the probes. They take as long as the workflow does, and what else there is to do on the instance does not wait for that.
-    async fn probe(&self, work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<Probed, Trouble> {
+    async fn probe(&self, work: &mut Work<'_>, remote: &RemoteWorkflow) -> Result<Probed, ReconcileError> {
         if work.spec().health_check.as_ref().is_none_or(|check| check.probes.is_empty()) {
             return Ok(Probed::Passed);
         }
@@ -187,13 +187,13 @@ impl Round<'_> {
 
     /// The version serves and nobody knows how well: that says nothing about it until it happened often and for long enough.
     fn unanswered(&self, work: &mut Work<'_>, said: String) -> Failure {
-        work.verdict(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
-        work.verdict(ConditionType::RolledBack, ConditionStatus::False, Reason::ProbeUnanswered, &said);
+        work.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
+        work.set_condition(ConditionType::RolledBack, ConditionStatus::False, Reason::ProbeUnanswered, &said);
         let now = work.now();
         if work.ctx.remember(&work.uid(), |memory| memory.silence.note(self.digest, now)) {
             return Failure::Version(Reason::ProbeUnanswered, format!("{said} (tried again and again)"));
         }
-        Trouble::transient(Reason::ProbeUnanswered, said).into()
+        ReconcileError::transient(Reason::ProbeUnanswered, said).into()
     }
 
     /// Probes once after a deployment, then the bake time; both decide whether the version is a good one.
@@ -209,7 +209,7 @@ impl Round<'_> {
             match probed {
                 Probed::Passed => work.ctx.remember(&work.uid(), |memory| memory.silence = Silence::default()),
                 Probed::Failed(said) => {
-                    work.verdict(ConditionType::Healthy, ConditionStatus::False, Reason::ProbeFailed, &said);
+                    work.set_condition(ConditionType::Healthy, ConditionStatus::False, Reason::ProbeFailed, &said);
                     return Err(Failure::Version(Reason::ProbeFailed, said));
                 }
                 Probed::Unanswered(said) => return Err(self.unanswered(work, said)),

@@ -9,12 +9,12 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Permission to write, which runs out unless it is renewed. Clones are one permission.
 #[derive(Clone, Debug)]
-pub struct WritePermit {
+pub struct LeaderFence {
     // In milliseconds of the clock below.
     until: Arc<AtomicU64>,
 }
 
-impl WritePermit {
+impl LeaderFence {
     /// One that never runs out, for a process that shares its work with nobody.
     pub fn unlimited() -> Self {
         Self { until: Arc::new(AtomicU64::new(u64::MAX)) }
@@ -25,7 +25,7 @@ impl WritePermit {
         Self { until: Arc::default() }
     }
 
-    /// Extends it to a moment of [`awake_or_not`].
+    /// Extends it to a moment of [`boot_clock`].
     pub fn extend(&self, until: Duration) {
         self.until.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
@@ -37,7 +37,7 @@ impl WritePermit {
 
     /// Whether it holds now.
     pub fn holds(&self) -> bool {
-        awake_or_not().as_millis() < u128::from(self.until.load(Ordering::SeqCst))
+        boot_clock().as_millis() < u128::from(self.until.load(Ordering::SeqCst))
     }
 
     /// Waits until it holds. What waits here has lost the lease or slept through it, and goes on only when the lease
@@ -50,7 +50,7 @@ impl WritePermit {
 }
 
 /// Time since the machine started, the time that it was suspended included: a lease runs out while its holder sleeps.
-pub fn awake_or_not() -> Duration {
+pub fn boot_clock() -> Duration {
     #[cfg(target_os = "linux")]
     const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]
@@ -64,15 +64,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_writer_waits_until_the_permit_holds_and_no_longer_after_it_ran_out() {
-        let permit = WritePermit::none();
-        let mut writer = Box::pin(permit.held());
+        let fence = LeaderFence::none();
+        let mut writer = Box::pin(fence.held());
         assert!(futures::poll!(writer.as_mut()).is_pending());
-        permit.extend(awake_or_not() + Duration::from_secs(60));
+        fence.extend(boot_clock() + Duration::from_secs(60));
         writer.await;
-        permit.extend(awake_or_not());
-        assert!(!permit.holds());
-        permit.extend(awake_or_not() + Duration::from_secs(60));
-        permit.revoke();
-        assert!(!permit.holds() && WritePermit::unlimited().holds());
+        fence.extend(boot_clock());
+        assert!(!fence.holds());
+        fence.extend(boot_clock() + Duration::from_secs(60));
+        fence.revoke();
+        assert!(!fence.holds() && LeaderFence::unlimited().holds());
     }
 }
