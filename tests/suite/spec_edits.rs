@@ -81,20 +81,24 @@ async fn an_edit_of_active_or_of_the_name_is_written_under_every_drift_policy_on
     }
 }
 
-/// Somebody publishes other content, and the operator does not look before the spec is edited too.
-async fn edited_by_both(world: &World, name: &str, policy: &str) -> String {
-    apply(world, name, policy, json!({ "active": true })).await;
+/// Somebody edits the workflow in n8n, and the operator does not look before the spec is edited too. Returns the workflow's id.
+async fn edited_by_both(world: &mut World, name: &str, policy: &str, active: [bool; 2], more: Value) -> String {
+    apply(world, name, policy, json!({ "active": active[0] })).await;
     let id = id(&world.until_ready(name).await);
-    world.n8n.edit(&id, true, |workflow| set_value(workflow, "theirs")).await;
+    world.operator.kill();
+    world.n8n.edit(&id, active[0], |workflow| set_value(workflow, "theirs")).await;
+    let mut spec = json!({ "active": active[1] });
+    spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+    apply(world, name, policy, spec).await;
+    world.operator.start();
     id
 }
 
-async fn edits_beside_a_change(world: &World) {
+async fn edits_beside_a_change(world: &mut World) {
     for policy in POLICIES {
         // Unpublished by the spec, and the draft is what somebody made of it.
         let name = format!("off-{}", policy.to_lowercase());
-        let id = edited_by_both(world, &name, policy).await;
-        apply(world, &name, policy, json!({ "active": false })).await;
+        let id = edited_by_both(world, &name, policy, [true, false], json!({})).await;
         let object = world
             .until(&name, "the edit is taken in", |object| current(object) && condition(object, "Drifted")["reason"] != "InSync")
             .await;
@@ -110,8 +114,7 @@ async fn edits_beside_a_change(world: &World) {
         assert_eq!(condition(&object, "Ready")["status"], if policy == "Report" { "False" } else { "True" }, "{object:#}");
         // Renamed by the spec, and what is published stays somebody's where the policy leaves it.
         let name = format!("name-{}", policy.to_lowercase());
-        let id = edited_by_both(world, &name, policy).await;
-        apply(world, &name, policy, json!({ "active": true, "displayName": DISPLAY })).await;
+        let id = edited_by_both(world, &name, policy, [true, true], json!({ "displayName": DISPLAY })).await;
         let object =
             world.until(&name, "the edit is taken in", |object| current(object) && condition(object, "Drifted")["reason"] == reason).await;
         let served = world.n8n.webhook("GET", &path(world, &name)).await.json()["version"].clone();
@@ -121,10 +124,7 @@ async fn edits_beside_a_change(world: &World) {
         }
         // The other way round: somebody changes the draft of what is not published, and the spec publishes.
         let name = format!("on-{}", policy.to_lowercase());
-        apply(world, &name, policy, json!({ "active": false })).await;
-        let id = crate::n8n::id(&world.until_ready(&name).await);
-        world.n8n.edit(&id, false, |workflow| set_value(workflow, "theirs")).await;
-        apply(world, &name, policy, json!({ "active": true })).await;
+        edited_by_both(world, &name, policy, [false, true], json!({})).await;
         let object = world.until_ready(&name).await;
         assert_eq!(world.n8n.webhook("GET", &path(world, &name)).await.json()["version"], "1", "{policy}");
         assert_eq!(object["status"]["history"][0]["source"], "Drift", "the draft is kept: {object:#}");
@@ -133,14 +133,14 @@ async fn edits_beside_a_change(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_of_the_spec_beside_a_change_in_n8n_is_written_and_the_change_is_treated_by_the_policy() {
-    let (_standin, world) = World::on_stand_in("both", json!({})).await;
-    edits_beside_a_change(&world).await;
+    let (_standin, mut world) = World::on_stand_in("both", json!({})).await;
+    edits_beside_a_change(&mut world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_of_the_spec_beside_a_change_in_n8n_is_written_on_the_real_n8n() {
-    let world = World::on_real_n8n("realboth").await;
-    edits_beside_a_change(&world).await;
+    let mut world = World::on_real_n8n("realboth").await;
+    edits_beside_a_change(&mut world).await;
 }
 
 async fn fires(standin: &StandIn, world: &World, rule: usize) {
