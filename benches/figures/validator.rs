@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use weirkeeper::catalog::Catalog;
 use weirkeeper::document::parse::read_text;
-use weirkeeper::validator::check::check;
-use weirkeeper::validator::check::parse_and_check;
+use weirkeeper::validator::check::{check, parse_and_check};
 
 use crate::made;
 

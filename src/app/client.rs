@@ -12,7 +12,7 @@ use crate::n8n::LeaderFence;
 /// How the event begins in which a watch says that it broke.
 const BROKE: &[u8] = b"{\"type\":\"ERROR\"";
 
-/// A client whose writes wait for the permit, and that tells the pulse what its watches receive.
+/// A client whose writes wait for the fence, and that reports to the liveness check what its watches receive.
 pub(super) fn client(config: kube::Config, fence: LeaderFence, liveness: Liveness) -> Result<kube::Client, kube::Error> {
     let namespace = config.default_namespace.clone();
     let client = kube::Client::try_from(config)?;

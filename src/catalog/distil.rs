@@ -8,12 +8,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::capability::Capability;
-use super::families;
-use super::js;
 use super::model::{CredentialType, CredentialUse, NodeType, NodeVersion, Shared, Webhook};
 use super::ports::{Port, Ports};
 use super::raw::{OneOrMany, RawCredential, RawCredentialUse, RawNode, RawParameter, RawPort, RawPorts, RawWebhook};
 use super::visits::Visits;
+use super::{families, js};
 use parameters::{display, parameters, text};
 
 /// What n8n offers beside the operations of nodes whose credentials it can put into any request.

@@ -21,25 +21,23 @@ use kube::{Resource, ResourceExt};
 use tracing::{Instrument, error, info_span, warn};
 
 use super::catalogs::{self, LoadedCatalog};
-use super::connections;
 use super::context::Context;
 use super::listings::Listing;
-use super::store;
 use super::workflow_index::IndexedWorkflow;
+use super::{connections, store};
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, find, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::{Class, Reason};
 use crate::api::{INSTANCE_FINALIZER, annotation};
 use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
 use crate::domain::api_key::{explained, missing_scopes};
-use crate::domain::backoff;
 use crate::domain::conditions::{Found, Outcome, conditions, passes};
 use crate::domain::error::ReconcileError;
 use crate::domain::identity::vouched;
 use crate::domain::merge_patch::merge_patch;
-use crate::domain::status_bounds;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
+use crate::domain::{backoff, status_bounds};
 
 /// So often at least an n8n is looked at that does not answer.
 const OUTAGE_LOOK: Duration = Duration::from_secs(5);

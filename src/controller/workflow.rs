@@ -34,11 +34,10 @@ use futures::FutureExt;
 use kube::runtime::controller::Action;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::connections;
 use super::context::Context;
 use super::slots::Slot;
-use super::store;
 use super::workflow_index::IndexedWorkflow;
+use super::{connections, store};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};

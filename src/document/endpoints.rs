@@ -10,9 +10,8 @@ use serde_json::Value;
 
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, cut, is_full, quoted};
-use crate::document::json_path;
-use crate::document::node_types;
 use crate::document::routes::{Route, is_template, trimmed};
+use crate::document::{json_path, node_types};
 
 const WEBHOOK: &str = "n8n-nodes-base.webhook";
 const FORM: &str = "n8n-nodes-base.formTrigger";

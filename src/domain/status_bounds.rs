@@ -7,8 +7,7 @@ use crate::api::condition::Condition;
 use crate::api::instance::N8nInstanceStatus;
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 
-use crate::domain::history;
-use crate::domain::summary;
+use crate::domain::{history, summary};
 use crate::text::one_line;
 
 /// How many conditions a status holds.

@@ -1,4 +1,4 @@
-//! The client of one n8n: its connections, its rate limit and its permit to write.
+//! The client of one n8n: its connections, its rate limit and the fence of its writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -65,7 +65,7 @@ impl N8nClient {
         })
     }
 
-    /// The same client, which writes only while the permit holds.
+    /// The same client, which writes only while the fence holds.
     #[must_use]
     pub fn fenced_by(self, fence: LeaderFence) -> Self {
         Self { fence, ..self }

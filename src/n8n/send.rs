@@ -199,7 +199,7 @@ impl N8nClient {
             .map_err(|Denied(address)| N8nError::AddressDenied { operation, address })?;
         if operation.writes() {
             self.fence.held().await;
-            if self.latest.is_some_and(|latest| boot_clock() > latest) {
+            if is_past(self.latest) {
                 return Err(N8nError::Busy { operation, waited: asked.elapsed() });
             }
         }
@@ -248,11 +248,11 @@ impl N8nClient {
         }
     }
 
-    /// The body of a write, which fails once this process may not write any more. It may be stopped while it connects, after the permit
+    /// The body of a write, which fails once this process may not write any more. It may be stopped while it connects, after the fence
     /// was asked for, and must not send the rest of the request when it wakes.
     fn fenced_body(&self, body: Vec<u8>) -> reqwest::Body {
         let (fence, latest) = (self.fence.clone(), self.latest);
-        let may = move || fence.holds() && latest.is_none_or(|latest| boot_clock() <= latest);
+        let may = move || fence.holds() && !is_past(latest);
         let frames = BodyStream::new(reqwest::Body::from(body)).map(move |frame| match frame {
             Ok(frame) if may() => Ok(frame),
             Ok(_) => Err("the permit to write ran out before the request was sent".into()),
@@ -312,6 +312,11 @@ impl N8nClient {
         let operation = request.operation;
         self.hold(operation, self.send_json(request).await?)
     }
+}
+
+/// Returns true once the last moment to send a write, of [`boot_clock`], is over.
+fn is_past(latest: Option<Duration>) -> bool {
+    latest.is_some_and(|latest| boot_clock() > latest)
 }
 
 fn failure(request: &Request, error: &reqwest::Error, trust_named_in: &str) -> N8nError {

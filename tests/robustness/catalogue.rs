@@ -7,9 +7,7 @@ use weirkeeper::catalog::{Catalog, Kind, NodeVersion, Parameter, Shared};
 use weirkeeper::document::definition::{Definition, Node};
 
 use crate::dice::Dice;
-use crate::hold_in_any_order;
-use crate::mutations;
-use crate::worked;
+use crate::{hold_in_any_order, mutations, worked};
 
 /// How often each description of a node type is filled in.
 const ROUNDS: u64 = 6;

@@ -7,8 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use weirkeeper::document::finding::{Finding, MAX_FINDINGS};
 
-use crate::reports;
-use crate::worked;
+use crate::{reports, worked};
 
 /// In a debug build on a slow machine too. Before they were mended they took minutes or hours.
 const LONGEST: Duration = Duration::from_secs(30);

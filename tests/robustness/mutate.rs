@@ -11,12 +11,8 @@ use weirkeeper::document::yaml;
 use weirkeeper::validator::check::parse_and_check;
 
 use crate::dice::Dice;
-use crate::hold_in_any_order;
 use crate::mutations::{change, text_edit};
-use crate::reports;
-use crate::reversed;
-use crate::seeds;
-use crate::worked;
+use crate::{hold_in_any_order, reports, reversed, seeds, worked};
 
 /// How long it goes on, unless said otherwise, and at most how often.
 const SECONDS: u64 = 20;

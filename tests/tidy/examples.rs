@@ -6,14 +6,10 @@ use weirkeeper::api::instance::N8nInstance;
 use weirkeeper::api::workflow::Workflow;
 use weirkeeper::catalog::Catalog;
 use weirkeeper::document::parse::read_text;
-use weirkeeper::validator::check::check;
-use weirkeeper::validator::check::parse_and_check;
+use weirkeeper::validator::check::{check, parse_and_check};
 
-use crate::hold;
-use crate::read;
-use crate::rust_files;
 use crate::schema::{is_free, kinds};
-use crate::tracked;
+use crate::{hold, read, rust_files, tracked};
 
 /// Every document of every manifest under examples/ and every YAML block in the documentation, with where it stands.
 fn documents() -> Vec<(String, Value)> {

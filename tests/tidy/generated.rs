@@ -3,9 +3,8 @@
 use weirkeeper::cli::crds::documents;
 
 use crate::reference::{field_reference, reason_catalogue};
-use crate::root;
 use crate::schema::kinds;
-use crate::tracked;
+use crate::{root, tracked};
 
 /// Set by `make docs`: write the files instead of comparing them.
 const WRITE: &str = "WEIRKEEPER_WRITE";

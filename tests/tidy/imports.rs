@@ -1,6 +1,7 @@
 //! The imports of the crate, parsed: which file uses which.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use syn::visit::{self, Visit};
 use syn::{Attribute, ItemMod, ItemUse, Macro, UseTree};
@@ -13,8 +14,10 @@ pub(crate) struct Uses {
     pub(crate) modules: BTreeSet<String>,
 }
 
-/// The imports of every file of src that ships, by the module that the file is (`domain::plan` for src/domain/plan.rs).
-pub(crate) fn imports() -> BTreeMap<String, Uses> {
+/// The imports of every file of src that ships, by the module that the file is (`domain::plan` for src/domain/plan.rs). They are parsed once.
+pub(crate) static IMPORTS: LazyLock<BTreeMap<String, Uses>> = LazyLock::new(imports);
+
+fn imports() -> BTreeMap<String, Uses> {
     let files: Vec<String> = rust_files("src").into_iter().filter(|path| !is_test(path) && path != "src/main.rs").collect();
     let known: BTreeSet<String> = files.iter().map(|path| module_of(path)).collect();
     let uses = |file: String| {

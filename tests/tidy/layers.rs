@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::imports::{circles, imports, paths_in};
-use crate::{hold, is_test, read, rust_files, shipped_lines};
+use crate::imports::{IMPORTS, circles, paths_in};
+use crate::{hold, read, rust_files, shipped_lines};
 
 /// The layers, highest first; layers that share a rank may not use each other.
 const RANKS: &[&[&str]] = &[
@@ -59,21 +59,25 @@ fn rank(layer: &str) -> Option<usize> {
     RANKS.iter().position(|layers| layers.contains(&layer))
 }
 
+/// The layer of a module, such as `domain` for `domain::plan`.
+fn layer_of(module: &str) -> &str {
+    module.split("::").next().unwrap_or_default()
+}
+
 #[test]
 fn no_layer_uses_one_above_or_beside_it() {
     let mut complaints = Vec::new();
     let mut seen = 0;
-    let layer_of = |module: &str| module.split("::").next().unwrap_or_default().to_owned();
-    for (module, uses) in imports().iter().filter(|(module, _)| !module.is_empty()) {
+    for (module, uses) in IMPORTS.iter().filter(|(module, _)| !module.is_empty()) {
         let layer = layer_of(module);
-        let Some(own) = rank(&layer) else {
+        let Some(own) = rank(layer) else {
             complaints.push(format!("{}: {layer} is no layer; give it a rank in tests/tidy/layers.rs", uses.file));
             continue;
         };
         for used in &uses.modules {
             seen += 1;
             let other = layer_of(used);
-            if other != layer && rank(&other).is_some_and(|other| other <= own) {
+            if other != layer && rank(other).is_some_and(|other| other <= own) {
                 complaints.push(format!("{}: {layer} uses {used}", uses.file));
             }
         }
@@ -84,7 +88,7 @@ fn no_layer_uses_one_above_or_beside_it() {
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {
-    let edges: BTreeMap<String, BTreeSet<String>> = imports().into_iter().map(|(module, uses)| (module, uses.modules)).collect();
+    let edges: BTreeMap<String, BTreeSet<String>> = IMPORTS.iter().map(|(module, uses)| (module.clone(), uses.modules.clone())).collect();
     let found = circles(&edges);
     let (controllers, others): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|circle| circle.iter().all(|file| file.starts_with("controller")));
@@ -97,13 +101,9 @@ fn no_files_use_each_other_in_a_circle() {
 #[test]
 fn the_pure_layers_touch_no_io_no_clock_and_no_log() {
     let mut complaints = Vec::new();
-    let files = rust_files("src").into_iter().filter(|path| {
-        PURE.iter().any(|layer| {
-            path.strip_prefix("src/").is_some_and(|rest| rest.strip_prefix(layer).is_some_and(|end| end.starts_with(['/', '.'])))
-        })
-    });
-    for path in files.filter(|path| !is_test(path)) {
-        for (number, line) in shipped_lines(&read(&path)) {
+    for uses_of in IMPORTS.iter().filter(|(module, _)| PURE.contains(&layer_of(module))).map(|(_, uses_of)| uses_of) {
+        let path = &uses_of.file;
+        for (number, line) in shipped_lines(&read(path)) {
             complaints.extend(IMPURE.iter().filter(|word| uses(line, word)).map(|word| format!("{path}:{number}: {word}")));
         }
     }

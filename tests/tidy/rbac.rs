@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use crate::hold;
-use crate::read;
-use crate::tracked;
+use crate::{hold, read, tracked};
 
 fn roles() -> Vec<(String, String)> {
     tracked("config/rbac").into_iter().map(|path| (read(&path), path)).map(|(text, path)| (path, text)).collect()

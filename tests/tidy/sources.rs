@@ -1,12 +1,6 @@
 //! How files look: their size, their names, and what must not stand in them.
 
-use crate::hold;
-use crate::is_test;
-use crate::read;
-use crate::root;
-use crate::rust_files;
-use crate::shipped_lines;
-use crate::tracked;
+use crate::{hold, is_test, read, root, rust_files, shipped_lines, tracked};
 
 const LONGEST: usize = 400;
 

@@ -5,9 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::hold;
-use crate::read;
-use crate::root;
+use crate::{hold, read, root};
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// Licences under which code may be compiled in. Each `OR` needs one of them, each `AND` all.

@@ -18,13 +18,12 @@ use crate::controller::workflow_index::IndexedWorkflow;
 use crate::document::definition::Definition;
 use crate::document::lenient_json::beyond;
 use crate::domain::access::{Use, may_use};
-use crate::domain::confirmed;
 use crate::domain::error::ReconcileError;
-use crate::domain::history;
 use crate::domain::identity::{Claim, Decision, claimed, decide, late_for, mass_disappearance, owned_by_previous, vouched};
 use crate::domain::mark::{KEY, Mark};
 use crate::domain::plan::Publication;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
+use crate::domain::{confirmed, history};
 use crate::n8n::boot_clock;
 
 /// What the object is bound to.

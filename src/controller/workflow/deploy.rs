@@ -15,12 +15,10 @@ use crate::api::workflow_status::{Intent, Operation, Snapshot, VersionResult};
 use crate::controller::connections::{self, Connection};
 use crate::document::endpoints::listens;
 use crate::domain::backoff::{SlidingWindow, enough};
-use crate::domain::confirmed;
 use crate::domain::error::ReconcileError;
-use crate::domain::history;
 use crate::domain::plan::{self, Comparison, Drift, Keeps, Plan, Publication, Step, compare, plan};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
-use crate::domain::settings;
+use crate::domain::{confirmed, history, settings};
 use crate::n8n::N8nError;
 
 /// So many writes within the hour that n8n took and did not keep mean that it never will.

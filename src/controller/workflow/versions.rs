@@ -5,10 +5,9 @@ use crate::api::workflow_status::{VersionResult, VersionSource, WorkflowStatus};
 use crate::controller::store;
 use crate::document::definition::Definition;
 use crate::domain::error::ReconcileError;
-use crate::domain::history;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::render::{Symbolic, symbolise_remote};
-use crate::domain::stored_body;
+use crate::domain::{history, stored_body};
 
 use super::work::Work;
 

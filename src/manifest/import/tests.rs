@@ -3,8 +3,7 @@ use crate::catalog::Catalog;
 use crate::document::finding::Code;
 use crate::document::yaml;
 use crate::domain::remote::Tag;
-use crate::manifest::Placed;
-use crate::manifest::{Source, validate};
+use crate::manifest::{Placed, Source, validate};
 
 fn held(id: &str, more: Value) -> Chosen {
     let mut raw = json!({ "id": id, "name": format!("Flow {id}"), "active": true, "nodes": [node("Start", "n8n-nodes-base.webhook", json!({ "path": id }))],

@@ -150,7 +150,7 @@ async fn large_answers_of_all_instances_share_one_memory_and_small_ones_wait_for
     while memory.left().0 > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // 400 ms are all that this one has.
+    // This one has no longer than the timeout of its requests.
     let n8n = client_within(good.settings(), &memory);
     assert!(n8n.get_workflow("small").await.unwrap().is_some());
     let error = n8n.get_workflow("large").await.unwrap_err();

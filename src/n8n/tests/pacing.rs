@@ -45,7 +45,7 @@ async fn a_write_that_waited_too_long_for_its_turn_is_never_sent() {
     let mut settings = server.settings();
     settings.max_concurrent_requests = std::num::NonZeroU32::MIN;
     let n8n = client(settings);
-    // It has the only place for 400 ms.
+    // It has the only place until its request times out.
     let slow = tokio::spawn({
         let n8n = n8n.clone();
         async move { n8n.get_workflow("a").await }
@@ -60,7 +60,7 @@ async fn a_write_that_waited_too_long_for_its_turn_is_never_sent() {
     n8n.sending_until(boot_clock() + Duration::from_secs(60)).create_workflow(&write()).await.unwrap();
 }
 
-/// As a process that was stopped after it had asked for the permit.
+/// As a process that was stopped after it had asked the fence.
 #[tokio::test]
 async fn a_write_whose_permit_ran_out_while_it_connected_is_not_sent() {
     let server = Scripted::start(|_| json(200, json!({ "id": "a" }))).await;

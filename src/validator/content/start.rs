@@ -2,9 +2,8 @@
 
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding};
-use crate::document::json_path;
 use crate::document::node_types::{is_manual_trigger, is_trigger};
-use crate::document::triggers;
+use crate::document::{json_path, triggers};
 use crate::validator::content::nodes::nodes;
 
 pub(super) fn check(definition: &Definition, to_publish: bool, findings: &mut Vec<Finding>) {

@@ -3,13 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::StandIn;
-use super::publish;
 use super::reply::{Answer, Reply};
 use super::request::Request;
 use super::schema::TRANSFER;
 use super::site::Site;
 use super::store::{World, now};
+use super::{StandIn, publish};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Project {

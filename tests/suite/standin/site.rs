@@ -10,15 +10,14 @@ use hyper::body::{Bytes, Frame};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::Options;
 use super::faults::{Caller, Fault, Faults};
 use super::node_types::Installed;
 use super::outbox::Outbox;
 use super::reply::{BoxError, Reply};
 use super::request::Request;
-use super::routes;
 use super::store::World;
 use super::wire_log::WireLog;
+use super::{Options, routes};
 
 pub(crate) type Response = hyper::Response<UnsyncBoxBody<Bytes, BoxError>>;
 

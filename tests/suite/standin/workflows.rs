@@ -2,15 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::node_types;
 use super::publish::{self, Wish};
 use super::reply::{Answer, Reply};
 use super::request::Request;
 use super::schema::{CREATE_WORKFLOW, UPDATE_WORKFLOW};
 use super::site::Site;
 use super::store::{Content, Workflow, World, now};
-use super::structure;
 use super::workflow_views::View;
+use super::{node_types, structure};
 
 fn refuse(message: String) -> Reply {
     Reply::message(400, message)
