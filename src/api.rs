@@ -1,6 +1,6 @@
-//! The custom resources of `weirkeeper.dev/v1alpha1`: shapes, bounds and the words that status uses.
+//! The custom resources of `weirkeeper.dev/v1alpha1`: their types, bounds, condition types and reasons.
 //!
-//! Nothing here decides anything; the types are what `kubectl explain` shows and what the other layers agree on.
+//! Nothing here makes decisions; the types are what `kubectl explain` shows and what all other layers share.
 
 pub mod admission;
 pub mod condition;
@@ -13,28 +13,28 @@ pub mod schema;
 pub mod workflow;
 pub mod workflow_status;
 
-/// The API group of every kind.
+/// API group of every kind.
 pub const GROUP: &str = "weirkeeper.dev";
-/// The only served version.
+/// API version of every kind; the only served one.
 pub const VERSION: &str = "v1alpha1";
-/// Who writes, in `metadata.managedFields` and as the reporter of events.
+/// Field manager in `metadata.managedFields` and reporting controller of events.
 pub const MANAGER: &str = "weirkeeper";
-/// Keeps a Workflow until its n8n side is settled.
+/// Finalizer of a Workflow; removed once its deletion policy has been applied in n8n.
 pub const WORKFLOW_FINALIZER: &str = "weirkeeper.dev/workflow";
-/// Keeps an N8nInstance usable while bound Workflows are being deleted.
+/// Finalizer of an N8nInstance; keeps the connection usable while bound Workflows are being deleted.
 pub const INSTANCE_FINALIZER: &str = "weirkeeper.dev/instance";
 
-/// Annotations by which people decide something outside Git.
+/// Annotations that control the operator without an edit of the spec.
 pub mod annotation {
-    /// Any new value asks for a pass now; echoed in `status.lastHandledRequestedAt`.
+    /// Requests an immediate reconciliation when its value changes; echoed in `status.lastHandledRequestedAt`.
     pub const REQUESTED_AT: &str = "weirkeeper.dev/requested-at";
-    /// Any new value leaves a sticky failure; echoed in `status.lastHandledResetAt`.
+    /// Clears a permanent failure when its value changes; echoed in `status.lastHandledResetAt`.
     pub const RESET_AT: &str = "weirkeeper.dev/reset-at";
-    /// On an N8nInstance: the UID of the namespace `kube-system` of the cluster from which its Workflows were restored. Those that have no
-    /// workflow in n8n yet take over the one that carries the mark of their namespace and name there.
+    /// On an N8nInstance: UID of the namespace `kube-system` of the cluster from which the Workflows were restored. A restored Workflow
+    /// that is not bound to a workflow in n8n yet takes over the one that carries the mark of its namespace and name in that cluster.
     pub const RESTORED_FROM: &str = "weirkeeper.dev/restored-from";
-    /// The number of a kept version that should serve instead of the spec's.
+    /// Number of a stored version to publish instead of the version in the spec.
     pub const PINNED_VERSION: &str = "weirkeeper.dev/pinned-version";
-    /// Codes of findings, parted by commas, that are not told of a Workflow where they are no errors.
+    /// Comma-separated codes of findings that are not reported for this Workflow. Errors cannot be ignored.
     pub const IGNORE_FINDINGS: &str = "weirkeeper.dev/ignore-findings";
 }

@@ -2,7 +2,7 @@
 //!
 //! They are part of the API: they decide which objects the API server stores, whether or not an operator runs.
 
-/// Every policy and the binding that makes it hold, in the order in which they are printed.
+/// File name and manifest of every policy and its binding, in the order in which they are printed.
 pub const MANIFESTS: [(&str, &str); 4] = [
     ("weirkeeper.dev_n8ninstance-secrets.policy.yaml", include_str!("admission/n8ninstance-secrets.policy.yaml")),
     ("weirkeeper.dev_n8ninstance-secrets.binding.yaml", include_str!("admission/n8ninstance-secrets.binding.yaml")),

@@ -1,4 +1,4 @@
-//! Conditions in the shape of `metav1.Condition`, with kstatus meaning.
+//! Conditions in the shape of `metav1.Condition`, with the meaning that kstatus gives them.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
@@ -7,90 +7,90 @@ use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
 
-/// The condition types that Weirkeeper writes.
+/// Types of conditions that Weirkeeper sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionType {
-    /// The object does what its spec asks for.
+    /// The object is in the state that its spec asks for.
     Ready,
-    /// Work is under way or will be retried without anybody's help.
+    /// A reconciliation is in progress or will be retried without intervention.
     Reconciling,
-    /// A person has to act; retries go on all the same.
+    /// Somebody has to intervene; retries continue nonetheless.
     Stalled,
-    /// The definition was read and found valid.
+    /// The definition was read and is valid.
     Validated,
-    /// Every credential that the definition uses is mapped to one on the instance.
+    /// Every credential that the definition uses is mapped to a credential of the n8n instance.
     CredentialsReady,
-    /// n8n holds what should be there, as read back.
+    /// The workflow in n8n matches the spec, as confirmed by reading it back.
     Synced,
-    /// Every production webhook of the published version is registered.
+    /// Every production webhook of the published version is registered in n8n.
     Live,
-    /// Real executions and probes go well.
+    /// Probes pass and production executions stay below the error limit.
     Healthy,
-    /// n8n holds something else than what we put there.
+    /// The workflow in n8n differs from the state that Weirkeeper last confirmed.
     Drifted,
-    /// The last good version serves in place of the spec's.
+    /// The last good version is published instead of the version in the spec.
     RolledBack,
-    /// An N8nInstance answers and accepts the key.
+    /// n8n answers and accepts the API key (N8nInstance).
     Reachable,
-    /// The catalogue of node types is the one that was asked for, and of the N8nInstance's version of n8n.
+    /// The requested catalogue of node types is loaded and matches the version of n8n (N8nInstance).
     CatalogReady,
-    /// The API key of an N8nInstance expires within 14 days.
+    /// The API key expires within 14 days (N8nInstance).
     KeyExpiring,
 }
 
-/// `True`, `False` or `Unknown`.
+/// Status of a condition: `True`, `False` or `Unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionStatus {
     /// The condition holds.
     True,
-    /// It does not hold.
+    /// The condition does not hold.
     False,
-    /// It cannot be told now.
+    /// The status of the condition cannot be determined at the moment.
     Unknown,
 }
 
-/// One observation of the object's state.
+/// One aspect of the observed state of the object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// What the condition is about.
+    /// Type of the condition.
     #[serde(rename = "type")]
     pub kind: ConditionType,
-    /// Whether it holds.
+    /// Status of the condition: `True`, `False` or `Unknown`.
     pub status: ConditionStatus,
-    /// Why, in one word of the documented catalogue.
+    /// Machine-readable reason for the status, in CamelCase. docs/reasons.md lists all reasons.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Z][A-Za-z0-9]*$"))]
     pub reason: String,
-    /// Why, for people: what is wrong, where, and what to do.
+    /// Human-readable message: what is wrong, where, and how to fix it.
     #[schemars(length(max = 4096))]
     pub message: String,
-    /// When `status` last changed.
+    /// Time at which `status` last changed.
     #[schemars(with = "String", extend("format" = "date-time"), length(max = 64))]
     pub last_transition_time: Time,
-    /// The generation of the spec that was looked at.
+    /// `metadata.generation` that this condition was set for.
     #[serde(default)]
     #[schemars(with = "i64", range(min = -1))]
     pub observed_generation: i64,
 }
 
-/// What a pass wants to say about one condition; `merge` turns it into a `Condition`.
+/// New state of one condition; [`merge`] turns it into a [`Condition`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionUpdate {
-    /// Which condition.
+    /// Type of the condition.
     pub kind: ConditionType,
-    /// Whether it holds.
+    /// Status of the condition.
     pub status: ConditionStatus,
-    /// Why, in one word.
+    /// Machine-readable reason.
     pub reason: Reason,
-    /// Why, in a sentence.
+    /// Human-readable message.
     pub message: String,
 }
 
-/// The longest message that a condition carries, in bytes.
+/// Maximum length of a condition's message, in bytes.
 pub const MESSAGE_LIMIT: usize = 2048;
 
 impl ConditionUpdate {
-    /// A verdict with a message cut to what a condition carries.
+    /// Returns an update whose message is cut to [`MESSAGE_LIMIT`].
     pub fn new(kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) -> Self {
         let mut message = message.into();
         if message.len() > MESSAGE_LIMIT {
@@ -102,8 +102,8 @@ impl ConditionUpdate {
     }
 }
 
-/// Puts verdicts into a list of conditions: each verdict replaces its type, of several on one type the last counts, the
-/// time moves only when the status does, and types that no verdict speaks of are removed.
+/// Merges updates into a list of conditions. The last update of a type wins, `lastTransitionTime` changes only with the status, and
+/// conditions without an update are removed.
 pub fn merge(old: &[Condition], verdicts: &[ConditionUpdate], generation: i64, now: Timestamp) -> Vec<Condition> {
     let last = |at: usize| !verdicts[at + 1..].iter().any(|later| later.kind == verdicts[at].kind);
     let mut merged: Vec<Condition> = verdicts
@@ -126,17 +126,17 @@ pub fn merge(old: &[Condition], verdicts: &[ConditionUpdate], generation: i64, n
     merged
 }
 
-/// The condition of a type, if it is there.
+/// Returns the condition of a type, if present.
 pub fn find(conditions: &[Condition], kind: ConditionType) -> Option<&Condition> {
     conditions.iter().find(|condition| condition.kind == kind)
 }
 
-/// As fine as n8n tells when an execution started.
+/// Truncates a time to milliseconds, the precision of n8n's execution start times.
 pub fn milliseconds(now: Timestamp) -> MicroTime {
     MicroTime(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
 }
 
-/// Kubernetes keeps whole seconds; writing finer ones would differ from what is read back.
+/// Truncates a time to whole seconds, the precision that Kubernetes stores; a finer one would differ from the stored one.
 pub fn whole_seconds(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinitions, as they are printed into `crds/` and the chart.
+//! The CustomResourceDefinitions, as written to `crds/` and the chart.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -8,14 +8,14 @@ use kube::CustomResourceExt;
 use super::instance::N8nInstance;
 use super::workflow::Workflow;
 
-/// Every kind's definition, in the order in which they are printed.
+/// Returns the definition of every kind, in the order in which they are printed.
 pub fn all() -> Vec<CustomResourceDefinition> {
     vec![finish(N8nInstance::crd()), finish(Workflow::crd())]
 }
 
-/// Adds what the derive cannot say. The status starts with `observedGeneration: -1`, so that kstatus never takes a fresh
-/// object for a finished one. Fields inside list items have no default: the API server would fill it in, and client-side
-/// apply and Argo CD replace a list as a whole when an item of it differs from the manifest. The types fill it in instead.
+/// Adds the parts that the derive cannot express. The status starts with `observedGeneration: -1`, so that kstatus never reports a fresh
+/// object as current. Fields inside list items have no default: the API server would fill it in, and client-side apply and Argo CD replace
+/// the whole list when an item differs from the manifest. The Rust types fill it in instead.
 fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else { continue };

@@ -1,4 +1,4 @@
-//! Durations as people write them in manifests: `30s`, `5m`, `1h30m`, `250ms`.
+//! Durations in manifests: `30s`, `5m`, `1h30m`, `250ms`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,25 +7,25 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A duration of whole numbers with units `ms`, `s`, `m`, `h`, largest first or not, for example `1h30m`.
+/// A duration of whole numbers with the units `ms`, `s`, `m` and `h`, in any order, for example `1h30m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(Duration);
 
-/// What a duration must look like; the CRD carries it so that the API server refuses anything else.
+/// Pattern of a duration; part of the CRD, so that the API server refuses anything else.
 pub const PATTERN: &str = "^([0-9]{1,6}(ms|s|m|h)){1,4}$";
 
 impl Span {
-    /// A span of whole seconds.
+    /// Returns a span of whole seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
-    /// The span as the standard library's duration.
+    /// Returns the span as the standard library's duration.
     pub const fn get(self) -> Duration {
         self.0
     }
 
-    /// Reads `1h30m`; the error says what was expected.
+    /// Parses a duration such as `1h30m`; the error names the expected format.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wanted = || format!("{text:?} is not a duration; write whole numbers with units, such as 30s, 5m or 1h30m");
         let mut total = Duration::ZERO;
@@ -81,30 +81,30 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// A second, in the unit of the bounds of [`Within`].
+/// One second, in the unit of the bounds of [`Within`].
 pub const SECOND: u64 = 1_000;
-/// A minute.
+/// One minute, in the unit of the bounds of [`Within`].
 pub const MINUTE: u64 = 60 * SECOND;
-/// An hour.
+/// One hour, in the unit of the bounds of [`Within`].
 pub const HOUR: u64 = 60 * MINUTE;
 
-/// A span from `LEAST` to `MOST` milliseconds. The CRD refuses any other, as [`Within::parse`] does; what was stored under
-/// another CRD counts as the nearest bound.
+/// A span from `LEAST` to `MOST` milliseconds. The CRD and [`Within::parse`] refuse any other; a value that was stored under an older CRD
+/// counts as the nearest bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Within<const LEAST: u64, const MOST: u64>(Span);
 
 impl<const LEAST: u64, const MOST: u64> Within<LEAST, MOST> {
-    /// A span of whole seconds.
+    /// Returns a span of whole seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Span::from_secs(seconds))
     }
 
-    /// The span, brought within the bounds.
+    /// Returns the span, clamped to the bounds.
     pub fn get(self) -> Duration {
         self.0.get().clamp(Duration::from_millis(LEAST), Duration::from_millis(MOST))
     }
 
-    /// Reads what somebody wrote; the error says what was expected.
+    /// Parses a duration within the bounds; the error names the expected format or the bounds.
     pub fn parse(text: &str) -> Result<Self, String> {
         let span = Self(Span::parse(text)?);
         if span.get() == span.0.get() { Ok(span) } else { Err(format!("{text} is not {}", Self::bounds())) }

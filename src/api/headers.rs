@@ -1,7 +1,7 @@
-//! Headers that steer where a request goes, or who seems to send it.
+//! Headers that change the destination or the apparent sender of a request.
 
-/// Headers that a probe may not set, in lower case; `*` ends those that begin so. They steer the connection, name another site, path,
-/// method or caller to a proxy before n8n, or are the key of n8n's API.
+/// Headers that a probe may not set, in lower case; a trailing `*` matches any suffix. They control the connection, tell a proxy in front
+/// of n8n another host, path, method or client, or carry the key of n8n's API.
 pub const STEERING_HEADERS: [&str; 28] = [
     "host",
     "connection",
@@ -33,10 +33,10 @@ pub const STEERING_HEADERS: [&str; 28] = [
     "x-n8n*",
 ];
 
-/// The rule of the CRD about [`STEERING_HEADERS`].
+/// CEL rule of the CRD that refuses [`STEERING_HEADERS`].
 pub const NO_STEERING_HEADER: &str = "!self.name.matches('(?i)^(host|connection|content-length|content-encoding|transfer-encoding|te|trailer|upgrade|expect|keep-alive|via|forwarded|proxy-.*|x-forwarded.*|x-original.*|x-rewrite.*|x-override.*|x-http-method.*|x-method-override|x-host|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|x-envoy.*|x-middleware.*|x-accel.*|x-n8n.*)$')";
 
-/// Whether a header steers where a request goes, or who seems to send it.
+/// Reports whether a header changes the destination or the apparent sender of a request.
 pub fn is_steering(header: &str) -> bool {
     let header = header.to_ascii_lowercase();
     STEERING_HEADERS.iter().any(|one| one.strip_suffix('*').map_or(header == *one, |start| header.starts_with(start)))

@@ -1,27 +1,27 @@
-//! One word for each thing that can be said: condition reason, event reason and metric label.
+//! Reasons of conditions and events; also the label `reason` of metrics.
 
-/// Declares the reasons once: the enum, its words and the text of the documented catalogue.
+/// Declares every reason once: the enum, its name as text, and its meaning for docs/reasons.md.
 macro_rules! reasons {
     ($($name:ident: $meaning:literal,)+) => {
-        /// Why a condition stands as it does. The catalogue in docs/reasons.md is generated from here.
+        /// Machine-readable reason of a condition or event. docs/reasons.md is generated from this enum.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason { $(#[doc = $meaning] $name,)+ }
 
         impl Reason {
-            /// Every reason, in the order of the catalogue.
+            /// Every reason, in the order of docs/reasons.md.
             pub const ALL: &'static [Reason] = &[$(Reason::$name,)+];
 
-            /// The word that conditions, events and metrics carry.
+            /// Returns the reason as conditions, events and metrics carry it.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Reason::$name => stringify!($name),)+ }
             }
 
-            /// What it means and what to do, for the catalogue.
+            /// Returns the description for docs/reasons.md: the meaning of the reason and the action to take.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Reason::$name => $meaning,)+ }
             }
 
-            /// The reason of a word that a condition carries.
+            /// Parses the reason of a condition.
             pub fn parse(word: &str) -> Option<Reason> {
                 Reason::ALL.iter().copied().find(|reason| reason.as_str() == word)
             }
@@ -30,126 +30,126 @@ macro_rules! reasons {
 }
 
 reasons! {
-    Succeeded: "Everything the spec asks for is there and was read back.",
-    Progressing: "A pass is under way, or its next step waits for nothing but time.",
-    TimedOut: "A pass took longer than the operator's `--pass-bound` and was stopped. It is tried again with growing pauses; what it had begun is found again.",
-    Suspended: "`spec.suspend` is set: nothing is read from or written to n8n. Remove it to go on.",
-    Resumed: "`spec.suspend` was taken off: n8n is read and written again.",
-    Reset: "A new value of the annotation `weirkeeper.dev/reset-at` was handled: what had failed or was stopped is tried again.",
-    Pinned: "The annotation `weirkeeper.dev/pinned-version` asks for a kept version in place of the spec's.",
-    Unpinned: "The annotation `weirkeeper.dev/pinned-version` was taken off: the spec decides again.",
-    UnknownAnnotation: "An annotation of the group `weirkeeper.dev` is none that is read on this kind, most likely because it is misspelt. It does nothing. Correct its key, or remove it.",
-    Deleting: "The object is being deleted and its workflow in n8n is being settled by the deletion policy.",
+    Succeeded: "The object is in the state that its spec asks for, as confirmed by reading it back.",
+    Progressing: "A reconciliation is running, or its next step only waits for time to pass.",
+    TimedOut: "A reconciliation exceeded the operator's `--pass-bound` and was stopped. It is retried with exponential backoff and resumes what it had begun.",
+    Suspended: "`spec.suspend` is true: nothing is read from or written to n8n. Remove the field to resume.",
+    Resumed: "`spec.suspend` was removed: the object is reconciled again.",
+    Reset: "A new value of the annotation `weirkeeper.dev/reset-at` was handled: what had failed or was stopped is retried.",
+    Pinned: "The annotation `weirkeeper.dev/pinned-version` selects a stored version instead of the version in the spec.",
+    Unpinned: "The annotation `weirkeeper.dev/pinned-version` was removed: the version in the spec applies again.",
+    UnknownAnnotation: "An annotation of the group `weirkeeper.dev` is not supported on this kind, most likely because its key is misspelt. It has no effect. Correct its key or remove it.",
+    Deleting: "The object is being deleted, and its deletion policy is being applied in n8n.",
 
-    Valid: "The definition was read and nothing of it is known to be refused by n8n or not to work; the message has what is doubtful. A version that was accepted before stays valid: what a stricter validator would refuse today is only said.",
-    InvalidDefinition: "n8n would refuse the definition, or it cannot work; the message names each node and field. Nothing of it is sent, and what serves goes on serving. Correct the definition.",
-    SourceNotFound: "The ConfigMap, or the key in it, that `spec.definitionFrom` names does not exist. Create it; the pass repeats by itself.",
-    SourceUnreadable: "The text in the ConfigMap is neither JSON nor YAML that holds a workflow. The message says where reading stopped.",
-    TooLarge: "The definition is larger than can be kept. Inline definitions hold 200 kB: move larger ones to a ConfigMap and name it in `spec.definitionFrom`.",
-    UnreadableObject: "The object does not fit the kind's types, although the API server stored it (an older CRD, most likely). The message names the field.",
-    ReferenceNotFound: "A Workflow that `spec.references` names does not exist in this namespace.",
-    ReferenceNotPublished: "A referenced Workflow is not published yet; n8n refuses a parent whose child is not. It goes on by itself.",
-    ReferenceNotGranted: "The definition calls a workflow by its raw n8n id or by one that it computes, or holds a workflow inside a node that uses credentials, and the instance grants this namespace no use of them. Map it to a Workflow in `spec.references`, or ask for a grant.",
-    NodeTypeNotGranted: "A node is of a type that can reach more than its own definition (other workflows, agents, memory, files of n8n's host), or of which that is not known, and the instance grants this namespace no use of it. Use another node, or ask for a grant under `spec.grants[].nodeTypes`.",
-    DataTableNotGranted: "A node works with a data table of n8n, or with any, and the instance grants this namespace no use of it. Ask for a grant under `spec.grants[].dataTables`.",
-    ReferenceRing: "Workflows refer to each other in a ring, so none can be published first. Break the ring.",
-    VersionNotFound: "The annotation `weirkeeper.dev/pinned-version` names a version that is not kept. `status.history` lists those that are.",
+    Valid: "The definition was read and has no errors; the message lists its warnings. A version that was accepted earlier stays valid: errors that a newer validator finds in it are reported as warnings.",
+    InvalidDefinition: "n8n would refuse the definition, or it cannot work; the message names each node and field. Nothing of it is sent, and the published version stays. Correct the definition.",
+    SourceNotFound: "The ConfigMap that `spec.definitionFrom` refers to, or the key in it, does not exist. Create it; reconciliation then continues without further action.",
+    SourceUnreadable: "The text in the ConfigMap is neither JSON nor YAML with a workflow. The message gives the position of the error.",
+    TooLarge: "The definition is too large to be stored. An inline definition may have 200 kB: move a larger one to a ConfigMap and refer to it in `spec.definitionFrom`.",
+    UnreadableObject: "The object does not match the kind's schema although the API server stored it, most likely under an older CRD. The message names the field.",
+    ReferenceNotFound: "A Workflow that `spec.references` refers to does not exist in this namespace.",
+    ReferenceNotPublished: "A referenced Workflow is not published yet; n8n refuses to publish a workflow before those that it calls. Publication continues when it is.",
+    ReferenceNotGranted: "The definition calls a workflow by its n8n id or by a computed id, or embeds a workflow that uses credentials in a node, and the instance does not grant this namespace their use. Map the id to a Workflow in `spec.references`, or ask the owner of the instance for a grant.",
+    NodeTypeNotGranted: "A node has a type that can access more than its own definition (other workflows, agents, memory, files of n8n's host), or for which this is unknown, and the instance does not grant this namespace its use. Use another node, or ask the owner of the instance for a grant in `spec.grants[].nodeTypes`.",
+    DataTableNotGranted: "A node uses a data table of n8n, or any data table, and the instance does not grant this namespace its use. Ask the owner of the instance for a grant in `spec.grants[].dataTables`.",
+    ReferenceRing: "The Workflows form a reference cycle, so that none of them can be published first. Remove one of the references.",
+    VersionNotFound: "The annotation `weirkeeper.dev/pinned-version` names a version that is not stored. `status.history` lists the stored versions.",
 
-    CredentialsMapped: "Every credential of the definition is mapped to one on the instance.",
-    CredentialUnmapped: "The definition names a credential that `spec.credentials` does not map. Map it to an existing one; until then it is left out and publication waits.",
-    CredentialNotFound: "No credential of that name or id and type exists on the instance.",
-    CredentialAmbiguous: "Several credentials of the type have that name on the instance. Map by id instead.",
-    CredentialNotGranted: "The instance grants this namespace no use of that credential. Ask the instance's owner for a grant.",
+    CredentialsMapped: "Every credential of the definition is mapped to a credential of the n8n instance.",
+    CredentialUnmapped: "The definition uses a credential that `spec.credentials` does not map. Map it to an existing credential; until then it is left out and the version is not published.",
+    CredentialNotFound: "The n8n instance has no credential with this name or id and type.",
+    CredentialAmbiguous: "The n8n instance has several credentials of the type with this name. Map it by id.",
+    CredentialNotGranted: "The instance does not grant this namespace the use of the credential. Ask the owner of the instance for a grant.",
 
     InstanceNotFound: "The N8nInstance does not exist, or does not allow this namespace. Its owner can allow it in `spec.allowedNamespaces`.",
-    InstanceUnreachable: "n8n does not answer. Unchanged workflows keep Ready for three intervals; the message has the last error.",
-    InstanceStarting: "n8n is up but not ready yet; it answers 404 to everything until then.",
-    ApiNotFound: "What answers at the N8nInstance's URL is not n8n's public API: a login page, a gate, a redirect, the editor, another site, or an n8n whose API is switched off or has another path. The message says what was asked, what came, and what to change.",
-    Unauthorized: "n8n does not accept the API key: wrong, expired or revoked. Put a valid key into the Secret; it is read again within a minute.",
-    KeySecretNotFound: "The Secret, or the key in it, that `spec.apiKeySecretRef` names does not exist in the instance's namespace.",
-    KeyExpiring: "The API key expires within 14 days. Make a new one and put it into the Secret.",
-    KeyNotExpiring: "The API key does not expire, or not within 14 days.",
-    MissingScope: "The API key lacks a scope that this needs; the message names it. Give the key that scope.",
-    RateLimited: "n8n, or a proxy before it, asks for fewer requests. It goes on when the time it named is over.",
-    AddressDenied: "The URL leads to an address that is never contacted: link-local, metadata, or loopback without the operator's flag.",
-    InvalidInstance: "The N8nInstance's spec cannot be used; the message names the field.",
-    UnsupportedN8n: "This n8n is too old: its API lacks what Weirkeeper is built on. Upgrade it to 2.35 or newer; nothing else has to be done.",
-    CatalogLoaded: "The catalogue of node types is in use and is of this n8n's version.",
-    CatalogOfOtherVersion: "The catalogue of node types is of another version than this n8n, or this n8n's version is not known: what rests on node types is a warning, and n8n decides. Make one of this n8n with `weirkeeper catalog build` and name it in `spec.catalogRef`.",
-    CatalogNotFound: "The ConfigMap, or the key in its binaryData, that `spec.catalogRef` names does not exist. The built-in catalogue is used meanwhile, and what rests on it is a warning.",
-    CatalogUnreadable: "What `spec.catalogRef` names is no catalogue, or is damaged. The built-in one is used meanwhile, and what rests on it is a warning. Make it again with `weirkeeper catalog build`.",
-    IdentityChanged: "Most managed workflows vanished together: another n8n, or an emptied one, answers at the URL. Nothing is written to it until `weirkeeper.dev/reset-at` is set on the N8nInstance.",
-    OriginChanged: "`spec.url` of the N8nInstance leads to another origin than the one that its workflows are bound to. Nothing is written to it until the URL is set back, or `weirkeeper.dev/reset-at` is set on the N8nInstance.",
-    RequestFailed: "n8n answered in a way that is not understood, or not at all, and the request is repeated with growing pauses.",
+    InstanceUnreachable: "n8n does not respond. Unchanged workflows stay Ready for three intervals; the message has the last error.",
+    InstanceStarting: "n8n is starting; it answers 404 to every request until it is ready.",
+    ApiNotFound: "The server at the N8nInstance's URL does not serve the public API of n8n: it is a login page, an authenticating proxy, a redirect, the editor, another site, or an n8n whose API is disabled or has another path. The message has the request, the response and the setting to change.",
+    Unauthorized: "n8n refuses the API key: it is wrong, expired or revoked. Put a valid key into the Secret; it is read again within a minute.",
+    KeySecretNotFound: "The Secret that `spec.apiKeySecretRef` refers to, or the key in it, does not exist in the namespace of the instance.",
+    KeyExpiring: "The API key expires within 14 days. Create a new one and put it into the Secret.",
+    KeyNotExpiring: "The API key does not expire within 14 days.",
+    MissingScope: "The API key lacks a required scope; the message names it. Add the scope to the key.",
+    RateLimited: "n8n, or a proxy in front of it, limits the rate of requests. Requests resume after the time that it gave.",
+    AddressDenied: "The URL resolves to an address that is never contacted: link-local, a metadata service, or loopback without the operator's flag `--allow-loopback`.",
+    InvalidInstance: "The spec of the N8nInstance cannot be used; the message names the field.",
+    UnsupportedN8n: "This version of n8n is too old: its API lacks features that Weirkeeper requires. Upgrade n8n to 2.35 or newer; nothing else is required.",
+    CatalogLoaded: "The catalogue of node types is loaded and matches the version of n8n.",
+    CatalogOfOtherVersion: "The catalogue of node types is of another version than n8n, or the version of n8n is unknown: findings based on node types are warnings, and n8n decides. Build a catalogue of this n8n with `weirkeeper catalog build` and refer to it in `spec.catalogRef`.",
+    CatalogNotFound: "The ConfigMap that `spec.catalogRef` refers to, or the key in its binaryData, does not exist. Until it does, the built-in catalogue is used and findings based on it are warnings.",
+    CatalogUnreadable: "The content that `spec.catalogRef` refers to is not a catalogue, or is damaged. Until it is replaced, the built-in catalogue is used and findings based on it are warnings. Build it again with `weirkeeper catalog build`.",
+    IdentityChanged: "Most managed workflows disappeared at the same time: the URL leads to another n8n, or to an emptied one. Nothing is written to it until `weirkeeper.dev/reset-at` is set on the N8nInstance.",
+    OriginChanged: "`spec.url` of the N8nInstance leads to another origin than the one at which its Workflows are bound. Nothing is written to it until the URL is changed back or `weirkeeper.dev/reset-at` is set on the N8nInstance.",
+    RequestFailed: "n8n sent no response or one that is not understood. The request is retried with exponential backoff.",
 
-    Synced: "n8n holds what should be there, as read back.",
-    NotSynced: "n8n does not hold what should be there yet.",
-    CreatePending: "A create was sent and not answered; it may still arrive. The next look is after its longest life.",
-    DuplicateMarks: "Several workflows in n8n carry this object's mark, most likely because a person duplicated one. None is deleted: delete the copies, or take their `customTelemetryTags` away.",
-    OwnedByPrevious: "A workflow in n8n carries the mark of an earlier object of this name (a restored cluster, most likely). Set `spec.adopt.id` to take it over, or delete it in n8n; for many at once, set the annotation `weirkeeper.dev/restored-from` on the N8nInstance.",
-    AlreadyClaimed: "Another Workflow is bound to the n8n workflow that `spec.adopt` names. Point one of them elsewhere.",
-    AdoptNotGranted: "The instance grants this namespace no adoption of that n8n workflow. Ask the instance's owner for a grant.",
-    AdoptNotFound: "No n8n workflow has the id that `spec.adopt` names.",
-    TagNotGranted: "The instance grants this namespace no use of a tag that `spec.tags` names: n8n's users may go by it. Ask the instance's owner for a grant, or take the tag out.",
-    ProjectNotGranted: "The instance grants this namespace no use of the n8n project that `spec.project` names. Ask the instance's owner for a grant.",
-    ProjectNotFound: "n8n has no project with the id that `spec.project` names, or the user of the API key may not create workflows in it. What serves goes on; a new version waits.",
-    WebhookPathTaken: "Another workflow serves that webhook path. This one goes live by itself when the path is free.",
+    Synced: "The workflow in n8n matches the spec, as confirmed by reading it back.",
+    NotSynced: "The workflow in n8n does not match the spec yet.",
+    CreatePending: "A create request got no response and may still take effect. The next reconciliation is scheduled after the longest time that it can take.",
+    DuplicateMarks: "Several workflows in n8n carry the mark of this object, most likely because somebody duplicated one. None is deleted: delete the copies, or remove their setting `customTelemetryTags`.",
+    OwnedByPrevious: "A workflow in n8n carries the mark of an earlier object with this name, most likely because the cluster was restored. Set `spec.adopt.id` to take it over, or delete it in n8n; to take over many at once, set the annotation `weirkeeper.dev/restored-from` on the N8nInstance.",
+    AlreadyClaimed: "Another Workflow is bound to the workflow in n8n that `spec.adopt` refers to. Change one of them.",
+    AdoptNotGranted: "The instance does not grant this namespace the adoption of the workflow in n8n. Ask the owner of the instance for a grant.",
+    AdoptNotFound: "n8n has no workflow with the id in `spec.adopt`.",
+    TagNotGranted: "The instance does not grant this namespace the use of a tag in `spec.tags`, because users of n8n may rely on it. Ask the owner of the instance for a grant, or remove the tag.",
+    ProjectNotGranted: "The instance does not grant this namespace the use of the project in `spec.project`. Ask the owner of the instance for a grant.",
+    ProjectNotFound: "n8n has no project with the id in `spec.project`, or the user of the API key may not create workflows in it. The published version stays; a new version waits.",
+    WebhookPathTaken: "Another workflow uses the webhook path. This one is published when the path is free.",
 
-    WebhookPathComputed: "A webhook's path or method is computed by an expression, so that nobody can tell beforehand whose callers it would reach. Outside the namespace of the N8nInstance that is not published. Write both plainly, or ask for a grant of all workflows.",
+    WebhookPathComputed: "The path or method of a webhook is an expression, so that its callers cannot be known in advance. Outside the namespace of the N8nInstance such a workflow is not published. Use a literal path and method, or ask the owner of the instance for a grant of all workflows.",
 
-    Live: "Every production webhook of the published version is registered.",
+    Live: "Every production webhook of the published version is registered in n8n.",
     NotLive: "A production webhook of the published version is not registered in n8n.",
-    NotVerifiable: "Nothing in the workflow lets anybody outside n8n tell whether its triggers are connected.",
+    NotVerifiable: "The registration of the workflow's triggers cannot be verified from outside n8n.",
     NotPublished: "The workflow is not published, so nothing is live.",
 
-    Healthy: "Probes passed and real executions stay below the error limit.",
-    Baking: "The version is published and watched; the verdict falls when `healthCheck.bakeTime` is over.",
-    NotEnoughExecutions: "Too few executions since publication for a verdict.",
-    ExecutionsNotSaved: "n8n does not save successful executions of this workflow, so an error rate means nothing.",
-    HealthNotChecked: "No health check is asked for, or nothing is published.",
-    ErrorRateExceeded: "More of the executions since publication failed than `healthCheck.maximumErrorRate` allows.",
-    ProbeFailed: "A probe of `spec.healthCheck` did not get the answer it expects.",
-    ProbeSecretRefused: "A header of a probe would send the API key of an N8nInstance: it names the Secret that holds one, or has one in its value. It is not sent. Put what the probe sends into a Secret of its own.",
-    ProbeUnanswered: "A probe of `spec.healthCheck` got no answer of the workflow's own: nothing in time, a broken connection, or what a proxy, the editor or an n8n that cannot run it answers. It is made again. After three times in half a minute or more the last good version is put back, and this one is tried again by itself later.",
-    PublishRefused: "n8n refused to publish the version; its words are in the message.",
-    PublishUnconfirmed: "Publication was asked for and could not be confirmed.",
-    RejectedByN8n: "n8n refused to save the definition; its words are in the message.",
+    Healthy: "Probes passed, and production executions stay below the error limit.",
+    Baking: "The version is published, and its executions are watched until `healthCheck.bakeTime` is over.",
+    NotEnoughExecutions: "There were too few executions since publication to evaluate the error rate.",
+    ExecutionsNotSaved: "n8n does not save successful executions of this workflow, so that no error rate can be calculated.",
+    HealthNotChecked: "No health check is configured, or the workflow is not published.",
+    ErrorRateExceeded: "The percentage of executions since publication that failed is above `healthCheck.maximumErrorRate`.",
+    ProbeFailed: "A probe in `spec.healthCheck` got an unexpected response.",
+    ProbeSecretRefused: "A header of a probe would send the API key of an N8nInstance: it refers to the Secret that holds one, or its value contains one. It is not sent. Put the value of the header into a Secret of its own.",
+    ProbeUnanswered: "A probe in `spec.healthCheck` got no response from the workflow itself: it timed out, the connection broke, or the response came from a proxy, the editor or an n8n that cannot execute the workflow. The probe is repeated. After three attempts within at least 30s the last good version is published again, and this version is retried later without intervention.",
+    PublishRefused: "n8n refused to publish the version; the message has its error.",
+    PublishUnconfirmed: "Publication was requested and could not be confirmed.",
+    RejectedByN8n: "n8n refused to save the definition; the message has its error.",
 
-    RolledBack: "The last good version serves in place of the spec's. Correct the definition, or set `weirkeeper.dev/reset-at` to try it again.",
-    RollbackFailed: "The last good version could not be put back; it is tried again with growing pauses.",
-    NoGoodVersion: "The version failed and there is none to go back to.",
+    RolledBack: "The last good version is published instead of the version in the spec. Correct the definition, or set `weirkeeper.dev/reset-at` to retry it.",
+    RollbackFailed: "The last good version could not be published again; it is retried with exponential backoff.",
+    NoGoodVersion: "The version failed, and there is no good version to roll back to.",
     RollbackManual: "The version failed and `spec.rollback` is Manual: nothing was changed.",
 
-    InSync: "n8n holds exactly what was put there.",
-    DriftReverted: "Somebody's change in n8n was kept as a revision and undone.",
-    DriftReported: "Somebody changed the workflow in n8n; `spec.driftPolicy` is Report, so it was left.",
-    DriftIgnored: "Somebody changed the workflow in n8n; `spec.driftPolicy` is Ignore.",
-    DriftContested: "The workflow was changed in n8n again and again after it was put right. It is left as it is for an hour; find who changes it.",
-    DraftEdited: "The editor holds an unpublished draft. What is published is right; the draft is left until the next real change.",
+    InSync: "The workflow in n8n matches the state that was last confirmed.",
+    DriftReverted: "A change made in n8n was stored as a version and reverted.",
+    DriftReported: "The workflow was changed in n8n; the change was left because `spec.driftPolicy` is Report.",
+    DriftIgnored: "The workflow was changed in n8n; the change was left because `spec.driftPolicy` is Ignore.",
+    DriftContested: "The workflow was changed in n8n repeatedly after the changes were reverted. It is left as it is for an hour; find out who or what changes it.",
+    DraftEdited: "The editor has an unpublished draft. The published version is correct; the draft is kept until the next change that has to be written.",
 
-    Cleaned: "The workflow in n8n was settled by the deletion policy.",
-    CleanupAbandoned: "n8n did not answer until the bound, so the finalizer was released. The workflow may still be there.",
+    Cleaned: "The deletion policy was applied to the workflow in n8n.",
+    CleanupAbandoned: "n8n did not respond within the deletion bound, so the finalizer was removed. The workflow may still exist in n8n.",
 
-    InternalError: "An invariant of Weirkeeper broke. This is a bug; please report it with the operator's log.",
+    InternalError: "An internal invariant was violated. This is a bug; please report it with the operator's log.",
 }
 
-/// Who must act so that an error goes away.
+/// Kind of an error, by what resolves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// The author edits the object or its source.
+    /// The author has to correct the object or the source of its definition.
     Invalid,
-    /// Something that the object refers to is not there yet.
+    /// Something that the object refers to does not exist yet.
     Waiting,
-    /// Somebody has to grant, renew or allow.
+    /// Somebody has to grant, renew or allow something.
     Denied,
-    /// Time heals it.
+    /// A retry resolves it.
     Transient,
-    /// Weirkeeper itself is wrong.
+    /// A bug in Weirkeeper.
     Bug,
 }
 
 impl Class {
-    /// The word for metrics.
+    /// Returns the value of the metric label.
     pub const fn as_str(self) -> &'static str {
         match self {
             Class::Invalid => "invalid",
@@ -160,7 +160,7 @@ impl Class {
         }
     }
 
-    /// Whether a person is needed: `Stalled` in the sense of kstatus.
+    /// Reports whether somebody has to intervene: condition `Stalled` in the sense of kstatus.
     pub const fn needs_a_person(self) -> bool {
         matches!(self, Class::Invalid | Class::Denied | Class::Bug)
     }

@@ -12,9 +12,9 @@ use super::headers::NO_STEERING_HEADER;
 use super::schema::{free_object, free_value, path_parameters};
 use super::workflow_status::WorkflowStatus;
 
-/// One n8n workflow on one instance.
+/// A workflow of n8n on one instance.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-// The attributes of printer columns are not those of the kind, although they share names.
+// Printer columns share attribute names with the kind itself; clippy takes them for duplicates.
 #[allow(clippy::duplicated_attributes)]
 #[kube(
     group = "weirkeeper.dev",
@@ -46,69 +46,72 @@ use super::workflow_status::WorkflowStatus;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowSpec {
-    /// The N8nInstance that runs the workflow. It cannot be changed.
+    /// N8nInstance that runs the workflow. Immutable.
     pub instance_ref: InstanceRef,
-    /// The workflow as n8n exports it (JSON, written here as a structured object), at most 200 kB. What n8n made by
-    /// itself (ids, timestamps, meta) may stay in; it is ignored.
+    /// Workflow as exported by n8n (JSON, written here as a structured object), at most 200 kB. Fields that n8n generates (ids, timestamps,
+    /// meta) may stay; they are ignored. Exactly one of `definition` and `definitionFrom` must be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_object")]
     pub definition: Option<Value>,
-    /// Where the workflow is read from when it does not stand in `definition`.
+    /// Source of the definition, if it is not inline. Exactly one of `definition` and `definitionFrom` must be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition_from: Option<DefinitionFrom>,
-    /// The name in n8n. Default: the definition's name, else the object's. It need not be unique.
+    /// Name of the workflow in n8n; need not be unique. Defaults to the name in the definition, or else to the name of this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub display_name: Option<String>,
-    /// true publishes; false unpublishes (new definitions are still saved and numbered); absent leaves publication
-    /// to people.
+    /// Desired publication: `true` publishes the workflow, `false` unpublishes it (new definitions are still saved as numbered versions).
+    /// If unset, publication is not managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// Tags in n8n. Absent leaves tags alone; tags that Weirkeeper did not add always stay.
+    /// Tags of the workflow in n8n. Tags that Weirkeeper did not add are never removed. If unset, tags are not managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 24), regex(pattern = r"^[^,]+$")))]
     pub tags: Option<Vec<String>>,
-    /// The n8n project that the workflow lives in. Absent leaves it where it is; a new one then goes to the personal
+    /// Project in n8n that the workflow belongs to. If unset, a workflow stays where it is, and a new one is created in the personal
     /// project of the API key's user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<Project>,
-    /// What the definition calls a credential, mapped to the one on the instance that it means.
+    /// Mapping of the credential names in the definition to credentials of the n8n instance.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]
     pub credentials: Vec<CredentialMapping>,
-    /// What the definition calls another workflow, mapped to the Workflow of this namespace that it means.
+    /// Mapping of the workflow ids in the definition to Workflows in the same namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]
     pub references: Vec<WorkflowReference>,
-    /// How a new version proves itself before it counts as good.
+    /// Checks that a new version has to pass before it counts as good. If unset, a version counts as good once it is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check: Option<HealthCheck>,
-    /// What happens when a version fails: `Automatic` puts the last good one back, `Manual` only reports.
+    /// Action when a version fails: `Automatic` publishes the last good version again, `Manual` only reports the failure. Defaults to
+    /// `Automatic`.
     #[serde(default)]
     pub rollback: RollbackPolicy,
-    /// What happens when somebody changes the workflow in n8n: `Revert`, `Report` or `Ignore`.
+    /// Action when the workflow was changed in n8n: `Revert` stores the change as a version and reverts it, `Report` leaves it and sets
+    /// condition Ready to False, `Ignore` leaves it. Every policy sets condition Drifted. Defaults to `Revert`.
     #[serde(default)]
     pub drift_policy: DriftPolicy,
-    /// What happens in n8n when this object is deleted: `Delete`, `Archive`, `Deactivate` or `Retain`. Default:
-    /// `Delete` for a workflow that Weirkeeper created, `Retain` for one that it adopted.
+    /// Action in n8n when this object is deleted: `Delete` deletes the workflow with its executions, `Archive` archives and releases it,
+    /// `Deactivate` unpublishes and releases it, `Retain` releases it as it is. Releasing removes the ownership mark. Defaults to `Delete`
+    /// for a workflow that Weirkeeper created and to `Retain` for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// A workflow that exists in n8n and should be managed from now on. What it holds is kept as a version first.
+    /// Existing workflow in n8n to manage from now on. Its content is stored as a version first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<Adopt>,
-    /// true stops all reading from and writing to n8n for this object. Deletion still works.
+    /// `true` suspends all reads from and writes to n8n for this object. Deletion still works. Defaults to `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
-    /// How often n8n is compared with this object when nothing changes; jittered by a tenth. From 1s to 24h.
+    /// Interval between comparisons with n8n while nothing changes, from 1s to 24h, with a jitter of 10%. Defaults to 5m.
     #[serde(default = "default_interval")]
     pub interval: Interval,
-    /// How many versions are kept. The serving one, the last good one and the newest edit that was kept from n8n always are.
+    /// Number of versions to keep. The published version, the last good one and the newest edit from n8n are always kept. Defaults to 10.
     #[serde(default = "default_history_limit")]
     #[schemars(range(min = 1, max = 100))]
     pub revision_history_limit: i64,
 }
 
-/// How often something is looked at when nothing changes.
+/// Interval between periodic reconciliations.
 pub type Interval = Within<SECOND, { 24 * HOUR }>;
 
 fn default_interval() -> Interval {
@@ -119,109 +122,110 @@ fn default_history_limit() -> i64 {
     10
 }
 
-/// An N8nInstance, of this namespace unless another is named.
+/// Reference to an N8nInstance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceRef {
-    /// The instance's name.
+    /// Name of the N8nInstance.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
-    /// The instance's namespace. Default: the namespace of this object.
+    /// Namespace of the N8nInstance. Defaults to the namespace of this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub namespace: Option<String>,
 }
 
-/// Where a definition is read from.
+/// Source of a definition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DefinitionFrom {
-    /// A key of a ConfigMap of this namespace that holds the workflow as JSON or YAML.
+    /// Key of a ConfigMap in the same namespace that holds the workflow as JSON or YAML.
     pub config_map_key_ref: ConfigMapKeyRef,
 }
 
-/// One key of a ConfigMap of this namespace.
+/// A key of a ConfigMap in the same namespace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapKeyRef {
-    /// The ConfigMap's name.
+    /// Name of the ConfigMap.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// The key in it.
+    /// Key in the ConfigMap.
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }
 
-/// One credential name of the definition and what it means on the instance.
+/// Maps a credential name in the definition to a credential of the n8n instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialMapping {
-    /// The name (or, where a node gives none, the id) by which the definition's nodes call the credential.
+    /// Name of the credential in the definition's nodes, or its id where a node gives no name.
     #[schemars(length(min = 1, max = 128))]
     pub name: String,
-    /// The credential's type, such as `slackApi`, where the name alone is not enough.
+    /// Type of the credential, such as `slackApi`. Required only where the name is used with several types.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub kind: Option<String>,
-    /// A credential that exists on the instance already.
+    /// Existing credential of the n8n instance.
     pub existing: ExistingCredential,
 }
 
-/// A credential on the instance, by id or by a name that only one of its type has.
+/// A credential of the n8n instance, by id or by a name that is unique among the credentials of its type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = kube::core::Rule::new("has(self.id) != has(self.name)").message("exactly one of id and name must be set"))]
 pub struct ExistingCredential {
-    /// The credential's id in n8n.
+    /// Id of the credential in n8n.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub id: Option<String>,
-    /// The credential's name in n8n.
+    /// Name of the credential in n8n.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub name: Option<String>,
 }
 
-/// One workflow id of the definition and the Workflow that it means.
+/// Maps a workflow id in the definition to a Workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowReference {
-    /// What the definition says where it means the other workflow: an id of another n8n, or any word.
+    /// Id of the other workflow in the definition: an id from another n8n, or any other string.
     #[schemars(length(min = 1, max = 128))]
     pub id: String,
-    /// The Workflow of this namespace that is meant.
+    /// Workflow in the same namespace that the id stands for.
     pub workflow_ref: LocalRef,
 }
 
-/// An object of the same namespace.
+/// Reference to an object in the same namespace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LocalRef {
-    /// The object's name.
+    /// Name of the object.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }
 
-/// How a new version proves itself.
+/// Checks that a new version has to pass before it counts as good.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = kube::core::Rule::new(
     "!has(self.probes) || self.probes.map(probe, has(probe.timeout) ? duration(probe.timeout) : duration('10s')).sum() <= duration('5m')"
 ).message("the timeouts of all probes together are at most 5m (10s where none is given)"))]
 pub struct HealthCheck {
-    /// Calls that are made once after each deployment, and again while the workflow does not answer. They run the workflow for real, so
-    /// choose what they run. Their timeouts together are at most 5m.
+    /// Calls of production webhooks after each deployment, repeated only while they get no answer from this version of the workflow. A
+    /// probe executes the workflow. The sum of all timeouts is at most 5m.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub probes: Vec<Probe>,
-    /// How long real executions are watched after publication before the version counts as good. From 1s to 168h.
+    /// Time during which production executions are watched after publication before the version counts as good, from 1s to 168h. If unset,
+    /// executions are not evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bake_time: Option<Within<SECOND, { 168 * HOUR }>>,
-    /// How many executions a verdict needs.
+    /// Minimum number of executions required to evaluate the error rate. Defaults to 5.
     #[serde(default = "default_minimum_executions")]
     #[schemars(range(min = 1, max = 10000))]
     pub minimum_executions: i64,
-    /// The highest share of failed executions, in percent, with which the version still counts as good.
+    /// Maximum percentage of failed executions for a version to count as good. Defaults to 20.
     #[serde(default = "default_error_rate")]
     #[schemars(range(min = 0, max = 100))]
     pub maximum_error_rate: i64,
@@ -235,43 +239,43 @@ fn default_error_rate() -> i64 {
     20
 }
 
-/// One call of a production webhook and the answer it must get.
+/// A call of a production webhook and the expected response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
-    /// The name of the webhook node that is called.
+    /// Name of the webhook node to call.
     #[schemars(length(min = 1, max = 256))]
     pub node: String,
-    /// The HTTP method. Default: the node's only one.
+    /// HTTP method: GET, HEAD, POST, PUT, PATCH or DELETE. Defaults to the method of the node, if it has only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 6), regex(pattern = r"^(GET|HEAD|POST|PUT|PATCH|DELETE)$"))]
     pub method: Option<String>,
-    /// Values for the `:name` parts of the path.
+    /// Values of the `:name` parameters in the path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "path_parameters")]
     pub path_parameters: BTreeMap<String, String>,
-    /// The JSON body that is sent.
+    /// JSON body to send.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_value")]
     pub body: Option<Value>,
-    /// Headers that are sent, for example for the webhook's own authentication.
+    /// Headers to send, for example for the authentication of the webhook.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub headers: Vec<ProbeHeader>,
-    /// The HTTP status that must come back. Default: 200.
+    /// Expected HTTP status. Defaults to 200.
     #[serde(default = "default_probe_status")]
     #[schemars(range(min = 100, max = 599))]
     pub expected_status: i64,
-    /// JSON that must be contained in the answer: each key given must be there with an equal value.
+    /// JSON that the response must contain: each given key must be present with an equal value.
     #[serde(default, rename = "expectedJSON", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_value")]
     pub expected_json: Option<Value>,
-    /// How long the answer may take, from 100ms to 5m. Default: 10s.
+    /// Timeout of the call, from 100ms to 5m. Defaults to 10s.
     #[serde(default = "default_probe_timeout")]
     pub timeout: ProbeTimeout,
 }
 
-/// How long the answer to a probe may take.
+/// Timeout of a probe.
 pub type ProbeTimeout = Within<100, { 5 * MINUTE }>;
 
 fn default_probe_status() -> i64 {
@@ -282,41 +286,42 @@ fn default_probe_timeout() -> ProbeTimeout {
     ProbeTimeout::from_secs(10)
 }
 
-/// A header of a probe, with its value here or in a Secret.
+/// A header of a probe, with its value or a reference to a Secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = kube::core::Rule::new("has(self.value) != has(self.secretKeyRef)").message("exactly one of value and secretKeyRef must be set"))]
 #[x_kube(validation = kube::core::Rule::new(NO_STEERING_HEADER).message("the header steers the connection, or names another site, path or caller to a proxy before n8n; a probe may not set it"))]
 pub struct ProbeHeader {
-    /// The header's name. Those that steer the connection or a proxy (`Host`, `Forwarded`, `X-Forwarded-*`, `X-Original-*`, ...) are refused.
+    /// Name of the header. Headers that control the connection or a proxy (`Host`, `Forwarded`, `X-Forwarded-*`, `X-Original-*`, ...) are
+    /// refused.
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9-]+$"))]
     pub name: String,
-    /// Its value, where it is no secret.
+    /// Value of the header, unless it is confidential. Exactly one of `value` and `secretKeyRef` must be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub value: Option<String>,
-    /// The Secret of this namespace that holds its value.
+    /// Key of a Secret in the same namespace that holds the value of the header. Exactly one of `value` and `secretKeyRef` must be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key_ref: Option<ProbeSecretRef>,
 }
 
-/// One key of a Secret of the Workflow's namespace.
+/// A key of a Secret in the namespace of the Workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeSecretRef {
-    /// The Secret's name.
+    /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// The key in it.
+    /// Key in the Secret.
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }
 
-/// A workflow of n8n that should be managed.
+/// An existing workflow in n8n to adopt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Adopt {
-    /// Its id in n8n.
+    /// Id of the workflow in n8n.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub id: String,
 }
@@ -325,42 +330,44 @@ pub struct Adopt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Project {
-    /// Its id in n8n, which is in the URL of the project's page. Another namespace than the instance's needs a grant for it.
+    /// Id of the project in n8n, as in the URL of the project's page. Outside the namespace of the instance it requires a grant.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub id: String,
 }
 
-/// What happens when a version fails.
+/// Action when a version fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RollbackPolicy {
-    /// The last good version is put back.
+    /// Publish the last good version again.
     #[default]
     Automatic,
-    /// The failure is reported and nothing is changed.
+    /// Only report the failure.
     Manual,
 }
 
-/// What happens when somebody changes the workflow in n8n.
+/// Action when the workflow was changed in n8n.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DriftPolicy {
-    /// The change is kept as a revision and undone.
+    /// Store the change as a version and revert it.
     #[default]
     Revert,
-    /// The change is reported and left.
+    /// Leave the change, set Drifted to True and Ready to False.
     Report,
-    /// The change is left.
+    /// Leave the change and set Drifted to True.
     Ignore,
 }
 
-/// What happens in n8n when the object is deleted.
+/// Action in n8n when this object is deleted: `Delete` deletes the workflow with its executions, `Archive` archives and releases it,
+/// `Deactivate` unpublishes and releases it, `Retain` releases it as it is. Releasing removes the ownership mark. Defaults to `Delete` for
+/// a workflow that Weirkeeper created and to `Retain` for an adopted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
-    /// The workflow and its executions are deleted.
+    /// Delete the workflow and its executions.
     Delete,
-    /// The workflow is archived.
+    /// Archive and release the workflow.
     Archive,
-    /// The workflow is unpublished and released.
+    /// Unpublish and release the workflow.
     Deactivate,
-    /// The workflow stays as it is and is released.
+    /// Release the workflow as it is.
     Retain,
 }

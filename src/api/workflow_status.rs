@@ -1,4 +1,4 @@
-//! The status of a `Workflow`.
+//! Status of a `Workflow`.
 
 use std::collections::BTreeMap;
 
@@ -9,116 +9,116 @@ use serde::{Deserialize, Serialize};
 use super::condition::Condition;
 use super::schema::setting_digests;
 
-/// What was found out and done about a Workflow.
+/// Observed state of the Workflow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowStatus {
-    /// The generation of the spec that this status speaks of; -1 before the first look.
+    /// `metadata.generation` that this status was last updated for; -1 before the first reconciliation.
     #[serde(default = "unobserved")]
     #[schemars(range(min = -1))]
     pub observed_generation: i64,
-    /// The workflow's id in n8n, once it is bound.
+    /// Id of the bound workflow in n8n. Absent until the Workflow is bound.
     #[serde(default, rename = "n8nWorkflowId", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub n8n_workflow_id: Option<String>,
-    /// Whether Weirkeeper created the workflow or adopted it; decides what deletion does by default.
+    /// Origin of the bound workflow: `Created` by Weirkeeper, or `Adopted`. It determines the default deletion policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// What was about to be written to n8n; absent when nothing is.
+    /// Write to n8n that is in progress. Absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-    /// The parts of the workflow as n8n held them when Weirkeeper last found each as the spec asks. Drift is what differs from
-    /// them, so that an edit of the spec is never taken for a change made in n8n.
+    /// Parts of the workflow in n8n as they were last confirmed to match the spec. Drift is measured against them, so that an edit of the
+    /// spec is never taken for a change in n8n.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Snapshot>,
-    /// The parts that were last sent to n8n and are not confirmed yet. After an interrupted write it tells Weirkeeper's own change
-    /// from somebody else's.
+    /// Parts of the workflow that were last sent to n8n and are not confirmed yet. After an interrupted write they distinguish Weirkeeper's
+    /// own change from a change in n8n.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Snapshot>,
-    /// The number of the version that n8n holds, as last confirmed.
+    /// Number of the version in n8n, as last confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub active_version: Option<i64>,
-    /// Whether n8n had the workflow published when it was last read.
+    /// Whether the workflow was published in n8n when last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<bool>,
-    /// The number of the version that the annotation `weirkeeper.dev/pinned-version` asks for.
+    /// Number of the version that the annotation `weirkeeper.dev/pinned-version` requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub pinned_version: Option<i64>,
-    /// The first point of Ready's message, for tables.
+    /// Short form of the message of condition Ready, for printer columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub summary: Option<String>,
-    /// The number of the version that was last sent.
+    /// Number of the version that was last sent to n8n.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub last_attempted_version: Option<i64>,
-    /// The highest number that was given to a version. Numbers are never used again.
+    /// Highest version number assigned so far. Numbers are never reused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub last_version: Option<i64>,
-    /// The digest of the definition that failed; it is not sent again until it changes, what it
-    /// failed with is corrected or `reset-at` is set. One whose probes nobody answered is tried again by itself.
+    /// Digest of the definition that failed. It is not sent again until it changes, until the part of the spec that it failed with changes
+    /// (see `failedWith`), or until `weirkeeper.dev/reset-at` is set. If its probes got no answer, it is retried without intervention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub failed_digest: Option<String>,
-    /// A digest of the `spec.credentials` and `spec.references` that it failed with, and of the `spec.healthCheck` with the resource
-    /// versions of the Secrets that its probes send, where that found the failure. When one of them is corrected, the definition is tried again.
+    /// Digest of the `spec.credentials` and `spec.references` that the definition failed with; if a probe found the failure, also of
+    /// `spec.healthCheck` and the resource versions of the Secrets that its probes send. A change of any of them retries the definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub failed_with: Option<String>,
-    /// The kept versions, newest first.
+    /// Kept versions, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]
     pub history: Vec<VersionRecord>,
-    /// The production URLs of the published version.
+    /// Production webhook URLs of the published version.
     #[serde(default, rename = "webhookURLs", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 2048)))]
     pub webhook_urls: Vec<String>,
-    /// The credentials that the definition uses or that its nodes need with their parameters, each once.
+    /// Credentials that the definition uses or that its nodes require with their parameters, without duplicates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]
     pub required_credentials: Vec<RequiredCredential>,
-    /// The last failed execution that a verdict rests on.
+    /// Last failed execution that contributed to condition Healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<LastFailure>,
-    /// When the serving version was published by Weirkeeper; bake time counts from here.
+    /// Time at which Weirkeeper published the current version; start of the bake time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub published_at: Option<MicroTime>,
-    /// The settings keys that Weirkeeper ever wrote to this workflow; n8n keeps a key that is no longer sent, so each
-    /// of them must always be sent with a value.
+    /// Keys of the settings that Weirkeeper has ever written to this workflow. n8n keeps keys that are no longer sent, so each of them is
+    /// always sent with a value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 64)))]
     pub written_settings: Vec<String>,
-    /// The ids in n8n of the workflows that may call this one as a sub-workflow or error workflow, where Weirkeeper decides that. Absent where
-    /// the definition, or somebody in n8n, does.
+    /// Ids in n8n of the workflows that may call this one as a sub-workflow or error workflow. Absent if the definition or n8n's users
+    /// determine that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), inner(length(max = 128)))]
     pub callers: Option<Vec<String>>,
-    /// The tags that Weirkeeper added.
+    /// Tags that Weirkeeper added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 24)))]
     pub added_tags: Vec<String>,
-    /// The id of the n8n project that `spec.project` asked for, once the workflow was seen there.
+    /// Id of the n8n project requested by `spec.project`, once the workflow was observed there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub project: Option<String>,
-    /// The value of the annotation `weirkeeper.dev/requested-at` that was last handled.
+    /// Value of the annotation `weirkeeper.dev/requested-at` that was last handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_requested_at: Option<String>,
-    /// The value of the annotation `weirkeeper.dev/reset-at` that was last handled.
+    /// Value of the annotation `weirkeeper.dev/reset-at` that was last handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reset_at: Option<String>,
-    /// The resource version of the ConfigMap that the definition was last read from. It is written along with other changes, so that it
-    /// may be an older one that holds the same.
+    /// Resource version of the ConfigMap that the definition was last read from. It is only updated together with other changes, so that it
+    /// may be an older one with the same content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub source_version: Option<String>,
-    /// Ready, Reconciling, Stalled and the details: Validated, CredentialsReady, Synced, Live, Healthy, Drifted, RolledBack.
+    /// Conditions of the Workflow: Ready, Reconciling, Stalled, Validated, CredentialsReady, Synced, Live, Healthy, Drifted and RolledBack.
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -128,194 +128,203 @@ fn unobserved() -> i64 {
     -1
 }
 
-/// How a workflow in n8n came to be bound.
+/// Origin of the bound workflow: `Created` by Weirkeeper, or `Adopted`. It determines the default deletion policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Origin {
-    /// Weirkeeper created it.
+    /// Created by Weirkeeper.
     Created,
-    /// It was there before and was adopted.
+    /// Existed before and was adopted.
     Adopted,
 }
 
-/// The parts of a workflow in n8n, small enough to be compared from status. A part that is absent is not known, or left to people.
+/// Parts of a workflow in n8n, small enough to store in the status. An absent part is unknown or not managed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
-    /// The name in n8n.
+    /// Name of the workflow in n8n.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub name: Option<String>,
-    /// The digest of the draft's nodes, connections and groups.
+    /// Digest of the draft's nodes, connections and groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub draft: Option<String>,
-    /// What is published. Absent where `spec.active` is absent.
+    /// Published content. Absent if `spec.active` is unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publication: Option<PublishedContent>,
-    /// A short digest of the value of each setting that Weirkeeper sends.
+    /// Short digest of the value of each setting that Weirkeeper sends.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "setting_digests")]
     pub settings: BTreeMap<String, String>,
 }
 
-/// What is published of a workflow.
+/// Published content of a workflow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PublishedContent {
-    /// The digest of the published nodes, connections and groups. Absent where nothing is published.
+    /// Digest of the published nodes, connections and groups. Absent if the workflow is not published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub digest: Option<String>,
 }
 
-/// What is about to be written to n8n. It is recorded before the first write, so that a crash is understood afterwards.
+/// A write to n8n, recorded before its first request, so that its outcome can be determined after a crash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
-    /// What kind of write.
+    /// Kind of write: `Create` creates a workflow (its id is unknown until n8n answers), `Adopt` takes over an existing one, `Deploy` sends
+    /// a version and publishes it as `spec.active` requests, `Rollback` publishes the last good version again, `Revert` reverts a change
+    /// made in n8n.
     pub operation: Operation,
-    /// The digest of the definition that is being sent.
+    /// Digest of the definition that is sent.
     #[schemars(length(max = 80))]
     pub digest: String,
-    /// The n8n version id that serves now and should serve again if the attempt fails.
+    /// Version id in n8n of the version that is published now, to publish again if the attempt fails.
     #[serde(default, rename = "lastGoodN8nVersionId", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub last_good_n8n_version_id: Option<String>,
-    /// How often sending this digest ended badly or without confirmation; after three times in half a minute or more it counts
-    /// as failed.
+    /// Number of attempts to send this digest that failed or were not confirmed. After three attempts within at least 30s the version has
+    /// failed.
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub attempts: i64,
-    /// When the first of these attempts ended.
+    /// Time at which the first of these attempts ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub failing_since: Option<Time>,
-    /// When the intent was recorded.
+    /// Time at which the intent was recorded.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Time,
 }
 
 impl Intent {
-    /// An intent that was not tried yet.
+    /// Returns an intent without attempts.
     pub fn new(operation: Operation, digest: &str, last_good_n8n_version_id: Option<String>, now: jiff::Timestamp) -> Self {
         let started_at = super::condition::whole_seconds(now);
         Self { operation, digest: digest.to_owned(), last_good_n8n_version_id, attempts: 0, failing_since: None, started_at }
     }
 }
 
-/// The kinds of writes to n8n that an intent announces.
+/// Kind of write to n8n: `Create` creates a workflow (its id is unknown until n8n answers), `Adopt` takes over an existing one, `Deploy`
+/// sends a version and publishes it as `spec.active` requests, `Rollback` publishes the last good version again, `Revert` reverts a change
+/// made in n8n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Operation {
-    /// A workflow is created; until it is answered, its id is unknown.
+    /// Create a workflow; its id is unknown until n8n answers.
     Create,
-    /// A workflow that exists is taken over.
+    /// Take over an existing workflow.
     Adopt,
-    /// A version is sent and published as `spec.active` says.
+    /// Send a version and publish it as `spec.active` requests.
     Deploy,
-    /// The last good version is put back.
+    /// Publish the last good version again.
     Rollback,
-    /// A change made in n8n is undone.
+    /// Revert a change made in n8n.
     Revert,
 }
 
-/// One numbered version.
+/// A numbered version of the definition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VersionRecord {
-    /// Its number, counted from 1.
+    /// Number of the version, starting at 1.
     #[schemars(range(min = 1))]
     pub version: i64,
-    /// The digest of nodes, connections and managed settings.
+    /// Digest of the nodes, connections and managed settings.
     #[schemars(length(max = 80))]
     pub digest: String,
-    /// The version id that n8n gave to the content when it was last sent.
+    /// Version id that n8n assigned to the content when it was last sent.
     #[serde(default, rename = "n8nVersionId", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub n8n_version_id: Option<String>,
-    /// The ControllerRevision that holds the body.
+    /// Name of the ControllerRevision that holds the content.
     #[schemars(length(max = 253))]
     pub revision: String,
-    /// Where the definition came from.
+    /// Source of the version: `Definition` (`spec.definition`), `ConfigMap` (`spec.definitionFrom`), `Adopted` (content of an adopted
+    /// workflow before the first write) or `Drift` (a change made in n8n, stored before it was overwritten).
     pub source: VersionSource,
-    /// How it went.
+    /// Result of the version: `Pending` (accepted, not sent or not evaluated yet), `Deployed` (saved in n8n and published if `spec.active`
+    /// is true; health checks still running), `Good` (passed its health checks; rollbacks return to it), `Failed`, or `Kept` (stored for
+    /// reference only).
     pub result: VersionResult,
-    /// Why it went so, in one word.
+    /// Machine-readable reason for the result, in CamelCase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
-    /// Why it failed, for people.
+    /// Human-readable message: why the version failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
-    /// When it was first accepted.
+    /// Time at which the version was first accepted.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Time,
-    /// When its result was found.
+    /// Time at which the result was determined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub judged_at: Option<Time>,
 }
 
-/// Where a version came from.
+/// Source of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum VersionSource {
     /// `spec.definition`.
     Definition,
     /// `spec.definitionFrom`.
     ConfigMap,
-    /// What an adopted workflow held before the first write.
+    /// Content of an adopted workflow before the first write.
     Adopted,
-    /// What somebody's change in n8n held before it was undone.
+    /// Change made in n8n, stored before it was overwritten.
     Drift,
 }
 
-/// How a version went.
+/// Result of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum VersionResult {
-    /// Accepted, not sent or not judged yet.
+    /// Accepted, not sent or not evaluated yet.
     Pending,
-    /// Saved in n8n and, where `spec.active` is true, published; still watched.
+    /// Saved in n8n and published if `spec.active` is true; health checks are still running.
     Deployed,
-    /// It proved itself: the version that a rollback goes back to.
+    /// Passed its health checks; rollbacks return to it.
     Good,
-    /// It failed.
+    /// Failed.
     Failed,
-    /// It was kept for reference only.
+    /// Stored for reference only.
     Kept,
 }
 
-/// A credential that the definition uses, or that a node of it needs.
+/// A credential that the definition uses or that one of its nodes requires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequiredCredential {
-    /// The credential's type, such as `slackApi`.
+    /// Type of the credential, such as `slackApi`.
     #[serde(rename = "type")]
     #[schemars(length(max = 128))]
     pub kind: String,
-    /// What the definition calls it. Absent where a node needs it and names none.
+    /// Name of the credential in the definition. Absent if a node requires the credential without naming one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128))]
     pub name: String,
-    /// The first node that uses or needs it.
+    /// Name of the first node that uses or requires the credential.
     #[schemars(length(max = 256))]
     pub node: String,
-    /// Whether it is mapped to exactly one credential on the instance.
+    /// Whether the credential is mapped to exactly one credential of the n8n instance.
     pub satisfied: bool,
-    /// What the catalogue says a node cannot do without it. Absent where it says nothing.
+    /// Operation that fails without the credential, according to the catalogue: `Publication` (n8n does not publish the workflow) or `Run`
+    /// (n8n publishes the workflow, and the node fails when executed). Absent if the catalogue has no information.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needed_for: Option<NeededFor>,
-    /// The OAuth scopes that n8n asks for by default, where the type says so.
+    /// OAuth scopes that n8n requests for this type by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 256)))]
     pub scopes: Vec<String>,
 }
 
-/// What a node cannot do without a credential.
+/// Operation that fails without the credential: `Publication` (n8n does not publish the workflow) or `Run` (n8n publishes the workflow, and
+/// the node fails when executed). Absent if the catalogue has no information.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum NeededFor {
-    /// n8n does not publish the workflow without it.
+    /// n8n does not publish the workflow.
     Publication,
-    /// A parameter of the node chooses this type: n8n publishes without it, and the node fails when it runs.
+    /// A parameter of the node selects this type: n8n publishes the workflow, and the node fails when executed.
     Run,
 }
 
@@ -323,14 +332,14 @@ pub enum NeededFor {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LastFailure {
-    /// Its id in n8n.
+    /// Id of the execution in n8n.
     #[schemars(length(max = 64))]
     pub execution: String,
-    /// The node that failed, where n8n says.
+    /// Name of the node that failed, if n8n reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub node: Option<String>,
-    /// What n8n says about it.
+    /// Error message from n8n.
     #[schemars(length(max = 512))]
     pub message: String,
 }

@@ -78,7 +78,7 @@ async fn kubectl_waits_for_it_and_shows_what_people_look_for() {
     let id = world.get("a").await["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
     assert!(kubectl(&["get", "nwf", "-o", "wide"]).contains(&id));
     assert!(kubectl(&["get", "n8n"]).contains("n8ninstance.weirkeeper.dev/main"), "the category lists both kinds");
-    assert!(kubectl(&["explain", "nwf.spec.driftPolicy"]).contains("changes the workflow in n8n"));
+    assert!(kubectl(&["explain", "nwf.spec.driftPolicy"]).contains("the workflow was changed in n8n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
