@@ -1,22 +1,17 @@
 //! The controllers: they watch Kubernetes, and turn each change, each interval and each request into a pass.
 
-mod catalogs;
 mod connections;
 mod context;
-mod decoded;
 mod deletion;
 mod events;
 mod instance;
 mod listings;
 mod liveness;
+mod memory;
 mod metrics;
-mod present;
 mod reservations;
-mod secrets;
 mod slots;
-mod store;
 mod workflow;
-mod workflow_index;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -40,12 +35,16 @@ pub use context::Settings;
 pub use liveness::Liveness;
 
 use crate::api::instance::{CatalogRef, N8nInstance};
+use crate::kubernetes::catalogs::Catalogs;
+use crate::kubernetes::decoded::{Decode, Decoded};
+use crate::kubernetes::objects;
+use crate::kubernetes::present::Present;
+use crate::kubernetes::secrets::Secrets;
+use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::N8nMetrics;
+use connections::{Connections, Wire};
 use context::{Context, Lists};
-use decoded::{Decode, Decoded};
 use metrics::Metrics;
-use present::Present;
-use workflow_index::IndexedWorkflow;
 
 /// So many objects are asked for at once: each may have one and a half megabytes, and any tenant may fill a page with such.
 const PAGE: u32 = 50;
@@ -81,6 +80,9 @@ pub async fn run(
     let (complete, mut both) = (Arc::new(complete), lists.clone());
     let (wake, woken) = unbounded_channel();
     let (wake_instance, woken_instances) = unbounded_channel();
+    let metrics = Metrics::register(registry)?;
+    let secrets = Arc::new(Secrets::new(client.clone()));
+    let wire = Wire { allow_loopback: settings.allow_loopback, fence: settings.fence.clone(), metrics: N8nMetrics::register(registry)? };
     let ctx = Arc::new(Context {
         events: events::Events::new(client.clone()),
         cluster,
@@ -89,15 +91,14 @@ pub async fn run(
         workflows: workflows.clone(),
         instances: instances.clone(),
         lists,
-        connections: connections::Connections::default(),
-        secrets: secrets::Secrets::default(),
-        catalogs: catalogs::Catalogs::default(),
+        connections: Connections::new(client.clone(), instances.clone(), secrets.clone(), wire, metrics.connections.clone()),
+        secrets,
+        catalogs: Catalogs::new(client.clone()),
         claims: Mutex::default(),
         reservations: reservations::Reservations::default(),
         memory: Mutex::default(),
         sources_changed: Mutex::default(),
-        metrics: Metrics::register(registry)?,
-        n8n_metrics: N8nMetrics::register(registry)?,
+        metrics,
         wake,
         wake_instance,
         liveness: liveness.clone(),
@@ -189,7 +190,7 @@ fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedWorkflow>, wa
         Ok(Event::Delete(indexed)) => {
             ctx.forget(indexed.uid());
             let (namespace, name) = indexed.instance();
-            ctx.release_instance(&connections::key(namespace, name));
+            ctx.release_instance(&objects::key(namespace, name));
         }
         // What went while the watch was broken is only missing in the new list.
         Ok(Event::InitDone) => {
@@ -209,7 +210,7 @@ fn departing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<N8nInstance>, watche
             let namespace = namespace.unwrap_or_default();
             ctx.metrics.key_expires(&namespace, &name, None);
             ctx.wake_users(&namespace, &name);
-            ctx.release_instance(&connections::key(&namespace, &name));
+            ctx.release_instance(&objects::key(&namespace, &name));
         }
         if matches!(event, Event::InitDone) {
             ctx.release_instances();
@@ -262,7 +263,7 @@ where
 async fn follow_config_maps(ctx: Arc<Context>) {
     // What is not known yet cannot be woken.
     ctx.listed().await;
-    let client = decoded::metadata_only(ctx.client.clone());
+    let client = crate::kubernetes::decoded::metadata_only(ctx.client.clone());
     let all = watcher::Config::default().timeout(ctx.liveness.watch_seconds());
     let changes = watcher(Api::<Decoded<PartialObjectMeta<ConfigMap>>>::all(client), all);
     let changes = changes.default_backoff().touched_objects().filter_map(|changed| future::ready(changed.ok()));

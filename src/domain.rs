@@ -33,5 +33,6 @@ pub mod summary;
 pub mod target;
 pub mod transitions;
 pub mod ungranted_access;
+pub mod urgency;
 pub mod validation;
 pub mod verdict;

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::ResourceExt;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, ResourceExt};
+use prometheus::IntGauge;
 use url::Url;
 
-use super::context::Context;
 use super::listings::Listings;
-use super::store;
 use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::{AllowedFrom, N8nInstance};
@@ -21,7 +21,9 @@ use crate::domain::access::may_refer;
 use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::status_bounds;
-use crate::n8n::{ApiKey, ClientSettings, List, N8nClient, N8nError};
+use crate::kubernetes::objects;
+use crate::kubernetes::secrets::Secrets;
+use crate::n8n::{ApiKey, ClientSettings, LeaderFence, List, N8nClient, N8nError, N8nMetrics};
 
 /// How long a list of credentials is believed when everything that is looked for is in it.
 const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);
@@ -45,12 +47,32 @@ pub struct Connection {
 }
 
 /// The connections that are open.
-#[derive(Debug, Default)]
 pub struct Connections {
+    client: Client,
+    instances: Store<N8nInstance>,
+    secrets: Arc<Secrets>,
+    wire: Wire,
+    count: IntGauge,
     open: Mutex<HashMap<String, Arc<Connection>>>,
 }
 
+/// Settings of the wire that all connections share.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    /// Allows n8n on loopback addresses.
+    pub allow_loopback: bool,
+    /// Lets requests pass that write, while this process leads.
+    pub fence: LeaderFence,
+    /// Counters of requests.
+    pub metrics: N8nMetrics,
+}
+
 impl Connections {
+    /// Returns no connections yet; `count` follows how many are open.
+    pub fn new(client: Client, instances: Store<N8nInstance>, secrets: Arc<Secrets>, wire: Wire, count: IntGauge) -> Self {
+        Self { client, instances, secrets, wire, count, open: Mutex::default() }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Connection>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,19 +101,118 @@ impl Connections {
 
     /// Closes a connection, when its instance and all that was bound through it are gone.
     pub fn close(&self, key: &str) -> Option<Arc<Connection>> {
-        self.lock().remove(key)
+        let mut open = self.lock();
+        let closed = open.remove(key);
+        self.count.set(i64::try_from(open.len()).unwrap_or(i64::MAX));
+        closed
     }
 
     /// The instances that have a connection.
     pub fn keys(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
     }
+
+    /// The API key is read again when it is needed next.
+    pub fn forget_key(&self, instance: &N8nInstance) {
+        let secret = &instance.spec.api_key_secret_ref;
+        self.secrets.forget(instance.metadata.namespace.as_deref().unwrap_or_default(), &secret.name, &secret.key);
+    }
+
+    /// The connection of an instance for a Workflow of some namespace.
+    pub async fn for_workflow(&self, namespace: &str, instance: (&str, &str)) -> Result<Arc<Connection>, ReconcileError> {
+        let missing = || {
+            ReconcileError::waiting(
+                Reason::InstanceNotFound,
+                format!("N8nInstance {} does not exist in namespace {} or does not allow namespace {namespace}", instance.1, instance.0),
+            )
+        };
+        let found = self.instances.get(&ObjectRef::new(instance.1).within(instance.0)).ok_or_else(missing)?;
+        let labels = if instance.0 != namespace && found.spec.allowed_namespaces.from == AllowedFrom::Selector {
+            let found = objects::get::<Namespace>(&self.client, None, namespace).await;
+            let found = found.map_err(|error| objects::reconcile_error("read the namespace", &error))?;
+            found.and_then(|namespace| namespace.metadata.labels).unwrap_or_default()
+        } else {
+            Default::default()
+        };
+        if !may_refer(&found.spec, instance.0, namespace, &labels) {
+            return Err(missing());
+        }
+        // What an instance of another namespace reads is not told.
+        let elsewhere = |reconcile_error: ReconcileError| match reconcile_error.reason {
+            Reason::KeySecretNotFound if instance.0 != namespace => {
+                let message =
+                    format!("the API key of N8nInstance {} cannot be read: its Secret or the key in it does not exist", instance.1);
+                ReconcileError::waiting(Reason::KeySecretNotFound, message)
+            }
+            _ => reconcile_error,
+        };
+        self.open(found).await.map_err(elsewhere)
+    }
+
+    /// The connection of an instance, made anew when its spec or key changed.
+    pub async fn open(&self, instance: Arc<N8nInstance>) -> Result<Arc<Connection>, ReconcileError> {
+        let namespace = instance.namespace().unwrap_or_default();
+        let at = objects::key(&namespace, &instance.name_any());
+        // An edit may have come with another key, and the key of one n8n is not for another.
+        let same_object = |open: &Arc<Connection>| open.instance.metadata.uid == instance.metadata.uid;
+        if self.last(&at).is_some_and(|open| same_object(&open) && open.instance.spec != instance.spec) {
+            self.forget_key(&instance);
+        }
+        let secret = &instance.spec.api_key_secret_ref;
+        let unread = |error| objects::reconcile_error_elsewhere("read the API key's Secret", &error);
+        let held = self.secrets.get(&namespace, &secret.name, &secret.key).await.map_err(unread)?;
+        let Some(api_key) = held else {
+            let lack = self.secrets.lack(&namespace, &secret.name, &secret.key).await.map_err(unread)?;
+            let message = format!("the API key of N8nInstance {} cannot be read: {lack}", instance.name_any());
+            return Err(ReconcileError::waiting(Reason::KeySecretNotFound, message));
+        };
+        let api_key = ApiKey::parse(&api_key)
+            .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
+        // Of two reconciliations that come here at once, the second takes what the first opened: its listings know what was created.
+        let mut connections = self.lock();
+        let before = connections.get(&at).filter(|open| same_object(open)).cloned();
+        if let Some(open) = before.as_ref().filter(|open| open.api_key == api_key && open.instance.spec == instance.spec) {
+            if Arc::ptr_eq(&open.instance, &instance) {
+                return Ok(open.clone());
+            }
+            // Only its status or metadata moved: the client, its rate limit and its queue go on.
+            let moved = Arc::new(Connection {
+                client: open.client.clone(),
+                listings: open.listings.clone(),
+                suspect: open.suspect.clone(),
+                api_key,
+                credentials: open.credentials.clone(),
+                instance,
+            });
+            connections.insert(at, moved.clone());
+            return Ok(moved);
+        }
+        let client = N8nClient::new(settings(&instance, api_key.clone(), self.wire.allow_loopback)?, self.wire.metrics.clone())
+            .map(|client| client.fenced_by(self.wire.fence.clone()))
+            .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
+        // Another key or another timeout makes no other n8n of it; another origin does.
+        let before = before.filter(|open| origin(&open.instance.spec.url) == origin(&instance.spec.url));
+        if before.as_ref().is_some_and(|open| open.client.publishes_later()) {
+            client.note_publishes_later();
+        }
+        let connection = Arc::new(Connection {
+            client,
+            listings: Arc::default(),
+            suspect: before.map(|open| open.suspect.clone()).unwrap_or_default(),
+            api_key,
+            credentials: Arc::default(),
+            instance,
+        });
+        connections.insert(at, connection.clone());
+        self.count.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
+        Ok(connection)
+    }
 }
 
 impl Connection {
     /// The instance, as namespace/name.
     pub fn key(&self) -> String {
-        key(&self.namespace(), &self.instance.name_any())
+        objects::key(&self.namespace(), &self.instance.name_any())
     }
 
     /// The instance's namespace.
@@ -181,101 +302,7 @@ fn conditions(instance: &N8nInstance) -> Vec<crate::api::condition::Condition> {
     instance.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default()
 }
 
-/// The key of an instance.
-pub fn key(namespace: &str, name: &str) -> String {
-    format!("{namespace}/{name}")
-}
-
-/// The connection of an instance for a Workflow of some namespace.
-pub async fn for_workflow(ctx: &Context, namespace: &str, instance: (&str, &str)) -> Result<Arc<Connection>, ReconcileError> {
-    let missing = || {
-        ReconcileError::waiting(
-            Reason::InstanceNotFound,
-            format!("N8nInstance {} does not exist in namespace {} or does not allow namespace {namespace}", instance.1, instance.0),
-        )
-    };
-    let found = ctx.instance(instance.0, instance.1).ok_or_else(missing)?;
-    let labels = if instance.0 != namespace && found.spec.allowed_namespaces.from == AllowedFrom::Selector {
-        let found = store::get::<Namespace>(&ctx.client, None, namespace).await;
-        let found = found.map_err(|error| store::reconcile_error("read the namespace", &error))?;
-        found.and_then(|namespace| namespace.metadata.labels).unwrap_or_default()
-    } else {
-        Default::default()
-    };
-    if !may_refer(&found.spec, instance.0, namespace, &labels) {
-        return Err(missing());
-    }
-    // What an instance of another namespace reads is not told.
-    let elsewhere = |reconcile_error: ReconcileError| match reconcile_error.reason {
-        Reason::KeySecretNotFound if instance.0 != namespace => {
-            let message = format!("the API key of N8nInstance {} cannot be read: its Secret or the key in it does not exist", instance.1);
-            ReconcileError::waiting(Reason::KeySecretNotFound, message)
-        }
-        _ => reconcile_error,
-    };
-    open(ctx, found).await.map_err(elsewhere)
-}
-
-/// The connection of an instance, made anew when its spec or key changed.
-pub async fn open(ctx: &Context, instance: Arc<N8nInstance>) -> Result<Arc<Connection>, ReconcileError> {
-    let namespace = instance.namespace().unwrap_or_default();
-    let at = key(&namespace, &instance.name_any());
-    // An edit may have come with another key, and the key of one n8n is not for another.
-    let same_object = |open: &Arc<Connection>| open.instance.metadata.uid == instance.metadata.uid;
-    if ctx.connections.last(&at).is_some_and(|open| same_object(&open) && open.instance.spec != instance.spec) {
-        ctx.forget_key(&instance);
-    }
-    let secret = &instance.spec.api_key_secret_ref;
-    let unread = |error| store::reconcile_error_elsewhere("read the API key's Secret", &error);
-    let held = ctx.secrets.get(&ctx.client, &namespace, &secret.name, &secret.key).await.map_err(unread)?;
-    let Some(api_key) = held else {
-        let lack = ctx.secrets.lack(&ctx.client, &namespace, &secret.name, &secret.key).await.map_err(unread)?;
-        let message = format!("the API key of N8nInstance {} cannot be read: {lack}", instance.name_any());
-        return Err(ReconcileError::waiting(Reason::KeySecretNotFound, message));
-    };
-    let api_key = ApiKey::parse(&api_key)
-        .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
-    // Of two reconciliations that come here at once, the second takes what the first opened: its listings know what was created.
-    let mut connections = ctx.connections.lock();
-    let before = connections.get(&at).filter(|open| same_object(open)).cloned();
-    if let Some(open) = before.as_ref().filter(|open| open.api_key == api_key && open.instance.spec == instance.spec) {
-        if Arc::ptr_eq(&open.instance, &instance) {
-            return Ok(open.clone());
-        }
-        // Only its status or metadata moved: the client, its rate limit and its queue go on.
-        let moved = Arc::new(Connection {
-            client: open.client.clone(),
-            listings: open.listings.clone(),
-            suspect: open.suspect.clone(),
-            api_key,
-            credentials: open.credentials.clone(),
-            instance,
-        });
-        connections.insert(at, moved.clone());
-        return Ok(moved);
-    }
-    let client = N8nClient::new(settings(ctx, &instance, api_key.clone())?, ctx.n8n_metrics.clone())
-        .map(|client| client.fenced_by(ctx.settings.fence.clone()))
-        .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
-    // Another key or another timeout makes no other n8n of it; another origin does.
-    let before = before.filter(|open| origin(&open.instance.spec.url) == origin(&instance.spec.url));
-    if before.as_ref().is_some_and(|open| open.client.publishes_later()) {
-        client.note_publishes_later();
-    }
-    let connection = Arc::new(Connection {
-        client,
-        listings: Arc::default(),
-        suspect: before.map(|open| open.suspect.clone()).unwrap_or_default(),
-        api_key,
-        credentials: Arc::default(),
-        instance,
-    });
-    connections.insert(at, connection.clone());
-    ctx.metrics.connections.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
-    Ok(connection)
-}
-
-fn settings(ctx: &Context, instance: &N8nInstance, api_key: ApiKey) -> Result<ClientSettings, ReconcileError> {
+fn settings(instance: &N8nInstance, api_key: ApiKey, allow_loopback: bool) -> Result<ClientSettings, ReconcileError> {
     let spec = &instance.spec;
     let name = instance.name_any();
     let invalid = |what: String| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {name}: {what}"));
@@ -290,7 +317,7 @@ fn settings(ctx: &Context, instance: &N8nInstance, api_key: ApiKey) -> Result<Cl
         requests_per_second: spec.requests_per_second.and_then(number),
         max_concurrent_requests: number(spec.max_concurrent_requests).unwrap_or(NonZeroU32::MIN),
         webhook_check_url: spec.webhook_check_url.as_deref().map(|text| url("webhookCheckURL", text)).transpose()?,
-        allow_loopback: ctx.settings.allow_loopback,
+        allow_loopback,
     })
 }
 

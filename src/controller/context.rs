@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource};
@@ -12,26 +11,26 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tracing::debug;
 
-use super::catalogs::Catalogs;
-use super::connections::{self, Connections};
+use super::connections::Connections;
 use super::events::Events;
 use super::liveness::Liveness;
+use super::memory::Memory;
 use super::metrics::Metrics;
 use super::reservations::Reservations;
-use super::secrets::Secrets;
-use super::slots::{InstanceSlots, Urgency};
-use super::store;
-use super::workflow::CachedValidation;
-use super::workflow_index::IndexedWorkflow;
+use super::slots::InstanceSlots;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
-use crate::api::workflow_status::{Intent, Snapshot};
-use crate::domain::backoff::{self, Silence, SlidingWindow};
+use crate::domain::backoff::{self};
 use crate::domain::mark::Mark;
 use crate::domain::route_claims::Claims;
-use crate::n8n::{LeaderFence, N8nMetrics};
+use crate::domain::urgency::Urgency;
+use crate::kubernetes::catalogs::Catalogs;
+use crate::kubernetes::objects;
+use crate::kubernetes::secrets::Secrets;
+use crate::kubernetes::workflow_index::IndexedWorkflow;
+use crate::n8n::LeaderFence;
 
 /// For so long an instance that a Workflow did not reach is not looked at once more for another Workflow.
 const DOUBTED_FOR: Duration = Duration::from_secs(5);
@@ -70,7 +69,7 @@ pub struct Context {
     /// Open connections.
     pub connections: Connections,
     /// Secrets read lately.
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     /// Catalogues of node types.
     pub catalogs: Catalogs,
     /// Places for passes.
@@ -85,8 +84,6 @@ pub struct Context {
     pub events: Events,
     /// Counters of the controllers.
     pub metrics: Metrics,
-    /// Counters of the wire.
-    pub n8n_metrics: N8nMetrics,
     /// Starts a pass of a Workflow.
     pub wake: UnboundedSender<ObjectRef<IndexedWorkflow>>,
     /// Workflows whose ConfigMap somebody changed, by UID, until their next pass starts.
@@ -95,71 +92,6 @@ pub struct Context {
     pub wake_instance: UnboundedSender<ObjectRef<N8nInstance>>,
     /// Shows that things move.
     pub liveness: Liveness,
-}
-
-/// What is remembered of an object between passes.
-#[derive(Clone, Debug, Default)]
-pub struct Memory {
-    /// Passes that failed in a row.
-    pub failures: u32,
-    /// What somebody last asked for: spec and annotations, as a hash.
-    pub asked: Option<u64>,
-    /// Passes so far; turns the jitter.
-    pub turns: u64,
-    /// The state that it is counted by.
-    pub state: Option<&'static str>,
-    /// When its drift was undone.
-    pub reverts: SlidingWindow,
-    /// When it was published again because its webhooks did not answer.
-    pub revivals: SlidingWindow,
-    /// The digest of which n8n held something else than what was sent, and when.
-    pub readback_mismatches: (String, SlidingWindow),
-    /// What was told about annotations that nobody reads.
-    pub unread: Option<String>,
-    /// When a Workflow doubted that this instance is reachable.
-    pub doubted: Option<Instant>,
-    /// What was sent to n8n without an answer, and when: it may take effect late.
-    pub late: Option<(Snapshot, Timestamp)>,
-    /// The announcement of a write that is in its status, by when it says that it was made, and since when it is known here, on a
-    /// clock that runs through suspension.
-    announced: Option<(i64, Duration)>,
-    /// Since when this process knows that it is being deleted, on a clock that runs through suspension.
-    pub deleting_since: Option<Duration>,
-    /// Set once the write that its status announces is counted as an attempt that ended badly.
-    pub counted: bool,
-    /// Probes that no workflow answered.
-    pub silence: Silence,
-    /// What the validator said of its definition last.
-    pub(super) judged: Option<CachedValidation>,
-}
-
-impl Memory {
-    /// Begins with short pauses again when somebody asks for something new.
-    pub fn asked_anew(&mut self, asked: Option<u64>) {
-        if self.asked != asked {
-            self.asked = asked;
-            self.failures = 0;
-        }
-    }
-
-    /// Returns for how long this process knows that a write was announced.
-    pub fn known_for(&mut self, intent: &Intent, now: Duration) -> Duration {
-        // Kubernetes keeps whole seconds.
-        let at = intent.started_at.0.as_second();
-        let since = match self.announced {
-            Some((known, since)) if known == at => since,
-            _ => self.announced.insert((at, now)).1,
-        };
-        now.saturating_sub(since)
-    }
-
-    /// A person asked for everything to be tried again.
-    pub fn start_afresh(&mut self) {
-        self.reverts = SlidingWindow::default();
-        self.revivals = SlidingWindow::default();
-        self.readback_mismatches = Default::default();
-        self.silence = Silence::default();
-    }
 }
 
 /// Which first lists are complete.
@@ -193,7 +125,7 @@ impl Context {
         if self.workflows.get(&place).is_some_and(|indexed| indexed.uid() == mark.uid) {
             return Ok(true);
         }
-        let found = store::metadata::<Workflow>(&self.client, &mark.namespace, &mark.name).await?;
+        let found = objects::metadata::<Workflow>(&self.client, &mark.namespace, &mark.name).await?;
         Ok(found.is_some_and(|found| found.uid.as_deref() == Some(mark.uid.as_str())))
     }
 
@@ -229,7 +161,7 @@ impl Context {
     pub fn promote(&self, indexed: &IndexedWorkflow, urgency: Urgency) {
         if urgency < Urgency::Create {
             let (namespace, name) = indexed.instance();
-            if self.slots.promote(&connections::key(namespace, name), indexed.uid(), urgency) {
+            if self.slots.promote(&objects::key(namespace, name), indexed.uid(), urgency) {
                 debug!(namespace = indexed.namespace(), name = indexed.name(), "somebody changed it, so it goes before others that wait");
             }
         }
@@ -320,16 +252,9 @@ impl Context {
         }
         self.catalogs.forget(key);
         let Some(closed) = self.connections.close(key) else { return };
-        self.forget_key(&closed.instance);
+        self.connections.forget_key(&closed.instance);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(closed.instance.metadata.uid.as_deref().unwrap_or_default());
-        self.metrics.connections.set(i64::try_from(self.connections.keys().len()).unwrap_or(i64::MAX));
         debug!(key, "the instance and all that was bound through it are gone, and so is its connection");
-    }
-
-    /// The API key is read again when it is needed next.
-    pub fn forget_key(&self, instance: &N8nInstance) {
-        let secret = &instance.spec.api_key_secret_ref;
-        self.secrets.forget(instance.metadata.namespace.as_deref().unwrap_or_default(), &secret.name, &secret.key);
     }
 
     /// Lets go of what is held of every instance that is gone.

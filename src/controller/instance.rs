@@ -20,11 +20,9 @@ use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use tracing::{Instrument, error, info_span, warn};
 
-use super::catalogs::{self, LoadedCatalog};
+use super::connections;
 use super::context::Context;
 use super::listings::Listing;
-use super::workflow_index::IndexedWorkflow;
-use super::{connections, store};
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, find, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::{Class, Reason};
@@ -38,6 +36,9 @@ use crate::domain::merge_patch::merge_patch;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
 use crate::domain::{backoff, status_bounds};
+use crate::kubernetes::catalogs::LoadedCatalog;
+use crate::kubernetes::objects;
+use crate::kubernetes::workflow_index::IndexedWorkflow;
 
 /// So often at least an n8n is looked at that does not answer.
 const OUTAGE_LOOK: Duration = Duration::from_secs(5);
@@ -84,7 +85,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
         return Action::await_change();
     }
     // The store lags behind: a status that is compared with what it holds may be wrong and stay so.
-    let instance = match store::get::<N8nInstance>(&ctx.client, Some(&namespace), &name).await {
+    let instance = match objects::get::<N8nInstance>(&ctx.client, Some(&namespace), &name).await {
         Ok(Some(instance)) => Arc::new(instance),
         // The watch tells of it in a moment.
         Ok(None) => return Action::await_change(),
@@ -97,7 +98,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
         return let_go(ctx, &instance).await;
     }
     if !held(instance.meta())
-        && let Err(failed) = store::set_finalizer(&ctx.client, &*instance, INSTANCE_FINALIZER, true).await
+        && let Err(failed) = objects::set_finalizer(&ctx.client, &*instance, INSTANCE_FINALIZER, true).await
     {
         warn!(error = %failed, "cannot put the finalizer on");
         return Action::requeue(ctx.pause(&uid));
@@ -107,7 +108,7 @@ async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
     let found = look(ctx, &instance, &mut status).await;
     // A key that n8n refuses is read again at the next try.
     if reason(&found.outcome) == Reason::Unauthorized {
-        ctx.forget_key(&instance);
+        ctx.connections.forget_key(&instance);
     }
     let generation = instance.meta().generation.unwrap_or(0);
     // Once for each edit: one whose status cannot be written stays unobserved.
@@ -148,7 +149,7 @@ async fn write(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, n
     let Some(patch) = merge_patch(&json(old)?, &json(new)?) else { return Ok(()) };
     let (namespace, name, uid) = (instance.namespace().unwrap_or_default(), instance.name_any(), instance.uid().unwrap_or_default());
     ctx.metrics.writes.with_label_values(&["N8nInstance"]).inc();
-    store::patch_status::<N8nInstance>(&ctx.client, &namespace, &name, &uid, None, &patch).await.map(drop)
+    objects::patch_status::<N8nInstance>(&ctx.client, &namespace, &name, &uid, None, &patch).await.map(drop)
 }
 
 /// Workflows look again when the connection changed or turned good or bad, or n8n became another. An outage is no news to those that did
@@ -188,7 +189,7 @@ async fn tell(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, ne
 async fn look(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus) -> Found {
     let mut details = Vec::new();
     // It matters even while n8n does not answer.
-    let catalog = catalogs::refresh(ctx, instance).await;
+    let catalog = ctx.catalogs.refresh(instance).await;
     if matches!(catalog, Ok((_, true))) {
         ctx.wake_users(&instance.namespace().unwrap_or_default(), &instance.name_any());
     }
@@ -227,7 +228,7 @@ async fn inspect(
     let reset = annotation(annotation::RESET_AT).filter(|asked| status.last_handled_reset_at.as_ref() != Some(asked));
     let origin = connections::origin(&instance.spec.url)
         .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("spec.url is not a URL: {error}")))?;
-    let connection = connections::open(ctx, instance.clone()).await?;
+    let connection = ctx.connections.open(instance.clone()).await?;
     // A pass that began before a person gave their word may have raised the suspicion again after it.
     let accepted = vouched(status.identity_accepted_at.as_ref().map(|time| time.0), Timestamp::now());
     // What a pass found missing at another origin says nothing about the one that workflows are bound to.
@@ -329,7 +330,7 @@ async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Reconc
     for (id, mark) in listing.seen.items.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
         if ids.len() < MOST_ORPHANS
             && mark.cluster == ctx.cluster
-            && !ctx.lives(mark).await.map_err(|error| store::reconcile_error("look for the object of a mark", &error))?
+            && !ctx.lives(mark).await.map_err(|error| objects::reconcile_error("look for the object of a mark", &error))?
         {
             ids.push(id.clone());
         }
@@ -361,10 +362,10 @@ async fn let_go(ctx: &Context, instance: &N8nInstance) -> Action {
     if needed(ctx, instance.meta()) {
         return Action::requeue(Duration::from_secs(1));
     }
-    match store::set_finalizer(&ctx.client, instance, INSTANCE_FINALIZER, false).await {
+    match objects::set_finalizer(&ctx.client, instance, INSTANCE_FINALIZER, false).await {
         Ok(_) => Action::await_change(),
         Err(failed) => {
-            if !store::is_gone(&failed) && !store::is_conflict(&failed) {
+            if !objects::is_gone(&failed) && !objects::is_conflict(&failed) {
                 warn!(error = %failed, "cannot take the finalizer off");
             }
             Action::requeue(Duration::from_millis(500))

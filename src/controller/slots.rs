@@ -7,31 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// How soon a pass should start, the most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    /// Somebody changed an object whose workflow is in n8n, its ConfigMap, its pin, or asks for a look or a reset.
-    Edit,
-    /// The object is being deleted.
-    Deletion,
-    /// The object has no workflow in n8n yet.
-    Create,
-    /// Nothing changed that we know of.
-    Routine,
-}
+use crate::domain::urgency::Urgency;
 
-const URGENCIES: [Urgency; 4] = [Urgency::Edit, Urgency::Deletion, Urgency::Create, Urgency::Routine];
 /// One place of so many is held free for urgent passes.
 const PLACES_HELD_FREE: usize = 5;
 /// Passes of one urgency have a turn after so many of others: neither edits nor creates without end hold up anybody for ever.
 const LONGEST_STREAK: usize = 16;
-
-impl Urgency {
-    /// Whether a place is held free for it.
-    const fn urgent(self) -> bool {
-        matches!(self, Self::Edit | Self::Deletion)
-    }
-}
 
 /// Hands out places, so many at a time for each instance.
 #[derive(Clone, Debug)]
@@ -48,11 +29,11 @@ struct Lane {
     /// How many of them are not urgent.
     ordinary: usize,
     /// How many others had their turn since one of this urgency had.
-    passed_over: [usize; URGENCIES.len()],
+    passed_over: [usize; Urgency::ALL.len()],
     next_ticket: u64,
     waiting: HashMap<u64, Waiter>,
     /// Tickets in the order of their turn. One that left or was moved to another queue is passed over.
-    queues: [VecDeque<u64>; URGENCIES.len()],
+    queues: [VecDeque<u64>; Urgency::ALL.len()],
     /// The ticket of each object that waits.
     tickets: HashMap<String, u64>,
 }
@@ -67,12 +48,12 @@ struct Waiter {
 impl Lane {
     fn free(&self, places: usize, urgency: Urgency) -> bool {
         // Creates may all hang in a slow n8n, and what people wait for must not.
-        self.taken < places && (urgency.urgent() || self.ordinary < places - places / PLACES_HELD_FREE)
+        self.taken < places && (urgency.is_urgent() || self.ordinary < places - places / PLACES_HELD_FREE)
     }
 
     fn take(&mut self, urgency: Urgency) {
         self.taken += 1;
-        self.ordinary += usize::from(!urgency.urgent());
+        self.ordinary += usize::from(!urgency.is_urgent());
     }
 
     fn wait(&mut self, object: &str, urgency: Urgency, turn: oneshot::Sender<Slot>) -> u64 {
@@ -94,7 +75,7 @@ impl Lane {
 
     /// The next one for whom there is a place.
     fn next(&mut self, places: usize) -> Option<Waiter> {
-        let mut order = URGENCIES;
+        let mut order = Urgency::ALL;
         order.sort_by_key(|urgency| self.passed_over[*urgency as usize] < LONGEST_STREAK);
         for urgency in order {
             while let Some(ticket) = self.free(places, urgency).then(|| self.queues[urgency as usize].pop_front()).flatten() {
@@ -220,7 +201,7 @@ impl Drop for Slot {
             let mut lanes = self.slots.lock();
             let Some(lane) = lanes.get_mut(&self.key) else { return };
             lane.taken -= 1;
-            lane.ordinary -= usize::from(!self.urgency.urgent());
+            lane.ordinary -= usize::from(!self.urgency.is_urgent());
             if lane.taken == 0 && lane.waiting.is_empty() {
                 lanes.remove(&self.key);
                 return;

@@ -36,8 +36,6 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::context::Context;
 use super::slots::Slot;
-use super::workflow_index::IndexedWorkflow;
-use super::{connections, store};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
@@ -46,7 +44,8 @@ use crate::domain::backoff;
 use crate::domain::conditions::{Found, Outcome};
 use crate::domain::error::ReconcileError;
 use crate::domain::lenient_decode::salvage;
-pub(super) use judge::CachedValidation;
+use crate::kubernetes::objects;
+use crate::kubernetes::workflow_index::IndexedWorkflow;
 use work::Work;
 
 /// How much longer than its bound a pass may take to read its object, to write its status and, of one that is deleted, to settle it.
@@ -76,7 +75,7 @@ pub(super) async fn reconcile(indexed: Arc<IndexedWorkflow>, ctx: Arc<Context>) 
     let (namespace, instance) = indexed.instance();
     // Tries that failed before say nothing about an edit, which counts once: one whose status cannot be written stays unobserved.
     ctx.remember(indexed.uid(), |memory| memory.asked_anew(indexed.change_hash()));
-    let lane = connections::key(namespace, instance);
+    let lane = objects::key(namespace, instance);
     ctx.metrics.queue.set(i64::try_from(ctx.slots.waiting() + 1).unwrap_or(i64::MAX));
     let Some(place) = ctx.slots.enter(&lane, indexed.uid(), || ctx.urgency(&indexed)).await else { return Ok(Action::await_change()) };
     ctx.metrics.queue.set(i64::try_from(ctx.slots.waiting()).unwrap_or(i64::MAX));
@@ -103,7 +102,7 @@ pub(super) async fn reconcile(indexed: Arc<IndexedWorkflow>, ctx: Arc<Context>) 
 
 async fn pass(ctx: &Context, indexed: &IndexedWorkflow, place: Slot) -> Ended {
     let (namespace, name) = (indexed.namespace(), indexed.name());
-    let read = match store::read_as::<Workflow>(&ctx.client, Some(namespace), name).await {
+    let read = match objects::read_as::<Workflow>(&ctx.client, Some(namespace), name).await {
         Ok(Some(read)) => read,
         Ok(None) => {
             ctx.forget(indexed.uid());
@@ -129,7 +128,7 @@ async fn pass(ctx: &Context, indexed: &IndexedWorkflow, place: Slot) -> Ended {
         return cleanup::clean_up(&mut work).await;
     }
     if let Err(failed) = finalize(&mut work).await {
-        return if store::is_gone(&failed) || store::is_conflict(&failed) {
+        return if objects::is_gone(&failed) || objects::is_conflict(&failed) {
             Ended { reason: Reason::Progressing, next: Next::Soon(Duration::from_millis(50)) }
         } else {
             warn!(error = %failed, "cannot put the finalizer on");
@@ -186,7 +185,7 @@ async fn finalize(work: &mut Work<'_>) -> Result<(), kube::Error> {
     if has {
         return Ok(());
     }
-    let version = store::set_finalizer(&work.ctx.client, &work.workflow, WORKFLOW_FINALIZER, true).await?;
+    let version = objects::set_finalizer(&work.ctx.client, &work.workflow, WORKFLOW_FINALIZER, true).await?;
     work.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
     work.moved_to(version);
     Ok(())
@@ -204,7 +203,7 @@ fn doubt_instance(work: &Work<'_>, reconcile_error: &ReconcileError) {
 fn forget_key(work: &Work<'_>, reconcile_error: ReconcileError) -> ReconcileError {
     let (namespace, name) = work.instance_key();
     let Some(instance) = work.ctx.instance(&namespace, &name) else { return reconcile_error };
-    work.ctx.forget_key(&instance);
+    work.ctx.connections.forget_key(&instance);
     let Some(status) = &instance.status else { return reconcile_error };
     explained(reconcile_error, status.key_expires_at.as_deref(), &status.key_scopes, work.now())
 }

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use crate::api::instance::N8nInstance;
 use crate::controller::context::Context;
-use crate::controller::store;
+use crate::kubernetes::objects;
 
 /// Changes within this time cost one write.
 const TOGETHER: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ pub(in crate::controller) async fn keep_counts(ctx: Arc<Context>, changed: Arc<N
 
 async fn write(ctx: &Context, instance: &N8nInstance, (namespace, name): &(String, String), count: i64) {
     let uid = instance.uid().unwrap_or_default();
-    let written = store::patch_status::<N8nInstance>(&ctx.client, namespace, name, &uid, None, &json!({ "workflows": count })).await;
+    let written = objects::patch_status::<N8nInstance>(&ctx.client, namespace, name, &uid, None, &json!({ "workflows": count })).await;
     match written {
         Ok(_) => ctx.metrics.writes.with_label_values(&["N8nInstance"]).inc(),
         // The next change, or the next pass over the instance, writes it.

@@ -23,7 +23,7 @@ pub(super) async fn expiry(
     status: &mut N8nInstanceStatus,
 ) -> Option<ConditionUpdate> {
     let secret = &instance.spec.api_key_secret_ref;
-    let key = ctx.secrets.get(&ctx.client, &connection.namespace(), &secret.name, &secret.key).await.ok().flatten()?;
+    let key = ctx.secrets.get(&connection.namespace(), &secret.name, &secret.key).await.ok().flatten()?;
     let expiry = key_expiry(&ApiKey::parse(&key).ok()?);
     status.key_expires_at = expiry.map(|at| at.to_string());
     ctx.metrics.key_expires(&connection.namespace(), &instance.name_any(), expiry);

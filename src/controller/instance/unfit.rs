@@ -15,8 +15,8 @@ use crate::api::INSTANCE_FINALIZER;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::controller::context::Context;
-use crate::controller::decoded::Decoded;
-use crate::controller::store;
+use crate::kubernetes::decoded::Decoded;
+use crate::kubernetes::objects;
 
 /// Lets such instances go as they are seen.
 pub(in crate::controller) async fn let_unfit_go(ctx: Arc<Context>, unfit: impl Stream<Item = ObjectMeta>) {
@@ -30,13 +30,13 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
         return;
     }
     loop {
-        let pause = match store::read_as::<N8nInstance>(&ctx.client, Some(&namespace), &name).await {
+        let pause = match objects::read_as::<N8nInstance>(&ctx.client, Some(&namespace), &name).await {
             Ok(None | Some(Decoded(Ok(_)))) => return,
             Ok(Some(Decoded(Err(object)))) if object.metadata.uid != metadata.uid || !held(&object.metadata) => return,
             Ok(Some(Decoded(Err(object)))) if needed(ctx, &object.metadata) => Duration::from_secs(1),
             Ok(Some(Decoded(Err(object)))) => {
                 let bare = object.metadata.into_response_partial::<N8nInstance>();
-                match store::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await {
+                match objects::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await {
                     Ok(Some(_)) => return tell_of_unfit(ctx, &bare).await,
                     // Another look at it was quicker.
                     Ok(None) => return,

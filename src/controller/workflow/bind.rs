@@ -13,8 +13,6 @@ use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Intent, Operation, Origin};
 use crate::controller::connections::{self, Connection};
-use crate::controller::store;
-use crate::controller::workflow_index::IndexedWorkflow;
 use crate::document::definition::Definition;
 use crate::document::lenient_json::beyond;
 use crate::domain::access::{Use, may_use};
@@ -24,6 +22,8 @@ use crate::domain::mark::{KEY, Mark};
 use crate::domain::plan::Publication;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::{confirmed, history};
+use crate::kubernetes::objects;
+use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::boot_clock;
 
 /// What the object is bound to.
@@ -141,7 +141,7 @@ fn bound_or_free(work: &Work<'_>, id: &str, bound: Result<Bound, ReconcileError>
 }
 
 async fn lives(work: &Work<'_>, mark: &Mark) -> Result<bool, ReconcileError> {
-    work.ctx.lives(mark).await.map_err(|error| store::reconcile_error("look for the object of a mark", &error))
+    work.ctx.lives(mark).await.map_err(|error| objects::reconcile_error("look for the object of a mark", &error))
 }
 
 /// The workflow of the recorded id must carry our mark. One without any may be taken only by who may adopt it, since the id alone may have been

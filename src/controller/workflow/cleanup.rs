@@ -14,13 +14,13 @@ use crate::api::reason::Reason;
 use crate::api::workflow::DeletionPolicy;
 use crate::api::workflow_status::{Operation, Origin};
 use crate::controller::connections::{self, Connection};
-use crate::controller::store;
 use crate::domain::backoff;
 use crate::domain::conditions::{Found, Outcome};
 use crate::domain::error::ReconcileError;
 use crate::domain::identity::late_for;
 use crate::domain::mark::{Mark, release};
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
+use crate::kubernetes::objects;
 use crate::n8n::{N8nClient, N8nError};
 
 /// So long at least between two tries.
@@ -63,7 +63,7 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
             return Ended { next: Next::Soon(pause.min(time_left(work)).max(SHORTEST_PAUSE)), ..ended };
         }
     };
-    match store::set_finalizer(&work.ctx.client, &work.workflow, WORKFLOW_FINALIZER, false).await {
+    match objects::set_finalizer(&work.ctx.client, &work.workflow, WORKFLOW_FINALIZER, false).await {
         Ok(taken_off) => {
             info!(reason = reason.as_str(), "let go");
             // Once for each object: a pass over an old copy of it finds that it is gone.
@@ -75,7 +75,7 @@ pub(super) async fn clean_up(work: &mut Work<'_>) -> Ended {
             let _ = work.ctx.wake_instance.send(kube::runtime::reflector::ObjectRef::new(&name).within(&namespace));
             Ended { reason, next: Next::Never }
         }
-        Err(error) if store::is_conflict(&error) => Ended { reason: Reason::Progressing, next: Next::Soon(Duration::from_millis(50)) },
+        Err(error) if objects::is_conflict(&error) => Ended { reason: Reason::Progressing, next: Next::Soon(Duration::from_millis(50)) },
         Err(error) => {
             warn!(%error, "cannot take the finalizer off");
             Ended { reason: Reason::RequestFailed, next: Next::Retry(None) }
@@ -181,9 +181,9 @@ fn still_arriving(work: &Work<'_>, connection: &Connection) -> Result<(), Reconc
 /// The connection as it is, or else as it last worked: its Secret or the instance itself may be gone already.
 async fn connection(work: &Work<'_>) -> Result<std::sync::Arc<Connection>, ReconcileError> {
     let (namespace, name) = work.instance_key();
-    match connections::for_workflow(work.ctx, &work.namespace(), (&namespace, &name)).await {
+    match work.ctx.connections.for_workflow(&work.namespace(), (&namespace, &name)).await {
         Ok(connection) => Ok(connection),
-        Err(reconcile_error) => work.ctx.connections.last(&connections::key(&namespace, &name)).ok_or(reconcile_error),
+        Err(reconcile_error) => work.ctx.connections.last(&objects::key(&namespace, &name)).ok_or(reconcile_error),
     }
 }
 

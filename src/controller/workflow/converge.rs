@@ -11,7 +11,7 @@ use super::{callers, judge, republish, route_claims, suspend, tags, versions};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::{Operation, Origin, VersionSource};
-use crate::controller::connections::{self, Connection};
+use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::document::derive::keep_ids;
 use crate::document::endpoints::endpoint_conflicts;
@@ -30,7 +30,7 @@ const MOST_ROUNDS: usize = 4;
 /// Brings n8n to what the spec asks for, as far as it goes now.
 pub(super) async fn converge(work: &mut Work<'_>) -> Result<Outcome, ReconcileError> {
     let instance = work.instance_key();
-    let connection = connections::for_workflow(work.ctx, &work.namespace(), (&instance.0, &instance.1)).await?;
+    let connection = work.ctx.connections.for_workflow(&work.namespace(), (&instance.0, &instance.1)).await?;
     let timer = work.ctx.metrics.time("gather");
     let gathered = match judge::judge(work, &connection).await {
         Ok(gathered) => gathered,

@@ -13,7 +13,7 @@ use crate::api::condition::{ConditionStatus, ConditionType, find, milliseconds};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, VersionRecord, VersionResult};
 use crate::controller::connections::Connection;
-use crate::controller::context::Memory;
+use crate::controller::memory::Memory;
 use crate::domain::backoff::Silence;
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;

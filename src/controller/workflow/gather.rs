@@ -8,11 +8,11 @@ use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::VersionSource;
-use crate::controller::store;
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, summarise};
 use crate::document::parse::read_text;
 use crate::domain::error::ReconcileError;
+use crate::kubernetes::objects;
 use crate::manifest::LARGEST_INLINE;
 use crate::validator::check::parse_and_check;
 
@@ -93,8 +93,8 @@ async fn read_source(work: &Work<'_>) -> Result<Text, ReconcileError> {
     };
     let (name, key) = (&from.config_map_key_ref.name, &from.config_map_key_ref.key);
     let missing = |what: String| ReconcileError::waiting(Reason::SourceNotFound, what);
-    let found = store::get::<ConfigMap>(&work.ctx.client, Some(&work.namespace()), name).await;
-    let found = found.map_err(|error| store::reconcile_error(&format!("read ConfigMap {name}"), &error))?;
+    let found = objects::get::<ConfigMap>(&work.ctx.client, Some(&work.namespace()), name).await;
+    let found = found.map_err(|error| objects::reconcile_error(&format!("read ConfigMap {name}"), &error))?;
     let found =
         found.ok_or_else(|| missing(format!("ConfigMap {name}, which spec.definitionFrom names, does not exist in this namespace")))?;
     let text = found

@@ -15,21 +15,12 @@ use super::work::Work;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::{Operation, RequiredCredential, VersionSource};
-use crate::controller::catalogs;
 use crate::controller::connections::{self, Connection};
+use crate::controller::memory::CachedValidation;
 use crate::domain::error::ReconcileError;
 use crate::domain::history;
 use crate::domain::render::Symbolic;
 use crate::domain::validation::{self, ValidationContext, ValidationReport, accepted_before};
-
-/// What is remembered of the last judgement of an object's definition.
-#[derive(Clone, Debug)]
-pub(in crate::controller) enum CachedValidation {
-    /// The verdict in the status was believed.
-    Believed,
-    /// What was said, of what: the text, the spec, the catalogue and n8n.
-    Known([u8; 32], Arc<ValidationReport>),
-}
 
 /// Reads the source and judges it. What cannot work stops the pass, unless a pin names a version that is kept: that one goes on.
 pub(super) async fn judge(work: &mut Work<'_>, connection: &Connection) -> Result<LoadedSource, ReconcileError> {
@@ -57,7 +48,7 @@ pub(super) async fn required(
     round: &Round<'_>,
     used: &[RequiredCredential],
 ) -> Result<Vec<RequiredCredential>, ReconcileError> {
-    let held = catalogs::of(work.ctx, &round.connection.instance).await?;
+    let held = work.ctx.catalogs.of(&round.connection.instance).await?;
     if round.pinned || round.operation == Operation::Rollback {
         return Ok(validation::required(used, &[], held.catalog()));
     }
@@ -109,7 +100,7 @@ async fn verdict_on(
     mut gathered: LoadedSource,
 ) -> Result<(LoadedSource, Arc<ValidationReport>), ReconcileError> {
     let n8n = version(connection).await?;
-    let held = catalogs::of(work.ctx, &connection.instance).await?;
+    let held = work.ctx.catalogs.of(&connection.instance).await?;
     let instead =
         held.reconcile_error.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read and the built-in one stands in for it");
     let spec = work.spec();

@@ -7,9 +7,9 @@ use super::work::Work;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::{Probe, ProbeHeader, ProbeSecretRef};
-use crate::controller::decoded::Decoded;
-use crate::controller::store;
 use crate::domain::error::ReconcileError;
+use crate::kubernetes::decoded::Decoded;
+use crate::kubernetes::objects;
 
 /// The headers that a probe sends.
 pub(super) async fn headers(work: &Work<'_>, probe: &Probe) -> Result<Vec<(String, String)>, ReconcileError> {
@@ -32,13 +32,13 @@ async fn secret_value(work: &Work<'_>, header: &ProbeHeader, secret: &ProbeSecre
     if holds_api_key(work, &secret.name).await? {
         return Err(refused(header, &format!("names Secret {}, which holds the API key of an N8nInstance", secret.name)));
     }
-    let found = work.ctx.secrets.get(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
-    let found = found.map_err(|error| store::reconcile_error(&format!("read Secret {}", secret.name), &error))?;
+    let found = work.ctx.secrets.get(&work.namespace(), &secret.name, &secret.key).await;
+    let found = found.map_err(|error| objects::reconcile_error(&format!("read Secret {}", secret.name), &error))?;
     if let Some(value) = found {
         return Ok(value);
     }
-    let lack = work.ctx.secrets.lack(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
-    let lack = lack.map_err(|error| store::reconcile_error(&format!("read Secret {}", secret.name), &error))?;
+    let lack = work.ctx.secrets.lack(&work.namespace(), &secret.name, &secret.key).await;
+    let lack = lack.map_err(|error| objects::reconcile_error(&format!("read Secret {}", secret.name), &error))?;
     Err(ReconcileError::waiting(Reason::SourceNotFound, format!("{lack}; header {} of a probe takes its value from there", header.name)))
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn versions(work: &Work<'_>) -> Vec<Option<String>> {
     let headers = work.spec().health_check.iter().flat_map(|check| &check.probes).flat_map(|probe| &probe.headers);
     let mut versions = Vec::new();
     for secret in headers.filter_map(|header| header.secret_key_ref.as_ref()) {
-        let read = work.ctx.secrets.version(&work.ctx.client, &work.namespace(), &secret.name, &secret.key).await;
+        let read = work.ctx.secrets.version(&work.namespace(), &secret.name, &secret.key).await;
         versions.push(read.ok().flatten());
     }
     versions
@@ -56,7 +56,7 @@ pub(super) async fn versions(work: &Work<'_>) -> Vec<Option<String>> {
 /// Whether an N8nInstance of the namespace has its API key in the Secret, whichever operator that instance belongs to.
 async fn holds_api_key(work: &Work<'_>, secret: &str) -> Result<bool, ReconcileError> {
     let api = Api::<Decoded<N8nInstance>>::namespaced(work.ctx.client.clone(), &work.namespace());
-    let instances = api.list(&ListParams::default()).await.map_err(|error| store::reconcile_error("list the N8nInstances", &error))?;
+    let instances = api.list(&ListParams::default()).await.map_err(|error| objects::reconcile_error("list the N8nInstances", &error))?;
     Ok(instances.iter().any(|instance| match &instance.0 {
         Ok(instance) => instance.spec.api_key_secret_ref.name == secret,
         Err(unfit) => unfit.data["spec"]["apiKeySecretRef"]["name"] == secret,

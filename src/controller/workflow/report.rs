@@ -15,8 +15,6 @@ use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::api::workflow_status::WorkflowStatus;
 use crate::controller::context::Context;
-use crate::controller::decoded::Unfit;
-use crate::controller::store;
 use crate::domain::annotations::{OF_WORKFLOW, unknown};
 use crate::domain::conditions::{Found, Outcome, conditions};
 use crate::domain::error::ReconcileError;
@@ -24,6 +22,8 @@ use crate::domain::health::next_look;
 use crate::domain::merge_patch::merge_patch;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
+use crate::kubernetes::decoded::Unfit;
+use crate::kubernetes::objects;
 
 /// Writes the status and sends events; says when to look again.
 pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
@@ -142,7 +142,7 @@ pub(super) async fn unreadable(ctx: &Context, object: &Unfit) -> Ended {
     let Some(patch) = merge_patch(&shown, &new) else { return ended };
     let [namespace, name, uid] = [&object.metadata.namespace, &object.metadata.name, &object.metadata.uid].map(Option::as_deref);
     let [namespace, name, uid] = [namespace, name, uid].map(Option::unwrap_or_default);
-    if let Err(error) = store::patch_status::<Workflow>(&ctx.client, namespace, name, uid, None, &patch).await {
+    if let Err(error) = objects::patch_status::<Workflow>(&ctx.client, namespace, name, uid, None, &patch).await {
         warn!(%error, "cannot write the status");
     }
     ended

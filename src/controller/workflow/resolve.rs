@@ -9,8 +9,6 @@ use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::controller::connections::{self, Connection};
-use crate::controller::decoded::Decoded;
-use crate::controller::{catalogs, store};
 use crate::document::definition::Definition;
 use crate::domain::access::{Use, may_use};
 use crate::domain::error::ReconcileError;
@@ -18,6 +16,8 @@ use crate::domain::reach::reach;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::render::{CredentialSymbol, Means, Rendered, credential_symbols, resolve_references, workflow_symbols};
 use crate::domain::ungranted_access::ungranted;
+use crate::kubernetes::decoded::Decoded;
+use crate::kubernetes::objects;
 
 /// How many Workflows may refer to each other in a row before it is taken for a ring.
 const DEEPEST_CHAIN: usize = 64;
@@ -223,8 +223,8 @@ async fn workflows(work: &Work<'_>, definition: &Definition) -> Result<(BTreeMap
 }
 
 async fn read(work: &Work<'_>, name: &str) -> Result<Option<Decoded<Workflow>>, ReconcileError> {
-    let found = store::read_as(&work.ctx.client, Some(&work.namespace()), name).await;
-    found.map_err(|error| store::reconcile_error(&format!("read Workflow {name}"), &error))
+    let found = objects::read_as(&work.ctx.client, Some(&work.namespace()), name).await;
+    found.map_err(|error| objects::reconcile_error(&format!("read Workflow {name}"), &error))
 }
 
 /// Follows references from this object; coming back to it is a ring, in which none can be published first.
@@ -259,7 +259,7 @@ async fn check_reach(work: &Work<'_>, connection: &Connection, definition: &Defi
     if home == namespace {
         return Ok(());
     }
-    let held = catalogs::of(work.ctx, &connection.instance).await?;
+    let held = work.ctx.catalogs.of(&connection.instance).await?;
     let found = reach(definition, held.catalog());
     let granted = |wanted: Use<'_>| may_use(&connection.instance.spec, &home, &namespace, wanted);
     // A grant may name a credential by its name, which only n8n knows for sure.

@@ -5,7 +5,6 @@ use super::gather::{LoadedSource, gather};
 use super::judge::{self, judge};
 use super::versions;
 use super::work::Work;
-use crate::controller::connections;
 
 /// Whether the spec asks for something else than what serves. The generation cannot tell: setting `suspend` moves it too.
 pub(super) async fn spec_changed(work: &mut Work<'_>) -> bool {
@@ -17,7 +16,7 @@ pub(super) async fn spec_changed(work: &mut Work<'_>) -> bool {
         return true;
     }
     let (namespace, name) = work.instance_key();
-    let taken_in = match connections::for_workflow(work.ctx, &work.namespace(), (&namespace, &name)).await {
+    let taken_in = match work.ctx.connections.for_workflow(&work.namespace(), (&namespace, &name)).await {
         // An edit is judged all the same, as long as that asks n8n nothing.
         Ok(connection) if judge::knows(&connection) => judge(work, &connection).await,
         _ => gather(work).await,

@@ -2,12 +2,12 @@
 
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{VersionResult, VersionSource, WorkflowStatus};
-use crate::controller::store;
 use crate::document::definition::Definition;
 use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::render::{Symbolic, symbolise_remote};
 use crate::domain::{history, stored_body};
+use crate::kubernetes::{objects, revisions};
 
 use super::work::Work;
 
@@ -23,14 +23,14 @@ pub(super) async fn keep(work: &mut Work<'_>, symbolic: &Symbolic, source: Versi
     let last = work.status.last_version;
     let version = history::accept(&mut work.status, &digest, source, revision.clone(), now);
     let body = stored_body::encode(&symbolic.definition);
-    match store::keep_revision(&work.ctx.client, &work.workflow, &revision, (version, source), body).await {
+    match revisions::keep(&work.ctx.client, &work.workflow, &revision, (version, source), body).await {
         Ok(true) => work.ctx.metrics.writes.with_label_values(&["ControllerRevision"]).inc(),
         Ok(false) => {}
         Err(error) => {
             // An index entry without a body would be believed for ever.
             work.status.history.retain(|record| record.version != version);
             work.status.last_version = last;
-            return Err(store::reconcile_error(&format!("store the body of version {version}"), &error));
+            return Err(objects::reconcile_error(&format!("store the body of version {version}"), &error));
         }
     }
     Ok(version)
@@ -63,9 +63,9 @@ pub(super) async fn keep_remote(work: &mut Work<'_>, remote: &RemoteWorkflow, so
 pub(super) async fn read(work: &Work<'_>, version: i64) -> Result<Definition, ReconcileError> {
     let record = history::numbered(&work.status.history, version)
         .ok_or_else(|| ReconcileError::bug(format!("version {version} is not in the history")))?;
-    let data = store::read_revision(&work.ctx.client, &work.namespace(), &record.revision, &work.uid())
+    let data = revisions::read(&work.ctx.client, &work.namespace(), &record.revision, &work.uid())
         .await
-        .map_err(|error| store::reconcile_error(&format!("read the body of version {version}"), &error))?;
+        .map_err(|error| objects::reconcile_error(&format!("read the body of version {version}"), &error))?;
     let data = data.ok_or_else(|| {
         ReconcileError::invalid(
             Reason::VersionNotFound,
@@ -87,9 +87,9 @@ pub(super) async fn read_if_kept(work: &Work<'_>, version: i64) -> Result<Option
 pub(super) async fn was_adopted(work: &Work<'_>, version: i64) -> Result<bool, ReconcileError> {
     let record = history::numbered(&work.status.history, version).filter(|record| record.source == VersionSource::Adopted);
     let Some(record) = record else { return Ok(false) };
-    store::holds_adopted(&work.ctx.client, &work.namespace(), &record.revision, &work.uid())
+    revisions::holds_adopted(&work.ctx.client, &work.namespace(), &record.revision, &work.uid())
         .await
-        .map_err(|error| store::reconcile_error(&format!("read where version {version} came from"), &error))
+        .map_err(|error| objects::reconcile_error(&format!("read where version {version} came from"), &error))
 }
 
 /// The nodes of the workflow that was adopted, whose ids are kept.
@@ -114,7 +114,7 @@ pub(super) async fn prune(work: &mut Work<'_>, wanted: i64, desired_digest: &str
         return Ok(());
     }
     work.save().await?;
-    store::drop_revisions(&work.ctx.client, &work.namespace(), &dropped, &work.uid())
+    revisions::delete(&work.ctx.client, &work.namespace(), &dropped, &work.uid())
         .await
-        .map_err(|error| store::reconcile_error("drop old versions", &error))
+        .map_err(|error| objects::reconcile_error("drop old versions", &error))
 }

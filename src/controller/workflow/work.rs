@@ -13,15 +13,16 @@ use crate::api::reason::Reason;
 use crate::api::workflow::{Workflow, WorkflowSpec};
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 use crate::controller::context::Context;
-use crate::controller::decoded::Decoded;
-use crate::controller::slots::{Slot, Urgency};
-use crate::controller::{connections, store};
+use crate::controller::slots::Slot;
 use crate::document::derive::IdentitySeed;
 use crate::domain::confirmed::Known;
 use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
 use crate::domain::merge_patch::merge_patch;
 use crate::domain::status_bounds;
+use crate::domain::urgency::Urgency;
+use crate::kubernetes::decoded::Decoded;
+use crate::kubernetes::{objects, revisions};
 use crate::n8n::boot_clock;
 use crate::validator::rules::Pattern;
 
@@ -156,7 +157,7 @@ impl<'a> Work<'a> {
     /// Takes a place again.
     pub(super) async fn step_back(&mut self) -> Result<(), ReconcileError> {
         let (namespace, name) = self.instance_key();
-        let place = self.ctx.slots.enter(&connections::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
+        let place = self.ctx.slots.enter(&objects::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
         self.place = Some(place.ok_or_else(|| ReconcileError::transient(Reason::Progressing, "the operator ends; another one goes on"))?);
         Ok(())
     }
@@ -222,8 +223,8 @@ impl<'a> Work<'a> {
     /// was read at the beginning of the pass, so that two writers can never both believe that they recorded an intent.
     pub(super) async fn save(&mut self) -> Result<(), ReconcileError> {
         match self.write_status(true).await {
-            Err(error) if store::is_conflict(&error) => Err(self.outrun()),
-            other => other.map_err(|error| store::reconcile_error("write the status", &error)),
+            Err(error) if objects::is_conflict(&error) => Err(self.outrun()),
+            other => other.map_err(|error| objects::reconcile_error("write the status", &error)),
         }
     }
 
@@ -232,7 +233,7 @@ impl<'a> Work<'a> {
         match self.save_over(true).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.outrun()),
-            Err(error) => Err(store::reconcile_error("write the status", &error)),
+            Err(error) => Err(objects::reconcile_error("write the status", &error)),
         }
     }
 
@@ -246,8 +247,8 @@ impl<'a> Work<'a> {
         while !self.outrun {
             match self.write_status(under_way).await {
                 Ok(()) => return Ok(true),
-                Err(error) if store::is_gone(&error) => return Ok(false),
-                Err(error) if store::is_conflict(&error) => self.catch_up().await?,
+                Err(error) if objects::is_gone(&error) => return Ok(false),
+                Err(error) if objects::is_conflict(&error) => self.catch_up().await?,
                 Err(error) => return Err(error),
             }
         }
@@ -256,7 +257,7 @@ impl<'a> Work<'a> {
 
     /// Reads the object again after a conflict, and goes on where only something else than its status changed.
     async fn catch_up(&mut self) -> Result<(), kube::Error> {
-        let read = store::read_as::<Workflow>(&self.ctx.client, Some(&self.namespace()), &self.name()).await?;
+        let read = objects::read_as::<Workflow>(&self.ctx.client, Some(&self.namespace()), &self.name()).await?;
         match read {
             Some(Decoded(Ok(now))) if now.uid() == self.workflow.uid() && now.status.as_ref() == self.known_saved() => {
                 self.resource_version = now.metadata.resource_version.clone();
@@ -287,12 +288,12 @@ impl<'a> Work<'a> {
         let Some(patch) = merge_patch(&json(&self.saved)?, &json(&self.status)?) else { return Ok(()) };
         let version = self.resource_version.as_deref();
         let (namespace, name, uid) = (self.namespace(), self.name(), self.uid());
-        let written = store::patch_status::<Workflow>(&self.ctx.client, &namespace, &name, &uid, version, &patch).await?;
+        let written = objects::patch_status::<Workflow>(&self.ctx.client, &namespace, &name, &uid, version, &patch).await?;
         self.wrote = true;
         self.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
         self.resource_version = written;
         self.saved = self.status.clone();
-        store::drop_revisions(&self.ctx.client, &namespace, &dropped, &uid).await
+        revisions::delete(&self.ctx.client, &namespace, &dropped, &uid).await
     }
 
     /// The object moved on by a write of ours.

@@ -17,10 +17,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::Value;
 
-use super::workflow_index::IndexedWorkflow;
 use crate::api::instance::N8nInstance;
 use crate::api::workflow::Workflow;
 use crate::document::lenient_json::{self, Shallow, Skip};
+use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::manifest::misfit;
 
 /// A kind that is read from Kubernetes.

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 
-use super::store;
 use crate::domain::backoff::jittered;
+use crate::kubernetes::objects;
 
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// Values that were read lately, shared between all that use them.
-#[derive(Debug, Default)]
 pub struct Secrets {
+    client: Client,
     read: Mutex<HashMap<(String, String, String), Entry>>,
 }
 
@@ -25,30 +25,35 @@ struct Entry {
     until: Instant,
 }
 
-impl std::fmt::Debug for Entry {
+impl std::fmt::Debug for Secrets {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Entry(redacted)")
+        out.write_str("Secrets(redacted)")
     }
 }
 
 impl Secrets {
+    /// Returns an empty cache over a cluster.
+    pub fn new(client: Client) -> Self {
+        Self { client, read: Mutex::default() }
+    }
+
     /// The value of a key, or None where there is no such Secret, key or text.
-    pub async fn get(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<Option<String>, kube::Error> {
-        self.read(client, namespace, name, key).await.map(|(value, _)| value)
+    pub async fn get(&self, namespace: &str, name: &str, key: &str) -> Result<Option<String>, kube::Error> {
+        self.read(namespace, name, key).await.map(|(value, _)| value)
     }
 
     /// The resource version of the Secret that the value of a key was read from. It tells that a Secret was edited, and nothing of what is
     /// in it.
-    pub async fn version(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<Option<String>, kube::Error> {
-        self.read(client, namespace, name, key).await.map(|(_, version)| version)
+    pub async fn version(&self, namespace: &str, name: &str, key: &str) -> Result<Option<String>, kube::Error> {
+        self.read(namespace, name, key).await.map(|(_, version)| version)
     }
 
-    async fn read(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<(Option<String>, Option<String>), kube::Error> {
+    async fn read(&self, namespace: &str, name: &str, key: &str) -> Result<(Option<String>, Option<String>), kube::Error> {
         let at = (namespace.to_owned(), name.to_owned(), key.to_owned());
         if let Some(entry) = self.lock().get(&at).filter(|entry| Instant::now() < entry.until) {
             return Ok((entry.value.clone(), entry.version.clone()));
         }
-        let secret = store::get::<Secret>(client, Some(namespace), name).await?;
+        let secret = objects::get::<Secret>(&self.client, Some(namespace), name).await?;
         let version = secret.as_ref().and_then(|secret| secret.metadata.resource_version.clone());
         let value = secret
             .and_then(|secret| secret.data?.remove(key))
@@ -67,8 +72,8 @@ impl Secrets {
     }
 
     /// Says why there is no value: which of Secret, key and text is missing. The value itself is in no message.
-    pub async fn lack(&self, client: &Client, namespace: &str, name: &str, key: &str) -> Result<String, kube::Error> {
-        let secret = store::get::<Secret>(client, Some(namespace), name).await?;
+    pub async fn lack(&self, namespace: &str, name: &str, key: &str) -> Result<String, kube::Error> {
+        let secret = objects::get::<Secret>(&self.client, Some(namespace), name).await?;
         Ok(match secret.map(|secret| secret.data.unwrap_or_default().contains_key(key)) {
             None => format!("Secret {name} does not exist"),
             Some(false) => format!("Secret {name} has no key {key}"),

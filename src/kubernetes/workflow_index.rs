@@ -8,11 +8,11 @@ use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::slots::Urgency;
 use crate::api::annotation;
 use crate::api::workflow::Workflow;
 use crate::domain::annotations::is_ours;
 use crate::domain::status_bounds;
+use crate::domain::urgency::Urgency;
 
 /// A Workflow without its definition.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -22,44 +22,44 @@ pub struct IndexedWorkflow {
     pub metadata: ObjectMeta,
     /// What the spec refers to.
     #[serde(default)]
-    pub spec: GlimpseSpec,
+    pub spec: IndexedSpec,
     /// What it is bound to.
     #[serde(default)]
-    pub status: GlimpseStatus,
+    pub status: IndexedStatus,
 }
 
 /// The references of a Workflow's spec.
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", default)]
-pub struct GlimpseSpec {
-    instance_ref: GlimpseRef,
-    definition_from: Option<GlimpseSource>,
-    references: Vec<GlimpseReference>,
+pub struct IndexedSpec {
+    instance_ref: IndexedRef,
+    definition_from: Option<IndexedSource>,
+    references: Vec<IndexedReference>,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct GlimpseRef {
+struct IndexedRef {
     name: String,
     namespace: Option<String>,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct GlimpseSource {
-    config_map_key_ref: GlimpseRef,
+struct IndexedSource {
+    config_map_key_ref: IndexedRef,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct GlimpseReference {
-    workflow_ref: GlimpseRef,
+struct IndexedReference {
+    workflow_ref: IndexedRef,
 }
 
 /// What a Workflow is bound to.
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", default)]
-pub struct GlimpseStatus {
+pub struct IndexedStatus {
     /// The generation that was last looked at.
     pub observed_generation: i64,
     /// The workflow's id in n8n.
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_does_not_fit_is_glimpsed_all_the_same() {
+    fn an_object_that_does_not_fit_is_indexed_all_the_same() {
         let odd: IndexedWorkflow = serde_json::from_value(json!({ "metadata": { "name": "a" }, "spec": { "active": "yes" } })).unwrap();
         assert_eq!(odd.name(), "a");
     }

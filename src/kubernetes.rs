@@ -1,0 +1,10 @@
+//! Access to the cluster: objects, Secrets, stored versions, catalogues and the index of Workflows. It decides nothing, so that
+//! controllers, webhooks and subcommands can share it.
+
+pub mod catalogs;
+pub mod decoded;
+pub mod objects;
+pub mod present;
+pub mod revisions;
+pub mod secrets;
+pub mod workflow_index;

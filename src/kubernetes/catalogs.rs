@@ -1,0 +1,239 @@
+//! The catalogue of node types that each N8nInstance's Workflows are held against: the one that is built in, or the one in the
+//! ConfigMap that `spec.catalogRef` names. It is read once for each version of the ConfigMap, and held once for each content.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Client, ResourceExt};
+use sha2::{Digest, Sha256};
+
+use super::objects;
+use crate::api::instance::{CatalogRef, N8nInstance};
+use crate::api::reason::{Class, Reason};
+use crate::catalog::Catalog;
+use crate::domain::error::ReconcileError;
+
+/// The most catalogues that are held beside the built-in one; what was not used for the longest time is read again when it is needed.
+const MOST: usize = 8;
+
+/// A catalogue in use.
+#[derive(Clone, Debug)]
+pub struct LoadedCatalog {
+    catalog: Source,
+    /// What distinguishes its content from that of any other.
+    pub id: String,
+    /// Why it is not the one that was asked for, if it is not.
+    pub reconcile_error: Option<ReconcileError>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    BuiltIn,
+    Given(Arc<Catalog>),
+}
+
+impl LoadedCatalog {
+    fn built_in(reconcile_error: Option<ReconcileError>) -> Self {
+        Self { catalog: Source::BuiltIn, id: "built in".to_owned(), reconcile_error }
+    }
+
+    /// The catalogue.
+    pub fn catalog(&self) -> &Catalog {
+        match &self.catalog {
+            Source::BuiltIn => Catalog::embedded(),
+            Source::Given(catalog) => catalog,
+        }
+    }
+}
+
+/// Catalogues of ConfigMaps, by instance.
+pub struct Catalogs {
+    client: Client,
+    cache: Cache,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    held: Mutex<HashMap<String, Entry>>,
+    /// One read at a time for each instance: all its Workflows want the catalogue at the same moment, and no other instance waits for that.
+    reading: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    asked: CatalogRef,
+    /// The version of the ConfigMap; none where there is no ConfigMap.
+    version: Option<String>,
+    held: LoadedCatalog,
+    used: Instant,
+}
+
+impl Catalogs {
+    /// Returns an empty cache over a cluster.
+    pub fn new(client: Client) -> Self {
+        Self { client, cache: Cache::default() }
+    }
+
+    /// The catalogue of an instance, as it was last read.
+    pub async fn of(&self, instance: &N8nInstance) -> Result<LoadedCatalog, ReconcileError> {
+        let Some(asked) = &instance.spec.catalog_ref else { return Ok(LoadedCatalog::built_in(None)) };
+        let key = key(instance);
+        if let Some((_, held)) = self.cache.known(&key, asked) {
+            return Ok(held);
+        }
+        let turn = self.cache.turn(&key);
+        let _alone = turn.lock().await;
+        match self.cache.known(&key, asked) {
+            Some((_, held)) => Ok(held),
+            // What Kubernetes forbids is no worse than what is missing.
+            None => match self.read(instance, asked).await {
+                Err(reconcile_error) if reconcile_error.class == Class::Denied => Ok(LoadedCatalog::built_in(Some(reconcile_error))),
+                read => read,
+            },
+        }
+    }
+
+    /// Looks whether the ConfigMap of an instance changed, and reads it if it did. Says whether its Workflows have to look again.
+    pub async fn refresh(&self, instance: &N8nInstance) -> Result<(LoadedCatalog, bool), ReconcileError> {
+        let Some(asked) = &instance.spec.catalog_ref else {
+            self.cache.forget(&key(instance));
+            return Ok((LoadedCatalog::built_in(None), false));
+        };
+        let turn = self.cache.turn(&key(instance));
+        let _alone = turn.lock().await;
+        let known = self.cache.known(&key(instance), asked);
+        if let Some((version, held)) = &known {
+            let namespace = instance.namespace().unwrap_or_default();
+            let found = objects::metadata::<ConfigMap>(&self.client, &namespace, &asked.name).await.map_err(|error| failed(&error))?;
+            if found.and_then(|found| found.resource_version) == *version {
+                return Ok((held.clone(), false));
+            }
+        }
+        let held = self.read(instance, asked).await?;
+        let changed =
+            known.is_some_and(|(_, before)| (before.id, before.reconcile_error) != (held.id.clone(), held.reconcile_error.clone()));
+        Ok((held, changed))
+    }
+
+    async fn read(&self, instance: &N8nInstance, asked: &CatalogRef) -> Result<LoadedCatalog, ReconcileError> {
+        let namespace = instance.namespace();
+        let found = objects::get::<ConfigMap>(&self.client, namespace.as_deref(), &asked.name).await.map_err(|error| failed(&error))?;
+        let version = found.as_ref().and_then(|found| found.metadata.resource_version.clone());
+        let CatalogRef { name, key: at } = asked;
+        let held = match found.map(|found| found.binary_data.unwrap_or_default().remove(at)) {
+            Some(Some(bytes)) => {
+                let id: String = Sha256::digest(&bytes.0).iter().map(|byte| format!("{byte:02x}")).collect();
+                let read = match self.cache.of_content(&id) {
+                    Some(catalog) => Ok(catalog),
+                    // It takes tens of milliseconds, which are not spent on the thread that serves other passes.
+                    None => tokio::task::spawn_blocking(|| Catalog::from_bytes(bytes.0).map(Arc::new))
+                        .await
+                        .map_err(|_| ReconcileError::transient(Reason::RequestFailed, "reading the catalogue was interrupted"))?,
+                };
+                match read {
+                    Ok(catalog) => LoadedCatalog { catalog: Source::Given(catalog), id, reconcile_error: None },
+                    Err(error) => LoadedCatalog::built_in(Some(ReconcileError::invalid(
+                        Reason::CatalogUnreadable,
+                        format!("key {at} of ConfigMap {name}, which spec.catalogRef names, is no catalogue: {error}"),
+                    ))),
+                }
+            }
+            Some(None) => LoadedCatalog::built_in(Some(ReconcileError::waiting(
+                Reason::CatalogNotFound,
+                format!(
+                    "ConfigMap {name}, which spec.catalogRef names, has no binaryData {at}; make it with `weirkeeper catalog build --config-map {name}`"
+                ),
+            ))),
+            None => LoadedCatalog::built_in(Some(ReconcileError::waiting(
+                Reason::CatalogNotFound,
+                format!(
+                    "ConfigMap {name}, which spec.catalogRef names, does not exist; make it with `weirkeeper catalog build --config-map {name}`"
+                ),
+            ))),
+        };
+        self.cache.keep(key(instance), Entry { asked: asked.clone(), version, held: held.clone(), used: Instant::now() });
+        Ok(held)
+    }
+
+    /// Forgets the catalogue of an instance that is gone.
+    pub fn forget(&self, key: &str) {
+        self.cache.forget(key);
+    }
+}
+
+impl Cache {
+    fn turn(&self, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default().clone()
+    }
+
+    /// What is held for an instance, if it is what its spec asks for.
+    fn known(&self, key: &str, asked: &CatalogRef) -> Option<(Option<String>, LoadedCatalog)> {
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = all.get_mut(key).filter(|entry| entry.asked == *asked)?;
+        entry.used = Instant::now();
+        Some((entry.version.clone(), entry.held.clone()))
+    }
+
+    fn keep(&self, key: String, entry: Entry) {
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(key, entry);
+        while all.values().filter(|entry| matches!(entry.held.catalog, Source::Given(_))).count() > MOST {
+            let given = all.iter().filter(|(_, entry)| matches!(entry.held.catalog, Source::Given(_)));
+            let Some(oldest) = given.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone()) else { return };
+            all.remove(&oldest);
+        }
+    }
+
+    fn of_content(&self, id: &str) -> Option<Arc<Catalog>> {
+        let all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().find_map(|entry| match &entry.held.catalog {
+            Source::Given(catalog) if entry.held.id == id => Some(catalog.clone()),
+            _ => None,
+        })
+    }
+
+    fn forget(&self, key: &str) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+fn key(instance: &N8nInstance) -> String {
+    objects::key(&instance.namespace().unwrap_or_default(), &instance.name_any())
+}
+
+fn failed(error: &kube::Error) -> ReconcileError {
+    objects::reconcile_error_elsewhere("read the N8nInstance's catalogue", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Distilled;
+    use crate::catalog::pack::pack;
+
+    fn entry(content: &str, minute: u64) -> Entry {
+        let bytes = pack(&Distilled::default(), Some(content.to_owned()), Vec::new()).unwrap();
+        let catalog = Source::Given(Arc::new(Catalog::from_bytes(bytes).unwrap()));
+        let asked = CatalogRef { name: "nodes".to_owned(), key: "n8n.catalog".to_owned() };
+        let used = Instant::now() + std::time::Duration::from_secs(60 * minute);
+        Entry { asked, version: None, held: LoadedCatalog { catalog, id: content.to_owned(), reconcile_error: None }, used }
+    }
+
+    #[test]
+    fn a_content_is_shared_and_what_was_not_used_for_longest_gives_way() {
+        let catalogs = Cache::default();
+        for number in 0..=MOST {
+            catalogs.keep(format!("n/{number}"), entry(&format!("c{number}"), number as u64));
+        }
+        assert!(catalogs.of_content("c0").is_none() && catalogs.of_content("c1").is_some());
+        assert_eq!(catalogs.held.lock().unwrap().len(), MOST);
+        let other = CatalogRef { name: "others".to_owned(), key: "n8n.catalog".to_owned() };
+        assert!(catalogs.known("n/1", &other).is_none(), "another ConfigMap is asked for now");
+        assert_eq!(catalogs.known("n/1", &entry("c1", 0).asked).map(|(_, held)| held.id), Some("c1".to_owned()));
+        catalogs.forget("n/1");
+        assert!(catalogs.of_content("c1").is_none());
+    }
+}

@@ -1,0 +1,136 @@
+//! Reads and writes of Kubernetes objects, and how their errors are classed.
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::{GetParams, ObjectMeta, Patch, PatchParams};
+use kube::core::{PartialObjectMeta, Request};
+use kube::{Client, Resource};
+use serde_json::{Value, json};
+
+use crate::api::MANAGER;
+use crate::api::reason::Reason;
+use crate::domain::error::ReconcileError;
+use crate::kubernetes::decoded::{Decode, Decoded};
+
+/// Returns the key of a namespaced object in maps and logs.
+pub fn key(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+/// A failed call to the Kubernetes API, as trouble: everything but a refusal heals with time.
+pub fn reconcile_error(attempt: &str, error: &kube::Error) -> ReconcileError {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => {
+            ReconcileError::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it: {}", status.message))
+        }
+        kube::Error::Api(status) => {
+            ReconcileError::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}: {}", status.code, status.message))
+        }
+        kube::Error::SerdeError(why) => {
+            ReconcileError::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind: {why}; correct it"))
+        }
+        _ => ReconcileError::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes does not answer")),
+    }
+}
+
+/// The same for what belongs to another namespace: Kubernetes names the object in its message, and so that is left out.
+pub fn reconcile_error_elsewhere(attempt: &str, error: &kube::Error) -> ReconcileError {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => {
+            ReconcileError::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it"))
+        }
+        kube::Error::Api(status) => {
+            ReconcileError::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}", status.code))
+        }
+        kube::Error::SerdeError(_) => ReconcileError::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind")),
+        other => reconcile_error(attempt, other),
+    }
+}
+
+/// Whether the object was gone when the call came. While a CRD is being changed the API server answers 404 to everything
+/// of that kind; only an answer that names the object speaks of the object.
+pub fn is_gone(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty()))
+}
+
+/// Whether another write came first, or the object is another one of the same name.
+pub fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
+
+/// Reads the metadata of an object.
+pub async fn metadata<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<ObjectMeta>, kube::Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    let request = Request::new(K::url_path(&(), Some(namespace))).get_metadata(name, &GetParams::default());
+    let found: Option<Decoded<PartialObjectMeta<K>>> = found(client.request(request.map_err(kube::Error::BuildRequest)?).await)?;
+    Ok(found.map(|object| object.meta().clone()))
+}
+
+/// Reads an object; one that does not fit its kind is an error that says why.
+pub async fn get<K: Decode>(client: &Client, namespace: Option<&str>, name: &str) -> Result<Option<K>, kube::Error> {
+    read_as::<K>(client, namespace, name).await?.map(Decoded::fitting).transpose()
+}
+
+/// Reads an object, be it that it does not fit its kind.
+pub async fn read_as<K: Decode>(client: &Client, namespace: Option<&str>, name: &str) -> Result<Option<Decoded<K>>, kube::Error> {
+    let request = Request::new(K::url_path(&(), namespace)).get(name, &GetParams::default()).map_err(kube::Error::BuildRequest)?;
+    found(client.request(request).await)
+}
+
+fn found<T>(answer: Result<T, kube::Error>) -> Result<Option<T>, kube::Error> {
+    match answer {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Patches the status of an object, bound to its UID so that a re-created twin is never written to, and to a resource
+/// version where one is given. Returns the new one.
+pub async fn patch_status<K>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    uid: &str,
+    resource_version: Option<&str>,
+    status: &Value,
+) -> Result<Option<String>, kube::Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    let mut metadata = json!({ "uid": uid });
+    if let Some(version) = resource_version {
+        metadata["resourceVersion"] = json!(version);
+    }
+    let patch = json!({ "metadata": metadata, "status": status });
+    let request = Request::new(K::url_path(&(), Some(namespace))).patch_subresource("status", name, &params(), &Patch::Merge(patch));
+    // The answer is the whole object; only its metadata are needed.
+    let written: Decoded<PartialObjectMeta<K>> = client.request(request.map_err(kube::Error::BuildRequest)?).await?;
+    Ok(written.meta().resource_version.clone())
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// Puts a finalizer on an object or takes it off. The resource version keeps a finalizer of somebody else that came
+/// in between. Returns the new resource version; none where the object is gone.
+pub async fn set_finalizer<K>(client: &Client, object: &K, finalizer: &str, on: bool) -> Result<Option<String>, kube::Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    let meta = object.meta();
+    let mut finalizers = meta.finalizers.clone().unwrap_or_default();
+    finalizers.retain(|one| one != finalizer);
+    if on {
+        finalizers.push(finalizer.to_owned());
+    }
+    let patch = json!({ "metadata": { "resourceVersion": meta.resource_version, "uid": meta.uid, "finalizers": finalizers } });
+    let [namespace, name] = [&meta.namespace, &meta.name].map(|part| part.as_deref().unwrap_or_default());
+    let request = Request::new(K::url_path(&(), Some(namespace))).patch(name, &params(), &Patch::Merge(patch));
+    match client.request::<Decoded<PartialObjectMeta<K>>>(request.map_err(kube::Error::BuildRequest)?).await {
+        Err(error) if !on && is_gone(&error) => Ok(None),
+        other => other.map(|written| written.meta().resource_version.clone()),
+    }
+}
