@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The story of one workflow, from nothing to deletion: printed with the kubectl commands a person would type and what
-# they show. Each step checks what it shows; the first that does not show it ends the demo with exit code 1.
+# Demonstrates the life of a workflow from creation to deletion, with the kubectl commands that a user would type and their output. Each
+# step checks its output; the first unexpected one ends the demo with exit code 1.
 #
-# `make demo` runs it, after validate.sh. It needs KUBECONFIG, N8N_URL and N8N_API_KEY (the Makefile's own stack sets them), kubectl, node.
+# `make demo` runs it after validate.sh. It requires KUBECONFIG, N8N_URL and N8N_API_KEY (the Makefile's own stack sets them), kubectl and
+# node.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -18,7 +19,7 @@ results=()
 
 source examples/demo/telling.sh
 
-# Waits until a function succeeds, with a line every ten seconds.
+# Waits until a function succeeds, and prints a line every ten seconds.
 until_true() {
   local what=$1 bound=$2 from=$SECONDS told=$SECONDS
   shift 2
@@ -43,7 +44,7 @@ ask_webhook() {
 condition() { kubectl get nwf orders -o jsonpath="{.status.conditions[?(@.type==\"$1\")].$2}"; }
 says() { [[ $(condition Ready message) == *"$1"* ]]; }
 
-# Calls the webhook all the time from now on.
+# Starts to call the webhook continuously.
 knock() {
   node examples/demo/n8n.mjs knock "$webhook" >"$work/knocks" &
   knocker=("$!")
@@ -51,7 +52,7 @@ knock() {
   until_true "the webhook is being called" 30 knocking
 }
 
-# Ends the calling and says how the webhook did; an outage of 30 s or more is a failure.
+# Stops the calls and prints their results; an outage of 30 s or more is a failure.
 knocks() {
   local code=0
   kill -TERM "${knocker[0]}"
@@ -69,7 +70,7 @@ clean_up() {
   if [[ ${#installed[@]} -gt 0 ]]; then
     tell ""
     tell "Cleaning up: $(printf '%s\n' "${installed[@]}" | sed 's/ -n .*//' | paste -sd " ")"
-    # Workflows first, while the operator can still settle them in n8n.
+    # Delete the Workflows first, while the operator can still apply their deletion policy in n8n.
     if [[ " ${installed[*]} " == *" Namespace/$namespace "* ]]; then
       kubectl delete nwf --all -n "$namespace" --timeout=60s >>"$work/clean-up.log" 2>&1
       kubectl delete "namespace/$namespace" --timeout=90s >>"$work/clean-up.log" 2>&1 || { tail -n 5 "$work/clean-up.log" >&2; code=$((code ? code : 1)); }
@@ -113,7 +114,7 @@ trap 'exit 143' TERM
 : "${N8N_API_KEY:?the demo needs an API key of n8n; run it with: make demo}"
 for tool in kubectl node; do command -v "$tool" >/dev/null || fail "$tool is missing"; done
 
-# The commands below are short because the demo's own kubeconfig names the namespace.
+# The commands below are short because the kubeconfig of the demo sets the namespace.
 if kubectl get namespace "$namespace" >/dev/null 2>&1; then
   fail "there is a namespace $namespace already, perhaps of an earlier demo; delete it first"
 fi
@@ -159,7 +160,7 @@ proved "installed, and the operator is ready"
 
 chapter "3. Connect: an n8n and its API key"
 typed "kubectl create secret generic n8n-api-key --from-literal=apiKey=..."
-# Through a file, so that the key is in no process list.
+# Through a file, so that the key is not in the list of processes.
 (umask 077 && printf '%s' "$N8N_API_KEY" >"$work/key")
 kubectl create secret generic n8n-api-key --from-file=apiKey="$work/key" | indent
 rm -f "$work/key"

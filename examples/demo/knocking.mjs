@@ -1,4 +1,4 @@
-// What a row of calls to a webhook shows: how often it answered, and when it did not.
+// Summarises a series of calls to a webhook: how often it answered, and when it did not.
 
 /**
  * Judges calls in the order in which they were made, each `{ at, status }` with `at` in milliseconds. An outage lasts from the last answer

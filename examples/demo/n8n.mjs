@@ -1,5 +1,5 @@
-// What the demo does without kubectl: call a webhook, knock at it all the time, and edit a workflow as a person in
-// n8n's editor would. n8n is at N8N_URL; its public API wants N8N_API_KEY.
+// Commands of the demo beside kubectl: call a webhook, call it continuously, and edit a workflow like a user of n8n's editor. n8n is at
+// N8N_URL; its public API requires N8N_API_KEY.
 
 import { judge, tell } from './knocking.mjs';
 

@@ -1,4 +1,4 @@
-# What the acts of the demo share: how they tell, show and check. Sourced; the work folder is $work.
+# Functions that the parts of the demo share: printing, running and checking commands. Sourced; the work folder is $work.
 
 if [[ -t 1 ]]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold="" dim="" plain=""; fi
 
@@ -16,7 +16,7 @@ fail() {
   exit 1
 }
 
-# Prints a command as a person would type it, runs it, and shows what it says.
+# Prints a command, runs it, and prints its output.
 show() {
   typed "$*"
   local said
@@ -24,7 +24,7 @@ show() {
   [[ -z $said ]] || indent <<<"$said"
 }
 
-# The same, and the output must hold a text.
+# The same; fails unless the output contains a text.
 shows() {
   local wanted=$1
   shift
@@ -49,5 +49,5 @@ refuses() {
   [[ $said == *"$wanted"* ]] || fail "the output above should hold: $wanted"
 }
 
-# The program of this repository, wherever cargo puts it.
+# The program of this repository, wherever cargo builds it.
 weirkeeper() { "${CARGO:-cargo}" run --quiet --locked -- "$@"; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The first act of the demo: compiles weirkeeper and shows the validator. It needs neither a cluster nor an n8n, so that `make demo` begins with it
+# First part of the demo: compiles weirkeeper and shows the validator. It needs neither a cluster nor an n8n, so that `make demo` runs it
 # while the real stack is being built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
