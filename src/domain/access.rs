@@ -1,41 +1,41 @@
-//! Who may use an instance for what. One key sees everything on an n8n, so the default for other namespaces is nothing.
+//! Access of namespaces to an instance. One API key sees everything on an n8n, so other namespaces have no access by default.
 
 use std::collections::BTreeMap;
 
 use crate::api::instance::{AllowedFrom, Grant, N8nInstanceSpec};
 
-/// What a grant is about.
+/// Object or capability that a grant covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use<'a> {
-    /// Using a credential that exists, by its id or name.
+    /// An existing credential, by its id or name.
     Credential {
         /// Its id in n8n.
         id: &'a str,
         /// Its name in n8n.
         name: &'a str,
     },
-    /// Taking over a workflow that exists.
+    /// Adoption of the existing workflow with this id.
     Adopt(&'a str),
-    /// Calling a workflow by its raw id.
+    /// A call of the workflow with this raw id.
     Workflow(&'a str),
-    /// Putting a workflow into a project.
+    /// Placement of a workflow in this project.
     Project(&'a str),
-    /// Giving a tag to a workflow, or taking it away.
+    /// Adding this tag to a workflow, or removing it.
     Tag(&'a str),
-    /// Working with a data table, by its id.
+    /// Use of the data table with this id.
     DataTable(&'a str),
-    /// A node whose type is not on the list of those that reach nothing past their own definition.
+    /// A node whose type is not on the list of types that reach nothing outside their own definition.
     NodeType {
-        /// The type as it is written.
+        /// The node type as written in the definition.
         kind: &'a str,
-        /// The type that it counts as.
+        /// The node type under which grants list it.
         base: &'a str,
     },
     /// All workflows, credentials, data tables and node types.
     Everything,
 }
 
-/// What only a grant of all covers.
+/// Identifier that only a grant of `*` covers.
 const ANY: &str = "*";
 
 impl Use<'_> {
@@ -47,7 +47,7 @@ impl Use<'_> {
     pub const ANY_CREDENTIAL: Self = Self::Credential { id: ANY, name: ANY };
 }
 
-/// Whether a namespace may refer to the instance at all.
+/// Reports whether a namespace may refer to the instance at all.
 pub fn may_refer(spec: &N8nInstanceSpec, instance_namespace: &str, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
     namespace == instance_namespace
         || match spec.allowed_namespaces.from {
@@ -59,7 +59,7 @@ pub fn may_refer(spec: &N8nInstanceSpec, instance_namespace: &str, namespace: &s
         }
 }
 
-/// Whether a namespace may use something that already exists in n8n.
+/// Reports whether a namespace may use something that already exists in n8n.
 pub fn may_use(spec: &N8nInstanceSpec, instance_namespace: &str, namespace: &str, wanted: Use<'_>) -> bool {
     let granted = |wanted| spec.grants.iter().any(|grant| covers(grant, namespace, wanted));
     let all = [Use::ANY_WORKFLOW, Use::ANY_CREDENTIAL, Use::ANY_TABLE, Use::NodeType { kind: ANY, base: ANY }];
@@ -76,13 +76,13 @@ fn covers(grant: &Grant, namespace: &str, wanted: Use<'_>) -> bool {
             Use::Project(id) => listed(&grant.projects, &[id]),
             Use::DataTable(id) => listed(&grant.data_tables, &[id]),
             Use::NodeType { kind, base } => grant.node_types.iter().any(|pattern| fits(pattern, kind) || fits(pattern, base)),
-            // It is made of the others.
+            // It is granted by the four lists together.
             Use::Everything => false,
             Use::Tag(name) => listed(&grant.tags, &[name]),
         }
 }
 
-/// Whether a node type fits a pattern, in which `*` stands for any letters.
+/// Reports whether a node type matches a pattern, in which `*` stands for any characters.
 fn fits(pattern: &str, kind: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == kind };
     let Some(mut left) = kind.strip_prefix(start) else { return false };
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_names_who_and_what() {
+    fn a_grant_names_namespaces_and_objects() {
         let spec = spec(json!({ "grants": [{ "namespaces": ["team-a"], "credentials": ["Slack"], "adopt": ["w1"], "projects": ["p1"] }] }));
         let slack = Use::Credential { id: "c1", name: "Slack" };
         assert!(may_use(&spec, "ops", "ops", Use::Adopt("anything")));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_all_four_lists_whole() {
+    fn everything_needs_a_star_in_all_four_lists() {
         let lists = ["workflows", "credentials", "dataTables", "nodeTypes"];
         let granting = |given: &[&str]| {
             let grants: Vec<Value> = given.iter().map(|list| json!({ "namespaces": ["*"], *list: ["*"] })).collect();

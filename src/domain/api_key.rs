@@ -1,4 +1,4 @@
-//! What is known of an instance's API key when n8n refuses it.
+//! Explanation of n8n's refusal of an API key, from what is known of the key.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use crate::api::reason::Reason;
 
 use crate::domain::error::ReconcileError;
 
-/// What a key must be allowed to do for everything to work.
+/// Scopes that the API key of an instance needs.
 pub const SCOPES: [&str; 10] = [
     "workflow:create",
     "workflow:read",
@@ -20,13 +20,13 @@ pub const SCOPES: [&str; 10] = [
     "execution:read",
 ];
 
-/// Those that a key lacks.
+/// Returns the needed scopes that a key lacks.
 pub fn missing_scopes(held: &[String]) -> Vec<&'static str> {
     SCOPES.into_iter().filter(|scope| !held.iter().any(|one| one == scope)).collect()
 }
 
-/// Adds to n8n's refusal of a key that it expired, where that is known, and every scope that it lacks, so that they are not met one by one.
-/// `scopes` are those that the key has; none where that is not known.
+/// Completes n8n's refusal of an API key with the time at which the key expired, if known, or with every scope that the key lacks, so that
+/// the owner learns of all of them at once. `scopes` are the scopes of the key; empty when they are not known.
 #[must_use]
 pub fn explained(mut reconcile_error: ReconcileError, expires_at: Option<&str>, scopes: &[String], now: Timestamp) -> ReconcileError {
     let expired = expires_at.and_then(|at| at.parse::<Timestamp>().ok()).filter(|at| *at <= now);
@@ -34,7 +34,7 @@ pub fn explained(mut reconcile_error: ReconcileError, expires_at: Option<&str>, 
     match (reconcile_error.reason, expired) {
         (Reason::Unauthorized, Some(at)) => reconcile_error.message.push_str(&format!("; the key expired at {at}")),
         (Reason::MissingScope, _) if missing.len() > 1 => {
-            reconcile_error.message.push_str(&format!("; of all that Weirkeeper needs, the key lacks the scopes {}", missing.join(", ")));
+            reconcile_error.message.push_str(&format!("; the API key lacks these scopes that Weirkeeper needs: {}", missing.join(", ")));
         }
         _ => {}
     }
@@ -53,12 +53,12 @@ mod tests {
             explained(ReconcileError::denied(reason, "no"), expires, scopes, now).message
         };
         assert_eq!(said(Reason::Unauthorized, Some("2030-01-01T00:00:00Z"), &all), "no; the key expired at 2030-01-01T00:00:00Z");
-        assert_eq!(said(Reason::Unauthorized, Some("2030-01-03T00:00:00Z"), &all), "no", "it is another reason");
+        assert_eq!(said(Reason::Unauthorized, Some("2030-01-03T00:00:00Z"), &all), "no", "the key has not expired yet");
         assert_eq!(said(Reason::Unauthorized, None, &all), "no");
-        let lacking = "no; of all that Weirkeeper needs, the key lacks the scopes workflow:activate, workflow:deactivate";
+        let lacking = "no; the API key lacks these scopes that Weirkeeper needs: workflow:activate, workflow:deactivate";
         let held: Vec<String> = all.iter().filter(|scope| !scope.contains("activate")).cloned().collect();
         assert_eq!(said(Reason::MissingScope, None, &held), lacking);
-        assert_eq!(said(Reason::MissingScope, None, &all[1..]), "no", "the one is named already");
-        assert_eq!(said(Reason::MissingScope, None, &[]), "no", "nobody knows");
+        assert_eq!(said(Reason::MissingScope, None, &all[1..]), "no", "n8n's message names the only missing scope already");
+        assert_eq!(said(Reason::MissingScope, None, &[]), "no", "the scopes of the key are not known");
     }
 }

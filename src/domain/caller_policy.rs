@@ -1,7 +1,7 @@
-//! The callers that a workflow admits as a sub-workflow or error workflow: n8n's settings `callerPolicy` and `callerIds`.
+//! Callers that a workflow admits as a sub-workflow or error workflow: n8n's settings `callerPolicy` and `callerIds`.
 //!
-//! One API key owns all workflows that it makes, so that n8n's default, callers of the same owner, lets everybody in. Only a list
-//! keeps a workflow to those that `spec.references` names it for (2.39.10, measured).
+//! One API key owns all workflows that it creates, so n8n's default, callers of the same owner, admits all of them. Only a list restricts a
+//! workflow to the callers whose `spec.references` name it (2.39.10, measured).
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use serde_json::{Map, Value, json};
 
 use crate::document::definition::Definition;
 
-/// The setting that says which workflows may call.
+/// Setting that selects which workflows may call.
 pub const POLICY: &str = "callerPolicy";
 const IDS: &str = "callerIds";
 const LISTED: &str = "workflowsFromAList";
-/// With more callers than this, the list is given up.
+/// Maximum number of callers in a list; with more, no list is written.
 pub const MOST: usize = 256;
 
-/// The nodes at which a call begins, be they disabled: n8n's triggers for that, and its `STARTING_NODES`.
+/// Node types at which a call begins, even if they are disabled: n8n's triggers for calls, and its `STARTING_NODES`.
 const ENTRIES: [&str; 4] = [
     "n8n-nodes-base.executeWorkflowTrigger",
     "n8n-nodes-base.errorTrigger",
@@ -24,12 +24,12 @@ const ENTRIES: [&str; 4] = [
     "@n8n/n8n-nodes-langchain.manualChatTrigger",
 ];
 
-/// Tells whether others can call a workflow whose author does not say which of them may.
+/// Reports whether other workflows can call this one and its author has not set a caller policy.
 pub fn undecided(definition: &Definition) -> bool {
     !definition.settings.contains_key(POLICY) && definition.nodes.iter().any(|node| ENTRIES.contains(&node.kind()))
 }
 
-/// Puts the workflows that may call into settings.
+/// Writes the list of workflows that may call into the settings.
 pub fn admit(settings: &mut Map<String, Value>, ids: &BTreeSet<String>) {
     if ids.len() > MOST {
         settings.insert(POLICY.to_owned(), json!("workflowsFromSameOwner"));
@@ -39,7 +39,7 @@ pub fn admit(settings: &mut Map<String, Value>, ids: &BTreeSet<String>) {
     settings.insert(IDS.to_owned(), json!(ids.iter().map(String::as_str).collect::<Vec<_>>().join(",")));
 }
 
-/// The workflows that may call one with these settings; `None` where no list says so.
+/// Returns the workflows that may call a workflow with these settings; `None` if no list restricts them.
 pub fn admitted(settings: &Map<String, Value>) -> Option<BTreeSet<String>> {
     (settings.get(POLICY)? == LISTED).then(|| {
         let ids = settings.get(IDS).and_then(Value::as_str).unwrap_or_default();
@@ -53,7 +53,7 @@ mod tests {
     use crate::validator::check::parse_and_check;
 
     #[test]
-    fn a_list_names_the_callers_and_everything_else_is_left_to_people() {
+    fn a_list_names_the_callers_and_other_policies_are_left_to_people() {
         let ids: BTreeSet<String> = ["a", "b"].map(str::to_owned).into();
         let mut settings = Map::new();
         assert_eq!(admitted(&settings), None);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_be_called_gets_a_list_and_only_where_the_author_says_nothing() {
+    fn only_callable_workflows_without_a_policy_of_their_author_get_a_list() {
         let with = |kind: &str, disabled: bool, settings: Value| {
             let node = json!({ "name": "T", "type": kind, "disabled": disabled });
             undecided(&parse_and_check(&json!({ "nodes": [node], "connections": {}, "settings": settings })).unwrap().definition)

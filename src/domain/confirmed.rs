@@ -1,7 +1,7 @@
 //! The three sides of a comparison with n8n: what was last confirmed there, what is wanted, and what n8n holds now.
 //!
-//! A part that n8n holds otherwise than wanted is a change that somebody made (drift) only where it also differs from what was last
-//! confirmed and from what was last sent. Everything else is a write that is still to come.
+//! A part that differs in n8n from what is wanted is drift (a change that a person made in n8n) only if it also differs from what was last
+//! confirmed and from what was last sent. Any other difference is a write that is still to come.
 
 use serde_json::{Map, Value};
 
@@ -11,26 +11,26 @@ use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::settings;
 use crate::text::one_line;
 
-/// The longest name in n8n. Status shows it to people, and two that look alike are one.
+/// Maximum length of a name in n8n. Names are compared as status shows them, so names that differ only in invisible characters are equal.
 const NAME: usize = 128;
 
-/// What publication should be.
+/// Wanted publication state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Publication {
-    /// Published with the version that should serve.
+    /// The target version is published.
     Published,
     /// Not published.
     Unpublished,
-    /// Left to people, or waiting for a credential or a referenced workflow.
+    /// Publication is left to people, or waits for a credential or a referenced workflow.
     Untouched,
 }
 
-/// The digest of nodes, connections and groups.
+/// Returns the digest of nodes, connections and groups.
 pub fn content(nodes: &[Value], connections: &Value, groups: &[Value]) -> String {
     digest_of(nodes, connections, groups, &Map::new(), &Default::default()).to_string()
 }
 
-/// What n8n holds, with those settings that are sent.
+/// Returns a snapshot of what n8n holds, with the settings that are also in `sent`.
 pub fn seen(remote: &RemoteWorkflow, sent: &Map<String, Value>) -> Snapshot {
     let draft = content(&remote.nodes, &remote.connections, &remote.node_groups);
     let published = remote.active.then(|| {
@@ -40,7 +40,7 @@ pub fn seen(remote: &RemoteWorkflow, sent: &Map<String, Value>) -> Snapshot {
         remote.active_version.as_ref().map(|version| content(&version.nodes, &version.connections, &version.node_groups))
     });
     let publication = match published {
-        // n8n keeps its content from us, so it is like no other.
+        // n8n does not return its content, so it equals no other.
         Some(None) => Some(PublishedContent { digest: Some(String::new()) }),
         Some(digest) => Some(PublishedContent { digest }),
         None => Some(PublishedContent::default()),
@@ -49,7 +49,7 @@ pub fn seen(remote: &RemoteWorkflow, sent: &Map<String, Value>) -> Snapshot {
     Snapshot { name: Some(one_line(&remote.name, NAME)), draft: Some(draft), publication, settings }
 }
 
-/// What n8n should hold.
+/// Returns a snapshot of what n8n should hold.
 pub fn wanted(write: &WorkflowWrite, publication: Publication) -> Snapshot {
     let draft = content(&write.nodes, &write.connections, write.node_groups.as_deref().unwrap_or_default());
     let publication = match publication {
@@ -61,23 +61,23 @@ pub fn wanted(write: &WorkflowWrite, publication: Publication) -> Snapshot {
     Snapshot { name: Some(one_line(&write.name, NAME)), draft: Some(draft), publication, settings }
 }
 
-/// What is known of Weirkeeper's own doing.
+/// What Weirkeeper knows of its own writes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
-    /// What was last confirmed. Without it nothing counts as somebody's change.
+    /// Last confirmed state. Without it no difference counts as drift.
     pub confirmed: Option<&'a Snapshot>,
-    /// What was last sent and not confirmed.
+    /// Last state that was sent and is not confirmed.
     pub sent: Option<&'a Snapshot>,
-    /// What was sent before that, was not answered, and may still take effect.
+    /// State that was sent before that, was not answered, and may still take effect.
     pub late: Option<&'a Snapshot>,
-    /// Whether an announced attempt is unfinished: n8n's failures take a workflow offline.
+    /// Whether an announced attempt is unfinished: n8n's failures unpublish a workflow.
     pub unfinished: bool,
 }
 
-/// A part of a workflow that n8n holds otherwise than wanted.
+/// A part of a workflow that n8n holds differently than wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Somebody changed it in n8n.
+    /// A person changed it in n8n.
     pub changed: bool,
     /// The spec asks for something else than what was last confirmed.
     pub asked: bool,
@@ -88,7 +88,7 @@ impl Known<'_> {
         [self.confirmed, self.sent, self.late].into_iter().flatten()
     }
 
-    /// Compares one part; None where n8n holds it as wanted, or where nothing is wanted.
+    /// Compares one part; None if n8n holds it as wanted, or if nothing is wanted.
     pub fn part<T: PartialEq>(&self, wanted: Option<&T>, seen: Option<&T>, part: impl Fn(&Snapshot) -> Option<&T>) -> Option<Difference> {
         if wanted.is_none() || wanted == seen {
             return None;
@@ -98,14 +98,14 @@ impl Known<'_> {
         Some(Difference { changed: confirmed.is_some() && !ours, asked: confirmed != wanted })
     }
 
-    /// Compares what is published. What an unfinished attempt took offline nobody else unpublished.
+    /// Compares what is published. If an unfinished attempt unpublished the workflow, nobody else did.
     pub fn publication(&self, wanted: &Snapshot, seen: &Snapshot) -> Option<Difference> {
         let found = self.part(wanted.publication.as_ref(), seen.publication.as_ref(), |side| side.publication.as_ref())?;
         let offline = seen.publication.as_ref().is_some_and(|published| published.digest.is_none());
         Some(Difference { changed: found.changed && !(offline && self.unfinished), ..found })
     }
 
-    /// Whether nodes, connections and groups of this digest are of Weirkeeper's own making.
+    /// Reports whether Weirkeeper wrote nodes, connections and groups with this digest.
     pub fn wrote(&self, content: &str) -> bool {
         self.sides().any(|side| {
             let published = side.publication.as_ref().and_then(|published| published.digest.as_deref());
@@ -114,7 +114,7 @@ impl Known<'_> {
     }
 }
 
-/// Takes over from `seen` each part that was sent: it arrived, so that it is confirmed whatever is sent next.
+/// Copies each part that was sent and that `seen` shows to `confirmed`: it took effect, whatever is sent next.
 pub fn arrived(confirmed: &mut Option<Snapshot>, sent: Option<&Snapshot>, seen: &Snapshot) {
     let Some(sent) = sent else { return };
     let known = confirmed.get_or_insert_default();

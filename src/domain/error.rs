@@ -1,22 +1,22 @@
-//! Why a pass could not finish, classed by who must act.
+//! Errors of a reconciliation, classed by who must act.
 
 use std::time::Duration;
 
 use crate::api::reason::{Class, Reason};
 
-/// Why a pass could not finish.
+/// Reason why a reconciliation could not finish.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ReconcileError {
-    /// Who must act.
+    /// Class of the error, which says who must act.
     pub class: Class,
-    /// The word for conditions, events and metrics.
+    /// Reason for conditions, events and metrics.
     pub reason: Reason,
-    /// What is wrong, where, and what to do.
+    /// Message: what is wrong, where, and how to fix it.
     pub message: String,
-    /// How long n8n or a proxy asked to wait at least, if it did.
+    /// Minimum time to wait that n8n or a proxy asked for, if any.
     pub retry_after: Option<Duration>,
-    /// When the next look makes sense, where that is known better than by growing pauses.
+    /// Time until the next reconciliation, if a better one than the exponential backoff is known.
     pub look_again: Option<Duration>,
 }
 
@@ -25,33 +25,33 @@ impl ReconcileError {
         Self { class, reason, message: message.into(), retry_after: None, look_again: None }
     }
 
-    /// The author edits the object or its source.
+    /// An error that the author fixes by editing the object or its source.
     pub fn invalid(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(Class::Invalid, reason, message)
     }
 
-    /// Something that the object refers to is not there yet.
+    /// A dependency of the object does not exist yet.
     pub fn waiting(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(Class::Waiting, reason, message)
     }
 
-    /// Somebody has to grant, renew or allow.
+    /// Somebody has to grant, renew or allow something.
     pub fn denied(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(Class::Denied, reason, message)
     }
 
-    /// Time heals it.
+    /// A temporary error that needs no action.
     pub fn transient(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(Class::Transient, reason, message)
     }
 
-    /// The same, to be looked at again after this time.
+    /// Sets the time until the next reconciliation.
     #[must_use]
     pub fn again_in(self, pause: Duration) -> Self {
         Self { look_again: Some(pause), ..self }
     }
 
-    /// Weirkeeper itself is wrong.
+    /// A bug in Weirkeeper.
     pub fn bug(message: impl Into<String>) -> Self {
         Self::new(Class::Bug, Reason::InternalError, message)
     }

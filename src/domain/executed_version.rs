@@ -1,9 +1,9 @@
-//! Which version an execution ran, by what n8n keeps of it.
+//! Which version an execution ran, derived from the workflow data that n8n saves with it.
 
 use serde_json::{Map, Value};
 
-/// Whether what an execution ran may be this version. n8n fills in the defaults of node parameters before it runs a
-/// workflow (2.39.10), so that what ran says more than the version does, and never something else.
+/// Reports whether an execution may have run this version. n8n fills in the defaults of node parameters before it runs a workflow
+/// (2.39.10), so `ran` may contain more than the version, but nothing that contradicts it.
 pub fn may_have_run(ran: &[Value], version: &[Value]) -> bool {
     let named = |name: &Value| ran.iter().find(|node| node["name"] == *name);
     ran.len() == version.len() && version.iter().all(|node| named(&node["name"]).is_some_and(|ran| same_node(ran, node)))
@@ -17,7 +17,7 @@ fn same_node(ran: &Value, node: &Value) -> bool {
     fixed("type") && fixed("typeVersion") && disabled(ran) == disabled(node) && says(&parameters(ran), &parameters(node))
 }
 
-/// Whether `more` says all that `less` says.
+/// Reports whether `more` contains everything that `less` contains.
 fn says(more: &Value, less: &Value) -> bool {
     match (more, less) {
         (Value::Object(more), Value::Object(less)) => less.iter().all(|(key, less)| says(more.get(key).unwrap_or(&Value::Null), less)),
@@ -26,7 +26,7 @@ fn says(more: &Value, less: &Value) -> bool {
     }
 }
 
-/// As JavaScript compares them: `2` is `2.0`.
+/// Compares values as JavaScript does: `2` equals `2.0`.
 fn same(one: &Value, other: &Value) -> bool {
     one == other || one.as_f64().is_some_and(|one| Some(one) == other.as_f64())
 }
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_that_n8n_fills_in_make_no_other_version() {
+    fn defaults_that_n8n_fills_in_are_the_same_version() {
         let ran =
             set(json!({ "mode": "manual", "fields": [{ "name": "a", "value": "1", "kind": "text" }], "options": { "strict": false } }));
         let one = set(json!({ "fields": [{ "name": "a", "value": "1" }], "options": {} }));
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn another_node_makes_another_version() {
+    fn another_node_is_another_version() {
         let one = set(json!({}));
         let changed = |key: &str, value: Value| {
             let mut other = one.clone();

@@ -1,4 +1,4 @@
-//! Whether a published version proves itself: by the share of real executions that fail.
+//! Health of a published version: the share of real executions that fail.
 
 use std::time::Duration;
 
@@ -6,43 +6,43 @@ use jiff::Timestamp;
 
 use crate::api::workflow::HealthCheck;
 
-/// Finished executions of a span of time.
+/// Counts of finished executions in a period of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// All that finished.
+    /// Number of executions that finished.
     pub finished: u64,
-    /// Those that failed or crashed.
+    /// Number of executions that failed or crashed.
     pub failed: u64,
 }
 
 impl Tally {
-    /// The share that failed, in percent.
+    /// Returns the share that failed, in percent.
     pub fn percent(self) -> f64 {
         if self.finished == 0 { 0.0 } else { self.failed as f64 * 100.0 / self.finished as f64 }
     }
 }
 
-/// What is known of a version's health.
+/// Health of a version.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Health {
-    /// Nothing is asked for.
+    /// No health check is configured.
     NotChecked,
-    /// The bake time runs on.
+    /// The bake time has not ended.
     Baking,
     /// Enough executions, few enough failures.
     Healthy,
-    /// Too few executions for a verdict.
+    /// Too few executions to decide.
     NotEnough(Tally),
-    /// Successes are not saved, so that a rate means nothing.
+    /// Successful executions are not saved, so an error rate cannot be computed.
     NotSaved,
-    /// Over the limit, and worse than what served before.
+    /// Over the limit, and worse than the version published before.
     Failing(Tally),
-    /// Over the limit, but what served before was as bad: going back would not help.
+    /// Over the limit, but the version published before was as bad, so a rollback would not help.
     AsBadAsBefore(Tally),
 }
 
-/// From when to when executions say how a version does that was published then. As long as it is not judged (`baking`), that is its
-/// bake time, also where the look comes late; afterwards it is what happened lately.
+/// Returns the period whose executions decide the health of a version published at that time. While the version is `baking`, this is its
+/// bake time, even if the check comes late; afterwards it is the most recent period of that length.
 pub fn window(published_at: Timestamp, bake: Duration, baking: bool, now: Timestamp) -> (Timestamp, Option<Timestamp>) {
     let over = published_at + bake;
     if baking {
@@ -51,16 +51,16 @@ pub fn window(published_at: Timestamp, bake: Duration, baking: bool, now: Timest
     ((now - bake).max(published_at), None)
 }
 
-/// A baking version is looked at this often, or ten times in its bake time if that is less.
+/// Maximum time between two checks of a baking version; they are a tenth of the bake time apart if that is less.
 const BAKING_LOOK: Duration = Duration::from_secs(30);
 
-/// When to look again at a version that was found baking, that long after its publication: soon after the end at the latest, also where
-/// the time is over by now.
+/// Returns the time until the next check of a version that was baking at this age: soon after the end of the bake time at the latest, even
+/// if that has passed by now.
 pub fn next_look(bake: Duration, age: Duration) -> Duration {
     (bake / 10).min(BAKING_LOOK).min(bake.saturating_sub(age)).max(Duration::from_secs(1))
 }
 
-/// Judges by the executions since publication (`now`) and those of the version before it.
+/// Decides the health from the executions since publication (`since`) and those of the version before (`before`).
 pub fn judge(check: Option<&HealthCheck>, since: Tally, before: Option<Tally>, successes_saved: bool, age: Duration) -> Health {
     let Some((check, bake)) = check.and_then(|check| Some((check, check.bake_time?.get()))) else {
         return Health::NotChecked;
@@ -95,9 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_bake_time_is_never_missed() {
+    fn the_next_check_is_never_long_after_the_end_of_the_bake_time() {
         let look = |bake, age| next_look(Duration::from_millis(bake), Duration::from_millis(age)).as_millis();
-        // Found baking at 7.99 s and written down at 8.01 s.
+        // Baking at 7.99 s, and recorded at 8.01 s.
         assert_eq!([look(8_000, 0), look(8_000, 7_990), look(8_000, 8_010)], [1_000, 1_000, 1_000]);
         assert_eq!([look(600_000, 0), look(600_000, 590_000)], [30_000, 10_000]);
     }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_needs_enough_executions() {
+    fn a_decision_needs_enough_executions() {
         assert_eq!(judged(3, 3, None, 10), Health::Baking);
         assert_eq!(judged(3, 3, None, 61), Health::NotEnough(Tally { finished: 3, failed: 3 }));
         assert_eq!(judged(4, 2, None, 10), Health::Failing(Tally { finished: 4, failed: 2 }));
@@ -122,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn going_back_to_something_as_bad_would_not_help() {
+    fn a_rollback_to_a_version_that_was_as_bad_would_not_help() {
         assert_eq!(judged(4, 2, Some((10, 5)), 10), Health::AsBadAsBefore(Tally { finished: 4, failed: 2 }));
         assert_eq!(judged(4, 2, Some((10, 4)), 10), Health::Failing(Tally { finished: 4, failed: 2 }));
         assert_eq!(judged(4, 2, Some((1, 1)), 10), Health::Failing(Tally { finished: 4, failed: 2 }));
     }
 
     #[test]
-    fn without_saved_successes_or_a_check_there_is_no_verdict() {
+    fn without_saved_successes_or_a_check_there_is_no_decision() {
         let tally = Tally { finished: 9, failed: 9 };
         assert_eq!(judge(Some(&check()), tally, None, false, Duration::ZERO), Health::NotSaved);
         assert_eq!(judge(None, tally, None, true, Duration::ZERO), Health::NotChecked);

@@ -1,4 +1,4 @@
-//! Numbered versions: each distinct accepted definition has one, and the index of them is in status.
+//! Numbered versions: each distinct accepted definition has a number, and status holds the index.
 
 use jiff::Timestamp;
 
@@ -6,15 +6,15 @@ use crate::api::condition::whole_seconds;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{VersionRecord, VersionResult, VersionSource, WorkflowStatus};
 
-/// How much of a failure's message is kept with the version.
+/// Maximum length of a failure message that is kept with a version.
 const MESSAGE_CHARS: usize = 500;
 
-/// Edits that were kept within so many seconds before the newest one stay with it: a draft and what was published beside it are
+/// Edits kept within this many seconds before the newest one are pruned together with it: a draft and the version published beside it are
 /// kept one after the other.
 const KEPT_TOGETHER: i64 = 60;
 
-/// Numbers a definition. A digest that is kept already keeps its number; a new one is put first in the list. No number is used
-/// twice, not even that of a version that is not kept any more.
+/// Numbers a definition. A digest that is in the history keeps its number; a new one becomes the first entry. No number is used twice, not
+/// even that of a version that was pruned.
 pub fn accept(status: &mut WorkflowStatus, digest: &str, source: VersionSource, revision: String, now: Timestamp) -> i64 {
     let history = &mut status.history;
     if let Some(known) = history.iter().find(|record| record.digest == digest) {
@@ -24,7 +24,7 @@ pub fn accept(status: &mut WorkflowStatus, digest: &str, source: VersionSource, 
     status.last_version = Some(version);
     let result = match source {
         VersionSource::Drift => VersionResult::Kept,
-        // What served before we came is the first thing to go back to.
+        // What was published before the adoption is the first version to roll back to.
         VersionSource::Adopted => VersionResult::Good,
         VersionSource::Definition | VersionSource::ConfigMap => VersionResult::Pending,
     };
@@ -47,28 +47,28 @@ pub fn accept(status: &mut WorkflowStatus, digest: &str, source: VersionSource, 
     version
 }
 
-/// Notes the version id under which n8n holds a digest.
+/// Records the version id under which n8n holds a digest.
 pub fn sent(history: &mut [VersionRecord], digest: &str, n8n_version_id: Option<&str>) {
     if let Some(record) = history.iter_mut().find(|record| record.digest == digest) {
         record.n8n_version_id = n8n_version_id.map(str::to_owned).or(record.n8n_version_id.take());
     }
 }
 
-/// The kept version that n8n holds under an id: what we sent, or else what was kept of somebody else's. A copy that was kept for
-/// its settings has the id of what it is a copy of.
+/// Returns the kept version that n8n holds under this id: one that Weirkeeper sent, or else a kept edit of a person. A copy that was kept
+/// for its settings has the same id as the version it copies.
 pub fn held_as(history: &[VersionRecord], n8n_version_id: &str) -> Option<i64> {
     let held = |record: &&VersionRecord| record.n8n_version_id.as_deref() == Some(n8n_version_id);
     let ours = history.iter().filter(held).find(|record| record.source != VersionSource::Drift);
     ours.or_else(|| history.iter().find(held)).map(|record| record.version)
 }
 
-/// The record of a number.
+/// Returns the record of a version number.
 pub fn numbered(history: &[VersionRecord], version: i64) -> Option<&VersionRecord> {
     history.iter().find(|record| record.version == version)
 }
 
-/// The version that most recently proved itself, other than the one that just failed. Where none did yet, one that is
-/// still in its bake time will do: it was published, lived and passed its probes, which is more than the failed one did.
+/// Returns the version that most recently proved itself, other than the one that just failed. If none did yet, a version still in its bake
+/// time is returned: it was published, was live and passed its probes, which is more than the failed one did.
 pub fn last_good<'a>(history: &'a [VersionRecord], failed_digest: Option<&str>) -> Option<&'a VersionRecord> {
     let latest = |result| {
         let others = history.iter().filter(|record| record.result == result && Some(record.digest.as_str()) != failed_digest);
@@ -77,7 +77,7 @@ pub fn last_good<'a>(history: &'a [VersionRecord], failed_digest: Option<&str>) 
     latest(VersionResult::Good).or_else(|| latest(VersionResult::Deployed))
 }
 
-/// Writes down how a version went.
+/// Records the result of a version.
 pub fn judge(history: &mut [VersionRecord], version: i64, result: VersionResult, why: Option<(Reason, &str)>, now: Timestamp) {
     if let Some(record) = history.iter_mut().find(|record| record.version == version) {
         record.result = result;
@@ -87,8 +87,8 @@ pub fn judge(history: &mut [VersionRecord], version: i64, result: VersionResult,
     }
 }
 
-/// Drops the oldest records beyond the limit and returns the names of their revisions. The version that serves, the wanted one (a pin
-/// may name an old one), those that a rollback would need, the spec's, the adopted one and the newest kept edit stay.
+/// Drops the oldest records beyond the limit and returns the names of their revisions. Kept are the published version, the wanted one (a
+/// pin may name an old one), those that a rollback would need, the spec's, the adopted one and the newest kept edit.
 pub fn prune(history: &mut Vec<VersionRecord>, limit: i64, active: Option<i64>, wanted: i64, desired_digest: &str) -> Vec<String> {
     let good = last_good(history, None).map(|record| record.version);
     let other_good = last_good(history, Some(desired_digest)).map(|record| record.version);
@@ -110,8 +110,8 @@ pub fn prune(history: &mut Vec<VersionRecord>, limit: i64, active: Option<i64>, 
     dropped
 }
 
-/// The name of the ControllerRevision that holds a body: the same for the same content, so that a repeated write
-/// after a crash finds its twin.
+/// Returns the name of the ControllerRevision that holds a body. It is the same for the same content, so that a write repeated after a
+/// crash finds the existing object.
 pub fn revision_name(workflow: &str, digest: &str) -> String {
     let hex = digest.rsplit(':').next().unwrap_or(digest);
     let head: String = workflow.chars().take(200).collect();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_in_its_bake_time_is_gone_back_to_only_where_none_is_good() {
+    fn a_rollback_goes_to_a_baking_version_only_if_no_version_is_good() {
         let mut status = three_versions();
         judge(&mut status.history, 1, VersionResult::Deployed, None, at(4));
         judge(&mut status.history, 2, VersionResult::Failed, None, at(5));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn pruning_never_takes_what_serves_or_what_a_rollback_needs() {
+    fn pruning_keeps_the_published_version_and_those_that_a_rollback_needs() {
         let mut status = three_versions();
         judge(&mut status.history, 1, VersionResult::Good, None, at(10));
         accept(&mut status, "d", VersionSource::Definition, "r-d".into(), at(11));
@@ -192,19 +192,19 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_a_version_that_is_not_kept_any_more_is_never_used_again() {
+    fn the_number_of_a_pruned_version_is_never_used_again() {
         let mut status = three_versions();
         status.history.retain(|record| record.version == 1);
         assert_eq!(accept(&mut status, "d", VersionSource::Definition, "r".into(), at(5)), 4);
         status.history.clear();
         assert_eq!(accept(&mut status, "e", VersionSource::Definition, "r".into(), at(6)), 5);
-        // A status of before there was a counter.
+        // A status written before the counter existed.
         status.last_version = None;
         assert_eq!(accept(&mut status, "f", VersionSource::Definition, "r".into(), at(7)), 6);
     }
 
     #[test]
-    fn a_copy_that_was_kept_for_its_settings_is_not_what_serves() {
+    fn a_copy_that_was_kept_for_its_settings_is_not_the_published_version() {
         let mut status = three_versions();
         sent(&mut status.history, "a", Some("D1"));
         accept(&mut status, "theirs", VersionSource::Drift, "r-t".into(), at(4));

@@ -1,5 +1,5 @@
-//! Which workflow in n8n an object is bound to. n8n's create is not idempotent and its ids are made by the server, so
-//! the mark decides, never the name.
+//! Which workflow in n8n an object is bound to. n8n's create is not idempotent and the server assigns the ids, so the ownership mark
+//! decides, never the name.
 
 use std::time::Duration;
 
@@ -12,47 +12,47 @@ use crate::api::workflow_status::{Intent, Operation};
 use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
 
-/// A workflow seen in a listing.
+/// A workflow as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedWorkflow {
     /// Its id in n8n.
     pub id: String,
-    /// The mark that it carries.
+    /// The ownership mark that it carries.
     pub mark: Option<Mark>,
 }
 
-/// What to do about an object that has no workflow in n8n recorded, or whose recorded one is gone.
+/// Decision about an object that has no recorded workflow in n8n, or whose recorded workflow is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// This one is ours.
+    /// Bind the object to this workflow, which carries its mark.
     Bind(String),
-    /// Take over this one.
+    /// Adopt this workflow.
     Adopt(String),
-    /// Nothing carries our mark and nothing can still arrive.
+    /// Create a workflow: none carries the object's mark and no earlier create can still take effect.
     Create,
-    /// An unanswered create may still arrive until then.
+    /// Wait until this time: an unanswered create may still take effect.
     Wait(Timestamp),
 }
 
-/// How long after an intent was recorded its create may still take effect: it is not sent later than one request
-/// timeout after that, is waited for as long again, and n8n may still be busy with it as long again.
+/// Returns how long after its intent was recorded a create may still take effect: it is sent within one request timeout, waited for during
+/// a second one, and n8n may still be processing it during a third one.
 pub fn longest_life(request_timeout: Duration) -> Duration {
     request_timeout * 3
 }
 
-/// What lets an object take over a workflow that carries another mark than its own.
+/// Grounds on which an object may adopt a workflow that carries the mark of another object.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Claim<'a> {
     /// The id that `spec.adopt` names.
     pub adopt: Option<&'a str>,
-    /// Whether the object still exists whose mark the workflow to adopt carries.
+    /// Whether the object whose mark the workflow carries still exists.
     pub claimant_exists: bool,
-    /// The cluster from which the objects of the instance were restored, as its owner says: what carries the mark of an object of the same
-    /// namespace and name there is taken over.
+    /// The cluster from which the objects of the instance were restored, as the instance's owner declares. Workflows that carry the mark of
+    /// an object with the same namespace and name in that cluster are adopted.
     pub restored_from: Option<&'a str>,
 }
 
-/// Decides by what a listing shows that was made after any earlier create was announced.
+/// Decides from a listing that was read after any earlier create was announced.
 pub fn decide(
     mark: &Mark,
     claim: Claim<'_>,
@@ -68,13 +68,13 @@ pub fn decide(
             return Err(ReconcileError::denied(
                 Reason::DuplicateMarks,
                 format!(
-                    "workflows {} in n8n all carry this object's mark; delete the copies in n8n, or take `customTelemetryTags` out of their settings",
+                    "workflows {} in n8n all carry the ownership mark of this object; delete the copies in n8n, or remove `customTelemetryTags` from their settings",
                     several.join(", ")
                 ),
             ));
         }
     }
-    // What may still arrive would be a second workflow of ours, whatever is adopted or created meanwhile.
+    // A late create would result in a second workflow with this object's mark, whatever is adopted or created meanwhile.
     if let Some(until) = late_until.filter(|until| now < *until) {
         return Ok(Decision::Wait(until));
     }
@@ -88,7 +88,7 @@ pub fn decide(
             return Err(ReconcileError::denied(
                 Reason::DuplicateMarks,
                 format!(
-                    "workflows {} in n8n all carry the mark of the object that this one was restored from; delete the copies in n8n, or set spec.adopt.id to the right one",
+                    "workflows {} in n8n all carry the ownership mark of the object from which this one was restored; delete the copies in n8n, or set spec.adopt.id to the right one",
                     several.join(", ")
                 ),
             ));
@@ -101,12 +101,12 @@ pub fn decide(
     Ok(Decision::Create)
 }
 
-/// What an object says whose name an earlier object had that a workflow in n8n belongs to.
+/// Returns the error for an object whose workflow in n8n belongs to an earlier object of the same name.
 pub fn owned_by_previous(id: &str, cluster: &str) -> ReconcileError {
     ReconcileError::denied(
         Reason::OwnedByPrevious,
         format!(
-            "workflow {id} in n8n belongs to an earlier object of this name; set spec.adopt.id to {id} to take it over, or delete it in n8n. To take over those of all restored objects at once, set the annotation {}={cluster} on the N8nInstance",
+            "workflow {id} in n8n belongs to an earlier object of this name; set spec.adopt.id to {id} to adopt it, or delete it in n8n. To adopt the workflows of all restored objects at once, set the annotation {}={cluster} on the N8nInstance",
             annotation::RESTORED_FROM
         ),
     )
@@ -126,11 +126,11 @@ fn adoption(mark: &Mark, wanted: &str, seen: &[ListedWorkflow], claim: Claim<'_>
     }
 }
 
-/// What the object says that came second to a workflow in n8n.
+/// Returns the error for an object that names a workflow to which another object is bound already.
 pub fn claimed(id: &str) -> ReconcileError {
     ReconcileError::denied(
         Reason::AlreadyClaimed,
-        format!("workflow {id} in n8n is bound to another Workflow object; name another one in spec.adopt, or delete that object"),
+        format!("workflow {id} in n8n is bound to another Workflow object; set spec.adopt.id to another workflow, or delete that object"),
     )
 }
 
@@ -138,23 +138,24 @@ fn marked(seen: &[ListedWorkflow], matches: impl Fn(&Mark) -> bool) -> Vec<&str>
     seen.iter().filter(|sighting| sighting.mark.as_ref().is_some_and(&matches)).map(|sighting| sighting.id.as_str()).collect()
 }
 
-/// Returns for how much longer a create that an earlier pass announced may still take effect. `known_for` is how long this process knows of the
-/// announcement, by its own clock: when it was made was written down by another clock, which may be minutes off.
+/// Returns for how much longer a create that an earlier reconciliation announced may still take effect. `known_for` is the time since this
+/// process learned of the announcement, by its own clock: the recorded time of the announcement may come from another clock, which may be
+/// minutes off.
 pub fn late_for(intent: Option<&Intent>, request_timeout: Duration, known_for: Duration) -> Option<Duration> {
     intent.filter(|intent| intent.operation == Operation::Create)?;
     longest_life(request_timeout).checked_sub(known_for).filter(|left| !left.is_zero())
 }
 
-/// How long a person's word that an n8n is the right one covers workflows that are missing on it.
+/// Time for which a person's confirmation that an n8n is the right one covers workflows that are missing from it.
 pub const VOUCHED_FOR: Duration = Duration::from_secs(600);
 
-/// Whether a person vouched for the instance a moment ago.
+/// Reports whether a person confirmed the instance within that time.
 pub fn vouched(accepted_at: Option<Timestamp>, now: Timestamp) -> bool {
     accepted_at.is_some_and(|at| now.duration_since(at) < jiff::SignedDuration::try_from(VOUCHED_FOR).unwrap_or_default())
 }
 
-/// Whether so many bound workflows vanished together that another n8n must be answering at the URL. Fewer are what people
-/// delete by hand, be they all that there are: those are created again.
+/// Reports whether so many bound workflows disappeared together that a different n8n must be answering at the URL. Fewer are taken for
+/// workflows that people deleted by hand, even if they are all there were, and are created again.
 pub fn mass_disappearance(bound: usize, missing: usize) -> bool {
     missing > 5 && missing * 10 > bound
 }
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn restored_objects_take_over_what_carries_the_mark_of_the_named_cluster_and_their_own_name() {
+    fn restored_objects_adopt_workflows_marked_by_the_named_cluster_with_their_own_name() {
         let restored = |from, seen: &[ListedWorkflow]| {
             let claim = Claim { restored_from: Some(from), ..Claim::default() };
             decide(&mark("me"), claim, seen, None, Timestamp::UNIX_EPOCH).map_err(|reconcile_error| reconcile_error.reason)
@@ -193,11 +194,15 @@ mod tests {
             restored("lost", &[seen("w1", Some(lost.clone())), seen("w2", Some(elsewhere.clone()))]),
             Ok(Decision::Adopt("w1".into()))
         );
-        assert_eq!(restored("lost", &[seen("w2", Some(elsewhere))]), Ok(Decision::Create), "another object's is not taken");
-        assert_eq!(restored("other", &[seen("w1", Some(lost.clone()))]), Ok(Decision::Create), "a cluster that is not named may live");
+        assert_eq!(restored("lost", &[seen("w2", Some(elsewhere))]), Ok(Decision::Create), "the workflow of another object is not adopted");
+        assert_eq!(
+            restored("other", &[seen("w1", Some(lost.clone()))]),
+            Ok(Decision::Create),
+            "the objects of a cluster that is not named may still exist"
+        );
         assert_eq!(restored("lost", &[seen("w1", Some(lost.clone())), seen("w2", Some(lost.clone()))]), Err(Reason::DuplicateMarks));
         let own = [seen("w1", Some(lost)), seen("w2", Some(mark("me")))];
-        assert_eq!(restored("lost", &own), Ok(Decision::Bind("w2".into())), "what it has already is kept");
+        assert_eq!(restored("lost", &own), Ok(Decision::Bind("w2".into())), "the workflow that carries its own mark wins");
     }
 
     #[test]
@@ -209,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn several_with_our_mark_are_reported_and_none_is_touched() {
+    fn several_workflows_with_the_objects_mark_are_reported_and_none_is_touched() {
         let twins = [seen("w1", Some(mark("me"))), seen("w2", Some(mark("me")))];
         assert_eq!(decided(None, &twins, None), Err(Reason::DuplicateMarks));
     }
@@ -222,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_living_object_or_another_cluster_holds_cannot_be_adopted() {
+    fn workflows_of_existing_objects_or_other_clusters_cannot_be_adopted() {
         let cluster = Mark { cluster: "other".into(), ..mark("gone") };
         assert_eq!(decided(Some("w1"), &[seen("w1", Some(mark("alive")))], None), Err(Reason::AlreadyClaimed));
         assert_eq!(decided(Some("w1"), &[seen("w1", Some(cluster))], None), Err(Reason::AlreadyClaimed));
@@ -239,10 +244,10 @@ mod tests {
     }
 
     #[test]
-    fn how_long_a_create_may_be_late_is_told_by_one_clock() {
+    fn the_remaining_time_of_a_late_create_is_measured_by_one_clock() {
         let timeout = Duration::from_secs(10);
         let announced = |operation, at| Intent::new(operation, "d", None, Timestamp::from_second(at).unwrap());
-        // Whatever the clock said that announced it.
+        // Whatever time the announcing clock recorded.
         for at in [0, 1_000, 2_000_000_000] {
             let intent = announced(Operation::Create, at);
             for (known, left) in [(0, Some(30)), (29, Some(1)), (30, None), (1_000, None)] {
@@ -255,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_a_person_counts_for_ten_minutes() {
+    fn a_confirmation_by_a_person_counts_for_ten_minutes() {
         let at = |second| Timestamp::from_second(second).unwrap();
         assert!(vouched(Some(at(0)), at(599)));
         assert!(!vouched(Some(at(0)), at(600)));

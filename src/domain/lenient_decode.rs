@@ -1,4 +1,4 @@
-//! What can still be read of a Workflow that does not fit its kind any more: deletion needs little of it and must not hang.
+//! Lenient decoding of a Workflow that does not match its schema any more: deletion needs few of its fields and must not hang.
 
 use kube::api::ObjectMeta;
 use serde::Deserialize;
@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 use crate::api::workflow::{DeletionPolicy, Workflow, WorkflowSpec};
 use crate::api::workflow_status::{Intent, Operation, Origin, WorkflowStatus};
 
-/// The object as far as its fields fit, without its definition. Where a field that decides what deletion does is there and cannot
-/// be read, the workflow in n8n is kept.
+/// Decodes the fields that match the schema, without the definition. If a field that decides what deletion does is present and cannot be
+/// read, the workflow in n8n is kept.
 ///
 /// # Errors
 ///
-/// Where even the required fields alone make no object, which no object of this version leads to.
+/// If the required fields alone do not decode, which no object of this version can cause.
 pub fn salvage(metadata: &ObjectMeta, data: &Value) -> Result<Workflow, serde_json::Error> {
     let (spec, status) = (&data["spec"], &data["status"]);
     let mut reference = json!({ "name": spec["instanceRef"]["name"].as_str().unwrap_or_default() });
@@ -31,7 +31,7 @@ pub fn salvage(metadata: &ObjectMeta, data: &Value) -> Result<Workflow, serde_js
     if known.intent.is_none()
         && let Ok(operation) = Operation::deserialize(&status["intent"]["operation"])
     {
-        // When it was announced is lost; it was before the deletion.
+        // The time of the announcement is lost; it was before the deletion.
         let latest = metadata.deletion_timestamp.as_ref().map_or(jiff::Timestamp::UNIX_EPOCH, |time| time.0);
         known.intent = Some(Intent::new(operation, "", None, latest));
     }
@@ -41,7 +41,7 @@ pub fn salvage(metadata: &ObjectMeta, data: &Value) -> Result<Workflow, serde_js
     Ok(workflow)
 }
 
-/// Adds to what is required each further field with which the whole can still be read.
+/// Adds each further field to the required ones with which the whole still decodes.
 fn fitting<T: DeserializeOwned>(mut fields: Map<String, Value>, object: &Value) -> Result<T, serde_json::Error> {
     for (key, value) in object.as_object().into_iter().flatten() {
         if key == "definition" || fields.contains_key(key) {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_read_beside_what_does_not() {
+    fn fields_that_match_are_read_beside_fields_that_do_not() {
         let workflow = salvaged(json!({
             "spec": { "instanceRef": { "name": "main", "namespace": "ops", "new": [] }, "interval": 5, "active": "yes",
                 "deletionPolicy": "Archive", "references": { "a": 1 } },
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_cannot_be_read_what_deletion_should_do_the_workflow_is_kept() {
+    fn the_workflow_is_kept_if_its_deletion_policy_cannot_be_read() {
         let of = |policy: Value, origin: Value| {
             let workflow = salvaged(json!({ "spec": { "deletionPolicy": policy }, "status": { "origin": origin } }));
             (workflow.spec.deletion_policy, workflow.status.unwrap().origin)
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn of_nothing_at_all_an_object_is_made_all_the_same() {
+    fn an_empty_object_decodes() {
         for data in [json!({}), json!({ "spec": [], "status": 7 }), json!({ "spec": { "instanceRef": "main" } })] {
             assert_eq!(salvaged(data).spec.instance_ref.name, "");
         }

@@ -1,19 +1,19 @@
 //! The ownership mark: which object a workflow in n8n belongs to.
 //!
-//! It is a telemetry tag in the workflow's settings, because that goes into the create itself, is shown by listings
-//! and survives a save in the editor (measured; a tag or a description needs a second call).
+//! It is a telemetry tag in the workflow's settings, because settings are part of the create itself, are shown by listings and survive a
+//! save in the editor (measured; a tag or a description needs a second call).
 
 use serde_json::{Map, Value, json};
 
-/// The settings key that n8n keeps telemetry tags under.
+/// Settings key under which n8n keeps telemetry tags.
 pub const SETTING: &str = "customTelemetryTags";
-/// The tag's key.
+/// Key of the telemetry tag that holds the mark.
 pub const KEY: &str = "weirkeeper.dev/owner";
 
-/// Who a workflow in n8n belongs to.
+/// Owner of a workflow in n8n.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mark {
-    /// The UID of the cluster's `kube-system` namespace: no two clusters share it.
+    /// The UID of the cluster's `kube-system` namespace, which is unique to the cluster.
     pub cluster: String,
     /// The UID of the object.
     pub uid: String,
@@ -24,13 +24,13 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// The mark as the value of the telemetry tag.
+    /// Returns the mark as the value of the telemetry tag.
     pub fn to_value(&self) -> String {
         format!("{}/{}/{}/{}", self.cluster, self.uid, self.namespace, self.name)
     }
 
-    /// Reads a tag's value; None for anything that we did not write. People can edit it and its parts become parts of API
-    /// paths, so each has to look like what it stands for.
+    /// Parses a tag's value; None for anything that Weirkeeper did not write. People can edit the value and its parts become parts of API
+    /// paths, so the format of each part is checked.
     pub fn parse(value: &str) -> Option<Self> {
         let mut parts = value.split('/');
         let mut part = |fits: fn(&str) -> bool| parts.next().filter(|part| fits(part)).map(str::to_owned);
@@ -38,19 +38,19 @@ impl Mark {
         parts.next().is_none().then_some(mark)
     }
 
-    /// The mark in a workflow's settings, if it carries one.
+    /// Returns the mark in a workflow's settings, if there is one.
     pub fn of(settings: &Map<String, Value>) -> Option<Self> {
         tags(settings).iter().find(|tag| tag["key"] == KEY).and_then(|tag| tag["value"].as_str()).and_then(Self::parse)
     }
 
-    /// Puts the mark into settings, beside telemetry tags of other people.
+    /// Writes the mark into settings and keeps the telemetry tags of people.
     pub fn put(&self, settings: &mut Map<String, Value>) {
         let mut kept = others(settings);
         kept.push(json!({ "key": KEY, "value": self.to_value() }));
         settings.insert(SETTING.to_owned(), Value::Array(kept));
     }
 
-    /// Puts the mark into settings that take the place of `held`, and the telemetry tags beside it that people set there.
+    /// Writes the mark into settings that replace `held`, and keeps the telemetry tags that people set there.
     pub fn put_beside(&self, settings: &mut Map<String, Value>, held: &Map<String, Value>) {
         let mut kept = others(settings);
         for tag in others(held) {
@@ -62,25 +62,24 @@ impl Mark {
         self.put(settings);
     }
 
-    /// Whether this is the mark that the object of another one had in the cluster that it was restored from.
+    /// Reports whether this mark belongs to the object from which `now` was restored, in the cluster that it was restored from.
     pub fn restored_as(&self, now: &Self, cluster: Option<&str>) -> bool {
         Some(self.cluster.as_str()) == cluster && self.namespace == now.namespace && self.name == now.name && self.uid != now.uid
     }
 
-    /// Whether another mark speaks of the same object name in the same cluster.
+    /// Reports whether another mark names the same object in the same cluster.
     pub fn same_name(&self, other: &Self) -> bool {
         self.cluster == other.cluster && self.namespace == other.namespace && self.name == other.name
     }
 }
 
-/// Takes the mark away and leaves the telemetry tags of other people. The key stays, for n8n's PUT keeps a setting
-/// that is not sent.
+/// Removes the mark and keeps the telemetry tags of people. The settings key stays, because n8n's PUT keeps a setting that is not sent.
 pub fn release(settings: &mut Map<String, Value>) {
     let kept = others(settings);
     settings.insert(SETTING.to_owned(), Value::Array(kept));
 }
 
-/// Takes the mark out of a document that somebody exported from n8n: it says whose the exported workflow was.
+/// Removes the mark from a document that was exported from n8n, where it names the owner of the exported workflow.
 pub fn strip(settings: &mut Map<String, Value>) {
     if settings.contains_key(SETTING) {
         release(settings);
@@ -90,17 +89,17 @@ pub fn strip(settings: &mut Map<String, Value>) {
     }
 }
 
-/// Kubernetes makes UUIDs, and promises only that a UID is a short word.
+/// Kubernetes generates UUIDs, but guarantees only that a UID is a short string.
 fn is_uid(part: &str) -> bool {
     (1..=64).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// RFC 1123: the name of a namespace.
+/// Reports whether a part is a namespace name (RFC 1123 label).
 fn is_label(part: &str) -> bool {
     part.len() <= 63 && is_word(part)
 }
 
-/// RFC 1123: the name of an object.
+/// Reports whether a part is an object name (RFC 1123 subdomain).
 fn is_subdomain(part: &str) -> bool {
     part.len() <= 253 && part.split('.').all(is_word)
 }
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_did_not_write_is_no_mark() {
+    fn values_that_weirkeeper_does_not_write_are_no_mark() {
         let long = format!("c/u/n/{}", "a".repeat(254));
         let names =
             ["c/u/n/..", "c/u/n/", "c/u//a", "c/u/n/a?b", "c/u/n/a%2Fb", "c/u/n.x/a", "c/u/N/a", "c/u/n/-a", "c/../n/a", "c/u /n/a", &long];

@@ -1,8 +1,8 @@
-//! The JSON merge patch that leads from one value to another: the smallest write, and none where nothing differs.
+//! JSON merge patches: the smallest write from one value to another, and none if they are equal.
 
 use serde_json::{Map, Value};
 
-/// The merge patch from `old` to `new`; None where they are the same. Arrays are replaced as a whole.
+/// Returns the merge patch from `old` to `new`; None if they are equal. Arrays are replaced as a whole.
 pub fn merge_patch(old: &Value, new: &Value) -> Option<Value> {
     let (Value::Object(old), Value::Object(new)) = (old, new) else {
         return (old != new).then(|| new.clone());
@@ -29,7 +29,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_what_differs_is_in_the_patch() {
+    fn the_patch_contains_only_differences() {
         let old = json!({ "a": 1, "b": { "c": 1, "d": 2 }, "gone": true, "list": [1, 2] });
         let new = json!({ "a": 1, "b": { "c": 1, "d": 3 }, "list": [1], "fresh": {} });
         assert_eq!(merge_patch(&old, &new), Some(json!({ "b": { "d": 3 }, "gone": null, "list": [1], "fresh": {} })));

@@ -1,5 +1,5 @@
-//! What to write to n8n so that it holds and publishes the version that should serve. Nothing to do is the common
-//! answer: an unneeded PUT of an active workflow takes its webhooks away for a tenth of a second.
+//! The writes that make n8n hold and publish the target version. Usually there are none: an unneeded PUT of an active workflow removes its
+//! webhooks for a tenth of a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,20 +13,21 @@ use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 
 pub use crate::domain::confirmed::Publication;
 
-/// Where the workflow lives, compared with `spec.project`.
+/// Project of the workflow in n8n, compared with `spec.project`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Place {
-    /// Where it should, or nobody asks, or n8n does not say.
+    /// In the right project, or the spec names none, or n8n does not report it.
     #[default]
     Right,
-    /// Elsewhere, since the spec asks for a project in which it was not seen yet.
+    /// In another project; it was not yet seen in the one that the spec names.
     ProjectPending,
-    /// Elsewhere, and it was seen where it should be before.
+    /// In another project, although it was seen in the one that the spec names before.
     Moved,
 }
 
 impl Place {
-    /// `asked` is the spec's project, `confirmed` the one in which it was seen as asked, `seen` where n8n has it.
+    /// Compares `asked`, the spec's project, with `seen`, the project in n8n. `confirmed` is the project in which it was last seen as
+    /// asked.
     pub fn of(asked: Option<&str>, confirmed: Option<&str>, seen: Option<&str>) -> Self {
         match (asked, seen) {
             (Some(asked), Some(seen)) if asked != seen => {
@@ -41,103 +42,103 @@ impl Place {
     }
 }
 
-/// One write to n8n.
+/// A write to n8n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Move the workflow to the project of the spec; what it is follows where it belongs.
+    /// Move the workflow to the spec's project; the other writes follow there.
     Move,
-    /// Bring the workflow back from the archive; nothing else can be written before.
+    /// Unarchive the workflow, which must come before any other write.
     Unarchive,
-    /// Save the definition as the draft, without publishing.
+    /// Save the definition as the draft, without publishing it.
     Update,
-    /// Publish the draft as it was just read or saved.
+    /// Publish the draft as it was last read or saved.
     Publish,
-    /// Take publication back.
+    /// Unpublish the workflow.
     Unpublish,
 }
 
-/// What somebody changed in n8n.
+/// A change that a person made in n8n.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drift {
-    /// Somebody published something else, or saved it where publication is not ours.
+    /// The published version was replaced, or the draft was changed of a workflow whose publication is not managed.
     Edited,
-    /// Only an unpublished draft differs.
+    /// Only the unpublished draft differs.
     DraftEdited,
-    /// Somebody unpublished it, or published it against the spec.
+    /// The workflow was unpublished, or published against the spec.
     Publication,
-    /// Settings of these keys differ.
+    /// The settings with these keys differ.
     Settings(Vec<String>),
     /// The name differs.
     Renamed,
-    /// Somebody archived it.
+    /// The workflow was archived.
     Archived,
-    /// Somebody moved it to another project.
+    /// The workflow was moved to another project.
     Moved,
 }
 
-/// What to do, and what somebody changed.
+/// The planned writes and the drift found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Writes, in order. Empty: nothing is written.
+    /// Writes, in order. If empty, nothing is written.
     pub steps: Vec<Step>,
-    /// Changes that the steps undo.
+    /// Drift that the steps revert.
     pub undone: Vec<Drift>,
-    /// Changes that are left as they are.
+    /// Drift that is left in place.
     pub left: Vec<Drift>,
-    /// The parts that an update takes from n8n as they are.
+    /// Parts for which an update keeps n8n's current value.
     pub keeps: Keeps,
 }
 
-/// The parts of a workflow that stay as n8n holds them, although they differ from what is wanted.
+/// Parts of a workflow that keep n8n's current value although it differs from the wanted one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keeps {
     /// Nodes, connections and groups of the draft.
     pub draft: bool,
-    /// What is published, or that nothing is.
+    /// The publication state.
     pub publication: bool,
-    /// The settings of these keys.
+    /// The settings with these keys.
     pub settings: BTreeSet<String>,
     /// The name.
     pub name: bool,
 }
 
-/// What n8n holds, compared with what should be there. A part without a difference is as wanted.
+/// Differences between what n8n holds and what is wanted. A part without a difference is as wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// Nodes, connections and groups of the draft.
     pub draft: Option<Difference>,
-    /// What is published.
+    /// The publication state.
     pub publication: Option<Difference>,
     /// Whether anything is published.
     pub published: bool,
-    /// The settings that are managed, by key.
+    /// The managed settings, by key.
     pub settings: BTreeMap<String, Difference>,
     /// The name.
     pub name: Option<Difference>,
-    /// The workflow carries our mark.
+    /// Whether the workflow carries the ownership mark of the object.
     pub marked: bool,
-    /// The workflow is archived.
+    /// Whether the workflow is archived.
     pub archived: bool,
-    /// The workflow was confirmed in n8n before.
+    /// Whether the workflow was confirmed in n8n before.
     pub known: bool,
-    /// Where it lives. It serves wherever that is.
+    /// The project of the workflow, which does not affect publication.
     pub place: Place,
 }
 
-/// What n8n holds, as draft or published, that was neither sent nor kept by us: somebody's edits.
+/// Returns the edits of people: content that n8n holds, as draft or published version, and that Weirkeeper neither sent nor kept.
 pub fn edits(remote: &RemoteWorkflow, history: &[VersionRecord], ours: Known<'_>) -> Vec<RemoteWorkflow> {
     let content = |held: &RemoteWorkflow| confirmed::content(&held.nodes, &held.connections, &held.node_groups);
     let recorded = |held: &RemoteWorkflow| held.version_id.as_deref().is_none_or(|id| history::held_as(history, id).is_some());
-    // An interrupted write is not recorded, and its content tells whose it is.
+    // An interrupted write is not recorded, but its content shows that Weirkeeper wrote it.
     let known = |held: &RemoteWorkflow| recorded(held) || ours.wrote(&content(held));
     let published = remote.published_apart();
-    // A rollback leaves a draft of its own beside the published version that it repeats.
+    // A rollback leaves a draft whose content repeats the published version.
     let repeats = |published: &RemoteWorkflow| known(published) && content(published) == content(remote);
     let draft = (!known(remote) && !published.as_ref().is_some_and(repeats)).then(|| remote.clone());
     draft.into_iter().chain(published.filter(|published| !known(published))).collect()
 }
 
-/// Compares what n8n holds with what should be there; the place is for the caller to add.
+/// Compares what n8n holds with what is wanted; the caller adds the project.
 pub fn compare(wanted: &Snapshot, mark: &Mark, remote: &RemoteWorkflow, seen: &Snapshot, known: Known<'_>) -> Comparison {
     let setting = |(key, value): (&String, &String)| {
         Some((key.clone(), known.part(Some(value), seen.settings.get(key), |side| side.settings.get(key))?))
@@ -156,8 +157,8 @@ pub fn compare(wanted: &Snapshot, mark: &Mark, remote: &RemoteWorkflow, seen: &S
 }
 
 impl Comparison {
-    /// Whether n8n holds what a plan writes: all that is wanted, except what the plan leaves. A draft counts only where it is not
-    /// what is published.
+    /// Reports whether n8n holds what a plan writes: everything wanted, except what the plan keeps. The draft counts only if it is not the
+    /// published version.
     pub fn holds(&self, publication: Publication, keeps: &Keeps) -> bool {
         let draft = keeps.draft || self.draft.is_none() || publication == Publication::Published && self.publication.is_none();
         let published = keeps.publication || self.publication.is_none();
@@ -166,16 +167,16 @@ impl Comparison {
     }
 }
 
-/// What to write. The spec wins over a change in n8n of the same part; any other change is left or undone as the policy says.
-/// `contested` says that it was undone too often already.
+/// Plans the writes. The spec wins over a change of the same part in n8n; the drift policy decides whether any other change is left or
+/// reverted. `contested` means that drift was reverted too often already.
 pub fn plan(seen: &Comparison, publication: Publication, policy: DriftPolicy, contested: bool) -> Plan {
     let tolerated = policy != DriftPolicy::Revert || contested;
     let written = |one: Difference| !one.changed || one.asked || !tolerated;
     let publishes = publication == Publication::Published;
     let publication_written = seen.publication.is_some_and(written);
-    // An unpublished draft stays until the next real change.
+    // An unpublished draft stays until the next change that has to be written.
     let only_draft = publishes && seen.publication.is_none() && seen.draft.is_some_and(|one| one.changed && !one.asked);
-    // The draft is what is published.
+    // The draft becomes the published version.
     let draft_written = seen.draft.is_some_and(|one| !only_draft && (written(one) || publishes && publication_written));
     let settings_kept: BTreeSet<String> = seen.settings.iter().filter(|(_, one)| !written(**one)).map(|(key, _)| key.clone()).collect();
     let keeps = Keeps {
@@ -185,7 +186,7 @@ pub fn plan(seen: &Comparison, publication: Publication, policy: DriftPolicy, co
         settings: settings_kept,
     };
     let updated = draft_written || seen.settings.len() > keeps.settings.len() || seen.name.is_some_and(written);
-    // Nothing can be written to an archived workflow.
+    // n8n refuses any other write to an archived workflow.
     let restored = seen.archived && (updated || publication_written || !tolerated || !seen.known);
     let mut steps = Vec::new();
     if restored {
@@ -201,7 +202,7 @@ pub fn plan(seen: &Comparison, publication: Publication, policy: DriftPolicy, co
     for (drift, undone) in drift(seen, publication, only_draft, &plan.keeps, restored) {
         if undone { plan.undone.push(drift) } else { plan.left.push(drift) }
     }
-    // Where it lives changes nothing of what it is, so neither waits for the other.
+    // The project does not affect the content, so neither write waits for the other.
     match seen.place {
         Place::Right => {}
         Place::Moved if tolerated => plan.left.push(Drift::Moved),
@@ -214,7 +215,7 @@ pub fn plan(seen: &Comparison, publication: Publication, policy: DriftPolicy, co
     plan
 }
 
-/// What somebody changed and the spec does not ask to change, and whether that is undone.
+/// Returns the changes that people made and the spec does not ask to change, each with whether it is reverted.
 fn drift(seen: &Comparison, publication: Publication, only_draft: bool, keeps: &Keeps, restored: bool) -> Vec<(Drift, bool)> {
     let changed = |one: Option<Difference>| one.is_some_and(|one| one.changed && !one.asked);
     let mut drift = Vec::new();
@@ -228,7 +229,7 @@ fn drift(seen: &Comparison, publication: Publication, only_draft: bool, keeps: &
                 edited = true;
                 drift.push((Drift::Edited, !keeps.publication));
             }
-            // Archiving unpublishes, and what only comes back for a write is not published for that.
+            // Archiving unpublishes a workflow, and one that is unarchived only for another write is not published again.
             (Publication::Published, false) if seen.archived && !(restored && keeps.publication) => {}
             _ => drift.push((Drift::Publication, !keeps.publication)),
         }
@@ -251,7 +252,7 @@ fn drift(seen: &Comparison, publication: Publication, only_draft: bool, keeps: &
     drift
 }
 
-/// The body of an update: what is wanted, with the parts that are kept as n8n holds them.
+/// Returns the body of an update: the wanted content, with n8n's current value for the parts that are kept.
 pub fn body(wanted: &WorkflowWrite, remote: &RemoteWorkflow, keeps: &Keeps) -> WorkflowWrite {
     let mut body = wanted.clone();
     if keeps.draft {
@@ -267,7 +268,7 @@ pub fn body(wanted: &WorkflowWrite, remote: &RemoteWorkflow, keeps: &Keeps) -> W
     body
 }
 
-/// What is sent of what is wanted.
+/// Returns the part of the wanted state that is sent.
 pub fn sent(wanted: Snapshot, keeps: &Keeps) -> Snapshot {
     Snapshot {
         name: wanted.name.filter(|_| !keeps.name),
@@ -277,8 +278,8 @@ pub fn sent(wanted: Snapshot, keeps: &Keeps) -> Snapshot {
     }
 }
 
-/// Takes over what n8n holds as confirmed, except what a plan keeps of somebody's. `managed` says whether the spec says anything about
-/// publication; `waits`, that it does and something holds it up.
+/// Records what n8n holds as confirmed, except the changes of people that the plan keeps. `managed`: the spec says something about
+/// publication; `waits`: it does, and the publication waits for something.
 pub fn confirm(confirmed: &mut Option<Snapshot>, seen: Snapshot, keeps: &Keeps, managed: bool, waits: bool) {
     let before = confirmed.take().unwrap_or_default();
     let mut settings = before.settings;

@@ -8,14 +8,14 @@ use Step::{Move, Publish, Unarchive, Unpublish, Update};
 
 const POLICIES: [DriftPolicy; 3] = [DriftPolicy::Revert, DriftPolicy::Report, DriftPolicy::Ignore];
 
-/// A workflow of this name whose draft and published content, if any, are those.
+/// Snapshot with this name, draft content and published content, if any.
 fn holding(name: &str, draft: &str, published: Option<&str>) -> Snapshot {
     let publication = Some(PublishedContent { digest: published.map(str::to_owned) });
     let settings = [("executionOrder".to_owned(), "v1".to_owned())].into();
     Snapshot { name: Some(name.to_owned()), draft: Some(draft.to_owned()), publication, settings }
 }
 
-/// What the spec asks for.
+/// Snapshot of what the spec asks for.
 fn asking(name: &str, content: &str, publication: Publication) -> Snapshot {
     let published = (publication == Published).then_some(content);
     let publication = (publication != Untouched).then(|| PublishedContent { digest: published.map(str::to_owned) });
@@ -26,7 +26,7 @@ fn with_setting(snapshot: Snapshot, value: &str) -> Snapshot {
     Snapshot { settings: [("executionOrder".to_owned(), value.to_owned())].into(), ..snapshot }
 }
 
-/// A comparison of those sides.
+/// The sides of a comparison.
 #[derive(Clone)]
 struct Case {
     confirmed: Option<Snapshot>,
@@ -61,7 +61,7 @@ impl Case {
     }
 }
 
-/// As published as version V, or saved only, under the name A.
+/// Named A, with version V published, or only saved.
 fn serving() -> Snapshot {
     holding("A", "V", Some("V"))
 }
@@ -70,7 +70,7 @@ fn saved() -> Snapshot {
     holding("A", "V", None)
 }
 
-/// Confirmed while `active` was absent.
+/// The same, confirmed while `spec.active` was absent.
 fn of_people(seen: &Snapshot) -> Snapshot {
     Snapshot { publication: None, ..seen.clone() }
 }
@@ -83,7 +83,7 @@ fn nothing_to_do_means_no_steps() {
             (saved(), Unpublished, saved()),
             (of_people(&saved()), Untouched, serving()),
             (of_people(&serving()), Untouched, saved()),
-            // Whatever was confirmed: n8n holds it already.
+            // Whatever was confirmed before, n8n already holds the wanted state.
             (holding("B", "U", None), Published, serving()),
         ] {
             assert_eq!(Case::new(confirmed, ("A", "V", wanted), seen).plan(policy), Plan::default());
@@ -92,7 +92,7 @@ fn nothing_to_do_means_no_steps() {
 }
 
 #[test]
-fn an_edit_of_the_spec_is_written_under_each_policy_and_is_no_drift() {
+fn an_edit_of_the_spec_is_written_under_every_policy_and_is_no_drift() {
     for policy in POLICIES {
         for (what, confirmed, wanted, steps) in [
             ("active: false", serving(), ("A", "V", Unpublished), vec![Unpublish]),
@@ -111,7 +111,7 @@ fn an_edit_of_the_spec_is_written_under_each_policy_and_is_no_drift() {
             let found = Case::new(confirmed, wanted, seen).plan(policy);
             assert_eq!((found.steps, found.undone, found.left), (steps, vec![], vec![]), "{what}, {policy:?}");
         }
-        // A setting that names another workflow, whose id changed.
+        // A setting that holds the id of another workflow, which changed.
         let mut case = Case::new(serving(), ("A", "V", Published), serving());
         case.wanted = with_setting(case.wanted, "v2");
         assert_eq!(case.plan(policy), Plan { steps: vec![Update], ..Plan::default() });
@@ -123,7 +123,7 @@ fn serving_or_saved(what: &str) -> Snapshot {
 }
 
 #[test]
-fn what_was_never_confirmed_is_no_drift() {
+fn without_a_confirmed_state_nothing_is_drift() {
     let never = Case { confirmed: None, ..Case::new(serving(), ("B", "W", Published), saved()) };
     for policy in POLICIES {
         let found = never.plan(policy);
@@ -132,7 +132,7 @@ fn what_was_never_confirmed_is_no_drift() {
 }
 
 #[test]
-fn a_change_in_n8n_is_undone_only_when_the_policy_says_so() {
+fn drift_is_reverted_only_under_the_revert_policy() {
     let order = Drift::Settings(vec!["executionOrder".to_owned()]);
     for (seen, archived, drift, steps) in [
         (holding("A", "X", Some("X")), false, Drift::Edited, vec![Update, Publish]),
@@ -161,9 +161,9 @@ fn a_change_in_n8n_is_undone_only_when_the_policy_says_so() {
 }
 
 #[test]
-fn an_edit_of_the_spec_beside_a_change_in_n8n_is_written_and_the_change_is_treated_as_the_policy_says() {
+fn an_edit_of_the_spec_beside_drift_is_written_and_the_policy_decides_about_the_drift() {
     let edited = holding("A", "X", Some("X"));
-    // The spec unpublishes while somebody published something else.
+    // The spec unpublishes while a person published something else.
     let case = Case::new(serving(), ("A", "V", Unpublished), edited.clone());
     let found = case.plan(DriftPolicy::Revert);
     assert_eq!((found.steps, found.undone), (vec![Update, Unpublish], vec![Drift::Edited]));
@@ -171,7 +171,7 @@ fn an_edit_of_the_spec_beside_a_change_in_n8n_is_written_and_the_change_is_treat
         let found = case.plan(policy);
         assert_eq!((found.steps, found.undone, found.left), (vec![Unpublish], vec![], vec![Drift::Edited]), "{policy:?}");
     }
-    // The spec renames, and the content that somebody published stays in the body.
+    // The spec renames; the body keeps the content that a person published.
     let case = Case::new(serving(), ("B", "V", Published), edited);
     for policy in [DriftPolicy::Report, DriftPolicy::Ignore] {
         let found = case.plan(policy);
@@ -180,12 +180,12 @@ fn an_edit_of_the_spec_beside_a_change_in_n8n_is_written_and_the_change_is_treat
     }
     let found = case.plan(DriftPolicy::Revert);
     assert_eq!((found.steps, found.undone), (vec![Update, Publish], vec![Drift::Edited]));
-    // The spec publishes while somebody changed the draft: what goes live is the version.
+    // The spec publishes while a person changed the draft: the version of the spec is published.
     let case = Case::new(saved(), ("A", "V", Published), holding("A", "X", None));
     for policy in POLICIES {
         assert_eq!(case.plan(policy).steps, [Update, Publish], "{policy:?}");
     }
-    // The same part was changed on both sides: the spec wins, and nothing counts as put right.
+    // The same part was changed on both sides: the spec wins, and nothing counts as reverted.
     for (wanted, seen) in [
         (("B", "V", Published), holding("C", "V", Some("V"))),
         (("A", "W", Published), holding("A", "X", Some("X"))),
@@ -196,17 +196,17 @@ fn an_edit_of_the_spec_beside_a_change_in_n8n_is_written_and_the_change_is_treat
             assert!(!found.steps.is_empty() && found.undone.is_empty() && found.left.is_empty(), "{wanted:?} {policy:?}: {found:?}");
         }
     }
-    // A rename of the spec brings an archived workflow back, and no more than that.
+    // A rename in the spec unarchives the workflow, and does nothing more.
     let case = Case { archived: true, ..Case::new(serving(), ("B", "V", Published), saved()) };
     let found = case.plan(DriftPolicy::Ignore);
     assert_eq!((found.steps, found.left), (vec![Unarchive, Update], vec![Drift::Publication]));
 }
 
 #[test]
-fn an_own_write_that_was_interrupted_is_no_drift_whatever_is_asked_next() {
+fn an_interrupted_write_is_no_drift_whatever_is_wanted_next() {
     let sent = holding("B", "W", Some("W"));
     for policy in POLICIES {
-        // Killed after the draft was saved, after publication, and then the spec goes back, on, or is unpublished.
+        // Killed after the draft was saved or published; then the spec is reverted, changed again or unpublishes.
         for seen in [holding("B", "W", Some("V")), holding("B", "W", Some("W")), holding("B", "W", None)] {
             for wanted in [("A", "V", Published), ("A", "U", Published), ("A", "V", Unpublished), ("B", "W", Published)] {
                 let known = Case { sent: Some(sent.clone()), unfinished: true, ..Case::new(serving(), wanted, seen.clone()) };
@@ -215,14 +215,14 @@ fn an_own_write_that_was_interrupted_is_no_drift_whatever_is_asked_next() {
                 assert!(known.compared().holds(wanted.2, &Keeps::default()) || !found.steps.is_empty());
             }
         }
-        // What an earlier attempt left offline was not unpublished by anybody.
+        // Nobody unpublished what an unfinished attempt left unpublished.
         let offline = Case { unfinished: true, ..Case::new(serving(), ("A", "V", Published), saved()) };
         assert_eq!(offline.plan(policy), Plan { steps: vec![Publish], ..Plan::default() });
     }
 }
 
 #[test]
-fn what_arrived_is_confirmed_before_something_else_is_sent() {
+fn a_write_that_took_effect_is_confirmed_before_the_next_is_sent() {
     let (first, second) = (holding("B", "W", Some("W")), holding("B", "X", Some("X")));
     let seen = holding("B", "W", Some("V"));
     let mut confirmed = Some(serving());
@@ -233,11 +233,11 @@ fn what_arrived_is_confirmed_before_something_else_is_sent() {
     assert_eq!(case.plan(DriftPolicy::Ignore), Plan { steps: vec![Update, Publish], ..Plan::default() });
     let mut never = None;
     confirmed::arrived(&mut never, Some(&first), &saved());
-    assert_eq!(never.map(|known| (known.name, known.draft)), Some((None, None)), "only a setting is as it was sent");
+    assert_eq!(never.map(|known| (known.name, known.draft)), Some((None, None)), "only a setting is as sent");
 }
 
 #[test]
-fn what_is_left_is_neither_sent_nor_confirmed() {
+fn drift_that_is_left_is_neither_sent_nor_confirmed() {
     let case = Case::new(serving(), ("B", "V", Published), with_setting(holding("A", "X", Some("X")), "v0"));
     let found = case.plan(DriftPolicy::Report);
     assert_eq!(found.left, [Drift::Edited, Drift::Settings(vec!["executionOrder".to_owned()])]);
@@ -255,24 +255,24 @@ fn what_is_left_is_neither_sent_nor_confirmed() {
 }
 
 #[test]
-fn publication_is_confirmed_only_where_the_spec_says_something_about_it() {
+fn publication_is_confirmed_only_if_the_spec_manages_it() {
     let confirmed = |managed, waits| {
         let mut confirmed = Some(saved());
         confirm(&mut confirmed, serving(), &Keeps::default(), managed, waits);
         confirmed.unwrap().publication
     };
     assert_eq!(confirmed(true, false), serving().publication);
-    assert_eq!(confirmed(true, true), saved().publication, "it waits for a credential");
+    assert_eq!(confirmed(true, true), saved().publication, "publication waits for a credential");
     assert_eq!(confirmed(false, false), None);
 }
 
 #[test]
-fn an_unpublished_draft_is_reported_and_left_until_the_next_real_change() {
+fn an_edited_draft_is_reported_and_left_until_the_next_write() {
     let drafted = holding("A", "X", Some("V"));
     for policy in POLICIES {
         let found = Case::new(serving(), ("A", "V", Published), drafted.clone()).plan(policy);
         assert_eq!((found.steps, found.undone, found.left), (vec![], vec![], vec![Drift::DraftEdited]));
-        // A rename takes the draft along as it is.
+        // A rename sends the draft as it is.
         let found = Case::new(serving(), ("B", "V", Published), drafted.clone()).plan(policy);
         assert_eq!((&found.steps, &found.left), (&vec![Update], &vec![Drift::DraftEdited]));
         assert!(found.keeps.draft);
@@ -281,7 +281,7 @@ fn an_unpublished_draft_is_reported_and_left_until_the_next_real_change() {
 }
 
 #[test]
-fn a_place_is_wrong_only_where_somebody_asks_and_n8n_tells() {
+fn a_project_is_wrong_only_if_the_spec_names_one_and_n8n_reports_it() {
     assert_eq!(Place::of(None, Some("a"), Some("b")), Place::Right);
     assert_eq!(Place::of(Some("a"), Some("a"), None), Place::Right);
     assert_eq!(Place::of(Some("a"), None, Some("a")), Place::Right);
@@ -291,7 +291,7 @@ fn a_place_is_wrong_only_where_somebody_asks_and_n8n_tells() {
 }
 
 #[test]
-fn a_workflow_is_moved_when_the_spec_says_so_and_moved_back_when_the_policy_says_so() {
+fn the_spec_moves_a_workflow_and_the_drift_policy_decides_about_moving_it_back() {
     let at = |place, seen| Case { place, ..Case::new(serving(), ("A", "V", Published), seen) };
     for policy in POLICIES {
         assert_eq!(at(Place::ProjectPending, serving()).plan(policy), Plan { steps: vec![Move], ..Plan::default() });
@@ -312,7 +312,7 @@ fn a_workflow_is_moved_when_the_spec_says_so_and_moved_back_when_the_policy_says
 }
 
 #[test]
-fn only_what_was_neither_sent_nor_kept_is_an_edit() {
+fn only_content_that_was_neither_sent_nor_kept_is_an_edit() {
     let version =
         |id: &str, note: &str| RemoteVersion { version_id: id.into(), nodes: vec![json!({ "name": note })], ..RemoteVersion::default() };
     let held = |draft: &str, note: &str, active: RemoteVersion| RemoteWorkflow {
@@ -335,11 +335,11 @@ fn only_what_was_neither_sent_nor_kept_is_an_edit() {
     let ids = |remote| found(&remote, None);
     assert_eq!(ids(held("1", "a", version("1", "a"))), [""; 0]);
     assert_eq!(ids(held("2", "b", version("1", "a"))), ["2"]);
-    assert_eq!(ids(held("2", "a", version("1", "a"))), [""; 0], "the draft that a rollback leaves");
+    assert_eq!(ids(held("2", "a", version("1", "a"))), [""; 0], "the draft left by a rollback");
     assert_eq!(ids(held("1", "a", version("2", "b"))), ["2"]);
     assert_eq!(ids(held("3", "c", version("2", "b"))), ["3", "2"]);
     assert_eq!(ids(RemoteWorkflow::default()), [""; 0]);
-    // Killed before n8n's id of what was saved was written down.
+    // Killed before n8n's version id of the saved draft was recorded.
     let interrupted = held("2", "b", version("1", "a"));
     let sent = confirmed::seen(&interrupted, &Default::default());
     assert_eq!(found(&interrupted, Some(&Snapshot { draft: sent.draft, ..Snapshot::default() })), [""; 0]);
