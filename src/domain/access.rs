@@ -76,7 +76,7 @@ fn covers(grant: &Grant, namespace: &str, wanted: Use<'_>) -> bool {
             Use::Project(id) => listed(&grant.projects, &[id]),
             Use::DataTable(id) => listed(&grant.data_tables, &[id]),
             Use::NodeType { kind, base } => grant.node_types.iter().any(|pattern| fits(pattern, kind) || fits(pattern, base)),
-            // It is granted by the four lists together.
+            // Everything is granted by the four lists together.
             Use::Everything => false,
             Use::Tag(name) => listed(&grant.tags, &[name]),
         }

@@ -61,7 +61,7 @@ pub fn wanted(write: &WorkflowWrite, publication: Publication) -> Snapshot {
     Snapshot { name: Some(one_line(&write.name, NAME)), draft: Some(draft), publication, settings }
 }
 
-/// What Weirkeeper knows of its own writes.
+/// Weirkeeper's knowledge of its own writes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
     /// Last confirmed state. Without it no difference counts as drift.
@@ -70,7 +70,7 @@ pub struct Known<'a> {
     pub sent: Option<&'a Snapshot>,
     /// State that was sent before that, was not answered, and may still take effect.
     pub late: Option<&'a Snapshot>,
-    /// Whether an announced attempt is unfinished: n8n's failures unpublish a workflow.
+    /// True if an announced attempt is unfinished: n8n's failures unpublish a workflow.
     pub unfinished: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Which version an execution ran, derived from the workflow data that n8n saves with it.
+//! Identification of the version that an execution ran, by the workflow data that n8n saves with it.
 
 use serde_json::{Map, Value};
 

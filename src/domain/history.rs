@@ -24,7 +24,7 @@ pub fn accept(status: &mut WorkflowStatus, digest: &str, source: VersionSource, 
     status.last_version = Some(version);
     let result = match source {
         VersionSource::Drift => VersionResult::Kept,
-        // What was published before the adoption is the first version to roll back to.
+        // The version published before the adoption is the first one to roll back to.
         VersionSource::Adopted => VersionResult::Good,
         VersionSource::Definition | VersionSource::ConfigMap => VersionResult::Pending,
     };

@@ -1,4 +1,4 @@
-//! Which workflow in n8n an object is bound to. n8n's create is not idempotent and the server assigns the ids, so the ownership mark
+//! Binding of an object to a workflow in n8n. n8n's create is not idempotent and the server assigns the ids, so the ownership mark
 //! decides, never the name.
 
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub fn longest_life(request_timeout: Duration) -> Duration {
 pub struct Claim<'a> {
     /// The id that `spec.adopt` names.
     pub adopt: Option<&'a str>,
-    /// Whether the object whose mark the workflow carries still exists.
+    /// True if the object whose mark the workflow carries still exists.
     pub claimant_exists: bool,
     /// The cluster from which the objects of the instance were restored, as the instance's owner declares. Workflows that carry the mark of
     /// an object with the same namespace and name in that cluster are adopted.

@@ -1,6 +1,6 @@
 //! The ownership mark: which object a workflow in n8n belongs to.
 //!
-//! It is a telemetry tag in the workflow's settings, because settings are part of the create itself, are shown by listings and survive a
+//! The mark is a telemetry tag in the workflow's settings, because settings are part of the create itself, are shown by listings and survive a
 //! save in the editor (measured; a tag or a description needs a second call).
 
 use serde_json::{Map, Value, json};

@@ -109,17 +109,17 @@ pub struct Comparison {
     pub draft: Option<Difference>,
     /// The publication state.
     pub publication: Option<Difference>,
-    /// Whether anything is published.
+    /// True if anything is published.
     pub published: bool,
     /// The managed settings, by key.
     pub settings: BTreeMap<String, Difference>,
     /// The name.
     pub name: Option<Difference>,
-    /// Whether the workflow carries the ownership mark of the object.
+    /// True if the workflow carries the ownership mark of the object.
     pub marked: bool,
-    /// Whether the workflow is archived.
+    /// True if the workflow is archived.
     pub archived: bool,
-    /// Whether the workflow was confirmed in n8n before.
+    /// True if the workflow was confirmed in n8n before.
     pub known: bool,
     /// The project of the workflow, which does not affect publication.
     pub place: Place,

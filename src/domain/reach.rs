@@ -1,6 +1,6 @@
-//! What a definition reaches on an instance past the mappings of its Workflow: workflows and data tables by raw or computed ids, node
-//! types that reach more than their own definition, and what a sub-workflow that is written inside a node, or is loaded when it
-//! runs, uses by itself. One key sees everything on an n8n, so another namespace than the instance's needs a grant for each of these.
+//! Reach of a definition on an instance, outside the mappings of its Workflow: workflows and data tables by raw or computed ids, node
+//! types that reach more than their own definition, and what sub-workflows use that are written inside a node or loaded at run time. One
+//! API key sees everything on an n8n, so in another namespace than the instance's each of these needs a grant.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use crate::document::definition::{Definition, Node};
 use crate::document::references::{CALLERS, sub_workflow_references};
 use crate::domain::render::is_workflow_symbol;
 
-/// How deep sub-workflows inside nodes are followed.
+/// Maximum nesting of sub-workflows inside nodes that is followed.
 const DEEPEST: usize = 8;
-/// The node type that works with data tables, and those that may take their cases from one.
+/// The node type that works with data tables, and the node types that may take test cases from one.
 const DATA_TABLE: &str = "n8n-nodes-base.dataTable";
 const DATA_TABLE_USERS: [&str; 3] = [DATA_TABLE, "n8n-nodes-base.evaluation", "n8n-nodes-base.evaluationTrigger"];
-/// Operations on a table as a whole that work on the one that the node names.
+/// Table operations that work on the table that the node names.
 const OF_ONE_TABLE: [&str; 3] = ["clear", "delete", "update"];
 const AGENT: &str = "@n8n/n8n-nodes-langchain.agent";
 
 /// Node types that can sort by code.
 const SORTERS: [&str; 2] = ["n8n-nodes-base.sort", "n8n-nodes-base.itemLists"];
 
-/// What a definition reaches by itself.
+/// Everything that a definition reaches by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
     /// Raw ids of workflows.
@@ -32,45 +32,45 @@ pub struct Reach {
     pub credentials: BTreeSet<(String, String)>,
     /// Ids of data tables, each with the node.
     pub tables: BTreeSet<(String, String)>,
-    /// Nodes of types that reach more than their own definition, or of which that is not known.
+    /// Nodes of types that reach more than their own definition, or of which this is not known.
     pub types: BTreeSet<OffList>,
     /// Nodes that may reach any workflow.
     pub any_workflow: BTreeSet<String>,
     /// Nodes that may reach any data table.
     pub any_table: BTreeSet<String>,
-    /// Nodes that may run any content, so that they reach anything.
+    /// Nodes that may run any content and so reach anything.
     pub anything: BTreeSet<String>,
 }
 
-/// A node whose type is not on the list of those that reach nothing past their own definition.
+/// A node whose type is not on the list of types that reach nothing outside their own definition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OffList {
-    /// The node of the outermost definition.
+    /// The node in the outermost definition.
     pub node: String,
-    /// Whether it stands in a workflow that is written inside that node.
+    /// True if the typed node is part of a workflow that is written inside that node.
     pub inside: bool,
-    /// Its type, as it is written.
+    /// Its type, as written in the definition.
     pub kind: String,
-    /// The type that it counts as: a tool counts as the node that it is made of.
+    /// The type under which grants list it: a tool counts as the node from which it is derived.
     pub base: String,
-    /// Why it is not on the list.
+    /// Reason why it is not on the list.
     pub why: Why,
 }
 
-/// Why a node type is not on the list.
+/// Reason why a node type is not on the list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
     /// The catalogue does not know the type.
     UnknownType,
     /// The catalogue does not know that version of it.
     UnknownVersion,
-    /// The catalogue does not say what node types reach.
+    /// The catalogue does not record what node types reach.
     NotLookedAt,
-    /// It reaches these.
+    /// The type has these capabilities.
     Reaches(Vec<Capability>),
 }
 
-/// Finds what a definition reaches by itself. It errs on the side of finding too much: what cannot be read is taken for anything.
+/// Finds what a definition reaches by itself. In doubt it finds too much: anything that cannot be read counts as reaching anything.
 pub fn reach(definition: &Definition, catalog: &Catalog) -> Reach {
     let mut search = Search { catalog, found: Reach::default() };
     search.follow(definition, None, 0);
@@ -83,7 +83,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// `holder` is the node of the outermost definition inside which this one is written.
+    /// `holder` is the node of the outermost definition inside which this definition is written.
     fn follow(&mut self, definition: &Definition, holder: Option<&str>, depth: usize) {
         let ids = sub_workflow_references(definition).into_iter().map(|reference| reference.id);
         self.found.workflows.extend(ids.filter(|id| !is_workflow_symbol(id)));
@@ -92,7 +92,7 @@ impl Search<'_> {
             if let Some(holder) = holder {
                 self.credentials_of(node, holder);
             }
-            // Of `a.b.c` n8n takes the type `a.b`; and a copy of an object with such a key has what the key holds.
+            // n8n reads `a.b.c` as type `a.b`; and a copy of an object with the key `__proto__` has the fields of that key's value.
             if node.kind().matches('.').count() != 1 || has_prototype(&node.0) {
                 self.found.anything.insert(at.to_owned());
                 continue;
@@ -112,7 +112,7 @@ impl Search<'_> {
         }
     }
 
-    /// Why a node is not known to be harmless, past what its parameters are read for.
+    /// Returns why a node is not known to be harmless, apart from what its parameters are examined for.
     fn off_list(&self, node: &Node, base: &str) -> Option<Why> {
         let Some(known) = self.catalog.node(node.kind()) else { return Some(Why::UnknownType) };
         let newest = known.versions().last().copied().unwrap_or_default();
@@ -122,12 +122,12 @@ impl Search<'_> {
         }
         let Some(reaches) = self.catalog.reaches(base) else { return Some(Why::NotLookedAt) };
         let read: &[Capability] = match base {
-            // A workflow from a file counts as anything.
+            // Loading a workflow from a file counts as reaching anything.
             caller if CALLERS.contains(&caller) => &[Capability::Workflows, Capability::Files],
             user if DATA_TABLE_USERS.contains(&user) => &[Capability::DataTables],
-            // Its files are those that the SQL of an agent for SQLite can attach.
+            // An agent reaches files only through the SQL of its SQLite mode, which can attach them.
             AGENT if !may_use_sqlite(node) => &[Capability::Files],
-            // They run code only where they sort by it.
+            // These nodes run code only if they sort by it.
             sorter if SORTERS.contains(&sorter) && !may_sort_by_code(node) => &[Capability::Memory],
             _ => &[],
         };
@@ -140,7 +140,7 @@ impl Search<'_> {
             Some("database") => {
                 let stored = node.parameter("workflowId");
                 let id = match stored {
-                    // An object without a value is nothing that n8n's editor writes.
+                    // n8n's editor never writes an object without a value.
                     Some(Value::Object(locator)) => locator.get("value").or(stored),
                     stored => stored,
                 };
@@ -155,7 +155,7 @@ impl Search<'_> {
                     None => drop(self.found.anything.insert(at.to_owned())),
                 },
             },
-            // A file, a URL, or what an expression says.
+            // Loaded from a file or a URL, or computed by an expression.
             _ => drop(self.found.anything.insert(at.to_owned())),
         }
     }
@@ -163,14 +163,14 @@ impl Search<'_> {
     fn table(&mut self, node: &Node, base: &str, at: &str) {
         let is = |key: &str, wanted: &[&str]| node.parameter(key).and_then(Value::as_str).is_some_and(|value| wanted.contains(&value));
         if base == DATA_TABLE && node.parameter("resource").is_some() && !is("resource", &["row"]) && !is("operation", &OF_ONE_TABLE) {
-            // It lists all tables, or makes one beside them.
+            // The operation lists all tables, or creates one.
             self.found.any_table.insert(at.to_owned());
         }
         let stored = node.parameter("dataTableId");
         let (id, by_id) = match stored {
             None | Some(Value::Null) => return,
             Some(Value::Object(locator)) => {
-                // A name fits every table whose name contains it.
+                // A name matches every table whose name contains it.
                 (locator.get("value").or(stored), locator.get("mode").is_none_or(|mode| mode == "id" || mode == "list"))
             }
             stored => (stored, true),
@@ -192,18 +192,18 @@ impl Search<'_> {
             entries.map(|entry| entry.get("id").and_then(Value::as_str).filter(|id| !id.is_empty() && !id.starts_with('='))).collect();
         match ids.filter(|_| listed.is_object()) {
             Some(ids) => self.found.credentials.extend(ids.into_iter().map(|id| (id.to_owned(), holder.to_owned()))),
-            // Without an id n8n takes what it finds.
+            // Without an id n8n uses any credential that it finds.
             None => drop(self.found.anything.insert(holder.to_owned())),
         }
     }
 }
 
-/// Whether a value is a text that n8n takes as it is.
+/// Reports whether a value is text that n8n does not evaluate as an expression.
 fn is_static(value: &Value) -> bool {
     value.as_str().is_some_and(|text| !text.trim_start().starts_with('='))
 }
 
-/// Whether an agent may be one that runs SQL on a file that it is given.
+/// Reports whether an agent may run SQL on a file that it is given.
 fn may_use_sqlite(node: &Node) -> bool {
     let other = |key: &str, harmless: &dyn Fn(&str) -> bool| {
         node.parameter(key).is_some_and(|value| is_static(value) && value.as_str().is_some_and(harmless))
@@ -228,7 +228,7 @@ fn nested(value: &Value) -> bool {
     }
 }
 
-/// A sub-workflow as it is written into a parameter: JSON, mostly as text.
+/// Parses a sub-workflow as written in a parameter: JSON, mostly as text.
 fn document(inline: &Value) -> Option<Definition> {
     let parsed: Option<Value> = inline.as_str().and_then(|text| serde_json::from_str(text).ok());
     let document = parsed.as_ref().unwrap_or(inline).as_object()?;

@@ -1,7 +1,7 @@
-//! What n8n holds, as its public API tells it: workflows, versions, credentials, executions.
+//! Types of n8n's public API: workflows, versions, credentials, executions.
 //!
-//! Reading is lenient, since n8n adds fields in minor releases: unknown fields are skipped, `null` and absent
-//! mean the default. Writing is exact, since n8n refuses keys that it does not know.
+//! Reading is lenient, because n8n adds fields in minor releases: unknown fields are ignored, and `null` and absent fields become the
+//! default. Writing is exact, because n8n refuses unknown keys.
 
 mod execution;
 mod ids;
@@ -22,15 +22,15 @@ use ids::{id, or_default};
 
 pub use execution::{ExecutionFailure, ExecutionStatus, RemoteExecution};
 
-/// The longest name that a list is read with, beyond what n8n or a spec holds of any. A part of a longer one is no other's.
+/// Maximum length of a name read from a list; n8n and specs allow none as long. A longer name is cut and so matches no other.
 pub const NAME_CHARS: usize = 256;
 
-/// The memory that a document takes, and the part of a budget that it holds until it is dropped. It makes no two documents different.
+/// Memory that a document takes, and the part of the memory budget that it holds until it is dropped. It does not affect equality.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryHold {
-    /// In bytes.
+    /// Size in bytes.
     pub weight: usize,
-    /// The part of the budget.
+    /// The held part of the budget.
     pub budget: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -44,25 +44,25 @@ impl PartialEq for MemoryHold {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", remote = "Self")]
 pub struct RemoteWorkflow {
-    /// The id that n8n made.
+    /// The id that n8n assigned.
     #[serde(deserialize_with = "id")]
     pub id: String,
     /// The display name; not unique.
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
-    /// Whether a version is published. It does not prove that a trigger is connected.
+    /// True if a version is published, which does not prove that a trigger is connected.
     #[serde(default, deserialize_with = "or_default")]
     pub active: bool,
-    /// Whether it is archived; archived workflows stay in lists.
+    /// True if it is archived; lists include archived workflows.
     #[serde(default, deserialize_with = "or_default")]
     pub is_archived: bool,
-    /// The version of the draft.
+    /// The version id of the draft.
     #[serde(default)]
     pub version_id: Option<String>,
-    /// The published version.
+    /// The version id of the published version.
     #[serde(default)]
     pub active_version_id: Option<String>,
-    /// How many of its triggers count as such, once n8n has set them up; it stays when they are taken away.
+    /// Number of triggers that n8n counts after setting them up; it does not change when they are removed.
     #[serde(default)]
     pub trigger_count: Option<u64>,
     /// The nodes of the draft.
@@ -74,26 +74,26 @@ pub struct RemoteWorkflow {
     /// The settings; not versioned by n8n, so they apply to draft and published version alike.
     #[serde(default, deserialize_with = "or_default")]
     pub settings: Map<String, Value>,
-    /// The groups of nodes that the editor draws.
+    /// The node groups that the editor draws.
     #[serde(default, deserialize_with = "or_default")]
     pub node_groups: Vec<Value>,
     /// The tags.
     #[serde(default, deserialize_with = "or_default")]
     pub tags: Vec<Tag>,
-    /// The content of the published version, where n8n sends it along.
+    /// The content of the published version, if n8n includes it.
     #[serde(default)]
     pub active_version: Option<RemoteVersion>,
-    /// When it was made, as n8n writes it.
+    /// Time of creation, in n8n's format.
     #[serde(default, deserialize_with = "or_default")]
     pub created_at: String,
-    /// The id of the project that it lives in, where n8n says. n8n sends it as one entry of `shared`.
+    /// The id of the project that owns the workflow, if n8n reports it, as an entry of `shared`.
     #[serde(default, rename = "shared", deserialize_with = "owning_project")]
     pub project: Option<String>,
-    /// The path of the first value that nests too deep or takes too much memory to be read, if there is one: null stands there. Compared
-    /// with anything that was written, it differs; it must not be written back.
+    /// The path of the first value that nests too deep or takes too much memory to be read, if any; it is replaced by null. Such a workflow
+    /// differs from anything that was written, and must not be written back.
     #[serde(skip)]
     pub cut: Option<String>,
-    /// The memory that it takes.
+    /// The memory that the workflow takes.
     #[serde(skip)]
     pub held: MemoryHold,
 }
@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for RemoteWorkflow {
 }
 
 impl RemoteWorkflow {
-    /// The workflow with what is published in place of the draft, where that is another version and its content is known.
+    /// Returns the workflow with the published version in place of the draft, if it is another version and its content is known.
     pub fn published_apart(&self) -> Option<Self> {
         let version = self.active_version.as_ref().filter(|_| self.active && self.active_version_id != self.version_id)?;
         Some(Self {
@@ -121,26 +121,26 @@ impl RemoteWorkflow {
     }
 }
 
-/// A workflow with so much of its content as tells which routes n8n keeps for it: what a scan over many workflows reads.
+/// A workflow with only the content that determines its routes in n8n; scans over many workflows read this.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteSummary {
-    /// The id that n8n made.
+    /// The id that n8n assigned.
     #[serde(deserialize_with = "id")]
     pub id: String,
     /// The display name; not unique.
     #[serde(default, deserialize_with = "lenient")]
     pub name: String,
-    /// Whether a version is published.
+    /// True if a version is published.
     #[serde(default, deserialize_with = "lenient")]
     pub active: bool,
-    /// Whether it is archived.
+    /// True if it is archived.
     #[serde(default, deserialize_with = "lenient")]
     pub is_archived: bool,
-    /// The version of the draft.
+    /// The version id of the draft.
     #[serde(default, deserialize_with = "lenient")]
     pub version_id: Option<String>,
-    /// The published version.
+    /// The version id of the published version.
     #[serde(default, deserialize_with = "lenient")]
     pub active_version_id: Option<String>,
     /// The settings.
@@ -163,7 +163,7 @@ struct PublishedNodes {
 }
 
 impl RemoteSummary {
-    /// What is read of a workflow for its summary.
+    /// Keys that are read of a workflow for its summary.
     pub const READ: Only = Only::Keys(&[
         ("id", Only::All),
         ("name", Only::All),
@@ -195,7 +195,7 @@ impl RemoteSummary {
         ),
     ]);
 
-    /// The routes that n8n keeps for what is published; those of the draft, where n8n does not send what is.
+    /// Returns the routes that n8n keeps for the published version, or those of the draft if n8n does not include the published version.
     pub fn kept_routes(&self) -> Kept {
         if !self.active {
             return Kept::default();
@@ -206,7 +206,7 @@ impl RemoteSummary {
     }
 }
 
-/// One entry of a workflow's history: content without settings.
+/// An entry of a workflow's history: content without settings.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", remote = "Self")]
 pub struct RemoteVersion {
@@ -222,10 +222,10 @@ pub struct RemoteVersion {
     /// The groups of nodes.
     #[serde(default, deserialize_with = "or_default")]
     pub node_groups: Vec<Value>,
-    /// As that of [`RemoteWorkflow`].
+    /// See [`RemoteWorkflow::cut`].
     #[serde(skip)]
     pub cut: Option<String>,
-    /// As that of [`RemoteWorkflow`].
+    /// See [`RemoteWorkflow::held`].
     #[serde(skip)]
     pub held: MemoryHold,
 }
@@ -240,7 +240,7 @@ impl<'de> Deserialize<'de> for RemoteVersion {
 /// A tag of n8n: at most 24 characters, case-sensitive, unique by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
-    /// The id that n8n made.
+    /// The id that n8n assigned.
     #[serde(deserialize_with = "id")]
     pub id: String,
     /// The name.
@@ -260,7 +260,7 @@ pub struct WorkflowWrite {
     pub connections: Value,
     /// The settings. An update merges them: an omitted key keeps its value.
     pub settings: Map<String, Value>,
-    /// The node groups; omitted when `None`, which keeps what is there.
+    /// The node groups; omitted when `None`, which keeps the current ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_groups: Option<Vec<Value>>,
 }
@@ -268,7 +268,7 @@ pub struct WorkflowWrite {
 /// A credential as lists show it; n8n never returns the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteCredential {
-    /// The id that n8n made.
+    /// The id that n8n assigned.
     #[serde(deserialize_with = "id")]
     pub id: String,
     /// The name; not unique.
@@ -283,7 +283,7 @@ pub struct RemoteCredential {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scopes(pub BTreeSet<String>);
 
-/// Reads a field; one of another type counts as absent.
+/// Deserializes a field; a value of another type counts as absent.
 fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,5 +1,5 @@
-//! From an author's definition to what is sent: ids derived, other workflows and credentials first as symbols (what a
-//! version is made of) and then as the ids of one instance (what n8n gets).
+//! Rendering of an author's definition into what is sent: ids are derived, and references to workflows and credentials become symbols (the
+//! content of a version) and then the ids of one instance (the body sent to n8n).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ const BY_NAME: &str = "weirkeeper:credential/name/";
 const UNMAPPED: &str = "weirkeeper:credential/unmapped/";
 const WORKFLOW: &str = "weirkeeper:workflow/";
 
-/// A definition with derived ids, whose credentials and references are symbols: the content of a version.
+/// A definition with derived ids whose credentials and references are symbols: the content of a version.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Symbolic {
     /// The document.
@@ -30,28 +30,28 @@ pub struct Symbolic {
     pub digest: Digest,
 }
 
-/// A symbol for a credential, as it stands in a stored body.
+/// Symbol of a credential in a stored body.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CredentialSymbol {
     /// The credential's type.
     pub kind: String,
-    /// What stands for it.
+    /// The symbol.
     pub symbol: String,
 }
 
-/// Something that a symbol stands for.
+/// Meaning of a credential symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Means<'a> {
-    /// The credential of that id.
+    /// The credential with this id.
     Id(&'a str),
-    /// The credential of that name, of which there must be exactly one of the type.
+    /// The credential with this name, of which exactly one of the type must exist.
     Name(&'a str),
-    /// Nothing is mapped; the definition calls it so.
+    /// Nothing is mapped; this is the definition's name for the credential.
     Unmapped(&'a str),
 }
 
 impl CredentialSymbol {
-    /// What the symbol stands for. What is no symbol is an id, as in a body that came from n8n.
+    /// Returns the meaning of the symbol. A value that is not a symbol is an id, as in a body that came from n8n.
     pub fn means(&self) -> Means<'_> {
         if let Some(name) = self.symbol.strip_prefix(BY_NAME) {
             Means::Name(name)
@@ -63,7 +63,7 @@ impl CredentialSymbol {
     }
 }
 
-/// Makes the content of a version: fills in ids, and puts symbols in the place of credentials and workflows.
+/// Makes the content of a version: fills in ids, and replaces references to credentials and workflows by symbols.
 pub fn abstract_references(mut definition: Definition, spec: &WorkflowSpec, seed: &IdentitySeed) -> Symbolic {
     crate::domain::mark::strip(&mut definition.settings);
     fill_ids(&mut definition, seed);
@@ -83,7 +83,7 @@ pub fn abstract_references(mut definition: Definition, spec: &WorkflowSpec, seed
     Symbolic { definition, digest }
 }
 
-/// The mapping of a credential of the definition, with its place in `spec.credentials`.
+/// Returns the mapping of a credential of the definition, with its index in `spec.credentials`.
 pub fn mapping_of<'s>(spec: &'s WorkflowSpec, kind: &str, entry: &Value) -> Option<(usize, &'s CredentialMapping)> {
     let (name, id) = (text(entry, "name").or_else(|| entry.as_str()), text(entry, "id"));
     spec.credentials.iter().enumerate().find(|(_, mapping)| {
@@ -92,7 +92,7 @@ pub fn mapping_of<'s>(spec: &'s WorkflowSpec, kind: &str, entry: &Value) -> Opti
     })
 }
 
-/// What a definition calls a credential: by name, else by id.
+/// Returns the definition's name for a credential, or its id if it has no name.
 pub fn called(entry: &Value) -> String {
     text(entry, "name").or_else(|| entry.as_str()).or_else(|| text(entry, "id")).unwrap_or_default().to_owned()
 }
@@ -101,7 +101,7 @@ fn text<'a>(entry: &'a Value, key: &str) -> Option<&'a str> {
     entry.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// What an existing n8n workflow holds, as the content of a version. Its ids are kept, so that URLs stay.
+/// Makes the content of a version from an existing n8n workflow. Its ids are kept, so that URLs stay the same.
 pub fn symbolise_remote(remote: &RemoteWorkflow) -> Symbolic {
     let mut definition = Definition {
         nodes: remote.nodes.iter().filter_map(|node| node.as_object().cloned()).map(Into::into).collect(),
@@ -115,13 +115,13 @@ pub fn symbolise_remote(remote: &RemoteWorkflow) -> Symbolic {
     Symbolic { definition, digest }
 }
 
-/// The digest of the content of a version.
+/// Returns the digest of the content of a version.
 pub fn content_digest(definition: &Definition) -> Digest {
     let managed: BTreeSet<String> = definition.settings.keys().cloned().collect();
     digest(Parts::from(definition), &managed)
 }
 
-/// The credential symbols of a body, each once.
+/// Returns the credential symbols of a body, each once.
 pub fn credential_symbols(definition: &Definition) -> BTreeSet<CredentialSymbol> {
     let mut found = BTreeSet::new();
     for node in &definition.nodes {
@@ -134,8 +134,8 @@ pub fn credential_symbols(definition: &Definition) -> BTreeSet<CredentialSymbol>
     found
 }
 
-/// The Workflows that a body refers to by symbol, each once. `published` tells whether n8n wants it published first:
-/// it does for nodes, and not for settings such as the error workflow.
+/// Returns the Workflows that a body refers to by symbol, each once, and whether n8n requires that workflow to be published first: it does
+/// for references in nodes, but not for those in settings such as the error workflow.
 pub fn workflow_symbols(definition: &Definition) -> BTreeMap<String, bool> {
     let mut found = BTreeMap::new();
     for reference in sub_workflow_references(definition) {
@@ -146,35 +146,35 @@ pub fn workflow_symbols(definition: &Definition) -> BTreeMap<String, bool> {
     found
 }
 
-/// Puts the ids of one instance in the place of the symbols for the namespace's Workflows, by their names.
+/// Replaces the symbols of Workflows in the namespace, by their names, with the ids of one instance.
 pub fn put_workflow_ids(definition: &mut Definition, workflows: &BTreeMap<String, String>) {
     let ids = workflows.iter().map(|(name, id)| (format!("{WORKFLOW}{name}"), id.clone())).collect();
     replace_references(definition, &ids);
 }
 
-/// Whether what stands in the place of a workflow's id is a symbol for one of the namespace's Workflows.
+/// Reports whether a workflow id is a symbol of a Workflow in the namespace.
 pub(super) fn is_workflow_symbol(id: &str) -> bool {
     id.starts_with(WORKFLOW)
 }
 
-/// What is sent to n8n for a version.
+/// Rendered version, ready to be sent to n8n.
 #[derive(Clone, Debug)]
 pub struct Rendered {
-    /// The body, with the mark.
+    /// The body, including the ownership mark.
     pub write: WorkflowWrite,
     /// Every credential that the version uses.
     pub credentials: Vec<RequiredCredential>,
 }
 
 impl Rendered {
-    /// The credentials that are left out because nothing exact is known of them.
+    /// Returns the credentials that are left out because they could not be resolved exactly.
     pub fn withheld(&self) -> impl Iterator<Item = &RequiredCredential> {
         self.credentials.iter().filter(|credential| !credential.satisfied)
     }
 }
 
-/// Puts the ids of one instance into a body. A credential that is not in `credentials` is left out: n8n would bind
-/// an inexact one to any credential of its type.
+/// Replaces the symbols in a body with the ids of one instance. A credential that is not in `credentials` is left out, because n8n would
+/// bind an inexact reference to any credential of its type.
 pub fn resolve_references(
     definition: &Definition,
     name: &str,
@@ -214,7 +214,7 @@ pub fn resolve_references(
     Rendered { write, credentials: required }
 }
 
-/// Replaces each credential of each node by what `with` says; None takes it out.
+/// Replaces each credential of each node by the result of `with`; None removes it.
 fn each_credential(definition: &mut Definition, mut with: impl FnMut(&str, &str, &Value) -> Option<Value>) {
     for node in &mut definition.nodes {
         let name = node.name().to_owned();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mapped_is_sent_with_exact_ids() {
+    fn mapped_references_are_sent_with_exact_ids() {
         let spec = spec(json!({
             "credentials": [{ "name": "My Slack", "existing": { "name": "Team Slack" } }],
             "references": [{ "id": "OLD1", "workflowRef": { "name": "child" } }],
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_of_what_is_meant_and_not_of_this_instance() {
+    fn the_digest_depends_on_the_mapping_and_not_on_the_instance() {
         let mapped = |existing: Value| spec(json!({ "credentials": [{ "name": "My Slack", "existing": existing }] }));
         let digest =
             |spec: &WorkflowSpec, id: &str| abstract_references(definition(json!({ "id": id, "name": "My Slack" })), spec, &seed()).digest;

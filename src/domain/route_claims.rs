@@ -1,4 +1,4 @@
-//! One owner for each webhook path of an instance, across namespaces: the one that serves, then the older object.
+//! Ownership of webhook paths on an instance, across namespaces: the object that serves a path owns it, and otherwise the oldest object.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,37 +8,37 @@ use jiff::Timestamp;
 use crate::document::finding::cut;
 use crate::document::routes::Route;
 
-/// How much of a path is repeated in a message, in characters.
+/// Maximum length, in characters, of a path in a message.
 const LONGEST: usize = 200;
 
-/// A part of an instance's table of routes that can have one owner.
+/// A part of an instance's route table that can have only one owner.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Claim {
     /// The instance, as namespace/name.
     pub instance: String,
-    /// What is claimed there.
+    /// The claimed part of the route table.
     pub what: What,
 }
 
-/// What is claimed.
+/// Claimed part of a route table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum What {
-    /// An entry of the table.
+    /// An entry of the route table.
     Entry {
         /// The HTTP method.
         method: String,
         /// The path as n8n keeps it.
         path: String,
     },
-    /// All addresses that begin with this part, which is a `webhookId`.
+    /// All addresses that begin with this segment, which is a `webhookId`.
     All(String),
-    /// Some address that begins with this part.
+    /// Some address that begins with this segment.
     Some(String),
 }
 
 impl Claim {
-    /// What a workflow needs for its routes. Two workflows get what they need side by side exactly where none of their routes
-    /// [collide](crate::document::routes::collide).
+    /// Returns the claims that a workflow needs for its routes. Two workflows can hold their claims side by side exactly if none of their
+    /// routes [collide](crate::document::routes::collide).
     pub fn of<'r>(instance: &str, routes: impl IntoIterator<Item = &'r Route>) -> Vec<Self> {
         let mut found = BTreeSet::new();
         for route in routes {
@@ -50,7 +50,7 @@ impl Claim {
         found.into_iter().map(|what| Self { instance: instance.to_owned(), what }).collect()
     }
 
-    /// The claims that this one cannot stand beside.
+    /// Returns the claims that conflict with this one.
     fn rivals(&self) -> Vec<Self> {
         let claim = |what| Self { instance: self.instance.clone(), what };
         match &self.what {
@@ -70,39 +70,39 @@ impl fmt::Display for What {
     }
 }
 
-/// An object that wants a route.
+/// An object that claims a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {
     /// Its UID.
     pub uid: String,
-    /// When the object was created.
+    /// Creation time of the object.
     pub created: Timestamp,
-    /// Whether it serves the route now.
+    /// True if it serves the route at present.
     pub serving: bool,
 }
 
-/// Who wants and who serves which route.
+/// All claims, with the objects that claim and serve each route.
 #[derive(Debug, Default)]
 pub struct Claims {
     routes: BTreeMap<Claim, Vec<Claimant>>,
-    /// The routes of each object, by its UID: a pass must not have to look through those of all others.
+    /// The routes of each object, by its UID, so that a reconciliation does not search those of all other objects.
     by_object: BTreeMap<String, BTreeSet<Claim>>,
 }
 
-/// What came of a claim.
+/// Result of a claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
     /// The first route that belongs to another object.
     pub taken: Option<Claim>,
     /// The UID of the object that it belongs to.
     pub owner: Option<String>,
-    /// The UIDs of those that wait for a route that the object gave up.
+    /// The UIDs of the objects that wait for a route that this object gave up.
     pub freed: Vec<String>,
 }
 
 impl Claims {
-    /// Notes which routes an object serves now, and that it serves no others. Who serves a route has it before all who only
-    /// wait for it, whoever was asked first.
+    /// Records which routes an object serves now, and that it serves no others. An object that serves a route owns it before all that wait
+    /// for it, whichever was reconciled first.
     pub fn holds(&mut self, uid: &str, created: Timestamp, served: &[Claim]) {
         for route in self.by_object.get(uid).into_iter().flatten() {
             for claimant in self.routes.get_mut(route).into_iter().flatten().filter(|claimant| claimant.uid == uid) {
@@ -114,8 +114,8 @@ impl Claims {
         }
     }
 
-    /// Puts an object's wish down in place of its earlier ones. What it serves stays its own until it serves something else:
-    /// it may have to go back there.
+    /// Replaces an object's earlier claims. It keeps the routes that it serves until it serves others, because it may have to return to
+    /// them.
     pub fn claim(&mut self, uid: &str, created: Timestamp, wanted: &[Claim]) -> Claimed {
         let serves = |route: &Claim| self.routes[route].iter().any(|claimant| claimant.uid == uid && claimant.serving);
         let given_up: Vec<Claim> =
@@ -125,35 +125,36 @@ impl Claims {
             self.claimant(route, uid, created);
         }
         let taken = wanted.iter().filter_map(|claim| Some((claim, self.owner(claim, uid)?)));
-        // Who serves is the reason; others may wait for the same.
+        // The object that serves the route is named as the cause; others may wait for the same route.
         let (taken, owner) = taken.min_by_key(|(_, owner)| !owner.serving).map(|(claim, owner)| (claim.clone(), owner.uid.clone())).unzip();
         Claimed { taken, owner, freed }
     }
 
-    /// Notes that an object serves these routes and needs no others. Returns the UIDs of those that wait for one that it had.
+    /// Records that an object serves these routes and needs no others. Returns the UIDs of the objects that wait for a route that it gave
+    /// up.
     pub fn serves(&mut self, uid: &str, created: Timestamp, routes: &[Claim]) -> Vec<String> {
         self.holds(uid, created, routes);
         self.claim(uid, created, routes).freed
     }
 
-    /// Forgets an object and returns the UIDs of those that wait for a route it had.
+    /// Removes an object and returns the UIDs of the objects that wait for a route that it had.
     pub fn release(&mut self, uid: &str) -> Vec<String> {
         let all = self.by_object.get(uid).into_iter().flatten().cloned().collect();
         self.give_up(uid, all)
     }
 
-    /// Tells whether an object serves all that it wants.
+    /// Reports whether an object serves all routes that it wants.
     pub fn serves_all(&self, uid: &str, wanted: &[Claim]) -> bool {
         let serves = |claim| self.routes.get(claim).into_iter().flatten().any(|claimant| claimant.uid == uid && claimant.serving);
         wanted.iter().all(serves)
     }
 
-    /// Tells whether an object wants or serves anything.
+    /// Reports whether an object claims or serves any route.
     pub fn knows(&self, uid: &str) -> bool {
         self.by_object.contains_key(uid)
     }
 
-    /// The UIDs of all objects that want or serve a route.
+    /// Returns the UIDs of all objects that claim or serve a route.
     pub fn objects(&self) -> impl Iterator<Item = &str> {
         self.by_object.keys().map(String::as_str)
     }
@@ -188,12 +189,12 @@ impl Claims {
         waiting.into_iter().collect()
     }
 
-    /// All that want a claim or what it cannot stand beside.
+    /// Returns the claimants of this claim and of all that conflict with it.
     fn contenders(&self, claim: &Claim) -> impl Iterator<Item = &Claimant> {
         claim.rivals().into_iter().flat_map(|rival| self.routes.get(&rival).into_iter().flatten())
     }
 
-    /// Returns who has what another one claims, if that is somebody else.
+    /// Returns the owner of a claim, if it is another object.
     fn owner(&self, claim: &Claim, uid: &str) -> Option<&Claimant> {
         let rank = |claimant: &&Claimant| (!claimant.serving, self.blocked(&claimant.uid), claimant.created, claimant.uid.clone());
         let own = self.routes.get(claim).into_iter().flatten().find(|claimant| claimant.uid == uid);
@@ -201,8 +202,8 @@ impl Claims {
         own.is_none_or(|own| rank(&best) < rank(&own)).then_some(best)
     }
 
-    /// Whether another object serves a route that this one wants: then it goes nowhere for now, and must not keep what it does
-    /// not use from those that could.
+    /// Reports whether another object serves a route that this object wants. Then this object cannot be published for now, and must not
+    /// keep routes that it does not use from others that could use them.
     fn blocked(&self, uid: &str) -> bool {
         let served_by_another = |claim| self.contenders(claim).any(|other| other.serving && other.uid != uid);
         self.by_object.get(uid).into_iter().flatten().any(served_by_another)
@@ -221,13 +222,13 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Whether a claim was granted whole.
+    /// Reports whether a claim was granted as a whole.
     fn granted(claims: &mut Claims, uid: &str, second: i64, path: &str) -> bool {
         claims.claim(uid, at(second), &[route(path)]).taken.is_none()
     }
 
     #[test]
-    fn the_one_that_serves_wins_and_then_the_older() {
+    fn the_object_that_serves_wins_and_then_the_older() {
         let mut claims = Claims::default();
         assert!(granted(&mut claims, "young", 2, "a"));
         assert!(granted(&mut claims, "old", 1, "a"));
@@ -240,35 +241,35 @@ mod tests {
     }
 
     #[test]
-    fn the_one_that_is_found_to_serve_gets_the_route_back_from_one_that_asked_first() {
+    fn an_object_found_to_serve_gets_the_route_back_from_one_that_claimed_first() {
         let mut claims = Claims::default();
         assert!(granted(&mut claims, "old", 1, "a"));
         claims.holds("young", at(2), &[route("a")]);
         assert!(granted(&mut claims, "young", 2, "a"));
         assert!(!granted(&mut claims, "old", 1, "a"));
-        // Somebody unpublished it: nobody serves any more, so the older one is next.
+        // The younger object was unpublished: nobody serves the route, so the older object is next.
         claims.holds("young", at(2), &[]);
         assert!(granted(&mut claims, "old", 1, "a"));
     }
 
     #[test]
-    fn what_serves_is_kept_until_something_else_serves() {
+    fn a_served_route_is_kept_until_the_object_serves_another() {
         let mut claims = Claims::default();
         claims.serves("mover", at(2), &[route("a")]);
         claims.claim("rival", at(1), &[route("a")]);
         assert_eq!(claims.claim("mover", at(2), &[route("b")]), Claimed::default());
         assert!(!granted(&mut claims, "rival", 1, "a"));
-        assert!(granted(&mut claims, "mover", 2, "a"), "it goes back");
+        assert!(granted(&mut claims, "mover", 2, "a"), "it returns to its route");
         claims.claim("mover", at(2), &[route("b")]);
         assert_eq!(claims.serves("mover", at(2), &[route("b")]), ["rival"]);
         assert!(granted(&mut claims, "rival", 1, "a"));
     }
 
     #[test]
-    fn who_waits_for_what_serves_keeps_nothing_from_others() {
+    fn an_object_that_waits_for_a_served_route_keeps_no_route_from_others() {
         let mut claims = Claims::default();
         claims.serves("young", at(2), &[route("x")]);
-        // The older one wants both, and goes nowhere while the younger serves one of them.
+        // The older object wants both, and cannot be published while the younger serves one of them.
         assert_eq!(claims.claim("old", at(1), &[route("y"), route("x")]).taken, Some(route("x")));
         assert_eq!(claims.claim("young", at(2), &[route("x"), route("y")]).taken, None);
         claims.serves("young", at(2), &[route("x"), route("y")]);
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_freed_route_names_those_that_wait_for_it() {
+    fn freeing_a_route_returns_the_objects_that_wait_for_it() {
         let mut claims = Claims::default();
         claims.claim("first", at(1), &[route("a"), route("b")]);
         claims.claim("second", at(2), &[route("b")]);
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_a_webhook_id_has_all_addresses_below_it_and_nobody_else_gets_one() {
+    fn the_owner_of_a_webhook_id_owns_all_addresses_below_it() {
         let of = |path: &str, id: &str| Claim::of("ops/main", &[super::Route::new("GET", path, Some(id), false)]);
         let mut claims = Claims::default();
         claims.serves("victim", at(2), &of("user/:id", "W"));
@@ -299,7 +300,7 @@ mod tests {
             assert_eq!(claimed.owner.as_deref(), Some("victim"), "{path} {id}");
         }
         assert_eq!(claims.claim("other", at(3), &of("orders/:id", "x")).taken, None);
-        // Plain paths with the same beginning stand side by side, until somebody's webhookId is that beginning.
+        // Plain paths with the same beginning coexist until a workflow has that beginning as its webhookId.
         claims.serves("one", at(3), &of("shop/a", "p"));
         assert_eq!(claims.claim("two", at(4), &of("shop/b", "q")).taken, None);
         assert_eq!(claims.claim("three", at(1), &of(":c", "shop")).owner.as_deref(), Some("one"));

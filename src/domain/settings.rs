@@ -1,12 +1,12 @@
-//! Workflow settings as n8n merges them: a key that is not sent keeps its old value, so going back to a version that
-//! lacks a key needs the key's default.
+//! Workflow settings as n8n merges them: a key that is not sent keeps its old value, so a return to a version that lacks a key needs the
+//! key's default.
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::mark;
 
-/// The value that brings a settings key back to what n8n does without it. `DEFAULT` and -1 remove the key (measured).
+/// Returns the value that resets a settings key to n8n's default behaviour. `DEFAULT` and -1 remove the key (measured).
 fn default_of(key: &str) -> Option<Value> {
     Some(match key {
         "timezone" | "errorWorkflow" => json!("DEFAULT"),
@@ -23,7 +23,7 @@ fn default_of(key: &str) -> Option<Value> {
     })
 }
 
-/// The settings to send: what the version asks for, and the default of each key that an earlier version wrote.
+/// Returns the settings to send: those of the version, and the default of each key that an earlier version wrote.
 pub fn to_send(desired: &Map<String, Value>, written: &[String]) -> Map<String, Value> {
     let mut sent = desired.clone();
     for key in written {
@@ -37,7 +37,7 @@ pub fn to_send(desired: &Map<String, Value>, written: &[String]) -> Map<String, 
     sent
 }
 
-/// The keys ever written, after these were sent, in order.
+/// Returns all keys ever written, including those just sent, in order.
 pub fn written_after(sent: &Map<String, Value>, before: &[String]) -> Vec<String> {
     let mut written: Vec<String> = before.iter().chain(sent.keys().filter(|key| *key != mark::SETTING)).cloned().collect();
     written.sort_unstable();
@@ -45,26 +45,25 @@ pub fn written_after(sent: &Map<String, Value>, before: &[String]) -> Vec<String
     written
 }
 
-/// The settings that Weirkeeper manages among those that it sends: the mark is none of them.
+/// Returns the keys that Weirkeeper manages among those that it sends: all except the ownership mark.
 pub fn managed(sent: &Map<String, Value>) -> impl Iterator<Item = &String> {
     sent.keys().filter(|key| *key != mark::SETTING)
 }
 
-/// A short digest of what a setting means, the same for what is sent and for what n8n holds after it. A value that removes the key, an
-/// absent key and the key's default mean the same.
+/// Returns a short digest of the meaning of a setting, equal for what is sent and for what n8n holds afterwards. A value that removes the
+/// key, an absent key and the key's default mean the same.
 pub fn meaning(key: &str, value: Option<&Value>) -> String {
     let removes = |value: &&Value| **value == json!("DEFAULT") || **value == json!(-1);
     let meant = value.cloned().filter(|value| !removes(&value)).or_else(|| default_of(key).filter(|value| !removes(&value)));
     let text = match meant.unwrap_or_default() {
-        // n8n gives a number back as JavaScript writes it: 60 for 60.0.
+        // n8n returns numbers as JavaScript writes them: 60 for 60.0.
         Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()),
         other => other.to_string(),
     };
     Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether n8n saves the successful executions of a workflow with these settings; without them no error rate means
-/// anything.
+/// Reports whether n8n saves the successful executions of a workflow with these settings; without them an error rate cannot be computed.
 pub fn saves_successes(settings: &Map<String, Value>, instance_default: bool) -> bool {
     match settings.get("saveDataSuccessExecution").and_then(Value::as_str) {
         Some("none") => false,

@@ -1,7 +1,7 @@
-//! A status within the bounds of its CRD: the API server refuses the whole of one that has a single field beyond them.
+//! Limits a status to the bounds of its CRD: the API server refuses a whole status if a single field exceeds them.
 //!
-//! Text for people becomes one line that hides nothing, and is cut between characters, which is what the bounds count. A part of an id or of a URL would be another one, so
-//! these are left out where they do not fit.
+//! Text for people becomes one line without hidden characters and is cut between characters, which the bounds count. Part of an id or of a
+//! URL would be a different one, so these are left out if they do not fit.
 
 use crate::api::condition::Condition;
 use crate::api::instance::N8nInstanceStatus;
@@ -10,26 +10,26 @@ use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 use crate::domain::{history, summary};
 use crate::text::one_line;
 
-/// How many conditions a status holds.
+/// Maximum number of conditions in a status.
 const CONDITIONS: usize = 16;
-/// How much of a condition's message is kept.
+/// Maximum length of a condition's message.
 const CONDITION_MESSAGE: usize = 4096;
-/// How many versions the index holds.
+/// Maximum number of versions in the index.
 const VERSIONS: usize = 128;
-/// How many settings a status keeps a digest of.
+/// Maximum number of settings whose digests a status keeps.
 const SETTINGS: usize = 64;
-/// The longest id that n8n makes, with room to spare.
+/// Maximum length of an n8n id, with room to spare.
 const ID: usize = 64;
-/// How much of an annotation's value is compared with what was handled.
+/// Number of characters of an annotation's value that are compared with the handled one.
 const ANNOTATION: usize = 256;
 
-/// What of an annotation's value is looked at: what fits into the status that says that it was handled.
+/// Returns the part of an annotation's value that is evaluated: as much as fits into the status field that records it as handled.
 pub fn annotation(value: &str) -> &str {
     head(value, ANNOTATION)
 }
 
-/// Brings a Workflow's status within its bounds. Returns the names of the revisions whose versions are not in the index any more;
-/// what serves, what a rollback needs, what was adopted and the newest version stay.
+/// Limits a Workflow's status to its bounds. Returns the names of the revisions whose versions are no longer in the index; the published
+/// version, versions that a rollback needs, the adopted one and the newest one stay.
 pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
     drop_long(&mut status.n8n_workflow_id, ID);
     if let Some(intent) = &mut status.intent {
@@ -80,7 +80,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
     dropped
 }
 
-/// The texts for people in a Workflow's status.
+/// Returns the texts for people in a Workflow's status.
 pub fn texts_of_workflow(status: &mut WorkflowStatus) -> impl Iterator<Item = &mut String> {
     let conditions = status.conditions.iter_mut().map(|condition| &mut condition.message);
     let history = status.history.iter_mut().filter_map(|record| record.message.as_mut());
@@ -89,7 +89,7 @@ pub fn texts_of_workflow(status: &mut WorkflowStatus) -> impl Iterator<Item = &m
     conditions.chain(history).chain(failure).chain(names).chain(&mut status.summary)
 }
 
-/// Brings an N8nInstance's status within its bounds.
+/// Limits an N8nInstance's status to its bounds.
 pub fn fit_instance(status: &mut N8nInstanceStatus) {
     cut_some(&mut status.bound_origin, 2048);
     cut_some(&mut status.n8n_version, 64);
@@ -105,11 +105,11 @@ pub fn fit_instance(status: &mut N8nInstanceStatus) {
     fit_conditions(&mut status.conditions);
 }
 
-/// A part that does not fit is left out, for a part of it would be taken for another one.
+/// Drops each part that does not fit, because a cut part would be taken for a different one.
 fn fit_snapshot(snapshot: &mut Snapshot) {
     drop_long(&mut snapshot.name, 128);
     drop_long(&mut snapshot.draft, 80);
-    // Without its digest it would say that nothing is published.
+    // Without its digest it would mean that nothing is published.
     snapshot.publication = snapshot.publication.take().filter(|published| published.digest.iter().all(|digest| fits(digest, 80)));
     while snapshot.settings.len() > SETTINGS {
         snapshot.settings.pop_last();
@@ -137,7 +137,7 @@ fn cut_some(text: &mut Option<String>, most: usize) {
     text.iter_mut().for_each(|text| cut(text, most));
 }
 
-/// Makes a text for people one line that hides nothing.
+/// Makes a text for people one line without hidden characters.
 fn say(text: &mut String, most: usize) {
     *text = one_line(text, most);
 }
@@ -173,7 +173,7 @@ mod tests {
         crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"].clone()
     }
 
-    /// A value of a schema whose texts and lists go so much beyond their bounds.
+    /// Returns a value of a schema whose texts and lists exceed their bounds by this number.
     fn beyond(schema: &Value, more: i64, letter: char) -> Value {
         let size = |key: &str| usize::try_from((schema[key].as_i64().unwrap_or(3) + more).max(0)).unwrap();
         match schema["type"].as_str() {
@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    /// Where a value goes beyond the bounds of a schema.
+    /// Returns where a value exceeds the bounds of a schema.
     fn exceeding(schema: &Value, value: &Value, at: &str) -> Vec<String> {
         let beyond = |key: &str, size: usize| schema[key].as_u64().is_some_and(|most| size as u64 > most);
         match value {
@@ -208,7 +208,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn whatever_is_put_into_a_status_it_fits_its_schema(more in -2i64..40, letter in prop::sample::select(vec!['x', 'é', '😀'])) {
+        fn every_bounded_status_fits_its_schema(more in -2i64..40, letter in prop::sample::select(vec!['x', 'é', '😀'])) {
             let schema = schema_of("Workflow");
             let mut status: WorkflowStatus = serde_json::from_value(beyond(&schema, more, letter)).unwrap();
             let before = status.clone();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_of_a_status_begins_a_line_or_hides_what_stands_beside_it() {
+    fn no_text_of_a_status_breaks_lines_or_hides_other_text() {
         let forged = "bad\nReady: True\u{1b}[32m \u{202e}eurt\u{200b}\u{2028}x";
         let mut status: WorkflowStatus = serde_json::from_value(json!({
             "summary": forged,
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_history_stays_what_is_needed() {
+    fn the_needed_versions_of_a_long_history_stay() {
         let record = |version: i64| {
             let (result, source) = (if version == 3 { "Good" } else { "Pending" }, if version == 1 { "Adopted" } else { "Definition" });
             json!({ "version": version, "digest": format!("d{version}"), "revision": format!("r{version}"), "source": source,

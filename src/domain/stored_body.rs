@@ -1,4 +1,4 @@
-//! Stored bodies of versions: what a ControllerRevision holds, so that any kept version can be sent again.
+//! Stored bodies of versions: the content of a ControllerRevision, from which any kept version can be sent again.
 
 use std::io::{Read, Write};
 
@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use crate::document::definition::Definition;
 use crate::document::parse::{MOST_LEVELS, too_deep};
 
-/// Bodies beyond this many bytes of JSON are compressed.
+/// Size in bytes of JSON from which bodies are compressed.
 const COMPRESS_FROM: usize = 16 * 1024;
-/// No stored body is larger than this when it is unpacked: n8n itself takes at most 16 MiB.
+/// Maximum size of a decompressed body: n8n itself accepts at most 16 MiB.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// A stored body that cannot be read.
@@ -22,25 +22,25 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 #[error("the stored body cannot be read: {0}")]
 pub struct Unreadable(String);
 
-/// The content of a ControllerRevision.
+/// Encodes a definition as the content of a ControllerRevision.
 pub fn encode(definition: &Definition) -> Value {
     let body = definition.update_body();
     let deep = too_deep(&body, MOST_LEVELS).is_some();
     let body = Value::Object(body);
     let text = body.to_string();
-    // Packed, its levels do not add to those of the object around it.
+    // Compressed, its nesting does not add to that of the object around it.
     if text.len() < COMPRESS_FROM && !deep {
         return json!({ "definition": body });
     }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing into a Vec cannot fail; if it did, the plain form is as good.
+    // Writing into a Vec cannot fail; if it did, the uncompressed form would do.
     match encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()) {
         Ok(packed) => json!({ "gzip": STANDARD.encode(packed) }),
         Err(_) => json!({ "definition": body }),
     }
 }
 
-/// Reads what `encode` made.
+/// Decodes the result of `encode`.
 pub fn decode(data: &Value) -> Result<Definition, Unreadable> {
     let unreadable = |why: &dyn std::fmt::Display| Unreadable(why.to_string());
     let body: Map<String, Value> = match (data["definition"].as_object(), data["gzip"].as_str()) {
@@ -56,7 +56,7 @@ pub fn decode(data: &Value) -> Result<Definition, Unreadable> {
     Ok(from_parts(body))
 }
 
-/// A definition from an n8n body's parts; what is not there is empty.
+/// Makes a definition from the parts of an n8n body; absent parts are empty.
 fn from_parts(mut body: Map<String, Value>) -> Definition {
     let array = |value: Option<Value>| match value {
         Some(Value::Array(items)) => items,
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_comes_back_as_it_was_and_large_ones_are_packed() {
+    fn bodies_round_trip_and_large_ones_are_compressed() {
         for (padding, packed) in [(10, false), (100_000, true)] {
             let data = encode(&definition(padding));
             assert_eq!(data.get("gzip").is_some(), packed);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_nests_deep_is_packed_so_that_its_levels_do_not_add_to_those_around_it() {
+    fn a_deeply_nested_body_is_compressed_so_that_its_levels_do_not_add_up() {
         let mut deep = definition(1);
         deep.settings.insert("a".into(), (0..115).fold(json!(1), |inner, _| json!([inner])));
         let data = encode(&deep);

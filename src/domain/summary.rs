@@ -1,12 +1,12 @@
-//! One short line about an object, for the table that `kubectl get` prints.
+//! One-line summary of an object, for the table that `kubectl get` prints.
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::reason::Reason;
 
-/// The longest line, in characters. The CRDs bound the field by it.
+/// Maximum length of the summary, in characters. The CRDs bound the field by it.
 pub const LONGEST: usize = 80;
 
-/// The line: the first point of Ready's message, and what is not seen from it.
+/// Returns the summary: the first clause of Ready's message, and what that does not show.
 pub fn summary(conditions: &[Condition]) -> Option<String> {
     let ready = find(conditions, ConditionType::Ready)?;
     let baking = find(conditions, ConditionType::Healthy).is_some_and(|healthy| healthy.reason == Reason::Baking.as_str());
@@ -18,7 +18,7 @@ pub fn summary(conditions: &[Condition]) -> Option<String> {
     Some(format!("{}{note}", cut(first_point(&ready.message), LONGEST - note.len())))
 }
 
-/// A message up to where its first point ends: a semicolon, the end of a line or of a sentence.
+/// Returns a message up to the end of its first clause: a semicolon, the end of a line or of a sentence.
 fn first_point(message: &str) -> &str {
     let end = ["; ", "\n", ". "].iter().filter_map(|mark| message.find(mark)).min().unwrap_or(message.len());
     message[..end].trim_end().trim_end_matches('.')
@@ -48,13 +48,13 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_the_first_point_and_never_long() {
+    fn the_summary_is_the_first_clause_and_bounded() {
         use ConditionStatus::{False, True};
         let long = "x".repeat(300);
         for (status, reason, message, healthy, wanted) in [
-            (True, Reason::Succeeded, "version 1 serves", Reason::Healthy, "version 1 serves"),
-            (True, Reason::Succeeded, "version 1 is pinned and serves", Reason::Baking, "version 1 is pinned and serves, baking"),
-            (True, Reason::Suspended, "version 1 serves", Reason::Baking, "version 1 serves, suspended"),
+            (True, Reason::Succeeded, "version 1 is published", Reason::Healthy, "version 1 is published"),
+            (True, Reason::Succeeded, "version 1 is pinned and published", Reason::Baking, "version 1 is pinned and published, baking"),
+            (True, Reason::Suspended, "version 1 is published", Reason::Baking, "version 1 is published, suspended"),
             (
                 False,
                 Reason::InvalidDefinition,

@@ -1,4 +1,4 @@
-//! Which version should serve: a pinned one, the spec's, or the last good one.
+//! Target version: the pinned one, the spec's, or the last good one.
 
 use sha2::{Digest as _, Sha256};
 
@@ -16,22 +16,22 @@ pub struct Wanted {
     pub version: i64,
     /// Its digest.
     pub digest: String,
-    /// Whether a pin names it.
+    /// True if a pin names it.
     pub pinned: bool,
 }
 
-/// The version that should serve.
+/// The version to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// What people ask for.
+    /// The wanted version.
     Wanted,
-    /// The version to which a failure goes back.
+    /// The version to which a failure rolls back.
     LastGood(i64),
-    /// Nothing is changed: what people ask for failed and the reason says why there is nothing else.
+    /// No change: the wanted version failed, and the reason says why there is no rollback.
     Hold(Reason),
 }
 
-/// The pinned version, where there is a pin; else the spec's.
+/// Returns the pinned version, if there is a pin; else the spec's.
 pub fn wanted(version: i64, digest: &str, status: &WorkflowStatus, pinned: Option<&str>) -> Result<Wanted, ReconcileError> {
     let Some(pinned) = pinned else { return Ok(Wanted { version, digest: digest.to_owned(), pinned: false }) };
     let kept = pinned.trim().parse().ok().and_then(|version| history::numbered(&status.history, version));
@@ -48,7 +48,7 @@ pub fn wanted(version: i64, digest: &str, status: &WorkflowStatus, pinned: Optio
     })
 }
 
-/// Chooses by what is known of the wanted version.
+/// Chooses by what status records about the wanted version.
 pub fn choose(wanted: &str, status: &WorkflowStatus, rollback: RollbackPolicy) -> Choice {
     if status.failed_digest.as_deref() != Some(wanted) {
         return Choice::Wanted;
@@ -60,12 +60,12 @@ pub fn choose(wanted: &str, status: &WorkflowStatus, rollback: RollbackPolicy) -
     }
 }
 
-/// A digest of what decides, beside its definition, how a version fares: what its credentials and references mean, and, for one that was
-/// probed, what judged it, with the versions of the Secrets that probes sent (`secrets`). When it changes, an earlier failure says nothing
-/// any more.
+/// Returns a digest of what determines, beside the definition, whether a version fails: its mapped credentials and references, and, if it
+/// was probed, the health check and the versions of the Secrets that probes sent (`secrets`). When the digest changes, an earlier failure
+/// does not count any more.
 pub fn circumstances(spec: &WorkflowSpec, secrets: Option<&[Option<String>]>) -> String {
     let judge = secrets.map(|secrets| (&spec.health_check, secrets));
-    // Plain data always is JSON.
+    // Serialization of plain data cannot fail.
     let text = serde_json::to_vec(&(judge, &spec.credentials, &spec.references)).unwrap_or_default();
     Sha256::digest(&text).iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
 }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn another_health_check_is_another_judge_and_another_mapping_another_version_to_judge() {
+    fn a_changed_health_check_or_mapping_makes_an_earlier_failure_void() {
         let spec = |more: serde_json::Value| {
             let mut spec = serde_json::json!({ "instanceRef": { "name": "main" }, "definition": {} });
             spec.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
@@ -107,7 +107,7 @@ mod tests {
         let (probed, refused) = (Some(&[][..]), None);
         assert_eq!(of(probing(200), probed), of(probing(200), probed));
         assert_ne!(of(probing(200), probed), of(probing(204), probed));
-        assert_eq!(of(probing(200), refused), of(probing(204), refused), "what n8n refuses is not probed");
+        assert_eq!(of(probing(200), refused), of(probing(204), refused), "a version that n8n refuses is not probed");
         assert_ne!(of(mapped("one"), refused), of(mapped("two"), refused));
         assert_eq!(of(serde_json::json!({ "interval": "1h", "displayName": "x" }), probed), of(serde_json::json!({}), probed));
         let versions = [Some("1".to_owned()), None, Some("2".to_owned())];

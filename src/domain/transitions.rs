@@ -1,12 +1,12 @@
-//! Which turns of an object's state people are told of, as events.
+//! Selects the condition changes that are reported as events.
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::reason::Reason;
 
-/// Something that turned and is told as an event.
+/// A condition change that is reported as an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
-    /// Whether the event is a warning.
+    /// True if the event is a warning.
     pub warning: bool,
     /// The reason of the condition.
     pub reason: Reason,
@@ -14,10 +14,10 @@ pub struct Turn {
     pub note: String,
 }
 
-/// The turns between two lists of conditions. With `another_version` a version serves that did not before, which is told although
+/// Returns the changes between two lists of conditions. With `another_version` the published version changed, which is reported even if
 /// Ready stays as it is.
 ///
-/// What an object waits for while it comes up is no warning: objects that are applied together come up in any order.
+/// Waiting while an object comes up is no warning: objects that are applied together come up in any order.
 pub fn transitions(before: &[Condition], after: &[Condition], another_version: bool) -> Vec<Turn> {
     let stalled = find(after, ConditionType::Stalled).is_some_and(|stalled| stalled.status == ConditionStatus::True);
     let mut turns: Vec<Turn> = Vec::new();
@@ -38,7 +38,7 @@ pub fn transitions(before: &[Condition], after: &[Condition], another_version: b
             _ => None,
         };
         let turn = warning.zip(Reason::parse(&new.reason)).map(|(warning, reason)| Turn { warning, reason, note: new.message.clone() });
-        // Two conditions that say the same are told once.
+        // Two conditions with the same reason and message are reported once.
         if let Some(turn) = turn.filter(|turn| turns.iter().all(|told| (told.reason, &told.note) != (turn.reason, &turn.note))) {
             turns.push(turn);
         }
@@ -63,10 +63,10 @@ mod tests {
     }
 
     #[test]
-    fn coming_up_in_any_order_is_no_warning_and_what_breaks_or_stalls_is() {
+    fn coming_up_in_any_order_is_no_warning_but_failures_and_stalls_are() {
         use ConditionStatus::{False, True, Unknown};
         use ConditionType::{Ready, Stalled};
-        let ready = state(&[(Ready, True, Reason::Succeeded, "version 1 serves")]);
+        let ready = state(&[(Ready, True, Reason::Succeeded, "version 1 is published")]);
         let waits = state(&[(Ready, False, Reason::InstanceNotFound, "no instance"), (Stalled, False, Reason::InstanceNotFound, "")]);
         let denied = state(&[(Ready, False, Reason::Unauthorized, "key"), (Stalled, True, Reason::Unauthorized, "key")]);
         let suspended = state(&[(Ready, False, Reason::Suspended, "suspended")]);
@@ -81,16 +81,16 @@ mod tests {
     }
 
     #[test]
-    fn another_version_that_serves_is_told_although_ready_stays() {
+    fn a_newly_published_version_is_reported_although_ready_stays() {
         use ConditionStatus::True;
-        let one = state(&[(ConditionType::Ready, True, Reason::Succeeded, "version 1 serves")]);
-        let two = state(&[(ConditionType::Ready, True, Reason::Succeeded, "version 2 serves")]);
+        let one = state(&[(ConditionType::Ready, True, Reason::Succeeded, "version 1 is published")]);
+        let two = state(&[(ConditionType::Ready, True, Reason::Succeeded, "version 2 is published")]);
         assert_eq!(told(&one, &two, false), []);
-        assert_eq!(transitions(&one, &two, true)[0].note, "version 2 serves");
+        assert_eq!(transitions(&one, &two, true)[0].note, "version 2 is published");
     }
 
     #[test]
-    fn two_conditions_that_say_the_same_are_told_once() {
+    fn two_conditions_with_the_same_message_are_reported_once() {
         use ConditionStatus::{False, True};
         let both = state(&[
             (ConditionType::Ready, False, Reason::CatalogNotFound, "no ConfigMap"),

@@ -1,4 +1,4 @@
-//! What a definition reaches without a grant, in words for its author.
+//! Error messages about ungranted access of a definition.
 
 use crate::api::reason::Reason;
 use crate::catalog::Capability;
@@ -7,13 +7,13 @@ use crate::domain::error::ReconcileError;
 use crate::domain::reach::{OffList, Reach, Why};
 use crate::domain::remote::RemoteCredential;
 
-/// The first thing that a definition reaches and that is not granted. `known` are the instance's credentials, for a grant may name one
-/// by its name.
+/// Returns an error about the first ungranted thing that a definition reaches. `known` are the instance's credentials, because a grant may
+/// name one by its name.
 pub fn ungranted(found: &Reach, known: &[RemoteCredential], granted: impl Fn(Use<'_>) -> bool) -> Option<ReconcileError> {
     let reference = |what: String| Some(ReconcileError::denied(Reason::ReferenceNotGranted, what));
     if let Some(node) = found.anything.iter().find(|_| !granted(Use::Everything)) {
         return reference(format!(
-            "node {node:?} runs a workflow that is only known when it runs, or holds what cannot be read for certain (a credential without an id, a type that is no `package.name`, a key `__proto__`); make that a Workflow of its own and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows, credentials, dataTables and nodeTypes"
+            "node {node:?} runs a workflow that is loaded at run time, or contains something that cannot be resolved (a credential without an id, a type that is not `package.name`, a key `__proto__`); make that workflow a Workflow object and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows, credentials, dataTables and nodeTypes"
         ));
     }
     if let Some(off) = found.types.iter().find(|off| !type_granted(off, &granted)) {
@@ -26,19 +26,17 @@ pub fn ungranted(found: &Reach, known: &[RemoteCredential], granted: impl Fn(Use
     }
     if let Some(node) = found.any_workflow.iter().find(|_| !granted(Use::ANY_WORKFLOW)) {
         return reference(format!(
-            "node {node:?} computes the id of the workflow that it calls, which can be any; write the id and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows"
+            "node {node:?} computes the id of the workflow that it calls, so it can call any; write a fixed id and map it in spec.references, or have the instance's owner grant \"*\" under spec.grants[].workflows"
         ));
     }
     let table = |what: String| Some(ReconcileError::denied(Reason::DataTableNotGranted, what));
     if let Some(node) = found.any_table.iter().find(|_| !granted(Use::ANY_TABLE)) {
         return table(format!(
-            "node {node:?} lists or makes data tables, or takes one by a name or a computed id, which can be any; name the table by its id, or have the instance's owner grant \"*\" under spec.grants[].dataTables"
+            "node {node:?} lists or creates data tables, or selects one by a name or a computed id, so it can reach any; select the table by a fixed id, or have the instance's owner grant \"*\" under spec.grants[].dataTables"
         ));
     }
     if let Some((id, node)) = found.tables.iter().find(|(id, _)| !granted(Use::DataTable(id))) {
-        return table(format!(
-            "node {node:?} works with data table {id}; have the instance's owner grant it under spec.grants[].dataTables"
-        ));
+        return table(format!("node {node:?} uses data table {id}; have the instance's owner grant it under spec.grants[].dataTables"));
     }
     let covered = |id: &str| {
         let name = known.iter().find(|one| one.id == id).map_or(id, |one| &one.name);
@@ -46,12 +44,12 @@ pub fn ungranted(found: &Reach, known: &[RemoteCredential], granted: impl Fn(Use
     };
     let (id, node) = found.credentials.iter().find(|(id, _)| !covered(id))?;
     reference(format!(
-        "the workflow inside node {node:?} uses credential {id} by its n8n id; make it a Workflow of its own with spec.credentials, or have the instance's owner grant the credential under spec.grants[].credentials"
+        "the workflow inside node {node:?} uses credential {id} by its n8n id; make that workflow a Workflow object with spec.credentials, or have the instance's owner grant the credential under spec.grants[].credentials"
     ))
 }
 
-/// A type is granted by its name. All workflows and all credentials cover what reaches nothing besides; data tables, agents, memory and
-/// files are not among them.
+/// Reports whether a node type is granted, by its name or by other grants: all workflows and all credentials together cover a type that
+/// reaches nothing else; data tables, agents, memory and files are not among them.
 fn type_granted(off: &OffList, granted: impl Fn(Use<'_>) -> bool) -> bool {
     let covered = match &off.why {
         Why::Reaches(reached) => reached.iter().all(|one| matches!(one, Capability::Workflows | Capability::Code)),
@@ -67,7 +65,7 @@ fn off_list(off: &OffList) -> String {
         Why::UnknownType => "which the instance's catalogue of node types does not know".to_owned(),
         Why::UnknownVersion => "of a version that the instance's catalogue of node types does not know".to_owned(),
         Why::NotLookedAt => {
-            "and the instance's catalogue does not say what that reaches; its owner can make the catalogue again with weirkeeper catalog build"
+            "and the instance's catalogue does not record what that type reaches; the instance's owner can rebuild it with `weirkeeper catalog build`"
                 .to_owned()
         }
         Why::Reaches(reached) => {
@@ -89,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_names_node_type_reach_and_grant() {
+    fn the_message_names_node_type_capabilities_and_grant() {
         let found = off("p.code", Why::Reaches(vec![Capability::Workflows, Capability::Code]));
         let said = ungranted(&found, &[], |_| false).unwrap();
         assert_eq!(said.reason, Reason::NodeTypeNotGranted);
@@ -100,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn all_workflows_and_credentials_cover_what_reaches_nothing_besides() {
+    fn grants_of_all_workflows_and_credentials_cover_types_that_reach_nothing_else() {
         let stars = |wanted: Use<'_>| wanted == Use::ANY_WORKFLOW || wanted == Use::ANY_CREDENTIAL;
         let refused = |why: Why| ungranted(&off("p.x", why), &[], stars).is_some();
         assert!(!refused(Why::Reaches(vec![Capability::Workflows, Capability::Code])));

@@ -1,7 +1,7 @@
-//! Whether a definition may go to n8n: what the validator says of it, and when that counts.
+//! Decision whether a definition may be sent to n8n: the validator's findings, and when they count.
 //!
-//! A definition is validated before it is accepted as a version, and never against what serves: a stricter validator or
-//! another catalogue may complain about a version that was accepted before, and holds nothing of it up.
+//! A definition is validated before it is accepted as a version, and never once it is published: a stricter validator or another catalogue
+//! may find fault with a version that was accepted before, but does not block it.
 
 use crate::api::workflow_status::{NeededFor, RequiredCredential, VersionResult, WorkflowStatus};
 
@@ -13,35 +13,35 @@ use crate::validator::check::{disagreements, doubt, examine, take_for_filled_in}
 use crate::validator::rules::{Pattern, Rules};
 use crate::validator::schema::NodeCredentials;
 
-/// How much of the findings a condition shows.
+/// Maximum length of the findings in a condition.
 const FINDINGS_CHARS: usize = 1_500;
-/// How much of them where all are warnings.
+/// Maximum length of the findings if all are warnings.
 const WARNINGS_CHARS: usize = 600;
 
-/// What a definition is held against.
+/// Catalogue and n8n version that a definition is validated against.
 #[derive(Clone, Copy, Debug)]
 pub struct ValidationContext<'a> {
-    /// What is known of node types.
+    /// The catalogue of node types.
     pub catalog: &'a Catalog,
-    /// The version of the n8n that it is for, if that is known.
+    /// The version of the n8n that the definition is for, if known.
     pub n8n: Option<&'a str>,
-    /// Why the catalogue is not the one that was asked for, if it is not. Then nothing that rests on it is certain.
+    /// Reason why the catalogue is not the requested one, if it is not. Then no finding that depends on it is certain.
     pub instead: Option<&'a str>,
 }
 
-/// What the validator says of a definition.
+/// Result of validating a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidationReport {
-    /// Whether n8n would refuse it or it cannot work.
+    /// True if there are errors: n8n would refuse the definition, or it cannot work.
     pub refused: bool,
-    /// The findings for people, errors first, bounded.
+    /// The findings as text for people, errors first, bounded.
     pub said: String,
-    /// The credentials that its nodes need, each once, without scopes; none is looked for on the instance.
+    /// The credentials that its nodes need, each once, without scopes; none of them is looked up on the instance.
     pub needs: Vec<RequiredCredential>,
 }
 
-/// Everything that is known to be wrong with a definition, as one judgement. `warnings` are those of its intake.
-/// `active` and `tags` are those of the spec; `silenced` names what is not said where it is no error.
+/// Validates a definition. `warnings` are those of its parsing, `active` and `tags` those of the spec; `silenced` selects findings that are
+/// left out unless they are errors.
 pub fn judge(
     definition: &Definition,
     active: Option<bool>,
@@ -77,17 +77,17 @@ fn why_doubted(measure: ValidationContext<'_>) -> String {
     let why = measure.instead.map_or_else(
         || {
             format!(
-                "the catalogue is that of n8n {}, the instance is n8n {}",
+                "the catalogue is that of n8n {}, the instance runs n8n {}",
                 named(measure.catalog.index().n8n.as_deref()),
                 named(measure.n8n)
             )
         },
         str::to_owned,
     );
-    format!("{why}: what rests on node types is only doubtful, and n8n decides")
+    format!("{why}: findings about node types are warnings, and n8n decides")
 }
 
-/// What the nodes need, and what they call it.
+/// Returns the credentials that the nodes need, with the definition's name for each.
 fn needs(definition: &Definition, nodes: &[NodeCredentials]) -> Vec<RequiredCredential> {
     let mut found: Vec<RequiredCredential> = Vec::new();
     for one in nodes {
@@ -113,8 +113,8 @@ fn needs(definition: &Definition, nodes: &[NodeCredentials]) -> Vec<RequiredCred
     found
 }
 
-/// The credentials that a definition uses together with those that its nodes need, with the scopes of each type. What is needed and used
-/// under the same name is one.
+/// Returns the credentials that a definition uses together with those that its nodes need, with the scopes of each type. A needed and a
+/// used credential with the same name are one.
 pub fn required(used: &[RequiredCredential], needs: &[RequiredCredential], catalog: &Catalog) -> Vec<RequiredCredential> {
     let mut all = used.to_vec();
     for need in needs {
@@ -130,8 +130,8 @@ pub fn required(used: &[RequiredCredential], needs: &[RequiredCredential], catal
     all
 }
 
-/// Whether a definition was accepted before, so that a judgement does not hold it up: it serves or served, it failed and something
-/// else serves in its place, or it is on its way. One that was only saved is judged anew when it is to be published.
+/// Reports whether a definition was accepted before, so that validation does not block it: it is or was published, or failed and was rolled
+/// back, or is being written. A version that was only saved is validated again before it is published.
 pub fn accepted_before(status: &WorkflowStatus, digest: &str, active: Option<bool>) -> bool {
     let sent = |result| matches!(result, VersionResult::Deployed | VersionResult::Good | VersionResult::Failed);
     let saved = |version| status.active_version == Some(version) && (active != Some(true) || status.published_at.is_some());
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_annotation_silences_is_not_said_and_still_refused_where_it_is_an_error() {
+    fn silenced_findings_are_left_out_but_errors_are_still_refused() {
         let (silenced, wrong) = Pattern::parse_known("http-*, node-type-unknown, setting-unknown");
         assert_eq!(wrong, [""; 0]);
         let measure = ValidationContext { catalog: Catalog::embedded(), n8n: Some("2.39.10"), instead: None };
@@ -175,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn what_rests_on_the_catalogue_is_certain_only_for_n8n_of_its_version() {
+    fn findings_about_node_types_are_errors_only_if_the_catalogue_matches_the_n8n_version() {
         let own = Catalog::embedded().index().n8n.clone();
         let odd = definition("n8n-nodes-base.doesNotExist", json!({}));
         let exact = judged(&odd, own.as_deref(), None);
         assert!(exact.refused && exact.said.starts_with("1 error: node \"N\": nodes[1].type: there is no node type"), "{}", exact.said);
         for (n8n, instead, why) in [
-            (Some("2.40.0"), None, "the catalogue is that of n8n 2.39.10, the instance is n8n 2.40.0"),
-            (None, None, "the instance is n8n of unknown version"),
+            (Some("2.40.0"), None, "the catalogue is that of n8n 2.39.10, the instance runs n8n 2.40.0"),
+            (None, None, "the instance runs n8n of unknown version"),
             (own.as_deref(), Some("ConfigMap nodes is missing"), "ConfigMap nodes is missing"),
         ] {
             let doubted = judged(&odd, n8n, instead);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nodes_need_stands_beside_what_they_use() {
+    fn needed_credentials_are_listed_beside_used_ones() {
         let parameters = json!({ "url": "https://a.example", "authentication": "genericCredentialType", "genericAuthType": "oAuth2Api" });
         let mut definition = definition("n8n-nodes-base.httpRequest", parameters);
         let sheets = json!({ "name": "S", "type": "n8n-nodes-base.googleSheets", "typeVersion": 4.7, "position": [400, 0],
@@ -252,15 +252,15 @@ mod tests {
             ]
         );
         assert!(all[0].scopes.iter().any(|scope| scope.ends_with("/auth/spreadsheets")) && all[1].scopes.is_empty());
-        assert_eq!(required(&used, &all, Catalog::embedded()), all, "what stands in the status says as much as the judgement");
+        assert_eq!(required(&used, &all, Catalog::embedded()), all, "the credentials in status are equivalent to those of the report");
     }
 
     #[test]
-    fn a_version_that_was_accepted_is_not_held_up_by_a_later_judgement() {
+    fn an_accepted_version_is_not_blocked_by_a_later_validation() {
         let now = jiff::Timestamp::UNIX_EPOCH;
         let mut status = WorkflowStatus::default();
         history::accept(&mut status, "a", VersionSource::Definition, "r".into(), now);
-        assert!(!accepted_before(&status, "a", Some(true)), "numbered, and nothing of it was sent");
+        assert!(!accepted_before(&status, "a", Some(true)), "it has a number, and nothing was sent");
         for result in [VersionResult::Deployed, VersionResult::Good, VersionResult::Failed] {
             history::judge(&mut status.history, 1, result, None, now);
             assert!(accepted_before(&status, "a", Some(true)), "{result:?}");

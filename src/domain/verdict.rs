@@ -1,7 +1,7 @@
-//! What a running n8n says of a workflow, beside what the validator says of it.
+//! Comparison of a running n8n's verdict on a workflow with the validator's findings.
 //!
-//! n8n is asked with a [scratch](scratch) workflow that it refuses to publish whatever is in it, so that nothing of it ever
-//! runs. It tells the first kind of trouble only: what it has not come to is not compared.
+//! n8n is asked about a [scratch](scratch) workflow that it always refuses to publish, so that none of it ever runs. n8n reports only the
+//! first kind of problem: later checks are not compared.
 
 mod compare;
 mod scratch;

@@ -117,7 +117,7 @@ async fn what_rests_on_the_catalogue_is_left_to_an_n8n_of_another_version() {
     let refused = world.until_reason("a", "Ready", "NoGoodVersion").await;
     assert!(said(&refused, "Ready").contains("Unrecognized node type"), "{refused:#}");
     assert_eq!(condition(&refused, "Validated")["status"], "True");
-    let why = "the catalogue is that of n8n 2.39.10, the instance is n8n 2.40.0";
+    let why = "the catalogue is that of n8n 2.39.10, the instance runs n8n 2.40.0";
     assert!(said(&refused, "Validated").contains("node \"Odd\"") && said(&refused, "Validated").contains(why), "{refused:#}");
     let mut broken = answers(&world, "1");
     broken["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!("={{ $json. }}");

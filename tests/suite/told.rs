@@ -84,7 +84,7 @@ async fn decisions_and_misspelt_annotations_leave_events() {
     let warning = |event: &Event| event.type_.as_deref() == Some("Warning");
     for (kind, name) in [("Workflow", "a"), ("N8nInstance", "main")] {
         world.annotate(kind, name, "resetAt", json!("1")).await;
-        let meant = says("annotation weirkeeper.dev/resetAt is not known and does nothing; did you mean weirkeeper.dev/reset-at?");
+        let meant = says("unknown annotation weirkeeper.dev/resetAt is ignored; did you mean weirkeeper.dev/reset-at?");
         until_event(&world, kind, name, "UnknownAnnotation", |event| warning(event) && meant(event)).await;
     }
     // It is told once, however often the object is looked at.

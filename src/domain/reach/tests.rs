@@ -15,7 +15,7 @@ fn words(words: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn an_id_that_is_computed_may_be_any() {
+fn a_computed_id_may_be_any() {
     for id in [
         json!("={{ $json.id }}"),
         json!(" ={{ 1 }}"),
@@ -39,7 +39,7 @@ fn an_id_that_is_computed_may_be_any() {
 }
 
 #[test]
-fn content_that_is_loaded_or_cannot_be_read_may_be_anything() {
+fn loaded_or_unreadable_content_may_reach_anything() {
     for parameters in [
         json!({ "source": "url", "workflowUrl": "http://x" }),
         json!({ "source": "localFile", "workflowPath": "/x" }),
@@ -54,7 +54,7 @@ fn content_that_is_loaded_or_cannot_be_read_may_be_anything() {
 }
 
 #[test]
-fn what_an_inline_workflow_uses_is_found_at_any_depth() {
+fn the_reach_of_inline_workflows_is_found_at_any_depth() {
     let inner = json!({ "nodes": [
         { "name": "Post", "type": "n8n-nodes-base.slack", "parameters": {}, "credentials": { "slackApi": { "id": "C7", "name": "Mine" } } },
         { "name": "Next", "type": EXECUTE, "parameters": { "workflowId": "W2" } },
@@ -83,7 +83,7 @@ fn what_an_inline_workflow_uses_is_found_at_any_depth() {
 }
 
 #[test]
-fn credentials_of_the_definition_itself_are_mapped_and_need_nothing_here() {
+fn credentials_of_the_definition_itself_are_mapped_and_not_reported() {
     let node = json!({ "name": "Post", "type": "n8n-nodes-base.slack", "credentials": { "slackApi": { "name": "Mine" } } });
     assert_eq!(reach(&document(&json!({ "nodes": [node] })).unwrap(), Catalog::embedded()), Reach::default());
 }
@@ -93,7 +93,7 @@ fn off(kind: &str, parameters: Value) -> Vec<(String, Why)> {
 }
 
 #[test]
-fn a_type_that_is_not_known_to_be_harmless_is_named_whatever_it_is_called() {
+fn every_type_that_is_not_known_to_be_harmless_is_reported() {
     use Capability::{Agents, Code, Files, Memory, Workflows};
     let reaches = |list: &[Capability]| Why::Reaches(list.to_vec());
     for (kind, why) in [
@@ -111,14 +111,14 @@ fn a_type_that_is_not_known_to_be_harmless_is_named_whatever_it_is_called() {
     ] {
         assert_eq!(off(kind, json!({})), [(kind.to_owned(), why)], "{kind}");
     }
-    // A tool counts as the node that it is made of.
+    // A tool counts as the node from which it is derived.
     assert_eq!(off("n8n-nodes-base.snowflakeTool", json!({})), [("n8n-nodes-base.snowflake".to_owned(), reaches(&[Files]))]);
     for kind in
         ["n8n-nodes-base.httpRequest", "n8n-nodes-base.sort", "n8n-nodes-base.slackTool", "n8n-nodes-base.slackHitlTool", EXECUTE, TOOL]
     {
         assert_eq!(off(kind, json!({})), [], "{kind}");
     }
-    // n8n takes these for the type `@n8n/n8n-nodes-langchain.code`, or for none.
+    // n8n resolves these to the type `@n8n/n8n-nodes-langchain.code`, or to none.
     for kind in ["@n8n/n8n-nodes-langchain.code.set", "set", ""] {
         assert_eq!(of(kind, json!({})).anything, words(&["Call"]), "{kind}");
     }

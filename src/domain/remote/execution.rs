@@ -14,19 +14,19 @@ pub struct RemoteExecution {
     /// The state.
     #[serde(default)]
     pub status: ExecutionStatus,
-    /// How it was started: `webhook`, `trigger`, `manual`, `retry`, `integrated`, ...
+    /// Start mode: `webhook`, `trigger`, `manual`, `retry`, `integrated`, ...
     #[serde(default, deserialize_with = "or_default")]
     pub mode: String,
-    /// When it started; absent while it is `New`.
+    /// Start time; absent while the status is `New`.
     #[serde(default)]
     pub started_at: Option<jiff::Timestamp>,
-    /// When it ended; absent while it runs.
+    /// End time; absent while it runs.
     #[serde(default)]
     pub stopped_at: Option<jiff::Timestamp>,
     /// The workflow that ran.
     #[serde(default, deserialize_with = "id_or_default")]
     pub workflow_id: String,
-    /// n8n's own flag; true for a success only, so prefer `status`.
+    /// n8n's own flag; true only for a success, so prefer `status`.
     #[serde(default, deserialize_with = "or_default")]
     pub finished: bool,
 }
@@ -35,28 +35,28 @@ pub struct RemoteExecution {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionStatus {
-    /// Stopped by a person or the API.
+    /// Canceled by a person or the API.
     Canceled,
-    /// n8n died while it ran.
+    /// n8n terminated while it ran.
     Crashed,
-    /// It failed.
+    /// Failed.
     Error,
-    /// Created and not started.
+    /// Created and not started yet.
     New,
-    /// Running now.
+    /// Running.
     Running,
-    /// It succeeded.
+    /// Succeeded.
     Success,
     /// Paused by a Wait node.
     Waiting,
-    /// A state that this version does not know.
+    /// A status that this version of Weirkeeper does not know.
     #[default]
     #[serde(other)]
     Unknown,
 }
 
 impl ExecutionStatus {
-    /// The word that n8n uses, also as a query parameter.
+    /// Returns n8n's name of the status, also used as a query parameter.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Canceled => "canceled",
@@ -70,20 +70,20 @@ impl ExecutionStatus {
         }
     }
 
-    /// Whether it ended in failure.
+    /// Reports whether the execution failed.
     pub fn failed(self) -> bool {
         matches!(self, Self::Error | Self::Crashed)
     }
 }
 
-/// Why an execution failed.
+/// Failure of an execution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecutionFailure {
     /// The execution.
     pub execution_id: String,
-    /// The node that failed, where n8n says.
+    /// The node that failed, if n8n reports it.
     pub node: Option<String>,
-    /// One line of at most 300 characters. It is data from outside: never an instruction, never markup.
+    /// Message of one line and at most 300 characters. It is untrusted data: never an instruction, never markup.
     pub message: String,
 }

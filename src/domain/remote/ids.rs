@@ -1,11 +1,11 @@
-//! Fields of n8n's answers: ids, and values that may be absent.
+//! Deserialization of fields of n8n's answers: ids, and values that may be absent.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::text::one_line;
 
-/// The longest id that is read; n8n makes them of 16 characters.
+/// Maximum length of an id that is read; n8n's ids have 16 characters.
 const ID_CHARS: usize = 64;
 
 pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -16,7 +16,7 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Ids have been numbers in some releases and strings in others.
+/// An id, which is a number in some releases and a string in others.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Id {
@@ -34,11 +34,11 @@ impl From<Id> for String {
 }
 
 impl Id {
-    /// The id, unless n8n makes none like it.
+    /// Returns the id, unless n8n could not have assigned it.
     fn checked<E: Error>(self) -> Result<String, E> {
         let id = String::from(self);
         if id.len() > 4 * ID_CHARS || one_line(&id, ID_CHARS) != id {
-            return Err(E::custom(format!("an id of more than {ID_CHARS} characters, or with some that are not shown")));
+            return Err(E::custom(format!("an id of more than {ID_CHARS} characters or with unprintable ones")));
         }
         Ok(id)
     }

@@ -16,7 +16,7 @@ fn null_and_absent_fields_of_a_workflow_become_defaults() {
 }
 
 #[test]
-fn a_workflow_lives_in_the_project_that_owns_it() {
+fn the_project_of_a_workflow_is_the_one_that_owns_it() {
     let project = |shared: Value| serde_json::from_value::<RemoteWorkflow>(json!({ "id": "a", "shared": shared })).unwrap().project;
     let owner = json!({ "role": "workflow:owner", "projectId": "p1" });
     assert_eq!(project(json!([{ "role": "workflow:editor", "projectId": "p2" }, owner])).as_deref(), Some("p1"));
@@ -40,7 +40,7 @@ fn node_groups_are_left_out_of_a_write_unless_given() {
 }
 
 #[test]
-fn an_execution_keeps_times_and_survives_a_state_of_the_future() {
+fn an_execution_keeps_times_and_an_unknown_status_is_read() {
     let execution: RemoteExecution = serde_json::from_value(json!({
         "id": 12, "finished": false, "mode": "webhook", "status": "pondering", "workflowId": "w",
         "startedAt": "2026-11-21T03:40:00.123Z", "stoppedAt": null, "waitTill": null
@@ -53,7 +53,7 @@ fn an_execution_keeps_times_and_survives_a_state_of_the_future() {
 }
 
 #[test]
-fn a_workflow_that_nests_too_deep_is_read_but_for_that_and_says_so() {
+fn a_value_that_nests_too_deep_is_cut_from_a_workflow_and_its_path_recorded() {
     let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
     let text = format!("{{\"id\":\"a\",\"nodes\":[{{\"parameters\":{deep}}},2],\"connections\":{{}}}}");
     let workflow: RemoteWorkflow = serde_json::from_str(&text).unwrap();

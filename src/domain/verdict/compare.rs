@@ -1,4 +1,4 @@
-//! The comparison, node by node.
+//! Comparison, node by node.
 
 use std::collections::BTreeSet;
 
@@ -11,21 +11,21 @@ use crate::document::finding::{Code, Finding};
 use crate::validator::check::check;
 use crate::validator::schema::{has_start, required_credentials};
 
-/// Who says that something is wrong.
+/// Source of a remark: n8n, the validator, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// Both.
     Agreed,
-    /// n8n only.
+    /// Only n8n.
     Missed,
-    /// The validator only, of something that n8n looks at.
+    /// Only the validator, about something that n8n checks.
     False,
-    /// The validator only, of something that n8n does not look at before it runs.
+    /// Only the validator, about something that n8n does not check before the workflow runs.
     Beyond,
 }
 
-/// What it is about.
+/// Subject of a remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // The words say it.
@@ -39,32 +39,32 @@ pub enum Subject {
     Other,
 }
 
-/// One thing that one or both say.
+/// A problem that n8n, the validator or both report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Remark {
-    /// Who says it.
+    /// Source of the remark.
     pub outcome: Outcome,
-    /// What it is about.
+    /// Subject of the remark.
     pub subject: Subject,
     /// The node, by name.
     pub node: Option<String>,
-    /// The parameter or credential, n8n's words, or the code of the finding.
+    /// The parameter or credential, n8n's message, or the code of the finding.
     pub what: String,
 }
 
-/// What came of one workflow.
+/// Result of the comparison for one workflow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// In order, each once.
+    /// The remarks, sorted, each once.
     pub remarks: Vec<Remark>,
-    /// Nodes that n8n looked at and has nothing against.
+    /// Number of nodes that n8n checked without a complaint.
     pub well: usize,
-    /// Those of them that the validator finds an error in, whatever it is about.
+    /// Number of those in which the validator finds any error.
     pub flagged: usize,
 }
 
 impl Comparison {
-    /// Whether both say the same of what n8n looks at.
+    /// Reports whether both agree about everything that n8n checks.
     pub fn agrees(&self) -> bool {
         !self.remarks.iter().any(|remark| matches!(remark.outcome, Outcome::Missed | Outcome::False))
     }
@@ -72,7 +72,7 @@ impl Comparison {
 
 const NOTE: &str = "n8n-nodes-base.stickyNote";
 
-/// Holds what the validator says of a definition that is to be published against n8n's answer.
+/// Compares the validator's findings about a definition that is to be published with n8n's answer.
 pub fn compare(definition: &Definition, said: &Said, catalog: &Catalog) -> Comparison {
     let findings = check(definition, Some(true), catalog);
     let mut work = Work { definition, catalog, findings: &findings, found: BTreeSet::new(), well: 0, flagged: 0 };
@@ -94,12 +94,12 @@ pub fn compare(definition: &Definition, said: &Said, catalog: &Catalog) -> Compa
     Comparison { remarks: work.found.into_iter().collect(), well: work.well, flagged: work.flagged }
 }
 
-/// Whether a node's type is the one that n8n names, or derived from it.
+/// Reports whether a node's type is the one that n8n names, or derived from it.
 fn is_kind(own: &str, named: &str) -> bool {
     own == named || ["Tool", "HitlTool"].iter().any(|suffix| own.strip_suffix(suffix) == Some(named))
 }
 
-/// The order in which n8n looks; it says nothing of what comes after the first trouble.
+/// Returns the stage at which n8n stopped; it reports nothing about the stages after its first problem.
 fn stage_of(said: &Said) -> Subject {
     match said {
         Said::NotCreated(_) => Subject::Structure,
@@ -110,14 +110,14 @@ fn stage_of(said: &Said) -> Subject {
     }
 }
 
-/// What a code is about, as far as n8n looks at it before a workflow runs.
+/// Returns the subject of a code, as far as n8n checks it before a workflow runs.
 fn subject(code: Code) -> Subject {
     match code {
         Code::NodeTypeUnknown | Code::NodeTypeUncovered | Code::NodeTypeRestricted | Code::NodeVersionUnknown => Subject::NodeType,
         Code::WebhookConflict => Subject::Webhook,
         Code::TriggerMissing => Subject::Trigger,
         Code::ParameterMissing | Code::ParameterInvalid => Subject::Parameter,
-        // They are left out of what n8n is asked about.
+        // Credentials are left out of the workflow that n8n is asked about.
         Code::CredentialsInvalid => Subject::Credential,
         Code::NodesMissing
         | Code::NodesInvalid
@@ -156,13 +156,13 @@ impl Work<'_> {
         self.findings.iter().any(fits)
     }
 
-    /// n8n refuses the workflow for one thing that belongs to no node.
+    /// Compares a refusal of the whole workflow that concerns no single node.
     fn stage(&mut self, subject: Subject, code: Code, words: &str) {
         let hit = self.has(|one| one.is_error() && one.code == code);
         self.tell(if hit { Outcome::Agreed } else { Outcome::Missed }, subject, None, words);
     }
 
-    /// n8n does not know a type or version; a warning says as much where only n8n can know.
+    /// Compares an unknown type or version; a warning counts as agreement if only n8n can know the type.
     fn types(&mut self, kind: &str, is_kind: impl Fn(&Node) -> bool) {
         let of_kind = |one: &Finding| one.node.as_deref().and_then(|name| self.definition.node(name)).is_some_and(&is_kind);
         let hit = self.has(|one| subject(one.code) == Subject::NodeType && of_kind(one));
@@ -170,7 +170,7 @@ impl Work<'_> {
         self.tell(if hit { Outcome::Agreed } else { Outcome::Missed }, Subject::NodeType, node.as_deref(), kind);
     }
 
-    /// n8n has looked into every node.
+    /// Compares n8n's check of every node.
     fn nodes(&mut self, said: &Said) {
         let nothing = Default::default();
         let needs = required_credentials(self.definition, self.catalog);
@@ -219,14 +219,14 @@ impl Work<'_> {
         }
     }
 
-    /// n8n has nothing against what comes before the stage that it reached; and some things it never looks at.
+    /// Compares the stages before the one that n8n reached, which it passed, and the checks that n8n never makes.
     fn passed(&mut self, reached: Subject) {
         let findings = self.findings;
         for one in findings.iter().filter(|one| one.is_error()) {
             let subject = subject(one.code);
             let outcome = match subject {
                 Subject::Other => Outcome::Beyond,
-                // n8n takes a node that waits for an answer for a start; but who would ask?
+                // n8n accepts a node that waits for an answer as a start, but nothing would trigger it.
                 Subject::Trigger if has_start(self.definition, self.catalog) == Some(true) => Outcome::Beyond,
                 Subject::Parameter | Subject::Credential => continue,
                 subject if subject < reached => Outcome::False,
@@ -236,7 +236,7 @@ impl Work<'_> {
         }
     }
 
-    /// n8n names some credentials by what people see.
+    /// Returns the name under which n8n reports a credential, which for some is the display name.
     fn label(&self, node: &Node, credential: &str) -> String {
         let kind = self.catalog.node(node.kind());
         let uses = kind.as_ref().and_then(|kind| kind.serving(node.type_version())).map(|facts| facts.credentials.as_slice());
@@ -245,7 +245,7 @@ impl Work<'_> {
     }
 }
 
-/// Whether a finding is about a parameter that n8n names, which stands at the end of its path or before the column.
+/// Reports whether a finding is about a parameter that n8n names, which is the end of its path or precedes the column.
 fn names(finding: &Finding, parameter: &str) -> bool {
     let whole = parameter.split_once('.').map_or(parameter, |(outer, _)| outer);
     finding.path.split(['.', '[', ']']).any(|step| step.trim_matches('"') == whole) || finding.message.contains(&format!("\"{parameter}\""))

@@ -1,4 +1,4 @@
-//! The workflow that n8n is asked about, made such that it can do no harm.
+//! The scratch workflow that n8n is asked about, made so that it can do no harm.
 
 use serde_json::{Map, Value, json};
 
@@ -7,29 +7,29 @@ use crate::document::definition::{Definition, Node};
 use crate::domain::mark;
 use crate::domain::remote::WorkflowWrite;
 
-/// The key of the telemetry tag that tells scratch workflows from others; its value is the run.
+/// Key of the telemetry tag that marks scratch workflows; its value is the run.
 pub const TAG: &str = "weirkeeper.dev/scratch";
-/// The name of the node that keeps a scratch workflow from being published.
+/// Name of the node that keeps a scratch workflow from being published.
 pub const FENCE: &str = "Weirkeeper: never publish";
-/// A workflow that no n8n has: n8n makes ids of 16 letters and digits.
+/// Id of a workflow that exists in no n8n: n8n's ids have 16 letters and digits.
 const NOWHERE: &str = "weirkeeper-no-such-workflow";
 
-/// A workflow to ask about, and what tells its fence in n8n's answers.
+/// A scratch workflow, with the name of its fence in n8n's answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scratch {
-    /// What to create.
+    /// Body of the create.
     pub write: WorkflowWrite,
-    /// The name of the node that keeps it from being published.
+    /// Name of the node that keeps the workflow from being published.
     pub fence: String,
 }
 
-/// A definition as a scratch workflow.
+/// Turns a definition into a scratch workflow.
 ///
-/// - A node is added that calls a workflow which does not exist. n8n looks for that last, when it has nothing else against the
-///   workflow, and then refuses to publish it: so no trigger is ever set up and nothing runs.
-/// - Credentials are taken off: n8n then tells which ones it wants, and the workflow could not act if it ran.
-/// - Paths and ids of webhooks get a prefix, so that a workflow that serves in that n8n is not in the way.
-/// - Neither an owner's mark nor an error workflow is kept.
+/// - A node is added that calls a workflow which does not exist. n8n checks that last, after all other checks have passed, and then refuses
+///   to publish the workflow, so no trigger is ever set up and nothing runs.
+/// - Credentials are removed: n8n then reports which ones it requires, and the workflow could not act if it ran.
+/// - Paths and ids of webhooks get a prefix, so that they do not conflict with published workflows in that n8n.
+/// - The ownership mark and the error workflow are removed.
 pub fn scratch(definition: &Definition, catalog: &Catalog, run: &str, number: usize) -> Scratch {
     let mut fence = FENCE.to_owned();
     while definition.node(&fence).is_some() {
@@ -43,7 +43,7 @@ pub fn scratch(definition: &Definition, catalog: &Catalog, run: &str, number: us
     Scratch { write: write(run, number, nodes, Value::Object(definition.connections.clone()), settings, &definition.node_groups), fence }
 }
 
-/// The least workflow that n8n would publish but for the fence: it shows whether the fence holds.
+/// Returns the smallest workflow that n8n would publish without the fence: it shows whether the fence holds.
 pub fn fence(run: &str) -> Scratch {
     let start = json!({"id": "start", "name": "Start", "type": "n8n-nodes-base.executeWorkflowTrigger", "typeVersion": 1,
                        "position": [0, 0], "parameters": {}});

@@ -37,7 +37,7 @@ const LISTED: &str = "Cannot publish workflow: 2 nodes have configuration issues
                       parameters: url, body\n\nNode \"Tell\":\n  - Missing required credential: slackApi";
 
 #[test]
-fn a_scratch_workflow_holds_no_credential_no_mark_and_no_address_that_serves() {
+fn a_scratch_workflow_has_no_credential_no_mark_and_no_address_in_use() {
     let mut definition = whole();
     definition.settings.insert(mark::SETTING.to_owned(), json!([{"key": mark::KEY, "value": "c/u/n/m"}]));
     let Scratch { write, fence } = scratch(&definition, Catalog::embedded(), "run1", 7);
@@ -48,7 +48,7 @@ fn a_scratch_workflow_holds_no_credential_no_mark_and_no_address_that_serves() {
     assert_eq!(write.settings[mark::SETTING], json!([{"key": TAG, "value": "run1"}]));
     assert!(write.name.contains("run1") && write.name.len() <= 128);
     assert_eq!(write.nodes[3]["name"], fence.as_str());
-    assert!(write.connections.get(&fence).is_none(), "n8n looks into no node that is not connected");
+    assert!(write.connections.get(&fence).is_none(), "n8n does not check nodes that are not connected");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_words_of_n8n_are_understood() {
 }
 
 #[test]
-fn what_both_say_is_agreed_and_the_rest_is_missed_or_false() {
+fn problems_that_both_report_are_agreed_and_others_missed_or_false() {
     let empty = workflow(json!({}));
     let found = remarks(&empty, &publication(LISTED));
     assert_eq!(found, ["Agreed Parameter Ask \"it\" url", "Agreed Credential Tell slackApi", "Missed Parameter Ask \"it\" body"]);
@@ -95,7 +95,7 @@ fn what_both_say_is_agreed_and_the_rest_is_missed_or_false() {
 }
 
 #[test]
-fn what_n8n_has_not_come_to_is_not_compared() {
+fn checks_that_n8n_did_not_reach_are_not_compared() {
     let empty = workflow(json!({}));
     assert_eq!(remarks(&empty, &Said::UnknownType("n8n-nodes-base.slack".to_owned())), ["Missed NodeType Tell n8n-nodes-base.slack"]);
     assert_eq!(remarks(&empty, &Said::NoTrigger), ["Missed Trigger - nothing starts the workflow"]);
@@ -103,7 +103,7 @@ fn what_n8n_has_not_come_to_is_not_compared() {
 }
 
 #[test]
-fn n8n_names_what_it_would_derive_a_tool_from() {
+fn n8n_names_the_type_from_which_it_derives_a_tool() {
     let mut definition = whole();
     definition.nodes[2].set_text("type", "n8n-nodes-x.searchToolTool");
     let said = Said::UnknownType("n8n-nodes-x.searchTool".to_owned());
@@ -122,7 +122,7 @@ fn an_error_that_only_a_run_would_show_is_neither_missed_nor_false() {
 }
 
 #[test]
-fn a_refusal_to_create_is_held_against_findings_of_structure() {
+fn a_refusal_to_create_is_compared_with_findings_about_structure() {
     let mut definition = whole();
     definition.connections.insert("Nobody".to_owned(), json!({"main": []}));
     let words = "Workflow structure is invalid. connections.Nobody (unknown_connection_source)";

@@ -1,4 +1,4 @@
-//! What n8n's words mean. Measured on n8n 2.39.10.
+//! Parsing of n8n's messages. Measured on n8n 2.39.10.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,44 +8,44 @@ const TYPE: &str = "Unrecognized node type: ";
 const NODES: &str = "Cannot publish workflow: ";
 const CONFLICT: &str = "There is a conflict with one of the webhooks";
 
-/// n8n's answer: the first thing that it has against a workflow, in the order in which it looks.
+/// n8n's answer: its first problem with a workflow, in the order of its checks.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
-    /// It does not create it.
+    /// n8n refuses to create the workflow.
     NotCreated(String),
-    /// It has no such node type.
+    /// n8n does not know this node type.
     UnknownType(String),
-    /// It has the node type, but not in that version.
+    /// n8n knows the node type, but not this version of it.
     UnknownVersion(String),
     /// Two webhooks of the workflow share an address.
     WebhookConflict,
-    /// Nothing starts it.
+    /// The workflow has no trigger.
     NoTrigger,
     /// These nodes lack something.
     Nodes(BTreeMap<String, Lacks>),
-    /// It has nothing against the workflow but that it calls one that is not published.
+    /// n8n's only objection is that the workflow calls one that is not published.
     Passed,
-    /// It failed over it, or said what is not understood here.
+    /// n8n failed, or its message is not understood.
     Unclear(String),
 }
 
-/// What n8n misses in a node.
+/// Things that n8n misses in a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lacks {
-    /// Credentials, by the names that people see.
+    /// Credentials, by their display names.
     pub credentials: BTreeSet<String>,
     /// Parameters that are missing or malformed; `columns.id` is a column of `columns`.
     pub parameters: BTreeSet<String>,
-    /// Anything else.
+    /// Other complaints.
     pub other: BTreeSet<String>,
 }
 
-/// The meaning of a refusal to create.
+/// Parses a refusal to create a workflow.
 pub fn read_creation(message: &str) -> Said {
     Said::NotCreated(message.to_owned())
 }
 
-/// The meaning of a refusal to publish a workflow whose fence has this name.
+/// Parses a refusal to publish a workflow whose fence has this name.
 pub fn read_publication(status: u16, message: &str, definition: &Definition, fence: &str) -> Said {
     if status == 409 || message.starts_with(CONFLICT) {
         return Said::WebhookConflict;
@@ -66,7 +66,7 @@ pub fn read_publication(status: u16, message: &str, definition: &Definition, fen
     }
 }
 
-/// The list of n8n's, by node. Names may hold anything, so those of the definition are looked for.
+/// Splits n8n's list by node. Node names may contain anything, so the names in the definition are searched for.
 fn nodes(list: &str, definition: &Definition) -> BTreeMap<String, Lacks> {
     let begins = |name: &str| format!("Node \"{name}\":\n");
     let mut places: Vec<(usize, usize, &str)> = Vec::new();
