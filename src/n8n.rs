@@ -1,13 +1,13 @@
-//! The wire client of n8n's public API: one [`N8nClient`] per instance.
+//! Client of n8n's public API: one [`N8nClient`] per instance.
 //!
-//! It knows how n8n behaves on the wire and nothing of what the operator wants. What it promises:
-//! - A miss is reported only when it is n8n's own and n8n is ready; a starting n8n answers 404 to everything.
+//! The client knows how n8n behaves on the wire and nothing about what the operator wants. It guarantees:
+//! - A 404 is reported as missing only if it is n8n's own and n8n is ready; a starting n8n answers 404 to everything.
 //! - An error says whether the request may have taken effect ([`N8nError::unanswered`]); writes are never repeated.
-//! - The API key goes to the API below the base URL and nowhere else: not to webhooks, not along a redirect, not
-//!   into a log. Bodies of answers go into no message.
-//! - Only allowed addresses are connected to, as seen after DNS. No answer is held beyond a bound, and all of them together not beyond
-//!   the memory of the process for them.
-//! - A slow n8n holds up its own calls only.
+//! - The API key is sent only to the API below the base URL: not to webhooks, not along a redirect, not to a log. No message contains the
+//!   body of an answer.
+//! - It connects only to allowed addresses, checked after DNS. Each answer is bounded in size, and all answers together are bounded by the
+//!   memory that the process has for them.
+//! - A slow n8n delays only its own calls.
 
 mod address;
 mod answer;

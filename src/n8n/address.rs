@@ -1,5 +1,5 @@
-//! Which addresses are connected to. The check is made on the address itself, after DNS, so a name that leads to
-//! the metadata service of a cloud, now or after a second lookup, gets nowhere.
+//! Allowed addresses. The check is made on the address itself, after DNS, so a name that resolves to the metadata service of a cloud, at
+//! once or after a second lookup, is refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -7,43 +7,43 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
 use url::{Host, Url};
 
-/// Addresses of metadata services and similar that lie outside the link-local ranges.
+/// Addresses of metadata services and the like outside the link-local ranges.
 const METADATA_V4: &[Ipv4Addr] = &[
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud
     Ipv4Addr::new(168, 63, 129, 16),   // Azure's wire server
 ];
-/// The same of IPv6. fd00:ec2::/32 is Amazon's.
+/// IPv6 addresses of metadata services. fd00:ec2::/32 is Amazon's.
 const METADATA_V6: &[Ipv6Addr] = &[
     Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254),      // Google Cloud
     Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe), // Oracle Cloud
     Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042),      // Scaleway
 ];
 
-/// What may be connected to. Private ranges may, since most instances are there.
+/// Policy about allowed addresses. Private ranges are allowed, since most instances are there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AddressPolicy {
     pub(super) allow_loopback: bool,
 }
 
-/// A host that leads to no allowed address.
+/// Error for a host that resolves to no allowed address.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the address {0} is not allowed")]
 pub(super) struct Denied(pub(super) IpAddr);
 
 impl AddressPolicy {
-    /// Whether this address may be connected to.
+    /// Reports whether the policy allows connections to this address.
     pub(super) fn allows(self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(v4) => self.allows_v4(v4),
             IpAddr::V6(v6) => {
                 let mut embedded = embedded_v4(v6).peekable();
-                // `::1` and `::` are no IPv4 addresses in disguise, and what is one is none of IPv6.
+                // `::1` and `::` embed no IPv4 address; an address that embeds one is checked only as IPv4.
                 if embedded.peek().is_some() { embedded.all(|v4| self.allows_v4(v4)) } else { self.allows_v6(v6) }
             }
         }
     }
 
-    /// Checks a URL whose host is a literal address; the resolver is not asked for those.
+    /// Checks a URL whose host is a literal address, for which the resolver is not asked.
     pub(super) fn check_literal(self, url: &Url) -> Result<(), Denied> {
         let address = match url.host() {
             Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
@@ -58,7 +58,7 @@ impl AddressPolicy {
             return self.allow_loopback;
         }
         // 0.0.0.0/8 is "this network"; Linux connects 0.0.0.0 to loopback.
-        // 192.0.0.0/24 holds services of the network itself, among them Oracle Cloud's metadata; 192.88.99.0/24 relays to 6to4.
+        // 192.0.0.0/24 holds services of the network itself, such as Oracle Cloud's metadata; 192.88.99.0/24 relays to 6to4.
         let of_the_network = matches!(v4.octets(), [0, ..] | [192, 0, 0, _] | [192, 88, 99, _]);
         let denied = of_the_network || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() || METADATA_V4.contains(&v4);
         !denied
@@ -72,11 +72,11 @@ impl AddressPolicy {
         let denied = v6.is_unspecified()
             || v6.is_unicast_link_local()
             || v6.is_multicast()
-            // fec0::/10, the site-local addresses before fc00::/7.
+            // fec0::/10, the deprecated site-local addresses.
             || segments[0] & 0xffc0 == 0xfec0
-            // Teredo: a tunnel to an IPv4 host that the address names.
+            // Teredo: a tunnel to an embedded IPv4 address.
             || segments[..2] == [0x2001, 0]
-            // 100::/64, which goes nowhere.
+            // 100::/64, which discards packets.
             || segments[..4] == [0x100, 0, 0, 0]
             || segments[..2] == [0xfd00, 0x0ec2]
             || METADATA_V6.contains(&v6);
@@ -84,11 +84,11 @@ impl AddressPolicy {
     }
 }
 
-/// The IPv4 addresses that an IPv6 address may stand for: mapped, translated, compatible, NAT64, 6to4 and ISATAP.
+/// Returns the IPv4 addresses that an IPv6 address may embed: mapped, translated, compatible, NAT64, 6to4 and ISATAP.
 fn embedded_v4(v6: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let s = v6.segments();
     let low = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    // RFC 6052: the eight bits after the first 64 are left out.
+    // RFC 6052: the eight bits after the first 64 are skipped.
     let around = |bits: u32| {
         let all = u128::from(v6);
         let (before, after) = (all >> 64, all & ((1 << 56) - 1));
@@ -99,8 +99,8 @@ fn embedded_v4(v6: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
         // `::` and `::1` are not IPv4-compatible addresses.
         [0, 0, 0, 0, 0, 0, high, end] if (high, end) != (0, 0) && (high, end) != (0, 1) => vec![low(high, end)],
         [0x64, 0xff9b, 0, 0, 0, 0, high, end] => vec![low(high, end)],
-        // Local-use NAT64 (RFC 8215), whose prefix may have 48, 56, 64 or 96 bits. 0.0.0.0/8 is none of its addresses, and stands where the
-        // prefix is another one.
+        // Local-use NAT64 (RFC 8215), whose prefix may have 48, 56, 64 or 96 bits. It never embeds 0.0.0.0/8, which appears if the prefix
+        // has another length.
         [0x64, 0xff9b, 1, .., high, end] => {
             let any = [around(48), around(56), around(64), low(high, end)];
             any.into_iter().filter(|v4| v4.octets()[0] != 0).collect()
@@ -112,7 +112,7 @@ fn embedded_v4(v6: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     found.into_iter()
 }
 
-/// The system's resolver, whose answers are filtered by the policy.
+/// The system's resolver, with its answers filtered by the policy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CheckedResolver(pub(super) AddressPolicy);
 
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_judged_as_the_table_says() {
+    fn addresses_are_allowed_as_in_the_table() {
         // (address, allowed, allowed with loopback)
         let table = [
             ("10.0.0.1", true, true),

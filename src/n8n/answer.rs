@@ -1,4 +1,4 @@
-//! What an HTTP answer means. The body is looked at only for n8n's own JSON `message` and its start-up page.
+//! Meaning of HTTP answers. Of the body only n8n's own JSON `message` and its start-up page are evaluated.
 
 use std::time::Duration;
 
@@ -15,29 +15,29 @@ use super::throttle::LONGEST_PAUSE;
 use crate::document::lenient_json::{self, Shallow};
 use crate::text::one_line;
 
-/// What n8n sends, with status 200 and on every path, while it migrates its database.
+/// Beginning of the page that n8n sends with status 200 on every path while it migrates its database.
 const STARTING: &[u8] = b"n8n is starting up";
 
-/// Advice for an API whose path is not there.
-const NO_API: &str = "the API is switched off or has another path (unset N8N_PUBLIC_API_DISABLED and N8N_PUBLIC_API_ENDPOINT in n8n), a proxy before n8n does not pass /api/v1 on, the URL leads elsewhere, or n8n is still starting";
+/// Advice if the API's path does not exist.
+const NO_API: &str = "the API is disabled or served at another path (unset N8N_PUBLIC_API_DISABLED and N8N_PUBLIC_API_ENDPOINT in n8n), a proxy in front of n8n does not forward /api/v1, the URL points elsewhere, or n8n is still starting";
 
 /// A complete answer.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The method and the path that were asked for.
+    /// The method and the path of the request.
     pub(super) asked: String,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
-    /// The body was longer than wanted and is cut.
+    /// True if the body exceeded the limit and was cut.
     pub(super) overflowed: bool,
-    /// The memory that it takes until it is parsed.
+    /// The memory that the answer holds until it is parsed.
     pub(super) memory: Option<Part>,
-    /// The key of the client, which stays out of whatever is said of the answer.
+    /// The client's API key, which is hidden in all messages about the answer.
     pub(super) key: ApiKey,
 }
 
-/// The JSON that n8n sends with an error.
+/// The JSON error that n8n sends.
 #[derive(Debug, Default)]
 pub(super) struct Complaint {
     pub(super) message: Option<String>,
@@ -45,21 +45,21 @@ pub(super) struct Complaint {
 }
 
 impl Answer {
-    /// n8n's JSON error, if the body is one.
+    /// Returns n8n's JSON error, if the body is one.
     pub(super) fn complaint(&self) -> Option<Complaint> {
         let json = self.json()?;
         let text = |key: &str| json[key].as_str().map(str::to_owned);
         text("message").map(|message| Complaint { message: Some(self.key.hide_in(&message)), version_id: text("versionId") })
     }
 
-    /// The body, if it is JSON; what nests too deep is left out.
+    /// Returns the body, if it is JSON; values that nest too deep are left out.
     pub(super) fn json(&self) -> Option<Value> {
         let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
         let Shallow { value, .. } = lenient_json::read(&mut deserializer, &[]).ok()?;
         deserializer.end().ok().map(|()| value)
     }
 
-    /// Whether this is n8n's start-up page, or express's answer for a route that is not there yet.
+    /// Reports whether this is n8n's start-up page, or Express's answer for a route that is not registered yet.
     pub(super) fn is_starting(&self) -> bool {
         self.is_starting_page() || (self.status == StatusCode::NOT_FOUND && find(&self.body, b"<pre>Cannot ").is_some())
     }
@@ -68,7 +68,7 @@ impl Answer {
         self.body.starts_with(STARTING)
     }
 
-    /// The body of a success, else the error that the answer stands for.
+    /// Returns the body of a success, or else the error.
     pub(super) fn accept(self, operation: Operation, limit: usize) -> Result<Vec<u8>, N8nError> {
         if self.is_starting_page() {
             return Err(self.not_ready(operation));
@@ -85,7 +85,7 @@ impl Answer {
         Ok(self.body)
     }
 
-    /// The error that an answer without success stands for. A 404 is not confirmed yet.
+    /// Returns the error of an unsuccessful answer. A 404 is not confirmed yet.
     pub(super) fn error(&self, operation: Operation) -> N8nError {
         let status = self.status.as_u16();
         let complaint = self.complaint();
@@ -102,7 +102,7 @@ impl Answer {
             503 => self.not_ready(operation),
             500..=599 => N8nError::Server { operation, status, message },
             400..=499 => match message {
-                // It says something of who stands before n8n, never of the request.
+                // The status concerns whatever is in front of n8n, never the request.
                 None => self.not_api(operation),
                 Some(_) if status == 401 => N8nError::Unauthorized { operation },
                 Some(message) if status == 403 => {
@@ -134,20 +134,20 @@ impl Answer {
         }
     }
 
-    /// Advice on what to change so that n8n's API answers.
+    /// Returns advice on what to change so that n8n's API answers.
     fn advice(&self) -> &'static str {
         let has = |needle: &[u8]| find(&self.body, needle).is_some();
         match self.status.as_u16() {
             400 if has(b"HTTPS port") || has(b"HTTPS server") => "the port speaks TLS; write https:// in the URL",
             401 | 403 | 407 => {
-                "a gate before n8n asks for a login; let requests with the header X-N8N-API-KEY pass it, or give a URL behind it"
+                "a gateway in front of n8n requires a login; let requests with the header X-N8N-API-KEY pass it, or set a URL behind the gateway"
             }
             404 => NO_API,
             200..=299 if has(b"n8n:config") => {
-                "n8n's editor answers, so its API is switched off or has another path; unset N8N_PUBLIC_API_DISABLED and N8N_PUBLIC_API_ENDPOINT in n8n"
+                "n8n's editor answers, so the API is disabled or served at another path; unset N8N_PUBLIC_API_DISABLED and N8N_PUBLIC_API_ENDPOINT in n8n"
             }
-            200..=299 => "a login page or another site answers; give a URL at which n8n's API answers without a login",
-            _ => "a proxy before n8n may have refused",
+            200..=299 => "a login page or another site answers; set a URL at which n8n's API answers without a login",
+            _ => "a proxy in front of n8n may have refused the request",
         }
     }
 
@@ -155,7 +155,7 @@ impl Answer {
         N8nError::NotReady { operation, status: self.status.as_u16(), retry_after: self.retry_after() }
     }
 
-    /// `Retry-After` in seconds or as an HTTP date, at most [`LONGEST_PAUSE`].
+    /// Returns `Retry-After`, given in seconds or as an HTTP date, up to [`LONGEST_PAUSE`].
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         let wait = if let Ok(seconds) = text.parse::<u64>() {
@@ -167,8 +167,8 @@ impl Answer {
         Some(wait.min(LONGEST_PAUSE))
     }
 
-    /// How far the clock of the answering machine is ahead of this one's, in seconds. `Date` leaves out parts of a second, and
-    /// the answer was under way: a difference of less than two seconds is none.
+    /// Returns how many seconds the server's clock is ahead of the local one. `Date` has no fractions of a second and the answer took time
+    /// to arrive, so a difference of less than two seconds counts as none.
     pub(super) fn clock_ahead(&self) -> Option<i64> {
         let date = jiff::fmt::rfc2822::parse(self.headers.get(DATE)?.to_str().ok()?.trim()).ok()?.timestamp();
         let ahead = date.as_second() - jiff::Timestamp::now().as_second();
@@ -182,8 +182,8 @@ impl Answer {
     }
 }
 
-/// Whether these are the words of an n8n before 2.35 for a setting, a parameter or a call that came later (measured on
-/// 1.123.81). Those since say "Unrecognized key(s)" of what they do not know, which is then the definition's fault.
+/// Reports whether this is the message of an n8n before 2.35 for a setting, a parameter or a call that was added later (measured on
+/// 1.123.81). Newer releases answer "Unrecognized key(s)" to unknown keys, which is then the definition's fault.
 fn outdated(status: u16, message: &str) -> bool {
     match status {
         400 => message.ends_with("must NOT have additional properties") || message.starts_with("Unknown query parameter"),
@@ -207,12 +207,13 @@ fn denial(message: &str, version_id: Option<String>) -> Denial {
     }
 }
 
-/// Where `needle` starts in `text`.
+/// Returns the position of `needle` in `text`.
 pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     text.windows(needle.len()).position(|window| window == needle)
 }
 
-/// A long list takes tens of milliseconds to parse; those are not spent on the thread that serves other calls.
+/// Maximum size of a body that is parsed in place; larger ones take tens of milliseconds and must not block the thread that serves other
+/// calls.
 const PARSE_INLINE: usize = 256 * 1024;
 
 /// Parses the body of a success.
@@ -229,7 +230,7 @@ where
     };
     parsed.map_err(|error| N8nError::Protocol {
         operation,
-        // serde's own text may quote the body.
+        // The text of a serde error may quote the body.
         reason: match error.classify() {
             serde_json::error::Category::Eof => "the JSON ends early".into(),
             serde_json::error::Category::Data => {
@@ -240,13 +241,13 @@ where
     })
 }
 
-/// The answer of n8n's health check.
+/// Result of n8n's health check.
 #[derive(Debug)]
 pub(super) enum Health {
-    /// It is ready.
+    /// n8n is ready.
     Ready,
-    /// It starts, or its database is away.
+    /// n8n is starting, or its database is unavailable.
     NotReady(N8nError),
-    /// Something else answers there: the check is hidden, moved, or behind a gate.
+    /// The health check is hidden, moved, or behind a login, so something else answers.
     Silent,
 }

@@ -1,4 +1,4 @@
-//! The client of one n8n: its connections, its rate limit and the fence of its writes.
+//! Client of one n8n: its connections, its rate limit and the leader fence of its writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -11,15 +11,15 @@ use super::metrics::N8nMetrics;
 use super::settings::ClientSettings;
 use super::throttle::Throttle;
 
-/// The longest time that a call waits for its turn. Beyond it the instance is hopelessly behind.
+/// Maximum time that a call waits in the queue. Beyond it the instance cannot catch up.
 const LONGEST_QUEUE: Duration = Duration::from_secs(120);
 
-/// A client of one n8n. Clones share the connections, the rate limit and the bulkhead.
+/// Client of one n8n. Clones share the connections, the rate limit and the concurrency limit.
 #[derive(Clone, Debug)]
 pub struct N8nClient {
     pub(super) inner: Arc<Inner>,
     pub(super) fence: LeaderFence,
-    /// No write is sent after this moment of [`boot_clock`].
+    /// Time of [`boot_clock`] after which no write is sent.
     pub(super) latest: Option<Duration>,
 }
 
@@ -31,17 +31,17 @@ pub(super) struct Inner {
     pub(super) metrics: N8nMetrics,
     pub(super) memory: Memory,
     publishes_later: AtomicBool,
-    /// Set once n8n was seen to name the methods of a path, and none for a path that nobody has.
+    /// Set once n8n was seen to name the methods of a path, and none for a path that does not exist.
     pub(super) names_methods: AtomicBool,
-    /// So many seconds n8n's clock was ahead of ours at its last answer.
+    /// Number of seconds that n8n's clock was ahead of the local one at its last answer.
     pub(super) clock_ahead: AtomicI64,
 }
 
 impl N8nClient {
-    /// Makes a client. Nothing is sent.
+    /// Creates a client. Nothing is sent.
     ///
     /// # Errors
-    /// When a URL is not a plain base URL or the CA bundle is unreadable.
+    /// If a URL is not a plain base URL or the CA bundle is unreadable.
     pub fn new(settings: ClientSettings, metrics: N8nMetrics) -> Result<Self, SettingsError> {
         Self::within(settings, metrics, Memory::of_process())
     }
@@ -65,37 +65,37 @@ impl N8nClient {
         })
     }
 
-    /// The same client, which writes only while the fence holds.
+    /// Returns the client restricted to writes while the leader fence holds.
     #[must_use]
     pub fn fenced_by(self, fence: LeaderFence) -> Self {
         Self { fence, ..self }
     }
 
-    /// The same client, which sends no write after a moment of [`boot_clock`]. What is still in the queue then ends as
-    /// [`N8nError::Busy`], never sent.
+    /// Returns the client restricted to writes before a time of [`boot_clock`]. Writes still in the queue then fail with [`N8nError::Busy`]
+    /// and are never sent.
     #[must_use]
     pub fn sending_until(&self, latest: Duration) -> Self {
         Self { latest: Some(latest), ..self.clone() }
     }
 
-    /// The settings it was made from.
+    /// Returns the settings of the client.
     pub fn settings(&self) -> &ClientSettings {
         &self.inner.settings
     }
 
-    /// Whether n8n was seen to publish with a delay: its publication service answers at once and sets up the version and its
-    /// triggers afterwards. The API does not tell beforehand, so `false` means that nothing gave it away yet.
+    /// Reports whether n8n was seen to publish with a delay: its publication service answers at once and sets up the version and its
+    /// triggers afterwards. The API does not report this in advance, so `false` means that it has not shown yet.
     pub fn publishes_later(&self) -> bool {
         self.inner.publishes_later.load(Ordering::Relaxed)
     }
 
-    /// Notes that n8n publishes with a delay.
+    /// Records that n8n publishes with a delay.
     pub fn note_publishes_later(&self) {
         self.inner.publishes_later.store(true, Ordering::Relaxed);
     }
 
-    /// The longest time from sending a request to its end, whichever end. After an unanswered create, n8n can
-    /// still be working on it for as long as its own processing takes, so wait at least this before scanning again.
+    /// Returns the maximum time from sending a request to its end, successful or not. After an unanswered create, n8n may still be
+    /// processing it, so wait at least this long before scanning again.
     pub fn longest_request(&self) -> Duration {
         self.inner.settings.request_timeout
     }

@@ -1,4 +1,4 @@
-//! Credentials: made and replaced, never read back.
+//! Credentials: created and replaced, never read back.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use super::error::{N8nError, present};
 use super::operation::Operation;
 use crate::domain::remote::RemoteCredential;
 
-/// A credential to be made.
+/// A credential to create.
 #[derive(Clone, PartialEq, Serialize)]
 pub struct CredentialWrite {
-    /// The name, 3 to 128 characters; need not be unique.
+    /// The name, 3 to 128 characters; not necessarily unique.
     pub name: String,
     /// The credential type, such as `httpHeaderAuth`.
     #[serde(rename = "type")]
@@ -34,7 +34,7 @@ impl N8nClient {
     /// Creates a credential. Not idempotent, like the creation of a workflow.
     ///
     /// # Errors
-    /// `Refused` when n8n does not know the type or misses a field.
+    /// `Refused` if n8n does not know the type or a field is missing.
     pub async fn create_credential(&self, credential: &CredentialWrite) -> Result<RemoteCredential, N8nError> {
         self.send_json(self.api(Operation::CreateCredential, Method::POST, &["credentials"])?.small().json(credential)?).await
     }
@@ -42,16 +42,16 @@ impl N8nClient {
     /// Replaces name and all data of a credential; effective from the next execution.
     ///
     /// # Errors
-    /// `NotFound` when it is gone.
+    /// `NotFound` if it does not exist.
     pub async fn update_credential(&self, id: &str, credential: &CredentialWrite) -> Result<RemoteCredential, N8nError> {
         let body = json!({ "name": credential.name, "type": credential.kind, "data": credential.data });
         self.send_json(self.api(Operation::UpdateCredential, Method::PATCH, &["credentials", id])?.small().json(&body)?).await
     }
 
-    /// Deletes a credential, even one in use. `false`: it was confirmed gone already.
+    /// Deletes a credential, even one in use. `false`: it did not exist.
     ///
     /// # Errors
-    /// Whatever prevents an answer.
+    /// Any error that prevents an answer.
     pub async fn delete_credential(&self, id: &str) -> Result<bool, N8nError> {
         let request = self.api(Operation::DeleteCredential, Method::DELETE, &["credentials", id])?;
         Ok(present(self.send_json::<IgnoredAny>(request).await)?.is_some())

@@ -1,6 +1,6 @@
-//! What can go wrong in a call to n8n, classed by what the caller can do about it.
+//! Errors of calls to n8n, classed by what the caller can do about them.
 //!
-//! Messages never carry a response body, only n8n's own JSON `message`, made one bounded line.
+//! Messages never contain a response body, only n8n's own JSON `message`, limited to one bounded line.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,64 +9,64 @@ use thiserror::Error;
 
 use super::operation::Operation;
 
-/// The longest message of n8n that an error carries, in characters.
+/// Maximum length of n8n's message in an error, in characters.
 pub(super) const MESSAGE_CHARS: usize = 500;
 
-/// A failed call. Every message starts with what was attempted.
+/// A failed call. Every message starts with the operation.
 #[derive(Clone, Debug, Error)]
 pub enum N8nError {
     /// 401: the key is missing, wrong or expired; n8n does not say which.
     #[error("{operation}: n8n does not accept the API key (HTTP 401)")]
     Unauthorized {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
     },
     /// 403.
-    #[error("{operation}: n8n forbids it: {message}")]
+    #[error("{operation}: forbidden by n8n: {message}")]
     Forbidden {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
-        /// Why, as far as n8n's wording tells.
+        /// Kind of denial, derived from n8n's message.
         denial: Denial,
         /// n8n's message.
         message: String,
     },
-    /// A 404 in n8n's JSON while its readiness was 200: the thing is really not there.
+    /// A 404 in n8n's JSON while n8n was ready: the object does not exist.
     #[error("{operation}: not found: {message}")]
     NotFound {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
-        /// n8n's message; it may wrongly speak of permissions.
+        /// n8n's message; it may wrongly mention permissions.
         message: String,
     },
-    /// n8n is starting or stopping: an HTML 404, a 503, a start-up page, or a miss while readiness is not 200.
-    #[error("{operation}: n8n is not ready (HTTP {status}); it is starting, or the URL does not lead to n8n")]
+    /// n8n is starting or stopping: an HTML 404, a 503, a start-up page, or a 404 while n8n is not ready.
+    #[error("{operation}: n8n is not ready (HTTP {status}); it is starting, or the URL does not point to n8n")]
     NotReady {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
         /// The HTTP status of the answer.
         status: u16,
-        /// How long to wait, where the answer says so.
+        /// Time to wait, if the answer names one.
         retry_after: Option<Duration>,
     },
-    /// Something else than n8n's public API answers: a login page, a gate, the editor, another site.
+    /// Something other than n8n's public API answers: a login page, a gateway, the editor, another site.
     #[error("{operation}: {asked} answered HTTP {status} ({content}), which is not n8n's public API: {advice}")]
     NotApi {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
-        /// The method and the whole path.
+        /// The method and the full path.
         asked: String,
         /// The HTTP status.
         status: u16,
-        /// The type of the content.
+        /// The content type.
         content: String,
-        /// What to change.
+        /// Advice on what to change.
         advice: &'static str,
     },
-    /// A 4xx in n8n's JSON: n8n refuses the request as it is.
+    /// A 4xx in n8n's JSON: n8n refuses the request.
     #[error("{operation}: refused (HTTP {status}): {message}")]
     Refused {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
         /// The HTTP status.
         status: u16,
@@ -76,47 +76,47 @@ pub enum N8nError {
     /// n8n does not know a call, a parameter or a setting that every release since 2.35 knows.
     #[error("{operation}: this n8n is too old: {message}")]
     Outdated {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
         /// n8n's message.
         message: String,
     },
-    /// 413: n8n takes at most 16 MiB.
-    #[error("{operation}: the request is larger than n8n or a proxy before it accepts (HTTP 413)")]
+    /// 413: n8n accepts at most 16 MiB.
+    #[error("{operation}: the request is larger than n8n or a proxy in front of it accepts (HTTP 413)")]
     TooLarge {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
     },
-    /// 429, or a call not made because an earlier answer asked for a pause.
+    /// 429, or a call that was not made because an earlier answer asked for a pause.
     #[error("{operation}: rate limited{}", .retry_after.map(|d| format!(", retry after {} s", d.as_secs().max(1))).unwrap_or_default())]
     RateLimited {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
-        /// How long to wait, where known.
+        /// Time to wait, if known.
         retry_after: Option<Duration>,
     },
     /// 5xx other than 503.
     #[error("{operation}: server error (HTTP {status}){}", .message.as_deref().map(|m| format!(": {m}")).unwrap_or_default())]
     Server {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
         /// The HTTP status.
         status: u16,
-        /// n8n's message, where the answer is n8n's JSON.
+        /// n8n's message, if the answer is n8n's JSON.
         message: Option<String>,
     },
-    /// No complete answer in time, although a connection stood.
+    /// No complete answer in time, although a connection was established.
     #[error("{operation}: no answer within {} s", .after.as_secs_f32())]
     Timeout {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
-        /// The limit that passed.
+        /// The time limit.
         after: Duration,
     },
     /// No connection: the request was not sent.
     #[error("{operation}: cannot connect: {reason}")]
     Connect {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
         /// The innermost cause, such as `Connection refused`.
         reason: String,
@@ -124,81 +124,81 @@ pub enum N8nError {
     /// The connection broke before the answer was complete.
     #[error("{operation}: the connection broke before the answer was complete: {reason}")]
     HalfAnswered {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
         /// The innermost cause.
         reason: String,
     },
-    /// A complete answer that is not what n8n's API answers, such as no JSON where JSON is due.
+    /// A complete answer that n8n's API does not send, such as one without JSON.
     #[error("{operation}: unexpected answer: {reason}")]
     Protocol {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
-        /// What was wrong, without any part of the body.
+        /// The problem, without any part of the body.
         reason: String,
     },
-    /// The answer is larger than the client is willing to hold.
+    /// The answer exceeds the size limit of the client.
     #[error("{operation}: the answer is larger than {limit} bytes")]
     AnswerTooLarge {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
         /// The limit in bytes.
         limit: usize,
     },
-    /// The memory for what n8n sends is in use, by this instance or by others.
-    #[error("{operation}: the answer does not fit into the memory that is left for what n8n sends; it is asked for again")]
+    /// The memory for answers of n8n is in use, by this instance or by others.
+    #[error("{operation}: the answer does not fit into the remaining memory for answers from n8n; the request is retried")]
     MemoryFull {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
     },
-    /// The host leads only to addresses that are never connected to. Not sent.
+    /// The host resolves only to addresses that are not allowed. Not sent.
     #[error("{operation}: the address {address} is not allowed{}", if .address.to_canonical().is_loopback() { "; it is loopback, which the operator contacts only when it runs with --allow-loopback" } else { "" })]
     AddressDenied {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
         /// The address, as resolved.
         address: IpAddr,
     },
-    /// A redirect: they are never followed, since the API key would travel.
-    #[error("{operation}: {asked} answered HTTP {status}, a redirect{}, which is not followed, for the API key would travel; give the URL at which n8n's API itself answers, without a login page before it", .to.as_deref().map(|t| format!(" to {t}")).unwrap_or_default())]
+    /// A redirect, which is never followed because that would leak the API key.
+    #[error("{operation}: {asked} answered HTTP {status}, a redirect{}, which is not followed because it would leak the API key; set the URL at which n8n's API itself answers, without a login page in front of it", .to.as_deref().map(|t| format!(" to {t}")).unwrap_or_default())]
     RedirectRefused {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
-        /// The method and the whole path.
+        /// The method and the full path.
         asked: String,
         /// The HTTP status.
         status: u16,
-        /// The origin it points to, never the whole URL.
+        /// The origin that it points to, never the full URL.
         to: Option<String>,
     },
-    /// Too many calls are waiting for this n8n, or the call's time was over when its turn came. Not sent.
+    /// Too many calls are waiting for this n8n, or the call's time limit passed before its turn. Not sent.
     #[error("{operation}: gave up after waiting {} s for a free connection to n8n", .waited.as_secs())]
     Busy {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
-        /// How long it waited.
+        /// Time spent waiting.
         waited: Duration,
     },
     /// The request could not be built. Not sent.
     #[error("{operation}: cannot build the request: {reason}")]
     Unsendable {
-        /// What was attempted.
+        /// The operation that was attempted.
         operation: Operation,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
 }
 
-/// Why n8n answered 403.
+/// Reason for n8n's 403.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// The key lacks a scope, or its user lacks the permission.
     MissingScope,
-    /// The licence of the n8n does not include it.
+    /// The n8n licence does not include the feature.
     Unlicensed,
-    /// The draft was saved and not published, since the key may not publish. The published version stays live.
+    /// The draft was saved but not published, because the key may not publish. The published version stays live.
     SavedAsDraft {
-        /// The version that the draft became, where n8n says.
+        /// The version id of the draft, if n8n reports it.
         version_id: Option<String>,
     },
     /// Anything else, such as a proxy's own 403.
@@ -206,7 +206,7 @@ pub enum Denial {
 }
 
 impl N8nError {
-    /// What was attempted.
+    /// Returns the operation that was attempted.
     pub fn operation(&self) -> Operation {
         match self {
             Self::Unauthorized { operation }
@@ -232,8 +232,8 @@ impl N8nError {
         }
     }
 
-    /// Whether the request may have taken effect at n8n although no usable answer came back. Always false for a
-    /// read. A 503 counts, since a proxy answers so too when its connection to n8n breaks midway.
+    /// Reports whether the request may have taken effect in n8n although no usable answer arrived. Always false for a read. A 503 counts,
+    /// because a proxy also sends it when its connection to n8n breaks midway.
     pub fn unanswered(&self) -> bool {
         self.operation().writes()
             && match self {
@@ -260,7 +260,7 @@ impl N8nError {
             }
     }
 
-    /// How long the answer asks to wait; at most five minutes.
+    /// Returns how long the answer asks to wait; at most five minutes.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after, .. } | Self::NotReady { retry_after, .. } => *retry_after,
@@ -268,7 +268,7 @@ impl N8nError {
         }
     }
 
-    /// The value of the metric label `outcome`.
+    /// Returns the value of the metric label `outcome`.
     pub fn outcome(&self) -> &'static str {
         match self {
             Self::Unauthorized { .. } => "unauthorized",
@@ -295,16 +295,16 @@ impl N8nError {
     }
 }
 
-/// Settings from which no client can be made.
+/// Error for settings from which no client can be created.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SettingsError {
-    /// A URL that is not a plain base URL. The first field says which one.
+    /// A URL that is not a plain base URL. The first field names it.
     #[error("{0} {1}")]
     Url(&'static str, &'static str),
     /// The key is empty or cannot be sent as an HTTP header.
     #[error("the API key is empty or contains characters that cannot be sent")]
     ApiKey,
-    /// The CA bundle holds no readable certificate.
+    /// The CA bundle contains no readable certificate.
     #[error("the CA bundle is not a list of PEM certificates: {0}")]
     CaBundle(String),
     /// The TLS or HTTP layer cannot be set up.
@@ -312,16 +312,16 @@ pub enum SettingsError {
     Client(String),
 }
 
-/// n8n's reason not to take something, whole: an error carries only its beginning, on one line.
+/// n8n's reason for a refusal in full: an error contains only its beginning, on one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status: 400, 409 or 422.
     pub status: u16,
-    /// What n8n says. It names nodes and parameters, and may quote a value.
+    /// n8n's message. It names nodes and parameters, and may quote a value.
     pub message: String,
 }
 
-/// Turns a confirmed miss into `None`.
+/// Turns a confirmed 404 into `None`.
 pub(super) fn present<T>(result: Result<T, N8nError>) -> Result<Option<T>, N8nError> {
     match result {
         Ok(value) => Ok(Some(value)),

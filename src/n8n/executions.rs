@@ -1,4 +1,4 @@
-//! Executions: how published workflows fare.
+//! Executions of published workflows.
 
 use std::sync::atomic::Ordering;
 
@@ -16,27 +16,27 @@ use crate::document::lenient_json;
 use crate::domain::remote::{ExecutionFailure, ExecutionStatus, RemoteExecution, RemoteVersion};
 use crate::text::one_line;
 
-/// The longest failure message that is kept, in characters.
+/// Maximum length of a failure message that is kept, in characters.
 const FAILURE_CHARS: usize = 300;
 
-/// Beyond this size the data of an execution is not read to find out why it failed.
+/// Maximum size of an execution's data that is read to determine why it failed.
 const LARGEST_EXECUTION: usize = 16 * 1024 * 1024;
 
-/// The largest page that n8n gives.
+/// Maximum page size that n8n allows.
 const PAGE: usize = 250;
 
-/// Which executions to list.
+/// Filter for listing executions.
 #[derive(Clone, Debug, Default)]
 pub struct ExecutionQuery {
-    /// Only those of this workflow.
+    /// Only executions of this workflow.
     pub workflow_id: Option<String>,
-    /// Only those in this state. Without it, n8n leaves out running and new ones.
+    /// Only executions with this status. Without it, n8n leaves out running and new ones.
     pub status: Option<ExecutionStatus>,
-    /// Only those started after this time of this machine's clock.
+    /// Only executions started after this time of the local clock.
     pub started_after: Option<jiff::Timestamp>,
-    /// Only those started before this time of this machine's clock.
+    /// Only executions started before this time of the local clock.
     pub started_before: Option<jiff::Timestamp>,
-    /// At most this many, newest first.
+    /// Maximum number of executions, newest first.
     pub limit: usize,
 }
 
@@ -44,7 +44,7 @@ impl N8nClient {
     /// Lists executions, newest first, up to the limit of the query.
     ///
     /// # Errors
-    /// Whatever prevents a complete list.
+    /// Any error that prevents a complete list.
     pub async fn executions(&self, query: &ExecutionQuery) -> Result<Vec<RemoteExecution>, N8nError> {
         let operation = Operation::ListExecutions;
         let mut found: Vec<RemoteExecution> = Vec::new();
@@ -92,10 +92,11 @@ impl N8nClient {
         Ok(found)
     }
 
-    /// What an execution ran: the content as it was when it started. `None` when the execution is gone or too large to be read.
+    /// Returns the content that an execution ran, as it was when the execution started. `None` if the execution does not exist or is too
+    /// large to read.
     ///
     /// # Errors
-    /// Whatever prevents an answer.
+    /// Any error that prevents an answer.
     pub async fn execution_content(&self, id: &str) -> Result<Option<RemoteVersion>, N8nError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -114,10 +115,10 @@ impl N8nClient {
         }
     }
 
-    /// Why an execution failed: the node and n8n's message. `None` when it is gone or did not fail.
+    /// Returns the node at which an execution failed and n8n's message. `None` if it does not exist or did not fail.
     ///
     /// # Errors
-    /// Whatever prevents an answer.
+    /// Any error that prevents an answer.
     pub async fn execution_failure(&self, id: &str) -> Result<Option<ExecutionFailure>, N8nError> {
         let mut request = self.api(Operation::GetExecution, Method::GET, &["executions", id])?.query("includeData", "true");
         request.limit = LARGEST_EXECUTION;
@@ -129,7 +130,7 @@ impl N8nClient {
         };
         let detail: Detail = match present(self.send_json(request).await) {
             Err(N8nError::AnswerTooLarge { .. }) => {
-                return Ok(Some(failure(None, "the execution's data is too large to be read; see it in n8n")));
+                return Ok(Some(failure(None, "the execution's data is too large to read; open the execution in n8n")));
             }
             Ok(None) => return Ok(None),
             answer => match answer? {
@@ -152,7 +153,7 @@ impl N8nClient {
     }
 }
 
-/// What is read of an execution's data; the rest, which is most of it, is skipped.
+/// The fields of an execution's data that are read; the rest, which is most of it, is skipped.
 #[derive(Deserialize)]
 struct Detail {
     #[serde(default)]
@@ -189,7 +190,7 @@ struct Failure {
     node: Value,
 }
 
-/// Whoever writes a Code node decides what an error holds.
+/// Deserializes an error leniently, because the author of a Code node decides what it contains.
 fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     lenient_json::read(deserializer, &[]).map(|read| read.value)
 }
@@ -198,7 +199,7 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     value(deserializer).map(|value| value.as_str().map(str::to_owned))
 }
 
-/// n8n gives the whole node, or only its name.
+/// Returns the name of a node, which n8n reports as the whole node or as the name only.
 fn node_name(node: Value) -> Option<String> {
     match node {
         Value::String(name) => Some(name),

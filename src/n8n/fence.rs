@@ -1,13 +1,13 @@
-//! Until when this process may write. Only the holder of the lease writes, and a lease runs out by itself.
+//! Leader fence: the time until which this process may write. Only the holder of the lease writes, and a lease expires by itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How often a writer that waits looks again. It hardly ever waits: a process that lost its lease ends.
+/// Interval at which a waiting writer checks the fence. Waits are rare: a process that lost its lease terminates.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Permission to write, which runs out unless it is renewed. Clones are one permission.
+/// Permission to write, which expires unless it is renewed. Clones share it.
 #[derive(Clone, Debug)]
 pub struct LeaderFence {
     // In milliseconds of the clock below.
@@ -15,33 +15,33 @@ pub struct LeaderFence {
 }
 
 impl LeaderFence {
-    /// One that never runs out, for a process that shares its work with nobody.
+    /// Returns a fence that never expires, for a process without leader election.
     pub fn unlimited() -> Self {
         Self { until: Arc::new(AtomicU64::new(u64::MAX)) }
     }
 
-    /// One that has run out already.
+    /// Returns a fence that has expired already.
     pub fn none() -> Self {
         Self { until: Arc::default() }
     }
 
-    /// Extends it to a moment of [`boot_clock`].
+    /// Extends the permission to a time of [`boot_clock`].
     pub fn extend(&self, until: Duration) {
         self.until.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
-    /// Ends it at once.
+    /// Ends the permission at once.
     pub fn revoke(&self) {
         self.until.store(0, Ordering::SeqCst);
     }
 
-    /// Whether it holds now.
+    /// Reports whether writes are permitted now.
     pub fn holds(&self) -> bool {
         boot_clock().as_millis() < u128::from(self.until.load(Ordering::SeqCst))
     }
 
-    /// Waits until it holds. What waits here has lost the lease or slept through it, and goes on only when the lease
-    /// was won again.
+    /// Waits until writes are permitted. A writer that waits here lost the lease or was suspended past its end, and continues only after
+    /// the lease is acquired again.
     pub async fn held(&self) {
         while !self.holds() {
             tokio::time::sleep(LOOK).await;
@@ -49,7 +49,7 @@ impl LeaderFence {
     }
 }
 
-/// Time since the machine started, the time that it was suspended included: a lease runs out while its holder sleeps.
+/// Returns the time since boot, including suspension: a lease expires while its holder is suspended.
 pub fn boot_clock() -> Duration {
     #[cfg(target_os = "linux")]
     const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_writer_waits_until_the_permit_holds_and_no_longer_after_it_ran_out() {
+    async fn a_writer_waits_until_the_fence_holds_and_again_after_it_expired() {
         let fence = LeaderFence::none();
         let mut writer = Box::pin(fence.held());
         assert!(futures::poll!(writer.as_mut()).is_pending());

@@ -1,4 +1,4 @@
-//! The instance itself: ready or not, its version, what the key may do.
+//! The instance itself: its readiness, its version, the scopes of the key.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ use super::operation::Operation;
 use super::send::Request;
 use crate::domain::remote::Scopes;
 
-/// How much of the start page or of the metrics is read.
+/// Maximum size of the start page or of the metrics that is read.
 const LARGEST_PAGE: usize = 4 * 1024 * 1024;
 
 impl N8nClient {
-    /// Succeeds when n8n is ready: `GET /healthz/readiness` says so or, where that is hidden or moved, the API itself answers.
+    /// Succeeds if n8n is ready: `GET /healthz/readiness` reports it or, if that is hidden or moved, the API itself answers.
     ///
     /// # Errors
-    /// `NotReady` while n8n starts; where neither answers, what the API gave instead.
+    /// `NotReady` while n8n starts; if neither answers, the error of the API.
     pub async fn readiness(&self) -> Result<(), N8nError> {
         match self.health().await? {
             Health::Ready => Ok(()),
@@ -33,7 +33,7 @@ impl N8nClient {
         }
     }
 
-    /// Asks n8n's own health check.
+    /// Calls n8n's own health check.
     pub(super) async fn health(&self) -> Result<Health, N8nError> {
         let operation = Operation::Readiness;
         let mut request = self.public(operation, &["healthz", "readiness"])?;
@@ -50,11 +50,11 @@ impl N8nClient {
         result
     }
 
-    /// n8n's version, such as `2.39.10`. `None` when it cannot be found out: the JSON API does not tell, so this
-    /// reads the start page and then, where they are enabled, the metrics.
+    /// Returns n8n's version, such as `2.39.10`. `None` if it cannot be determined: the JSON API does not report it, so this reads the
+    /// start page and then, if they are enabled, the metrics.
     ///
     /// # Errors
-    /// Whatever prevents an answer.
+    /// Any error that prevents an answer.
     pub async fn version(&self) -> Result<Option<String>, N8nError> {
         let page = self.send_raw(&self.public(Operation::Version, &[])?).await?;
         if let Some(version) = page.status.is_success().then(|| version_in_page(&page.body)).flatten() {
@@ -64,10 +64,10 @@ impl N8nClient {
         Ok(metrics.status.is_success().then(|| version_in_metrics(&metrics.body)).flatten())
     }
 
-    /// The scopes of the key. `None` when this n8n has no such call.
+    /// Returns the scopes of the key. `None` if this n8n has no such call.
     ///
     /// # Errors
-    /// `Unauthorized` when n8n does not accept the key.
+    /// `Unauthorized` if n8n does not accept the key.
     pub async fn discover(&self) -> Result<Option<Scopes>, N8nError> {
         #[derive(Deserialize)]
         struct Discovered {
@@ -100,7 +100,7 @@ fn health(answer: &Answer) -> Result<Health, N8nError> {
     }
 }
 
-/// n8n tells its editor the release by a `meta` element with JSON in base64.
+/// Reads the version from the start page: n8n sends it to its editor in a `meta` element with JSON in base64.
 fn version_in_page(page: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Config {
@@ -121,7 +121,7 @@ fn version_in_metrics(metrics: &[u8]) -> Option<String> {
     checked(version.strip_prefix('v').unwrap_or(version))
 }
 
-/// Only what looks like a version goes on into status and metrics.
+/// Returns the version if it looks like one; nothing else may reach status and metrics.
 fn checked(version: &str) -> Option<String> {
     let fits = (1..=40).contains(&version.len())
         && version.starts_with(|c: char| c.is_ascii_digit())

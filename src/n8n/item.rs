@@ -1,4 +1,4 @@
-//! Items of lists, each decoded for itself: one that cannot be read costs itself alone.
+//! Items of lists, each decoded separately: one that cannot be read does not affect the others.
 
 use std::marker::PhantomData;
 
@@ -10,35 +10,35 @@ use crate::document::lenient_json::{self, Meter, Only, Shallow};
 use crate::domain::remote::{NAME_CHARS, RemoteCredential, RemoteExecution, RemoteSummary, RemoteWorkflow, Tag};
 use crate::text::one_line;
 
-/// The longest name or id of an unread item that is shown, in characters.
+/// Maximum length of the name or id of an unread item that is shown, in characters.
 const SHOWN: usize = 128;
-/// How many tags of a workflow are kept.
+/// Maximum number of tags of a workflow that are kept.
 const MOST_TAGS: usize = 64;
-/// How many items of a list that cannot be read are named in the log.
+/// Maximum number of unreadable items of a list that are named in the log.
 const MOST_TOLD: usize = 20;
 
-/// An item that can be told from another.
+/// An item of a list.
 pub(super) trait Listed: DeserializeOwned + Send + 'static {
-    /// What is read of it.
+    /// The part of the item that is read.
     const ONLY: Only = Only::All;
 
     fn id(&self) -> &str;
 
-    /// A part of it was left out.
+    /// Records that a part of the item was left out.
     fn cut(self, _path: String) -> Self {
         self
     }
 
-    /// What of it is kept, with names that fit.
+    /// Limits the item to the parts that are kept, with bounded names.
     fn fit(&mut self) {}
 
-    /// The memory that it takes where a list is kept, in bytes; nothing for what is kept only by commands.
+    /// Returns the memory, in bytes, that the item takes in a list that is kept; 0 for items that only commands keep.
     fn weight(&self) -> usize {
         0
     }
 }
 
-/// What an item takes beside its texts.
+/// Estimated size of an item without its texts, in bytes.
 const ITEM: usize = 256;
 
 impl Listed for RemoteWorkflow {
@@ -69,7 +69,7 @@ impl Listed for RemoteSummary {
 
     fn weight(&self) -> usize {
         let tags = self.tags.iter().map(|tag| ITEM + tag.name.len()).sum::<usize>();
-        // A route is kept under each of its first parts.
+        // A route is stored under each of its first segments.
         let routes = self.kept_routes().routes.iter().map(|route| ITEM + 4 * format!("{route:?}").len()).sum::<usize>();
         ITEM + self.name.len() + tags + routes
     }
@@ -88,7 +88,7 @@ listed! {
     Tag, name;
 }
 
-/// Cuts a text beyond what any name has.
+/// Cuts a text to slightly more than the maximum length of a name.
 fn shorten(text: &mut String) {
     if let Some((end, _)) = text.char_indices().nth(NAME_CHARS) {
         text.truncate(end);
@@ -106,14 +106,14 @@ pub(super) enum Item<T> {
 /// An item of a list that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
-    /// Its id; empty where even that cannot be read.
+    /// Its id; empty if that cannot be read either.
     pub id: String,
     /// Its name, on one line.
     pub name: String,
 }
 
 impl<T: Listed> Item<T> {
-    /// The id, where it has one.
+    /// Returns the id; empty if it has none.
     pub(super) fn id(&self) -> &str {
         match self {
             Self::Read(item) => item.id(),
@@ -121,7 +121,7 @@ impl<T: Listed> Item<T> {
         }
     }
 
-    /// The memory that it takes where it is kept.
+    /// Returns the memory that the item takes in a list that is kept.
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Read(item) => item.weight(),
@@ -137,12 +137,12 @@ impl<T: Listed> Item<T> {
     }
 }
 
-/// Names the items of one list that are left out, a few of them.
+/// Limit on the unreadable items of one list that are named in the log.
 #[derive(Debug, Default)]
 pub(super) struct Told(usize);
 
 impl Told {
-    /// The item; one that cannot be read is named in the log.
+    /// Returns the item; one that cannot be read is logged and left out.
     pub(super) fn tell<T>(&mut self, operation: Operation, item: Result<T, Unread>) -> Option<T> {
         let unread = match item {
             Ok(item) => return Some(item),
@@ -151,16 +151,16 @@ impl Told {
         self.0 += 1;
         match self.0 {
             ..=MOST_TOLD => {
-                tracing::warn!(%operation, id = unread.id, name = unread.name, "an item of a list of n8n's cannot be read and is left out");
+                tracing::warn!(%operation, id = unread.id, name = unread.name, "skipping an unreadable item of a list");
             }
-            count if count == MOST_TOLD + 1 => tracing::warn!(%operation, "more items of the list cannot be read; they are not named"),
+            count if count == MOST_TOLD + 1 => tracing::warn!(%operation, "skipping more unreadable items of the list"),
             _ => {}
         }
         None
     }
 }
 
-/// Reads an item with the memory that a meter has left.
+/// Deserializes an item within the memory that a meter has left.
 pub(super) struct ItemSeed<'m, T>(pub(super) &'m Meter, pub(super) PhantomData<T>);
 
 impl<'de, T: Listed> DeserializeSeed<'de> for ItemSeed<'_, T> {

@@ -11,22 +11,22 @@ use serde::Deserialize;
 use super::error::SettingsError;
 use crate::text::is_deceptive;
 
-/// So many characters of a key in a row are hidden wherever they stand.
+/// Minimum number of consecutive characters of a key that are hidden wherever they occur.
 const PART: usize = 12;
-/// A shorter key is none of n8n's, and would be found in any text.
+/// Minimum length of a key that is hidden; n8n has no shorter keys, and they would match parts of any text.
 const SHORTEST: usize = 8;
-/// What stands in the place of a key.
+/// Replacement for a key.
 const HIDDEN: &str = "[API key]";
 
-/// An API key of n8n. Neither `Debug` nor anything else shows it.
+/// API key of n8n. Nothing shows it, not even `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(HeaderValue);
 
 impl ApiKey {
-    /// Takes the key as a Secret holds it; surrounding whitespace, such as a final newline, is dropped.
+    /// Parses the key as stored in a Secret; surrounding whitespace, such as a final newline, is dropped.
     ///
     /// # Errors
-    /// When nothing is left or it cannot be an HTTP header.
+    /// If it is empty or cannot be sent as an HTTP header.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let text = text.trim();
         if text.is_empty() {
@@ -37,12 +37,12 @@ impl ApiKey {
         Ok(Self(header))
     }
 
-    /// Tells whether the key stands in a text.
+    /// Reports whether a text contains the key.
     pub fn stands_in(&self, text: &str) -> bool {
         self.0.to_str().is_ok_and(|key| text.contains(key))
     }
 
-    /// The text without the key, and without any part of it that is long enough to be told from words.
+    /// Returns the text without the key, and without any part of it that is long enough to be recognised.
     pub fn hide_in(&self, text: &str) -> String {
         let Some(key) = self.0.to_str().ok().filter(|key| key.len() >= SHORTEST) else { return text.to_owned() };
         let text: String = text.chars().filter(|c| !is_deceptive(*c)).collect();
@@ -76,8 +76,8 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// When the key expires: the `exp` claim, which is not verified. `None` for a key without expiry, or one that is
-/// not a JWT (n8n before 1.82 made opaque keys).
+/// Returns when the key expires: the `exp` claim, which is not verified. `None` for a key without expiry, or one that is not a JWT (n8n
+/// before 1.82 created opaque keys).
 pub fn key_expiry(key: &ApiKey) -> Option<jiff::Timestamp> {
     #[derive(Deserialize)]
     struct Claims {
@@ -86,7 +86,7 @@ pub fn key_expiry(key: &ApiKey) -> Option<jiff::Timestamp> {
     let claims = key.0.to_str().ok()?.split('.').nth(1)?;
     let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
     let claims: Claims = serde_json::from_slice(&claims).ok()?;
-    // A cast from a float saturates, and jiff refuses what is out of its range.
+    // The cast from a float saturates, and jiff refuses values out of its range.
     jiff::Timestamp::from_second(claims.exp? as i64).ok()
 }
 

@@ -1,8 +1,8 @@
 //! Lists, page by page.
 //!
-//! n8n pages by offset over a stable order, so a deletion between two pages would shift an item over the boundary
-//! and out of sight, and a scan for marks would miss it. Each page therefore begins a little before the end of the
-//! last one and must show something already seen; if it does not, the reader steps back.
+//! n8n pages by offset over a stable order, so a deletion between two pages would shift an item over the boundary, and a scan for ownership
+//! marks would miss it. Each page therefore begins a little before the end of the previous one and must contain an item already seen; if it
+//! does not, the reader steps back.
 
 use std::collections::HashSet;
 
@@ -19,22 +19,22 @@ use super::operation::Operation;
 use super::page::{LARGEST_PAGE, Page};
 use crate::domain::remote::{MemoryHold, RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
 
-/// The largest page that n8n gives; it cuts larger wishes silently.
+/// Maximum page size of n8n, which silently limits larger requests.
 const PAGE: u64 = 250;
-/// How far pages overlap.
+/// Number of items by which pages overlap.
 const OVERLAP: u64 = 10;
-/// How often one reading may step back because items vanished between pages.
+/// Maximum number of times that one listing steps back because items disappeared between pages.
 const STEPS_BACK: u32 = 20;
-/// No list is read beyond this many pages.
+/// Maximum number of pages of a list.
 const MOST_PAGES: u32 = 4_000;
 
-/// No list is read beyond so many items, or bytes of answers.
+/// Maximum number of items of a list, and of bytes of its pages.
 const MOST_ITEMS: usize = 100_000;
 const MOST_BYTES: u64 = 8 * 1024 * 1024 * 1024;
-/// How many pages may bring nothing new.
+/// Maximum number of pages without a new item.
 const IDLE_PAGES: u32 = 20;
 
-/// What was made of a list, with the part of the memory that it holds.
+/// Items collected from a list, with the memory that they hold.
 #[derive(Debug)]
 pub struct List<R> {
     /// The items.
@@ -42,42 +42,42 @@ pub struct List<R> {
     _held: Vec<MemoryHold>,
 }
 
-/// What n8n's cursors for these lists contain, in base64.
+/// Content of n8n's cursors for these lists, in base64.
 #[derive(Deserialize)]
 struct Offset {
     offset: u64,
 }
 
 impl N8nClient {
-    /// Every workflow that the key can see, archived ones included, without pinned data. Holds all of them in
-    /// memory: prefer [`scan_workflows`](Self::scan_workflows) or [`list_summaries`](Self::list_summaries).
+    /// Lists all workflows that the key can see, including archived ones, without pinned data. Holds all of them in memory: prefer
+    /// [`scan_workflows`](Self::scan_workflows) or [`list_summaries`](Self::list_summaries).
     ///
     /// # Errors
-    /// Whatever prevents a complete list; there is no partial one.
+    /// Any error that prevents a complete list; there is no partial one.
     pub async fn list_workflows(&self) -> Result<Vec<RemoteWorkflow>, N8nError> {
         self.list_told(Operation::ListWorkflows, "workflows", &workflow_filter(None)?).await
     }
 
-    /// The workflows that carry a tag of exactly this name.
+    /// Lists the workflows that carry a tag of exactly this name.
     ///
     /// # Errors
-    /// As [`list_workflows`](Self::list_workflows).
+    /// See [`list_workflows`](Self::list_workflows).
     pub async fn list_workflows_tagged(&self, tag: &str) -> Result<Vec<RemoteWorkflow>, N8nError> {
         self.list_told(Operation::ListWorkflows, "workflows", &workflow_filter(Some(tag))?).await
     }
 
-    /// The workflows, or those with a tag, without their content, which is skipped while reading.
+    /// Lists all workflows, or those with a tag, without their content, which is skipped while reading.
     ///
     /// # Errors
-    /// As [`list_workflows`](Self::list_workflows).
+    /// See [`list_workflows`](Self::list_workflows).
     pub async fn list_summaries(&self, tag: Option<&str>) -> Result<Vec<RemoteSummary>, N8nError> {
         self.list_told(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?).await
     }
 
-    /// Shows every workflow once to `keep`, be it that it cannot be read, and collects what that returns, holding one page in memory.
+    /// Passes every workflow once to `keep`, even if it cannot be read, and collects the results, holding one page in memory.
     ///
     /// # Errors
-    /// As [`list_workflows`](Self::list_workflows).
+    /// See [`list_workflows`](Self::list_workflows).
     pub async fn scan_workflows<R: Send>(
         &self,
         tag: Option<&str>,
@@ -86,10 +86,10 @@ impl N8nClient {
         Ok(self.list(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?, keep).await?.items)
     }
 
-    /// Shows the summary of every workflow once to `keep`, and collects what that returns.
+    /// Passes the summary of every workflow once to `keep`, and collects the results.
     ///
     /// # Errors
-    /// As [`list_workflows`](Self::list_workflows).
+    /// See [`list_workflows`](Self::list_workflows).
     pub async fn survey_workflows<R: Send>(&self, mut keep: impl FnMut(RemoteSummary) -> R + Send) -> Result<List<R>, N8nError> {
         let mut told = Told::default();
         let operation = Operation::ListWorkflows;
@@ -97,18 +97,18 @@ impl N8nClient {
         self.list(operation, "workflows", &workflow_filter(None)?, keep).await
     }
 
-    /// Every tag.
+    /// Lists all tags.
     ///
     /// # Errors
-    /// Whatever prevents a complete list.
+    /// Any error that prevents a complete list.
     pub async fn list_tags(&self) -> Result<Vec<Tag>, N8nError> {
         self.list_told(Operation::ListTags, "tags", &[]).await
     }
 
-    /// Every credential that the key can see, without secrets.
+    /// Lists all credentials that the key can see, without secrets.
     ///
     /// # Errors
-    /// Whatever prevents a complete list.
+    /// Any error that prevents a complete list.
     pub async fn list_credentials(&self) -> Result<List<RemoteCredential>, N8nError> {
         self.told(Operation::ListCredentials, "credentials", &[]).await
     }
@@ -117,7 +117,7 @@ impl N8nClient {
         Ok(self.told(operation, what, filter).await?.items)
     }
 
-    /// Every item that can be read; the others are named in the log.
+    /// Returns all items that can be read; the others are logged.
     async fn told<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<List<T>, N8nError> {
         let mut told = Told::default();
         self.list(operation, what, filter, |item| told.tell(operation, item)).await
@@ -152,9 +152,9 @@ impl N8nClient {
             };
             bytes += size as u64;
             if bytes > MOST_BYTES || seen.len() > MOST_ITEMS {
-                return Err(protocol(operation, "the list is longer than any that is read"));
+                return Err(protocol(operation, "the list exceeds the maximum length"));
             }
-            // What was left out may be in a smaller page.
+            // A smaller page may contain what was left out.
             if page.full && position.shrink() {
                 continue;
             }
@@ -168,7 +168,7 @@ impl N8nClient {
             }
             let (before, mut weight) = (seen.len(), 0);
             for item in page.items {
-                // One without an id cannot be told from another.
+                // An item without an id cannot be deduplicated.
                 if item.id().is_empty() || seen.insert(item.id().to_owned()) {
                     weight += item.weight();
                     kept.items.extend(keep(item.read()));
@@ -190,24 +190,24 @@ impl N8nClient {
 
 const STUCK: &str = "the cursor of the list does not advance";
 
-/// Where the next page begins.
+/// Position of the next page.
 struct Position {
     size: u64,
-    /// Known as long as the cursors are of the kind that we can read and write.
+    /// The offset, known as long as the cursors have the format that the client can read and write.
     offset: Option<u64>,
     cursor: Option<String>,
-    /// How many items of the page must have been seen before.
+    /// Number of items of the page that must have been seen before.
     overlap: u64,
 }
 
 impl Position {
-    /// Moves on by n8n's cursor, a little less far.
+    /// Advances to n8n's cursor, minus the overlap.
     fn advance(&mut self, next: String) -> Result<(), &'static str> {
         let read = STANDARD.decode(&next).ok().and_then(|json| serde_json::from_slice::<Offset>(&json).ok());
         match (self.offset, read) {
             (Some(current), Some(Offset { offset })) => {
                 let overlap = OVERLAP.min(self.size / 2);
-                // What made pages too large may be behind.
+                // The items that made pages too large may be behind.
                 self.size = (self.size * 5).min(PAGE);
                 if offset <= current + overlap {
                     return Err(STUCK);
@@ -223,13 +223,13 @@ impl Position {
         }
     }
 
-    /// Returns half a page, since what the page should have shown again is gone.
+    /// Steps back half a page, because the items that the page should have repeated are gone.
     fn step_back(&mut self) {
         let offset = self.offset.unwrap_or(0).saturating_sub((self.size / 2).max(1));
         self.go_to(offset, if offset == 0 { 0 } else { self.overlap });
     }
 
-    /// Asks for fewer items at the same place. `false` when that is not possible.
+    /// Requests fewer items at the same position. `false` if that is not possible.
     fn shrink(&mut self) -> bool {
         let Some(offset) = self.offset.filter(|_| self.size > 1) else {
             return false;
@@ -249,11 +249,11 @@ impl Position {
 fn workflow_filter(tag: Option<&str>) -> Result<Vec<(&str, &str)>, N8nError> {
     let mut filter = vec![("excludePinnedData", "true")];
     if let Some(tag) = tag {
-        // n8n would take a comma as "and".
+        // n8n would read a comma as "and".
         if tag.is_empty() || tag.contains(',') {
             return Err(N8nError::Unsendable {
                 operation: Operation::ListWorkflows,
-                reason: "a tag to filter by must not be empty or hold a comma",
+                reason: "a tag to filter by must not be empty or contain a comma",
             });
         }
         filter.push(("tags", tag));

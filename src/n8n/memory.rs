@@ -1,8 +1,9 @@
-//! The memory of the process for what n8n sends, one for all N8nInstances: whoever may create one chooses who answers.
+//! Memory budget of the process for answers from n8n, shared by all N8nInstances: whoever may create an N8nInstance chooses the server that
+//! answers.
 //!
-//! An answer that is read beyond its first bytes waits until the most that it can become fits into what is left, so that no reader ever
-//! holds a part and waits for the rest. What is kept after that (listings, the workflow of a pass) is weighed, and refused where it does
-//! not fit: its holder may hold other parts already.
+//! An answer larger than the first few bytes is read only after the maximum memory that it can take has been reserved, so that no reader
+//! ever holds a part and waits for the rest. What is kept afterwards (listings, the workflow of a reconciliation) is weighed, and refused
+//! if it does not fit, because its holder may hold other parts already.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,36 +12,36 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::document::lenient_json::LARGEST;
 use crate::domain::remote::MemoryHold;
 
-/// What is being read and parsed at once, in all.
+/// Memory for answers that are being read and parsed.
 const READING: usize = 192 * MIB;
-/// What is kept at once, in all.
+/// Memory for what is kept.
 const KEPT: usize = 256 * MIB;
-/// What is kept at once of one instance.
+/// Memory for what is kept of one instance.
 const SHARE: usize = 64 * MIB;
-/// How many bytes of any answer are read without asking.
+/// Number of bytes of an answer that are read without a reservation.
 pub(super) const FREE: usize = 64 * 1024;
-/// So many times its text a document can take of memory, at most: `[{"a":1},...]` does.
+/// Maximum ratio of the memory of a document to the size of its text, as of `[{"a":1},...]`.
 const EXPANSION: usize = 100;
 
 const MIB: usize = 1024 * 1024;
-/// What one permit stands for.
+/// Number of bytes per permit.
 const UNIT: usize = 1024;
 
-/// What a client may take of the memory of the process. Clones share it.
+/// Memory budget of a client. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
     reading: Arc<Semaphore>,
-    /// The most that one answer may wait for.
+    /// Maximum memory that one answer can reserve.
     most: usize,
     kept: Arc<Semaphore>,
     share: Arc<Semaphore>,
 }
 
-/// A part of the memory, until it is dropped.
+/// Reserved memory, until it is dropped.
 pub(super) type Part = OwnedSemaphorePermit;
 
 impl Memory {
-    /// That of this process, with a share of its own.
+    /// Returns the budget of this process, with a share of its own for one instance.
     pub(super) fn of_process() -> Self {
         static PROCESS: LazyLock<Memory> = LazyLock::new(|| Memory::of(READING, KEPT));
         Self { share: Arc::new(Semaphore::new(SHARE / UNIT)), ..PROCESS.clone() }
@@ -51,21 +52,21 @@ impl Memory {
         Self { reading: bytes(reading), most: reading, kept: bytes(kept), share: bytes(SHARE) }
     }
 
-    /// Waits for the memory that an answer of at most so many bytes takes while it is read and parsed.
+    /// Waits for the memory that an answer of at most this size takes while it is read and parsed.
     pub(super) async fn read(&self, bytes: usize) -> Option<Part> {
         let most = bytes + bytes.saturating_mul(EXPANSION).min(LARGEST);
         // The semaphore is never closed.
         self.reading.clone().acquire_many_owned(units(most.min(self.most))).await.ok()
     }
 
-    /// Takes the memory for something that is kept, if it is there.
+    /// Reserves memory for something that is kept, if it is available.
     pub(super) fn keep(&self, bytes: usize) -> Option<MemoryHold> {
         let share = self.share.clone().try_acquire_many_owned(units(bytes)).ok()?;
         let kept = self.kept.clone().try_acquire_many_owned(units(bytes)).ok()?;
         Some(MemoryHold { weight: bytes, budget: Some(Arc::new((share, kept))) })
     }
 
-    /// What is left for reading and for keeping, in bytes.
+    /// Returns the memory available for reading and for keeping, in bytes.
     #[cfg(test)]
     pub(super) fn left(&self) -> (usize, usize) {
         (self.reading.available_permits() * UNIT, self.kept.available_permits() * UNIT)

@@ -1,4 +1,4 @@
-//! Counters and timings of the calls. Labels are a small fixed set, never the name of an object.
+//! Counters and timings of the calls. Labels have a small fixed set of values, never the name of an object.
 
 use std::time::Instant;
 
@@ -6,21 +6,21 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 use super::operation::Operation;
 
-/// The metrics of every client in this process. Cheap to clone.
+/// Metrics of all clients in this process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct N8nMetrics {
     requests: IntCounterVec,
     duration: HistogramVec,
 }
 
-/// From 10 ms (a read) to a publication that hangs on an unreachable broker.
+/// From 10 ms (a read) to a publication that waits for an unreachable broker.
 const BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 impl N8nMetrics {
-    /// Creates the metrics and registers them.
+    /// Creates and registers the metrics.
     ///
     /// # Errors
-    /// When the registry has them already.
+    /// If they are registered already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let requests = IntCounterVec::new(
             Opts::new("weirkeeper_n8n_requests_total", "Calls to n8n by operation and outcome."),
@@ -29,7 +29,7 @@ impl N8nMetrics {
         let duration = HistogramVec::new(
             HistogramOpts::new(
                 "weirkeeper_n8n_request_duration_seconds",
-                "Time from sending a call to n8n to its complete answer, without time spent in our own queue.",
+                "Time from sending a call to n8n to its complete answer, without time spent in the client's queue.",
             )
             .buckets(BUCKETS.to_vec()),
             &["operation"],
@@ -39,13 +39,13 @@ impl N8nMetrics {
         Ok(Self { requests, duration })
     }
 
-    /// Starts to observe one call. Dropped without an outcome, it counts as `abandoned`.
+    /// Starts observing a call. If it is dropped without an outcome, it counts as `abandoned`.
     pub(super) fn observe(&self, operation: Operation) -> Observed<'_> {
         Observed { metrics: self, operation, sent: None, outcome: "abandoned" }
     }
 }
 
-/// One call under observation.
+/// A call under observation.
 pub(super) struct Observed<'a> {
     metrics: &'a N8nMetrics,
     operation: Operation,
@@ -54,12 +54,12 @@ pub(super) struct Observed<'a> {
 }
 
 impl Observed<'_> {
-    /// Our queue is behind; n8n's time starts.
+    /// Records the end of the wait in the client's queue and the start of n8n's time.
     pub(super) fn sent(&mut self) {
         self.sent = Some(Instant::now());
     }
 
-    /// The call ended.
+    /// Records the outcome of the call.
     pub(super) fn end(mut self, outcome: &'static str) {
         self.outcome = outcome;
     }

@@ -1,23 +1,23 @@
-//! The calls that the client makes: a small fixed set, so that metrics stay small and errors can name the attempt.
+//! Operations of the client: a small fixed set, so that metrics stay small and errors can name the operation.
 
 use std::fmt;
 
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident = $label:literal, $phrase:literal, $writes:literal;)*) => {
-        /// One kind of call to n8n.
+        /// An operation of n8n's API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Operation { $($(#[$doc])* $name,)* }
 
         impl Operation {
-            /// Every operation, for tests and dashboards.
+            /// All operations, for tests and dashboards.
             pub const ALL: &'static [Operation] = &[$(Self::$name,)*];
 
-            /// The value of the metric label `operation`.
+            /// Returns the value of the metric label `operation`.
             pub fn label(self) -> &'static str {
                 match self { $(Self::$name => $label,)* }
             }
 
-            /// Whether the call can change something at n8n.
+            /// Reports whether the operation can change something in n8n.
             pub fn writes(self) -> bool {
                 match self { $(Self::$name => $writes,)* }
             }
@@ -78,15 +78,15 @@ operations! {
     ListExecutions = "list_executions", "list executions", false;
     /// `GET /api/v1/executions/{id}`.
     GetExecution = "get_execution", "get execution", false;
-    /// A production webhook called with a method that it does not use.
+    /// A call of a production webhook with a method that it does not use.
     CheckWebhook = "check_webhook", "check webhook", false;
     /// `GET /form/{path}`.
     CheckForm = "check_form", "check form", false;
-    /// A production webhook called in earnest.
+    /// A call of a production webhook that runs the workflow.
     Probe = "probe", "probe webhook", true;
 }
 impl Operation {
-    /// The scope that an API key needs for it; None where no key is sent. Source: the public API's routes of n8n 2.39.10.
+    /// Returns the scope that an API key needs for the operation; None if no key is sent. Source: the public API's routes of n8n 2.39.10.
     pub fn scope(self) -> Option<&'static str> {
         Some(match self {
             Self::Readiness | Self::Version | Self::Discover | Self::CheckWebhook | Self::CheckForm | Self::Probe => return None,

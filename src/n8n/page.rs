@@ -1,4 +1,4 @@
-//! One page of a list, read item by item within a bound.
+//! A page of a list, read item by item within a bound.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,19 +9,19 @@ use serde::{Deserialize, de};
 use super::item::{Item, ItemSeed, Listed};
 use crate::document::lenient_json::{LARGEST, Meter};
 
-/// The largest page, in bytes. One of a single item may have as much as any answer.
+/// Maximum size of a page in bytes. A page with a single item may be as large as any answer.
 pub(super) const LARGEST_PAGE: usize = 16 * 1024 * 1024;
-/// The longest cursor.
+/// Maximum length of a cursor.
 const LARGEST_CURSOR: usize = 4096;
-/// How many items one page may have; n8n gives 250 at most.
+/// Maximum number of items on a page; n8n sends at most 250.
 const MOST_ITEMS: usize = 1_000;
 
-/// A page of any list of the public API.
+/// Page of any list of the public API.
 #[derive(Debug)]
 pub(super) struct Page<T> {
     pub(super) items: Vec<Item<T>>,
     pub(super) next_cursor: Option<String>,
-    /// Something was left out, since all that was read takes too much memory.
+    /// True if something was left out because the page takes too much memory.
     pub(super) full: bool,
 }
 

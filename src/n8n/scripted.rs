@@ -14,12 +14,12 @@ use super::{ApiKey, ClientSettings, N8nClient, N8nMetrics};
 
 pub(super) const KEY: &str = "the-secret-key";
 
-/// A request as it arrived.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) method: String,
     pub(super) target: String,
-    /// Lower-case names and values, one a line.
+    /// Lower-case header names and values, one per line.
     pub(super) head: String,
     pub(super) body: String,
 }
@@ -29,24 +29,24 @@ impl Seen {
         self.head.contains(KEY)
     }
 
-    /// A query parameter, decoded.
+    /// Returns a decoded query parameter.
     pub(super) fn query(&self, name: &str) -> Option<String> {
         let url = url::Url::parse(&format!("http://x{}", self.target)).unwrap();
         url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 }
 
-/// What the server does with a request.
+/// Reaction of the server to a request.
 pub(super) enum Reply {
-    /// These bytes, then the connection stays open for the next request.
+    /// Send these bytes and keep the connection open for the next request.
     Keep(Vec<u8>),
-    /// These bytes, then the connection is closed.
+    /// Send these bytes and close the connection.
     Close(Vec<u8>),
-    /// Nothing, for longer than any test waits.
+    /// Send nothing, for longer than any test waits.
     Hang,
-    /// These bytes, then nothing more.
+    /// Send these bytes and then nothing more.
     Stall(Vec<u8>),
-    /// These bytes, then one blank after the other.
+    /// Send these bytes and then one blank after the other.
     Trickle(Vec<u8>),
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Scripted {
 }
 
 impl Scripted {
-    /// Serves until the test ends. The script answers one request after the other, whatever the connection.
+    /// Starts a server that runs until the test ends. The script answers one request after the other, whatever the connection.
     pub(super) async fn start(script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -97,12 +97,12 @@ impl Scripted {
         Self { address, seen }
     }
 
-    /// The requests so far.
+    /// Returns the requests so far.
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
-    /// The targets of the requests so far, each with its method.
+    /// Returns method and target of the requests so far.
     pub(super) fn calls(&self) -> Vec<String> {
         self.seen().iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect()
     }

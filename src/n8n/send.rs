@@ -1,4 +1,4 @@
-//! Sending one request and reading its answer: pacing, address check, timeout, size bound, observation.
+//! Sending a request and reading its answer: pacing, address check, timeout, size limit, observation.
 
 use std::error::Error;
 use std::sync::atomic::Ordering;
@@ -27,16 +27,16 @@ use super::throttle::{Lane, NoTurn, SHORTEST_PAUSE};
 use crate::document::lenient_json::mend_surrogates;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
 
-/// The largest answer of the API that is held in memory.
+/// Maximum size of an answer of the API.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
-/// The largest answer where a few fields are wanted, or that is no success.
+/// Maximum size of an answer of which only a few fields are needed, or which is not a success.
 pub(super) const SMALL_ANSWER: usize = 1024 * 1024;
 
-/// A large answer that holds memory comes at this pace at least, after a moment in which it begins: it keeps others waiting.
+/// Minimum rate, in bytes per second, of a large answer that holds memory, after a moment in which it begins: it keeps others waiting.
 const SLOWEST: usize = 1024 * 1024;
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 
-/// One request, ready to go.
+/// A request that is ready to be sent.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) operation: Operation,
@@ -45,7 +45,7 @@ pub(super) struct Request {
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Vec<u8>>,
     pub(super) timeout: Duration,
-    /// How much of the answer is read.
+    /// Maximum size of the answer that is read.
     pub(super) limit: usize,
 }
 
@@ -59,7 +59,7 @@ impl Request {
         Ok(self)
     }
 
-    /// Expects a few fields only.
+    /// Limits the answer to a small size, for calls of which only a few fields are needed.
     pub(super) fn small(mut self) -> Self {
         self.limit = SMALL_ANSWER;
         self
@@ -73,7 +73,7 @@ impl Request {
 }
 
 impl N8nClient {
-    /// A request to the public API, which carries the key.
+    /// Returns a request to the public API, which carries the key.
     pub(super) fn api(&self, operation: Operation, method: Method, path: &[&str]) -> Result<Request, N8nError> {
         let mut segments = vec!["api", "v1"];
         segments.extend(path);
@@ -82,11 +82,11 @@ impl N8nClient {
         Ok(request)
     }
 
-    /// A request without the key.
+    /// Returns a request without the key.
     pub(super) fn plain(&self, operation: Operation, method: Method, base: &Url, path: &[&str]) -> Result<Request, N8nError> {
-        // These would be dropped or resolved, and lead to another endpoint than the one that was meant.
+        // Such segments would be dropped or resolved, and lead to a different endpoint.
         if path.iter().any(|segment| segment.is_empty()) {
-            return Err(N8nError::Unsendable { operation, reason: "a part of the path is empty or made of dots" });
+            return Err(N8nError::Unsendable { operation, reason: "a path segment is empty or consists of dots" });
         }
         let url = below(base, path).map_err(|reason| N8nError::Unsendable { operation, reason })?;
         Ok(Request {
@@ -100,7 +100,7 @@ impl N8nClient {
         })
     }
 
-    /// Sends, expects success, parses JSON. A `NotFound` that comes back is confirmed by readiness.
+    /// Sends the request, expects success and parses the JSON. A `NotFound` is confirmed by readiness.
     pub(super) async fn send_json<T>(&self, request: Request) -> Result<T, N8nError>
     where
         T: DeserializeOwned + Send + 'static,
@@ -108,7 +108,7 @@ impl N8nClient {
         self.send(&request, |body| parse(request.operation, body)).await
     }
 
-    /// As [`send_json`](Self::send_json), with the size of the answer.
+    /// Like [`send_json`](Self::send_json), and returns the size of the answer too.
     pub(super) async fn send_json_sized<T>(&self, request: Request) -> Result<(T, usize), N8nError>
     where
         T: DeserializeOwned + Send + 'static,
@@ -120,7 +120,7 @@ impl N8nClient {
         self.send(&request, read).await
     }
 
-    /// Sends and expects success; what it says beyond that is not read.
+    /// Sends the request and expects success; the body is not read.
     pub(super) async fn send_unit(&self, request: Request) -> Result<(), N8nError> {
         self.send(&request, |_| std::future::ready(Ok(()))).await
     }
@@ -144,7 +144,7 @@ impl N8nClient {
         }
     }
 
-    /// Sends; a refusal of n8n's own is an answer as good as a success.
+    /// Sends the request; n8n's own refusal is returned as a result, not as an error.
     pub(super) async fn send_or_refusal<T>(&self, request: Request) -> Result<Result<T, Refusal>, N8nError>
     where
         T: DeserializeOwned + Send + 'static,
@@ -159,7 +159,7 @@ impl N8nClient {
         parse(operation, answer.accept(operation, limit)?).await.map(Ok)
     }
 
-    /// Sends and returns whatever the answer is; only what prevents a complete answer is an error.
+    /// Sends the request and returns any complete answer; only what prevents one is an error.
     pub(super) async fn send_raw(&self, request: &Request) -> Result<Answer, N8nError> {
         let mut observed = self.inner.metrics.observe(request.operation);
         let result = self.exchange(request, &mut observed).await;
@@ -167,8 +167,8 @@ impl N8nClient {
         result
     }
 
-    /// A miss counts only while n8n is ready: what is before it or half of it may also answer 404. And an API that is not there is
-    /// not there yet while n8n says that it is not ready.
+    /// Confirms a 404, which counts only while n8n is ready: a proxy or a starting n8n may also answer 404. Likewise, a missing API counts
+    /// as not ready while n8n reports that it is not ready.
     async fn confirm(&self, error: N8nError) -> N8nError {
         let missing = match &error {
             N8nError::NotFound { .. } => self.readiness().await,
@@ -205,10 +205,10 @@ impl N8nClient {
         }
         observed.sent();
         let answer = self.transfer(request).await?;
-        // The answers of webhooks are the work of whoever wrote the workflow: they slow nobody else down.
+        // Authors of workflows decide what webhooks answer, so these answers must not slow down other calls.
         if !matches!(operation, Operation::Probe | Operation::CheckWebhook | Operation::CheckForm) {
             match (answer.status.as_u16(), answer.retry_after()) {
-                // "At once", or a moment that is over, is no pause.
+                // A `Retry-After` of 0, or of a time in the past, names no pause.
                 (429, wait) => self.inner.throttle.pause(wait.unwrap_or_default().max(SHORTEST_PAUSE)),
                 (503, Some(wait)) => self.inner.throttle.pause(wait),
                 _ => {}
@@ -220,8 +220,8 @@ impl N8nClient {
         Ok(answer)
     }
 
-    /// Sends, and once more if a read was cut off before any answer: the server may just have closed a kept-alive
-    /// connection. A write is never repeated here, except by the connection pool, when no byte of it was sent.
+    /// Sends the request, and repeats a read once if it was cut off before any answer, because the server may just have closed a kept-alive
+    /// connection. A write is never repeated here, except by the connection pool if no byte of it was sent.
     pub(super) async fn transfer(&self, request: &Request) -> Result<Answer, N8nError> {
         let deadline = Instant::now() + request.timeout;
         let mut repeatable = request.method == Method::GET && !request.operation.writes();
@@ -248,20 +248,20 @@ impl N8nClient {
         }
     }
 
-    /// The body of a write, which fails once this process may not write any more. It may be stopped while it connects, after the fence
-    /// was asked for, and must not send the rest of the request when it wakes.
+    /// Returns the body of a write, which fails once this process may not write any more. The process may be stopped while it connects,
+    /// after it checked the fence, and must not send the rest of the request when it resumes.
     fn fenced_body(&self, body: Vec<u8>) -> reqwest::Body {
         let (fence, latest) = (self.fence.clone(), self.latest);
         let may = move || fence.holds() && !is_past(latest);
         let frames = BodyStream::new(reqwest::Body::from(body)).map(move |frame| match frame {
             Ok(frame) if may() => Ok(frame),
-            Ok(_) => Err("the permit to write ran out before the request was sent".into()),
+            Ok(_) => Err("the leader fence expired before the request was sent".into()),
             Err(error) => Err(Box::<dyn Error + Send + Sync>::from(error)),
         });
         reqwest::Body::wrap(StreamBody::new(frames))
     }
 
-    /// Reads an answer as far as it is wanted. Beyond its first bytes it waits for the memory of the most that it can become.
+    /// Reads an answer up to the limit of the request. After its first bytes it waits for the maximum memory that the answer can take.
     async fn read(&self, request: &Request, mut response: reqwest::Response, mut deadline: Instant) -> Result<Answer, N8nError> {
         let (operation, status) = (request.operation, response.status());
         let limit = if status.is_success() { request.limit } else { request.limit.min(SMALL_ANSWER) };
@@ -288,33 +288,33 @@ impl N8nClient {
                 break;
             }
         }
-        // JavaScript's strings may hold half a character.
+        // JavaScript's strings may contain lone surrogates.
         mend_surrogates(&mut body);
         let asked = format!("{} {}", request.method, request.url.path());
         let key = self.inner.settings.api_key.clone();
         Ok(Answer { asked, status, headers, body, overflowed, memory, key })
     }
 
-    /// The workflow, once it has its part of the memory for what is kept.
+    /// Returns the workflow after reserving the memory for it.
     fn hold(&self, operation: Operation, workflow: RemoteWorkflow) -> Result<RemoteWorkflow, N8nError> {
         let held = self.inner.memory.keep(workflow.held.weight).ok_or(N8nError::MemoryFull { operation })?;
         Ok(RemoteWorkflow { held, ..workflow })
     }
 
-    /// The version, once it has its part of the memory for what is kept.
+    /// Returns the version after reserving the memory for it.
     pub(super) fn hold_version(&self, operation: Operation, version: RemoteVersion) -> Result<RemoteVersion, N8nError> {
         let held = self.inner.memory.keep(version.held.weight).ok_or(N8nError::MemoryFull { operation })?;
         Ok(RemoteVersion { held, ..version })
     }
 
-    /// As [`send_json`](Self::send_json), for a workflow.
+    /// Like [`send_json`](Self::send_json), for a workflow.
     pub(super) async fn send_for_workflow(&self, request: Request) -> Result<RemoteWorkflow, N8nError> {
         let operation = request.operation;
         self.hold(operation, self.send_json(request).await?)
     }
 }
 
-/// Returns true once the last moment to send a write, of [`boot_clock`], is over.
+/// Reports whether the last time at which a write may be sent, of [`boot_clock`], has passed.
 fn is_past(latest: Option<Duration>) -> bool {
     latest.is_some_and(|latest| boot_clock() > latest)
 }
@@ -326,7 +326,7 @@ fn failure(request: &Request, error: &reqwest::Error, trust_named_in: &str) -> N
     } else if error.is_connect() {
         let reason = innermost(error);
         let advice = if reason.contains("UnknownIssuer") {
-            format!("; the authorities to trust are named in {trust_named_in}")
+            format!("; trusted certificate authorities are set in {trust_named_in}")
         } else if reason.contains("InvalidContentType") {
             "; the port does not speak TLS, write http:// in the URL".to_owned()
         } else {
@@ -357,21 +357,21 @@ fn find_cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Optio
     None
 }
 
-/// The URL of a path below a base, whose parts may be anything that a server tells apart. It is read again as the server will: the
-/// parser drops some characters and resolves dots, so that only the finished URL shows where it leads.
+/// Returns the URL of a path below a base; the segments may contain any character that a server distinguishes. The URL is parsed again as
+/// the server will parse it: the parser drops some characters and resolves dots, so only the finished URL shows its target.
 pub(super) fn below(base: &Url, path: &[&str]) -> Result<Url, &'static str> {
     if path.iter().any(|segment| matches!(*segment, "." | "..")) {
-        return Err("a part of the path is empty or made of dots");
+        return Err("a path segment is empty or consists of dots");
     }
     let mut url = base.clone();
     url.path_segments_mut().map_err(|()| "the URL has no path")?.pop_if_empty().extend(path);
-    let finished = Url::parse(url.as_str()).map_err(|_| "the path makes no URL")?;
+    let finished = Url::parse(url.as_str()).map_err(|_| "the path does not form a URL")?;
     let kept = base.path().trim_end_matches('/').split('/').count();
     let below = finished.path().split('/').skip(kept).map(|part| percent_decode_str(part).collect::<Vec<u8>>());
     let same = finished.origin() == base.origin()
         && finished.path().starts_with(base.path().trim_end_matches('/'))
         && (path.is_empty() || below.eq(path.iter().map(|part| part.as_bytes().to_vec())));
-    if same { Ok(url) } else { Err("the path holds a character that URLs cannot, and would lead elsewhere") }
+    if same { Ok(url) } else { Err("the path contains a character that URLs cannot contain, and would lead elsewhere") }
 }
 
 pub(super) fn outcome<T>(result: &Result<T, N8nError>) -> &'static str {

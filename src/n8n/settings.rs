@@ -1,4 +1,4 @@
-//! How to reach one n8n.
+//! Connection settings of one n8n.
 
 use std::num::NonZeroU32;
 use std::sync::Once;
@@ -11,32 +11,32 @@ use super::error::SettingsError;
 use super::key::ApiKey;
 use crate::text::one_line;
 
-/// n8n closes idle connections after 5 s; one that we reuse must be younger.
+/// Maximum idle time of a reused connection: n8n closes idle connections after 5 s.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 
-/// The longest time to establish a connection, TLS included.
+/// Maximum time to establish a connection, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How to reach one n8n. Nothing here is read from the environment; proxies are never used.
+/// Connection settings of one n8n. None are read from the environment; proxies are never used.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     /// The base URL, `http` or `https`, with or without a path prefix: `https://host/n8n`.
     pub url: Url,
-    /// The key, only ever sent to the API below `url`.
+    /// The API key, sent only to the API below `url`.
     pub api_key: ApiKey,
     /// PEM certificates to trust instead of the system's.
     pub ca_bundle: Option<Vec<u8>>,
-    /// The field or option that names the certificates to trust, for messages.
+    /// The field or option that names the trusted certificates, for messages.
     pub trust_named_in: &'static str,
-    /// From sending a request to its complete answer. Time in our own queue is not part of it.
+    /// Maximum time from sending a request to its complete answer. Time in the client's queue is not part of it.
     pub request_timeout: Duration,
-    /// The highest mean rate; a burst of one second's worth is let through. `None`: no limit.
+    /// Maximum mean rate; a burst of one second's worth is allowed. `None`: no limit.
     pub requests_per_second: Option<NonZeroU32>,
-    /// How many requests may be under way at once.
+    /// Maximum number of concurrent requests.
     pub max_concurrent_requests: NonZeroU32,
-    /// Where this process reaches production webhooks, if not at `url`.
+    /// URL at which this process reaches production webhooks, if not `url`.
     pub webhook_check_url: Option<Url>,
-    /// Whether loopback addresses may be connected to; for tests and demos.
+    /// Allows connections to loopback addresses, for tests and demos.
     pub allow_loopback: bool,
 }
 
@@ -49,7 +49,7 @@ impl ClientSettings {
     pub(super) fn build_http(&self) -> Result<reqwest::Client, SettingsError> {
         check_base(&self.url, "url")?;
         if self.url.path().trim_end_matches('/').ends_with("/api/v1") {
-            return Err(SettingsError::Url("url", "must not end in /api/v1; leave that out"));
+            return Err(SettingsError::Url("url", "must not end in /api/v1; remove that part"));
         }
         if let Some(url) = &self.webhook_check_url {
             check_base(url, "webhookCheckURL")?;
@@ -68,11 +68,11 @@ impl ClientSettings {
             Some(pem) => {
                 let bundle = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| SettingsError::CaBundle(innermost(&error)))?;
                 if bundle.is_empty() {
-                    return Err(SettingsError::CaBundle("it holds no certificate".into()));
+                    return Err(SettingsError::CaBundle("it contains no certificate".into()));
                 }
                 builder = builder.tls_certs_only(bundle);
             }
-            // Without TLS the system's certificates are not needed, and an image may have none.
+            // Without TLS the system's certificates are not needed, and a container image may have none.
             None if !tls => builder = builder.tls_certs_only([]),
             None => {}
         }
@@ -86,7 +86,7 @@ fn check_base(url: &Url, which: &'static str) -> Result<(), SettingsError> {
     } else if url.host_str().is_none_or(str::is_empty) || url.cannot_be_a_base() {
         "must name a host"
     } else if !url.username().is_empty() || url.password().is_some() {
-        "must not carry a user name or password"
+        "must not contain a user name or password"
     } else if url.query().is_some() || url.fragment().is_some() {
         "must not have a query or fragment"
     } else {
@@ -95,7 +95,7 @@ fn check_base(url: &Url, which: &'static str) -> Result<(), SettingsError> {
     Err(SettingsError::Url(which, problem))
 }
 
-/// reqwest takes the process's crypto provider; whoever installs one first wins, and any will do.
+/// Installs a crypto provider for reqwest, which uses the one of the process; the first one installed wins, and any will do.
 fn install_crypto() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -103,7 +103,7 @@ fn install_crypto() {
     });
 }
 
-/// The message of the innermost cause, which is the one that helps.
+/// Returns the message of the innermost cause, which is the most helpful one.
 pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {

@@ -9,10 +9,10 @@ use super::operation::Operation;
 use crate::domain::remote::Tag;
 
 impl N8nClient {
-    /// Creates a tag, or finds the one that has the name. Names are case-sensitive, at most 24 characters.
+    /// Creates a tag, or finds the tag with that name. Names are case-sensitive and have at most 24 characters.
     ///
     /// # Errors
-    /// n8n answers every failure with 409 "Tag already exists"; when no such tag is found, that is what comes back.
+    /// n8n answers every failure with 409 "Tag already exists"; if no such tag is found, that error is returned.
     pub async fn create_tag(&self, name: &str) -> Result<Tag, N8nError> {
         let request = self.api(Operation::CreateTag, Method::POST, &["tags"])?.small().json(&json!({ "name": name }))?;
         match self.send_json(request).await {
@@ -26,7 +26,7 @@ impl N8nClient {
     /// Replaces the tags of a workflow by those with these ids.
     ///
     /// # Errors
-    /// `NotFound` when the workflow or one of the tags is gone.
+    /// `NotFound` if the workflow or one of the tags does not exist.
     pub async fn set_tags(&self, id: &str, tag_ids: &[String]) -> Result<Vec<Tag>, N8nError> {
         let body: Vec<Value> = tag_ids.iter().map(|tag| json!({ "id": tag })).collect();
         self.send_json(self.api(Operation::SetTags, Method::PUT, &["workflows", id, "tags"])?.small().json(&body)?).await

@@ -1,4 +1,4 @@
-//! The client against a scripted n8n. What a real one does is held by `tests/n8n_client.rs`.
+//! Tests of the client against a scripted n8n. The suite in `tests/suite` checks it against a real one.
 
 mod answers;
 mod hostile;
@@ -14,7 +14,7 @@ fn write() -> WorkflowWrite {
     WorkflowWrite { name: "x".into(), nodes: vec![], connections: serde_json::json!({}), settings: Default::default(), node_groups: None }
 }
 
-/// Controllers spawn their work, so every call must be `Send`.
+/// Controllers spawn their calls, so every call must be `Send`.
 #[test]
 fn every_call_can_be_spawned() {
     fn send<T: Send>(_: T) {}

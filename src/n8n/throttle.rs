@@ -1,4 +1,4 @@
-//! One bulkhead and one rate limiter per n8n, so that a slow n8n delays only its own workflows.
+//! Concurrency limit and rate limit per n8n, so that a slow n8n delays only its own workflows.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,25 +9,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::backoff::LONGEST_ASKED;
 
-/// The longest pause that an answer can impose; a hostile header must not silence us for longer.
+/// Maximum pause that an answer can impose; a malicious header must not stop calls for longer.
 pub(super) const LONGEST_PAUSE: Duration = LONGEST_ASKED;
 
-/// The pause after a 429 that names none, or a shorter one.
+/// Pause after a 429 that names none, or a shorter one.
 pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How many probes of webhooks run at once. They take as long as somebody's workflow does, so they take nothing away from other calls.
+/// Maximum number of concurrent webhook probes. They take as long as the probed workflows, so they have slots of their own.
 const PROBES: usize = 4;
 
-/// What a slot is for.
+/// Purpose of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
-    /// n8n's own work.
+    /// A call of n8n's API.
     Call,
-    /// A run of somebody's workflow.
+    /// A probe, which runs a workflow.
     Probe,
 }
 
-/// Decides when the next request may go out.
+/// Decides when the next request may be sent.
 #[derive(Debug)]
 pub(super) struct Throttle {
     slots: Arc<Semaphore>,
@@ -37,12 +37,12 @@ pub(super) struct Throttle {
     longest_wait: Duration,
 }
 
-/// Why a request may not go out.
+/// Reason why a request may not be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoTurn {
     /// An answer asked for a pause, which ends after this time.
     Paused(Duration),
-    /// The queue did not move for this time.
+    /// No slot became free within this time.
     Full(Duration),
 }
 
@@ -57,7 +57,7 @@ impl Throttle {
         }
     }
 
-    /// Waits for a slot, then for the rate. A pause ends the wait at once. The slot is free again when dropped.
+    /// Waits for a slot, then for the rate limit. A pause ends the wait at once. The slot is free again when dropped.
     pub(super) async fn enter(&self, lane: Lane) -> Result<OwnedSemaphorePermit, NoTurn> {
         self.not_paused()?;
         let slots = match lane {
@@ -81,7 +81,7 @@ impl Throttle {
         }
     }
 
-    /// Lets no request out for `time`, at most [`LONGEST_PAUSE`]. A shorter pause never ends a longer one.
+    /// Stops all requests for `time`, at most [`LONGEST_PAUSE`]. A shorter pause never ends a longer one.
     pub(super) fn pause(&self, time: Duration) {
         let until = Instant::now() + time.min(LONGEST_PAUSE);
         let mut paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_bulkhead_gives_up_after_its_own_limit() {
+    async fn waiting_for_a_slot_ends_after_its_own_limit() {
         let pace = pace(1, None, 30);
         let slot = pace.enter(Lane::Call).await.unwrap();
         assert_eq!(pace.enter(Lane::Call).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));

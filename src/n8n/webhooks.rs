@@ -1,5 +1,4 @@
-//! Production webhooks and forms: whether they are registered, and calling one in earnest. None of this carries
-//! the API key.
+//! Production webhooks and forms: checks whether they are registered, and probes. None of these calls carries the API key.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -20,23 +19,23 @@ use super::send::{Request, below};
 use crate::api::headers::is_steering;
 use crate::domain::probe_answer::Author;
 
-/// How much of a webhook's answer is read.
+/// Maximum size of a webhook's answer that is read.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// An answer to OPTIONS that is not n8n's.
-const NOT_NAMED: &str = "something before n8n answers OPTIONS in its place, and nothing else tells without calling the webhook; name an \
-                         address of n8n itself in spec.webhookCheckURL of the N8nInstance";
+/// Message about an answer to OPTIONS that does not come from n8n.
+const NOT_NAMED: &str = "something in front of n8n answers OPTIONS in its place, and no other check works without calling the webhook; set \
+                         spec.webhookCheckURL of the N8nInstance to an address of n8n itself";
 
-/// Whether a webhook or form answers.
+/// Result of checking a webhook or form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebhookCheck {
-    /// n8n itself says that the path is registered, for these methods. Empty for a form.
+    /// n8n itself reports that the path is registered, for these methods. Empty for a form.
     Registered(Vec<String>),
-    /// n8n itself says that it is not.
+    /// n8n itself reports that the path is not registered.
     NotRegistered,
-    /// n8n has the route and no version behind it, so its callers get a 404.
+    /// n8n has the route but no version behind it, so callers get a 404.
     NoVersion,
-    /// The answer is not one that tells; this is why.
+    /// The answer is inconclusive, for this reason.
     Unknown(String),
 }
 
@@ -45,13 +44,13 @@ pub enum WebhookCheck {
 pub struct ProbeRequest {
     /// The method that the webhook uses.
     pub method: Method,
-    /// The path after `/webhook/`, parameters filled in, as n8n serves it: whatever has a meaning of its own in a URL is encoded.
+    /// The path after `/webhook/`, with parameters filled in, as n8n registers it: characters with a special meaning in URLs are encoded.
     pub path: String,
     /// Additional headers; the values may be secret.
     pub headers: Vec<(String, String)>,
     /// The JSON body.
     pub body: Option<Value>,
-    /// From sending to the complete answer.
+    /// Maximum time from sending to the complete answer.
     pub timeout: Duration,
 }
 
@@ -66,26 +65,26 @@ impl fmt::Debug for ProbeRequest {
     }
 }
 
-/// What a webhook answered.
+/// A webhook's answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbeAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// The body, if it is JSON of at most 1 MiB. It belongs into no log or status.
+    /// The body, if it is JSON of at most 1 MiB. It must not reach a log or status.
     pub json: Option<Value>,
-    /// Who answered.
+    /// The author of the answer.
     pub author: Author,
 }
 
 impl N8nClient {
-    /// The methods under which n8n keeps a path, found out without calling any of them: n8n answers OPTIONS itself, with their names,
-    /// and no workflow can have that method. Of a path with parameters it names one method only. `base` is the first part of
-    /// the path: `webhook` or `mcp`.
+    /// Returns the methods for which n8n has registered a path, without calling any of them: n8n answers OPTIONS itself, with their names,
+    /// and no workflow can have that method. For a path with parameters it names only one method. `base` is the first segment of the path:
+    /// `webhook` or `mcp`.
     ///
     /// # Errors
-    /// When n8n gave no answer of its own: not ready, not reached, a proxy's 5xx.
+    /// If n8n gave no answer of its own: not ready, unreachable, a proxy's 5xx.
     pub async fn check_webhook(&self, base: &str, path: &str) -> Result<WebhookCheck, N8nError> {
-        // A proxy may answer OPTIONS in n8n's place, for each path the same.
+        // A proxy may answer OPTIONS in n8n's place, for each path alike.
         if !self.inner.names_methods.load(Ordering::Relaxed) {
             let nobodys = format!("weirkeeper-{:016x}", RandomState::new().build_hasher().finish());
             match self.named_methods("webhook", &nobodys).await? {
@@ -110,7 +109,7 @@ impl N8nClient {
         if let (204, Some(methods)) = (answer.status.as_u16(), named(&answer)) {
             return Ok(Ok(methods));
         }
-        // Before its routes are there, n8n answers OPTIONS as it does for any other path.
+        // Before its routes are registered, n8n answers OPTIONS as for any other path.
         if self.readiness().await.is_err() {
             return Err(answer.not_ready(operation));
         }
@@ -118,12 +117,12 @@ impl N8nClient {
         Ok(Err(WebhookCheck::Unknown(if nowhere { NO_WEBHOOKS } else { NOT_NAMED }.to_owned())))
     }
 
-    /// Whether a production webhook leads to a version, found out without running anything: called with its own method below
-    /// the path for MCP servers, n8n looks up the route and the published version, and then finds that the node is no MCP
-    /// server. Only for an n8n that is known to do so (2.39.10): older ones run the workflow.
+    /// Checks whether a production webhook leads to a version, without running anything: called with its own method below the path for MCP
+    /// servers, n8n looks up the route and the published version, and then finds that the node is not an MCP server. Only for an n8n that
+    /// is known to do so (2.39.10): older ones run the workflow.
     ///
     /// # Errors
-    /// As [`check_webhook`](Self::check_webhook).
+    /// See [`check_webhook`](Self::check_webhook).
     pub async fn check_version_behind(&self, path: &str, method: Method) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckWebhook;
         let answer = self.send_raw(&self.webhook_request(operation, method, "mcp", path)?).await?;
@@ -134,14 +133,14 @@ impl N8nClient {
             404 if message.starts_with("Published version not found") => WebhookCheck::NoVersion,
             404 if message.starts_with("This webhook is not registered for ") => WebhookCheck::Registered(Vec::new()),
             404 if message.starts_with("The requested webhook ") && message.contains("is not registered") => WebhookCheck::NotRegistered,
-            status => WebhookCheck::Unknown(format!("HTTP {status} is not how n8n answers for what is no MCP server")),
+            status => WebhookCheck::Unknown(format!("HTTP {status} is not n8n's answer for a node that is not an MCP server")),
         })
     }
 
-    /// Whether a production form is registered: its page is fetched, which runs nothing.
+    /// Checks whether a production form is registered by fetching its page, which runs nothing.
     ///
     /// # Errors
-    /// As [`check_webhook`](Self::check_webhook).
+    /// See [`check_webhook`](Self::check_webhook).
     pub async fn check_form(&self, path: &str) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckForm;
         let answer = self.send_raw(&self.webhook_request(operation, Method::GET, "form", path)?).await?;
@@ -157,12 +156,12 @@ impl N8nClient {
             {
                 WebhookCheck::NotRegistered
             }
-            status => WebhookCheck::Unknown(format!("HTTP {status} is not how n8n answers for a form")),
+            status => WebhookCheck::Unknown(format!("HTTP {status} is not n8n's answer for a form")),
         })
     }
 
-    /// Calls a production webhook, which runs the workflow. Any complete answer is a success here, redirects
-    /// included; they are not followed.
+    /// Calls a production webhook, which runs the workflow. Any complete answer is a success here, including redirects, which are not
+    /// followed.
     ///
     /// # Errors
     /// `Unsendable` for a path or header that is not allowed; `NotReady` while n8n starts.
@@ -193,13 +192,13 @@ impl N8nClient {
         Ok(ProbeAnswer { status: answer.status.as_u16(), json, author: author(&answer) })
     }
 
-    /// Refuses the answer of an n8n that starts. One that is ready and has no such route serves no production webhooks.
+    /// Refuses the answer of a starting n8n. If a ready n8n has no such route, it serves no production webhooks.
     async fn started(&self, answer: &Answer, operation: Operation) -> Result<(), N8nError> {
         let absent = answer.is_starting() && !(answer.status == StatusCode::NOT_FOUND && self.readiness().await.is_ok());
         if absent || author::lacks_its_database(answer) { Err(answer.not_ready(operation)) } else { Ok(()) }
     }
 
-    /// Refuses answers that say nothing of the webhook and will be different later.
+    /// Refuses answers that say nothing about the webhook and will change later.
     async fn settled(&self, answer: &Answer, operation: Operation) -> Result<(), N8nError> {
         self.started(answer, operation).await?;
         match answer.status.as_u16() {
@@ -220,14 +219,14 @@ impl N8nClient {
         if segments == [""] {
             return Err(refused("the path is empty"));
         }
-        // n8n serves paths with an empty part in between.
+        // n8n serves paths with an empty segment in between.
         request.url = below(&request.url, &segments).map_err(refused)?;
         request.limit = LARGEST_ANSWER;
         Ok(request)
     }
 }
 
-/// The methods that n8n names: `OPTIONS` first, in this very form.
+/// Returns the methods that n8n names: `OPTIONS` first, in exactly this format.
 fn named(answer: &Answer) -> Option<Vec<String>> {
     let named = answer.headers.get(ACCESS_CONTROL_ALLOW_METHODS)?.to_str().ok()?;
     let mut methods = named.split(", ");

@@ -1,4 +1,4 @@
-//! Workflows, one at a time.
+//! Operations on single workflows.
 
 use reqwest::Method;
 use serde::Serialize;
@@ -11,10 +11,10 @@ use super::operation::Operation;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow, WorkflowWrite};
 
 impl N8nClient {
-    /// Reads a workflow, without pinned data. `None` is a confirmed miss.
+    /// Reads a workflow, without pinned data. `None`: it does not exist, which is confirmed.
     ///
     /// # Errors
-    /// Whatever prevents an answer; while n8n starts, `NotReady`.
+    /// Any error that prevents an answer; while n8n starts, `NotReady`.
     pub async fn get_workflow(&self, id: &str) -> Result<Option<RemoteWorkflow>, N8nError> {
         let request = self.api(Operation::GetWorkflow, Method::GET, &["workflows", id])?.query("excludePinnedData", "true");
         present(self.send_for_workflow(request).await)
@@ -23,15 +23,15 @@ impl N8nClient {
     /// Creates a workflow, unpublished. Not idempotent: after an [unanswered](N8nError::unanswered) call it may exist.
     ///
     /// # Errors
-    /// `Refused` when n8n does not take the definition.
+    /// `Refused` if n8n does not accept the definition.
     pub async fn create_workflow(&self, workflow: &WorkflowWrite) -> Result<RemoteWorkflow, N8nError> {
         self.create_workflow_in(None, workflow).await
     }
 
-    /// The same, in a project; `None` is the personal one of the key's user.
+    /// Creates a workflow in a project; `None` is the personal project of the key's user.
     ///
     /// # Errors
-    /// `NotFound` when there is no such project or the user may not create in it.
+    /// `NotFound` if there is no such project or the user may not create workflows in it.
     pub async fn create_workflow_in(&self, project: Option<&str>, workflow: &WorkflowWrite) -> Result<RemoteWorkflow, N8nError> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -45,38 +45,38 @@ impl N8nClient {
         self.send_for_workflow(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(&body)?).await
     }
 
-    /// Moves a workflow to another project. What is published stays so, and its webhooks are away for a moment.
+    /// Moves a workflow to another project. A published workflow stays published, but its webhooks are unregistered for a moment.
     ///
     /// # Errors
-    /// `NotFound` when there is no such project or no such workflow, `Refused` when it is there already. A success does not
-    /// say that it is still published: n8n takes it offline when its triggers cannot be registered again. Read it back.
+    /// `NotFound` if there is no such project or workflow, `Refused` if the workflow is there already. A success does not prove that it is
+    /// still published: n8n unpublishes it if its triggers cannot be registered again. Read it back.
     pub async fn transfer_workflow(&self, id: &str, project: &str) -> Result<(), N8nError> {
         let request = self.api(Operation::TransferWorkflow, Method::PUT, &["workflows", id, "transfer"])?;
         self.send_unit(request.json(&json!({ "destinationProjectId": project }))?).await
     }
 
-    /// As [`create_workflow`](Self::create_workflow), but a refusal is an answer.
+    /// Like [`create_workflow`](Self::create_workflow), but returns a refusal as a result.
     ///
     /// # Errors
-    /// Whatever prevents an answer; after an unanswered call the workflow may exist.
+    /// Any error that prevents an answer; after an unanswered call the workflow may exist.
     pub async fn propose_workflow(&self, workflow: &WorkflowWrite) -> Result<Result<RemoteWorkflow, Refusal>, N8nError> {
         self.send_or_refusal(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(workflow)?).await
     }
 
-    /// As [`publish`](Self::publish) of the draft, but a refusal is an answer.
+    /// Like [`publish`](Self::publish) of the draft, but returns a refusal as a result.
     ///
     /// # Errors
-    /// Whatever prevents an answer; after an unanswered call the workflow may be published.
+    /// Any error that prevents an answer; after an unanswered call the workflow may be published.
     pub async fn propose_publication(&self, id: &str) -> Result<Result<RemoteWorkflow, Refusal>, N8nError> {
         self.send_or_refusal(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&Map::new())?).await
     }
 
-    /// Replaces name, nodes and connections, merges settings. With `publish_if_active`, a published workflow is
-    /// published again, which takes its webhooks away for a tenth of a second even when nothing changed.
+    /// Replaces name, nodes and connections, and merges settings. With `publish_if_active`, a published workflow is published again, which
+    /// unregisters its webhooks for a tenth of a second even if nothing changed.
     ///
     /// # Errors
-    /// Update and publication are not atomic: any error after the request was sent may leave the draft saved, and
-    /// some leave the workflow offline. Read it back.
+    /// Update and publication are not atomic: any error after the request was sent may leave the draft saved, and some unpublish the
+    /// workflow. Read it back.
     pub async fn update_workflow(&self, id: &str, workflow: &WorkflowWrite, publish_if_active: bool) -> Result<RemoteWorkflow, N8nError> {
         let request = self
             .api(Operation::UpdateWorkflow, Method::PUT, &["workflows", id])?
@@ -88,37 +88,37 @@ impl N8nClient {
     /// Publishes a version, or the draft.
     ///
     /// # Errors
-    /// `Refused` with n8n's reason; some refusals take the workflow offline. Read it back.
+    /// `Refused` with n8n's reason; some refusals unpublish the workflow. Read it back.
     pub async fn publish(&self, id: &str, version_id: Option<&str>) -> Result<RemoteWorkflow, N8nError> {
         let body = version_id.map_or_else(|| json!({}), |version| json!({ "versionId": version }));
         self.send_for_workflow(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&body)?).await
     }
 
-    /// Takes a workflow offline; idempotent.
+    /// Unpublishes a workflow; idempotent.
     ///
     /// # Errors
-    /// `NotFound` when it is gone.
+    /// `NotFound` if it does not exist.
     pub async fn unpublish(&self, id: &str) -> Result<RemoteWorkflow, N8nError> {
         self.command(Operation::Unpublish, id, "unpublish").await
     }
 
-    /// Archives, which unpublishes; idempotent.
+    /// Archives a workflow, which unpublishes it; idempotent.
     ///
     /// # Errors
-    /// `NotFound` when it is gone.
+    /// `NotFound` if it does not exist.
     pub async fn archive(&self, id: &str) -> Result<RemoteWorkflow, N8nError> {
         self.command(Operation::Archive, id, "archive").await
     }
 
-    /// Brings an archived workflow back, unpublished.
+    /// Unarchives a workflow, which stays unpublished.
     ///
     /// # Errors
-    /// `Refused` when it is not archived, `NotFound` when it is gone.
+    /// `Refused` if it is not archived, `NotFound` if it does not exist.
     pub async fn unarchive(&self, id: &str) -> Result<RemoteWorkflow, N8nError> {
         self.command(Operation::Unarchive, id, "unarchive").await
     }
 
-    /// Deletes a workflow and all its executions. `false`: it was confirmed gone already.
+    /// Deletes a workflow and all its executions. `false`: it did not exist, which is confirmed.
     ///
     /// # Errors
     /// `Refused` with status 409 by the publication service while the workflow is published, and for a moment after that.
@@ -131,10 +131,10 @@ impl N8nClient {
         Ok(answer?.is_some())
     }
 
-    /// Reads a version from the history. `None`: the workflow or the version is confirmed gone (n8n prunes history).
+    /// Reads a version from the history. `None`: the workflow or the version does not exist, which is confirmed (n8n prunes history).
     ///
     /// # Errors
-    /// Whatever prevents an answer.
+    /// Any error that prevents an answer.
     pub async fn get_version(&self, id: &str, version_id: &str) -> Result<Option<RemoteVersion>, N8nError> {
         let operation = Operation::GetVersion;
         let request = self.api(operation, Method::GET, &["workflows", id, "versions", version_id])?;

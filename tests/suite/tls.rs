@@ -108,9 +108,9 @@ async fn a_private_authority_is_trusted_by_its_bundle_and_what_is_wrong_without_
         }
     };
     let wrong = [
-        (&front.url, None, "InstanceUnreachable", "UnknownIssuer; the authorities to trust are named in spec.caBundle"),
+        (&front.url, None, "InstanceUnreachable", "UnknownIssuer; trusted certificate authorities are set in spec.caBundle"),
         (&elsewhere.url, Some(authority.pem()), "InstanceUnreachable", "not valid for name \"127.0.0.1\""),
-        (&front.url, Some(stranger.pem()), "InstanceUnreachable", "UnknownIssuer; the authorities to trust are named in spec.caBundle"),
+        (&front.url, Some(stranger.pem()), "InstanceUnreachable", "UnknownIssuer; trusted certificate authorities are set in spec.caBundle"),
         (&front.url, Some("no certificate at all".to_owned()), "InvalidInstance", "the CA bundle is not a list of PEM certificates"),
     ];
     for (url, bundle, reason, words) in wrong {
@@ -122,7 +122,7 @@ async fn a_private_authority_is_trusted_by_its_bundle_and_what_is_wrong_without_
     let mut import = std::process::Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
     import.args(["import", "--all", "--instance", "main", "--url", &front.url]).env("WEIRKEEPER_N8N_API_KEY", &key);
     let said = String::from_utf8(import.output().expect("the command ends").stderr).expect("text");
-    assert!(said.contains("the authorities to trust are named in --ca-file") && !said.contains("spec."), "{said}");
+    assert!(said.contains("trusted certificate authorities are set in --ca-file") && !said.contains("spec."), "{said}");
     assert_eq!(standin.log().count("*", "/"), 0, "no request, and so no key, reaches what is not trusted");
     world.instance("main", &front.url, &key, json!({ "caBundle": authority.pem() })).await;
     let live = world.until_ready("a").await;

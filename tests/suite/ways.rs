@@ -68,7 +68,7 @@ async fn what_answers_in_place_of_the_api_is_told_and_heals() {
     };
     let cases: [(Answer, &[&str]); 5] = [
         (|| page(401, "text/html", "<h1>Log in</h1>"), &["HTTP 401 (text/html)", "X-N8N-API-KEY"]),
-        (|| page(403, "text/plain", "denied"), &["HTTP 403 (text/plain)", "a gate before n8n"]),
+        (|| page(403, "text/plain", "denied"), &["HTTP 403 (text/plain)", "a gateway in front of n8n"]),
         (|| page(200, "text/html", "<h1>Log in</h1>"), &["HTTP 200 (text/html)", "without a login"]),
         (|| page(200, "text/html", "<meta name=\"n8n:config:sentry\">"), &["HTTP 200 (text/html)", "N8N_PUBLIC_API_DISABLED"]),
         (login, &["HTTP 302", "a redirect to https://login.example", "without a login page"]),

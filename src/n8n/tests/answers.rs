@@ -1,4 +1,4 @@
-//! What each kind of answer, and each way of not answering, is taken for.
+//! Interpretation of each kind of answer, and of each way of not answering.
 
 use serde_json::json;
 
@@ -6,13 +6,13 @@ use super::super::scripted::{Reply, Scripted, html, json, raw, ready, settings, 
 use super::super::{Denial, N8nError};
 use super::write;
 
-/// What a GET gives when every API call is answered so.
+/// Result of a GET if every API call gets this reply.
 async fn get(reply: impl Fn() -> Reply + Send + 'static) -> Result<Option<String>, N8nError> {
     let server = Scripted::start(move |seen| if seen.target.starts_with("/healthz") { ready() } else { reply() }).await;
     server.client().get_workflow("abc").await.map(|found| found.map(|workflow| workflow.id))
 }
 
-/// What a POST gives when every call is answered so.
+/// Error of a POST if every call gets this reply.
 async fn create(reply: impl Fn() -> Reply + Send + 'static) -> N8nError {
     let server = Scripted::start(move |_| reply()).await;
     server.client().create_workflow(&write()).await.unwrap_err()
@@ -38,7 +38,7 @@ async fn an_html_404_is_a_starting_n8n_or_an_api_that_is_not_there_and_never_a_m
 }
 
 #[tokio::test]
-async fn where_the_health_check_is_hidden_the_api_itself_tells_whether_n8n_is_ready() {
+async fn if_the_health_check_is_hidden_the_api_itself_shows_whether_n8n_is_ready() {
     let hidden: [fn() -> Reply; 5] = [
         || html(404, "<pre>Cannot GET /healthz/readiness</pre>"),
         || html(404, "<h1>nginx</h1>"),
@@ -55,27 +55,27 @@ async fn where_the_health_check_is_hidden_the_api_itself_tells_whether_n8n_is_re
         .await;
         let n8n = server.client();
         if number == 0 {
-            // So answers an n8n that starts, too.
+            // A starting n8n answers the same.
             assert!(matches!(n8n.readiness().await, Err(N8nError::NotReady { .. })));
             continue;
         }
         n8n.readiness().await.unwrap();
-        assert_eq!(n8n.get_workflow("gone").await.unwrap(), None, "{number}: what is missing is confirmed by the API");
+        assert_eq!(n8n.get_workflow("gone").await.unwrap(), None, "{number}: the API confirms the 404");
         assert!(!n8n.delete_workflow("gone").await.unwrap());
         assert!(server.seen().iter().all(|seen| seen.carries_key() == seen.target.starts_with("/api/")));
     }
 }
 
 #[tokio::test]
-async fn what_is_not_the_api_is_told_by_what_was_asked_what_came_and_what_to_change() {
+async fn an_error_about_a_wrong_api_names_the_request_the_answer_and_the_change() {
     // (answer, what came, what to change)
     type Case = (fn() -> Reply, &'static str, &'static str);
     let cases: [Case; 7] = [
-        (|| html(401, "<h1>Log in</h1>"), "HTTP 401 (text/html)", "a gate before n8n asks for a login"),
+        (|| html(401, "<h1>Log in</h1>"), "HTTP 401 (text/html)", "a gateway in front of n8n requires a login"),
         (|| html(403, "denied"), "HTTP 403 (text/html)", "let requests with the header X-N8N-API-KEY pass it"),
         (|| html(200, "<html>sign in</html>"), "HTTP 200 (text/html)", "answers without a login"),
         (|| html(200, "<html><meta name=\"n8n:config:sentry\"></html>"), "HTTP 200 (text/html)", "unset N8N_PUBLIC_API_DISABLED"),
-        (|| html(404, "<h1>nothing here</h1>"), "HTTP 404 (text/html)", "the API is switched off or has another path"),
+        (|| html(404, "<h1>nothing here</h1>"), "HTTP 404 (text/html)", "the API is disabled or served at another path"),
         (|| html(400, "The plain HTTP request was sent to HTTPS port"), "HTTP 400 (text/html)", "write https:// in the URL"),
         (
             || with_headers(302, "location: https://login.example/in\r\n"),
@@ -97,7 +97,7 @@ async fn what_is_not_the_api_is_told_by_what_was_asked_what_came_and_what_to_cha
 }
 
 #[tokio::test]
-async fn half_a_character_in_an_answer_is_read_and_a_document_that_nests_without_end_is_too() {
+async fn lone_surrogates_and_endlessly_nested_documents_are_read() {
     let reply = |body: String| move || Reply::Keep(raw(200, "", "application/json", &body));
     let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
     let workflow = format!(r#"{{"id":"a\ud83d","nodes":[{{"name":"\ude00","parameters":{deep}}}],"settings":{{"timezone":"\ud83d"}}}}"#);
@@ -122,7 +122,7 @@ async fn a_json_404_is_a_miss_only_while_n8n_is_ready() {
 }
 
 #[tokio::test]
-async fn a_deletion_of_what_is_gone_is_no_failure() {
+async fn deleting_something_that_is_gone_succeeds() {
     let server = Scripted::start(|seen| match seen.target.as_str() {
         "/healthz/readiness" => ready(),
         "/api/v1/workflows/there" => json(200, json!({ "id": "there" })),
@@ -150,7 +150,7 @@ async fn n8ns_message_is_kept_as_one_line_and_other_bodies_are_not_shown() {
     let error = create(|| html(422, "<b>internal-host-7</b>")).await;
     assert_eq!(
         error.to_string(),
-        "create workflow: POST /api/v1/workflows answered HTTP 422 (text/html), which is not n8n's public API: a proxy before n8n may have refused"
+        "create workflow: POST /api/v1/workflows answered HTTP 422 (text/html), which is not n8n's public API: a proxy in front of n8n may have refused the request"
     );
 
     let error = create(|| json(200, json!({ "wrong": "password-of-somebody" }))).await;
@@ -162,7 +162,7 @@ async fn n8ns_message_is_kept_as_one_line_and_other_bodies_are_not_shown() {
 }
 
 #[tokio::test]
-async fn refusals_of_access_are_told_apart() {
+async fn refusals_of_access_are_distinguished() {
     let denial = |message: &'static str| async move {
         match create(move || json(403, json!({ "message": message, "versionId": "v2", "reason": "x" }))).await {
             N8nError::Forbidden { denial, .. } => denial,
@@ -190,7 +190,7 @@ async fn refusals_of_access_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_may_have_taken_effect_is_told_from_what_did_not() {
+async fn errors_say_whether_the_request_may_have_taken_effect() {
     // (answer, outcome, may have taken effect)
     type Case = (fn() -> Reply, &'static str, bool);
     let cases: [Case; 14] = [
@@ -221,7 +221,7 @@ async fn what_may_have_taken_effect_is_told_from_what_did_not() {
 }
 
 #[tokio::test]
-async fn a_failed_read_has_no_effect_to_be_unsure_of() {
+async fn a_failed_read_never_has_an_effect() {
     let error = get(|| Reply::Hang).await.unwrap_err();
     assert!(matches!(error, N8nError::Timeout { .. }) && !error.unanswered(), "{error:?}");
 }
@@ -250,7 +250,7 @@ async fn a_read_cut_off_on_a_kept_alive_connection_is_repeated_once_and_a_write_
 }
 
 #[tokio::test]
-async fn requests_are_written_as_n8n_wants_them() {
+async fn requests_have_the_form_that_n8n_expects() {
     let server = Scripted::start(|_| json(200, json!({ "id": "a" }))).await;
     let mut prefixed = server.settings();
     prefixed.url = format!("http://{}/n8n/", server.address).parse().unwrap();
@@ -289,7 +289,7 @@ async fn an_answer_beyond_the_bound_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_words_of_an_n8n_that_is_too_old_are_no_verdict_on_the_definition() {
+async fn messages_of_an_n8n_that_is_too_old_are_not_blamed_on_the_definition() {
     let old = [
         (400, "request/body/settings must NOT have additional properties"),
         (400, "request/body must NOT have additional properties"),

@@ -1,4 +1,4 @@
-//! An n8n that means harm: whoever may create an N8nInstance chooses who answers.
+//! A malicious n8n: whoever may create an N8nInstance chooses the server that answers.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn ok(body: &str) -> Reply {
     Reply::Keep(raw(200, "", "application/json", body))
 }
 
-/// The head of an answer that says how long it is.
+/// Head of an answer with a content length.
 fn head(length: usize) -> Vec<u8> {
     format!("HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n").into_bytes()
 }
@@ -39,7 +39,7 @@ fn protocol<T: std::fmt::Debug>(answer: Result<T, N8nError>) -> String {
 }
 
 #[tokio::test]
-async fn no_id_name_or_cursor_is_kept_that_is_longer_than_any_of_n8ns() {
+async fn ids_names_and_cursors_longer_than_n8ns_are_not_kept() {
     let long = "x".repeat(MIB / 2);
     let item = json!({ "id": "fine", "name": long, "type": long, "mode": long, "status": "error", "versionId": long,
         "tags": vec![json!({ "id": "t", "name": long }); 3] });
@@ -70,7 +70,7 @@ async fn no_id_name_or_cursor_is_kept_that_is_longer_than_any_of_n8ns() {
 
 #[tokio::test]
 async fn a_list_without_end_ends_whatever_its_cursors_say() {
-    // Each cursor is another; what is behind it is nothing, the same, or ever new.
+    // Each cursor is different; behind it is nothing, the same page, or ever new items.
     for (per_page, fresh, most) in [(0, false, 22), (250, false, 23), (1_000, true, 103)] {
         let server = Scripted::start(move |seen| {
             let number: usize = seen.query("cursor").map_or(0, |cursor| cursor.trim_start_matches('c').parse().unwrap());
@@ -81,11 +81,11 @@ async fn a_list_without_end_ends_whatever_its_cursors_say() {
         .await;
         let memory = Memory::of(192 * MIB, 256 * MIB);
         let said = protocol(patient(&server, &memory).list_summaries(None).await);
-        assert!(said.contains("does not advance") || said.contains("longer than any"), "{said}");
+        assert!(said.contains("does not advance") || said.contains("exceeds the maximum length"), "{said}");
         assert!(server.calls().len() <= most, "{per_page}: {} pages were read", server.calls().len());
-        assert_eq!(memory.left(), (192 * MIB, 256 * MIB), "all is given back");
+        assert_eq!(memory.left(), (192 * MIB, 256 * MIB), "all memory is released");
     }
-    // Cursors that lead in a circle.
+    // Cursors that form a cycle.
     let mut served = 0;
     let server = Scripted::start(move |_| {
         served += 1;
@@ -97,7 +97,7 @@ async fn a_list_without_end_ends_whatever_its_cursors_say() {
 }
 
 #[tokio::test]
-async fn an_item_that_would_take_a_hundred_times_its_text_costs_itself_alone() {
+async fn an_item_that_would_take_a_hundred_times_its_text_affects_no_other() {
     let bomb = vec![r#"{"a":1}"#; 1_000_000].join(",");
     let items = [format!(r#"{{"id":"bomb","settings":{{"x":[{bomb}]}}}}"#), r#"{"id":"fine","name":"f"}"#.to_owned()];
     let server = Scripted::start(move |seen| {
@@ -111,7 +111,7 @@ async fn an_item_that_would_take_a_hundred_times_its_text_costs_itself_alone() {
     let memory = Memory::of(192 * MIB, 256 * MIB);
     let list = patient(&server, &memory).survey_workflows(|one| (one.id, one.settings.len())).await.unwrap();
     assert_eq!(list.items, [("bomb".to_owned(), 1), ("fine".to_owned(), 0)]);
-    assert_eq!(server.calls().len(), 6, "the page is asked for with fewer items until there is one");
+    assert_eq!(server.calls().len(), 6, "the page is requested with fewer items until there is one");
     let kept = 256 * MIB - memory.left().1;
     assert!((1..4 * 1024).contains(&kept), "{kept}");
     drop(list);
@@ -124,7 +124,7 @@ async fn an_item_that_would_take_a_hundred_times_its_text_costs_itself_alone() {
     assert!(read.cut.as_deref().is_some_and(|path| path.starts_with("nodes[0].x[")), "{:?}", read.cut);
     let kept = 256 * MIB - memory.left().1;
     assert!((60 * MIB..=64 * MIB).contains(&kept), "{kept}");
-    // The same n8n gets no more than its share, and another one does.
+    // The same n8n gets no more than its share, but another instance does.
     assert!(matches!(n8n.get_workflow("bomb").await, Err(N8nError::MemoryFull { .. })));
     assert!(patient(&server, &Memory::of_process()).get_workflow("bomb").await.is_ok());
     drop(read);
@@ -150,17 +150,17 @@ async fn large_answers_of_all_instances_share_one_memory_and_small_ones_wait_for
     while memory.left().0 > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // This one has no longer than the timeout of its requests.
+    // This client waits no longer than the timeout of its requests.
     let n8n = client_within(good.settings(), &memory);
     assert!(n8n.get_workflow("small").await.unwrap().is_some());
     let error = n8n.get_workflow("large").await.unwrap_err();
     assert!(matches!(error, N8nError::MemoryFull { .. }) && !error.unanswered(), "{error:?}");
     let error = n8n.create_workflow(&write()).await.unwrap_err();
-    assert!(matches!(error, N8nError::MemoryFull { .. }) && error.unanswered(), "what was written may be there: {error:?}");
+    assert!(matches!(error, N8nError::MemoryFull { .. }) && error.unanswered(), "the write may have taken effect: {error:?}");
     let waiting = patient(&good, &memory);
     let waiting = tokio::spawn(async move { waiting.get_workflow("large").await });
     holding.abort();
-    assert!(waiting.await.unwrap().unwrap().is_some(), "it goes on when the memory is free again");
+    assert!(waiting.await.unwrap().unwrap().is_some(), "it continues when memory is available again");
     assert_eq!((stalled.load(Ordering::SeqCst), memory.left().0), (1, 32 * MIB));
 }
 

@@ -17,7 +17,7 @@ fn store(count: usize) -> Store {
     Arc::new(Mutex::new((0..count).map(|n| format!("w{n:05}")).collect()))
 }
 
-/// Pages as n8n does, from the query or the cursor.
+/// Returns a page as n8n does, for the query or the cursor.
 fn page(items: &[String], seen: &Seen) -> Value {
     let cursor: Value =
         seen.query("cursor").map(|cursor| serde_json::from_slice(&STANDARD.decode(cursor).unwrap()).unwrap()).unwrap_or_default();
@@ -128,7 +128,7 @@ async fn a_cursor_that_does_not_advance_is_an_error_and_not_a_loop() {
         let cursor = cursor.to_owned();
         Scripted::start(move |_| json(200, json!({ "data": [{ "id": "1" }], "nextCursor": cursor })))
     };
-    // As n8n's own for `limit=0`, and one that is opaque.
+    // n8n's own cursor for `limit=0`, and an opaque one.
     for cursor in [STANDARD.encode(r#"{"limit":0,"offset":0}"#), "opaque".into()] {
         let server = stuck(&cursor).await;
         let n8n = server.client();
@@ -168,7 +168,7 @@ async fn a_failing_page_fails_the_list() {
 }
 
 #[tokio::test]
-async fn executions_are_read_up_to_the_wished_number() {
+async fn executions_are_read_up_to_the_limit() {
     let server = Scripted::start(|seen| {
         let last: u64 = seen.query("cursor").map_or(1_000, |c| c.parse().unwrap());
         let limit: u64 = seen.query("limit").unwrap().parse().unwrap();
@@ -200,7 +200,7 @@ async fn executions_are_read_up_to_the_wished_number() {
 }
 
 #[tokio::test]
-async fn executions_are_asked_for_by_the_clock_of_n8n() {
+async fn executions_are_filtered_by_the_clock_of_n8n() {
     for (ahead, there) in [(-600, "03:30:00"), (0, "03:40:00"), (3600, "04:40:00")] {
         let server = Scripted::start(move |_| {
             let date = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead);
@@ -209,7 +209,7 @@ async fn executions_are_asked_for_by_the_clock_of_n8n() {
         })
         .await;
         let query = ExecutionQuery { started_after: Some("2026-11-21T03:40:00Z".parse().unwrap()), limit: 1, ..Default::default() };
-        // Its clock is known from the first answer on. A second more or less may pass between two looks at a clock.
+        // n8n's clock is known from the first answer on. A second more or less may pass between two readings of a clock.
         let client = server.client();
         client.executions(&ExecutionQuery { limit: 1, ..Default::default() }).await.unwrap();
         client.executions(&query).await.unwrap();
@@ -221,7 +221,7 @@ async fn executions_are_asked_for_by_the_clock_of_n8n() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_in_one_short_line() {
+async fn a_failure_is_one_short_line() {
     let server = Scripted::start(|seen| {
         let error = match seen.target.rsplit('/').next().unwrap().split('?').next().unwrap() {
             "1" => json!({ "message": format!("line\n{}", "x".repeat(900)), "node": { "name": "HTTP", "parameters": {} } }),
@@ -260,7 +260,7 @@ async fn a_tag_that_exists_is_found_and_one_that_cannot_exist_is_refused() {
 }
 
 #[tokio::test]
-async fn one_item_that_cannot_be_read_costs_itself_alone_and_is_named() {
+async fn an_unreadable_item_affects_no_other_and_is_named() {
     let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
     let items = format!(
         r#"{{"id":"half","name":"\ud83d","settings":{{"timezone":"\ude00"}}}},{{"id":"deep","name":"d","nodes":{deep},"settings":{{"a":{deep}}}}},
@@ -286,7 +286,7 @@ async fn one_item_that_cannot_be_read_costs_itself_alone_and_is_named() {
     assert_eq!(read, [("half".to_owned(), false), ("deep".to_owned(), true), ("fine".to_owned(), false)]);
     assert_eq!(unread, [("odd".into(), "Odd one".into()), (String::new(), "no id".into()), (String::new(), String::new())]);
     let tags = n8n.list_tags().await.unwrap();
-    assert_eq!(tags.len(), 4, "what is a tag by its fields");
+    assert_eq!(tags.len(), 4, "every item with the fields of a tag is read");
 }
 
 #[tokio::test]

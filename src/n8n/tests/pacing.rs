@@ -1,4 +1,4 @@
-//! Pauses that n8n asks for, and what is counted.
+//! Pauses that n8n asks for, and metrics of calls.
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ async fn a_429_silences_the_client_for_as_long_as_it_says() {
     let held = n8n.list_tags().await.unwrap_err();
     assert!(matches!(held, N8nError::RateLimited { .. }) && held.retry_after() > Some(Duration::from_secs(15)));
     assert_eq!(server.calls().len(), 1, "the second call was not made");
-    assert!(server.client().get_workflow("a").await.is_err(), "another client is not held up");
+    assert!(server.client().get_workflow("a").await.is_err(), "another client is not delayed");
     assert_eq!(server.calls().len(), 2);
 }
 
 #[tokio::test]
-async fn a_429_that_says_at_once_or_a_date_of_the_past_is_a_pause_all_the_same() {
+async fn a_429_with_a_retry_after_of_zero_or_in_the_past_is_a_pause_too() {
     for header in ["0", "Sun, 06 Nov 1994 08:49:37 GMT", "soon"] {
         let server = Scripted::start(move |_| with_headers(429, &format!("retry-after: {header}\r\n"))).await;
         let n8n = server.client();
@@ -45,7 +45,7 @@ async fn a_write_that_waited_too_long_for_its_turn_is_never_sent() {
     let mut settings = server.settings();
     settings.max_concurrent_requests = std::num::NonZeroU32::MIN;
     let n8n = client(settings);
-    // It has the only place until its request times out.
+    // This call holds the only slot until its request times out.
     let slow = tokio::spawn({
         let n8n = n8n.clone();
         async move { n8n.get_workflow("a").await }
@@ -60,9 +60,9 @@ async fn a_write_that_waited_too_long_for_its_turn_is_never_sent() {
     n8n.sending_until(boot_clock() + Duration::from_secs(60)).create_workflow(&write()).await.unwrap();
 }
 
-/// As a process that was stopped after it had asked the fence.
+/// Simulates a process that was stopped after it had checked the fence.
 #[tokio::test]
-async fn a_write_whose_permit_ran_out_while_it_connected_is_not_sent() {
+async fn a_write_whose_fence_expired_while_it_connected_is_not_sent() {
     let server = Scripted::start(|_| json(200, json!({ "id": "a" }))).await;
     let n8n = server.client();
     let request = n8n.api(Operation::CreateWorkflow, Method::POST, &["workflows"]).unwrap().json(&json!({ "name": "a" })).unwrap();

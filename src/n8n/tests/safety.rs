@@ -1,4 +1,4 @@
-//! Where requests go, and what they may carry there.
+//! Destinations of requests, and what they may carry there.
 
 use super::super::scripted::{Scripted, client, json, settings, with_headers};
 use super::super::{N8nClient, N8nError, N8nMetrics, SettingsError};
@@ -30,7 +30,7 @@ async fn loopback_is_refused_unless_allowed_by_name_and_by_address() {
         let error = client(settings).create_workflow(&write()).await.unwrap_err();
         assert!(matches!(error, N8nError::AddressDenied { .. }) && !error.unanswered(), "{host}: {error:?}");
         assert_eq!(error.outcome(), "address_denied");
-        // 0.0.0.0 is no loopback address and is never allowed.
+        // 0.0.0.0 is not a loopback address and is never allowed.
         assert_eq!(error.to_string().contains("runs with --allow-loopback"), host != "0.0.0.0", "{host}: {error}");
     }
     assert!(server.seen().is_empty());
@@ -84,7 +84,7 @@ fn settings_and_client_do_not_show_the_key() {
 }
 
 #[tokio::test]
-async fn an_n8n_that_echoes_the_key_puts_it_into_no_message() {
+async fn a_key_that_n8n_echoes_appears_in_no_message() {
     let key = super::super::scripted::KEY;
     let server = Scripted::start(move |seen| match seen.method.as_str() {
         "POST" => json(400, serde_json::json!({ "message": format!("bad key\u{200b} {key}, it begins {}", &key[..12]) })),

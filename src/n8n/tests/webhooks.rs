@@ -24,7 +24,7 @@ fn names(methods: &str) -> Reply {
     with_headers(204, &format!("access-control-allow-methods: {methods}\r\n"))
 }
 
-/// As n8n answers OPTIONS where one path is served.
+/// n8n's answers to OPTIONS if one path is registered.
 fn one_path(method: &str, path: &str) -> Reply {
     assert_eq!(method, "OPTIONS", "no workflow can have that method");
     names(if path.ends_with("/a/b") { "OPTIONS, GET, POST" } else { "OPTIONS" })
@@ -38,7 +38,7 @@ async fn n8n_itself_names_the_methods_of_a_path_and_no_workflow_is_called() {
     assert_eq!(n8n.check_webhook("webhook", "/a/b/").await.unwrap(), both);
     assert_eq!(n8n.check_webhook("mcp", "a/b").await.unwrap(), both);
     assert_eq!(n8n.check_webhook("webhook", "b").await.unwrap(), WebhookCheck::NotRegistered);
-    // A path that nobody can have is asked for once, so that what answers is known to tell paths apart.
+    // A path that cannot exist is requested once, to confirm that the server distinguishes paths.
     let calls = server.calls();
     assert!(calls[0].starts_with("OPTIONS /webhook/weirkeeper-"), "{calls:?}");
     assert_eq!(calls[1..], ["OPTIONS /webhook/a/b", "OPTIONS /mcp/a/b", "OPTIONS /webhook/b"]);
@@ -53,7 +53,7 @@ async fn only_n8ns_own_words_prove_that_a_webhook_is_registered() {
     };
     for reply in [
         (|| names("GET, POST, OPTIONS, PUT, PATCH, DELETE")) as fn() -> Reply,
-        // A proxy answers so whatever is asked for.
+        // The answer of a proxy, whatever the path.
         || names("OPTIONS, GET, POST"),
         || with_headers(204, ""),
         || with_headers(200, "allow: GET,HEAD\r\n"),
@@ -69,7 +69,7 @@ async fn only_n8ns_own_words_prove_that_a_webhook_is_registered() {
     }
     let starting = || async { Scripted::start(|_| html(404, "<pre>Cannot OPTIONS /webhook/a/b</pre>")).await };
     assert!(matches!(starting().await.client().check_webhook("webhook", "a/b").await, Err(N8nError::NotReady { .. })));
-    // Before its routes are there, n8n answers as it does for any other path.
+    // Before its routes are registered, n8n answers as for any other path.
     let early = Scripted::start(|seen| {
         if seen.method.as_str() == "OPTIONS" { names("GET, POST, OPTIONS") } else { json(503, json!({ "status": "error" })) }
     });
@@ -99,7 +99,7 @@ async fn a_route_without_a_version_behind_it_is_found_without_running_anything()
 }
 
 #[tokio::test]
-async fn a_refused_deletion_gives_a_publication_service_away() {
+async fn a_refused_deletion_reveals_a_publication_service() {
     let after = |message: &'static str| async move {
         let server = Scripted::start(move |_| json(409, json!({ "message": message }))).await;
         let client = server.client();
@@ -155,12 +155,12 @@ async fn webhooks_are_called_at_their_own_url_and_never_get_the_key() {
 }
 
 #[tokio::test]
-async fn a_probe_returns_what_the_workflow_answers_and_slows_nobody_down() {
+async fn a_probe_returns_the_workflows_answer_and_pauses_no_other_call() {
     let answer = |reply: fn() -> Reply| async move {
         let server = Scripted::start(move |_| reply()).await;
         let n8n = server.client();
         let answer = n8n.probe(probe("a")).await.map(|answer| (answer.status, answer.json));
-        // The next call goes out although the workflow answered 429.
+        // The next call is sent although the workflow answered 429.
         n8n.probe(probe("a")).await.ok();
         assert_eq!(server.calls().len(), 2);
         answer
@@ -177,7 +177,7 @@ async fn a_probe_returns_what_the_workflow_answers_and_slows_nobody_down() {
     assert!(matches!(answer(|| html(200, "n8n is starting up. Please wait")).await, Err(N8nError::NotReady { .. })));
 }
 
-/// Answers webhooks so, and is an n8n that is ready.
+/// A ready n8n that answers webhook calls with this reply.
 async fn answers(reply: impl Fn() -> Reply + Send + 'static) -> Scripted {
     Scripted::start(move |seen| if seen.target == "/healthz/readiness" { ready() } else { reply() }).await
 }
@@ -185,7 +185,7 @@ async fn answers(reply: impl Fn() -> Reply + Send + 'static) -> Scripted {
 const EDITOR: &str = "<!DOCTYPE html><html><head><meta name=\"n8n:config:rest-endpoint\" content=\"cmVzdA==\"></head></html>";
 
 #[tokio::test]
-async fn the_workflows_own_answer_is_told_from_what_stands_in_for_it() {
+async fn the_workflows_own_answer_is_distinguished_from_others() {
     let author = |reply: fn() -> Reply| async move { answers(reply).await.client().probe(probe("a")).await.unwrap().author };
     const MARK: &str = "content-security-policy: sandbox allow-downloads\r\n";
     assert_eq!(author(|| Reply::Keep(raw(503, MARK, "application/json", "{}"))).await, Author::Workflow);
@@ -231,7 +231,7 @@ async fn the_workflows_own_answer_is_told_from_what_stands_in_for_it() {
 }
 
 #[tokio::test]
-async fn an_n8n_that_serves_its_editor_in_place_of_webhooks_asks_for_the_address_of_its_webhook_processor() {
+async fn an_n8n_that_sends_its_editor_for_webhooks_needs_the_address_of_its_webhook_processor() {
     for reply in [(|| html(404, "<pre>Cannot PATCH /webhook/a</pre>")) as fn() -> Reply, || html(200, EDITOR)] {
         let n8n = answers(reply).await.client();
         let checks = [n8n.check_webhook("webhook", "a").await, n8n.check_form("a").await];
@@ -244,7 +244,7 @@ async fn an_n8n_that_serves_its_editor_in_place_of_webhooks_asks_for_the_address
 }
 
 #[tokio::test]
-async fn a_probe_cannot_leave_the_webhooks_or_steer_the_connection() {
+async fn a_probe_cannot_leave_the_webhook_paths_or_set_connection_headers() {
     let server = Scripted::start(|_| json(200, json!({}))).await;
     let n8n = server.client();
     for path in [
@@ -253,7 +253,7 @@ async fn a_probe_cannot_leave_the_webhooks_or_steer_the_connection() {
         "",
         "/",
         "./a",
-        // The URL parser drops these, and resolves what is left.
+        // The URL parser drops these characters, and resolves what is left.
         ".\t./api/v1/workflows",
         ".\n./.\r./api",
         "a/.\t",
@@ -284,7 +284,7 @@ async fn a_probe_cannot_leave_the_webhooks_or_steer_the_connection() {
 }
 
 #[tokio::test]
-async fn a_check_cannot_leave_the_webhooks() {
+async fn a_check_cannot_leave_the_webhook_paths() {
     let hooks = Scripted::start(|seen| one_path(&seen.method, &seen.target)).await;
     let mut settings = hooks.settings();
     settings.webhook_check_url = Some(format!("http://{}/hooks", hooks.address).parse().unwrap());
@@ -309,7 +309,7 @@ fn a_probe_does_not_show_its_secrets() {
 }
 
 #[test]
-fn an_address_without_parts_is_that_of_n8n_itself() {
+fn an_empty_path_leads_to_the_base_url() {
     for base in ["https://n8n.test/", "https://n8n.test/below", "https://n8n.test/below/"] {
         let base = url::Url::parse(base).unwrap();
         let own = crate::n8n::send::below(&base, &[]).unwrap();
