@@ -1,10 +1,10 @@
-//! What people choose to be told: by the command line, a configuration file and an annotation.
+//! Selection of findings by the command line, a configuration file and an annotation.
 
 use serde_json::Value;
 
 use crate::Folder;
 
-/// A webhook without authentication and webhookId, and a request without a timeout: two warnings and a piece of information.
+/// A webhook without authentication and webhookId, and a request without a timeout: two warnings and one info.
 const OPEN: &str = r#"{"nodes": [
   {"name": "Hook", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "position": [0, 0], "parameters": {"path": "a"}},
   {"name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [200, 0], "onError": "continueRegularOutput",
@@ -43,7 +43,7 @@ fn the_command_line_selects_and_ignores_and_refuses_codes_that_do_not_exist() {
 }
 
 #[test]
-fn information_is_no_warning_and_a_warning_no_error_unless_it_is_asked_for() {
+fn infos_pass_and_warnings_fail_only_a_strict_run() {
     let folder = Folder::new("strict", &[("a.json", OPEN)]);
     for (arguments, code) in [(&["a.json"][..], 0), (&["--strict", "a.json"], 1), (&["--strict", "--ignore", "webhook-*", "a.json"], 0)] {
         assert_eq!(run(&folder, arguments).0, code, "{arguments:?}");
@@ -51,7 +51,7 @@ fn information_is_no_warning_and_a_warning_no_error_unless_it_is_asked_for() {
 }
 
 #[test]
-fn the_nearest_file_of_configuration_counts_up_to_the_repository() {
+fn the_nearest_configuration_file_within_the_repository_applies() {
     let repository = "ignore: [webhook-open]\n";
     let team = "levels:\n  http-without-timeout: error\npaths:\n  old/*.json:\n    ignore: [all]\n";
     let files = [
@@ -71,7 +71,7 @@ fn the_nearest_file_of_configuration_counts_up_to_the_repository() {
     let (code, found, _) = run(&folder, &["repo/flows/team/a.json"]);
     assert_eq!((code, found), (1, vec!["http-without-timeout error".to_owned(), ALL[1].to_owned(), ALL[2].to_owned()]));
     assert_eq!(told(&folder, &["repo/flows/team/old/a.json"]), [""; 0]);
-    assert_eq!(told(&folder, &["--select", "webhook-open", "repo/flows/team/old/a.json"]), ALL[2..], "the command line outweighs it");
+    assert_eq!(told(&folder, &["--select", "webhook-open", "repo/flows/team/old/a.json"]), ALL[2..], "the command line takes precedence");
     assert_eq!(told(&folder, &["--no-config", "repo/flows/team/old/a.json"]), ALL);
     assert_eq!(told(&folder, &["--config", "other.yaml", "repo/flows/team/a.json"]), ALL[1..2]);
     let (code, _, aside) = run(&Folder::new("broken-config", &[(".weirkeeper.yaml", "ignored: []\n"), ("a.json", OPEN)]), &["a.json"]);
@@ -79,7 +79,7 @@ fn the_nearest_file_of_configuration_counts_up_to_the_repository() {
 }
 
 #[test]
-fn the_version_of_n8n_in_a_file_of_configuration_takes_the_certainty_out_of_node_types() {
+fn another_n8n_version_in_the_configuration_makes_node_type_errors_warnings() {
     let odd = OPEN.replace("n8n-nodes-base.httpRequest", "n8n-nodes-base.httpRequestt");
     let files = [("a.json", odd.as_str()), ("new/.weirkeeper.yaml", "n8nVersion: 2.40.0\n"), ("new/a.json", odd.as_str())];
     let folder = Folder::new("config-version", &files);
@@ -91,7 +91,7 @@ fn the_version_of_n8n_in_a_file_of_configuration_takes_the_certainty_out_of_node
 }
 
 #[test]
-fn an_annotation_of_a_workflow_silences_what_is_doubtful_and_no_error() {
+fn an_annotation_silences_warnings_but_no_error() {
     let manifest = |note: &str, kind: &str| {
         format!(
             "apiVersion: weirkeeper.dev/v1alpha1\nkind: Workflow\nmetadata:\n  name: a\n  annotations:\n    {note}\nspec:\n  instanceRef: {{name: main}}\n  definition: {}\n",
@@ -107,7 +107,7 @@ fn an_annotation_of_a_workflow_silences_what_is_doubtful_and_no_error() {
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let folder = Folder::new("annotation", &files);
     assert_eq!(told(&folder, &["a.yaml"]), ALL[..1]);
-    assert_eq!(told(&folder, &["--select", "webhook-open", "a.yaml"]), ALL[2..], "the command line outweighs it");
+    assert_eq!(told(&folder, &["--select", "webhook-open", "a.yaml"]), ALL[2..], "the command line takes precedence");
     let (code, found, _) = run(&folder, &["wrong.yaml"]);
     assert!(code == 1 && found.contains(&"node-type-unknown error".to_owned()), "{found:?}");
     let (_, out, _) = folder.run(&["validate", "slip.yaml"], "");
@@ -115,7 +115,7 @@ fn an_annotation_of_a_workflow_silences_what_is_doubtful_and_no_error() {
 }
 
 #[test]
-fn nothing_to_validate_is_said_and_fails_a_strict_run() {
+fn nothing_to_validate_is_reported_and_fails_a_strict_run() {
     let folder = Folder::new("nothing", &[("empty/notes.txt", "x"), ("values/values.yaml", "replicas: 2\n")]);
     for (path, why) in [("empty", "no *.json"), ("values", "no n8n workflow")] {
         let (code, out, aside) = folder.run(&["validate", path], "");
@@ -170,11 +170,11 @@ fn github_output_is_escaped_workflow_commands_with_the_worst_first() {
 }
 
 #[test]
-fn a_finding_is_explained_with_an_example_and_how_to_mend_it() {
+fn a_finding_is_explained_with_an_example_and_a_fix() {
     let folder = Folder::new("explain", &[]);
     std::fs::create_dir_all(folder.path()).unwrap();
     let (code, out, _) = folder.run(&["validate", "--explain", "webhook-open"], "");
-    assert!(code == 0 && out.starts_with("webhook-open\n\n**Warning.**") && out.contains("Mend: "), "{out}");
+    assert!(code == 0 && out.starts_with("webhook-open\n\n**Warning.**") && out.contains("Fix: "), "{out}");
     let (code, _, aside) = folder.run(&["validate", "--explain", "webhok-open"], "");
     assert!(code == 2 && aside.contains(r#"did you mean "webhook-open"?"#), "{aside}");
 }

@@ -1,7 +1,7 @@
-//! docs/findings.md, held to the code: each entry's examples are run through what `weirkeeper validate` runs.
+//! Checks docs/findings.md against the code: the examples of each entry are validated as `weirkeeper validate` does.
 //!
-//! A fenced block says after its language what it yields: `error`, `warning`, `info`, or `mended` for nothing of the code. A JSON block
-//! is a part of a workflow, which [`whole`] completes; one that says `whole`, and any other, is a file as it stands.
+//! The words after a block's language say what it yields: `error`, `warning`, `info`, or `fixed` for no finding of the code. A JSON block
+//! is a part of a workflow, which [`whole`] completes, unless it is marked `whole`; any other block is a complete file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,10 +11,10 @@ use weirkeeper::catalog::Catalog;
 use weirkeeper::document::finding::{Code, Finding, Severity};
 use weirkeeper::manifest::{Source, validate};
 
-/// Codes without an example in the page: no text of a file yields them.
+/// Codes without an example in the page, because no text of a file yields them.
 const WITHOUT_EXAMPLE: &[Code] = &[Code::FileUnreadable];
 
-/// One entry of the page.
+/// An entry of the page.
 struct Entry {
     code: String,
     text: String,
@@ -65,7 +65,7 @@ fn entries(page: &str) -> Vec<Entry> {
     entries
 }
 
-/// What no file in a repository should hold, or no reader wants to see, put in when the test runs.
+/// Replaces the placeholders for text that no repository should hold, or that no reader wants to see.
 fn filled(text: &str) -> String {
     let token: String = (0..40u32).map(|at| char::from_digit(at * 7919 % 36, 36).unwrap_or('x')).collect();
     let nodes: Vec<Value> = (0..5_001).map(|at| json!({"name": at.to_string()})).collect();
@@ -77,8 +77,8 @@ fn filled(text: &str) -> String {
         .replace("‹200 kB of text›", &"x".repeat(200_000))
 }
 
-/// A workflow around a part of one: a trigger `Start`, unless there is one; a node `Next`, where there are no nodes; positions
-/// and empty parameters; and connections from each node to the next, where there are none.
+/// Completes a part of a workflow: adds a trigger `Start` if there is none, a node `Next` if there are no nodes, positions and empty
+/// parameters, and connections from each node to the next if there are none.
 fn whole(part: Value) -> Value {
     let mut document = if part.get("type").or(part.get("typeVersion")).is_some() { json!({ "nodes": [part] }) } else { part };
     let given = document.get("nodes").and_then(Value::as_array).cloned();
@@ -119,7 +119,7 @@ fn findings_of(block: &Block) -> Vec<Finding> {
     look(whole(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))).to_string())
 }
 
-/// The severities that the entry's first words name.
+/// Returns the severities that the entry's first words name.
 fn claimed(entry: &Entry) -> BTreeSet<&'static str> {
     let words = entry.text.trim_start();
     for (start, severities) in [
@@ -151,7 +151,7 @@ fn every_code_has_one_entry_and_one_line_in_the_table_of_contents() {
 }
 
 #[test]
-fn every_example_yields_its_code_as_the_page_says_and_what_is_mended_does_not() {
+fn every_example_yields_its_code_and_its_fixed_form_does_not() {
     let mut complaints = Vec::new();
     for entry in entries(&page()) {
         let claimed = claimed(&entry);
@@ -175,8 +175,8 @@ fn every_example_yields_its_code_as_the_page_says_and_what_is_mended_does_not() 
                         complaints.push(format!("{at}: want {word}, got {own:?} of {findings:?}"));
                     }
                 }
-                None if !block.says("mended") => complaints.push(format!("{at}: says neither error, warning, info nor mended")),
-                None if !own.is_empty() => complaints.push(format!("{at}: is not mended: {findings:?}")),
+                None if !block.says("fixed") => complaints.push(format!("{at}: says neither error, warning, info nor fixed")),
+                None if !own.is_empty() => complaints.push(format!("{at}: is not fixed: {findings:?}")),
                 None => {}
             }
             complaints.extend(others.iter().map(|other| format!("{at}: another error: {other}")));
@@ -185,15 +185,15 @@ fn every_example_yields_its_code_as_the_page_says_and_what_is_mended_does_not() 
         if shown != claimed && !without {
             complaints.push(format!("{}: says {claimed:?} and shows {shown:?}", entry.code));
         }
-        if !entry.text.contains("\nMend: ") {
-            complaints.push(format!("{}: does not say how to mend it", entry.code));
+        if !entry.text.contains("\nFix: ") {
+            complaints.push(format!("{}: does not say how to fix it", entry.code));
         }
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_said_to_be_so() {
+fn an_unreadable_file_is_reported() {
     let source = Source { name: "gone.json".to_owned(), text: Err("it could not be read".to_owned()), found: false };
     let reports = validate(&[source], Catalog::embedded());
     assert_eq!(reports[0].findings[0].finding.code, Code::FileUnreadable);
@@ -207,9 +207,9 @@ fn the_page_is_linked_from_where_people_look() {
     }
 }
 
-/// One line of tests/fixtures/broken/table.tsv. Its last column is what n8n 2.39.10 was seen to do: refuse to `create` it or to
-/// `publish` it, `run` it without doing what is written, `loses` a part of it in what its API gives back, or that it `takes` it;
-/// `never` where it cannot even be sent.
+/// A line of tests/fixtures/broken/table.tsv. Its last column is the observed behaviour of n8n 2.39.10: it refuses to `create` or to
+/// `publish` the workflow, it `run`s it without doing what is written, it `loses` a part of it in the answers of its API, or it `takes` it;
+/// `never` if it cannot even be sent.
 struct Row<'a> {
     file: &'a str,
     sound: &'a str,
@@ -227,7 +227,7 @@ fn rows(table: &str) -> Vec<Row<'_>> {
     let row = |line| {
         let cells: Vec<&str> = str::split(line, '\t').collect();
         let [file, sound, code, severity, node, path, n8n] = cells[..] else { panic!("{line}") };
-        // What n8n takes and runs as it is written is no error, unless it gives a secret away.
+        // A workflow that n8n accepts and runs as written is no error, unless it reveals a secret.
         let gives_away = matches!(code, "secret-literal" | "credential-embedded");
         assert!(
             ["create", "publish", "run", "loses", "never"].contains(&n8n) || n8n == "takes" && (severity == "warning" || gives_away),
@@ -285,11 +285,11 @@ fn every_error_has_a_broken_fixture_and_every_fixture_a_line() {
     assert_eq!(files, listed);
 }
 
-/// Errors whose files would be unreadable, huge, or not of a workflow; the page's examples are enough.
+/// Errors whose files would be unreadable, huge, or not a workflow; the examples in the page suffice.
 const NOT_IN_A_FILE: &[&str] = &["document-too-large", "file-unreadable", "findings-too-many", "nodes-too-many"];
 
 #[test]
-fn what_looks_like_a_fault_and_is_none_stays_quiet() {
+fn workflows_that_only_look_wrong_have_no_findings() {
     let findings = look(fixture("sound/stay-quiet.json"));
     assert!(findings.is_empty(), "{findings:#?}");
 }

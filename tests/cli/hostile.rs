@@ -1,4 +1,4 @@
-//! Commands that read an n8n which means harm, scripted on loopback.
+//! Commands against a malicious n8n, scripted on loopback.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use crate::Folder;
 
 const MIB: usize = 1024 * 1024;
 
-/// Answers every request with a status and a body; its URL.
+/// Starts a server that answers every request with a status and a body, and returns its URL.
 fn serve(answer: impl Fn() -> (u16, String) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -22,7 +22,7 @@ fn serve(answer: impl Fn() -> (u16, String) + Send + Sync + 'static) -> String {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let answer = answer.clone();
-            // A client that goes away before it read all is none of the test's business.
+            // A client that closes the connection early is none of the test's business.
             thread::spawn(move || reply(stream, &*answer).ok());
         }
     });
@@ -37,7 +37,7 @@ fn reply(mut stream: TcpStream, answer: &dyn Fn() -> (u16, String)) -> io::Resul
     write!(stream, "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
 }
 
-/// An n8n with one workflow of this name.
+/// Starts an n8n with one workflow of this name.
 fn one_workflow(name: &str) -> String {
     let node = json!({ "name": "A", "type": "n8n-nodes-base.noOp", "typeVersion": 1, "position": [0, 0], "parameters": {} });
     let workflow = json!({ "id": "W1", "name": name, "active": false, "nodes": [node], "connections": {}, "settings": {}, "tags": [] });
@@ -45,7 +45,7 @@ fn one_workflow(name: &str) -> String {
     serve(move || (200, page.clone()))
 }
 
-/// A key that no n8n gave.
+/// Returns a key that no n8n issued.
 fn key() -> String {
     format!("echoed-{:032x}", std::process::id())
 }
@@ -92,7 +92,7 @@ fn a_list_that_brings_nothing_new_ends() {
     assert!(code == 1 && pages < 50 && said.contains("does not advance"), "{pages} pages: {said}");
 }
 
-/// The most memory that a process had, in MiB; 0 when it is gone.
+/// Returns the peak memory of a process in MiB; 0 when it has ended.
 fn resident(process: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -100,7 +100,7 @@ fn resident(process: u32) -> usize {
 }
 
 #[test]
-fn an_import_with_force_replaces_a_link_and_leaves_alone_what_it_leads_to() {
+fn an_import_with_force_replaces_a_link_and_not_its_target() {
     let folder = Folder::new("import-link", &[("theirs", "theirs"), ("out/other", "")]);
     std::os::unix::fs::symlink(folder.path().join("theirs"), folder.path().join("out/orders.yaml")).unwrap();
     let (code, _, said) = import(&folder, &one_workflow("orders"), &["--output-dir", "out", "--force"]);

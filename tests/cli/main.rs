@@ -1,4 +1,4 @@
-//! The commands that people and pipelines run, as they run them. No stack is needed.
+//! The commands that people and pipelines run. No stack is needed.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -14,11 +14,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A folder of this test's own, which goes with the value.
+/// A temporary folder of one test, removed when the value is dropped.
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes it with these files, by path and text.
+    /// Creates the folder with these files, by path and text.
     pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
         let folder = Self(std::env::temp_dir().join(format!("weirkeeper-cli-{}-{name}", std::process::id())));
         for (file, text) in files {
@@ -29,7 +29,7 @@ impl Folder {
         folder
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -39,7 +39,7 @@ impl Folder {
         self.run_with(&[], arguments, input)
     }
 
-    /// The same, with these variables in the environment.
+    /// Runs the binary in this folder with these environment variables.
     pub fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str], input: &str) -> (i32, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
         command.args(arguments).current_dir(&self.0).env_remove("WEIRKEEPER_N8N_API_KEY").env_remove("NO_COLOR");

@@ -1,4 +1,4 @@
-//! Arguments of the operator that cannot be meant are refused before anything is started.
+//! Operator arguments that would be a mistake are refused before anything is started.
 
 use crate::Folder;
 

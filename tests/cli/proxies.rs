@@ -1,4 +1,4 @@
-//! Proxies that the environment or a kubeconfig names, which nobody here uses.
+//! Proxies in the environment or in a kubeconfig, which Weirkeeper does not use.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::Folder;
 
-/// An API server that has nothing: what it was asked, and its kubeconfig.
+/// Starts an API server without objects; returns the requests that it received, and its kubeconfig.
 fn api_server(more: &str) -> (Arc<Mutex<Vec<String>>>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -31,7 +31,7 @@ fn api_server(more: &str) -> (Arc<Mutex<Vec<String>>>, String) {
 }
 
 #[test]
-fn a_proxy_of_the_environment_keeps_neither_the_operator_nor_a_command_from_the_cluster() {
+fn the_operator_and_commands_ignore_a_proxy_in_the_environment() {
     let (asked, kubeconfig) = api_server("");
     let folder = Folder::new("proxy", &[("kubeconfig", &kubeconfig)]);
     let at = folder.path().join("kubeconfig");
@@ -48,7 +48,7 @@ fn a_proxy_of_the_environment_keeps_neither_the_operator_nor_a_command_from_the_
 }
 
 #[test]
-fn a_kubeconfig_that_leads_through_a_proxy_is_refused_in_words() {
+fn a_kubeconfig_with_a_proxy_is_refused_with_an_explanation() {
     let (asked, kubeconfig) = api_server("    proxy-url: http://way.example:3128\n");
     let folder = Folder::new("proxied", &[("kubeconfig", &kubeconfig)]);
     let at = folder.path().join("kubeconfig");

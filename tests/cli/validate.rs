@@ -27,14 +27,14 @@ fn validate(folder: &Folder, arguments: &[&str]) -> (i32, Vec<Value>) {
     (code, lines(&out))
 }
 
-/// The finding with a code.
+/// Returns the finding with a code.
 fn finding<'a>(line: &'a Value, code: &str) -> &'a Value {
     let all = line["findings"].as_array().expect("findings");
     all.iter().find(|finding| finding["code"] == code).unwrap_or_else(|| panic!("no {code}: {line:#}"))
 }
 
 #[test]
-fn the_exit_code_tells_clean_wrong_and_unreadable_apart() {
+fn the_exit_code_distinguishes_valid_invalid_and_unreadable_files() {
     let folder = Folder::new("codes", &[("fine.json", FINE), ("broken.json", BROKEN), ("doubtful.json", DOUBTFUL)]);
     std::fs::write(folder.path().join("binary.json"), [0xff, 0xfe, 0]).unwrap();
     for (arguments, code) in [
@@ -47,7 +47,7 @@ fn the_exit_code_tells_clean_wrong_and_unreadable_apart() {
     ] {
         assert_eq!(validate(&folder, arguments).0, code, "{arguments:?}");
     }
-    assert_eq!(folder.run(&["validate"], "").0, 2, "no file is a misuse");
+    assert_eq!(folder.run(&["validate"], "").0, 2, "a call without a file is a usage error");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn sarif_rules_carry_help_and_levels_and_findings_keep_their_fingerprint_when_li
     for rule in rules {
         let id = rule["id"].as_str().unwrap();
         assert!(rule["helpUri"].as_str().unwrap().ends_with(&format!("docs/findings.md#{id}")), "{rule}");
-        assert!(rule["help"]["text"].as_str().unwrap().contains("Mend: ") && rule["help"]["markdown"].is_string(), "{rule}");
+        assert!(rule["help"]["text"].as_str().unwrap().contains("Fix: ") && rule["help"]["markdown"].is_string(), "{rule}");
         assert!(["error", "warning", "note"].contains(&rule["defaultConfiguration"]["level"].as_str().unwrap()), "{rule}");
     }
     let level = |code: &str| rules.iter().find(|rule| rule["id"] == code).unwrap()["defaultConfiguration"]["level"].clone();
@@ -138,7 +138,7 @@ fn sarif_rules_carry_help_and_levels_and_findings_keep_their_fingerprint_when_li
 }
 
 #[test]
-fn for_an_n8n_of_another_version_what_rests_on_node_types_is_only_doubtful() {
+fn for_another_n8n_version_node_type_errors_are_warnings() {
     let odd = FINE.replace("n8n-nodes-base.set", "n8n-nodes-base.sett");
     let folder = Folder::new("version", &[("odd.json", &odd), ("broken.json", BROKEN)]);
     assert_eq!(validate(&folder, &["odd.json"]).0, 1);
@@ -146,14 +146,14 @@ fn for_an_n8n_of_another_version_what_rests_on_node_types_is_only_doubtful() {
     let (code, told) = validate(&folder, &["--n8n-version", "2.40.0", "odd.json"]);
     assert_eq!((code, &finding(&told[0], "node-type-unknown")["severity"]), (0, &serde_json::json!("warning")));
     let (code, _, aside) = folder.run(&["validate", "--n8n-version", "2.40.0", "broken.json"], "");
-    assert_eq!(code, 1, "what the document alone tells stays certain");
+    assert_eq!(code, 1, "findings from the document alone stay errors");
     assert!(aside.contains("that of n8n 2.39.10, not 2.40.0"), "{aside}");
 }
 
 const SECRET: &str = r#"{"auths":{"registry.example":{"auth":"what nobody may read"}}}"#;
 
 #[test]
-fn a_folder_shows_nothing_of_what_its_links_lead_to() {
+fn nothing_of_the_targets_of_links_in_a_folder_is_shown() {
     let outside = Folder::new(
         "links-outside",
         &[("secret.json", SECRET), ("deep/flow.json", BROKEN), ("words.yaml", "password: what nobody may read\n")],
@@ -170,7 +170,7 @@ fn a_folder_shows_nothing_of_what_its_links_lead_to() {
         assert!(!out.contains("what nobody may read") && !out.contains("registry.example"), "{output}: {out}");
         assert!(said.contains("symbolic links") && said.contains("./a.json, ./b.yaml, ./c, ./d.json"), "{said}");
     }
-    // What is named is read; lines of what is no workflow are shown of nothing.
+    // A file that is named is read; but no lines are shown of a file that is not a workflow.
     for name in ["a.json", "b.yaml"] {
         let (code, out, _) = folder.run(&["validate", name], "");
         assert!(code != 0 && !out.contains("nobody"), "{name}: {out}");
@@ -190,7 +190,7 @@ fn a_configuration_file_that_is_a_link_is_not_followed() {
 }
 
 #[test]
-fn a_pipe_in_a_folder_hangs_nobody() {
+fn a_pipe_in_a_folder_does_not_block() {
     let folder = Folder::new("pipe", &[("fine.json", FINE)]);
     let made = std::process::Command::new("mkfifo").arg(folder.path().join("a.json")).arg(folder.path().join(".weirkeeper.yaml")).status();
     assert!(made.unwrap().success());
@@ -201,7 +201,7 @@ fn a_pipe_in_a_folder_hangs_nobody() {
 }
 
 #[test]
-fn no_text_of_a_file_steers_the_terminal() {
+fn no_text_of_a_file_controls_the_terminal() {
     let broken = FINE.replace(r#""name": "B""#, r#""name": "B\u001b[2K\u202e\u200b\nfine.json: fine""#);
     let folder = Folder::new("steers", &[("broken.json", &broken)]);
     for output in ["human", "concise", "github"] {
@@ -213,7 +213,7 @@ fn no_text_of_a_file_steers_the_terminal() {
 }
 
 #[test]
-fn a_path_that_callers_do_not_reach_has_a_finding() {
+fn an_unreachable_webhook_path_has_a_finding() {
     for path in ["a/../b", "./a", "a//b", r"a\tb", r"a\u0000"] {
         let folder = Folder::new("odd-path", &[("odd.json", &FINE.replace(r#""path": "a""#, &format!(r#""path": "{path}""#)))]);
         let (_, told) = validate(&folder, &["odd.json"]);
@@ -222,7 +222,7 @@ fn a_path_that_callers_do_not_reach_has_a_finding() {
 }
 
 #[test]
-fn a_probe_that_steers_a_proxy_is_told_before_the_api_server_refuses_it() {
+fn a_probe_header_that_controls_proxies_has_a_finding() {
     for header in ["X-Original-URL", "X-Rewrite-URL", "Forwarded"] {
         let workflow = serde_json::json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "a" },
             "spec": { "instanceRef": { "name": "main" }, "definition": serde_json::from_str::<Value>(FINE).unwrap(),

@@ -110,7 +110,12 @@ async fn a_private_authority_is_trusted_by_its_bundle_and_what_is_wrong_without_
     let wrong = [
         (&front.url, None, "InstanceUnreachable", "UnknownIssuer; trusted certificate authorities are set in spec.caBundle"),
         (&elsewhere.url, Some(authority.pem()), "InstanceUnreachable", "not valid for name \"127.0.0.1\""),
-        (&front.url, Some(stranger.pem()), "InstanceUnreachable", "UnknownIssuer; trusted certificate authorities are set in spec.caBundle"),
+        (
+            &front.url,
+            Some(stranger.pem()),
+            "InstanceUnreachable",
+            "UnknownIssuer; trusted certificate authorities are set in spec.caBundle",
+        ),
         (&front.url, Some("no certificate at all".to_owned()), "InvalidInstance", "the CA bundle is not a list of PEM certificates"),
     ];
     for (url, bundle, reason, words) in wrong {

@@ -45,7 +45,7 @@ mod tests {
     fn every_code_is_explained_with_how_to_mend_it() {
         for code in Code::ALL {
             let text = explain(code.as_str()).unwrap();
-            assert!(text.starts_with(&format!("{code}\n\n**")) && text.contains("\nMend: ") && !text.contains("\n### "), "{text}");
+            assert!(text.starts_with(&format!("{code}\n\n**")) && text.contains("\nFix: ") && !text.contains("\n### "), "{text}");
         }
         assert_eq!(explain("webhok-open").unwrap_err(), r#"no finding has the code "webhok-open"; did you mean "webhook-open"?"#);
         assert_eq!(explain("webhook-*").unwrap_err(), "webhook-* names several findings; name one");
