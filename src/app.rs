@@ -1,4 +1,4 @@
-//! The process: arguments, logs, the health endpoints, and who leads.
+//! The process: arguments, logs, health endpoints, leader election.
 
 mod client;
 mod endpoints;
@@ -24,34 +24,33 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the operator against the cluster of the environment (in-cluster, or KUBECONFIG).
+    /// Run the operator for the cluster of the environment (in-cluster, or KUBECONFIG).
     Operator(Box<settings::OperatorArguments>),
-    /// Print the CustomResourceDefinitions and the admission policies that belong to them, or write them into a folder.
+    /// Print the CustomResourceDefinitions and their admission policies, or write them to a folder.
     Crds {
-        /// The folder to write one file for each into; it must exist.
+        /// Folder to write one file per definition and policy to; it must exist.
         #[arg(long)]
         output: Option<std::path::PathBuf>,
     },
-    /// Make, look into, search and compare catalogues of n8n's node types.
+    /// Build, inspect, search and compare catalogues of n8n's node types.
     Catalog {
         #[command(subcommand)]
         command: cli::catalog::CatalogCommand,
     },
     /// Write the workflows of an existing n8n as manifests, ready to commit and to adopt.
     Import(Box<cli::import::ImportArguments>),
-    /// Ask a running n8n what it has against workflows in files, and compare with what `validate` says. Writes scratch workflows to that
-    /// n8n. Exit code 0: both say the same; 1: they do not; 2: something could not be asked.
+    /// Compare the verdict of a running n8n on workflow files with the findings of `validate`. Writes scratch workflows to that n8n. Exit
+    /// code 0: both agree; 1: they differ; 2: something could not be checked.
     #[command(hide = true)]
     Verdict(Box<cli::verdict::VerdictArguments>),
-    /// Take Weirkeeper's finalizers off every object before it is uninstalled, so that nothing hangs and n8n is left as it is. Stop the
+    /// Remove Weirkeeper's finalizers from all objects before uninstalling, so that no deletion hangs and n8n stays unchanged. Stop the
     /// operator first.
     Release(cli::release::ReleaseArguments),
-    /// Say what is wrong with workflows in files. Exit code 0: nothing; 1: errors; 2: a file, the configuration or an argument cannot be
-    /// used.
+    /// Validate workflow files. Exit code 0: no errors; 1: errors; 2: a file, the configuration or an argument cannot be used.
     Validate(cli::validate::ValidateArguments),
 }
 
-/// Runs the command that the arguments name. Exit code 1 is a failure that the last line explains; 2 is a misuse.
+/// Runs the command that the arguments name. Exit code 1 is a failure that the last line explains; 2 is a usage error.
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Operator(arguments) => operator::run(&arguments).map_err(|error| error.to_string()),
@@ -75,7 +74,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Of a command whose exit code 1 says something else than that it failed.
+/// Returns the exit code of a command for which exit code 1 does not mean a failure.
 fn ended(result: Result<ExitCode, impl std::fmt::Display>) -> ExitCode {
     result.unwrap_or_else(|error| {
         eprintln!("weirkeeper: {}", shown(&error.to_string()));

@@ -1,4 +1,4 @@
-//! Subcommands that people and pipelines run. Only `release` talks to a cluster.
+//! Subcommands for people and pipelines. Only `release` connects to a cluster.
 
 pub mod catalog;
 pub mod cluster;

@@ -1,4 +1,4 @@
-//! The client of Kubernetes: its writes wait for the lease, and what arrives on its watches is a sign of life.
+//! The Kubernetes client: its writes wait for the lease, and events on its watches count for the liveness check.
 
 use axum::body::{Bytes, HttpBody};
 use axum::http::{Method, Request};
@@ -9,10 +9,10 @@ use kube::client::Body;
 use crate::controller::Liveness;
 use crate::n8n::LeaderFence;
 
-/// How the event begins in which a watch says that it broke.
+/// Beginning of the event with which a watch reports an error.
 const BROKE: &[u8] = b"{\"type\":\"ERROR\"";
 
-/// A client whose writes wait for the fence, and that reports to the liveness check what its watches receive.
+/// Returns a client whose writes wait for the leader fence, and that reports events on its watches to the liveness check.
 pub(super) fn client(config: kube::Config, fence: LeaderFence, liveness: Liveness) -> Result<kube::Client, kube::Error> {
     let namespace = config.default_namespace.clone();
     let client = kube::Client::try_from(config)?;
@@ -32,8 +32,8 @@ pub(super) fn client(config: kube::Config, fence: LeaderFence, liveness: Livenes
     Ok(kube::Client::new(service, namespace))
 }
 
-/// A body whose arrival is noted where it belongs to a watch. On a quiet cluster only a bookmark now and then and the end of each
-/// watch arrive. Errors are no signs of life.
+/// Wraps a body to record each event that arrives on a watch. On a quiet cluster only a bookmark now and then and the end of each watch
+/// arrive. Errors do not count.
 fn listened_to(body: Body, watched: Option<String>, liveness: Liveness) -> impl HttpBody<Data = Bytes, Error = kube::Error> {
     let listening = (BodyStream::new(body), watched, liveness, false);
     StreamBody::new(stream::unfold(listening, |(mut frames, watched, liveness, mut broke)| async move {

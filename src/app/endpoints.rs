@@ -10,7 +10,7 @@ use prometheus::{Encoder, Registry, TextEncoder};
 
 use crate::controller::Liveness;
 
-/// The routes. Each answers from memory.
+/// Returns the routes. All of them answer from memory.
 pub(super) fn routes(liveness: Liveness, registry: Registry) -> Router {
     let health = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(liveness);
     health.merge(Router::new().route("/metrics", get(metrics)).with_state(registry))

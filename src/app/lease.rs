@@ -1,7 +1,7 @@
-//! Who leads: one replica holds a Lease and works, the others wait for it.
+//! Leader election: one replica holds a Lease and reconciles, the others wait for it.
 //!
-//! Another holder's times are never compared with our own clock, for clocks differ: a lease has run out when its record has not
-//! changed for its whole duration while we watched it.
+//! Times in another holder's record are never compared with the local clock, because clocks differ: a lease has expired if its record did
+//! not change for its whole duration while this process watched it.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use tracing::{info, warn};
 
 use crate::n8n::{LeaderFence, boot_clock};
 
-/// How long a lease lasts after its last renewal.
+/// Duration of a lease after its last renewal.
 const DURATION: Duration = Duration::from_secs(15);
-/// How long its holder believes in it. The rest of [`DURATION`] is for a request that was sent at the last moment.
+/// Time after a renewal for which the holder relies on the lease. The rest of [`DURATION`] covers a request sent at the last moment.
 const TRUSTED: Duration = Duration::from_secs(10);
-/// How often it is renewed.
+/// Interval between renewals.
 const RENEW: Duration = Duration::from_secs(3);
-/// How often one who waits looks whether it is free.
+/// Interval at which a waiting replica checks whether the lease is free.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long one request may take.
+/// Timeout of a request.
 const REQUEST: Duration = Duration::from_secs(4);
 
-/// A lease, as one replica sees it.
+/// A lease from the perspective of one replica.
 pub(super) struct Candidacy {
     api: Api<Lease>,
     namespace: String,
@@ -35,31 +35,31 @@ pub(super) struct Candidacy {
     seen: Option<ListedWorkflow>,
 }
 
-/// A record of another holder, and since when it stands unchanged.
+/// A record of another holder, and the time since which it is unchanged.
 struct ListedWorkflow {
     resource_version: Option<String>,
     since: Duration,
 }
 
-/// What one look at the lease showed.
+/// Result of one attempt to take or renew the lease.
 #[derive(Debug, PartialEq, Eq)]
 enum Look {
     Ours,
-    /// Another one holds it, or came first.
+    /// Another process holds it, or was faster.
     Theirs(String),
 }
 
 impl Candidacy {
-    /// A candidate for the lease of that name. `identity` has to differ between processes, not only between pods: a
-    /// restarted process must not believe that it still holds what its predecessor held.
+    /// Creates a candidate for the lease of that name. `identity` must differ between processes, not only between pods: a restarted process
+    /// must not believe that it holds the lease of its predecessor.
     pub(super) fn new(client: Client, namespace: &str, name: &str, identity: String, fence: LeaderFence) -> Self {
         let api = Api::namespaced(client, namespace);
         Self { api, namespace: namespace.to_owned(), name: name.to_owned(), identity, fence, seen: None }
     }
 
-    /// Waits until the lease is ours.
+    /// Waits until this process holds the lease.
     pub(super) async fn win(&mut self) {
-        info!(lease = self.name, identity = self.identity, "waits for the lease");
+        info!(lease = self.name, identity = self.identity, "waiting for the lease");
         let mut told = String::new();
         loop {
             match self.look().await {
@@ -68,16 +68,17 @@ impl Candidacy {
                     return;
                 }
                 Ok(Look::Theirs(holder)) if holder != told => {
-                    info!(lease = self.name, %holder, "another operator works on the same objects; stands by until it ends");
+                    info!(lease = self.name, %holder, "another operator holds the lease; standing by");
                     told = holder;
                 }
                 Ok(Look::Theirs(_)) => {}
                 Err(error) => {
                     let said = error.to_string();
-                    // Once is enough while nothing changes.
+                    // Logged once as long as nothing changes.
                     if said != told {
-                        let needed = "it needs get, create and update on leases there, which config/rbac grants, or --leader-elect off";
-                        warn!(error = said, lease = self.name, namespace = self.namespace, needed, "cannot take the lease");
+                        let needed =
+                            "grant get, create and update on leases in this namespace, as config/rbac does, or run with --leader-elect off";
+                        warn!(error = said, lease = self.name, namespace = self.namespace, needed, "cannot acquire the lease");
                         told = said;
                     }
                 }
@@ -101,7 +102,7 @@ impl Candidacy {
         }
     }
 
-    /// Gives the lease back, so that the next one need not wait until it runs out. Nothing is written after it.
+    /// Releases the lease, so that the next holder need not wait until it expires. Nothing is written afterwards.
     pub(super) async fn hand_over(&self) {
         self.fence.revoke();
         let handed = tokio::time::timeout(REQUEST, async {
@@ -115,15 +116,15 @@ impl Candidacy {
             self.api.replace(&self.name, &PostParams::default(), &lease).await.map(drop)
         });
         match handed.await {
-            Ok(Ok(())) => info!(lease = self.name, "handed the lease over"),
-            Ok(Err(error)) => warn!(%error, "cannot hand the lease over; it runs out by itself"),
-            Err(_) => warn!("the API server does not answer; the lease runs out by itself"),
+            Ok(Ok(())) => info!(lease = self.name, "released the lease"),
+            Ok(Err(error)) => warn!(%error, "cannot release the lease; it expires by itself"),
+            Err(_) => warn!("the API server does not answer; the lease expires by itself"),
         }
     }
 
-    /// Takes the lease if it is free, renews it if it is ours.
+    /// Takes the lease if it is free; renews it if this process holds it.
     async fn look(&mut self) -> Result<Look, LookError> {
-        // Whatever the answer takes, the lease began to run when the request went out.
+        // However long the answer takes, the lease began when the request was sent.
         let asked = boot_clock();
         let look = tokio::time::timeout(REQUEST, self.take(asked)).await.map_err(|_| LookError::Unanswered)??;
         if look == Look::Ours {
@@ -145,7 +146,7 @@ impl Candidacy {
             Some(lease) if !self.may_take(&lease, now) => {
                 return Ok(Look::Theirs(lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default()));
             }
-            // The resource version makes sure that nobody else took it in between.
+            // The resource version ensures that nobody else took the lease in between.
             Some(mut lease) => {
                 lease.spec = Some(self.record(lease.spec.as_ref()));
                 self.api.replace(&self.name, &params, &lease).await

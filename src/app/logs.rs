@@ -1,5 +1,5 @@
-//! The operator's log. Only its own lines are written, whatever level is asked for: libraries quote what they send and receive (kube's
-//! client logs the whole answer that it cannot decode), and that holds the definitions and Secrets of every tenant.
+//! The operator's log. Only its own lines are written, at any level: libraries log what they send and receive (kube's client logs the whole
+//! answer that it cannot decode), which contains the definitions and Secrets of every tenant.
 
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
@@ -10,10 +10,10 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::settings::LogFormat;
 
-/// The crate that the operator's own lines come from.
+/// Crate of the operator's own lines.
 const OWN: &str = env!("CARGO_PKG_NAME");
 
-/// A subscriber that writes the operator's own lines which `filter` lets through.
+/// Returns a subscriber that writes the operator's own lines that pass `filter`.
 pub(super) fn subscriber<W>(filter: EnvFilter, format: LogFormat, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! The operator's arguments; the environment is read here and nowhere else.
+//! Arguments of the operator; the environment is read here and nowhere else.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,84 +17,84 @@ type DeletionBound = Within<SECOND, { 168 * HOUR }>;
 type PassBound = Within<{ 10 * SECOND }, HOUR>;
 type LivenessBound = Within<{ 10 * SECOND }, { 24 * HOUR }>;
 
-/// How the operator runs.
+/// Arguments of the operator.
 #[derive(Args)]
 pub(super) struct OperatorArguments {
-    /// Where /livez, /readyz and /metrics are served. In a pod they have to be reached from outside: `0.0.0.0:8080`.
+    /// Address on which /livez, /readyz and /metrics are served. In a pod it must be reachable from outside: `0.0.0.0:8080`.
     #[arg(long, env = "WEIRKEEPER_LISTEN", default_value = "127.0.0.1:8080")]
     pub(super) listen: SocketAddr,
-    /// Let N8nInstances lead to loopback addresses; for tests and demos.
+    /// Allow N8nInstances to point to loopback addresses; for tests and demos.
     #[arg(long, env = "WEIRKEEPER_ALLOW_LOOPBACK")]
     allow_loopback: bool,
-    /// How long a deletion waits for an n8n that does not answer before it lets the object go.
+    /// Maximum time that a deletion waits for an n8n that does not answer before the finalizer is removed.
     #[arg(long, env = "WEIRKEEPER_DELETION_BOUND", default_value = "10m", value_parser = DeletionBound::parse)]
     deletion_bound: DeletionBound,
-    /// How long one pass over an object may take before it is stopped and tried again.
+    /// Maximum time of a single reconciliation before it is stopped and retried.
     #[arg(long, env = "WEIRKEEPER_PASS_BOUND", default_value = "10m", value_parser = PassBound::parse)]
     pass_bound: PassBound,
-    /// How long a watch of Kubernetes may be silent, or passes may be under way without one of them ending, before /livez fails.
+    /// Maximum time without an event on a watch of Kubernetes, or with reconciliations running and none ending, before /livez fails.
     #[arg(long, env = "WEIRKEEPER_LIVENESS_BOUND", default_value = "15m", value_parser = LivenessBound::parse)]
     liveness_bound: LivenessBound,
-    /// How many Workflows are worked on at once for each N8nInstance.
+    /// Maximum number of Workflows that are reconciled concurrently for each N8nInstance.
     #[arg(long, env = "WEIRKEEPER_CONCURRENCY", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     concurrency: u16,
-    /// Work only on Workflows and N8nInstances with these labels, to divide them among several operators. An instance
-    /// and its Workflows belong to the same one.
+    /// Reconcile only Workflows and N8nInstances with these labels, to divide them among several operators. An instance and its Workflows
+    /// must belong to the same operator.
     #[arg(long, env = "WEIRKEEPER_WATCH_LABEL_SELECTOR")]
     watch_label_selector: Option<String>,
-    /// Whether only the operator that holds a Lease works. Without one, two operators on the same objects both write.
+    /// Leader election: only the operator that holds a Lease reconciles. Without it, two operators for the same objects both write.
     #[arg(long, env = "WEIRKEEPER_LEADER_ELECT", value_enum, default_value_t = LeaderElect::On)]
     leader_elect: LeaderElect,
-    /// The name of that Lease. Default: `weirkeeper`, with a digest of the label selector where there is one, because operators
-    /// that divide objects by label need one each.
+    /// Name of the Lease. Default: `weirkeeper`, with a digest of the label selector if there is one, because operators that divide objects
+    /// by label need one Lease each.
     #[arg(long, env = "WEIRKEEPER_LEASE_NAME")]
     lease_name: Option<String>,
-    /// The namespace of that Lease. Default: the one that the operator runs in, and outside a cluster `weirkeeper-system`.
+    /// Namespace of the Lease. Default: the namespace that the operator runs in, and `weirkeeper-system` outside a cluster.
     #[arg(long, env = "WEIRKEEPER_LEASE_NAMESPACE")]
     lease_namespace: Option<String>,
-    /// What tells replicas apart in the Lease; in a cluster the pod's name.
+    /// Identity of this replica in the Lease; in a cluster the pod's name.
     #[arg(long, env = "HOSTNAME", default_value = "weirkeeper")]
     pub(super) identity: String,
-    /// Set in every pod; says whether this is one.
+    /// Set in every pod; shows that the operator runs in one.
     #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
     service_host: Option<String>,
-    /// The form of log lines.
+    /// Format of log lines.
     #[arg(long, env = "WEIRKEEPER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
-    /// The log's directives, as tracing-subscriber reads them, for example `debug` or `info,weirkeeper::n8n=debug`. Only the operator's
-    /// own lines are logged, at any level.
+    /// Log directives in the syntax of tracing-subscriber, for example `debug` or `info,weirkeeper::n8n=debug`. Only the operator's own
+    /// lines are logged, at any level.
     #[arg(long, env = "WEIRKEEPER_LOG", default_value = "info", value_parser = log_directives)]
     pub(super) log: String,
 }
 
-/// Whether operators elect a leader.
+/// Leader election on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LeaderElect {
-    /// The holder of the Lease works, the others stand by.
+    /// The holder of the Lease reconciles, the others stand by.
     On,
     /// No Lease is taken.
     Off,
 }
 
-/// The namespace of config/rbac, in which an operator has its Lease.
+/// Namespace of config/rbac, in which an operator has its Lease.
 const NAMESPACE: &str = "weirkeeper-system";
 
-/// The form of log lines.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl OperatorArguments {
-    /// Whether this replica has to win the lease before it works.
+    /// Reports whether this replica must hold the lease before it reconciles.
     pub(super) fn elects(&self) -> bool {
         self.leader_elect == LeaderElect::On
     }
 
-    /// The name of the lease.
+    /// Returns the name of the lease.
     pub(super) fn lease_name(&self) -> String {
         match (&self.lease_name, self.selector()) {
             (Some(name), _) => name.clone(),
@@ -107,24 +107,24 @@ impl OperatorArguments {
         }
     }
 
-    /// The namespace of the lease; `own` is the one of the configuration by which the cluster was found. Outside a cluster that is
-    /// only where somebody's kubectl works.
+    /// Returns the namespace of the lease; `own` is the namespace of the cluster configuration. Outside a cluster that is only the current
+    /// namespace of somebody's kubectl, so it is not used.
     pub(super) fn lease_namespace(&self, own: &str) -> String {
         let default = if self.service_host.is_some() { own } else { NAMESPACE };
         self.lease_namespace.clone().unwrap_or_else(|| default.to_owned())
     }
 
-    /// The label selector, if it selects anything.
+    /// Returns the label selector, if it selects anything.
     pub(super) fn selector(&self) -> Option<&str> {
         self.watch_label_selector.as_deref().map(str::trim).filter(|selector| !selector.is_empty())
     }
 
-    /// How long nothing may move before this process counts as dead.
+    /// Returns the time without progress after which this process counts as dead.
     pub(super) fn liveness_bound(&self) -> Duration {
         self.liveness_bound.get()
     }
 
-    /// What passes need of it.
+    /// Returns the settings of the controllers.
     pub(super) fn controller(&self, fence: LeaderFence) -> controller::Settings {
         controller::Settings {
             allow_loopback: self.allow_loopback,
@@ -137,26 +137,26 @@ impl OperatorArguments {
     }
 }
 
-/// Whether people asked for output without colour (<https://no-color.org>).
+/// Reports whether people asked for output without colour (<https://no-color.org>).
 pub(super) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-/// The proxy that the environment names for connections with TLS.
+/// Returns the proxy that the environment names for TLS connections.
 pub(super) fn https_proxy() -> Option<String> {
     ["HTTPS_PROXY", "https_proxy"].iter().find_map(|name| std::env::var(name).ok().filter(|proxy| !proxy.is_empty()))
 }
 
-/// The key of an n8n for commands. It is read here alone, for an argument would show in the list of processes.
+/// Returns the API key of n8n for commands. It is read only from the environment, because an argument would show in the list of processes.
 pub(super) fn n8n_api_key() -> Option<String> {
     std::env::var("WEIRKEEPER_N8N_API_KEY").ok()
 }
 
-/// Directives of tracing-subscriber, read more strictly: it takes a misspelt level for the name of a target and an absent one for
-/// `error`, and then logs next to nothing.
+/// Parses directives of tracing-subscriber more strictly than it does: it takes a misspelt level for the name of a target, and a missing
+/// level for `error`, and then logs next to nothing.
 fn log_directives(text: &str) -> Result<String, String> {
     let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
-    // Directives of spans have commas and equal signs of their own.
+    // Directives for spans contain commas and equal signs.
     let parts: Vec<&str> = if text.contains('[') { Vec::new() } else { text.split(',').map(str::trim).collect() };
     for part in parts {
         let fits = match part.split_once('=') {
@@ -165,7 +165,7 @@ fn log_directives(text: &str) -> Result<String, String> {
         };
         if !fits {
             return Err(format!(
-                "{part:?} is no directive: write a level (off, error, warn, info, debug, trace) or target=level, for example info,weirkeeper=debug"
+                "{part:?} is not a log directive: write a level (off, error, warn, info, debug, trace) or target=level, for example info,weirkeeper=debug"
             ));
         }
     }
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_by_hand_listens_on_loopback_and_takes_the_lease_that_the_one_in_the_cluster_takes() {
+    fn an_operator_outside_the_cluster_listens_on_loopback_and_uses_the_same_lease() {
         let by_hand = OperatorArguments { service_host: None, ..parsed(&[]) };
         assert!(by_hand.listen.ip().is_loopback() && by_hand.elects());
         assert_eq!((by_hand.lease_name().as_str(), by_hand.lease_namespace("default").as_str()), ("weirkeeper", NAMESPACE));

@@ -1,4 +1,4 @@
-//! `weirkeeper catalog`: make, look into, search and compare catalogues of n8n's node types.
+//! `weirkeeper catalog`: builds, inspects, searches and compares catalogues of n8n's node types.
 
 mod describe;
 mod diff;
@@ -31,68 +31,68 @@ pub use output::Output;
 /// The subcommands.
 #[derive(Subcommand)]
 pub enum CatalogCommand {
-    /// Make a catalogue from the description files of an n8n installation.
+    /// Build a catalogue from the description files of an n8n installation.
     Build {
-        /// The installation: the folder that holds `node_modules`, or n8n's own package folder.
+        /// The installation: the folder that contains `node_modules`, or n8n's own package folder.
         #[arg(long, value_name = "DIR")]
         from: PathBuf,
-        /// A community package to include, unpacked and with `dist/types`; may be given several times.
+        /// Community package to include, unpacked and with `dist/types`; may be repeated.
         #[arg(long, value_name = "DIR")]
         package: Vec<PathBuf>,
-        /// Where to write the catalogue; by default n8n.catalog, or NAME.yaml with --config-map.
+        /// File to write the catalogue to. Default: n8n.catalog, or NAME.yaml with --config-map.
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Write the manifest of a ConfigMap of this name that holds the catalogue, for spec.catalogRef of an N8nInstance.
+        /// Write the manifest of a ConfigMap with this name that holds the catalogue, for spec.catalogRef of an N8nInstance.
         #[arg(long, value_name = "NAME")]
         config_map: Option<String>,
     },
-    /// Print what is known of a node type or a credential type.
+    /// Print the facts about a node type or a credential type.
     Show {
-        /// Such as `n8n-nodes-base.slack`, `slack`, `slackTool` or `slackOAuth2Api`.
+        /// Name of the type, such as `n8n-nodes-base.slack`, `slack`, `slackTool` or `slackOAuth2Api`.
         #[arg(value_name = "TYPE")]
         name: String,
-        /// The version of the node type; by default the one that n8n takes for new nodes.
+        /// Version of the node type. Default: the one that n8n uses for new nodes.
         #[arg(long = "version", value_name = "VERSION")]
         version: Option<f64>,
-        /// Another catalogue than the one that is built in: a file, or an n8n installation.
+        /// Catalogue to use instead of the built-in one: a file, or an n8n installation.
         #[arg(long, value_name = "FILE")]
         catalog: Option<PathBuf>,
-        /// How to print it.
+        /// Output format.
         #[arg(long, value_enum, default_value_t = Output::Human)]
         output: Output,
     },
     /// Find node types by name, alias or operation.
     Search {
-        /// All must fit.
+        /// Words that must all match.
         #[arg(required = true)]
         words: Vec<String>,
-        /// The most to print.
+        /// Maximum number of results.
         #[arg(long, default_value_t = 20)]
         limit: usize,
-        /// Another catalogue than the one that is built in: a file, or an n8n installation.
+        /// Catalogue to use instead of the built-in one: a file, or an n8n installation.
         #[arg(long, value_name = "FILE")]
         catalog: Option<PathBuf>,
-        /// How to print it.
+        /// Output format.
         #[arg(long, value_enum, default_value_t = Output::Human)]
         output: Output,
     },
-    /// Print what changes from one catalogue or installation to another. Exit code 0: nothing breaks; 1: something does;
-    /// 2: one could not be read.
+    /// Print the changes from one catalogue or installation to another. Exit code 0: no breaking change; 1: breaking changes; 2: one could
+    /// not be read.
     Diff {
-        /// The catalogue file or installation that is in use.
+        /// Catalogue file or installation in use.
         before: PathBuf,
-        /// The one that would come.
+        /// Catalogue file or installation that would replace it.
         after: PathBuf,
-        /// Also what breaks nothing.
+        /// Include changes that break nothing.
         #[arg(long)]
         all: bool,
-        /// How to print it.
+        /// Output format.
         #[arg(long, value_enum, default_value_t = Output::Human)]
         output: Output,
     },
 }
 
-/// Runs one subcommand.
+/// Runs a subcommand.
 pub fn run(command: &CatalogCommand) -> Result<ExitCode, CatalogError> {
     match command {
         CatalogCommand::Build { from, package, output, config_map } => {
@@ -107,7 +107,7 @@ pub fn run(command: &CatalogCommand) -> Result<ExitCode, CatalogError> {
             let hits = with(catalog.as_deref(), |catalog| search::search(catalog, words, *limit))?;
             print!("{}", show::hits(&hits, *output));
             if hits.is_empty() {
-                return Err(CatalogError::Unknown(format!("nothing fits {:?}", words.join(" "))));
+                return Err(CatalogError::Unknown(format!("no node type matches {:?}", words.join(" "))));
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -140,7 +140,7 @@ fn build(from: &Path, packages: &[PathBuf], output: Option<&Path>, config_map: O
     })?;
     println!("{}: {} bytes\n{told}", output.display(), bytes.len());
     if config_map.is_some() {
-        println!("apply it with `kubectl apply --server-side -f {}`: for client-side apply it is too large", output.display());
+        println!("apply it with `kubectl apply --server-side -f {}`; it is too large for client-side apply", output.display());
     }
     Ok(())
 }

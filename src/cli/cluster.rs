@@ -1,26 +1,26 @@
-//! The cluster that the operator or a command works on.
+//! Selection of the cluster that the operator or a command connects to.
 
 use kube::Config;
 use kube::config::InferConfigError;
 
-/// Why there is no cluster to work on.
+/// Reason for which no cluster can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// None is named, or what names it cannot be used.
+    /// No cluster is configured, or the configuration cannot be used.
     #[error("find the cluster: {0}")]
     Unnamed(#[from] InferConfigError),
-    /// The kubeconfig leads through a proxy.
+    /// The kubeconfig uses a proxy.
     #[error(
-        "the kubeconfig reaches its cluster through a proxy (proxy-url), and Weirkeeper uses none: take proxy-url out and run this where the API server can be reached directly"
+        "the kubeconfig connects through a proxy (proxy-url), which Weirkeeper does not support: remove proxy-url and run this where the API server can be reached directly"
     )]
     Proxied,
 }
 
-/// Finds the cluster of the environment: KUBECONFIG, else the one that this pod runs in. Weirkeeper uses no proxy, neither to n8n nor to
-/// Kubernetes: one that the environment names for everything (`proxy`) is left aside, and said.
+/// Finds the cluster of the environment: KUBECONFIG, or else the one that this pod runs in. Weirkeeper uses no proxy, neither to n8n nor to
+/// Kubernetes: a proxy in the environment (`proxy`) is ignored with a warning.
 ///
 /// # Errors
-/// Where no cluster is named, or the kubeconfig itself asks for a proxy.
+/// If no cluster is configured, or the kubeconfig itself requires a proxy.
 pub async fn find(proxy: Option<&str>, say: impl FnOnce(&str)) -> Result<Config, ClusterError> {
     let mut config = Config::infer().await?;
     let asked = config.proxy_url.take();
@@ -28,7 +28,7 @@ pub async fn find(proxy: Option<&str>, say: impl FnOnce(&str)) -> Result<Config,
         return Err(ClusterError::Proxied);
     }
     if asked.is_some() {
-        say("HTTPS_PROXY is set and not used: the API server has to be reached without a proxy");
+        say("HTTPS_PROXY is set but ignored: the API server must be reachable without a proxy");
     }
     Ok(config)
 }

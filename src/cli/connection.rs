@@ -1,4 +1,4 @@
-//! How commands reach an n8n: where it is, the API key, whom to trust.
+//! Connection of commands to n8n: URL, API key, trusted certificates.
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use url::Url;
 
 use crate::n8n::{ApiKey, ClientSettings, N8nClient, N8nMetrics, SettingsError};
 
-/// How long n8n may take for one answer. A page of a list is up to 250 workflows.
+/// Timeout of a request to n8n. A page of a list has up to 250 workflows.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where n8n is and what to show it.
+/// Arguments for the connection to n8n.
 #[derive(Args)]
 pub struct Connection {
-    /// Where n8n is, for example https://n8n.example.com.
+    /// URL of n8n, for example https://n8n.example.com.
     #[arg(long)]
     url: Url,
-    /// A file with the API key. Default: the environment variable WEIRKEEPER_N8N_API_KEY.
+    /// File that contains the API key. Default: the environment variable WEIRKEEPER_N8N_API_KEY.
     #[arg(long, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
     /// PEM certificates to trust instead of the system's.
@@ -26,25 +26,25 @@ pub struct Connection {
     ca_file: Option<PathBuf>,
 }
 
-/// Why n8n cannot be spoken to.
+/// Reason for which no connection to n8n can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
-    /// There is no key.
-    #[error("no API key: name a file with --api-key-file, or set WEIRKEEPER_N8N_API_KEY")]
+    /// No API key is given.
+    #[error("no API key: set --api-key-file or WEIRKEEPER_N8N_API_KEY")]
     NoKey,
     /// A file could not be read.
     #[error("read {0}: {1}")]
     File(String, std::io::Error),
-    /// n8n cannot be spoken to with these arguments.
+    /// The arguments are not valid for a connection.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The machine refuses a thread, a socket or a metric.
+    /// The system refuses a thread, a socket or a metric.
     #[error("start: {0}")]
     Start(String),
 }
 
 impl Connection {
-    /// A client; `key` is that of the environment.
+    /// Creates a client; `key` is the API key from the environment.
     pub(super) fn client(&self, key: Option<&str>) -> Result<N8nClient, ConnectionError> {
         let settings = ClientSettings {
             url: self.url.clone(),
@@ -58,7 +58,7 @@ impl Connection {
             requests_per_second: None,
             max_concurrent_requests: NonZeroU32::MIN,
             webhook_check_url: None,
-            // Whoever runs this chose the address for this machine.
+            // The user of the command chose the address for this machine.
             allow_loopback: true,
         };
         let metrics = N8nMetrics::register(&prometheus::Registry::new()).map_err(|error| ConnectionError::Start(error.to_string()))?;
@@ -66,7 +66,7 @@ impl Connection {
     }
 }
 
-/// What the calls of a command run on.
+/// Creates the runtime of a command.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ConnectionError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| ConnectionError::Start(error.to_string()))
 }

@@ -1,14 +1,14 @@
-//! `weirkeeper crds`: the CustomResourceDefinitions of this version, and the admission policies that belong to them.
+//! `weirkeeper crds`: the CustomResourceDefinitions of this version, and their admission policies.
 
 use std::io;
 use std::path::Path;
 
 use crate::api::{admission, crds};
 
-/// Why the definitions could not be written.
+/// Reason for which the definitions could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum CrdsError {
-    /// They could not be turned into YAML.
+    /// A definition could not be serialized as YAML.
     #[error("write {0} as YAML: {1}")]
     Yaml(String, String),
     /// A file could not be written.
@@ -16,7 +16,7 @@ pub enum CrdsError {
     File(String, io::Error),
 }
 
-/// Every definition and policy as (file name, YAML document).
+/// Returns all definitions and policies as (file name, YAML document).
 pub fn documents() -> Result<Vec<(String, String)>, CrdsError> {
     let definitions = crds::all().into_iter().map(|crd| {
         let name = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
@@ -28,7 +28,7 @@ pub fn documents() -> Result<Vec<(String, String)>, CrdsError> {
     definitions.chain(policies).map(|document| document.map(generated)).collect()
 }
 
-/// Writes one file for each definition and policy into a folder, which must exist.
+/// Writes one file per definition and policy to a folder, which must exist.
 pub fn write(folder: &Path) -> Result<(), CrdsError> {
     for (name, yaml) in documents()? {
         std::fs::write(folder.join(&name), yaml).map_err(|error| CrdsError::File(folder.join(&name).display().to_string(), error))?;
@@ -36,7 +36,7 @@ pub fn write(folder: &Path) -> Result<(), CrdsError> {
     Ok(())
 }
 
-/// All definitions and policies as one stream of documents.
+/// Returns all definitions and policies as one stream of documents.
 pub fn stream() -> Result<String, CrdsError> {
     Ok(documents()?.into_iter().map(|(_, yaml)| format!("---\n{yaml}")).collect())
 }

@@ -1,4 +1,4 @@
-//! `weirkeeper import`: the workflows of an existing n8n as manifests, ready to commit and to adopt.
+//! `weirkeeper import`: writes the workflows of an existing n8n as manifests, ready to commit and adopt.
 
 mod arguments;
 mod error;
@@ -11,10 +11,10 @@ use crate::text::shown;
 pub use arguments::ImportArguments;
 pub use error::ImportError;
 
-/// Reads n8n and writes the manifests. What a person should know goes to standard error.
+/// Reads n8n and writes the manifests. Notes for people are printed to standard error.
 ///
 /// # Errors
-/// When n8n cannot be read or a file not written. Nothing is written then, except where a disk fails midway.
+/// If n8n cannot be read or a file not written. Nothing is written then, unless a disk fails midway.
 pub fn run(arguments: &ImportArguments, key: Option<&str>) -> Result<(), ImportError> {
     let held = fetch::fetch(arguments, key)?;
     let target = Target { instance: arguments.instance.clone(), namespace: arguments.namespace.clone() };

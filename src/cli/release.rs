@@ -1,4 +1,4 @@
-//! `weirkeeper release`: takes our finalizers off every object, so that uninstalling neither hangs nor touches n8n.
+//! `weirkeeper release`: removes Weirkeeper's finalizers from all objects, so that uninstalling neither hangs nor changes n8n.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,53 +18,53 @@ use crate::api::workflow::Workflow;
 use crate::api::{INSTANCE_FINALIZER, MANAGER, WORKFLOW_FINALIZER};
 use crate::cli::cluster::{self, ClusterError};
 
-/// How many objects are listed at a time.
+/// Number of objects per page of a list.
 const PAGE: u32 = 500;
-/// How often an object is read again that changed meanwhile.
+/// Maximum number of attempts for an object that changes meanwhile.
 const TRIES: usize = 5;
-/// An operator renews its lease every three seconds; one that did not within this time is gone.
+/// Time within which a running operator renews its lease: operators renew it every three seconds.
 const RENEWED_WITHIN: Duration = Duration::from_secs(6);
 
-/// What to release.
+/// Selection of the objects to release.
 #[derive(Args)]
 pub struct ReleaseArguments {
-    /// Only the objects of this namespace. Default: all.
+    /// Release only objects in this namespace. Default: all namespaces.
     #[arg(long, short)]
     namespace: Option<String>,
-    /// Say what would be released, and change nothing.
+    /// Print what would be released, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// The name of the operator's Lease, by which a running one is found in any namespace.
+    /// Name of the operator's Lease, by which a running operator is found in any namespace.
     #[arg(long, value_name = "NAME", default_value = "weirkeeper")]
     lease_name: String,
 }
 
-/// Why not everything was released.
+/// Reason for which not all objects were released.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// There is no cluster to work on.
+    /// No cluster can be used.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// The machine refuses a thread or a socket.
+    /// The system refuses a thread or a socket.
     #[error("start: {0}")]
     Start(#[from] std::io::Error),
     /// Kubernetes refused a call.
     #[error("{0}: {1}")]
     Kubernetes(String, kube::Error),
-    /// Kubernetes answered something else.
+    /// Kubernetes sent an unexpected answer.
     #[error("read the list of {0}: {1}")]
     List(&'static str, serde_json::Error),
-    /// An operator would put the finalizers on again.
+    /// An operator is running and would add the finalizers again.
     #[error(
-        "an operator still runs and would put the finalizers on again: {0} is renewed by {1}; stop it first, for example with kubectl scale --replicas=0, and look at docs/uninstall.md"
+        "an operator is still running and would add the finalizers again: {0} is renewed by {1}; stop it first, for example with kubectl scale --replicas=0 (see docs/uninstall.md)"
     )]
     Running(String, String),
-    /// Objects that kept their finalizer.
+    /// Some objects kept their finalizer.
     #[error("{0} objects could not be released: {1}")]
     Left(usize, String),
 }
 
-/// The part of an object that is needed. Anything else, however deep, is skipped.
+/// The fields of an object that are needed. All others, however deep, are skipped.
 #[derive(Deserialize)]
 struct Bare {
     metadata: Meta,
@@ -90,7 +90,7 @@ impl fmt::Display for Meta {
 #[derive(Deserialize)]
 struct Page {
     metadata: PageMeta,
-    /// The API server answers `null` where a list of metadata is empty.
+    /// `null` in the API server's answer if a list of metadata is empty.
     items: Option<Vec<Bare>>,
 }
 
@@ -100,10 +100,10 @@ struct PageMeta {
     next: Option<String>,
 }
 
-/// Releases, and says on standard output what. `proxy` is the one that the environment names.
+/// Releases the objects and prints them to standard output. `proxy` is the proxy of the environment.
 ///
 /// # Errors
-/// When an operator runs, Kubernetes refuses a call, or an object keeps its finalizer.
+/// If an operator is running, Kubernetes refuses a call, or an object keeps its finalizer.
 pub fn run(arguments: &ReleaseArguments, proxy: Option<&str>) -> Result<(), ReleaseError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(release(arguments, proxy))
 }
@@ -115,7 +115,7 @@ async fn release(arguments: &ReleaseArguments, proxy: Option<&str>) -> Result<()
         stopped(&client, &arguments.lease_name).await?;
     }
     let (mut released, mut left) = (0, Vec::new());
-    // Workflows first: an instance without its finalizer goes, and leaves them without a connection.
+    // Workflows first: an instance without its finalizer is deleted, and leaves its Workflows without a connection.
     for (kind, resource, finalizer) in [
         ("Workflow", ApiResource::erase::<Workflow>(&()), WORKFLOW_FINALIZER),
         ("N8nInstance", ApiResource::erase::<N8nInstance>(&()), INSTANCE_FINALIZER),
@@ -149,7 +149,7 @@ fn failed(attempt: &str) -> impl Fn(kube::Error) -> ReleaseError {
     move |error| ReleaseError::Kubernetes(attempt.clone(), error)
 }
 
-/// Every object of a kind. Objects are read as far as is needed, so that one that nothing else can read is released too.
+/// Lists all objects of a kind. Only the needed fields are read, so that an object that cannot be decoded is released too.
 async fn list(client: &Client, resource: &ApiResource, kind: &'static str, namespace: Option<&str>) -> Result<Vec<Meta>, ReleaseError> {
     let (mut all, mut next) = (Vec::new(), None);
     loop {
@@ -159,7 +159,7 @@ async fn list(client: &Client, resource: &ApiResource, kind: &'static str, names
         let request = Request::new(DynamicObject::url_path(resource, namespace)).list_metadata(&params);
         let request = request.map_err(|error| failed(&attempt)(kube::Error::BuildRequest(error)))?;
         let text = match client.request_text(request).await {
-            // The CRDs are gone already, and every object with them.
+            // The CRD is deleted already, and with it all objects.
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(all),
             text => text.map_err(failed(&attempt))?,
         };
@@ -172,7 +172,7 @@ async fn list(client: &Client, resource: &ApiResource, kind: &'static str, names
     }
 }
 
-/// Takes a finalizer off an object. The resource version keeps one of somebody else that came in between.
+/// Removes a finalizer from an object. The resource version protects finalizers that others added in between.
 async fn let_go(client: &Client, resource: &ApiResource, mut object: Meta, finalizer: &str) -> Result<(), kube::Error> {
     let api = Api::<DynamicObject>::namespaced_with(client.clone(), &object.namespace, resource);
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
@@ -187,7 +187,7 @@ async fn let_go(client: &Client, resource: &ApiResource, mut object: Meta, final
             other => return other.map(drop),
         }
         let Some(now) = api.get_metadata_opt(&object.name).await? else { return Ok(()) };
-        // One of the same name that was created since has its own finalizers.
+        // A new object of the same name has its own finalizers.
         if now.metadata.uid.as_deref() != Some(object.uid.as_str()) {
             return Ok(());
         }
@@ -196,13 +196,13 @@ async fn let_go(client: &Client, resource: &ApiResource, mut object: Meta, final
     }
 }
 
-/// Makes sure that no operator works: none of their leases is renewed while we look.
+/// Checks that no operator is running: no operator's lease is renewed for a while.
 async fn stopped(client: &Client, name: &str) -> Result<(), ReleaseError> {
     let before = leases(client, name).await?;
     if before.is_empty() {
         return Ok(());
     }
-    eprintln!("weirkeeper: looks for {} s whether an operator still renews its lease", RENEWED_WITHIN.as_secs());
+    eprintln!("weirkeeper: checking for {} s whether an operator still renews its lease", RENEWED_WITHIN.as_secs());
     tokio::time::sleep(RENEWED_WITHIN).await;
     for (lease, (holder, renewed)) in leases(client, name).await? {
         if before.get(&lease).is_none_or(|(_, earlier)| *earlier != renewed) {
@@ -212,7 +212,7 @@ async fn stopped(client: &Client, name: &str) -> Result<(), ReleaseError> {
     Ok(())
 }
 
-/// The leases that operators hold, with the holder and when each was renewed last.
+/// Returns the leases of operators, with their holders and the times of their last renewal.
 async fn leases(client: &Client, name: &str) -> Result<BTreeMap<String, (String, Option<MicroTime>)>, ReleaseError> {
     let found = Api::<Lease>::all(client.clone()).list(&ListParams::default()).await.map_err(failed("look for the operator's Lease"))?;
     let held = found.items.into_iter().filter_map(|lease| {
@@ -223,7 +223,7 @@ async fn leases(client: &Client, name: &str) -> Result<BTreeMap<String, (String,
     Ok(held.collect())
 }
 
-/// Whether a lease has the name, or the name with the digest of a label selector, as each of several operators that divide objects has.
+/// Reports whether a lease has the name, or the name with the digest of a label selector, as operators that divide objects by label have.
 fn is_operators(lease: &str, name: &str) -> bool {
     let rest = lease.strip_prefix(name);
     let digest =

@@ -1,4 +1,4 @@
-//! `weirkeeper validate`: what is wrong with workflows in files, for people, pipelines and code-scanning services.
+//! `weirkeeper validate`: validates workflow files, for people, pipelines and code-scanning services.
 
 mod arguments;
 mod choices;
@@ -21,13 +21,13 @@ use arguments::{Colour, Form};
 
 pub use arguments::{ValidateArguments, ValidateError};
 
-/// The exit code for files that could not be read, which outweighs any finding.
+/// Exit code for files that could not be read, which takes precedence over any finding.
 const UNREADABLE: u8 = 2;
 
-/// Validates and prints. The exit code is 0 where nothing is wrong, 1 for errors, 2 where a file could not be read.
+/// Validates files and prints the findings. The exit code is 0 without errors, 1 for errors, 2 if a file could not be read.
 ///
 /// # Errors
-/// When the catalogue or the configuration cannot be used or standard output cannot be written to.
+/// If the catalogue or the configuration cannot be used, or standard output cannot be written to.
 pub fn run(arguments: &ValidateArguments, no_color: bool) -> Result<ExitCode, ValidateError> {
     if let Some(code) = &arguments.explain {
         print(&explain::explain(code).map_err(ValidateError::Code)?)?;
@@ -59,7 +59,7 @@ pub fn run(arguments: &ValidateArguments, no_color: bool) -> Result<ExitCode, Va
 
 fn print(text: &str) -> Result<(), ValidateError> {
     match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads may have seen enough, as `head` does.
+        // The reader of the output may have closed it early, as `head` does.
         Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
             Err(CatalogError::File { attempt: "write", file: "standard output".to_owned(), source }.into())
         }
@@ -71,11 +71,11 @@ fn code(reports: &[Report], strict: bool) -> u8 {
     if reports.iter().any(|report| !report.readable) { UNREADABLE } else { u8::from(reports.iter().any(|report| !report.is_valid(strict))) }
 }
 
-/// Says that there was nothing to validate, which in a pipeline is mostly a path that leads elsewhere.
+/// Returns the message that there was nothing to validate, which in a pipeline mostly means a wrong path.
 fn nothing(paths: &[String], files: usize) -> String {
     let read = match files {
-        0 => "they hold no *.json, *.yaml or *.yml file",
-        _ => "no n8n workflow, Workflow or N8nInstance is in them",
+        0 => "there is no *.json, *.yaml or *.yml file",
+        _ => "the files contain no n8n workflow, Workflow or N8nInstance",
     };
     format!("there is nothing to validate in {}: {read}; check the path", paths.join(", "))
 }

@@ -1,4 +1,4 @@
-//! `weirkeeper verdict`: what a running n8n has against workflows in files, beside what the validator says.
+//! `weirkeeper verdict`: compares a running n8n's verdict on workflow files with the validator's findings.
 
 mod ask;
 mod error;
@@ -15,44 +15,44 @@ use crate::cli::connection::{Connection, runtime};
 use crate::cli::validate::files;
 use crate::manifest::validate;
 
-/// Which workflows, and which n8n to ask.
+/// Workflows to compare, and the n8n to ask.
 #[derive(Args)]
 pub struct VerdictArguments {
-    /// Workflows, as `weirkeeper validate` takes them.
+    /// Workflow files, as for `weirkeeper validate`.
     #[arg(required = true, value_name = "FILE|DIR|-")]
     paths: Vec<String>,
     #[command(flatten)]
     connection: Connection,
-    /// Say that this may create workflows in that n8n and delete them again. Without it nothing is done.
+    /// Allow this command to create workflows in that n8n and delete them again. Without it nothing is done.
     #[arg(long)]
     write_scratch_workflows: bool,
-    /// The form of the output.
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t = Form::Human)]
     output: Form,
-    /// A catalogue made by `weirkeeper catalog build`, or an n8n installation, in place of the one that is built in.
+    /// Catalogue built by `weirkeeper catalog build`, or an n8n installation, to use instead of the built-in one.
     #[arg(long, value_name = "FILE|DIR")]
     catalog: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Form {
-    /// For people: where the two differ, and a table.
+    /// Text for people: the differences, and a table.
     Human,
-    /// One JSON object a line for each workflow.
+    /// One JSON object per line for each workflow.
     Json,
 }
 
 pub use error::VerdictError;
 
-/// Whether both say the same.
+/// Exit code if n8n and the validator differ.
 const DIFFERENT: u8 = 1;
-/// The exit code where something could not be asked or was left behind, which outweighs any difference.
+/// Exit code if something could not be checked or was left behind, which takes precedence over differences.
 const UNASKED: u8 = 2;
 
-/// Asks n8n about each workflow and prints what it says beside what the validator says.
+/// Asks n8n about each workflow and prints its verdict beside the validator's findings.
 ///
 /// # Errors
-/// When n8n cannot be asked. Scratch workflows are deleted all the same, as far as n8n lets them.
+/// If n8n cannot be asked. Scratch workflows are deleted even then, as far as n8n allows it.
 pub fn run(arguments: &VerdictArguments, key: Option<&str>) -> Result<ExitCode, VerdictError> {
     if !arguments.write_scratch_workflows {
         return Err(VerdictError::NotAllowed);

@@ -63,12 +63,12 @@ fn an_installation_is_found_in_the_layouts_of_npm_and_pnpm_and_with_community_pa
         let output =
             weirkeeper(&["build", "--from", made.path(), "--package", community.to_str().unwrap(), "--output", file.to_str().unwrap()]);
         assert!(output.status.success(), "{name}: {}", said(&output));
-        assert!(said(&output).contains("2 ports are computed in a way that is not known"), "{}", said(&output));
+        assert!(said(&output).contains("2 ports are computed in an unknown way"), "{}", said(&output));
         let shown = weirkeeper(&["show", "n8n-nodes-other.acme", "--catalog", file.to_str().unwrap(), "--output", "json"]);
         let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
         assert_eq!(shown["parameters"][0]["options"], json!(["b"]));
         let both = weirkeeper(&["show", "acme", "--catalog", file.to_str().unwrap()]);
-        assert!(!both.status.success() && said(&both).contains("may be any of"), "{}", said(&both));
+        assert!(!both.status.success() && said(&both).contains("is ambiguous"), "{}", said(&both));
     }
 }
 
@@ -81,7 +81,7 @@ fn bad_input_is_told_with_the_file_and_what_to_do() {
     };
     let made = Installation::new("bad", "node_modules", &node(&["a"]));
     refused(&["build", "--from", "no/such/folder"], &["no/such/folder", "no folder"]);
-    refused(&["build", "--from", env!("CARGO_MANIFEST_DIR")], &["no n8n installation", "n8n-nodes-base"]);
+    refused(&["build", "--from", env!("CARGO_MANIFEST_DIR")], &["not an n8n installation", "n8n-nodes-base"]);
     let empty = made.0.join("empty");
     std::fs::create_dir_all(&empty).unwrap();
     refused(&["build", "--from", made.path(), "--package", empty.to_str().unwrap()], &["empty", "n8n-generate-metadata"]);
@@ -91,7 +91,7 @@ fn bad_input_is_told_with_the_file_and_what_to_do() {
     refused(&["show", "slack", "--catalog", readme.to_str().unwrap()], &["README.md", "catalog build"]);
     refused(&["show", "slak"], &["did you mean n8n-nodes-base.slack?"]);
     refused(&["show", "slack", "--version", "9"], &["no version 9", "2.2"]);
-    refused(&["search", "zzzzzz"], &["nothing fits"]);
+    refused(&["search", "zzzzzz"], &["no node type matches"]);
 }
 
 #[test]

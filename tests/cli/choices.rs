@@ -145,7 +145,7 @@ fn people_see_the_worst_first_and_repeats_folded() {
     assert!(out.contains(r#"  = also: ./1.json:2:"#) && out.contains("  = also: 3 more; --output concise lists all"), "{out}");
     assert!(out.ends_with("9 workflows in 9 files: 1 error, 16 warnings, 8 for information\n"), "{out}");
     let (_, out, _) = folder.run(&["validate", "--ignore", "webhook-*", "0.json"], "");
-    assert!(out.ends_with("1 workflow in 1 file: 0 errors, 0 warnings, 1 for information (2 not shown, as chosen)\n"), "{out}");
+    assert!(out.ends_with("1 workflow in 1 file: 0 errors, 0 warnings, 1 for information (2 not selected)\n"), "{out}");
 }
 
 #[test]

@@ -8,6 +8,6 @@ fn log_directives_that_would_silence_the_log_end_the_operator_at_once() {
     for bad in ["nonsense=", "inof", "info,weirkeeper=loud"] {
         let (code, _, said) = folder.run(&["operator", "--log", bad], "");
         assert_eq!(code, 2, "{said}");
-        assert!(said.contains("is no directive: write a level") && said.contains("--log"), "{said}");
+        assert!(said.contains("is not a log directive: write a level") && said.contains("--log"), "{said}");
     }
 }

@@ -39,7 +39,7 @@ fn the_operator_and_commands_ignore_a_proxy_in_the_environment() {
         let environment = [("KUBECONFIG", at.to_str().unwrap()), (name, "http://way.example:3128")];
         let (code, _, said) = folder.run_with(&environment, &["operator", "--listen", "127.0.0.1:0", "--leader-elect", "off"], "");
         assert!(code == 1 && said.contains("read namespace kube-system"), "{said}");
-        assert!(said.contains("HTTPS_PROXY is set and not used") && !said.contains("way.example"), "{said}");
+        assert!(said.contains("HTTPS_PROXY is set but ignored") && !said.contains("way.example"), "{said}");
         let (code, told, said) = folder.run_with(&environment, &["release", "--dry-run"], "");
         assert!(code == 0 && told.starts_with("0 objects would be released"), "{told}{said}");
     }
@@ -55,7 +55,7 @@ fn a_kubeconfig_with_a_proxy_is_refused_with_an_explanation() {
     for environment in [&[("HTTPS_PROXY", "http://other.example:3128")][..], &[]] {
         let environment = [environment, &[("KUBECONFIG", at.to_str().unwrap())]].concat();
         let (code, _, said) = folder.run_with(&environment, &["operator", "--listen", "127.0.0.1:0", "--leader-elect", "off"], "");
-        assert!(code == 1 && said.contains("through a proxy (proxy-url), and Weirkeeper uses none: take proxy-url out"), "{said}");
+        assert!(code == 1 && said.contains("through a proxy (proxy-url), which Weirkeeper does not support: remove proxy-url"), "{said}");
     }
     assert!(asked.lock().unwrap().is_empty());
 }

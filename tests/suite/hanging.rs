@@ -90,7 +90,7 @@ async fn an_operator_that_is_asked_to_end_does_so_in_time_while_a_probe_hangs() 
         println!("end: with {flags:?} it took {:?}", asked.elapsed());
         // Kubernetes kills after 30 s.
         assert!(asked.elapsed() < Duration::from_secs(30), "{flags:?}: {:?}", asked.elapsed());
-        assert_eq!(world.operator.log().contains("handed the lease over"), round == 1);
+        assert_eq!(world.operator.log().contains("released the lease"), round == 1);
     }
 }
 

@@ -65,7 +65,7 @@ async fn imported_workflows_are_adopted_and_stay_as_they_are() {
     world.n8n.edit(&parent, false, |workflow| workflow["nodes"][0]["position"] = json!([7, 7])).await;
 
     let (objects, told) = import(&world, &["--id", &parent, &child]);
-    assert!(told.contains("a draft that differs"), "{told}");
+    assert!(told.contains("the draft differs"), "{told}");
     assert_eq!(objects.len(), 2, "{told}");
     let mut names = Vec::new();
     for object in &objects {

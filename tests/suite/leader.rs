@@ -71,7 +71,7 @@ async fn of_two_operators_one_works_and_the_other_takes_over_soon_after_a_gracef
     println!("failover: graceful: another led after {:.1} s, worked after {:.1} s", led.as_secs_f64(), asked.elapsed().as_secs_f64());
     assert!(led < Duration::from_secs(10), "{led:?}");
     assert_ne!(holder(&world).await, before);
-    assert!(world.operator.log().contains("handed the lease over"));
+    assert!(world.operator.log().contains("released the lease"));
     world.n8n.serves(&path, "2").await;
 }
 

@@ -148,7 +148,7 @@ async fn without_the_flag_nothing_is_sent_and_a_difference_is_told_by_the_exit_c
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("node \"Tell\": missed: n8n refuses the credential: telegramApi"), "{text}");
-    assert!(text.contains("node \"Tell\": false: n8n has nothing against the parameter: parameter-missing"), "{text}");
+    assert!(text.contains("node \"Tell\": false: n8n accepts the parameter: parameter-missing"), "{text}");
     let unreachable = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
         .args(["verdict", "--write-scratch-workflows", "--url", "http://127.0.0.1:1"])
         .arg(&file)

@@ -1,4 +1,4 @@
-//! Node types and credential types in words and as JSON.
+//! Descriptions of node types and credential types as text and as JSON.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use crate::catalog::display::{Compare, Condition, Match, Rule};
 use crate::catalog::ports::{Count, Entry, Is, Test};
 use crate::catalog::{Capability, CredentialType, Display, Kind, NodeType, NodeVersion, Parameter, Port, Ports, Shared};
 
-/// More values than this are not printed to people.
+/// Maximum number of values that are printed as text.
 const MOST_VALUES: usize = 12;
 
 pub fn human(node: &NodeType, facts: &NodeVersion, reaches: Option<&[Capability]>) -> String {
@@ -19,7 +19,7 @@ pub fn human(node: &NodeType, facts: &NodeVersion, reaches: Option<&[Capability]
         (facts.trigger, "trigger"),
         (facts.polling, "polls"),
         (facts.usable_as_tool, "usable as tool"),
-        (facts.hidden, "hidden: n8n offers it no more"),
+        (facts.hidden, "hidden: n8n does not offer it any more"),
     ]
     .into_iter()
     .filter_map(|(holds, word)| holds.then_some(word))
@@ -28,8 +28,8 @@ pub fn human(node: &NodeType, facts: &NodeVersion, reaches: Option<&[Capability]
         text += &format!("  is           {}\n", traits.join(", "));
     }
     let reaches = match reaches {
-        None => "not looked at".to_owned(),
-        Some([]) => "nothing past its own definition".to_owned(),
+        None => "not reviewed".to_owned(),
+        Some([]) => "nothing outside its own definition".to_owned(),
         Some(reaches) => reaches.iter().map(|one| one.words()).collect::<Vec<_>>().join(", "),
     };
     text += &format!("  reaches      {reaches}\n");
@@ -57,7 +57,7 @@ fn ports_human(ports: &Ports) -> String {
     let list = |ports: Vec<String>| if ports.is_empty() { "none".to_owned() } else { ports.join(", ") };
     match ports {
         Ports::Fixed(ports) => list(ports.iter().map(port_human).collect()),
-        Ports::Unknown => "computed by n8n in a way that is not known".to_owned(),
+        Ports::Unknown => "unknown, computed by n8n".to_owned(),
         Ports::Cases(cases) => {
             let cases = cases.iter().map(|case| {
                 let ports = list(case.ports.iter().map(entry_human).collect());

@@ -9,7 +9,7 @@ use super::load::read;
 use super::output::Output;
 use crate::catalog::compare::{Change, compare};
 
-/// The text to print, and whether something breaks.
+/// Returns the text to print, and whether there are breaking changes.
 pub fn diff(before: &Path, after: &Path, all: bool, output: Output) -> Result<(String, bool), CatalogError> {
     let changes = compare(&read(before)?, &read(after)?);
     let breaking = changes.iter().filter(|change| change.breaking).count();

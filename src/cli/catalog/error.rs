@@ -5,10 +5,10 @@ use std::io;
 use super::installation::InstallationError;
 use crate::catalog::Unreadable;
 
-/// What the API server lets a ConfigMap hold.
+/// Maximum size of a ConfigMap that the API server accepts.
 pub(super) const LARGEST_CONFIG_MAP: usize = 1024 * 1024;
 
-/// Why a command could not be done.
+/// Error of a catalogue command.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     /// The installation could not be read.
@@ -19,23 +19,23 @@ pub enum CatalogError {
     File {
         /// `read` or `write`.
         attempt: &'static str,
-        /// Which.
+        /// The file.
         file: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file is no catalogue.
+    /// A file is not a catalogue.
     #[error("read {file}: {source}")]
     Unreadable {
-        /// Which.
+        /// The file.
         file: String,
-        /// Why.
+        /// The cause.
         source: Unreadable,
     },
-    /// No ConfigMap can hold it.
-    #[error("the catalogue has {0} bytes and a ConfigMap holds {LARGEST_CONFIG_MAP}; leave packages out that no workflow uses")]
+    /// The catalogue is too large for a ConfigMap.
+    #[error("the catalogue has {0} bytes, and a ConfigMap holds at most {LARGEST_CONFIG_MAP}; leave out packages that no workflow uses")]
     TooLarge(usize),
-    /// Nothing of this name is there.
+    /// No type of this name exists.
     #[error("{0}")]
     Unknown(String),
 }

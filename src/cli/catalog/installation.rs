@@ -1,4 +1,4 @@
-//! Finding n8n's packages and reading their description files.
+//! Locates n8n's packages and reads their description files.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,37 +12,39 @@ use crate::catalog::{RawPackage, raw};
 
 const PACKAGES: [&str; 2] = ["n8n-nodes-base", "@n8n/n8n-nodes-langchain"];
 
-/// Why an installation could not be read.
+/// Reason for which an installation could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallationError {
-    /// There is no such folder.
-    #[error("{0} is no folder; name the folder in which n8n is installed")]
+    /// The folder does not exist.
+    #[error("{0} is not a folder; give the folder in which n8n is installed")]
     NoFolder(String),
-    /// n8n is not in it.
-    #[error("{folder} is no n8n installation: there is no package {package} in it or above it; name the folder that holds node_modules")]
+    /// The folder does not contain n8n.
+    #[error(
+        "{folder} is not an n8n installation: there is no package {package} in it or above it; give the folder that contains node_modules"
+    )]
     NotInstalled {
-        /// Where it was looked for.
+        /// The folder that was searched.
         folder: String,
-        /// What was looked for.
+        /// The package that was searched for.
         package: &'static str,
     },
-    /// A package does not say what its node types are.
+    /// A package does not describe its node types.
     #[error(
         "{0} has no dist/types/nodes.json: it is not built, or its author does not publish it; in the package's folder, \
          `npx n8n-generate-metadata` of n8n-core writes it"
     )]
     NoTypes(String),
     /// A file could not be read.
-    #[error("read {0}: {1}; check that the installation is whole")]
+    #[error("read {0}: {1}; check that the installation is complete")]
     File(String, io::Error),
-    /// A file does not hold what n8n writes there.
+    /// A file does not have the content that n8n writes.
     #[error(
-        "read {0}: {1}; the installation is damaged or of an n8n that this program does not know: install it again, or use a newer Weirkeeper"
+        "read {0}: {1}; the installation is damaged or of an n8n version that this Weirkeeper does not know: reinstall it, or use a newer Weirkeeper"
     )]
     Json(String, serde_json::Error),
 }
 
-/// What was read.
+/// Packages and version of an installation.
 pub struct Installation {
     /// The version of n8n, if its own package was found.
     pub n8n: Option<String>,
@@ -50,7 +52,7 @@ pub struct Installation {
     pub packages: Vec<RawPackage>,
 }
 
-/// Reads an installation and further packages.
+/// Reads an installation and additional packages.
 pub fn read(from: &Path, further: &[PathBuf]) -> Result<Installation, InstallationError> {
     let folder =
         from.canonicalize().ok().filter(|folder| folder.is_dir()).ok_or_else(|| InstallationError::NoFolder(from.display().to_string()))?;
@@ -82,7 +84,7 @@ pub fn read(from: &Path, further: &[PathBuf]) -> Result<Installation, Installati
     Ok(Installation { n8n: n8n.and_then(|manifest| manifest["version"].as_str().map(str::to_owned)), packages })
 }
 
-/// The folder of a package, as Node.js would look for it from the folder and from n8n in it, then among pnpm's links.
+/// Returns the folder of a package, as Node.js would resolve it from the folder and from n8n in it, then among pnpm's links.
 fn find(folder: &Path, package: &str) -> Option<PathBuf> {
     let inside = folder.join("node_modules/n8n").canonicalize().ok();
     for start in [Some(folder.to_owned()), inside].into_iter().flatten() {
@@ -123,12 +125,12 @@ fn read_package(folder: &Path) -> Result<RawPackage, InstallationError> {
         nodes: read_json(&nodes)?,
         credentials: if credentials.is_file() { read_json(&credentials)? } else { Vec::new() },
         implementations: implementations(folder)?,
-        // Nobody reviews community packages, so that their nodes always need a grant.
+        // Community packages are not reviewed, so their nodes always need a grant.
         reaches: BTreeMap::new(),
     })
 }
 
-/// Node types whose source says that there is one implementation for each version; their descriptions do not tell it.
+/// Returns the node types whose source has one implementation per version, which their descriptions do not show.
 fn implementations(folder: &Path) -> Result<BTreeMap<String, Vec<(f64, String)>>, InstallationError> {
     let known = folder.join("dist/known/nodes.json");
     if !known.is_file() {

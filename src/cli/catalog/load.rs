@@ -1,4 +1,4 @@
-//! Loading a catalogue from a file or an n8n installation.
+//! Loads a catalogue from a file or an n8n installation.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::installation;
 use crate::catalog::pack::pack;
 use crate::catalog::{Catalog, Distilled, distil};
 
-/// The catalogue of an installation, and a few lines on what is in it.
+/// Builds the catalogue of an installation, with a few lines about its content.
 pub fn catalog_of(from: &Path, packages: &[PathBuf]) -> Result<(Vec<u8>, String), CatalogError> {
     let installation = installation::read(from, packages)?;
     let facts = distil(&installation.packages);
@@ -24,7 +24,7 @@ pub fn catalog_of(from: &Path, packages: &[PathBuf]) -> Result<(Vec<u8>, String)
     match facts.unknown_ports.len() {
         0 => told += "all ports are known",
         count => {
-            told += &format!("{count} ports are computed in a way that is not known; their connections cannot be checked:");
+            told += &format!("{count} ports are computed in an unknown way; their connections cannot be checked:");
             facts.unknown_ports.iter().for_each(|(name, side)| told += &format!("\n  {name} {side}"));
         }
     }
@@ -37,7 +37,7 @@ pub fn catalog_of(from: &Path, packages: &[PathBuf]) -> Result<(Vec<u8>, String)
     Ok((bytes, told))
 }
 
-/// The node types that other namespaces than the instance's need a grant for, by what they reach.
+/// Lists the node types that need a grant in other namespaces than the instance's, by what they reach.
 fn reach_told(facts: &Distilled) -> String {
     let mut by_reach: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
     for (name, reaches) in facts.reaches.iter().filter(|(_, reaches)| !reaches.is_empty()) {
@@ -45,12 +45,12 @@ fn reach_told(facts: &Distilled) -> String {
     }
     let off: usize = by_reach.values().map(Vec::len).sum();
     let mut told =
-        format!("\n{} node types reach nothing past their own definition; {off} do, or are not reviewed:", facts.reaches.len() - off);
+        format!("\n{} node types reach nothing outside their own definition; {off} do, or are not reviewed:", facts.reaches.len() - off);
     by_reach.iter().for_each(|(reach, names)| told += &format!("\n  {}: {}", reach.join(", "), names.join(", ")));
     told
 }
 
-/// Reads a catalogue file, or makes the catalogue of an installation.
+/// Reads a catalogue file, or builds the catalogue of an installation.
 pub fn read(path: &Path) -> Result<Catalog, CatalogError> {
     let file = || path.display().to_string();
     let bytes = if path.is_dir() {

@@ -1,12 +1,12 @@
-//! Forms of output.
+//! Output formats.
 
 use clap::ValueEnum;
 
-/// How to print something.
+/// Output format.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// For people.
+    /// Text for people.
     Human,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }

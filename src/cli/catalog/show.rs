@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::catalog::Catalog;
 use crate::catalog::search::Hit;
 
-/// What is known of one type, as text to print.
+/// Returns the facts about one type, as text to print.
 pub fn show(catalog: &Catalog, name: &str, version: Option<f64>, output: Output) -> Result<String, CatalogError> {
     let unknown = |text: String| CatalogError::Unknown(text);
     let names = catalog.whole_names(name);
@@ -25,7 +25,7 @@ pub fn show(catalog: &Catalog, name: &str, version: Option<f64>, output: Output)
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             return Err(unknown(format!("there is no node type or credential type {name:?}{hint}")));
         }
-        several => return Err(unknown(format!("{name:?} may be any of: {}", several.join(", ")))),
+        several => return Err(unknown(format!("{name:?} is ambiguous: {}", several.join(", ")))),
     };
     let node = catalog.node(whole).ok_or_else(|| unknown(format!("{whole} cannot be unpacked")))?;
     let facts = match version {
@@ -35,7 +35,7 @@ pub fn show(catalog: &Catalog, name: &str, version: Option<f64>, output: Output)
     let versions: Vec<String> = node.versions().iter().map(f64::to_string).collect();
     let facts = facts.ok_or_else(|| {
         let wanted = version.unwrap_or(node.default_version);
-        unknown(format!("{whole} has no version {wanted}; there are: {}", versions.join(", ")))
+        unknown(format!("{whole} has no version {wanted}; existing versions: {}", versions.join(", ")))
     })?;
     Ok(match output {
         Output::Human => human(&node, facts, catalog.reaches(whole)),
@@ -43,7 +43,7 @@ pub fn show(catalog: &Catalog, name: &str, version: Option<f64>, output: Output)
     })
 }
 
-/// What was found, as text to print.
+/// Returns search results, as text to print.
 pub fn hits(hits: &[Hit], output: Output) -> String {
     let width = hits.iter().map(|hit| hit.name.len()).max().unwrap_or_default();
     hits.iter()

@@ -1,4 +1,4 @@
-//! What each node type can reach, from the compiled sources of n8n's own node packages and all that they load.
+//! Determines what each node type can reach, from the compiled sources of n8n's own node packages and everything that they load.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::catalog::Capability;
 use crate::catalog::capability::{Source, context_functions, source};
 
-/// The folders of n8n's own node packages, and the functions that n8n hands to nodes.
+/// Folders of n8n's own node packages, and the functions that n8n passes to nodes.
 pub(super) struct Sources {
     packages: Vec<(String, PathBuf)>,
     contexts: Option<BTreeSet<String>>,
@@ -16,7 +16,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// `workflow` is the folder of `n8n-workflow`, whose declarations say what n8n hands to nodes.
+    /// `workflow` is the folder of `n8n-workflow`, which declares what n8n passes to nodes.
     pub(super) fn new(packages: Vec<(String, PathBuf)>, workflow: Option<&Path>) -> Self {
         let declarations = workflow.and_then(|folder| {
             ["dist/cjs/interfaces.d.ts", "dist/interfaces.d.ts"].iter().find_map(|file| std::fs::read_to_string(folder.join(file)).ok())
@@ -25,7 +25,7 @@ impl Sources {
         Self { packages, contexts, seen: BTreeMap::new() }
     }
 
-    /// What each node type of a package can reach. `known` is the package's `dist/known/nodes.json`.
+    /// Returns what each node type of a package can reach. `known` is the package's `dist/known/nodes.json`.
     pub(super) fn reaches(&mut self, folder: &Path, known: &Value) -> BTreeMap<String, BTreeSet<Capability>> {
         let one = |(name, entry): (&String, &Value)| Some((name.clone(), folder.join(entry["sourcePath"].as_str()?)));
         let files: Vec<(String, PathBuf)> = known.as_object().into_iter().flatten().filter_map(one).collect();
@@ -55,7 +55,7 @@ impl Sources {
         found
     }
 
-    /// A file, read once; `None` where it cannot be read, or nothing is known of what n8n hands to nodes.
+    /// Reads a file once; `None` if it cannot be read, or if the functions that n8n passes to nodes are not known.
     fn read(&mut self, file: &Path) -> Option<&Source> {
         if !self.seen.contains_key(file) {
             let name = self.name(file);
@@ -66,7 +66,7 @@ impl Sources {
         self.seen.get(file)?.as_ref()
     }
 
-    /// The name of a file in a review: its path with the package, without `dist` and the ending.
+    /// Returns the name of a file in a review: its path with the package, without `dist` and the extension.
     fn name(&self, file: &Path) -> String {
         let inside =
             |(name, folder): &(String, PathBuf)| Some(format!("{name}/{}", file.strip_prefix(folder.join("dist")).ok()?.display()));
@@ -74,7 +74,7 @@ impl Sources {
         name.strip_suffix(".js").map(str::to_owned).unwrap_or(name)
     }
 
-    /// The file that Node.js would load.
+    /// Returns the file that Node.js would load.
     fn locate(&self, from: &Path, module: &str) -> Option<PathBuf> {
         let path = if module.starts_with('.') {
             tidy(&from.parent()?.join(module))
@@ -88,7 +88,7 @@ impl Sources {
     }
 }
 
-/// A path without `.` and `..`.
+/// Returns a path without `.` and `..`.
 fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {

@@ -1,4 +1,4 @@
-//! Reading n8n: which workflows there are, and the content of those that are wanted.
+//! Reads n8n: the list of workflows, and the content of the selected ones.
 
 use super::arguments::ImportArguments;
 use super::error::ImportError;
@@ -10,10 +10,10 @@ use crate::domain::render::symbolise_remote;
 use crate::manifest::import::{Chosen, Known, names};
 use crate::n8n::N8nClient;
 
-/// What is to be imported.
+/// The workflows to import.
 pub(super) struct Held {
     pub(super) chosen: Vec<Chosen>,
-    /// How many workflows were asked for.
+    /// Number of workflows that were selected.
     pub(super) total: usize,
     pub(super) notes: Vec<String>,
 }
@@ -28,7 +28,7 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
     let wanted = |workflow: &RemoteWorkflow| {
         arguments.all || arguments.id.contains(&workflow.id) || workflow.tags.iter().any(|tag| arguments.tag.contains(&tag.name))
     };
-    // Names depend on every workflow, so that a selection gives no other names than the whole.
+    // Names depend on all workflows, so that importing a selection results in the same names as importing all.
     let listed = client
         .scan_workflows(None, |workflow| {
             let workflow = match workflow {
@@ -39,7 +39,7 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
                         missing.retain(|id| *id != unread.id);
                         notes.push((
                             unread.id,
-                            format!("left out: workflow {:?} cannot be read; its fields are not as n8n's API gives them", unread.name),
+                            format!("left out: workflow {:?} cannot be read; its fields do not match n8n's API", unread.name),
                         ));
                     }
                     return None;
@@ -80,12 +80,14 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
             Some((RemoteWorkflow { cut: Some(path), .. }, _)) => notes.push((id, format!("left out: {}", too_deep(&path)))),
             Some((workflow, drafted)) => {
                 if drafted {
-                    notes
-                        .push((id.clone(), "a draft that differs from what is published is not imported; adoption replaces it".to_owned()));
+                    notes.push((
+                        id.clone(),
+                        "the draft differs from the published version and is not imported; adoption replaces it".to_owned(),
+                    ));
                 }
                 chosen.push(Chosen { name: names.get(&id).cloned().unwrap_or_default(), workflow });
             }
-            None => notes.push((id, "left out: n8n does not give its published version".to_owned())),
+            None => notes.push((id, "left out: n8n does not return its published version".to_owned())),
         }
     }
     let named = |(id, message): (String, String)| format!("{}: {message}", names.get(&id).unwrap_or(&id));
@@ -96,9 +98,9 @@ fn too_deep(path: &str) -> String {
     format!("it {} at {path}, and a Workflow cannot hold that; flatten it in n8n", beyond())
 }
 
-/// The workflow with what is published in place of the draft, and whether the draft says something else.
+/// Returns the workflow with the published version in place of the draft, and whether the draft differs.
 async fn published(client: &N8nClient, mut workflow: RemoteWorkflow) -> Result<Option<(RemoteWorkflow, bool)>, ImportError> {
-    // Lists may name the published version without its nodes.
+    // Lists may include the published version without its nodes.
     workflow.active_version = None;
     let version = workflow.active_version_id.clone().filter(|_| workflow.active && workflow.active_version_id != workflow.version_id);
     let Some(version) = version else {

@@ -1,4 +1,4 @@
-//! Writing manifests: one file per workflow, or all of them as one stream.
+//! Writes manifests: one file per workflow, or all of them as one stream.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use crate::manifest::import::Imported;
 use crate::manifest::{Source, validate};
 use crate::text::shown;
 
-/// The longest name of an object that its file has, in bytes.
+/// Maximum length of an object name in a file name, in bytes.
 const LONGEST: usize = 200;
 
 pub(super) fn write(imported: &[Imported], folder: Option<&Path>, force: bool) -> Result<(), ImportError> {
@@ -29,7 +29,7 @@ pub(super) fn write(imported: &[Imported], folder: Option<&Path>, force: bool) -
     let failed = |path: &Path, error| ImportError::File(format!("write {}", path.display()), error);
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let files: Vec<_> = texts.iter().map(|(name, text)| (folder.join(file_name(name)), text)).collect();
-    // A link counts, wherever it leads.
+    // A link counts, whatever its target.
     let exist: Vec<String> =
         files.iter().filter(|(path, _)| path.symlink_metadata().is_ok()).map(|(path, _)| path.display().to_string()).collect();
     if !force && !exist.is_empty() {
@@ -41,7 +41,7 @@ pub(super) fn write(imported: &[Imported], folder: Option<&Path>, force: bool) -
     Ok(())
 }
 
-/// Writes a file as a whole: beside its place, and then into it. A link that stands there is replaced and never followed.
+/// Writes a file atomically, by way of a temporary file beside it. An existing link is replaced and never followed.
 fn put(path: &Path, text: &str, force: bool) -> io::Result<()> {
     let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes());
     if !force {
@@ -50,19 +50,19 @@ fn put(path: &Path, text: &str, force: bool) -> io::Result<()> {
     let beside = path.with_extension(format!("{}.tmp", std::process::id()));
     let written = create(&beside).and_then(|()| fs::rename(&beside, path));
     if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
-        // What is left of it is nobody's.
+        // The remains of the temporary file are of no use.
         let _ = fs::remove_file(&beside);
     }
     written
 }
 
-/// The name of the file for an object, which is a DNS name. No system takes it for a device, and it fits into any folder.
+/// Returns the name of the file for an object, whose name is a DNS name. No system takes it for a device, and it fits into any folder.
 fn file_name(name: &str) -> String {
     let first = name.split('.').next().unwrap_or_default();
     let port = |word: &str| first.strip_prefix(word).is_some_and(|rest| rest.len() == 1 && rest.starts_with(|c: char| c.is_ascii_digit()));
     let device = matches!(first, "con" | "prn" | "aux" | "nul") || port("com") || port("lpt");
     match name.len() {
-        // A dash ends no part of a DNS name, so that the file of no other object is called so.
+        // No label of a DNS name ends in a dash, so that no other object gets this file name.
         _ if device => format!("{first}-{}.yaml", &name[first.len()..]),
         ..=LONGEST => format!("{name}.yaml"),
         _ => format!("{}-{}.yaml", &name[..LONGEST - 60], &digest(name)[..16]),
@@ -77,7 +77,7 @@ fn text(imported: &Imported) -> String {
     imported.objects.iter().map(|object| format!("---\n{}", yaml::document(object))).collect()
 }
 
-/// Tells of what a review has to see before the manifest is committed: errors, and secrets. No finding repeats a value.
+/// Prints what a review has to see before the manifest is committed: errors and secrets. No finding repeats a value.
 fn warn(name: &str, text: &str) {
     let source = Source { name: name.to_owned(), text: Ok(text.to_owned()), found: false };
     let secret = |code: Code| code.as_str().starts_with("secret-") || code.as_str() == "credential-embedded";
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_takes_the_place_of_a_link_and_what_the_link_leads_to_stays() {
+    fn a_link_is_replaced_by_a_file_and_its_target_stays() {
         let folder = std::env::temp_dir().join(format!("weirkeeper-put-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let (theirs, link, dangling) = (folder.join("theirs"), folder.join("a.yaml"), folder.join("b.yaml"));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn no_file_is_called_as_a_device_or_too_long() {
+    fn no_file_name_is_that_of_a_device_or_too_long() {
         for (name, file) in [
             ("orders", "orders.yaml"),
             ("con", "con-.yaml"),

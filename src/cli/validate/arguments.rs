@@ -1,4 +1,4 @@
-//! The arguments of `weirkeeper validate`, and what keeps it from validating.
+//! Arguments of `weirkeeper validate`, and its errors.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,54 +9,53 @@ use crate::cli::catalog::CatalogError;
 use crate::document::finding::Code;
 use crate::validator::rules::{ConfigError, Pattern, cannot_be_changed};
 
-/// What to validate and how to tell.
+/// Files to validate, and options for the findings.
 #[derive(Args)]
 pub struct ValidateArguments {
-    /// Workflows as n8n exports them (JSON or YAML) or manifests that hold Workflow and N8nInstance objects; folders are searched for
-    /// *.json, *.yaml and *.yml; - is standard input.
+    /// Workflows exported from n8n (JSON or YAML), or manifests with Workflow and N8nInstance objects; folders are searched for *.json,
+    /// *.yaml and *.yml; - is standard input.
     #[arg(required_unless_present = "explain", value_name = "FILE|DIR|-")]
     pub(super) paths: Vec<String>,
-    /// The form of the output.
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t = Form::Human)]
     pub(super) output: Form,
-    /// Tell only the findings with these codes: a code, a beginning such as expression-*, or all.
+    /// Report only findings with these codes: a code, a prefix such as expression-*, or all.
     #[arg(long, value_name = "CODE,…", value_delimiter = ',', value_parser = Pattern::parse)]
     pub(super) select: Option<Vec<Pattern>>,
-    /// Do not tell the findings with these codes.
+    /// Do not report findings with these codes.
     #[arg(long, value_name = "CODE,…", value_delimiter = ',', value_parser = ignorable)]
     pub(super) ignore: Vec<Pattern>,
-    /// A configuration file, in place of the .weirkeeper.yaml that is nearest to each file in its folder or one above, within the
-    /// repository.
+    /// Configuration file to use instead of the nearest .weirkeeper.yaml in the folder of each file or above it, within the repository.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Look for no configuration file.
+    /// Do not use any configuration file.
     #[arg(long, conflicts_with = "config")]
     pub(super) no_config: bool,
-    /// Print what a finding means, with an example and how to mend it, and end.
+    /// Print what a finding means, with an example and a fix, and exit.
     #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "output", "select", "ignore", "config"])]
     pub(super) explain: Option<String>,
-    /// A catalogue made by `weirkeeper catalog build`, or an n8n installation, in place of the one that is built in.
+    /// Catalogue built by `weirkeeper catalog build`, or an n8n installation, to use instead of the built-in one.
     #[arg(long, value_name = "FILE|DIR")]
     pub(super) catalog: Option<PathBuf>,
-    /// The version of the n8n that the workflows are for. Where it is not the catalogue's, what rests on node types is only doubtful, as
-    /// for the operator. By default it is the catalogue's.
+    /// Version of the n8n that the workflows are for. If it is not the catalogue's, errors about node types are reported as warnings, as by
+    /// the operator. Default: the catalogue's version.
     #[arg(long, value_name = "VERSION")]
     pub(super) n8n_version: Option<String>,
-    /// Take warnings for errors, and finding nothing to validate too.
+    /// Treat warnings as errors, and fail if there is nothing to validate.
     #[arg(long)]
     pub(super) strict: bool,
-    /// Whether human output has colour. `auto`: on a terminal, unless NO_COLOR is set.
+    /// Colour of human output. `auto`: on a terminal, unless NO_COLOR is set.
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     pub(super) color: Colour,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Form {
-    /// For people: the worst first, source lines with markers, repeats folded, and a summary.
+    /// Text for people: errors first, source lines with markers, repeated findings folded, and a summary.
     Human,
-    /// One line for each finding.
+    /// One line per finding.
     Concise,
-    /// One JSON object a line for each workflow.
+    /// One JSON object per line for each workflow.
     Json,
     /// Workflow commands of GitHub Actions, which show findings beside the lines of a pull request.
     Github,
@@ -71,16 +70,16 @@ pub(super) enum Colour {
     Never,
 }
 
-/// Why nothing was validated.
+/// Reason for which nothing was validated.
 #[derive(Debug, thiserror::Error)]
 pub enum ValidateError {
-    /// The catalogue cannot be used, or standard output not be written to.
+    /// The catalogue cannot be used, or standard output cannot be written to.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// A configuration file cannot be read.
     #[error("read {0}: {1}")]
     ConfigFile(String, io::Error),
-    /// A configuration file cannot be used.
+    /// A configuration file is not valid.
     #[error("{0}: {1}")]
     Config(String, ConfigError),
     /// No finding has this code.

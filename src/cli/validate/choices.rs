@@ -1,4 +1,4 @@
-//! What configuration files, annotations and the command line choose to be told.
+//! Selection of the findings to report, by configuration files, annotations and the command line.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
@@ -14,26 +14,26 @@ use crate::manifest::{Report, Source};
 use crate::validator::check::doubt;
 use crate::validator::rules::{Choice, Config, Rules};
 
-/// The names of a configuration file.
+/// Names of a configuration file.
 const NAMES: [&str; 2] = [".weirkeeper.yaml", ".weirkeeper.yml"];
 
-/// The largest configuration file, in bytes.
+/// Maximum size of a configuration file, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 
-/// A configuration file and the folder that its paths are relative to.
+/// A configuration file and the folder to which its paths are relative.
 struct Found {
     folder: PathBuf,
     config: Config,
 }
 
-/// The nearest configuration file of each folder that was asked about.
+/// The nearest configuration file of each folder, as far as it was looked up.
 struct Configs {
     given: Option<Rc<Found>>,
     search: bool,
     known: HashMap<PathBuf, Option<Rc<Found>>>,
 }
 
-/// Leaves of the findings what is to be told, as what it is to be told. Returns how many are not.
+/// Keeps the findings to report, with the severities to report them with. Returns the number of those that are dropped.
 pub(super) fn apply(
     arguments: &ValidateArguments,
     sources: &[Source],
@@ -69,7 +69,7 @@ pub(super) fn apply(
     }
     let own = catalog.index().n8n.as_deref().unwrap_or("unknown version");
     for version in others {
-        eprintln!("weirkeeper: the catalogue is that of n8n {own}, not {version}: what rests on node types is only doubtful");
+        eprintln!("weirkeeper: the catalogue is that of n8n {own}, not {version}: errors about node types are reported as warnings");
     }
     Ok(hidden)
 }
@@ -85,9 +85,9 @@ impl Configs {
         }
         let here = NAMES.iter().map(|name| folder.join(name)).find(|file| file.symlink_metadata().is_ok_and(|kind| !kind.is_dir()));
         let found = match here {
-            // Nobody named it, and it may lead anywhere.
+            // It was found and not named by the user, so it is opened only if it is a regular file.
             Some(file) => Some(Rc::new(read(&file, open_regular(&file))?)),
-            // A repository is a world of its own.
+            // A repository's configuration does not extend beyond it.
             None if folder.join(".git").exists() => None,
             None => self.nearest(folder)?,
         };
@@ -109,7 +109,7 @@ fn read(file: &Path, opened: io::Result<File>) -> Result<Found, ValidateError> {
     Ok(Found { folder, config })
 }
 
-/// A file in its real folder. Standard input is taken for a file of the working directory.
+/// Returns the path of a file in its real folder. Standard input counts as a file in the working directory.
 fn absolute(name: &str) -> PathBuf {
     let path = Path::new(name);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -1,4 +1,4 @@
-//! Reading what the command line names: files, folders, standard input.
+//! Reads the files, folders and standard input that the command line names.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -10,25 +10,25 @@ use rustix::fs::OFlags;
 use crate::manifest::Source;
 use crate::text::shown;
 
-/// No file beyond this many bytes is read, and no more of all of them.
+/// Maximum size in bytes of a file, and of all files together.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 const LARGEST_SET: u64 = 1024 * 1024 * 1024;
-/// Folders nested deeper than this are not followed.
+/// Maximum nesting of folders that are followed.
 const DEEPEST: usize = 64;
-/// How many files that were passed over are named.
+/// Maximum number of skipped files that are named.
 const NAMED: usize = 5;
 
-/// What was read of a set of files.
+/// Files that were read.
 #[derive(Default)]
 struct Set {
     sources: Vec<Source>,
     bytes: u64,
-    /// Links and other files in a folder that are no regular files.
+    /// Links and other files in a folder that are not regular files.
     passed_over: Vec<String>,
 }
 
-/// The texts of all files, in the order of the arguments; those of a folder in the order of their names. A path that is named is read
-/// whatever it is. In a folder, whose content may come from anybody, only regular files are.
+/// Returns the texts of all files, in the order of the arguments, and within a folder in the order of their names. A path that is named is
+/// read whatever it is. In a folder, whose content may come from anybody, only regular files are read.
 pub(in crate::cli) fn read(paths: &[String]) -> Vec<Source> {
     let mut set = Set::default();
     for path in paths {
@@ -49,14 +49,14 @@ pub(in crate::cli) fn read(paths: &[String]) -> Vec<Source> {
 fn passed_over(names: &[String]) -> Option<String> {
     let first = names.iter().take(NAMED).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
     let more = names.len().checked_sub(NAMED).filter(|more| *more > 0).map_or_else(String::new, |more| format!(" and {more} more"));
-    let what = "symbolic links and special files in a folder are not read; name what they lead to";
+    let what = "symbolic links and special files in a folder are not read; give their targets as arguments";
     (!names.is_empty()).then(|| format!("{what}: {first}{more}"))
 }
 
-/// Opens a regular file, and nothing that took its place: a link is not followed, and a pipe is not waited for.
+/// Opens a regular file, and nothing that replaced it: links are not followed, and pipes are not waited for.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let refused = || io::Error::other("it is a symbolic link or no regular file, which is read only where it is named");
+    let refused = || io::Error::other("it is a symbolic link or not a regular file, and is read only if it is given as an argument");
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(refused());
     }
@@ -106,16 +106,16 @@ fn text(from: impl Read, most: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     from.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        let all = if most < LARGEST_FILE { ", which are left of those that all files together may have" } else { "" };
+        let all = if most < LARGEST_FILE { ", the rest of the limit for all files together" } else { "" };
         return Err(io::Error::other(format!("it is larger than {most} bytes{all}")));
     }
     if is_utf_16(&bytes) {
         return Err(io::Error::other("it is UTF-16, which PowerShell's > writes; save it as UTF-8 (`| Out-File -Encoding utf8`)"));
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("it is no UTF-8 text"))
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
-/// Whether it begins with the mark of UTF-16, or with two letters of it: each takes two bytes, one of which is zero.
+/// Reports whether the text begins with a byte order mark of UTF-16, or with two letters in it: each takes two bytes, one of which is zero.
 fn is_utf_16(bytes: &[u8]) -> bool {
     matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, _, 0, ..] | [0, _, 0, _, ..])
 }

@@ -18,7 +18,7 @@ pub(super) fn write(sources: &[Source], reports: &[Report]) -> String {
         };
         let file = property(&shown(name(sources, placed.source).trim_start_matches("./")));
         let place = placed.span.map_or_else(String::new, |span| {
-            // Columns are only shown for a stretch of one line.
+            // Columns are shown only for a range within one line.
             let end = if span.line == span.end_line { format!(",endColumn={}", span.end_column) } else { String::new() };
             format!(",line={},endLine={},col={}{end}", span.line, span.end_line, span.column)
         });

@@ -1,4 +1,4 @@
-//! Findings as a person reads them: what, where, the line itself, and what to do.
+//! Findings for people: the problem, its place, the source line, and the fix.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use crate::document::positions::Span;
 use crate::manifest::{Kind, Placed, Report, Source};
 use crate::text::shown as plain;
 
-/// How much of a long line is shown, in characters, and how much of that before the marker.
+/// Maximum number of characters shown of a long line, and number of those before the marker.
 const WIDTH: usize = 120;
 const BEFORE: usize = 40;
 
-/// How words are emphasised; nothing where there is no colour.
+/// Style of emphasised words; no emphasis without colour.
 #[derive(Clone, Copy)]
 struct Style(bool);
 
@@ -35,9 +35,10 @@ impl Style {
     }
 }
 
-/// How many findings of one code that are no errors are shown one by one; of more the first is, and the places of the others.
+/// Maximum number of findings of one code, other than errors, that are shown one by one; of more only the first is shown, with the places
+/// of the others.
 const UNFOLDED: usize = 2;
-/// How many places of folded findings are listed.
+/// Maximum number of places of folded findings that are listed.
 const LISTED: usize = 4;
 
 pub(super) fn write(sources: &[Source], reports: &[Report], hidden: usize, coloured: bool) -> String {
@@ -58,7 +59,7 @@ pub(super) fn write(sources: &[Source], reports: &[Report], hidden: usize, colou
 
 type Told<'r> = (&'r Report, &'r Placed);
 
-/// The findings as they are shown: each for itself, or all of one code together.
+/// Groups the findings as they are shown: one by one, or all of one code together.
 fn grouped<'r>(all: &[Told<'r>]) -> Vec<Vec<Told<'r>>> {
     let key = |told: &Told<'_>| (told.1.finding.severity, told.1.finding.code);
     let mut counted = BTreeMap::new();
@@ -81,7 +82,7 @@ fn grouped<'r>(all: &[Told<'r>]) -> Vec<Vec<Told<'r>>> {
     groups
 }
 
-/// The places of findings that say the same as the one above them.
+/// Returns the places of findings that repeat the one above them.
 fn folded(sources: &[Source], others: &[Told<'_>], style: Style) -> String {
     let note = |text: String| format!("  {} {}: {text}\n", style.frame("="), style.paint("1", "also"));
     let place = |(_, placed): &Told<'_>| {
@@ -96,18 +97,18 @@ fn folded(sources: &[Source], others: &[Told<'_>], style: Style) -> String {
     out
 }
 
-/// The lines of the files, split as they are needed.
+/// The lines of the files, split when they are needed.
 struct Shown<'s> {
     sources: &'s [Source],
-    /// Lines are split once for each file that is shown: a file may have many findings.
+    /// Lines are split once per file that is shown, because a file may have many findings.
     lines: Vec<Option<Vec<&'s str>>>,
-    /// And a line into its characters once for all its findings: a whole document may stand on one.
+    /// A line is split into characters once for all its findings, because a whole document may be one line.
     split: (usize, usize),
     characters: Vec<char>,
 }
 
 impl Shown<'_> {
-    /// The characters of the line that a finding stands on.
+    /// Returns the characters of the line of a finding.
     fn line(&mut self, placed: &Placed) -> Option<&[char]> {
         if let (Some(slot), Some(Ok(text))) =
             (self.lines.get_mut(placed.source), self.sources.get(placed.source).map(|source| &source.text))
@@ -165,18 +166,18 @@ fn one(sources: &[Source], report: &Report, placed: &Placed, line: Option<&[char
     out
 }
 
-/// Whether the line of a finding may be repeated: logs of pipelines are read by many.
+/// Reports whether the line of a finding may be shown: logs of pipelines have many readers.
 fn may_be_shown(code: Code) -> bool {
     !code.as_str().starts_with("secret-") && !code.as_str().starts_with("credential-")
 }
 
-/// Whether a file is meant to hold a workflow. Lines of others are not shown: a link in a repository, or a pattern on the command line, may
-/// lead to anything that the machine holds.
+/// Reports whether a file is meant to contain a workflow. Lines of other files are not shown: a link in a repository, or a pattern on the
+/// command line, may lead to any file of the machine.
 fn speaks_of_workflows(text: &str) -> bool {
     ["\"nodes\"", "nodes:", "\"connections\"", "connections:", "weirkeeper.dev/"].iter().any(|word| text.contains(word))
 }
 
-/// The part of a line around a span, and the marker below it.
+/// Returns the part of a line around a span, and the marker below it.
 fn snippet(characters: &[char], span: Span) -> (String, String) {
     let start = (span.column - 1).min(characters.len());
     let end = if span.end_line == span.line { (span.end_column - 1).clamp(start, characters.len()) } else { characters.len() };
@@ -185,7 +186,7 @@ fn snippet(characters: &[char], span: Span) -> (String, String) {
     let shown = characters.get(from..to).unwrap_or_default();
     let (left, right) = (if from > 0 { "…" } else { "" }, if to < characters.len() { "…" } else { "" });
     let text = format!("{left}{}{right}", plain(&shown.iter().collect::<String>()));
-    // An object or list that goes on below is marked where it begins.
+    // An object or list that continues on the next lines is marked at its beginning.
     let width = if span.end_line == span.line { end.min(to).saturating_sub(start).max(1) } else { 1 };
     let marker = format!("{}{}", " ".repeat(start - from + left.chars().count()), "^".repeat(width));
     (text.trim_end().to_owned(), marker)
@@ -210,7 +211,7 @@ fn summary(reports: &[Report], hidden: usize, style: Style) -> String {
         out.push_str(&format!(", {} for information", style.of(Severity::Info, &of(Severity::Info).to_string())));
     }
     if hidden > 0 {
-        out.push_str(&format!(" ({hidden} not shown, as chosen)"));
+        out.push_str(&format!(" ({hidden} not selected)"));
     }
     out.push('\n');
     out
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_below_is_marked_where_it_begins_and_nothing_steers_the_terminal() {
+    fn a_value_of_several_lines_is_marked_at_its_beginning_and_nothing_controls_the_terminal() {
         let line: Vec<char> = "\t\"a\u{1b}[31m\": {".chars().collect();
         let (text, marker) = snippet(&line, Span { line: 1, column: 2, end_line: 3, end_column: 2 });
         assert_eq!((text.as_str(), marker.as_str()), (" \"a\u{fffd}[31m\": {", " ^"));

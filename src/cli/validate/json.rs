@@ -1,4 +1,4 @@
-//! One JSON object a line for each workflow.
+//! One JSON object per line for each workflow.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ pub(super) fn write(sources: &[Source], reports: &[Report], strict: bool) -> Str
     reports.iter().map(line).collect()
 }
 
-/// Every key is always there; null where there is nothing to say.
+/// Returns a finding as JSON. All keys are always present, and null if there is no value.
 fn finding(sources: &[Source], report: &Report, placed: &Placed) -> Value {
     let finding = &placed.finding;
     let mut out = json!({

@@ -1,4 +1,4 @@
-//! One line for each finding, in the order of the files, for editors and `grep`.
+//! One line per finding, in the order of the files, for editors and `grep`.
 
 use super::order::name;
 use crate::manifest::{Report, Source};

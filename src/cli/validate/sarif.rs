@@ -12,7 +12,7 @@ use crate::document::finding::{Code, Severity};
 use crate::manifest::{Placed, Report, Source};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
-/// The name of our fingerprint, with the version of how it is made.
+/// Name of the fingerprint, with the version of its algorithm.
 const FINGERPRINT: &str = "weirkeeper/v1";
 
 pub(super) fn write(sources: &[Source], reports: &[Report]) -> String {
@@ -37,10 +37,10 @@ pub(super) fn write(sources: &[Source], reports: &[Report]) -> String {
     format!("{log:#}\n")
 }
 
-/// A rule, with the section of the page of findings as its help.
+/// Returns a rule, with the section of the page of findings as its help.
 fn rule(code: Code) -> Value {
     let section = explain::section(code);
-    // The page says first what a finding of the code is; the worst that it can be is the default.
+    // The page names the severity of a code first; of several, the most severe is the default.
     let level = match section.split_terminator([' ', '.']).next().unwrap_or_default() {
         "**Info" => Severity::Info,
         "**Warning" => Severity::Warning,
@@ -74,7 +74,7 @@ fn result(sources: &[Source], placed: &Placed, workflow: &str, seen: &mut HashMa
         location["logicalLocations"] = json!([{ "fullyQualifiedName": finding.path, "kind": "member" }]);
     }
     let rule = Code::ALL.iter().position(|code| *code == finding.code);
-    // The text of a finding names its node and path; the workflow tells several of one file apart.
+    // The text of a finding names its node and path; the workflow distinguishes several in one file.
     json!({
         "ruleId": finding.code, "ruleIndex": rule, "level": level_of(finding.severity), "message": { "text": finding.to_string() },
         "locations": [location], "properties": { "workflow": workflow },
@@ -82,10 +82,10 @@ fn result(sources: &[Source], placed: &Placed, workflow: &str, seen: &mut HashMa
     })
 }
 
-/// Tells a finding apart from others, whatever the lines above it are: by its workflow, code, node and, where there is no node, path.
+/// Returns a fingerprint that does not depend on the lines above the finding: workflow, code and node, or the path if there is no node.
 fn fingerprint(workflow: &str, placed: &Placed, seen: &mut HashMap<String, usize>) -> String {
     let finding = &placed.finding;
-    // The index of a node in its list is the place of a line in another form.
+    // The index of a node in its list changes like a line number.
     let inside = finding.path.split_once(']').filter(|(list, _)| list.starts_with("nodes[") && finding.node.is_some());
     let path = inside.map_or(finding.path.as_str(), |(_, inside)| inside);
     let of = [workflow, finding.code.as_str(), finding.node.as_deref().unwrap_or_default(), path].join("\n");
@@ -99,7 +99,7 @@ fn fingerprint(workflow: &str, placed: &Placed, seen: &mut HashMap<String, usize
     })
 }
 
-/// A file name as a reference (RFC 3986): relative as it was given, absolute as a file URL.
+/// Returns a file name as a URI reference (RFC 3986): relative if it is given so, absolute as a file URL.
 fn uri(name: &str) -> String {
     let mut out = if name.starts_with('/') { "file://".to_owned() } else { String::new() };
     for byte in name.trim_start_matches("./").bytes() {

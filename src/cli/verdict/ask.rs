@@ -1,4 +1,4 @@
-//! Asking n8n about one workflow after the other, and leaving nothing behind.
+//! Asks n8n about one workflow after the other, and leaves nothing behind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,22 +15,21 @@ use crate::domain::verdict::{Said, Scratch, TAG, compare, fence, read_creation, 
 use crate::manifest::Report;
 use crate::n8n::{N8nClient, N8nError, Refusal};
 
-/// What n8n makes of a scratch workflow.
+/// n8n's answer to a scratch workflow.
 enum Answer {
     NotCreated(Refusal),
     NotPublished(Refusal),
     Published,
 }
 
-/// Asks about every workflow that could be read. `false`: it was interrupted, or a scratch workflow is left behind.
+/// Asks about all workflows that could be read. `false`: it was interrupted, or a scratch workflow is left behind.
 ///
-/// Whoever interrupts lets the workflow that is being asked about come to its end and be deleted, which takes as long as n8n
-/// does, a minute for each call at the most.
+/// On an interruption the current workflow is still finished and deleted, which takes as long as n8n does, at most a minute for each call.
 pub(super) async fn all(client: &N8nClient, reports: &[Report], catalog: &Catalog, output: &mut Output) -> Result<bool, VerdictError> {
     let mut asking = Asking { client, run: run(), clean: true };
     let interrupted = interruption();
     let result = asking.each(reports, catalog, output, &interrupted).await;
-    // After an error or a call without an answer something may be there that nobody knows of.
+    // After an error or an unanswered call there may be a workflow whose id is not known.
     if result.is_err() || !asking.clean {
         asking.clean = asking.sweep().await;
     }
@@ -44,7 +43,7 @@ pub(super) async fn all(client: &N8nClient, reports: &[Report], catalog: &Catalo
 struct Asking<'c> {
     client: &'c N8nClient,
     run: String,
-    /// Whether everything that was made is known to be gone.
+    /// True if all created workflows are known to be deleted.
     clean: bool,
 }
 
@@ -72,7 +71,7 @@ impl Asking<'_> {
         Ok(())
     }
 
-    /// Nothing is asked of an n8n that would publish what it is asked about.
+    /// Checks that n8n refuses the fence. An n8n that would publish scratch workflows is not asked about any.
     async fn test_fence(&mut self) -> Result<(), VerdictError> {
         let fence = fence(&self.run);
         match self.answer(&fence).await? {
@@ -91,7 +90,7 @@ impl Asking<'_> {
             Ok(Answer::NotCreated(refusal)) => Ok(read_creation(&refusal.message)),
             Ok(Answer::NotPublished(refusal)) => Ok(read_publication(refusal.status, &refusal.message, definition, &scratch.fence)),
             Ok(Answer::Published) => Err(VerdictError::NoFence("a scratch workflow was published and deleted at once".to_owned())),
-            // n8n stumbled over this one.
+            // n8n failed on this workflow.
             Err(error @ (N8nError::Server { .. } | N8nError::TooLarge { .. } | N8nError::Timeout { .. })) => {
                 Ok(Said::Unclear(error.to_string()))
             }
@@ -99,7 +98,7 @@ impl Asking<'_> {
         }
     }
 
-    /// Creates, asks to publish, deletes.
+    /// Creates the workflow, asks n8n to publish it, and deletes it.
     async fn answer(&mut self, scratch: &Scratch) -> Result<Answer, N8nError> {
         let made = match self.client.propose_workflow(&scratch.write).await {
             Ok(Ok(made)) => made,
@@ -117,19 +116,19 @@ impl Asking<'_> {
         })
     }
 
-    /// Deletes, which unpublishes too. Where n8n wants it archived first, that is done.
+    /// Deletes a workflow, which unpublishes it too, and archives it first if n8n requires that.
     async fn delete(&mut self, id: &str) {
         if self.client.delete_workflow(id).await.is_ok() {
             return;
         }
         let _ = self.client.archive(id).await;
         if let Err(error) = self.client.delete_workflow(id).await {
-            eprintln!("weirkeeper: scratch workflow {id} is left behind: {error}");
+            eprintln!("weirkeeper: cannot delete scratch workflow {id}: {error}");
             self.clean = false;
         }
     }
 
-    /// Looks for what this run has made and deletes it; whether nothing is left.
+    /// Finds and deletes the workflows that this run created; returns whether none is left.
     async fn sweep(&mut self) -> bool {
         let own = |settings: &serde_json::Map<String, serde_json::Value>| {
             let tags = settings.get(mark::SETTING).and_then(serde_json::Value::as_array);
@@ -146,13 +145,13 @@ impl Asking<'_> {
     }
 }
 
-/// A word that tells this run from others.
+/// Returns an identifier of this run.
 fn run() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{:x}", now.as_micros() ^ u128::from(std::process::id()) << 52)
 }
 
-/// Set when somebody wants it to end.
+/// Returns a flag that is set on an interruption.
 fn interruption() -> Arc<AtomicBool> {
     let set = Arc::new(AtomicBool::new(false));
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {

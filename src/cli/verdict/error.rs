@@ -4,22 +4,22 @@ use crate::cli::catalog::CatalogError;
 use crate::cli::connection::ConnectionError;
 use crate::n8n::N8nError;
 
-/// Why n8n was not asked, or not to the end.
+/// Reason for which n8n was not asked, or not about all workflows.
 #[derive(Debug, thiserror::Error)]
 pub enum VerdictError {
-    /// The flag is not there.
-    #[error("this creates workflows in that n8n and deletes them again; say --write-scratch-workflows if it may")]
+    /// The flag that allows writes is missing.
+    #[error("this command creates workflows in that n8n and deletes them again; pass --write-scratch-workflows to allow it")]
     NotAllowed,
-    /// n8n cannot be spoken to with these arguments.
+    /// The arguments are not valid for a connection to n8n.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     /// The catalogue cannot be read.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// n8n did not answer as wanted.
+    /// A call to n8n failed.
     #[error(transparent)]
     N8n(#[from] N8nError),
     /// The fence does not hold.
-    #[error("this n8n publishes a workflow that calls one which does not exist, so a scratch workflow could go live: {0}")]
+    #[error("this n8n publishes a workflow that calls one which does not exist, so a scratch workflow could be published: {0}")]
     NoFence(String),
 }

@@ -1,4 +1,4 @@
-//! What is printed: for people the differences and a table, for programs one JSON object a line.
+//! Output: for people the differences and a table, for programs one JSON object per line.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::domain::verdict::{Comparison, Outcome, Remark, Said, Subject};
 use crate::manifest::Report;
 
-/// Prints as answers come, so that a long run shows where it is.
+/// Prints results as they arrive, so that a long run shows its progress.
 pub(super) struct Output {
     json: bool,
     counts: BTreeMap<(Subject, Outcome), usize>,
@@ -17,13 +17,13 @@ pub(super) struct Output {
     flagged: usize,
 }
 
-/// What came of all.
+/// Summary of all results.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Summary {
     asked: usize,
-    /// Workflows that could not be read, or of which n8n said nothing that is understood.
+    /// Number of workflows that could not be read, or on which n8n gave no understandable verdict.
     pub(super) unasked: usize,
-    /// Whether n8n and the validator differ anywhere.
+    /// True if n8n and the validator differ on any workflow.
     pub(super) differ: bool,
 }
 
@@ -32,13 +32,13 @@ impl Output {
         Self { json, counts: BTreeMap::new(), summary: Summary::default(), well: 0, flagged: 0 }
     }
 
-    /// A file that holds no workflow.
+    /// Reports a file without a readable workflow.
     pub(super) fn unread(&mut self, report: &Report) {
         self.summary.unasked += 1;
         if self.json {
             print(&json!({"file": report.name, "answer": "notAsked", "remarks": []}).to_string());
         } else {
-            print(&format!("{}: not asked, for no workflow could be read", report.name));
+            print(&format!("{}: not checked, because no workflow could be read", report.name));
         }
     }
 
@@ -107,11 +107,11 @@ fn difference(remark: &Remark) -> String {
     let subject = word(remark.subject);
     match remark.outcome {
         Outcome::Missed => format!("{at}missed: n8n refuses the {subject}: {}", remark.what),
-        _ => format!("{at}false: n8n has nothing against the {subject}: {}", remark.what),
+        _ => format!("{at}false: n8n accepts the {subject}: {}", remark.what),
     }
 }
 
-/// Whoever reads may have seen enough, as `head` does; the questions go on, for scratch workflows are to be deleted.
+/// Prints a line. A reader that closed the output early, as `head` does, is ignored, because scratch workflows still have to be deleted.
 fn print(line: &str) {
     let _ = writeln!(io::stdout().lock(), "{line}");
 }
