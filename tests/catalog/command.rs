@@ -80,13 +80,13 @@ fn bad_input_is_told_with_the_file_and_what_to_do() {
         words.iter().for_each(|word| assert!(said(&output).contains(word), "{word:?} is not in {:?}", said(&output)));
     };
     let made = Installation::new("bad", "node_modules", &node(&["a"]));
-    refused(&["build", "--from", "no/such/folder"], &["no/such/folder", "no folder"]);
+    refused(&["build", "--from", "no/such/folder"], &["no/such/folder", "not a folder"]);
     refused(&["build", "--from", env!("CARGO_MANIFEST_DIR")], &["not an n8n installation", "n8n-nodes-base"]);
     let empty = made.0.join("empty");
     std::fs::create_dir_all(&empty).unwrap();
     refused(&["build", "--from", made.path(), "--package", empty.to_str().unwrap()], &["empty", "n8n-generate-metadata"]);
     std::fs::write(made.0.join("node_modules/n8n-nodes-base/dist/types/nodes.json"), "[{").unwrap();
-    refused(&["build", "--from", made.path()], &["nodes.json", "install it again"]);
+    refused(&["build", "--from", made.path()], &["nodes.json", "reinstall it"]);
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     refused(&["show", "slack", "--catalog", readme.to_str().unwrap()], &["README.md", "catalog build"]);
     refused(&["show", "slak"], &["did you mean n8n-nodes-base.slack?"]);

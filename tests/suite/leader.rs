@@ -148,7 +148,7 @@ async fn two_operators_by_hand_do_not_fight_unless_they_are_told_to() {
     until(&second, "weirkeeper_leading 0").await;
     let leader = holder(&world).await.expect("somebody holds the lease in the namespace of config/rbac");
     let started = Instant::now();
-    while !second.log().contains("another operator works on the same objects") {
+    while !second.log().contains("another operator holds the lease") {
         assert!(started.elapsed() < PATIENCE, "nothing is said:\n{}", second.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
