@@ -64,7 +64,7 @@ impl Candidacy {
         loop {
             match self.look().await {
                 Ok(Look::Ours) => {
-                    info!(lease = self.name, identity = self.identity, "leads");
+                    info!(lease = self.name, identity = self.identity, "acquired the lease");
                     return;
                 }
                 Ok(Look::Theirs(holder)) if holder != told => {
