@@ -61,7 +61,8 @@ impl Silence {
         given_up
     }
 
-    /// Returns how long a version that was given up pauses before it is tried again: one interval at first, and longer each time.
+    /// Returns how long a version that was given up pauses before it is tried again: one interval at first, and longer each
+    /// time, because callers reach the version while it is tried.
     pub fn rest(&self, digest: &str, interval: Duration) -> Duration {
         let before = if self.digest == digest { self.given_up.saturating_sub(1).min(16) } else { 0 };
         interval.max(ENOUGH_TIME).saturating_mul(1 << before).min(LONGEST_REST)
@@ -101,8 +102,7 @@ pub fn pause(failures: u32, seed: &str) -> Duration {
 /// Longest pause that a server can request (`Retry-After`).
 pub const LONGEST_ASKED: Duration = Duration::from_secs(300);
 
-/// Returns the pause after a failure: at least the exponential backoff, whatever a server requests, and at most the longest pause that it
-/// can request.
+/// Returns the pause after a failure: the longer of the exponential backoff and the pause that a server requests, which is limited.
 pub fn at_least(pause: Duration, asked: Option<Duration>) -> Duration {
     pause.max(asked.unwrap_or_default().min(LONGEST_ASKED))
 }

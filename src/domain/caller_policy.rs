@@ -13,7 +13,7 @@ use crate::document::definition::Definition;
 pub const POLICY: &str = "callerPolicy";
 const IDS: &str = "callerIds";
 const LISTED: &str = "workflowsFromAList";
-/// Maximum number of callers in a list; with more, no list is written.
+/// Maximum number of callers in a list; with more, n8n's default policy is set.
 pub const MOST: usize = 256;
 
 /// Node types at which a call begins, even if they are disabled: n8n's triggers for calls, and its `STARTING_NODES`.
@@ -29,7 +29,7 @@ pub fn undecided(definition: &Definition) -> bool {
     !definition.settings.contains_key(POLICY) && definition.nodes.iter().any(|node| ENTRIES.contains(&node.kind()))
 }
 
-/// Writes the list of workflows that may call into the settings.
+/// Sets the list of workflows that may call, or n8n's default policy if they are too many.
 pub fn admit(settings: &mut Map<String, Value>, ids: &BTreeSet<String>) {
     if ids.len() > MOST {
         settings.insert(POLICY.to_owned(), json!("workflowsFromSameOwner"));

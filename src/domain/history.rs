@@ -9,7 +9,7 @@ use crate::api::workflow_status::{VersionRecord, VersionResult, VersionSource, W
 /// Maximum length of a failure message that is kept with a version.
 const MESSAGE_CHARS: usize = 500;
 
-/// Edits kept within this many seconds before the newest one are pruned together with it: a draft and the version published beside it are
+/// Edits kept within this many seconds before the newest one are retained together with it: a draft and the version published beside it are
 /// kept one after the other.
 const KEPT_TOGETHER: i64 = 60;
 

@@ -157,8 +157,8 @@ pub fn compare(wanted: &Snapshot, mark: &Mark, remote: &RemoteWorkflow, seen: &S
 }
 
 impl Comparison {
-    /// Reports whether n8n holds what a plan writes: everything wanted, except what the plan keeps. The draft counts only if it is not the
-    /// published version.
+    /// Reports whether n8n holds what a plan writes: everything wanted, except what the plan keeps. The draft does not count while
+    /// the wanted version is published.
     pub fn holds(&self, publication: Publication, keeps: &Keeps) -> bool {
         let draft = keeps.draft || self.draft.is_none() || publication == Publication::Published && self.publication.is_none();
         let published = keeps.publication || self.publication.is_none();

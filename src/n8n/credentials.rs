@@ -48,7 +48,7 @@ impl N8nClient {
         self.send_json(self.api(Operation::UpdateCredential, Method::PATCH, &["credentials", id])?.small().json(&body)?).await
     }
 
-    /// Deletes a credential, even one in use. `false`: it did not exist.
+    /// Deletes a credential, even one in use. `false`: it did not exist, which is confirmed.
     ///
     /// # Errors
     /// Any error that prevents an answer.

@@ -41,7 +41,7 @@ pub(super) fn write(imported: &[Imported], folder: Option<&Path>, force: bool) -
     Ok(())
 }
 
-/// Writes a file atomically, by way of a temporary file beside it. An existing link is replaced and never followed.
+/// Creates a file, or with `force` replaces it atomically by way of a temporary file beside it. A link is replaced and never followed.
 fn put(path: &Path, text: &str, force: bool) -> io::Result<()> {
     let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes());
     if !force {

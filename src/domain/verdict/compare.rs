@@ -28,7 +28,7 @@ pub enum Outcome {
 /// Subject of a remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs)] // The words say it.
+#[allow(missing_docs)] // The names are self-explanatory.
 pub enum Subject {
     Structure,
     NodeType,
