@@ -1,5 +1,5 @@
-# Everything needs Linux, git, make, Rust (rustup), Go 1.26, Node.js 20 with npm, and a C and C++ compiler; nothing else is expected on the
-# machine. The real stack (Kubernetes API server, controller manager, etcd, n8n) is built once into $(WEIRKEEPER_CACHE), by default
+# Requires Linux, git, make, Rust (rustup), Go 1.26, Node.js 20 with npm, and a C and C++ compiler; nothing else is expected on the machine.
+# The real stack (Kubernetes API server, controller manager, etcd, n8n) is built once into $(WEIRKEEPER_CACHE), by default
 # ~/.cache/weirkeeper, and then reused.
 
 SHELL := bash
@@ -8,10 +8,10 @@ SHELL := bash
 
 STACK := node tests/stack/stack.mjs
 CARGO ?= cargo
-# Scenarios wait most of the time: more of them go on at once than there are processors.
+# Scenarios mostly wait, so more of them run at once than there are processors.
 TEST_THREADS ?= 6
 
-# The shapes in which people run n8n (tests/stack/shapes.mjs), and the scenarios that meet the real n8n.
+# The shapes of n8n (tests/stack/shapes.mjs), and the scenarios that use the real n8n.
 SHAPES ?= default publication-service queue webhook-processor
 SHAPE_TESTS ?= access:: adoption:: bad_input:: converge:: deletion:: faults:: features:: held:: identity:: import:: kill:: leader:: \
   outage:: paths:: processors:: projects:: publishing:: rollback:: scopes:: serving:: silence:: successes:: sync:: verdict:: wire:: wire_restart::
@@ -27,14 +27,14 @@ stack: ## build the real parts that tests and the demo run on (minutes the first
 build: ## compile the operator
 	$(CARGO) build --locked
 
-# Tests are compiled while the parts of the stack are built, and before it starts, so that the compiler does not starve it.
+# Tests are compiled while the parts of the stack are built, and before it starts, so that the compiler does not slow it down.
 test: stack-test ## run every test, on a real stack that is started for it
 	$(STACK) run --meanwhile '$(CARGO) test --no-run --locked' -- $(CARGO) test --locked --no-fail-fast -- --test-threads=$(TEST_THREADS)
 
 stack-test: ## test the scripts of the stack and the demo (seconds, no stack needed)
 	node --test tests/stack/*.test.mjs
 
-# Logs are kept in target/modes. A shape whose services the machine lacks fails and says what to install.
+# Logs are kept in target/modes. A shape whose services are missing on the machine fails and prints the packages to install.
 test-modes: stack ## run the scenarios on each shape of n8n and print a table: docs/n8n-modes.md (PostgreSQL and Redis needed)
 	$(CARGO) test --no-run --locked --test suite
 	@mkdir -p target/modes; rm -f target/modes/*.log; failed=; export WEIRKEEPER_SAY_WHAT_MET_N8N=1; \
@@ -55,7 +55,8 @@ lint: stack-test ## formatting, clippy, the rules about the source itself, the s
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) test --locked --test tidy
 
-# Uses the cluster and the n8n that the environment names, else a stack of its own. The first act needs neither: a new stack is built meanwhile.
+# Uses the cluster and the n8n of the environment, or else a stack of its own. The first part needs neither, and runs while a new stack is
+# built.
 demo: ## run the demo (on KUBECONFIG, N8N_URL and N8N_API_KEY when they are set)
 	@if [[ -n "$${N8N_URL:-}$${N8N_API_KEY:-}" ]]; then \
 	  for name in KUBECONFIG N8N_URL N8N_API_KEY; do \

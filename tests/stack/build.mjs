@@ -1,4 +1,4 @@
-// The parts of the real stack, and how they are built side by side.
+// The parts of the real stack, and their build in parallel lanes.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { makeCacheRoot, requireMachine } from './machine.mjs';
 import { n8n, n8nProgram, node, nodeBinary, prepared } from './n8n-parts.mjs';
 import { byLane, startProgress } from './progress.mjs';
 
-/** What KUBEBUILDER_ASSETS offers: ready-made kube-apiserver, etcd and kubectl take the place of built ones. */
+/** The programs in KUBEBUILDER_ASSETS: ready-made kube-apiserver, etcd and kubectl replace built ones. */
 function readyMade() {
   const folder = process.env.KUBEBUILDER_ASSETS;
   if (!folder) return {};
@@ -22,12 +22,12 @@ function readyMade() {
   return Object.fromEntries(found.map((name) => [name, path.join(folder, name)]));
 }
 
-/** The parts of this machine: what KUBEBUILDER_ASSETS offers is not built. */
+/** The parts of this machine, without the programs in KUBEBUILDER_ASSETS. */
 export const parts = () => [...goParts(readyMade()), node, n8n, prepared];
 
 /**
- * Builds parts in lanes: those of one lane one after the other, the lanes side by side, for npm waits for the network and the disk while
- * Go keeps the processors busy. The first failure stops the other lanes, which go on in the next run.
+ * Builds parts in lanes: sequentially within a lane, with the lanes in parallel, because npm waits for the network and the disk while Go
+ * keeps the processors busy. The first failure stops the other lanes, which continue in the next run.
  */
 export async function buildInLanes(wanted) {
   const abort = new AbortController();
@@ -44,7 +44,7 @@ export async function buildInLanes(wanted) {
   if (failure) throw failure;
 }
 
-/** Builds the named parts, and what they need, and returns the folders of the named ones. */
+/** Builds the named parts and their dependencies, and returns the folders of the named ones. */
 export async function build(names = parts().map((part) => part.name)) {
   const known = parts();
   const unknown = names.filter((name) => !known.some((part) => part.name === name));
@@ -70,7 +70,7 @@ export async function build(names = parts().map((part) => part.name)) {
 const CONTROL_PLANE_PARTS = ['control-plane', 'etcd'];
 const N8N_PARTS = ['node', 'n8n', 'n8n-prepared'];
 
-/** Builds what a stack needs and returns the paths of its programs. */
+/** Builds everything that a stack needs and returns the paths of its programs. */
 export async function programs({ withControlPlane, withN8n }) {
   const wanted = [...(withControlPlane ? CONTROL_PLANE_PARTS : []), ...(withN8n ? N8N_PARTS : [])];
   const folders = await build(parts().map((part) => part.name).filter((name) => wanted.includes(name)));

@@ -1,5 +1,5 @@
-// The cache of built parts: one folder per part and recipe, complete or absent, checked before every use. A part is built in
-// stages beside its folder; a build that was interrupted goes on after the last finished stage.
+// The cache of built parts: one folder for each part and recipe, complete or absent, checked before every use. A part is built in stages
+// beside its folder; an interrupted build continues after the last finished stage.
 
 import { spawn } from 'node:child_process';
 import crypto from 'node:crypto';
@@ -30,7 +30,7 @@ function sha256(file) {
   return hash.digest('hex');
 }
 
-/** The folder's name changes with the lock files, with the recipe, and with the parts it is built from. */
+/** The name of the folder changes with the lock files, with the recipe, and with the parts that the part is built from. */
 function keyOf(part) {
   const hash = crypto.createHash('sha256');
   for (const file of part.lockFiles) hash.update(`${path.basename(file)}\n`).update(fs.readFileSync(file));
@@ -43,7 +43,7 @@ export const folderOf = (part) => path.join(cacheRoot, `${part.name}-${keyOf(par
 export const logOf = (part) => `${folderOf(part)}.log`;
 export const partialOf = (part) => `${folderOf(part)}.partial`;
 
-/** What is wrong with a part's folder, or undefined when it is whole. */
+/** Describes the damage of a part's folder, or returns undefined if it is complete. */
 function damageOf(part, folder) {
   let manifest;
   try {
@@ -62,7 +62,7 @@ function damageOf(part, folder) {
 
 const verified = new Set();
 
-/** True when a part is built and undamaged. */
+/** Reports whether a part is built and undamaged. */
 export function isWhole(part) {
   const folder = folderOf(part);
   if (verified.has(folder)) return true;
@@ -71,7 +71,7 @@ export function isWhole(part) {
   return whole;
 }
 
-/** The titles of the finished stages of an interrupted build. None after a restart of the machine: what was written may be lost. */
+/** Returns the titles of the finished stages of an interrupted build. None after a restart of the machine: recent writes may be lost. */
 export function finishedStages(part) {
   try {
     const { boot, finished } = JSON.parse(fs.readFileSync(path.join(partialOf(part), STAGES), 'utf8'));
@@ -88,8 +88,8 @@ function writeStages(part, finished) {
 }
 
 /**
- * Runs one step of a stage. Its output goes to the part's log, or its standard output to the file `output`; a failure quotes the log's
- * end. An abort of `signal` ends it.
+ * Runs one step of a stage. Its output goes to the log of the part, or its standard output to the file `output`; a failure quotes the end
+ * of the log. Aborting `signal` ends it.
  */
 async function runStep(part, signal, { title, argv, cwd, env, missing, output }) {
   const log = logOf(part);
@@ -127,7 +127,7 @@ async function runStep(part, signal, { title, argv, cwd, env, missing, output })
   }
 }
 
-/** The folder of a part, built when it is absent or damaged. Concurrent callers build it once. */
+/** Returns the folder of a part, built if it is absent or damaged. Concurrent callers build it once. */
 export async function ensurePart(part, signal) {
   if (!isWhole(part)) {
     for (const needed of part.needs ?? []) await ensurePart(needed, signal);
@@ -169,14 +169,14 @@ async function buildPart(part, signal) {
     }
     complete(part, versions, (Date.now() - started) / 1000);
   } catch (error) {
-    // A stage that counts as finished may be what is wrong; then going on would fail for ever.
+    // The damage may be in a stage that counts as finished; continuing from it would fail for ever.
     if (resumed && !signal?.aborted) fs.rmSync(work, { recursive: true, force: true });
     throw error;
   }
   say(`${part.name}: built in ${since(started)}`);
 }
 
-/** Describes what was built in a manifest, checks it, and gives it its name. */
+/** Describes a built part in a manifest, checks it, and renames its folder to the final name. */
 function complete(part, versions, buildSeconds) {
   const work = partialOf(part);
   const files = Object.fromEntries(

@@ -15,11 +15,11 @@ const { makeCacheRoot } = await import('./machine.mjs');
 const { shareOf } = await import('./progress.mjs');
 makeCacheRoot();
 
-/** Notes each run of a stage in a file, so that repetitions can be counted, in whichever process they are. */
+/** Records each run of a stage in a file, to count repetitions across processes. */
 const note = (name, stage) => `echo ${stage} >> "${path.join(root, `${name}.runs`)}"`;
 const runsOf = (name) => fs.readFileSync(path.join(root, `${name}.runs`), 'utf8').trim().split('\n');
 
-/** A part whose stages are shell commands; each is run in the part's folder. */
+/** Returns a part whose stages are shell commands, each run in the folder of the part. */
 function fakePart(name, stages, more = {}) {
   return {
     name,
@@ -101,7 +101,7 @@ test('a part whose files were changed is built again', async () => {
   const file = path.join(folderOf(part), 'result');
   await ensurePart(part);
   fs.writeFileSync(file, 'holes\n'); // as long as before
-  // What one process has verified it trusts; the next one looks.
+  // A process trusts a part that it has verified; the next process verifies it again.
   const other = await import('./cache.mjs?another-process');
   await other.ensurePart(part);
   assert.equal(fs.readFileSync(file, 'utf8'), 'whole\n');

@@ -1,4 +1,4 @@
-// etcd, kube-apiserver and kube-controller-manager on loopback: how each is launched and when it counts as ready.
+// etcd, kube-apiserver and kube-controller-manager on loopback: how each is started and when it is ready.
 
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -9,7 +9,7 @@ import { freePort, listenersOf, waitReady } from './processes.mjs';
 
 const OPERATOR_NAMESPACE = 'weirkeeper-system';
 
-/** Who may call the API server. Rights come from RBAC objects that tests install, except for the administrator. */
+/** Users of the API server. Their permissions come from RBAC objects that tests install, except for the administrator. */
 const USERS = {
   admin: { user: 'admin', groups: ['system:masters'] },
   operator: {
@@ -24,7 +24,7 @@ const inside = (state, name) => path.join(state.dir, name);
 const certificate = (state) => inside(state, 'apiserver/certs/apiserver.crt');
 const secret = (file, text) => fs.writeFileSync(file, text, { mode: 0o600 });
 
-/** Tokens and the key that signs service account tokens, made for this stack only. */
+/** Creates tokens and the key that signs service account tokens, for this stack only. */
 export function prepareControlPlane(state) {
   fs.mkdirSync(inside(state, 'apiserver/certs'), { recursive: true, mode: 0o700 });
   const { privateKey, publicKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -55,7 +55,7 @@ function writeKubeconfigs(state) {
   }
 }
 
-/** One request to the API server as the administrator. */
+/** Sends one request to the API server as the administrator. */
 export function kube(state, method, route, body) {
   const token = fs.readFileSync(inside(state, 'apiserver/token-admin'), 'utf8');
   return request(`${state.kubernetes.url}${route}`, {
@@ -154,7 +154,7 @@ const controllerManager = {
     ];
     return { argv, env: environment(state), cwd: state.dir };
   },
-  /** It serves nothing, so its work is the sign: an object whose owner does not exist is collected. */
+  /** It serves no endpoint, so its work is the sign of readiness: an object whose owner does not exist is collected. */
   async ready(state, process) {
     const collection = '/api/v1/namespaces/default/configmaps';
     const name = `stack-probe-${crypto.randomBytes(4).toString('hex')}`;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// What n8n's own parser says of expressions and scripts: reads a JSON array of [kind, text] from stdin, where kind is
-// "expression" or "body", and writes an array of messages, empty where n8n takes the text.
+// Results of n8n's own parser for expressions and scripts: reads a JSON array of [kind, text] from stdin, where kind is "expression" or
+// "body", and writes an array of messages, empty where n8n accepts the text.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -13,7 +13,7 @@ import { programs } from './build.mjs';
 
 const firstLine = (error) => String(error.message ?? error).split('\n')[0] || 'refused';
 
-/** As n8n evaluates, up to the evaluation itself. */
+/** Does the same as n8n up to the evaluation itself. */
 function judgeExpression({ tournament, extendSyntax }, text) {
   const expression = text.slice(1);
   if (/\.\s*constructor/.test(expression)) return 'constructor';
@@ -49,7 +49,7 @@ const [n8n] = process.argv.slice(2);
 if (n8n) {
   judge(n8n);
 } else {
-  // n8n's Node.js judges, since its V8 has the last word.
+  // n8n's Node.js decides, since its V8 is the last parser.
   const found = await programs({ withN8n: true });
   const self = fileURLToPath(import.meta.url);
   const run = spawnSync(found.node, [self, found.n8n], { stdio: 'inherit' });

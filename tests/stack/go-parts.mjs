@@ -11,16 +11,16 @@ import { withLock } from './locks.mjs';
 const KUBERNETES = { version: 'v1.36.3', major: '1', minor: '36' };
 
 /**
- * Compiled packages, until all programs are there. In the cache, so that an interrupted build goes on and an empty cache is a cold
- * start; downloaded modules stay where the machine keeps them.
+ * Compiled packages, kept until all programs are built. They are in the cache, so that an interrupted build continues and an empty cache is
+ * a cold start; downloaded modules stay where the machine keeps them.
  */
 const COMPILED = path.join(cacheRoot, 'go-build');
-/** One program at a time uses the folder, so that nobody removes it while another compiles. */
+/** One program at a time uses the folder, so that it is not removed while another one compiles. */
 const whileOthersWait = (what, work) => withLock(`${COMPILED}.lock`, what, work);
 
 const GOARCH = { x64: 'amd64', arm64: 'arm64' }[process.arch];
 
-/** The environment of `go`: what decides where modules come from is the machine's, what decides what is built is not. */
+/** Returns the environment of `go`: variables for the source of modules come from the machine, variables that affect the result do not. */
 function goEnv(more = {}) {
   const build = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -modcacherw -buildvcs=false', GOWORK: 'off', GO111MODULE: 'on' };
   const env = { ...process.env, ...build, GOOS: 'linux', GOARCH, GOCACHE: COMPILED, ...more };
@@ -28,7 +28,7 @@ function goEnv(more = {}) {
   return env;
 }
 
-/** One-line answer of `program --version`. */
+/** Returns the first line that `program --version` prints. */
 const versionLine = (program, args) => execFileSync(program, args, { encoding: 'utf8' }).trim().split('\n')[0];
 
 function goPart({ name, packages, ldflags, versions, seconds, gigabytes }) {
@@ -57,7 +57,7 @@ function goPart({ name, packages, ldflags, versions, seconds, gigabytes }) {
           const common = { cwd, env: goEnv({ GOTMPDIR }) };
           const list = ['go', 'list', '-deps', '-f', '{{.ImportPath}}', ...modules];
           await step({ ...common, title: 'download Go modules', argv: list, output: packageList(folder) });
-          // One call for all programs: what they share is loaded once, and one is linked while another is compiled.
+          // One call for all programs: shared packages are loaded once, and one program is linked while another is compiled.
           const output = programs.length === 1 ? path.join(folder, programs[0]) : `${folder}/`;
           const compile = ['go', 'build', '-v', '-trimpath', '-ldflags', ldflags, '-o', output, ...modules];
           await whileOthersWait(name, () => step({ ...common, title: `compile ${programs.join(', ')}`, argv: compile }));
@@ -74,10 +74,10 @@ function goPart({ name, packages, ldflags, versions, seconds, gigabytes }) {
 const packageList = (folder) => path.join(folder, 'packages.txt');
 const linesOf = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').filter(Boolean) : []);
 
-/** The share at which packages are compiled and the programs are linked. */
+/** Share of progress at which packages are compiled and the programs are linked. */
 const LINKED_FROM = 0.93;
 
-/** The share of a program's packages that `go build -v` has named in a log: for this program, or for another that shares them. */
+/** Returns the share of a program's packages that `go build -v` has named in a log, for this program or for another that shares them. */
 function compiledShare(folder) {
   const wanted = linesOf(packageList(folder));
   if (wanted.length === 0) return 0;
@@ -85,7 +85,7 @@ function compiledShare(folder) {
   return (LINKED_FROM * wanted.filter((each) => named.has(each)).length) / wanted.length;
 }
 
-/** The parts of Go, without the programs that are `offered` already. */
+/** Returns the parts of Go, without the programs that are `offered` already. */
 export function goParts(offered) {
   const kubernetes = ['kube-apiserver', 'kube-controller-manager', 'kubectl']
     .filter((program) => !offered[program])

@@ -1,9 +1,9 @@
-// A small HTTP client: every request has a deadline, every answer is read whole.
+// A small HTTP client: every request has a deadline, every response is read completely.
 
 import http from 'node:http';
 import https from 'node:https';
 
-/** Sends one request and returns { status, headers, text, json }; throws when there is no answer. */
+/** Sends one request and returns { status, headers, text, json }; throws if there is no response. */
 export function request(url, { method = 'GET', headers = {}, body, ca, timeoutMs = 10_000 } = {}) {
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const options = {
@@ -35,7 +35,7 @@ export function request(url, { method = 'GET', headers = {}, body, ca, timeoutMs
   });
 }
 
-/** Like `request`, and any status but those in `accept` is an error that quotes the answer. */
+/** Like `request`, but throws an error that quotes the response for any status that is not in `accept`. */
 export async function expectStatus(accept, url, options) {
   const answer = await request(url, options);
   if (!accept.includes(answer.status)) {

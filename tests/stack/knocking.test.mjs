@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { judge, tell } from '../../examples/demo/knocking.mjs';
 
-/** Calls a tenth of a second apart. */
+/** Returns calls at intervals of a tenth of a second. */
 const row = (...statuses) => statuses.map((status, at) => ({ at: at * 100, status }));
 
 test('a webhook that answers each call was never gone', () => {
@@ -41,7 +41,7 @@ test('whatever is not a short outage between answers is a problem', () => {
   for (const [name, [calls, expected]] of Object.entries(problems)) assert.match(judge(calls, 5000).problem ?? '', expected, name);
 });
 
-/** Runs `knock` of the demo at a webhook of its own, which `answer` decides about, and ends it after `calls` calls. */
+/** Runs `knock` of the demo against a webhook of its own, with the responses of `answer`, and ends it after `calls` calls. */
 async function knock(answer, calls) {
   let count = 0;
   let child;

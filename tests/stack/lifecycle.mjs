@@ -1,5 +1,5 @@
-// A stack from its start to its end. What it consists of is written to DIR/stack.json before anything can go wrong,
-// so that whoever holds DIR can end it.
+// The lifecycle of a stack. Its processes are recorded in DIR/stack.json before anything can fail, so that `down` with the same DIR can end
+// them.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import { shapeComponents, shapeOf } from './shapes.mjs';
 
 const components = { ...controlPlane, ...n8nComponents, ...shapeComponents };
 const ALIASES = { apiserver: 'kube-apiserver', 'controller-manager': 'kube-controller-manager' };
-/** The reverse of the start order: what depends on a part ends before it. */
+/** The reverse of the start order: a part ends before those that it depends on. */
 const N8N_STOP_ORDER = ['n8n-webhook', 'n8n-worker', 'n8n', 'redis', 'postgres'];
 const STOP_ORDER = ['command', ...N8N_STOP_ORDER, 'kube-controller-manager', 'kube-apiserver', 'etcd'];
 const PORT_ATTEMPTS = 6;
@@ -35,7 +35,7 @@ function writeState(state) {
   fs.renameSync(temporary, stateFile(state.dir));
 }
 
-/** Changes the state on disk; several programs may do so at a time. */
+/** Changes the state on disk; several programs may do so at the same time. */
 const changeState = (dir, what, change) =>
   withLock(path.join(dir, 'lock'), what, async () => {
     const state = readState(dir);
@@ -52,10 +52,10 @@ function partNamed(state, given) {
   return name;
 }
 
-/** What this program has started itself: known even when somebody has removed the folder. */
+/** Parts that this program has started itself; known even if somebody has removed the folder. */
 const startedHere = [];
 
-/** Starts one part and waits until it is ready. A part that is started again keeps its ports. */
+/** Starts one part and waits until it is ready. A part that is restarted keeps its ports. */
 async function startPart(dir, name, { keepPorts }) {
   const component = components[name];
   const started = Date.now();
@@ -107,16 +107,18 @@ async function startN8n(dir) {
   await inParallel(after.map((name) => startPart(dir, name, { keepPorts: false })));
 }
 
-/** Both halves start side by side; a failure of either is reported after both have come to rest. */
+/** Starts both halves in parallel; a failure of either is reported after both have ended. */
 async function inParallel(tasks) {
   const failures = (await Promise.allSettled(tasks)).filter((result) => result.status === 'rejected');
   if (failures.length > 0) throw new Error(failures.map((failure) => failure.reason.message).join('\n'));
 }
 
-/** Everything that a stack makes in its folder, but for the logs: an ended stack leaves it to be looked at. */
+/** Everything that a stack creates in its folder, except logs; it is kept for inspection after the stack has ended. */
 const BELONGINGS = /^(apiserver|etcd|n8n|n8n-.*|bin|env|kubeconfig-.*|kubectl-cache|postgres|postgres-password|redis|stack\.json|stack\.ended\.json)$/;
 
-/** Refuses a folder in which a stack runs. One whose processes have all ended, after `down` or a crash of the machine, is no obstacle. */
+/**
+ * Refuses a folder in which a stack is running. One whose processes have all ended, after `down` or a crash of the machine, is accepted.
+ */
 export function refuseRunningStack(dir) {
   if (!fs.existsSync(stateFile(dir))) return;
   const running = Object.entries(readState(dir).processes).filter(([, record]) => groupMembers(record).length > 0);
@@ -126,14 +128,14 @@ export function refuseRunningStack(dir) {
   );
 }
 
-/** Makes room for a new stack. What an earlier one kept, keys and data, does not fit the new one. */
+/** Removes the keys and data of an earlier stack, which do not fit the new one. */
 function clear(dir) {
   refuseRunningStack(dir);
   if (fs.existsSync(stateFile(dir))) say(`the stack in ${dir} has ended without \`down\`; a new one takes its place`);
   for (const name of fs.readdirSync(dir).filter((each) => BELONGINGS.test(each))) fs.rmSync(path.join(dir, name), { recursive: true });
 }
 
-/** Starts a new stack out of built `programs` in `dir`, where none may be running. The caller ends it when this fails. */
+/** Starts a new stack from built `programs` in `dir`, where none may be running. The caller ends it if this fails. */
 export async function up({ dir, name, programs, withControlPlane, withN8n, n8nEnv, shape = 'default' }) {
   const started = Date.now();
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -158,7 +160,7 @@ const describe = ({ kubernetes, n8n }) =>
 
 /** Variables for programs that use the stack. */
 export function environmentOf(state) {
-  // A proxy of the machine leads nowhere from here: everything is on loopback.
+  // A proxy of the machine cannot be used: everything is on loopback.
   const direct = [process.env.NO_PROXY ?? process.env.no_proxy, '127.0.0.1', 'localhost'].filter(Boolean).join(',');
   const variables = { WEIRKEEPER_STACK: state.dir, NO_PROXY: direct, no_proxy: direct };
   if (state.kubernetes) {
@@ -185,31 +187,31 @@ function writeEnvironment(state) {
   fs.writeFileSync(path.join(state.dir, 'env'), `${lines.join('\n')}\n`, { mode: 0o600 });
 }
 
-/** Ends every process of the stack in `dir`, and nothing else. False when there is no stack. */
+/** Ends every process of the stack in `dir`, and nothing else. Returns false if there is no stack. */
 export async function down({ dir }) {
   if (!fs.existsSync(stateFile(dir))) {
     await inParallel(startedHere.map((record) => stopProcess(record)));
     return false;
   }
-  // From here on nothing is started any more, so the list of processes is complete.
+  // From here on no process is started, so the list of processes is complete.
   const processes = await changeState(dir, 'down', (state) => {
     state.ending = true;
     return state.processes;
   });
   const running = STOP_ORDER.filter((name) => processes[name] && groupMembers(processes[name]).length > 0);
-  // n8n and the control plane know nothing of each other; within the control plane the order counts.
+  // n8n and the control plane are independent; within the control plane the order matters.
   const stopAll = async (names) => {
     for (const name of names) await stopProcess(processes[name], { signal: components[name]?.stopSignal });
   };
   await stopAll(running.filter((name) => name === 'command'));
   await inParallel([stopAll(running.filter((name) => N8N_STOP_ORDER.includes(name))), stopAll(running.filter((name) => controlPlane[name]))]);
-  // Gone when two programs end the same stack: both have waited for the same processes.
+  // Gone if two programs end the same stack: both have waited for the same processes.
   if (fs.existsSync(stateFile(dir))) fs.renameSync(stateFile(dir), path.join(dir, 'stack.ended.json'));
   say(`down: ended ${running.length > 0 ? running.join(', ') : 'nothing (no process was left)'}`);
   return true;
 }
 
-/** How long a part may take to end when it is asked to: n8n waits for its running executions. */
+/** Grace period of a part: n8n waits for its running executions. */
 const PATIENCE_MS = { n8n: 60_000, 'n8n-worker': 60_000, 'n8n-webhook': 60_000 };
 /** kube-apiserver would wait a minute for the watches of its clients. */
 const USUAL_PATIENCE_MS = 3000;

@@ -1,6 +1,6 @@
 // Compares the packages that npm installed with the committed lock file.
 
-/** The platform that packages are installed for, in npm's words. */
+/** The platform that packages are installed for, in the terms of npm. */
 export const thisMachine = () => ({
   os: process.platform,
   cpu: process.arch,
@@ -15,7 +15,7 @@ function admits(field, value) {
   return wanted.length === 0 || wanted.includes(value);
 }
 
-/** True for a package that npm leaves out on `machine`: optional, and made for another platform. */
+/** Reports whether npm leaves out a package on `machine`: it is optional, and made for another platform. */
 const mayBeAbsent = (entry, machine) =>
   entry.optional === true && ['os', 'cpu', 'libc'].some((field) => !admits(entry[field], machine[field]));
 

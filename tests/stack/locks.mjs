@@ -1,4 +1,4 @@
-// Locks between programs: a file that holds the process that has it.
+// Locks between programs: a file that names the process that holds the lock.
 
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -30,11 +30,11 @@ export async function withLock(file, what, work) {
       }
       if (!isAlive(holder)) {
         say(`${what}: taking over the lock of process ${holder.pid}, which has ended`);
-        // Renaming moves one file for one taker; whoever loses the race finds no file and tries again.
+        // Renaming moves the file for exactly one process; the others find no file and try again.
         const stale = `${mine}.stale`;
         try {
           fs.renameSync(file, stale);
-          // Between the look and the move another taker may have been faster: then this is its lock, given back.
+          // Another process may have taken the lock between the check and the rename: then this is its lock, and is returned.
           if (isAlive(JSON.parse(fs.readFileSync(stale, 'utf8')))) fs.linkSync(stale, file);
           fs.unlinkSync(stale);
         } catch (error) {

@@ -1,4 +1,4 @@
-// What a machine must have before anything is built: said at once and together, instead of after minutes and one by one.
+// Requirements on the machine: checked before anything is built, and reported all at once.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,7 +7,7 @@ import { cacheRoot, finishedStages } from './cache.mjs';
 
 const GIGABYTE = 1e9;
 
-/** Runs a program for its answer, or says why it does not run. */
+/** Runs a program and returns its output, or the reason why it cannot run. */
 function ask(argv, options) {
   const { error, status, stdout, stderr } = spawnSync(argv[0], argv.slice(1), { encoding: 'utf8', timeout: 300_000, ...options });
   if (error) return { problem: error.code === 'ENOENT' ? `\`${argv[0]}\` was not found` : `\`${argv.join(' ')}\`: ${error.message}` };
@@ -15,10 +15,10 @@ function ask(argv, options) {
   return { answer: stdout };
 }
 
-/** What is wrong with a tool that `part` needs, or undefined. */
+/** The check of each tool: describes the problem of a tool that `part` needs, or returns undefined. */
 const TOOLS = {
   go({ goVersion }) {
-    // In the folder of a go.mod, an older Go fetches the version that it names, where GOTOOLCHAIN allows that.
+    // In the folder of a go.mod, an older Go downloads the version in it, if GOTOOLCHAIN allows that.
     const { problem, answer } = ask(['go', 'version'], goVersion);
     const advice = 'Install Go 1.26 or newer and put `go` on the PATH';
     if (problem) return `${problem}. ${advice}.`;
@@ -41,7 +41,7 @@ function compiler(program, language) {
   return problem && `${problem}. Install a ${language} compiler (Debian and Ubuntu: the package build-essential).`;
 }
 
-/** Everything that keeps this machine from building the parts. */
+/** Returns everything that prevents this machine from building the parts. */
 export function complaints(parts, { platform = process.platform, arch = process.arch, freeBytes = freeIn(cacheRoot) } = {}) {
   if (platform !== 'linux' || !['x64', 'arm64'].includes(arch)) {
     return [`The real stack runs on Linux on x86-64 or arm64, not on ${platform} ${arch}. docs/own-cluster.md says how to use a cluster and an n8n in containers instead.`];
@@ -67,7 +67,7 @@ const freeIn = (folder) => {
   return bavail * bsize;
 };
 
-/** Makes the folder of the cache. */
+/** Creates the folder of the cache. */
 export function makeCacheRoot() {
   try {
     fs.mkdirSync(cacheRoot, { recursive: true, mode: 0o700 });

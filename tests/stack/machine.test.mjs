@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'weirkeeper-machine-test-'));
 after(() => fs.rmSync(root, { recursive: true, force: true }));
 process.env.WEIRKEEPER_CACHE = path.join(root, 'cache');
-// What a user may have set, and what must not change what is built.
+// Variables that a user may have set and that must not affect the build.
 Object.assign(process.env, { GOFLAGS: '-mod=vendor', GOOS: 'windows', GOARCH: 'wasm', GOEXPERIMENT: 'nothing', CGO_ENABLED: '1', GOCACHE: '/nowhere' });
 
 const { complaints, makeCacheRoot } = await import('./machine.mjs');
@@ -19,7 +19,7 @@ makeCacheRoot();
 
 const plenty = { platform: 'linux', arch: 'x64', freeBytes: 1e12 };
 
-/** A folder of programs that print `answers`, as the only folder of the PATH. */
+/** Creates a folder of programs that print `answers`, as the only folder in the PATH. */
 function onlyTools(answers) {
   const folder = fs.mkdtempSync(path.join(root, 'bin-'));
   for (const [name, answer] of Object.entries(answers)) {
@@ -82,7 +82,7 @@ test('the estimate is scaled by the processors, and no lane is faster than it ca
   const all = parts();
   const [two, four, many] = [2, 4, 64].map((processors) => estimate(all, processors));
   assert.ok(two > four && four > many, `${two} ${four} ${many}`);
-  // Go uses every processor; npm and what follows it go on alone.
+  // Go uses every processor; npm and the stages after it continue alone.
   const alone = byLane(all).n8n.flatMap((part) => part.stages).reduce((sum, stage) => sum + stage.seconds, 0);
   assert.ok(many >= alone);
 });

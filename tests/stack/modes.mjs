@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// The table of `make test-modes`: node modes.mjs FOLDER, which holds SHAPE.log of each shape that was tried. Tests that met no n8n of
-// the shape say nothing about it and are not counted.
+// The table of `make test-modes`: node modes.mjs FOLDER, where FOLDER holds SHAPE.log of each shape that was run. Tests that used no n8n of
+// the shape are not counted.
 
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** What the log of one run says of each module of the suite. */
+/** Reads the results of each module of the suite from the log of one run. */
 export function read(log) {
   const modules = {};
   const of = (test) => (modules[test.split('::')[0]] ??= { passed: 0, failed: [], leftOut: [] });
@@ -27,7 +27,7 @@ function cell(module) {
   return parts.filter(Boolean).join(', ') || '–';
 }
 
-/** A table of modules by shapes, the sums, and what failed or was left out by name. `logs` are by shape. */
+/** Returns a table of modules by shapes, the sums, and the names of failed and left out tests. `logs` are by shape. */
 export function table(logs) {
   const shapes = Object.keys(logs);
   const read_ = Object.fromEntries(shapes.map((shape) => [shape, read(logs[shape])]));

@@ -1,4 +1,4 @@
-// Parts that are installed from npm: Node.js, n8n, and a database that n8n has made. Versions are pinned by the lock files in the
+// Parts that are installed from npm: Node.js, n8n, and a database that n8n has migrated. Versions are pinned by the lock files in the
 // folders beside this file.
 
 import { execFileSync } from 'node:child_process';
@@ -18,15 +18,15 @@ export const nodeBinary = (folder) => path.join(nodePackage(folder), 'bin/node')
 export const n8nProgram = (folder) => path.join(folder, 'node_modules/n8n/bin/n8n');
 
 /**
- * An installation of what the lock file pins. Where packages come from (registry, proxies, certificates) is the machine's to say; options that
- * would change what is installed are named here, which outranks the machine's .npmrc and variables such as npm_config_omit.
+ * Arguments of an installation from the lock file. The source of packages (registry, proxies, certificates) is configured by the machine;
+ * options that would change the result are set here, which overrides the machine's .npmrc and variables such as npm_config_omit.
  */
 const NPM_INSTALL = [
   ...['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--global=false', '--dry-run=false'],
   ...['--package-lock=true', '--package-lock-only=false', '--install-strategy=hoisted', '--include=prod', '--include=optional', '--engine-strict=false'],
 ];
 
-/** npm runs on the Node.js given, else on its own. NODE_OPTIONS of the caller may name what another Node.js refuses. */
+/** npm runs on the given Node.js, or else on its own. NODE_OPTIONS of the caller may have options that another Node.js refuses. */
 function npmEnv(node) {
   const { NODE_OPTIONS, NODE_PATH, ...env } = process.env;
   if (!node) return { ...process.env, npm_config_update_notifier: 'false' };
@@ -35,7 +35,7 @@ function npmEnv(node) {
 
 const npmMissing = 'Install Node.js 20 or newer with npm, and put `npm` on the PATH.';
 
-/** Installs into a folder that holds no trace of an earlier attempt: npm takes a package that was half unpacked for a whole one. */
+/** Installs into an empty folder: npm takes a partly unpacked package for a complete one. */
 async function install({ folder, lockFiles, step, signal, node, flags = [] }) {
   const at = { cwd: folder, env: npmEnv(node), missing: npmMissing };
   const modules = path.join(folder, 'node_modules');
@@ -61,8 +61,8 @@ async function install({ folder, lockFiles, step, signal, node, flags = [] }) {
 }
 
 /**
- * The lock file with the address that each package has by the convention of npm's registry. The committed one names no registry, and
- * npm would read a description of up to megabytes for each package to find the address. What arrives is held to the hash in any case.
+ * Returns the lock file with the address of each package by the convention of npm's registry. The committed one names no registry, and npm
+ * would read a description of up to megabytes for each package to find the address. Downloads are verified against the hash in any case.
  */
 export function withAddresses(lock, registry) {
   const packages = Object.entries(lock.packages).map(([key, entry]) => {
@@ -77,8 +77,8 @@ const packagesOf = (file) => JSON.parse(fs.readFileSync(file, 'utf8')).packages;
 const committedLock = (lockFiles) => lockFiles.find((file) => file.endsWith('package-lock.json'));
 
 /**
- * Refuses an installation that lacks a package of the committed lock file, or has it in another version or with another hash. npm
- * may add to its own copy of the lock file: a registry gains builds of optional packages after a lock file was made.
+ * Refuses an installation in which a package of the committed lock file is missing or has another version or hash. npm may add to its own
+ * copy of the lock file: a registry gains builds of optional packages after a lock file was made.
  */
 function requirePinned(lockFiles, folder) {
   const committed = committedLock(lockFiles);
@@ -89,7 +89,7 @@ function requirePinned(lockFiles, folder) {
   }
 }
 
-/** The share of the pinned packages that are unpacked. */
+/** Returns the share of the pinned packages that are unpacked. */
 function installedShare(lockFiles, folder) {
   const names = Object.keys(packagesOf(committedLock(lockFiles))).filter(Boolean);
   return names.filter((name) => fs.existsSync(path.join(folder, name, 'package.json'))).length / names.length;
@@ -120,7 +120,7 @@ export const node = {
   ],
 };
 
-/** The flags of sqlite3's own binding.gyp and deps/sqlite3.gyp. */
+/** The flags in sqlite3's own binding.gyp and deps/sqlite3.gyp. */
 const SQLITE = {
   source: 'sqlite-autoconf-3440200',
   library: [
@@ -131,8 +131,8 @@ const SQLITE = {
 };
 
 /**
- * The one native module that n8n cannot start without is compiled from the sources in its package and against the headers in the node
- * package. Its own install script would need Python, and first look for a prebuilt binary elsewhere.
+ * Compiles the one native module that n8n requires to start, from the sources in its package and the headers in the node package. Its own
+ * install script would need Python, and first look for a prebuilt binary elsewhere.
  */
 const sqlite = ({ folder, needed, step }) => {
   const root = path.join(folder, 'node_modules/sqlite3');
@@ -199,7 +199,7 @@ export const n8n = {
       },
     },
   ],
-  /** A package that is named by the installed lock file but absent means a folder that somebody cut into. */
+  /** A package in the installed lock file that is absent means that files were removed from the folder. */
   damage(folder) {
     const installed = packagesOf(path.join(folder, 'node_modules/.package-lock.json'));
     const absent = Object.keys(installed).find((name) => !fs.existsSync(path.join(folder, name, 'package.json')));

@@ -1,4 +1,4 @@
-// n8n on loopback, without a word to the outside: how it is launched, prepared, and given an owner and API keys.
+// n8n on loopback, without outgoing connections: how it is started, prepared, and given an owner and API keys.
 
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -17,7 +17,7 @@ function temporary(userFolder) {
   return folder;
 }
 
-/** Nothing is inherited from the caller: variables of n8n, of databases or of proxies would change what runs. */
+/** No variable is inherited from the caller: those of n8n, of databases or of proxies would change the behaviour. */
 export function environment({ node, userFolder, port, brokerPort, encryptionKey, compileCache, extra = {} }) {
   return {
     PATH: `${path.dirname(node)}:/usr/bin:/bin`,
@@ -38,7 +38,7 @@ export function environment({ node, userFolder, port, brokerPort, encryptionKey,
     N8N_RUNNERS_BROKER_LISTEN_ADDRESS: '127.0.0.1',
     N8N_RUNNERS_BROKER_PORT: String(brokerPort),
     N8N_ENFORCE_SETTINGS_FILE_PERMISSIONS: 'true',
-    // Everything that would call out.
+    // Everything that would open outgoing connections.
     N8N_DIAGNOSTICS_ENABLED: 'false',
     N8N_DIAGNOSTICS_CONFIG_FRONTEND: '',
     N8N_DIAGNOSTICS_CONFIG_BACKEND: '',
@@ -104,7 +104,7 @@ const server = {
   async ready(state, process) {
     const { url, port } = state.n8n;
     await waitReady('n8n', process, () => isReady(url, process, port), MIGRATION_MS);
-    // Readiness may come before the API's routes; anything but a missing route or a start-up page will do.
+    // Readiness may come before the routes of the API; any response but a missing route or a start-up page counts.
     await waitReady('n8n', process, async () => {
       const { status } = await request(`${url}/api/v1/workflows`, { timeoutMs: 5000 });
       return status === 401 ? true : `public API: ${status}`;
@@ -126,7 +126,7 @@ function keepSession(state, owner, answer) {
   secret(state.n8n.ownerFile, `${JSON.stringify({ ...owner, session }, null, 2)}\n`);
 }
 
-/** The owner account, with a password that exists for this stack only. */
+/** Creates the owner account, with a password for this stack only. */
 export async function createOwner(state) {
   const owner = {
     email: 'owner@stack.invalid',
@@ -144,7 +144,7 @@ async function login(state) {
   keepSession(state, owner, await rest(state, 'POST', '/login', body));
 }
 
-/** A new raw API key. `scopes` defaults to all that the owner may give, `seconds` until it expires to never. */
+/** Creates an API key. `scopes` defaults to all that the owner may grant, `seconds` until it expires to never. */
 export async function createApiKey(state, { scopes, seconds } = {}) {
   let answer = await rest(state, 'GET', '/api-keys/scopes', undefined, [200, 401]);
   if (answer.status === 401) {
@@ -172,8 +172,8 @@ const FORGET_THE_INSTANCE = `
 `;
 
 /**
- * Starts n8n once in `folder`, so that its database is migrated and its sources are compiled, and stops it. The keys of
- * that instance are removed: each run makes its own.
+ * Starts n8n once in `folder`, so that its database is migrated and its sources are compiled, and stops it. The keys of that instance are
+ * removed: each run creates its own.
  */
 export async function prepareDatabase({ folder, programs, step }) {
   const [port, brokerPort] = [await freePort(), await freePort()];

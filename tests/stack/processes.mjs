@@ -1,4 +1,4 @@
-// Processes of a stack: started in groups of their own, known by pid and start time, stopped by exactly that.
+// Processes of a stack: started in process groups of their own, identified by pid and start time, and stopped by these only.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,7 +7,7 @@ import path from 'node:path';
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Fields of /proc/PID/stat that identify a process, or undefined when there is none (a zombie counts as none). */
+/** Returns the fields of /proc/PID/stat that identify a process, or undefined if there is none (a zombie counts as none). */
 function stat(pid) {
   let text;
   try {
@@ -15,7 +15,7 @@ function stat(pid) {
   } catch {
     return undefined;
   }
-  // The second field, the command in parentheses, may itself hold spaces and parentheses.
+  // The second field, the command in parentheses, may itself contain spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
   return { group: Number(fields[2]), session: Number(fields[3]), startTime: fields[19] };
@@ -23,17 +23,17 @@ function stat(pid) {
 
 let boot;
 
-/** Differs after each start of the machine. */
+/** Identifies the current start of the machine. */
 export const bootId = () => (boot ??= fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
 
-/** Clock ticks since boot at which a process started: together with the pid it names one process for good. */
+/** Returns the clock ticks since boot at which a process started: together with the pid it identifies one process uniquely. */
 export const startTimeOf = (pid) => stat(pid)?.startTime;
 
 export const isAlive = ({ pid, startTime }) => pid > 0 && startTimeOf(pid) === startTime;
 
 /**
- * Members of the group that `leader` was started as, the leader included. While any member lives, the kernel
- * gives the leader's pid to nobody else, so a stranger with that pid means that the group is gone.
+ * Returns the members of the group that `leader` was started as, including the leader. While any member lives, the kernel does not reuse
+ * the leader's pid, so another process with that pid means that the group is gone.
  */
 export function groupMembers(leader) {
   const holder = startTimeOf(leader.pid);
@@ -48,7 +48,7 @@ export function groupMembers(leader) {
     });
 }
 
-/** Starts a program in a session of its own, output appended to `log`, and returns at once. */
+/** Starts a program in a session of its own, with its output appended to `log`, and returns at once. */
 export function startProcess({ argv, env, cwd, log, uid, gid }) {
   fs.mkdirSync(path.dirname(log), { recursive: true });
   const output = fs.openSync(log, 'a', 0o600);
@@ -73,7 +73,7 @@ function signalGroup(leader, signal) {
   }
 }
 
-/** Ends a whole process group: `signal`, and SIGKILL for what is left after `graceMs` (0: SIGKILL at once). */
+/** Ends a whole process group: sends `signal`, and SIGKILL to the rest after `graceMs` (0: SIGKILL at once). */
 export async function stopProcess(leader, { graceMs = 8000, signal = 'SIGTERM' } = {}) {
   if (graceMs > 0) {
     signalGroup(leader, signal);
@@ -89,8 +89,8 @@ export async function stopProcess(leader, { graceMs = 8000, signal = 'SIGTERM' }
 }
 
 /**
- * A watcher that runs `argv` when this program ends without having released it, SIGKILL included: the watcher's
- * standard input is a pipe that only this program holds open.
+ * Starts a watcher that runs `argv` if this program ends without having released it, including by SIGKILL: the watcher's standard input is
+ * a pipe that only this program holds open.
  */
 export function guard(argv) {
   const watcher = spawn('sh', ['-c', 'read -r word || exec "$@"', 'guard', ...argv], {
@@ -104,7 +104,7 @@ export function guard(argv) {
   return { release: () => watcher.stdin.end('released\n') };
 }
 
-/** Ends a process group at once when this program ends, by whatever means, before `release` is called. */
+/** Ends a process group at once if this program ends, by whatever means, before `release` is called. */
 export function tieToThisProgram(leader) {
   const watcher = guard(['sh', '-c', 'kill -s KILL -- "-$1"', 'end', String(leader.pid)]);
   const end = () => signalGroup(leader, 'SIGKILL');
@@ -120,7 +120,7 @@ export function tieToThisProgram(leader) {
 const PORT_RANGE = { from: 12_000, to: 32_000 };
 const handedOut = new Set();
 
-/** A loopback port that nobody listens on; below the ephemeral range, so that no outgoing connection takes it. */
+/** Returns a free loopback port below the ephemeral range, so that no outgoing connection takes it. */
 export async function freePort() {
   for (let attempt = 0; attempt < 200; attempt += 1) {
     const port = PORT_RANGE.from + Math.floor(Math.random() * (PORT_RANGE.to - PORT_RANGE.from));
@@ -146,7 +146,7 @@ export function logTail(file, lines = 30, fromOffset = 0) {
   }
 }
 
-/** A process ended before it was ready. `portTaken` says whether another program had taken its port. */
+/** A process ended before it was ready. `portTaken` reports whether another program had taken its port. */
 export class EndedEarly extends Error {
   constructor(name, process) {
     const tail = logTail(process.log, 30, process.logOffset);
@@ -155,7 +155,7 @@ export class EndedEarly extends Error {
   }
 }
 
-/** Waits until `probe` answers true; gives up when the process has ended or after `timeoutMs`. */
+/** Waits until `probe` returns true; fails when the process has ended or after `timeoutMs`. */
 export async function waitReady(name, process, probe, timeoutMs = 600_000) {
   const deadline = Date.now() + timeoutMs;
   let last = 'no answer yet';
@@ -177,7 +177,7 @@ export async function waitReady(name, process, probe, timeoutMs = 600_000) {
   }
 }
 
-/** Sockets that the members of a group listen on. */
+/** Returns the sockets that the members of a group listen on. */
 export function listenersOf(leader) {
   const inodes = new Set();
   for (const pid of groupMembers(leader)) {

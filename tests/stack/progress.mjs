@@ -1,4 +1,4 @@
-// How far the parts are: read from what lies in the cache, so that it counts what an earlier or another program has built.
+// Progress of the parts: read from the content of the cache, so that it includes the work of earlier and other programs.
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -10,7 +10,7 @@ const INTERVAL_MS = 20_000;
 
 const secondsOf = (part) => part.stages.reduce((sum, stage) => sum + stage.seconds, 0);
 
-/** The share of a part that is built, from 0 to 1. */
+/** Returns the share of a part that is built, from 0 to 1. */
 export function shareOf(part) {
   if (fs.existsSync(folderOf(part))) return 1;
   const finished = finishedStages(part);
@@ -26,20 +26,23 @@ export function shareOf(part) {
   return done / secondsOf(part);
 }
 
-/** The share of all parts together, by the processor time that each takes. */
+/** Returns the share of all parts together, weighted by the processor time that each takes. */
 export function shareOfAll(parts) {
   const total = parts.reduce((sum, part) => sum + secondsOf(part), 0);
   return total === 0 ? 1 : parts.reduce((sum, part) => sum + secondsOf(part) * shareOf(part), 0) / total;
 }
 
-/** The parts in their lanes: those of one lane are built one after the other, the lanes side by side. */
+/** Returns the parts by lane: those of one lane are built sequentially, the lanes in parallel. */
 export function byLane(parts) {
   const lanes = {};
   for (const part of parts) (lanes[part.lane] ??= []).push(part);
   return lanes;
 }
 
-/** How many seconds the parts take on so many processors: lanes go on side by side, and only a compiler uses more than one processor. */
+/**
+ * Estimates the build time of the parts in seconds, for a number of processors: lanes run in parallel, and only a compiler uses more than
+ * one processor.
+ */
 export function estimate(parts, processors = os.availableParallelism()) {
   const lanes = Object.values(byLane(parts));
   const left = (list) => list.reduce((sum, part) => sum + secondsOf(part) * (1 - shareOf(part)), 0);
@@ -47,12 +50,12 @@ export function estimate(parts, processors = os.availableParallelism()) {
   return Math.max(left(parts) / processors, ...alone);
 }
 
-/** The line that is printed while one waits. */
+/** Returns the line that is printed during the build. */
 export function progressLine(parts, { elapsed, shareAtStart, estimated }) {
   const share = shareOfAll(parts);
   const gained = share - shareAtStart;
   const expected = estimated * (1 - share);
-  // The pace so far tells how fast this machine is, but not from the first moments, and a step that shows no progress slows it down.
+  // The speed so far is a measure of this machine, but not in the first moments; a step without visible progress lowers it.
   const left = gained > 0.05 ? Math.min((elapsed * (1 - share)) / gained, expected * 3) : Math.max(expected, elapsed * 0.1);
   const percent = (value) => `${Math.floor(value * 100)} %`;
   const each = parts.map((part) => `${part.name} ${percent(shareOf(part))}`).join(', ');
@@ -61,7 +64,7 @@ export function progressLine(parts, { elapsed, shareAtStart, estimated }) {
 
 export const minutes = (seconds) => (seconds < 60 ? 'a minute' : `${Math.ceil(seconds / 60)} min`);
 
-/** Says what will be built, and every 20 s how far it is. */
+/** Prints what will be built, and the progress every 20 s. */
 export function startProgress(parts) {
   const started = Date.now();
   const shareAtStart = shareOfAll(parts);

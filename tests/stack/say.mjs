@@ -1,8 +1,8 @@
-// Lines for the person who waits.
+// Lines printed for the user.
 
 export const say = (line) => process.stdout.write(`stack: ${line}\n`);
 
-/** A length of time as people say it: 8.3 s, 4 min 10 s. */
+/** Formats a duration: 8.3 s, 4 min 10 s. */
 export function duration(seconds) {
   if (seconds < 100) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   const rest = Math.round((seconds % 60) / 10) * 10;

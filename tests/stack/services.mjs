@@ -1,5 +1,5 @@
-// PostgreSQL and Redis as the machine's packages bring them, for the shapes of n8n that need them. Both listen on
-// loopback only, want a password that exists for one stack, and keep their data below the stack's folder.
+// PostgreSQL and Redis from the packages of the machine, for the shapes of n8n that need them. Both listen on loopback only, require a
+// password for one stack, and keep their data below the folder of the stack.
 
 import { spawnSync } from 'node:child_process';
 import crypto from 'node:crypto';
@@ -9,7 +9,7 @@ import path from 'node:path';
 
 import { freePort, waitReady } from './processes.mjs';
 
-/** The database and the superuser that initdb makes. */
+/** The database and the superuser that initdb creates. */
 const DATABASE = 'postgres';
 const USER = 'n8n';
 
@@ -20,7 +20,9 @@ const inPath = (program) =>
     .map((folder) => path.join(folder, program))
     .find((file) => fs.existsSync(file));
 
-/** The newest PostgreSQL of the machine: Debian keeps the server's programs out of PATH, one folder for each version. */
+/**
+ * Returns the folder of the newest PostgreSQL on the machine: Debian keeps the server's programs out of PATH, one folder for each version.
+ */
 function postgresFolder() {
   const root = '/usr/lib/postgresql';
   const versions = fs.existsSync(root) ? fs.readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
@@ -28,7 +30,7 @@ function postgresFolder() {
   return found ?? (inPath('initdb') && path.dirname(fs.realpathSync(inPath('initdb'))));
 }
 
-/** The programs, or an error that says what to install. */
+/** Returns the programs, or throws an error with the packages to install. */
 export function servicePrograms() {
   const [postgres, redis] = [postgresFolder(), inPath('redis-server')];
   const missing = [!postgres && 'PostgreSQL (initdb, postgres)', !redis && 'Redis (redis-server)'].filter(Boolean);
@@ -40,7 +42,7 @@ export function servicePrograms() {
   return { postgres, redis };
 }
 
-/** PostgreSQL does not run as root; then it runs as the user that Debian's package makes for it. */
+/** PostgreSQL does not run as root; then it runs as the user that Debian's package creates for it. */
 function postgresUser() {
   if (process.getuid() !== 0) return {};
   const entry = fs.readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'));
@@ -49,7 +51,7 @@ function postgresUser() {
   return { uid: Number(found[2]), gid: Number(found[3]) };
 }
 
-/** Makes an empty database cluster, and says what n8n has to know of both services. */
+/** Creates an empty database cluster, and returns the addresses and passwords of both services. */
 export function prepareServices(state) {
   const { postgres, redis } = servicePrograms();
   const password = () => crypto.randomBytes(24).toString('base64url');
@@ -104,7 +106,7 @@ const postgres = {
   },
   async ready(state, record) {
     const { port } = state.services.postgres;
-    // Eight bytes that ask whether TLS is spoken: only a server that takes connections answers, with one letter.
+    // Eight bytes that ask whether TLS is spoken: only a server that accepts connections answers, with one letter.
     const question = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
     await waitReady('postgres', record, async () => /^[SN]/.test(await exchange(port, question)) || 'no answer');
   },
@@ -129,7 +131,7 @@ const redis = {
 
 export const serviceComponents = { postgres, redis };
 
-/** Sends bytes and returns at least `wanted` bytes of what comes back. */
+/** Sends bytes and returns at least `wanted` bytes of the response. */
 function exchange(port, bytes, wanted = 1) {
   return new Promise((done, fail) => {
     const socket = net.connect({ port, host: '127.0.0.1' }, () => socket.write(bytes));

@@ -1,4 +1,4 @@
-// The shapes in which people run n8n: which processes there are besides n8n's main one, and what each is told.
+// The shapes of n8n: the processes besides the main one, and the configuration of each.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { prepareServices, serviceComponents, servicePrograms, serviceVariables }
 
 const SERVICES = ['postgres', 'redis'];
 
-/** By name: what the processes of n8n are told, the parts that start before its main process, and those after it. */
+/** By name: the variables of the n8n processes, the parts that start before the main process, and those that start after it. */
 export const SHAPES = {
   default: { before: [], after: [], variables: {}, main: {} },
   'publication-service': { before: [], after: [], variables: { N8N_USE_WORKFLOW_PUBLICATION_SERVICE: 'true' }, main: {} },
@@ -25,7 +25,7 @@ export const SHAPES = {
 
 export const shapeOf = (state) => SHAPES[state.n8n?.shape ?? 'default'];
 
-/** Refuses a shape that is not known, or whose programs the machine lacks, before anything is started. */
+/** Refuses an unknown shape, or one whose programs are missing on the machine, before anything is started. */
 export function checkShape(name) {
   if (!SHAPES[name]) throw new Error(`there is no shape ${name}; there are: ${Object.keys(SHAPES).join(', ')}`);
   if (SHAPES[name].before.length > 0) servicePrograms();
@@ -36,12 +36,12 @@ export function prepareShape(state, name) {
   if (SHAPES[name].before.length > 0) prepareServices(state);
 }
 
-/** What a process of n8n is told because of the stack's shape. */
+/** Returns the variables of an n8n process that depend on the shape. */
 export function shapeVariables(state) {
   return { ...shapeOf(state).variables, ...(state.services && serviceVariables(state.services)) };
 }
 
-/** A process of n8n besides the main one. It shares the database, the queue and the key by which credentials are encrypted. */
+/** Returns a process of n8n besides the main one. It shares the database, the queue and the key that encrypts credentials. */
 function companion(role, { variables = () => ({}), health }) {
   const key = `n8n-${role}`;
   const own = (state) => state.companions[role];
@@ -85,7 +85,7 @@ export const shapeComponents = {
   'n8n-webhook': companion('webhook', { health: '/healthz/readiness' }),
 };
 
-/** Where production webhooks are called: at the webhook processor where there is one. */
+/** Returns the URL of production webhooks: that of the webhook processor, if there is one. */
 export function webhookUrl(state) {
   const processor = shapeOf(state).after.includes('n8n-webhook') && state.companions?.webhook;
   return processor ? `http://127.0.0.1:${processor.port}` : state.n8n.url;

@@ -49,7 +49,7 @@ const OPTIONS = {
 };
 const UP = ['dir', 'name', 'without-n8n', 'only-n8n', 'n8n-env', 'shape'];
 
-/** What each command accepts: options, whether --dir is required, and how many plain arguments. */
+/** The options of each command, whether --dir is required, and the number of positional arguments. */
 const COMMANDS = {
   build: { options: [], plain: [0, Infinity], run: buildCommand },
   up: { options: UP, dir: true, run: upCommand },
@@ -104,10 +104,10 @@ async function buildCommand({ plain }) {
   for (const [name, folder] of Object.entries(await build(plain.length > 0 ? plain : undefined))) say(`${name}: ${folder}`);
 }
 
-/** Ends the stack in `dir` should this program be killed; the signal handlers below cover every milder end. */
+/** Ends the stack in `dir` if this program is killed; the signal handlers below cover every other end. */
 const guardStack = (dir) => guard([process.execPath, fileURLToPath(import.meta.url), 'down', '--dir', dir]);
 
-/** Ends a wait when the user or the system wants this program to end; the caller then cleans up. */
+/** Ends a wait when the user or the system interrupts this program; the caller then cleans up. */
 function interruption() {
   const state = { code: undefined };
   const ended = new Promise((done) => {
@@ -148,7 +148,7 @@ async function downCommand({ dir }) {
   if (!(await down({ dir }))) say(`down: there is no stack in ${dir}`);
 }
 
-/** Runs a program in a session of its own; `done` gives its exit code. */
+/** Runs a program in a session of its own; `done` resolves to its exit code. */
 function launch(argv, env = process.env) {
   let record;
   const done = new Promise((resolve, fail) => {
@@ -168,7 +168,7 @@ class CommandFailed extends Error {
   }
 }
 
-/** Builds the programs and runs the command of --meanwhile beside it. A failure of either ends both. */
+/** Builds the programs and runs the command of --meanwhile in parallel. A failure of either ends both. */
 async function programsMeanwhile(command, options) {
   if (command === undefined) return programs(options);
   const building = programs(options);
@@ -186,7 +186,7 @@ async function programsMeanwhile(command, options) {
   }
 }
 
-/** The caller's variables for a command that uses the stack. kube's client would lead even loopback to a proxy. */
+/** The caller's variables for a command that uses the stack. kube's client would use a proxy even for loopback. */
 function callersEnvironment() {
   const env = { ...process.env };
   for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy']) delete env[name];
@@ -242,15 +242,15 @@ async function apiKeyCommand({ dir, values }) {
   const scopes = values.scopes?.split(',').map((scope) => scope.trim());
   const lifetime = values['expires-in-seconds'];
   if (lifetime !== undefined && !/^\d+$/.test(lifetime)) throw new UsageError('--expires-in-seconds: expected a whole number');
-  // n8n refuses to make a key that has expired: an expired one is one that lasts as long as a busy n8n may take to make it, and
-  // is waited for.
+  // n8n refuses to create a key that has expired. An expired key is created with the shortest validity that a busy n8n can handle, and its
+  // expiry is waited for.
   const seconds = lifetime === undefined ? undefined : Number(lifetime) || SHORT_LIFE_SECONDS;
   const key = await createApiKey(state, { scopes, seconds });
   if (Number(lifetime) === 0) await sleep((SHORT_LIFE_SECONDS + 1) * 1000);
   process.stdout.write(`${key}\n`);
 }
 
-// A reader that leaves (`stack.mjs … | head`) must not stop this program from ending what it started.
+// A reader that closes the pipe (`stack.mjs … | head`) must not stop this program from ending what it started.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 try {

@@ -1,4 +1,4 @@
-//! The admission policies: each reference to a Secret is held by one, and each holds.
+//! The admission policies: each reference to a Secret is covered by one, and each has a binding.
 
 use serde_json::Value;
 use weirkeeper::api::admission::MANIFESTS;

@@ -1,5 +1,5 @@
-//! The manifests that people copy: each fits its kind, knows no field that the kind does not, and holds a definition
-//! that is taken as it is and that the whole validator finds no error in.
+//! The manifests in the examples and the documentation: each fits its kind, has only fields of the kind, and holds a definition that the
+//! validator accepts without errors.
 
 use serde_json::Value;
 use weirkeeper::api::instance::N8nInstance;
@@ -11,7 +11,7 @@ use weirkeeper::validator::check::{check, parse_and_check};
 use crate::schema::{is_free, kinds};
 use crate::{hold, read, rust_files, tracked};
 
-/// Every document of every manifest under examples/ and every YAML block in the documentation, with where it stands.
+/// Returns every document of every manifest under examples/ and every YAML block in the documentation, with its location.
 fn documents() -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for path in tracked("examples").into_iter().filter(|path| path.ends_with(".yaml") && !path.contains("configmap/names")) {
@@ -124,7 +124,7 @@ fn the_manifests_of_the_readme_are_those_of_the_examples() {
     hold("a manifest of the README that is in no file under examples/", &complaints);
 }
 
-/// A manifest without the comment above it.
+/// Returns a manifest without the comment above it.
 fn body(text: &str) -> String {
     text.lines().skip_while(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect()
 }

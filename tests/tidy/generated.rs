@@ -1,4 +1,4 @@
-//! Files that are written by a command equal what the command writes now. `make docs` rewrites them.
+//! Generated files are up to date. `make docs` rewrites them.
 
 use weirkeeper::cli::crds::documents;
 

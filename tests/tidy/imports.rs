@@ -1,4 +1,4 @@
-//! The imports of the crate, parsed: which file uses which.
+//! The parsed imports of the crate, by file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -8,13 +8,13 @@ use syn::{Attribute, ItemMod, ItemUse, Macro, UseTree};
 
 use crate::{is_test, read, rust_files};
 
-/// A file of src and what its shipped code names by path, each as the module that it leads to.
+/// The modules that the shipped code of a file of src uses.
 pub(crate) struct Uses {
     pub(crate) file: String,
     pub(crate) modules: BTreeSet<String>,
 }
 
-/// The imports of every file of src that ships, by the module that the file is (`domain::plan` for src/domain/plan.rs). They are parsed once.
+/// The imports of every shipped file of src, by its module (`domain::plan` for src/domain/plan.rs). They are parsed once.
 pub(crate) static IMPORTS: LazyLock<BTreeMap<String, Uses>> = LazyLock::new(imports);
 
 fn imports() -> BTreeMap<String, Uses> {
@@ -29,13 +29,13 @@ fn imports() -> BTreeMap<String, Uses> {
     files.into_iter().map(uses).collect()
 }
 
-/// The module of a file; empty for src/lib.rs.
+/// Returns the module of a file; empty for src/lib.rs.
 fn module_of(path: &str) -> String {
     let inside = path.trim_start_matches("src/").trim_end_matches(".rs");
     if inside == "lib" { String::new() } else { inside.replace('/', "::") }
 }
 
-/// The file's module that a path leads into, such as `domain::plan` for `domain::plan::Step::Publish`.
+/// Returns the module that a path leads into, such as `domain::plan` for `domain::plan::Step::Publish`.
 fn resolved(path: &str, known: &BTreeSet<String>) -> Option<String> {
     let mut rest = path;
     while !known.contains(rest) {
@@ -44,7 +44,8 @@ fn resolved(path: &str, known: &BTreeSet<String>) -> Option<String> {
     (!rest.is_empty()).then(|| rest.to_owned())
 }
 
-/// The paths in a file that lead into this crate, from its root; one that begins with a name of its own module is read as a child of it.
+/// Returns the paths in a file that lead into this crate, from its root; a path that begins with a name of the file's own module is
+/// resolved as its child.
 pub(crate) fn paths_in(file: &syn::File, module: &str) -> Vec<String> {
     let mut reader = Reader { module: module.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect(), found: Vec::new() };
     reader.visit_file(file);
@@ -126,7 +127,7 @@ impl<'ast> Visit<'ast> for Reader {
         visit::visit_path(self, path);
     }
 
-    /// What stands in a macro is not parsed: its paths are found in its text.
+    /// The content of a macro is not parsed: its paths are found in its text.
     fn visit_macro(&mut self, made: &'ast Macro) {
         let text = made.tokens.to_string().replace(" :: ", "::");
         for word in text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).filter(|word| word.contains("::")) {
@@ -137,7 +138,7 @@ impl<'ast> Visit<'ast> for Reader {
     }
 }
 
-/// The circles of a graph, the largest first.
+/// Returns the circles of a graph, the largest first.
 pub(crate) fn circles(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<Vec<String>> {
     let reached = |from: &str| {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from.to_owned()]);

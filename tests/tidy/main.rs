@@ -1,6 +1,6 @@
-//! Rules about the source itself, held by tests that need no stack: layers, generated files, supply chain, style.
+//! Rules about the source code itself, checked without a stack: layers, generated files, supply chain, style.
 
-// What a check cannot do without is expected; a panic is how a test fails.
+// A panic is how a test fails, so preconditions are expected.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod admission;
@@ -17,17 +17,17 @@ mod supply_chain;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The project's folder.
+/// Returns the folder of the project.
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file of the project, as text.
+/// Reads a file of the project as text.
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The paths that git tracks, or would if they were added, below a folder.
+/// Returns the paths below a folder that git tracks, or would track if they were added.
 fn tracked(folder: &str) -> Vec<String> {
     let listed = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder])
@@ -44,13 +44,13 @@ fn tracked(folder: &str) -> Vec<String> {
     paths
 }
 
-/// The Rust files below a folder.
+/// Returns the Rust files below a folder.
 fn rust_files(folder: &str) -> Vec<String> {
     tracked(folder).into_iter().filter(|path| Path::new(path).extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// The lines that ship, numbered from 1: comments are left out, and so is what `#[cfg(test)]` stands over, which is
-/// either the declaration of a module or the block that ends the file.
+/// Returns the lines that ship, numbered from 1. Comments are left out, and so are items with `#[cfg(test)]`: the declaration of a module,
+/// or the block that ends the file.
 fn shipped_lines(text: &str) -> Vec<(usize, &str)> {
     let mut shipped = Vec::new();
     let mut lines = text.lines().enumerate();
@@ -66,12 +66,12 @@ fn shipped_lines(text: &str) -> Vec<(usize, &str)> {
     shipped
 }
 
-/// Whether a file of src is compiled for tests only.
+/// Reports whether a file of src is compiled for tests only.
 fn is_test(path: &str) -> bool {
     path.contains("/tests/") || path.ends_with("/tests.rs") || path == "src/n8n/scripted.rs"
 }
 
-/// Fails with every complaint, one a line.
+/// Fails with all complaints, one per line.
 fn hold(rule: &str, complaints: &[String]) {
     assert!(complaints.is_empty(), "{rule}:\n  {}", complaints.join("\n  "));
 }

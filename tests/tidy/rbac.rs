@@ -1,4 +1,4 @@
-//! What the operator may do: each rule with its reason beside it, and none wider than it has to be.
+//! The permissions of the operator: each rule has its reason above it, and none is wider than necessary.
 
 use serde_json::Value;
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::hold;
 
-/// The schema of each kind, with its name.
+/// Returns the schema of each kind, with its name.
 pub fn kinds() -> Vec<(String, Value)> {
     let crds = weirkeeper::api::crds::all().into_iter();
     crds.map(|crd| {
@@ -15,12 +15,12 @@ pub fn kinds() -> Vec<(String, Value)> {
     .collect()
 }
 
-/// Whether any content is kept as it is.
+/// Reports whether a schema accepts any content.
 pub fn is_free(schema: &Value) -> bool {
     schema["x-kubernetes-preserve-unknown-fields"] == true
 }
 
-/// Calls `with` for each field below a schema: its path, its schema, and whether it must be there.
+/// Calls `with` for each field below a schema, with its path, its schema, and whether it is required.
 pub fn each_field<'a>(at: &str, schema: &'a Value, with: &mut impl FnMut(&str, &'a Value, bool)) {
     let required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
@@ -91,7 +91,7 @@ fn every_duration_of_every_kind_has_a_shortest_and_a_longest() {
     assert_eq!(durations, known, "a duration is told by its pattern");
 }
 
-/// What a schema lets grow without end.
+/// Returns the reasons why values of a schema are unbounded.
 fn unbounded(schema: &Value) -> Vec<&'static str> {
     let has = |key: &str| schema.get(key).is_some();
     let mut found = Vec::new();

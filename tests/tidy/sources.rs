@@ -1,4 +1,4 @@
-//! How files look: their size, their names, and what must not stand in them.
+//! Style of source files: size, names, and forbidden content.
 
 use crate::{hold, is_test, read, root, rust_files, shipped_lines, tracked};
 
@@ -41,7 +41,7 @@ fn nothing_that_ships_may_panic_by_unwrap_or_expect() {
 
 #[test]
 fn no_tracked_file_names_a_machine_a_mirror_or_unfinished_work() {
-    // Put together at run time, so that this file does not hold them.
+    // Assembled at run time, so that this file does not contain them.
     let places = [["/ro", "ot/"].concat(), ["/ho", "me/"].concat(), ["/Us", "ers/"].concat()];
     let hosts = ["registry", "mirror", "artifactory", "nexus", "proxy"];
     let unfinished = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X:"].concat()];
@@ -64,12 +64,12 @@ fn no_tracked_file_names_a_machine_a_mirror_or_unfinished_work() {
     hold("tracked files are whole and belong to no machine", &complaints);
 }
 
-/// Whether a path begins here, rather than going on: `a/home/b` is no home folder.
+/// Reports whether a path begins after this text, rather than continuing: `a/home/b` is not a home folder.
 fn starts_a_path(before: &str) -> bool {
     !before.ends_with(|c: char| c.is_alphanumeric() || "._-*]})~/".contains(c))
 }
 
-/// The hosts of the URLs in a line.
+/// Returns the hosts of the URLs in a line.
 fn hosts_of(line: &str) -> impl Iterator<Item = &str> {
     line.split("://").skip(1).map(|after| after.split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-').next().unwrap_or(after))
 }

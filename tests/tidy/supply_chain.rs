@@ -1,4 +1,4 @@
-//! What is compiled in: where it comes from, under which licence, and that there is one TLS.
+//! Dependencies: their source, their licences, and a single TLS implementation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::{hold, read, root};
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
-/// Licences under which code may be compiled in. Each `OR` needs one of them, each `AND` all.
+/// Licences of dependencies. An `OR` requires one of them, an `AND` all.
 const LICENCES: &[&str] =
     &["Apache-2.0", "Apache-2.0 WITH LLVM-exception", "MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "Zlib", "Unicode-3.0"];
-/// A second TLS or crypto library would double what has to be patched.
+/// A second TLS or crypto library would double the number of patches.
 const BANNED: &[&str] =
     &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys", "aws-lc-fips-sys", "security-framework", "schannel"];
-/// Two versions of one of these mean that a patch of one leaves the other open.
+/// With two versions of one of these, a patch of one leaves the other vulnerable.
 const ONCE: &[&str] = &[
     "rustls",
     "rustls-webpki",
@@ -32,7 +32,7 @@ const ONCE: &[&str] = &[
     "reqwest",
 ];
 
-/// What is compiled on this platform, as `cargo metadata` tells.
+/// Returns the packages that are compiled on this platform, according to `cargo metadata`.
 fn compiled() -> Vec<Value> {
     let rustc = Command::new("rustc").arg("-vV").current_dir(root()).output().expect("rustc runs");
     let told = String::from_utf8(rustc.stdout).expect("rustc prints text");
@@ -50,12 +50,12 @@ fn compiled() -> Vec<Value> {
     packages.filter(|package| resolved.contains(package["id"].as_str().unwrap_or_default())).cloned().collect()
 }
 
-/// Whether a licence expression can be met with the licences of the list.
+/// Reports whether a licence expression can be satisfied with the licences of the list.
 fn allowed(expression: &str) -> bool {
     let expression = expression.replace(" / ", " OR ").replace('/', " OR ");
     let mut parts = vec![String::new()];
     let mut depth = 0;
-    // Split at the outermost AND; what is in brackets is judged as a whole.
+    // Split at the outermost AND; an expression in brackets is evaluated as a whole.
     for word in expression.split_whitespace() {
         depth += word.matches('(').count();
         if word == "AND" && depth == 0 {
