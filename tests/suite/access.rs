@@ -1,4 +1,4 @@
-//! What other namespaces may use of an N8nInstance, and what they learn of one that they may not use. On the real n8n.
+//! Access of other namespaces to an N8nInstance, and the information that they get about one that they may not use. On the real n8n.
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ async fn apply(world: &World, namespace: &str, more: Value) {
     world.apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": metadata, "spec": spec })).await;
 }
 
-/// What a status tells, without its times.
+/// Returns a status without its times.
 fn told(object: &Value) -> Value {
     let mut status = object["status"].clone();
     for condition in status["conditions"].as_array_mut().into_iter().flatten() {
@@ -26,7 +26,7 @@ fn told(object: &Value) -> Value {
     status
 }
 
-/// Asks for a pass over the Workflow of another namespace and waits until it was reported.
+/// Requests a reconciliation of a Workflow in another namespace and waits until it was reported.
 async fn look(world: &World, namespace: &str, token: &str) -> Value {
     let patch = json!({ "metadata": { "annotations": { "weirkeeper.dev/requested-at": token } } });
     let api = world.api_in(namespace, "Workflow");
@@ -47,7 +47,7 @@ async fn an_instance_that_does_not_allow_a_namespace_looks_like_one_that_does_no
     for allowed in [json!({}), json!({ "allowedNamespaces": { "from": "Selector", "selector": { "matchLabels": { "team": "nobody" } } } })]
     {
         world.instance("main", &url, &key, allowed).await;
-        // Once a Workflow beside it works, the operator knows the instance.
+        // Once a second Workflow works, the operator knows the instance.
         world.until_kind("N8nInstance", "main", "it is Ready", ready).await;
         world.workflow("own", json!({ "definition": answering("own", "1") })).await;
         world.until_ready("own").await;

@@ -1,4 +1,4 @@
-//! Two objects that want one workflow of n8n at the same moment, on the stand-in.
+//! Two objects that adopt the same workflow of n8n at the same moment, on the stand-in.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn of_two_that_adopt_one_workflow_at_the_same_moment_only_one_ever_writes(
     let path = format!("{}/adopted", world.namespace);
     let theirs = world.n8n.api("POST", "/workflows", Some(answering(&path, "theirs"))).await.json()["id"].as_str().unwrap().to_owned();
     world.until_kind("N8nInstance", "main", "Ready", |object| condition(object, "Ready")["status"] == "True").await;
-    // Both passes are between their check and their record while this is read.
+    // Both reconciliations are between their check and their record while this is read.
     world.operator.kill();
     standin.faults().add(Rule::on("GET", &format!("/api/v1/workflows/{theirs}"), Fault::Delay(Duration::from_secs(2))).times(2));
     let names = ["one", "two"];
@@ -39,7 +39,7 @@ async fn of_two_that_adopt_one_workflow_at_the_same_moment_only_one_ever_writes(
     for write in writes {
         assert!(!write.to_string().contains(&format!("/{loser}\"")), "{loser} wrote: {write:#}");
     }
-    // When the first one lets go, the other has it.
+    // When the first one releases the workflow, the other adopts it.
     world.delete(winner).await;
     world.annotate("Workflow", loser, "requested-at", json!("1")).await;
     world.until_ready(loser).await;

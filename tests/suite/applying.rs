@@ -1,4 +1,4 @@
-//! Objects that are applied again and again: tools must see no difference that nobody made.
+//! Objects that are applied repeatedly: tools must see no difference that nobody made.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Bad input: each kind has its own condition, reason and message, and heals by itself when its cause goes.
+//! Invalid input: each kind has its own condition, reason and message, and recovers without intervention when its cause is removed.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ async fn a_config_map_that_is_missing_or_unreadable_is_told_and_heals() {
     world.apply(config_map(json!({ "flow.json": yaml }))).await;
     world.until_ready("a").await;
     world.n8n.serves(&path, "from yaml").await;
-    // An edit of the ConfigMap alone is seen at once, by its watch.
+    // An edit of the ConfigMap alone is noticed at once, by its watch.
     world.apply(config_map(json!({ "flow.json": answering(&path, "edited").to_string() }))).await;
     world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2).await;
 }
@@ -85,7 +85,7 @@ async fn a_connection_that_does_not_work_is_told_and_heals() {
     world.instance("second", &url, &format!("wrong{:x}", rand()), json!({})).await;
     says(&world, "a", "Unauthorized", &["API key"]).await;
     world.until_kind("N8nInstance", "second", "it is stalled", |object| condition(object, "Stalled")["reason"] == "Unauthorized").await;
-    // A key that has expired, and one that may not do enough.
+    // A key that has expired, and one that lacks scopes.
     let expired = world.stack.tell(&["apikey", "--expires-in-seconds", "0"]);
     world.secret("expired", &expired).await;
     world.instance("second", &url, "unused", json!({ "apiKeySecretRef": { "name": "expired" } })).await;
@@ -97,7 +97,7 @@ async fn a_connection_that_does_not_work_is_told_and_heals() {
     let instance =
         world.until_kind("N8nInstance", "second", "it lacks scopes", |object| condition(object, "Ready")["reason"] == "MissingScope").await;
     assert!(condition(&instance, "Ready")["message"].as_str().unwrap().contains("workflow:activate"));
-    // Nobody answers there; nothing may be asked there; no such Secret.
+    // No server at the address; a denied address; no such Secret.
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
     world.instance("second", &format!("http://{nobody}"), &key, json!({})).await;
     says(&world, "a", "InstanceUnreachable", &["cannot connect"]).await;

@@ -1,4 +1,4 @@
-//! What status remembers of n8n, so that what we put there can be taken away again.
+//! Records in the status of what Weirkeeper wrote to n8n, so that it can be removed again.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -99,7 +99,7 @@ async fn a_revision_of_a_living_object_is_never_replaced() {
     assert_eq!(world.get_kind("ControllerRevision", &name).await["metadata"]["ownerReferences"][0]["uid"], living);
     world.api("ControllerRevision").delete(&name, &Default::default()).await.expect("the API server deletes");
     world.until_ready("a").await;
-    // One of an object that is gone is replaced.
+    // A ControllerRevision of an object that is gone is replaced.
     vacate().await;
     world.apply(owned_by("a", json!("00000000-0000-4000-8000-000000000000"))).await;
     world.workflow("a", spec).await;
@@ -141,7 +141,7 @@ async fn an_instances_status_is_compared_with_what_kubernetes_holds_and_not_with
     let mut world = World::bare(Stack::shared(), "lagging", &standin.url(), standin.api_key()).await;
     world.instance("main", &n8n.url, standin.api_key(), json!({ "interval": "1s" })).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;
-    // From now on no change of an N8nInstance is seen: what the operator holds of it stays as it was at its start.
+    // From now on no change of an N8nInstance is noticed: the operator keeps the state of its start.
     let (kubernetes, kubeconfig) = Relay::to_api_server(&world.stack, "operator");
     kubernetes.gate(|uri| {
         let silent = uri.path().ends_with("/n8ninstances") && uri.query().is_some_and(|query| query.contains("watch=true"));

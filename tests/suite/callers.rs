@@ -1,11 +1,11 @@
-//! Callers of sub-workflows, on the real n8n: the Workflows that refer to it, and nobody who is not managed.
+//! Callers of sub-workflows, on the real n8n: only the Workflows that refer to it, and no unmanaged workflow.
 
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, id};
 use crate::world::{World, ready};
 
-/// A workflow that others call, which answers with a word.
+/// Returns a workflow that others call, which answers with a word.
 fn callee(word: &str) -> Value {
     let mut definition = answering("x", word);
     definition["nodes"][0] = json!({ "name": "Webhook", "type": "n8n-nodes-base.executeWorkflowTrigger", "typeVersion": 1.1,
@@ -13,7 +13,7 @@ fn callee(word: &str) -> Value {
     definition
 }
 
-/// A workflow that answers GET on a path with what another workflow returns.
+/// Returns a workflow that answers GET on a path with the result of another workflow.
 fn calling(path: &str, callee: &str) -> Value {
     let mut definition = answering(path, "x");
     definition["nodes"][1] = json!({ "name": "Answer", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [200, 0],
@@ -34,23 +34,23 @@ async fn only_the_workflows_that_refer_to_a_workflow_may_call_it() {
     let (path, other, foreign) = (format!("{}/a", world.namespace), format!("{}/b", world.namespace), format!("{}/u", world.namespace));
     let references = json!([{ "id": "CHILD", "workflowRef": { "name": "child" } }]);
     let parent = |path: &str| json!({ "active": true, "interval": "2s", "definition": calling(path, "CHILD"), "references": references });
-    // Both at once: the parent waits until the child lets it in.
+    // Both at once: the parent waits until the child accepts it as a caller.
     world.workflow("parent", parent(&path)).await;
     world.workflow("child", json!({ "active": true, "interval": "2s", "definition": callee("1") })).await;
     world.until_ready("parent").await;
     assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
     let child = id(&world.until_ready("child").await);
-    // Somebody in n8n, with the same owner.
+    // A workflow that somebody created in n8n, with the same owner.
     let stranger = unmanaged(&world, calling(&foreign, &child)).await;
     let refused = world.n8n.webhook("GET", &foreign).await;
     assert_eq!((refused.status, refused.json()["version"].clone()), (500, Value::Null), "{refused:?}");
-    // One more Workflow that refers to it is let in; the first stays.
+    // One more Workflow that refers to it is accepted; the first stays.
     world.workflow("second", parent(&other)).await;
     world.until_ready("second").await;
     for path in [&other, &path] {
         assert_eq!(world.n8n.webhook("GET", path).await.json()["version"], "1", "{path}");
     }
-    // Whom people let in in n8n stays too, through the next version, and is no drift.
+    // Callers that people add in n8n stay too, through the next version, and are no drift.
     world
         .n8n
         .edit(&child, false, |workflow| {
@@ -65,7 +65,7 @@ async fn only_the_workflows_that_refer_to_a_workflow_may_call_it() {
     for path in [&foreign, &other, &path] {
         assert_eq!(world.n8n.webhook("GET", path).await.json()["version"], "2", "{path}");
     }
-    // What the author says goes.
+    // The policy of the author takes precedence.
     let mut open = callee("3");
     open["settings"]["callerPolicy"] = json!("workflowsFromSameOwner");
     world.workflow("open", json!({ "active": true, "interval": "2s", "definition": open })).await;

@@ -1,4 +1,4 @@
-//! `spec.catalogRef`: the Workflows of an instance are held against the catalogue in a ConfigMap, and follow its changes.
+//! `spec.catalogRef`: the Workflows of an instance are validated against the catalogue in a ConfigMap, and follow its changes.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use crate::stack::Stack;
 use crate::standin::{Options, StandIn};
 use crate::world::{World, condition, ready};
 
-/// A community package, made into the manifest of a ConfigMap by the command. Its node needs what `required` names.
+/// Builds a community package into the manifest of a ConfigMap with the command. Its node requires the parameter `required`.
 fn manifest(world: &World, required: &str) -> Value {
     let folder = std::env::temp_dir().join(format!("{}-{required}", world.namespace));
     let properties: Vec<Value> = ["account", "region"]
@@ -98,7 +98,7 @@ async fn a_community_node_is_validated_by_the_catalogue_of_a_config_map_and_a_ch
     world.apply(manifest(&world, "account")).await;
     let loaded = until_catalog(&world, "CatalogLoaded").await;
     assert_eq!((&condition(&loaded, "CatalogReady")["status"], &condition(&loaded, "Ready")["status"]), (&json!("True"), &json!("True")));
-    // What was accepted is judged anew by itself, and not held up.
+    // The accepted version is validated again without intervention, and is not blocked.
     let told = |part: &'static str| move |object: &Value| ready(object) && said(object, "Validated").contains(part);
     world.until("early", "it is judged anew", told("parameter \"account\" is required")).await;
     let writes = standin.log().writes().len();
@@ -110,10 +110,10 @@ async fn a_community_node_is_validated_by_the_catalogue_of_a_config_map_and_a_ch
     assert_eq!(standin.log().writes().len(), writes);
     apply(&world, "late", "1", json!({ "account": "x" })).await;
     world.until_ready("late").await;
-    // Another catalogue asks for something else, and the Workflows learn of it by themselves.
+    // Another catalogue has other requirements, and the Workflows are reconciled without intervention.
     world.apply(manifest(&world, "region")).await;
     world.until("late", "it is judged anew", told("parameter \"region\" is required")).await;
-    // A broken one is told, and nothing is certain any more.
+    // A broken one is reported, and its findings are warnings.
     let broken = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "nodes" }, "binaryData": { "n8n.catalog": STANDARD.encode("no catalogue") } });
     world.apply(broken).await;
     let unreadable = until_catalog(&world, "CatalogUnreadable").await;

@@ -1,5 +1,5 @@
-//! A property: whatever sequence of edits of the spec, edits in n8n and faults, it converges under Revert to the last good
-//! spec, with at most one workflow in n8n.
+//! A property: after any sequence of edits of the spec, edits in n8n and faults, the object converges under Revert to the last good spec,
+//! with at most one workflow in n8n.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::n8n::{N8n, answering, with_node};
 use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{World, condition, current, ready};
 
-/// One thing that happens.
+/// A step of a sequence.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
     EditSpec,
@@ -22,7 +22,7 @@ enum Deed {
     Rename,
     Archive,
     Delete,
-    /// The next write to n8n goes wrong, where n8n is the stand-in.
+    /// The next write to n8n fails, if n8n is the stand-in.
     Fault,
 }
 
@@ -38,7 +38,7 @@ const DEEDS: [Deed; 9] = [
     Deed::Fault,
 ];
 
-/// What the object asks for, and what should answer.
+/// The state that the spec asks for, and the expected answer.
 struct State {
     path: String,
     version: u32,
@@ -54,7 +54,7 @@ async fn apply(world: &World, name: &str, state: &State, broken: bool) {
     world.workflow(name, json!({ "active": true, "interval": "1s", "definition": definition })).await;
 }
 
-/// Changes n8n behind the operator's back. The workflow may be gone or archived just then; a person would see the same error.
+/// Changes a workflow in n8n. It may be gone or archived at the moment; a user would see the same error.
 async fn meddle(n8n: &N8n, id: &str, deed: Deed) {
     let post = async |verb: &str| drop(n8n.api("POST", &format!("/workflows/{id}/{verb}"), Some(json!({}))).await);
     match deed {
@@ -77,7 +77,7 @@ async fn meddle(n8n: &N8n, id: &str, deed: Deed) {
     }
 }
 
-/// Settled: Ready with the spec's version, or rolled back to the last good one; and that is what answers.
+/// Waits until the object is Ready with the version of the spec, or rolled back to the last good one, and the webhook answers with that.
 async fn settles(world: &World, name: &str, state: &State, trail: &[Deed]) {
     let wanted = |object: &Value| {
         let rolled_back = state.good != state.version && condition(object, "RolledBack")["status"] == "True";
@@ -85,7 +85,7 @@ async fn settles(world: &World, name: &str, state: &State, trail: &[Deed]) {
     };
     let object = world.until(name, &format!("it settles after {trail:?}"), wanted).await;
     let (started, good) = (std::time::Instant::now(), state.good.to_string());
-    // Drift is seen at the next interval, so what answers may still be somebody's edit for a moment.
+    // Drift is noticed at the next interval, so for a moment the edit in n8n may still answer.
     loop {
         let answer = world.n8n.webhook("GET", &state.path).await;
         if answer.json()["version"].as_str() == Some(good.as_str()) {
@@ -105,20 +105,20 @@ async fn settles(world: &World, name: &str, state: &State, trail: &[Deed]) {
     assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1, "{trail:?}");
 }
 
-/// Plays one random sequence on one object.
+/// Runs one random sequence on one object.
 async fn play(world: &World, standin: Option<&StandIn>, name: &str, dice: &mut Dice, length: usize) -> Vec<Deed> {
     let mut state = State { path: format!("{}/{name}", world.namespace), version: 1, good: 1 };
     let mut trail = Vec::new();
     apply(world, name, &state, false).await;
     world.until_ready(name).await;
-    // Five reverts within the hour are allowed; a sequence stays below, for contesting is another test's matter.
+    // Five reverts within the hour are allowed; a sequence stays below, because contested drift has a test of its own.
     let mut meddled = 0;
     for _ in 0..length {
         let deed = *dice.pick(&DEEDS);
         trail.push(deed);
         match deed {
             Deed::EditSpec | Deed::BreakSpec => {
-                // A good version has to have proved itself before a bad one can go back to it.
+                // A good version has to exist before a bad one can be rolled back to it.
                 settles(world, name, &state, &trail).await;
                 let broken = matches!(deed, Deed::BreakSpec);
                 state.version += 1;
@@ -141,7 +141,7 @@ async fn play(world: &World, standin: Option<&StandIn>, name: &str, dice: &mut D
             }
             _ if meddled < 4 => {
                 meddled += 1;
-                // The fault is for the operator, not for whoever sits at the editor.
+                // The fault is for the operator, not for the user of the editor.
                 standin.inspect(|standin| standin.faults().clear());
                 let id = world.get(name).await["status"]["n8nWorkflowId"].as_str().unwrap_or_default().to_owned();
                 meddle(&world.n8n, &id, deed).await;
@@ -152,7 +152,7 @@ async fn play(world: &World, standin: Option<&StandIn>, name: &str, dice: &mut D
             settles(world, name, &state, &trail).await;
         }
     }
-    // Whatever draft was left behind, the next real change replaces it.
+    // Any draft that was left is replaced by the next real change.
     settles(world, name, &state, &trail).await;
     state.version += 1;
     state.good = state.version;

@@ -1,4 +1,4 @@
-//! Deletion when things are not as they were: another n8n answers, copies exist, objects cannot be read, n8n comes late.
+//! Deletion in unusual states: another n8n responds, copies exist, objects cannot be read, n8n responds late.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ async fn copies_that_carry_the_mark_are_told_and_left() {
     let original = applied(&world, "a", json!({})).await;
     let copy = copied(&world, &original).await;
     world.until_kind("N8nInstance", "main", "the copy is listed", |object| object["status"]["duplicates"] == json!([copy])).await;
-    // The operator has seen its own write when a pass that came after it is over.
+    // When a later reconciliation is over, the operator has seen its own write.
     world.annotate("Workflow", "a", "requested-at", json!("1")).await;
     world.until("a", "one more pass", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
     world.delete("a").await;
@@ -91,7 +91,7 @@ async fn of_several_that_a_lost_create_may_have_made_none_is_deleted() {
     world.until_told("a", "DuplicateMarks", &original).await;
 }
 
-/// A time that the API server takes and that no timestamp of this program can hold.
+/// A time that the API server accepts and that no timestamp of this program can hold.
 const BEYOND: &str = "9999-12-31T23:59:59Z";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +103,7 @@ async fn objects_that_cannot_be_read_are_cleaned_up_all_the_same() {
     world.until_reason("a", "Ready", "UnreadableObject").await;
     world.delete("a").await;
     assert_eq!(world.n8n.workflow(&id).await["message"], "Not Found");
-    // One whose instance is not there, and an instance.
+    // A Workflow whose instance does not exist, and an instance.
     world.operator.restart_with(&["--deletion-bound", "3s"]);
     applied(&world, "b", json!({})).await;
     patch_status(&world, "Workflow", "b", json!({ "publishedAt": BEYOND })).await;
@@ -122,7 +122,7 @@ async fn objects_that_cannot_be_read_are_cleaned_up_all_the_same() {
 async fn a_deletion_is_tried_again_long_before_its_bound() {
     let (standin, mut world) = world("again").await;
     world.operator.restart_with(&["--deletion-bound", "280s"]);
-    // The instance does not look again meanwhile, so it wakes nobody.
+    // The instance is not reconciled meanwhile, so it wakes no Workflow.
     world.instance("main", &standin.url(), standin.api_key(), json!({ "requestTimeout": "2s", "interval": "1h" })).await;
     world.until_kind("N8nInstance", "main", "it was looked at", ready).await;
     let id = applied(&world, "a", json!({})).await;
@@ -130,7 +130,7 @@ async fn a_deletion_is_tried_again_long_before_its_bound() {
     start_deleting(&world, "Workflow", "a").await;
     world.until("a", "it was tried", |object| condition(object, "Ready")["reason"] == "Deleting").await;
     standin.restart();
-    // Patience ends long before the bound does.
+    // The test times out long before the bound.
     world.until("a", "it is gone", Value::is_null).await;
     assert_eq!(world.n8n.workflow(&id).await["message"], "Not Found");
 }

@@ -1,4 +1,4 @@
-//! What a change costs n8n, counted on the stand-in: a platform with a thousand workflows pays it a thousand times.
+//! Cost of a change in requests to n8n, counted on the stand-in: a platform with a thousand workflows pays it a thousand times.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::n8n::{answering, with_node};
 use crate::standin::StandIn;
 use crate::world::World;
 
-/// The requests since the last time that this was asked, the instance's own checks apart.
+/// Returns the requests since the last call, without the checks of the instance.
 fn spent(n8n: &StandIn) -> Vec<String> {
     let entries = n8n.log().entries();
     n8n.log().clear();
@@ -24,7 +24,7 @@ async fn a_new_workflow_and_a_changed_one_cost_n8n_at_most_five_requests_each() 
     n8n.log().clear();
     world.workflow("a", spec("a", "1")).await;
     world.until_ready("a").await;
-    // A pass too many over the first would come before the second is done, for they are worked on in turn.
+    // An extra reconciliation of the first would come before the second is done, because they are reconciled in turn.
     world.workflow("b", spec("b", "1")).await;
     world.until_ready("b").await;
     let created = spent(&n8n);
@@ -60,7 +60,7 @@ async fn a_workflow_that_only_waits_does_not_wake_those_that_wait_for_it() {
         world.annotate("Workflow", "child", "requested-at", json!(token)).await;
         world.until("child", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token.as_str()).await;
     }
-    // It looks by itself after half a second, one, two, four, eight.
+    // It is retried without intervention after half a second, one, two, four and eight.
     let looks = n8n.log().entries().iter().filter(|entry| entry.method == "GET" && entry.path == parent).count();
     assert!(looks < 10, "{looks} passes of the caller while nothing changed");
 }

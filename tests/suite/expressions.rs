@@ -1,4 +1,4 @@
-//! Expressions and scripts as n8n's own parser judges them, the one that the stack has built.
+//! Expressions and scripts compared with n8n's own parser, as built by the stack.
 
 use std::io::Write;
 use std::path::Path;
@@ -84,7 +84,7 @@ fn refused(kind: &str, text: &str) -> bool {
     findings.iter().any(|finding| finding.is_error() && syntax(finding.code))
 }
 
-/// The expressions and scripts of real workflows, where the corpora are at hand.
+/// Returns the expressions and scripts of real workflows, if the corpora are present.
 fn published() -> Vec<(&'static str, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora/dev");
     let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);

@@ -1,4 +1,4 @@
-//! Faults: parts that stop, start and answer badly. Everything heals by itself and nothing is doubled.
+//! Faults: components that stop, start and respond with errors. Everything recovers without intervention, and nothing is created twice.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn an_n8n_that_goes_and_comes_back_is_waited_for() {
     apply(&world, "before", "1").await;
     world.until_ready("before").await;
     stack.tell(&["stop", "n8n"]);
-    // What is unchanged keeps Ready for three intervals; what is new waits; nothing is stalled.
+    // Unchanged objects stay Ready for three intervals; new ones wait; none is Stalled.
     apply(&world, "during", "1").await;
     let waiting = world.until_reason("during", "Ready", "InstanceUnreachable").await;
     assert_eq!(
@@ -37,7 +37,7 @@ async fn an_n8n_that_goes_and_comes_back_is_waited_for() {
         world.until(name, "Ready", ready).await;
         assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1);
     }
-    // Killed in the middle of several creates.
+    // Killed during several creates.
     for number in 0..6 {
         apply(&world, &format!("mid{number}"), "1").await;
     }
@@ -47,7 +47,7 @@ async fn an_n8n_that_goes_and_comes_back_is_waited_for() {
         world.until_ready(&name).await;
         assert_eq!(world.n8n.marked(&world.namespace, &name).await.len(), 1, "{name}");
     }
-    // A namespace that is deleted while n8n is down goes all the same.
+    // A namespace that is deleted while n8n is down is removed all the same.
     world.operator.restart_with(&["--deletion-bound", "3s"]);
     world.until("before", "Ready", ready).await;
     stack.tell(&["stop", "n8n"]);
@@ -124,7 +124,7 @@ async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_n8n_that_is_too_old_is_said_so_and_an_upgrade_is_all_it_takes() {
     let (standin, world) = World::on_stand_in("tooold", json!({})).await;
-    // The answers of n8n 1.123.81, and then those of 2.32, which takes the create.
+    // The responses of n8n 1.123.81, and then those of 2.32, which accepts the create.
     let old = [
         (400, "POST", "/api/v1/workflows", "request/body/settings must NOT have additional properties"),
         (400, "PUT", "/api/v1/workflows/*", "Unknown query parameter 'publishIfActive'"),

@@ -22,7 +22,7 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
     let world = World::on_real_n8n("drift").await;
     let first = applied(&world, "a", "1", json!({ "tags": ["ours"] })).await;
     let id = id(&first);
-    // Published content: undone, kept as a revision, told by node and field and never by value.
+    // Published content: reverted, stored as a version, reported by node and field and never by value.
     world.n8n.edit(&id, true, |workflow| set_value(workflow, "sensitive-words")).await;
     let mended =
         world.until("a", "the edit was undone", |object| condition(object, "Drifted")["reason"] == "DriftReverted" && ready(object)).await;
@@ -32,7 +32,7 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
     assert!(said.contains("Answer") && said.contains("parameters.assignments"), "{said}");
     let events = world.until_told("a", "DriftReverted", "Answer").await;
     assert!(!format!("{mended}{events:?}").contains("sensitive-words"), "values never leave n8n");
-    // An unpublished draft: said, Ready stays, nothing is written.
+    // An unpublished draft: reported, Ready stays, nothing is written.
     world.n8n.edit(&id, false, |workflow| set_value(workflow, "draft")).await;
     let drafted = world.until_reason("a", "Drifted", "DraftEdited").await;
     assert!(ready(&drafted));
@@ -64,7 +64,7 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
         .await;
     world.until_ready("a").await;
     world.n8n.serves(&path(&world, "a"), "2").await;
-    // One more change within the hour is a fight, and is left.
+    // One more change within the hour is contested drift, and is left.
     world.n8n.edit(&id, true, |workflow| set_value(workflow, "insisting")).await;
     let mut last = world
         .until("a", "it is undone or contested", |object| {
@@ -94,7 +94,7 @@ async fn report_and_ignore_leave_what_somebody_changed() {
         applied(&world, name, "2", json!({ "driftPolicy": policy })).await;
         world.n8n.serves(&path(&world, name), "2").await;
     }
-    // Without `active` publication is left to people.
+    // Without `active`, publication is not managed.
     world.workflow("manual", json!({ "interval": "2s", "definition": answering(&path(&world, "manual"), "1") })).await;
     let manual = id(&world.until_ready("manual").await);
     world.n8n.api("POST", &format!("/workflows/{manual}/publish"), Some(json!({}))).await;
@@ -124,7 +124,7 @@ async fn deletion_follows_the_policy_and_never_hangs() {
         }
         world.n8n.delete(&id).await;
     }
-    // Suspended, with a definition that is not valid any more, and without its Secret.
+    // Suspended, with a definition that is no longer valid, and without its Secret.
     let id = id(&applied(&world, "hard", "1", json!({})).await);
     let mut broken = answering(&path(&world, "hard"), "2");
     broken["nodes"][1]["name"] = json!("Webhook");
@@ -166,7 +166,7 @@ async fn only_exactly_mapped_credentials_are_sent() {
     definition["nodes"][0]["parameters"]["authentication"] = json!("basicAuth");
     definition["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "From elsewhere" } });
     let spec = |mapping: Value| json!({ "active": true, "interval": "2s", "credentials": mapping, "definition": definition });
-    // Something of the type exists, and n8n would bind it.
+    // A credential of the type exists, and n8n would bind it.
     let decoy = credential("Decoy").await;
     world.workflow("a", spec(json!([]))).await;
     let unmapped = world.until_reason("a", "CredentialsReady", "CredentialUnmapped").await;
@@ -188,11 +188,11 @@ async fn only_exactly_mapped_credentials_are_sent() {
         )
         .await;
     world.annotate("Workflow", "a", "requested-at", json!("1")).await;
-    // The list is believed for a minute where everything is found in it; by id nothing is ambiguous.
+    // The list is cached for a minute if everything is found in it; an id is never ambiguous.
     world.workflow("a", spec(json!([{ "name": "From elsewhere", "type": "httpBasicAuth", "existing": { "id": second } }]))).await;
     world.until("a", "the second one is bound", |object| ready(object) && object["status"]["activeVersion"] != 1 && current(object)).await;
     assert_eq!(world.n8n.workflow(&id).await["nodes"][0]["credentials"]["httpBasicAuth"]["id"], json!(second));
-    // A fresh list shows that the name is not enough.
+    // A fresh list shows that the name is not sufficient.
     let mut again = World::on_real_n8n("ambiguous").await;
     again.operator.start();
     let mut other = definition.clone();
@@ -213,7 +213,7 @@ async fn callers_follow_the_workflows_that_they_call() {
     let mut parent = with_node(answering(&path(&world, "parent"), "1"), call);
     parent["connections"]["Answer"] = json!({ "main": [[{ "node": "Call", "type": "main", "index": 0 }]] });
     let references = |name: &str| json!([{ "id": "CHILD", "workflowRef": { "name": name } }]);
-    // The caller comes first and waits.
+    // The caller is applied first and waits.
     world.workflow("parent", json!({ "active": true, "references": references("child"), "definition": parent })).await;
     world.until_reason("parent", "Ready", "ReferenceNotFound").await;
     let child = json!({ "name": "child", "nodes": [{ "name": "In", "type": "n8n-nodes-base.executeWorkflowTrigger", "typeVersion": 1, "position": [0, 0], "parameters": {} }],
@@ -224,7 +224,7 @@ async fn callers_follow_the_workflows_that_they_call() {
     let held = world.n8n.workflow(&id(&caller)).await;
     assert_eq!(held["nodes"][2]["parameters"]["workflowId"]["value"], json!(called));
     assert_eq!(world.n8n.webhook("GET", &path(&world, "parent")).await.status, 200);
-    // Another id of the same Workflow is no new version.
+    // Another id of the same Workflow creates no new version.
     world.n8n.delete(&called).await;
     world.annotate("Workflow", "child", "requested-at", json!("1")).await;
     let renewed = id(&world
@@ -238,7 +238,7 @@ async fn callers_follow_the_workflows_that_they_call() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     assert_eq!(world.until_ready("parent").await["status"]["activeVersion"], caller["status"]["activeVersion"]);
-    // A ring is named.
+    // A reference cycle is reported with its members.
     world.workflow("child", json!({ "active": true, "references": references("parent"), "definition": with_node(child, json!({ "name": "Back",
         "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [0, 300], "parameters": { "workflowId": { "__rl": true, "mode": "id", "value": "CHILD" } } })) })).await;
     let ring = world.until_reason("child", "Ready", "ReferenceRing").await;
@@ -274,7 +274,7 @@ async fn a_version_whose_executions_fail_is_replaced_and_the_failing_node_is_nam
 #[tokio::test(flavor = "multi_thread")]
 async fn suspension_pins_and_webhook_paths_behave_as_promised() {
     let world = World::on_real_n8n("lifecycle").await;
-    // Suspended and unchanged: Ready stays, and n8n is left alone.
+    // Suspended and unchanged: Ready stays, and nothing is sent to n8n.
     let one = applied(&world, "a", "1", json!({})).await;
     let definition = answering(&path(&world, "a"), "1");
     world.workflow("a", json!({ "active": true, "interval": "2s", "suspend": true, "definition": definition })).await;
@@ -290,7 +290,7 @@ async fn suspension_pins_and_webhook_paths_behave_as_promised() {
     let two = applied(&world, "a", "2", json!({})).await;
     world.n8n.serves(&path(&world, "a"), "2").await;
     assert_eq!(&two["status"]["activeVersion"], &json!(2));
-    // A pin serves a kept version; new definitions are numbered and not sent.
+    // A pin publishes a stored version; new definitions are numbered and not sent.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.workflow("a", json!({ "active": true, "interval": "2s", "definition": answering(&path(&world, "a"), "3") })).await;
@@ -303,14 +303,14 @@ async fn suspension_pins_and_webhook_paths_behave_as_promised() {
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
     world.until("a", "version 3 serves", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
     assert_eq!(one["status"]["n8nWorkflowId"], pinned["status"]["n8nWorkflowId"]);
-    // A path has one owner; the other goes live by itself.
+    // A path has one owner; the other is published without intervention when it is free.
     world.workflow("rival", json!({ "active": true, "definition": answering(&path(&world, "a"), "rival") })).await;
     let waiting = world.until_reason("rival", "Ready", "WebhookPathTaken").await;
     assert_eq!(condition(&waiting, "Stalled")["status"], "False");
     world.delete("a").await;
     world.until_ready("rival").await;
     world.n8n.serves(&path(&world, "a"), "rival").await;
-    // What n8n exports pastes unchanged.
+    // An export of n8n can be pasted unchanged.
     let export = world.n8n.workflow(&id(&world.get("rival").await)).await;
     let version = world.get("rival").await["status"]["activeVersion"].clone();
     world.workflow("rival", json!({ "active": true, "definition": export })).await;

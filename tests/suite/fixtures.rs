@@ -1,4 +1,4 @@
-//! The broken fixtures of the page of findings, given to the real n8n: it does with each what the table says.
+//! The broken fixtures of the page of findings on the real n8n: it does with each what the table says.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A feed for the trigger that polls one: n8n reads it once before it publishes.
+/// Serves a feed for the trigger that polls one: n8n reads it once before it publishes.
 async fn feed() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -33,10 +33,10 @@ async fn feed() -> String {
 
 struct Bench {
     n8n: N8n,
-    /// Ids of credentials by type: without those that its nodes need, n8n publishes nothing.
+    /// Ids of credentials by type: n8n publishes nothing without those that its nodes require.
     credentials: Value,
     feed: String,
-    /// What makes the webhook paths of this run its own.
+    /// Distinguishes the webhook paths of this run.
     own: String,
 }
 
@@ -60,7 +60,7 @@ impl Bench {
         Self { n8n, credentials, feed: feed().await, own }
     }
 
-    /// What n8n does with a file: refuse to `create` or to `publish` it, or be `published`; `never` where it cannot be sent.
+    /// Returns what n8n does with a file: refuse to `create` or to `publish` it, or `published`; `never` if it cannot be sent.
     async fn verdict(&self, text: &str) -> (&'static str, String) {
         let Ok(mut document) = serde_json::from_str::<Value>(text) else { return ("never", String::new()) };
         if let Some(fields) = document.as_object_mut() {
@@ -105,7 +105,7 @@ async fn n8n_does_with_each_broken_fixture_what_the_table_says() {
         let cells: Vec<&str> = line.split('\t').collect();
         let [file, counterpart, .., wanted] = cells[..] else { panic!("{line}") };
         sound.push(counterpart);
-        // What `run`s or is `take`n is published; what comes of it is told in docs/findings.md.
+        // Rows with these results are published; docs/findings.md describes the consequences.
         let wanted = if matches!(wanted, "run" | "takes" | "loses") { "published" } else { wanted };
         let (did, answer) = bench.verdict(&read(&format!("broken/{file}"))).await;
         if did != wanted {

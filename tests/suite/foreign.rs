@@ -1,4 +1,4 @@
-//! What the nodes of another namespace than the instance's may reach: types, data tables and versions that were not there at adoption.
+//! Access of nodes in another namespace than the instance's: types, data tables and versions that did not exist at adoption.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use crate::stack::Stack;
 use crate::standin::{Options, StandIn};
 use crate::world::{World, condition, current, ready};
 
-/// An instance that every namespace may refer to, and a namespace that it grants only what is said.
+/// An instance that every namespace may refer to, and a namespace with the given grants.
 struct Foreign {
     world: World,
     url: String,
@@ -43,7 +43,7 @@ impl Foreign {
             .await;
     }
 
-    /// Waits until a condition has a reason; its message.
+    /// Waits until a condition has a reason, and returns its message.
     async fn says(&self, name: &str, kind: &str, reason: &str) -> String {
         let holds = |object: &Value| current(object) && condition(object, kind)["reason"] == reason;
         let object = self.world.until_in(&self.other, name, &format!("{kind} is {reason}"), holds).await;
@@ -54,7 +54,7 @@ impl Foreign {
         self.world.until_in(&self.other, name, "Ready", ready).await
     }
 
-    /// The workflows in n8n that carry the mark of an object of the other namespace.
+    /// Returns the workflows in n8n that carry the mark of an object of the other namespace.
     async fn reached(&self, names: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
         for name in names {
@@ -64,7 +64,7 @@ impl Foreign {
     }
 }
 
-/// A webhook whose answer is that of a node of ours.
+/// Returns a workflow with a webhook whose answer is the output of the given node.
 fn with(path: &str, kind: &str, version: f64, parameters: Value) -> Value {
     let node = json!({ "name": "Run", "type": kind, "typeVersion": version, "position": [200, 0], "parameters": parameters });
     let mut definition = with_node(answering(path, "1"), node);
@@ -73,7 +73,7 @@ fn with(path: &str, kind: &str, version: f64, parameters: Value) -> Value {
     definition
 }
 
-/// The langchain code node, whose sandbox has `this.executeWorkflow`, with one main input and output.
+/// Returns the langchain code node, whose sandbox has `this.executeWorkflow`, with one main input and output.
 fn running(id: &str) -> Value {
     let code = format!("return [{{ json: {{ got: JSON.stringify(await this.executeWorkflow({{ id: '{id}' }})) }} }}];");
     json!({ "code": { "execute": { "code": code } }, "inputs": { "input": [{ "type": "main" }] }, "outputs": { "output": [{ "type": "main" }] } })
@@ -92,7 +92,7 @@ fn sending(credential: &str, url: &str) -> Value {
     json!({ "code": { "execute": { "code": code } }, "inputs": { "input": [{ "type": "main" }] }, "outputs": { "output": [{ "type": "main" }] } })
 }
 
-/// A credential of the instance's owner, and what is sent with it.
+/// Creates a credential of the instance's owner; returns its id and the value that is sent with it.
 async fn somebodys_credential(n8n: &N8n) -> (String, String) {
     let password = format!("{:x}", crate::stack::rand());
     let data = json!({ "user": "u", "password": password });
@@ -108,7 +108,7 @@ fn inline(nodes: &Value) -> Value {
 const CODE: &str = "@n8n/n8n-nodes-langchain.code";
 const EXECUTE: &str = "n8n-nodes-base.executeWorkflow";
 
-/// On the real n8n: with the grant the very same definition runs the other's workflow, so what is refused without it is the attack.
+/// On the real n8n: with the grant the same definition runs the other's workflow, so the attack is what is refused without it.
 #[tokio::test(flavor = "multi_thread")]
 async fn code_that_runs_another_namespaces_workflow_is_refused_wherever_it_stands() {
     let stack = Stack::shared();
@@ -149,7 +149,7 @@ async fn code_that_runs_another_namespaces_workflow_is_refused_wherever_it_stand
         assert!(said.contains("spec.grants[]"), "{said}");
     }
     assert!(foreign.reached(&["plain", "sends", "dotted", "inline", "by-id"]).await.is_empty(), "nothing of them reaches n8n");
-    // What they would have done.
+    // The attacks without the defence.
     foreign.apply("collects", json!({ "active": true, "definition": collects })).await;
     foreign.until_ready("collects").await;
     foreign.grant(json!({ "nodeTypes": [CODE] })).await;
@@ -165,7 +165,7 @@ async fn code_that_runs_another_namespaces_workflow_is_refused_wherever_it_stand
     n8n.api("DELETE", &format!("/credentials/{credential}"), None).await;
 }
 
-/// On the real n8n: an id is what a grant names; all tables are listed by nobody without all.
+/// On the real n8n: a grant names an id; nobody lists all tables without a grant of all.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_table_needs_a_grant_of_its_id_and_a_name_one_of_all() {
     let stack = Stack::shared();
@@ -204,7 +204,7 @@ async fn a_data_table_needs_a_grant_of_its_id_and_a_name_one_of_all() {
     n8n.api("DELETE", &format!("/data-tables/{table}"), None).await;
 }
 
-/// What was tried, each a node of a namespace without grants; docs/threat-model.md has the table.
+/// The attacks, each as a node of a namespace without grants; docs/threat-model.md has the table.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_node_that_reaches_past_its_definition_gets_to_n8n_without_a_grant() {
     let standin = StandIn::start(Options::default());
@@ -263,7 +263,7 @@ async fn no_node_that_reaches_past_its_definition_gets_to_n8n_without_a_grant() 
         assert!(said.contains("\"Try\"") && said.contains("spec.grants[]"), "{kind}: {said}");
     }
     assert!(foreign.world.n8n.workflows().await.is_empty(), "nothing of them reaches n8n");
-    // Who has the grants may use them all, and a type that is granted needs no more.
+    // With the grants all of them may be used, and a granted type needs no other grant.
     foreign.grant(json!({ "nodeTypes": ["n8n-nodes-base.co*"] })).await;
     foreign.until_ready("try-1").await;
     foreign.says("try-0", "Ready", types).await;
@@ -297,7 +297,7 @@ async fn a_version_that_was_not_there_at_adoption_carries_no_credential_past_the
         history.filter(|one| one["source"] == source).filter_map(|one| one["version"].as_i64()).max()
     };
     let first = version(&adopted, "Adopted").expect("the adopted version is kept");
-    // Somebody edits it in n8n, with a credential that this namespace may not use; the edit is undone and kept.
+    // Somebody edits it in n8n, with a credential that this namespace may not use; the edit is reverted and stored.
     standin
         .ui_edit_draft(&id(&adopted), |draft| {
             set_value(draft, "edited");
@@ -319,7 +319,7 @@ async fn a_version_that_was_not_there_at_adoption_carries_no_credential_past_the
     assert_eq!(foreign.world.n8n.webhook("GET", &path).await.json()["version"], "ours", "what serves goes on");
     let sent = foreign.world.n8n.workflow(&theirs).await;
     assert!(!sent.to_string().contains(&ids[1]), "the credential is in nothing that n8n was sent: {sent:#}");
-    // What was adopted may be served with what it had.
+    // The adopted content may be published with the credentials that it had.
     pin(first).await;
     foreign
         .world

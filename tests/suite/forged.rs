@@ -1,4 +1,4 @@
-//! A status that somebody else than the operator wrote, and texts that would forge lines, on the stand-in and the real API server.
+//! A status that somebody other than the operator wrote, and texts that would forge lines, on the stand-in and the real API server.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::n8n::{answering, with_node};
 use crate::standin::{Fault, Rule};
 use crate::world::{World, condition, current, ready};
 
-/// Writes into the status of a Workflow, as whoever may.
+/// Writes into the status of a Workflow, like any user with the permission.
 fn forge(world: &World, namespace: &str, name: &str, status: &Value) {
     let patch = json!({ "status": status }).to_string();
     kubectl(world, &["-n", namespace, "patch", "nwf", name, "--subresource", "status", "--type", "merge", "-p", &patch], None).text();
@@ -39,7 +39,7 @@ async fn a_forged_id_in_a_status_takes_no_workflow_deletes_none_and_holds_nobody
         ["PUT", "DELETE"].iter().all(|method| shared.standin.log().count(method, &path) == 0)
             && shared.standin.log().count("POST", &format!("{path}/")) == 0
     };
-    // One without a mark, that nobody manages.
+    // An unmanaged workflow, without a mark.
     forge(world, other, "mine", &json!({ "n8nWorkflowId": theirs, "origin": "Created" }));
     look(world, other, "mine", "1");
     let said = shared.says("mine", "Ready", "AdoptNotGranted").await;
@@ -47,7 +47,7 @@ async fn a_forged_id_in_a_status_takes_no_workflow_deletes_none_and_holds_nobody
     gone(world, other, "mine").await;
     assert!(untouched(&theirs), "{:#?}", shared.standin.log().writes());
     assert!(shared.standin.workflow(&theirs).is_some(), "it is not deleted with the object");
-    // One that another object manages, by the status of an older object.
+    // A workflow that another object manages, in the status of an older object.
     let published = shared.standin.log().count("POST", &format!("/api/v1/workflows/{victim}/"));
     forge(world, other, "older", &json!({ "n8nWorkflowId": victim }));
     look(world, other, "older", "1");
@@ -63,7 +63,7 @@ async fn a_forged_id_in_a_status_takes_no_workflow_deletes_none_and_holds_nobody
         published,
         "nothing was published or taken offline"
     );
-    // Who may adopt it takes it, be it by its id in status.
+    // A namespace that may adopt the workflow gets it, even by its id in the status.
     shared.grant(json!({ "adopt": [theirs] })).await;
     shared.apply(other, "granted", json!({ "active": true, "definition": answering("granted", "1"), "adopt": { "id": theirs } })).await;
     world.until_in(other, "granted", "Ready", ready).await;
@@ -95,7 +95,7 @@ async fn a_forged_history_reads_and_deletes_no_revision_of_another_owner() {
         history.push(record);
     }
     forge(&world, &world.namespace, "a", &json!({ "history": history, "lastVersion": 102 }));
-    // Neither is served.
+    // Neither is published.
     for number in ["101", "102"] {
         world.annotate("Workflow", "a", "pinned-version", json!(number)).await;
         let refused = |object: &Value| {
@@ -107,7 +107,7 @@ async fn a_forged_history_reads_and_deletes_no_revision_of_another_owner() {
         world.until("a", "the pin is refused", refused).await;
     }
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
-    // And neither is deleted with what the limit does not keep.
+    // And neither is deleted with the versions beyond the limit.
     for version in ["2", "3"] {
         world.workflow("a", spec(version, 1)).await;
         world.until_ready("a").await;
@@ -168,7 +168,7 @@ async fn a_revision_that_somebody_put_in_its_place_is_not_taken_for_the_stored_b
     assert!(!held.contains(r#""value":"planted""#), "{held}");
 }
 
-/// Every text in a value.
+/// Collects every text in a value.
 fn strings(value: &Value, texts: &mut Vec<String>) {
     match value {
         Value::String(text) => texts.push(text.clone()),

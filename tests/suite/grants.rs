@@ -1,4 +1,4 @@
-//! What another namespace than the instance's may reach on it, and what it may learn.
+//! Access of another namespace to an instance, and the information that it gets.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::stack::Stack;
 use crate::standin::{Options, StandIn};
 use crate::world::{World, condition, current, ready};
 
-/// An instance that every namespace may refer to, and a namespace that it grants only what is said.
+/// An instance that every namespace may refer to, and a namespace with the given grants.
 pub struct Shared {
     pub world: World,
     pub standin: StandIn,
@@ -40,7 +40,7 @@ impl Shared {
             .await;
     }
 
-    /// Waits until a condition of a Workflow of the other namespace has a reason; its message.
+    /// Waits until a condition of a Workflow of the other namespace has a reason, and returns its message.
     pub async fn says(&self, name: &str, kind: &str, reason: &str) -> String {
         let holds = |object: &Value| current(object) && condition(object, kind)["reason"] == reason;
         let object = self.world.until_in(&self.other, name, &format!("{kind} is {reason}"), holds).await;
@@ -74,12 +74,12 @@ async fn no_expression_and_no_inline_workflow_gets_around_the_grants() {
     let said = shared.says("inside", "Ready", "ReferenceNotGranted").await;
     assert!(said.contains("\"Call\"") && said.contains(&secret) && !said.contains("Somebody's"), "{said}");
     assert!(shared.world.n8n.workflows().await.is_empty(), "nothing of either reaches n8n");
-    // The instance's own namespace may.
+    // The namespace of the instance may.
     shared.apply(&shared.world.namespace, "computed", json!({ "definition": computed })).await;
     shared.apply(&shared.world.namespace, "inside", json!({ "definition": inside })).await;
     shared.world.until_ready("computed").await;
     shared.world.until_ready("inside").await;
-    // And so may who has the grants.
+    // And so may a namespace with the grants.
     shared.grant(json!({ "workflows": ["*"], "credentials": ["Somebody's"] })).await;
     shared.world.until_in(&shared.other, "computed", "Ready", ready).await;
     shared.world.until_in(&shared.other, "inside", "Ready", ready).await;
@@ -108,7 +108,7 @@ async fn without_a_grant_nobody_learns_what_exists() {
         shared.apply(&shared.other, name, json!({ "definition": answering("learns", "1"), "adopt": { "id": adopt } })).await;
         shared.says(name, "Ready", "AdoptNotGranted").await;
     }
-    // Who may use it is told what is the matter with it.
+    // A namespace that may use it gets the details.
     shared.grant(json!({ "credentials": ["*"], "adopt": ["missing"] })).await;
     shared.says("no-id", "CredentialsReady", "CredentialNotFound").await;
     shared.says("twice", "CredentialsReady", "CredentialAmbiguous").await;
@@ -126,7 +126,7 @@ async fn a_project_needs_a_grant_and_without_one_nobody_learns_whether_it_exists
         assert!(said.contains(&format!("project {project} ")) && said.contains("spec.grants[].projects"), "{said}");
     }
     assert!(shared.world.n8n.workflows().await.is_empty(), "nothing of either reaches n8n");
-    // What serves goes on when its author names a project that is not granted, wherever the workflow is.
+    // The published version stays when its author names a project that is not granted, wherever the workflow is.
     shared.apply(&shared.other, "serves", json!({ "active": true, "definition": answering("serves", "1") })).await;
     shared.world.until_in(&shared.other, "serves", "Ready", ready).await;
     let own = shared.standin.own_project();
@@ -135,7 +135,7 @@ async fn a_project_needs_a_grant_and_without_one_nobody_learns_whether_it_exists
         .await;
     shared.says("serves", "Ready", "ProjectNotGranted").await;
     assert_eq!(shared.world.n8n.webhook("GET", "serves").await.json()["version"], "1");
-    // Who may use them is told what is the matter, and the instance's own namespace may use all.
+    // A namespace that may use them gets the details, and the namespace of the instance may use all.
     shared.grant(json!({ "projects": [second, "missing"] })).await;
     shared.world.until_in(&shared.other, "there", "Ready", ready).await;
     shared.says("not-there", "Ready", "ProjectNotFound").await;
@@ -164,7 +164,7 @@ async fn a_tag_needs_a_grant_outside_the_instances_own_namespace() {
     shared.grant(json!({ "tags": ["live"] })).await;
     shared.world.until_in(&shared.other, "a", "Ready", ready).await;
     assert_eq!(tags(&id), ["live"]);
-    // A grant that was taken back covers no removal either.
+    // A grant that was removed does not cover a removal of the tag either.
     shared.grant(json!({ "tags": ["other"] })).await;
     shared.apply(&shared.other, "a", spec(json!(["other"]))).await;
     let has_both = |object: &Value| current(object) && ready(object) && tags(&id).len() == 2;

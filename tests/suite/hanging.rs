@@ -1,4 +1,4 @@
-//! Workflows that hang: they hold up nobody else, neither on their instance nor at the end of the operator.
+//! Workflows that hang: they block no other, neither on their instance nor at the shutdown of the operator.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use crate::n8n::answering;
 use crate::standin::{Fault, Rule, StandIn};
 use crate::world::{PATIENCE, World, condition, ready};
 
-/// As many as the operator works on at once.
+/// The number of Workflows that the operator reconciles at once.
 const HANGING: usize = 10;
-/// As many probes as it makes at once.
+/// The number of probes that it makes at once.
 const PROBES: usize = 4;
 
-/// Waits until so many probes hang.
+/// Waits until the given number of probes hangs.
 async fn until_hanging(standin: &StandIn, rule: usize, probes: usize, world: &World) {
     let started = Instant::now();
     while standin.faults().fired(rule) < probes {
@@ -27,7 +27,7 @@ fn hanging(world: &World, name: &str, timeout: &str) -> Value {
     json!({ "active": true, "definition": answering(&format!("{}/hang/{name}", world.namespace), "1"), "healthCheck": { "probes": probes } })
 }
 
-/// Lets every probe of a workflow that [`hanging`] made hang.
+/// Makes every probe of the workflows that [`hanging`] created hang.
 fn hang(standin: &StandIn, world: &World) -> usize {
     standin.faults().add(Rule::on("GET", &format!("/webhook/{}/hang/*", world.namespace), Fault::Hang))
 }
@@ -61,12 +61,12 @@ async fn ten_workflows_that_hang_in_their_probes_delay_no_edit_no_create_and_no_
     theirs("created", "1").await;
     world.api_in(&other, "Workflow").delete("deleted", &Default::default()).await.expect("the API server deletes");
     world.until_in(&other, "deleted", "it is gone", Value::is_null).await;
-    // All the while nobody answered.
+    // There was no response during this time.
     assert_eq!(standin.faults().fired(rule), PROBES);
     for number in 0..HANGING {
         assert_ne!(condition(&world.get(&format!("h{number}")).await, "Ready")["status"], "True");
     }
-    // And when somebody answers, each has its turn.
+    // And when there is a response, each gets its turn.
     standin.faults().clear();
     standin.stop();
     standin.restart();
@@ -105,7 +105,7 @@ async fn a_pass_that_takes_too_long_is_stopped_told_counted_and_tried_again() {
         (condition(&stopped, "Reconciling")["status"].as_str(), condition(&stopped, "Stalled")["status"].as_str()),
         (Some("True"), Some("False"))
     );
-    // The pass is counted once its status is written.
+    // The reconciliation is counted once its status is written.
     let counted = "weirkeeper_reconcile_total{controller=\"workflow\",reason=\"TimedOut\"}";
     let started = Instant::now();
     while !world.operator.get("/metrics").await.1.contains(counted) {

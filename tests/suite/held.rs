@@ -1,5 +1,5 @@
-//! Versions that fail where nothing is put back: there is no good one, or `spec.rollback` leaves it to a person. On the real
-//! n8n, through a relay that tells what it was asked.
+//! Versions that fail without a rollback: there is no good one, or `spec.rollback` is Manual. On the real n8n, through a relay that counts
+//! its requests.
 
 use std::time::{Duration, Instant};
 
@@ -27,19 +27,19 @@ fn node(name: &str, kind: &str, parameters: Value) -> Value {
     json!({ "name": name, "type": format!("n8n-nodes-base.{kind}"), "typeVersion": 1, "position": [0, 300], "parameters": parameters })
 }
 
-/// Of a package that no catalogue knows: n8n alone can tell.
+/// Adds a node of an unknown package: only n8n can tell that it does not exist.
 fn unknown_type(definition: Value) -> Value {
     let mut odd = node("Odd", "", json!({}));
     odd["type"] = json!("n8n-nodes-acme.doesNotExist");
     with_node(definition, odd)
 }
 
-/// How often n8n was asked to publish.
+/// Returns the number of publications requested from n8n.
 fn asked(relay: &Relay) -> usize {
     relay.since(0).iter().filter(|one| one.method == "POST" && one.path.ends_with("/publish")).count()
 }
 
-/// Two more passes ask n8n for no publication: a failed version is not tried again by itself.
+/// Two more reconciliations request no publication: a failed version is not retried without intervention.
 async fn is_left(relay: &Relay, world: &World) -> usize {
     let before = asked(relay);
     for token in ["left-1", "left-2"] {
@@ -50,7 +50,7 @@ async fn is_left(relay: &Relay, world: &World) -> usize {
     before
 }
 
-/// A reset asks n8n again, and the version fails again.
+/// A reset requests publication again, and the version fails again.
 async fn reset_tries_again(relay: &Relay, world: &World, reason: &str) {
     let before = is_left(relay, world).await;
     world.annotate("Workflow", "a", "reset-at", json!("1")).await;
@@ -109,7 +109,7 @@ async fn manual_rollback_leaves_offline_what_n8n_took_offline_and_says_so() {
     let said = condition(&held, "Ready")["message"].as_str().unwrap();
     assert!(said.contains("Invalid cron expression") && said.contains("n8n took the workflow offline"), "{said}");
     reset_tries_again(&relay, &world, "RollbackManual").await;
-    // The person decides: the good version by its number, or a correction.
+    // The user decides: the good version by its number, or a correction.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.n8n.serves(&path(&world), "1").await;

@@ -1,4 +1,4 @@
-//! Promise 2 on the real n8n: the mark decides which workflow is whose; nothing is doubled, taken over or lost.
+//! Identity on the real n8n: the mark decides which object a workflow belongs to; nothing is created twice, taken over or lost.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn applied(world: &World, name: &str, version: &str, more: Value) -> Value
     world.until_ready(name).await
 }
 
-/// Creates a workflow as a person would in the editor.
+/// Creates a workflow as a user of the editor would.
 async fn made_by_hand(n8n: &N8n, definition: Value) -> String {
     let made = n8n.api("POST", "/workflows", Some(definition)).await;
     assert_eq!(made.status, 200, "{}", made.text);
@@ -73,7 +73,7 @@ async fn a_copy_is_reported_and_a_doubled_mark_stops_only_an_object_that_lost_it
 async fn a_workflow_of_an_earlier_object_needs_an_adoption() {
     let world = World::on_real_n8n("earlier").await;
     let old = id(&applied(&world, "a", "1", json!({})).await);
-    // The cluster was restored: the object went without its finalizer running.
+    // The cluster was restored: the object disappeared without its finalizer running.
     let stripped = json!({ "metadata": { "finalizers": null } });
     let mut operator_off = world;
     operator_off.operator.kill();
@@ -115,11 +115,11 @@ async fn an_adopted_workflow_keeps_its_content_as_version_1_and_its_urls_and_is_
         assert_eq!(after["nodes"][node]["id"], before["nodes"][node]["id"]);
         assert_eq!(after["nodes"][node]["webhookId"], before["nodes"][node]["webhookId"]);
     }
-    // What it was can be served again.
+    // The previous content can be published again.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1).await;
     world.n8n.serves(&path, "theirs").await;
-    // A second object cannot have it too.
+    // A second object cannot adopt it too.
     world.workflow("b", spec("second")).await;
     world.until_reason("b", "Ready", "AlreadyClaimed").await;
     world.delete("b").await;
@@ -152,7 +152,7 @@ async fn another_namespace_adopts_only_with_a_grant() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_deleted_in_n8n_comes_back_and_many_at_once_stop_everything() {
-    // An n8n of its own: many workflows vanish here.
+    // An n8n of its own: many workflows disappear here.
     let stack = Stack::own(&["--only-n8n"]);
     let mut world = World::at(&stack.n8n_url(), &stack.n8n_key(), "vanish", json!({})).await;
     let first = id(&applied(&world, "a0", "1", json!({})).await);
@@ -162,7 +162,7 @@ async fn one_that_is_deleted_in_n8n_comes_back_and_many_at_once_stop_everything(
     for number in 1..8 {
         applied(&world, &format!("a{number}"), "1", json!({})).await;
     }
-    // Seen one by one, each would be created again, so nobody looks meanwhile.
+    // One by one, each would be created again, so nothing is reconciled meanwhile.
     world.operator.kill();
     for workflow in world.n8n.workflows().await {
         world.n8n.delete(workflow["id"].as_str().unwrap()).await;

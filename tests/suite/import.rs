@@ -1,4 +1,4 @@
-//! What `weirkeeper import` writes is taken by the API server, adopts, and changes nothing in the real n8n.
+//! The output of `weirkeeper import` is accepted by the API server, adopts the workflows, and changes nothing in the real n8n.
 
 use std::path::Path;
 use std::process::Command;
@@ -61,7 +61,7 @@ async fn imported_workflows_are_adopted_and_stay_as_they_are() {
     let parent = with_node(with_node(with_node(answering(&path("parent"), "12:30"), call), ask), code);
     let parent = made(&world.n8n, parent).await;
     let before = [world.n8n.workflow(&parent).await, world.n8n.workflow(&child).await];
-    // What is published is imported, not the draft.
+    // The published version is imported, not the draft.
     world.n8n.edit(&parent, false, |workflow| workflow["nodes"][0]["position"] = json!([7, 7])).await;
 
     let (objects, told) = import(&world, &["--id", &parent, &child]);
@@ -90,7 +90,7 @@ async fn imported_workflows_are_adopted_and_stay_as_they_are() {
     assert!(again[0]["spec"]["definition"]["settings"]["customTelemetryTags"].is_null(), "{told}");
 }
 
-/// Runs the command into a folder and returns its exit code and what it tells.
+/// Runs the command with an output folder and returns its exit code and its messages.
 fn import_into(world: &World, folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let run = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
         .args(["import", "--url", &world.stack.n8n_url(), "--instance", "main", "--api-key-file"])
@@ -103,7 +103,7 @@ fn import_into(world: &World, folder: &Path, arguments: &[&str]) -> (Option<i32>
     (run.status.code(), String::from_utf8_lossy(&run.stderr).into_owned())
 }
 
-/// The files of a folder with their text, by name.
+/// Returns the files of a folder with their text, by name.
 fn texts(folder: &Path) -> Vec<(String, String)> {
     let read = |entry: std::io::Result<std::fs::DirEntry>| {
         let path = entry.expect("an entry").path();
@@ -172,7 +172,7 @@ async fn a_tag_selects_what_a_folder_gets_and_the_same_comes_again_byte_for_byte
         .expect("kubectl runs");
     assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
 
-    // What is there is not overwritten, nor is anything else written.
+    // Existing files are not overwritten, and nothing else is written.
     std::fs::remove_file(folder.join(&first[0].0)).expect("the file is removed");
     let (code, told) = import_into(&world, &folder, &["--tag", &tag]);
     assert_eq!(code, Some(1), "{told}");
@@ -181,7 +181,7 @@ async fn a_tag_selects_what_a_folder_gets_and_the_same_comes_again_byte_for_byte
     let (code, told) = import_into(&world, &folder, &["--tag", &tag, "--force"]);
     assert_eq!(code, Some(0), "{told}");
     assert_eq!(texts(&folder), first, "the same workflows give the same text");
-    // A selection gives the names that all give.
+    // A selection gives the same names as all.
     let alone = folder.join("alone");
     let (code, told) = import_into(&world, &alone, &["--id", &ids[1]]);
     assert_eq!(code, Some(0), "{told}");

@@ -1,4 +1,4 @@
-//! The validator before every sync: what it refuses never reaches n8n, and what was accepted is never held up by it.
+//! The validator before every sync: what it refuses is never sent to n8n, and an accepted version is never blocked by it.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ async fn serves(world: &World) -> Value {
     world.n8n.webhook("GET", &format!("{}/a", world.namespace)).await.json()["version"].clone()
 }
 
-/// With a node after the last one that the catalogue finds wrong and a stand-in publishes all the same.
+/// Adds a node after the last one with an error by the catalogue, which a stand-in publishes all the same.
 fn fetching(definition: Value) -> Value {
     let node = json!({ "name": "Fetch", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [400, 0],
         "parameters": { "method": "FETCH", "url": "https://a.example", "options": { "timeout": 5000 } } });
@@ -43,7 +43,7 @@ fn unknown_type(definition: Value, name: &str) -> Value {
     with_node(definition, odd)
 }
 
-/// Of a package that no catalogue knows: n8n alone can tell.
+/// Returns a definition with a node of an unknown package: only n8n can tell that it does not exist.
 fn alien() -> Value {
     json!({ "name": "Alien", "type": "n8n-nodes-acme.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} })
 }
@@ -52,13 +52,13 @@ fn said<'a>(object: &'a Value, kind: &str) -> &'a str {
     condition(object, kind)["message"].as_str().unwrap_or_default()
 }
 
-/// Asks for a pass and waits until it is over.
+/// Requests a reconciliation and waits until it is over.
 async fn look(world: &World, token: &str) -> Value {
     world.annotate("Workflow", "a", "requested-at", json!(token)).await;
     world.until("a", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
-/// How often the validator ran.
+/// Returns the number of runs of the validator.
 async fn validations(world: &World) -> u64 {
     let metrics = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
     let counts = metrics.lines().filter(|line| line.contains("_duration_seconds_count{") && line.contains("step=\"validate\""));
@@ -79,12 +79,12 @@ async fn what_cannot_work_is_told_with_all_its_errors_and_nothing_of_it_is_sent(
     assert_eq!((&refused["status"]["history"], &refused["status"]["n8nWorkflowId"]), (&Value::Null, &Value::Null));
     look(&world, "1").await;
     assert_eq!(standin.log().writes().len(), 0, "nothing is sent");
-    // Corrected; what is doubtful is only said.
+    // Corrected; warnings are only reported.
     apply(&world, answers(&world, "1"), json!({})).await;
     let good = world.until_ready("a").await;
     assert_eq!(condition(&good, "Validated")["status"], "True");
     assert!(said(&good, "Validated").starts_with("1 warning: node \"Webhook\": "), "{}", said(&good, "Validated"));
-    // An edit that cannot work leaves what serves serving.
+    // An invalid edit leaves the published version.
     let writes = standin.log().writes().len();
     apply(&world, unknown_type(answers(&world, "2"), "slak"), json!({})).await;
     let refused = world.until_reason("a", "Ready", "InvalidDefinition").await;
@@ -143,11 +143,11 @@ async fn a_stricter_validator_holds_up_nothing_that_was_accepted() {
     let again = look(&world, "1").await;
     assert!(ready(&again) && serves(&world).await == "1");
     assert_eq!(standin.log().writes().len(), writes);
-    // The next one is another matter, and a pin is none of it.
+    // The next definition is validated, and a pin does not depend on it.
     apply(&world, fetching(answers(&world, "2")), json!({})).await;
     world.until_reason("a", "Ready", "InvalidDefinition").await;
     assert_eq!(serves(&world).await, "1");
-    // What n8n refuses goes back to a version that would not be accepted today.
+    // After a refusal of n8n the rollback target is a version that would not be accepted today.
     apply(&world, with_node(answers(&world, "2"), alien()), json!({})).await;
     world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(serves(&world).await, "1");
@@ -179,7 +179,7 @@ async fn an_unchanged_definition_is_validated_once() {
     apply(&world, answers(&world, "2"), json!({})).await;
     world.until_ready("a").await;
     assert_eq!(validations(&world).await, 2);
-    // The first look after a start believes what stands in the status; the ones after it do not.
+    // The first reconciliation after a start trusts the status; later ones do not.
     let before = world.get("a").await;
     world.operator.kill();
     apply(&world, answers(&world, "2"), json!({ "interval": "10m" })).await;

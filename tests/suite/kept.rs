@@ -1,4 +1,4 @@
-//! Nobody loses an edit, however few versions are kept. On the stand-in.
+//! No edit is lost, however few versions are kept. On the stand-in.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn versions(object: &Value, source: &str) -> Vec<i64> {
     history.filter(|one| one["source"] == source).filter_map(|one| one["version"].as_i64()).collect()
 }
 
-/// Lets some passes go by, in which what is too much would be dropped.
+/// Waits for some reconciliations, in which surplus versions would be dropped.
 async fn looks(world: &World, word: &str) -> Value {
     for turn in 0..3 {
         let token = format!("{word}{turn}");
@@ -41,7 +41,7 @@ async fn with_a_limit_of_one_the_newest_edit_stays_and_no_number_is_used_twice()
     assert_eq!(second["status"]["activeVersion"], 4, "{second:#}");
     let third = apply(&world, "3").await;
     assert_eq!(third["status"]["activeVersion"], 5, "{third:#}");
-    // A version that is not kept any more gets a new number, and the edit can be served all the same.
+    // A version that is no longer stored gets a new number, and the edit can be published all the same.
     let back = apply(&world, "1").await;
     assert_eq!((&back["status"]["activeVersion"], &back["status"]["lastVersion"]), (&json!(6), &json!(6)), "{back:#}");
     assert!(versions(&looks(&world, "last").await, "Drift").contains(&3));

@@ -1,4 +1,4 @@
-//! The API key in its Secret: who is sent it, and how soon another one is taken.
+//! The API key in its Secret: where it is sent, and how soon another one is used.
 
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn unauthorized(object: &Value) -> bool {
     current(object) && condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("API key"))
 }
 
-/// A key that n8n does not know.
+/// Returns a key that n8n does not know.
 fn wrong(standin: &StandIn) -> String {
     standin.api_key().chars().rev().collect()
 }

@@ -1,5 +1,5 @@
-//! The kill test: the operator is killed at random moments while objects are created, edited and deleted. There is never
-//! a duplicate, nothing is left behind, and everything converges.
+//! The kill test: the operator is killed at random moments while objects are created, edited and deleted. There is never a duplicate,
+//! nothing is left behind, and everything converges.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::world::{PATIENCE, World, ready};
 
 const MARK: &str = "weirkeeper.dev/owner";
 
-/// What should be there in the end: object name to version.
+/// The expected result: object name to version.
 type Wanted = BTreeMap<String, u64>;
 
 /// Creates, edits and deletes objects at random and kills the operator in between.
@@ -27,7 +27,7 @@ async fn torment(world: &mut World, dice: &mut Dice, objects: u64, kills: u32) -
                 world.api("Workflow").delete(&name, &DeleteParams::default()).await.expect("the API server deletes");
                 wanted.remove(&name);
             } else {
-                // One that is still being deleted cannot be applied again; it is left for another turn.
+                // An object that is still being deleted cannot be applied again; it is left for a later turn.
                 let going = world.get(&name).await["metadata"]["deletionTimestamp"].is_string();
                 if !going {
                     let version = u64::from(turn) + 1;
@@ -36,7 +36,7 @@ async fn torment(world: &mut World, dice: &mut Dice, objects: u64, kills: u32) -
                 }
             }
         }
-        // Not a wait for something: the moment of the kill is what is random.
+        // Not a wait for something: the moment of the kill is random.
         tokio::time::sleep(Duration::from_millis(dice.roll(500))).await;
         world.operator.kill();
         world.operator.start();
@@ -49,7 +49,7 @@ async fn apply(world: &World, name: &str, version: u64) {
     world.workflow(name, json!({ "active": true, "definition": definition })).await;
 }
 
-/// Everything wanted is Ready once and right, and nothing else of this world is in n8n.
+/// Waits until everything wanted is Ready once and correct, and nothing else of this world is in n8n.
 async fn settled(world: &World, wanted: &Wanted, objects: u64) {
     for (name, version) in wanted {
         let object = world.until(name, "Ready", ready).await;
@@ -68,7 +68,7 @@ async fn a_hundred_kills_make_no_duplicate_and_leave_nothing_behind() {
     const KILLS: u32 = 100;
     let standin = StandIn::start(Options { latency: Duration::from_millis(20), ..Options::default() });
     let mut world = World::at(&standin.url(), standin.api_key(), "kill", json!({ "requestTimeout": "1s" })).await;
-    // Creates that are done and not answered, and creates that are done long after the caller gave up.
+    // Creates that take effect without a response, and creates that take effect long after the client gave up.
     standin.faults().add(Rule::on("POST", "/api/v1/workflows", Fault::DropAfter).with_chance(0.1, 7));
     let late = Fault::LateApply { after: Duration::from_millis(1500), caller: Caller::Disconnected };
     standin.faults().add(Rule::on("POST", "/api/v1/workflows", late).with_chance(0.1, 11));

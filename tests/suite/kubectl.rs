@@ -1,4 +1,4 @@
-//! The cluster as people use it: through the stack's kubectl.
+//! The cluster as users access it: with the stack's kubectl.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::world::World;
 
-/// What kubectl said.
+/// Output of kubectl.
 #[derive(Debug)]
 pub struct Said {
     pub ok: bool,
@@ -16,7 +16,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// What it printed; it must have succeeded.
+    /// Returns the standard output; the command must have succeeded.
     pub fn text(self) -> String {
         assert!(self.ok, "{}", self.err);
         self.out

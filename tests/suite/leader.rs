@@ -1,4 +1,4 @@
-//! One replica works, the others stand by: who holds the lease, and how soon another takes over.
+//! One replica is active, the others stand by: the holder of the lease, and how soon another one takes over.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use crate::stack::Stack;
 use crate::standin::{Options, StandIn};
 use crate::world::{Operator, PATIENCE, World};
 
-/// Where config/rbac lets the operator have its lease.
+/// The namespace in which config/rbac allows the operator to have its lease.
 const NAMESPACE: &str = "weirkeeper-system";
 
-/// A world whose operator and a second one compete for a lease of their own. The first leads.
+/// Returns a world whose operator and a second one compete for a lease of their own. The first leads.
 async fn pair(name: &str) -> (World, Operator) {
     pair_in(World::on_real_n8n(name).await).await
 }
@@ -80,7 +80,7 @@ async fn after_a_crash_the_other_operator_takes_over_and_nothing_is_made_twice()
     let (mut world, second) = pair("crash").await;
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
-    // In the middle of its work, or after it: either has to end well.
+    // During a reconciliation, or after it: either has to end well.
     world.operator.kill();
     let killed = Instant::now();
     assert!(!second.log().contains("pass ended"), "only the holder of the lease works");
@@ -104,7 +104,7 @@ async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() {
         let definition = answering(&format!("{}/{name}", world.namespace), "1");
         world.workflow(name, json!({ "active": true, "definition": definition })).await;
     }
-    // In the middle of its work.
+    // During a reconciliation.
     world.until("w0", "the first is there", |object| object["status"]["n8nWorkflowId"].is_string()).await;
     world.operator.signal("STOP");
     until(&second, "weirkeeper_leading 1").await;
@@ -139,7 +139,7 @@ async fn an_operator_that_loses_its_lease_ends_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_operators_by_hand_do_not_fight_unless_they_are_told_to() {
     let (_standin, mut world) = World::on_stand_in("byhand", json!({})).await;
-    // Nothing but the name, so that other tests have another lease.
+    // Matches only the name, so that other tests have another lease.
     let lease = world.namespace.clone();
     let flags = ["--lease-name", lease.as_str()];
     world.operator.restart_with(&flags);

@@ -1,4 +1,4 @@
-//! `/livez` on the real API server: a quiet cluster keeps it green, a watch that went dead in silence turns it red.
+//! `/livez` on the real API server: it stays healthy on a quiet cluster, and fails when a watch dies silently.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use crate::world::{PATIENCE, World};
 
 /// The watches of the operator.
 const WATCHES: [&str; 3] = ["/apis/weirkeeper.dev/v1alpha1/workflows", "/apis/weirkeeper.dev/v1alpha1/n8ninstances", "/api/v1/configmaps"];
-/// The shortest bound that the operator takes.
+/// The shortest bound that the operator accepts.
 const BOUND: Duration = Duration::from_secs(10);
 
-/// A world whose operator has nothing to do, and the relay through which it sees the cluster.
+/// Returns a world whose operator is idle, and the relay between it and the API server.
 async fn quiet(name: &str) -> (Relay, World) {
     let stack = Stack::shared();
     let mut world = World::bare(stack.clone(), name, "http://127.0.0.1:9", "none").await;
@@ -23,7 +23,7 @@ async fn quiet(name: &str) -> (Relay, World) {
     (relay, world)
 }
 
-/// How often each path was asked for.
+/// Returns the number of requests for each path.
 fn asked(relay: &Relay, path: &str) -> usize {
     relay.since(0).iter().filter(|passed| passed.path == path).count()
 }
@@ -44,7 +44,7 @@ async fn until_alive(world: &World, alive: bool) -> String {
 async fn a_quiet_cluster_is_alive_over_several_bounds() {
     let (relay, world) = quiet("quiet").await;
     let started = Instant::now();
-    // A watch is begun anew three times within the bound.
+    // A watch restarts three times within the bound.
     while WATCHES.iter().any(|path| asked(&relay, path) < 12) || started.elapsed() < BOUND * 4 {
         let (status, text) = world.operator.get("/livez").await;
         assert_eq!(status, 200, "after {:?}: {text}", started.elapsed());
@@ -66,7 +66,7 @@ async fn each_watch_that_goes_dead_in_silence_or_gets_nothing_but_errors_is_told
             until_alive(&world, true).await;
         }
     }
-    // What was missed meanwhile is seen.
+    // Changes that were missed meanwhile are noticed.
     world.workflow("a", json!({ "definition": { "nodes": [], "connections": {} } })).await;
     world.until_reason("a", "Ready", "InstanceNotFound").await;
 }

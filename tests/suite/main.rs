@@ -1,9 +1,9 @@
-//! Scenarios on the real parts: a real kube-apiserver, the operator as its own process with its own RBAC identity, and a
-//! real n8n or, where speed or a fault asks for it, the stand-in.
+//! Scenarios on the real components: a real kube-apiserver, the operator as a process with its own RBAC identity, and a real n8n or, for
+//! speed or for faults, the stand-in.
 //!
 //! `make test` starts the stack; WEIRKEEPER_STACK names its folder. Without it these tests fail, they are never skipped.
 
-// What a scenario cannot do without is expected; a panic is how a test fails.
+// A panic is how a test fails, so preconditions are expected.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod access;

@@ -1,4 +1,4 @@
-//! n8n as tests see it: not through the operator's client, so that a fault of that client cannot hide itself.
+//! Access of tests to n8n: not through the operator's client, so that a bug of that client cannot hide itself.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,15 @@ use crate::stack::{has_workers, publishes_later, say};
 use crate::world::PATIENCE;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// An answer that has not come by then does not come.
+/// A response that takes longer is lost.
 const LOST_AFTER: Duration = Duration::from_secs(20);
 
 /// A plain client of n8n's public API and of its webhooks.
 #[derive(Clone, Debug)]
 pub struct N8n {
-    /// Where n8n is.
+    /// URL of n8n.
     pub url: String,
-    /// Where its production webhooks are called.
+    /// URL of its production webhooks.
     pub webhooks: String,
     key: String,
     http: reqwest::Client,
@@ -53,7 +53,7 @@ impl N8n {
         Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
     }
 
-    /// Sends text as it is: what a [`Value`] cannot hold, n8n can.
+    /// Sends text unchanged: n8n can hold content that a [`Value`] cannot.
     pub async fn text(&self, method: &str, path: &str, body: String) -> Answer {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let request = self.http.request(method, format!("{}/api/v1{path}", self.url)).header("X-N8N-API-KEY", &self.key);
@@ -62,7 +62,7 @@ impl N8n {
         Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
     }
 
-    /// Every workflow whose mark names the object, by n8n id.
+    /// Returns every workflow whose mark names the object, by n8n id.
     pub async fn marked(&self, namespace: &str, name: &str) -> Vec<String> {
         let suffix = format!("/{namespace}/{name}");
         let all = self.workflows().await;
@@ -73,7 +73,7 @@ impl N8n {
         ours.map(|workflow| workflow["id"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Every workflow that n8n has.
+    /// Returns every workflow that n8n has.
     pub async fn workflows(&self) -> Vec<Value> {
         let mut all = Vec::new();
         let mut cursor = String::new();
@@ -91,7 +91,7 @@ impl N8n {
         self.api("GET", &format!("/workflows/{id}"), None).await.json()
     }
 
-    /// Saves a workflow as somebody would in the editor, and publishes it if asked.
+    /// Saves a workflow as a user of the editor would, and publishes it if requested.
     pub async fn edit(&self, id: &str, publish: bool, change: impl FnOnce(&mut Value)) {
         let mut workflow = self.workflow(id).await;
         change(&mut workflow);
@@ -100,7 +100,7 @@ impl N8n {
         assert_eq!(saved.status, 200, "{}", saved.text);
     }
 
-    /// Deletes a workflow as somebody would who is told why n8n refuses it: the publication service wants it unpublished first.
+    /// Deletes a workflow like a user who follows n8n's message: with the publication service it must be unpublished first.
     pub async fn delete(&self, id: &str) {
         let started = Instant::now();
         loop {
@@ -133,8 +133,8 @@ impl N8n {
         assert_eq!(answer.status, status, "{path}: {}", answer.text);
     }
 
-    /// What a path answers once n8n has done what it said. Only an n8n that publishes later is given time: elsewhere the first answer
-    /// counts.
+    /// Returns the response of a path once n8n has completed its last operation. Only an n8n that publishes later is given time: otherwise
+    /// the first response counts.
     async fn settled(&self, path: &str, as_wanted: impl Fn(&Answer) -> bool) -> Answer {
         let started = Instant::now();
         loop {
@@ -146,8 +146,8 @@ impl N8n {
         }
     }
 
-    /// Calls a production webhook. With workers, n8n loses an answer now and then: the execution succeeds and its caller hears nothing,
-    /// for ever. There the call is made again, which is said.
+    /// Calls a production webhook. With workers, n8n occasionally loses a response: the execution succeeds and its caller waits for ever.
+    /// In that case the call is repeated, which is printed.
     pub async fn webhook(&self, method: &str, path: &str) -> Answer {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let url = format!("{}/webhook/{path}", self.webhooks);
@@ -169,7 +169,7 @@ impl N8n {
     }
 }
 
-/// A workflow that answers GET on a path with `{"version": <version>}`.
+/// Returns a workflow that answers GET on a path with `{"version": <version>}`.
 pub fn answering(path: &str, version: &str) -> Value {
     json!({
         "name": format!("Answers {path}"),
@@ -190,8 +190,8 @@ pub fn with_node(mut definition: Value, node: Value) -> Value {
     definition
 }
 
-/// Adds a trigger whose rule no n8n takes: n8n saves it, and a publication fails and takes the workflow offline. The rule is an
-/// expression, so that n8n alone can tell.
+/// Adds a trigger whose rule n8n refuses: n8n saves it, and a publication fails and takes the workflow offline. The rule is an expression,
+/// so that only n8n can detect it.
 pub fn bad_cron(definition: Value) -> Value {
     let rule = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "=not a cron" }] } });
     let tick =
@@ -199,12 +199,12 @@ pub fn bad_cron(definition: Value) -> Value {
     with_node(definition, tick)
 }
 
-/// Changes what an [`answering`] workflow answers.
+/// Changes the answer of an [`answering`] workflow.
 pub fn set_value(workflow: &mut Value, value: &str) {
     workflow["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!(value);
 }
 
-/// The id in n8n that a Workflow is bound to.
+/// Returns the id in n8n that a Workflow is bound to.
 pub fn id(object: &Value) -> String {
     object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned()
 }

@@ -1,4 +1,4 @@
-//! Names that every object of JavaScript has, as names of nodes, given to the real n8n.
+//! Names of the properties of every JavaScript object as names of nodes, on the real n8n.
 
 use serde_json::{Map, Value, json};
 use weirkeeper::document::finding::{Code, Severity};
@@ -8,7 +8,7 @@ use weirkeeper::validator::structure::check_structure;
 use crate::n8n::N8n;
 use crate::stack::{Stack, rand};
 
-/// `Object.getOwnPropertyNames(Object.prototype)` of Node.js 24, and others that might be thought to matter.
+/// `Object.getOwnPropertyNames(Object.prototype)` of Node.js 24, and other possibly special names.
 const NAMES: &[&str] = &[
     "constructor",
     "__defineGetter__",
@@ -28,7 +28,7 @@ const NAMES: &[&str] = &[
     "toJSON",
 ];
 
-/// A webhook, a node and another: one of the first two has the name.
+/// Returns a workflow with a webhook and two nodes: the webhook or the first node has the name.
 fn document(name: &str, path: &str, is_trigger: bool) -> Value {
     let (hook, step) = if is_trigger { (name, "Step") } else { ("Hook", name) };
     let set = |node: &str, key: &str| {
@@ -43,7 +43,7 @@ fn document(name: &str, path: &str, is_trigger: bool) -> Value {
     json!({ "name": "Names", "nodes": [webhook, set(step, "step"), set("End", "end")], "connections": connections, "settings": {} })
 }
 
-/// What n8n does with it, in the severity with which it should be told.
+/// Returns the result in n8n, as the severity that the finding should have.
 async fn verdict(n8n: &N8n, document: &Value, path: &str) -> Option<Severity> {
     let made = n8n.api("POST", "/workflows", Some(document.clone())).await;
     assert_eq!(made.status, 200, "{}", made.text);
@@ -56,7 +56,7 @@ async fn verdict(n8n: &N8n, document: &Value, path: &str) -> Option<Severity> {
     if called["step"] != "yes" || called["end"] != "yes" {
         return Some(Severity::Error);
     }
-    // What n8n's API does not give back can never be confirmed.
+    // Content that n8n's API does not return can never be confirmed.
     (kept < 2).then_some(Severity::Error)
 }
 
@@ -69,7 +69,7 @@ async fn names_over_which_n8n_breaks_are_those_that_the_validator_refuses() {
         let mut did = None;
         for is_trigger in [false, true] {
             let path = format!("names-{:x}", rand());
-            // The worse of the two.
+            // The more severe of the two.
             did = [did, verdict(&n8n, &document(name, &path, is_trigger), &path).await].into_iter().flatten().min();
         }
         let definition = parse_and_check(&document(name, "names", false)).unwrap().definition;

@@ -1,5 +1,5 @@
-//! An n8n that goes away: what stays Ready and for how long, what a restart in the middle of a sync leaves, and what becomes
-//! of a deletion.
+//! An n8n that is unavailable: which objects stay Ready and for how long, the effects of a restart during a sync, and the result of a
+//! deletion.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn what_is_unchanged_stays_ready_for_three_intervals_without_the_real_n8n_
     stack.tell(&["stop", "n8n"]);
     let missed = world.until("a", "n8n is missed", |object| condition(object, "Synced")["status"] == "Unknown").await;
     assert!(ready(&missed), "what did not change keeps Ready: {missed:#}");
-    // Looked at all the while: Ready is True until it is Unknown, and never False.
+    // Ready is read continuously: it is True until it is Unknown, and never False.
     let unknown = |object: &Value| {
         assert_ne!(condition(object, "Ready")["status"], "False", "{object:#}");
         assert_eq!(condition(object, "Stalled")["status"], "False", "{object:#}");
@@ -62,10 +62,10 @@ async fn what_is_unchanged_stays_ready_for_three_intervals_without_the_real_n8n_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_n8n_that_restarts_in_the_middle_of_a_sync_of_twenty_gets_each_of_them_once() {
     let stack = Stack::own(&["--only-n8n"]);
-    // So slow that the restart comes in the middle.
+    // So slow that the restart happens during the sync.
     let slow = json!({ "requestTimeout": "10s", "requestsPerSecond": 10 });
     let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "midsync", slow).await;
-    // Killed while they are created, ended politely while they are updated, and killed again.
+    // Killed while they are created, terminated gracefully while they are updated, and killed again.
     for (version, command) in
         [("1", vec!["restart", "n8n", "--kill"]), ("2", vec!["restart", "n8n"]), ("3", vec!["restart", "n8n", "--kill"])]
     {
@@ -91,7 +91,7 @@ async fn an_n8n_that_restarts_in_the_middle_of_a_sync_of_twenty_gets_each_of_the
     }
 }
 
-/// Waits until some serve a version, and says how many.
+/// Waits until at least a number of Workflows serve a version, and returns the number.
 async fn synced(world: &World, version: &str, least: usize) -> usize {
     let started = std::time::Instant::now();
     loop {
@@ -120,7 +120,7 @@ async fn a_deletion_that_n8n_never_answers_is_let_go_after_the_bound_told_and_co
     let waiting = world.until("a", "it says what it waits for", |object| condition(object, "Ready")["reason"] == "Deleting").await;
     assert_eq!(condition(&waiting, "Stalled")["status"], "False");
     world.until("a", "it is let go", Value::is_null).await;
-    // The time of the deletion is kept in whole seconds.
+    // The time of the deletion is stored in whole seconds.
     assert!(asked.elapsed() > Duration::from_secs(11), "it was let go before the bound: {:?}", asked.elapsed());
     let started = std::time::Instant::now();
     while !world
@@ -134,7 +134,7 @@ async fn a_deletion_that_n8n_never_answers_is_let_go_after_the_bound_told_and_co
     }
     let metrics = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
     assert!(metrics.lines().any(|line| line == "weirkeeper_cleanups_abandoned_total 1"), "{metrics}");
-    // When n8n comes back after all, the instance lists what was left there.
+    // When n8n responds again, the instance lists what was left there.
     standin.restart();
     world.until_kind("N8nInstance", "main", "the orphan is listed", |object| object["status"]["orphans"] == json!([id])).await;
 }
@@ -157,13 +157,13 @@ async fn an_outage_is_seen_at_the_instance_and_its_workflows_are_woken_when_it_i
     };
     let asked = Timestamp::now();
     world.annotate("Workflow", "a", "requested-at", json!("1")).await;
-    // Nobody else would look at the instance for an hour.
+    // Nothing else would reconcile the instance for an hour.
     let missed = world.until_kind("N8nInstance", "main", "it is not Ready", |object| condition(object, "Ready")["status"] == "False").await;
     assert_eq!(
         (condition(&missed, "Reachable")["status"].as_str(), condition(&missed, "Reconciling")["status"].as_str()),
         (Some("False"), Some("True"))
     );
-    // The seventh pause is half a minute, less a quarter at most.
+    // The seventh pause is half a minute, minus a quarter at most.
     let started = std::time::Instant::now();
     while failed("a") < 7 {
         assert!(started.elapsed() < PATIENCE, "{} tries\n{}", failed("a"), world.operator.tail());
@@ -196,10 +196,10 @@ async fn workflows_are_told_at_once_that_their_instance_is_gone_and_its_connecti
     assert_eq!(connections().await, 1);
     world.api("N8nInstance").delete("main", &DeleteParams::default()).await.expect("the API server deletes");
     for name in ["a", "b"] {
-        // Their own turn comes in an hour.
+        // Their own interval is an hour.
         world.until_reason(name, "Ready", "InstanceNotFound").await;
     }
-    // The last working key is kept for deletions, which n8n still gets.
+    // The last working key is kept for deletions, which n8n still receives.
     assert_eq!(connections().await, 1);
     world.delete("a").await;
     assert_eq!(connections().await, 1);

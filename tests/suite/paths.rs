@@ -1,4 +1,4 @@
-//! Promise 9 on the stand-in: one owner for each webhook path, whatever is restarted, moved or taken away.
+//! Webhook paths on the stand-in: each path has one owner, after restarts, moves and deletions.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn who_serves_a_path_keeps_it_after_a_restart_whoever_is_looked_at_first()
     for name in ["older", "younger"] {
         world.annotate("Workflow", name, "requested-at", json!("after")).await;
     }
-    // The younger one's pass is held up where it looks for its workflow.
+    // The reconciliation of the younger one is blocked while it searches for its workflow.
     let gate = Gate::shut();
     let looking = Rule::on("GET", &format!("/api/v1/workflows/{younger}"), Fault::Held(gate.clone()));
     let looking = standin.faults().add(looking.once());
@@ -101,7 +101,7 @@ async fn a_version_that_moves_to_another_path_can_go_back_until_it_is_live_there
     world.n8n.serves(&path(&world, "p"), "1").await;
     let waits = world.get("rival").await;
     assert_eq!(condition(&waits, "Ready")["reason"], "WebhookPathTaken");
-    // Version 3 goes there, and the old path is free.
+    // Version 3 has that path, and the old path is free.
     apply(&world, "mover", true, answering(&path(&world, "q"), "3")).await;
     world.until_ready("mover").await;
     world.n8n.serves(&path(&world, "q"), "3").await;
@@ -111,7 +111,7 @@ async fn a_version_that_moves_to_another_path_can_go_back_until_it_is_live_there
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_lost_its_finalizer_leaves_no_claim_behind() {
     let (standin, world) = world("pathstripped").await;
-    // It is looked at no more by itself, so that no pass puts the finalizer back.
+    // It is not reconciled any more, so that the finalizer is not added again.
     world.workflow("stripped", json!({ "active": true, "interval": "1h", "definition": answering(&path(&world, "p"), "1") })).await;
     let orphan = id(&world.until_ready("stripped").await);
     apply(&world, "next", true, answering(&path(&world, "p"), "2")).await;
@@ -121,7 +121,7 @@ async fn an_object_that_lost_its_finalizer_leaves_no_claim_behind() {
     api.patch("stripped", &PatchParams::default(), &Patch::Merge(stripped)).await.expect("the API server patches");
     api.delete("stripped", &DeleteParams::default()).await.expect("the API server deletes");
     world.until("stripped", "it is gone", Value::is_null).await;
-    // Its workflow stays in n8n, which somebody tidies up.
+    // Its workflow stays in n8n, and somebody deletes it there.
     assert!(standin.workflow(&orphan).is_some(), "no pass cleaned up");
     standin.ui_delete(&orphan);
     world.annotate("Workflow", "next", "requested-at", json!("1")).await;

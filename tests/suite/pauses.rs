@@ -1,4 +1,4 @@
-//! How often what fails is tried again: with growing pauses, whoever refuses and whatever it says about when to come back.
+//! Retries with exponential backoff, whichever component refuses and whatever `Retry-After` says.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::relay::Relay;
 use crate::standin::{Fault, Rule};
 use crate::world::{PATIENCE, World, condition, ready};
 
-/// The fifth pause: half a second doubled four times, less a quarter at most.
+/// The fifth pause: half a second doubled four times, minus a quarter at most.
 const FIFTH: Duration = Duration::from_millis(375 * 16);
 
 async fn apply(world: &World, name: &str, version: &str) {
@@ -19,7 +19,7 @@ async fn apply(world: &World, name: &str, version: &str) {
     world.workflow(name, json!({ "active": true, "interval": "1h", "definition": definition })).await;
 }
 
-/// The longest pause between the first so many of something that is counted.
+/// Returns the longest pause between the first `many` increments of a counter.
 async fn longest_pause(world: &World, many: usize, count: impl Fn() -> usize) -> Duration {
     let (started, mut seen, mut last, mut longest) = (Instant::now(), 0, None::<Instant>, Duration::ZERO);
     while seen < many {
@@ -54,7 +54,7 @@ async fn a_server_that_says_at_once_or_names_a_date_of_the_past_is_asked_with_gr
     }
 }
 
-/// The API server refuses every write of a Workflow's status in this namespace.
+/// Makes the API server refuse every write of a Workflow's status in this namespace.
 async fn refuse_status(world: &World, name: &str) -> impl AsyncFnOnce() + use<> {
     let api = |kind: &str| {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind));
@@ -90,7 +90,7 @@ async fn a_status_that_is_refused_is_tried_again_with_growing_pauses() {
     world.until_ready("before").await;
     let policy = format!("refuse-{}", world.namespace);
     let allow = refuse_status(&world, &policy).await;
-    // The API server takes a policy up after a moment.
+    // The API server applies a policy after a moment.
     let status = format!("/apis/weirkeeper.dev/v1alpha1/namespaces/{}/workflows/before/status", world.namespace);
     let patch = json!({ "status": { "observedGeneration": 1 } });
     let started = Instant::now();
@@ -101,7 +101,7 @@ async fn a_status_that_is_refused_is_tried_again_with_growing_pauses() {
     let from = relay.count();
     apply(&world, "before", "2").await;
     let tries = || relay.writes_since(from).iter().filter(|one| one.path == status).count();
-    // Two for each pass: the intent is refused, and so is what the pass says in the end.
+    // Two for each reconciliation: the intent is refused, and so is the final status.
     let longest = longest_pause(&world, 14, tries).await;
     assert!(longest >= FIFTH, "the longest pause between seven passes is {longest:?}");
     let bodies = || relay.writes_since(from).iter().filter(|one| one.path.ends_with("/controllerrevisions")).count();

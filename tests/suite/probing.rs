@@ -1,4 +1,4 @@
-//! Who judges a version: the workflow's own answer to a probe, and nothing that answers, or does not, in its place.
+//! A version is evaluated only by the workflow's own response to a probe, not by a missing one or that of another server.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn path(world: &World) -> String {
     format!("{}/a", world.namespace)
 }
 
-/// Asks that the published version answers with its number.
+/// Returns a health check whose probe expects the number of the published version.
 fn probed(expected: &str) -> Value {
     json!({ "probes": [{ "node": "Webhook", "expectedJSON": { "version": expected }, "timeout": "300ms" }] })
 }
@@ -30,7 +30,7 @@ fn rolled_back(object: &Value) -> bool {
     condition(object, "RolledBack")["status"] == "True"
 }
 
-/// Unpublishes a workflow as people do, and returns the version that the operator publishes then.
+/// Unpublishes a workflow as users do, and returns the version that the operator publishes then.
 async fn republished(standin: &StandIn, world: &World, id: &str) -> Value {
     standin.ui_unpublish(id);
     let started = std::time::Instant::now();
@@ -44,12 +44,12 @@ async fn republished(standin: &StandIn, world: &World, id: &str) -> Value {
     }
 }
 
-/// How often the webhook was called in earnest.
+/// Returns the number of calls of the webhook, without checks.
 fn calls(standin: &StandIn, world: &World) -> usize {
     standin.log().count("GET", &format!("/webhook/{}", path(world)))
 }
 
-/// Answers each call with a status of its own choice, by a Respond to Webhook node.
+/// Returns a workflow that answers each call with a status of its own choice, by a Respond to Webhook node.
 fn responding(path: &str, status: u16) -> Value {
     let mut definition = answering(path, "x");
     definition["nodes"][0]["parameters"]["responseMode"] = json!("responseNode");
@@ -113,7 +113,8 @@ async fn a_version_that_nobody_answers_for_is_put_back_and_tried_again_by_itself
         "{back:#}"
     );
     assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("tried again by itself")), "{back:#}");
-    // While version 2 rests, version 1 is looked at as ever. A slow machine may meet the end of the rest first; the next one is twice as long.
+    // While version 2 waits for its retry, version 1 is reconciled as usual. On a slow machine the wait may end first; the next one is
+    // twice as long.
     let mut rests = 1;
     while republished(&standin, &world, &id(&back)).await != back["status"]["history"][1]["n8nVersionId"] {
         assert!(rests < 4, "nobody looks before version 2 is tried again");
@@ -122,7 +123,7 @@ async fn a_version_that_nobody_answers_for_is_put_back_and_tried_again_by_itself
         world.until("a", "version 1 is put back", |object| object["status"]["activeVersion"] == 1 && rolled_back(object)).await;
     }
     standin.faults().clear();
-    // Nobody edits, pins or resets anything.
+    // Without an edit, pin or reset.
     let again = world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     world.n8n.serves(&path(&world), "2").await;
     assert_eq!(&again["status"]["history"][0]["result"], &json!("Good"));
@@ -144,7 +145,7 @@ async fn a_status_that_the_workflow_itself_sends_judges_it_at_once() {
         assert_eq!((calls(&standin, &world) - before, condition(&back, "Stalled")["status"].as_str()), (1, Some("True")));
         version(&world, &format!("after {status}")).await;
     }
-    // A status that is expected passes, whatever it is.
+    // An expected status passes, whatever it is.
     apply(&world, responding(&path(&world), 503), json!({ "probes": [{ "node": "Webhook", "expectedStatus": 503 }] })).await;
     world.until_ready("a").await;
 }
@@ -160,7 +161,7 @@ async fn a_corrected_health_check_lets_the_definition_that_it_failed_be_tried_ag
     );
     apply(&world, answering(&path(&world), "1"), probed("1")).await;
     world.until_ready("a").await;
-    // With something to go back to, and by the rate of failing executions.
+    // With a version to roll back to, and by the rate of failed executions.
     apply(&world, answering(&path(&world), "2"), probed("two")).await;
     world.until_reason("a", "RolledBack", "RolledBack").await;
     apply(&world, answering(&path(&world), "2"), probed("2")).await;
@@ -184,7 +185,7 @@ async fn a_corrected_health_check_lets_the_definition_that_it_failed_be_tried_ag
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrected_secret_of_a_probe_lets_the_definition_that_it_failed_be_tried_again() {
     let (standin, world) = World::on_stand_in("corrsecret", json!({})).await;
-    // As a webhook does that wants another value of the header.
+    // Like a webhook that requires another value of the header.
     let wrong = standin.faults().add(Rule::on("GET", WEBHOOKS, Fault::json(403, "Authorization data is wrong!")));
     world.secret("price", "a wrong value").await;
     let header = json!({ "name": "X-Token", "secretKeyRef": { "name": "price", "key": "apiKey" } });
@@ -195,7 +196,7 @@ async fn a_corrected_secret_of_a_probe_lets_the_definition_that_it_failed_be_tri
     assert_eq!(standin.faults().fired(wrong), 1, "what failed is not probed again as long as nothing is corrected");
     standin.faults().clear();
     world.secret("price", "the right value").await;
-    // Nobody edits the Workflow, and nobody resets it: the Secret is read again within a minute or so.
+    // Without an edit of the Workflow or a reset: the Secret is read again within a minute or so.
     let good = world.until_ready("a").await;
     assert_eq!((&good["status"]["failedWith"], good["metadata"]["generation"].as_i64()), (&Value::Null, Some(1)));
     let whole = serde_json::to_string(&world.get("a").await).expect("JSON");
@@ -223,7 +224,7 @@ async fn a_bake_time_that_ends_while_nobody_looks_is_judged_by_what_ran_in_it() 
     }
     world.operator.start();
     let judged = world.until("a", "it is judged", |object| object["status"]["history"][0]["result"] == "Good").await;
-    // A machine that is too slow for this shows nothing.
+    // A machine that is too slow for this proves nothing.
     if ran_in_time {
         assert_eq!(condition(&judged, "Healthy")["reason"], "Healthy", "{judged:#}");
     }
@@ -232,7 +233,7 @@ async fn a_bake_time_that_ends_while_nobody_looks_is_judged_by_what_ran_in_it() 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_counts_only_where_this_workflow_ran_for_it() {
     let (standin, world) = World::on_stand_in("countsonly", json!({})).await;
-    // Something answers as expected, and not this workflow.
+    // Another server sends the expected response.
     let imposter = standin.faults().add(Rule::on("GET", WEBHOOKS, Fault::json(200, "fine")));
     apply(&world, answering(&path(&world), "1"), json!({ "probes": [{ "node": "Webhook", "timeout": "300ms" }] })).await;
     let held = world.until_reason("a", "Healthy", "ProbeUnanswered").await;
@@ -241,7 +242,7 @@ async fn an_answer_counts_only_where_this_workflow_ran_for_it() {
     assert!(standin.faults().fired(imposter) > 0 && condition(&held, "Ready")["status"] != "True", "{held:#}");
     standin.faults().clear();
     world.until_ready("a").await;
-    // Where n8n keeps no executions of it, nothing can tell, and the answer counts.
+    // If n8n keeps no executions of it, nothing can be verified, and the response counts.
     standin.faults().add(Rule::on("GET", WEBHOOKS, Fault::json(200, "fine")));
     let mut unsaved = answering(&path(&world), "2");
     unsaved["settings"]["saveDataSuccessExecution"] = json!("none");

@@ -1,5 +1,4 @@
-//! An n8n whose main process leaves production webhooks to webhook processors, and an N8nInstance that does not say where those are. On
-//! the real n8n.
+//! An n8n whose main process leaves production webhooks to webhook processors, and an N8nInstance without their address. On the real n8n.
 
 use serde_json::{Value, json};
 
@@ -25,7 +24,7 @@ async fn where_the_main_process_serves_no_production_webhooks_the_field_is_named
     world.instance("main", &url, &key, json!({})).await;
     let namespace = world.namespace.clone();
     let path = |name: &str| format!("{namespace}/{name}");
-    // Neither a webhook nor a form can be seen from outside.
+    // Neither a webhook nor a form is visible from outside.
     let form = json!({
         "name": "Asks",
         "nodes": [{ "name": "Form", "type": "n8n-nodes-base.formTrigger", "typeVersion": 2.2, "position": [0, 0],
@@ -39,7 +38,7 @@ async fn where_the_main_process_serves_no_production_webhooks_the_field_is_named
         assert_eq!(condition(&seen, "Live")["status"], "Unknown", "{seen:#}");
         world.until_ready(name).await;
     }
-    // The page of the editor answers with the status that the probe wants.
+    // The page of the editor answers with the status that the probe expects.
     let page = world.n8n.webhook("GET", &path("webhook")).await;
     assert!(page.status == 200 && page.text.contains("<html"), "{} {}", page.status, page.text);
     let check = json!({ "probes": [{ "node": "Webhook", "expectedStatus": 200 }] });
@@ -49,7 +48,7 @@ async fn where_the_main_process_serves_no_production_webhooks_the_field_is_named
     assert!(!ready(&seen) && says_the_field(&seen, "Ready") && says_the_field(&seen, "Healthy"), "{seen:#}");
     let starting = |object: &Value| object["status"]["conditions"].to_string().contains("starting");
     assert!(!starting(&seen) && seen["status"]["history"][0]["result"] != "Good", "{seen:#}");
-    // Where there is a processor, naming it is all it takes.
+    // If there is a processor, its address is all that is needed.
     if own.is_none() {
         world.n8n.webhooks = processor;
         world.instance("main", &url, &key, json!({})).await;

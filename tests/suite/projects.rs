@@ -1,4 +1,4 @@
-//! The n8n project that a workflow lives in: created there, moved there, kept there.
+//! The n8n project of a workflow: it is created there, moved there, and kept there.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,8 @@ use crate::stack::{Stack, rand};
 use crate::standin::{Fault, Options, Rule, StandIn};
 use crate::world::{World, condition, current, ready};
 
-/// The personal project of a user who is invited for that. The public API names projects with a licence only, the editor's
-/// own API to whoever is logged in.
+/// Returns the personal project of a user who is invited for that. The public API names projects with a licence only, the editor's own API
+/// to logged-in users.
 pub(crate) async fn second_project(stack: &Stack) -> String {
     let email = format!("second-{:x}@stack.invalid", rand());
     let n8n = N8n::new(&stack.n8n_url(), &stack.n8n_key());
@@ -65,7 +65,7 @@ async fn a_workflow_is_created_in_its_project_moved_by_the_spec_and_moved_back_b
     assert_eq!(project(&world.n8n.workflow(&id(&born)).await), second);
     assert_eq!(born["status"]["project"], json!(second));
 
-    // Published, and moved by the spec: the same version of Weirkeeper's and of n8n's serves.
+    // Published, and moved by the spec: the same version of Weirkeeper's and of n8n's stays published.
     let before = world.n8n.workflow(&id(&made)).await;
     world.workflow("a", spec(json!({ "project": { "id": second } }))).await;
     let moved = world.until_ready("a").await;
@@ -78,14 +78,14 @@ async fn a_workflow_is_created_in_its_project_moved_by_the_spec_and_moved_back_b
     world.n8n.serves(&path, "1").await;
     assert!(world.events("a").await.iter().all(|(reason, _)| reason != "DriftReverted"), "the author moved it, nobody else");
 
-    // Somebody moves it away, and it comes back.
+    // Somebody moves it away, and it is moved back.
     move_in_n8n(&world.n8n, &id(&moved), &own).await;
     world.until_told("a", "DriftReverted", "it was moved to another project").await;
     until_in(&world, &id(&moved), &second).await;
     world.until_ready("a").await;
     world.n8n.serves(&path, "1").await;
 
-    // The same, where the policy is to tell.
+    // The same under the policy Report.
     world.workflow("a", spec(json!({ "project": { "id": second }, "driftPolicy": "Report" }))).await;
     world.until_ready("a").await;
     move_in_n8n(&world.n8n, &id(&moved), &own).await;
@@ -93,7 +93,7 @@ async fn a_workflow_is_created_in_its_project_moved_by_the_spec_and_moved_back_b
     assert!(condition(&told, "Drifted")["message"].as_str().unwrap().contains("moved to another project"), "{:#}", told["status"]);
     assert_eq!(project(&world.n8n.workflow(&id(&moved)).await), own);
 
-    // A spec that asks for where it is now agrees with it; one that does not ask leaves it and deletion by Retain too.
+    // A spec with the current project matches it; one without a project leaves it, and so does deletion under Retain.
     world.workflow("a", spec(json!({ "project": { "id": own }, "driftPolicy": "Report" }))).await;
     world.until("a", "Ready in its project", |object| ready(object) && object["status"]["project"] == json!(own)).await;
     world.workflow("a", spec(json!({ "deletionPolicy": "Retain" }))).await;
@@ -124,7 +124,7 @@ async fn an_unknown_project_is_waited_for_and_takes_nothing_away() {
     let made = world.until_ready("a").await;
     let before = world.n8n.workflow(&id(&made)).await;
 
-    // Neither the move nor, with it, a new version.
+    // Neither the move nor the new version that comes with it.
     world.workflow("a", spec("1", nowhere)).await;
     let waiting = world.until_reason("a", "Ready", "ProjectNotFound").await;
     assert_eq!((&waiting["status"]["activeVersion"], &condition(&waiting, "Live")["status"]), (&json!(1), &json!("True")));
@@ -195,7 +195,7 @@ async fn a_key_that_may_not_move_is_missed_by_those_only_who_move() {
     let made = small.world.until_ready("a").await;
     assert_eq!(project(&small.world.n8n.workflow(&id(&made)).await), second, "a create needs no other scope");
     small.world.until_kind("N8nInstance", "main", "Ready", ready).await;
-    // Whoever needs it is told which, while the workflow serves.
+    // A namespace that needs it gets the details, and the workflow stays published.
     small.apply("1", json!({ "project": { "id": small.standin.own_project() } })).await;
     let told = small.world.until_reason("a", "Ready", "MissingScope").await;
     assert!(condition(&told, "Ready")["message"].as_str().unwrap().contains("workflow:move"), "{:#}", told["status"]);
@@ -225,7 +225,7 @@ async fn a_move_that_goes_wrong_is_done_again_and_never_ends_offline() {
         assert_eq!(project(&small.world.n8n.workflow(&id(&made)).await), to, "{told}");
         small.world.n8n.serves(&small.path, "1").await;
     }
-    // n8n says that it moved it, and could not register its triggers again.
+    // n8n reports that it moved the workflow, and could not register its triggers again.
     small.standin.configure(|options| options.moves_go_offline = true);
     let before = small.world.n8n.workflow(&id(&made)).await;
     let to = small.standin.own_project();
@@ -248,7 +248,7 @@ async fn a_project_that_is_not_there_stops_no_rollback() {
     small.apply("2", json!({ "definition": bad, "healthCheck": check("10m") })).await;
     let baking = small.world.until_reason("a", "Healthy", "Baking").await;
     assert!(ready(&baking));
-    // The author names a project that is not there, and the version turns out to be bad.
+    // The author names a project that does not exist, and the version turns out to be bad.
     small.apply("2", json!({ "definition": bad, "healthCheck": check("10m"), "project": { "id": "nowhere" } })).await;
     small.world.until_reason("a", "Ready", "ProjectNotFound").await;
     for _ in 0..3 {
@@ -256,7 +256,7 @@ async fn a_project_that_is_not_there_stops_no_rollback() {
     }
     small.world.until_reason("a", "RolledBack", "RolledBack").await;
     small.world.n8n.serves(&small.path, "1").await;
-    // What the author corrects waits for the project.
+    // The corrected version waits for the project.
     small.apply("3", json!({ "project": { "id": "nowhere" } })).await;
     small.world.until_reason("a", "Ready", "ProjectNotFound").await;
     small.world.n8n.serves(&small.path, "1").await;

@@ -1,5 +1,5 @@
-//! n8n's publication service: it says that a version is published, and sets up the version and its triggers
-//! some time after that. What is said of a workflow must be about what n8n really does. On the stand-in and on the real n8n.
+//! n8n's publication service: it reports a version as published, and sets up the version and its triggers some time after that. The status
+//! of a workflow must reflect what n8n really does. On the stand-in and on the real n8n.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -15,14 +15,14 @@ use crate::stack::{OwnStack, Stack};
 use crate::standin::{Options, StandIn};
 use crate::world::{PATIENCE, World, condition, ready};
 
-/// A stand-in whose publications take so long to be set up.
+/// Returns a stand-in whose publications are set up with a delay.
 async fn on_stand_in(name: &str, delay: Duration) -> (StandIn, World) {
     let standin = StandIn::start(Options { publication_delay: Some(delay), ..Options::default() });
     let world = World::at(&standin.url(), standin.api_key(), name, json!({})).await;
     (standin, world)
 }
 
-/// Whether it is said that the probe met an earlier version.
+/// Reports whether the message says that the probe reached an earlier version.
 fn early(object: &Value) -> bool {
     condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("an earlier one still answers"))
 }
@@ -65,7 +65,7 @@ async fn a_published_workflow_is_unpublished_waited_for_and_deleted() {
     let (standin, world) = on_stand_in("unpublished", Duration::ZERO).await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     let bound = id(&world.until_ready("a").await);
-    // Longer than the deletion waits at a time.
+    // Longer than one wait of the deletion.
     standin.publish_after(Duration::from_secs(4));
     world.delete("a").await;
     assert!(standin.workflow(&bound).is_none());
@@ -80,7 +80,7 @@ async fn a_version_whose_webhooks_do_not_come_is_given_up_after_the_time_that_n8
     standin.publish_after(Duration::from_secs(3600));
     apply(&world, "a", answering(&path(&world, "other"), "2"), json!({})).await;
     world.until_reason("a", "Ready", "NotLive").await;
-    // As if that had begun long ago, so that a test need not wait for it.
+    // Sets the start to long ago, so that a test need not wait for it.
     let patch = Patch::Merge(json!({ "status": { "intent": { "startedAt": "2020-01-01T00:00:00Z" } } }));
     world.api("Workflow").patch_status("a", &PatchParams::default(), &patch).await.expect("the status is patched");
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
@@ -101,8 +101,7 @@ async fn a_route_without_a_version_behind_it_is_not_live_and_is_published_again(
     world.n8n.serves(&path(&world, "a"), "1").await;
 }
 
-/// An n8n that works off one publication after the other and repairs nothing by itself. It gives up a trigger that hangs after
-/// 35 s.
+/// Returns an n8n that processes one publication after the other and repairs nothing itself. It gives up a trigger that hangs after 35 s.
 fn own() -> OwnStack {
     let mut flags = vec!["--only-n8n", "--shape", "publication-service"];
     for variable in [
@@ -125,12 +124,12 @@ async fn apply(world: &World, name: &str, definition: Value, more: Value) {
     world.workflow(name, spec).await;
 }
 
-/// A probe that wants an answer with this version.
+/// Returns a health check whose probe expects a version.
 fn wants(version: &str) -> Value {
     json!({ "healthCheck": { "probes": [{ "node": "Webhook", "expectedJSON": { "version": version } }] } })
 }
 
-/// A service that takes connections and never says a word: a trigger that connects to it hangs.
+/// A service that accepts connections and never responds: a trigger that connects to it hangs.
 struct Silent {
     port: u16,
     connections: Arc<AtomicUsize>,
@@ -180,21 +179,21 @@ async fn a_version_that_the_real_n8n_has_not_set_up_yet_is_neither_taken_for_goo
     let silent = Silent::start();
     apply(&world, "a", answering(&path(&world, "a"), "1"), wants("1")).await;
     world.until_ready("a").await;
-    // Version 2 does not do what its probe wants; version 1, which still answers, does.
+    // Version 2 fails its probe; version 1, which still responds, passes it.
     silent.occupy(&world).await;
     apply(&world, "a", answering(&path(&world, "a"), "2"), wants("1")).await;
     world.until("a", "the earlier version was met", early).await;
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed", "{back:#}");
     world.n8n.serves(&path(&world, "a"), "1").await;
-    // Version 3 does what its probe wants; version 1 does not.
+    // Version 3 passes its probe; version 1 does not.
     silent.occupy(&world).await;
     apply(&world, "a", answering(&path(&world, "a"), "3"), wants("3")).await;
     world.until("a", "the earlier version was met", early).await;
     let three = world.until("a", "version 3 serves", |object| ready(object) && object["status"]["activeVersion"] == 3).await;
     world.n8n.serves(&path(&world, "a"), "3").await;
     assert_eq!(&three["status"]["history"][0]["result"], &json!("Good"));
-    // A workflow whose webhook does not come for longer than a version has to prove itself.
+    // A workflow whose webhook is not registered within the time for a version to prove itself.
     silent.occupy(&world).await;
     apply(&world, "b", answering(&path(&world, "b"), "1"), wants("1")).await;
     world.until("b", "its webhook is missed", |object| condition(object, "Live")["reason"] == "NotLive").await;
@@ -208,14 +207,14 @@ async fn a_version_that_the_real_n8n_has_not_set_up_yet_is_neither_taken_for_goo
 async fn what_the_real_n8n_publishes_in_part_or_serves_no_more_is_said_and_a_published_workflow_is_deleted() {
     let stack = own();
     let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "partial", json!({})).await;
-    // n8n cannot start the schedule, publishes the rest, and tells only people who are logged in.
+    // n8n cannot start the schedule, publishes the rest, and reports that only to logged-in users.
     apply(&world, "partial", bad_cron(answering(&path(&world, "partial"), "1")), json!({})).await;
     let partial = world.until_ready("partial").await;
     assert_eq!(condition(&partial, "Live")["status"], "Unknown", "{partial:#}");
     let said = condition(&partial, "Live")["message"].as_str().expect("a message").to_owned();
     assert!(said.contains("1 production URLs are registered") && said.contains("\"Tick\""), "{said}");
     world.n8n.serves(&path(&world, "partial"), "1").await;
-    // The route of a webhook outlives what is behind it.
+    // The route of a webhook outlives its version.
     apply(&world, "route", answering(&path(&world, "route"), "1"), json!({})).await;
     let route = world.until_ready("route").await;
     assert_eq!(condition(&route, "Live")["status"], "True");
@@ -236,7 +235,7 @@ async fn what_the_real_n8n_publishes_in_part_or_serves_no_more_is_said_and_a_pub
     }
 }
 
-/// Takes from n8n's database what says which version of a workflow runs.
+/// Removes the record of the published version of a workflow from n8n's database.
 fn forget_published_version(stack: &Stack, workflow: &str) {
     let script = "const { DatabaseSync } = require('node:sqlite'); const database = new DatabaseSync(process.argv[1]); \
                   database.exec('PRAGMA busy_timeout = 20000'); \

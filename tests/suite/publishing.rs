@@ -1,7 +1,7 @@
-//! Every way in which n8n refuses to publish: what served before, during and after, found by calling the webhook.
+//! All refusals of n8n to publish: the published version before, during and after, determined by calling the webhook.
 //!
-//! The result is the table in docs/publish-failures.md. `WEIRKEEPER_WRITE_TABLE=1` rewrites it; otherwise its columns that
-//! do not depend on the machine's speed must be as they stand there.
+//! The result is the table in docs/publish-failures.md. `WEIRKEEPER_WRITE_TABLE=1` rewrites it; otherwise its columns that do not depend on
+//! the speed of the machine must match.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use crate::relay::Relay;
 use crate::stack::Stack;
 use crate::world::{PATIENCE, World, condition};
 
-/// What is said of a path that an unmanaged workflow is seen to serve; nothing is sent to n8n then.
+/// Message about a path that a published unmanaged workflow uses; nothing is sent to n8n then.
 const SEEN: &str = "that is not managed here serves";
 
-/// One way to be refused.
+/// One cause of a refusal.
 struct Cause {
     name: &'static str,
     /// Version 2.
     definition: Value,
     reason: &'static str,
-    /// What is said: n8n's words, or ours where n8n is not asked.
+    /// Expected message: n8n's error, or Weirkeeper's if n8n is not asked.
     says: &'static str,
-    /// How it goes live by itself, for what only waits.
+    /// Change that lets it be published without intervention, if it only waits.
     heals: Option<Heal>,
     /// n8n takes the running version offline when it refuses.
     offline: bool,
@@ -48,7 +48,7 @@ struct Row {
     outcome: &'static str,
 }
 
-/// Adds a node after the last one, so that n8n looks at it.
+/// Adds a node after the last one, so that n8n validates it.
 fn extended(definition: Value, mut node: Value) -> Value {
     node["position"] = json!([400, 0]);
     let name = node["name"].clone();
@@ -160,20 +160,20 @@ async fn causes(world: &World, two: impl Fn(&str) -> Value) -> Vec<Cause> {
     ]
 }
 
-/// An n8n that does not tell its version, with the hint that it is another than the catalogue's: the validator only warns of what
-/// rests on node types, and n8n decides.
+/// Connects an n8n that does not report its version, with the hint that it is another than the catalogue's: the validator only warns about
+/// node types, and n8n decides.
 async fn connect(world: &World, relay: &Relay, more: Value) {
     let mut spec = json!({ "n8nVersion": "2.40.0" });
     spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     world.instance("main", &relay.url, &world.stack.n8n_key(), spec).await;
 }
 
-/// So many clients call at once.
+/// Number of clients that call at once.
 const CALLERS: usize = 6;
-/// So many calls are made at least while version 2 is applied and afterwards.
+/// Minimum number of calls while version 2 is applied and afterwards.
 const CALLS: usize = 60;
 
-/// Clients that call a webhook without a pause until told to stop, and count the answers that are not the wanted version's.
+/// Clients that call a webhook continuously until stopped, and count the responses that are not of the expected version.
 struct Callers {
     stop: Arc<AtomicBool>,
     missed: Arc<AtomicUsize>,
@@ -182,7 +182,7 @@ struct Callers {
 }
 
 impl Callers {
-    /// Starts them and waits until each was answered once.
+    /// Starts the clients and waits until each got a response once.
     async fn start(n8n: &N8n, path: &str, wanted: &'static str) -> Self {
         let (stop, missed, called) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let task = |_| {
@@ -210,7 +210,7 @@ impl Callers {
         }
     }
 
-    /// Lets the last calls end, and says how many were missed of how many.
+    /// Waits for the last calls, and returns the number of missed calls and of all calls.
     async fn stop(self) -> (usize, usize) {
         self.stop.store(true, Ordering::SeqCst);
         for task in self.tasks {
@@ -254,7 +254,7 @@ async fn row(world: &World, relay: &Relay, cause: Cause) -> Row {
     let said = condition(&refused, "Ready")["message"].as_str().unwrap_or_default().to_owned();
     assert!(said.contains(cause.says), "{name}: {said}");
     assert_eq!(missed > 0, cause.offline, "{name}: {missed} of {called} calls were missed");
-    // What is tried again in vain and taken offline each time comes back each time.
+    // A version that is retried in vain and taken offline each time is published again each time.
     let started = std::time::Instant::now();
     while world.n8n.webhook("GET", &path).await.json()["version"] != "1" {
         assert!(cause.offline && started.elapsed() < PATIENCE, "{name}: after");
@@ -303,7 +303,7 @@ async fn whatever_n8n_refuses_to_publish_the_last_good_version_serves_afterwards
     let mut rows = Vec::new();
     let mut causes = causes(&world, |word| answering(&format!("{space}/{word}"), "2")).await;
     if world.stack.shape() == "publication-service" {
-        // It meets these after it has answered that the version is published: see publication.rs.
+        // It detects these after it has reported the version as published: see publication.rs.
         causes.retain(|cause| !cause.offline);
     }
     for cause in causes {

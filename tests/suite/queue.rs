@@ -1,5 +1,4 @@
-//! Queue mode on the real n8n: what an absence of each of its parts leaves behind. It needs PostgreSQL and Redis, so that
-//! `make test-modes` runs it.
+//! Queue mode on the real n8n: the effects of each missing component. It requires PostgreSQL and Redis, so that `make test-modes` runs it.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::n8n::answering;
 use crate::stack::Stack;
 use crate::world::{World, condition, ready};
 
-/// As long as a rollout or a failover takes.
+/// The duration of a rollout or a failover.
 const AWAY: Duration = Duration::from_secs(20);
 const WORKFLOWS: usize = 3;
 /// The parts of a stack of this shape, in the order in which they start.
@@ -23,7 +22,7 @@ async fn apply(world: &World, name: &str, version: usize) {
     world.workflow(name, json!({ "active": true, "interval": "5s", "definition": definition, "healthCheck": { "probes": [probe] } })).await;
 }
 
-/// Starts what has ended, as the cluster that it runs on would: without Redis, n8n ends itself after ten seconds.
+/// Starts processes that have ended, as the cluster that they run on would: without Redis, n8n exits after ten seconds.
 fn start_what_ended(stack: &Stack) {
     let ended = stack.ended();
     for part in PARTS.iter().filter(|part| ended.iter().any(|one| one == *part)) {

@@ -1,4 +1,4 @@
-//! The quick start of the README, walked as it is written, on a cluster and an n8n that have seen nothing yet.
+//! The quick start of the README, executed as written, on an empty cluster and a new n8n.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::stack::Stack;
 
-/// The console blocks of the quick start, in order.
+/// Returns the console blocks of the quick start, in order.
 fn console_blocks() -> Vec<String> {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
     let (_, after) = readme.split_once("\n## Quick start\n").expect("a quick start");
@@ -14,7 +14,7 @@ fn console_blocks() -> Vec<String> {
     section.split("```console\n").skip(1).map(|block| block.split("```").next().expect("a block").to_owned()).collect()
 }
 
-/// Replaces a text that must be there.
+/// Replaces a text that must be present.
 fn replaced(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "the quick start has no {from:?} any more:\n{text}");
     text.replace(from, to)
@@ -33,14 +33,14 @@ fn the_quick_start_of_the_readme_works_as_it_is_written() {
     }
     symlink(env!("CARGO_BIN_EXE_weirkeeper"), checkout.join("target/debug/weirkeeper")).expect("a link");
 
-    // The program is compiled already; that the target exists is what is left to see.
+    // The program is compiled already; only the existence of the target remains to be checked.
     let install = replaced(&blocks[0], "make build\n", "make --dry-run build\n");
     // n8n is on loopback here. The operator has the first terminal to itself.
     let operator = "target/debug/weirkeeper operator --listen 127.0.0.1:8080\n";
     assert!(install.ends_with(operator), "the operator comes last: {install}");
     let install =
         replaced(&install, operator, "target/debug/weirkeeper operator --listen 127.0.0.1:0 --allow-loopback >operator.log 2>&1 &\n");
-    // What the reader is asked to fill in.
+    // The values that the reader fills in.
     let connect = replaced(&blocks[1], "N8N_URL=https://n8n.example.com ", "N8N_URL=\"$STACK_N8N_URL\" ");
     let connect = replaced(&connect, "YOUR-KEY", "\"$STACK_N8N_KEY\"");
     let script = format!("set -euo pipefail\ntrap 'kill $(jobs -p)' EXIT\n{install}\n{connect}\n{}", blocks[2]);
@@ -64,7 +64,7 @@ fn the_quick_start_of_the_readme_works_as_it_is_written() {
     assert!(std::fs::read_to_string(root.join("README.md")).expect("the README").contains(promised));
     assert_eq!(answer, "{\"greeting\":\"hello\"}", "{said}\n{log}");
 
-    // The kubeconfig that the operator ran with is that of the identity in config/rbac, and of nobody else.
+    // The operator ran with the identity in config/rbac, and no other.
     let whoami = Command::new(stack.kubectl())
         .args(["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"])
         .env("KUBECONFIG", checkout.join("operator.kubeconfig"))

@@ -1,5 +1,5 @@
-//! A relay that counts what goes over the wire: plain HTTP on a loopback port, passed on unchanged to n8n or to the API
-//! server. It knows nothing of what it carries, so nothing that a client does can escape the count.
+//! A relay that counts requests on the wire: plain HTTP on a loopback port, passed on unchanged to n8n or to the API server. It does not
+//! interpret what it carries, so no request of a client can escape the count.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,43 +18,43 @@ use tokio::runtime::Runtime;
 
 use crate::stack::{Stack, rand};
 
-/// One request that came by.
+/// A request that was passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
     pub method: String,
-    /// Without the query.
+    /// Path without the query.
     pub path: String,
 }
 
 impl Passed {
-    /// Whether it could change anything.
+    /// Reports whether the request could change anything.
     pub fn writes(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
 
-    /// Whether it only keeps or hands over the lease of the leader.
+    /// Reports whether it only renews or releases the lease of the leader.
     pub fn renews_lease(&self) -> bool {
         self.path.starts_with("/apis/coordination.k8s.io/")
     }
 }
 
-/// What happens to requests of a path.
+/// Fault for the requests of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hindrance {
-    /// Nothing arrives any more, of answers that are under way neither, and every connection stands.
+    /// Nothing is passed on any more, including responses in progress, and every connection stays open.
     Silence,
     /// They are answered with 500.
     Errors,
 }
 
-/// A relay; it ends with the value.
+/// A relay; it is stopped when dropped.
 pub struct Relay {
-    /// Where it listens.
+    /// Its base URL.
     pub url: String,
     passed: Arc<Mutex<Vec<Passed>>>,
     gate: Arc<Mutex<Option<Box<Gate>>>>,
     hindered: Hindered,
-    // Its own threads: a test that is busy must not slow down what it measures.
+    // A runtime of its own: a busy test must not slow down what it measures.
     runtime: Option<Runtime>,
 }
 
@@ -74,7 +74,7 @@ impl Road {
         self.hindered.lock().expect("no panic in between").as_ref().is_some_and(|(hindered, how)| hindered == path && *how == by)
     }
 
-    /// Waits for as long as nothing of a path may arrive.
+    /// Waits as long as the requests of a path are blocked.
     async fn flows(&self, path: &str) {
         while self.hinders(path, Hindrance::Silence) {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -82,7 +82,7 @@ impl Road {
     }
 }
 
-/// Answers a request in place of the upstream, where it wants to.
+/// Answers a request in place of the upstream, or returns None.
 type Gate = dyn Fn(&Uri) -> Option<Response<Body>> + Send;
 
 /// The largest request that is passed on; the API server and n8n refuse sooner.
@@ -94,24 +94,24 @@ impl Relay {
         Self::start(upstream, None)
     }
 
-    /// A relay to an n8n that does not tell its version, as behind a proxy that lets only the API and webhooks through.
+    /// Returns a relay to an n8n that does not report its version, as behind a proxy that passes only the API and webhooks.
     pub fn hiding_the_version_of(upstream: &str) -> Self {
         let relay = Self::start(upstream, None);
         relay.gate(|uri| matches!(uri.path(), "/" | "/metrics").then(|| page(404, "text/plain", "")));
         relay
     }
 
-    /// From now on the gate answers what it wants to.
+    /// Lets the gate answer requests from now on.
     pub fn gate(&self, gate: impl Fn(&Uri) -> Option<Response<Body>> + Send + 'static) {
         *self.gate.lock().expect("no panic in between") = Some(Box::new(gate));
     }
 
-    /// From now on everything is passed on.
+    /// Passes everything on from now on.
     pub fn open(&self) {
         *self.gate.lock().expect("no panic in between") = None;
     }
 
-    /// A relay to the API server, and a kubeconfig that leads a user of the stack through it.
+    /// Returns a relay to the API server, and a kubeconfig for a user of the stack that leads through it.
     pub fn to_api_server(stack: &Stack, user: &str) -> (Self, PathBuf) {
         let mut kubeconfig = Kubeconfig::read_from(stack.kubeconfig(user)).expect("a kubeconfig");
         let cluster = kubeconfig.clusters[0].cluster.as_mut().expect("a cluster");
@@ -154,22 +154,22 @@ impl Relay {
         Self { url: format!("http://{address}"), passed, gate, hindered, runtime: Some(runtime) }
     }
 
-    /// Hinders requests of exactly this path from now on; None lets everything through.
+    /// Applies a fault to requests of exactly this path from now on; None passes everything.
     pub fn hinder(&self, hindrance: Option<(&str, Hindrance)>) {
         *self.hindered.lock().expect("no panic in between") = hindrance.map(|(path, how)| (path.to_owned(), how));
     }
 
-    /// How many requests came by so far.
+    /// Returns the number of requests so far.
     pub fn count(&self) -> usize {
         self.passed.lock().expect("no panic in between").len()
     }
 
-    /// The requests that came by after the first `from`.
+    /// Returns the requests after the first `from`.
     pub fn since(&self, from: usize) -> Vec<Passed> {
         self.passed.lock().expect("no panic in between")[from..].to_vec()
     }
 
-    /// What came by after the first `from` and could change something.
+    /// Returns the requests after the first `from` that could change something.
     pub fn writes_since(&self, from: usize) -> Vec<Passed> {
         self.since(from).into_iter().filter(|one| one.writes() && !one.renews_lease()).collect()
     }
@@ -178,7 +178,7 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Watches never end by themselves.
+            // Watches have no timeout.
             runtime.shutdown_background();
         }
     }
@@ -217,7 +217,7 @@ async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
             into.remove(own);
         }
     }
-    // Chunk by chunk, so that a watch arrives as it happens. A broken answer ends early for the client too.
+    // Chunk by chunk, so that events of a watch arrive in time. A broken response ends early for the client too.
     let chunks = stream::unfold((answer, road, path), |(mut answer, road, path)| async move {
         let chunk = answer.chunk().await;
         road.flows(&path).await;
@@ -229,7 +229,7 @@ async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
     relayed.body(Body::from_stream(chunks)).unwrap_or_else(|error| failed(&error.to_string()))
 }
 
-/// An answer of a gate.
+/// Builds the response of a gate.
 pub fn page(status: u16, content: &str, body: &str) -> Response<Body> {
     let answer = Response::builder().status(status).header("content-type", content).body(Body::from(body.to_owned()));
     answer.expect("an answer")

@@ -1,4 +1,4 @@
-//! Uninstalling: `weirkeeper release` takes the finalizers off, so that nothing hangs without the operator and n8n stays as it is.
+//! Uninstalling: `weirkeeper release` removes the finalizers, so that nothing hangs without the operator and n8n stays as it is.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::n8n::answering;
 use crate::world::World;
 
-/// Runs the command on the objects of the world's namespace. Whether it went well, and what it said.
+/// Runs the command on the objects of the world's namespace. Returns whether it succeeded, and its output.
 async fn release(world: &World, arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
     command.args(["release", "--namespace", &world.namespace]).args(arguments).env("KUBECONFIG", world.stack.kubeconfig("admin"));
@@ -23,7 +23,7 @@ async fn release(world: &World, arguments: &[&str]) -> (bool, String) {
     (run.status.success(), said)
 }
 
-/// A Lease of a name of its own, so that operators of other scenarios are no matter here.
+/// Returns a Lease with a name of its own, so that operators of other scenarios do not matter.
 fn lease_of(world: &World) -> String {
     format!("lease-{}", world.namespace)
 }
@@ -58,7 +58,7 @@ async fn without_the_operator_a_deletion_hangs_until_it_is_released_and_n8n_keep
 async fn nothing_is_released_while_an_operator_renews_its_lease() {
     let (_standin, world) = World::on_stand_in("releaselease", json!({})).await;
     world.until_kind("N8nInstance", "main", "it has its finalizer", |object| object["metadata"]["finalizers"][0].is_string()).await;
-    // As that of an operator with a label selector.
+    // Like that of an operator with a label selector.
     let name = format!("{}-0123abcdef", lease_of(&world));
     let leases = Api::<Lease>::namespaced(world.admin.clone(), &world.namespace);
     let lease = json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": name },

@@ -1,4 +1,4 @@
-//! What n8n or a proxy may answer badly to a read and to a create: each has its own reason, and each heals by itself.
+//! Error responses of n8n or a proxy to a read and to a create: each has its own reason, and recovers without intervention.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::world::{World, condition};
 
 const MARK: &str = "weirkeeper.dev/owner";
 
-/// What n8n or a proxy before it may say, and the reason that status then gives.
+/// Error responses of n8n or a proxy in front of it, and the reason in the status.
 fn nonsense() -> Vec<(&'static str, Fault, &'static str)> {
     let page = |status: u16, kind: &str, body: &str| Fault::Respond {
         status,
@@ -26,7 +26,7 @@ fn nonsense() -> Vec<(&'static str, Fault, &'static str)> {
     ]
 }
 
-/// Each fault at one kind of request: its reason is told, and when it is over there is exactly one workflow that serves.
+/// Applies each fault to one kind of request: its reason is reported, and when it is over there is exactly one published workflow.
 async fn meets_each_fault_at(place: &str, method: &str, path: &str) {
     for (name, fault, reason) in nonsense() {
         let (standin, world) = World::on_stand_in(&format!("{place}{name}"), json!({ "requestTimeout": "1s" })).await;
@@ -44,7 +44,7 @@ async fn meets_each_fault_at(place: &str, method: &str, path: &str) {
             })
             .await;
         let ready = condition(&told, "Ready");
-        // A create that may have been done all the same is looked for before anything else.
+        // A create that may have taken effect is searched for before anything else.
         let reason = if place == "create" && !matches!(name, "limit" | "html") { "CreatePending" } else { reason };
         assert_eq!(ready["reason"], reason, "{name} at {place}: {}", ready["message"]);
         standin.faults().clear();

@@ -1,5 +1,4 @@
-//! A cluster that was restored beside an n8n that was not: the objects are other objects, and take over what the earlier ones left. On
-//! the real n8n.
+//! A cluster that was restored without n8n: the objects are new objects, and take over the workflows of the earlier ones. On the real n8n.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ async fn apply(world: &World, name: &str, version: &str) {
     world.workflow(name, json!({ "active": true, "definition": definition })).await;
 }
 
-/// The UID of `kube-system`.
+/// Returns the UID of `kube-system`.
 async fn cluster(world: &World) -> String {
     let namespaces = kube::Api::<k8s_openapi::api::core::v1::Namespace>::all(world.admin.clone());
     namespaces.get("kube-system").await.expect("kube-system").metadata.uid.expect("a UID")

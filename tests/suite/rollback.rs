@@ -1,5 +1,4 @@
-//! What a failing deployment leaves behind, fault by fault, on the stand-in: which version serves, what is believed of it,
-//! and what n8n is asked.
+//! The effects of a failing deployment, fault by fault, on the stand-in: the published version, the status, and the requests to n8n.
 
 use serde_json::{Value, json};
 
@@ -29,7 +28,8 @@ async fn version(world: &World, version: &str) -> Value {
     world.until_ready("a").await
 }
 
-/// Version 1, which needs a credential that is mapped by its name; the credential's id, and the object once it is Ready.
+/// Applies version 1, which requires a credential that is mapped by its name. Returns the id of the credential, and the object once it is
+/// Ready.
 async fn with_the_till(standin: &StandIn, world: &World) -> (String, Value) {
     let credential = standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "y" }));
     let mut one = answering(&path(world), "1");
@@ -39,7 +39,7 @@ async fn with_the_till(standin: &StandIn, world: &World) -> (String, Value) {
     (credential, world.until_ready("a").await)
 }
 
-/// Of a package that no catalogue knows: n8n alone can tell.
+/// Adds a node of an unknown package: only n8n can tell that it does not exist.
 fn unknown_type(definition: Value) -> Value {
     with_node(
         definition,
@@ -47,13 +47,13 @@ fn unknown_type(definition: Value) -> Value {
     )
 }
 
-/// Asks for a pass and waits until it is over.
+/// Requests a reconciliation and waits until it is over.
 async fn look(world: &World, token: &str) -> Value {
     world.annotate("Workflow", "a", "requested-at", json!(token)).await;
     world.until("a", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
-/// Makes the failing attempts look old, so that a test need not wait for them to be.
+/// Makes the failed attempts look old, so that a test need not wait.
 async fn age_attempts(world: &World) {
     let patch = json!({ "status": { "intent": { "failingSince": "2020-01-01T00:00:00Z" } } });
     let api = world.api("Workflow");
@@ -68,13 +68,13 @@ fn attempts(object: &Value) -> i64 {
 async fn a_hiccup_of_n8n_condemns_no_version() {
     let (standin, world) = world("hiccup").await;
     version(&world, "1").await;
-    // So many attempts are enough to give a version up, were they not within a few seconds.
+    // Enough attempts to fail a version, if they were not within a few seconds.
     let rule = standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).times(3));
     let two = version(&world, "2").await;
     world.n8n.serves(&path(&world), "2").await;
     assert_eq!(two["status"]["activeVersion"].as_i64(), Some(2));
     assert_eq!(standin.faults().fired(rule), 3);
-    // A pass ends with its events: when another one is over, whatever was told of the attempts is there.
+    // A reconciliation ends with its events: when another one is over, all events about the attempts exist.
     look(&world, "1").await;
     let events = world.events("a").await;
     assert!(events.iter().any(|(_, note)| note.contains("database is locked")), "{events:?}");
@@ -85,7 +85,7 @@ async fn a_hiccup_of_n8n_condemns_no_version() {
 async fn what_fails_for_long_is_given_up_unless_it_served_before() {
     let (standin, world) = world("forlong").await;
     let one = version(&world, "1").await;
-    // Version 1 served: whatever n8n answers to its publication now, it is the version to have.
+    // Version 1 was published: whatever n8n answers to its publication now, it is the desired version.
     standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")));
     standin.ui_unpublish(&id(&one));
     world.until("a", "it failed twice", |object| attempts(object) >= 2).await;
@@ -95,7 +95,7 @@ async fn what_fails_for_long_is_given_up_unless_it_served_before() {
     assert_eq!(condition(&still, "Ready")["status"], "False", "n8n serves nothing, and that is said");
     standin.faults().clear();
     world.until("a", "it serves again", ready).await;
-    // Version 2 never served.
+    // Version 2 was never published.
     standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "no such host")));
     apply(&world, answering(&path(&world), "2"), json!({})).await;
     world.until("a", "version 2 failed once", |object| attempts(object) >= 1).await;
@@ -112,8 +112,8 @@ async fn what_blocks_a_deployment_does_not_block_a_rollback() {
     }
     let (standin, mut world) = world("blocked").await;
     let (credential, good) = with_the_till(&standin, &world).await;
-    // Another one of that name: version 1 could not be made anew, and n8n's own copy of it does not ask. The operator starts
-    // without the listing that it had, and meets version 2 in its first pass.
+    // A second credential of that name: version 1 could not be sent again, and n8n's own copy of it does not need that. The operator starts
+    // without its listing, and meets version 2 in its first reconciliation.
     standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "z" }));
     world.operator.kill();
     apply(&world, bad_cron(answering(&path(&world), "2")), json!({})).await;
@@ -175,7 +175,7 @@ async fn what_was_taken_offline_comes_back_even_if_the_next_definition_has_to_wa
     }
     let (standin, world) = world("offline").await;
     version(&world, "1").await;
-    // The first publication takes the workflow offline, and none that would put it back succeeds.
+    // The first publication takes the workflow offline, and every attempt to publish it again fails.
     standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).after(1));
     apply(&world, bad_cron(answering(&path(&world), "2")), json!({})).await;
     let offline = world.until("a", "the rollback fails", |object| condition(object, "Ready")["reason"] == "RollbackFailed").await;
@@ -210,7 +210,7 @@ async fn a_failing_pin_goes_back_once_and_is_not_sent_again() {
     let writes = standin.log().writes().len();
     look(&world, "2").await;
     assert_eq!(standin.log().writes().len(), writes);
-    // A reset tries it again, and taking the pin away ends the matter.
+    // A reset retries it, and removing the pin ends the failure.
     world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     world.until("a", "the pin serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
@@ -262,7 +262,7 @@ async fn adoption_keeps_what_serves_and_the_draft_beside_it() {
     world.n8n.api("POST", &format!("/workflows/{theirs}/publish"), Some(json!({}))).await;
     standin.ui_edit_draft(&theirs, |draft| set_value(draft, "their draft")).expect("the editor saves");
     let adopt = json!({ "adopt": { "id": theirs } });
-    // What fails goes back to what served, not to the draft.
+    // A failure goes back to the published version, not to the draft.
     apply(&world, unknown_type(answering(&path(&world), "ours")), adopt).await;
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     world.n8n.serves(&path(&world), "theirs").await;
@@ -270,7 +270,7 @@ async fn adoption_keeps_what_serves_and_the_draft_beside_it() {
     let history = back["status"]["history"].as_array().expect("a history");
     let sources: Vec<&str> = history.iter().filter_map(|one| one["source"].as_str()).collect();
     assert_eq!(sources, ["Definition", "Drift", "Adopted"]);
-    // What was not published proved nothing, so there is nothing to go back to.
+    // An unpublished version is never good, so there is nothing to roll back to.
     let idle = world.n8n.api("POST", "/workflows", Some(answering(&format!("{}/b", world.namespace), "idle"))).await;
     let idle = idle.json()["id"].as_str().expect("an id").to_owned();
     let bad = unknown_type(answering(&format!("{}/b", world.namespace), "ours"));

@@ -1,5 +1,5 @@
-//! Routes of webhooks and their callers, on the real n8n: the model of its table against the table itself, and what one namespace cannot take
-//! from another.
+//! Routes of webhooks and their callers, on the real n8n: the model of its route table compared with the table itself, and attempts of one
+//! namespace to take the routes of another.
 
 use serde_json::{Value, json};
 use weirkeeper::document::endpoints::kept_routes;
@@ -11,7 +11,7 @@ use crate::stack::{Stack, rand};
 use crate::standin::{Options, StandIn};
 use crate::world::{World, condition, current, ready};
 
-/// A definition that answers with a word, whose trigger has another path, method or `webhookId`.
+/// Returns a definition that answers with a word, whose trigger has another path, method or `webhookId`.
 fn serving(word: &str, path: Value, method: &str, webhook_id: &str) -> Value {
     let mut definition = answering("x", word);
     definition["nodes"][0]["parameters"]["path"] = path;
@@ -20,7 +20,7 @@ fn serving(word: &str, path: Value, method: &str, webhook_id: &str) -> Value {
     definition
 }
 
-/// Somebody's workflow that no object manages, published.
+/// Publishes a workflow that no object manages.
 async fn unmanaged(n8n: &N8n, mut definition: Value) -> Result<String, String> {
     for (at, node) in definition["nodes"].as_array_mut().unwrap().iter_mut().enumerate() {
         node["id"] = json!(format!("node-{at}"));
@@ -52,7 +52,7 @@ async fn the_model_of_n8ns_routes_answers_as_the_real_n8n_does() {
     let stack = Stack::shared();
     let n8n = N8n::new(&stack.n8n_url(), &stack.n8n_key());
     let r = format!("r{:x}", rand());
-    // Path, method, webhookId. Where the ids are one, n8n takes the routes side by side although they overlap.
+    // Path, method, webhookId. With the same id, n8n accepts both routes although they overlap.
     let w = format!("{r}-w");
     let triggers: Vec<(Value, &str, String)> = vec![
         (json!(format!("{r}-user/:id")), "GET", w.clone()),
@@ -127,7 +127,7 @@ async fn the_model_of_n8ns_routes_answers_as_the_real_n8n_does() {
             Answer::Any(several) => assert!(several.into_iter().any(|route| said == of(route)), "{method} {path}: {answer:?}"),
         }
     }
-    // What the model takes for the same entry, n8n does not take twice.
+    // Entries that are equal in the model are refused by n8n the second time.
     for (path, method, id) in
         [(format!("{r}-user/:id"), "GET", "other"), (format!("//{r}-a"), "GET", "x"), (String::new(), "GET", &format!(" /{r}-3/ "))]
     {
@@ -198,14 +198,14 @@ async fn no_path_and_no_webhook_id_takes_the_callers_of_another_namespace() {
         let said = both.says(name, "WebhookPathComputed").await;
         assert!(said.contains("\"Webhook\""), "{name}: {said}");
     }
-    // A publication of the victim's takes its routes away for a moment, in which any of them could slip in.
+    // A publication of the victim removes its routes for a moment, in which any of them could be taken.
     let again = serving("again", json!(format!("{w}-user/:id")), "GET", &w);
     both.world.workflow("victim", json!({ "active": true, "interval": "2s", "definition": again })).await;
     both.world.until("victim", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     for _ in 0..20 {
         assert_eq!(both.world.n8n.webhook("GET", &call).await.json()["version"], "again");
     }
-    // An id of its own, and one that is derived, are free.
+    // An id of its own and a derived one are free.
     both.other("own", serving("own", json!(format!("{w}-own/:id")), "GET", &format!("{w}-own"))).await;
     let mut derived = serving("derived", json!(format!("{w}-derived/:id")), "GET", "");
     derived["nodes"][0].as_object_mut().unwrap().remove("webhookId");
@@ -226,7 +226,7 @@ async fn a_workflow_that_nobody_manages_keeps_its_callers_too() {
     both.other("thief", serving("thief", json!(format!(":{w}/42")), "GET", &w)).await;
     let said = both.says("thief", "WebhookPathTaken").await;
     assert!(said.contains("not managed here") && !said.contains(&owner), "{said}");
-    // In the instance's own namespace the message names it.
+    // In the namespace of the instance the message names it.
     both.world
         .workflow(
             "near",
@@ -237,7 +237,7 @@ async fn a_workflow_that_nobody_manages_keeps_its_callers_too() {
     assert!(condition(&near, "Ready")["message"].as_str().unwrap().contains(&owner), "{near:#}");
     assert_eq!(both.world.n8n.webhook("GET", &format!("{w}/{w}-user/42")).await.json()["version"], "owner");
     both.world.delete("near").await;
-    // It goes live by itself when the owner is gone, with the webhookId that its author gave it.
+    // It is published without intervention when the owner is gone, with the webhookId of its author.
     remove(&both.world.n8n, &owner).await;
     both.world.until_in(&both.other, "thief", "Ready", ready).await;
     assert_eq!(both.world.n8n.webhook("GET", &format!("{w}/any/42")).await.json()["version"], "thief");
@@ -277,7 +277,7 @@ async fn a_probe_keeps_its_secret_where_the_call_could_reach_another_workflow() 
     let definition = serving("1", json!(format!("{w}-user/:id")), "GET", &w);
     world.workflow("a", json!({ "active": true, "interval": "1s", "definition": definition })).await;
     world.until_ready("a").await;
-    // Whoever may edit in n8n puts a template beside it, which n8n takes.
+    // A user of n8n adds a template beside it, which n8n accepts.
     let thief = unmanaged(&world.n8n, serving("2", json!(format!(":{w}/42")), "GET", &w)).await.expect("n8n publishes it");
     let probe = json!({ "node": "Webhook", "pathParameters": { "id": "42" }, "expectedJSON": { "version": "2" },
         "headers": [{ "name": "X-Token", "secretKeyRef": { "name": "token", "key": "apiKey" } }] });
@@ -294,12 +294,12 @@ async fn a_probe_keeps_its_secret_where_the_call_could_reach_another_workflow() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_path_and_no_webhook_id_leads_a_look_out_of_the_webhooks() {
-    // The stand-in notes what is asked for where webhooks are looked at.
+    // The stand-in records the requests at the URL for checks of webhooks.
     let (stack, asked) = (Stack::shared(), StandIn::start(Options::default()));
     let check = json!({ "webhookCheckURL": format!("{}/below", asked.url()) });
     let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "lookout", check).await;
     let w = world.namespace.clone();
-    // The parser of URLs drops the tab and resolves what is left.
+    // The parser of URLs drops the tab and resolves the rest.
     let tries =
         [("id", serving("1", json!(format!("{w}/:x")), "GET", ".\t.")), ("path", serving("1", json!(format!(".\t./.\t./{w}")), "GET", &w))];
     for (name, definition) in tries {
@@ -323,7 +323,7 @@ async fn the_webhook_id_of_what_is_not_published_is_free_and_whoever_serves_it_k
     both.world.until_ready("resting").await;
     both.other("neighbour", serving("neighbour", json!(format!("{w}-user/:id")), "GET", &w)).await;
     both.world.until_in(&both.other, "neighbour", "Ready", ready).await;
-    // The one that rested is told, and does not take the callers in turn.
+    // The one that was not published reports the conflict, and does not take the callers in turn.
     both.world.workflow("resting", spec(true)).await;
     let waits = both.world.until_reason("resting", "Ready", "WebhookPathTaken").await;
     assert!(condition(&waits, "Ready")["message"].as_str().unwrap().starts_with("a Workflow of another namespace serves "), "{waits:#}");

@@ -1,4 +1,4 @@
-//! The scopes that are asked for are those that are needed, on the real n8n.
+//! The documented scopes are exactly the required ones, on the real n8n.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::n8n::answering;
 use crate::stack::Stack;
 use crate::world::{World, condition, ready};
 
-/// As docs/n8ninstance.md lists them.
+/// The scopes in docs/n8ninstance.md.
 const DOCUMENTED: [&str; 10] = [
     "workflow:create",
     "workflow:read",

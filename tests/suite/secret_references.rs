@@ -1,5 +1,5 @@
-//! Nobody can have a Secret sent that they may not read. On the real API server with the policies that are installed with the
-//! CRDs, and, for what the operator itself refuses, on the stand-in.
+//! Users cannot send a Secret that they may not read. On the real API server with the policies that are installed with the CRDs, and, for
+//! what the operator itself refuses, on the stand-in.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ fn workflow(world: &World, name: &str, spec: Value) -> Value {
     json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": name }, "spec": whole })
 }
 
-/// A health check whose probe sends a key of each of some Secrets.
+/// Returns a health check whose probe sends a key of each of some Secrets.
 fn sends(secrets: &[&str]) -> Value {
     let header = |secret: &&str| json!({ "name": format!("X-{secret}"), "secretKeyRef": { "name": secret, "key": "apiKey" } });
     let headers: Vec<Value> = secrets.iter().map(header).collect();
@@ -29,8 +29,8 @@ fn instance(name: &str, spec: Value) -> Value {
     json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": name }, "spec": whole })
 }
 
-/// A namespace without an operator at work in it, for what the API server decides by itself: alice writes Workflows and
-/// N8nInstances and reads no Secret, bob reads all, carol reads one.
+/// Returns a namespace without an operator, for decisions of the API server: alice writes Workflows and N8nInstances and reads no Secret,
+/// bob reads all, carol reads one.
 async fn three_users(name: &str) -> World {
     let mut world = World::bare(Stack::shared(), name, "http://127.0.0.1:1", "none").await;
     world.operator.kill();
@@ -47,7 +47,7 @@ async fn three_users(name: &str) -> World {
         let version = "rbac.authorization.k8s.io/v1";
         world.apply(json!({ "apiVersion": version, "kind": kind, "metadata": metadata, "roleRef": role, "subjects": [subject] })).await;
     }
-    // A fresh policy is in force a moment after it is stored.
+    // A new policy is in force a moment after it is stored.
     let started = Instant::now();
     while refusal(&apply(&world, "alice", &workflow(&world, "early", sends(&["token"])))).is_none()
         || refusal(&apply(&world, "alice", &instance("early", json!({})))).is_none()
@@ -66,7 +66,7 @@ fn patch(world: &World, user: &str, target: &str, patch: &Value) -> Said {
     kubectl(world, &["patch", target, "--as", user, "--type", "merge", "-p", &patch.to_string()], None)
 }
 
-/// Why a policy refused it; None where it was taken.
+/// Returns the message of a refusal by a policy; None if the object was accepted.
 fn refusal(said: &Said) -> Option<String> {
     let refused = !said.ok && said.err.contains("ValidatingAdmissionPolicy");
     assert!(said.ok || refused, "refused by something else: {}", said.err);

@@ -1,4 +1,4 @@
-//! What goes on serving, and what is said of it, where n8n or a person makes it hard. On the stand-in.
+//! Published versions, and their status, under faults of n8n and changes by users. On the stand-in.
 
 use std::time::Duration;
 
@@ -26,13 +26,13 @@ async fn apply(world: &World, name: &str, definition: Value, more: Value) {
     world.workflow(name, spec).await;
 }
 
-/// Asks for a pass and waits until it is over.
+/// Requests a reconciliation and waits until it is over.
 async fn look(world: &World, name: &str, token: &str) -> Value {
     world.annotate("Workflow", name, "requested-at", json!(token)).await;
     world.until(name, "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
-/// A version whose every execution fails.
+/// Returns a version whose every execution fails.
 fn failing(path: &str, version: &str) -> Value {
     let fails = json!({ "name": "Fails", "type": "n8n-nodes-base.stopAndError", "typeVersion": 1, "position": [400, 0],
         "parameters": { "errorMessage": "the till is empty" } });
@@ -64,7 +64,7 @@ async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_l
     }
     assert_eq!(standin.faults().fired(publish), 3);
     assert_eq!(world.get("a").await["status"]["history"][0]["result"], "Good", "it says nothing about the version");
-    // A reset is a person's word that it may help again.
+    // A reset is a user's request to try again.
     world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     look(&world, "a", "8").await;
     look(&world, "a", "9").await;
@@ -80,7 +80,7 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     let (standin, world) = world("unlike").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     let one = world.until_ready("a").await;
-    // n8n says that it saved, and holds what it held.
+    // n8n reports the save as successful, and keeps its previous content.
     let unkept = || {
         let held = standin.workflow(&id(&one)).expect("it is there").to_string();
         standin.faults().add(Rule::on(
@@ -101,7 +101,7 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     assert_eq!(back["status"]["activeVersion"].as_i64(), Some(1));
     assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("holds something else")), "{back:#}");
     standin.faults().clear();
-    // The version that serves is never given up, and is not sent for ever either.
+    // The published version never fails, and is not sent for ever either.
     apply(&world, "a", answering(&path(&world, "a"), "3"), json!({})).await;
     world.until_ready("a").await;
     standin.ui_edit_draft(&id(&one), |draft| set_value(draft, "theirs")).expect("the editor saves");
@@ -128,7 +128,7 @@ async fn a_busy_version_is_compared_with_what_ran_before_it_however_long_ago_tha
     call(&world, "a", 6).await;
     apply(&world, "a", failing(&path(&world, "a"), "2"), check("10m")).await;
     world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2).await;
-    // More than one look at the list of executions takes in.
+    // More executions than one listing reads.
     call(&world, "a", 520).await;
     look(&world, "a", "1").await;
     let seen = world.until_reason("a", "Healthy", "ErrorRateExceeded").await;
@@ -152,7 +152,7 @@ async fn settings_that_people_changed_right_before_a_new_version_are_kept() {
     world.annotate("Workflow", "a", "pinned-version", json!("3")).await;
     world.until("a", "theirs serves", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
     assert_eq!(standin.workflow(&id(&one)).expect("it is there")["settings"]["executionOrder"], "v0");
-    // Without a change of theirs there is nothing to keep.
+    // Without a change by users there is nothing to store.
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
     let back = world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
     assert_eq!(back["status"]["history"].as_array().map(Vec::len), Some(3), "{back:#}");
@@ -195,12 +195,12 @@ async fn what_served_without_ever_being_good_is_put_back_until_that_succeeds() {
         return;
     }
     let (standin, world) = world("nogood").await;
-    // Its probe fails, so it is no good version, and it serves all the same: there is nothing else.
+    // Its probe fails, so it is not a good version, and it stays published all the same: there is nothing else.
     let probes = json!({ "healthCheck": { "probes": [{ "node": "Webhook", "expectedStatus": 204 }] } });
     apply(&world, "a", answering(&path(&world, "a"), "1"), probes.clone()).await;
     world.until_reason("a", "Ready", "NoGoodVersion").await;
     world.n8n.serves(&path(&world, "a"), "1").await;
-    // Version 2 takes it offline, and none of the first tries to put it back succeeds.
+    // Version 2 takes it offline, and the first attempts to publish it again fail.
     standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).after(1));
     apply(&world, "a", bad_cron(answering(&path(&world, "a"), "2")), probes).await;
     let offline = world.until_reason("a", "Ready", "RollbackFailed").await;
@@ -230,7 +230,7 @@ async fn a_version_that_is_not_proved_yet_keeps_the_path_that_its_rollback_needs
     world.until_reason("mover", "RolledBack", "RolledBack").await;
     world.n8n.serves(&path(&world, "p"), "1").await;
     assert_eq!(condition(&look(&world, "rival", "1").await, "Ready")["reason"], "WebhookPathTaken");
-    // Proved, it needs the way back no more.
+    // Once it is good, it needs the previous version no more.
     let check = json!({ "healthCheck": { "bakeTime": "1s", "minimumExecutions": 1 } });
     apply(&world, "mover", answering(&path(&world, "q"), "3"), check).await;
     world.until("mover", "version 3 is good", |object| object["status"]["history"][0]["result"] == "Good").await;
@@ -239,7 +239,7 @@ async fn a_version_that_is_not_proved_yet_keeps_the_path_that_its_rollback_needs
     world.n8n.serves(&path(&world, "q"), "3").await;
 }
 
-/// An older object that waits for a path is held up for another reason, and then a younger one gets it.
+/// Blocks an older object that waits for a path for another reason, and lets a younger one get the path.
 async fn gives_the_path_to_a_younger_one(world: &World, definition: Value, more: Value, reason: &str) {
     apply(world, "holder", answering(&path(world, "p"), "holder"), json!({})).await;
     world.until_ready("holder").await;
@@ -313,7 +313,7 @@ async fn a_version_is_watched_and_rolled_back_while_the_next_definition_cannot_b
     world.n8n.serves(&path(&world, "a"), "1").await;
     assert_eq!(condition(&back, "Ready")["reason"].as_str(), Some("InvalidDefinition"));
     assert_eq!(back["status"]["history"][0]["reason"], "ErrorRateExceeded", "{back:#}");
-    // What failed in between is not what the next version is compared with.
+    // The next version is not compared with the one that failed in between.
     apply(&world, "a", failing(&path(&world, "a"), "4"), check).await;
     world.until("a", "version 4 bakes", |object| object["status"]["activeVersion"] == 3).await;
     world.n8n.answers(&path(&world, "a"), 500).await;

@@ -1,4 +1,4 @@
-//! Promise 3: nothing to do means nothing written, to Kubernetes or to n8n, counted at the wire.
+//! Without a change nothing is written, neither to Kubernetes nor to n8n, counted on the wire.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,20 +12,20 @@ use crate::stack::Stack;
 use crate::world::{PATIENCE, World, condition};
 
 const WORKFLOWS: usize = 50;
-/// So many of them are called while they are watched.
+/// Number of workflows that are called during the measurement.
 const BUSY: usize = 10;
-/// So many passes over each workflow have to go by in silence.
+/// Number of reconciliations of each workflow without a write.
 const PASSES: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_unchanged_workflows_cause_no_write_to_kubernetes_or_n8n_while_ten_of_them_are_called() {
-    // An n8n of its own: orphans that other tests leave are news to every instance on it.
+    // An n8n of its own: orphans of other tests would be news to every instance on it.
     let own = Stack::own(&["--only-n8n"]);
     let mut world = World::bare(Stack::shared(), "silence", &own.n8n_url(), &own.n8n_key()).await;
     let n8n = Relay::to(&own.n8n_url());
     let (kubernetes, kubeconfig) = Relay::to_api_server(&world.stack, "operator");
     world.operator.restart_through(&kubeconfig);
-    // The instance is looked at several times too, and has much to say: scopes, version, orphans, expiry of the key.
+    // The instance is reconciled several times too, with much to report: scopes, version, orphans, expiry of the key.
     world.instance("main", &n8n.url, &own.n8n_key(), json!({ "interval": "5s" })).await;
     stream::iter(0..WORKFLOWS)
         .for_each_concurrent(10, |number| {
@@ -33,7 +33,7 @@ async fn fifty_unchanged_workflows_cause_no_write_to_kubernetes_or_n8n_while_ten
             async move {
                 let mut spec = json!({ "active": true, "interval": "2s", "definition": answering(&path, "1"), "tags": ["silent"] });
                 if number % 5 == 0 {
-                    // Its health is judged from real executions in every pass.
+                    // Its health is evaluated from production executions in every reconciliation.
                     spec["healthCheck"] = json!({ "bakeTime": "2s", "minimumExecutions": 1, "maximumErrorRate": 50 });
                 }
                 world.workflow(&name(number), spec).await;
@@ -51,14 +51,14 @@ async fn fifty_unchanged_workflows_cause_no_write_to_kubernetes_or_n8n_while_ten
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    // What was under way ends before the silence begins: two more passes over each.
+    // Work in progress ends before the measurement begins: two more reconciliations of each.
     until_passes(&world, &n8n, 2, false).await;
     let (from_n8n, from_kubernetes) = (n8n.count(), kubernetes.count());
     let calls = until_passes(&world, &n8n, PASSES, true).await;
     assert!(calls >= BUSY * PASSES, "only {calls} calls of webhooks");
 
     let (to_n8n, to_kubernetes) = (n8n.writes_since(from_n8n), kubernetes.writes_since(from_kubernetes));
-    // A live check asks a production path with a method that it does not use, which runs nothing.
+    // A check requests a production path with a method that it does not use, which executes nothing.
     let to_n8n: Vec<Passed> = to_n8n.into_iter().filter(|one| !one.path.starts_with("/webhook/")).collect();
     println!(
         "silence: {} requests to n8n and {} to Kubernetes in {PASSES} passes over {WORKFLOWS} workflows with {calls} webhook calls; writes: {} and {}",
@@ -82,8 +82,8 @@ fn path(world: &World, number: usize) -> String {
     format!("{}/{number}", world.namespace)
 }
 
-/// Waits until each workflow was read so many more times in n8n; calls the busy ones meanwhile, if asked, and says how
-/// often.
+/// Waits until each workflow was read a number of times in n8n; calls the busy ones meanwhile, if requested, and returns the number of
+/// calls.
 async fn until_passes(world: &World, n8n: &Relay, passes: usize, traffic: bool) -> usize {
     let (from, started) = (n8n.count(), Instant::now());
     let mut calls = 0;
@@ -109,7 +109,7 @@ async fn until_passes(world: &World, n8n: &Relay, passes: usize, traffic: bool) 
     }
 }
 
-/// How often each method and kind of path occurs.
+/// Counts each method and kind of path.
 fn summary(passed: &[Passed]) -> BTreeMap<String, usize> {
     passed.iter().fold(BTreeMap::new(), |mut summary, one| {
         *summary.entry(format!("{} {}", one.method, one.path)).or_default() += 1;

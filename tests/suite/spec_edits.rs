@@ -1,5 +1,5 @@
-//! An edit of the spec is no change made in n8n: it is written under every drift policy, also beside a real change, after a kill in the
-//! middle of a write, and with two operators.
+//! An edit of the spec is not a change made in n8n: it is written under every drift policy, even together with a real change, after a kill
+//! during a write, and with two operators.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ async fn untold(world: &World, name: &str) {
     assert!(told.iter().all(|(reason, _)| !reason.starts_with("Drift")), "{name}: the author changed it, nobody else: {told:?}");
 }
 
-/// Each edit of `active` and `displayName`, more often than a fight with somebody may last.
+/// Edits `active` and `displayName` more often than the limit of contested drift.
 async fn edits_of_the_spec(world: &World, name: &str, policy: &str) {
     apply(world, name, policy, json!({ "active": true })).await;
     let id = id(&world.until_ready(name).await);
@@ -81,7 +81,7 @@ async fn an_edit_of_active_or_of_the_name_is_written_under_every_drift_policy_on
     }
 }
 
-/// Somebody edits the workflow in n8n, and the operator does not look before the spec is edited too. Returns the workflow's id.
+/// Edits the workflow in n8n, and the spec before the operator reconciles it. Returns the workflow's id.
 async fn edited_by_both(world: &mut World, name: &str, policy: &str, active: [bool; 2], more: Value) -> String {
     apply(world, name, policy, json!({ "active": active[0] })).await;
     let id = id(&world.until_ready(name).await);
@@ -96,7 +96,7 @@ async fn edited_by_both(world: &mut World, name: &str, policy: &str, active: [bo
 
 async fn edits_beside_a_change(world: &mut World) {
     for policy in POLICIES {
-        // Unpublished by the spec, and the draft is what somebody made of it.
+        // Unpublished by the spec, and the draft is the edit made in n8n.
         let name = format!("off-{}", policy.to_lowercase());
         let id = edited_by_both(world, &name, policy, [true, false], json!({})).await;
         let object = world
@@ -112,7 +112,7 @@ async fn edits_beside_a_change(world: &mut World) {
         };
         assert_eq!((condition(&object, "Drifted")["reason"].as_str(), draft.as_str()), (Some(reason), Some(kept)), "{object:#}");
         assert_eq!(condition(&object, "Ready")["status"], if policy == "Report" { "False" } else { "True" }, "{object:#}");
-        // Renamed by the spec, and what is published stays somebody's where the policy leaves it.
+        // Renamed by the spec, and the published edit stays where the policy leaves it.
         let name = format!("name-{}", policy.to_lowercase());
         let id = edited_by_both(world, &name, policy, [true, true], json!({ "displayName": DISPLAY })).await;
         let object =
@@ -122,7 +122,7 @@ async fn edits_beside_a_change(world: &mut World) {
         if policy == "Revert" {
             world.until_told(&name, "DriftReverted", "put right").await;
         }
-        // The other way round: somebody changes the draft of what is not published, and the spec publishes.
+        // The other way round: somebody changes the draft of an unpublished workflow, and the spec publishes.
         let name = format!("on-{}", policy.to_lowercase());
         edited_by_both(world, &name, policy, [false, true], json!({})).await;
         let object = world.until_ready(&name).await;
@@ -151,11 +151,11 @@ async fn fires(standin: &StandIn, world: &World, rule: usize) {
     }
 }
 
-/// Kills the operator when version 2 is written to n8n and nothing of that is in the status yet.
+/// Kills the operator when version 2 is written to n8n and the status does not show it yet.
 async fn killed_after_the_write(standin: &StandIn, world: &mut World, name: &str, policy: &str, active: bool) -> String {
     apply(world, name, policy, json!({ "active": active })).await;
     let id = id(&world.until_ready(name).await);
-    // The update waits until what reads it back will wait too.
+    // The update waits until the read back is blocked too.
     let (save, look) = (Gate::shut(), Gate::shut());
     let saves = standin.faults().add(Rule::on("PUT", &format!("/api/v1/workflows/{id}"), Fault::Held(save.clone())));
     version(world, name, "2", policy, json!({ "active": active, "displayName": DISPLAY })).await;
@@ -203,7 +203,7 @@ async fn two_operators_of_the_same_objects_never_take_each_other_for_somebody_el
     let mut world = world;
     world.operator.restart_with(&["--leader-elect", "off"]);
     let second = world.another_operator("second", &["--leader-elect", "off"]);
-    // So that their passes overlap.
+    // So that their reconciliations overlap.
     standin.faults().add(Rule::on("*", "/api/v1/workflows/**", Fault::Delay(Duration::from_millis(40))));
     let names = ["a", "b", "c"];
     for round in 1..=6 {
@@ -232,7 +232,7 @@ async fn only_real_changes_make_a_fight() {
     let (standin, world) = World::on_stand_in("fight", json!({})).await;
     apply(&world, "a", "Revert", json!({ "active": true })).await;
     let id = id(&world.until_ready("a").await);
-    // A change that n8n does not let us undo at first counts once.
+    // A change that n8n refuses to revert at first counts once.
     standin.ui_rename(&id, "Theirs").expect("the editor saves");
     let refused = standin.faults().add(Rule::on("PUT", "/api/v1/workflows/*", Fault::json(500, "Internal server error")).times(6));
     world.annotate("Workflow", "a", "requested-at", json!("1")).await;
@@ -246,7 +246,7 @@ async fn only_real_changes_make_a_fight() {
         apply(&world, "a", "Revert", json!({ "active": round % 2 == 1 })).await;
         world.until_ready("a").await;
     }
-    // Four more are put right, and the next one is left.
+    // Four more are reverted, and the next one is left.
     for round in 2..=6 {
         standin.ui_rename(&id, &format!("Theirs {round}")).expect("the editor saves");
         let asked = json!(round.to_string());

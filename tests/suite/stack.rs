@@ -1,4 +1,4 @@
-//! The stack that `tests/stack/stack.mjs` started, and further ones for tests that stop and start parts.
+//! The stack that `tests/stack/stack.mjs` started, and further ones for tests that stop and start components.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,22 +9,22 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 const PROGRAM: &str = "tests/stack/stack.mjs";
-/// The shape in which n8n sets up later what it said is published.
+/// The shape in which n8n sets up a version after it has reported it as published.
 pub const PUBLICATION_SERVICE: &str = "publication-service";
 
-/// Why scenarios in which a publication takes a workflow offline are left out there.
+/// Reason to leave out scenarios in which a publication takes a workflow offline.
 pub const NOTHING_GOES_OFFLINE: &str = "n8n publishes what it can and takes nothing offline: publication.rs";
 
 /// A started stack.
 #[derive(Clone, Debug)]
 pub struct Stack {
-    /// Its folder.
+    /// Folder of the stack.
     pub dir: PathBuf,
     facts: Value,
 }
 
 impl Stack {
-    /// The stack that all tests share.
+    /// Returns the stack that all tests share.
     pub fn shared() -> Self {
         let dir = std::env::var("WEIRKEEPER_STACK")
             .expect("WEIRKEEPER_STACK is not set: run `make test`, or `node tests/stack/stack.mjs run -- cargo test`");
@@ -41,39 +41,39 @@ impl Stack {
         stack
     }
 
-    /// The shape of its n8n: see tests/stack/shapes.mjs.
+    /// Returns the shape of its n8n: see tests/stack/shapes.mjs.
     pub fn shape(&self) -> &str {
         self.facts["n8n"]["shape"].as_str().unwrap_or("default")
     }
 
-    /// Where n8n is.
+    /// Returns the URL of n8n.
     pub fn n8n_url(&self) -> String {
         met_n8n();
         self.facts["n8n"]["url"].as_str().expect("the stack has an n8n").to_owned()
     }
 
-    /// An API key with all scopes.
+    /// Returns an API key with all scopes.
     pub fn n8n_key(&self) -> String {
         std::fs::read_to_string(self.dir.join("n8n-api-key")).expect("the n8n API key").trim().to_owned()
     }
 
-    /// The kubeconfig of a user: admin, operator or tenant.
+    /// Returns the kubeconfig of a user: admin, operator or tenant.
     pub fn kubeconfig(&self, user: &str) -> PathBuf {
         self.dir.join(format!("kubeconfig-{user}"))
     }
 
-    /// The Node.js that n8n runs on.
+    /// Returns the Node.js that n8n runs on.
     pub fn node(&self) -> PathBuf {
         self.facts["programs"]["node"].as_str().expect("the stack has a Node.js").into()
     }
 
-    /// The kubectl of the stack.
+    /// Returns the kubectl of the stack.
     pub fn kubectl(&self) -> PathBuf {
         self.dir.join("bin/kubectl")
     }
 
-    /// Another stack, for tests that stop its parts; it ends with the value. Its n8n has the shape of the one that all tests
-    /// share, unless the flags name one.
+    /// Starts another stack, for tests that stop its components; it ends when dropped. Its n8n has the shape of the shared one, unless the
+    /// flags name one.
     pub fn own(flags: &[&str]) -> OwnStack {
         let dir = std::env::temp_dir().join(format!("weirkeeper-stack-{}-{:x}", std::process::id(), rand()));
         let shape = shape();
@@ -85,7 +85,7 @@ impl Stack {
         OwnStack { stack: Self::at(&dir) }
     }
 
-    /// Its parts that do not run.
+    /// Returns the components that do not run.
     pub fn ended(&self) -> Vec<String> {
         let (dir, program) = (self.dir.to_str().expect("a readable path"), Path::new(env!("CARGO_MANIFEST_DIR")).join(PROGRAM));
         let output = Command::new("node").arg(program).args(["status", "--dir", dir]).output().expect("node runs");
@@ -101,15 +101,15 @@ impl Stack {
     }
 }
 
-/// By the URL of an n8n, where its production webhooks are called.
+/// URL of the production webhooks, by the URL of n8n.
 static WEBHOOKS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
-/// Where the production webhooks of an n8n are called: at its webhook processor, where it has one.
+/// Returns the URL of an n8n's production webhooks: that of its webhook processor, if it has one.
 pub fn webhook_url(n8n: &str) -> String {
     WEBHOOKS.lock().expect("nobody panicked").get(n8n).cloned().unwrap_or_else(|| n8n.to_owned())
 }
 
-/// By the URL of an n8n, its shape.
+/// Shape of an n8n, by its URL.
 static SHAPES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 pub fn note_shape(n8n: &str, shape: &str) {
@@ -120,23 +120,23 @@ fn has_shape(n8n: &str, shapes: &[&str]) -> bool {
     SHAPES.lock().expect("nobody panicked").get(n8n).is_some_and(|shape| shapes.contains(&shape.as_str()))
 }
 
-/// Whether an n8n sets up later what it said is published.
+/// Reports whether an n8n sets up a version after it has reported it as published.
 pub fn publishes_later(n8n: &str) -> bool {
     has_shape(n8n, &[PUBLICATION_SERVICE])
 }
 
-/// Whether workers run the workflows of an n8n.
+/// Reports whether workers execute the workflows of an n8n.
 pub fn has_workers(n8n: &str) -> bool {
     has_shape(n8n, &["queue", "webhook-processor"])
 }
 
-/// The shape of the n8n that all tests share, or nothing where that is the default one.
+/// Returns the shape of the shared n8n, or nothing for the default one.
 pub fn shape() -> String {
     std::env::var("WEIRKEEPER_SHAPE").unwrap_or_default()
 }
 
-/// Whether a scenario is about something that n8n does not do in the shape that is tested; then it is left out, and says so:
-/// `make test-modes` counts it as left out and not as passed.
+/// Reports whether a scenario does not apply to the tested shape; then it prints that it is left out: `make test-modes` counts it as left
+/// out and not as passed.
 pub fn left_out(shape_without: &str, why: &str) -> bool {
     let left_out = shape() == shape_without;
     if left_out {
@@ -145,7 +145,7 @@ pub fn left_out(shape_without: &str, why: &str) -> bool {
     left_out
 }
 
-/// Notes for `make test-modes` that a test meets an n8n of the shape that is tested: one that does not says nothing about it.
+/// Records for `make test-modes` that a test uses an n8n of the tested shape: other tests do not count.
 pub fn met_n8n() {
     if std::env::var_os("WEIRKEEPER_SAY_WHAT_MET_N8N").is_some() {
         say(&format!("met n8n: {}", this_test()));
@@ -157,12 +157,12 @@ fn this_test() -> String {
     std::thread::current().name().unwrap_or_default().to_owned()
 }
 
-/// Standard error itself: what a test prints is captured and not shown where it passes.
+/// Standard error itself: the output of a test that passes is captured and not shown.
 pub fn say(line: &str) {
     std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("standard error is open");
 }
 
-/// A stack that ends with the value.
+/// A stack that ends when dropped.
 pub struct OwnStack {
     stack: Stack,
 }
@@ -193,7 +193,7 @@ fn run(command: &[&str], flags: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// A number that no other test has.
+/// Returns a number that no other test has.
 pub fn rand() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::collections::hash_map::RandomState::new().build_hasher().finish() >> 16

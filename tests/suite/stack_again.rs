@@ -1,4 +1,4 @@
-//! The stack's own life: it comes up in a folder that an earlier one has left, however that one ended.
+//! Lifecycle of the stack: it starts in the folder of an earlier one, however that one ended.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::stack::{Stack, rand};
 
-/// A folder for stacks, ended and removed with the value. Its name has a space, as a user's may.
+/// A folder for stacks, ended and removed when dropped. Its name has a space, as a user's may.
 struct Folder(std::path::PathBuf);
 
 impl Folder {
@@ -43,7 +43,7 @@ fn script(arguments: &[&str]) -> Output {
     Command::new("node").arg(program).args(arguments).output().expect("node runs")
 }
 
-/// Runs a command of the stack's program that must succeed, and gives what it says.
+/// Runs a command of the stack's program that must succeed, and returns its output.
 fn succeeds(arguments: &[&str]) -> String {
     let output = script(arguments);
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -79,7 +79,7 @@ fn a_stack_comes_up_anew_in_the_folder_of_one_that_was_ended() {
     assert!(kubectl(&folder, &["get", "configmap", "of-the-first", "-o", "name"]).ends_with("of-the-first"));
     succeeds(&["down", "--dir", folder.path()]);
 
-    // `run` takes the place of a stack that was ended, and so does `up`; neither sees what the one before held.
+    // `run` replaces a stack that has ended, and so does `up`; neither sees the data of the previous one.
     let run = succeeds(&["run", "--dir", folder.path(), "--without-n8n", "--", "kubectl", "get", "configmaps", "-o", "name"]);
     assert!(!run.contains("of-the-first"), "{run}");
     succeeds(&["up", "--dir", folder.path(), "--name", "third"]);

@@ -1,8 +1,8 @@
-//! A stand-in for n8n: a real HTTP server on a loopback port that behaves as the public API of n8n 2.39.10
-//! does, with faults at will. Scenarios run against it and, unchanged, against the real n8n.
+//! A stand-in for n8n: a real HTTP server on a loopback port that behaves like the public API of n8n 2.39.10, with configurable faults.
+//! Scenarios run against it and, unchanged, against the real n8n.
 //!
-//! It has a thread of its own, so that it lives and answers whatever the test's own runtime does, and whoever
-//! is killed beside it. All of its work goes on when a caller disconnects, as n8n's does.
+//! It has a thread of its own, so that it responds independently of the runtime of the test and of processes that are killed. Its work
+//! continues when a client disconnects, as n8n's does.
 
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "the scenarios that use it are in other rooms of this suite")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
@@ -52,29 +52,29 @@ pub(crate) use routes::all_scopes as every_scope;
 use site::Site;
 pub(crate) use wire_log::{Entry, WireLog};
 
-/// How the stand-in is set up. All of it can be changed while it runs, the seed apart.
+/// Configuration of the stand-in. All of it but the seed can be changed while it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Added to every answer.
+    /// Delay of every response.
     pub latency: Duration,
-    /// How long a publish keeps the workflow's webhooks away.
+    /// Time for which a publication removes the workflow's webhooks.
     pub webhook_gap: Duration,
-    /// Whether a move to another project finds that the triggers cannot be registered again, and leaves the workflow offline.
+    /// Whether a move to another project fails to register the triggers again and leaves the workflow offline.
     pub moves_go_offline: bool,
-    /// How long publishing hangs on a trigger whose broker cannot be reached (any redisTrigger).
+    /// Time for which publishing hangs on a trigger whose broker cannot be reached (any redisTrigger).
     pub broker_hang: Duration,
-    /// How long the publication service takes to set up what it said is published; None where n8n does so at once. By default it is as
-    /// the real n8n that the tests share.
+    /// Time that the publication service takes to set up a version that it has reported as published; None if n8n does so at once. By
+    /// default it is that of the real n8n that the tests share.
     pub publication_delay: Option<Duration>,
-    /// How long an execution stays running.
+    /// Duration of an execution.
     pub execution_time: Duration,
-    /// How long n8n takes to start after a [`StandIn::restart`].
+    /// Time that n8n takes to start after a [`StandIn::restart`].
     pub startup_time: Duration,
     pub n8n_version: String,
     pub installed: Installed,
-    /// The scopes of the first key; None is all of them.
+    /// Scopes of the first key; None is all of them.
     pub scopes: Option<Vec<String>>,
-    /// When the first key expires, which its JWT says.
+    /// Expiry of the first key, as in its JWT.
     pub key_expires: Option<jiff::Timestamp>,
     /// Makes ids repeatable. Without it they are as random as n8n's.
     pub seed: Option<u64>,
@@ -102,7 +102,7 @@ impl Default for Options {
     }
 }
 
-/// A running stand-in. It goes down when this is dropped.
+/// A running stand-in. It is stopped when dropped.
 pub(crate) struct StandIn {
     site: Arc<Site>,
     address: SocketAddr,
@@ -117,7 +117,7 @@ struct Listener {
 }
 
 impl StandIn {
-    /// Starts one, ready at once, on a free loopback port.
+    /// Starts a stand-in, ready at once, on a free loopback port.
     pub(crate) fn start(options: Options) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -148,17 +148,17 @@ impl StandIn {
         self.runtime.as_ref().expect("taken only on drop")
     }
 
-    /// The base URL, without a slash at the end.
+    /// Returns the base URL, without a trailing slash.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The first key: an unsigned JWT, whose `exp` tells when it expires.
+    /// Returns the first key: an unsigned JWT with its expiry in `exp`.
     pub(crate) fn api_key(&self) -> &str {
         &self.key
     }
 
-    /// Another key; None is every scope.
+    /// Adds another key; None is every scope.
     pub(crate) fn add_key(&self, scopes: Option<Vec<String>>, expires: Option<jiff::Timestamp>) -> String {
         add_key(&self.site, scopes, expires)
     }
@@ -175,25 +175,24 @@ impl StandIn {
         &self.site.log
     }
 
-    /// Changes the set-up of the running stand-in.
+    /// Changes the configuration of the running stand-in.
     pub(crate) fn configure(&self, change: impl FnOnce(&mut Options)) {
         change(&mut self.site.options());
     }
 
-    /// The marks under a telemetry key that a create through the API ever put on a second workflow while the
-    /// first still existed, even if one is gone by now.
+    /// Returns the marks under a telemetry key that a create through the API ever put on a second workflow while the first still existed,
+    /// even if one is gone by now.
     pub(crate) fn duplicates_seen(&self, key: &str) -> Vec<Duplicate> {
         self.site.world().marks.seen(key)
     }
 
-    /// Kills n8n: the port closes, connections break, work under way stops where it is. Nothing is lost that
-    /// was saved.
+    /// Kills n8n: the port closes, connections break, work in progress stops. Saved data is not lost.
     pub(crate) fn stop(&self) {
         let listener = self.listener.lock().expect("a plain value").take();
         self.site.abort_works();
         if let Some(listener) = listener {
             listener.abort.abort();
-            // Until the port is really free.
+            // Wait until the port is really free.
             let _ = listener.gone.recv_timeout(Duration::from_secs(5));
         }
     }
@@ -204,7 +203,7 @@ impl StandIn {
         self.come_back(Some(startup));
     }
 
-    /// The same, but it goes on starting until [`StandIn::finish_starting`].
+    /// The same, but it keeps starting until [`StandIn::finish_starting`].
     pub(crate) fn restart_and_hang(&self) {
         self.come_back(None);
     }
@@ -265,7 +264,7 @@ fn listen(runtime: &Runtime, site: &Arc<Site>, socket: std::net::TcpListener) ->
     let (dropped, gone) = mpsc::channel();
     let site = Arc::clone(site);
     let task = runtime.spawn(async move {
-        // Goes after the listener does, which says that the port is free.
+        // Dropped after the listener, which shows that the port is free.
         let _dropped = dropped;
         let listener = tokio::net::TcpListener::from_std(socket).expect("a listener of this runtime");
         let mut connections = JoinSet::new();
@@ -291,7 +290,7 @@ fn listen(runtime: &Runtime, site: &Arc<Site>, socket: std::net::TcpListener) ->
     Listener { abort: task.abort_handle(), gone }
 }
 
-/// A key that looks like n8n's. It is made here and now, so that no file holds one.
+/// Creates a key that looks like n8n's. It is generated, so that no file contains one.
 fn add_key(site: &Site, scopes: Option<Vec<String>>, expires: Option<jiff::Timestamp>) -> String {
     let mut world = site.world();
     let mut claims = json!({ "sub": world.user_id, "iss": "n8n", "aud": "public-api", "jti": world.uuid(),

@@ -1,4 +1,4 @@
-//! The stand-in is held to what n8n 2.39.10 was seen to do.
+//! The stand-in behaves as n8n 2.39.10 was observed to behave.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
 

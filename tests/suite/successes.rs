@@ -1,4 +1,4 @@
-//! Without saved successes no error rate means anything. On the real n8n.
+//! Without saved successes no error rate can be calculated. On the real n8n.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The main job on the real parts: apply, edit, unpublish, delete.
+//! The main operations on the real components: apply, edit, unpublish, delete.
 
 use serde_json::json;
 

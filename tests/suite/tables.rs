@@ -1,4 +1,4 @@
-//! The tables that `kubectl get` prints: what is observed, in lines that fit on a screen.
+//! The tables of `kubectl get`: observed state, in lines that fit on a screen.
 
 use serde_json::{Value, json};
 
@@ -6,10 +6,10 @@ use crate::kubectl::kubectl;
 use crate::n8n::answering;
 use crate::world::{World, condition, current, ready};
 
-/// The widest table that has names as short as these.
+/// Width of the widest table with names as short as these.
 const WIDEST: usize = 160;
 
-/// A table as lines of cells, with what differs from run to run replaced. Cells are told apart by where the header's columns begin.
+/// Returns a table as lines of cells, with the parts that differ between runs replaced. Cells are separated at the columns of the header.
 fn table(world: &World, arguments: &[&str]) -> Vec<Vec<String>> {
     let text = kubectl(world, &[&["get"], arguments].concat(), None).text();
     let header = text.lines().next().expect("a header");
@@ -103,7 +103,7 @@ async fn the_table_of_workflows_says_what_was_observed_on_short_lines() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_of_instances_counts_workflows_as_they_come_and_go() {
-    // Nobody looks at the instance meanwhile.
+    // The instance is not reconciled meanwhile.
     let (_standin, world) = World::on_stand_in("counted", json!({ "interval": "1h" })).await;
     let counted = |count: i64| move |object: &Value| object["status"]["workflows"] == count;
     world.until_kind("N8nInstance", "main", "it is Ready", ready).await;
@@ -133,7 +133,7 @@ async fn right_after_an_edit_version_and_status_speak_of_the_same_version() {
     let good = json!({ "active": true, "definition": answering(&path, "1"), "healthCheck": probes("1") });
     world.workflow("a", good).await;
     world.until_ready("a").await;
-    // The version serves, and its probe fails: the status is written while it serves, before the rollback.
+    // The version is published, and its probe fails: the status is written before the rollback.
     let mut changes = Box::pin(kube::runtime::watcher::watch_object(world.api("Workflow"), "a"));
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "2"), "healthCheck": probes("1") })).await;
     let told = async {

@@ -46,7 +46,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// What a server at a name or address shows.
+    /// Returns the configuration of a server with a name or address.
     fn server(&self, name: &str) -> ServerConfig {
         crate::world::install_crypto();
         let key = KeyPair::generate().expect("a key");
@@ -57,7 +57,7 @@ impl Authority {
     }
 }
 
-/// Speaks TLS and passes everything on in plain; ends with the value.
+/// Terminates TLS and passes everything on in plain text; ends when dropped.
 struct Front {
     url: String,
     task: JoinHandle<()>,
@@ -73,7 +73,7 @@ impl Front {
             while let Ok((stream, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
-                    // Clients that do not trust the certificate leave here.
+                    // Clients that do not trust the certificate disconnect here.
                     let (Ok(mut outside), Ok(mut inside)) = (acceptor.accept(stream).await, TcpStream::connect(upstream).await) else {
                         return;
                     };

@@ -1,4 +1,4 @@
-//! What people are told by events: each transition in its own words, decisions, and no warning about what comes up in order.
+//! Events: each transition with its own message, decisions, and no warning about objects that come up in order.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ async fn events(world: &World, kind: &str, name: &str) -> Vec<Event> {
     all.into_iter().filter(about).collect()
 }
 
-/// Waits until an event of that kind, reason and note is there, and returns it.
+/// Waits for an event with that kind, reason and note, and returns it.
 async fn until_event(world: &World, kind: &str, name: &str, reason: &str, holds: impl Fn(&Event) -> bool) -> Event {
     let started = Instant::now();
     loop {
@@ -48,7 +48,7 @@ async fn each_version_that_serves_has_an_event_of_its_own_and_the_same_words_are
         let event = until_event(&world, "Workflow", "a", "Succeeded", says(&format!("version {version} serves"))).await;
         assert_eq!((event.type_.as_deref(), event.series.is_none()), (Some("Normal"), true));
     }
-    // The second version's definition again is version 2 again, in the same words.
+    // The definition of the second version again is version 2 again, with the same message.
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "2") })).await;
     world.until("a", "version 2 serves again", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     let twice = |event: &Event| says("version 2 serves")(event) && event.series.as_ref().is_some_and(|series| series.count == 2);
@@ -87,7 +87,7 @@ async fn decisions_and_misspelt_annotations_leave_events() {
         let meant = says("unknown annotation weirkeeper.dev/resetAt is ignored; did you mean weirkeeper.dev/reset-at?");
         until_event(&world, kind, name, "UnknownAnnotation", |event| warning(event) && meant(event)).await;
     }
-    // It is told once, however often the object is looked at.
+    // It is reported once, however often the object is reconciled.
     world.annotate("Workflow", "a", "requested-at", json!("later")).await;
     world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == "later").await;
     let told = events(&world, "Workflow", "a").await.into_iter().filter(|event| event.reason.as_deref() == Some("UnknownAnnotation"));
@@ -172,7 +172,7 @@ async fn what_stalls_an_instance_and_what_lets_it_go_on_are_told() {
     world.workflow("a", json!({ "active": true, "definition": answering(&format!("{}/a", world.namespace), "2") })).await;
     world.until_reason("a", "Ready", "OriginChanged").await;
     assert!(standin.log().writes().is_empty(), "nothing is written there: {:?}", standin.log().writes());
-    // Set back, it clears by itself.
+    // Changed back, it clears without intervention.
     world.instance("main", &back, &key, json!({})).await;
     world.until_kind("N8nInstance", "main", "it is Ready again", ready).await;
     assert_eq!(world.until_ready("a").await["status"]["activeVersion"], 2);

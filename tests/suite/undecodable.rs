@@ -1,4 +1,4 @@
-//! Documents that cannot be decoded, in Kubernetes and in n8n: each costs itself alone and is named, and no body gets into a log.
+//! Documents that cannot be decoded, in Kubernetes and in n8n: each affects only itself and is named, and no body gets into a log.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::n8n::{N8n, answering, id};
 use crate::stack::{Stack, rand};
 use crate::world::{PATIENCE, World};
 
-/// Sends JSON to the API server and returns the answer as text: the test's own client could not decode it.
+/// Sends JSON to the API server and returns the response as text: the test's own client could not decode it.
 async fn send(client: &Client, method: &str, path: &str, body: &str) -> Result<String, kube::Error> {
     let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
     let body = body.as_bytes().to_vec();
@@ -30,10 +30,10 @@ async fn until(what: &str, world: &World, path: &str, holds: impl Fn(&str) -> bo
     }
 }
 
-/// Stands for a value that nests so deep that a [`Value`] could not hold it.
+/// Placeholder for a value that nests too deep for a [`Value`].
 const DEEP: &str = "DEEP";
 
-/// A document as text, in which so many levels take the place of [`DEEP`].
+/// Returns a document as text, with a number of levels in place of [`DEEP`].
 fn nested(document: &Value, levels: usize, inside: &str) -> String {
     let deep = format!("{}\"{inside}\"{}", "{\"a\":".repeat(levels), "}".repeat(levels));
     document.to_string().replace(&format!("\"{DEEP}\""), &deep)
@@ -61,7 +61,7 @@ async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anyth
     let probe = json!({ "probes": [{ "node": "Webhook", "expectedJSON": DEEP }] });
     let probing = of("probing", json!({ "definition": answering("depth/probing", "1"), "healthCheck": probe }));
     send(&world.admin, "POST", &place, &nested(&probing, 200, &canary)).await.expect("the API server takes it");
-    // Whoever may write an object may also write who manages its fields.
+    // Users who may write an object may also write who manages its fields.
     let config_maps = format!("/api/v1/namespaces/{}/configmaps", world.namespace);
     let managed = json!({ "metadata": { "managedFields": [{ "manager": "m", "operation": "Update", "apiVersion": "v1",
         "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": { "f:data": DEEP } }] } });
@@ -71,7 +71,7 @@ async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anyth
     let taken = send(&world.admin, "PATCH", &format!("{config_maps}/odd"), &managed).await;
     println!("managedFields of 200 levels in a ConfigMap: {}", if taken.is_ok() { "taken" } else { "refused" });
 
-    // A start lists everything at once; what libraries log is asked for.
+    // A start lists everything at once; logs of libraries are requested.
     world.operator.restart_with(&["--log", "trace"]);
     for name in ["deep", "deeper", "deepest", "probing"] {
         let part = if name == "probing" { "spec.healthCheck.probes[0].expectedJSON" } else { "spec.definition.nodes[1].parameters.deep" };
@@ -87,7 +87,7 @@ async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anyth
     let edited = json!({ "data": { "flow.json": answering("depth/odd", "2").to_string() } });
     send(&world.admin, "PATCH", &format!("{config_maps}/odd"), &edited.to_string()).await.expect("the API server takes it");
     world.until("fromodd", "the edit of the ConfigMap serves", |object| object["status"]["activeVersion"] == 2).await;
-    // A caller is told which object does not fit, and where.
+    // The message to a caller names the object that does not match its schema, and the field.
     let call = json!({ "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [400, 0],
         "parameters": { "workflowId": { "__rl": true, "mode": "id", "value": "the-child" } } });
     let calling = crate::n8n::with_node(answering("depth/caller", "1"), call);
@@ -97,7 +97,7 @@ async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anyth
     let message = crate::world::condition(&world.get("caller").await, "Ready")["message"].to_string();
     assert!(message.contains("Workflow deeper") && message.contains("spec.definition"), "{message}");
 
-    // A corrected object is taken, and a deleted one goes.
+    // A corrected object is accepted, and a deleted one is removed.
     let flat = of("deeper", json!({ "definition": answering("depth/deeper", "1") }));
     let patch = json!({ "spec": flat["spec"] });
     let null = json!({ "spec": { "definition": null, "definitionFrom": { "configMapKeyRef": { "name": "none", "key": "a" } } } });
@@ -117,7 +117,7 @@ async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anyth
     drop(standin);
 }
 
-/// n8n as who speaks text: half a character cannot be held by a [`Value`].
+/// Requests to n8n as text: half a character cannot be held by a [`Value`].
 async fn raw(n8n: &N8n, method: &str, path: &str, text: String) -> String {
     let answer = n8n.text(method, path, text).await;
     assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text);
@@ -136,7 +136,7 @@ async fn half_a_character_or_a_deep_document_in_n8n_costs_itself_alone_is_undone
     let n8n = &world.n8n;
     let made =
         |text: &str| serde_json::from_str::<Value>(&text.replace(HALF, "?")).expect("JSON")["id"].as_str().expect("an id").to_owned();
-    // Foreign workflows: half a character in the settings, and 140 levels.
+    // Unmanaged workflows: half a character in the settings, and 140 levels.
     let mut foreign = answering("half/foreign", "1");
     foreign["name"] = json!("Half of it");
     foreign["settings"]["timezone"] = json!("Europe/HALF");
@@ -150,7 +150,7 @@ async fn half_a_character_or_a_deep_document_in_n8n_costs_itself_alone_is_undone
 
     world.workflow("a", json!({ "active": true, "definition": answering("half/a", "one") })).await;
     let managed = id(&world.until_ready("a").await);
-    // An edit with half a character is drift, and is undone; so is one that nests without end; a new spec goes through.
+    // An edit with half a character is drift, and is reverted; so is one that nests too deep; a new spec is deployed.
     for (round, version) in [(0, "one"), (1, "two")] {
         let mut edited = n8n.workflow(&managed).await;
         edited["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!("HALF");
@@ -173,7 +173,7 @@ async fn half_a_character_or_a_deep_document_in_n8n_costs_itself_alone_is_undone
     }
     world.until_told("a", "DriftReverted", "changed in n8n").await;
 
-    // The command names what it cannot take, and takes the others.
+    // The command names what it cannot import, and imports the others.
     let key = own.dir.join("n8n-api-key");
     for which in [vec!["--all", "--managed"], vec!["--managed", "--id", &managed]] {
         let run = std::process::Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
@@ -195,7 +195,7 @@ async fn half_a_character_or_a_deep_document_in_n8n_costs_itself_alone_is_undone
         }
     }
 
-    // A deletion settles a workflow that holds half a character.
+    // A deletion handles a workflow that contains half a character.
     let mut edited = n8n.workflow(&managed).await;
     edited["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!("HALF");
     raw(n8n, "PUT", &format!("/workflows/{managed}"), writable(&edited).to_string().replace("HALF", HALF)).await;

@@ -1,4 +1,5 @@
-//! What people change goes first: before what waits after a restart, and before creates. Counted on the stand-in, never timed.
+//! Changes by users are reconciled first: before objects that wait after a restart, and before creates. Counted on the stand-in, never
+//! timed.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use crate::n8n::{answering, id};
 use crate::standin::{Fault, Gate, Rule, StandIn};
 use crate::world::{PATIENCE, World, ready};
 
-/// How many passes go on at one time.
+/// Number of concurrent reconciliations.
 const PLACES: usize = 2;
 const WORKFLOWS: usize = 40;
 
@@ -29,7 +30,7 @@ async fn all(world: &World, names: &[String], version: &str) {
     }
 }
 
-/// The workflows that n8n was asked for, in the order of the first time.
+/// Returns the workflows that were requested from n8n, in the order of the first request.
 fn looked_at(standin: &StandIn) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let entries = standin.log().entries().into_iter().filter(|entry| entry.method == "GET");
@@ -44,7 +45,7 @@ async fn until(world: &World, what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// Forty workflows at version 1 on an operator with two places, one of them with the definition in a ConfigMap.
+/// Returns forty workflows at version 1 on an operator with two slots, one of them with the definition in a ConfigMap.
 async fn fleet(name: &str) -> (StandIn, World, Vec<String>) {
     let (standin, mut world) = World::on_stand_in(name, json!({ "interval": "1h" })).await;
     world.operator.restart_with(&["--concurrency", &PLACES.to_string()]);
@@ -83,7 +84,7 @@ async fn what_was_asked_while_the_operator_was_away_goes_before_the_whole_queue(
     world.until(&names[38], "the edit serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
     until(&world, "all are looked at", || looked_at(&standin).len() > WORKFLOWS).await;
     let order = looked_at(&standin);
-    // The first ones took their places before the others were in the queue.
+    // The first ones took their slots before the others were in the queue.
     let last = asked.iter().filter_map(|id| order.iter().position(|seen| seen == id)).max().expect("they were looked at");
     assert!(last < 2 * PLACES + asked.len(), "the last of those that were asked for came as number {last}: {order:?} {asked:?}");
 }
@@ -99,7 +100,7 @@ async fn what_is_asked_of_a_workflow_that_waits_in_the_queue_lets_it_overtake() 
     standin.log().clear();
     world.operator.start();
     until(&world, "every place is taken", || standin.faults().fired(hold) == PLACES).await;
-    // All the others wait, and somebody wants something of four of them.
+    // All the others wait, and a user changes four of them.
     let mut waiting = Vec::new();
     for name in names.iter().filter(|name| !second.contains(name)).chain([&"mapped".to_owned()]) {
         let id = id(&world.get(name).await);

@@ -1,4 +1,4 @@
-//! What is gone from n8n, and another n8n at the instance's URL, on the stand-in.
+//! Workflows that were deleted in n8n, and another n8n at the instance's URL, on the stand-in.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn what_was_left_deleted_is_not_missed_again() {
     let definition = answering(&format!("{}/left0", world.namespace), "other");
     world.workflow("other", json!({ "active": true, "definition": definition })).await;
     world.until_ready("other").await;
-    // Changing one's mind brings it back.
+    // Undoing the change restores it.
     world.workflow("left1", json!({ "active": true, "definition": answering(&format!("{}/left1", world.namespace), "1") })).await;
     world.until_ready("left1").await;
 }
@@ -47,7 +47,7 @@ async fn a_url_of_another_origin_is_not_written_to_until_a_person_says_so() {
     for name in names {
         applied(&world, name, "Revert").await;
     }
-    // It takes the key that comes with the URL.
+    // It uses the key that comes with the URL.
     let key = second.api_key().to_owned();
     world.secret("other-key", &key).await;
     world.instance("main", &second.url(), &key, json!({ "apiKeySecretRef": { "name": "other-key" } })).await;
@@ -70,7 +70,7 @@ async fn a_deletion_believes_no_emptied_n8n_though_it_is_the_first_to_look() {
     for name in &names {
         ids.push(applied(&world, name, "Revert").await);
     }
-    // The others are not looked at, so that none of them sees it.
+    // The others are not reconciled, so that none of them notices it.
     for name in &names[1..] {
         let suspend = Patch::Merge(json!({ "spec": { "suspend": true } }));
         world.api("Workflow").patch(name, &PatchParams::default(), &suspend).await.expect("the API server patches");

@@ -1,4 +1,4 @@
-//! `weirkeeper verdict` on the real n8n: what it says, and that it leaves nothing behind.
+//! `weirkeeper verdict` on the real n8n: its output, and that it leaves nothing behind.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::n8n::{N8n, answering, with_node};
 use crate::world::World;
 
-/// Workflows in a folder of their own, which ends with the value.
+/// A folder of workflows, removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -37,7 +37,7 @@ fn command(world: &World, folder: &Folder) -> Command {
     command
 }
 
-/// The lines, by the name of the file without its ending.
+/// Returns the lines, by the name of the file without its extension.
 fn lines(output: &Output) -> Vec<(String, Value)> {
     let name =
         |line: &Value| PathBuf::from(line["file"].as_str().expect("a file")).file_stem().expect("a name").to_string_lossy().into_owned();
@@ -45,7 +45,7 @@ fn lines(output: &Output) -> Vec<(String, Value)> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).map(|line: Value| (name(&line), line)).collect()
 }
 
-/// Waits until n8n holds no scratch workflow, for other tests make some too.
+/// Waits until n8n has no scratch workflow, because other tests create some too.
 async fn until_none_is_left(n8n: &N8n) {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
@@ -59,7 +59,7 @@ async fn until_none_is_left(n8n: &N8n) {
     }
 }
 
-/// A workflow that answers a webhook, and then does what the node does.
+/// Returns a workflow with a webhook, followed by the given node.
 fn doing(path: &str, node: Value) -> Value {
     let name = node["name"].clone();
     let mut workflow = with_node(answering(path, "1"), node);
@@ -83,7 +83,7 @@ async fn n8n_is_asked_about_each_workflow_and_keeps_none() {
     let folder = Folder::new(
         &world,
         &[
-            // The address of a workflow that serves is not in the way.
+            // The path of a published workflow does not interfere.
             ("fine", answering(&path("fine"), "1")),
             ("calls", with(node("Ask", "n8n-nodes-base.httpRequest", 4.2, json!({"options": {}})))),
             ("tells", with(node("Tell", "n8n-nodes-base.telegram", 1.2, json!({"chatId": "1", "text": "hi", "additionalFields": {}})))),
@@ -132,7 +132,7 @@ async fn without_the_flag_nothing_is_sent_and_a_difference_is_told_by_the_exit_c
     let refused = command(&world, &folder).output().expect("the command runs");
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--write-scratch-workflows") && refused.stdout.is_empty());
-    // A catalogue of another n8n, in which that node wants no credential and another parameter.
+    // A catalogue of another n8n, in which that node requires no credential and another parameter.
     let other = folder.0.join("other");
     for (package, nodes) in [("n8n-nodes-base", catalogue()), ("@n8n/n8n-nodes-langchain", json!([]))] {
         let types = other.join("node_modules").join(package).join("dist/types");

@@ -1,5 +1,5 @@
-//! Ways to n8n: a health check that is hidden, a gate before the API, a URL that is a little off. What works goes on, and what does not says
-//! what was asked, what came, and what to change.
+//! Connections to n8n: a hidden health check, an authenticating proxy, a slightly wrong URL. What works continues, and the message of a
+//! failure has the request, the response, and the setting to change.
 
 use axum::body::Body;
 use axum::http::{Response, Uri};
@@ -38,7 +38,7 @@ async fn where_the_health_check_is_hidden_everything_goes_on() {
         world.workflow(name, json!({ "active": true, "interval": "2s", "definition": answering(&format!("hidden/{name}"), "1") })).await;
     }
     let (first, second) = (id(&world.until_ready("a").await), id(&world.until_ready("b").await));
-    // Two that are deleted in n8n: one is made again, the other's object is deleted too.
+    // Two workflows are deleted in n8n: one is created again, the other's object is deleted too.
     let suspend = Patch::Merge(json!({ "spec": { "suspend": true } }));
     world.api("Workflow").patch("b", &PatchParams::default(), &suspend).await.expect("the API server patches");
     world.until("b", "it is suspended", current).await;
@@ -51,7 +51,7 @@ async fn where_the_health_check_is_hidden_everything_goes_on() {
     assert!(world.n8n.workflows().await.is_empty());
 }
 
-/// An answer of a gate.
+/// The response of a gate.
 type Answer = fn() -> Response<Body>;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +84,7 @@ async fn what_answers_in_place_of_the_api_is_told_and_heals() {
         world.until_kind("N8nInstance", "main", "Ready again", ready).await;
         world.until_ready("a").await;
     }
-    // An API that is switched off, or hidden by a proxy; so answers an n8n that starts, too.
+    // An API that is disabled, or hidden by a proxy; an n8n that starts answers the same.
     relay.gate(|uri| uri.path().starts_with("/api/").then(|| page(404, "text/html", "<pre>Cannot GET /api/v1/discover</pre>")));
     let told = |object: &Value| {
         let reachable = condition(object, "Reachable");

@@ -1,4 +1,4 @@
-//! A real n8n going down and coming back never makes the client report a miss.
+//! A real n8n that stops and starts again never makes the client report a missing workflow.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -65,7 +65,7 @@ async fn a_restarting_n8n_loses_no_workflow() {
                 }
                 Err(error) => count("get", &format!("{} {}", error.outcome(), status(&error))),
             }
-            // The only form-free check that also runs before the API is there.
+            // The only check without a form that also runs before the API is available.
             match n8n.check_webhook("webhook", "restart").await {
                 Ok(check) => count("check", &format!("{check:?}")),
                 Err(error) => count("check", &format!("{} {}", error.outcome(), status(&error))),

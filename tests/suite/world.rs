@@ -1,5 +1,5 @@
-//! One test's world: its namespace, its operator process and its N8nInstance. Operators of other tests pass its objects
-//! over, for each works on its own label only.
+//! The environment of one test: its namespace, its operator process and its N8nInstance. Operators of other tests ignore its objects,
+//! because each uses its own label.
 
 mod operator;
 
@@ -22,16 +22,16 @@ use crate::standin::{Options, StandIn};
 
 pub use operator::Operator;
 
-/// How long a condition may take on a slow, shared machine. Nothing waits this long when it works.
+/// Timeout for a condition on a slow, shared machine. Nothing takes this long when it works.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 /// The label by which operators divide objects.
 const SHARD: &str = "weirkeeper.dev/test";
 
-/// One test's world.
+/// The environment of one test.
 pub struct World {
     pub stack: Stack,
     pub namespace: String,
-    /// The cluster as an admin sees it.
+    /// Client with the permissions of an admin.
     pub admin: Client,
     pub n8n: N8n,
     pub operator: Operator,
@@ -42,7 +42,7 @@ pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// A client as one of the stack's users.
+/// Returns a client for one of the stack's users.
 pub async fn client(stack: &Stack, user: &str) -> Client {
     install_crypto();
     let kubeconfig = Kubeconfig::read_from(stack.kubeconfig(user)).expect("a kubeconfig");
@@ -51,28 +51,28 @@ pub async fn client(stack: &Stack, user: &str) -> Client {
 }
 
 impl World {
-    /// A namespace, an operator, and an N8nInstance `main` that leads to the stack's real n8n.
+    /// Creates a namespace, an operator, and an N8nInstance `main` with the stack's real n8n.
     pub async fn on_real_n8n(name: &str) -> Self {
         let stack = Stack::shared();
         Self::at(&stack.n8n_url(), &stack.n8n_key(), name, json!({})).await
     }
 
-    /// A stand-in for n8n, a namespace, an operator, and an N8nInstance `main` that leads to the stand-in; `more` is merged
-    /// over the instance's spec.
+    /// Creates a stand-in for n8n, a namespace, an operator, and an N8nInstance `main` with the stand-in; `more` is merged over the
+    /// instance's spec.
     pub async fn on_stand_in(name: &str, more: Value) -> (StandIn, Self) {
         let standin = StandIn::start(Options::default());
         let world = Self::at(&standin.url(), standin.api_key(), name, more).await;
         (standin, world)
     }
 
-    /// The same with an n8n that is there already.
+    /// The same with an existing n8n.
     pub async fn at(url: &str, key: &str, name: &str, more: Value) -> Self {
         let world = Self::bare(Stack::shared(), name, url, key).await;
         world.instance("main", url, key, more).await;
         world
     }
 
-    /// A namespace and an operator; `url` and `key` are where the test itself looks at n8n.
+    /// Creates a namespace and an operator; `url` and `key` are for the test's own access to n8n.
     pub async fn bare(stack: Stack, name: &str, url: &str, key: &str) -> Self {
         let admin = client(&stack, "admin").await;
         install(&stack, &admin).await;
@@ -83,20 +83,20 @@ impl World {
         world
     }
 
-    /// A second operator for the same objects.
+    /// Starts a second operator for the same objects.
     pub fn another_operator(&self, name: &str, flags: &[&str]) -> Operator {
         let mut operator = Operator::stopped(&self.stack, &self.shard, &format!("{}-{name}", self.shard));
         operator.restart_with(flags);
         operator
     }
 
-    /// Makes a namespace.
+    /// Creates a namespace.
     pub async fn namespace(&self, name: &str) {
         self.apply_as_is(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": { "team": name } } }))
             .await;
     }
 
-    /// An N8nInstance with its Secret, in this world's namespace.
+    /// Applies an N8nInstance with its Secret, in this world's namespace.
     pub async fn instance(&self, name: &str, url: &str, key: &str, more: Value) {
         self.secret(&format!("{name}-key"), key).await;
         let mut spec =
@@ -110,7 +110,7 @@ impl World {
             .await;
     }
 
-    /// A Secret with the key `apiKey`.
+    /// Applies a Secret with the key `apiKey`.
     pub async fn secret(&self, name: &str, value: &str) {
         self.apply(json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": { "apiKey": value } })).await;
     }
@@ -127,7 +127,7 @@ impl World {
             .await
     }
 
-    /// Applies an object into this world: its namespace (unless it names one) and its label.
+    /// Applies an object with the namespace (unless it has one) and the label of this world.
     pub async fn apply(&self, object: Value) -> DynamicObject {
         self.try_apply(object).await.expect("the API server takes the object")
     }
@@ -148,7 +148,7 @@ impl World {
         apply(&self.admin, object).await
     }
 
-    /// An API of one kind in this world's namespace.
+    /// Returns an API of one kind in this world's namespace.
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         self.api_in(&self.namespace, kind)
     }
@@ -157,7 +157,7 @@ impl World {
         Api::namespaced_with(self.admin.clone(), namespace, &resource(kind))
     }
 
-    /// A Workflow as it is now; null when it is gone.
+    /// Returns the current Workflow; null if it does not exist.
     pub async fn get(&self, name: &str) -> Value {
         self.get_kind("Workflow", name).await
     }
@@ -167,12 +167,12 @@ impl World {
         object.map_or(Value::Null, |object| serde_json::to_value(object).expect("an object is JSON"))
     }
 
-    /// Waits until a Workflow looks as wanted.
+    /// Waits until a Workflow satisfies a predicate.
     pub async fn until(&self, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
         self.until_kind("Workflow", name, wanted, holds).await
     }
 
-    /// Waits until a Workflow of another namespace looks as wanted.
+    /// Waits until a Workflow of another namespace satisfies a predicate.
     pub async fn until_in(&self, namespace: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
         self.until_there(namespace, "Workflow", name, wanted, holds).await
     }
@@ -181,7 +181,7 @@ impl World {
         self.until_there(&self.namespace, kind, name, wanted, holds).await
     }
 
-    /// Is told of each change: asking all the time was most of the API server's work, and missed what lasts a moment only.
+    /// Watches for changes: polling was most of the API server's work, and missed states that last a moment only.
     async fn until_there(&self, namespace: &str, kind: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         let mut changes = Box::pin(watch_object(self.api_in(namespace, kind), name));
@@ -194,7 +194,7 @@ impl World {
                 // An API server that restarts; the watch begins again.
                 Ok(Some(Err(_))) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Ok(None) => panic!("{kind} {name}: the watch has ended"),
-                // What else is asked for may hold by now.
+                // The predicate may depend on other state, which may have changed by now.
                 Err(_) => {}
             }
             if let Some(object) = seen.take_if(|object| holds(object)) {
@@ -209,12 +209,12 @@ impl World {
         }
     }
 
-    /// Waits until a Workflow is Ready at its present generation.
+    /// Waits until a Workflow is Ready at its current generation.
     pub async fn until_ready(&self, name: &str) -> Value {
         self.until(name, "Ready", ready).await
     }
 
-    /// Waits until a condition has a reason, at the present generation.
+    /// Waits until a condition has a reason, at the current generation.
     pub async fn until_reason(&self, name: &str, kind: &str, reason: &str) -> Value {
         self.until(name, &format!("{kind} is {reason}"), |object| current(object) && condition(object, kind)["reason"] == reason).await
     }
@@ -225,19 +225,19 @@ impl World {
         self.until(name, "it is gone", Value::is_null).await;
     }
 
-    /// Sets an annotation of a Workflow; null takes it off.
+    /// Sets an annotation of a Workflow; null removes it.
     pub async fn annotate(&self, kind: &str, name: &str, key: &str, value: Value) {
         let patch = json!({ "metadata": { "annotations": { format!("weirkeeper.dev/{key}"): value } } });
         self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("the API server patches");
     }
 
-    /// Makes the publication of a Workflow look old: what is new may still be on its way where n8n publishes later.
+    /// Makes the publication of a Workflow look old: a recent one may still be in progress if n8n publishes later.
     pub async fn published_long_ago(&self, name: &str) {
         let old = json!({ "status": { "publishedAt": "2020-01-01T00:00:00Z" } });
         self.api("Workflow").patch_status(name, &PatchParams::default(), &Patch::Merge(old)).await.expect("the API server patches");
     }
 
-    /// Waits for an event, which comes a moment after the status that it belongs to. Returns all events of the object.
+    /// Waits for an event, which is written a moment after the status that it belongs to. Returns all events of the object.
     pub async fn until_told(&self, name: &str, reason: &str, part: &str) -> Vec<(String, String)> {
         let started = Instant::now();
         loop {
@@ -250,7 +250,7 @@ impl World {
         }
     }
 
-    /// The events of an object, as (reason, note).
+    /// Returns the events of an object, as (reason, note).
     pub async fn events(&self, name: &str) -> Vec<(String, String)> {
         let events: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(self.admin.clone(), &self.namespace);
         let all = events.list(&Default::default()).await.expect("the API server lists events");
@@ -260,8 +260,8 @@ impl World {
     }
 }
 
-/// Installs the CRDs with their admission policies and the operator's RBAC, as a platform team would; once in each cluster, for a CRD that changes nothing
-/// costs the API server as much as one that does.
+/// Installs the CRDs with their admission policies and the operator's RBAC, as a platform team would; once in each cluster, because
+/// applying an unchanged CRD costs the API server as much as applying a changed one.
 async fn install(stack: &Stack, admin: &Client) {
     static INSTALLED: Mutex<BTreeSet<PathBuf>> = Mutex::const_new(BTreeSet::new());
     let mut installed = INSTALLED.lock().await;
@@ -307,18 +307,18 @@ fn resource(kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
 }
 
-/// A condition of an object; null where it is not there.
+/// Returns a condition of an object; null if it is not present.
 pub fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
     let conditions = object["status"]["conditions"].as_array();
     conditions.and_then(|all| all.iter().find(|condition| condition["type"] == kind)).unwrap_or(&Value::Null)
 }
 
-/// Whether status speaks of the present generation.
+/// Reports whether the status is of the current generation.
 pub fn current(object: &Value) -> bool {
     object["status"]["observedGeneration"] == object["metadata"]["generation"]
 }
 
-/// Whether an object is Ready at its present generation.
+/// Reports whether an object is Ready at its current generation.
 pub fn ready(object: &Value) -> bool {
     current(object) && condition(object, "Ready")["status"] == "True"
 }

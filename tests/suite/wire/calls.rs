@@ -1,4 +1,4 @@
-//! The client under test, workflows for it, and how n8n is waited for.
+//! The client under test, workflows for it, and waits for n8n.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -34,7 +34,7 @@ pub(super) fn client() -> N8nClient {
     client_with(&Stack::shared().n8n_key())
 }
 
-/// Expects a result. Only an n8n that does later what it said is asked again until it comes.
+/// Expects a result. Only for an n8n that publishes later the request is repeated until it does.
 pub(super) async fn until<T: PartialEq + std::fmt::Debug>(wanted: T, ask: impl AsyncFn() -> T) {
     let (url, started) = (Stack::shared().n8n_url(), Instant::now());
     loop {
@@ -53,7 +53,7 @@ pub(super) async fn publish(n8n: &N8nClient, id: &str, path: &str) -> RemoteWork
     published
 }
 
-/// Deletes a workflow, and tells whether it was there. The publication service wants it unpublished first.
+/// Deletes a workflow, and returns whether it existed. With the publication service it must be unpublished first.
 pub(super) async fn delete(n8n: &N8nClient, id: &str) -> bool {
     let started = Instant::now();
     loop {
@@ -65,7 +65,7 @@ pub(super) async fn delete(n8n: &N8nClient, id: &str) -> bool {
     }
 }
 
-/// A word that no earlier run used.
+/// Returns a word that no earlier run used.
 pub(super) fn fresh(prefix: &str) -> String {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     format!("{prefix}-{:x}", nanos % (1 << 48))
@@ -80,7 +80,7 @@ pub(super) fn workflow(name: &str, nodes: Vec<Value>, connections: Value) -> Wor
     WorkflowWrite { name: name.into(), nodes, connections, settings: Default::default(), node_groups: None }
 }
 
-/// A webhook that answers with what its last node makes.
+/// Returns a workflow with a webhook that answers with the output of its last node.
 pub(super) fn webhook_workflow(name: &str, path: &str, last: Value) -> WorkflowWrite {
     let mut hook = node("Hook", "webhook", 2.0, json!({ "path": path, "httpMethod": "POST", "responseMode": "lastNode", "options": {} }));
     hook["webhookId"] = json!(format!("hook-{path}"));
@@ -107,7 +107,7 @@ pub(super) fn probe(path: &str) -> ProbeRequest {
     }
 }
 
-/// Answers with a status of its own choice, by a Respond to Webhook node.
+/// Returns a workflow that answers with a status of its own choice, by a Respond to Webhook node.
 pub(super) fn responding(path: &str, status: u16) -> WorkflowWrite {
     let options = json!({ "responseCode": status });
     let mut write = webhook_workflow(

@@ -28,7 +28,7 @@ impl Operator {
         Self { child: None, kubeconfig: stack.kubeconfig("operator"), shard: shard.to_owned(), log, flags: Vec::new() }
     }
 
-    /// Starts it, if it is not running.
+    /// Starts the operator unless it is running.
     pub fn start(&mut self) {
         if self.child.is_some() {
             return;
@@ -49,12 +49,12 @@ impl Operator {
         self.child = Some(child);
     }
 
-    /// Whether its flags say anything about a lease; by default tests run without one, and some run two operators at once.
+    /// Reports whether its flags configure a lease; by default tests run without one, and some run two operators at once.
     fn elects(&self) -> bool {
         self.flags.iter().any(|flag| flag.starts_with("--leader-elect") || flag.starts_with("--lease"))
     }
 
-    /// Ends it as SIGKILL does: without a chance to tidy up.
+    /// Kills the operator with SIGKILL: without a chance to clean up.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("the operator is killed");
@@ -62,7 +62,7 @@ impl Operator {
         }
     }
 
-    /// Ends it as Kubernetes does, and waits until it has.
+    /// Terminates the operator as Kubernetes does, and waits until it has exited.
     pub fn terminate(&mut self) {
         if let Some(mut child) = self.child.take() {
             let sent = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
@@ -77,7 +77,7 @@ impl Operator {
         assert!(sent.success(), "the operator takes a signal");
     }
 
-    /// Waits until it has ended by itself, and says with which code.
+    /// Waits until it has exited, and returns the exit code.
     pub async fn ended(&mut self) -> Option<i32> {
         let started = Instant::now();
         loop {
@@ -91,14 +91,14 @@ impl Operator {
         }
     }
 
-    /// Starts it anew with other flags.
+    /// Restarts it with other flags.
     pub fn restart_with(&mut self, flags: &[&str]) {
         self.kill();
         self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         self.start();
     }
 
-    /// What one of its endpoints answers. The address of an operator that was started anew is in its log a moment later.
+    /// Returns the response of one of its endpoints. The address of an operator that was restarted is in its log a moment later.
     pub async fn get(&self, path: &str) -> (u16, String) {
         let started = Instant::now();
         loop {
@@ -110,14 +110,14 @@ impl Operator {
         }
     }
 
-    /// Starts it anew with another kubeconfig, for example one that leads through a relay.
+    /// Restarts it with another kubeconfig, for example one that leads through a relay.
     pub fn restart_through(&mut self, kubeconfig: &std::path::Path) {
         self.kill();
         self.kubeconfig = kubeconfig.to_owned();
         self.start();
     }
 
-    /// The address of its health and metrics endpoints, from its log.
+    /// Returns the address of its health and metrics endpoints, from its log.
     pub fn address(&self) -> String {
         let started = Instant::now();
         loop {
@@ -131,13 +131,13 @@ impl Operator {
         }
     }
 
-    /// Its process id.
+    /// Returns its process id.
     #[allow(dead_code, reason = "the benchmarks, which share this file, ask for it")]
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("a running operator").id()
     }
 
-    /// The processor time that it has used, in seconds.
+    /// Returns the processor time that it has used, in seconds.
     #[allow(dead_code, reason = "the benchmarks, which share this file, ask for it")]
     pub fn processor_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the operator runs");
@@ -147,12 +147,12 @@ impl Operator {
         ticks as f64 / 100.0
     }
 
-    /// Its whole log.
+    /// Returns its whole log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The end of its log.
+    /// Returns the end of its log.
     pub fn tail(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
