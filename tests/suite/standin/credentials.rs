@@ -28,7 +28,7 @@ impl Credential {
     }
 }
 
-/// The fields that have to be in a credential's data.
+/// Returns the fields that a credential's data must have.
 fn required_data(kind: &str) -> &'static [&'static str] {
     match kind {
         "slackApi" | "telegramApi" => &["accessToken"],
@@ -61,7 +61,7 @@ fn text(body: &Value, field: &str) -> Option<String> {
 }
 
 impl World {
-    /// Stores a credential and gives its id.
+    /// Stores a credential and returns its id.
     pub(crate) fn add_credential(&mut self, name: &str, kind: &str, data: &Value) -> String {
         let (id, at) = (self.nano_id(), now());
         self.credentials.push(Credential {

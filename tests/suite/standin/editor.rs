@@ -1,4 +1,4 @@
-//! What a person does in n8n's editor, for tests: no API call, no line in the wire log.
+//! Operations of n8n's editor, for tests: no API request, no line in the wire log.
 
 use serde_json::{Value, json};
 
@@ -15,22 +15,22 @@ fn message(refusal: &Reply) -> String {
 }
 
 impl StandIn {
-    /// Every workflow as GET shows it, in the order of ids.
+    /// Returns every workflow as GET shows it, in the order of ids.
     pub(crate) fn workflows(&self) -> Vec<Value> {
         let world = self.site.world();
         let shown = world.workflows.values();
         shown.map(|workflow| world.show(workflow, View::Get, true).value().unwrap_or_default()).collect()
     }
 
-    /// One workflow as GET shows it.
+    /// Returns one workflow as GET shows it.
     pub(crate) fn workflow(&self, id: &str) -> Option<Value> {
         let world = self.site.world();
         let workflow = world.workflows.get(id)?;
         world.show(workflow, View::Get, true).value()
     }
 
-    /// Changes a draft and saves it as the editor does: a new version where the definition differs, nothing
-    /// published. The function gets name, nodes, connections, nodeGroups, settings and description.
+    /// Changes a draft and saves it as the editor does: a new version if the definition differs, nothing published. The function gets name,
+    /// nodes, connections, nodeGroups, settings and description.
     pub(crate) fn ui_edit_draft(&self, id: &str, edit: impl FnOnce(&mut Value)) -> Result<String, String> {
         let mut shown = self.workflow(id).ok_or("no such workflow")?;
         let fields = ["name", "nodes", "connections", "nodeGroups", "settings", "description"];
@@ -72,14 +72,14 @@ impl StandIn {
         publish::take_offline(&mut self.site.world(), id);
     }
 
-    /// How long publications take to be set up from now on.
+    /// Sets the delay with which publications are set up from now on.
     pub(crate) fn publish_after(&self, delay: std::time::Duration) {
         if let Some(outbox) = &mut self.site.world().outbox {
             outbox.set_delay(delay);
         }
     }
 
-    /// Loses what says which version of a workflow runs, and keeps its routes.
+    /// Loses the record of the version of a workflow that runs, and keeps its routes.
     pub(crate) fn forget_running(&self, id: &str) {
         self.site.world().forget_running(id);
     }
@@ -92,8 +92,8 @@ impl StandIn {
         self.site.world().remove_workflow(id).is_some()
     }
 
-    /// Duplicates as the editor does: definition, tags and settings, telemetry tags among them, are copied;
-    /// node ids, webhook ids and webhook paths are new. Gives the id of the copy.
+    /// Duplicates a workflow as the editor does: definition, tags and settings, including telemetry tags, are copied; node ids, webhook ids
+    /// and webhook paths are new. Returns the id of the copy.
     pub(crate) fn ui_duplicate(&self, id: &str) -> Option<String> {
         let mut document = self.workflow(id)?;
         let world = &mut *self.site.world();
@@ -119,13 +119,12 @@ impl StandIn {
         Some(copy)
     }
 
-    /// Puts a credential in place without a call; gives its id.
+    /// Adds a credential without a request; returns its id.
     pub(crate) fn add_credential(&self, name: &str, kind: &str, data: &Value) -> String {
         self.site.world().add_credential(name, kind, data)
     }
 
-    /// Lets a published workflow run from its first trigger, as a schedule does, and gives the execution's
-    /// id. The run is over at once.
+    /// Runs a published workflow from its first trigger, as a schedule does, and returns the execution's id. The run is over at once.
     pub(crate) fn fire_trigger(&self, id: &str) -> Option<u64> {
         let world = &mut *self.site.world();
         let workflow = world.workflows.get(id)?;
@@ -145,7 +144,7 @@ impl StandIn {
         Some(execution)
     }
 
-    /// The registered production webhooks as (method, path that callers use, workflow id).
+    /// Returns the registered production webhooks as (method, public path, workflow id).
     pub(crate) fn webhooks(&self) -> Vec<(String, String, String)> {
         let world = self.site.world();
         let mut hooks: Vec<_> =

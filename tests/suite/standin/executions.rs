@@ -25,16 +25,16 @@ pub(crate) struct Execution {
     pub started_at: Option<String>,
     pub stopped_at: Option<String>,
     pub wait_till: Option<String>,
-    /// What n8n stamps, which for webhooks is the draft's id and not that of what ran.
+    /// The version that n8n records, which for webhooks is the draft's id and not that of the content that ran.
     pub version_id: String,
-    /// What ran.
+    /// The content that ran.
     pub content: Arc<Content>,
     pub start: String,
     pub input: Vec<Value>,
     pub outcome: Outcome,
 }
 
-/// What to start.
+/// The execution to start.
 pub(crate) struct Start {
     pub workflow_id: String,
     pub mode: &'static str,
@@ -46,7 +46,7 @@ pub(crate) struct Start {
 }
 
 impl World {
-    /// Records an execution as running, with its outcome already worked out.
+    /// Records an execution as running, with its outcome already determined.
     pub(crate) fn begin(&mut self, start: Start) -> u64 {
         let id = self.next_execution();
         let outcome = run(self, &start.content, &start.start, start.input.clone(), 0);
@@ -73,7 +73,7 @@ impl World {
         id
     }
 
-    /// Ends a running execution as its outcome says, and forgets it where the settings say so.
+    /// Ends a running execution with its outcome, and deletes it if the settings say so.
     pub(crate) fn finish(&mut self, id: u64) {
         let Some(run) = self.executions.get_mut(&id).filter(|run| run.status == "running") else {
             return;
@@ -108,7 +108,7 @@ impl World {
         workflow.and_then(|workflow| workflow.settings.get(setting)) != Some(&json!("none"))
     }
 
-    /// What n8n does with running executions when it comes back after a kill.
+    /// Marks running executions as crashed, as n8n does when it starts after a kill.
     pub(crate) fn crash_running(&mut self) {
         for run in self.executions.values_mut() {
             if run.status == "running" || run.status == "new" {
@@ -282,7 +282,7 @@ pub(crate) fn delete(world: &mut World, id: &str) -> Answer {
 pub(crate) fn stop(world: &mut World, id: &str) -> Answer {
     let id = execution_id(id)?;
     let Some(run) = world.executions.get_mut(&id) else {
-        // Where there is no workflow at all n8n does not come as far as looking.
+        // If there is no workflow at all, n8n does not search for executions.
         let message = if world.workflows.is_empty() { "Not Found" } else { "Failed to find execution to stop" };
         return Err(Reply::message(404, message));
     };

@@ -1,4 +1,4 @@
-//! Faults: what can go wrong between a caller and n8n, chosen by rules.
+//! Faults between a client and n8n, selected by rules.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,30 +8,30 @@ use tokio::sync::Semaphore;
 use super::reply::Reply;
 use super::store::Random;
 
-/// What happens to a request that a rule picks.
+/// Effect on a request that a rule selects.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// The answer comes late. Further rules still apply.
+    /// The response is delayed. Further rules still apply.
     Delay(Duration),
-    /// The request waits until the gate is opened, and then goes its way. Further rules still apply.
+    /// The request waits until the gate is opened, and then proceeds. Further rules still apply.
     Held(Gate),
-    /// This answer instead of n8n's, with nothing done.
+    /// This response instead of n8n's; nothing takes effect.
     Respond { status: u16, content_type: String, body: String, headers: Vec<(String, String)> },
-    /// The connection closes with nothing done.
+    /// The connection closes; nothing takes effect.
     DropBefore,
-    /// It is done, and the connection closes without an answer.
+    /// The request takes effect, and the connection closes without a response.
     DropAfter,
-    /// The caller loses its connection, and it is done later all the same.
+    /// The client loses its connection, and the request takes effect later nevertheless.
     LateApply { after: Duration, caller: Caller },
-    /// It is done, and the answer breaks off in the middle.
+    /// The request takes effect, and the response breaks off in the middle.
     HalfBody,
-    /// What a starting n8n says to everything under `/api`.
+    /// The response of a starting n8n to everything under `/api`.
     Html404,
-    /// No answer, ever, and nothing done.
+    /// No response, ever; nothing takes effect.
     Hang,
 }
 
-/// Where requests wait until a test has seen to everything else.
+/// A gate at which requests wait until a test opens it.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate(Arc<Semaphore>);
 
@@ -40,7 +40,7 @@ impl Gate {
         Self(Arc::new(Semaphore::new(0)))
     }
 
-    /// Lets through what waits and whatever comes later.
+    /// Passes waiting and later requests.
     pub(crate) fn open(&self) {
         self.0.close();
     }
@@ -51,7 +51,7 @@ impl Gate {
     }
 }
 
-/// What the caller of a late request sees meanwhile.
+/// The state of the client of a late request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     Disconnected,
@@ -70,7 +70,7 @@ impl Fault {
         }
     }
 
-    /// What n8n says of a webhook that it does not have.
+    /// n8n's response for a webhook that it does not have.
     pub(crate) fn not_registered() -> Self {
         Self::Respond {
             status: 404,
@@ -80,13 +80,13 @@ impl Fault {
         }
     }
 
-    /// n8n's answer to OPTIONS for a path that nobody serves.
+    /// n8n's answer to OPTIONS for a path that is not registered.
     pub(crate) fn names_no_methods() -> Self {
         let headers = vec![("access-control-allow-methods".to_owned(), "OPTIONS".to_owned())];
         Self::Respond { status: 204, content_type: "text/plain".to_owned(), body: String::new(), headers }
     }
 
-    /// A 429 or 503 that says when to come back.
+    /// A 429 or 503 with `Retry-After`.
     pub(crate) fn retry_after(status: u16, seconds: u64) -> Self {
         Self::Respond {
             status,
@@ -96,7 +96,7 @@ impl Fault {
         }
     }
 
-    /// The page of a proxy before n8n.
+    /// The page of a proxy in front of n8n.
     pub(crate) fn bad_gateway() -> Self {
         Self::Respond {
             status: 502,
@@ -116,7 +116,7 @@ impl Fault {
     }
 }
 
-/// Which of the matching requests a rule picks.
+/// Selection among the matching requests of a rule.
 #[derive(Clone, Debug)]
 enum When {
     Always,
@@ -129,7 +129,7 @@ enum When {
     Chance(f64),
 }
 
-/// A rule: requests like this, picked so, meet this fault.
+/// A rule: selected requests that match get the fault.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     method: String,
@@ -140,8 +140,8 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// `method` may be `*`. In `path` a `*` stands for one segment and a final `**` for any rest; the query
-    /// plays no part. Unless said otherwise the rule picks every matching request.
+    /// `method` may be `*`. In `path` a `*` stands for one segment and a final `**` for any rest; the query is ignored. By default the rule
+    /// selects every matching request.
     pub(crate) fn on(method: &str, path: &str, fault: Fault) -> Self {
         Self { method: method.to_owned(), path: path.to_owned(), when: When::Always, seed: 0, fault }
     }
@@ -165,7 +165,7 @@ impl Rule {
         self
     }
 
-    /// Picks by chance, repeatable by the seed and the order of requests.
+    /// Selects by chance, reproducible by the seed and the order of requests.
     pub(crate) fn with_chance(mut self, chance: f64, seed: u64) -> Self {
         self.when = When::Chance(chance);
         self.seed = seed;
@@ -201,7 +201,7 @@ struct Armed {
 #[derive(Default)]
 pub(crate) struct Faults(Mutex<Vec<Armed>>);
 
-/// What a request meets.
+/// The faults that apply to a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fate {
     pub delay: Duration,
@@ -214,7 +214,7 @@ impl Faults {
         self.0.lock().expect("no test panics while it holds this")
     }
 
-    /// Adds a rule behind those there are, and gives its number for [`Faults::fired`].
+    /// Adds a rule after the existing ones, and returns its number for [`Faults::fired`].
     pub(crate) fn add(&self, rule: Rule) -> usize {
         let mut rules = self.rules();
         rules.push(Armed { random: Random::new(rule.seed), rule, seen: 0, fired: 0 });
@@ -225,7 +225,7 @@ impl Faults {
         self.rules().clear();
     }
 
-    /// How many requests a rule has picked.
+    /// Returns the number of requests that a rule has selected.
     pub(crate) fn fired(&self, rule: usize) -> usize {
         self.rules().get(rule).map_or(0, |armed| armed.fired)
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub(crate) struct Duplicate {
     pub key: String,
     pub value: String,
-    /// The most workflows that ever had it at the same time.
+    /// The maximum number of workflows that had it at the same time.
     pub at_once: usize,
     /// Those workflows.
     pub workflows: Vec<String>,
@@ -20,12 +20,12 @@ type Mark = (String, String);
 #[derive(Default)]
 pub(crate) struct Marks {
     holders: BTreeMap<Mark, BTreeSet<String>>,
-    /// The other way round, so that forgetting one of thousands is quick.
+    /// The inverse, so that forgetting one of thousands is fast.
     held: BTreeMap<String, Vec<Mark>>,
     seen: BTreeMap<Mark, Duplicate>,
 }
 
-/// The marks in a workflow's settings.
+/// Returns the marks in a workflow's settings.
 pub(crate) fn marks_of(settings: &Map<String, Value>) -> Vec<Mark> {
     let tags = settings.get("customTelemetryTags").and_then(Value::as_array);
     tags.into_iter()
@@ -51,7 +51,7 @@ impl Marks {
         }
     }
 
-    /// Follows a create through the API, the only thing that must never make a second holder.
+    /// Follows a create through the API, the only operation that must never create a second holder.
     pub(crate) fn created(&mut self, workflow: &str, settings: &Map<String, Value>) {
         self.follow(workflow, settings);
         for mark in marks_of(settings) {

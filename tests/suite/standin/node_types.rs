@@ -1,9 +1,9 @@
-//! The few facts on node types that decide whether n8n publishes: which types there are, which of them start
-//! a workflow or have a webhook, and what some of them require.
+//! The few facts about node types that decide whether n8n publishes: existing types, those that start a workflow or have a webhook, and
+//! requirements of some.
 
 use serde_json::Value;
 
-/// Which node types this n8n has installed.
+/// The node types that this n8n has installed.
 #[derive(Clone, Debug)]
 pub(crate) struct Installed {
     /// A type is known when it begins with one of these,
@@ -41,7 +41,7 @@ const WAITING_ACTIONS: &[(&str, f64)] = &[
     ("chat", 1.0),
 ];
 
-/// Triggers that open no webhook: they poll, listen, or keep time.
+/// Triggers without a webhook: they poll, listen, or keep time.
 const TRIGGERS_WITHOUT_WEBHOOK: &[&str] = &[
     "manualTrigger",
     "manualChatTrigger",
@@ -71,7 +71,7 @@ const TRIGGERS_WITHOUT_WEBHOOK: &[&str] = &[
     "toolExecutor",
 ];
 
-/// A node's type without its package.
+/// Returns a node's type without its package.
 pub(crate) fn short(kind: &str) -> &str {
     kind.rsplit_once('.').map_or(kind, |(_, name)| name)
 }
@@ -90,7 +90,7 @@ pub(crate) fn is_disabled(node: &Value) -> bool {
 
 pub(crate) fn version(node: &Value) -> f64 {
     let version = node.get("typeVersion").and_then(Value::as_f64);
-    // Without a version n8n takes the newest.
+    // Without a version n8n uses the newest.
     version.unwrap_or(f64::MAX)
 }
 
@@ -102,13 +102,13 @@ pub(crate) fn text_parameter<'a>(node: &'a Value, name: &str) -> &'a str {
     parameter(node, name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whether the type is in the group of triggers.
+/// Reports whether the type is in the group of triggers.
 pub(crate) fn is_trigger(kind: &str) -> bool {
     let short = short(kind);
     short.ends_with("Trigger") || ["webhook", "cron", "interval", "emailReadImap"].contains(&short)
 }
 
-/// Whether the type has webhooks, so that n8n gives the node a `webhookId`.
+/// Reports whether the type has webhooks, so that n8n gives the node a `webhookId`.
 pub(crate) fn has_webhook(node: &Value) -> bool {
     let short = short(kind(node));
     short == "webhook"
@@ -120,12 +120,12 @@ fn is_manual(kind: &str) -> bool {
     ["manualTrigger", "manualChatTrigger"].contains(&short(kind))
 }
 
-/// Whether n8n takes the node for one that can start a workflow. Action nodes with a webhook count too.
+/// Reports whether n8n accepts the node as one that can start a workflow. Action nodes with a webhook count too.
 pub(crate) fn starts_workflows(node: &Value) -> bool {
     !is_disabled(node) && !is_manual(kind(node)) && (is_trigger(kind(node)) || has_webhook(node))
 }
 
-/// What n8n shows as `triggerCount`.
+/// Reports whether n8n counts the node in `triggerCount`.
 pub(crate) fn counts_as_trigger(node: &Value) -> bool {
     !is_disabled(node)
         && is_trigger(kind(node))
@@ -133,7 +133,7 @@ pub(crate) fn counts_as_trigger(node: &Value) -> bool {
         && !["executeWorkflowTrigger", "errorTrigger"].contains(&short(kind(node)))
 }
 
-/// Versions that n8n names when a version is unknown. Only the count of those that tests ask for.
+/// Returns the versions that n8n names when a version is unknown, for the types in tests.
 pub(crate) fn available_versions(kind: &str) -> &'static [&'static str] {
     match short(kind) {
         "set" => &["1", "2", "3", "3.1", "3.2", "3.3", "3.4", "3.5"],
@@ -143,7 +143,7 @@ pub(crate) fn available_versions(kind: &str) -> &'static [&'static str] {
     }
 }
 
-/// Parameters that have to be there, where n8n refuses to publish without.
+/// Returns the missing parameters without which n8n refuses to publish.
 pub(crate) fn missing_parameters(node: &Value) -> Vec<&'static str> {
     let wanted: &[&'static str] = match short(kind(node)) {
         "httpRequest" => &["url"],
@@ -172,7 +172,7 @@ pub(crate) fn missing_parameters(node: &Value) -> Vec<&'static str> {
     wanted.iter().filter(is_empty).copied().collect()
 }
 
-/// The credential type that has to be set on the node.
+/// Returns the credential type that has to be set on the node.
 pub(crate) fn required_credential(node: &Value) -> Option<&'static str> {
     let authentication = text_parameter(node, "authentication");
     match (short(kind(node)), authentication) {
@@ -192,7 +192,7 @@ pub(crate) fn required_credential(node: &Value) -> Option<&'static str> {
     }
 }
 
-/// The id of the workflow that an Execute Workflow node calls, where n8n checks it.
+/// Returns the id of the workflow that an Execute Workflow node calls, if n8n checks it.
 pub(crate) fn called_workflow(node: &Value) -> Option<&str> {
     if kind(node) != "n8n-nodes-base.executeWorkflow" || !["", "database"].contains(&text_parameter(node, "source")) {
         return None;
@@ -202,7 +202,7 @@ pub(crate) fn called_workflow(node: &Value) -> Option<&str> {
     (!id.is_empty() && !id.starts_with('=')).then_some(id)
 }
 
-/// Whether a schedule holds a cron expression that does not parse.
+/// Reports whether a schedule has a cron expression that does not parse.
 pub(crate) fn has_bad_cron(node: &Value) -> bool {
     let rules = parameter(node, "rule").and_then(|rule| rule.get("interval"));
     let rules = rules.and_then(Value::as_array).into_iter().flatten();

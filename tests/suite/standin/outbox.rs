@@ -1,6 +1,5 @@
-//! n8n's publication service, as far as it was measured on the real one (2.39.10): publishing and unpublishing answer at once,
-//! and what runs follows some time later. Until then callers meet the version before. A schedule that cannot be started
-//! stops nobody.
+//! n8n's publication service, as measured on the real one (2.39.10): publishing and unpublishing respond at once, and the running version
+//! follows some time later. Until then callers reach the previous version. A schedule that cannot be started blocks nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use super::publish::start;
 use super::reply::Reply;
 use super::store::{Version, Workflow, World};
 
-/// What is to be set up, and what runs.
+/// Publications to set up, and running versions.
 pub(crate) struct Outbox {
     delay: Duration,
     due: Vec<(Instant, String)>,
@@ -31,7 +30,7 @@ impl Outbox {
         self.delay = delay;
     }
 
-    /// Why a workflow cannot be deleted now.
+    /// Returns the reason why a workflow cannot be deleted at the moment.
     pub(crate) fn forbids_deletion(&self, workflow: &Workflow) -> Option<Reply> {
         let why = if workflow.is_active() {
             "Cannot delete a published workflow. Unpublish it before deleting."
@@ -45,12 +44,12 @@ impl Outbox {
 }
 
 impl World {
-    /// Whether what was just published is set up later.
+    /// Reports whether a publication is set up later.
     pub(crate) fn sets_up_later(&mut self, workflow: &str) -> bool {
         self.outbox.as_mut().map(|outbox| outbox.put(workflow)).is_some()
     }
 
-    /// Sets up what is due by now.
+    /// Sets up the publications that are due.
     pub(crate) fn work_off(&mut self) {
         let now = Instant::now();
         let Some(outbox) = &mut self.outbox else { return };
@@ -71,7 +70,7 @@ impl World {
         }
     }
 
-    /// The version that callers meet.
+    /// Returns the version that callers reach.
     pub(crate) fn running_version<'a>(&'a self, workflow: &'a Workflow) -> Option<&'a Version> {
         match &self.outbox {
             Some(outbox) => workflow.version(outbox.running.get(&workflow.id)?),
@@ -79,7 +78,7 @@ impl World {
         }
     }
 
-    /// Loses what says which version of a workflow runs; its routes stay.
+    /// Loses the record of the version of a workflow that runs; its routes stay.
     pub(crate) fn forget_running(&mut self, workflow: &str) {
         if let Some(outbox) = &mut self.outbox {
             outbox.running.remove(workflow);

@@ -1,4 +1,4 @@
-//! Production traffic: calls of webhooks, forms and chats, and the executions that come of them.
+//! Production traffic: calls of webhooks, forms and chats, and their executions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use super::site::Site;
 use super::store::World;
 use super::webhooks::{Hook, not_registered};
 
-/// Where a request for production traffic is going.
+/// The target of a request for production traffic.
 pub(crate) struct Target {
     path: String,
     is_form: bool,
-    /// Below this path n8n serves MCP servers only, which it looks at when it has found route and version.
+    /// Below this path n8n serves MCP servers only, which it checks after it has found route and version.
     is_mcp: bool,
     is_test: bool,
 }
 
-/// Whether a path is one of those that n8n serves workflows under.
+/// Returns the target of a path under which n8n serves workflows.
 pub(crate) fn route(path: &str) -> Option<Target> {
     let (first, rest) = path.strip_prefix('/')?.split_once('/')?;
     let is_form = first.starts_with("form");
@@ -70,7 +70,7 @@ fn named_methods(world: &World, request: &Request, target: &Target) -> Answer {
     Ok(Reply::new(204, "text/plain", "").with_header("access-control-allow-methods", &methods.join(", ")))
 }
 
-/// Runs whatever serves the path, if anything does.
+/// Runs the workflow that serves the path, if there is one.
 pub(crate) async fn serve(site: &Arc<Site>, request: &Request, target: Target) -> Answer {
     if request.method == "OPTIONS" {
         return named_methods(&site.world(), request, &target);
@@ -95,7 +95,7 @@ pub(crate) async fn serve(site: &Arc<Site>, request: &Request, target: Target) -
 struct Begun {
     execution: u64,
     reply: Reply,
-    /// Whether the caller gets its answer only when the run is over.
+    /// Whether the client gets its response only when the run is over.
     waits: bool,
     pause: Option<Duration>,
 }
@@ -186,7 +186,7 @@ fn check_caller(world: &World, request: &Request, node: &Value) -> Result<(), Re
     Ok(())
 }
 
-/// What the trigger hands on.
+/// Returns the output of the trigger.
 fn item(request: &Request, hook: &Hook, path: &str) -> Value {
     let body = if request.header("content-type").starts_with("application/json") {
         serde_json::from_slice(&request.body).unwrap_or(json!({}))
@@ -219,7 +219,7 @@ fn status_of(node: &Value) -> u16 {
     code.and_then(Value::as_u64).unwrap_or(200) as u16
 }
 
-/// What n8n sends with whatever a workflow answers, and not with its own refusals.
+/// Header that n8n sends with every response of a workflow, and not with its own refusals.
 const SANDBOX: &str = "sandbox allow-downloads allow-forms allow-modals allow-orientation-lock allow-pointer-lock allow-popups \
                        allow-popups-to-escape-sandbox allow-presentation allow-scripts allow-top-navigation-by-user-activation \
                        allow-top-navigation-to-custom-protocols";

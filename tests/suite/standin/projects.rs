@@ -1,5 +1,4 @@
-//! Projects: where workflows live. Without a licence there are the personal ones of the users only, which take workflows
-//! all the same.
+//! Projects of workflows. Without a licence there are only the personal ones of the users, which can nevertheless contain workflows.
 
 use serde_json::{Value, json};
 
@@ -36,7 +35,7 @@ impl World {
 }
 
 impl StandIn {
-    /// Invites another user, who gets a personal project; its id.
+    /// Invites another user, who gets a personal project; returns its id.
     pub(crate) fn add_project(&self) -> String {
         let mut world = self.site.world();
         let (id, user) = (world.nano_id(), world.uuid());
@@ -44,17 +43,17 @@ impl StandIn {
         id
     }
 
-    /// The personal project of the owner, who made the keys.
+    /// Returns the personal project of the owner, who created the keys.
     pub(crate) fn own_project(&self) -> String {
         self.site.world().project_id.clone()
     }
 
-    /// Takes a project away.
+    /// Removes a project.
     pub(crate) fn remove_project(&self, id: &str) {
         self.site.world().projects.retain(|project| project.id != id);
     }
 
-    /// Moves a workflow as somebody does in the editor; its triggers are not touched.
+    /// Moves a workflow as the editor does; its triggers are not affected.
     pub(crate) fn ui_move(&self, id: &str, project: &str) {
         self.site.world().put_into(id, project);
     }

@@ -1,5 +1,5 @@
-//! Publishing and unpublishing. As in n8n nothing here is atomic: a refusal before the live version is touched
-//! leaves it, one after takes the workflow offline, and in between its webhooks are gone.
+//! Publishing and unpublishing. As in n8n this is not atomic: a refusal before the running version is affected leaves it, a later one takes
+//! the workflow offline, and in between its webhooks are gone.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::store::{Content, World};
 use super::webhooks::{Hook, hooks_of};
 use super::workflow_views::View;
 
-/// What a caller of publish asks for.
+/// Parameters of a publication.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wish {
     pub version_id: Option<String>,
@@ -34,7 +34,7 @@ fn hooks(workflow: &str, content: &Content) -> Vec<Hook> {
     nodes.flat_map(|node| hooks_of(workflow, node)).collect()
 }
 
-/// The checks that leave the live version alone, in n8n's order.
+/// Runs the checks that leave the running version, in n8n's order.
 fn check(world: &World, installed: &Installed, id: &str, content: &Content) -> Result<(), Reply> {
     let refuse = |message: String| Err(Reply::message(400, message));
     for node in content.node_list() {
@@ -66,7 +66,7 @@ fn check(world: &World, installed: &Installed, id: &str, content: &Content) -> R
     check_children(world, id, content).or_else(refuse)
 }
 
-/// Nodes that have any connection, at either end.
+/// Returns the nodes that have a connection, at either end.
 fn connected(content: &Content) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for (source, kinds) in content.connections.as_object().into_iter().flatten() {
@@ -144,7 +144,7 @@ pub(crate) async fn publish(site: &Site, id: &str, wish: Wish) -> Result<(), Rep
     }
     tokio::time::sleep(gap).await;
     if hangs {
-        // A trigger whose broker cannot be reached: the workflow reads as active all this time.
+        // A trigger whose broker cannot be reached: the workflow reads as active meanwhile.
         tokio::time::sleep(broker_hang).await;
     }
     let mut world = site.world();
@@ -159,7 +159,7 @@ pub(crate) async fn publish(site: &Site, id: &str, wish: Wish) -> Result<(), Rep
     Ok(())
 }
 
-/// Checks, takes the old version's webhooks away and marks the new one as active.
+/// Checks the version, removes the old version's webhooks and marks the new one as active.
 fn begin(site: &Site, id: &str, wish: &Wish) -> Result<(String, bool), Reply> {
     let installed = site.installed();
     let mut world = site.world();
@@ -189,7 +189,7 @@ fn begin(site: &Site, id: &str, wish: &Wish) -> Result<(String, bool), Reply> {
     Ok((version, hangs))
 }
 
-/// Registers what is active now, which may be another version than the one this call began with.
+/// Registers the version that is active now, which may be another than the one this call began with.
 fn complete(world: &mut World, id: &str) -> Result<(), Reply> {
     let Some(workflow) = world.workflows.get(id) else {
         let message = format!("Workflow with ID \"{id}\" could not be found.");
@@ -208,7 +208,7 @@ fn complete(world: &mut World, id: &str) -> Result<(), Reply> {
     Ok(())
 }
 
-/// Puts a version's triggers in place.
+/// Registers a version's triggers.
 fn register(world: &mut World, id: &str, content: &Content) -> Result<(), String> {
     let before = world.workflows.get(id).map(|workflow| workflow.trigger_count).unwrap_or_default();
     start(world, id, content)?;
@@ -221,7 +221,7 @@ fn register(world: &mut World, id: &str, content: &Content) -> Result<(), String
     Ok(())
 }
 
-/// Puts those triggers of a version in place that can be.
+/// Registers those triggers of a version that can be started.
 pub(crate) fn start(world: &mut World, id: &str, content: &Content) -> Result<(), String> {
     world
         .add_webhooks(hooks(id, content))
@@ -244,7 +244,7 @@ fn take_down(world: &mut World, id: &str) {
     }
 }
 
-/// Unpublishes; does nothing to what is not published.
+/// Unpublishes a workflow; does nothing if it is not published.
 pub(crate) fn take_offline(world: &mut World, id: &str) {
     let active = world.workflows.get(id).and_then(|workflow| workflow.active_version_id.clone());
     if let Some(active) = active {
@@ -253,8 +253,8 @@ pub(crate) fn take_offline(world: &mut World, id: &str) {
     }
 }
 
-/// What n8n does when it comes up: everything that is active gets its triggers again. What fails stays
-/// marked as active and is tried again later, which this one never does.
+/// Registers the triggers of every active workflow, as n8n does at its start. A failed one stays marked as active; n8n retries it later,
+/// the stand-in does not.
 pub(crate) fn activate_all(world: &mut World) {
     let active: Vec<(String, Arc<Content>)> = world
         .workflows
@@ -269,7 +269,7 @@ pub(crate) fn activate_all(world: &mut World) {
     }
 }
 
-/// Takes the triggers of what is published away and puts them back, as a move to another project does.
+/// Removes and registers the triggers of a published workflow, as a move to another project does.
 pub(crate) async fn register_anew(site: &Site, id: &str, fails: bool) {
     let active = |world: &World| world.workflows.get(id).and_then(|workflow| Some(Arc::clone(&workflow.active_version()?.content)));
     if active(&site.world()).is_none() {

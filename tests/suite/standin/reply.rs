@@ -1,4 +1,4 @@
-//! What the stand-in answers, and the few pages that n8n sends as HTML.
+//! Responses of the stand-in, and the few pages that n8n sends as HTML.
 
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Bytes;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// An answer before it becomes bytes on the wire.
+/// A response before it is serialised.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub status: u16,
@@ -16,7 +16,7 @@ pub(crate) struct Reply {
     pub body: Bytes,
 }
 
-/// Handlers refuse with `Err`, so that `?` ends them; on the wire both are the same thing.
+/// Handlers return refusals as `Err`, so that `?` ends them; on the wire both are the same.
 pub(crate) type Answer = Result<Reply, Reply>;
 
 impl Reply {
@@ -32,12 +32,12 @@ impl Reply {
         Self::new(status, "application/json; charset=utf-8", text)
     }
 
-    /// The shape of nearly every refusal of the public API.
+    /// Returns a refusal of the public API in its usual shape.
     pub(crate) fn message(status: u16, message: impl Into<String>) -> Self {
         Self::json(status, &json!({ "message": message.into() }))
     }
 
-    /// Express's own error page, which n8n sends where none of its handlers was reached.
+    /// Express's own error page, which n8n sends if none of its handlers was reached.
     pub(crate) fn error_page(status: u16, text: &str) -> Self {
         let page = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Error</title>\n</head>\n\
@@ -55,7 +55,7 @@ impl Reply {
         self
     }
 
-    /// The body as JSON, where it is.
+    /// Returns the body as JSON, if it is.
     pub(crate) fn value(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
@@ -65,7 +65,7 @@ impl Reply {
         self.into_response_with(body)
     }
 
-    /// The head of this answer over another body, for answers that break off.
+    /// Returns the head of this response with another body, for responses that break off.
     pub(crate) fn into_response_with(self, body: UnsyncBoxBody<Bytes, BoxError>) -> hyper::Response<UnsyncBoxBody<Bytes, BoxError>> {
         let mut response =
             hyper::Response::builder().status(self.status).header("content-type", self.content_type).header("keep-alive", "timeout=5");

@@ -1,4 +1,4 @@
-//! A request as the handlers see it, with n8n's way of refusing what is in it.
+//! A request as seen by the handlers, with n8n's refusals of its content.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub(crate) struct Request {
     query: HashMap<String, String>,
     pub headers: HashMap<String, String>,
     pub body: Bytes,
-    /// The body as JSON, where its type says so; `Err` where it does not parse.
+    /// The body as JSON, if its type says so; `Err` if it does not parse.
     json: Result<Option<Value>, ()>,
 }
 
@@ -28,7 +28,7 @@ fn media_type(header: &str) -> String {
     media.unwrap_or_default().trim().to_lowercase()
 }
 
-/// Parses once, since a definition is large. Nothing at all counts as an empty object.
+/// Parses once, since a definition is large. An empty body counts as an empty object.
 fn parse(media_type: &str, body: &Bytes) -> Result<Option<Value>, ()> {
     if media_type != "application/json" {
         return Ok(None);
@@ -72,7 +72,7 @@ impl Request {
         &self.query
     }
 
-    /// Whether the body is JSON by its type and does not parse: n8n fails on it before any handler.
+    /// Reports whether the body is JSON by its type and does not parse: n8n fails on it before any handler.
     pub(crate) fn is_malformed(&self) -> bool {
         self.json.is_err()
     }
@@ -81,7 +81,7 @@ impl Request {
         self.json.as_ref().ok()?.as_ref()
     }
 
-    /// The body, checked against a schema.
+    /// Returns the body, checked against a schema.
     pub(crate) fn body(&self, kind: &Kind) -> Result<&Value, Reply> {
         self.check_media_type(true)?;
         let body = self.json();
@@ -89,7 +89,7 @@ impl Request {
         Ok(body.unwrap_or(&Value::Null))
     }
 
-    /// The same for calls that work without a body.
+    /// The same for requests that work without a body.
     pub(crate) fn optional_body(&self, kind: &Kind) -> Result<Value, Reply> {
         self.check_media_type(false)?;
         let body = self.json().cloned().unwrap_or_else(|| json!({}));
@@ -129,7 +129,7 @@ impl Request {
         }
     }
 
-    /// Offset and limit, from the cursor where there is one. A limit of 0 is taken at its word.
+    /// Returns offset and limit, from the cursor if there is one. A limit of 0 is taken literally.
     pub(crate) fn paging(&self) -> Result<(usize, usize), Reply> {
         let (mut offset, mut limit) = (self.count("offset", 0)?, self.count("limit", 100)?.min(250));
         if let Some(cursor) = self.cursor()? {
@@ -140,7 +140,7 @@ impl Request {
         Ok((offset, limit))
     }
 
-    /// The last id seen and the limit, for lists that run by id.
+    /// Returns the last id and the limit, for lists in the order of ids.
     pub(crate) fn keyset(&self) -> Result<(Option<u64>, usize), Reply> {
         let limit = self.count("limit", 100)?.min(250);
         let Some(cursor) = self.cursor()? else {
@@ -182,12 +182,12 @@ impl Request {
     }
 }
 
-/// A cursor as n8n encodes it.
+/// Encodes a cursor as n8n does.
 pub(crate) fn cursor(value: &Value) -> String {
     STANDARD.encode(value.to_string())
 }
 
-/// The cursor of the page after this one.
+/// Returns the cursor of the next page.
 pub(crate) fn next_offset(offset: usize, limit: usize, total: usize) -> Option<String> {
     (total > offset + limit).then(|| cursor(&json!({ "limit": limit, "offset": offset + limit })))
 }

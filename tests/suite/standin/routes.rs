@@ -1,5 +1,4 @@
-//! The way of a request to its handler: which calls there are, what scope each wants, and what n8n answers
-//! before any handler is reached.
+//! Routing of requests: the operations, their scopes, and n8n's responses before a handler is reached.
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use super::{credentials, executions, production, projects, publish, tags, workfl
 
 const BASE: &str = "/api/v1";
 
-/// A call of the public API.
+/// An operation of the public API.
 struct Route {
     method: &'static str,
     template: &'static str,
@@ -29,7 +28,7 @@ macro_rules! routes {
     };
 }
 
-/// Literal segments stand before parameters that they would also fit.
+/// Literal segments are listed before parameters that they would also match.
 #[rustfmt::skip]
 const ROUTES: &[Route] = routes! {
     "GET" "/discover" None, "Discover" "getDiscover";
@@ -73,7 +72,7 @@ const ROUTES: &[Route] = routes! {
     "POST" "/variables" Some("variable:create"), "Variables" "createVariable";
 };
 
-/// Every scope that the calls here want, which is what an owner's key has by default.
+/// Returns every scope that the operations require, which is the default of an owner's key.
 pub(crate) fn all_scopes() -> Vec<String> {
     let mut scopes: Vec<String> = ROUTES.iter().filter_map(|route| route.scope.map(str::to_owned)).collect();
     scopes.sort();
@@ -97,15 +96,15 @@ fn parameters(template: &str, path: &str) -> Option<Vec<String>> {
     Some(parameters)
 }
 
-/// A path segment as the caller meant it.
+/// Decodes a path segment.
 pub(crate) fn percent_decoded(text: &str) -> String {
-    // A form decoder does it, once the one sign that means more to it is out of the way.
+    // A form decoder does it, once the one character with a special meaning to it is escaped.
     let text = format!("v={}", text.replace('+', "%2B").replace('&', "%26"));
     let pair = url::form_urlencoded::parse(text.as_bytes()).next();
     pair.map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-/// Does what n8n does with a request.
+/// Handles a request as n8n does.
 pub(crate) async fn handle(site: &Arc<Site>, request: &Request) -> Reply {
     let answer = match request.path.as_str() {
         "/healthz" => Ok(Reply::json(200, &json!({ "status": "ok" }))),
@@ -123,7 +122,7 @@ pub(crate) async fn handle(site: &Arc<Site>, request: &Request) -> Reply {
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-/// The editor's page. The version is nowhere else to be found without logging in.
+/// The editor's page. It is the only source of the version without logging in.
 fn front_page(version: &str) -> Reply {
     let sentry = json!({ "dsn": "", "environment": "production", "release": format!("n8n@{version}") });
     let (rest, sentry) = (STANDARD.encode("rest"), STANDARD.encode(sentry.to_string()));
@@ -156,7 +155,7 @@ async fn call(site: &Arc<Site>, request: &Request) -> Answer {
     let path = path.strip_suffix('/').unwrap_or(path);
     let fitting = || ROUTES.iter().filter_map(|route| Some((route, parameters(route.template, path)?)));
     let Some((route, ids)) = fitting().find(|(route, _)| route.method == request.method) else {
-        // Both come before the key is looked at.
+        // Both are checked before the key.
         let allowed: Vec<&str> = fitting().map(|(route, _)| route.method).collect();
         if allowed.is_empty() {
             return Err(Reply::message(404, "not found"));
@@ -178,7 +177,7 @@ async fn call(site: &Arc<Site>, request: &Request) -> Answer {
     }
 }
 
-/// The calls that are done in one go.
+/// The operations that complete at once.
 fn at_once(site: &Site, request: &Request, operation: &str, ids: &[String]) -> Answer {
     let world = &mut *site.world();
     let id = ids.first().map_or("", String::as_str);
@@ -225,7 +224,7 @@ fn unlicensed(feature: &str) -> Reply {
     Reply::message(403, message)
 }
 
-/// What the key may do, and where.
+/// Returns the permissions of the key.
 fn discover(request: &Request, scopes: &[String]) -> Reply {
     let mut resources = Map::new();
     for route in ROUTES {

@@ -1,4 +1,4 @@
-//! Runs a definition: a few node types do what they do in n8n, all others pass their items on.
+//! Runs a definition: a few node types behave as in n8n, all others pass their items on.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use super::node_types::{self, kind, name, parameter, short, text_parameter};
 use super::reply::Reply;
 use super::store::{Content, World};
 
-/// How a run ended.
+/// Result of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     pub items: Vec<Value>,
     pub last_node: String,
-    /// The node that failed and why.
+    /// The node that failed, and the error.
     pub error: Option<(String, String)>,
-    /// What each node put out, in order.
+    /// The output of each node, in order.
     pub outputs: Vec<(String, Vec<Value>)>,
-    /// What a Respond to Webhook node answered.
+    /// The response of a Respond to Webhook node.
     pub response: Option<Reply>,
     pub pause: Option<Pause>,
 }
@@ -32,7 +32,7 @@ pub(crate) enum Pause {
     Waiting,
 }
 
-/// Runs `content` from `start`. `depth` stops workflows that call each other in a ring.
+/// Runs `content` from `start`. `depth` stops workflows that call each other in a cycle.
 pub(crate) fn run(world: &World, content: &Content, start: &str, input: Vec<Value>, depth: usize) -> Outcome {
     let mut outcome = Outcome::default();
     let mut queue = vec![(start.to_owned(), input)];
@@ -68,7 +68,7 @@ fn text<'a>(node: &'a Value, field: &str) -> &'a str {
     node.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The nodes after the first output. Which branch a condition takes is not worked out.
+/// Returns the nodes after the first output. The branch of a condition is not evaluated.
 fn next<'a>(content: &'a Content, node: &str) -> impl Iterator<Item = String> + 'a {
     let bucket = content.connections.get(node).and_then(|kinds| kinds.get("main"));
     let bucket = bucket.and_then(|buckets| buckets.get(0)).and_then(Value::as_array);
@@ -112,7 +112,7 @@ fn check_credentials(world: &World, node: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Edit Fields. Before version 3 it had another shape and kept other fields unless told not to.
+/// Edit Fields. Before version 3 it had another shape and kept other fields by default.
 fn set(node: &Value, item: &Value) -> Value {
     let on = |name| parameter(node, name) == Some(&Value::Bool(true));
     let is_old = node_types::version(node) < 3.0;
@@ -150,7 +150,7 @@ fn evaluate(value: Value, item: &Value) -> Value {
     }
 }
 
-/// The message of a script that does nothing but throw.
+/// Returns the message of a script that does nothing but throw.
 fn thrown(code: &str) -> Option<String> {
     let rest = code.split_once("throw new Error(")?.1.trim_start();
     let quote = rest.chars().next().filter(|first| "'\"`".contains(*first))?;

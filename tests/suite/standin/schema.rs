@@ -1,5 +1,5 @@
-//! What a request body may look like, in the words of n8n: it checks bodies with zod and reports the first
-//! problem only, fields in the order of the schema, unknown keys last.
+//! Schemas of request bodies, with n8n's messages: it checks bodies with zod and reports the first problem only, fields in the order of the
+//! schema, unknown keys last.
 
 use serde_json::{Map, Value};
 
@@ -10,14 +10,14 @@ pub(crate) struct Field {
     required: bool,
 }
 
-/// What a value may be.
+/// Allowed values of a field.
 pub(crate) enum Kind {
     Text,
     Number,
     Flag,
     OneOf(&'static [&'static str]),
     Record,
-    /// An object, refused in the words of a custom check.
+    /// An object, refused with the message of a custom check.
     Connections,
     StaticData,
     ReadOnly,
@@ -254,7 +254,7 @@ fn check_fields<'a>(fields: &[Field], value: &'a Value, path: &str) -> Result<&'
         match object.get(field.name) {
             Some(value) => check(&field.kind, value, &format!("{path}/{}", field.name))?,
             None if !field.required => {}
-            // A custom check has no notion of a missing value and says what it always says.
+            // A custom check does not distinguish a missing value and returns its usual message.
             None if matches!(field.kind, Connections) => {
                 fault(&format!("{path}/{}", field.name), "must be object")?;
             }
@@ -269,13 +269,13 @@ fn quoted(words: &[&str], separator: &str) -> String {
     words.join(separator)
 }
 
-/// The words for a value that is none of the options.
+/// Returns the message for a value that is none of the options.
 pub(crate) fn not_one_of(options: &[&str], found: &str) -> String {
     let options = quoted(options, " | ");
     format!("Invalid enum value. Expected {options}, received '{found}'")
 }
 
-/// A number as JavaScript would have it: `2.0` is `2`, and integers beyond 2^53 lose their last digits.
+/// Converts a number as JavaScript would: `2.0` is `2`, and integers beyond 2^53 lose their last digits.
 pub(crate) fn as_javascript(value: Value) -> Value {
     match value {
         Value::Number(number) => {

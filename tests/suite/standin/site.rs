@@ -1,4 +1,4 @@
-//! One running n8n: its database, its switches, its faults and its log, and what it does with a request.
+//! A running n8n: its database, configuration, faults and log, and the handling of a request.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use super::{Options, routes};
 
 pub(crate) type Response = hyper::Response<UnsyncBoxBody<Bytes, BoxError>>;
 
-/// Bodies beyond this are refused.
+/// Maximum size of a body.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
 pub(crate) struct Site {
@@ -48,7 +48,7 @@ impl Site {
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A handler that panics shows in its test; the others go on.
+        // A handler that panics shows in its test; the others continue.
         let mut world = self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         world.work_off();
         world
@@ -67,7 +67,7 @@ impl Site {
         self.options().installed.clone()
     }
 
-    /// Sets when n8n is ready; None is not before told.
+    /// Sets the time at which n8n is ready; None means not until set.
     pub(crate) fn set_ready_at(&self, at: Option<Instant>) {
         *self.ready_at.lock().expect("a plain value") = at;
     }
@@ -77,7 +77,7 @@ impl Site {
         at.is_some_and(|at| at <= Instant::now())
     }
 
-    /// Starts work that goes on when the caller is gone, as n8n's does, and ends when n8n is killed.
+    /// Starts work that continues when the client is gone, as n8n's does, and ends when n8n is killed.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut works = self.works.lock().expect("nothing panics under the lock");
         while works.try_join_next().is_some() {}
@@ -94,7 +94,7 @@ impl Site {
         self.spawn(async move {
             let reply = routes::handle(&site, &request).await;
             site.log.done(number, &reply);
-            // The caller may be gone.
+            // The client may be gone.
             let _ = done.send(reply);
         });
         reply
@@ -165,7 +165,7 @@ pub(crate) fn is_too_large(request: &Request) -> bool {
     request.body.len() > LARGEST_BODY
 }
 
-/// An answer that promises its whole length and stops half-way.
+/// A response that announces its whole length and stops half-way.
 fn half(reply: Reply) -> Response {
     let (length, half) = (reply.body.len(), reply.body.slice(..reply.body.len() / 2));
     let head = async move { Ok::<_, BoxError>(Frame::data(half)) };

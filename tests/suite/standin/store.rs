@@ -1,4 +1,4 @@
-//! What the stand-in's n8n has in its database.
+//! The database of the stand-in's n8n.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use super::outbox::Outbox;
 use super::projects::Project;
 use super::webhooks::Hook;
 
-/// The current time as n8n prints it.
+/// Returns the current time as n8n prints it.
 pub(crate) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Everything that n8n keeps.
+/// Everything that n8n stores.
 pub(crate) struct World {
     /// By id, because lists are in the order of ids.
     pub workflows: BTreeMap<String, Workflow>,
@@ -26,7 +26,7 @@ pub(crate) struct World {
     pub executions: BTreeMap<u64, Execution>,
     /// Registered production webhooks by (method, path), which is n8n's primary key.
     pub webhooks: HashMap<(String, String), Hook>,
-    /// Present where publications are set up later.
+    /// Present if publications are set up later.
     pub outbox: Option<Outbox>,
     pub keys: Vec<Key>,
     pub marks: Marks,
@@ -40,7 +40,7 @@ pub(crate) struct World {
     execution_ids: u64,
 }
 
-/// An API key with what it may do.
+/// An API key with its permissions.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub token: String,
@@ -72,7 +72,7 @@ pub(crate) struct Credential {
     pub updated_at: String,
 }
 
-/// What a version holds. Its text is made once and shared by everything that shows it.
+/// The content of a version. Its text is generated once and shared by all views.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub nodes: Value,
@@ -120,9 +120,9 @@ pub(crate) struct Workflow {
     pub name: String,
     pub description: Option<String>,
     pub project_id: String,
-    /// When it came into its project.
+    /// Time at which it was added to its project.
     pub shared_at: String,
-    /// The draft: what the editor shows.
+    /// The draft, as shown in the editor.
     pub content: Arc<Content>,
     pub settings: Map<String, Value>,
     pub static_data: Value,
@@ -153,7 +153,7 @@ impl Workflow {
         self.version(self.active_version_id.as_deref()?)
     }
 
-    /// Puts the draft into the history under its current version id.
+    /// Adds the draft to the history under its current version id.
     pub(crate) fn save_version(&mut self, autosaved: bool) {
         let at = now();
         self.history.push(Version {
@@ -204,7 +204,7 @@ impl World {
         self.execution_ids
     }
 
-    /// Writes a line into a workflow's publish history.
+    /// Adds a line to a workflow's publish history.
     pub(crate) fn record_publication(&mut self, workflow: &str, version: &str, event: &'static str) {
         self.publications += 1;
         let line = Publication { id: self.publications, version_id: version.to_owned(), event, created_at: now() };
@@ -223,7 +223,7 @@ impl World {
     }
 }
 
-/// SplitMix64: enough for ids that must merely differ, and repeatable from a seed.
+/// SplitMix64: sufficient for ids that only have to differ, and reproducible from a seed.
 pub(crate) struct Random(u64);
 
 fn clock_seed() -> u64 {
@@ -244,12 +244,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Between 0 and 1.
+    /// Returns a number between 0 and 1.
     pub(crate) fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Sixteen letters and digits: how n8n names workflows, tags, credentials and projects.
+    /// Returns sixteen letters and digits, like n8n's ids of workflows, tags, credentials and projects.
     pub(crate) fn nano_id(&mut self) -> String {
         const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         (0..16).map(|_| LETTERS[(self.next() % 62) as usize] as char).collect()

@@ -1,5 +1,4 @@
-//! Whether nodes and connections fit together, in n8n's words. It looks at the shape first, and only at a
-//! sound shape for names that do not meet.
+//! Checks of nodes and connections, with n8n's messages. The shape is checked first, and names only if the shape is valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +33,7 @@ impl Issues {
     }
 }
 
-/// Checks what both create and update check; `Err` is the whole message.
+/// Runs the checks of both create and update; `Err` is the whole message.
 pub(crate) fn check(nodes: &Value, connections: &Value) -> Result<(), String> {
     let mut issues = Issues(Vec::new());
     let list = nodes.as_array().map_or(&[][..], Vec::as_slice);

@@ -1,4 +1,4 @@
-//! Tags, and which of them a workflow has.
+//! Tags, and their assignment to workflows.
 
 use super::reply::{Answer, Reply, page};
 use super::request::{Request, next_offset};
@@ -12,7 +12,7 @@ impl World {
         (1..=24).contains(&name.encode_utf16().count()) && !self.tags.values().any(taken)
     }
 
-    /// Stores a tag and gives its id.
+    /// Stores a tag and returns its id.
     pub(crate) fn add_tag(&mut self, name: &str) -> String {
         let (id, at) = (self.nano_id(), now());
         let tag = Tag { id: id.clone(), name: name.to_owned(), created_at: at.clone(), updated_at: at };
@@ -45,7 +45,7 @@ pub(crate) fn get(world: &World, id: &str) -> Answer {
     }
 }
 
-/// Any failure, a name of the wrong length too, is reported as a tag that already exists.
+/// Any failure, including a name of the wrong length, is reported as a tag that already exists.
 pub(crate) fn create(world: &mut World, request: &Request) -> Answer {
     let name = wanted_name(request)?;
     if !world.tag_name_is_free(&name, None) {

@@ -1,5 +1,4 @@
-//! Production webhooks: which paths a version opens, what stands in their way, and which of them a request
-//! reaches.
+//! Production webhooks: the paths of a version, their conflicts, and the routing of a request.
 
 use serde_json::Value;
 
@@ -14,13 +13,13 @@ pub(crate) struct Hook {
     pub method: String,
     /// Without slashes at either end.
     pub path: String,
-    /// Set when the path has parameters: such a path is only served below this id.
+    /// Present if the path has parameters: such a path is only served below this id.
     pub webhook_id: Option<String>,
     pub is_form: bool,
 }
 
 impl Hook {
-    /// The path that callers use.
+    /// Returns the path that callers use.
     pub(crate) fn public_path(&self) -> String {
         match &self.webhook_id {
             Some(id) => format!("{id}/{}", self.path),
@@ -39,7 +38,7 @@ fn without_slashes(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 
-/// The webhooks that a node opens in production.
+/// Returns the production webhooks of a node.
 pub(crate) fn hooks_of(workflow_id: &str, node: &Value) -> Vec<Hook> {
     let opens = node_types::is_trigger(kind(node)) && node_types::has_webhook(node);
     if node_types::is_disabled(node) || !opens {
@@ -65,7 +64,7 @@ pub(crate) fn hooks_of(workflow_id: &str, node: &Value) -> Vec<Hook> {
         }
         "chatTrigger" => (both(), format!("{webhook_id}/chat"), false),
         "mcpTrigger" => (both(), or_id(text_parameter(node, "path")), false),
-        // The triggers of other services, which n8n registers there before it serves them here.
+        // Triggers of other services, which n8n registers there before it serves them here.
         _ => (vec!["POST".to_owned()], format!("{webhook_id}/webhook"), false),
     };
     let dynamic = path.starts_with(':') || path.contains("/:");
@@ -91,7 +90,7 @@ fn methods_of(node: &Value) -> Vec<String> {
 }
 
 impl World {
-    /// The hook that a request reaches: a literal path first, then one with parameters.
+    /// Returns the hook that a request reaches: a literal path first, then one with parameters.
     pub(crate) fn find_hook(&self, method: &str, path: &str) -> Option<&Hook> {
         self.webhooks.get(&(method.to_owned(), path.to_owned())).or_else(|| self.find_dynamic(path, |hook| hook.method == method))
     }
@@ -112,7 +111,7 @@ impl World {
             .map(|(_, hook)| hook)
     }
 
-    /// The methods under which a path is registered, for the hint in a 404.
+    /// Returns the methods under which a path is registered, for the hint in a 404.
     pub(crate) fn methods_at(&self, path: &str) -> Vec<String> {
         let mut methods: Vec<String> = self.webhooks.values().filter(|hook| hook.path == path).map(|hook| hook.method.clone()).collect();
         if methods.is_empty() {
@@ -122,8 +121,8 @@ impl World {
         methods
     }
 
-    /// What n8n looks for before it touches the live version: the same method and path, elsewhere or twice
-    /// inside. It does not see that two paths with parameters will collide.
+    /// Reports the conflicts that n8n detects before it affects the running version: the same method and path, elsewhere or twice inside.
+    /// It does not detect that two paths with parameters will collide.
     pub(crate) fn has_conflict(&self, hooks: &[Hook]) -> bool {
         hooks.iter().enumerate().any(|(index, hook)| {
             let path = hook.public_path();
@@ -133,7 +132,7 @@ impl World {
         })
     }
 
-    /// Registers hooks one by one; `Err` names the node whose path somebody else has.
+    /// Registers hooks one by one; `Err` names the node whose path another workflow has.
     pub(crate) fn add_webhooks(&mut self, hooks: Vec<Hook>) -> Result<(), String> {
         for hook in hooks {
             match self.webhooks.get(&hook.key()) {
@@ -149,7 +148,7 @@ impl World {
     }
 }
 
-/// n8n's words for a path that nobody serves under this method.
+/// Returns n8n's message for a path that is not registered under this method.
 pub(crate) fn not_registered(method: &str, path: &str, methods: &[String]) -> (String, &'static str) {
     if let Some((last, others)) = methods.split_last() {
         let methods = if others.is_empty() { last.clone() } else { format!("{} or {last}", others.join(", ")) };

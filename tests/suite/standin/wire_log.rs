@@ -1,4 +1,4 @@
-//! What went over the wire.
+//! The log of requests on the wire.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::reply::Reply;
 use super::request::Request;
 
-/// A request that arrived whole, whatever became of it.
+/// A request that arrived completely, whatever its outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub number: u64,
@@ -18,12 +18,12 @@ pub(crate) struct Entry {
     pub method: String,
     pub path: String,
     pub query: String,
-    /// None while it runs, and where the caller got no answer.
+    /// None while it runs, and if the client got no response.
     pub status: Option<u16>,
     pub body_size: usize,
     /// Kept for writes.
     pub body: Bytes,
-    /// The workflow that it was about; for a create, the one that it made.
+    /// The workflow of the request; for a create, the one that it created.
     pub workflow_id: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Entry {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// Whether it could change anything: not a read, and under the API.
+    /// Reports whether it could change anything: not a read, and under the API.
     pub(crate) fn is_write(&self) -> bool {
         !["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str()) && self.path.starts_with("/api/")
     }
@@ -77,7 +77,7 @@ impl WireLog {
         number
     }
 
-    /// Notes which workflow a create made, which may be long after the caller was lost.
+    /// Records which workflow a create created, which may be long after the client was lost.
     pub(crate) fn done(&self, number: u64, reply: &Reply) {
         if let Some(entry) = self.log().entries.get_mut(&number)
             && (entry.method.as_str(), entry.path.as_str(), reply.status) == ("POST", "/api/v1/workflows", 200)
@@ -96,18 +96,18 @@ impl WireLog {
         }
     }
 
-    /// Everything since the last [`WireLog::clear`], in order of arrival.
+    /// Returns everything since the last [`WireLog::clear`], in order of arrival.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         self.log().entries.values().cloned().collect()
     }
 
-    /// The requests that could change something.
+    /// Returns the requests that could change something.
     pub(crate) fn writes(&self) -> Vec<Entry> {
         let log = self.log();
         log.entries.values().filter(|entry| entry.is_write()).cloned().collect()
     }
 
-    /// Requests with this method (`*` is any) and a path that begins so.
+    /// Counts requests with this method (`*` is any) and a path with this prefix.
     pub(crate) fn count(&self, method: &str, prefix: &str) -> usize {
         let log = self.log();
         log.entries.values().filter(|entry| method == "*" || entry.method == method).filter(|entry| entry.path.starts_with(prefix)).count()
@@ -117,7 +117,7 @@ impl WireLog {
         self.log().entries.clear();
     }
 
-    /// How many requests were about each workflow.
+    /// Counts the requests for each workflow.
     pub(crate) fn requests_per_workflow(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for entry in self.log().entries.values() {

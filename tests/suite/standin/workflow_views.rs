@@ -1,4 +1,4 @@
-//! How workflows and their versions are shown. The calls differ in which fields they give.
+//! Views of workflows and their versions. The operations return different fields.
 
 use serde_json::{Value, json};
 
@@ -10,13 +10,12 @@ use super::store::{Publication, Version, Workflow, World};
 pub(crate) const PROJECT_NAME: &str = "Test Owner <owner@example.com>";
 const AUTHOR: &str = "Test Owner";
 
-/// Which answer a workflow is shown in.
+/// The operation whose view is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
     Get,
     Created,
-    /// PUT; the publish history comes only when it was published again, and the count of triggers is
-    /// that from before.
+    /// PUT; the publish history is included only if it was published again, and the count of triggers is the previous one.
     Updated {
         republished: bool,
         trigger_count: usize,
@@ -28,7 +27,7 @@ pub(crate) enum View {
 }
 
 impl World {
-    /// A workflow as one of the calls shows it.
+    /// Returns a workflow in the view of an operation.
     pub(crate) fn show(&self, workflow: &Workflow, view: View, pin_data: bool) -> Reply {
         let trigger_count = match view {
             View::Updated { trigger_count, .. } => trigger_count,
@@ -94,7 +93,7 @@ impl World {
     }
 }
 
-/// The fields in front; the id first, where the wire log looks for it.
+/// The first fields; the id comes first, where the wire log expects it.
 fn head(workflow: &Workflow, full: bool) -> ObjectText {
     let mut text = ObjectText::new().field("id", &workflow.id).field("name", &workflow.name);
     if full {
@@ -138,7 +137,7 @@ fn active_version(workflow: &Workflow, history: History) -> String {
     text.field("workflowPublishHistory", &lines).finish()
 }
 
-/// Whether a version's publish history is shown, and in which of the orders in which SQLite gives it.
+/// Whether a version's publish history is shown, and in which of the orders in which SQLite returns it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum History {
     Without,
@@ -167,7 +166,7 @@ pub(crate) fn get(world: &World, request: &Request, id: &str) -> Answer {
     }
 }
 
-/// SQL's LIKE without regard to case: `%` is anything, `_` any one character.
+/// SQL's LIKE, case-insensitive: `%` is anything, `_` any one character.
 fn is_like(text: &str, pattern: &str) -> bool {
     fn matches(text: &[char], pattern: &[char]) -> bool {
         match pattern.split_first() {

@@ -23,14 +23,14 @@ fn check_name(name: &str) -> Result<(), Reply> {
     Err(Reply::message(400, message))
 }
 
-/// Settings that the API takes and throws away, or that a licence would be needed for.
+/// Drops settings that the API accepts and discards, or that require a licence.
 fn drop_unkept(settings: &mut Map<String, Value>) {
     for name in ["binaryMode", "credentialResolverId", "redactionPolicy"] {
         settings.remove(name);
     }
 }
 
-/// What n8n takes for "as the instance has it": an update removes such a key.
+/// Drops settings with n8n's value for "default of the instance": an update removes such a key.
 fn drop_defaults(settings: &mut Map<String, Value>) {
     for name in ["errorWorkflow", "timezone", "saveDataErrorExecution", "saveDataSuccessExecution"] {
         if settings.get(name) == Some(&json!("DEFAULT")) {
@@ -43,7 +43,7 @@ fn drop_defaults(settings: &mut Map<String, Value>) {
 }
 
 impl World {
-    /// Adds the ids that are missing, which an empty one counts as.
+    /// Adds missing ids; an empty one counts as missing.
     fn add_ids(&mut self, nodes: &mut Value) {
         let is_missing = |node: &Value, field: &str| node.get(field).and_then(Value::as_str).unwrap_or_default().is_empty();
         for node in nodes.as_array_mut().into_iter().flatten() {
@@ -56,7 +56,7 @@ impl World {
         }
     }
 
-    /// Saves a new workflow and gives its id.
+    /// Saves a new workflow and returns its id.
     pub(crate) fn insert_workflow(&mut self, document: &Value) -> Result<String, String> {
         let mut nodes = document["nodes"].clone();
         self.bind_credentials(&mut nodes);
@@ -96,7 +96,7 @@ impl World {
         Ok(id)
     }
 
-    /// Saves a draft. It does not publish; what has to follow is in the answer.
+    /// Saves a draft. It does not publish; the result has the steps that follow.
     pub(crate) fn save_draft(&mut self, id: &str, document: &Value, autosaved: bool) -> Result<Saved, Reply> {
         let missing = "You do not have permission to update this workflow. Ask the owner to share it with you.";
         let old = self.workflows.get(id).cloned().ok_or_else(|| Reply::message(404, missing))?;
@@ -107,7 +107,7 @@ impl World {
         self.bind_credentials(&mut nodes);
         let connections = document["connections"].clone();
         let groups = document.get("nodeGroups").unwrap_or(&old.content.groups);
-        // Compared before ids are added: what comes without them is always a new version.
+        // Compared before ids are added: a document without them is always a new version.
         let is_new = nodes != old.content.nodes || connections != old.content.connections || *groups != old.content.groups;
         self.add_ids(&mut nodes);
         if is_new {
@@ -155,10 +155,10 @@ impl World {
     }
 }
 
-/// What a save left behind.
+/// Result of a save.
 pub(crate) struct Saved {
     pub version_id: String,
-    /// What was published before.
+    /// The version that was published before.
     pub active_version_id: Option<String>,
     pub settings_changed: bool,
     pub trigger_count: usize,
@@ -179,7 +179,7 @@ pub(crate) fn create(world: &mut World, request: &Request) -> Answer {
 
 impl World {
     fn check_folder_and_insert(&mut self, body: &Value) -> Result<String, Reply> {
-        // Folders need a licence, so that none is ever found; n8n looks after it checked the structure.
+        // Folders require a licence, so that none is ever found; n8n searches for it after it checked the structure.
         let folder = body.get("parentFolderId").and_then(Value::as_str);
         let id = self.insert_workflow(body).map_err(refuse)?;
         if let Some(folder) = folder.filter(|folder| !folder.is_empty() && *folder != "0") {
@@ -254,7 +254,7 @@ impl World {
         }
     }
 
-    /// Unpublishes and archives; does nothing to what is archived.
+    /// Unpublishes and archives a workflow; does nothing if it is archived.
     pub(crate) fn archive_workflow(&mut self, id: &str) -> bool {
         match self.workflows.get(id) {
             None => return false,

@@ -1,4 +1,4 @@
-//! A plain caller of the stand-in, and the definitions that the checks send.
+//! A plain client of the stand-in, and the definitions of the checks.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(crate) struct Caller {
     client: reqwest::Client,
 }
 
-/// What came back. The body is JSON, or a string where it is not.
+/// A response. The body is JSON, or a string if it does not parse.
 pub(crate) struct Got {
     pub status: u16,
     pub body: Value,
@@ -46,7 +46,7 @@ impl Caller {
         Self::new(Options::default())
     }
 
-    /// The same caller with another key.
+    /// Returns the same client with another key.
     pub(crate) fn with_key(self, key: String) -> Self {
         Self { key, ..self }
     }
@@ -69,7 +69,7 @@ impl Caller {
         got.expect("an answer")
     }
 
-    /// A call below the API's base path.
+    /// Sends a request below the API's base path.
     pub(crate) async fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Got {
         self.send(method, &format!("/api/v1{path}"), body).await
     }
@@ -80,7 +80,7 @@ impl Caller {
         got.body
     }
 
-    /// Creates and publishes; gives the id.
+    /// Creates and publishes a workflow; returns the id.
     pub(crate) async fn live(&self, document: &Value) -> String {
         let id = id(&self.create(document).await);
         let got = self.publish(&id).await;
@@ -133,7 +133,7 @@ pub(crate) fn set(answer: &str) -> Value {
     set
 }
 
-/// A workflow that answers GET /webhook/<path> with `{"answer": …}`.
+/// Returns a workflow that answers GET /webhook/<path> with `{"answer": …}`.
 pub(crate) fn answering(name: &str, path: &str, answer: &str) -> Value {
     document(name, vec![webhook(path), set(answer)])
 }

@@ -1,6 +1,6 @@
-//! The stand-in against the real n8n: the same calls to both, and the same answers but for what is random.
+//! The stand-in compared with the real n8n: the same requests to both, and the same responses except for random values.
 //!
-//! It starts an n8n of its own, for other tests would change what the two sides list.
+//! It starts an n8n of its own, because other tests would change the lists of the two sides.
 
 mod projects;
 mod publishing;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::caller::{Caller, client};
 
-/// One of the two, with what it said.
+/// One of the two, with its responses.
 struct Side {
     url: String,
     key: String,
@@ -29,11 +29,11 @@ impl Side {
         Self { url, key, second_project, client: client(), lines: Vec::new() }
     }
 
-    /// Calls, notes the answer under a label, and gives its body.
+    /// Sends a request, records the response under a label, and returns its body.
     async fn call(&mut self, label: &str, method: &str, path: &str, body: Option<Value>) -> Value {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let request = self.client.request(method, format!("{}{path}", self.url));
-        // Webhooks would hand the key on to executions.
+        // Webhooks would pass the key on to executions.
         let request = match path.starts_with("/api/") {
             true => request.header("X-N8N-API-KEY", &self.key),
             false => request,
@@ -63,7 +63,7 @@ impl Side {
 }
 
 impl Side {
-    /// A write to the workflows with a key, a content type and a body of any kind.
+    /// Sends a write to the workflows with a key, a content type and a body of any kind.
     async fn raw(&mut self, label: &str, header: (&str, &str), kind: Option<&str>, body: String) {
         let url = format!("{}/api/v1/workflows", self.url);
         let key = if header.1.is_empty() { &self.key } else { header.1 };
@@ -80,7 +80,7 @@ impl Side {
     }
 }
 
-/// Replaces what is random by the order in which it came up, and drops what says nothing.
+/// Replaces random values by the order in which they occurred, and drops irrelevant ones.
 fn masked(lines: &[(String, u16, Value)]) -> Vec<(String, u16, Value)> {
     let mut names = BTreeMap::new();
     let mut mask = |value: &Value| mask(value, &mut names);
@@ -145,7 +145,7 @@ fn mask(value: &Value, names: &mut BTreeMap<String, String>) -> Value {
     }
 }
 
-/// Where two answers differ, as paths.
+/// Collects the paths at which two responses differ.
 fn differences(at: &str, left: &Value, right: &Value, found: &mut Vec<String>) {
     match (left, right) {
         (Value::Object(left), Value::Object(right)) => {

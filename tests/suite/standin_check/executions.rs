@@ -1,4 +1,4 @@
-//! Executions: what is recorded, listed, hidden and retried.
+//! Executions: which are recorded, listed, hidden and retried.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Faults and the log of what went over the wire.
+//! Faults and the log of requests on the wire.
 
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,7 @@ async fn what_is_held_goes_its_way_when_the_gate_opens() {
     let held = n8n.try_send("POST", "/api/v1/workflows", Some(&sent));
     let opened = async {
         until(|| n8n.standin.faults().fired(rule) > 0).await;
-        // Others are served meanwhile, and it has not been done.
+        // Other requests are served meanwhile, and this one has not taken effect.
         assert_eq!(n8n.api("GET", "/workflows?limit=1", None).await.status, 200);
         assert_eq!(n8n.standin.workflows().len(), 0);
         gate.open();

@@ -1,4 +1,4 @@
-//! Starting, stopping, and what is true meanwhile.
+//! Starting, stopping, and the states in between.
 
 use std::time::{Duration, Instant};
 

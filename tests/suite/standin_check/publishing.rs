@@ -1,4 +1,4 @@
-//! Publishing: what passes, what is refused, and what a refusal leaves behind.
+//! Publishing: successes, refusals, and the state after a refusal.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn manual() -> Value {
     document("a", vec![node("m", "Manual", "n8n-nodes-base.manualTrigger", json!({}))])
 }
 
-/// Whether the workflow still serves its first version, on path `p`.
+/// Reports whether the workflow still serves its first version, on path `p`.
 async fn serves(n8n: &Caller) -> bool {
     n8n.send("GET", "/webhook/p", None).await.body == json!({ "answer": "v1" })
 }

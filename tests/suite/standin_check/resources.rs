@@ -1,4 +1,4 @@
-//! Keys, scopes, tags, credentials, and what n8n answers before any handler.
+//! Keys, scopes, tags, credentials, and n8n's responses before a handler is reached.
 
 use serde_json::{Value, json};
 

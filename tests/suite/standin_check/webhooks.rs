@@ -1,4 +1,4 @@
-//! Webhooks and forms as callers see them.
+//! Webhooks and forms from the view of callers.
 
 use serde_json::json;
 

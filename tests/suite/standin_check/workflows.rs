@@ -115,7 +115,7 @@ async fn an_identical_put_keeps_the_version_and_a_changed_one_makes_a_new_one() 
     let got = n8n.put(&id, &settings).await;
     assert_eq!(got.body["versionId"], made["versionId"]);
     assert_eq!(got.body["versionCounter"], json!(2));
-    // Merged: an omitted key stays, and only some can be taken away again.
+    // Merged: an omitted key stays, and only some can be removed again.
     let got = n8n.put(&id, &sent).await;
     assert_eq!(got.body["settings"], json!({ "timezone": "UTC" }));
     let mut reset = sent.clone();

@@ -1,4 +1,4 @@
-//! The project that a workflow lives in.
+//! The project of a workflow.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ pub(super) async fn moving(side: &mut Side) {
     let own = text(&made["shared"][0], "projectId");
     let path = format!("/workflows/{}", text(&made, "id"));
     let there = side.api("create in another", "POST", "/workflows", Some(with(&sound, "projectId", json!(second)))).await;
-    // Of two, a list would show them in the order of their ids, which are random.
+    // A list would show two in the order of their ids, which are random.
     side.api("delete the other", "DELETE", &format!("/workflows/{}", text(&there, "id")), None).await;
     side.api("create in none", "POST", "/workflows", Some(with(&sound, "projectId", json!("")))).await;
     let moved = |to: &str| Some(json!({ "destinationProjectId": to }));

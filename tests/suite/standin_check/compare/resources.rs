@@ -1,4 +1,4 @@
-//! Tags, credentials, and what is refused at the door.
+//! Tags, credentials, and requests that are refused before a handler is reached.
 
 use serde_json::{Value, json};
 

@@ -71,7 +71,7 @@ pub(super) async fn runs(side: &mut Side) {
     let list = side.api("list", "GET", &format!("/executions?workflowId={id}"), None).await;
     let run = text(&list["data"][0], "id");
     let shown = side.api("get", "GET", &format!("/executions/{run}?includeData=true"), None).await;
-    // Of the data only what callers go by is the same.
+    // Of the data only the parts that callers use are the same.
     let result = &shown["data"]["resultData"];
     let names: Vec<&String> = result["runData"].as_object().unwrap().keys().collect();
     let told = json!({ "last": result["lastNodeExecuted"], "message": result["error"]["message"],
