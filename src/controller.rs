@@ -3,14 +3,12 @@
 mod connections;
 mod context;
 mod deletion;
-mod events;
 mod instance;
 mod listings;
-mod liveness;
 mod memory;
 mod metrics;
 mod reservations;
-mod slots;
+mod runtime;
 mod workflow;
 
 use std::fmt::Debug;
@@ -25,16 +23,17 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, PredicateConfig, WatchStreamExt};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use prometheus::Registry;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 pub use context::Settings;
-pub use liveness::Liveness;
+pub use runtime::liveness::Liveness;
 
 use crate::api::instance::{CatalogRef, N8nInstance};
+use crate::api::workflow::Workflow;
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::decoded::{Decode, Decoded};
 use crate::kubernetes::objects;
@@ -45,9 +44,18 @@ use crate::n8n::N8nMetrics;
 use connections::{Connections, Wire};
 use context::{Context, Lists};
 use metrics::Metrics;
+use runtime::backoffs::Backoffs;
+use runtime::events::Events;
+use runtime::reconcile::Runtime;
+use runtime::slots::InstanceSlots;
 
 /// So many objects are asked for at once: each may have one and a half megabytes, and any tenant may fill a page with such.
 const PAGE: u32 = 50;
+
+/// Returns the paths that are listed and watched.
+pub fn watched_paths() -> Vec<String> {
+    vec![Workflow::url_path(&(), None), N8nInstance::url_path(&(), None), ConfigMap::url_path(&(), None)]
+}
 
 /// Why the controllers could not start.
 #[derive(Debug, thiserror::Error)]
@@ -84,9 +92,9 @@ pub async fn run(
     let secrets = Arc::new(Secrets::new(client.clone()));
     let wire = Wire { allow_loopback: settings.allow_loopback, fence: settings.fence.clone(), metrics: N8nMetrics::register(registry)? };
     let ctx = Arc::new(Context {
-        events: events::Events::new(client.clone()),
+        events: Events::new(client.clone()),
         cluster,
-        slots: slots::InstanceSlots::new(settings.concurrency),
+        slots: InstanceSlots::new(settings.concurrency),
         settings,
         workflows: workflows.clone(),
         instances: instances.clone(),
@@ -98,10 +106,15 @@ pub async fn run(
         reservations: reservations::Reservations::default(),
         memory: Mutex::default(),
         sources_changed: Mutex::default(),
+        runtime: Runtime {
+            backoffs: Backoffs::default(),
+            liveness: liveness.clone(),
+            reconciliations: metrics.passes.clone(),
+            panics: metrics.panics.clone(),
+        },
         metrics,
         wake,
         wake_instance,
-        liveness: liveness.clone(),
         client: client.clone(),
     });
     let shutdown = future::FutureExt::shared(shutdown);
@@ -264,7 +277,7 @@ async fn follow_config_maps(ctx: Arc<Context>) {
     // What is not known yet cannot be woken.
     ctx.listed().await;
     let client = crate::kubernetes::decoded::metadata_only(ctx.client.clone());
-    let all = watcher::Config::default().timeout(ctx.liveness.watch_seconds());
+    let all = watcher::Config::default().timeout(ctx.runtime.liveness.watch_seconds());
     let changes = watcher(Api::<Decoded<PartialObjectMeta<ConfigMap>>>::all(client), all);
     let changes = changes.default_backoff().touched_objects().filter_map(|changed| future::ready(changed.ok()));
     changes

@@ -28,6 +28,7 @@ pub mod render;
 pub mod route_claims;
 pub mod settings;
 pub mod status_bounds;
+pub mod status_record;
 pub mod stored_body;
 pub mod summary;
 pub mod target;

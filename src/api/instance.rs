@@ -289,6 +289,14 @@ pub struct N8nInstanceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reset_at: Option<String>,
+    /// True while most managed workflows are missing at `spec.url`, so that another n8n may answer there. Nothing is written until
+    /// `weirkeeper.dev/reset-at` is set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub identity_suspect: bool,
+    /// Time since which n8n could not be asked. Ready stays True for three intervals from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 64))]
+    pub unverified_since: Option<Time>,
     /// Conditions of the N8nInstance: Ready, Reconciling, Stalled, Reachable, CatalogReady and KeyExpiring.
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

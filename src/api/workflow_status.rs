@@ -118,6 +118,24 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub source_version: Option<String>,
+    /// Generation whose definition was last validated and found valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub validated_generation: Option<i64>,
+    /// True while production URLs of the published version are not registered in n8n.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub webhooks_missing: bool,
+    /// True while publication waits for a webhook path that another workflow has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits_for_webhook_path: bool,
+    /// Publication (`publishedAt`) since which executions decided condition Healthy. Too few executions leave that decision unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 64))]
+    pub health_decided_for: Option<MicroTime>,
+    /// Time since which n8n could not be asked whether it still holds what was last confirmed. Ready stays True for three intervals from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 64))]
+    pub unverified_since: Option<Time>,
     /// Conditions of the Workflow: Ready, Reconciling, Stalled, Validated, CredentialsReady, Synced, Live, Healthy, Drifted and RolledBack.
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

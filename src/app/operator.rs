@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &OperatorArguments) -> Result<(), OperatorError> {
 }
 
 async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
-    let (liveness, registry) = (Liveness::new(arguments.liveness_bound()), Registry::new());
+    let (liveness, registry) = (Liveness::new(arguments.liveness_bound(), controller::watched_paths()), Registry::new());
     let io = |attempt: String| move |error| OperatorError::Io(attempt, error);
     let listener = TcpListener::bind(arguments.listen).await.map_err(io(format!("listen on {}", arguments.listen)))?;
     let address = listener.local_addr().map_err(io("read the address".to_owned()))?;

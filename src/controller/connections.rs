@@ -1,5 +1,8 @@
 //! One client for each N8nInstance, shared by all its Workflows and made anew when its spec or its key changes.
 
+pub mod errors;
+pub mod trust;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +17,6 @@ use url::Url;
 
 use super::listings::Listings;
 use crate::api::annotation;
-use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::{AllowedFrom, N8nInstance};
 use crate::api::reason::Reason;
 use crate::domain::access::may_refer;
@@ -138,13 +140,13 @@ impl Connections {
             return Err(missing());
         }
         // What an instance of another namespace reads is not told.
-        let elsewhere = |reconcile_error: ReconcileError| match reconcile_error.reason {
+        let elsewhere = |error: ReconcileError| match error.reason {
             Reason::KeySecretNotFound if instance.0 != namespace => {
                 let message =
                     format!("the API key of N8nInstance {} cannot be read: its Secret or the key in it does not exist", instance.1);
                 ReconcileError::waiting(Reason::KeySecretNotFound, message)
             }
-            _ => reconcile_error,
+            _ => error,
         };
         self.open(found).await.map_err(elsewhere)
     }
@@ -191,7 +193,7 @@ impl Connections {
             .map(|client| client.fenced_by(self.wire.fence.clone()))
             .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
         // Another key or another timeout makes no other n8n of it; another origin does.
-        let before = before.filter(|open| origin(&open.instance.spec.url) == origin(&instance.spec.url));
+        let before = before.filter(|open| trust::origin(&open.instance.spec.url) == trust::origin(&instance.spec.url));
         if before.as_ref().is_some_and(|open| open.client.publishes_later()) {
             client.note_publishes_later();
         }
@@ -246,60 +248,8 @@ impl Connection {
 
     /// Refuses to write while another n8n may be answering at the URL.
     pub fn trusted(&self) -> Result<(), ReconcileError> {
-        trusted(&self.instance, self.suspect.load(Ordering::SeqCst))
+        trust::check(&self.instance, self.suspect.load(Ordering::SeqCst))
     }
-}
-
-/// The origin may have changed a moment ago, with nobody but this pass having seen it: what is compared is the URL that the
-/// client was made from, with the origin that the owner vouched for.
-fn trusted(instance: &N8nInstance, suspect: bool) -> Result<(), ReconcileError> {
-    let status = instance.status.as_ref();
-    let bound = status.and_then(|status| status.bound_origin.as_deref());
-    let moved = bound.is_some_and(|bound| origin(&instance.spec.url).ok().as_deref() != Some(bound));
-    let seen = status.map(|status| status.observed_generation) == instance.metadata.generation;
-    if moved && !seen {
-        return Err(ReconcileError::transient(
-            Reason::Progressing,
-            "the instance's URL changed to another origin; nothing is written until that was looked at",
-        ));
-    }
-    let stalled = find(&conditions(instance), ConditionType::Stalled)
-        .is_some_and(|stalled| stalled.status == ConditionStatus::True && stalled.reason == Reason::IdentityChanged.as_str());
-    if stalled || suspect {
-        return Err(emptied());
-    }
-    if moved {
-        return Err(self::moved(None));
-    }
-    Ok(())
-}
-
-/// Most workflows vanished together from the origin that they are bound to.
-pub fn emptied() -> ReconcileError {
-    ReconcileError::denied(
-        Reason::IdentityChanged,
-        "most managed workflows vanished together: another n8n, or an emptied one, answers at spec.url of the N8nInstance. Nothing is written to it until the annotation weirkeeper.dev/reset-at is set on the N8nInstance",
-    )
-}
-
-/// The URL has another origin than the one that workflows are bound to, which is named to the instance's owner only.
-pub fn moved(bound: Option<&str>) -> ReconcileError {
-    let bound = bound.unwrap_or("the one");
-    ReconcileError::denied(
-        Reason::OriginChanged,
-        format!(
-            "spec.url of the N8nInstance leads to another origin than {bound} to which its workflows are bound. Nothing is written to it: set the URL back, or set the annotation weirkeeper.dev/reset-at on the N8nInstance if the workflows are there"
-        ),
-    )
-}
-
-/// The origin of a URL: scheme, host and port.
-pub fn origin(url: &str) -> Result<String, url::ParseError> {
-    Ok(Url::parse(url)?.origin().ascii_serialization())
-}
-
-fn conditions(instance: &N8nInstance) -> Vec<crate::api::condition::Condition> {
-    instance.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default()
 }
 
 fn settings(instance: &N8nInstance, api_key: ApiKey, allow_loopback: bool) -> Result<ClientSettings, ReconcileError> {
@@ -321,50 +271,10 @@ fn settings(instance: &N8nInstance, api_key: ApiKey, allow_loopback: bool) -> Re
     })
 }
 
-/// What to do about an n8n that lacks calls which everything here is built on.
-pub const UPGRADE: &str = "Weirkeeper needs n8n 2.35 or newer";
-
-/// A failed call to n8n, as trouble.
-pub fn reconcile_error(error: &N8nError) -> ReconcileError {
-    let message = error.to_string();
-    let mut reconcile_error = match error {
-        N8nError::Unauthorized { .. } => {
-            ReconcileError::denied(Reason::Unauthorized, format!("{message}; put a valid key into the instance's Secret"))
-        }
-        N8nError::Forbidden { .. } => {
-            let scope = error.operation().scope().unwrap_or("it lacks");
-            ReconcileError::denied(Reason::MissingScope, format!("{message}; give the API key the scope {scope}"))
-        }
-        N8nError::AddressDenied { .. } => ReconcileError::denied(Reason::AddressDenied, message),
-        // So answers an n8n too whose API comes a moment after its readiness.
-        N8nError::NotApi { status: 404, .. } => ReconcileError::transient(Reason::ApiNotFound, message),
-        N8nError::NotApi { .. } | N8nError::RedirectRefused { .. } => ReconcileError::denied(Reason::ApiNotFound, message),
-        N8nError::NotReady { .. } => ReconcileError::transient(Reason::InstanceStarting, message),
-        N8nError::RateLimited { .. } => ReconcileError::transient(Reason::RateLimited, message),
-        N8nError::Connect { .. } | N8nError::Timeout { .. } => ReconcileError::transient(Reason::InstanceUnreachable, message),
-        N8nError::TooLarge { .. } => ReconcileError::invalid(Reason::TooLarge, message),
-        N8nError::Outdated { .. } => ReconcileError::denied(Reason::UnsupportedN8n, format!("{message}; {UPGRADE}")),
-        N8nError::Refused { .. } => ReconcileError::invalid(Reason::RejectedByN8n, message),
-        _ => ReconcileError::transient(Reason::RequestFailed, message),
-    };
-    reconcile_error.retry_after = error.retry_after();
-    reconcile_error
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    fn reason(url: &str, generation: i64, suspect: bool) -> Option<Reason> {
-        let instance: N8nInstance = serde_json::from_value(json!({
-            "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": "main", "generation": generation },
-            "spec": { "url": url, "apiKeySecretRef": { "name": "main" } },
-            "status": { "observedGeneration": 1, "boundOrigin": "https://n8n.example", "conditions": [] },
-        }))
-        .unwrap();
-        trusted(&instance, suspect).err().map(|reconcile_error| reconcile_error.reason)
-    }
 
     #[test]
     fn a_connection_does_not_show_its_key() {
@@ -392,17 +302,5 @@ mod tests {
             Connection { instance, client, listings: Arc::default(), suspect: Arc::default(), api_key, credentials: Arc::default() };
         let shown = format!("{connection:?}");
         assert!(shown.contains("n8n.example") && !shown.contains(&key), "{shown}");
-    }
-
-    #[test]
-    fn only_the_origin_that_was_vouched_for_is_written_to() {
-        for same in ["https://n8n.example", "https://n8n.example:443/prefix/"] {
-            assert_eq!(reason(same, 2, false), None, "{same}");
-        }
-        assert_eq!(reason("https://n8n.example", 1, true), Some(Reason::IdentityChanged));
-        for other in ["https://n8n.example:8443", "http://n8n.example", "https://other.example"] {
-            assert_eq!(reason(other, 2, false), Some(Reason::Progressing), "{other}: nobody looked at it yet");
-            assert_eq!(reason(other, 1, false), Some(Reason::OriginChanged), "{other}");
-        }
     }
 }

@@ -12,17 +12,15 @@ use tokio::sync::watch;
 use tracing::debug;
 
 use super::connections::Connections;
-use super::events::Events;
-use super::liveness::Liveness;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::reservations::Reservations;
-use super::slots::InstanceSlots;
-use crate::api::condition::{ConditionStatus, ConditionType, find};
-use crate::api::instance::{N8nInstance, N8nInstanceStatus};
+use super::runtime::events::Events;
+use super::runtime::reconcile::Runtime;
+use super::runtime::slots::InstanceSlots;
+use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
-use crate::domain::backoff::{self};
 use crate::domain::mark::Mark;
 use crate::domain::route_claims::Claims;
 use crate::domain::urgency::Urgency;
@@ -90,8 +88,8 @@ pub struct Context {
     pub sources_changed: Mutex<HashSet<String>>,
     /// Starts a pass of an N8nInstance.
     pub wake_instance: UnboundedSender<ObjectRef<N8nInstance>>,
-    /// Shows that things move.
-    pub liveness: Liveness,
+    /// Runs reconciliations.
+    pub runtime: Runtime,
 }
 
 /// Which first lists are complete.
@@ -187,25 +185,6 @@ impl Context {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The pause after one more failure.
-    pub fn pause(&self, uid: &str) -> Duration {
-        let failures = self.remember(uid, |memory| {
-            memory.failures = memory.failures.saturating_add(1);
-            memory.failures
-        });
-        backoff::pause(failures, uid)
-    }
-
-    /// The jittered interval after a pass that went well.
-    pub fn interval(&self, uid: &str, interval: Duration) -> Duration {
-        let turn = self.remember(uid, |memory| {
-            memory.failures = 0;
-            memory.turns += 1;
-            memory.turns
-        });
-        backoff::jittered(interval, uid, turn)
-    }
-
     /// Sends an event. Losing one loses nothing else, so a failure is only logged.
     pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, mut note: String) {
         self.connections.hide_keys([&mut note].into_iter());
@@ -238,6 +217,7 @@ impl Context {
         self.count_state(uid, None);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.runtime.backoffs.forget(uid);
         self.reservations.release(uid);
         self.forget_claims(uid);
     }
@@ -253,7 +233,9 @@ impl Context {
         self.catalogs.forget(key);
         let Some(closed) = self.connections.close(key) else { return };
         self.connections.forget_key(&closed.instance);
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(closed.instance.metadata.uid.as_deref().unwrap_or_default());
+        let uid = closed.instance.metadata.uid.as_deref().unwrap_or_default();
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.runtime.backoffs.forget(uid);
         debug!(key, "the instance and all that was bound through it are gone, and so is its connection");
     }
 
@@ -271,24 +253,16 @@ impl Context {
 
     /// Starts a pass of each Workflow of an instance whose last pass failed: n8n answers again, and their pauses have grown.
     pub fn wake_failing_users(&self, namespace: &str, name: &str) {
-        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let failing: HashSet<String> = memory.iter().filter(|(_, memory)| memory.failures > 0).map(|(uid, _)| uid.clone()).collect();
-        drop(memory);
+        let failing = self.runtime.backoffs.failing();
         self.wake_where(|indexed| indexed.instance() == (namespace, name) && failing.contains(indexed.uid()));
     }
 
     /// Has an instance looked at that a Workflow did not reach, unless it is known already or was doubted a moment ago.
     pub fn doubt_instance(&self, namespace: &str, name: &str) {
         let Some(instance) = self.instance(namespace, name) else { return };
-        let reachable = |status: &N8nInstanceStatus| {
-            find(&status.conditions, ConditionType::Reachable).is_none_or(|reachable| reachable.status != ConditionStatus::False)
-        };
-        if !instance.status.as_ref().is_none_or(reachable) {
-            return;
-        }
         let (uid, now) = (instance.metadata.uid.as_deref().unwrap_or_default(), Instant::now());
         let lately = self.remember(uid, |memory| {
-            let lately = memory.doubted.is_some_and(|at| now.duration_since(at) < DOUBTED_FOR);
+            let lately = memory.unreachable || memory.doubted.is_some_and(|at| now.duration_since(at) < DOUBTED_FOR);
             memory.doubted = memory.doubted.filter(|_| lately).or(Some(now));
             lately
         });

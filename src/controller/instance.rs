@@ -1,41 +1,40 @@
 //! The controller of `N8nInstance`: is n8n there, is it the same one, what may the key do, and what is left over on it.
 
 mod counts;
+mod finalizer;
 mod key;
 mod unfit;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::FutureExt;
 use jiff::Timestamp;
-use kube::api::ObjectMeta;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
-use tracing::{Instrument, error, info_span, warn};
+use tracing::{info_span, warn};
 
-use super::connections;
+use super::connections::{errors, trust};
 use super::context::Context;
 use super::listings::Listing;
+use super::runtime::reconcile::{Ended, Next};
+use super::runtime::status;
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, find, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::{Class, Reason};
 use crate::api::{INSTANCE_FINALIZER, annotation};
 use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
 use crate::domain::api_key::{explained, missing_scopes};
-use crate::domain::conditions::{Found, Outcome, conditions, passes};
+use crate::domain::conditions::{Found, Outcome, conditions, passes, unverified_since};
 use crate::domain::error::ReconcileError;
 use crate::domain::identity::vouched;
-use crate::domain::merge_patch::merge_patch;
+use crate::domain::status_bounds;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
-use crate::domain::{backoff, status_bounds};
 use crate::kubernetes::catalogs::LoadedCatalog;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
@@ -58,98 +57,81 @@ pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
     Some(hasher.finish())
 }
 
-/// One pass, caught.
+/// Reconciles one N8nInstance.
 pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> Result<Action, Infallible> {
     ctx.listed().await;
-    ctx.liveness.pass_began();
-    let span = info_span!("instance", namespace = instance.namespace().unwrap_or_default(), name = instance.name_any());
-    let passing = tokio::time::timeout(ctx.settings.pass_bound, pass(&ctx, &instance));
-    let action = AssertUnwindSafe(passing).catch_unwind().instrument(span).await;
-    ctx.liveness.pass_ended();
-    let timed_out = |_| {
-        ctx.metrics.passes.with_label_values(&["instance", Reason::TimedOut.as_str()]).inc();
-        warn!("a pass over an N8nInstance took too long and was stopped");
-        Action::requeue(ctx.pause(&instance.uid().unwrap_or_default()))
-    };
-    Ok(action.map(|action| action.unwrap_or_else(timed_out)).unwrap_or_else(|_| {
-        ctx.metrics.panics.inc();
-        error!("a pass over an N8nInstance panicked");
-        Action::requeue(backoff::LONGEST_PAUSE)
-    }))
+    let (namespace, name, uid) = (instance.namespace().unwrap_or_default(), instance.name_any(), instance.uid().unwrap_or_default());
+    let span = info_span!("instance", namespace, name);
+    Ok(ctx.runtime.run("instance", &uid, span, ctx.settings.pass_bound, reconcile_latest(&ctx, &namespace, &name)).await)
 }
 
-async fn pass(ctx: &Context, seen: &N8nInstance) -> Action {
-    let (namespace, name, uid) = (seen.namespace().unwrap_or_default(), seen.name_any(), seen.uid().unwrap_or_default());
-    // The store may have moved on since the pass was asked for.
-    if ctx.instance(&namespace, &name).is_none() {
-        return Action::await_change();
+async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
+    // The store may have moved on since the reconciliation was queued.
+    if ctx.instance(namespace, name).is_none() {
+        return Ended::for_good(Reason::Cleaned);
     }
-    // The store lags behind: a status that is compared with what it holds may be wrong and stay so.
-    let instance = match objects::get::<N8nInstance>(&ctx.client, Some(&namespace), &name).await {
+    // The store lags behind: a status that is compared with it may be wrong and stay so.
+    let instance = match objects::get::<N8nInstance>(&ctx.client, Some(namespace), name).await {
         Ok(Some(instance)) => Arc::new(instance),
-        // The watch tells of it in a moment.
-        Ok(None) => return Action::await_change(),
+        // The watch reports it in a moment.
+        Ok(None) => return Ended::for_good(Reason::Cleaned),
         Err(failed) => {
             warn!(error = %failed, "cannot read the N8nInstance");
-            return Action::requeue(ctx.pause(&uid));
+            return Ended::failed(Reason::RequestFailed);
         }
     };
     if instance.meta().deletion_timestamp.is_some() {
-        return let_go(ctx, &instance).await;
+        return finalizer::remove(ctx, &instance).await;
     }
-    if !held(instance.meta())
+    if !finalizer::is_on(instance.meta())
         && let Err(failed) = objects::set_finalizer(&ctx.client, &*instance, INSTANCE_FINALIZER, true).await
     {
-        warn!(error = %failed, "cannot put the finalizer on");
-        return Action::requeue(ctx.pause(&uid));
+        warn!(error = %failed, "cannot add the finalizer");
+        return Ended::failed(Reason::RequestFailed);
     }
     let old = instance.status.clone().unwrap_or_default();
     let mut status = old.clone();
     let found = look(ctx, &instance, &mut status).await;
+    let unreachable = found.details.iter().any(|one| one.kind == ConditionType::Reachable && one.status == ConditionStatus::False);
+    ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = unreachable);
     // A key that n8n refuses is read again at the next try.
     if reason(&found.outcome) == Reason::Unauthorized {
         ctx.connections.forget_key(&instance);
     }
     let generation = instance.meta().generation.unwrap_or(0);
     // Once for each edit: one whose status cannot be written stays unobserved.
-    ctx.remember(&uid, |memory| memory.asked_anew(change_hash(&instance)));
+    ctx.runtime.backoffs.restart_on_change(&instance.uid().unwrap_or_default(), change_hash(&instance));
     let grace = instance.spec.interval.get() * 3;
-    status.conditions = conditions(&old.conditions, &found, generation, grace, Timestamp::now());
+    let now = Timestamp::now();
+    status.unverified_since = unverified_since(&old.conditions, &found, old.unverified_since.as_ref(), now);
+    status.conditions = conditions(&old.conditions, &found, generation, grace, status.unverified_since.as_ref(), now);
     status.observed_generation = generation;
     status.summary = summary(&status.conditions);
     status_bounds::fit_instance(&mut status);
     ctx.connections.hide_keys(status.conditions.iter_mut().map(|condition| &mut condition.message).chain(&mut status.summary));
-    ctx.metrics.passes.with_label_values(&["instance", reason(&found.outcome).as_str()]).inc();
-    if let Err(failed) = write(ctx, &instance, &old, &status).await {
+    let reason = reason(&found.outcome);
+    if let Err(failed) = status::write(&ctx.client, &ctx.metrics.writes, &*instance, None, (&old, &status)).await {
         warn!(error = %failed, "cannot write the status");
-        return Action::requeue(ctx.pause(&uid));
+        return Ended::failed(reason);
     }
     wake_users(ctx, &instance, &old, &status);
     tell(ctx, &instance, &old, &status).await;
-    match &found.outcome {
-        // That n8n answers again is what its Workflows wait for.
-        Outcome::Failed(reconcile_error) if reconcile_error.class == Class::Transient => {
-            Action::requeue(backoff::at_least(ctx.pause(&uid).min(OUTAGE_LOOK), reconcile_error.retry_after))
+    match found.outcome {
+        // Its Workflows wait for n8n to answer again.
+        Outcome::Failed(error) if error.class == Class::Transient => {
+            Ended { reason, next: Next::Backoff { asked: error.retry_after, longest: OUTAGE_LOOK } }
         }
-        Outcome::Failed(_) => Action::requeue(ctx.pause(&uid)),
-        _ => Action::requeue(ctx.interval(&uid, instance.spec.interval.get())),
+        Outcome::Failed(_) => Ended::failed(reason),
+        _ => Ended { reason, next: Next::Interval(instance.spec.interval.get()) },
     }
 }
 
 fn reason(outcome: &Outcome) -> Reason {
     match outcome {
-        Outcome::Failed(reconcile_error) => reconcile_error.reason,
+        Outcome::Failed(error) => error.reason,
         Outcome::Blocked(reason, _) | Outcome::InProgress(reason, _) => *reason,
         Outcome::Ready(_) | Outcome::Suspended { .. } => Reason::Succeeded,
     }
-}
-
-async fn write(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) -> Result<(), kube::Error> {
-    let json = |status: &N8nInstanceStatus| serde_json::to_value(status).map_err(kube::Error::SerdeError);
-    let Some(patch) = merge_patch(&json(old)?, &json(new)?) else { return Ok(()) };
-    let (namespace, name, uid) = (instance.namespace().unwrap_or_default(), instance.name_any(), instance.uid().unwrap_or_default());
-    ctx.metrics.writes.with_label_values(&["N8nInstance"]).inc();
-    objects::patch_status::<N8nInstance>(&ctx.client, &namespace, &name, &uid, None, &patch).await.map(drop)
 }
 
 /// Workflows look again when the connection changed or turned good or bad, or n8n became another. An outage is no news to those that did
@@ -195,19 +177,14 @@ async fn look(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstan
     }
     let inspected = inspect(ctx, instance, status, &mut details).await;
     details.extend(catalog_verdict(&catalog, status));
-    let without = catalog.map_or_else(Some, |(held, _)| held.reconcile_error);
+    let without = catalog.map_or_else(Some, |(held, _)| held.error);
     let outcome = match inspected.and_then(|message| without.map_or(Ok(message), Err)) {
         Ok(message) => Outcome::Ready(message),
-        Err(reconcile_error) => {
+        Err(error) => {
             if !details.iter().any(|verdict| verdict.kind == ConditionType::Reachable) {
-                details.push(ConditionUpdate::new(
-                    ConditionType::Reachable,
-                    ConditionStatus::False,
-                    reconcile_error.reason,
-                    &reconcile_error.message,
-                ));
+                details.push(ConditionUpdate::new(ConditionType::Reachable, ConditionStatus::False, error.reason, &error.message));
             }
-            Outcome::Failed(reconcile_error)
+            Outcome::Failed(error)
         }
     };
     Found { outcome, details }
@@ -226,22 +203,23 @@ async fn inspect(
     let annotation = |name: &str| instance.annotations().get(name).map(|value| status_bounds::annotation(value).to_owned());
     status.last_handled_requested_at = annotation(annotation::REQUESTED_AT).or(status.last_handled_requested_at.take());
     let reset = annotation(annotation::RESET_AT).filter(|asked| status.last_handled_reset_at.as_ref() != Some(asked));
-    let origin = connections::origin(&instance.spec.url)
+    let origin = trust::origin(&instance.spec.url)
         .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("spec.url is not a URL: {error}")))?;
     let connection = ctx.connections.open(instance.clone()).await?;
     // A pass that began before a person gave their word may have raised the suspicion again after it.
     let accepted = vouched(status.identity_accepted_at.as_ref().map(|time| time.0), Timestamp::now());
     // What a pass found missing at another origin says nothing about the one that workflows are bound to.
     let moved = status.bound_origin.as_ref().is_some_and(|bound| *bound != origin);
-    let suspect = !accepted && ((!moved && connection.suspect.load(Ordering::SeqCst)) || stalled_for_identity(status));
+    let suspect = !accepted && ((!moved && connection.suspect.load(Ordering::SeqCst)) || status.identity_suspect);
+    status.identity_suspect = suspect && reset.is_none() && !bound.is_empty();
     if reset.is_some() || bound.is_empty() {
         connection.suspect.store(false, Ordering::SeqCst);
         status.bound_origin = Some(origin);
     } else if suspect {
         connection.suspect.store(true, Ordering::SeqCst);
-        return Err(connections::emptied());
+        return Err(trust::emptied());
     } else if moved {
-        return Err(connections::moved(status.bound_origin.as_deref()));
+        return Err(trust::moved_away(status.bound_origin.as_deref()));
     } else {
         connection.suspect.store(false, Ordering::SeqCst);
         status.bound_origin.get_or_insert(origin);
@@ -252,8 +230,7 @@ async fn inspect(
     }
     let expiring = key::expiry(ctx, instance, &connection, status).await;
     let expires_at = status.key_expires_at.clone();
-    let failed =
-        |error, scopes: &[String]| explained(connections::reconcile_error(&error), expires_at.as_deref(), scopes, Timestamp::now());
+    let failed = |error, scopes: &[String]| explained(ReconcileError::from(error), expires_at.as_deref(), scopes, Timestamp::now());
     connection.client.readiness().await.map_err(|error| failed(error, &[]))?;
     let scopes = connection.client.discover().await.map_err(|error| failed(error, &[]))?;
     details.push(ConditionUpdate::new(
@@ -263,7 +240,7 @@ async fn inspect(
         "n8n answers and accepts the key",
     ));
     if scopes.is_none() {
-        let message = format!("this n8n is too old to tell what its API offers; {}", connections::UPGRADE);
+        let message = format!("this n8n is too old to tell what its API offers; {}", errors::UPGRADE);
         return Err(ReconcileError::denied(Reason::UnsupportedN8n, message));
     }
     status.key_scopes = scopes.iter().flat_map(|scopes| scopes.0.iter().cloned()).collect();
@@ -304,10 +281,9 @@ fn catalog_verdict(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, stat
     let (held, _) = catalog.as_ref().ok()?;
     let own = held.catalog().index().n8n.as_deref().unwrap_or("of unknown version");
     let verdict = |status, reason, message| Some(ConditionUpdate::new(ConditionType::CatalogReady, status, reason, message));
-    if let Some(reconcile_error) = &held.reconcile_error {
-        let said =
-            format!("{}; until then the built-in one of n8n {own} is used, and what rests on it is a warning", reconcile_error.message);
-        return verdict(ConditionStatus::False, reconcile_error.reason, said);
+    if let Some(error) = &held.error {
+        let said = format!("{}; until then the built-in one of n8n {own} is used, and what rests on it is a warning", error.message);
+        return verdict(ConditionStatus::False, error.reason, said);
     }
     if held.catalog().is_of(status.n8n_version.as_deref()) {
         return verdict(ConditionStatus::True, Reason::CatalogLoaded, format!("the catalogue is that of n8n {own}"));
@@ -317,11 +293,6 @@ fn catalog_verdict(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, stat
         "the catalogue is that of n8n {own} and the instance is n8n {n8n}, so what rests on node types is a warning; spec.catalogRef can name one of this n8n"
     );
     verdict(ConditionStatus::Unknown, Reason::CatalogOfOtherVersion, said)
-}
-
-fn stalled_for_identity(status: &N8nInstanceStatus) -> bool {
-    find(&status.conditions, ConditionType::Stalled)
-        .is_some_and(|stalled| stalled.status == ConditionStatus::True && stalled.reason == Reason::IdentityChanged.as_str())
 }
 
 /// Marked workflows whose object is gone. Only those of this cluster: another cluster may share the n8n.
@@ -355,31 +326,4 @@ fn duplicates(users: &[Arc<IndexedWorkflow>], listing: &Listing) -> Vec<String> 
     ids.sort_unstable();
     ids.truncate(MOST_ORPHANS);
     ids
-}
-
-/// The connection stays usable while bound Workflows are being deleted, but not for ever.
-async fn let_go(ctx: &Context, instance: &N8nInstance) -> Action {
-    if needed(ctx, instance.meta()) {
-        return Action::requeue(Duration::from_secs(1));
-    }
-    match objects::set_finalizer(&ctx.client, instance, INSTANCE_FINALIZER, false).await {
-        Ok(_) => Action::await_change(),
-        Err(failed) => {
-            if !objects::is_gone(&failed) && !objects::is_conflict(&failed) {
-                warn!(error = %failed, "cannot take the finalizer off");
-            }
-            Action::requeue(Duration::from_millis(500))
-        }
-    }
-}
-
-/// Whether Workflows that are being deleted still need the connection, and may.
-fn needed(ctx: &Context, metadata: &ObjectMeta) -> bool {
-    let (namespace, name) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
-    let users = ctx.workflows_of(namespace, name);
-    !ctx.deletion_left(metadata).is_zero() && users.iter().any(|indexed| indexed.deleting() && indexed.status.n8n_workflow_id.is_some())
-}
-
-fn held(metadata: &ObjectMeta) -> bool {
-    metadata.finalizers.iter().flatten().any(|one| one == INSTANCE_FINALIZER)
 }

@@ -12,12 +12,6 @@ use crate::domain::validation::ValidationReport;
 /// What is remembered of an object between passes.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// Passes that failed in a row.
-    pub failures: u32,
-    /// What somebody last asked for: spec and annotations, as a hash.
-    pub asked: Option<u64>,
-    /// Passes so far; turns the jitter.
-    pub turns: u64,
     /// The state that it is counted by.
     pub state: Option<&'static str>,
     /// When its drift was undone.
@@ -28,6 +22,8 @@ pub struct Memory {
     pub readback_mismatches: (String, SlidingWindow),
     /// What was told about annotations that nobody reads.
     pub unread: Option<String>,
+    /// Set while the last reconciliation of this instance did not reach n8n.
+    pub unreachable: bool,
     /// When a Workflow doubted that this instance is reachable.
     pub doubted: Option<Instant>,
     /// What was sent to n8n without an answer, and when: it may take effect late.
@@ -46,14 +42,6 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Begins with short pauses again when somebody asks for something new.
-    pub fn asked_anew(&mut self, asked: Option<u64>) {
-        if self.asked != asked {
-            self.asked = asked;
-            self.failures = 0;
-        }
-    }
-
     /// Returns for how long this process knows that a write was announced.
     pub fn known_for(&mut self, intent: &Intent, now: Duration) -> Duration {
         // Kubernetes keeps whole seconds.

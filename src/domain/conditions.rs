@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::condition::{Condition, ConditionStatus, ConditionType, ConditionUpdate, find, merge};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, ConditionUpdate, find, merge, whole_seconds};
 use crate::api::reason::{Class, Reason};
 
 use crate::domain::error::ReconcileError;
@@ -36,15 +38,32 @@ pub struct Found {
     pub details: Vec<ConditionUpdate>,
 }
 
+/// Returns the time since which n8n could not be asked, if it could not be asked now.
+pub fn unverified_since(old: &[Condition], found: &Found, before: Option<&Time>, now: Timestamp) -> Option<Time> {
+    // Nothing was verified yet where nothing was synced.
+    let verified = find(old, ConditionType::Synced).is_none_or(|synced| synced.status != ConditionStatus::False);
+    (is_unverified(found) && verified).then(|| before.cloned().unwrap_or_else(|| whole_seconds(now)))
+}
+
+fn is_unverified(found: &Found) -> bool {
+    matches!(&found.outcome, Outcome::Failed(error) if says_nothing(error)) && !differs(&found.details)
+}
+
 /// The conditions after a pass.
-pub fn conditions(old: &[Condition], found: &Found, generation: i64, grace: Duration, now: Timestamp) -> Vec<Condition> {
+pub fn conditions(
+    old: &[Condition],
+    found: &Found,
+    generation: i64,
+    grace: Duration,
+    unverified_since: Option<&Time>,
+    now: Timestamp,
+) -> Vec<Condition> {
     let mut verdicts: Vec<ConditionUpdate> = found.details.clone();
-    let unseen = matches!(&found.outcome, Outcome::Failed(reconcile_error) if says_nothing(reconcile_error)) && !differs(&found.details);
+    let unseen = is_unverified(found);
     if let Outcome::Failed(reconcile_error) = &found.outcome
         && unseen
         && find(old, ConditionType::Synced).is_some_and(|synced| synced.status != ConditionStatus::False)
     {
-        // Its transition time is the moment from which the grace is counted.
         verdicts.push(ConditionUpdate::new(
             ConditionType::Synced,
             ConditionStatus::Unknown,
@@ -54,7 +73,9 @@ pub fn conditions(old: &[Condition], found: &Found, generation: i64, grace: Dura
     }
     let kept: Vec<ConditionUpdate> = old.iter().filter_map(|condition| carried(condition, &verdicts)).collect();
     verdicts.extend(kept);
-    verdicts.extend(summary(old, &found.outcome, unseen, generation, grace, now));
+    let lasted = unverified_since.map(|since| Duration::try_from(now.duration_since(since.0)).unwrap_or_default());
+    let graced = unseen && lasted.is_none_or(|lasted| lasted < grace);
+    verdicts.extend(summary(old, &found.outcome, unseen, generation, graced));
     let mut merged = merge(old, &verdicts, generation, now);
     for condition in &mut merged {
         // A detail that this pass did not look at speaks of the generation that it was found for.
@@ -97,18 +118,15 @@ fn carried(condition: &Condition, spoken: &[ConditionUpdate]) -> Option<Conditio
     Some(ConditionUpdate { kind: condition.kind, status: condition.status, reason, message: condition.message.clone() })
 }
 
-fn summary(old: &[Condition], outcome: &Outcome, unseen: bool, generation: i64, grace: Duration, now: Timestamp) -> [ConditionUpdate; 3] {
+fn summary(old: &[Condition], outcome: &Outcome, unseen: bool, generation: i64, graced: bool) -> [ConditionUpdate; 3] {
     use ConditionStatus::{False, True, Unknown};
     let (ready, reason, message, reconciling, stalled) = match outcome {
         Outcome::Ready(message) => (True, Reason::Succeeded, message.clone(), false, false),
         Outcome::Blocked(reason, message) => (False, *reason, message.clone(), false, true),
         Outcome::InProgress(reason, message) => (False, *reason, message.clone(), true, false),
         Outcome::Failed(reconcile_error) if unseen && was_ready(old, generation) => {
-            let since =
-                find(old, ConditionType::Synced).filter(|synced| synced.status == Unknown).map(|synced| synced.last_transition_time.0);
-            let lasted = since.map_or(Duration::ZERO, |since| Duration::try_from(now.duration_since(since)).unwrap_or_default());
             let message = format!("{}; last known good", reconcile_error.message);
-            if lasted < grace {
+            if graced {
                 (True, Reason::Succeeded, message, false, false)
             } else {
                 (Unknown, reconcile_error.reason, reconcile_error.message.clone(), true, false)
@@ -155,16 +173,33 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn after(old: &[Condition], outcome: Outcome, second: i64) -> Vec<Condition> {
+    #[derive(Debug, Default, PartialEq)]
+    struct Reported {
+        conditions: Vec<Condition>,
+        unverified_since: Option<Time>,
+    }
+
+    fn fresh() -> Reported {
+        Reported::default()
+    }
+
+    fn report(old: &Reported, outcome: Outcome, details: Vec<ConditionUpdate>, second: i64) -> Reported {
+        let found = Found { outcome, details };
+        let unverified_since = unverified_since(&old.conditions, &found, old.unverified_since.as_ref(), at(second));
+        let conditions = conditions(&old.conditions, &found, 1, GRACE, unverified_since.as_ref(), at(second));
+        Reported { conditions, unverified_since }
+    }
+
+    fn after(old: &Reported, outcome: Outcome, second: i64) -> Reported {
         let details = match &outcome {
             Outcome::Ready(_) => vec![ConditionUpdate::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")],
             _ => vec![],
         };
-        conditions(old, &Found { outcome, details }, 1, GRACE, at(second))
+        report(old, outcome, details, second)
     }
 
-    fn state(conditions: &[Condition], kind: ConditionType) -> ConditionStatus {
-        find(conditions, kind).unwrap().status
+    fn state(reported: &Reported, kind: ConditionType) -> ConditionStatus {
+        find(&reported.conditions, kind).unwrap().status
     }
 
     fn down() -> Outcome {
@@ -173,7 +208,7 @@ mod tests {
 
     #[test]
     fn an_unreachable_instance_leaves_ready_for_a_grace_and_then_makes_it_unknown() {
-        let settled = after(&[], Outcome::Ready("version 1".into()), 0);
+        let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
         let first = after(&settled, down(), 10);
         assert_eq!(state(&first, ConditionType::Ready), ConditionStatus::True);
         assert_eq!(state(&first, ConditionType::Synced), ConditionStatus::Unknown);
@@ -185,37 +220,37 @@ mod tests {
 
     #[test]
     fn a_pass_that_fails_after_it_synced_says_each_condition_once() {
-        let settled = after(&[], Outcome::Ready("version 1".into()), 0);
+        let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
         let details = vec![ConditionUpdate::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")];
-        let found = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(10));
-        let kinds: std::collections::BTreeSet<_> = found.iter().map(|condition| condition.kind).collect();
-        assert_eq!(kinds.len(), found.len());
+        let found = report(&settled, down(), details, 10);
+        let kinds: std::collections::BTreeSet<_> = found.conditions.iter().map(|condition| condition.kind).collect();
+        assert_eq!(kinds.len(), found.conditions.len());
         assert_eq!(state(&found, ConditionType::Synced), ConditionStatus::Unknown);
     }
 
     #[test]
     fn ready_does_not_outlast_what_a_pass_saw_to_be_wrong() {
-        let settled = after(&[], Outcome::Ready("version 1".into()), 0);
+        let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
         let not_live = after(&settled, Outcome::Failed(ReconcileError::transient(Reason::NotLive, "not registered")), 10);
         assert_eq!(state(&not_live, ConditionType::Ready), ConditionStatus::False);
         let details = vec![ConditionUpdate::new(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, "")];
-        let sending = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(10));
+        let sending = report(&settled, down(), details, 10);
         assert_eq!(state(&sending, ConditionType::Ready), ConditionStatus::False);
         assert_eq!(state(&sending, ConditionType::Synced), ConditionStatus::False);
     }
 
     #[test]
     fn an_instance_that_is_not_reached_is_not_ready_from_the_first_look_on() {
-        let settled = after(&[], Outcome::Ready("n8n answers".into()), 0);
+        let settled = after(&fresh(), Outcome::Ready("n8n answers".into()), 0);
         let details = vec![ConditionUpdate::new(ConditionType::Reachable, ConditionStatus::False, Reason::InstanceUnreachable, "")];
-        let found = conditions(&settled, &Found { outcome: down(), details }, 1, GRACE, at(1));
+        let found = report(&settled, down(), details, 1);
         assert_eq!(state(&found, ConditionType::Ready), ConditionStatus::False);
         assert_eq!(state(&found, ConditionType::Reconciling), ConditionStatus::True);
     }
 
     #[test]
     fn a_fresh_object_on_an_unreachable_instance_is_in_progress() {
-        let first = after(&[], down(), 10);
+        let first = after(&fresh(), down(), 10);
         assert_eq!(state(&first, ConditionType::Ready), ConditionStatus::False);
         assert_eq!(state(&first, ConditionType::Reconciling), ConditionStatus::True);
         assert_eq!(state(&first, ConditionType::Stalled), ConditionStatus::False);
@@ -223,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_needs_a_person_is_stalled_and_clears_when_its_cause_goes() {
-        let stalled = after(&[], Outcome::Failed(ReconcileError::invalid(Reason::InvalidDefinition, "node")), 1);
+        let stalled = after(&fresh(), Outcome::Failed(ReconcileError::invalid(Reason::InvalidDefinition, "node")), 1);
         assert_eq!(state(&stalled, ConditionType::Stalled), ConditionStatus::True);
         assert_eq!(state(&stalled, ConditionType::Reconciling), ConditionStatus::False);
         let settled = after(&stalled, Outcome::Ready("version 1".into()), 2);
@@ -238,14 +273,14 @@ mod tests {
             Outcome::Blocked(Reason::RolledBack, "v1".into()),
             Outcome::Suspended { spec_changed: true },
         ] {
-            let once = after(&[], outcome.clone(), 1);
+            let once = after(&fresh(), outcome.clone(), 1);
             assert_eq!(after(&once, outcome.clone(), 1000), once, "{outcome:?}");
         }
     }
 
     #[test]
     fn suspension_keeps_ready_only_for_a_spec_that_was_synced() {
-        let settled = after(&[], Outcome::Ready("version 1".into()), 0);
+        let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
         assert_eq!(state(&after(&settled, Outcome::Suspended { spec_changed: false }, 1), ConditionType::Ready), ConditionStatus::True);
         let changed = after(&settled, Outcome::Suspended { spec_changed: true }, 1);
         assert_eq!(state(&changed, ConditionType::Ready), ConditionStatus::False);

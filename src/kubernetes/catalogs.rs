@@ -25,7 +25,7 @@ pub struct LoadedCatalog {
     /// What distinguishes its content from that of any other.
     pub id: String,
     /// Why it is not the one that was asked for, if it is not.
-    pub reconcile_error: Option<ReconcileError>,
+    pub error: Option<ReconcileError>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,8 +35,8 @@ enum Source {
 }
 
 impl LoadedCatalog {
-    fn built_in(reconcile_error: Option<ReconcileError>) -> Self {
-        Self { catalog: Source::BuiltIn, id: "built in".to_owned(), reconcile_error }
+    fn built_in(error: Option<ReconcileError>) -> Self {
+        Self { catalog: Source::BuiltIn, id: "built in".to_owned(), error }
     }
 
     /// The catalogue.
@@ -89,7 +89,7 @@ impl Catalogs {
             Some((_, held)) => Ok(held),
             // What Kubernetes forbids is no worse than what is missing.
             None => match self.read(instance, asked).await {
-                Err(reconcile_error) if reconcile_error.class == Class::Denied => Ok(LoadedCatalog::built_in(Some(reconcile_error))),
+                Err(error) if error.class == Class::Denied => Ok(LoadedCatalog::built_in(Some(error))),
                 read => read,
             },
         }
@@ -112,8 +112,7 @@ impl Catalogs {
             }
         }
         let held = self.read(instance, asked).await?;
-        let changed =
-            known.is_some_and(|(_, before)| (before.id, before.reconcile_error) != (held.id.clone(), held.reconcile_error.clone()));
+        let changed = known.is_some_and(|(_, before)| (before.id, before.error) != (held.id.clone(), held.error.clone()));
         Ok((held, changed))
     }
 
@@ -133,7 +132,7 @@ impl Catalogs {
                         .map_err(|_| ReconcileError::transient(Reason::RequestFailed, "reading the catalogue was interrupted"))?,
                 };
                 match read {
-                    Ok(catalog) => LoadedCatalog { catalog: Source::Given(catalog), id, reconcile_error: None },
+                    Ok(catalog) => LoadedCatalog { catalog: Source::Given(catalog), id, error: None },
                     Err(error) => LoadedCatalog::built_in(Some(ReconcileError::invalid(
                         Reason::CatalogUnreadable,
                         format!("key {at} of ConfigMap {name}, which spec.catalogRef names, is no catalogue: {error}"),
@@ -219,7 +218,7 @@ mod tests {
         let catalog = Source::Given(Arc::new(Catalog::from_bytes(bytes).unwrap()));
         let asked = CatalogRef { name: "nodes".to_owned(), key: "n8n.catalog".to_owned() };
         let used = Instant::now() + std::time::Duration::from_secs(60 * minute);
-        Entry { asked, version: None, held: LoadedCatalog { catalog, id: content.to_owned(), reconcile_error: None }, used }
+        Entry { asked, version: None, held: LoadedCatalog { catalog, id: content.to_owned(), error: None }, used }
     }
 
     #[test]

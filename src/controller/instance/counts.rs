@@ -18,7 +18,7 @@ use crate::kubernetes::objects;
 const TOGETHER: Duration = Duration::from_secs(1);
 
 /// Writes the number into the status of each instance whenever it changed. `changed` is told of each change of a Workflow.
-pub(in crate::controller) async fn keep_counts(ctx: Arc<Context>, changed: Arc<Notify>) {
+pub async fn keep_counts(ctx: Arc<Context>, changed: Arc<Notify>) {
     ctx.listed().await;
     loop {
         changed.notified().await;

@@ -10,7 +10,7 @@ use kube::core::{PartialObjectMeta, PartialObjectMetaExt};
 use kube::runtime::events::EventType;
 use tracing::warn;
 
-use super::{held, needed};
+use super::finalizer::{is_needed, is_on};
 use crate::api::INSTANCE_FINALIZER;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
@@ -19,7 +19,7 @@ use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
 
 /// Lets such instances go as they are seen.
-pub(in crate::controller) async fn let_unfit_go(ctx: Arc<Context>, unfit: impl Stream<Item = ObjectMeta>) {
+pub async fn let_unfit_go(ctx: Arc<Context>, unfit: impl Stream<Item = ObjectMeta>) {
     ctx.listed().await;
     unfit.for_each_concurrent(None, |metadata| let_one_unfit_go(&ctx, metadata)).await;
 }
@@ -32,8 +32,8 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
     loop {
         let pause = match objects::read_as::<N8nInstance>(&ctx.client, Some(&namespace), &name).await {
             Ok(None | Some(Decoded(Ok(_)))) => return,
-            Ok(Some(Decoded(Err(object)))) if object.metadata.uid != metadata.uid || !held(&object.metadata) => return,
-            Ok(Some(Decoded(Err(object)))) if needed(ctx, &object.metadata) => Duration::from_secs(1),
+            Ok(Some(Decoded(Err(object)))) if object.metadata.uid != metadata.uid || !is_on(&object.metadata) => return,
+            Ok(Some(Decoded(Err(object)))) if is_needed(ctx, &object.metadata) => Duration::from_secs(1),
             Ok(Some(Decoded(Err(object)))) => {
                 let bare = object.metadata.into_response_partial::<N8nInstance>();
                 match objects::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::deploy::Failure;
-use super::work::Work;
+use super::deployment::Failure;
+use super::reconciliation::Reconciliation;
 use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
-use crate::controller::connections::{self, Connection};
+use crate::controller::connections::Connection;
 use crate::document::canonical::digest_of;
 use crate::domain::error::ReconcileError;
 use crate::domain::executed_version::may_have_run;
@@ -41,15 +41,20 @@ pub(super) struct Before(Option<u64>);
 
 /// Notes where the executions end before a probe is made. Where nothing will tell which version answers, the probe waits until
 /// the version had time to be applied.
-pub(super) async fn before(work: &Work<'_>, connection: &Connection, remote: &RemoteWorkflow, version: i64) -> Result<Before, Failure> {
-    if earlier(work, remote, version).is_empty() {
+pub(super) async fn before(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    remote: &RemoteWorkflow,
+    version: i64,
+) -> Result<Before, Failure> {
+    if earlier(rec, remote, version).is_empty() {
         return Ok(Before(None)); // nothing else could answer
     }
     let saved = saves_successes(&remote.settings, connection.instance.spec.executions_saved == ExecutionsSaved::All);
     let newest = if saved { list(connection, &remote.id, 1).await? } else { None };
     match newest {
         Some(newest) => Ok(Before(Some(newest.first().copied().unwrap_or(0)))),
-        None => wait(work, APPLIED_WITHIN, APPLIED_WITHIN, "n8n keeps no executions that tell which version answers a probe")
+        None => wait(rec, APPLIED_WITHIN, APPLIED_WITHIN, "n8n keeps no executions that tell which version answers a probe")
             .map(|()| Before(None)),
     }
 }
@@ -71,7 +76,7 @@ pub(super) async fn ran_since(connection: &Connection, id: &str, before: u64) ->
 
 /// Holds the verdict of a probe back until it is known to be about the version that is published.
 pub(super) async fn by_this_version(
-    work: &Work<'_>,
+    rec: &Reconciliation<'_>,
     connection: &Connection,
     remote: &RemoteWorkflow,
     version: i64,
@@ -79,39 +84,39 @@ pub(super) async fn by_this_version(
 ) -> Result<(), Failure> {
     let Some(before) = before.0 else { return Ok(()) };
     let ran = match first_since(connection, &remote.id, before).await? {
-        Some(id) => connection.client.execution_content(&id.to_string()).await.map_err(|error| connections::reconcile_error(&error))?,
+        Some(id) => connection.client.execution_content(&id.to_string()).await?,
         None => None,
     };
     let published = remote.published_apart();
     let published = published.as_ref().unwrap_or(remote);
-    let Some(ran) = ran else { return wait(work, APPLIED_WITHIN, APPLIED_WITHIN, "no execution tells which version answered the probe") };
+    let Some(ran) = ran else { return wait(rec, APPLIED_WITHIN, APPLIED_WITHIN, "no execution tells which version answered the probe") };
     let wiring = |connections: &Value| digest_of(&[], connections, &[], &Map::new(), &BTreeSet::new());
     let may_be = |nodes: &[Value], connections: &Value| may_have_run(&ran.nodes, nodes) && wiring(&ran.connections) == wiring(connections);
     let this = may_be(&published.nodes, &published.connections);
     let mut another = false;
-    for id in earlier(work, remote, version).iter().take(MOST_EARLIER) {
-        let kept = connection.client.get_version(&remote.id, id).await.map_err(|error| connections::reconcile_error(&error))?;
+    for id in earlier(rec, remote, version).iter().take(MOST_EARLIER) {
+        let kept = connection.client.get_version(&remote.id, id).await?;
         another |= kept.is_some_and(|kept| may_be(&kept.nodes, &kept.connections));
     }
     match (this, another) {
         (true, false) => Ok(()),
         (false, true) => {
             connection.client.note_publishes_later();
-            wait(work, APPLIED_AT_LAST, SOON, "n8n published the version and an earlier one still answers")?;
+            wait(rec, APPLIED_AT_LAST, SOON, "n8n published the version and an earlier one still answers")?;
             Err(Failure::Version(
                 Reason::PublishUnconfirmed,
                 format!("n8n said that it published the version, and an earlier one still answered {} s later", APPLIED_AT_LAST.as_secs()),
             ))
         }
-        _ => wait(work, APPLIED_WITHIN, APPLIED_WITHIN, "what the probe ran may be this version or another"),
+        _ => wait(rec, APPLIED_WITHIN, APPLIED_WITHIN, "what the probe ran may be this version or another"),
     }
 }
 
 /// The ids under which n8n keeps versions that may have served before this one, the likeliest first.
-fn earlier(work: &Work<'_>, remote: &RemoteWorkflow, version: i64) -> Vec<String> {
-    let own = history::numbered(&work.status.history, version).map(|record| record.digest.clone());
-    let good = history::last_good(&work.status.history, own.as_deref());
-    let mut others: Vec<_> = work.status.history.iter().filter(|record| record.version != version).collect();
+fn earlier(rec: &Reconciliation<'_>, remote: &RemoteWorkflow, version: i64) -> Vec<String> {
+    let own = history::numbered(&rec.status.history, version).map(|record| record.digest.clone());
+    let good = history::last_good(&rec.status.history, own.as_deref());
+    let mut others: Vec<_> = rec.status.history.iter().filter(|record| record.version != version).collect();
     others.sort_by_key(|record| std::cmp::Reverse(record.version));
     let mut ids: Vec<String> = Vec::new();
     for id in good.into_iter().chain(others).filter_map(|record| record.n8n_version_id.clone()) {
@@ -150,7 +155,7 @@ async fn list(connection: &Connection, id: &str, limit: usize) -> Result<Option<
         match connection.client.executions(&query).await {
             Ok(executions) => found.extend(executions.iter().filter_map(|execution| execution.id.parse::<u64>().ok())),
             Err(N8nError::Forbidden { .. } | N8nError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(connections::reconcile_error(&error)),
+            Err(error) => return Err(ReconcileError::from(error)),
         }
     }
     found.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
@@ -158,30 +163,30 @@ async fn list(connection: &Connection, id: &str, limit: usize) -> Result<Option<
 }
 
 /// How long ago n8n said that the version is published.
-pub(super) fn published_for(work: &Work<'_>) -> Duration {
-    work.status.published_at.as_ref().map_or(Duration::ZERO, |time| age(work, time.0))
+pub(super) fn published_for(rec: &Reconciliation<'_>) -> Duration {
+    rec.status.published_at.as_ref().map_or(Duration::ZERO, |time| age(rec, time.0))
 }
 
 /// Whether the write under way was announced so lately that n8n may still set up what it published. Each look at a version that is not
 /// live yet notes anew when it was found published, so that this time cannot tell.
-pub(super) fn may_still_come(work: &Work<'_>) -> bool {
-    work.status.intent.as_ref().is_none_or(|intent| age(work, intent.started_at.0) < APPLIED_AT_LAST)
+pub(super) fn may_still_come(rec: &Reconciliation<'_>) -> bool {
+    rec.status.intent.as_ref().is_none_or(|intent| age(rec, intent.started_at.0) < APPLIED_AT_LAST)
 }
 
-fn age(work: &Work<'_>, since: Timestamp) -> Duration {
-    Duration::try_from(work.now().duration_since(since)).unwrap_or_default()
+fn age(rec: &Reconciliation<'_>, since: Timestamp) -> Duration {
+    Duration::try_from(rec.now().duration_since(since)).unwrap_or_default()
 }
 
 /// Comes back after a pause until the version was published for so long.
-fn wait(work: &Work<'_>, long: Duration, pause: Duration, why: &str) -> Result<(), Failure> {
-    let left = long.saturating_sub(published_for(work));
+fn wait(rec: &Reconciliation<'_>, long: Duration, pause: Duration, why: &str) -> Result<(), Failure> {
+    let left = long.saturating_sub(published_for(rec));
     if left.is_zero() {
         return Ok(());
     }
-    let mut reconcile_error = ReconcileError::transient(
+    let mut error = ReconcileError::transient(
         Reason::Progressing,
         format!("{why}; the probes are made again, for the last time {} s after the publication", long.as_secs()),
     );
-    reconcile_error.look_again = Some(left.min(pause));
-    Err(reconcile_error.into())
+    error.look_again = Some(left.min(pause));
+    Err(error.into())
 }

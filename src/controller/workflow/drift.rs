@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use kube::runtime::events::EventType;
 
-use super::deploy::Deployment;
+use super::deployment::Deployment;
+use super::reconciliation::Reconciliation;
 use super::versions;
-use super::work::Work;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
@@ -23,56 +23,57 @@ const MOST_REVERTS: usize = 5;
 const SUMMARY_CHARS: usize = 800;
 
 /// Whether undoing has become a fight.
-pub(super) fn contested(work: &Work<'_>) -> bool {
-    let now = work.now();
-    work.ctx.remember(&work.uid(), |memory| memory.reverts.count(now) >= MOST_REVERTS)
+pub(super) fn contested(rec: &Reconciliation<'_>) -> bool {
+    let now = rec.now();
+    rec.ctx.remember(&rec.uid(), |memory| memory.reverts.count(now) >= MOST_REVERTS)
 }
 
 /// Says what somebody changed and the plan leaves.
-pub(super) fn left(work: &mut Work<'_>, plan: &Plan, wanted: &Deployment<'_>, remote: &RemoteWorkflow) {
+pub(super) fn left(rec: &mut Reconciliation<'_>, plan: &Plan, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
     if plan.left.is_empty() {
-        work.details.retain(|one| one.kind != ConditionType::Drifted);
+        rec.details.retain(|one| one.kind != ConditionType::Drifted);
         if plan.undone.is_empty() {
-            work.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
+            rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
         }
-        return;
+        return String::new();
     }
     let said = describe(&plan.left, wanted, remote);
-    let (reason, said) = match work.spec().drift_policy {
+    let (reason, said) = match rec.spec().drift_policy {
         _ if plan.left == [Drift::DraftEdited] => (Reason::DraftEdited, format!("an unpublished draft differs: {said}")),
         DriftPolicy::Revert => (Reason::DriftContested, said),
         DriftPolicy::Report => (Reason::DriftReported, said),
         DriftPolicy::Ignore => (Reason::DriftIgnored, said),
     };
-    work.set_condition(ConditionType::Drifted, ConditionStatus::True, reason, said);
+    rec.set_condition(ConditionType::Drifted, ConditionStatus::True, reason, &said);
+    said
 }
 
 /// Tells of somebody's changes that are undone now, and as which versions they are kept. `remote` is n8n as it was before.
-pub(super) fn undone(work: &mut Work<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, drift: &[Drift], kept: &[i64]) {
+pub(super) fn undone(rec: &mut Reconciliation<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, drift: &[Drift], kept: &[i64]) {
     if drift.is_empty() {
         return;
     }
     let kept: String = kept.iter().map(|version| format!("; kept as version {version}")).collect();
     let said = describe(drift, wanted, remote) + &kept;
-    work.happened(EventType::Warning, Reason::DriftReverted, format!("changed in n8n and put right: {said}"));
-    if work.details.iter().all(|one| one.kind != ConditionType::Drifted) {
-        work.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
+    rec.happened(EventType::Warning, Reason::DriftReverted, format!("changed in n8n and put right: {said}"));
+    if rec.details.iter().all(|one| one.kind != ConditionType::Drifted) {
+        rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
     }
-    work.ctx.metrics.reverts.inc();
-    let now = work.now();
-    work.ctx.remember(&work.uid(), |memory| memory.reverts.note(now));
+    rec.ctx.metrics.reverts.inc();
+    let now = rec.now();
+    rec.ctx.remember(&rec.uid(), |memory| memory.reverts.note(now));
 }
 
 /// Keeps what somebody wrote before it is overwritten, be it by a revert or by a new version: nobody loses an edit. Returns
 /// the numbers under which it is kept.
 pub(super) async fn keep_edits(
-    work: &mut Work<'_>,
+    rec: &mut Reconciliation<'_>,
     remote: &RemoteWorkflow,
     keeps: &Keeps,
     seen: &Comparison,
 ) -> Result<Vec<i64>, ReconcileError> {
     let stays = |edit: &RemoteWorkflow| if edit.version_id == remote.version_id { keeps.draft } else { keeps.publication };
-    let mut lost = edits(remote, &work.status.history, work.known());
+    let mut lost = edits(remote, &rec.status.history, rec.known());
     lost.retain(|edit| !stays(edit));
     // Settings have no version of their own in n8n.
     if seen.settings.iter().any(|(key, one)| one.changed && !keeps.settings.contains(key)) {
@@ -80,7 +81,7 @@ pub(super) async fn keep_edits(
     }
     let mut kept = Vec::new();
     for edit in lost {
-        let version = versions::keep_remote(work, &edit, VersionSource::Drift).await?;
+        let version = versions::keep_remote(rec, &edit, VersionSource::Drift).await?;
         if !kept.contains(&version) {
             kept.push(version);
         }

@@ -1,8 +1,7 @@
 //! What a failed write to n8n says: something about the version, something that only repetition would prove, or nothing.
 
-use super::project;
 use crate::api::reason::Reason;
-use crate::controller::connections;
+use crate::controller::connections::errors;
 use crate::domain::error::ReconcileError;
 use crate::n8n::{Denial, N8nError, Operation};
 
@@ -45,7 +44,7 @@ pub(super) fn read(error: &N8nError) -> FailureClass {
             FailureClass::Perhaps(Reason::RejectedByN8n, words.clone(), ReconcileError::transient(Reason::RejectedByN8n, words))
         }
         // The definition is far smaller than what n8n takes, so it is a proxy that answers.
-        N8nError::TooLarge { .. } => FailureClass::Perhaps(Reason::RejectedByN8n, error.to_string(), connections::reconcile_error(error)),
+        N8nError::TooLarge { .. } => FailureClass::Perhaps(Reason::RejectedByN8n, error.to_string(), error.clone().into()),
         N8nError::Forbidden { denial: Denial::SavedAsDraft { .. }, .. } => FailureClass::Nothing(ReconcileError::denied(
             Reason::MissingScope,
             "the API key lacks the scope workflow:activate: the draft was saved and not published; give the key that scope",
@@ -53,13 +52,13 @@ pub(super) fn read(error: &N8nError) -> FailureClass {
         N8nError::Server { message, .. } if publishing => {
             let said = message.as_deref().unwrap_or("an internal error");
             let words = format!("n8n fails to publish: {said}; a trigger that cannot reach its service ends so");
-            FailureClass::Perhaps(Reason::PublishRefused, words, connections::reconcile_error(error))
+            FailureClass::Perhaps(Reason::PublishRefused, words, error.clone().into())
         }
         N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } if publishing => {
-            let reconcile_error = ReconcileError::transient(Reason::PublishUnconfirmed, error.to_string());
-            FailureClass::Perhaps(Reason::PublishUnconfirmed, format!("publication was not confirmed: {error}"), reconcile_error)
+            let error = ReconcileError::transient(Reason::PublishUnconfirmed, error.to_string());
+            FailureClass::Perhaps(Reason::PublishUnconfirmed, format!("publication was not confirmed: {error}"), error)
         }
-        error => FailureClass::Nothing(project::reconcile_error(error)),
+        error => FailureClass::Nothing(errors::project_error(error.clone())),
     }
 }
 
@@ -106,9 +105,7 @@ mod tests {
         assert!(matches!(publish("Words that nobody measured"), FailureClass::Perhaps(..)));
         assert!(matches!(publish("There is a conflict with one of the webhooks."), FailureClass::Nothing(_)));
         let child = "Cannot publish workflow: Node \"Call\" references workflow 1 (\"sub\") which is not published. Please";
-        assert!(
-            matches!(publish(child), FailureClass::Nothing(reconcile_error) if reconcile_error.reason == Reason::ReferenceNotPublished)
-        );
+        assert!(matches!(publish(child), FailureClass::Nothing(error) if error.reason == Reason::ReferenceNotPublished));
         for operation in [Operation::UpdateWorkflow, Operation::CreateWorkflow] {
             assert!(matches!(refused(operation, "request/body/nodes/0 ..."), FailureClass::Never(Reason::RejectedByN8n, _)));
             // What one said that was being stopped.

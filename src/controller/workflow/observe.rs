@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 
-use super::work::Work;
+use super::reconciliation::Reconciliation;
 use super::{answered, probe_headers};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::Probe;
-use crate::controller::connections::{self, Connection};
+use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::document::endpoints::{Endpoint, EndpointKind, webhook_endpoints};
 use crate::document::triggers::triggers_without_endpoint;
@@ -25,30 +25,36 @@ const AWAY: Duration = Duration::from_secs(3);
 const MOST_NAMED: usize = 5;
 const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
-/// Checks each production endpoint of a published version. After a write it is given the time to come back.
+/// Checks each production endpoint of a published version, and returns which one is missing in n8n. After a write n8n is given the time to
+/// register them again.
 pub(super) async fn check_live(
-    work: &mut Work<'_>,
+    rec: &mut Reconciliation<'_>,
     connection: &Connection,
     definition: &Definition,
     written: bool,
-) -> Result<bool, ReconcileError> {
+) -> Result<Option<String>, ReconcileError> {
     let began = Instant::now();
     loop {
-        let live = look(work, connection, definition).await?;
-        if live || !written || began.elapsed() > AWAY {
-            return Ok(live);
+        let missing = check_webhooks(rec, connection, definition).await?;
+        rec.status.record_missing_webhooks(missing.is_some());
+        if missing.is_none() || !written || began.elapsed() > AWAY {
+            return Ok(missing);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
-async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definition) -> Result<bool, ReconcileError> {
+async fn check_webhooks(
+    rec: &mut Reconciliation<'_>,
+    connection: &Connection,
+    definition: &Definition,
+) -> Result<Option<String>, ReconcileError> {
     let endpoints = webhook_endpoints(definition);
     let mut unknown: Vec<String> = Vec::new();
     let mut checked = 0;
     for endpoint in &endpoints {
         let template = endpoint.routes.iter().any(|route| route.id.is_some());
-        match check(connection, endpoint).await.map_err(|error| connections::reconcile_error(&error))? {
+        match check(connection, endpoint).await? {
             // n8n names the methods of a path: another workflow may serve it with others.
             WebhookCheck::Registered(methods) if methods.is_empty() || endpoint.methods.iter().all(|method| methods.contains(method)) => {
                 checked += 1
@@ -64,8 +70,8 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
                     endpoint.node,
                     endpoint.url_path()
                 );
-                work.set_condition(ConditionType::Live, ConditionStatus::False, Reason::NotLive, message);
-                return Ok(false);
+                rec.set_condition(ConditionType::Live, ConditionStatus::False, Reason::NotLive, &message);
+                return Ok(Some(message));
             }
             WebhookCheck::Registered(_) | WebhookCheck::NotRegistered => {
                 let message = format!(
@@ -73,8 +79,8 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
                     endpoint.node,
                     endpoint.url_path()
                 );
-                work.set_condition(ConditionType::Live, ConditionStatus::False, Reason::NotLive, message);
-                return Ok(false);
+                rec.set_condition(ConditionType::Live, ConditionStatus::False, Reason::NotLive, &message);
+                return Ok(Some(message));
             }
         }
     }
@@ -82,7 +88,7 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
     let silent = triggers_without_endpoint(definition).filter(|name| !endpoints.iter().any(|endpoint| endpoint.node == *name));
     unknown.extend(silent.map(|name| format!("node {name:?}: n8n does not tell whether this trigger was started")));
     if checked == endpoints.len() && checked > 0 && unknown.is_empty() {
-        work.set_condition(
+        rec.set_condition(
             ConditionType::Live,
             ConditionStatus::True,
             Reason::Live,
@@ -92,9 +98,9 @@ async fn look(work: &mut Work<'_>, connection: &Connection, definition: &Definit
         let registered = (checked > 0).then(|| format!("{checked} production URLs are registered"));
         let parts: Vec<String> = registered.into_iter().chain(unknown.into_iter().take(MOST_NAMED)).collect();
         let message = if parts.is_empty() { Reason::NotVerifiable.meaning().to_owned() } else { parts.join("; ") };
-        work.set_condition(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, message);
+        rec.set_condition(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, message);
     }
-    Ok(true)
+    Ok(None)
 }
 
 /// Whether one endpoint is registered, without calling it.
@@ -138,16 +144,16 @@ pub(super) fn urls(connection: &Connection, definition: &Definition) -> Vec<Stri
 /// Makes the probes of the spec, up to the first that does not pass; the text says which that is and how it went. A call goes only
 /// where it can reach nothing but this workflow, for it may carry a Secret, and counts only where this workflow ran for it.
 pub(super) async fn probe(
-    work: &mut Work<'_>,
+    rec: &mut Reconciliation<'_>,
     connection: &Connection,
     remote: &RemoteWorkflow,
     definition: &Definition,
 ) -> Result<Probed, ReconcileError> {
     let endpoints = webhook_endpoints(definition);
-    let probes = work.spec().health_check.clone().map(|check| check.probes).unwrap_or_default();
-    let listing = connection.listings.scan(&connection.client).await.map_err(|error| connections::reconcile_error(&error))?;
+    let probes = rec.spec().health_check.clone().map(|check| check.probes).unwrap_or_default();
+    let listing = connection.listings.scan(&connection.client).await?;
     for (at, probe) in probes.iter().enumerate() {
-        let Some((endpoint, request)) = request(work, &endpoints, probe).await? else {
+        let Some((endpoint, request)) = request(rec, &endpoints, probe).await? else {
             return Ok(Probed::Failed(format!(
                 "probe {at}: the published version has no webhook node named {:?}; correct spec.healthCheck.probes",
                 probe.node
@@ -155,7 +161,7 @@ pub(super) async fn probe(
         };
         if !listing.leads_to(&remote.id, request.method.as_str(), &request.path) {
             return Err(not_made(
-                work,
+                rec,
                 format!(
                     "probe {at} of node {:?} is not made: n8n does not list {} {} as this workflow's alone, so that the call could reach another one; give the node a path that no other workflow has",
                     probe.node,
@@ -173,7 +179,7 @@ pub(super) async fn probe(
                     && !answered::ran_since(connection, &remote.id, before).await?
                 {
                     return Err(not_made(
-                        work,
+                        rec,
                         format!(
                             "probe {at} of node {:?} was answered, and n8n lists no execution of this workflow for it, so that it does not count; where n8n keeps no successful executions, say so in spec.executionsSaved of the N8nInstance",
                             probe.node
@@ -185,7 +191,7 @@ pub(super) async fn probe(
             Err(error @ N8nError::Unsendable { .. }) => Probed::Failed(error.to_string()),
             Err(error @ (N8nError::Timeout { .. } | N8nError::HalfAnswered { .. })) => Probed::Unanswered(error.to_string()),
             // It did not reach the workflow.
-            Err(error) => return Err(connections::reconcile_error(&error)),
+            Err(error) => return Err(ReconcileError::from(error)),
         };
         let said = |said: String| format!("probe {at} of node {:?}: {said}", probe.node);
         match probed {
@@ -198,13 +204,14 @@ pub(super) async fn probe(
 }
 
 /// The version serves, and nothing about it is known until the probe counts.
-fn not_made(work: &mut Work<'_>, said: String) -> ReconcileError {
-    work.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
+fn not_made(rec: &mut Reconciliation<'_>, said: String) -> ReconcileError {
+    rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
+    rec.status.record_health_decided(false);
     ReconcileError::transient(Reason::ProbeUnanswered, said)
 }
 
 async fn request<'e>(
-    work: &Work<'_>,
+    rec: &Reconciliation<'_>,
     endpoints: &'e [Endpoint],
     probe: &Probe,
 ) -> Result<Option<(&'e Endpoint, ProbeRequest)>, ReconcileError> {
@@ -221,7 +228,7 @@ async fn request<'e>(
     let request = ProbeRequest {
         method: Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET),
         path: path.join("/"),
-        headers: probe_headers::headers(work, probe).await?,
+        headers: probe_headers::headers(rec, probe).await?,
         body: probe.body.clone(),
         timeout: probe.timeout.get(),
     };

@@ -3,7 +3,7 @@
 use kube::Api;
 use kube::api::ListParams;
 
-use super::work::Work;
+use super::reconciliation::Reconciliation;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::{Probe, ProbeHeader, ProbeSecretRef};
@@ -12,15 +12,15 @@ use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
 
 /// The headers that a probe sends.
-pub(super) async fn headers(work: &Work<'_>, probe: &Probe) -> Result<Vec<(String, String)>, ReconcileError> {
+pub(super) async fn headers(rec: &Reconciliation<'_>, probe: &Probe) -> Result<Vec<(String, String)>, ReconcileError> {
     let mut headers = Vec::new();
     for header in &probe.headers {
         let value = match (&header.value, &header.secret_key_ref) {
             (Some(value), _) => value.clone(),
-            (None, Some(secret)) => secret_value(work, header, secret).await?,
+            (None, Some(secret)) => secret_value(rec, header, secret).await?,
             (None, None) => String::new(),
         };
-        if work.ctx.connections.any_key_in(&value) {
+        if rec.ctx.connections.any_key_in(&value) {
             return Err(refused(header, "has the API key of an N8nInstance in its value"));
         }
         headers.push((header.name.clone(), value));
@@ -28,34 +28,34 @@ pub(super) async fn headers(work: &Work<'_>, probe: &Probe) -> Result<Vec<(Strin
     Ok(headers)
 }
 
-async fn secret_value(work: &Work<'_>, header: &ProbeHeader, secret: &ProbeSecretRef) -> Result<String, ReconcileError> {
-    if holds_api_key(work, &secret.name).await? {
+async fn secret_value(rec: &Reconciliation<'_>, header: &ProbeHeader, secret: &ProbeSecretRef) -> Result<String, ReconcileError> {
+    if holds_api_key(rec, &secret.name).await? {
         return Err(refused(header, &format!("names Secret {}, which holds the API key of an N8nInstance", secret.name)));
     }
-    let found = work.ctx.secrets.get(&work.namespace(), &secret.name, &secret.key).await;
+    let found = rec.ctx.secrets.get(&rec.namespace(), &secret.name, &secret.key).await;
     let found = found.map_err(|error| objects::reconcile_error(&format!("read Secret {}", secret.name), &error))?;
     if let Some(value) = found {
         return Ok(value);
     }
-    let lack = work.ctx.secrets.lack(&work.namespace(), &secret.name, &secret.key).await;
+    let lack = rec.ctx.secrets.lack(&rec.namespace(), &secret.name, &secret.key).await;
     let lack = lack.map_err(|error| objects::reconcile_error(&format!("read Secret {}", secret.name), &error))?;
     Err(ReconcileError::waiting(Reason::SourceNotFound, format!("{lack}; header {} of a probe takes its value from there", header.name)))
 }
 
 /// The resource versions of the Secrets that probes send, in the order of the headers; none where one cannot be read.
-pub(super) async fn versions(work: &Work<'_>) -> Vec<Option<String>> {
-    let headers = work.spec().health_check.iter().flat_map(|check| &check.probes).flat_map(|probe| &probe.headers);
+pub(super) async fn versions(rec: &Reconciliation<'_>) -> Vec<Option<String>> {
+    let headers = rec.spec().health_check.iter().flat_map(|check| &check.probes).flat_map(|probe| &probe.headers);
     let mut versions = Vec::new();
     for secret in headers.filter_map(|header| header.secret_key_ref.as_ref()) {
-        let read = work.ctx.secrets.version(&work.namespace(), &secret.name, &secret.key).await;
+        let read = rec.ctx.secrets.version(&rec.namespace(), &secret.name, &secret.key).await;
         versions.push(read.ok().flatten());
     }
     versions
 }
 
 /// Whether an N8nInstance of the namespace has its API key in the Secret, whichever operator that instance belongs to.
-async fn holds_api_key(work: &Work<'_>, secret: &str) -> Result<bool, ReconcileError> {
-    let api = Api::<Decoded<N8nInstance>>::namespaced(work.ctx.client.clone(), &work.namespace());
+async fn holds_api_key(rec: &Reconciliation<'_>, secret: &str) -> Result<bool, ReconcileError> {
+    let api = Api::<Decoded<N8nInstance>>::namespaced(rec.ctx.client.clone(), &rec.namespace());
     let instances = api.list(&ListParams::default()).await.map_err(|error| objects::reconcile_error("list the N8nInstances", &error))?;
     Ok(instances.iter().any(|instance| match &instance.0 {
         Ok(instance) => instance.spec.api_key_secret_ref.name == secret,

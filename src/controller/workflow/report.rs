@@ -7,18 +7,20 @@ use kube::runtime::events::EventType;
 use serde_json::json;
 use tracing::warn;
 
+use super::reconciliation::Reconciliation;
 use super::resolve::wake_callers;
-use super::work::Work;
-use super::{Ended, Next};
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
-use crate::api::workflow_status::WorkflowStatus;
+use crate::api::workflow_status::{VersionResult, WorkflowStatus};
 use crate::controller::context::Context;
+use crate::controller::runtime::reconcile::{Ended, Next};
 use crate::domain::annotations::{OF_WORKFLOW, unknown};
-use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::backoff::LONGEST_PAUSE;
+use crate::domain::conditions::{Found, Outcome, conditions, unverified_since};
 use crate::domain::error::ReconcileError;
 use crate::domain::health::next_look;
+use crate::domain::history;
 use crate::domain::merge_patch::merge_patch;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
@@ -26,46 +28,48 @@ use crate::kubernetes::decoded::Unfit;
 use crate::kubernetes::objects;
 
 /// Writes the status and sends events; says when to look again.
-pub(super) async fn report(work: &mut Work<'_>, found: &Found) -> Ended {
-    let (generation, now) = (work.generation(), work.now());
-    let before = std::mem::take(&mut work.status.conditions);
-    let grace = work.spec().interval.get() * 3;
-    work.status.conditions = conditions(&before, found, generation, grace, now);
-    work.status.observed_generation = generation;
-    work.status.summary = summary(&work.status.conditions);
-    work.status.pinned_version = work.pinned().and_then(|pinned| pinned.trim().parse().ok()).filter(|version| *version > 0);
-    work.note_source();
-    let ended = next(work, found, now);
-    let saved = work.save_last().await;
-    if work.concerns_callers() {
-        wake_callers(work);
+pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended {
+    let (generation, now) = (rec.generation(), rec.now());
+    let before = rec.status.take_conditions();
+    let grace = rec.spec().interval.get() * 3;
+    rec.status.record_unverified(unverified_since(&before, found, rec.status.unverified_since.as_ref(), now));
+    let after = conditions(&before, found, generation, grace, rec.status.unverified_since.as_ref(), now);
+    rec.status.record_waits_for_path(matches!(&found.outcome, Outcome::Failed(error) if error.reason == Reason::WebhookPathTaken));
+    let pinned = rec.pinned().and_then(|pinned| pinned.trim().parse().ok()).filter(|version| *version > 0);
+    let summary = summary(&after);
+    rec.status.report(generation, pinned, after, summary);
+    rec.note_source();
+    let ended = next(rec, found, now);
+    let saved = rec.save_last().await;
+    if rec.concerns_callers() {
+        wake_callers(rec);
     }
     match saved {
         Ok(true) => {}
         // Another writer was first, or the object is gone. What happened is told by whoever finds it.
-        Ok(false) => return Ended { reason: Reason::Progressing, next: Next::Retry(None) },
+        Ok(false) => return Ended::failed(Reason::Progressing),
         Err(error) => {
             warn!(%error, "cannot write the status");
-            return Ended { next: Next::Retry(None), ..ended };
+            return Ended::failed(ended.reason);
         }
     }
-    work.ctx.count_state(&work.uid(), Some(state(&work.status.conditions, &found.outcome)));
-    tell(work, &before).await;
+    rec.ctx.count_state(&rec.uid(), Some(state(&rec.status.conditions, &found.outcome)));
+    tell(rec, &before).await;
     ended
 }
 
 /// Sends the events of the pass: what happened in it, what people decided, and what turned.
-async fn tell(work: &mut Work<'_>, before: &[Condition]) {
-    let earlier = work.workflow.status.clone().unwrap_or_default();
-    let another_version = earlier.active_version != work.status.active_version;
-    let turns = transitions(before, &work.status.conditions, another_version).into_iter();
+async fn tell(rec: &mut Reconciliation<'_>, before: &[Condition]) {
+    let earlier = rec.workflow.status.clone().unwrap_or_default();
+    let another_version = earlier.active_version != rec.status.active_version;
+    let turns = transitions(before, &rec.status.conditions, another_version).into_iter();
     let turns = turns.map(|turn| (if turn.warning { EventType::Warning } else { EventType::Normal }, turn.reason, turn.note));
-    let decided = decisions(&earlier, &work.status).into_iter().map(|(reason, note)| (EventType::Normal, reason, note));
-    let unread = unknown(work.workflow.metadata.annotations.as_ref(), OF_WORKFLOW);
-    let unread = work.ctx.newly_unread(&work.uid(), unread).map(|note| (EventType::Warning, Reason::UnknownAnnotation, note));
-    let happened: Vec<_> = work.events.drain(..).map(|one| (one.kind, one.reason, one.note)).collect();
+    let decided = decisions(&earlier, &rec.status).into_iter().map(|(reason, note)| (EventType::Normal, reason, note));
+    let unread = unknown(rec.workflow.metadata.annotations.as_ref(), OF_WORKFLOW);
+    let unread = rec.ctx.newly_unread(&rec.uid(), unread).map(|note| (EventType::Warning, Reason::UnknownAnnotation, note));
+    let happened: Vec<_> = rec.events.drain(..).map(|one| (one.kind, one.reason, one.note)).collect();
     for (kind, reason, note) in happened.into_iter().chain(decided).chain(turns).chain(unread) {
-        work.ctx.tell(&work.workflow, kind, reason, note).await;
+        rec.ctx.tell(&rec.workflow, kind, reason, note).await;
     }
 }
 
@@ -93,26 +97,28 @@ fn decisions(before: &WorkflowStatus, after: &WorkflowStatus) -> Vec<(Reason, St
     told
 }
 
-fn next(work: &Work<'_>, found: &Found, now: Timestamp) -> Ended {
-    let interval = work.spec().interval.get();
+fn next(rec: &Reconciliation<'_>, found: &Found, now: Timestamp) -> Ended {
+    let interval = rec.spec().interval.get();
     match &found.outcome {
         Outcome::Ready(_) => {
-            Ended { reason: Reason::Succeeded, next: Next::Interval(baking(work, now).map_or(interval, |look| look.min(interval))) }
+            Ended { reason: Reason::Succeeded, next: Next::Interval(baking(rec, now).map_or(interval, |look| look.min(interval))) }
         }
         Outcome::Blocked(reason, _) => Ended { reason: *reason, next: Next::Interval(interval) },
-        Outcome::InProgress(reason, _) => Ended { reason: *reason, next: Next::Retry(None) },
-        Outcome::Failed(ReconcileError { reason, look_again: Some(pause), .. }) => Ended { reason: *reason, next: Next::Soon(*pause) },
-        Outcome::Failed(ReconcileError { reason, retry_after, .. }) => Ended { reason: *reason, next: Next::Retry(*retry_after) },
-        Outcome::Suspended { .. } => Ended { reason: Reason::Suspended, next: Next::Never },
+        Outcome::InProgress(reason, _) => Ended::failed(*reason),
+        Outcome::Failed(ReconcileError { reason, look_again: Some(pause), .. }) => Ended::again_in(*reason, *pause),
+        Outcome::Failed(ReconcileError { reason, retry_after, .. }) => {
+            Ended { reason: *reason, next: Next::Backoff { asked: *retry_after, longest: LONGEST_PAUSE } }
+        }
+        Outcome::Suspended { .. } => Ended::for_good(Reason::Suspended),
     }
 }
 
-/// How soon a version in its bake time is looked at again.
-fn baking(work: &Work<'_>, now: Timestamp) -> Option<Duration> {
-    let healthy = find(&work.status.conditions, ConditionType::Healthy)?;
-    let bake = work.spec().health_check.as_ref()?.bake_time?.get();
-    let age = Duration::try_from(now.duration_since(work.status.published_at.as_ref()?.0)).ok()?;
-    (healthy.reason == Reason::Baking.as_str()).then(|| next_look(bake, age))
+/// Returns how soon a version in its bake time is reconciled again.
+fn baking(rec: &Reconciliation<'_>, now: Timestamp) -> Option<Duration> {
+    let bake = rec.spec().health_check.as_ref()?.bake_time?.get();
+    let age = Duration::try_from(now.duration_since(rec.status.published_at.as_ref()?.0)).ok()?;
+    let baking = history::numbered(&rec.status.history, rec.status.active_version?)?.result == VersionResult::Deployed;
+    (baking && age < bake).then(|| next_look(bake, age))
 }
 
 fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
@@ -127,18 +133,18 @@ fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
 
 /// An object that the types cannot read still gets a status that says so.
 pub(super) async fn unreadable(ctx: &Context, object: &Unfit) -> Ended {
-    let reconcile_error = ReconcileError::invalid(
+    let error = ReconcileError::invalid(
         Reason::UnreadableObject,
         format!("the object does not fit the kind Workflow: {}; correct the field, or apply the CRDs of this version", object.why),
     );
     let old = object.data.get("status").cloned().unwrap_or_else(|| json!({}));
     let status: WorkflowStatus = serde_json::from_value(old.clone()).unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or(0);
-    let found = Found { outcome: Outcome::Failed(reconcile_error), details: Vec::new() };
-    let after = conditions(&status.conditions, &found, generation, Duration::ZERO, Timestamp::now());
+    let found = Found { outcome: Outcome::Failed(error), details: Vec::new() };
+    let after = conditions(&status.conditions, &found, generation, Duration::ZERO, None, Timestamp::now());
     let new = json!({ "observedGeneration": generation, "summary": summary(&after), "conditions": after });
     let shown = json!({ "observedGeneration": old["observedGeneration"], "summary": old["summary"], "conditions": old["conditions"] });
-    let ended = Ended { reason: Reason::UnreadableObject, next: Next::Retry(None) };
+    let ended = Ended::failed(Reason::UnreadableObject);
     let Some(patch) = merge_patch(&shown, &new) else { return ended };
     let [namespace, name, uid] = [&object.metadata.namespace, &object.metadata.name, &object.metadata.uid].map(Option::as_deref);
     let [namespace, name, uid] = [namespace, name, uid].map(Option::unwrap_or_default);

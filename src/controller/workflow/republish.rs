@@ -5,17 +5,18 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::attempt::Attempt;
 use super::bind::Bound;
-use super::converge::Round;
-use super::deploy::{Failure, read_back};
+use super::deployment::Failure;
 use super::failure_class::{self, FailureClass};
-use super::work::Work;
+use super::reconciliation::Reconciliation;
+use super::remote::read_back;
 use super::{answered, observe, route_claims};
-use crate::api::condition::{ConditionStatus, ConditionType, find, milliseconds};
+use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::{Intent, Operation};
-use crate::controller::connections::{self, Connection};
+use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
@@ -28,106 +29,106 @@ const MOST_REVIVALS: usize = 3;
 
 /// What an earlier attempt took offline is published again first, whatever the next one has to wait for. Returns the digest
 /// of that attempt.
-pub(super) async fn recover(work: &Work<'_>, connection: &Connection, bound: &mut Bound) -> Result<Option<String>, ReconcileError> {
+pub(super) async fn recover(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    bound: &mut Bound,
+) -> Result<Option<String>, ReconcileError> {
     let Bound::Existing(remote) = bound else { return Ok(None) };
-    let intent = work.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create);
+    let intent = rec.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create);
     let Some((intent, good)) = intent.and_then(|intent| Some((intent, intent.last_good_n8n_version_id.as_deref()?))) else {
         return Ok(None);
     };
-    if remote.active || work.spec().active != Some(true) {
+    if remote.active || rec.spec().active != Some(true) {
         return Ok(None);
     }
     connection.trusted()?;
     // Best effort: the version may be gone, and then the deployment itself is the way back.
-    if work.spec().rollback == RollbackPolicy::Automatic && connection.client.publish(&remote.id, Some(good)).await.is_ok() {
+    if rec.spec().rollback == RollbackPolicy::Automatic && connection.client.publish(&remote.id, Some(good)).await.is_ok() {
         **remote = read_back(connection, &remote.id).await?;
     }
     Ok(Some(intent.digest.clone()))
 }
 
-impl Round<'_> {
+impl Attempt<'_> {
     /// The id under which n8n keeps the version.
-    fn kept_as(&self, work: &Work<'_>) -> Option<String> {
-        history::numbered(&work.status.history, self.version)?.n8n_version_id.clone()
+    fn kept_as(&self, rec: &Reconciliation<'_>) -> Option<String> {
+        history::numbered(&rec.status.history, self.version)?.n8n_version_id.clone()
     }
 
     /// n8n says that the version is published and its webhooks did not answer: publishing it again registers them. Tells
     /// whether that was done.
-    pub(super) async fn reregister_webhooks(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
-        let kept = self.kept_as(work);
-        let serving = remote.active_version_id.clone().filter(|_| remote.active && work.spec().active == Some(true));
-        if serving.is_none() || serving != kept || !was_not_live(work) {
+    pub(super) async fn reregister_webhooks(&self, rec: &mut Reconciliation<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
+        let kept = self.kept_as(rec);
+        let serving = remote.active_version_id.clone().filter(|_| remote.active && rec.spec().active == Some(true));
+        if serving.is_none() || serving != kept || !rec.webhooks_were_missing {
             return Ok(false);
         }
-        if self.connection.client.publishes_later() && answered::published_for(work) < answered::APPLIED_WITHIN {
+        if self.connection.client.publishes_later() && answered::published_for(rec) < answered::APPLIED_WITHIN {
             return Ok(false); // they are to come
         }
-        let now = work.now();
-        if work.ctx.remember(&work.uid(), |memory| memory.revivals.count(now)) >= MOST_REVIVALS {
+        let now = rec.now();
+        if rec.ctx.remember(&rec.uid(), |memory| memory.revivals.count(now)) >= MOST_REVIVALS {
             return Ok(false);
         }
         self.connection.trusted()?;
-        let before = work.status.intent.clone();
-        work.status.intent.get_or_insert_with(|| Intent::new(self.operation, self.digest, serving.clone(), now));
-        work.save().await?;
-        work.ctx.remember(&work.uid(), |memory| memory.revivals.note(now));
+        let before = rec.status.intent.clone();
+        if before.is_none() {
+            rec.status.announce(Intent::new(self.operation, self.digest, serving.clone(), now));
+        }
+        rec.save().await?;
+        rec.ctx.remember(&rec.uid(), |memory| memory.revivals.note(now));
         if let Err(error) = self.connection.client.publish(&remote.id, serving.as_deref()).await {
             // It was published before, so whatever n8n says now is about this moment.
             return Err(match failure_class::read(&error) {
                 FailureClass::Never(_, words) | FailureClass::NotNow(_, words) => ReconcileError::transient(Reason::NotLive, words).into(),
-                FailureClass::Perhaps(_, _, reconcile_error) | FailureClass::Nothing(reconcile_error) => reconcile_error.into(),
+                FailureClass::Perhaps(_, _, error) | FailureClass::Nothing(error) => error.into(),
             });
         }
         *remote = read_back(self.connection, &remote.id).await?;
-        work.status.intent = before;
+        rec.status.restore_intent(before);
         Ok(true)
     }
 
     /// Publishes the version as n8n still has it, and tells whether that serves now. Where it does not work, the stored body
     /// is sent instead.
-    pub(super) async fn republish(&self, work: &mut Work<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
-        let kept = self.kept_as(work);
-        let Some(kept) = kept.filter(|_| work.spec().active == Some(true) && !remote.is_archived) else { return Ok(false) };
+    pub(super) async fn republish(&self, rec: &mut Reconciliation<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
+        let kept = self.kept_as(rec);
+        let Some(kept) = kept.filter(|_| rec.spec().active == Some(true) && !remote.is_archived) else { return Ok(false) };
         if remote.active && remote.active_version_id.as_ref() == Some(&kept) {
             return Ok(true);
         }
         let client = &self.connection.client;
-        let content = client.get_version(&remote.id, &kept).await.map_err(|error| connections::reconcile_error(&error))?;
+        let content = client.get_version(&remote.id, &kept).await?;
         if !content.is_some_and(|content| same_nodes(self.definition, &content)) {
             return Ok(false);
         }
         self.connection.trusted()?;
         let serving = remote.active.then(|| remote.active_version_id.clone()).flatten();
-        let earlier = work.status.intent.take().and_then(|intent| intent.last_good_n8n_version_id);
-        work.status.intent = Some(Intent::new(Operation::Rollback, self.digest, serving.or(earlier), work.now()));
-        work.save().await?;
+        let now = rec.now();
+        rec.status.announce_rollback(self.digest, serving, now);
+        rec.save().await?;
         if client.publish(&remote.id, Some(&kept)).await.is_err() {
             return Ok(false);
         }
-        work.status.published = Some(true);
-        work.status.published_at = Some(milliseconds(work.now()));
+        rec.status.record_published_at(now);
         *remote = read_back(self.connection, &remote.id).await?;
         Ok(remote.active && remote.active_version_id.as_ref() == Some(&kept))
     }
 
     /// The version serves, and our own copy of it cannot be sent, so draft and settings stay as they are.
-    pub(super) async fn serves_as_n8n_kept_it(&self, work: &mut Work<'_>, why: &ReconcileError) -> Result<Outcome, Failure> {
-        if !observe::check_live(work, self.connection, self.definition, true).await? {
-            return self.not_live(work);
+    pub(super) async fn serves_as_n8n_kept_it(&self, rec: &mut Reconciliation<'_>, why: &ReconcileError) -> Result<Outcome, Failure> {
+        if let Some(missing) = observe::check_live(rec, self.connection, self.definition, true).await? {
+            return self.not_live(rec, missing);
         }
-        self.serves(work);
-        let now = milliseconds(work.now());
-        work.status.published_at.get_or_insert(now);
-        route_claims::serves(work, self.connection, self.version, self.definition).await?;
+        self.serves(rec);
+        let now = rec.now();
+        rec.status.ensure_published_at(now);
+        route_claims::serves(rec, self.connection, self.version, self.definition).await?;
         let said = format!("n8n serves the copy of version {} that it kept; draft and settings wait: {why}", self.version);
-        work.set_condition(ConditionType::Synced, ConditionStatus::False, why.reason, &said);
+        rec.set_condition(ConditionType::Synced, ConditionStatus::False, why.reason, &said);
         Ok(Outcome::Ready(said))
     }
-}
-
-fn was_not_live(work: &Work<'_>) -> bool {
-    find(&work.status.conditions, ConditionType::Live)
-        .is_some_and(|live| live.status == ConditionStatus::False && live.reason == Reason::NotLive.as_str())
 }
 
 /// n8n never changes a version, so this only tells a wrong id from the right one.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::work::Work;
-use crate::api::condition::{Condition, ConditionStatus, ConditionType, find, whole_seconds};
+use super::reconciliation::Reconciliation;
+use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{LastFailure, VersionResult};
-use crate::controller::connections::{self, Connection};
+use crate::controller::connections::Connection;
 use crate::domain::error::ReconcileError;
 use crate::domain::health::{Health, Tally, judge, window};
 use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
@@ -21,23 +21,24 @@ const MOST_EXECUTIONS: usize = 500;
 
 /// Judges the executions since publication, and says so in the condition. `baking` is a version that is not judged yet.
 pub(super) async fn watch(
-    work: &mut Work<'_>,
+    rec: &mut Reconciliation<'_>,
     connection: &Connection,
     remote: &RemoteWorkflow,
     baking: bool,
-) -> Result<Health, ReconcileError> {
-    let published_at = work.status.published_at.as_ref().map(|time| time.0);
-    let (Some(check), Some(published_at)) = (work.spec().health_check.clone().filter(|check| check.bake_time.is_some()), published_at)
+) -> Result<(Health, String), ReconcileError> {
+    let published_at = rec.status.published_at.as_ref().map(|time| time.0);
+    let (Some(check), Some(published_at)) = (rec.spec().health_check.clone().filter(|check| check.bake_time.is_some()), published_at)
     else {
-        work.set_condition(
+        rec.set_condition(
             ConditionType::Healthy,
             ConditionStatus::Unknown,
             Reason::HealthNotChecked,
             "spec.healthCheck asks for no bakeTime",
         );
-        return Ok(Health::NotChecked);
+        rec.status.record_health_decided(false);
+        return Ok((Health::NotChecked, String::new()));
     };
-    let now = work.now();
+    let now = rec.now();
     let age = Duration::try_from(now.duration_since(published_at)).unwrap_or_default();
     let saved = saves_successes(&remote.settings, connection.instance.spec.executions_saved == ExecutionsSaved::All);
     let bake = check.bake_time.map_or(Duration::ZERO, |bake| bake.get());
@@ -45,7 +46,7 @@ pub(super) async fn watch(
     let executions = if saved { list(connection, &remote.id, from, to).await? } else { Vec::new() };
     let since = tally(&executions);
     let before = if since.percent() > check.maximum_error_rate as f64 {
-        Some(tally_before(work, connection, &remote.id, published_at, bake).await?)
+        Some(tally_before(rec, connection, &remote.id, published_at, bake).await?)
     } else {
         None
     };
@@ -71,27 +72,24 @@ pub(super) async fn watch(
     };
     // Too little traffic proves nothing either way: what executions of this version proved before stands, or sparse
     // traffic would turn the verdict to and fro, with a write and an event each time.
-    let proven = find(&work.status.conditions, ConditionType::Healthy)
-        .filter(|old| matches!(health, Health::NotEnough(_)) && stands(old, published_at))
+    let decided = rec.status.health_decided_for.is_some() && rec.status.health_decided_for == rec.status.published_at;
+    let proven = find(&rec.status.conditions, ConditionType::Healthy)
+        .filter(|_| matches!(health, Health::NotEnough(_)) && decided)
         .and_then(|old| Some((old.status, Reason::parse(&old.reason)?, old.message.clone())));
     let (status, reason, message) = proven.unwrap_or((status, reason, message));
     // Status changes when a verdict does, not with every execution.
-    let same = find(&work.status.conditions, ConditionType::Healthy).filter(|old| old.status == status && old.reason == reason.as_str());
+    let same = find(&rec.status.conditions, ConditionType::Healthy).filter(|old| old.status == status && old.reason == reason.as_str());
     let message = same.map_or(message, |old| old.message.clone());
-    if status == ConditionStatus::False && same_is_none(work, reason) {
-        note_failure(work, connection, &executions).await?;
+    if status == ConditionStatus::False && same_is_none(rec, reason) {
+        note_failure(rec, connection, &executions).await?;
     }
-    work.set_condition(ConditionType::Healthy, status, reason, message);
-    Ok(health)
+    rec.status.record_health_decided(status != ConditionStatus::Unknown);
+    rec.set_condition(ConditionType::Healthy, status, reason, &message);
+    Ok((health, message))
 }
 
-/// Whether a verdict was reached on executions of the version that was published then.
-fn stands(verdict: &Condition, published_at: Timestamp) -> bool {
-    verdict.status != ConditionStatus::Unknown && verdict.last_transition_time.0 >= whole_seconds(published_at).0
-}
-
-fn same_is_none(work: &Work<'_>, reason: Reason) -> bool {
-    find(&work.status.conditions, ConditionType::Healthy)
+fn same_is_none(rec: &Reconciliation<'_>, reason: Reason) -> bool {
+    find(&rec.status.conditions, ConditionType::Healthy)
         .is_none_or(|old| old.status != ConditionStatus::False || old.reason != reason.as_str())
 }
 
@@ -103,18 +101,18 @@ async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Tim
         started_before: to,
         limit: MOST_EXECUTIONS,
     };
-    connection.client.executions(&query).await.map_err(|error| connections::reconcile_error(&error))
+    connection.client.executions(&query).await.map_err(ReconcileError::from)
 }
 
 /// The executions of what served before, in a span as long as the bake time; not those of a version that failed within it.
 async fn tally_before(
-    work: &Work<'_>,
+    rec: &Reconciliation<'_>,
     connection: &Connection,
     id: &str,
     published_at: Timestamp,
     bake: Duration,
 ) -> Result<Tally, ReconcileError> {
-    let failed = work.status.history.iter().filter(|record| record.result == VersionResult::Failed);
+    let failed = rec.status.history.iter().filter(|record| record.result == VersionResult::Failed);
     let last = failed.filter_map(|record| Some(record.judged_at.as_ref()?.0)).filter(|at| *at < published_at).max();
     let from = (published_at - bake.max(Duration::from_secs(600))).max(last.unwrap_or(Timestamp::MIN));
     Ok(tally(&list(connection, id, from, Some(published_at)).await?))
@@ -128,11 +126,12 @@ fn tally(executions: &[RemoteExecution]) -> Tally {
     })
 }
 
-async fn note_failure(work: &mut Work<'_>, connection: &Connection, executions: &[RemoteExecution]) -> Result<(), ReconcileError> {
+async fn note_failure(rec: &mut Reconciliation<'_>, connection: &Connection, executions: &[RemoteExecution]) -> Result<(), ReconcileError> {
     let Some(last) = executions.iter().find(|execution| execution.status.failed()) else { return Ok(()) };
-    let failure = connection.client.execution_failure(&last.id).await.map_err(|error| connections::reconcile_error(&error))?;
+    let failure = connection.client.execution_failure(&last.id).await?;
     if let Some(failure) = failure {
-        work.status.last_failure = Some(LastFailure { execution: failure.execution_id, node: failure.node, message: failure.message });
+        let failure = LastFailure { execution: failure.execution_id, node: failure.node, message: failure.message };
+        rec.status.record_last_failure(failure);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::work::Work;
+use super::reconciliation::Reconciliation;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::VersionSource;
@@ -22,9 +22,9 @@ const LARGEST_TEXT: usize = 1_100_000;
 const FINDINGS_CHARS: usize = 1_500;
 
 /// A definition as it was taken in.
-pub(super) struct LoadedSource {
+pub(super) struct Source {
     pub(super) definition: Definition,
-    pub(super) source: VersionSource,
+    pub(super) kind: VersionSource,
     /// Of the text that it was read from.
     pub(super) text: TextDigest,
     /// The resource version of the ConfigMap that it was read from.
@@ -39,26 +39,27 @@ pub(super) struct LoadedSource {
 pub(super) type TextDigest = [u8; 32];
 
 /// Reads the source and takes it in.
-pub(super) async fn gather(work: &mut Work<'_>) -> Result<LoadedSource, ReconcileError> {
-    let gathered = taken_in(work).await;
-    work.source_version = gathered.as_ref().ok().and_then(|gathered| gathered.source_version.clone());
-    if let Err(reconcile_error) = &gathered {
-        work.set_condition(ConditionType::Validated, ConditionStatus::False, reconcile_error.reason, &reconcile_error.message);
+pub(super) async fn load(rec: &mut Reconciliation<'_>) -> Result<Source, ReconcileError> {
+    let source = taken_in(rec).await;
+    rec.source_version = source.as_ref().ok().and_then(|source| source.source_version.clone());
+    if let Err(error) = &source {
+        rec.status.record_validated(None);
+        rec.set_condition(ConditionType::Validated, ConditionStatus::False, error.reason, &error.message);
     }
-    gathered
+    source
 }
 
-async fn taken_in(work: &Work<'_>) -> Result<LoadedSource, ReconcileError> {
-    let Text { value, digest, source, version, mut warnings } = read_source(work).await?;
+async fn taken_in(rec: &Reconciliation<'_>) -> Result<Source, ReconcileError> {
+    let Text { value, digest, source, version, mut warnings } = read_source(rec).await?;
     let intake = parse_and_check(&value)
         .map_err(|findings| ReconcileError::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS)))?;
     warnings.extend(intake.warnings);
     let mut definition = intake.definition;
-    if let Some(name) = &work.spec().display_name {
+    if let Some(name) = &rec.spec().display_name {
         // It is what n8n will be told, so it is what has to fit.
         definition.name = Some(name.clone());
     }
-    Ok(LoadedSource { definition, source, text: digest, source_version: version, warnings, accepted: true })
+    Ok(Source { definition, kind: source, text: digest, source_version: version, warnings, accepted: true })
 }
 
 /// What was read.
@@ -70,8 +71,8 @@ struct Text {
     warnings: Vec<Finding>,
 }
 
-async fn read_source(work: &Work<'_>) -> Result<Text, ReconcileError> {
-    if let Some(definition) = &work.spec().definition {
+async fn read_source(rec: &Reconciliation<'_>) -> Result<Text, ReconcileError> {
+    if let Some(definition) = &rec.spec().definition {
         let text = serde_json::to_string(definition).unwrap_or_default();
         let size = text.len();
         if size > LARGEST_INLINE {
@@ -85,7 +86,7 @@ async fn read_source(work: &Work<'_>) -> Result<Text, ReconcileError> {
         let digest = Sha256::digest(&text).into();
         return Ok(Text { value: definition.clone(), digest, source: VersionSource::Definition, version: None, warnings: Vec::new() });
     }
-    let Some(from) = &work.spec().definition_from else {
+    let Some(from) = &rec.spec().definition_from else {
         return Err(ReconcileError::invalid(
             Reason::InvalidDefinition,
             "neither spec.definition nor spec.definitionFrom is set; set exactly one",
@@ -93,7 +94,7 @@ async fn read_source(work: &Work<'_>) -> Result<Text, ReconcileError> {
     };
     let (name, key) = (&from.config_map_key_ref.name, &from.config_map_key_ref.key);
     let missing = |what: String| ReconcileError::waiting(Reason::SourceNotFound, what);
-    let found = objects::get::<ConfigMap>(&work.ctx.client, Some(&work.namespace()), name).await;
+    let found = objects::get::<ConfigMap>(&rec.ctx.client, Some(&rec.namespace()), name).await;
     let found = found.map_err(|error| objects::reconcile_error(&format!("read ConfigMap {name}"), &error))?;
     let found =
         found.ok_or_else(|| missing(format!("ConfigMap {name}, which spec.definitionFrom names, does not exist in this namespace")))?;

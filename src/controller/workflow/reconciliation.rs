@@ -13,13 +13,15 @@ use crate::api::reason::Reason;
 use crate::api::workflow::{Workflow, WorkflowSpec};
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 use crate::controller::context::Context;
-use crate::controller::slots::Slot;
+use crate::controller::runtime::slots::Slot;
+use crate::controller::runtime::status;
 use crate::document::derive::IdentitySeed;
+use crate::domain::api_key::explained;
 use crate::domain::confirmed::Known;
 use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
-use crate::domain::merge_patch::merge_patch;
 use crate::domain::status_bounds;
+use crate::domain::status_record::StatusRecord;
 use crate::domain::urgency::Urgency;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::{objects, revisions};
@@ -27,11 +29,11 @@ use crate::n8n::boot_clock;
 use crate::validator::rules::Pattern;
 
 /// One pass over one Workflow.
-pub(super) struct Work<'a> {
+pub(super) struct Reconciliation<'a> {
     pub(super) ctx: &'a Context,
     pub(super) workflow: Workflow,
     /// The status as it will be.
-    pub(super) status: WorkflowStatus,
+    pub(super) status: StatusRecord,
     /// What this pass learned about the details.
     pub(super) details: Vec<ConditionUpdate>,
     /// Events that go out when the pass is reported.
@@ -40,12 +42,14 @@ pub(super) struct Work<'a> {
     pub(super) source_version: Option<String>,
     /// Set once the attempt of this pass is counted as one that ended badly.
     pub(super) counted: bool,
+    /// Whether production URLs of the published version were missing in n8n at the last reconciliation.
+    pub(super) webhooks_were_missing: bool,
     /// What callers build on, as it was when the pass began.
     began: Callable,
     /// The place among the passes of the instance, while it is held.
     place: Option<Slot>,
     /// The status as Kubernetes has it.
-    saved: WorkflowStatus,
+    saved: StatusRecord,
     resource_version: Option<String>,
     /// Whether this pass wrote the status.
     wrote: bool,
@@ -68,9 +72,9 @@ pub(super) struct PendingEvent {
     pub(super) note: String,
 }
 
-impl<'a> Work<'a> {
+impl<'a> Reconciliation<'a> {
     pub(super) fn new(ctx: &'a Context, workflow: Workflow, place: Slot) -> Self {
-        let status = workflow.status.clone().unwrap_or_default();
+        let status = StatusRecord::from(workflow.status.clone().unwrap_or_default());
         let resource_version = workflow.metadata.resource_version.clone();
         let uid = workflow.uid().unwrap_or_default();
         let late = ctx.remember(&uid, |memory| {
@@ -82,6 +86,7 @@ impl<'a> Work<'a> {
             ctx,
             workflow,
             began: callable(&status),
+            webhooks_were_missing: status.webhooks_missing,
             place: Some(place),
             saved: status.clone(),
             status,
@@ -194,24 +199,17 @@ impl<'a> Work<'a> {
         self.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some())
     }
 
-    /// What this pass said of a condition so far.
-    pub(super) fn said(&self, kind: ConditionType) -> String {
-        self.details.iter().find(|verdict| verdict.kind == kind).map(|verdict| verdict.message.clone()).unwrap_or_default()
-    }
-
     /// Notes which version of its ConfigMap was read, beside other changes of the status: a ConfigMap that was only labelled is no reason
     /// to write.
     pub(super) fn note_source(&mut self) {
         if self.source_version.is_some() && (self.status.source_version.is_none() || self.status != self.saved) {
-            self.status.source_version.clone_from(&self.source_version);
+            self.status.record_source_version(self.source_version.clone());
         }
     }
 
     /// Nothing is published, and nothing must look as if it were.
     pub(super) fn not_published(&mut self) {
-        self.status.published = Some(false);
-        self.status.published_at = None;
-        self.status.webhook_urls.clear();
+        self.status.record_unpublished();
         self.set_condition(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
     }
 
@@ -269,7 +267,7 @@ impl<'a> Work<'a> {
 
     /// What Kubernetes has of the status, as far as this pass knows; none for an object that never had one.
     fn known_saved(&self) -> Option<&WorkflowStatus> {
-        (self.workflow.status.is_some() || self.wrote).then_some(&self.saved)
+        (self.workflow.status.is_some() || self.wrote).then_some(&*self.saved)
     }
 
     fn outrun(&mut self) -> ReconcileError {
@@ -280,20 +278,18 @@ impl<'a> Work<'a> {
     async fn write_status(&mut self, under_way: bool) -> Result<(), kube::Error> {
         if let Some(version) = self.status.active_version.filter(|version| under_way && self.saved.active_version != Some(*version)) {
             // The conditions still speak of the version before until the pass is reported.
-            self.status.summary = Some(format!("version {version} is in n8n and is being looked at"));
+            self.status.record_progress(format!("version {version} is in n8n and is being verified"));
         }
-        let dropped = status_bounds::fit_workflow(&mut self.status);
-        self.ctx.connections.hide_keys(status_bounds::texts_of_workflow(&mut self.status));
-        let json = |status: &WorkflowStatus| serde_json::to_value(status).map_err(kube::Error::SerdeError);
-        let Some(patch) = merge_patch(&json(&self.saved)?, &json(&self.status)?) else { return Ok(()) };
+        let dropped = self.status.fit();
+        self.ctx.connections.hide_keys(self.status.texts());
         let version = self.resource_version.as_deref();
-        let (namespace, name, uid) = (self.namespace(), self.name(), self.uid());
-        let written = objects::patch_status::<Workflow>(&self.ctx.client, &namespace, &name, &uid, version, &patch).await?;
+        let (client, writes) = (&self.ctx.client, &self.ctx.metrics.writes);
+        let written = status::write(client, writes, &self.workflow, version, (&*self.saved, &*self.status)).await?;
+        let Some(written) = written else { return Ok(()) };
         self.wrote = true;
-        self.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
         self.resource_version = written;
         self.saved = self.status.clone();
-        revisions::delete(&self.ctx.client, &namespace, &dropped, &uid).await
+        revisions::delete(&self.ctx.client, &self.namespace(), &dropped, &self.uid()).await
     }
 
     /// The object moved on by a write of ours.
@@ -309,6 +305,24 @@ impl<'a> Work<'a> {
 
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    /// Has the N8nInstance reconciled when n8n does not answer: its Workflows are woken when it does again.
+    pub(super) fn doubt_instance(&self, error: &ReconcileError) {
+        if matches!(error.reason, Reason::InstanceUnreachable | Reason::InstanceStarting) {
+            let (namespace, name) = self.instance_key();
+            self.ctx.doubt_instance(&namespace, &name);
+        }
+    }
+
+    /// Forgets an API key that n8n refuses, so that the next try reads it again: somebody may have renewed it. Explains the error by
+    /// what is known of the key.
+    pub(super) fn forget_key(&self, error: ReconcileError) -> ReconcileError {
+        let (namespace, name) = self.instance_key();
+        let Some(instance) = self.ctx.instance(&namespace, &name) else { return error };
+        self.ctx.connections.forget_key(&instance);
+        let Some(status) = &instance.status else { return error };
+        explained(error, status.key_expires_at.as_deref(), &status.key_scopes, self.now())
     }
 }
 

@@ -4,12 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Resource;
-
-use crate::api::instance::N8nInstance;
-use crate::api::workflow::Workflow;
-
 /// Notes signs of life.
 #[derive(Clone, Debug)]
 pub struct Liveness {
@@ -38,10 +32,10 @@ struct Watch {
 const LONGEST_WATCH: Duration = Duration::from_secs(290);
 
 impl Liveness {
-    /// `bound` is how long a watch may be silent, and how long passes may be under way without one of them ending.
-    pub fn new(bound: Duration) -> Self {
-        let paths = [Workflow::url_path(&(), None), N8nInstance::url_path(&(), None), ConfigMap::url_path(&(), None)];
-        let watches = paths.map(|path| Watch { path, spoke: AtomicU64::default() }).into();
+    /// Returns the liveness of watches of these paths. `bound` limits how long a watch may be silent, and how long reconciliations may run
+    /// without one of them ending.
+    pub fn new(bound: Duration, paths: Vec<String>) -> Self {
+        let watches = paths.into_iter().map(|path| Watch { path, spoke: AtomicU64::default() }).collect();
         let signs = Signs {
             watches,
             passed: AtomicU64::default(),
@@ -78,15 +72,15 @@ impl Liveness {
         }
     }
 
-    /// A pass began.
-    pub fn pass_began(&self) {
+    /// Notes that a reconciliation started.
+    pub fn reconciliation_started(&self) {
         if self.inner.running.fetch_add(1, Ordering::Relaxed) == 0 {
             self.inner.passed.store(self.now(), Ordering::Relaxed);
         }
     }
 
-    /// A pass ended.
-    pub fn pass_ended(&self) {
+    /// Notes that a reconciliation ended.
+    pub fn reconciliation_ended(&self) {
         self.inner.running.fetch_sub(1, Ordering::Relaxed);
         self.inner.passed.store(self.now(), Ordering::Relaxed);
     }
@@ -141,7 +135,8 @@ mod tests {
 
     #[test]
     fn each_watch_has_to_speak_for_itself() {
-        let liveness = Liveness::new(Duration::ZERO);
+        let paths = ["/apis/weirkeeper.dev/v1alpha1/workflows", "/api/v1/configmaps"];
+        let liveness = Liveness::new(Duration::ZERO, paths.map(str::to_owned).to_vec());
         assert_eq!(liveness.liveness_error(), None, "a standby watches nothing");
         liveness.leads();
         std::thread::sleep(Duration::from_millis(2));
@@ -157,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_watch_ends_several_times_within_the_bound() {
-        let seconds = [15, 60, 900, 7200].map(|bound| Liveness::new(Duration::from_secs(bound)).watch_seconds());
+        let seconds = [15, 60, 900, 7200].map(|bound| Liveness::new(Duration::from_secs(bound), Vec::new()).watch_seconds());
         assert_eq!(seconds, [5, 20, 290, 290]);
     }
 }

@@ -1,0 +1,42 @@
+//! The finalizer of an N8nInstance: the connection stays usable while bound Workflows are being deleted, but not for ever.
+
+use std::time::Duration;
+
+use kube::Resource;
+use kube::api::ObjectMeta;
+use tracing::warn;
+
+use crate::api::INSTANCE_FINALIZER;
+use crate::api::instance::N8nInstance;
+use crate::api::reason::Reason;
+use crate::controller::context::Context;
+use crate::controller::runtime::reconcile::Ended;
+use crate::kubernetes::objects;
+
+/// Removes the finalizer once no Workflow needs the connection.
+pub(super) async fn remove(ctx: &Context, instance: &N8nInstance) -> Ended {
+    if is_needed(ctx, instance.meta()) {
+        return Ended::again_in(Reason::Deleting, Duration::from_secs(1));
+    }
+    match objects::set_finalizer(&ctx.client, instance, INSTANCE_FINALIZER, false).await {
+        Ok(_) => Ended::for_good(Reason::Cleaned),
+        Err(failed) => {
+            if !objects::is_gone(&failed) && !objects::is_conflict(&failed) {
+                warn!(error = %failed, "cannot remove the finalizer");
+            }
+            Ended::again_in(Reason::RequestFailed, Duration::from_millis(500))
+        }
+    }
+}
+
+/// Reports whether Workflows that are being deleted still need the connection, and may still wait for it.
+pub(super) fn is_needed(ctx: &Context, metadata: &ObjectMeta) -> bool {
+    let (namespace, name) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
+    let users = ctx.workflows_of(namespace, name);
+    !ctx.deletion_left(metadata).is_zero() && users.iter().any(|indexed| indexed.deleting() && indexed.status.n8n_workflow_id.is_some())
+}
+
+/// Reports whether the finalizer is on an object.
+pub(super) fn is_on(metadata: &ObjectMeta) -> bool {
+    metadata.finalizers.iter().flatten().any(|one| one == INSTANCE_FINALIZER)
+}

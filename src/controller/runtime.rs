@@ -1,0 +1,9 @@
+//! The part of a controller that is the same for every kind: slots, time limits, panics, backoff, metrics, events, and writes of status
+//! and finalizers.
+
+pub mod backoffs;
+pub mod events;
+pub mod liveness;
+pub mod reconcile;
+pub mod slots;
+pub mod status;

@@ -1,0 +1,155 @@
+//! One reconciliation of one object of any kind: bounded in time, its panics caught, counted, and followed by the next one.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt;
+use kube::runtime::controller::Action;
+use prometheus::{IntCounter, IntCounterVec};
+use tracing::{Span, error, warn};
+
+use super::backoffs::Backoffs;
+use super::liveness::Liveness;
+use crate::api::reason::Reason;
+use crate::domain::backoff;
+
+/// Result of a reconciliation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Reason that metrics count it by.
+    pub reason: Reason,
+    /// Time of the next one.
+    pub next: Next,
+}
+
+impl Ended {
+    /// Returns a result without a next reconciliation.
+    pub const fn for_good(reason: Reason) -> Self {
+        Self { reason, next: Next::OnChange }
+    }
+
+    /// Returns a failure that is tried again with exponential backoff.
+    pub const fn failed(reason: Reason) -> Self {
+        Self { reason, next: Next::Backoff { asked: None, longest: backoff::LONGEST_PAUSE } }
+    }
+
+    /// Returns a result that is followed by another reconciliation soon, and is no failure.
+    pub const fn again_in(reason: Reason, delay: Duration) -> Self {
+        Self { reason, next: Next::In(delay) }
+    }
+}
+
+/// Time of the next reconciliation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// After the object's interval.
+    Interval(Duration),
+    /// With exponential backoff.
+    Backoff {
+        /// Delay that a server asked for.
+        asked: Option<Duration>,
+        /// Longest delay otherwise.
+        longest: Duration,
+    },
+    /// After a delay that is not counted as a failure.
+    In(Duration),
+    /// When the object changes.
+    OnChange,
+}
+
+/// Runs the reconciliations of all controllers.
+#[derive(Debug)]
+pub struct Runtime {
+    /// Failures of each object.
+    pub backoffs: Backoffs,
+    /// Progress that the liveness probe reports.
+    pub liveness: Liveness,
+    /// Reconciliations by controller and reason.
+    pub reconciliations: IntCounterVec,
+    /// Reconciliations that panicked.
+    pub panics: IntCounter,
+}
+
+impl Runtime {
+    /// Runs a reconciliation to its end, at most for `limit`, and returns when the next one is due. Whatever happens in it, there is a
+    /// next one.
+    pub async fn run(
+        &self,
+        controller: &'static str,
+        uid: &str,
+        span: Span,
+        limit: Duration,
+        reconciliation: impl Future<Output = Ended>,
+    ) -> Action {
+        use tracing::Instrument;
+        self.liveness.reconciliation_started();
+        let limited = tokio::time::timeout(limit, reconciliation);
+        let ended = AssertUnwindSafe(limited).catch_unwind().instrument(span.clone()).await;
+        self.liveness.reconciliation_ended();
+        let ended = match ended {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(_)) => {
+                span.in_scope(|| warn!(seconds = limit.as_secs(), "reconciliation took too long and was stopped"));
+                Ended::failed(Reason::TimedOut)
+            }
+            Err(_) => {
+                self.panics.inc();
+                span.in_scope(|| error!("reconciliation panicked; retrying with exponential backoff"));
+                Ended::failed(Reason::InternalError)
+            }
+        };
+        self.reconciliations.with_label_values(&[controller, ended.reason.as_str()]).inc();
+        match ended.next {
+            Next::Interval(interval) => Action::requeue(self.backoffs.after_success(uid, interval)),
+            Next::Backoff { asked, longest } => Action::requeue(backoff::at_least(self.backoffs.after_failure(uid).min(longest), asked)),
+            Next::In(delay) => Action::requeue(delay),
+            Next::OnChange => Action::await_change(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus::Opts;
+
+    fn runtime() -> Runtime {
+        Runtime {
+            backoffs: Backoffs::default(),
+            liveness: Liveness::new(Duration::from_secs(60), Vec::new()),
+            reconciliations: IntCounterVec::new(Opts::new("reconciliations", "x"), &["controller", "reason"]).unwrap(),
+            panics: IntCounter::new("panics", "x").unwrap(),
+        }
+    }
+
+    async fn run(runtime: &Runtime, reconciliation: impl Future<Output = Ended>) -> Action {
+        runtime.run("kind", "uid", Span::none(), Duration::from_millis(50), reconciliation).await
+    }
+
+    #[tokio::test]
+    async fn a_reconciliation_that_panics_or_takes_too_long_is_counted_and_tried_again() {
+        let runtime = runtime();
+        let retry = run(&runtime, async { panic!("a test panics here") }).await;
+        assert_ne!(retry, Action::await_change());
+        run(&runtime, std::future::pending()).await;
+        let count = |reason: Reason| runtime.reconciliations.with_label_values(&["kind", reason.as_str()]).get();
+        assert_eq!((runtime.panics.get(), count(Reason::InternalError), count(Reason::TimedOut)), (1, 1, 1));
+        assert_eq!(runtime.backoffs.failing().len(), 1);
+        run(&runtime, async { Ended { reason: Reason::Succeeded, next: Next::Interval(Duration::from_secs(9)) } }).await;
+        assert!(runtime.backoffs.failing().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_delay_that_a_server_asks_for_is_kept_and_one_that_is_no_failure_is_not_counted() {
+        let runtime = runtime();
+        let asked = Some(Duration::from_secs(7));
+        let ended = Ended { reason: Reason::RateLimited, next: Next::Backoff { asked, longest: Duration::from_secs(5) } };
+        assert_eq!(run(&runtime, async { ended }).await, Action::requeue(Duration::from_secs(7)));
+        runtime.backoffs.forget("uid");
+        let soon = run(&runtime, async { Ended::again_in(Reason::Progressing, Duration::from_secs(3)) }).await;
+        assert_eq!(soon, Action::requeue(Duration::from_secs(3)));
+        assert_eq!(run(&runtime, async { Ended::for_good(Reason::Cleaned) }).await, Action::await_change());
+        assert!(runtime.backoffs.failing().is_empty());
+    }
+}

@@ -1,0 +1,167 @@
+//! Step 2, reads Kubernetes: the whole validator on a definition, before anything of it is sent.
+//!
+//! A definition is validated once: the verdict is kept until the definition, the catalogue or n8n changes. The first look after a
+//! start believes a verdict that stands in the status, so that a restart does not validate everything at one moment.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::attempt::Attempt;
+use super::reconciliation::Reconciliation;
+use super::source::{self, Source};
+use super::versions;
+use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::reason::{Class, Reason};
+use crate::api::workflow_status::{Operation, RequiredCredential, VersionSource};
+use crate::controller::connections::Connection;
+use crate::controller::memory::CachedValidation;
+use crate::domain::error::ReconcileError;
+use crate::domain::history;
+use crate::domain::render::Symbolic;
+use crate::domain::validation::{self, ValidationContext, ValidationReport, accepted_before};
+
+/// Reads the source and judges it. What cannot work stops the pass, unless a pin names a version that is kept: that one goes on.
+pub(super) async fn load(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<Source, ReconcileError> {
+    let validated = match source::load(rec).await {
+        Ok(source) => look(rec, connection, source).await,
+        Err(error) => Err(error),
+    };
+    match validated {
+        Err(error) if matches!(error.class, Class::Invalid | Class::Waiting) => pinned(rec).await.ok_or(error),
+        validated => validated,
+    }
+}
+
+/// Numbers what was accepted. What was refused has no number; 0 is nobody's.
+pub(super) async fn number(rec: &mut Reconciliation<'_>, source: &Source, symbolic: &Symbolic) -> Result<i64, ReconcileError> {
+    if source.accepted { versions::keep(rec, symbolic, source.kind).await } else { Ok(0) }
+}
+
+/// The credentials of what is on its way. Of the spec's own definition it is known what its nodes need; where the verdict was
+/// believed, the status says it.
+pub(super) async fn required(
+    rec: &Reconciliation<'_>,
+    attempt: &Attempt<'_>,
+    used: &[RequiredCredential],
+) -> Result<Vec<RequiredCredential>, ReconcileError> {
+    let held = rec.ctx.catalogs.of(&attempt.connection.instance).await?;
+    if attempt.pinned || attempt.operation == Operation::Rollback {
+        return Ok(validation::required(used, &[], held.catalog()));
+    }
+    Ok(rec.ctx.remember(&rec.uid(), |memory| match &memory.judged {
+        Some(CachedValidation::Known(_, judgement)) => validation::required(used, &judgement.needs, held.catalog()),
+        _ => validation::required(used, &rec.status.required_credentials, held.catalog()),
+    }))
+}
+
+async fn look(rec: &mut Reconciliation<'_>, connection: &Connection, source: Source) -> Result<Source, ReconcileError> {
+    if believed(rec, &source) {
+        return Ok(source);
+    }
+    let (source, judgement) = verdict_on(rec, connection, source).await?;
+    if !judgement.refused {
+        set_valid(rec, &judgement.said);
+        return Ok(source);
+    }
+    let digest = versions::symbolic(rec, &source.definition).await?.digest.to_string();
+    if accepted_before(&rec.status, &digest, rec.spec().active) {
+        let said = format!("it was accepted before, so nothing of it is held up; today it would be refused: {}", judgement.said);
+        set_valid(rec, &said);
+        return Ok(source);
+    }
+    rec.status.record_validated(None);
+    rec.set_condition(ConditionType::Validated, ConditionStatus::False, Reason::InvalidDefinition, &judgement.said);
+    Err(ReconcileError::invalid(Reason::InvalidDefinition, &judgement.said))
+}
+
+fn set_valid(rec: &mut Reconciliation<'_>, message: &str) {
+    rec.status.record_validated(Some(rec.generation()));
+    rec.set_condition(ConditionType::Validated, ConditionStatus::True, Reason::Valid, message);
+}
+
+/// Whether the verdict in the status is enough for now: nothing is remembered, and it speaks of this very definition, which the
+/// generation only tells of an inline one.
+fn believed(rec: &mut Reconciliation<'_>, source: &Source) -> bool {
+    let first = rec.ctx.remember(&rec.uid(), |memory| memory.judged.is_none());
+    if !first || source.kind != VersionSource::Definition {
+        return false;
+    }
+    if rec.status.validated_generation != Some(rec.generation()) {
+        return false;
+    }
+    // The condition stays as it is; it is repeated for this generation.
+    let Some(standing) = find(&rec.status.conditions, ConditionType::Validated) else { return false };
+    let message = standing.message.clone();
+    rec.set_condition(ConditionType::Validated, ConditionStatus::True, Reason::Valid, message);
+    rec.ctx.remember(&rec.uid(), |memory| memory.judged = Some(CachedValidation::Believed));
+    true
+}
+
+/// The judgement, from memory where nothing that it rests on changed.
+async fn verdict_on(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    mut source: Source,
+) -> Result<(Source, Arc<ValidationReport>), ReconcileError> {
+    let n8n = version(connection).await?;
+    let held = rec.ctx.catalogs.of(&connection.instance).await?;
+    let instead = held.error.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read and the built-in one stands in for it");
+    let spec = rec.spec();
+    let (active, tags) = (spec.active, spec.tags.clone());
+    let silenced = rec.silenced();
+    let rests_on = format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}", spec.display_name, held.id);
+    let of: [u8; 32] = Sha256::new().chain_update(source.text).chain_update(rests_on).finalize().into();
+    let known = rec.ctx.remember(&rec.uid(), |memory| match &memory.judged {
+        Some(CachedValidation::Known(before, judgement)) if *before == of => Some(judgement.clone()),
+        _ => None,
+    });
+    if let Some(judgement) = known {
+        return Ok((source, judgement));
+    }
+    let timer = rec.ctx.metrics.time("validate");
+    // A large definition takes its time, which must not be that of other passes.
+    let validated = tokio::task::spawn_blocking(move || {
+        let measure = ValidationContext { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
+        let warnings = std::mem::take(&mut source.warnings);
+        let judgement = validation::judge(&source.definition, active, tags.as_deref(), warnings, measure, &silenced);
+        (source, Arc::new(judgement))
+    });
+    let (source, judgement) = validated.await.map_err(|stopped| match stopped.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(_) => ReconcileError::transient(Reason::Progressing, "the operator stops"),
+    })?;
+    timer.done();
+    rec.ctx.remember(&rec.uid(), |memory| memory.judged = Some(CachedValidation::Known(of, judgement.clone())));
+    Ok((source, judgement))
+}
+
+/// The version of n8n, as the instance's last look found it. Where nobody reached it yet, n8n itself is asked: what is certain must
+/// not depend on who came first.
+async fn version(connection: &Connection) -> Result<Option<String>, ReconcileError> {
+    if knows_version(connection) {
+        return Ok(connection.instance.status.as_ref().and_then(|status| status.n8n_version.clone()));
+    }
+    let found = connection.client.version().await?;
+    Ok(found.or_else(|| connection.instance.spec.n8n_version.clone()))
+}
+
+/// Whether the instance's last look tells which n8n it is, as far as that can be found out.
+pub(super) fn knows_version(connection: &Connection) -> bool {
+    let status = connection.instance.status.as_ref();
+    // Scopes are known once n8n answered and accepted the key.
+    status.is_some_and(|status| status.n8n_version.is_some() || !status.key_scopes.is_empty())
+}
+
+/// The version that a pin names, in place of a definition that cannot be used.
+async fn pinned(rec: &Reconciliation<'_>) -> Option<Source> {
+    kept(rec, rec.pinned()?.trim().parse().ok()?).await
+}
+
+/// A kept version in place of a definition that cannot be used. It gets no number anew.
+pub(super) async fn kept(rec: &Reconciliation<'_>, version: i64) -> Option<Source> {
+    let kind = history::numbered(&rec.status.history, version)?.source;
+    let definition = versions::read(rec, version).await.ok()?;
+    Some(Source { definition, kind, text: Default::default(), source_version: None, warnings: Vec::new(), accepted: false })
+}

@@ -1,0 +1,327 @@
+//! The status of a Workflow as a reconciliation changes it. Each change is a method that says what happened; nothing else can write to
+//! a field.
+
+mod versions;
+
+use std::ops::Deref;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Map, Value};
+
+use crate::api::condition::{Condition, milliseconds, whole_seconds};
+use crate::api::workflow_status::{Intent, LastFailure, Operation, Origin, RequiredCredential, Snapshot, WorkflowStatus};
+use crate::domain::backoff::enough;
+use crate::domain::plan::Keeps;
+use crate::domain::{confirmed, history, plan, settings, status_bounds};
+
+/// Status of one Workflow during a reconciliation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatusRecord(WorkflowStatus);
+
+impl Deref for StatusRecord {
+    type Target = WorkflowStatus;
+
+    fn deref(&self) -> &WorkflowStatus {
+        &self.0
+    }
+}
+
+impl From<WorkflowStatus> for StatusRecord {
+    fn from(status: WorkflowStatus) -> Self {
+        Self(status)
+    }
+}
+
+/// Binding to a workflow in n8n.
+impl StatusRecord {
+    /// Records a workflow that carries the object's mark. A create that was announced has arrived.
+    pub fn record_bound(&mut self, id: &str, origin: Origin, remote_settings: &Map<String, Value>) {
+        self.0.n8n_workflow_id = Some(id.to_owned());
+        let origin = *self.0.origin.get_or_insert(origin);
+        self.0.intent = self.0.intent.take().filter(|intent| intent.operation != Operation::Create);
+        if origin == Origin::Created {
+            // Which of the settings were sent is not known any more; a rollback has to reset those that it lacks.
+            self.0.written_settings = settings::written_after(remote_settings, &self.0.written_settings);
+        }
+    }
+
+    /// Records a workflow that the object adopts, and the intent to write to it.
+    pub fn record_adopted(&mut self, id: &str, intent: Intent) {
+        self.0.n8n_workflow_id = Some(id.to_owned());
+        self.0.origin = Some(Origin::Adopted);
+        self.0.intent = Some(intent);
+    }
+
+    /// Records the workflow that n8n created, and the intent to deploy to it.
+    pub fn record_created(&mut self, id: &str, intent: Intent, n8n_version_id: Option<&str>, sent_settings: &Map<String, Value>) {
+        self.0.n8n_workflow_id = Some(id.to_owned());
+        self.0.origin = Some(Origin::Created);
+        self.0.written_settings = settings::written_after(sent_settings, &[]);
+        history::sent(&mut self.0.history, &intent.digest, n8n_version_id);
+        self.0.intent = Some(intent);
+    }
+
+    /// Forgets a workflow that somebody deleted in n8n and that is created again.
+    pub fn forget_binding(&mut self) {
+        let status = &mut self.0;
+        status.n8n_workflow_id = None;
+        status.active_version = None;
+        status.published_at = None;
+        status.written_settings.clear();
+        status.added_tags.clear();
+        status.origin = None;
+        status.intent = None;
+        status.confirmed = None;
+        status.sent = None;
+    }
+
+    /// Records that the workflow was deleted in n8n and stays deleted.
+    pub fn record_deleted_in_n8n(&mut self) {
+        self.0.active_version = None;
+        self.0.published_at = None;
+        self.0.webhook_urls.clear();
+        self.0.webhooks_missing = false;
+    }
+}
+
+/// Intent: a write that is announced before it is sent.
+impl StatusRecord {
+    /// Announces a write, and returns the intent before it.
+    pub fn announce(&mut self, intent: Intent) -> Option<Intent> {
+        self.0.intent.replace(intent)
+    }
+
+    /// Announces the create of a workflow, and returns the intent before it.
+    pub fn announce_create(&mut self, intent: Intent, sent: Snapshot) -> Option<Intent> {
+        self.0.sent = Some(sent);
+        self.announce(intent)
+    }
+
+    /// Announces a write of a version. `serving` is the version in n8n that is published now.
+    pub fn announce_deployment(&mut self, version: i64, operation: Operation, digest: &str, serving: Option<String>, now: Timestamp) {
+        let before = self.0.intent.take().filter(|intent| intent.operation != Operation::Create);
+        let again = before.clone().filter(|intent| intent.digest == digest);
+        let earlier = before.and_then(|intent| intent.last_good_n8n_version_id);
+        // A version that an earlier attempt at this very one left published is no version to go back to.
+        let last_good = match &again {
+            Some(again) if again.last_good_n8n_version_id.is_some() => earlier,
+            _ => serving.or(earlier),
+        };
+        let (attempts, failing_since) = again.map(|again| (again.attempts, again.failing_since)).unwrap_or_default();
+        self.0.last_attempted_version = Some(version);
+        self.0.intent = Some(Intent { attempts, failing_since, ..Intent::new(operation, digest, last_good, now) });
+    }
+
+    /// Announces that a version which n8n kept is published again. `serving` is the version that is published now.
+    pub fn announce_rollback(&mut self, digest: &str, serving: Option<String>, now: Timestamp) {
+        let earlier = self.0.intent.take().and_then(|intent| intent.last_good_n8n_version_id);
+        self.0.intent = Some(Intent::new(Operation::Rollback, digest, serving.or(earlier), now));
+    }
+
+    /// Records the content and settings that are about to be sent. `seen` is what n8n holds before.
+    pub fn record_sent(&mut self, sent: Snapshot, sent_settings: &Map<String, Value>, seen: &Snapshot) {
+        self.0.written_settings = settings::written_after(sent_settings, &self.0.written_settings);
+        let before = self.0.sent.replace(sent);
+        confirmed::arrived(&mut self.0.confirmed, before.as_ref(), seen);
+    }
+
+    /// Puts back the intent from before a write that was answered, or was not sent.
+    pub fn restore_intent(&mut self, before: Option<Intent>) {
+        self.0.intent = before;
+    }
+
+    /// Records that the announced write is done.
+    pub fn finish_intent(&mut self) {
+        self.0.intent = None;
+    }
+
+    /// Keeps of the intent only the version to publish again, and only if `needed`.
+    pub fn keep_recovery(&mut self, needed: bool) {
+        self.0.intent = self.0.intent.take().filter(|intent| needed && intent.last_good_n8n_version_id.is_some());
+    }
+
+    /// Counts one more failed attempt at the intended version, unless it is counted already, and reports whether it failed often and for
+    /// long enough to be the version's fault.
+    pub fn count_failed_attempt(&mut self, counted: bool, now: Timestamp) -> bool {
+        self.0.intent.as_mut().is_some_and(|intent| {
+            intent.attempts += i64::from(!counted);
+            let since = intent.failing_since.get_or_insert_with(|| whole_seconds(now)).0;
+            enough(intent.attempts, since, now)
+        })
+    }
+}
+
+/// The version in n8n.
+impl StatusRecord {
+    /// Records what n8n holds as confirmed: a later difference from it is a change that somebody made.
+    pub fn confirm(&mut self, seen: Snapshot, keeps: &Keeps, managed: bool, waits: bool) {
+        plan::confirm(&mut self.0.confirmed, seen, keeps, managed, managed && waits);
+        self.0.sent = None;
+    }
+
+    /// Records whether the workflow is published in n8n.
+    pub fn record_publication(&mut self, published: bool) {
+        self.0.published = Some(published);
+    }
+
+    /// Records that n8n holds a version, and whether the workflow is published.
+    pub fn record_attempted(&mut self, version: i64, published: bool) {
+        self.0.last_attempted_version = Some(version);
+        self.0.published = Some(published);
+    }
+
+    /// Records that a version is in n8n and is not published by Weirkeeper.
+    pub fn record_saved(&mut self, version: i64, published: bool) {
+        if !published {
+            self.0.published_at = None;
+        }
+        self.0.webhooks_missing = false;
+        self.0.active_version = Some(version);
+        self.0.intent = None;
+    }
+
+    /// Records that a version is published and can be called at these URLs.
+    pub fn record_serving(&mut self, version: i64, urls: Vec<String>) {
+        self.0.active_version = Some(version);
+        self.0.intent = None;
+        self.0.webhook_urls = urls;
+    }
+
+    /// Records the time of a publication.
+    pub fn record_published_at(&mut self, now: Timestamp) {
+        self.0.published = Some(true);
+        self.0.published_at = Some(milliseconds(now));
+    }
+
+    /// Records the time of a publication, unless one is recorded.
+    pub fn ensure_published_at(&mut self, now: Timestamp) {
+        self.0.published_at.get_or_insert(milliseconds(now));
+    }
+
+    /// Records which version is published while another one is wanted; an unknown one leaves the recorded one.
+    pub fn record_published_version(&mut self, version: Option<i64>) {
+        self.0.active_version = version.or(self.0.active_version);
+    }
+
+    /// Records where the published version can be called.
+    pub fn record_urls(&mut self, urls: Vec<String>) {
+        self.0.webhook_urls = urls;
+    }
+
+    /// Records that no version is published.
+    pub fn record_unpublished(&mut self) {
+        self.0.published = Some(false);
+        self.0.published_at = None;
+        self.0.webhook_urls.clear();
+        self.0.webhooks_missing = false;
+    }
+
+    /// Records that no version is known to be in n8n.
+    pub fn record_no_version(&mut self) {
+        self.0.active_version = None;
+    }
+
+    /// Records the project that holds the workflow.
+    pub fn record_project(&mut self, project: Option<String>) {
+        self.0.project = project;
+    }
+
+    /// Records the tags that Weirkeeper is about to add.
+    pub fn record_tags<'a>(&mut self, tags: impl Iterator<Item = &'a String>) {
+        self.0.added_tags.extend(tags.cloned());
+        self.0.added_tags.sort_unstable();
+        self.0.added_tags.dedup();
+    }
+
+    /// Forgets added tags that are not wanted any more and are gone.
+    pub fn keep_tags(&mut self, wanted: &[String]) {
+        self.0.added_tags.retain(|name| wanted.contains(name));
+    }
+
+    /// Records the workflows that may call this one; None where people decide that.
+    pub fn record_callers(&mut self, callers: Option<Vec<String>>) {
+        self.0.callers = callers;
+    }
+
+    /// Records the credentials that the definition needs.
+    pub fn record_credentials(&mut self, credentials: Vec<RequiredCredential>) {
+        self.0.required_credentials = credentials;
+    }
+
+    /// Records whether webhooks of the published version are missing in n8n.
+    pub fn record_missing_webhooks(&mut self, missing: bool) {
+        self.0.webhooks_missing = missing;
+    }
+
+    /// Records the failed execution that explains the health condition.
+    pub fn record_last_failure(&mut self, failure: LastFailure) {
+        self.0.last_failure = Some(failure);
+    }
+
+    /// Records that executions since the publication decided the health condition, or that they do not any more.
+    pub fn record_health_decided(&mut self, decided: bool) {
+        self.0.health_decided_for = self.0.published_at.clone().filter(|_| decided);
+    }
+}
+
+/// Reports.
+impl StatusRecord {
+    /// Records that a request for a reset is handled.
+    pub fn record_reset(&mut self, requested: Option<String>) {
+        self.0.last_handled_reset_at = requested;
+    }
+
+    /// Records that a request for a reconciliation is handled.
+    pub fn record_request(&mut self, requested: Option<String>) {
+        self.0.last_handled_requested_at = requested.or(self.0.last_handled_requested_at.take());
+    }
+
+    /// Records the resource version of the ConfigMap that was read.
+    pub fn record_source_version(&mut self, version: Option<String>) {
+        self.0.source_version = version;
+    }
+
+    /// Records the generation whose definition is valid.
+    pub fn record_validated(&mut self, generation: Option<i64>) {
+        self.0.validated_generation = generation;
+    }
+
+    /// Records whether another workflow has a webhook path that this one waits for.
+    pub fn record_waits_for_path(&mut self, waits: bool) {
+        self.0.waits_for_webhook_path = waits;
+    }
+
+    /// Records since when n8n could not be asked.
+    pub fn record_unverified(&mut self, since: Option<Time>) {
+        self.0.unverified_since = since;
+    }
+
+    /// Records a summary while the reconciliation goes on.
+    pub fn record_progress(&mut self, summary: String) {
+        self.0.summary = Some(summary);
+    }
+
+    /// Takes the conditions out.
+    pub fn take_conditions(&mut self) -> Vec<Condition> {
+        std::mem::take(&mut self.0.conditions)
+    }
+
+    /// Records the result of a reconciliation.
+    pub fn report(&mut self, generation: i64, pinned: Option<i64>, conditions: Vec<Condition>, summary: Option<String>) {
+        self.0.observed_generation = generation;
+        self.0.pinned_version = pinned;
+        self.0.conditions = conditions;
+        self.0.summary = summary;
+    }
+
+    /// Shortens the status to its bounds, and returns the names of revisions whose versions did not fit.
+    pub fn fit(&mut self) -> Vec<String> {
+        status_bounds::fit_workflow(&mut self.0)
+    }
+
+    /// Returns every text that people read.
+    pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        status_bounds::texts_of_workflow(&mut self.0)
+    }
+}
