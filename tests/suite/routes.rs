@@ -323,7 +323,7 @@ async fn the_webhook_id_of_what_is_not_published_is_free_and_whoever_serves_it_k
     both.world.until_ready("resting").await;
     both.other("neighbour", serving("neighbour", json!(format!("{w}-user/:id")), "GET", &w)).await;
     both.world.until_in(&both.other, "neighbour", "Ready", ready).await;
-    // The one that was not published reports the conflict, and does not take the callers in turn.
+    // The unpublished Workflow reports the conflict, and does not take the callers in turn.
     both.world.workflow("resting", spec(true)).await;
     let waits = both.world.until_reason("resting", "Ready", "WebhookPathTaken").await;
     assert!(condition(&waits, "Ready")["message"].as_str().unwrap().starts_with("a Workflow of another namespace serves "), "{waits:#}");

@@ -59,7 +59,7 @@ pub(crate) struct Options {
     pub latency: Duration,
     /// Time for which a publication removes the workflow's webhooks.
     pub webhook_gap: Duration,
-    /// Whether a move to another project fails to register the triggers again and leaves the workflow offline.
+    /// True if a move to another project fails to register the triggers again and leaves the workflow offline.
     pub moves_go_offline: bool,
     /// Time for which publishing hangs on a trigger whose broker cannot be reached (any redisTrigger).
     pub broker_hang: Duration,
@@ -78,7 +78,7 @@ pub(crate) struct Options {
     pub key_expires: Option<jiff::Timestamp>,
     /// Makes ids repeatable. Without it they are as random as n8n's.
     pub seed: Option<u64>,
-    /// Whether the wire log keeps the bodies of writes.
+    /// True if the wire log keeps the bodies of writes.
     pub keep_bodies: bool,
 }
 

@@ -11,7 +11,7 @@ pub(crate) struct Duplicate {
     pub value: String,
     /// The maximum number of workflows that had it at the same time.
     pub at_once: usize,
-    /// Those workflows.
+    /// The workflows that had it at that time.
     pub workflows: Vec<String>,
 }
 

@@ -95,7 +95,7 @@ pub(crate) async fn serve(site: &Arc<Site>, request: &Request, target: Target) -
 struct Begun {
     execution: u64,
     reply: Reply,
-    /// Whether the client gets its response only when the run is over.
+    /// True if the client gets its response only when the run is over.
     waits: bool,
     pause: Option<Duration>,
 }

@@ -137,7 +137,7 @@ fn active_version(workflow: &Workflow, history: History) -> String {
     text.field("workflowPublishHistory", &lines).finish()
 }
 
-/// Whether a version's publish history is shown, and in which of the orders in which SQLite returns it.
+/// Visibility of a version's publish history, and in which of the orders in which SQLite returns it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum History {
     Without,
