@@ -1,4 +1,4 @@
-//! The figures of design.md section 8. `make bench` runs all of them, `cargo bench --bench figures -- latency` one; `validator` and
+//! Measures the figures in docs/benchmarks.md. `make bench` runs all of them, `cargo bench --bench figures -- latency` one; `validator` and
 //! `beside` need no running stack. They print what they measure and never fail on a wall clock.
 
 // A measurement that cannot be made has nothing better to do than to panic.

@@ -1,7 +1,7 @@
 //! Where a published workflow can be called from outside.
 //!
 //! Source: `webhook.service.js` (`getNodeWebhooks`), `webhook-trigger-registrar.js` and the `webhooks` of the
-//! node descriptions of n8n 2.39.10; n8n-api.md section 4.
+//! node descriptions of n8n 2.39.10.
 
 use std::collections::HashMap;
 
