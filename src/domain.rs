@@ -1,9 +1,10 @@
-//! Decisions on facts: no IO, no clock, no logging. Everything here is a function of its arguments.
+//! Pure decisions on facts: no IO, no clock, no logging. Every result depends on the arguments only.
 //!
-//! [`validation`] decides whether a definition may go to n8n, [`render`] puts symbols and then the ids of one instance in the place of
-//! credentials and workflows, and [`plan`] compares it with what n8n holds ([`remote`], [`confirmed`]). [`history`] numbers versions, [`target`] chooses
-//! the one that is to be published, [`identity`] decides which workflow in n8n is meant, [`conditions`] turns the outcome into conditions, [`summary`] those
-//! into a line for tables, and [`transitions`] selects the changes that become events. [`access`], [`reach`] and [`ungranted_access`] hold a namespace to its grants.
+//! [`validation`] decides whether a definition may be sent to n8n. [`render`] replaces credentials and workflow references by symbols, and
+//! symbols by the ids of one instance. [`plan`] compares the result with what n8n holds ([`remote`], [`confirmed`]). [`history`] numbers
+//! versions, [`target`] chooses the version to publish, [`identity`] decides which workflow in n8n belongs to an object, [`conditions`]
+//! turns the outcome of a reconciliation into conditions, [`summary`] turns those into one line for tables, and [`transitions`] selects the
+//! changes that become events. [`access`], [`reach`] and [`ungranted_access`] restrict a namespace to its grants.
 
 pub mod access;
 pub mod annotations;

@@ -1,4 +1,4 @@
-//! The operator's life: logs, health endpoints, controllers, and an orderly end.
+//! Life cycle of the operator: logs, health endpoints, controllers, and a graceful shutdown.
 
 use std::future::Future;
 use std::time::Duration;
@@ -22,14 +22,14 @@ use crate::cli::cluster::{self, ClusterError};
 use crate::controller::{self, Liveness, StartError};
 use crate::n8n::LeaderFence;
 
-/// How long passes that are under way may take to end; a pod has 30 s in all.
+/// Maximum time for running reconciliations to end on shutdown; a pod has 30 s in all.
 const DRAIN: Duration = Duration::from_secs(20);
-/// How long the API server is asked about the label selector. Nothing tells that the operator hangs before it leads.
+/// Timeout of the check of the label selector. Before leader election the liveness check does not notice that the operator hangs.
 const START_CHECK: Duration = Duration::from_secs(10);
-/// How long threads that cannot be interrupted are waited for after that.
+/// Maximum time to wait afterwards for threads that cannot be interrupted.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
-/// Why the operator ended otherwise than by a signal.
+/// Reason for which the operator ended other than by a signal.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OperatorError {
     #[error("--log {0:?}: {1}")]
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &OperatorArguments) -> Result<(), OperatorError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| OperatorError::Io("start the runtime".to_owned(), error))?;
     let ended = runtime.block_on(serve(arguments));
-    // A look-up of a name that nobody answers must not hold up the end.
+    // An unanswered name lookup must not delay the shutdown.
     runtime.shutdown_timeout(LAST_MOMENT);
     ended
 }
@@ -73,7 +73,7 @@ async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        info!("asked to end; passes that are under way end first");
+        info!("shutting down, waiting for running reconciliations");
     };
     // The body read timeout of kube is longer than a watch lives; its own retries suffice.
     let config = cluster::find(settings::https_proxy().as_deref(), |said| warn!("{said}")).await?;
@@ -84,7 +84,7 @@ async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
     }
 }
 
-/// Waits for the lease if there is one to win, works while it is held, and hands it over in the end.
+/// Waits for the lease, if leader election is on, runs the controllers while the lease is held, and releases it at the end.
 async fn lead(
     arguments: &OperatorArguments,
     config: kube::Config,
@@ -92,7 +92,7 @@ async fn lead(
     registry: &Registry,
     asked_to_end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), OperatorError> {
-    let leading = IntGauge::new("weirkeeper_leading", "Whether this replica works (1) or stands by (0).").map_err(StartError::from)?;
+    let leading = IntGauge::new("weirkeeper_leading", "1 if this replica leads, 0 if it stands by.").map_err(StartError::from)?;
     registry.register(Box::new(leading.clone())).map_err(StartError::from)?;
     let asked_to_end = asked_to_end.shared();
     tokio::select! {
@@ -100,7 +100,7 @@ async fn lead(
         () = asked_to_end.clone() => return Ok(()),
     }
     if !arguments.elects() {
-        warn!("no lease is taken: an operator that somebody else runs on the same objects writes, too");
+        warn!("no lease is taken: another operator for the same objects would write too");
         liveness.leads();
         leading.set(1);
         let fence = LeaderFence::unlimited();
@@ -109,7 +109,7 @@ async fn lead(
     }
     let fence = LeaderFence::none();
     let namespace = arguments.lease_namespace(&config.default_namespace);
-    // A restarted container has the name of the one before it and must not take itself for that.
+    // A restarted container has the same name as its predecessor and must not take over its identity.
     let identity = format!("{}-{}-{:x}", arguments.identity, std::process::id(), jiff::Timestamp::now().as_microsecond());
     let plain = kube::Client::try_from(config.clone())?;
     let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name(), identity, fence.clone());
@@ -123,7 +123,7 @@ async fn lead(
     let run = controller::run(client, arguments.controller(fence), registry, liveness, asked_to_end.clone());
     let ended = tokio::select! {
         ended = work(run, asked_to_end) => ended,
-        // At once: another replica may lead by now.
+        // Return at once: another replica may lead by now.
         () = candidacy.keep() => return Err(OperatorError::LeaseLost),
     };
     leading.set(0);
@@ -131,7 +131,7 @@ async fn lead(
     ended
 }
 
-/// Asks the API server whether it takes the label selector; a watch with a bad one would be tried again for ever.
+/// Checks with the API server that the label selector is valid; a watch with an invalid one would be retried for ever.
 async fn check_selector(arguments: &OperatorArguments, client: kube::Client) -> Result<(), OperatorError> {
     let Some(selector) = arguments.selector() else { return Ok(()) };
     let one = ListParams::default().labels(selector).limit(1);
@@ -139,18 +139,18 @@ async fn check_selector(arguments: &OperatorArguments, client: kube::Client) -> 
         Ok(Err(kube::Error::Api(status))) if status.code == 400 => {
             Err(OperatorError::Selector(selector.to_owned(), status.message.clone()))
         }
-        // Whatever else is wrong, silence too, is met and told by the watch.
+        // The watch meets and reports any other error, a missing answer included.
         _ => Ok(()),
     }
 }
 
-/// Works until it was asked to end, and then for as long as passes that are under way may take to end.
+/// Runs until a shutdown is requested, and then for the time that running reconciliations have to end.
 async fn work(run: impl Future<Output = Result<(), StartError>>, asked_to_end: impl Future<Output = ()>) -> Result<(), OperatorError> {
     let drained = asked_to_end.then(|()| tokio::time::sleep(DRAIN));
     tokio::select! {
         ended = run => Ok(ended?),
         () = drained => {
-            warn!("passes are still under way; the operator ends all the same, and what they began is found by the next one");
+            warn!("terminating while reconciliations are still running; the next operator continues them");
             Ok(())
         }
     }

@@ -1,4 +1,4 @@
-//! From what a pass found to the three conditions that tools read: Ready, Reconciling, Stalled.
+//! Conditions that tools read (Ready, Reconciling, Stalled), derived from the outcome of a reconciliation.
 
 use std::time::Duration;
 
@@ -11,36 +11,36 @@ use crate::api::reason::{Class, Reason};
 
 use crate::domain::error::ReconcileError;
 
-/// How a pass ended.
+/// Outcome of a reconciliation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything is as the spec asks; the text says what serves.
+    /// Everything is as the spec asks; the text is the message of Ready, such as the published version.
     Ready(String),
     /// Something works, but not what the spec asks for, and a person has to decide.
     Blocked(Reason, String),
-    /// The pass did all it could and the next one goes on.
+    /// The reconciliation did all it could and the next one continues.
     InProgress(Reason, String),
-    /// The pass stopped.
+    /// The reconciliation failed.
     Failed(ReconcileError),
     /// `spec.suspend` is set.
     Suspended {
-        /// Whether the spec changed since it was last looked at.
+        /// True if the spec changed since it was last reconciled.
         spec_changed: bool,
     },
 }
 
-/// What a pass found: how it ended and what it learned about the details.
+/// Result of a reconciliation: its outcome and the detail conditions that it determined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The detail conditions it can speak of; the others stay as they were.
+    /// Detail conditions that the reconciliation determined; the others keep their state.
     pub details: Vec<ConditionUpdate>,
 }
 
 /// Returns the time since which n8n could not be asked, if it could not be asked now.
 pub fn unverified_since(old: &[Condition], found: &Found, before: Option<&Time>, now: Timestamp) -> Option<Time> {
-    // Nothing was verified yet where nothing was synced.
+    // Before the first sync nothing was verified.
     let verified = find(old, ConditionType::Synced).is_none_or(|synced| synced.status != ConditionStatus::False);
     (is_unverified(found) && verified).then(|| before.cloned().unwrap_or_else(|| whole_seconds(now)))
 }
@@ -49,7 +49,7 @@ fn is_unverified(found: &Found) -> bool {
     matches!(&found.outcome, Outcome::Failed(error) if says_nothing(error)) && !differs(&found.details)
 }
 
-/// The conditions after a pass.
+/// Returns the conditions after a reconciliation.
 pub fn conditions(
     old: &[Condition],
     found: &Found,
@@ -78,7 +78,7 @@ pub fn conditions(
     verdicts.extend(summary(old, &found.outcome, unseen, generation, graced));
     let mut merged = merge(old, &verdicts, generation, now);
     for condition in &mut merged {
-        // A detail that this pass did not look at speaks of the generation that it was found for.
+        // A detail condition that this reconciliation did not determine keeps the generation that it was determined for.
         let looked_at = found.details.iter().any(|verdict| verdict.kind == condition.kind) || is_summary(condition.kind);
         if !looked_at && let Some(before) = find(old, condition.kind) {
             condition.observed_generation = before.observed_generation;
@@ -91,25 +91,25 @@ fn is_summary(kind: ConditionType) -> bool {
     matches!(kind, ConditionType::Ready | ConditionType::Reconciling | ConditionType::Stalled)
 }
 
-/// Whether the trouble says nothing of what n8n holds: it could not be asked, or not now.
+/// Reports whether the error says nothing about what n8n holds, because n8n could not be asked for the moment.
 fn says_nothing(reconcile_error: &ReconcileError) -> bool {
     reconcile_error.class == Class::Transient && passes(reconcile_error.reason)
 }
 
-/// Whether it is for a moment that n8n, or Kubernetes, cannot be asked.
+/// Reports whether n8n or Kubernetes is only temporarily unavailable.
 pub fn passes(reason: Reason) -> bool {
     use Reason::{ApiNotFound, InstanceStarting, InstanceUnreachable, Progressing, RateLimited, RequestFailed};
     matches!(reason, InstanceUnreachable | InstanceStarting | ApiNotFound | RateLimited | RequestFailed | Progressing)
 }
 
-/// Whether the pass saw, before it failed, that n8n does not hold or serve what it should. An instance that is not reached is not Ready,
-/// whatever its Workflows may still believe of what they serve.
+/// Reports whether the reconciliation observed, before it failed, that n8n does not hold or publish what it should. An unreachable instance
+/// is not Ready, whatever its Workflows last observed.
 fn differs(details: &[ConditionUpdate]) -> bool {
     use ConditionType::{Live, Reachable, Synced};
     details.iter().any(|verdict| matches!(verdict.kind, Synced | Live | Reachable) && verdict.status == ConditionStatus::False)
 }
 
-/// A detail condition that nobody spoke of, as a verdict that repeats it.
+/// Returns an update that repeats a detail condition which the reconciliation did not determine.
 fn carried(condition: &Condition, spoken: &[ConditionUpdate]) -> Option<ConditionUpdate> {
     if is_summary(condition.kind) || spoken.iter().any(|verdict| verdict.kind == condition.kind) {
         return None;
@@ -125,7 +125,7 @@ fn summary(old: &[Condition], outcome: &Outcome, unseen: bool, generation: i64, 
         Outcome::Blocked(reason, message) => (False, *reason, message.clone(), false, true),
         Outcome::InProgress(reason, message) => (False, *reason, message.clone(), true, false),
         Outcome::Failed(reconcile_error) if unseen && was_ready(old, generation) => {
-            let message = format!("{}; last known good", reconcile_error.message);
+            let message = format!("{}; ready when last observed", reconcile_error.message);
             if graced {
                 (True, Reason::Succeeded, message, false, false)
             } else {
@@ -149,7 +149,7 @@ fn summary(old: &[Condition], outcome: &Outcome, unseen: bool, generation: i64, 
     ]
 }
 
-/// Suspension keeps Ready where the spec is the one that was synced, and says Suspended where it is not.
+/// Suspension keeps Ready if the current spec was synced, and sets it to False with reason Suspended otherwise.
 fn suspended(old: &[Condition], spec_changed: bool) -> (ConditionStatus, Reason, String, bool, bool) {
     let ready = find(old, ConditionType::Ready).filter(|ready| ready.status == ConditionStatus::True && !spec_changed);
     match ready {
@@ -158,7 +158,7 @@ fn suspended(old: &[Condition], spec_changed: bool) -> (ConditionStatus, Reason,
     }
 }
 
-/// Whether the object was Ready, or Unknown after having been so, for this very generation.
+/// Reports whether the object was Ready for this generation, or Unknown after having been Ready.
 fn was_ready(old: &[Condition], generation: i64) -> bool {
     find(old, ConditionType::Ready).is_some_and(|ready| ready.status != ConditionStatus::False && ready.observed_generation == generation)
 }
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_that_fails_after_it_synced_says_each_condition_once() {
+    fn a_reconciliation_that_fails_after_it_synced_sets_each_condition_once() {
         let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
         let details = vec![ConditionUpdate::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")];
         let found = report(&settled, down(), details, 10);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn ready_does_not_outlast_what_a_pass_saw_to_be_wrong() {
+    fn ready_becomes_false_when_a_reconciliation_observes_a_fault() {
         let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
         let not_live = after(&settled, Outcome::Failed(ReconcileError::transient(Reason::NotLive, "not registered")), 10);
         assert_eq!(state(&not_live, ConditionType::Ready), ConditionStatus::False);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_is_not_reached_is_not_ready_from_the_first_look_on() {
+    fn an_unreachable_instance_is_not_ready_without_any_grace() {
         let settled = after(&fresh(), Outcome::Ready("n8n answers".into()), 0);
         let details = vec![ConditionUpdate::new(ConditionType::Reachable, ConditionStatus::False, Reason::InstanceUnreachable, "")];
         let found = report(&settled, down(), details, 1);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_person_is_stalled_and_clears_when_its_cause_goes() {
+    fn an_error_that_needs_a_person_stalls_until_its_cause_is_gone() {
         let stalled = after(&fresh(), Outcome::Failed(ReconcileError::invalid(Reason::InvalidDefinition, "node")), 1);
         assert_eq!(state(&stalled, ConditionType::Stalled), ConditionStatus::True);
         assert_eq!(state(&stalled, ConditionType::Reconciling), ConditionStatus::False);
