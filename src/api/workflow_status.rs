@@ -39,7 +39,7 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub active_version: Option<i64>,
-    /// Whether the workflow was published in n8n when last read.
+    /// True if the workflow was published in n8n when last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<bool>,
     /// Number of the version that the annotation `weirkeeper.dev/pinned-version` requests.
@@ -324,7 +324,7 @@ pub struct RequiredCredential {
     /// Name of the first node that uses or requires the credential.
     #[schemars(length(max = 256))]
     pub node: String,
-    /// Whether the credential is mapped to exactly one credential of the n8n instance.
+    /// True if the credential is mapped to exactly one credential of the n8n instance.
     pub satisfied: bool,
     /// Operation that fails without the credential, according to the catalogue: `Publication` (n8n does not publish the workflow) or `Run`
     /// (n8n publishes the workflow, and the node fails when executed). Absent if the catalogue has no information.

@@ -1,4 +1,5 @@
-//! Which layer may use which: a layer uses itself and those after it in the list, never those before. And no files use each other in a circle.
+//! Dependencies between layers: a layer uses itself and those after it in the list, never those before it. No files use each other in a
+//! circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,10 +21,10 @@ const RANKS: &[&[&str]] = &[
     &["api"],
 ];
 
-/// The layers that are functions of their arguments.
+/// Layers whose functions depend on their arguments only.
 const PURE: &[&str] = &["manifest", "domain", "validator", "catalog", "document", "text", "api"];
 
-/// What the pure layers may not touch: IO, clocks, the environment and logs.
+/// Modules that the pure layers may not use: IO, clocks, the environment and logs.
 const IMPURE: &[&str] = &[
     "tokio",
     "reqwest",
@@ -56,7 +57,7 @@ fn rank(layer: &str) -> Option<usize> {
     RANKS.iter().position(|layers| layers.contains(&layer))
 }
 
-/// The layer of a module, such as `domain` for `domain::plan`.
+/// Returns the layer of a module, such as `domain` for `domain::plan`.
 fn layer_of(module: &str) -> &str {
     module.split("::").next().unwrap_or_default()
 }
@@ -102,7 +103,7 @@ fn the_pure_layers_touch_no_io_no_clock_and_no_log() {
     hold("the pure layers stay pure", &complaints);
 }
 
-/// Whether a line names something as a whole word.
+/// Reports whether a line contains a name as a whole word.
 fn uses(line: &str, word: &str) -> bool {
     let joined = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| !line[..at].ends_with(joined) && !line[at + word.len()..].starts_with(joined))
