@@ -21,21 +21,21 @@ SHAPE_TESTS ?= access:: adoption:: bad_input:: converge:: deletion:: faults:: fe
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-stack: ## build the real parts that tests and the demo run on (minutes the first time, then nothing)
+stack: ## build the components of the real stack for tests and the demo (takes minutes the first time)
 	$(STACK) build
 
 build: ## compile the operator
 	$(CARGO) build --locked
 
 # Tests are compiled while the parts of the stack are built, and before it starts, so that the compiler does not slow it down.
-test: stack-test ## run every test, on a real stack that is started for it
+test: stack-test ## run all tests, on a real stack that is started for them
 	$(STACK) run --meanwhile '$(CARGO) test --no-run --locked' -- $(CARGO) test --locked --no-fail-fast -- --test-threads=$(TEST_THREADS)
 
 stack-test: ## test the scripts of the stack and the demo (seconds, no stack needed)
 	node --test tests/stack/*.test.mjs
 
 # Logs are kept in target/modes. A shape whose services are missing on the machine fails and prints the packages to install.
-test-modes: stack ## run the scenarios on each shape of n8n and print a table: docs/n8n-modes.md (PostgreSQL and Redis needed)
+test-modes: stack ## run the scenarios in each mode of n8n and print a table: docs/n8n-modes.md (requires PostgreSQL and Redis)
 	$(CARGO) test --no-run --locked --test suite
 	@mkdir -p target/modes; rm -f target/modes/*.log; failed=; export WEIRKEEPER_SAY_WHAT_MET_N8N=1; \
 	for shape in $(SHAPES); do \
@@ -50,7 +50,7 @@ test-modes: stack ## run the scenarios on each shape of n8n and print a table: d
 	node tests/stack/modes.mjs target/modes; \
 	[[ -z "$$failed" ]] || { echo "failed:$$failed"; exit 1; }
 
-lint: stack-test ## formatting, clippy, the rules about the source itself, the scripts
+lint: stack-test ## check formatting, clippy, the rules about the source code, and the scripts
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) test --locked --test tidy
@@ -73,10 +73,10 @@ bench: ## run the benchmarks on a real stack
 bench-beside: ## compare the validator with the npm package n8n-mcp, whose folder WEIRKEEPER_N8N_MCP names (no stack needed)
 	$(CARGO) bench --locked --bench figures -- beside
 
-docs: ## rewrite what is generated: crds/, docs/reasons.md and docs/reference/
+docs: ## regenerate crds/, docs/reasons.md and docs/reference/
 	WEIRKEEPER_WRITE=1 $(CARGO) test --locked --test tidy generated
 
-tidy: ## the rules about the source itself: layers, generated files, licences, style (no stack needed)
+tidy: ## check the rules about the source code: layers, generated files, licences, style (no stack needed)
 	$(CARGO) test --locked --test tidy
 
 clean: ## remove compiler output (the cache of the real stack stays)

@@ -13,7 +13,7 @@ webhook="" # known once the workflow is Ready
 work=$(mktemp -d "${TMPDIR:-/tmp}/weirkeeper-demo-XXXXXX")
 operator=() # the process id, while it runs
 knocker=()
-installed=() # what was not there before, and goes when the demo ends
+installed=() # objects that the demo created and deletes at the end
 started=$SECONDS
 results=()
 
@@ -24,8 +24,8 @@ until_true() {
   local what=$1 bound=$2 from=$SECONDS told=$SECONDS
   shift 2
   until "$@"; do
-    ((SECONDS - from < bound)) || fail "waited $bound s in vain: $what"
-    [[ ${#operator[@]} -eq 0 ]] || kill -0 "${operator[0]}" 2>/dev/null || fail "the operator ended"
+    ((SECONDS - from < bound)) || fail "timed out after $bound s: $what"
+    [[ ${#operator[@]} -eq 0 ]] || kill -0 "${operator[0]}" 2>/dev/null || fail "the operator exited"
     if ((SECONDS - told >= 10)); then
       tell "  ... $what ($((SECONDS - from)) s)"
       told=$SECONDS
@@ -59,7 +59,7 @@ knocks() {
   wait "${knocker[0]}" || code=$?
   knocker=()
   sed 1d "$work/knocks"
-  ((code == 0)) || fail "the calls above should have been answered before and after, and the webhook gone for less than 30 s"
+  ((code == 0)) || fail "the calls above should have been answered before and after, and the webhook unavailable for less than 30 s"
 }
 
 clean_up() {
@@ -116,19 +116,19 @@ for tool in kubectl node; do command -v "$tool" >/dev/null || fail "$tool is mis
 
 # The commands below are short because the kubeconfig of the demo sets the namespace.
 if kubectl get namespace "$namespace" >/dev/null 2>&1; then
-  fail "there is a namespace $namespace already, perhaps of an earlier demo; delete it first"
+  fail "the namespace $namespace exists already, perhaps from an earlier demo; delete it first"
 fi
 kubectl config view --raw --flatten >"$work/kubeconfig"
 chmod 600 "$work/kubeconfig"
 export KUBECONFIG=$work/kubeconfig
 
-chapter "2. Install: two kinds, and what the operator may do"
+chapter "2. Install the CRDs and the RBAC rules"
 objects='{.kind}/{.metadata.name} {.metadata.namespace}{"\n"}'
 while read -r name home; do
   one="$name${home:+ -n $home}"
   # shellcheck disable=SC2086 # two words
   if kubectl get $one >/dev/null 2>&1; then
-    tell "(there already: $name; if an operator runs in this cluster, it works on the demo's objects, too)"
+    tell "(exists already: $name; an operator in this cluster would reconcile the objects of the demo, too)"
   else
     installed+=("$one")
   fi
@@ -138,7 +138,7 @@ show "kubectl wait --for=condition=Established --timeout=60s crd/workflows.weirk
 installed+=("Namespace/$namespace")
 show "kubectl create namespace $namespace"
 kubectl config set-context --current --namespace="$namespace" >/dev/null
-tell "The operator runs beside the demo, with the identity that config/rbac gives it:"
+tell "The operator runs outside the cluster, with the service account in config/rbac:"
 (umask 077 && cp "$work/kubeconfig" "$work/operator-kubeconfig")
 token=$(kubectl create token weirkeeper -n weirkeeper-system --duration=2h)
 KUBECONFIG=$work/operator-kubeconfig kubectl config set-credentials weirkeeper --token="$token" >/dev/null
@@ -158,7 +158,7 @@ until_true "the operator becomes ready" 60 operator_ready
 tell "  /readyz: ok"
 proved "installed, and the operator is ready"
 
-chapter "3. Connect: an n8n and its API key"
+chapter "3. Connect an n8n with its API key"
 typed "kubectl create secret generic n8n-api-key --from-literal=apiKey=..."
 # Through a file, so that the key is not in the list of processes.
 (umask 077 && printf '%s' "$N8N_API_KEY" >"$work/key")
@@ -192,8 +192,8 @@ history="kubectl get nwf orders -o jsonpath='{range .status.history[*]}version {
 shows "version 2: Good" "$history"
 proved "an edit became version 2"
 
-chapter "6. A bad edit: rolled back by itself"
-tell "n8n computes its schedule, and what comes out is no cron expression. That shows only when n8n publishes the workflow."
+chapter "6. Apply a bad edit: automatic rollback"
+tell "n8n computes its schedule, and the result is not a cron expression. This is detected only when n8n publishes the workflow."
 knock
 show "kubectl apply -f examples/demo/orders-broken.yaml"
 show "kubectl wait --for=condition=RolledBack --timeout=90s nwf/orders"
@@ -201,7 +201,7 @@ knocks
 shows "Invalid cron expression" "kubectl get nwf orders -o jsonpath='{.status.conditions[?(@.type==\"Ready\")].message}'"
 shows "version 3: Failed" "$history"
 says "version 2 serves" || fail "the condition Ready should say that version 2 serves: $(condition Ready message)"
-tell "Version 2 serves in its place:"
+tell "Version 2 is published instead:"
 ask_webhook '"order received and confirmed"'
 [[ $(condition Stalled status) == True ]] || fail "a rolled back workflow should be Stalled"
 tell "The object is Stalled until somebody corrects it:"
@@ -210,33 +210,33 @@ show "kubectl wait --for=condition=Ready --timeout=90s nwf/orders"
 [[ $(condition Stalled status) != True ]] || fail "a corrected workflow should not be Stalled"
 proved "a bad edit was rolled back, and the webhook answered before and after"
 
-chapter "7. Somebody edits it in n8n: seen and put right"
-[[ $(kubectl get events --field-selector reason=DriftReverted -o name) == "" ]] || fail "drift was reverted before anybody drifted"
+chapter "7. Edit it in n8n: the change is detected and reverted"
+[[ $(kubectl get events --field-selector reason=DriftReverted -o name) == "" ]] || fail "a change was reverted before there was one"
 tell "(in the n8n editor: another answer, saved and published)"
 tell "  $(node examples/demo/n8n.mjs edit "$id" "order received and confirmed" "edited by hand")"
 reverted() { [[ -n $(kubectl get events --field-selector reason=DriftReverted -o name) ]] && answers "order received and confirmed"; }
-until_true "the edit is put right" 60 reverted
+until_true "the edit is reverted" 60 reverted
 shows "changed in n8n and put right" "kubectl get events --field-selector reason=DriftReverted -o custom-columns=REASON:.reason,MESSAGE:.message"
 ask_webhook '"order received and confirmed"'
 shows "Kept" "$history"
 kept=$(kubectl get nwf orders -o jsonpath='{.status.history[?(@.result=="Kept")].version}')
-[[ $kept =~ ^[0-9]+$ ]] || fail "exactly one version should be kept: $kept"
-tell "Nobody lost an edit: what was overwritten is kept as version $kept."
-proved "an edit in n8n was reverted, with an event, and kept"
+[[ $kept =~ ^[0-9]+$ ]] || fail "exactly one version should have the result Kept: $kept"
+tell "No edit is lost: the overwritten content is stored as version $kept."
+proved "an edit in n8n was reverted, with an event, and stored as a version"
 
-chapter "8. Pin a version: the edit that was kept"
+chapter "8. Pin a version: the stored edit"
 show "kubectl annotate nwf orders weirkeeper.dev/pinned-version=$kept"
-until_true "version $kept serves" 60 says "version $kept is pinned"
+until_true "version $kept is published" 60 says "version $kept is pinned"
 ask_webhook '"edited by hand"'
 show "kubectl get nwf orders"
 show "kubectl annotate nwf orders weirkeeper.dev/pinned-version-"
-until_true "version 2 serves" 60 says "version 2 serves"
+until_true "version 2 is published" 60 says "version 2 serves"
 ask_webhook '"order received and confirmed"'
-proved "the kept edit was pinned, ran as it had been made, and was let go"
+proved "the stored edit was pinned, published unchanged, and unpinned"
 
 chapter "9. Delete it"
 show "kubectl delete nwf orders --timeout=60s"
 if command -v curl >/dev/null; then shows "404" "curl -sS -o /dev/null -w '%{http_code}\n' $webhook"; else shows "404" "node examples/demo/n8n.mjs call $webhook"; fi
 [[ $(node examples/demo/n8n.mjs exists "$id") == 404 ]] || fail "the workflow is still in n8n"
 tell "n8n has no workflow $id any more."
-proved "deletion took the workflow out of n8n"
+proved "deleting the object deleted the workflow in n8n"

@@ -1,9 +1,9 @@
 // Summarises a series of calls to a webhook: how often it answered, and when it did not.
 
 /**
- * Judges calls in the order in which they were made, each `{ at, status }` with `at` in milliseconds. An outage lasts from the last answer
- * (status 200) before it to the first one after it. `problem` is set when the calls do not show a webhook that answered before and
- * after, and was gone for less than `boundMs` altogether.
+ * Evaluates calls in the order in which they were made, each `{ at, status }` with `at` in milliseconds. An outage lasts from the last answer
+ * (status 200) before it to the first one after it. `problem` is set unless the webhook answered the first and the last call and was unavailable
+ * for less than `boundMs` in total.
  */
 export function judge(calls, boundMs) {
   const answered = calls.filter(({ status }) => status === 200);
@@ -33,7 +33,7 @@ function problemOf({ calls, answered, outages, boundMs }) {
 
 const statusOf = ({ status }) => (status === 0 ? 'no answer' : `HTTP ${status}`);
 
-/** A sentence that says what happened. */
+/** Returns a summary of the calls. */
 export function tell({ calls, answered, outages }) {
   if (outages.length === 0) return `The webhook was called ${calls} times meanwhile and answered each time.`;
   const missed = outages.flatMap((outage) => outage.missed);

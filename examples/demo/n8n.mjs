@@ -32,15 +32,15 @@ async function workflow(id) {
 }
 
 const commands = {
-  /** Prints what a webhook answers. */
+  /** Calls a webhook and prints its answer. */
   async call(url) {
     const { status, text } = await call(url);
     console.log(status === 200 ? text : `HTTP ${status}: ${text.split('\n')[0].slice(0, 160)}`);
   },
 
   /**
-   * Calls a webhook until it is told to stop, and a few times more. Prints a first line once it has answered, then what happened; exit
-   * code 1 unless it answered before and after and was gone for less than 30 s altogether.
+   * Calls a webhook until SIGTERM, and a few times more. Prints a first line once it has answered, and a summary at the end; the exit
+   * code is 1 unless it answered the first and the last call and was unavailable for less than 30 s in total.
    */
   async knock(url) {
     const calls = [];
@@ -58,7 +58,7 @@ const commands = {
     process.exitCode = result.problem === undefined ? 0 : 1;
   },
 
-  /** Changes the answer in the editor's way: the whole workflow is saved, and published because it was. */
+  /** Changes the answer as the editor does: saves the whole workflow, which n8n then publishes because it was published before. */
   async edit(id, from, to) {
     const { name, nodes, connections, settings } = await workflow(id);
     const changed = JSON.parse(JSON.stringify(nodes).replaceAll(from, to));
@@ -70,7 +70,7 @@ const commands = {
     console.log(`saved and published: the workflow now answers "${to}"`);
   },
 
-  /** Prints the HTTP status with which n8n answers for a workflow. */
+  /** Prints the HTTP status of n8n's answer for a workflow. */
   async exists(id) {
     console.log((await api('GET', `workflows/${id}`)).status);
   },

@@ -32,7 +32,7 @@ shows() {
   local said
   said=$(eval "$*" 2>&1) || { indent <<<"$said"; fail "the command above failed"; }
   indent <<<"$said"
-  [[ $said == *"$wanted"* ]] || fail "the output above should hold: $wanted"
+  [[ $said == *"$wanted"* ]] || fail "the output above should contain: $wanted"
 }
 
 # The same for a command that must fail.
@@ -46,7 +46,7 @@ refuses() {
     fail "the command above should have failed"
   fi
   indent <<<"$said"
-  [[ $said == *"$wanted"* ]] || fail "the output above should hold: $wanted"
+  [[ $said == *"$wanted"* ]] || fail "the output above should contain: $wanted"
 }
 
 # The program of this repository, wherever cargo builds it.

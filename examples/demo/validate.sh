@@ -11,8 +11,8 @@ source examples/demo/telling.sh
 tell "demo: compiling weirkeeper (minutes the first time)"
 "${CARGO:-cargo}" build --locked
 
-chapter "1. Check a workflow before anything is applied"
-tell "A slip of the keyboard: a connection leads to a node that does not exist."
+chapter "1. Validate a workflow before applying it"
+tell "A typo: a connection leads to a node that does not exist."
 refuses 'did you mean "Answer"?' "sed 's/node: Answer/node: Anser/' examples/demo/orders.yaml | weirkeeper validate -"
-tell "As it should be:"
+tell "The correct file:"
 shows "0 errors" "weirkeeper validate examples/demo/orders.yaml"

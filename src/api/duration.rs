@@ -157,7 +157,7 @@ mod tests {
     type Interval = Within<SECOND, HOUR>;
 
     #[test]
-    fn a_bounded_span_refuses_what_is_outside_and_brings_what_was_stored_within() {
+    fn a_bounded_span_refuses_values_out_of_bounds_and_clamps_stored_ones() {
         for (text, millis) in [("1s", 1_000), ("60m", 3_600_000), ("90s", 90_000)] {
             assert_eq!(Interval::parse(text).unwrap().get(), Duration::from_millis(millis));
         }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_read_and_printed_again() {
+    fn durations_are_parsed_and_printed() {
         for (text, millis, printed) in [
             ("30s", 30_000, "30s"),
             ("5m", 300_000, "5m"),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_an_example() {
+    fn invalid_durations_are_refused_with_an_example() {
         for text in ["", "5", "m", "5d", "-5m", "5 m", "1.5h", "99999999999999999999s", "18446744073709551615h"] {
             let error = Span::parse(text).unwrap_err();
             assert!(error.contains("5m"), "{text}: {error}");
