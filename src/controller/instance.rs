@@ -91,7 +91,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     }
     let old = instance.status.clone().unwrap_or_default();
     let mut status = old.clone();
-    let found = look(ctx, &instance, &mut status).await;
+    let found = observe(ctx, &instance, &mut status).await;
     let unreachable = found.details.iter().any(|one| one.kind == ConditionType::Reachable && one.status == ConditionStatus::False);
     ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = unreachable);
     // A key that n8n refuses is read again at the next try.
@@ -168,7 +168,7 @@ async fn tell(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, ne
     }
 }
 
-async fn look(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus) -> Found {
+async fn observe(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus) -> Found {
     let mut details = Vec::new();
     // It matters even while n8n does not answer.
     let catalog = ctx.catalogs.refresh(instance).await;

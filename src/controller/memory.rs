@@ -17,7 +17,7 @@ pub struct Memory {
     /// When its drift was undone.
     pub reverts: SlidingWindow,
     /// When it was published again because its webhooks did not answer.
-    pub revivals: SlidingWindow,
+    pub reregistrations: SlidingWindow,
     /// The digest of which n8n held something else than what was sent, and when.
     pub readback_mismatches: (String, SlidingWindow),
     /// What was told about annotations that nobody reads.
@@ -38,7 +38,7 @@ pub struct Memory {
     /// Probes that no workflow answered.
     pub silence: Silence,
     /// What the validator said of its definition last.
-    pub judged: Option<CachedValidation>,
+    pub validation: Option<CachedValidation>,
 }
 
 impl Memory {
@@ -56,7 +56,7 @@ impl Memory {
     /// A person asked for everything to be tried again.
     pub fn start_afresh(&mut self) {
         self.reverts = SlidingWindow::default();
-        self.revivals = SlidingWindow::default();
+        self.reregistrations = SlidingWindow::default();
         self.readback_mismatches = Default::default();
         self.silence = Silence::default();
     }

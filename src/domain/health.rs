@@ -80,6 +80,26 @@ pub fn judge(check: Option<&HealthCheck>, since: Tally, before: Option<Tally>, s
     if since.finished < minimum { Health::NotEnough(since) } else { Health::Healthy }
 }
 
+/// What the health of a published version says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It failed, and another version takes its place.
+    Failed,
+    /// It stays published and is not proved yet.
+    Pending,
+    /// It proved itself.
+    Good,
+}
+
+/// Decides what the health of a version proves. Only one in its bake time (`baking`) can fail by it, and none that a rollback put back.
+pub fn proof(health: &Health, baking: bool, rollback: bool) -> Proof {
+    match health {
+        Health::Failing(_) if baking && !rollback => Proof::Failed,
+        Health::Baking | Health::AsBadAsBefore(_) | Health::Failing(_) => Proof::Pending,
+        Health::NotChecked | Health::Healthy | Health::NotEnough(_) | Health::NotSaved => Proof::Good,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +153,23 @@ mod tests {
         let tally = Tally { finished: 9, failed: 9 };
         assert_eq!(judge(Some(&check()), tally, None, false, Duration::ZERO), Health::NotSaved);
         assert_eq!(judge(None, tally, None, true, Duration::ZERO), Health::NotChecked);
+    }
+
+    #[test]
+    fn a_version_fails_by_its_executions_only_in_its_bake_time_and_never_where_it_was_put_back() {
+        let tally = Tally::default();
+        for (health, baking, rollback, expected) in [
+            (Health::Failing(tally), true, false, Proof::Failed),
+            (Health::Failing(tally), false, false, Proof::Pending),
+            (Health::Failing(tally), true, true, Proof::Pending),
+            (Health::AsBadAsBefore(tally), true, false, Proof::Pending),
+            (Health::Baking, true, false, Proof::Pending),
+            (Health::Healthy, true, false, Proof::Good),
+            (Health::NotEnough(tally), true, false, Proof::Good),
+            (Health::NotSaved, true, false, Proof::Good),
+            (Health::NotChecked, true, true, Proof::Good),
+        ] {
+            assert_eq!(proof(&health, baking, rollback), expected, "{health:?} {baking} {rollback}");
+        }
     }
 }

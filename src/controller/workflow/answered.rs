@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::deployment::Failure;
 use super::reconciliation::Reconciliation;
 use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
@@ -15,6 +14,7 @@ use crate::controller::connections::Connection;
 use crate::document::canonical::digest_of;
 use crate::domain::error::ReconcileError;
 use crate::domain::executed_version::may_have_run;
+use crate::domain::failure::Failure;
 use crate::domain::history;
 use crate::domain::remote::{ExecutionStatus, RemoteWorkflow};
 use crate::domain::settings::saves_successes;

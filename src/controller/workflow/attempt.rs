@@ -1,18 +1,153 @@
-//! One attempt of a reconciliation to bring a version to n8n.
+//! One attempt of a reconciliation to bring a version to n8n: resolve, decide the publication, deploy, verify.
 
-use crate::api::workflow_status::Operation;
+use super::bind::{self, Bound, CreateFailed};
+use super::deploy::{Deployed, deploy};
+use super::deployment::{Deployment, attempted, left_offline_too_often};
+use super::reconciliation::Reconciliation;
+use super::resolve::{Resolved, resolve};
+use super::{callers, route_claims, tags, validate, versions};
+use crate::api::reason::Reason;
+use crate::api::workflow_status::{Operation, VersionSource};
 use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
+use crate::document::endpoints::endpoint_conflicts;
+use crate::document::finding::summarise;
+use crate::domain::error::ReconcileError;
+use crate::domain::failure::Failure;
+use crate::domain::history;
+use crate::domain::plan::Publication;
+use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
+use crate::domain::render::content_digest;
 
-/// One version on its way to n8n.
+/// An attempt at one version.
 pub(super) struct Attempt<'a> {
     pub(super) connection: &'a Connection,
-    /// Whether an earlier attempt at it was found to have left the workflow offline.
+    /// An earlier attempt at it left the workflow offline.
     pub(super) left_offline: bool,
-    /// Whether a pin asks for the version.
+    /// A pin asks for the version.
     pub(super) pinned: bool,
     pub(super) version: i64,
-    pub(super) digest: &'a str,
-    pub(super) definition: &'a Definition,
+    pub(super) digest: String,
+    pub(super) definition: Definition,
     pub(super) operation: Operation,
+    /// Name of the workflow in n8n.
+    pub(super) name: String,
+}
+
+/// State of n8n after the writes of an attempt.
+pub(super) enum Applied {
+    /// n8n published the copy that it kept. The stored body cannot be sent, for this error.
+    Republished(ReconcileError),
+    /// n8n holds the version.
+    Deployed {
+        deployed: Deployed,
+        publication: Publication,
+        /// Why publication waits, if it does.
+        hold: Option<ReconcileError>,
+    },
+}
+
+impl Attempt<'_> {
+    /// Writes to n8n what differs, for a workflow that exists or is created.
+    pub(super) async fn apply(&self, rec: &mut Reconciliation<'_>, bound: &mut Bound) -> Result<Applied, Failure> {
+        let (mut reregistered, mut republished) = (false, false);
+        if let Bound::Existing(remote) = bound {
+            reregistered = self.reregister_webhooks(rec, remote).await?;
+            republished = self.operation == Operation::Rollback && self.republish(rec, remote).await?;
+        }
+        let adopted = self.is_adopted(rec).await?;
+        let resolved = resolve(rec, self.connection, &self.definition, &self.name, adopted).await;
+        let Resolved { mut rendered, hold } = match resolved {
+            Ok(Resolved { hold: Some(why), .. }) | Err(why) if republished => return Ok(Applied::Republished(why)),
+            resolved => resolved?,
+        };
+        let own = !self.pinned && self.operation != Operation::Rollback;
+        let credentials = validate::required(rec, self.connection, own, &rendered.credentials).await?;
+        rec.status.record_credentials(credentials);
+        let (publication, hold) = self.publication(rec, bound, adopted, hold).await?;
+        if let (Some(why), Bound::Existing(remote)) = (&hold, &*bound)
+            && remote.active
+            && rec.confirmed(self.version)
+        {
+            // It is published as it should be; what is missing since then could only take something away from it.
+            return Err(why.clone().into());
+        }
+        let remote = self.bind_or_create(rec, bound, &mut rendered.write).await?;
+        let wanted =
+            Deployment { version: self.version, digest: &self.digest, write: &rendered.write, publication, operation: self.operation };
+        let timer = rec.ctx.metrics.time("deploy");
+        let mut deployed = deploy(rec, self.connection, &wanted, *remote).await?;
+        timer.done();
+        deployed.wrote |= reregistered;
+        Ok(Applied::Deployed { deployed, publication, hold })
+    }
+
+    /// Reports whether the version is what an adopted workflow held, which needs no grants for what it refers to. The body is read from
+    /// an object that others may write, so its digest is compared; a status may be forged, so the object has to say so, too.
+    async fn is_adopted(&self, rec: &Reconciliation<'_>) -> Result<bool, ReconcileError> {
+        let recorded = history::numbered(&rec.status.history, self.version)
+            .is_some_and(|record| record.source == VersionSource::Adopted && record.digest == content_digest(&self.definition).to_string());
+        Ok(recorded && versions::was_adopted(rec, self.version).await?)
+    }
+
+    /// Decides the publication, and why it waits if it does.
+    async fn publication(
+        &self,
+        rec: &mut Reconciliation<'_>,
+        bound: &Bound,
+        adopted: bool,
+        hold: Option<ReconcileError>,
+    ) -> Result<(Publication, Option<ReconcileError>), Failure> {
+        match rec.spec().active {
+            None => return Ok((Publication::Untouched, hold)),
+            Some(false) => return Ok((Publication::Unpublished, hold)),
+            Some(true) => {}
+        }
+        // n8n refuses this with the words for a path that another workflow has, and waiting for that would have no end.
+        let conflicts = endpoint_conflicts(&self.definition);
+        if !conflicts.is_empty() {
+            return Err(Failure::Version(Reason::PublishRefused, summarise(&conflicts, 500)));
+        }
+        if hold.is_some() {
+            // That may take long, and meanwhile it keeps no path from others that it does not serve.
+            route_claims::release_unserved(rec);
+            return Ok((Publication::Untouched, hold));
+        }
+        if let taken @ Some(_) = route_claims::claim(rec, self.connection, &self.definition, adopted, bound).await? {
+            return Ok((Publication::Untouched, taken));
+        }
+        // An interrupted operator says nothing about the version; an attempt that left the workflow offline does.
+        if self.left_offline && left_offline_too_often(rec) && !attempted(rec, self.operation, self.version, true).proven {
+            let message = "each of several publications left the workflow offline";
+            return Err(Failure::Version(Reason::PublishUnconfirmed, message.to_owned()));
+        }
+        Ok((Publication::Published, None))
+    }
+
+    /// Returns the workflow in n8n, and creates it where there is none.
+    async fn bind_or_create(
+        &self,
+        rec: &mut Reconciliation<'_>,
+        bound: &mut Bound,
+        write: &mut WorkflowWrite,
+    ) -> Result<Box<RemoteWorkflow>, Failure> {
+        if let Bound::Existing(remote) = std::mem::replace(bound, Bound::ToCreate) {
+            rec.mark().put_beside(&mut write.settings, &remote.settings);
+            return Ok(remote);
+        }
+        bind::create(rec, self.connection, write, &self.definition, &self.digest).await.map_err(|failed| match failed {
+            CreateFailed::Rejected(message) => Failure::Version(Reason::RejectedByN8n, message),
+            CreateFailed::ReconcileError(error) => error.into(),
+        })
+    }
+
+    /// Syncs what is beside the version: callers, and at last the tags, which hold up nothing.
+    pub(super) async fn sync_surroundings(&self, rec: &mut Reconciliation<'_>, deployed: Deployed) -> Result<(), Failure> {
+        if let Some(error) = deployed.misplaced {
+            return Err(error.into());
+        }
+        callers::sync(rec, self.connection, &deployed.remote, &self.definition).await?;
+        tags::sync(rec, self.connection, &deployed.remote).await?;
+        Ok(())
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::api::ObjectMeta;
 use kube::runtime::events::EventType;
 
-use super::failure_class::{self, FailureClass};
+use super::failure_class;
 use super::reconciliation::Reconciliation;
 use super::remote::fill_published;
 use super::{callers, project, versions};
@@ -18,6 +18,7 @@ use crate::document::lenient_json::beyond;
 use crate::domain::access::{Use, may_use};
 use crate::domain::confirmed;
 use crate::domain::error::ReconcileError;
+use crate::domain::failure::FailureClass;
 use crate::domain::identity::{Claim, Decision, claimed, decide, late_for, mass_disappearance, owned_by_previous, vouched};
 use crate::domain::mark::{KEY, Mark};
 use crate::domain::plan::Publication;
@@ -259,7 +260,7 @@ async fn recreate(rec: &mut Reconciliation<'_>, id: &str) -> Result<Bound, Recon
     if rec.spec().drift_policy != DriftPolicy::Revert {
         return Ok(Bound::LeftDeleted(note));
     }
-    rec.happened(EventType::Warning, Reason::DriftReverted, format!("{note}; it is created again"));
+    rec.record_event(EventType::Warning, Reason::DriftReverted, format!("{note}; it is created again"));
     rec.status.forget_binding();
     rec.save().await?;
     Ok(Bound::ToCreate)

@@ -4,26 +4,27 @@ use std::time::Duration;
 
 use kube::runtime::events::EventType;
 
-use super::deployment::{Deployment, Failure, failed_too_often, proven};
-use super::failure_class::{self, FailureClass};
+use super::deployment::{Deployment, attempted, failed_too_often};
+use super::failure_class;
 use super::project::Placed;
 use super::reconciliation::Reconciliation;
 use super::remote::{fill_published, read_back};
 use super::{drift, project};
 use crate::api::condition::{ConditionStatus, ConditionType};
-use crate::api::reason::{Class, Reason};
+use crate::api::reason::Reason;
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::{Intent, Operation, Snapshot};
 use crate::controller::connections::Connection;
 use crate::domain::backoff::SlidingWindow;
 use crate::domain::confirmed;
 use crate::domain::error::ReconcileError;
+use crate::domain::failure::{self, Failure, FailureClass};
 use crate::domain::plan::{self, Comparison, Drift, Keeps, Plan, Publication, Step, compare, plan};
 use crate::domain::remote::RemoteWorkflow;
 use crate::n8n::N8nError;
 
 /// So many writes within the hour that n8n took and did not keep mean that it never will.
-const MOST_UNLIKE: usize = 5;
+const MOST_MISMATCHES: usize = 5;
 
 /// n8n as it is after the deployment.
 pub(super) struct Deployed {
@@ -48,7 +49,7 @@ pub(super) async fn deploy(
     mut remote: RemoteWorkflow,
 ) -> Result<Deployed, Failure> {
     fill_published(connection, &mut remote).await?;
-    let seen = Comparison { place: project::of(rec, &remote), ..held(rec, wanted, &remote).0 };
+    let seen = Comparison { place: project::of(rec, &remote), ..compare_with(rec, wanted, &remote).0 };
     let confirmed =
         rec.confirmed(wanted.version) && rec.status.intent.as_ref().is_none_or(|intent| changes_nothing(intent, wanted, &remote));
     let mut plan = plan(&seen, wanted.publication, rec.spec().drift_policy, drift::contested(rec));
@@ -65,11 +66,11 @@ pub(super) async fn deploy(
     }
     let remote = &deployed.remote;
     connection.trusted()?;
-    if readback_mismatches(rec, wanted, false) >= MOST_UNLIKE {
+    if readback_mismatches(rec, wanted, false) >= MOST_MISMATCHES {
         return Err(ReconcileError::transient(
             Reason::NotSynced,
             format!(
-                "n8n took version {} {MOST_UNLIKE} times within the hour and held something else each time, so it is not sent for a while; compare the workflow in n8n with the definition and correct it, or set the annotation weirkeeper.dev/reset-at",
+                "n8n took version {} {MOST_MISMATCHES} times within the hour and held something else each time, so it is not sent for a while; compare the workflow in n8n with the definition and correct it, or set the annotation weirkeeper.dev/reset-at",
                 wanted.version
             ),
         )
@@ -78,21 +79,20 @@ pub(super) async fn deploy(
     let kept = keep_edits(rec, wanted, remote, &plan, &seen).await?;
     let sending = format!("version {} is on its way to n8n", wanted.version);
     rec.set_condition(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, sending);
-    intend(rec, wanted, remote, &plan).await?;
+    announce(rec, wanted, remote, &plan).await?;
     deployed.wrote = true;
     deployed.published = plan.steps.contains(&Step::Publish);
     let after = match apply(rec, connection, wanted, remote, &plan).await {
         Ok(()) => read_back(connection, &remote.id).await?,
-        Err(error) => return Err(explain(rec, connection, wanted, &remote.id, &plan.keeps, error).await),
+        Err(error) => return Err(classify_failure(rec, connection, wanted, &remote.id, &plan.keeps, error).await),
     };
-    let (seen, _) = held(rec, wanted, &after);
+    let (seen, _) = compare_with(rec, wanted, &after);
     if !seen.holds(wanted.publication, &plan.keeps) {
         readback_mismatches(rec, wanted, true);
-        let error = not_as_sent(wanted, &seen, &plan.keeps, &after);
-        if failed_too_often(rec) && !proven(rec, wanted.operation, wanted.version) {
-            return Err(Failure::Version(Reason::PublishUnconfirmed, error.message));
-        }
-        return Err(error.into());
+        let message = not_as_sent(wanted, &seen, &plan.keeps, &after);
+        let too_often = failed_too_often(rec);
+        let attempted = attempted(rec, wanted.operation, wanted.version, too_often);
+        return Err(failure::of_publication(message, Reason::NotSynced, false, attempted));
     }
     drift::undone(rec, wanted, remote, &plan.undone, &kept);
     confirm(rec, wanted, &after, &plan.keeps);
@@ -100,7 +100,7 @@ pub(super) async fn deploy(
 }
 
 /// What n8n holds, compared with what is wanted, and as a snapshot.
-fn held(rec: &Reconciliation<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> (Comparison, Snapshot) {
+fn compare_with(rec: &Reconciliation<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> (Comparison, Snapshot) {
     let seen = confirmed::seen(remote, &wanted.write.settings);
     (compare(&confirmed::wanted(wanted.write, wanted.publication), &rec.mark(), remote, &seen, rec.known()), seen)
 }
@@ -132,7 +132,7 @@ async fn keep_edits(
     kept.retain(|version| *version != wanted.version);
     for version in kept.iter().filter(|_| !told_later) {
         let note = format!("changed in n8n; that is kept as version {version}, and version {} takes its place", wanted.version);
-        rec.happened(EventType::Warning, Reason::DriftReverted, note);
+        rec.record_event(EventType::Warning, Reason::DriftReverted, note);
     }
     Ok(kept)
 }
@@ -152,7 +152,12 @@ fn readback_mismatches(rec: &Reconciliation<'_>, wanted: &Deployment<'_>, again:
 }
 
 /// Records what is about to be written and what served before.
-async fn intend(rec: &mut Reconciliation<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, plan: &Plan) -> Result<(), ReconcileError> {
+async fn announce(
+    rec: &mut Reconciliation<'_>,
+    wanted: &Deployment<'_>,
+    remote: &RemoteWorkflow,
+    plan: &Plan,
+) -> Result<(), ReconcileError> {
     // A new attempt is counted for itself.
     rec.counted = false;
     rec.ctx.remember(&rec.uid(), |memory| memory.counted = false);
@@ -220,7 +225,7 @@ const fn label(step: Step) -> &'static str {
     }
 }
 
-fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after: &RemoteWorkflow) -> ReconcileError {
+fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after: &RemoteWorkflow) -> String {
     let mut differs = Vec::new();
     let offline = wanted.publication == Publication::Published && !seen.published;
     if seen.publication.is_some() && !offline || seen.draft.is_some() && !keeps.draft {
@@ -239,12 +244,12 @@ fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after:
     if !seen.marked {
         differs.push("our mark is missing".to_owned());
     }
-    ReconcileError::transient(Reason::NotSynced, format!("n8n accepted the write and holds something else: {}", differs.join("; ")))
+    format!("n8n accepted the write and holds something else: {}", differs.join("; "))
 }
 
 /// What a failed write means. Whatever it was, n8n is read again: its writes are not atomic, and what was taken offline
 /// is put back at once.
-async fn explain(
+async fn classify_failure(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
     wanted: &Deployment<'_>,
@@ -254,29 +259,16 @@ async fn explain(
 ) -> Failure {
     let after = read_back(connection, id).await.ok();
     if let Some(after) = &after {
-        if error.unanswered() && held(rec, wanted, after).0.holds(wanted.publication, keeps) {
+        if error.unanswered() && compare_with(rec, wanted, after).0.holds(wanted.publication, keeps) {
             // It was not answered and took effect all the same; the next pass finds it done and looks closer.
             let error = ReconcileError::transient(Reason::Progressing, "the write was not answered and took effect");
             return error.again_in(Duration::from_millis(100)).into();
         }
         restore(rec, connection, after).await;
     }
-    let rollback = wanted.operation == Operation::Rollback;
-    let passing = |error: ReconcileError| match error.class {
-        Class::Transient if rollback => ReconcileError { reason: Reason::RollbackFailed, ..error },
-        _ => error,
-    };
-    match failure_class::read(&error) {
-        FailureClass::Never(reason, message) => Failure::Version(reason, message),
-        FailureClass::NotNow(reason, message) if proven(rec, wanted.operation, wanted.version) => {
-            passing(ReconcileError::transient(reason, message)).into()
-        }
-        FailureClass::NotNow(reason, message) => Failure::Version(reason, message),
-        FailureClass::Perhaps(reason, message, _) if failed_too_often(rec) && !proven(rec, wanted.operation, wanted.version) => {
-            Failure::Version(reason, format!("{message} (tried again and again)"))
-        }
-        FailureClass::Perhaps(_, _, error) | FailureClass::Nothing(error) => passing(error).into(),
-    }
+    let class = failure_class::read(&error);
+    let too_often = matches!(class, FailureClass::Perhaps(..)) && failed_too_often(rec);
+    failure::of_write(class, attempted(rec, wanted.operation, wanted.version, too_often))
 }
 
 /// Publishes what served before, if the failed attempt took it offline.
@@ -284,7 +276,7 @@ async fn restore(rec: &mut Reconciliation<'_>, connection: &Connection, after: &
     let good = rec.status.intent.as_ref().and_then(|intent| intent.last_good_n8n_version_id.clone());
     let Some(good) = good.filter(|_| !after.active && rec.spec().rollback == RollbackPolicy::Automatic) else { return };
     if connection.client.publish(&after.id, Some(&good)).await.is_ok() {
-        rec.happened(
+        rec.record_event(
             EventType::Warning,
             Reason::RolledBack,
             "the failed publication took the workflow offline; what served before was published again",

@@ -1,16 +1,15 @@
-//! A version on its way to n8n, and why it does not get there.
+//! A version that is deployed to n8n, and the count of its failed attempts.
 
 use super::reconciliation::Reconciliation;
-use crate::api::reason::Reason;
 use crate::api::workflow_status::{Operation, VersionResult};
 use crate::document::endpoints::listens;
-use crate::domain::error::ReconcileError;
+use crate::domain::failure::{Attempted, Failure};
 use crate::domain::history;
 use crate::domain::plan::Publication;
 use crate::domain::remote::WorkflowWrite;
 use crate::n8n::N8nError;
 
-/// A version to bring to n8n.
+/// A version to deploy.
 pub(super) struct Deployment<'a> {
     pub(super) version: i64,
     pub(super) digest: &'a str,
@@ -21,30 +20,16 @@ pub(super) struct Deployment<'a> {
 }
 
 impl Deployment<'_> {
-    /// Whether n8n has to register a webhook for it. One that publishes at once has counted it when it answers.
+    /// Reports whether n8n has to register a webhook for it. An n8n that publishes at once has counted it when it answers.
     pub(super) fn listens(&self) -> bool {
         let enabled = self.write.nodes.iter().filter(|node| node["disabled"] != true);
         enabled.filter_map(|node| node["type"].as_str()).any(listens)
     }
 }
 
-/// Why a version is not there.
-pub(super) enum Failure {
-    /// The version itself is at fault.
-    Version(Reason, String),
-    /// Something else is.
-    ReconcileError(ReconcileError),
-}
-
 impl From<N8nError> for Failure {
     fn from(error: N8nError) -> Self {
-        Self::ReconcileError(error.into())
-    }
-}
-
-impl From<ReconcileError> for Failure {
-    fn from(error: ReconcileError) -> Self {
-        Self::ReconcileError(error)
+        Self::Elsewhere(error.into())
     }
 }
 
@@ -63,9 +48,10 @@ pub(super) fn left_offline_too_often(rec: &mut Reconciliation<'_>) -> bool {
     failed_too_often(rec)
 }
 
-/// Whether the version proved itself and nothing serves that each try would take offline: then only n8n's own lasting verdict
-/// speaks against it.
-pub(super) fn proven(rec: &Reconciliation<'_>, operation: Operation, version: i64) -> bool {
+/// Returns the facts that decide whether a failure is the version's fault.
+pub(super) fn attempted(rec: &Reconciliation<'_>, operation: Operation, version: i64, too_often: bool) -> Attempted {
+    let rollback = operation == Operation::Rollback;
     let good = || history::numbered(&rec.status.history, version).is_some_and(|record| record.result == VersionResult::Good);
-    operation == Operation::Rollback || (good() && rec.status.active_version == Some(version))
+    let proven = rollback || (good() && rec.status.active_version == Some(version));
+    Attempted { proven, rollback, too_often }
 }

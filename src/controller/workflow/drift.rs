@@ -9,10 +9,10 @@ use super::reconciliation::Reconciliation;
 use super::versions;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
-use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::VersionSource;
 use crate::document::canonical::Parts;
 use crate::document::difference::difference;
+use crate::domain::drift;
 use crate::domain::error::ReconcileError;
 use crate::domain::plan::{Comparison, Drift, Keeps, Plan, edits};
 use crate::domain::remote::RemoteWorkflow;
@@ -38,12 +38,8 @@ pub(super) fn left(rec: &mut Reconciliation<'_>, plan: &Plan, wanted: &Deploymen
         return String::new();
     }
     let said = describe(&plan.left, wanted, remote);
-    let (reason, said) = match rec.spec().drift_policy {
-        _ if plan.left == [Drift::DraftEdited] => (Reason::DraftEdited, format!("an unpublished draft differs: {said}")),
-        DriftPolicy::Revert => (Reason::DriftContested, said),
-        DriftPolicy::Report => (Reason::DriftReported, said),
-        DriftPolicy::Ignore => (Reason::DriftIgnored, said),
-    };
+    let reason = drift::reason(&plan.left, rec.spec().drift_policy);
+    let said = if reason == Reason::DraftEdited { format!("an unpublished draft differs: {said}") } else { said };
     rec.set_condition(ConditionType::Drifted, ConditionStatus::True, reason, &said);
     said
 }
@@ -55,7 +51,7 @@ pub(super) fn undone(rec: &mut Reconciliation<'_>, wanted: &Deployment<'_>, remo
     }
     let kept: String = kept.iter().map(|version| format!("; kept as version {version}")).collect();
     let said = describe(drift, wanted, remote) + &kept;
-    rec.happened(EventType::Warning, Reason::DriftReverted, format!("changed in n8n and put right: {said}"));
+    rec.record_event(EventType::Warning, Reason::DriftReverted, format!("changed in n8n and put right: {said}"));
     if rec.details.iter().all(|one| one.kind != ConditionType::Drifted) {
         rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
     }

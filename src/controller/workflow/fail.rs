@@ -17,6 +17,7 @@ use crate::controller::memory::Memory;
 use crate::domain::backoff::Silence;
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
+use crate::domain::failure::{self, Changed, Held};
 use crate::domain::history;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::target::{Choice, Wanted, circumstances};
@@ -39,8 +40,8 @@ pub(super) async fn handle_reset(rec: &mut Reconciliation<'_>, digest: &str) {
         rec.ctx.remember(&rec.uid(), |memory| memory.silence = Silence::default());
     }
     let rested = rests_for(rec, digest).is_some_and(|left| left.is_zero());
-    let failed = rec.status.failed_digest.clone();
-    if failed.is_some() && (reset || corrected || rested || failed.as_deref() != Some(digest)) {
+    let changed = Changed { reset, corrected, rested };
+    if rec.status.failed_digest.as_deref().is_some_and(|failed| failure::is_over(failed, digest, changed)) {
         rec.status.release_definition();
     }
     // A definition that failed once is tried afresh when it comes back.
@@ -89,12 +90,12 @@ pub(super) async fn fail(
         rec.status.hold_definition(wanted, circumstances);
     }
     rec.ctx.metrics.failures.with_label_values(&[reason.as_str()]).inc();
-    rec.happened(EventType::Warning, reason, format!("version {version} failed: {message}"));
+    rec.record_event(EventType::Warning, reason, format!("version {version} failed: {message}"));
     rec.record().await
 }
 
-/// The wanted version failed and nothing is changed.
-pub(super) async fn held(
+/// Reports that the wanted version failed and that no other takes its place.
+pub(super) async fn hold(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
     reason: Reason,
@@ -103,36 +104,34 @@ pub(super) async fn held(
 ) -> Result<Outcome, ReconcileError> {
     let said = failure_of(rec, wanted.version);
     let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && rec.spec().active == Some(true);
-    // What served before was no good version, and it is still better than nothing.
-    let returns = offline && reason != Reason::RollbackManual;
-    rec.status.keep_recovery(returns);
+    let recoverable = rec.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some());
+    let held = failure::hold(reason, offline, recoverable);
+    rec.status.keep_recovery(held == Held::Returns);
     if let Bound::Existing(remote) = bound {
-        note_what_serves(rec, connection, remote).await?;
+        record_published_version(rec, connection, remote).await?;
     }
     rec.set_condition(ConditionType::Synced, ConditionStatus::False, reason, &said);
     rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
     route_claims::release_unserved(rec);
-    if rec.status.intent.is_some() {
-        let message =
-            format!("{said}; n8n took the workflow offline, and what served before it is published again as soon as n8n takes that");
-        return Ok(Outcome::InProgress(Reason::RollbackFailed, message));
-    }
-    if offline {
-        rec.status.record_no_version();
-    }
-    let what = match (reason, offline) {
-        (Reason::RollbackManual, true) => {
-            "n8n took the workflow offline and spec.rollback is Manual, so nothing serves until a person acts"
+    let why = match held {
+        Held::Returns => {
+            let message = format!(
+                "{said}; n8n took the workflow offline, and the version that was published before is published again as soon as n8n accepts that"
+            );
+            return Ok(Outcome::InProgress(Reason::RollbackFailed, message));
         }
-        (Reason::RollbackManual, false) => "spec.rollback is Manual, so nothing was changed",
-        _ => "there is no good version to go back to",
+        Held::Offline(why) => {
+            rec.status.record_no_version();
+            why
+        }
+        Held::Unchanged(why) => why,
     };
-    Ok(failed(rec, &wanted.digest, reason, format!("{said}; {what}")))
+    Ok(failed(rec, &wanted.digest, reason, format!("{said}; {why}")))
 }
 
 /// What n8n serves while something else is wanted: an earlier version that went on or was put back, or nothing, and then
 /// nothing must look as if it did.
-pub(super) async fn note_what_serves(
+pub(super) async fn record_published_version(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
     remote: &RemoteWorkflow,

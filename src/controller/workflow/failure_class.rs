@@ -3,6 +3,7 @@
 use crate::api::reason::Reason;
 use crate::controller::connections::errors;
 use crate::domain::error::ReconcileError;
+use crate::domain::failure::FailureClass;
 use crate::n8n::{Denial, N8nError, Operation};
 
 /// n8n's words for a version that it will never publish (n8n 2.39.10, measured).
@@ -12,18 +13,6 @@ const VERDICTS: [&str; 5] =
 const UNSAVEABLE: [&str; 3] = ["request/body", "Workflow structure is invalid", "Workflow name must be"];
 /// Its words for a trigger that could not be started: a version that served before may find its service down today.
 const NOT_STARTED: &str = "There was a problem activating the workflow";
-
-/// What a failed write says about the version that was written.
-pub(super) enum FailureClass {
-    /// n8n does not take it, today or tomorrow.
-    Never(Reason, String),
-    /// n8n does not take it now. That is enough to give up one that never served, for each try can take the workflow offline.
-    NotNow(Reason, String),
-    /// It may be the version's fault: so it is if it happens again and again. Until then, the trouble is what is said.
-    Perhaps(Reason, String, ReconcileError),
-    /// Nothing.
-    Nothing(ReconcileError),
-}
 
 /// Reads a failed write.
 pub(super) fn read(error: &N8nError) -> FailureClass {

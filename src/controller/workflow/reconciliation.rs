@@ -54,7 +54,7 @@ pub(super) struct Reconciliation<'a> {
     /// Whether this pass wrote the status.
     wrote: bool,
     /// Whether the object moved on in a way that this pass did not take in: it ends and tells nothing.
-    outrun: bool,
+    superseded: bool,
     /// What was sent, was not answered, and may still take effect.
     late: Option<Snapshot>,
 }
@@ -96,12 +96,12 @@ impl<'a> Reconciliation<'a> {
             counted: false,
             resource_version,
             wrote: false,
-            outrun: false,
+            superseded: false,
         }
     }
 
     /// Whether those that call this workflow find something else than when the pass began.
-    pub(super) fn concerns_callers(&self) -> bool {
+    pub(super) fn changes_for_callers(&self) -> bool {
         callable(&self.status) != self.began
     }
 
@@ -155,12 +155,12 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// Leaves the place to others while something is waited for that is not the instance's own doing.
-    pub(super) fn step_aside(&mut self) {
+    pub(super) fn release_slot(&mut self) {
         self.place = None;
     }
 
     /// Takes a place again.
-    pub(super) async fn step_back(&mut self) -> Result<(), ReconcileError> {
+    pub(super) async fn reacquire_slot(&mut self) -> Result<(), ReconcileError> {
         let (namespace, name) = self.instance_key();
         let place = self.ctx.slots.enter(&objects::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
         self.place = Some(place.ok_or_else(|| ReconcileError::transient(Reason::Progressing, "the operator ends; another one goes on"))?);
@@ -213,7 +213,7 @@ impl<'a> Reconciliation<'a> {
         self.set_condition(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
     }
 
-    pub(super) fn happened(&mut self, kind: EventType, reason: Reason, note: impl Into<String>) {
+    pub(super) fn record_event(&mut self, kind: EventType, reason: Reason, note: impl Into<String>) {
         self.events.push(PendingEvent { kind, reason, note: note.into() });
     }
 
@@ -221,7 +221,7 @@ impl<'a> Reconciliation<'a> {
     /// was read at the beginning of the pass, so that two writers can never both believe that they recorded an intent.
     pub(super) async fn save(&mut self) -> Result<(), ReconcileError> {
         match self.write_status(true).await {
-            Err(error) if objects::is_conflict(&error) => Err(self.outrun()),
+            Err(error) if objects::is_conflict(&error) => Err(self.superseded()),
             other => other.map_err(|error| objects::reconcile_error("write the status", &error)),
         }
     }
@@ -230,7 +230,7 @@ impl<'a> Reconciliation<'a> {
     pub(super) async fn record(&mut self) -> Result<(), ReconcileError> {
         match self.save_over(true).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(self.outrun()),
+            Ok(false) => Err(self.superseded()),
             Err(error) => Err(objects::reconcile_error("write the status", &error)),
         }
     }
@@ -242,7 +242,7 @@ impl<'a> Reconciliation<'a> {
     }
 
     async fn save_over(&mut self, under_way: bool) -> Result<bool, kube::Error> {
-        while !self.outrun {
+        while !self.superseded {
             match self.write_status(under_way).await {
                 Ok(()) => return Ok(true),
                 Err(error) if objects::is_gone(&error) => return Ok(false),
@@ -260,7 +260,7 @@ impl<'a> Reconciliation<'a> {
             Some(Decoded(Ok(now))) if now.uid() == self.workflow.uid() && now.status.as_ref() == self.known_saved() => {
                 self.resource_version = now.metadata.resource_version.clone();
             }
-            _ => self.outrun = true,
+            _ => self.superseded = true,
         }
         Ok(())
     }
@@ -270,8 +270,8 @@ impl<'a> Reconciliation<'a> {
         (self.workflow.status.is_some() || self.wrote).then_some(&*self.saved)
     }
 
-    fn outrun(&mut self) -> ReconcileError {
-        self.outrun = true;
+    fn superseded(&mut self) -> ReconcileError {
+        self.superseded = true;
         ReconcileError::transient(Reason::Progressing, "the object changed while it was looked at; the pass starts again")
     }
 

@@ -41,7 +41,7 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
     rec.note_source();
     let ended = next(rec, found, now);
     let saved = rec.save_last().await;
-    if rec.concerns_callers() {
+    if rec.changes_for_callers() {
         wake_callers(rec);
     }
     match saved {
@@ -67,8 +67,8 @@ async fn tell(rec: &mut Reconciliation<'_>, before: &[Condition]) {
     let decided = decisions(&earlier, &rec.status).into_iter().map(|(reason, note)| (EventType::Normal, reason, note));
     let unread = unknown(rec.workflow.metadata.annotations.as_ref(), OF_WORKFLOW);
     let unread = rec.ctx.newly_unread(&rec.uid(), unread).map(|note| (EventType::Warning, Reason::UnknownAnnotation, note));
-    let happened: Vec<_> = rec.events.drain(..).map(|one| (one.kind, one.reason, one.note)).collect();
-    for (kind, reason, note) in happened.into_iter().chain(decided).chain(turns).chain(unread) {
+    let recorded: Vec<_> = rec.events.drain(..).map(|one| (one.kind, one.reason, one.note)).collect();
+    for (kind, reason, note) in recorded.into_iter().chain(decided).chain(turns).chain(unread) {
         rec.ctx.tell(&rec.workflow, kind, reason, note).await;
     }
 }

@@ -7,25 +7,22 @@ use serde_json::Value;
 
 use super::attempt::Attempt;
 use super::bind::Bound;
-use super::deployment::Failure;
-use super::failure_class::{self, FailureClass};
+use super::failure_class;
 use super::reconciliation::Reconciliation;
 use super::remote::read_back;
 use super::{answered, observe, route_claims};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
-use crate::api::workflow::RollbackPolicy;
-use crate::api::workflow_status::{Intent, Operation};
+use crate::api::workflow_status::Intent;
 use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
+use crate::domain::failure::Failure;
+use crate::domain::failure::FailureClass;
 use crate::domain::history;
+use crate::domain::recovery::{self, Published};
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
-
-/// So often within the hour a version is published again because its webhooks do not answer. Where that does not help, more
-/// of it would only disturb.
-const MOST_REVIVALS: usize = 3;
 
 /// What an earlier attempt took offline is published again first, whatever the next one has to wait for. Returns the digest
 /// of that attempt.
@@ -35,19 +32,18 @@ pub(super) async fn recover(
     bound: &mut Bound,
 ) -> Result<Option<String>, ReconcileError> {
     let Bound::Existing(remote) = bound else { return Ok(None) };
-    let intent = rec.status.intent.as_ref().filter(|intent| intent.operation != Operation::Create);
-    let Some((intent, good)) = intent.and_then(|intent| Some((intent, intent.last_good_n8n_version_id.as_deref()?))) else {
+    let active = rec.spec().active == Some(true);
+    let Some(left) = recovery::left_offline(rec.status.intent.as_ref(), active, remote.active, rec.spec().rollback) else {
         return Ok(None);
     };
-    if remote.active || rec.spec().active != Some(true) {
-        return Ok(None);
-    }
     connection.trusted()?;
     // Best effort: the version may be gone, and then the deployment itself is the way back.
-    if rec.spec().rollback == RollbackPolicy::Automatic && connection.client.publish(&remote.id, Some(good)).await.is_ok() {
+    if let Some(version) = left.publish
+        && connection.client.publish(&remote.id, Some(version)).await.is_ok()
+    {
         **remote = read_back(connection, &remote.id).await?;
     }
-    Ok(Some(intent.digest.clone()))
+    Ok(Some(left.digest.to_owned()))
 }
 
 impl Attempt<'_> {
@@ -61,23 +57,24 @@ impl Attempt<'_> {
     pub(super) async fn reregister_webhooks(&self, rec: &mut Reconciliation<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
         let kept = self.kept_as(rec);
         let serving = remote.active_version_id.clone().filter(|_| remote.active && rec.spec().active == Some(true));
-        if serving.is_none() || serving != kept || !rec.webhooks_were_missing {
-            return Ok(false);
-        }
-        if self.connection.client.publishes_later() && answered::published_for(rec) < answered::APPLIED_WITHIN {
-            return Ok(false); // they are to come
-        }
         let now = rec.now();
-        if rec.ctx.remember(&rec.uid(), |memory| memory.revivals.count(now)) >= MOST_REVIVALS {
+        let facts = Published {
+            published: serving.as_deref(),
+            kept: kept.as_deref(),
+            missing: rec.webhooks_were_missing,
+            may_come: self.connection.client.publishes_later() && answered::published_for(rec) < answered::APPLIED_WITHIN,
+            reregistrations: rec.ctx.remember(&rec.uid(), |memory| memory.reregistrations.count(now)),
+        };
+        if !recovery::reregisters(facts) {
             return Ok(false);
         }
         self.connection.trusted()?;
         let before = rec.status.intent.clone();
         if before.is_none() {
-            rec.status.announce(Intent::new(self.operation, self.digest, serving.clone(), now));
+            rec.status.announce(Intent::new(self.operation, &self.digest, serving.clone(), now));
         }
         rec.save().await?;
-        rec.ctx.remember(&rec.uid(), |memory| memory.revivals.note(now));
+        rec.ctx.remember(&rec.uid(), |memory| memory.reregistrations.note(now));
         if let Err(error) = self.connection.client.publish(&remote.id, serving.as_deref()).await {
             // It was published before, so whatever n8n says now is about this moment.
             return Err(match failure_class::read(&error) {
@@ -100,13 +97,13 @@ impl Attempt<'_> {
         }
         let client = &self.connection.client;
         let content = client.get_version(&remote.id, &kept).await?;
-        if !content.is_some_and(|content| same_nodes(self.definition, &content)) {
+        if !content.is_some_and(|content| same_nodes(&self.definition, &content)) {
             return Ok(false);
         }
         self.connection.trusted()?;
         let serving = remote.active.then(|| remote.active_version_id.clone()).flatten();
         let now = rec.now();
-        rec.status.announce_rollback(self.digest, serving, now);
+        rec.status.announce_rollback(&self.digest, serving, now);
         rec.save().await?;
         if client.publish(&remote.id, Some(&kept)).await.is_err() {
             return Ok(false);
@@ -118,13 +115,13 @@ impl Attempt<'_> {
 
     /// The version serves, and our own copy of it cannot be sent, so draft and settings stay as they are.
     pub(super) async fn serves_as_n8n_kept_it(&self, rec: &mut Reconciliation<'_>, why: &ReconcileError) -> Result<Outcome, Failure> {
-        if let Some(missing) = observe::check_live(rec, self.connection, self.definition, true).await? {
+        if let Some(missing) = observe::check_live(rec, self.connection, &self.definition, true).await? {
             return self.not_live(rec, missing);
         }
         self.serves(rec);
         let now = rec.now();
         rec.status.ensure_published_at(now);
-        route_claims::serves(rec, self.connection, self.version, self.definition).await?;
+        route_claims::serves(rec, self.connection, self.version, &self.definition).await?;
         let said = format!("n8n serves the copy of version {} that it kept; draft and settings wait: {why}", self.version);
         rec.set_condition(ConditionType::Synced, ConditionStatus::False, why.reason, &said);
         Ok(Outcome::Ready(said))

@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::attempt::Attempt;
 use super::reconciliation::Reconciliation;
 use super::source::{self, Source};
 use super::versions;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::reason::{Class, Reason};
-use crate::api::workflow_status::{Operation, RequiredCredential, VersionSource};
+use crate::api::workflow_status::{RequiredCredential, VersionSource};
 use crate::controller::connections::Connection;
 use crate::controller::memory::CachedValidation;
 use crate::domain::error::ReconcileError;
@@ -25,7 +24,7 @@ use crate::domain::validation::{self, ValidationContext, ValidationReport, accep
 /// Reads the source and judges it. What cannot work stops the pass, unless a pin names a version that is kept: that one goes on.
 pub(super) async fn load(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<Source, ReconcileError> {
     let validated = match source::load(rec).await {
-        Ok(source) => look(rec, connection, source).await,
+        Ok(source) => accept(rec, connection, source).await,
         Err(error) => Err(error),
     };
     match validated {
@@ -39,41 +38,42 @@ pub(super) async fn number(rec: &mut Reconciliation<'_>, source: &Source, symbol
     if source.accepted { versions::keep(rec, symbolic, source.kind).await } else { Ok(0) }
 }
 
-/// The credentials of what is on its way. Of the spec's own definition it is known what its nodes need; where the verdict was
-/// believed, the status says it.
+/// Returns the credentials that a version requires. For the spec's own definition (`own`), the last validation knows what its nodes need;
+/// where the status was believed instead, the status says it.
 pub(super) async fn required(
     rec: &Reconciliation<'_>,
-    attempt: &Attempt<'_>,
+    connection: &Connection,
+    own: bool,
     used: &[RequiredCredential],
 ) -> Result<Vec<RequiredCredential>, ReconcileError> {
-    let held = rec.ctx.catalogs.of(&attempt.connection.instance).await?;
-    if attempt.pinned || attempt.operation == Operation::Rollback {
+    let held = rec.ctx.catalogs.of(&connection.instance).await?;
+    if !own {
         return Ok(validation::required(used, &[], held.catalog()));
     }
-    Ok(rec.ctx.remember(&rec.uid(), |memory| match &memory.judged {
-        Some(CachedValidation::Known(_, judgement)) => validation::required(used, &judgement.needs, held.catalog()),
+    Ok(rec.ctx.remember(&rec.uid(), |memory| match &memory.validation {
+        Some(CachedValidation::Known(_, report)) => validation::required(used, &report.needs, held.catalog()),
         _ => validation::required(used, &rec.status.required_credentials, held.catalog()),
     }))
 }
 
-async fn look(rec: &mut Reconciliation<'_>, connection: &Connection, source: Source) -> Result<Source, ReconcileError> {
+async fn accept(rec: &mut Reconciliation<'_>, connection: &Connection, source: Source) -> Result<Source, ReconcileError> {
     if believed(rec, &source) {
         return Ok(source);
     }
-    let (source, judgement) = verdict_on(rec, connection, source).await?;
-    if !judgement.refused {
-        set_valid(rec, &judgement.said);
+    let (source, report) = report_on(rec, connection, source).await?;
+    if !report.refused {
+        set_valid(rec, &report.said);
         return Ok(source);
     }
     let digest = versions::symbolic(rec, &source.definition).await?.digest.to_string();
     if accepted_before(&rec.status, &digest, rec.spec().active) {
-        let said = format!("it was accepted before, so nothing of it is held up; today it would be refused: {}", judgement.said);
+        let said = format!("it was accepted before, so nothing of it is held up; today it would be refused: {}", report.said);
         set_valid(rec, &said);
         return Ok(source);
     }
     rec.status.record_validated(None);
-    rec.set_condition(ConditionType::Validated, ConditionStatus::False, Reason::InvalidDefinition, &judgement.said);
-    Err(ReconcileError::invalid(Reason::InvalidDefinition, &judgement.said))
+    rec.set_condition(ConditionType::Validated, ConditionStatus::False, Reason::InvalidDefinition, &report.said);
+    Err(ReconcileError::invalid(Reason::InvalidDefinition, &report.said))
 }
 
 fn set_valid(rec: &mut Reconciliation<'_>, message: &str) {
@@ -84,7 +84,7 @@ fn set_valid(rec: &mut Reconciliation<'_>, message: &str) {
 /// Whether the verdict in the status is enough for now: nothing is remembered, and it speaks of this very definition, which the
 /// generation only tells of an inline one.
 fn believed(rec: &mut Reconciliation<'_>, source: &Source) -> bool {
-    let first = rec.ctx.remember(&rec.uid(), |memory| memory.judged.is_none());
+    let first = rec.ctx.remember(&rec.uid(), |memory| memory.validation.is_none());
     if !first || source.kind != VersionSource::Definition {
         return false;
     }
@@ -95,12 +95,12 @@ fn believed(rec: &mut Reconciliation<'_>, source: &Source) -> bool {
     let Some(standing) = find(&rec.status.conditions, ConditionType::Validated) else { return false };
     let message = standing.message.clone();
     rec.set_condition(ConditionType::Validated, ConditionStatus::True, Reason::Valid, message);
-    rec.ctx.remember(&rec.uid(), |memory| memory.judged = Some(CachedValidation::Believed));
+    rec.ctx.remember(&rec.uid(), |memory| memory.validation = Some(CachedValidation::Believed));
     true
 }
 
 /// The judgement, from memory where nothing that it rests on changed.
-async fn verdict_on(
+async fn report_on(
     rec: &Reconciliation<'_>,
     connection: &Connection,
     mut source: Source,
@@ -113,28 +113,28 @@ async fn verdict_on(
     let silenced = rec.silenced();
     let rests_on = format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}", spec.display_name, held.id);
     let of: [u8; 32] = Sha256::new().chain_update(source.text).chain_update(rests_on).finalize().into();
-    let known = rec.ctx.remember(&rec.uid(), |memory| match &memory.judged {
-        Some(CachedValidation::Known(before, judgement)) if *before == of => Some(judgement.clone()),
+    let known = rec.ctx.remember(&rec.uid(), |memory| match &memory.validation {
+        Some(CachedValidation::Known(before, report)) if *before == of => Some(report.clone()),
         _ => None,
     });
-    if let Some(judgement) = known {
-        return Ok((source, judgement));
+    if let Some(report) = known {
+        return Ok((source, report));
     }
     let timer = rec.ctx.metrics.time("validate");
     // A large definition takes its time, which must not be that of other passes.
     let validated = tokio::task::spawn_blocking(move || {
         let measure = ValidationContext { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
         let warnings = std::mem::take(&mut source.warnings);
-        let judgement = validation::judge(&source.definition, active, tags.as_deref(), warnings, measure, &silenced);
-        (source, Arc::new(judgement))
+        let report = validation::judge(&source.definition, active, tags.as_deref(), warnings, measure, &silenced);
+        (source, Arc::new(report))
     });
-    let (source, judgement) = validated.await.map_err(|stopped| match stopped.try_into_panic() {
+    let (source, report) = validated.await.map_err(|stopped| match stopped.try_into_panic() {
         Ok(panic) => resume_unwind(panic),
         Err(_) => ReconcileError::transient(Reason::Progressing, "the operator stops"),
     })?;
     timer.done();
-    rec.ctx.remember(&rec.uid(), |memory| memory.judged = Some(CachedValidation::Known(of, judgement.clone())));
-    Ok((source, judgement))
+    rec.ctx.remember(&rec.uid(), |memory| memory.validation = Some(CachedValidation::Known(of, report.clone())));
+    Ok((source, report))
 }
 
 /// The version of n8n, as the instance's last look found it. Where nobody reached it yet, n8n itself is asked: what is certain must

@@ -1,32 +1,47 @@
-//! Steps 5 and 6: n8n holds the version; whether it lives and proves itself, and what is written down of that.
+//! Verification of a version that n8n holds: its webhooks, its probes, its executions.
 
-use super::attempt::Attempt;
+use super::attempt::{Applied, Attempt};
+use super::bind::Bound;
 use super::deploy::Deployed;
-use super::deployment::{Failure, failed_too_often, proven};
-use super::fail::note_what_serves;
+use super::deployment::{attempted, failed_too_often};
+use super::fail::record_published_version;
 use super::reconciliation::Reconciliation;
 use super::{answered, observe, route_claims, watch_health};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
-use crate::api::workflow::DriftPolicy;
 use crate::api::workflow_status::{Operation, VersionResult};
 use crate::domain::backoff::Silence;
 use crate::domain::conditions::Outcome;
+use crate::domain::drift::{self, LeftDrift};
 use crate::domain::error::ReconcileError;
-use crate::domain::health::Health;
+use crate::domain::failure::{self, Failure};
+use crate::domain::health::{Proof, proof};
 use crate::domain::history;
-use crate::domain::plan::{Drift, Publication};
+use crate::domain::plan::Publication;
 use crate::domain::probe_answer::Probed;
 use crate::domain::remote::RemoteWorkflow;
 
 impl Attempt<'_> {
-    /// What serves is somebody else's and is left: there is nothing of ours to settle.
-    pub(super) fn left_to_others(&self, rec: &mut Reconciliation<'_>, deployed: &Deployed) -> Option<Outcome> {
-        // Settings, a name or a place say nothing about what serves, which is watched all the same.
-        let beside = |drift: &Drift| matches!(drift, Drift::DraftEdited | Drift::Settings(_) | Drift::Renamed | Drift::Moved);
-        if deployed.left.iter().all(beside) {
-            return None;
-        }
+    /// Applies the attempt and observes what came of it.
+    pub(super) async fn run(&self, rec: &mut Reconciliation<'_>, bound: &mut Bound) -> Result<Outcome, Failure> {
+        let (deployed, publication, hold) = match self.apply(rec, bound).await? {
+            Applied::Republished(why) => return self.serves_as_n8n_kept_it(rec, &why).await,
+            Applied::Deployed { deployed, publication, hold } => (deployed, publication, hold),
+        };
+        let outcome = match drift::left(&deployed.left, rec.spec().drift_policy) {
+            LeftDrift::Beside => self.verify(rec, &deployed, publication, hold).await?,
+            LeftDrift::Reported(reason) => {
+                self.verify(rec, &deployed, publication, hold).await?;
+                drifted(rec, &deployed, reason)
+            }
+            LeftDrift::Foreign(reason) => self.foreign(rec, &deployed, reason),
+        };
+        self.sync_surroundings(rec, deployed).await?;
+        Ok(outcome)
+    }
+
+    /// Reports content or a publication of somebody else, which is left and cannot be verified.
+    fn foreign(&self, rec: &mut Reconciliation<'_>, deployed: &Deployed, reason: Option<Reason>) -> Outcome {
         if deployed.wrote {
             rec.status.finish_intent();
         }
@@ -36,29 +51,21 @@ impl Attempt<'_> {
             rec.not_published();
             rec.ctx.forget_claims(&rec.uid());
         }
-        self.left_alone(rec, deployed).or_else(|| {
-            // Somebody's change is ignored, so nothing here can say whether it lives.
-            rec.set_condition(
-                ConditionType::Synced,
-                ConditionStatus::True,
-                Reason::DriftIgnored,
-                "a change made in n8n is left, as spec.driftPolicy says",
-            );
-            if !unpublished {
-                rec.status.record_missing_webhooks(false);
-                rec.set_condition(
-                    ConditionType::Live,
-                    ConditionStatus::Unknown,
-                    Reason::NotVerifiable,
-                    "n8n holds what somebody else put there",
-                );
-            }
-            Some(Outcome::Ready(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version)))
-        })
+        if let Some(reason) = reason {
+            return drifted(rec, deployed, reason);
+        }
+        let left = "a change made in n8n is left, as spec.driftPolicy says";
+        rec.set_condition(ConditionType::Synced, ConditionStatus::True, Reason::DriftIgnored, left);
+        if !unpublished {
+            let foreign = "n8n holds content that Weirkeeper did not write";
+            rec.status.record_missing_webhooks(false);
+            rec.set_condition(ConditionType::Live, ConditionStatus::Unknown, Reason::NotVerifiable, foreign);
+        }
+        Outcome::Ready(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version))
     }
 
-    /// n8n holds the version: look whether it lives, prove it, and write down what is known.
-    pub(super) async fn settle(
+    /// Verifies a version that n8n holds: whether its webhooks are registered, and whether it proves itself.
+    async fn verify(
         &self,
         rec: &mut Reconciliation<'_>,
         deployed: &Deployed,
@@ -86,7 +93,7 @@ impl Attempt<'_> {
             rec.status.record_published_at(now);
         }
         let timer = rec.ctx.metrics.time("observe");
-        let missing = observe::check_live(rec, self.connection, self.definition, deployed.wrote).await?;
+        let missing = observe::check_live(rec, self.connection, &self.definition, deployed.wrote).await?;
         timer.done();
         if let Some(missing) = missing {
             return self.not_live(rec, missing);
@@ -94,7 +101,7 @@ impl Attempt<'_> {
         // It serves from here on, whether or not it proves itself.
         self.serves(rec);
         self.prove(rec, remote).await?;
-        route_claims::serves(rec, self.connection, self.version, self.definition).await?;
+        route_claims::serves(rec, self.connection, self.version, &self.definition).await?;
         let pinned = if self.pinned { "is pinned and " } else { "" };
         let said = format!("version {} {pinned}serves", self.version);
         Ok(Outcome::Ready(said))
@@ -102,18 +109,7 @@ impl Attempt<'_> {
 
     /// Writes down that the version serves.
     pub(super) fn serves(&self, rec: &mut Reconciliation<'_>) {
-        rec.status.record_serving(self.version, observe::urls(self.connection, self.definition));
-    }
-
-    /// What somebody changed and the policy leaves is said, not settled.
-    pub(super) fn left_alone(&self, rec: &mut Reconciliation<'_>, deployed: &Deployed) -> Option<Outcome> {
-        if deployed.left.iter().all(|drift| *drift == Drift::DraftEdited) || rec.spec().drift_policy == DriftPolicy::Ignore {
-            return None;
-        }
-        let reason = if rec.spec().drift_policy == DriftPolicy::Report { Reason::DriftReported } else { Reason::DriftContested };
-        let said = &deployed.drift;
-        rec.set_condition(ConditionType::Synced, ConditionStatus::False, reason, said);
-        Some(Outcome::Blocked(reason, format!("changed in n8n: {said}")))
+        rec.status.record_serving(self.version, observe::urls(self.connection, &self.definition));
     }
 
     fn note(&self, rec: &mut Reconciliation<'_>, deployed: &Deployed, publication: Publication) {
@@ -128,7 +124,7 @@ impl Attempt<'_> {
     /// the attempt took it offline, the next pass still knows what to put back.
     async fn held_up(&self, rec: &mut Reconciliation<'_>, remote: &RemoteWorkflow, hold: ReconcileError) -> Failure {
         rec.status.keep_recovery(!remote.active);
-        match note_what_serves(rec, self.connection, remote).await {
+        match record_published_version(rec, self.connection, remote).await {
             Ok(()) => hold.into(),
             Err(error) => error.into(),
         }
@@ -153,18 +149,11 @@ impl Attempt<'_> {
     }
 
     pub(super) fn not_live(&self, rec: &mut Reconciliation<'_>, missing: String) -> Result<Outcome, Failure> {
-        if self.connection.client.publishes_later() && answered::may_still_come(rec) {
-            // n8n may be interrupted in a publication and take it up again much later.
-            return Err(ReconcileError::transient(Reason::NotLive, missing).into());
-        }
-        if failed_too_often(rec) && !proven(rec, self.operation, self.version) {
-            return Err(Failure::Version(Reason::PublishUnconfirmed, missing));
-        }
-        Err(ReconcileError::transient(Reason::NotLive, missing).into())
-    }
-
-    fn rolls_back(&self) -> bool {
-        self.operation == Operation::Rollback
+        // n8n may be interrupted in a publication and take it up again much later.
+        let may_come = self.connection.client.publishes_later() && answered::may_still_come(rec);
+        let too_often = !may_come && failed_too_often(rec);
+        let attempted = attempted(rec, self.operation, self.version, too_often);
+        Err(failure::of_publication(missing, Reason::NotLive, may_come, attempted))
     }
 
     /// Makes the probes. They take as long as the workflow does, and what else there is to do on the instance does not wait for that.
@@ -172,9 +161,9 @@ impl Attempt<'_> {
         if rec.spec().health_check.as_ref().is_none_or(|check| check.probes.is_empty()) {
             return Ok(Probed::Passed);
         }
-        rec.step_aside();
-        let probed = observe::probe(rec, self.connection, remote, self.definition).await;
-        rec.step_back().await?;
+        rec.release_slot();
+        let probed = observe::probe(rec, self.connection, remote, &self.definition).await;
+        rec.reacquire_slot().await?;
         probed
     }
 
@@ -184,7 +173,7 @@ impl Attempt<'_> {
         rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, Reason::ProbeUnanswered, &said);
         rec.status.record_health_decided(false);
         let now = rec.now();
-        if rec.ctx.remember(&rec.uid(), |memory| memory.silence.note(self.digest, now)) {
+        if rec.ctx.remember(&rec.uid(), |memory| memory.silence.note(&self.digest, now)) {
             return Failure::Version(Reason::ProbeUnanswered, format!("{said} (tried again and again)"));
         }
         ReconcileError::transient(Reason::ProbeUnanswered, said).into()
@@ -215,16 +204,20 @@ impl Attempt<'_> {
         let baking = history::numbered(&rec.status.history, self.version).is_some_and(|record| record.result == VersionResult::Deployed);
         let (health, said) = watch_health::watch(rec, self.connection, remote, baking).await?;
         timer.done();
-        match health {
-            Health::Failing(_) if baking && !self.rolls_back() => Err(Failure::Version(Reason::ErrorRateExceeded, said)),
-            Health::Baking | Health::AsBadAsBefore(_) | Health::Failing(_) => Ok(()),
-            Health::NotChecked | Health::Healthy | Health::NotEnough(_) | Health::NotSaved => {
-                if baking {
-                    let now = rec.now();
-                    rec.status.mark(self.version, VersionResult::Good, now);
-                }
-                Ok(())
+        match proof(&health, baking, self.operation == Operation::Rollback) {
+            Proof::Failed => return Err(Failure::Version(Reason::ErrorRateExceeded, said)),
+            Proof::Good if baking => {
+                let now = rec.now();
+                rec.status.mark(self.version, VersionResult::Good, now);
             }
+            Proof::Good | Proof::Pending => {}
         }
+        Ok(())
     }
+}
+
+/// Reports drift that the policy leaves in place.
+fn drifted(rec: &mut Reconciliation<'_>, deployed: &Deployed, reason: Reason) -> Outcome {
+    rec.set_condition(ConditionType::Synced, ConditionStatus::False, reason, &deployed.drift);
+    Outcome::Blocked(reason, format!("changed in n8n: {}", deployed.drift))
 }
