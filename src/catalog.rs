@@ -1,7 +1,7 @@
-//! What n8n's node types and credential types are: facts only, taken from an installation's own description files.
+//! Facts about n8n's node types and credential types, taken from the description files of an installation.
 //!
-//! [`Catalog::embedded`] is the catalogue of the n8n version that Weirkeeper is tested with. A node type is unpacked when
-//! it is first asked for and then kept, so that a program pays for the types that its workflows use.
+//! [`Catalog::embedded`] is the catalogue of the n8n version that Weirkeeper is tested with. A node type is unpacked on first use and then
+//! cached, so that a program pays only for the types that its workflows use.
 
 pub mod capability;
 pub mod compare;
@@ -41,23 +41,24 @@ use crate::text::similar;
 
 /// The catalogue of the n8n version that Weirkeeper is tested with.
 const EMBEDDED: &[u8] = include_bytes!("catalog/n8n-2.39.10.catalog");
-/// How many bytes of unpacked types are kept; all of the built-in catalogue are 3 MB. Beyond that they are unpacked each time.
+/// Maximum size of the cache of unpacked types, in bytes; all types of the built-in catalogue take 3 MB. Beyond it, types are unpacked on
+/// every use.
 const MOST_KEPT: usize = 16 * 1024 * 1024;
-/// Where a short name such as `slack` is looked for first.
+/// Package in which a short name such as `slack` is looked up first.
 const BASE: &str = "n8n-nodes-base";
 
-/// Node types and credential types, unpacked as they are asked for.
+/// Node types and credential types, unpacked on first use.
 #[derive(Debug)]
 pub struct Catalog {
     bytes: Bytes,
     index: Index,
     layout: pack::Layout,
-    /// Places in the index, by name.
+    /// Indexes of node types, by name.
     nodes: BTreeMap<String, usize>,
     credentials: BTreeMap<String, usize>,
     unpacked: Vec<Unpacked>,
     unpacked_credentials: Vec<OnceLock<Option<Arc<CredentialType>>>>,
-    /// How many bytes of node types are kept.
+    /// Size of the cached node types, in bytes.
     kept: AtomicUsize,
 }
 
@@ -67,7 +68,7 @@ enum Bytes {
     Given(Vec<u8>),
 }
 
-/// A node type and what is derived from it, once somebody asked.
+/// A node type and the types derived from it, unpacked on first use.
 #[derive(Debug, Default)]
 struct Unpacked {
     own: Place,
@@ -78,13 +79,14 @@ struct Unpacked {
 type Place = OnceLock<Option<Arc<NodeType>>>;
 
 impl Catalog {
-    /// The catalogue that is compiled in, read once. Where it cannot be read (a test says that it can) it is empty.
+    /// Returns the catalogue that is compiled in; it is read once. If it cannot be read (a test ensures that it can), the catalogue is
+    /// empty.
     pub fn embedded() -> &'static Self {
         static CATALOG: OnceLock<Catalog> = OnceLock::new();
         CATALOG.get_or_init(|| Self::open(Bytes::Embedded(EMBEDDED)).unwrap_or_else(|_| Self::empty()))
     }
 
-    /// A catalogue from bytes that `weirkeeper catalog build` wrote.
+    /// Reads a catalogue from the bytes that `weirkeeper catalog build` wrote.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Unreadable> {
         Self::open(Bytes::Given(bytes))
     }
@@ -110,12 +112,12 @@ impl Catalog {
         Self { bytes: Bytes::Embedded(&[]), index, layout, nodes, credentials, unpacked, unpacked_credentials, kept: AtomicUsize::new(0) }
     }
 
-    /// What is known without unpacking a type.
+    /// Returns the index: the facts that are available without unpacking a type.
     pub fn index(&self) -> &Index {
         &self.index
     }
 
-    /// A node type by its whole name, also one that n8n derives (`…Tool`, `…HitlTool`).
+    /// Returns a node type by its full name, including the types that n8n derives (`…Tool`, `…HitlTool`).
     pub fn node(&self, name: &str) -> Option<Arc<NodeType>> {
         if let Some(at) = self.nodes.get(name) {
             return self.own(*at);
@@ -135,7 +137,7 @@ impl Catalog {
         self.kept(&self.unpacked[at].own, at, unpack)
     }
 
-    /// What is kept in a place, or what is made; kept as long as there is room.
+    /// Returns the cached value or makes it; the result is cached as long as there is room.
     fn kept(&self, place: &Place, at: usize, make: impl FnOnce() -> Option<Arc<NodeType>>) -> Option<Arc<NodeType>> {
         if let Some(kept) = place.get() {
             return kept.clone();
@@ -148,21 +150,22 @@ impl Catalog {
         make()
     }
 
-    /// The type that a node counts as: itself, or what n8n derives it from (`…Tool`, `…HitlTool`). `None` where the catalogue does not know it.
+    /// Returns the type that a node counts as: its own type, or the type that n8n derives it from (`…Tool`, `…HitlTool`). `None` if the
+    /// catalogue does not know it.
     pub fn base(&self, name: &str) -> Option<&str> {
         let own = self.nodes.get(name);
         let derived = || tool::origin(name).and_then(|(base, _)| self.nodes.get(base)).filter(|_| self.node(name).is_some());
         own.or_else(derived).map(|at| self.index.nodes[*at].name.as_str())
     }
 
-    /// What nodes of a type can reach past their own definition; `None` where the catalogue does not know the type, or was made without
-    /// a look at n8n's sources.
+    /// Returns the capabilities that nodes of a type have beyond their own definition; `None` if the catalogue does not know the type, or
+    /// was made without n8n's sources.
     pub fn reaches(&self, name: &str) -> Option<&[Capability]> {
         let at = self.nodes.get(self.base(name)?)?;
         self.index.nodes[*at].reaches.as_deref()
     }
 
-    /// The whole names that a short one may mean, such as `slack`: of n8n's base package first.
+    /// Returns the full names that a short name such as `slack` may mean, those of n8n's base package first.
     pub fn whole_names(&self, short: &str) -> Vec<String> {
         if short.contains('.') {
             return self.node(short).map(|node| node.name.clone()).into_iter().collect();
@@ -183,13 +186,13 @@ impl Catalog {
         found
     }
 
-    /// The node type that somebody probably meant.
+    /// Suggests the node type that the author probably meant.
     pub fn nearest(&self, wanted: &str) -> Option<String> {
-        // The right name with the wrong package, or none, is the commonest slip.
+        // The most common mistake is the right name with the wrong package, or with none.
         if let Some(found) = self.whole_names(short(wanted)).into_iter().find(|name| name != wanted) {
             return Some(found);
         }
-        // Derived types are not in the index: the slip is in the name of what they derive from.
+        // Derived types are not in the index: correct the name of the type that they derive from.
         if let Some((base, _)) = tool::origin(wanted).filter(|(base, _)| !self.nodes.contains_key(*base)) {
             let derived = self.near_own(base).and_then(|near| self.node(&format!("{near}{}", &wanted[base.len()..])));
             if let Some(derived) = derived {
@@ -199,28 +202,29 @@ impl Catalog {
         self.near_own(wanted)
     }
 
-    /// The type of the index whose short name is nearest. With a package before them, quite different names are near.
+    /// Returns the type of the index with the most similar short name. Full names would be misleading: with a common package prefix, very
+    /// different names look similar.
     fn near_own(&self, wanted: &str) -> Option<String> {
         let near = similar::nearest(short(wanted), self.index.nodes.iter().map(|entry| short(&entry.name)))?;
         self.whole_names(near).into_iter().next()
     }
 
-    /// A credential type by its name.
+    /// Returns a credential type by its name.
     pub fn credential(&self, name: &str) -> Option<Arc<CredentialType>> {
         let at = *self.credentials.get(name)?;
         let unpack = || self.layout.credential(self.bytes.as_slice(), &self.index.credentials[at]).ok().map(Arc::new);
         self.unpacked_credentials[at].get_or_init(unpack).clone()
     }
 
-    /// The credential type that somebody probably meant.
+    /// Suggests the credential type that the author probably meant.
     pub fn nearest_credential(&self, wanted: &str) -> Option<&str> {
         similar::nearest(wanted, self.index.credentials.iter().map(|entry| entry.name.as_str()))
     }
 
-    /// Whether a credential type is another, or extends it, however far up.
+    /// Reports whether a credential type is `base` or extends it, directly or indirectly.
     pub fn credential_extends(&self, name: &str, base: &str) -> bool {
         let mut names = vec![name.to_owned()];
-        // No chain of n8n's is longer than three; a circle must end.
+        // n8n's chains have at most three types; the bound stops a cycle.
         for _ in 0..8 {
             if names.iter().any(|name| name == base) {
                 return true;
@@ -230,18 +234,18 @@ impl Catalog {
         false
     }
 
-    /// Whether this is the catalogue of n8n of that very version. What is not known is not of it.
+    /// Reports whether the catalogue is of exactly this version of n8n. An unknown version never matches.
     pub fn is_of(&self, n8n: Option<&str>) -> bool {
         self.index.n8n.as_deref().is_some_and(|own| n8n == Some(own))
     }
 
-    /// Whether the catalogue covers the package of a node type: only then is an unknown type wrong.
+    /// Reports whether the catalogue covers the package of a node type: only then is an unknown type an error.
     pub fn covers(&self, node_type: &str) -> bool {
         node_type.rsplit_once('.').is_some_and(|(package, _)| self.index.packages.iter().any(|(name, _)| name == package))
     }
 }
 
-/// The name without its package.
+/// Returns the name without its package.
 fn short(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(_, short)| short)
 }

@@ -1,9 +1,10 @@
-//! What the implementation of a node type can reach past the definition that it stands in: other workflows, agents, data tables, shared
-//! memory, files of n8n's host. n8n's descriptions do not tell it, so it is read from the compiled sources when a catalogue is made.
+//! Capabilities that the implementation of a node type has beyond the workflow's own definition: other workflows, agents, data tables,
+//! shared memory, files of n8n's host. n8n's descriptions do not declare them, so they are read from the compiled sources when a catalogue
+//! is made.
 //!
-//! The look is an allow-list. A source file is harmless when each module that it loads, each name that it takes from n8n's own
-//! packages and each function of n8n's contexts that it mentions is on a list in `reviewed.rs`. Everything else counts: what is known to be
-//! dangerous by its name, and what nobody has looked at as [`Capability::Unreviewed`].
+//! The analysis is an allow-list. A source file is harmless if each module that it loads, each name that it takes from n8n's own packages
+//! and each function of n8n's contexts that it mentions is on a list in `reviewed.rs`. Everything else counts: names that are known to be
+//! dangerous, and anything that has not been reviewed, as [`Capability::Unreviewed`].
 
 pub(super) mod kind;
 
@@ -15,17 +16,17 @@ use super::reviewed;
 
 pub use kind::Capability;
 
-/// A source file of a node package: what it loads of its own package, and what it can reach by itself.
+/// A source file of a node package: the modules of its own package that it loads, and its own capabilities.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
     /// Modules that are files of n8n's node packages: relative ones, and those that begin with the name of such a package.
     pub loads: BTreeSet<String>,
-    /// What the file itself can reach.
+    /// Capabilities of the file itself.
     pub capabilities: BTreeSet<Capability>,
 }
 
-/// Looks through a source file. `name` is its path with the package, without `dist` and the ending; `contexts` are the functions
-/// that n8n hands to nodes.
+/// Analyses a source file. `name` is its path with the package, without `dist` and the file extension; `contexts` are the functions that
+/// n8n passes to nodes.
 pub fn source(name: &str, text: &str, contexts: &BTreeSet<String>) -> Source {
     let mut found = Source::default();
     let mut mentioned = BTreeSet::new();
@@ -57,15 +58,15 @@ pub fn source(name: &str, text: &str, contexts: &BTreeSet<String>) -> Source {
     found
 }
 
-/// What a review of a file holds for: its text, without the line that names its source map.
+/// Returns the fingerprint that a review of a file applies to: that of its text, without the line that names its source map.
 pub fn fingerprint(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.starts_with("//# sourceMappingURL"));
     let digest = Sha256::digest(lines.collect::<Vec<_>>().join("\n"));
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The functions that n8n hands to nodes, from the type declarations of `n8n-workflow`: every method that they declare. Those that begin
-/// with `$` are what expressions have, which every node may use.
+/// Returns the functions that n8n passes to nodes: every method that the type declarations of `n8n-workflow` declare. Methods that begin
+/// with `$` are left out: they belong to expressions, which every node may use.
 pub fn context_functions(declarations: &str) -> BTreeSet<String> {
     let method = |line: &str| {
         let line = line.trim_start().trim_start_matches("readonly ");
@@ -89,7 +90,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|letter: char| !is_word(letter)).filter(|word| !word.is_empty())
 }
 
-/// The modules that a file loads, each with the variable that holds it; no module where its name is computed.
+/// Returns the modules that a file loads, each with the variable that holds it. The module is `None` if its name is computed.
 fn modules(text: &str) -> Vec<(Option<String>, Option<String>)> {
     let mut found = Vec::new();
     for call in ["require(", "import(", " from "] {
@@ -102,7 +103,7 @@ fn modules(text: &str) -> Vec<(Option<String>, Option<String>)> {
             let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''));
             let name = quote.and_then(|quote| rest[1..].split_once(quote)).map(|(name, _)| name.to_owned());
             match name {
-                // Prose has the word too; a statement names a module.
+                // The word also occurs in prose; a statement names a module.
                 None if call == " from " => {}
                 Some(name) if call == " from " => {
                     let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
@@ -117,7 +118,7 @@ fn modules(text: &str) -> Vec<(Option<String>, Option<String>)> {
     found
 }
 
-/// The variable that a module is assigned to, as the TypeScript compiler writes it.
+/// Returns the variable that a module is assigned to, as the TypeScript compiler writes it.
 fn variable(before: &str) -> Option<String> {
     let before = before.trim_end_matches("__importDefault(").trim_end_matches("__importStar(").trim_end();
     let before = before.strip_suffix('=')?.trim_end();
@@ -126,7 +127,7 @@ fn variable(before: &str) -> Option<String> {
     (declaration.ends_with("const ") && !name.is_empty()).then(|| name.to_owned())
 }
 
-/// The names that are taken from a module; `*` where the module itself is handed on.
+/// Returns the names that are taken from a module; `*` if the module itself is passed on.
 fn taken(text: &str, variable: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, _) in text.match_indices(variable) {

@@ -1,4 +1,4 @@
-//! What changes from one catalogue to another, and what of it breaks workflows.
+//! Differences between two catalogues, and which of them break workflows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,20 @@ use serde_json::Value;
 use super::Catalog;
 use super::model::{CredentialUse, NodeType, NodeVersion, Parameter, Shared};
 
-/// One difference.
+/// A difference between two catalogues.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Change {
     /// The node type or credential type.
     pub subject: String,
-    /// What happened.
+    /// Kind of the change.
     pub code: &'static str,
-    /// The part of it that is meant, such as a version or a parameter.
+    /// The affected part, such as a version or a parameter.
     pub part: String,
     /// Whether workflows that used it stop working or are refused.
     pub breaking: bool,
 }
 
-/// The differences, sorted.
+/// Returns the differences between two catalogues, sorted.
 pub fn compare(before: &Catalog, after: &Catalog) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut tell = |subject: &str, code: &'static str, part: String, breaking: bool| {
@@ -43,7 +43,7 @@ pub fn compare(before: &Catalog, after: &Catalog) -> Vec<Change> {
             node(&old, &new, &mut |code, part, breaking| tell(name, code, part, breaking));
         }
         if let (Some(old), Some(new)) = (before.reaches(name), after.reaches(name)) {
-            // Other namespaces than the instance's need a grant for it from now on.
+            // Namespaces other than the instance's own need a grant for it from now on.
             new.iter().filter(|reach| !old.contains(reach)).for_each(|reach| tell(name, "reachGrew", reach.words().to_owned(), true));
         }
     }
@@ -56,7 +56,7 @@ pub fn compare(before: &Catalog, after: &Catalog) -> Vec<Change> {
             parameters(&old.properties, &new.properties, "", &mut |code, part, breaking| tell(name, code, part, breaking));
             let lost: Vec<&str> = new.scopes.iter().filter(|scope| !old.scopes.contains(scope)).map(String::as_str).collect();
             if !lost.is_empty() {
-                // A token that was granted before does not cover them.
+                // A token that was granted before does not cover the new scopes.
                 tell(name, "scopesAdded", lost.join(" "), true);
             }
         }
@@ -85,7 +85,7 @@ fn node(old: &NodeType, new: &NodeType, tell: &mut Tell<'_>) {
     if tool(old) && !tool(new) {
         tell("toolRemoved", format!("{}Tool", old.name), true);
     }
-    // One version of each description is enough: the others share it.
+    // Comparing one version of each description is enough: the other versions share it.
     let mut seen: Vec<(usize, usize)> = Vec::new();
     for version in old.versions() {
         let (Some(before), Some(after)) = (old.version(version), new.serving(Some(version))) else { continue };
@@ -110,12 +110,12 @@ fn variant(old: &NodeVersion, new: &NodeVersion, version: f64, tell: &mut Tell<'
     let (before, after) = (named(&old.credentials), named(&new.credentials));
     before.difference(&after).for_each(|name| tell("credentialRemoved", format!("{at} {name}"), true));
     for credential in new.credentials.iter().filter(|credential| !before.contains(&credential.name)) {
-        // One with conditions is an alternative that a node has to choose.
+        // A credential with conditions is an alternative that a node has to choose.
         tell("credentialAdded", format!("{at} {}", credential.name), credential.required && credential.display.is_empty());
     }
 }
 
-/// Compares parameters by their names; several of one name count as one that is what any of them is.
+/// Compares parameters by name. Several parameters of one name count as one that has the properties of any of them.
 fn parameters(old: &[Shared], new: &[Shared], at: &str, tell: &mut Tell<'_>) {
     let by_name = |list: &[Shared]| {
         let mut found: BTreeMap<String, Vec<Shared>> = BTreeMap::new();
@@ -155,7 +155,7 @@ fn parameters(old: &[Shared], new: &[Shared], at: &str, tell: &mut Tell<'_>) {
     }
 }
 
-/// Whether n8n refuses a node that says nothing about it: what is required and shows without any condition.
+/// Reports whether n8n refuses a node without a value for this parameter: it is required and shows unconditionally.
 fn must_be_set(parameter: &Parameter) -> bool {
     parameter.required && parameter.display.is_empty()
 }
@@ -172,7 +172,7 @@ mod tests {
         reaching(nodes, &[])
     }
 
-    /// A catalogue whose type `p.a` reaches this.
+    /// Returns a catalogue whose type `p.a` has these capabilities.
     fn reaching(nodes: Value, reaches: &[Capability]) -> Catalog {
         let package = RawPackage {
             name: "p".into(),

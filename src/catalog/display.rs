@@ -1,4 +1,4 @@
-//! When a parameter, a credential or a choice shows: n8n's `displayOptions`, evaluated as n8n does.
+//! Evaluation of n8n's `displayOptions`: when a parameter, a credential or an option shows. Follows n8n.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -11,38 +11,38 @@ use serde_json::{Map, Value};
 use super::js;
 use super::serde_default::is_default;
 
-/// n8n gives a regular expression a quarter of a second; here its steps are bounded.
+/// n8n gives a regular expression a quarter of a second; here the number of its steps is bounded.
 const MOST_STEPS: usize = 100_000;
-/// No more compiled regular expressions than this are kept.
+/// Maximum number of compiled regular expressions in the cache.
 const MOST_COMPILED: usize = 500;
 
-/// The conditions of one thing. Without any it always shows.
+/// Display conditions of a parameter, credential or option. Without conditions it always shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Display {
-    /// All of these must hold, in this order: an expression in one lets the thing show whatever follows.
+    /// Conditions that must all hold, in this order: an expression in one of them shows the parameter regardless of those that follow.
     #[serde(rename = "s", default, skip_serializing_if = "is_default")]
     pub show: Vec<Rule>,
-    /// Any of these hides it.
+    /// Conditions of which any hides it.
     #[serde(rename = "h", default, skip_serializing_if = "is_default")]
     pub hide: Vec<Rule>,
 }
 
-/// One condition: the value at a path is one of these.
+/// A condition: the value at a path is one of these.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule(
-    /// A sibling's name or path, `/` and a path from the node's parameters, `@version` or `@tool`.
+    /// Name or path of a sibling, `/` and a path from the node's parameters, `@version` or `@tool`.
     pub String,
-    /// What it may be; one is enough.
+    /// Accepted values; one match is enough.
     pub Vec<Match>,
 );
 
-/// What a value may be.
+/// A value that a condition accepts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Match {
     /// n8n's `_cnd`.
     Condition(Condition),
-    /// This value.
+    /// Exactly this value.
     Is(Value),
 }
 
@@ -50,7 +50,7 @@ pub enum Match {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// The comparison and what is compared with.
+    /// The comparison and its operand.
     #[serde(rename = "_cnd")]
     pub compare: Compare,
 }
@@ -58,7 +58,7 @@ pub struct Condition {
 /// n8n's comparisons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs)] // n8n's own names.
+#[allow(missing_docs)] // The names are n8n's own.
 pub enum Compare {
     Eq(Value),
     Not(Value),
@@ -74,24 +74,24 @@ pub enum Compare {
     Exists(Value),
 }
 
-/// The node around the values of a level.
+/// The node that surrounds the values of a level.
 #[derive(Clone, Copy, Debug)]
 pub struct Around<'a> {
     /// The node's parameters, for paths that begin with `/`.
     pub root: &'a Map<String, Value>,
-    /// The node's `typeVersion`; 0 where it has none, as n8n takes it.
+    /// The node's `typeVersion`; 0 if it has none, as in n8n.
     pub version: f64,
     /// Whether the node type's name ends with `Tool`.
     pub tool: bool,
 }
 
 impl<'a> Around<'a> {
-    /// The surroundings in a node of this type and version.
+    /// Returns the surroundings in a node of this type and version.
     pub fn new(root: &'a Map<String, Value>, version: f64, node_type: &str) -> Self {
         Self { root, version, tool: node_type.ends_with("Tool") }
     }
 
-    /// Judges the values that a rule looks at: one, or those of a list; `None` is undefined.
+    /// Applies `judge` to the values that a rule refers to: a single value, or those of a list; `None` is undefined.
     fn judge<T>(&self, level: &Map<String, Value>, key: &str, judge: impl FnOnce(&[Option<&Value>]) -> T) -> T {
         let found = match key {
             "@version" => return judge(&[Some(&Value::from(self.version))]),
@@ -114,10 +114,10 @@ impl<'a> Around<'a> {
     }
 }
 
-/// Whether something with these conditions shows beside the values of its level, as n8n decides it.
+/// Reports whether a parameter with these conditions shows beside the values of its level, as n8n decides it.
 ///
-/// n8n asks this of values with defaults filled in (see [`filled`](super::fill::filled)), when it loads and runs a workflow
-/// as well as before it publishes one.
+/// n8n evaluates this on values with defaults filled in (see [`filled`](super::fill::filled)), when it loads and runs a workflow and before
+/// it publishes one.
 pub fn shown(display: &Display, level: &Map<String, Value>, around: Around<'_>) -> bool {
     for Rule(key, any) in &display.show {
         let verdict = around.judge(level, key, |values| {
@@ -162,9 +162,9 @@ impl Compare {
     }
 }
 
-/// Whether a text matches a regular expression of JavaScript; `None` where that cannot be told.
+/// Reports whether a text matches a regular expression of JavaScript; `None` if that cannot be decided.
 ///
-/// The expressions are those of the catalogue, a hundred or so; each is compiled once.
+/// The expressions are those of the catalogue, about a hundred; each is compiled once.
 pub fn matches(pattern: &str, text: &str) -> Option<bool> {
     static COMPILED: RwLock<BTreeMap<String, Option<Regex>>> = RwLock::new(BTreeMap::new());
     if let Some(regex) = COMPILED.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
@@ -172,7 +172,7 @@ pub fn matches(pattern: &str, text: &str) -> Option<bool> {
     }
     let regex = RegexBuilder::new(pattern).backtrack_limit(MOST_STEPS).build().ok();
     let mut compiled = COMPILED.write().unwrap_or_else(PoisonError::into_inner);
-    // Catalogues can be replaced while the program runs, and with them the expressions.
+    // Catalogues, and with them the expressions, can be replaced while the program runs.
     if compiled.len() >= MOST_COMPILED {
         compiled.clear();
     }
@@ -180,7 +180,7 @@ pub fn matches(pattern: &str, text: &str) -> Option<bool> {
 }
 
 impl Display {
-    /// Whether a first-level value of `key` alone would not hide it. A list of resources, for example.
+    /// Reports whether the first-level value `value` of `key` alone would not hide it, for example in a list of resources.
     pub fn admits(&self, key: &str, value: &str) -> bool {
         let value = Value::from(value);
         let value = [Some(&value)];
@@ -188,7 +188,7 @@ impl Display {
             && !self.hide.iter().any(|Rule(name, any)| name == key && holds(any, &value))
     }
 
-    /// Whether there is no condition.
+    /// Reports whether there are no conditions.
     pub fn is_empty(&self) -> bool {
         self.show.is_empty() && self.hide.is_empty()
     }

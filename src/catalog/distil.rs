@@ -1,4 +1,4 @@
-//! From n8n's description files to facts.
+//! Extraction of the catalogue's facts from n8n's description files.
 
 mod parameters;
 
@@ -15,44 +15,44 @@ use super::visits::Visits;
 use super::{families, js};
 use parameters::{display, parameters, text};
 
-/// What n8n offers beside the operations of nodes whose credentials it can put into any request.
+/// Option that n8n offers beside the operations of nodes whose credentials it can add to any request.
 const CUSTOM_API_CALL: &str = "__CUSTOM_API_CALL__";
-/// Credential types that make requests by themselves, with all that extend them.
+/// Credential types that authenticate requests by themselves, together with all types that extend them.
 const AUTHENTICATING: &[&str] = &["oAuth2Api", "googleOAuth2Api", "oAuth1Api"];
 
-/// One package as it was read.
+/// A package as it was read.
 #[derive(Debug, Default)]
 pub struct RawPackage {
-    /// Such as `n8n-nodes-base`.
+    /// Name of the package, such as `n8n-nodes-base`.
     pub name: String,
-    /// Its own version.
+    /// Version of the package.
     pub version: String,
     /// `dist/types/nodes.json`.
     pub nodes: Vec<RawNode>,
     /// `dist/types/credentials.json`.
     pub credentials: Vec<RawCredential>,
-    /// Node types with one implementation for each version: the versions and what implements them, as the source tells.
+    /// Versions and implementing classes of node types that have one implementation for each version, from their sources.
     pub implementations: BTreeMap<String, Vec<(f64, String)>>,
-    /// What each node type can reach past its own definition, as its sources tell.
+    /// Capabilities of each node type beyond its own definition, from its sources.
     pub reaches: BTreeMap<String, BTreeSet<Capability>>,
 }
 
-/// The facts of some packages.
+/// Facts extracted from one or more packages.
 #[derive(Debug, Default)]
 pub struct Distilled {
-    /// By name.
+    /// Node types, by name.
     pub nodes: BTreeMap<String, NodeType>,
     /// Search words that n8n gives a node type.
     pub aliases: BTreeMap<String, Vec<String>>,
-    /// By name.
+    /// Credential types, by name.
     pub credentials: BTreeMap<String, CredentialType>,
-    /// What nodes can reach past their own definition, by node type.
+    /// Capabilities of nodes beyond their own definition, by node type.
     pub reaches: BTreeMap<String, BTreeSet<Capability>>,
-    /// Ports given as code that is not known: type, `inputs` or `outputs`.
+    /// Ports given as code that is not known: the type, and `inputs` or `outputs`.
     pub unknown_ports: Vec<(String, &'static str)>,
 }
 
-/// Takes the facts out of packages.
+/// Extracts the facts from packages.
 pub fn distil(packages: &[RawPackage]) -> Distilled {
     let mut found = Distilled::default();
     let tested: BTreeSet<&str> = packages
@@ -113,7 +113,7 @@ pub fn distil(packages: &[RawPackage]) -> Distilled {
     found
 }
 
-/// Versions that n8n implements but no description lists: they work as the others of the same implementation.
+/// Adds versions that n8n implements but no description lists: they behave like the other versions of the same implementation.
 fn add_silent_versions(node: &mut NodeType, implementations: &[(f64, String)]) {
     for (version, implementation) in implementations {
         if node.version(*version).is_some() {
@@ -129,7 +129,7 @@ fn add_silent_versions(node: &mut NodeType, implementations: &[(f64, String)]) {
     }
 }
 
-/// Whether n8n can put the credential into any request.
+/// Reports whether n8n can add the credential to any request.
 fn authenticates(credential: &RawCredential, all: &BTreeMap<&str, &RawCredential>, depth: usize) -> bool {
     !credential.authenticate.is_null()
         || credential.extends.iter().any(|parent| {
@@ -240,14 +240,14 @@ fn credential_type(raw: &RawCredential, package: &str, tested: bool, authenticat
     }
 }
 
-/// The scopes that a credential asks for: those of a property that holds them, or of the text in its expression.
+/// Returns the scopes that a credential requests: those of a property that holds them, or of the text in its expression.
 fn scopes(properties: &[RawParameter]) -> Vec<String> {
     let default_of = |name: &str| properties.iter().find(|property| property.name == name).and_then(|property| property.default.as_str());
     let Some(scope) = default_of("scope") else { return Vec::new() };
     let listed = match (scope.strip_prefix('='), default_of("enabledScopes")) {
         (None, _) => scope,
         (Some(_), Some(enabled)) if !enabled.starts_with('=') => enabled,
-        // Of an expression the last text in quotes is what holds without a person's own scopes.
+        // The last quoted text of an expression holds the scopes that apply unless the user sets their own.
         (Some(code), _) if code.contains("$self") => code.rsplit('"').nth(1).unwrap_or_default(),
         _ => "",
     };

@@ -1,15 +1,14 @@
 //! The ways in which n8n's node types compute their ports.
 //!
-//! n8n gives such ports as a piece of JavaScript. Each piece that has been understood is known by its digest and stands
-//! here as facts; a piece that is not known is [`Ports::Unknown`], never a guess. That the facts say what n8n's code says
-//! is held by a test that runs both.
+//! n8n gives such ports as a piece of JavaScript. Each known piece is identified by its digest and described here as facts; an unknown
+//! piece is [`Ports::Unknown`], never a guess. A test runs both and ensures that the facts agree with n8n's code.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::ports::{Case, Count, Entry, Is, Port, Ports, RequiredInputs, Test};
 
-/// The ports that a piece of n8n's code computes.
+/// Returns the ports that a piece of n8n's code computes.
 pub fn ports(code: &str) -> Ports {
     let cases = match digest(code).as_str() {
         "1f56c31f09e900f6" => vec![
@@ -109,7 +108,7 @@ pub fn ports(code: &str) -> Ports {
     Ports::Cases(cases)
 }
 
-/// What n8n's `requiredInputs` says: a number, or code that is known.
+/// Reads n8n's `requiredInputs`: a number, or code that is known.
 pub fn required_inputs(value: &Value) -> RequiredInputs {
     match value {
         Value::Null => RequiredInputs::Any,
@@ -135,7 +134,7 @@ fn open_ai() -> Vec<Case> {
     ]
 }
 
-/// The sub-nodes of the agents from version 2 on.
+/// Returns the sub-node inputs of agents from version 2 on.
 fn agent() -> Vec<Entry> {
     vec![
         model("Chat Model"),
@@ -146,7 +145,7 @@ fn agent() -> Vec<Entry> {
     ]
 }
 
-/// The agent of version 1 takes other sub-nodes for each kind of agent; it demands the model only.
+/// Returns the inputs of the agent of version 1, which takes different sub-nodes for each kind of agent; only the model is required.
 fn first_agent() -> Vec<Case> {
     let parser = || one("ai_outputParser", "Output Parser").when(parses());
     let (memory, tool) = (|| one("ai_memory", "Memory"), || any("ai_tool", "Tool"));
@@ -213,12 +212,12 @@ impl Entry {
     }
 }
 
-/// The digest of code, whatever its blanks and quotes and whichever node types its lists name: those lists grow with
-/// every release and are no part of the rule.
+/// Returns the digest of code, ignoring whitespace, quotes and the node types in its lists: those lists grow with every release and are not
+/// part of the rule.
 pub fn digest(code: &str) -> String {
     let mut plain: String = code.chars().filter(|letter| !letter.is_whitespace()).map(|c| if c == '\'' { '"' } else { c }).collect();
     let mut from = 0;
-    // Both `nodes:[…]` and `excludedNodes:[…]` end so.
+    // Both `nodes:[…]` and `excludedNodes:[…]` end this way.
     while let Some(at) = plain[from..].to_ascii_lowercase().find("nodes:[").map(|at| from + at + "nodes:[".len()) {
         let Some(end) = plain[at..].find(']') else { break };
         plain.replace_range(at..at + end, "");

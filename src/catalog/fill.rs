@@ -1,6 +1,6 @@
-//! The values of a node with n8n's defaults filled in and what does not show left out: what n8n works with once it has
-//! loaded a workflow. Follows `getNodeParameters` of n8n's workflow package step by step, since parameters of one name
-//! shadow each other in the order in which that function meets them.
+//! Values of a node with n8n's defaults filled in and hidden parameters left out: the values that n8n works with once it has loaded a
+//! workflow. Follows `getNodeParameters` of n8n's workflow package step by step, since parameters of one name shadow each other in the
+//! order in which that function visits them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use super::display::{Around, Rule, shown};
 use super::model::{Group, Kind, NodeVersion, Parameter, Shared};
 use super::visits::{Misshapen, Order, Visits};
 
-/// The values of a node as n8n loads them.
+/// Returns the values of a node as n8n loads them.
 pub fn filled(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Result<Map<String, Value>, Misshapen> {
     let fill = Fill { version, tool: node_type.ends_with("Tool") };
     fill.level(&facts.parameters, &facts.visits, values, None, Parent::Node)
@@ -35,7 +35,7 @@ struct Fill {
     tool: bool,
 }
 
-/// What is filled in so far of one level.
+/// Values of one level that are filled in so far.
 struct Filling<'a> {
     values: &'a Map<String, Value>,
     root: Option<&'a Map<String, Value>>,
@@ -43,11 +43,12 @@ struct Filling<'a> {
     done: Map<String, Value>,
 }
 
-/// Of a text where a list of entries is wanted n8n makes an entry of each letter; more than these tell nothing new.
+/// Maximum number of letters that become entries. If n8n finds a text in place of a list of entries, it makes an entry of each letter;
+/// further letters add nothing.
 const MOST_LETTERS: usize = 1000;
 
 impl Fill {
-    /// `root` is what paths with `/` start from; at the node's own level that is the level itself.
+    /// `root` is the object in which paths with `/` start; at the node's own level it is the level itself.
     fn level(
         &self,
         parameters: &[Shared],
@@ -58,7 +59,7 @@ impl Fill {
     ) -> Result<Map<String, Value>, Misshapen> {
         let order = visits.of(parameters)?;
         let each = || order.visits.iter().map(|at| (&*parameters[*at], order.repeated[*at]));
-        // First the simple values of all, shown or not: against these it is decided what shows.
+        // First fill in all simple values, whether they show or not: display conditions are decided against these.
         let mut simple = Filling { values, root, parent, done: Map::new() };
         for (parameter, repeated) in each().filter(|(parameter, _)| is_simple(parameter)) {
             if simple.has(parameter) && (!repeated || self.shows(parameter, &simple.done, &simple)) {
@@ -68,7 +69,7 @@ impl Fill {
         let mut beside = simple.done;
         let root = root.unwrap_or(&beside);
         let mut filling = Filling { values, root: Some(root), parent, done: Map::new() };
-        // What has a name of its own is the same as beside, and is moved rather than copied.
+        // A parameter with a unique name has the same value as in `beside`, and is moved rather than copied.
         let mut same = Vec::new();
         for (parameter, repeated) in each() {
             if !filling.has(parameter) || !self.shows(parameter, &beside, &filling) {
@@ -129,7 +130,7 @@ impl Fill {
             if parameter.bounds.multiple == Some(true) {
                 let items = match entry {
                     Value::Array(items) => items,
-                    // Its letters, each an entry.
+                    // Each letter becomes an entry.
                     Value::String(text) => &text.chars().take(MOST_LETTERS).map(|letter| Value::from(letter.to_string())).collect(),
                     _ => return Err(misshapen()),
                 };
@@ -147,12 +148,12 @@ impl Fill {
 }
 
 impl Filling<'_> {
-    /// Whether the parameter has a value here, its own or the default.
+    /// Reports whether the parameter has a value here, its own or the default.
     fn has(&self, parameter: &Parameter) -> bool {
         self.values.contains_key(&parameter.name) || self.parent != Parent::Collection
     }
 
-    /// Puts the value of a simple parameter, or its default, over what is there.
+    /// Sets the value of a simple parameter, or its default, replacing an existing value.
     fn put(&mut self, parameter: &Parameter) {
         let held = self.values.get(&parameter.name);
         let value = match (parameter.kind, held) {
@@ -180,8 +181,8 @@ impl Filling<'_> {
     }
 }
 
-/// The values of an entry of a group. To n8n a text, a number or a list is one without values, which all take their defaults;
-/// `null` is none at all.
+/// Returns the values of an entry of a group. n8n treats a text, a number or a list as an entry without values, whose parameters all take
+/// their defaults; `null` is no entry.
 fn entry_of(item: &Value) -> Option<&Map<String, Value>> {
     static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
     match item {
@@ -191,7 +192,7 @@ fn entry_of(item: &Value) -> Option<&Map<String, Value>> {
     }
 }
 
-/// n8n takes a filter without a combinator or options, as models write them.
+/// Completes a filter without a combinator or options, as language models write them; n8n accepts such filters.
 fn with_filter_defaults(filter: &Map<String, Value>) -> Map<String, Value> {
     let mut filter = filter.clone();
     if filter.get("combinator").is_none_or(Value::is_null) {
@@ -214,8 +215,8 @@ fn is_simple(parameter: &Parameter) -> bool {
     !matches!(parameter.kind, Kind::Collection | Kind::FixedCollection)
 }
 
-/// The order in which n8n visits the parameters of a level. One that waits for another is visited at once and again
-/// later, so a place may come several times.
+/// Returns the order in which n8n visits the parameters of a level. A parameter that depends on another is visited at once and again later,
+/// so an index may occur several times.
 fn order(parameters: &[Shared]) -> Result<Order, Misshapen> {
     let mut times: HashMap<&str, usize> = HashMap::with_capacity(parameters.len());
     parameters.iter().for_each(|parameter| *times.entry(&parameter.name).or_default() += 1);
@@ -256,8 +257,8 @@ fn order(parameters: &[Shared]) -> Result<Order, Misshapen> {
     Ok(Order { visits, repeated })
 }
 
-/// Whether the whole expression is one call of `$fromAI` without another call inside: n8n keeps it an expression even
-/// where expressions are taken as text, since the agent fills it in.
+/// Reports whether the whole expression is a single call of `$fromAI` without another call inside: n8n keeps it as an expression even where
+/// expressions are taken as text, since the agent fills it in.
 pub(crate) fn is_from_ai_only(expression: &str) -> bool {
     let mut rest = expression.strip_prefix('=').unwrap_or(expression).trim();
     if let Some(inner) = rest.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {

@@ -1,6 +1,6 @@
-//! What n8n finds missing or malformed in a node's parameters before it publishes: required values, the shapes of
-//! resource locators, the number of entries in a group. Follows `getNodeParametersIssues` of n8n's workflow package, also
-//! where it looks in another place than one would expect: it decides what is refused.
+//! Issues that n8n finds in a node's parameters before it publishes: missing required values, malformed resource locators, the number of
+//! entries in a group. Follows `getNodeParametersIssues` of n8n's workflow package, even where that function looks in an unexpected place,
+//! because it decides what n8n refuses.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,33 +13,33 @@ use super::model::{Kind, LEFT_OUT, NodeVersion, Parameter};
 use super::typed::takes;
 use crate::document::finding::MAX_FINDINGS;
 
-/// Something that n8n refuses in the parameters of a node.
+/// An issue for which n8n refuses the parameters of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReconcileError {
-    /// The parameter, as n8n names it: without the place around it.
+    /// The parameter, as n8n names it: without its path.
     pub parameter: String,
-    /// The place where n8n looks, from the node's parameters.
+    /// The path at which n8n looks, from the node's parameters.
     pub path: String,
-    /// What is wrong there.
+    /// Kind of the issue.
     pub kind: TroubleKind,
 }
 
-/// What n8n refuses.
+/// Kinds of issues that n8n refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TroubleKind {
-    /// It is required, it shows, and it is empty.
+    /// The value is required, shows, and is empty.
     Missing,
-    /// The value of a resource locator does not match what its mode wants.
+    /// The value of a resource locator does not match the pattern of its mode.
     Locator {
         /// The mode.
         mode: String,
     },
-    /// The value is not of the type that the parameter, or a column of it, declares.
+    /// The value does not have the type that the parameter, or a column of it, declares.
     Type {
-        /// What is declared, in n8n's words.
+        /// The declared type, in n8n's words.
         want: String,
     },
-    /// n8n stumbles over the shape of the value.
+    /// n8n fails on the shape of the value.
     Unreadable,
     /// There are fewer entries.
     TooFew(u32),
@@ -47,8 +47,8 @@ pub enum TroubleKind {
     TooMany(u32),
 }
 
-/// Everything that n8n would refuse in these values. Before n8n publishes, it has filled in the defaults (see
-/// [`filled`](super::fill::filled)): a required value whose default is not empty is never missing.
+/// Returns every issue that n8n would find in these values. n8n fills in the defaults (see [`filled`](super::fill::filled)) before it
+/// publishes, so a required value with a default that is not empty is never missing.
 pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<ReconcileError> {
     let mut search = Search { around: Around::new(values, version, node_type), found: Vec::new(), mistyped: HashSet::new() };
     for parameter in &facts.parameters {
@@ -60,7 +60,7 @@ pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, 
 struct Search<'a> {
     around: Around<'a>,
     found: Vec<ReconcileError>,
-    /// Where values of another type than declared stand: several parameters may declare the type of one value.
+    /// Paths of values that do not have their declared type: several parameters may declare the type of one value.
     mistyped: HashSet<String>,
 }
 
@@ -94,10 +94,10 @@ impl Search<'_> {
             (Kind::ResourceMapper, Some(Value::Object(mapped)), _) if shows => self.found.extend(columns(parameter, &place, mapped)),
             (Kind::Filter, Some(Value::Object(filter)), _) if shows && is_unreadable(filter) => tell(TroubleKind::Unreadable),
             (Kind::Filter | Kind::ResourceMapper, _, _) if shows => {}
-            // n8n asks this of parameters that do not show, too: where another of the same name shows, its value is asked about.
+            // n8n also checks parameters that are hidden: if another parameter of the same name shows, the value of that one is checked.
             (kind, Some(value), Some(want)) if !is_locator(kind) => {
                 let offered: Vec<&Value> = parameter.options.values.iter().collect();
-                // A choice that the service gives, and a long default that the catalogue leaves out, can only be right.
+                // An option that the service provides, or a long default that the catalogue leaves out, cannot be wrong.
                 let untold = (want == "options" && parameter.options.open) || js::to_string(value).trim_start_matches('=') == LEFT_OUT;
                 if !untold && !takes(want, value, &offered) && self.mistyped.insert(place.to_string()) {
                     tell(TroubleKind::Type { want: want.clone() });
@@ -107,7 +107,7 @@ impl Search<'_> {
         }
         match parameter.kind {
             Kind::Collection => {
-                // n8n looks for the fields of a collection beside it, not in it.
+                // n8n looks for the fields of a collection beside the collection, not in it.
                 let inside = if path.is_empty() { String::new() } else { format!("{path}.") };
                 parameter.fields.iter().for_each(|field| self.parameter(field, &inside));
             }
@@ -140,12 +140,12 @@ impl Search<'_> {
     }
 }
 
-/// Whether n8n stumbles over a filter: its conditions are no list.
+/// Reports whether n8n fails on a filter: its conditions are not a list.
 fn is_unreadable(filter: &Map<String, Value>) -> bool {
     filter.contains_key("combinator") && filter.get("conditions").is_some_and(|list| !list.is_array())
 }
 
-/// What n8n finds wrong with the columns of a `resourceMapper`: required ones without a value, and values of another type.
+/// Returns n8n's issues with the columns of a `resourceMapper`: required columns without a value, and values of another type.
 fn columns(parameter: &Parameter, place: &str, mapped: &Map<String, Value>) -> Vec<ReconcileError> {
     let (Some(mode), Some(schema), Some(values)) = (mapped.get("mappingMode"), mapped.get("schema"), mapped.get("value")) else {
         return Vec::new();
@@ -180,7 +180,7 @@ fn is_locator(kind: Kind) -> bool {
     matches!(kind, Kind::ResourceLocator | Kind::WorkflowSelector | Kind::AgentSelector)
 }
 
-/// Whether a required value is not there, by the kind of the parameter; other kinds are never missing to n8n.
+/// Reports whether a required value is missing, by the kind of the parameter; n8n never treats other kinds as missing.
 pub fn is_missing(kind: Kind, value: Option<&Value>) -> bool {
     let empty = matches!(value, None | Some(Value::String(_))) && !js::truthy(value);
     match kind {
@@ -195,7 +195,7 @@ pub fn is_missing(kind: Kind, value: Option<&Value>) -> bool {
     }
 }
 
-/// The mode whose pattern a locator's value does not match.
+/// Returns the mode whose pattern a locator's value does not match.
 fn misfit(parameter: &Parameter, value: &Value) -> Option<String> {
     let locator = value.as_object().filter(|map| map.contains_key("value"))?;
     let name = locator.get("mode")?.as_str()?;
@@ -205,7 +205,7 @@ fn misfit(parameter: &Parameter, value: &Value) -> Option<String> {
         Some(Value::Number(number)) => number.to_string(),
         Some(Value::Bool(truth)) => truth.to_string(),
         Some(Value::Object(_)) => "[object Object]".to_owned(),
-        // The texts of a list, as JavaScript joins them, are of no use here.
+        // The joined text that JavaScript makes of a list is of no use here.
         Some(Value::Array(_)) => return None,
         Some(Value::Null) | None => String::new(),
     };
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Catalog, filled};
 
-    /// The troubles of a node with these values, as `parameter @ path`.
+    /// Returns the issues of a node with these values, as `parameter @ path`.
     fn found(node_type: &str, version: f64, values: Value) -> Vec<String> {
         let kind = Catalog::embedded().node(node_type).unwrap();
         let facts = kind.version(version).unwrap();

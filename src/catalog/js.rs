@@ -1,12 +1,12 @@
-//! The few rules of JavaScript on which n8n's conditions rest: paths into values, equality, order, truth.
+//! The rules of JavaScript that n8n's conditions depend on: paths into values, equality, ordering, truthiness.
 
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
-/// The value at a path such as `options.batch[0].size`; `None` is JavaScript's undefined.
+/// Returns the value at a path such as `options.batch[0].size`; `None` is JavaScript's undefined.
 ///
-/// As lodash's `get`: a key that is there as a whole wins over its parts.
+/// As in lodash's `get`, a key that equals the whole path takes precedence over its parts.
 pub fn get<'a>(values: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(value) = values.get(path) {
         return Some(value);
@@ -39,7 +39,7 @@ fn parts(path: &str) -> Vec<&str> {
     found
 }
 
-/// `a === b`, where numbers are equal however they are written, and things are compared by what they hold.
+/// Compares two values deeply: numbers are equal however they are written, lists and objects by their contents.
 pub fn deep_equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
@@ -51,12 +51,12 @@ pub fn deep_equal(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// `a === b` of two values that do not share an identity: lists and objects are never the same.
+/// `a === b` of two values that do not share an identity: lists and objects are never equal.
 pub fn strict_equal(a: &Value, b: &Value) -> bool {
     !a.is_object() && !a.is_array() && deep_equal(a, b)
 }
 
-/// Whether JavaScript takes it for true; `None` is undefined.
+/// Reports whether a value is truthy in JavaScript; `None` is undefined.
 pub fn truthy(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null) => false,
@@ -67,7 +67,7 @@ pub fn truthy(value: Option<&Value>) -> bool {
     }
 }
 
-/// Order as of `<` and `>`; `None` where every comparison is false.
+/// Orders values as `<` and `>` do; `None` if every comparison is false.
 pub fn order(a: Option<&Value>, b: Option<&Value>) -> Option<Ordering> {
     if let (Some(Value::String(a)), Some(Value::String(b))) = (a, b) {
         return Some(a.encode_utf16().cmp(b.encode_utf16()));
@@ -82,7 +82,7 @@ pub fn number(value: Option<&Value>) -> Option<f64> {
         Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
         Value::Number(number) => number.as_f64(),
         Value::String(text) => number_of(text.trim()),
-        // The text of a list is what it holds, joined by commas.
+        // The text of a list is its items, joined by commas.
         Value::Array(items) if items.is_empty() => Some(0.0),
         Value::Array(items) if items.len() == 1 => number_of(to_string(&items[0]).trim()),
         Value::Array(_) | Value::Object(_) => None,
@@ -100,7 +100,7 @@ fn number_of(text: &str) -> Option<f64> {
         "" => text.is_empty().then_some(0.0),
         "Infinity" => Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),
         digits if digits.starts_with(|letter: char| letter.is_ascii_digit() || letter == '.') => text.parse().ok(),
-        // Words that only Rust takes for numbers.
+        // Words that only Rust reads as numbers.
         _ => None,
     }
 }
@@ -118,12 +118,12 @@ pub fn to_string(value: &Value) -> String {
     }
 }
 
-/// As [`to_string`], but lists and objects as JSON.
+/// As [`to_string`], with lists and objects as JSON.
 pub fn to_json_text(value: &Value) -> String {
     if value.is_array() || value.is_object() { value.to_string() } else { to_string(value) }
 }
 
-/// Whether a value is one of n8n's expressions, which only a run can tell.
+/// Reports whether a value is an n8n expression, whose result is only known at run time.
 pub fn is_expression(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.starts_with('='))
 }

@@ -1,11 +1,11 @@
-//! What a node can do: its resources and their operations, as the conditions of its parameters tell.
+//! Resources of a node and their operations, derived from the conditions of its parameters.
 
 use serde_json::Value;
 
 use super::model::{NodeVersion, Parameter};
 
 impl NodeVersion {
-    /// The values of `operation`, by `resource` (empty where the node has none), as the conditions tell.
+    /// Returns the values of `operation` by `resource` (empty if the node has none), derived from the conditions.
     pub fn operations(&self) -> Vec<(String, Vec<String>)> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let all = |name: &str| self.parameters.iter().filter(move |p| p.name == name).map(|p| &**p).collect::<Vec<&Parameter>>();

@@ -1,7 +1,7 @@
-//! The catalogue as bytes: an index, and blocks of node types that are unpacked when one of them is asked for.
+//! Binary format of the catalogue: an index, and blocks of node types that are unpacked on first use of one of their types.
 //!
-//! `WKCATALOG1\n`, the length of the packed index (32 bits, little-endian), the packed index, the packed blocks. Packed is
-//! zlib; inside is JSON. Parameters that are the same within a node type are stored and held once.
+//! `WKCATALOG1\n`, the length of the packed index (32 bits, little-endian), the packed index, the packed blocks. Packed means zlib; the
+//! content is JSON. Identical parameters of a node type are stored and held once.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -19,62 +19,62 @@ use super::model::{CredentialType, Group, NodeType, NodeVersion, Parameter, Shar
 use super::visits::Visits;
 
 const MAGIC: &[u8] = b"WKCATALOG1\n";
-/// A block is closed once it holds this much: larger ones pack better, smaller ones unpack faster.
+/// Size at which a block is closed: larger blocks compress better, smaller blocks unpack faster.
 const BLOCK: usize = 96 * 1024;
-/// No index or block is larger than this when it is unpacked: a catalogue may come from anybody who may write a ConfigMap.
+/// Maximum unpacked size of the index or a block: a catalogue may come from anybody who may write a ConfigMap.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
-/// Bytes that are no catalogue.
+/// Error for bytes that are not a catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// They begin otherwise.
+    /// The bytes do not begin as a catalogue does.
     #[error("it does not begin as a catalogue does; make one with `weirkeeper catalog build`")]
     Kind,
-    /// They end too early, or were changed.
+    /// The bytes are truncated or were changed.
     #[error("it is damaged ({0}); make it again with `weirkeeper catalog build`")]
     Damaged(String),
 }
 
-/// What is known of all types without unpacking any.
+/// Facts about all types that are available without unpacking one.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Index {
-    /// The version of n8n, if it was known.
+    /// Version of n8n, if known.
     pub n8n: Option<String>,
     /// Packages and their versions.
     pub packages: Vec<(String, String)>,
-    /// By name.
+    /// Node types, by name.
     pub nodes: Vec<NodeEntry>,
-    /// By name.
+    /// Credential types, by name.
     pub credentials: Vec<CredentialEntry>,
-    /// The packed length of each block.
+    /// Packed length of each block.
     blocks: Vec<usize>,
 }
 
 /// A node type in the index.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct NodeEntry {
-    /// With its package.
+    /// Full name, with its package.
     pub name: String,
-    /// As people see it.
+    /// Display name.
     pub display_name: String,
-    /// Other words for it.
+    /// Search aliases.
     pub aliases: Vec<String>,
-    /// Its resources and operations, as values and as people see them.
+    /// Resources and operations, as values and display names.
     pub words: Vec<String>,
-    /// Whether n8n offers it no more.
+    /// Whether n8n no longer offers it.
     pub hidden: bool,
     /// Whether a `…Tool` is derived from one of its versions.
     pub tool: bool,
     /// Whether a `…HitlTool` is derived from one of its versions.
     pub review: bool,
-    /// What nodes of the type can reach past their own definition; `None` in a catalogue that was made without a look at n8n's sources.
+    /// Capabilities of nodes of the type beyond their own definition; `None` in a catalogue that was made without n8n's sources.
     #[serde(default)]
     pub reaches: Option<Vec<Capability>>,
     at: Place,
 }
 
 impl NodeEntry {
-    /// How many bytes it has when it is unpacked.
+    /// Returns the unpacked size in bytes.
     pub fn size(&self) -> usize {
         self.at.2
     }
@@ -83,14 +83,14 @@ impl NodeEntry {
 /// A credential type in the index.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct CredentialEntry {
-    /// Such as `slackApi`.
+    /// Name, such as `slackApi`.
     pub name: String,
-    /// As people see it.
+    /// Display name.
     pub display_name: String,
     at: Place,
 }
 
-/// Block, first byte, length.
+/// Block, offset, length.
 type Place = (usize, usize, usize);
 
 #[derive(Serialize, Deserialize)]
@@ -169,7 +169,7 @@ fn stored_node(node: &NodeType) -> std::io::Result<StoredNode> {
     })
 }
 
-/// The different parameters of one type; those inside come before those around them.
+/// Distinct parameters of one type; nested parameters precede those that contain them.
 #[derive(Default)]
 struct Table {
     rows: Vec<Parameter<u32>>,
@@ -231,7 +231,7 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
     Ok(plain)
 }
 
-/// Where the index says things are.
+/// Positions of the packed blocks.
 #[derive(Debug, Default)]
 pub struct Layout {
     blocks: Vec<Range<usize>>,

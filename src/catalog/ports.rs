@@ -1,4 +1,4 @@
-//! What a node takes and gives, also where that depends on its parameters.
+//! Inputs and outputs of a node, including those that depend on its parameters.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,22 +6,22 @@ use serde_json::{Map, Value};
 use super::js;
 use super::serde_default::is_default;
 
-/// One input or output.
+/// An input or output.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Port {
-    /// `main`, `ai_tool`, `ai_languageModel`, …
+    /// Kind: `main`, `ai_tool`, `ai_languageModel`, …
     #[serde(rename = "k")]
     pub kind: String,
-    /// Whether the node does not work without a connection here.
+    /// Whether the node requires a connection here.
     #[serde(rename = "r", default, skip_serializing_if = "is_default")]
     pub required: bool,
-    /// The most connections, where n8n bounds them.
+    /// Maximum number of connections, if n8n limits it.
     #[serde(rename = "m", default, skip_serializing_if = "is_default")]
     pub most: Option<u32>,
-    /// What people see on it, such as `true` or `Chat Model`.
+    /// Label, such as `true` or `Chat Model`.
     #[serde(rename = "l", default, skip_serializing_if = "is_default")]
     pub label: String,
-    /// The only node types that may be connected; empty: any.
+    /// Node types that may be connected; empty means any.
     #[serde(rename = "n", default, skip_serializing_if = "is_default")]
     pub only: Vec<String>,
 }
@@ -30,11 +30,11 @@ pub struct Port {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Ports {
-    /// Always these.
+    /// Always these ports.
     Fixed(Vec<Port>),
-    /// Those of the first case that holds.
+    /// Ports of the first case that holds.
     Cases(Vec<Case>),
-    /// n8n computes them in a way that this program does not know.
+    /// n8n computes the ports in a way that this program does not know.
     Unknown,
 }
 
@@ -47,10 +47,10 @@ impl Default for Ports {
 /// Ports under conditions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Case {
-    /// All must hold.
+    /// Conditions that must all hold.
     #[serde(rename = "w", default, skip_serializing_if = "is_default")]
     pub when: Vec<Test>,
-    /// In order.
+    /// Ports in order.
     #[serde(rename = "p")]
     pub ports: Vec<Entry>,
 }
@@ -58,81 +58,81 @@ pub struct Case {
 /// One or more ports of a case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What each is.
+    /// The port.
     #[serde(rename = "p")]
     pub port: Port,
-    /// All must hold for it to be there.
+    /// Conditions for the port to exist; all must hold.
     #[serde(rename = "w", default, skip_serializing_if = "is_default")]
     pub when: Vec<Test>,
-    /// How many there are.
+    /// Number of such ports.
     #[serde(rename = "c", default, skip_serializing_if = "is_default")]
     pub count: Count,
 }
 
-/// How many ports an entry stands for. Paths lead into the node's parameters with defaults filled in.
+/// Number of ports that an entry stands for. Paths lead into the node's parameters with defaults filled in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Count {
     /// One.
     #[default]
     One,
-    /// As many as the number there says, or this many when it is absent or zero.
+    /// The number at the path, or this number if it is absent or zero.
     Number(String, u32),
-    /// As many as the list there has items; none without a list.
+    /// One for each item of the list at the path; none without a list.
     Items(String),
-    /// As many as the list there has items; one when it is no list.
+    /// One for each item of the list at the path; one if it is not a list.
     ItemsOrOne(String),
-    /// As many as the text there, or this text, has parts between commas.
+    /// One for each part between commas of the text at the path, or of this default text.
     Parts(String, String),
-    /// What the list of `{type, required, maxConnections}` there declares.
+    /// The ports that the list of `{type, required, maxConnections}` at the path declares.
     Declared(String),
 }
 
-/// A condition on a value at a path, or on `@version`.
+/// A condition on the value at a path, or on `@version`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Test(
     /// The path.
     pub String,
-    /// What must be so.
+    /// The condition.
     pub Is,
 );
 
-/// What a value must be.
+/// A condition on a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Is {
-    /// One of these.
+    /// Equals one of these.
     In(Vec<Value>),
-    /// None of these.
+    /// Equals none of these.
     NotIn(Vec<Value>),
-    /// One of these, or not there at all.
+    /// Equals one of these, or is absent.
     AbsentOrIn(Vec<Value>),
-    /// Taken for true by JavaScript.
+    /// Is truthy in JavaScript.
     Truthy,
-    /// Taken for false by JavaScript, or one of these.
+    /// Is falsy in JavaScript, or equals one of these.
     FalsyOr(Vec<Value>),
-    /// An object with one of these keys.
+    /// Is an object with one of these keys.
     HasKey(Vec<String>),
-    /// This much or more.
+    /// Is a number of at least this.
     AtLeast(f64),
 }
 
-/// Which main inputs must have data before the node runs.
+/// Main inputs that must have data before the node runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RequiredInputs {
-    /// n8n's rule: any.
+    /// n8n's default rule: any input.
     #[default]
     Any,
-    /// This many.
+    /// This number of inputs.
     Number(u32),
-    /// All of these, by place, while the tests hold; else this many.
+    /// All of these inputs, by index, while the tests hold; otherwise a number of inputs.
     These {
-        /// All must hold.
+        /// Tests that must all hold.
         when: Vec<Test>,
-        /// Places of inputs.
+        /// Indexes of inputs.
         inputs: Vec<u32>,
-        /// Otherwise.
+        /// Number of inputs otherwise.
         otherwise: u32,
     },
     /// Computed in a way that this program does not know.
@@ -140,7 +140,7 @@ pub enum RequiredInputs {
 }
 
 impl Ports {
-    /// The ports of a node with these parameters, defaults filled in; `None` where only a run can tell.
+    /// Returns the ports of a node with these parameters, defaults filled in; `None` if they are only known at run time.
     pub fn of(&self, filled: &Map<String, Value>, version: f64) -> Option<Vec<Port>> {
         match self {
             Self::Fixed(ports) => Some(ports.clone()),
@@ -158,7 +158,7 @@ impl Ports {
 }
 
 impl Ports {
-    /// How many ports of a kind there may be at the most, whatever the parameters are.
+    /// Returns the maximum number of ports of a kind, whatever the parameters are.
     pub fn most(&self, kind: &str) -> usize {
         match self {
             Self::Fixed(ports) => ports.iter().filter(|port| port.kind == kind).count(),
@@ -169,7 +169,7 @@ impl Ports {
 }
 
 impl Ports {
-    /// With which values of which parameters there would be a port of a kind, where it takes one or two values and no more.
+    /// Returns the parameter values with which there would be a port of a kind, if one or two values are enough.
     pub fn wanted(&self, kind: &str, filled: &Map<String, Value>, version: f64) -> Option<Vec<(&str, Value)>> {
         let Self::Cases(cases) = self else { return None };
         let entries = cases.iter().flat_map(|case| case.ports.iter().map(move |entry| (case, entry)));
@@ -184,7 +184,7 @@ impl Ports {
 }
 
 impl Test {
-    /// A value for which it holds, if it is one that a person would set.
+    /// Returns a value for which the test holds, if it is a value that a user would set.
     fn value(&self) -> Option<(&str, Value)> {
         let value = match &self.1 {
             Is::In(values) | Is::AbsentOrIn(values) => values.iter().find(|value| !value.is_null())?.clone(),
@@ -221,7 +221,7 @@ impl Case {
     }
 }
 
-/// More ports than any editor shows; a larger number is a slip that must not cost memory.
+/// Maximum number of ports, more than any editor shows; a larger number is a mistake that must not cost memory.
 const MOST_PORTS: usize = 1000;
 
 impl Count {
@@ -241,8 +241,8 @@ impl Count {
     }
 }
 
-/// The value at a path; `None` when it is, or lies in, an expression.
-#[allow(clippy::option_option)] // Unknown, absent and there are three things.
+/// Returns the value at a path; `None` if it is an expression or lies in one.
+#[allow(clippy::option_option)] // Unknown, absent and present are three cases.
 fn known<'a>(filled: &'a Map<String, Value>, path: &str) -> Option<Option<&'a Value>> {
     for (at, _) in path.match_indices('.') {
         if js::get(filled, &path[..at]).is_some_and(js::is_expression) {
@@ -276,7 +276,7 @@ fn all(tests: &[Test], filled: &Map<String, Value>, version: f64) -> Option<bool
 
 fn declared(list: Option<&Value>) -> Vec<Port> {
     let items = list.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    // A kind that is longer than any of n8n's is none of them.
+    // A kind that is longer than any of n8n's cannot be one of them.
     let kind = |item: &Value| item["type"].as_str().filter(|kind| kind.len() < 80).unwrap_or_default().to_owned();
     items
         .iter()

@@ -1,6 +1,6 @@
-//! n8n's description files as they are published: `dist/types/nodes.json` and `dist/types/credentials.json`. Only what
-//! the catalogue makes use of is read; everything else, prose above all, is passed over.
-#![allow(missing_docs)] // The fields have n8n's own names.
+//! n8n's description files as they are published: `dist/types/nodes.json` and `dist/types/credentials.json`. Only the fields that the
+//! catalogue uses are read; everything else, prose above all, is skipped.
+#![allow(missing_docs)] // The field names are n8n's own.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ pub struct RawCodex {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
-    // First, since a single match may be any value, a list too.
+    // Must be first, since a single match may be any value, including a list.
     Many(Vec<T>),
     One(T),
 }
@@ -98,7 +98,7 @@ pub struct RawFilter {
     pub nodes: Vec<String>,
 }
 
-/// A parameter, or a choice, or a group: n8n keeps all three in `options`.
+/// A parameter, an option or a group: n8n keeps all three in `options`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RawParameter {
@@ -128,7 +128,7 @@ pub struct RawDisplay {
     pub hide: Ordered,
 }
 
-/// Conditions in the order in which they are written, which n8n's evaluation depends on.
+/// Conditions in their written order, which n8n's evaluation depends on.
 #[derive(Debug, Default)]
 pub struct Ordered(pub Vec<Rule>);
 
@@ -215,7 +215,7 @@ pub struct RawCredential {
     pub supported_nodes: Vec<String>,
 }
 
-/// The versions of a node type and what implements each, from its source: `2.1: new agent_1.AgentV2(base)`.
+/// Returns the versions of a node type and the class that implements each, from its source: `2.1: new agent_1.AgentV2(base)`.
 pub fn implementations(source: &str) -> Vec<(f64, String)> {
     let one = |(before, after): (&str, &str)| {
         let version = before.trim_end().strip_suffix(':')?.trim_end_matches(']');

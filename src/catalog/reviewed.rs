@@ -1,17 +1,17 @@
-//! The lists behind [`super::capability`]: what was looked at in n8n's sources, and what it can reach. docs/threat-model.md says how to
-//! renew them for a new n8n.
+//! The lists behind [`super::capability`]: reviewed modules, names and files of n8n's sources, and their capabilities. docs/threat-model.md
+//! explains how to renew them for a new version of n8n.
 
 use super::capability::kind::Capability;
 
-/// n8n's own packages of nodes, whose files are followed.
+/// n8n's own node packages, whose files are followed.
 pub(super) const NODE_PACKAGES: [&str; 2] = ["n8n-nodes-base", "@n8n/n8n-nodes-langchain"];
 
-/// Modules of Node.js that reach nothing of n8n's host but the network.
+/// Modules of Node.js that reach nothing of n8n's host except the network.
 const NODE_JS: &str = "
     assert buffer crypto dns events http https net path querystring stream string_decoder timers tls url util zlib
 ";
 
-/// Modules that reach the host, with what they reach. A module's name stands for what is in it too.
+/// Modules that reach the host, with their capabilities. The name of a module also covers its submodules.
 const REACHING: &[(&str, Capability)] = &[
     ("@langchain/classic/document_loaders/fs", Capability::Files),
     ("@langchain/community/document_loaders/fs", Capability::Files),
@@ -25,7 +25,7 @@ const REACHING: &[(&str, Capability)] = &[
     ("gm", Capability::Files),
     ("inspector", Capability::Code),
     ("isolated-vm", Capability::Code),
-    // `file:` addresses and hooks of repositories.
+    // `file:` addresses and repository hooks.
     ("simple-git", Capability::Files),
     // The statements PUT and GET read and write files of the host.
     ("snowflake-sdk", Capability::Files),
@@ -37,7 +37,7 @@ const REACHING: &[(&str, Capability)] = &[
     ("worker_threads", Capability::Code),
 ];
 
-/// Packages that do what they are told with the values that a node gives them: services, formats, models.
+/// Packages that only act on the values that a node gives them: services, formats, models.
 const PACKAGES: &str = "
     @aws-crypto/sha256-js @aws-sdk/client-bedrock-runtime @aws-sdk/credential-providers @azure/identity @azure/search-documents
     @confluentinc/kafka-javascript @e965/xlsx @google-cloud/resource-manager @google/genai @huggingface/inference
@@ -54,7 +54,7 @@ const PACKAGES: &str = "
     semver showdown ssh2-sftp-client tar ts-ics uuid weaviate-client xml2js zod zod-to-json-schema
 ";
 
-/// What nodes take from n8n's other packages, by module. No parameter of a node chooses what is read of n8n's own settings.
+/// Names that nodes use from n8n's other packages, by module. No parameter of a node chooses which of n8n's own settings is read.
 const OWN: &[(&str, &str)] = &[
     (
         "@n8n/ai-utilities",
@@ -77,7 +77,7 @@ const OWN: &[(&str, &str)] = &[
         NodesConfig SecurityConfig
         ",
     ),
-    // It hands out what one of the other names asks for.
+    // It hands out the services that the other names request.
     ("@n8n/di", "Container Service"),
     ("@n8n/imap", "connect getParts"),
     ("@n8n/json-schema-to-zod", "jsonSchemaToZod"),
@@ -98,10 +98,10 @@ const OWN: &[(&str, &str)] = &[
     ),
 ];
 
-/// Names in n8n's packages that reach something.
+/// Names in n8n's packages that have capabilities.
 const OWN_REACHING: &[(&str, Capability)] = &[("MemoryVectorStoreManager", Capability::Memory)];
 
-/// Functions of n8n's contexts that reach something, wherever their names stand.
+/// Functions of n8n's contexts that have capabilities, wherever their names occur.
 const REACHING_WORDS: &[(&str, Capability)] = &[
     ("assertNoSymlinkInPath", Capability::Files),
     ("copyBinaryFile", Capability::Files),
@@ -142,21 +142,21 @@ const HARMLESS_WORDS: &str = "
     validateUrl webhook
 ";
 
-/// Files whose text was read, for they do something that the lists above do not allow: each with the fingerprint of that text and
-/// what it can reach. A file that changed is not reviewed any more.
+/// Files whose text was reviewed because they do something that the lists above do not allow: each with the fingerprint of that text and
+/// its capabilities. A file that changes is no longer reviewed.
 const FILES: &[(&str, &str, &[Capability])] = &[
     // addresses of the service and the version of the package
     ("n8n-nodes-base/nodes/Airtop/constants", "58fa29f824412bd7", &[]),
     // vm2 in the process of n8n
     ("n8n-nodes-base/nodes/Code/JavaScriptSandbox", "ba9b02fa395e4cde", &[Capability::Code]),
-    // Code of all workflows runs in one process, the task runner. It gets no credentials, workflows or files there, but the classes of luxon
-    // (DateTime, Duration, Interval) are the same for all, and what one puts into them another gets.
+    // Code of all workflows runs in one process, the task runner. It gets no credentials, workflows or files there, but all code shares the
+    // classes of luxon (DateTime, Duration, Interval): data that one workflow puts into them is visible to others.
     ("n8n-nodes-base/nodes/Code/JsTaskRunnerSandbox", "753747086fefbf76", &[Capability::Memory]),
     // the same
     ("n8n-nodes-base/nodes/Code/PythonTaskRunnerSandbox", "82450d28f37be9d3", &[Capability::Memory]),
     // fills the memory of n8n
     ("n8n-nodes-base/nodes/DebugHelper/functions", "a7c88c7e9248208b", &[Capability::Code]),
-    // asks for its own workflow
+    // requests its own workflow
     ("n8n-nodes-base/nodes/DynamicCredentialCheck/DynamicCredentialCheck.node", "78ae19dda989aacb", &[]),
     // commands on the host
     ("n8n-nodes-base/nodes/ExecuteCommand/ExecuteCommand.node", "6c7a96bcc50e6cdc", &[Capability::Code]),
@@ -201,12 +201,13 @@ fn holds(list: &str, word: &str) -> bool {
     list.split_whitespace().any(|one| one == word)
 }
 
-/// Whether a module is one of n8n's own packages, of which names are reviewed one by one. `n8n-workflow` holds types and pure functions.
+/// Reports whether a module is one of n8n's own packages, whose names are reviewed one by one. `n8n-workflow` holds types and pure
+/// functions.
 pub(super) fn is_own(module: &str) -> bool {
     module != "n8n-workflow" && (module == "n8n-core" || module == "n8n" || module.starts_with("n8n-core/") || module.starts_with("@n8n/"))
 }
 
-/// What a name of one of n8n's own packages reaches.
+/// Returns the capability of a name of one of n8n's own packages.
 pub(super) fn own(module: &str, name: &str) -> Option<Capability> {
     if let Some((_, capability)) = OWN_REACHING.iter().find(|(reaching, _)| *reaching == name) {
         return Some(*capability);
@@ -215,7 +216,7 @@ pub(super) fn own(module: &str, name: &str) -> Option<Capability> {
     (!known).then_some(Capability::Unreviewed)
 }
 
-/// What a module that is not n8n's reaches.
+/// Returns the capability of a module that is not n8n's.
 pub(super) fn module(module: &str) -> Option<Capability> {
     let module = module.strip_prefix("node:").unwrap_or(module);
     let is = |name: &str| module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('.'));
@@ -226,7 +227,7 @@ pub(super) fn module(module: &str) -> Option<Capability> {
     (!known).then_some(Capability::Unreviewed)
 }
 
-/// What a word of a source reaches; `context` tells whether it is the name of a function of n8n's contexts.
+/// Returns the capability of a word of a source; `context` says whether it is the name of a function of n8n's contexts.
 pub(super) fn word(word: &str, context: bool) -> Option<Capability> {
     match REACHING_WORDS.iter().find(|(name, _)| *name == word) {
         Some((_, capability)) => Some(*capability),
@@ -234,7 +235,7 @@ pub(super) fn word(word: &str, context: bool) -> Option<Capability> {
     }
 }
 
-/// What a file reaches whose text was reviewed.
+/// Returns the capabilities of a file whose text was reviewed.
 pub(super) fn file(name: &str, fingerprint: &str) -> Option<&'static [Capability]> {
     FILES.iter().find(|(file, of, _)| *file == name && *of == fingerprint).map(|(_, _, capabilities)| *capabilities)
 }

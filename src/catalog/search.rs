@@ -1,4 +1,4 @@
-//! Finding node types by what they are called and what they do.
+//! Search for node types by name and operation.
 
 use super::Catalog;
 use super::pack::NodeEntry;
@@ -6,17 +6,17 @@ use super::pack::NodeEntry;
 /// A node type that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
-    /// With its package.
+    /// Full name, with its package.
     pub name: String,
-    /// As people see it.
+    /// Display name.
     pub display_name: String,
-    /// The operations and other names that matched.
+    /// Operations and aliases that matched.
     pub matched: Vec<String>,
-    /// The higher the better.
+    /// Score; higher is better.
     pub score: u32,
 }
 
-/// Node types that fit all the words, the best first.
+/// Returns the node types that match all words, the best first.
 pub fn search(catalog: &Catalog, words: &[String], limit: usize) -> Vec<Hit> {
     let words: Vec<String> = words.iter().flat_map(|text| text.split_whitespace()).map(fold).filter(|word| !word.is_empty()).collect();
     let mut hits: Vec<Hit> = catalog.index().nodes.iter().filter_map(|entry| judge(entry, &words)).collect();
@@ -47,7 +47,7 @@ fn judge(entry: &NodeEntry, words: &[String]) -> Option<Hit> {
         }
         score += of_word;
     }
-    // Words together may be the whole name: "google sheets".
+    // The words together may be the whole name: "google sheets".
     if !words.is_empty() && shown == words.concat() {
         score += 100;
     }
@@ -57,7 +57,7 @@ fn judge(entry: &NodeEntry, words: &[String]) -> Option<Hit> {
     Some(Hit { name: entry.name.clone(), display_name: entry.display_name.clone(), matched, score })
 }
 
-/// The whole, the beginning, or a part.
+/// Scores a match of the whole name, its beginning, or a part.
 fn likeness(name: &str, word: &str, most: u32) -> u32 {
     if name == word {
         most

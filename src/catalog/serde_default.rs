@@ -1,4 +1,4 @@
-//! Values that are left out of a catalogue.
+//! Predicate for values that serde leaves out of a catalogue.
 
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

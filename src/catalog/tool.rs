@@ -1,5 +1,5 @@
-//! Node types that n8n makes while it loads: a `…Tool` of each node that an agent can use, and a `…HitlTool` of each that
-//! can ask a person and wait.
+//! Node types that n8n derives while it loads: a `…Tool` of each node that an agent can use, and a `…HitlTool` of each node that can ask a
+//! person and wait.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use super::visits::Visits;
 
 const SEND_AND_WAIT: &str = "sendAndWait";
 
-/// What is made of a node type.
+/// Kind of a derived node type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Derived {
     /// A tool for agents.
     Tool,
-    /// A tool by which a person approves another tool's call.
+    /// A tool by which a person approves the call of another tool.
     Review,
 }
 
-/// The node type from which n8n would derive this one, and how.
+/// Returns the node type from which n8n would derive this one, and how.
 pub fn origin(name: &str) -> Option<(&str, Derived)> {
     match name.strip_suffix("HitlTool") {
         Some(base) => Some((base, Derived::Review)),
@@ -29,7 +29,7 @@ pub fn origin(name: &str) -> Option<(&str, Derived)> {
     }
 }
 
-/// The derived node type; `None` where no version allows it.
+/// Returns the derived node type; `None` if no version allows it.
 pub fn derive(base: &NodeType, how: Derived) -> Option<NodeType> {
     let fits = |variant: &&NodeVersion| match how {
         Derived::Tool => variant.usable_as_tool,
@@ -46,12 +46,12 @@ pub fn derive(base: &NodeType, how: Derived) -> Option<NodeType> {
     Some(NodeType { name: format!("{}{suffix}", base.name), display_name, variants, ..base.clone() })
 }
 
-/// Whether a version can ask a person and wait for the answer.
+/// Reports whether a version can ask a person and wait for the answer.
 pub fn can_review(name: &str, variant: &NodeVersion) -> bool {
     !name.ends_with("Tool") && !variant.webhooks.is_empty() && waits(&variant.parameters).is_some()
 }
 
-/// The parameter that offers to wait.
+/// Returns the parameter that offers to wait.
 fn waits(parameters: &[Shared]) -> Option<&Shared> {
     parameters.iter().find(|parameter| parameter.name == "operation" && parameter.options.values.iter().any(|value| value == SEND_AND_WAIT))
 }

@@ -1,5 +1,5 @@
-//! Whether n8n can take a value for one of the type that a parameter or a mapped column declares. Follows
-//! `validateFieldType` of n8n's workflow package, which is asked before a workflow is published.
+//! Type checks of values against the type that a parameter or a mapped column declares. Follows `validateFieldType` of n8n's workflow
+//! package, which n8n calls before it publishes a workflow.
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -8,7 +8,7 @@ use super::display::matches;
 use super::js;
 use crate::document::javascript::reads_as_object;
 
-/// The keys of a form field that is written as JSON.
+/// Keys of a form field that is written as JSON.
 const FIELD_KEYS: &[&str] = &[
     "fieldLabel",
     "fieldType",
@@ -29,13 +29,13 @@ const FIELD_KEYS: &[&str] = &[
     "minSelections",
     "maxSelections",
 ];
-/// The types of such a field.
+/// Types of such a field.
 const FIELD_TYPES: &[&str] =
     &["date", "dropdown", "email", "file", "number", "password", "text", "textarea", "checkbox", "radio", "html", "hiddenField"];
 
-/// Whether a value is of a type, in n8n's words (`number`, `dateTime`, `string-alphanumeric`, …), or can be made one. An
-/// expression, `null` and what is not there always are; so is anything of a type that n8n does not know. `offered`: what a
-/// choice may be.
+/// Reports whether a value has a type, in n8n's words (`number`, `dateTime`, `string-alphanumeric`, …), or can be converted to it.
+/// Expressions, `null` and absent values always do; so do all values of a type that n8n does not know. `offered` are the options of a
+/// choice.
 pub fn takes(kind: &str, value: &Value, offered: &[&Value]) -> bool {
     if value.is_null() || js::to_string(value).starts_with('=') {
         return true;
@@ -59,7 +59,7 @@ pub fn takes(kind: &str, value: &Value, offered: &[&Value]) -> bool {
     }
 }
 
-/// What code could be called: letters, digits and underscores, no digit first.
+/// Reports whether a text is a valid name in code: letters, digits and underscores, not beginning with a digit.
 fn is_name(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     !text.starts_with(|letter: char| letter.is_ascii_digit()) && !text.is_empty() && text.bytes().all(inner)
@@ -74,12 +74,12 @@ fn is_boolean(value: &Value) -> bool {
     }
 }
 
-/// n8n tries five ways to read a date, the last of which takes almost anything with a number in it.
+/// n8n tries five ways to read a date, the last of which accepts almost any text with a number in it.
 fn may_be_date(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// `hh:mm`, then seconds and an offset or not.
+/// Reports whether a text is `hh:mm`, optionally with seconds and an offset.
 fn is_time(text: &str) -> bool {
     matches(r"^\d{2}:\d{2}(:\d{2})?((\-|\+)\d{4})?((\-|\+)\d{1,2}(:\d{2})?)?$", text) != Some(false)
 }
@@ -91,7 +91,7 @@ fn is_object(value: &Value) -> bool {
     let text = js::to_string(value);
     match serde_json::from_str::<Value>(&text) {
         Ok(parsed) => parsed.is_object() || parsed.is_null(),
-        // Keys without quotes, or in single ones.
+        // Keys without quotes, or in single quotes.
         Err(_) => text.trim_start().starts_with('{') && reads_as_object(&text),
     }
 }
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn values_are_taken_as_n8n_takes_them() {
-        // Each was put to n8n's own `validateFieldType`.
+        // Each was checked with n8n's own `validateFieldType`.
         let table = [
             ("string-alphanumeric", json!("my_tool_2"), true),
             ("string-alphanumeric", json!("my tool"), false),

@@ -1,18 +1,18 @@
-//! The order in which the parameters of a level are filled in, kept beside them.
+//! Cache of the order in which the parameters of a level are filled in, kept beside them.
 
 use std::sync::OnceLock;
 
-/// Values that n8n could not load: it throws where the workflow is opened.
+/// Error for values that n8n could not load: it throws when the workflow is opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("parameter {0:?} holds what n8n cannot load")]
 pub struct Misshapen(pub String);
 
-/// The order in which the parameters of a level are visited; it takes as long to find as to fill them in.
+/// Order in which the parameters of a level are visited; computing it takes as long as filling them in.
 #[derive(Clone, Debug, Default)]
 pub struct Visits(pub(super) OnceLock<Box<Result<Order, Misshapen>>>);
 
 impl PartialEq for Visits {
-    /// It follows from the parameters, known or not.
+    /// Always equal: the order follows from the parameters, whether it is computed or not.
     fn eq(&self, _: &Self) -> bool {
         true
     }
@@ -20,8 +20,8 @@ impl PartialEq for Visits {
 
 #[derive(Clone, Debug)]
 pub(super) struct Order {
-    /// Places of parameters; one may come several times.
+    /// Indexes of parameters; an index may occur several times.
     pub(super) visits: Vec<usize>,
-    /// By place, whether other parameters of the level have its name.
+    /// For each index, whether other parameters of the level have the same name.
     pub(super) repeated: Vec<bool>,
 }

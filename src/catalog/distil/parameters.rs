@@ -1,4 +1,4 @@
-//! Parameters, from n8n's description files to facts.
+//! Extraction of parameters from n8n's description files.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::catalog::model::{Bounds, Group, Kind, LEFT_OUT, Mode, Options, Parame
 use crate::catalog::raw::{RawDisplay, RawMode, RawParameter};
 use crate::catalog::visits::Visits;
 
-/// Texts longer than this are prose, prompts or code.
+/// Maximum length of a default value; longer texts are prose, prompts or code.
 const LONGEST_DEFAULT: usize = 80;
 
 pub fn parameters(raw: &[RawParameter]) -> Vec<Shared> {
     raw.iter().filter_map(parameter).map(|parameter| Shared(Arc::new(parameter))).collect()
 }
 
-/// A parameter, or nothing where n8n only shows a text or a button.
+/// Returns a parameter, or `None` if n8n only shows a text or a button.
 fn parameter(raw: &RawParameter) -> Option<Parameter> {
     let kind = raw.kind.as_deref()?;
     if matches!(kind, "notice" | "callout" | "button") {
@@ -89,7 +89,7 @@ fn bounds(raw: &RawParameter, of: &Map<String, Value>) -> Bounds {
     }
 }
 
-/// Reads `={{ $nodeVersion >= 2.3 ? 3 : $nodeVersion >= 2.2 ? 2 : 1 }}` or a number; empty where it is something else.
+/// Reads `={{ $nodeVersion >= 2.3 ? 3 : $nodeVersion >= 2.2 ? 2 : 1 }}` or a number; empty for anything else.
 fn filter_version(value: &Value) -> Vec<(f64, u32)> {
     let whole = |value: &str| value.parse::<u32>().ok();
     let Some(code) = value.as_str() else {
@@ -118,7 +118,7 @@ pub fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A default without long texts.
+/// Returns a default without long texts.
 fn without_prose(value: &Value) -> Value {
     match value {
         Value::String(text) if text.chars().count() > LONGEST_DEFAULT && text.contains([' ', '\n']) => {
