@@ -1,6 +1,6 @@
-//! The document of an n8n workflow: reading it ([`parse`]), its model ([`definition`]), its digest ([`canonical`]), where things stand in it
-//! ([`json_path`], [`positions`]), what it calls and what calls it ([`references`], [`triggers`], [`endpoints`], [`routes`]), ids that the author left out
-//! ([`derive`]), and writing it ([`yaml`]). Pure.
+//! The document of an n8n workflow: reading it ([`parse`]), its model ([`definition`]), its digest ([`canonical`]), paths and positions in
+//! it ([`json_path`], [`positions`]), the workflows that it calls and its entry points ([`references`], [`triggers`], [`endpoints`],
+//! [`routes`]), derivation of missing ids ([`derive`]), and writing it ([`yaml`]). Pure.
 
 pub mod canonical;
 pub mod definition;

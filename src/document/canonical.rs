@@ -1,18 +1,18 @@
-//! One form and one digest for all documents that mean the same.
+//! Canonical form and digest, shared by all documents that mean the same.
 //!
-//! The digest covers nodes, connections, node groups and the settings that are managed; not the name, the
-//! tags, or anything else. It is the same for what we send and for what n8n gives back for it: key order,
-//! number spelling, what n8n fills in and what it leaves out make no difference. The order of arrays does.
+//! The digest covers nodes, connections, node groups and the managed settings; not the name, the tags, or anything else. It is the same for
+//! a workflow that the operator sends and for the response of n8n: key order, number notation, and values that n8n fills in or leaves out
+//! make no difference. The order of arrays does.
 //!
-//! What counts as the same, by observation of n8n 2.39.10:
+//! Rules of equality, observed with n8n 2.39.10:
 //! - numbers are JavaScript's: `2.0` is `2`, `-0` is `0`, integers beyond 2^53 lose their last digits;
-//! - credentials are compared by type and id; the name counts only where there is no id, and a plain name is
-//!   the same as an object with that name. n8n rewrites the names;
-//! - an absent node field is the same as `null`, as `""` for ids and notes, as `false` for switches, as `{}`
-//!   for parameters and credentials, and as `stopWorkflow` for `onError`;
-//! - connections that lead nowhere (`null`, `[]`, `{}`) are the same as absent ones, unless a later output of
-//!   the same node depends on their place;
-//! - a setting is the same as absent where its value resets it: `DEFAULT`, or `-1` for `executionTimeout`.
+//! - credentials are compared by type and id; the name counts only where there is no id, and a plain name is the same as an object with
+//!   that name. n8n rewrites the names;
+//! - an absent node field is the same as `null`, as `""` for ids and notes, as `false` for switches, as `{}` for parameters and
+//!   credentials, and as `stopWorkflow` for `onError`;
+//! - connections that lead nowhere (`null`, `[]`, `{}`) are the same as absent ones, unless a later output of the same node depends on
+//!   their position;
+//! - a setting is the same as absent if its value resets it: `DEFAULT`, or `-1` for `executionTimeout`.
 
 mod parts;
 mod write;
@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use parts::{Nodes, Parts};
 
-/// The SHA-256 of a canonical form, displayed as `sha256:<hex>`.
+/// SHA-256 of a canonical form, displayed as `sha256:<hex>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -37,13 +37,13 @@ impl fmt::Display for Digest {
 }
 
 impl Digest {
-    /// The first twelve hexadecimal digits, for names and messages.
+    /// Returns the first twelve hexadecimal digits, for names and messages.
     pub fn short(&self) -> String {
         self.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// Text that is no digest.
+/// Error for text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is written sha256: and 64 lower-case hexadecimal digits")]
 pub struct NotADigest;
@@ -72,22 +72,22 @@ impl std::str::FromStr for Digest {
     }
 }
 
-/// The canonical form as a value: what [`digest`] hashes, for storing and for comparing.
+/// Returns the canonical form as a value, the input of [`digest`], for storing and for comparing.
 pub fn canonical(parts: Parts<'_>, managed: &BTreeSet<String>) -> Value {
     let mut text = Vec::new();
     write::workflow(parts, managed, &mut text);
-    // What was written is JSON by construction; a test holds it to that.
+    // The written text is JSON by construction, which a test ensures.
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// The digest of the canonical form, computed without building it.
+/// Returns the digest of the canonical form, computed without building it.
 pub fn digest(parts: Parts<'_>, managed: &BTreeSet<String>) -> Digest {
     let mut hasher = Sha256::new();
     write::workflow(parts, managed, &mut hasher);
     Digest(hasher.finalize().into())
 }
 
-/// [`digest`] of loose parts, such as those of a read-back.
+/// Returns the [`digest`] of separate parts, such as those of a response of n8n.
 pub fn digest_of(
     nodes: &[Value],
     connections: &Value,
@@ -98,7 +98,7 @@ pub fn digest_of(
     digest(Parts::read(nodes, connections, node_groups, settings), managed)
 }
 
-/// The canonical form of one node.
+/// Returns the canonical form of one node.
 pub(crate) fn canonical_node(node: &Map<String, Value>) -> Value {
     let mut text = Vec::new();
     write::node(node, &mut text);

@@ -1,56 +1,56 @@
-//! A workflow document in the shape that n8n takes.
+//! A workflow document in the form that n8n accepts.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// One node of a workflow: the JSON object as it will be sent, with accessors for the fields that matter here.
+/// A node of a workflow: the JSON object as it is sent, with accessors for the fields that are used here.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(transparent)]
 pub struct Node(pub Map<String, Value>);
 
 impl Node {
-    /// The name, which connections and expressions refer to; empty where there is none.
+    /// Returns the name, by which connections and expressions refer to the node; empty if there is none.
     pub fn name(&self) -> &str {
         self.text("name").unwrap_or_default()
     }
 
-    /// The `type`, such as `n8n-nodes-base.httpRequest`; empty where there is none.
+    /// Returns the `type`, such as `n8n-nodes-base.httpRequest`; empty if there is none.
     pub fn kind(&self) -> &str {
         self.text("type").unwrap_or_default()
     }
 
-    /// The version of the node type.
+    /// Returns the version of the node type.
     pub fn type_version(&self) -> Option<f64> {
         self.0.get("typeVersion").and_then(Value::as_f64)
     }
 
-    /// The id. n8n takes an empty one for none.
+    /// Returns the id. n8n treats an empty id as absent.
     pub fn id(&self) -> Option<&str> {
         self.text("id").filter(|id| !id.is_empty())
     }
 
-    /// The id in this node's webhook URLs. n8n takes an empty one for none.
+    /// Returns the id in this node's webhook URLs. n8n treats an empty id as absent.
     pub fn webhook_id(&self) -> Option<&str> {
         self.text("webhookId").filter(|id| !id.is_empty())
     }
 
-    /// Whether the node is switched off.
+    /// Reports whether the node is disabled.
     pub fn disabled(&self) -> bool {
         self.0.get("disabled").and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// The parameters, if they are an object.
+    /// Returns the parameters, if they are an object.
     pub fn parameters(&self) -> Option<&Map<String, Value>> {
         self.0.get("parameters").and_then(Value::as_object)
     }
 
-    /// The credentials by type, if they are an object.
+    /// Returns the credentials by type, if they are an object.
     pub fn credentials(&self) -> Option<&Map<String, Value>> {
         self.0.get("credentials").and_then(Value::as_object)
     }
 
-    /// One parameter.
+    /// Returns a parameter.
     pub fn parameter(&self, name: &str) -> Option<&Value> {
         self.parameters()?.get(name)
     }
@@ -70,30 +70,30 @@ impl From<Map<String, Value>> for Node {
     }
 }
 
-/// What an author wrote, reduced to what n8n takes.
+/// The author's document, reduced to the fields that n8n accepts.
 ///
-/// Serialised, it is the body of a create: `name` (if given), `nodes`, `connections`, `settings`, and
-/// `nodeGroups` where there are any.
+/// Serialised, it is the body of a create request: `name` (if given), `nodes`, `connections`, `settings`, and `nodeGroups` if there are
+/// any.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Definition {
-    /// The workflow's name, if the document gives one.
+    /// Name of the workflow, if the document gives one.
     pub name: Option<String>,
-    /// The nodes, in the author's order: n8n makes a new version when they are reordered.
+    /// Nodes, in the author's order: n8n makes a new version when they are reordered.
     pub nodes: Vec<Node>,
-    /// Connections by source node name, then connection type.
+    /// Connections by name of the source node, then by connection type.
     pub connections: Map<String, Value>,
-    /// The settings.
+    /// Settings.
     pub settings: Map<String, Value>,
-    /// Frames on the canvas.
+    /// Node groups: frames on the canvas.
     pub node_groups: Vec<Value>,
-    /// What the document says about being active; never sent.
+    /// Value of `active` in the document; never sent.
     pub declared_active: Option<bool>,
-    /// The names of the tags in the document; never sent.
+    /// Names of the tags in the document; never sent.
     pub declared_tags: Option<Vec<String>>,
 }
 
 impl Definition {
-    /// The body of `POST /workflows`.
+    /// Returns the body of `POST /workflows`.
     pub fn create_body(&self) -> Map<String, Value> {
         let mut body = self.update_body();
         if self.node_groups.is_empty() {
@@ -102,8 +102,8 @@ impl Definition {
         body
     }
 
-    /// The body of `PUT /workflows/{id}`. Unlike in a create `nodeGroups` is always there, since n8n keeps
-    /// the old groups where it is left out.
+    /// Returns the body of `PUT /workflows/{id}`. Unlike a create request it always has `nodeGroups`, since n8n keeps the old groups if the
+    /// key is absent.
     pub fn update_body(&self) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(name) = &self.name {
@@ -117,7 +117,7 @@ impl Definition {
         body
     }
 
-    /// The node of that name.
+    /// Returns the node of that name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name() == name)
     }

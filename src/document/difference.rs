@@ -1,4 +1,4 @@
-//! What two documents differ in, node by node. Only paths are named, never values: they may be secret.
+//! Differences between two documents, node by node. Only paths are named, never values: they may be secret.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -9,56 +9,56 @@ use crate::document::canonical::{Parts, canonical, canonical_node};
 use crate::document::finding::{join_within, quoted};
 use crate::document::json_path;
 
-/// How a node differs.
+/// Difference of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeChange {
-    /// The actual document has a node that the desired one has not.
+    /// The actual document has a node that the desired one does not have.
     Added {
-        /// Its name.
+        /// Name of the node.
         node: String,
     },
     /// The actual document lacks a node of the desired one.
     Removed {
-        /// Its name.
+        /// Name of the node.
         node: String,
     },
     /// The node with the same id has another name.
     Renamed {
-        /// Its name in the desired document.
+        /// Name in the desired document.
         from: String,
-        /// Its name in the actual one.
+        /// Name in the actual document.
         to: String,
-        /// What else differs, as paths within the node.
+        /// Paths within the node of its other differences.
         paths: Vec<String>,
     },
     /// The node has other fields.
     Changed {
-        /// Its name.
+        /// Name of the node.
         node: String,
-        /// What differs, as paths within the node such as `parameters.url`.
+        /// Paths within the node that differ, such as `parameters.url`.
         paths: Vec<String>,
     },
 }
 
-/// How an actual document differs from a desired one.
+/// Difference of an actual document from a desired one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Difference {
-    /// The workflow's name differs.
+    /// Whether the name of the workflow differs.
     pub name: bool,
-    /// Nodes that differ, in the order of the desired document, added ones last.
+    /// Nodes that differ, in the order of the desired document; added nodes last.
     pub nodes: Vec<NodeChange>,
-    /// The same nodes in another order.
+    /// Whether the nodes are in another order.
     pub reordered: bool,
     /// Source nodes whose connections differ.
     pub connections: Vec<String>,
     /// Managed settings that differ.
     pub settings: Vec<String>,
-    /// Frames on the canvas differ.
+    /// Whether the frames on the canvas differ.
     pub node_groups: bool,
 }
 
-/// What the actual document differs in from the desired one, by the same measure as
-/// [`crate::document::canonical::digest`]: it is empty exactly where the digests are equal.
+/// Compares an actual document with the desired one, by the same measure as [`crate::document::canonical::digest`]: the result is empty
+/// exactly if the digests are equal.
 pub fn difference(desired: Parts<'_>, actual: Parts<'_>, managed: &BTreeSet<String>) -> Difference {
     let (desired_form, actual_form) = (canonical(desired, managed), canonical(actual, managed));
     let mut difference = Difference {
@@ -78,25 +78,24 @@ pub fn difference(desired: Parts<'_>, actual: Parts<'_>, managed: &BTreeSet<Stri
 }
 
 impl Difference {
-    /// The same, with the names of both sides compared as well.
+    /// Also compares the names of both documents.
     #[must_use]
     pub fn with_names(mut self, desired: &str, actual: &str) -> Self {
         self.name = desired != actual;
         self
     }
 
-    /// Whether nothing differs.
+    /// Reports whether nothing differs.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The difference in at most `max_chars` characters, such as
-    /// `node "HTTP Request": parameters.url changed; node "Set" added`.
+    /// Describes the difference in at most `max_chars` characters, such as `node "HTTP Request": parameters.url changed; node "Set" added`.
     pub fn summary(&self, max_chars: usize) -> String {
         join_within("", &self.lines(), max_chars)
     }
 
-    /// One line for each thing that differs.
+    /// Returns one line for each difference.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.name {
@@ -133,7 +132,7 @@ impl fmt::Display for NodeChange {
     }
 }
 
-/// The first few paths: one node's hundred parameters must not hide the other nodes.
+/// Lists the first few paths: one node's hundred parameters must not hide the other nodes.
 fn listed(paths: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = paths.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -147,7 +146,7 @@ fn text<'a>(node: &'a Value, key: &str) -> &'a str {
     node.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The changes, and for each desired node that still exists its place in the actual list.
+/// Returns the changes, and for each desired node that still exists its index in the actual list.
 fn compare_nodes(wanted: &[Value], found: &[Value]) -> (Vec<NodeChange>, Vec<usize>) {
     let matches = match_nodes(wanted, found);
     let mut changes = Vec::new();
@@ -173,7 +172,7 @@ fn compare_nodes(wanted: &[Value], found: &[Value]) -> (Vec<NodeChange>, Vec<usi
     (changes, matches.into_iter().flatten().collect())
 }
 
-/// Matches by name, and what is left by id. Each actual node is matched once.
+/// Matches nodes by name, and the remaining ones by id. Each actual node is matched at most once.
 fn match_nodes(wanted: &[Value], found: &[Value]) -> Vec<Option<usize>> {
     let mut matches = vec![None; wanted.len()];
     let mut taken = HashSet::new();
@@ -202,7 +201,7 @@ fn differing_keys(desired: &Value, actual: &Value, part: &str) -> Vec<String> {
     keys.into_iter().filter(|key| desired.get(*key) != actual.get(*key)).cloned().collect()
 }
 
-/// The deepest paths at which two values differ. An array of another length is named as a whole.
+/// Collects the deepest paths at which two values differ. An array of another length is named as a whole.
 fn differing_paths(desired: &Value, actual: &Value, at: &str, paths: &mut Vec<String>) {
     match (desired, actual) {
         (Value::Object(desired), Value::Object(actual)) => {

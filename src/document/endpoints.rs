@@ -1,7 +1,7 @@
-//! Where a published workflow can be called from outside.
+//! Endpoints at which a published workflow can be called from outside.
 //!
-//! Source: `webhook.service.js` (`getNodeWebhooks`), `webhook-trigger-registrar.js` and the `webhooks` of the
-//! node descriptions of n8n 2.39.10.
+//! Source: `webhook.service.js` (`getNodeWebhooks`), `webhook-trigger-registrar.js` and the `webhooks` of the node descriptions of n8n
+//! 2.39.10.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,8 @@ const WEBHOOK: &str = "n8n-nodes-base.webhook";
 const FORM: &str = "n8n-nodes-base.formTrigger";
 const CHAT: &str = "@n8n/n8n-nodes-langchain.chatTrigger";
 const MCP: &str = "@n8n/n8n-nodes-langchain.mcpTrigger";
-/// Whatever may not stand in a part of a URL's path as it is (`pchar` of RFC 3986). n8n decodes each part before it looks (measured).
+/// Characters that must be encoded in a segment of a URL's path (those outside `pchar` of RFC 3986). n8n decodes each segment before it
+/// looks up the path (measured).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -36,10 +37,10 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'=')
     .remove(b':')
     .remove(b'@');
-/// How much of a path or method is repeated in a message, in characters.
+/// Maximum number of characters of a path or method that a message repeats.
 pub(crate) const LONGEST: usize = 200;
 
-/// What kind of caller an endpoint is made for.
+/// Kind of caller that an endpoint is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EndpointKind {
     /// A Webhook node.
@@ -54,25 +55,25 @@ pub enum EndpointKind {
     Service,
 }
 
-/// A place where n8n listens on behalf of a published workflow.
+/// An endpoint at which n8n listens on behalf of a published workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The node, by name.
+    /// Name of the node.
     pub node: String,
-    /// Who calls it.
+    /// Kind of caller.
     pub kind: EndpointKind,
-    /// The methods that it answers, in capitals. Empty where they are computed by an expression.
+    /// Methods that it answers, in capitals. Empty if an expression computes them.
     pub methods: Vec<String>,
-    /// The first part of the URL's path, by n8n's defaults: `webhook`, `form` or `mcp`.
+    /// First segment of the URL's path, by n8n's defaults: `webhook`, `form` or `mcp`.
     pub base: &'static str,
-    /// The path below [`Self::base`], without a leading slash, as n8n serves it. Parameters stay as `:name`.
-    /// Where it is computed by an expression, the expression itself.
+    /// Path below [`Self::base`], without a leading slash, as n8n serves it. Parameters stay as `:name`. If an expression computes it, the
+    /// expression itself.
     pub path: String,
     /// Whether path and methods are known without running n8n's expressions.
     pub verifiable: bool,
-    /// What n8n keeps of it in its table of routes, one entry for each method.
+    /// Entries that n8n stores for it in its table of routes, one for each method.
     pub routes: Vec<Route>,
-    /// Set where n8n answers 404 there to everybody but the editor.
+    /// Whether n8n answers 404 to every caller but the editor.
     closed: bool,
 }
 
@@ -81,18 +82,18 @@ impl Endpoint {
         !self.closed
     }
 
-    /// The URL path with parameters as `:name`, such as `/webhook/orders`.
+    /// Returns the URL path with parameters as `:name`, such as `/webhook/orders`.
     pub fn url_path(&self) -> String {
         format!("/{}/{}", self.base, self.path)
     }
 
-    /// The URL path as a caller writes it: [`Self::url_path`] with whatever has a meaning of its own in a URL encoded.
+    /// Returns the URL path as a caller writes it: [`Self::url_path`] with reserved characters encoded.
     pub fn address(&self) -> String {
         let encoded: Vec<String> = self.path.split('/').map(|segment| utf8_percent_encode(segment, ENCODED).to_string()).collect();
         format!("/{}/{}", self.base, encoded.join("/"))
     }
 
-    /// The URL path with parameters filled in with a placeholder, for a check that a route exists.
+    /// Returns the URL path with placeholders in place of parameters, to check that a route exists.
     pub fn check_path(&self) -> String {
         let fill = |segment: &'_ str| {
             if segment.starts_with(':') { "0".to_owned() } else { segment.to_owned() }
@@ -102,22 +103,22 @@ impl Endpoint {
     }
 }
 
-/// The endpoints of the enabled trigger nodes, in node order. Nodes that only wait for an answer within an
-/// execution have no place of their own. Run it after the ids are filled in: `webhookId` is part of URLs.
+/// Returns the endpoints of the enabled trigger nodes, in node order. Nodes that only wait for a response within an execution have no
+/// endpoint. Fill in the ids first: `webhookId` is part of URLs.
 pub fn webhook_endpoints(definition: &Definition) -> Vec<Endpoint> {
     definition.nodes.iter().filter(|node| !node.disabled()).flat_map(of_node).filter(Endpoint::is_open).collect()
 }
 
-/// What n8n keeps in its table of routes for a definition.
+/// Entries that n8n stores in its table of routes for a definition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// The entries that are known.
+    /// Entries that are known.
     pub routes: Vec<Route>,
-    /// The nodes whose entries n8n computes when it publishes.
+    /// Nodes whose entries n8n computes when it publishes.
     pub computed: Vec<String>,
 }
 
-/// The routes that n8n keeps for the enabled nodes, those that nobody can call included.
+/// Returns the routes that n8n stores for the enabled nodes, including those that nobody can call.
 pub fn kept_routes(definition: &Definition) -> Kept {
     let mut kept = Kept::default();
     for endpoint in definition.nodes.iter().filter(|node| !node.disabled()).flat_map(of_node) {
@@ -132,7 +133,7 @@ pub fn kept_routes(definition: &Definition) -> Kept {
     kept
 }
 
-/// Whether nodes of a type can have endpoints at all.
+/// Reports whether nodes of a type can have endpoints at all.
 pub fn listens(kind: &str) -> bool {
     matches!(kind, WEBHOOK | FORM | CHAT | MCP) || node_types::service_trigger(kind).is_some()
 }
@@ -150,7 +151,7 @@ pub(crate) fn of_node(node: &Node) -> Vec<Endpoint> {
     }
 }
 
-/// An endpoint whose path is the node's `webhookId` and a word.
+/// Returns an endpoint whose path is the node's `webhookId` and a suffix.
 fn below_id(node: &Node, kind: EndpointKind, methods: &[&str], suffix: &str) -> Endpoint {
     let path = format!("{}/{suffix}", node.webhook_id().unwrap_or_default());
     let mut found = endpoint(node, kind, "webhook", Some(owned(methods)), Written::Text(path), true);
@@ -161,12 +162,12 @@ fn below_id(node: &Node, kind: EndpointKind, methods: &[&str], suffix: &str) -> 
 /// A path as the author wrote it.
 enum Written {
     Text(String),
-    /// n8n computes it from this.
+    /// An expression from which n8n computes the path.
     Computed(String),
 }
 
 impl Written {
-    /// n8n makes text of what is none, as JavaScript does. Only that of a number is plain enough to be told beforehand.
+    /// n8n converts other values to text, as JavaScript does. Only the text of a number is simple enough to be predicted.
     fn of(value: Option<&Value>, suffix: &str) -> Self {
         match value {
             None | Some(Value::Null) => Self::Text(suffix.to_owned()),
@@ -243,9 +244,9 @@ fn of_mcp(node: &Node) -> Vec<Endpoint> {
     vec![of(&["GET", "POST", "DELETE"], "")]
 }
 
-/// Enabled nodes of one document that listen on one method and path, which n8n refuses to publish (409).
+/// Reports enabled nodes of one document that listen on one method and path, which n8n refuses to publish (409).
 pub fn endpoint_conflicts(definition: &Definition) -> Vec<Finding> {
-    // By path and method, the node that was first.
+    // The first node, by path and method.
     let mut seen: HashMap<String, HashMap<String, &str>> = HashMap::new();
     let mut findings = Vec::new();
     for (index, node) in definition.nodes.iter().enumerate().filter(|(_, node)| !node.disabled()) {

@@ -1,4 +1,4 @@
-//! What is wrong with a document, where, and what to do about it.
+//! Findings: what is wrong with a document, where, and how to fix it.
 
 mod code;
 mod describe;
@@ -14,10 +14,10 @@ pub use code::Code;
 pub use describe::kind_of;
 pub use rank::Harm;
 
-/// No more findings than about this are made of one document, see [`bounded`]: a document of a megabyte could have a hundred
-/// thousand, and nobody reads as many.
+/// Approximate maximum number of findings for one document, see [`bounded`]: a document of a megabyte could have a hundred thousand, and
+/// nobody reads that many.
 pub const MAX_FINDINGS: usize = 10_000;
-/// The longest name of a node in a finding, in characters.
+/// Maximum number of characters of a node's name in a finding.
 const MAX_NAME: usize = 256;
 
 impl fmt::Display for Code {
@@ -32,15 +32,15 @@ impl Serialize for Code {
     }
 }
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// n8n itself would refuse it, or it cannot work.
+    /// n8n itself would refuse the document, or it cannot work.
     Error,
     /// Doubtful; never a reason to refuse.
     Warning,
-    /// Worth knowing: a habit, or filled in by the operator. It does not show it.
+    /// Worth knowing: a habit, or a value that the operator fills in. The operator does not show it.
     Info,
 }
 
@@ -54,40 +54,40 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing that is wrong with a document.
+/// A problem of a document.
 ///
 /// No finding repeats a parameter value or a credential: both may be secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What kind of trouble.
+    /// Code of the finding.
     pub code: Code,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// Where, as a JSON path such as `nodes[3].name`; empty for the whole document.
+    /// JSON path such as `nodes[3].name`; empty for the whole document.
     pub path: String,
-    /// The node it concerns, by name.
+    /// Name of the node it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// What is wrong and what to do, as one sentence without a full stop.
+    /// Description of the problem and its fix, as one sentence without a full stop.
     pub message: String,
-    /// What was found, for instance `a string`.
+    /// Description of the value that was found, for instance `a string`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub got: Option<String>,
-    /// What is wanted, for instance `a number`.
+    /// Description of the expected value, for instance `a number`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub want: Option<String>,
-    /// What the author probably meant.
+    /// Name or value that the author probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<String>,
 }
 
 impl Finding {
-    /// An error.
+    /// Returns an error.
     pub fn error(code: Code, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, path.into(), message.into())
     }
 
-    /// A warning, or information where the code is only worth knowing.
+    /// Returns a warning, or information if the code is advice.
     pub fn warning(code: Code, path: impl Into<String>, message: impl Into<String>) -> Self {
         let severity = if code.is_advice() { Severity::Info } else { Severity::Warning };
         Self::new(severity, code, path.into(), message.into())
@@ -97,14 +97,14 @@ impl Finding {
         Self { code, severity, path, node: None, message, got: None, want: None, suggestion: None }
     }
 
-    /// Names the node; an empty name says nothing and is left out, a very long one is cut.
+    /// Sets the node; an empty name is left out, a very long one is truncated.
     #[must_use]
     pub fn at_node(mut self, node: &str) -> Self {
         self.node = (!node.is_empty()).then(|| cut(node, MAX_NAME));
         self
     }
 
-    /// Says what was found and what is wanted instead.
+    /// Sets what was found and what is expected instead.
     #[must_use]
     pub fn mismatch(mut self, got: impl Into<String>, want: impl Into<String>) -> Self {
         self.got = Some(got.into());
@@ -112,20 +112,20 @@ impl Finding {
         self
     }
 
-    /// Adds a did-you-mean, where there is one.
+    /// Adds a suggestion, if there is one.
     #[must_use]
     pub fn suggest(mut self, suggestion: Option<impl AsRef<str>>) -> Self {
         self.suggestion = suggestion.map(|name| name.as_ref().to_owned()).filter(|name| name.len() <= 4 * MAX_NAME);
         self
     }
 
-    /// Whether this is an error.
+    /// Reports whether this is an error.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 }
 
-/// One line: where, what, and what to do.
+/// One line: where, what, and how to fix it.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(node) = &self.node {
@@ -148,7 +148,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A name in quotes on one line, shortened where somebody named a node with a paragraph.
+/// Returns a name in quotes on one line, truncated if the name is as long as a paragraph.
 pub(crate) fn quoted(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 2);
     out.push('"');
@@ -167,13 +167,13 @@ pub(crate) fn quoted(name: &str) -> String {
     out
 }
 
-/// Whether there are so many findings that no more are looked for.
+/// Reports whether there are so many findings that checks stop.
 pub(crate) fn is_full(findings: &[Finding]) -> bool {
     findings.len() >= MAX_FINDINGS
 }
 
-/// The findings in their order, at most [`MAX_FINDINGS`]. Where there are more the last says so; it is an error, since one may
-/// be among those that were not looked for.
+/// Returns the findings in their order, at most [`MAX_FINDINGS`]. If there are more, the last finding says so; it is an error, since one of
+/// those left out may be an error.
 pub fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
     if is_full(&findings) {
         findings.truncate(MAX_FINDINGS - 1);
@@ -182,15 +182,15 @@ pub fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// Whether any of the findings is an error.
+/// Reports whether any of the findings is an error.
 pub fn has_errors(findings: &[Finding]) -> bool {
     findings.iter().any(Finding::is_error)
 }
 
-/// The errors and warnings in at most `max_chars` characters, the worst first, for a condition or an admission message:
-/// `3 errors, 1 warning: …; …; and 2 more`. Information is left out.
+/// Summarises the errors and warnings in at most `max_chars` characters, the worst first, for a condition or an admission message: `3
+/// errors, 1 warning: …; …; and 2 more`. Information is left out.
 ///
-/// Whole findings are left out rather than cut; only a single one that does not fit alone is shortened.
+/// Whole findings are left out rather than truncated; only a single one that does not fit alone is shortened.
 pub fn summarise(findings: &[Finding], max_chars: usize) -> String {
     let mut ordered: Vec<&Finding> = findings.iter().filter(|finding| finding.severity < Severity::Info).collect();
     let errors = ordered.iter().filter(|finding| finding.is_error()).count();
@@ -205,7 +205,7 @@ pub fn summarise(findings: &[Finding], max_chars: usize) -> String {
     join_within(&head, &lines, max_chars)
 }
 
-/// `head: a; b; and N more` in at most `max_chars` characters.
+/// Joins lines to `head: a; b; and N more` in at most `max_chars` characters.
 pub(crate) fn join_within(head: &str, lines: &[String], max_chars: usize) -> String {
     let mut text = if head.is_empty() { String::new() } else { format!("{head}: ") };
     let mut used = text.chars().count();
@@ -241,7 +241,7 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The text in at most so many characters.
+/// Returns the text in at most `max_chars` characters.
 pub(crate) fn cut(text: &str, max_chars: usize) -> String {
     if text.len() <= max_chars || text.chars().count() <= max_chars {
         return text.to_owned();

@@ -1,6 +1,6 @@
-//! Reading JavaScript: whether it parses, and what of n8n it refers to.
+//! Reading JavaScript: whether it parses, and its references to n8n.
 //!
-//! n8n runs expressions and Code nodes in sloppy mode (`new Function`, `vm.runInContext`); so are they parsed here.
+//! n8n runs expressions and Code nodes in sloppy mode (`new Function`, `vm.runInContext`); they are parsed the same way here.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_parser::{ParseOptions, Parser};
 use oxc_span::{GetSpan, SourceType};
 
-/// What a piece of code is to be.
+/// Grammar that a piece of code is parsed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Goal {
     /// One expression, between `{{` and `}}`.
@@ -22,59 +22,59 @@ pub(crate) enum Goal {
     Body,
 }
 
-/// A reference to a node by a name that is written out.
+/// A reference to a node by a literal name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeReference {
     pub(crate) name: String,
-    /// Whether it may do no harm that the node does not exist: it stands inside `try`, or where a condition decides.
+    /// Whether it may do no harm if the node does not exist: it stands inside `try`, or depends on a condition.
     pub(crate) spared: bool,
     /// Whether it is written as `$node.name`.
     pub(crate) dotted: bool,
 }
 
-/// What a piece of code refers to.
+/// References of a piece of code.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Script {
-    /// The nodes, each once.
+    /// Nodes that it refers to, each once.
     pub(crate) nodes: BTreeSet<NodeReference>,
-    /// The nodes of which the code asks whether they have run.
+    /// Nodes for which the code checks whether they have run.
     pub(crate) asked: BTreeSet<String>,
-    /// What it uses that n8n bars from expressions.
+    /// Description of a construct that n8n bars from expressions, if one is used.
     pub(crate) barred: Option<&'static str>,
-    /// Whether it asks an agent for a value and has none to fall back on.
+    /// Whether it requests a value from an agent without a default.
     pub(crate) from_ai: bool,
     /// Names that are used and not declared.
     pub(crate) free: BTreeSet<String>,
 }
 
-/// Why code cannot be used.
+/// Reason why code cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It does not parse, from this byte on.
+    /// It does not parse, starting at this byte.
     Syntax { offset: usize, problem: String },
-    /// There is nothing but blanks and comments where an expression is wanted.
+    /// There is nothing but whitespace and comments where an expression is expected.
     Empty,
-    /// It is a statement where an expression is wanted.
+    /// It is a statement where an expression is expected.
     Statement,
-    /// It is too large or too deeply nested to be looked at.
+    /// It is too large or too deeply nested to be parsed.
     Unread,
 }
 
-/// The stack that the parser and the walk need for one token that may nest, in bytes: twice of what was measured
+/// Stack that the parser and the visitor need for one token that may nest, in bytes: twice the measured value
 /// (docs/decisions/0010-javascript-parser.md).
 const STACK_PER_TOKEN: usize = if cfg!(debug_assertions) { 24 << 10 } else { 3 << 10 };
-/// What they need apart from that.
+/// Stack that they need apart from that.
 const STACK: usize = 64 << 10;
-/// Code with more of them is not read. The largest Code node among 300 published workflows has a fifth of it.
+/// Maximum number of such tokens. The largest Code node among 300 published workflows has a fifth of it.
 const MAX_TOKENS: usize = 5_000;
-/// Nor is code with more brackets open at once, as far as can be told without reading it: the parser tries some of
-/// them twice, so that its time grows with the square of the depth.
+/// Maximum number of brackets open at once, as far as can be told without parsing: the parser tries some of them twice, so that its time
+/// grows with the square of the depth.
 const MAX_DEPTH: usize = 200;
 
-/// Parses the code and collects what it refers to.
+/// Parses the code and collects its references.
 ///
-/// The parser recurses and knows no bound: without one, a document could end the process. So the depth is bounded
-/// from above by the number of tokens that can nest at all, and there is a stack for as many.
+/// The parser recurses without a limit: a document could end the process. Therefore the depth is bounded by the number of tokens that can
+/// nest at all, and the stack is sized for that number.
 pub(crate) fn read(code: &str, goal: Goal) -> Result<Script, Fault> {
     let tokens = nesting_tokens(code);
     if tokens > MAX_TOKENS || open_brackets(code) > MAX_DEPTH {
@@ -84,12 +84,12 @@ pub(crate) fn read(code: &str, goal: Goal) -> Result<Script, Fault> {
     stacker::maybe_grow(stack, stack, || read_here(code, goal))
 }
 
-/// How many tokens there are that can make the parser recurse, at most: no level of nesting comes without one.
-/// Returns true for text that is a JavaScript object (it begins with a brace), and for text too long or too deep to be read.
+/// Returns true for text that is a JavaScript object (it begins with a brace), and for text too long or too deep to be parsed.
 pub(crate) fn reads_as_object(text: &str) -> bool {
     matches!(read(text, Goal::Expression), Ok(_) | Err(Fault::Unread))
 }
 
+/// Returns the maximum number of tokens that can make the parser recurse: every level of nesting needs at least one.
 fn nesting_tokens(code: &str) -> usize {
     const WORDS: &[&str] = &["await", "delete", "do", "extends", "in", "instanceof", "new", "typeof", "void", "yield"];
     let flat = |byte: u8| matches!(byte, b',' | b';' | b'"' | b'\'' | b'_' | b'$');
@@ -98,7 +98,7 @@ fn nesting_tokens(code: &str) -> usize {
     signs + words
 }
 
-/// The most brackets that are open at once, those in strings and comments included.
+/// Returns the maximum number of brackets open at once, including those in strings and comments.
 fn open_brackets(code: &str) -> usize {
     let (mut open, mut most) = (0usize, 0);
     for byte in code.bytes() {
@@ -142,7 +142,7 @@ fn read_here(code: &str, goal: Goal) -> Result<Script, Fault> {
     Ok(script)
 }
 
-/// n8n evaluates the first statement and forgets the others.
+/// Checks the first statement only: n8n evaluates it and ignores the others.
 fn check_expression(program: &Program<'_>) -> Result<(), Fault> {
     match (program.directives.is_empty(), program.body.first()) {
         (false, _) | (_, Some(Statement::ExpressionStatement(_))) => Ok(()),
@@ -151,7 +151,7 @@ fn check_expression(program: &Program<'_>) -> Result<(), Fault> {
     }
 }
 
-/// The parser's words where they name tokens only; others may quote the code, which may be secret.
+/// Returns the parser's message if it names tokens only; other messages may quote the code, which may be secret.
 fn problem(message: &str) -> String {
     let plain = ["Expected `", "Unexpected token", "Unterminated"].iter().any(|start| message.starts_with(start));
     if plain && message.len() < 120 { message.to_owned() } else { "Invalid syntax".to_owned() }
@@ -161,9 +161,9 @@ fn problem(message: &str) -> String {
 struct Collector {
     script: Script,
     declared: BTreeSet<String>,
-    /// How many conditions and `try` it is inside of.
+    /// Number of conditions and `try` blocks around the current position.
     spared: usize,
-    /// Where the first import or export is, which the parser lets pass.
+    /// Position of the first import or export, which the parser accepts.
     module: Option<usize>,
 }
 
@@ -172,7 +172,7 @@ impl Collector {
         self.script.nodes.insert(NodeReference { name: name.to_owned(), spared: self.spared > 0, dotted });
     }
 
-    /// Visits what need not be reached.
+    /// Visits code that may not run.
     fn perhaps(&mut self, visit: impl FnOnce(&mut Self)) {
         self.spared += 1;
         visit(self);
@@ -189,7 +189,7 @@ impl<'a> Visit<'a> for Collector {
                         self.note_node(name, false);
                     }
                 }
-                // A fourth argument is the value where no agent gives one.
+                // A fourth argument is the default where no agent gives a value.
                 "$fromAI" | "$fromAi" | "$fromai" => self.script.from_ai |= call.arguments.len() < 4,
                 _ => {}
             }
@@ -290,7 +290,7 @@ fn is_named(expression: &Expression<'_>, name: &str) -> bool {
     matches!(expression, Expression::Identifier(identifier) if identifier.name.as_str() == name)
 }
 
-/// The text of a string that is written out.
+/// Returns the text of a string literal.
 fn written<'b>(expression: &'b Expression<'_>) -> Option<&'b str> {
     match expression {
         Expression::StringLiteral(text) => Some(text.value.as_str()),

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-/// A path that is longer than this many bytes goes no deeper: it then leads to what is around. Real ones have a tenth of it.
+/// Maximum length of a path in bytes: a longer one is not extended and then leads to the enclosing value. Real paths have a tenth of it.
 const LONGEST: usize = 1024;
 
-/// One step of the way to a value.
+/// A step of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
     /// To the value of a key.
@@ -14,7 +14,7 @@ pub enum Step<'a> {
     Index(usize),
 }
 
-/// Appends an object key to a path: `.key`, or `["a key"]` where it is not a plain word. Long keys are shortened.
+/// Appends an object key to a path: `.key`, or `["a key"]` if it is not a plain word. Long keys are shortened.
 pub fn push_key(path: &mut String, key: &str) {
     if path.len() > LONGEST {
         return;
@@ -42,7 +42,7 @@ pub fn push_index(path: &mut String, index: usize) {
     }
 }
 
-/// A path with one more key.
+/// Returns a path extended by a key.
 #[must_use]
 pub fn key(path: &str, name: &str) -> String {
     let mut out = path.to_owned();
@@ -50,7 +50,7 @@ pub fn key(path: &str, name: &str) -> String {
     out
 }
 
-/// A path with one more index.
+/// Returns a path extended by an index.
 #[must_use]
 pub fn index(path: &str, position: usize) -> String {
     let mut out = path.to_owned();
@@ -58,12 +58,12 @@ pub fn index(path: &str, position: usize) -> String {
     out
 }
 
-/// Whether `path` is `outer` itself or something inside it.
+/// Reports whether `path` is `outer` itself or something inside it.
 pub fn is_within(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// The path and everything around it, the innermost first.
+/// Returns the path and its ancestors, the innermost first.
 pub fn around(path: &str) -> impl Iterator<Item = &str> {
     let outer = path.char_indices().rev().filter(|(_, c)| matches!(c, '.' | '[')).map(|(at, _)| &path[..at]);
     std::iter::once(path).chain(outer)

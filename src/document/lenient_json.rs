@@ -1,6 +1,6 @@
-//! Reading JSON that somebody else wrote, so that no document can stop the reading of others: a value that nests too deep is left
-//! out, and so is what the reader does not need. serde_json skips a value without recursion, however deep it nests. What is read takes
-//! memory many times its text (`{"a":1}` takes a hundred times as much), so it is weighed while it is read.
+//! Lenient reading of JSON from others, so that no document can stop the reading of other documents: a value that nests too deep is left
+//! out, and so are values that the reader does not need. serde_json skips a value without recursion, however deep it nests. A parsed value
+//! takes many times the memory of its text (`{"a":1}` takes a hundred times as much), so its size is counted while it is read.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,62 +10,63 @@ use serde_json::{Map, Number, Value};
 
 use crate::document::json_path;
 
-/// Objects and arrays nested deeper than this are left out. serde_json reads 128 levels, of which a list or a watch event takes two.
+/// Maximum nesting of objects and arrays; deeper values are left out. serde_json reads 128 levels, of which a list or a watch event takes
+/// two.
 pub const LEVELS: usize = 120;
 
-/// The memory that one document may take, in bytes; what is beyond that is left out. A workflow of 1 MB takes about 10 MB.
+/// Maximum memory for one document, in bytes; values beyond it are left out. A workflow of 1 MB takes about 10 MB.
 pub const LARGEST: usize = 64 * 1024 * 1024;
 
-/// What a value takes in its list, an entry in its object, and an object that has any, in bytes.
+/// Memory of a value in its list, of an entry in its object, and of a non-empty object, in bytes.
 const VALUE: usize = 64;
 const ENTRY: usize = 96;
 const OBJECT: usize = 640;
 
-/// The longest path of a value that was left out, in characters.
+/// Maximum length of the path of a value that was left out, in characters.
 const PATH_CHARS: usize = 60;
 
-/// How many duplicates are noted: a document can hold very many, each with a long path.
+/// Maximum number of duplicates that are recorded: a document can hold very many, each with a long path.
 const MOST_DUPLICATES: usize = 100;
 
 /// Paths that are not read, of one or two keys.
 pub type Skip<'a> = &'a [&'a [&'a str]];
 
-/// What is read of a value. Below an array it is meant of each item.
+/// Selection of the parts of a value to read. For an array it applies to each item.
 #[derive(Clone, Copy, Debug)]
 pub enum Only {
-    /// All of it.
+    /// The whole value.
     All,
-    /// Of an object these keys, each as far as is said with it.
+    /// These keys of an object, each with its own selection.
     Keys(&'static [(&'static str, Only)]),
 }
 
-/// A document as far as it was read.
+/// The parts of a document that were read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shallow {
-    /// The document; null stands where a value nests too deep, and nothing where the memory ended.
+    /// The document; null in place of a value that nests too deep, and nothing where the memory limit was reached.
     pub value: Value,
-    /// The path of the first value that was left out, shortened.
+    /// Path of the first value that was left out, shortened.
     pub cut: Option<String>,
-    /// The memory that the document takes, in bytes.
+    /// Memory that the document takes, in bytes.
     pub weight: usize,
 }
 
-/// Tells why a part of a document was left out.
+/// Explains why a part of a document was left out.
 pub fn beyond() -> String {
     format!("nests deeper than {LEVELS} levels or takes more than {} MiB of memory", LARGEST / 1024 / 1024)
 }
 
-/// The memory that is left for what is read.
+/// Memory budget that remains for reading.
 #[derive(Debug)]
 pub struct Meter(Cell<usize>);
 
 impl Meter {
-    /// A meter with so many bytes.
+    /// Returns a meter with a budget of `bytes`.
     pub fn new(bytes: usize) -> Self {
         Self(Cell::new(bytes))
     }
 
-    /// Whether something was left out for lack of memory.
+    /// Reports whether something was left out because the budget was exhausted.
     pub fn is_empty(&self) -> bool {
         self.0.get() == 0
     }
@@ -77,29 +78,29 @@ impl Meter {
     }
 }
 
-/// Reads a document, but for what stands at the paths of `skip`.
+/// Reads a document except for the values at the paths of `skip`.
 ///
 /// # Errors
 ///
-/// Where the text is not JSON.
+/// If the text is not JSON.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>) -> Result<Shallow, D::Error> {
     read_as(deserializer, skip, Only::All, &Meter::new(LARGEST))
 }
 
-/// As [`read`], with the memory that a meter has left.
+/// Does the same as [`read`], within the remaining budget of a meter.
 ///
 /// # Errors
 ///
-/// Where the text is not JSON.
+/// If the text is not JSON.
 pub fn read_within<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, meter: &Meter) -> Result<Shallow, D::Error> {
     read_as(deserializer, skip, Only::All, meter)
 }
 
-/// Reads of a document what is asked for, with the memory that a meter has left.
+/// Reads the selected parts of a document, within the remaining budget of a meter.
 ///
 /// # Errors
 ///
-/// Where the text is not JSON.
+/// If the text is not JSON.
 pub fn read_only<'de, D: Deserializer<'de>>(deserializer: D, only: Only, meter: &Meter) -> Result<Shallow, D::Error> {
     read_as(deserializer, &[], only, meter)
 }
@@ -111,19 +112,19 @@ fn read_as<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, only: Onl
     Ok(Shallow { value, cut: notes.cut, weight: before - meter.0.get() })
 }
 
-/// Reads a whole document, and the paths of keys that replace earlier ones, which `serde_json::Value` loses in silence.
+/// Reads a whole document, and the paths of keys that replace earlier ones, which `serde_json::Value` silently loses.
 ///
 /// # Errors
 ///
-/// Where the text is not JSON, or nests deeper than the deserializer goes.
+/// If the text is not JSON, or nests deeper than the deserializer allows.
 pub fn read_whole<'de, D: Deserializer<'de>>(deserializer: D) -> (Result<Value, D::Error>, Vec<String>) {
     let mut notes = Notes { deepest: usize::MAX, cut: None, duplicates: Some(Vec::new()), meter: &Meter::new(usize::MAX) };
     let read = Reader { place: Place::Root, level: 1, skip: &[], only: Only::All, notes: &mut notes }.deserialize(deserializer);
     (read, notes.duplicates.unwrap_or_default())
 }
 
-/// Replaces halves of characters: JavaScript's strings may hold one half of a surrogate pair, which JSON writes as `\ud83d` and Rust's
-/// strings cannot hold. U+FFFD takes the place of each. Everything else stays as it is.
+/// Replaces unpaired surrogates: JavaScript's strings may hold one half of a surrogate pair, which JSON writes as `\ud83d` and Rust's
+/// strings cannot hold. Each is replaced by U+FFFD. Everything else stays as it is.
 pub fn mend_surrogates(text: &mut [u8]) {
     let unit = |text: &[u8], at: usize| -> Option<u16> {
         let escape = text.get(at..at + 6).filter(|escape| escape.starts_with(b"\\u"))?;
@@ -140,13 +141,13 @@ pub fn mend_surrogates(text: &mut [u8]) {
                 at += 6;
             }
             Some(_) => at += 6,
-            // Past the character that is escaped, which may be a backslash.
+            // Skips the escaped character, which may be a backslash.
             None => at = (at + 2).min(text.len()),
         }
     }
 }
 
-/// Where a value stands, as a path that is only written down when it is needed.
+/// Position of a value, as a path that is only formatted on demand.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'a> {
     Root,
@@ -164,19 +165,19 @@ impl Place<'_> {
     }
 }
 
-/// What is noted of a document while it is read.
+/// Notes about a document, collected while it is read.
 struct Notes<'m> {
-    /// The last level that is read.
+    /// Last level that is read.
     deepest: usize,
     cut: Option<String>,
-    /// The paths of keys that replaced an earlier one, where they are wanted.
+    /// Paths of keys that replaced an earlier one, if they are requested.
     duplicates: Option<Vec<String>>,
     meter: &'m Meter,
 }
 
 struct Reader<'a, 'm> {
     place: Place<'a>,
-    /// The level of the value, the document itself being the first.
+    /// Level of the value; the document itself is the first.
     level: usize,
     skip: Skip<'a>,
     only: Only,
@@ -188,12 +189,12 @@ impl Reader<'_, '_> {
         self.level > self.notes.deepest && self.leave_out()
     }
 
-    /// Whether there is no memory left for so many bytes.
+    /// Reports whether the budget is smaller than `bytes`.
     fn too_large(&mut self, bytes: usize) -> bool {
         !self.notes.meter.take(bytes) && self.leave_out()
     }
 
-    /// Notes the place, if it is the first.
+    /// Records the path, if it is the first.
     fn leave_out(&mut self) -> bool {
         if self.notes.cut.is_none() {
             let path = self.place.written();

@@ -1,7 +1,7 @@
-//! What has to be known of node types where no catalogue is at hand.
+//! Facts about node types that are needed without a catalogue.
 //!
-//! Source: `dist/types/nodes.json` of n8n-nodes-base and @n8n/n8n-nodes-langchain as shipped with n8n 2.39.10.
-//! The catalogue of an instance knows better; these lists are for what must be decided without one.
+//! Source: `dist/types/nodes.json` of n8n-nodes-base and @n8n/n8n-nodes-langchain as shipped with n8n 2.39.10. The catalogue of an instance
+//! is more accurate; these lists serve decisions that are made without one.
 
 const BASE: &str = "n8n-nodes-base.";
 const LANGCHAIN: &str = "@n8n/n8n-nodes-langchain.";
@@ -87,8 +87,8 @@ const POST: &[&str] = &["POST"];
 const GET_POST: &[&str] = &["GET", "POST"];
 const HEAD_POST: &[&str] = &["HEAD", "POST"];
 
-/// Nodes of n8n-nodes-base that have webhooks and are no service trigger: those that serve a path of the
-/// author's, and those that wait for a person's answer.
+/// Nodes of n8n-nodes-base that have webhooks and are not service triggers: nodes that serve a path chosen by the author, and nodes that
+/// wait for a person's response.
 const BASE_WITH_WEBHOOKS: &[&str] = &[
     "discord",
     "emailSend",
@@ -108,11 +108,11 @@ const BASE_WITH_WEBHOOKS: &[&str] = &[
 
 const LANGCHAIN_WITH_WEBHOOKS: &[&str] = &["chat", "chatTrigger", "mcpTrigger", "microsoftAgent365Trigger"];
 
-/// Whether n8n gives a node of this type a `webhookId`.
+/// Reports whether n8n gives a node of this type a `webhookId`.
 ///
-/// n8n does so for every type whose description lists webhooks, and for the `…Tool` variants that it makes of
-/// them. Of another package's types only the name is known: there a trigger is given one, which does no harm
-/// where it is not used, while leaving it to n8n would move the URL with every save.
+/// n8n does so for every type whose description lists webhooks, and for their derived `…Tool` variants. For types of other packages only
+/// the name is known: their triggers are given an id, which does no harm if it is not used, while leaving it to n8n would move the URL with
+/// every save.
 pub fn has_webhooks(kind: &str) -> bool {
     if let Some(name) = kind.strip_prefix(BASE) {
         let name = name.strip_suffix("HitlTool").or_else(|| name.strip_suffix("Tool")).unwrap_or(name);
@@ -125,7 +125,7 @@ pub fn has_webhooks(kind: &str) -> bool {
     }
 }
 
-/// The methods and the path suffix of a trigger that a service calls.
+/// Returns the methods and the path suffix of a trigger that a service calls.
 pub(crate) fn service_trigger(kind: &str) -> Option<(&'static [&'static str], &'static str)> {
     match kind.strip_prefix(LANGCHAIN) {
         Some("microsoftAgent365Trigger") => return Some((HEAD_POST, WEBHOOK)),
@@ -139,13 +139,12 @@ pub(crate) fn service_trigger(kind: &str) -> Option<(&'static [&'static str], &'
 /// Trigger types whose name does not end in `Trigger`.
 const OTHER_TRIGGERS: &[&str] = &["cron", "emailReadImap", "interval", "start", "webhook"];
 
-/// Whether nodes of this type start an execution, by hand included.
+/// Reports whether nodes of this type start an execution, manually included.
 pub fn is_trigger(kind: &str) -> bool {
     kind.ends_with("Trigger") || kind.strip_prefix(BASE).is_some_and(|name| OTHER_TRIGGERS.contains(&name))
 }
 
-/// Whether nodes of this type only start an execution by hand in the editor. n8n does not count them when it
-/// is asked to publish.
+/// Reports whether nodes of this type only start an execution manually in the editor. n8n does not count them when it publishes.
 pub fn is_manual_trigger(kind: &str) -> bool {
     matches!(kind, "n8n-nodes-base.manualTrigger" | "n8n-nodes-base.start" | "@n8n/n8n-nodes-langchain.manualChatTrigger")
 }

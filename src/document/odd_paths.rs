@@ -1,4 +1,4 @@
-//! Paths that no caller reaches, or not every caller.
+//! Webhook paths that no caller, or not every caller, can reach.
 
 use crate::document::definition::{Definition, Node};
 use crate::document::endpoints::{Endpoint, LONGEST, of_node};
@@ -6,7 +6,7 @@ use crate::document::finding::{Code, Finding, cut, is_full, quoted};
 use crate::document::json_path;
 use crate::document::routes::is_lost;
 
-/// What is wrong with the addresses of enabled nodes.
+/// Reports problems of the addresses of enabled nodes.
 pub fn odd_paths(definition: &Definition) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, node) in definition.nodes.iter().enumerate().filter(|(_, node)| !node.disabled()) {
@@ -56,7 +56,7 @@ fn odd(index: usize, node: &Node, endpoint: &Endpoint) -> Option<Finding> {
     })
 }
 
-/// What keeps a `webhookId` from being a part of an address.
+/// Describes why a `webhookId` cannot be a segment of an address.
 fn odd_id(id: &str) -> Option<&'static str> {
     if id.chars().any(char::is_control) {
         return Some("holds a control character");

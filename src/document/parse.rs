@@ -1,8 +1,8 @@
-//! Taking in what an author wrote.
+//! Parsing of an author's document.
 //!
-//! [`read_text`] turns text from a ConfigMap into a JSON value, [`parse`] a JSON value into a
-//! [`Definition`]. An export from n8n pastes unchanged: what n8n adds to it is ignored, what n8n would
-//! refuse and nobody needs is left out with a warning.
+//! [`read_text`] turns text from a ConfigMap into a JSON value, [`parse`] a JSON value into a [`Definition`]. An export from n8n can be
+//! used unchanged: keys that n8n adds to it are ignored, and keys that n8n would refuse and that have no effect are left out with a
+//! warning.
 
 mod keys;
 mod levels;
@@ -23,27 +23,27 @@ pub use text::{Text, Unread, locate_text, read_text};
 pub(crate) use text::{has_fence, json_problem};
 pub use wrapper::{place_of_workflow, several};
 
-/// For how many unknown names it is said which node was meant; each look-up goes over all nodes.
+/// Maximum number of unknown names for which a suggestion is made; each look-up goes over all nodes.
 const MAX_SUGGESTIONS: usize = 50;
 
-/// Maximum number of nodes. n8n has no bound of its own; a document of 1 MiB cannot hold as many.
+/// Maximum number of nodes. n8n has no limit of its own; a document of 1 MiB cannot hold as many.
 pub const MAX_NODES: usize = 5_000;
 
 /// A parsed document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
-    /// The workflow as n8n takes it. Its structure is not checked yet.
+    /// The workflow in the form that n8n accepts. Its structure is not checked yet.
     pub definition: Definition,
-    /// Repairs, and keys that were left out.
+    /// Findings on repairs, and on keys that were left out.
     pub warnings: Vec<Finding>,
 }
 
-/// A document that cannot be parsed.
+/// Error for a document that cannot be parsed.
 #[derive(Debug)]
 pub struct Unparsable {
-    /// The reasons, and warnings.
+    /// Reasons, and warnings.
     pub findings: Vec<Finding>,
-    /// The parts that could be parsed, for further checks; none where nothing else can be reported.
+    /// Parts that could be parsed, for further checks; `None` if nothing else can be reported.
     pub rest: Option<Definition>,
 }
 
@@ -57,8 +57,8 @@ impl From<Vec<Finding>> for Box<Unparsable> {
 ///
 /// # Errors
 ///
-/// Where the value is no workflow, or a part of it has a shape that a [`Definition`] cannot hold (nodes that
-/// are not a list of objects, connections or settings that are not an object, a name that is not text).
+/// If the value is not a workflow, or a part of it has a shape that a [`Definition`] cannot hold (nodes that are not a list of objects,
+/// connections or settings that are not an object, a name that is not text).
 pub fn parse(raw: &Value) -> Result<Parsed, Box<Unparsable>> {
     let mut findings = Vec::new();
     let document = match wrapper::unwrap(raw, &mut findings) {
@@ -89,7 +89,7 @@ pub fn parse(raw: &Value) -> Result<Parsed, Box<Unparsable>> {
     Err(Box::new(Unparsable { findings, rest: Some(definition) }))
 }
 
-/// The finding for a document with more than [`MAX_NODES`] nodes.
+/// Returns the finding for a document with more than [`MAX_NODES`] nodes.
 pub fn too_many_nodes(count: usize) -> Finding {
     let finding = Finding::error(Code::NodesTooMany, "nodes", "there are too many nodes; divide the workflow");
     finding.mismatch(count.to_string(), format!("at most {MAX_NODES}"))
@@ -139,7 +139,7 @@ fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
     let mut node = Map::new();
     for (key, value) in fields {
         if keys::NODE.contains(&key.as_str()) {
-            // n8n takes an absent field but not a null one.
+            // n8n accepts an absent field but not a null one.
             if !value.is_null() {
                 node.insert(key.clone(), value.clone());
             }
@@ -157,7 +157,7 @@ fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
     Node(node)
 }
 
-/// n8n wants a position; one that is missing is taken from a grid, by the node's place in the list.
+/// Sets missing positions, which n8n requires: nodes are laid out on a grid, by their index in the list.
 fn place_nodes(nodes: &mut [Node], findings: &mut Vec<Finding>) {
     for (index, node) in nodes.iter_mut().enumerate() {
         if node.0.is_empty() || node.0.contains_key("position") {
@@ -171,7 +171,7 @@ fn place_nodes(nodes: &mut [Node], findings: &mut Vec<Finding>) {
     }
 }
 
-/// The keys that the author can have meant: not those that are there already.
+/// Returns the keys that the author can have meant: those that are not present already.
 fn absent<'a>(known: &'a [&'static str], present: &'a Map<String, Value>) -> impl Iterator<Item = &'static str> + 'a {
     known.iter().copied().filter(|key| !present.contains_key(*key))
 }
@@ -251,7 +251,7 @@ fn take_groups(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Ve
     groups
 }
 
-/// Tag names; n8n exports tags as objects, the command line and people also write plain names.
+/// Returns the names of the tags; n8n exports tags as objects, its command line and people also write plain names.
 fn take_tags(document: &Map<String, Value>) -> Option<Vec<String>> {
     let tags = document.get("tags")?.as_array()?;
     let name = |tag: &Value| tag.as_str().or_else(|| tag.get("name")?.as_str()).map(str::to_owned);

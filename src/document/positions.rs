@@ -1,7 +1,7 @@
-//! Where in a text the parts of a document stand, so that a finding can be shown on its line.
+//! Positions of the parts of a document in its text, so that a finding can be shown on its line.
 //!
-//! JSON is scanned here; YAML is read from the events of the parser below serde-saphyr. Both take time and memory in proportion
-//! to the text.
+//! JSON is scanned here; YAML is read from the events of the parser below serde-saphyr. Both take time and memory in proportion to the
+//! text.
 
 mod index;
 mod json;
@@ -10,7 +10,7 @@ mod yaml;
 pub use index::{Positions, Span};
 
 impl Positions {
-    /// Indexes JSON that was read before. What is no JSON has positions as far as it makes sense.
+    /// Indexes JSON that was read before. Text that is not JSON is indexed as far as possible.
     pub fn of_json(text: &str) -> Self {
         json::scan(text)
     }
@@ -44,7 +44,7 @@ mod tests {
             (r#"nodes[0]["a\nb"]"#, (3, 19)),
             ("nodes[1]", (4, 5)),
             (r#"nodes[1]["a \"] b"].c[1]"#, (5, 28)),
-            // What is missing is shown where it should be.
+            // A missing value is shown where it should be.
             ("nodes[1].type", (4, 5)),
             ("connections.A", (1, 1)),
         ] {

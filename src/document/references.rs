@@ -1,7 +1,7 @@
 //! Other workflows that a document refers to by their id.
 //!
-//! Ids differ from instance to instance, so they are symbols until [`replace_references`] puts in those of one
-//! instance. Source: n8n 2.39.10, `modules/n8n-packages/entities/workflow/references/`.
+//! Ids differ from instance to instance, so the document holds symbols until [`replace_references`] inserts the ids of one instance.
+//! Source: n8n 2.39.10, `modules/n8n-packages/entities/workflow/references/`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::document::definition::{Definition, Node};
 use crate::document::json_path;
 
-/// Where a reference stands.
+/// Location of a reference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReferencePlace {
     /// In the `workflowId` of a node, by the node's name.
@@ -19,25 +19,25 @@ pub enum ReferencePlace {
     Setting(&'static str),
 }
 
-/// One reference to another workflow.
+/// A reference to another workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Where it stands.
+    /// Location of the reference.
     pub place: ReferencePlace,
-    /// The same as a JSON path.
+    /// Location as a JSON path.
     pub path: String,
-    /// What the document calls the other workflow.
+    /// Id of the other workflow in the document.
     pub id: String,
-    /// Whether the other workflow has to be published for this one to run: n8n refuses to publish a parent
-    /// before its children. Not so for disabled nodes and settings.
+    /// Whether the other workflow has to be published for this one to run: n8n refuses to publish a parent before its children. False for
+    /// disabled nodes and settings.
     pub needs_published: bool,
 }
 
-/// Nodes that call a workflow which they name by its id.
+/// Node types that call a workflow by its id.
 pub(crate) const CALLERS: &[&str] =
     &["n8n-nodes-base.executeWorkflow", "@n8n/n8n-nodes-langchain.toolWorkflow", "@n8n/n8n-nodes-langchain.retrieverWorkflow"];
 
-/// All static references, in document order, settings last. Ids that an expression computes are unknown here.
+/// Returns all static references, in document order, settings last. Ids that an expression computes are unknown here.
 pub fn sub_workflow_references(definition: &Definition) -> Vec<Reference> {
     let mut references = Vec::new();
     for (index, node) in definition.nodes.iter().enumerate() {
@@ -63,7 +63,7 @@ pub fn sub_workflow_references(definition: &Definition) -> Vec<Reference> {
     references
 }
 
-/// Puts in the ids that `map` gives for what the document says; what it does not name stays.
+/// Replaces the references of the document by the ids that `map` gives for them; references without an entry stay.
 pub fn replace_references(definition: &mut Definition, map: &BTreeMap<String, String>) {
     for node in &mut definition.nodes {
         let Some(id) = called_id(node).and_then(|id| map.get(id)).cloned() else {
@@ -91,7 +91,7 @@ pub fn replace_references(definition: &mut Definition, map: &BTreeMap<String, St
     }
 }
 
-/// The id that a node calls: plain text, or a resource locator `{"__rl": true, "value": …, "mode": …}`.
+/// Returns the id of the workflow that a node calls: plain text, or a resource locator `{"__rl": true, "value": …, "mode": …}`.
 fn called_id(node: &Node) -> Option<&str> {
     if !CALLERS.contains(&node.kind()) {
         return None;

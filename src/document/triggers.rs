@@ -1,10 +1,10 @@
-//! What starts a workflow.
+//! Nodes that start a workflow.
 
 use crate::document::definition::{Definition, Node};
 use crate::document::endpoints::listens;
 use crate::document::node_types;
 
-/// The enabled nodes that start an execution other than by hand.
+/// Returns the enabled nodes that start an execution other than manually.
 pub fn production_triggers(definition: &Definition) -> impl Iterator<Item = &Node> {
     definition
         .nodes
@@ -13,25 +13,25 @@ pub fn production_triggers(definition: &Definition) -> impl Iterator<Item = &Nod
         .filter(|node| node_types::is_trigger(node.kind()) && !node_types::is_manual_trigger(node.kind()))
 }
 
-/// Other workflows start these, and n8n registers nothing for them.
+/// Triggers that other workflows start, and for which n8n registers nothing.
 const CALLED_BY_WORKFLOWS: [&str; 2] = ["n8n-nodes-base.executeWorkflowTrigger", "n8n-nodes-base.errorTrigger"];
 
-/// The names of the enabled triggers that n8n has to start and that nobody can call from outside: schedules, polls, queues.
+/// Returns the names of the enabled triggers that n8n has to start and that nobody can call from outside: schedules, polls, queues.
 pub fn triggers_without_endpoint(definition: &Definition) -> impl Iterator<Item = &str> {
     let started = |node: &&Node| !CALLED_BY_WORKFLOWS.contains(&node.kind()) && !listens(node.kind());
     production_triggers(definition).filter(started).map(Node::name)
 }
 
-/// Whether anything but a person in the editor starts this workflow.
+/// Reports whether anything but a person in the editor starts this workflow.
 ///
-/// This is what an author means. n8n itself is more lenient: it publishes a workflow whose only start is by
-/// hand as long as any enabled node has a webhook, such as one that waits for an answer in Slack.
+/// This is the author's intent. n8n itself is more lenient: it publishes a workflow whose only start is manual if any enabled node has a
+/// webhook, such as a node that waits for a response in Slack.
 pub fn has_trigger(definition: &Definition) -> bool {
     production_triggers(definition).next().is_some()
 }
 
-/// Whether n8n would say that there is no trigger, as far as that can be known without a catalogue: an enabled
-/// node counts that is a trigger (not a manual one) or has webhooks.
+/// Reports whether n8n would accept that the workflow has a trigger, as far as that can be known without a catalogue: an enabled node
+/// counts if it is a trigger (not a manual one) or has webhooks.
 pub fn may_be_published(definition: &Definition) -> bool {
     definition.nodes.iter().filter(|node| !node.disabled()).any(|node| {
         let kind = node.kind();

@@ -1,8 +1,8 @@
 //! Writing YAML that every parser reads alike.
 //!
-//! kubectl reads YAML 1.1, in which `no` and `12:30` are not text, and our own reader 1.2. So a string stands bare only where no
-//! version could take it for anything else, a text of several lines as a literal block where that holds it exactly, and everything
-//! else in double quotes as JSON has it.
+//! kubectl reads YAML 1.1, in which `no` and `12:30` are not text, and this program's own reader 1.2. So a string is written plain only if
+//! no version could read it as anything else, a text of several lines as a literal block if that represents it exactly, and everything else
+//! in double quotes, as in JSON.
 
 use serde_json::{Map, Value};
 
@@ -28,14 +28,14 @@ const FIRST: &[&str] = &[
 /// Keys whose values are long.
 const LAST: &[&str] = &["spec", "data", "definitionFrom", "definition"];
 
-/// A document, without a line that divides it from others. The same value always gives the same text.
+/// Writes a document, without a separator line. The same value always gives the same text.
 pub fn document(value: &Value) -> String {
     let mut out = String::new();
     write(value, 0, false, &mut out);
     out
 }
 
-/// Writes a value and the end of its line. What stands before it on the line is a key, unless it begins an item or the document.
+/// Writes a value and the end of its line. It follows a key on the line, unless it begins an item or the document.
 fn write(value: &Value, depth: usize, after_key: bool, out: &mut String) {
     match value {
         Value::Object(map) if !map.is_empty() => {
@@ -86,7 +86,7 @@ fn write(value: &Value, depth: usize, after_key: bool, out: &mut String) {
                 }
             }
         }
-        // Numbers, words, empty containers and lists of numbers are written as JSON has them.
+        // Numbers, words, empty containers and lists of numbers are written as in JSON.
         other => {
             if after_key {
                 out.push(' ');
@@ -112,7 +112,7 @@ fn indent(depth: usize, out: &mut String) {
     out.extend(std::iter::repeat_n("  ", depth));
 }
 
-/// The header of a literal block that holds a text exactly, if one does.
+/// Returns the header of a literal block that represents a text exactly, if there is one.
 fn block(text: &str) -> Option<&'static str> {
     let body = text.strip_suffix('\n').unwrap_or(text);
     let plain = |line: &str| line.is_empty() || !line.trim().is_empty();
@@ -124,7 +124,7 @@ fn block(text: &str) -> Option<&'static str> {
     fits.then_some(if body.len() == text.len() { "|-" } else { "|" })
 }
 
-/// Characters that some parser would refuse, drop or take for the end of a line.
+/// Reports whether some parser would refuse or drop a character, or read it as the end of a line.
 fn is_special(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }

@@ -1,33 +1,33 @@
-//! The parts of a workflow that have a canonical form.
+//! Parts of a workflow that have a canonical form.
 
 use serde_json::{Map, Value};
 
 use crate::document::definition::{Definition, Node};
 
-/// The parts of a workflow that its digest covers, borrowed from our side or from a read-back.
+/// Parts of a workflow that its digest covers, borrowed from a definition or from a response of n8n.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts<'a> {
-    /// The nodes.
+    /// Nodes.
     pub nodes: Nodes<'a>,
-    /// The connections; anything but an object counts as none.
+    /// Connections; anything but an object counts as none.
     pub connections: Option<&'a Map<String, Value>>,
-    /// The node groups.
+    /// Node groups.
     pub node_groups: &'a [Value],
     /// All settings, managed or not.
     pub settings: &'a Map<String, Value>,
 }
 
-/// Nodes as either side holds them.
+/// Nodes of a definition or of a response.
 #[derive(Debug, Clone, Copy)]
 pub enum Nodes<'a> {
-    /// Ours.
+    /// Nodes of a definition.
     Ours(&'a [Node]),
-    /// As n8n gave them back.
+    /// Nodes as n8n returned them.
     Read(&'a [Value]),
 }
 
 impl<'a> Nodes<'a> {
-    /// The nodes as objects; what is no object is skipped.
+    /// Returns the nodes as objects; other values are skipped.
     pub fn iter(self) -> impl Iterator<Item = &'a Map<String, Value>> {
         let (ours, read): (&[Node], &[Value]) = match self {
             Nodes::Ours(nodes) => (nodes, &[]),
@@ -38,7 +38,7 @@ impl<'a> Nodes<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The parts of a read-back.
+    /// Borrows the parts of a response of n8n.
     pub fn read(nodes: &'a [Value], connections: &'a Value, node_groups: &'a [Value], settings: &'a Map<String, Value>) -> Self {
         Self { nodes: Nodes::Read(nodes), connections: connections.as_object(), node_groups, settings }
     }

@@ -135,7 +135,7 @@ fn a_digest_is_the_hash_of_the_canonical_text_and_reads_back_from_its_display() 
     assert_eq!(found.short().len(), 12);
     assert!("sha256:xyz".parse::<Digest>().is_err());
     assert!(found.to_string().to_uppercase().parse::<Digest>().is_err());
-    // The canonical form of the canonical form is itself, byte for byte.
+    // The canonical form of a canonical form is the same, byte for byte.
     let again = canonical(Parts::read(form["nodes"].as_array().unwrap(), &form["connections"], &[], &Map::new()), &all());
     assert_eq!(serde_json::to_string(&again).unwrap(), text);
 }
@@ -157,7 +157,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What n8n gives back for a value: parsed and printed by JavaScript, whose numbers are all floats.
+/// Returns a value as n8n returns it: parsed and printed by JavaScript, whose numbers are all floats.
 fn through_javascript(value: &Value) -> Value {
     match value {
         Value::Number(number) => {

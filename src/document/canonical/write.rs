@@ -1,4 +1,4 @@
-//! Writing the canonical form as JSON text: keys sorted, no blanks, numbers as JavaScript has them.
+//! Writing the canonical form as JSON text: keys sorted, no whitespace, numbers as JavaScript has them.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use sha2::Digest as _;
 
 use super::parts::Parts;
 
-/// Where canonical text goes: into a hash or a buffer.
+/// Destination of canonical text: a hash or a buffer.
 pub(super) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 }
@@ -57,7 +57,7 @@ pub(super) fn workflow<S: Sink>(parts: Parts<'_>, managed: &BTreeSet<String>, si
     sink.put(b"}");
 }
 
-/// n8n drops these from what it is sent, whatever they say.
+/// Settings that n8n drops from requests, whatever their value.
 const NEVER_KEPT: &[&str] = &["binaryMode", "credentialResolverId"];
 
 fn is_set(key: &str, value: &Value) -> bool {
@@ -83,7 +83,7 @@ pub(super) fn node<S: Sink>(fields: &Map<String, Value>, sink: &mut S) {
     });
 }
 
-/// Whether a field of a node says something that its absence does not.
+/// Reports whether the value of a node's field means something other than the absence of the field.
 fn is_said(key: &str, value: &Value) -> bool {
     match (key, value) {
         (_, Value::Null) => false,
@@ -136,7 +136,7 @@ fn connections<S: Sink>(sources: Option<&Map<String, Value>>, sink: &mut S) {
     });
 }
 
-/// Whether there is any connection below; text and the like count, so that nonsense is not equal to nothing.
+/// Reports whether a value contains any connection; text and other scalars count, so that malformed connections differ from absent ones.
 fn leads_somewhere(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -158,9 +158,9 @@ fn value<S: Sink>(item: &Value, sink: &mut S) {
     }
 }
 
-/// The number that JavaScript makes of it, in the one spelling that we use.
+/// Returns the number that JavaScript makes of it, in a single notation.
 fn number(number: &serde_json::Number) -> Cow<'static, str> {
-    // Below 2^63 a whole float is written like an integer, so that both spellings parse alike.
+    // Below 2^63 a whole float is written like an integer, so that both notations parse alike.
     const WHOLE_BOUND: f64 = 9_223_372_036_854_774_784.0;
     match number.as_f64() {
         Some(0.0) => Cow::Borrowed("0"),
@@ -189,7 +189,7 @@ fn array<S: Sink>(items: &[Value], sink: &mut S, mut each: impl FnMut(&Value, &m
 
 fn object<'a, S: Sink>(entries: impl Iterator<Item = (&'a String, &'a Value)>, sink: &mut S, mut each: impl FnMut(&str, &Value, &mut S)) {
     let mut entries: Vec<(&String, &Value)> = entries.collect();
-    // A map of serde_json is sorted only as long as nobody switches on `preserve_order`.
+    // serde_json's map is sorted only while the feature `preserve_order` is off.
     entries.sort_unstable_by_key(|(key, _)| *key);
     sink.put(b"{");
     for (index, (key, item)) in entries.into_iter().enumerate() {

@@ -47,7 +47,7 @@ fn a_derived_id_that_is_taken_gives_way() {
     let mut original = document(json!([{"name": "A", "type": "t"}]));
     fill_ids(&mut original, &seed("x"));
     let taken = original.nodes[0].id().unwrap();
-    // Exported, renamed, and another node added under the old name.
+    // The document was exported, the node renamed, and another node added under the old name.
     let mut edited = document(json!([{"name": "A", "type": "t"}, {"name": "B", "type": "t", "id": taken}]));
     fill_ids(&mut edited, &seed("x"));
     assert_ne!(edited.nodes[0].id(), edited.nodes[1].id());

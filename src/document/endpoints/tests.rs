@@ -147,18 +147,18 @@ fn the_routes_that_n8n_keeps_are_known_whatever_serves_there() {
     assert_eq!(hook(json!({ "path": 17 })), known("GET 17 false"));
     assert_eq!(hook(json!({ "path": "a", "httpMethod": "GET,POST" })), known("GET a false, POST a false"));
     assert_eq!(hook(json!({ "path": "a", "httpMethod": ["PUT,GET"] })), known("GET a false, PUT a false"));
-    // n8n makes text of these when it publishes.
+    // n8n converts these to text when it publishes.
     for path in [json!("={{ 'a' }}"), json!(["a"]), json!({ "a": 1 }), json!(true), json!(1.5)] {
         assert_eq!(hook(json!({ "path": path })), computed(), "{path}");
     }
     for method in [json!("={{ 'GET' }}"), json!(["={{ 'GET' }}"]), json!({}), json!([["GET"]])] {
         assert_eq!(hook(json!({ "path": "a", "httpMethod": method })), computed(), "{method}");
     }
-    // A chat that only the editor may use has its routes all the same.
+    // A chat that only the editor may use still has its routes.
     let chat = "@n8n/n8n-nodes-langchain.chatTrigger";
     assert_eq!(kept(chat, 1.1, "w", json!({})), known("GET w/chat true, POST w/chat true"));
     assert_eq!(kept("n8n-nodes-base.formTrigger", 2.2, "w", json!({ "options": { "path": ["a"] } })), computed());
-    // The same entry as a webhook's: the first part of the URL does not tell them apart.
+    // The same entry as a webhook's: the first segment of the URL does not tell them apart.
     let form = kept("n8n-nodes-base.formTrigger", 2.2, "w", json!({ "options": { "path": "join" } }));
     assert_eq!(form, known("GET join false, POST join false"));
 }

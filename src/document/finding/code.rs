@@ -1,23 +1,23 @@
-//! The catalogue of finding codes.
+//! The list of finding codes.
 
-/// Declares [`Code`] with, for each code, the word that users meet and the sentence that explains it,
-/// so that the documented catalogue can be held to this list by a test.
+/// Declares [`Code`] with, for each code, its stable name and the sentence that explains it, so that a test can compare the documentation
+/// with this list.
 macro_rules! codes {
     ($($variant:ident = $text:literal, $why:literal;)+) => {
-        /// What kind of trouble a finding reports. The words are stable: people filter and suppress by them.
+        /// Code of a finding. The names are stable: users filter and suppress findings by them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code { $(#[doc = $why] $variant,)+ }
 
         impl Code {
-            /// Every code, in the order of the catalogue.
+            /// Every code, in the order of the list.
             pub const ALL: &'static [Code] = &[$(Code::$variant,)+];
 
-            /// The stable word, such as `node-name-duplicate`.
+            /// Returns the stable name, such as `node-name-duplicate`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $text,)+ }
             }
 
-            /// One sentence on what the code means, for documentation and SARIF rules.
+            /// Returns a one-sentence explanation of the code, for documentation and SARIF rules.
             pub const fn explanation(self) -> &'static str {
                 match self { $(Code::$variant => $why,)+ }
             }
@@ -139,8 +139,8 @@ codes! {
 }
 
 impl Code {
-    /// Whether it rests on what is known of n8n's node types, and not on the document alone. On an n8n of another version than the
-    /// catalogue's such a finding is only doubtful.
+    /// Reports whether the finding depends on facts about n8n's node types, and not on the document alone. For an n8n of another version
+    /// than the catalogue's such a finding is only doubtful.
     pub const fn rests_on_catalog(self) -> bool {
         matches!(
             self,

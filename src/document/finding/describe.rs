@@ -1,9 +1,8 @@
-//! Naming a JSON value without repeating it.
+//! Description of a JSON value without repeating it.
 
 use serde_json::Value;
 
-/// What kind of value this is, in words: `a string`, `an array of 3`, `null`. Never the value itself,
-/// which may be secret.
+/// Describes the kind of a value: `a string`, `an array of 3`, `null`. Never the value itself, which may be secret.
 pub fn kind_of(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),

@@ -1,15 +1,15 @@
-//! What a code is by default, and how much harm it stands for.
+//! Default rank of a code, and the harm that it stands for.
 
 use super::code::Code;
 
-/// The harm that a finding probably does, the worst first. Output for people is in this order.
+/// Harm that a finding probably does, the worst first. Output for people is in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Harm {
-    /// A secret leaks, or the workflow does something else than what is written, in silence.
+    /// A secret leaks, or the workflow silently does something other than what is written.
     Behaviour,
     /// Part of the workflow is not used, or may fail when it runs.
     Use,
-    /// Something is open to everybody, which may be meant.
+    /// Something is open to everybody, which may be intended.
     Open,
     /// Something that was written is left out on the way to n8n.
     LeftOut,
@@ -20,7 +20,7 @@ pub enum Harm {
 }
 
 impl Code {
-    /// The harm that this code stands for.
+    /// Returns the harm that this code stands for.
     pub const fn harm(self) -> Harm {
         match self {
             Code::HttpWithoutTimeout | Code::ErrorsUnhandled => Harm::Habit,
@@ -48,13 +48,13 @@ impl Code {
         }
     }
 
-    /// Whether it is only worth knowing: where it is no error it is told as information, which nothing counts as a warning.
+    /// Reports whether the code is advice: unless it is an error, it is reported as information, which never counts as a warning.
     pub const fn is_advice(self) -> bool {
         matches!(self.harm(), Harm::Habit)
     }
 
-    /// Whether the rest of a document is not checked once this was found. Such a finding cannot be switched off: the document
-    /// would pass for a valid one.
+    /// Reports whether the rest of a document is not checked after this finding. Such a finding cannot be switched off: the document would
+    /// pass as valid.
     pub const fn ends_checking(self) -> bool {
         matches!(
             self,

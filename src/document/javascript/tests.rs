@@ -83,7 +83,7 @@ fn a_fault_says_where_it_is_and_repeats_nothing() {
     assert!(offset >= 20 && !problem.contains("hush"), "{offset} {problem}");
 }
 
-/// The worst shapes that nest, `n` levels deep.
+/// Returns the worst nested shapes, `n` levels deep.
 fn nested(n: usize) -> Vec<String> {
     let around = |open: &str, close: &str| format!("{}1{}", open.repeat(n), close.repeat(n));
     vec![
@@ -129,7 +129,7 @@ fn nested(n: usize) -> Vec<String> {
 #[test]
 fn code_nested_as_deep_as_you_like_ends_no_process() {
     for code in nested(3_000).into_iter().chain(nested(60)) {
-        // What it says is of no interest; that it comes back is.
+        // The result does not matter, only that the call returns.
         let _ = read(&code, Goal::Expression);
         let _ = read(&code, Goal::Body);
     }

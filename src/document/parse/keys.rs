@@ -1,10 +1,10 @@
-//! Which keys n8n accepts.
+//! Keys that n8n accepts.
 //!
-//! Source: the schemas of the public API in n8n 2.39.10 (`@n8n/api-types`, base-workflow-public.dto.js),
-//! which are strict: one unknown key and the whole document is refused.
+//! Source: the schemas of the public API in n8n 2.39.10 (`@n8n/api-types`, base-workflow-public.dto.js), which are strict: one unknown key
+//! and the whole document is refused.
 
-/// Top-level keys that n8n writes into an export or a response and that say nothing about the workflow
-/// itself. They are ignored in silence, so that an export pastes unchanged.
+/// Top-level keys that n8n writes into an export or a response and that say nothing about the workflow itself. They are silently ignored,
+/// so that an export can be used unchanged.
 pub(super) const IGNORED_TOP_LEVEL: &[&str] = &[
     "activeVersion",
     "activeVersionId",
@@ -82,10 +82,10 @@ pub(super) const SETTINGS: &[&str] = &[
     "timezone",
 ];
 
-/// Settings that n8n itself writes into an export and that a workflow made through its API cannot have: it drops them without a
-/// word, or for want of a licence, or has them (`engineType`) in no schema of the API.
+/// Settings that n8n itself writes into an export and that a workflow created through its API cannot have: n8n silently drops them,
+/// requires a licence for them, or (`engineType`) has them in no schema of the API.
 pub(super) const SETTINGS_IGNORED: &[&str] = &["binaryMode", "credentialResolverId", "engineType", "redactionPolicy"];
 
-/// Settings for which the editor stores the word `DEFAULT` in place of no value.
+/// Settings for which the editor stores `DEFAULT` in place of no value.
 pub(super) const SETTINGS_WITH_DEFAULT: &[&str] =
     &["errorWorkflow", "saveDataErrorExecution", "saveDataSuccessExecution", "saveExecutionProgress", "saveManualExecutions", "timezone"];

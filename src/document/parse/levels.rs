@@ -1,15 +1,15 @@
-//! The depth of documents.
+//! Nesting limits of documents.
 
 use serde_json::{Map, Value};
 
 use crate::document::finding::{Code, Finding};
 use crate::document::lenient_json::Place;
 
-/// The most levels of objects and arrays in a workflow. It is kept inside other objects, in Kubernetes and in n8n, and what is read
-/// from there may have [`LEVELS`](crate::document::lenient_json::LEVELS).
+/// Maximum number of levels of objects and arrays in a workflow. It is stored inside other objects, in Kubernetes and in n8n, and documents
+/// that are read from there may have [`LEVELS`](crate::document::lenient_json::LEVELS).
 pub const MOST_LEVELS: usize = 100;
 
-/// The path of the first value in an object that is nested deeper than `most` levels, the object itself being the first.
+/// Returns the path of the first value in an object that is nested deeper than `most` levels; the object itself is the first level.
 pub fn too_deep(object: &Map<String, Value>, most: usize) -> Option<String> {
     entries(object, most.saturating_sub(1), Place::Root)
 }
@@ -27,7 +27,7 @@ fn below(value: &Value, left: usize, place: Place<'_>) -> Option<String> {
     }
 }
 
-/// The finding for a workflow that nests too deep.
+/// Returns the finding for a workflow that nests too deep.
 pub(super) fn finding(path: &str) -> Finding {
     let message = format!("the workflow nests deeper than {MOST_LEVELS} levels here; flatten it, or keep the value as text");
     Finding::error(Code::DocumentTooLarge, path, message)

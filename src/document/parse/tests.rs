@@ -157,7 +157,7 @@ fn what_n8n_refuses_and_nobody_needs_is_left_out_with_a_warning() {
     assert_eq!(found, expected);
     assert!(intake.warnings.iter().all(|warning| !warning.is_error()));
     assert_eq!(intake.warnings[1].suggestion.as_deref(), Some("notes"));
-    // There are nodes already, so they cannot be what was meant.
+    // There already are nodes, so this key cannot have been meant as nodes.
     assert_eq!(intake.warnings[8].suggestion, None);
     assert_eq!(check_structure(&intake.definition).iter().filter(|f| f.is_error()).count(), 0);
     let keys: Vec<&String> = intake.definition.nodes[0].0.keys().collect();

@@ -1,4 +1,4 @@
-//! Reading text, and saying precisely what is wrong with it.
+//! Reading of text, with precise errors.
 
 use serde_json::Value;
 use serde_json::error::Category;
@@ -12,39 +12,38 @@ use crate::document::lenient_json::{mend_surrogates, read_whole};
 pub struct Text {
     /// The document.
     pub value: Value,
-    /// What is odd about it, such as duplicate keys.
+    /// Findings on the text, such as duplicate keys.
     pub warnings: Vec<Finding>,
 }
 
-/// Text that is no document, and where it ceases to be one.
+/// Error for text that is not a document, with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unread {
-    /// What it is instead.
+    /// The finding that describes the text.
     pub finding: Finding,
-    /// The line, from 1.
+    /// Line, from 1.
     pub line: usize,
-    /// The column, from 1, in bytes.
+    /// Column, from 1, in bytes.
     pub column: usize,
 }
 
 /// Reads a JSON or YAML document of at most `max_bytes` bytes.
 ///
-/// What starts with a brace or bracket is JSON and is judged as JSON, without falling back to YAML's looser
-/// rules: n8n itself could not import it. YAML is read by the rules of version 1.2, in which `yes` and `on`
-/// are text.
+/// Text that starts with a brace or bracket is read as JSON, without falling back to YAML's looser rules: n8n itself could not import it.
+/// YAML is read by the rules of version 1.2, in which `yes` and `on` are text.
 ///
 /// # Errors
 ///
-/// With one finding that says what the text is instead, with line and column.
+/// One finding that says what the text is instead, with line and column.
 pub fn read_text(text: &str, max_bytes: usize) -> Result<Text, Vec<Finding>> {
     locate_text(text, max_bytes).map_err(|unread| vec![unread.finding])
 }
 
-/// [`read_text`], for who shows the place to a person.
+/// Does the same as [`read_text`], for callers that show the position to a person.
 ///
 /// # Errors
 ///
-/// As [`read_text`], with the place.
+/// The finding of [`read_text`], with the position.
 pub fn locate_text(text: &str, max_bytes: usize) -> Result<Text, Box<Unread>> {
     if text.len() > max_bytes {
         let finding = Finding::error(Code::DocumentTooLarge, "", "the document is too large");
@@ -70,8 +69,8 @@ fn kind(message: impl Into<String>) -> Finding {
     Finding::error(Code::DocumentKind, "", message)
 }
 
-/// JavaScript's texts can hold half of a character that takes two (an emoji that was cut, mostly), which no other text can. It is
-/// read as the character for what is unreadable, as Kubernetes does.
+/// JavaScript's strings can hold half of a surrogate pair (mostly a truncated emoji), which no other text can. It is read as the
+/// replacement character, as Kubernetes does.
 fn read_json(body: &str) -> Result<Text, Box<Unread>> {
     let unread = match read_whole_json(body) {
         Err(unread) if unread.finding.message.contains(HALF) => unread,
@@ -89,7 +88,7 @@ fn read_json(body: &str) -> Result<Text, Box<Unread>> {
     Ok(text)
 }
 
-/// What the parser says of one, be it followed by text or by another escape.
+/// The parser's message for an unpaired surrogate, whether it is followed by text or by another escape.
 const HALF: &str = "hex escape";
 
 fn read_whole_json(body: &str) -> Result<Text, Box<Unread>> {
@@ -105,7 +104,7 @@ fn read_whole_json(body: &str) -> Result<Text, Box<Unread>> {
 fn explain_json(body: &str, error: &serde_json::Error) -> Box<Unread> {
     let (line, column) = (error.line(), error.column());
     let rest = rest_at(body, line, column);
-    // What was cut off inside a string stops at the line break that an editor puts at the end of a file.
+    // A document that is truncated inside a string fails at the line break that an editor adds at the end of a file.
     if error.classify() == Category::Eof || line > 1 && rest.trim().is_empty() && error.to_string().starts_with("control character") {
         let message = format!("the JSON ends at line {line} before it is complete: it was cut off; paste it whole");
         return at(line, column, Finding::error(Code::DocumentTruncated, "", message));
@@ -118,7 +117,7 @@ fn explain_json(body: &str, error: &serde_json::Error) -> Box<Unread> {
     at(line, column, Finding::error(Code::DocumentSyntax, "", message))
 }
 
-/// Why and where a text is no JSON, with what to do about it where that is known. Nothing of the text is repeated.
+/// Describes why and where a text is not JSON, and how to fix it if that is known. Nothing of the text is repeated.
 pub(crate) fn json_problem(body: &str, error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     let reason = error.to_string();
@@ -127,7 +126,7 @@ pub(crate) fn json_problem(body: &str, error: &serde_json::Error) -> String {
     format!("{reason} at line {line} column {column}{hint}")
 }
 
-/// The text from the character that the parser stopped at.
+/// Returns the text from the character at which the parser stopped.
 fn rest_at(body: &str, line: usize, column: usize) -> &str {
     let start: usize = body.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let mut at = (start + column.saturating_sub(1)).min(body.len());
@@ -182,7 +181,7 @@ fn fenced(body: &str, fallback_line: usize) -> Box<Unread> {
 }
 
 fn read_yaml(body: &str) -> Result<Text, Box<Unread>> {
-    // No snippets: they would repeat parts of the document, secrets included, in a message.
+    // No snippets: they would repeat parts of the document, including secrets, in a message.
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     let value = match serde_saphyr::from_str_with_options::<Value>(body, options) {
         Ok(value) => value,
@@ -231,7 +230,7 @@ fn explain_yaml(error: &serde_saphyr::Error) -> Finding {
         other => {
             let rendered = other.to_string();
             let reason = rendered.lines().next().unwrap_or_default();
-            // The library may put the place in its text as well.
+            // The library may also include the position in its text.
             let place = if reason.contains("line ") { "" } else { place.as_str() };
             let message = format!("this is neither JSON nor valid YAML: {reason}{place}");
             Finding::error(Code::DocumentSyntax, "", message)

@@ -1,15 +1,15 @@
-//! Recognising what is around a workflow, or is there in its place.
+//! Detection of values that wrap a workflow, or stand in its place.
 
 use serde_json::{Map, Value};
 
 use crate::document::finding::{Code, Finding, kind_of, quoted};
 use crate::document::json_path;
 
-/// Keys under which tools put a workflow: `{"workflow": {...}}` of the template site, `{"data": ...}` of n8n's
-/// API, `{"workflows": [...]}` of backups.
+/// Keys under which tools put a workflow: `{"workflow": {...}}` of the template site, `{"data": ...}` of n8n's API, `{"workflows": [...]}`
+/// of backups.
 const WRAPPERS: &[&str] = &["workflow", "data", "workflows", "definition", "json"];
 
-/// The workflow object itself. Wrappers are taken off with a warning where there can be no doubt what is meant.
+/// Returns the workflow object itself. Wrappers are removed with a warning if they are unambiguous.
 pub(super) fn unwrap<'a>(raw: &'a Value, findings: &mut Vec<Finding>) -> Result<&'a Map<String, Value>, Box<Finding>> {
     let mut current = raw;
     let mut layers = Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn unwrap<'a>(raw: &'a Value, findings: &mut Vec<Finding>) -> Result<
                 }
                 return Ok(map);
             }
-            // Two layers are seen in the wild; more would be something else.
+            // Two layers occur in practice; more would be something else.
             Value::Object(map) if layers.len() < 3 => match wrapped(map) {
                 Some((key, inner)) => {
                     layers.push(format!("a top-level key `{key}`"));
@@ -45,7 +45,7 @@ pub(super) fn unwrap<'a>(raw: &'a Value, findings: &mut Vec<Finding>) -> Result<
     }
 }
 
-/// Where in a value the workflow stands that [`parse`](super::parse) takes; empty where that is the value itself or none is found.
+/// Returns the path of the workflow that [`parse`](super::parse) reads; empty if it is the value itself or none is found.
 pub fn place_of_workflow(raw: &Value) -> String {
     let (mut at, mut current) = (String::new(), raw);
     for _ in 0..4 {
@@ -67,8 +67,8 @@ pub fn place_of_workflow(raw: &Value) -> String {
     String::new()
 }
 
-/// The workflows of an export of several: a list of them, or an object that holds one under `data` or `workflows`, as n8n's API and
-/// backups have it. Each comes with its path. Empty for anything else.
+/// Returns the workflows of an export of several: a list of them, or an object that holds a list under `data` or `workflows`, as n8n's API
+/// and backups have it. Each comes with its path. Empty for anything else.
 pub fn several(raw: &Value) -> Vec<(String, &Value)> {
     let (at, items) = match raw {
         Value::Array(items) => (String::new(), items),
@@ -93,7 +93,7 @@ fn is_node(value: &Value) -> bool {
     value.get("type").is_some_and(Value::is_string) && (has("parameters") || has("typeVersion")) && !has("nodes")
 }
 
-/// The one member that holds a workflow, if there is exactly one and it holds exactly one.
+/// Returns the member that holds a workflow, if exactly one does and it holds exactly one.
 fn wrapped(map: &Map<String, Value>) -> Option<(&str, &Value)> {
     if map.contains_key("apiVersion") || is_execution(map) {
         return None;
@@ -107,7 +107,7 @@ fn leads_to_workflow(value: &Value, depth: usize) -> bool {
     match value {
         Value::Object(map) if is_workflow(map) => true,
         Value::Object(map) if depth < 2 => WRAPPERS.iter().filter_map(|key| map.get(*key)).any(|v| leads_to_workflow(v, depth + 1)),
-        // A list of several is followed too, so that it is named as such.
+        // A list of several is also followed, so that it is reported as such.
         Value::Array(items) => items.iter().any(|item| item.as_object().is_some_and(is_workflow)),
         _ => false,
     }

@@ -1,29 +1,29 @@
-//! The index of one document: its values by their paths, with the places where they stand.
+//! Index of one document: its values by path, with their positions.
 
 use std::collections::HashMap;
 
 use crate::document::json_path;
 
-/// A stretch of text. Lines and columns begin at 1 and count characters; the end is exclusive.
+/// A range of text. Lines and columns begin at 1 and count characters; the end is exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The line it begins on.
+    /// First line.
     pub line: usize,
-    /// The column it begins at.
+    /// First column.
     pub column: usize,
-    /// The line it ends on.
+    /// Last line.
     pub end_line: usize,
-    /// The column that follows it.
+    /// Column after the last character.
     pub end_column: usize,
 }
 
 impl Span {
-    /// A single character.
+    /// Returns the span of a single character.
     pub fn at(line: usize, column: usize) -> Self {
         Self { line, column, end_line: line, end_column: column + 1 }
     }
 
-    /// The same stretch in a text that has more lines before it and more columns to the left.
+    /// Returns the span in a text that has more lines before it and more columns to the left.
     #[must_use]
     pub fn moved(self, lines: usize, columns: usize) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Span {
     }
 }
 
-/// The positions of every member of one document. A member of an object begins at its key.
+/// Positions of every member of one document. A member of an object begins at its key.
 #[derive(Debug, Default)]
 pub struct Positions {
     pub(super) parts: Vec<Part>,
@@ -44,18 +44,18 @@ pub struct Positions {
 #[derive(Debug)]
 pub(super) struct Part {
     span: Span,
-    /// The line of a block scalar's header, whose text begins on the next line as it stands.
+    /// Line of a block scalar's header; the text begins unchanged on the next line.
     literal_from: Option<usize>,
     members: HashMap<Box<str>, usize>,
 }
 
 impl Positions {
-    /// Where a path of [`path`] stands, or what is nearest around it.
+    /// Returns the position of a path of [`path`], or of its nearest ancestor.
     pub fn find(&self, path: &str) -> Option<Span> {
         Some(self.parts.get(self.nearest(path).0)?.span)
     }
 
-    /// The header line of the literal block that holds the text at exactly this path.
+    /// Returns the header line of the literal block that holds the text at exactly this path.
     pub fn literal_from(&self, path: &str) -> Option<usize> {
         let (part, left) = self.nearest(path);
         if left.is_empty() { self.parts.get(part)?.literal_from } else { None }
@@ -74,7 +74,7 @@ impl Positions {
     }
 }
 
-/// Where the first step of a path can end. A quoted key may hold what looks like its end, so there may be several.
+/// Returns the positions at which the first step of a path can end. A quoted key may contain a delimiter, so there may be several.
 fn ends(path: &str) -> Box<dyn Iterator<Item = usize> + '_> {
     if path.starts_with("[\"") {
         Box::new(path.match_indices("\"]").map(|(at, end)| at + end.len()))
@@ -96,14 +96,14 @@ pub(super) struct Builder {
 #[derive(Debug)]
 pub(super) struct Open {
     part: usize,
-    /// The next index of an array; None in an object.
+    /// Next index of an array; `None` in an object.
     index: Option<usize>,
-    /// The key that waits for its value, and where it began.
+    /// Key whose value is read next, and its position.
     key: Option<(String, Span)>,
 }
 
 impl Builder {
-    /// Whether the next scalar is a key.
+    /// Reports whether the next scalar is a key.
     pub(super) fn wants_key(&self) -> bool {
         self.open.last().is_some_and(|open| open.index.is_none() && open.key.is_none())
     }
@@ -134,7 +134,7 @@ impl Builder {
                 part.members.insert(step.into(), number);
             }
         }
-        // The header of a block stands beside its key; the parser tells only where its text begins.
+        // The header of a block stands beside its key; the parser reports only the position of its text.
         let literal_from = literal.then_some(span.line);
         self.parts.push(Part { span, literal_from, members: HashMap::new() });
         number

@@ -1,4 +1,4 @@
-//! A scanner of JSON that keeps places and nothing else. It takes well-formed JSON for granted and never fails.
+//! A scanner of JSON that only records positions. It assumes well-formed JSON and never fails.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
@@ -32,7 +32,7 @@ impl Cursor<'_> {
         self.chars.peek().map_or(self.text.len(), |(at, _)| *at)
     }
 
-    /// Passes a string over, its opening quote included.
+    /// Skips a string, including its opening quote.
     fn string(&mut self) {
         self.next();
         while let Some(c) = self.next() {

@@ -1,4 +1,4 @@
-//! Places of YAML, from the events of the parser.
+//! Positions of YAML, from the events of the parser.
 
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span as Stretch};
 
@@ -7,7 +7,7 @@ use super::index::{Builder, Positions, Span};
 pub(super) fn scan(text: &str) -> Positions {
     let mut builder = Builder::default();
     let mut parser = Parser::new_from_str(text);
-    // What cannot be parsed was reported by whoever read it; the places up to there serve.
+    // The caller that read the text has reported its errors; the positions before the error are still valid.
     while let Some(Ok((event, stretch))) = parser.next_event() {
         let span = place(stretch);
         match event {
@@ -20,7 +20,7 @@ pub(super) fn scan(text: &str) -> Positions {
             }
             Event::Alias(_) if builder.wants_key() => builder.key(String::new(), span),
             Event::Alias(_) => drop(builder.value(span, false)),
-            // A key that is itself a container leads nowhere that a path could name.
+            // A key that is itself a container cannot be part of a path.
             Event::SequenceStart(..) => builder.open(span, true),
             Event::MappingStart(..) => builder.open(span, false),
             Event::SequenceEnd | Event::MappingEnd => builder.close(span.end_line, span.end_column),

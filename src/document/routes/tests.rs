@@ -64,7 +64,7 @@ fn what_reaches_the_callers_of_another_collides_with_its_routes() {
     ] {
         assert!(!collide(&victim, &free), "{free:?}");
     }
-    // Paths that nobody's id begins are shared out one by one.
+    // Paths that begin with no workflow's id are assigned one by one.
     assert!(!collide(&hook("shop/orders", "x"), &hook("shop/items", "y")));
     assert!(!collide(&method("GET", "shop", "x"), &method("POST", "shop", "y")));
     assert!(collide(&hook("shop", "x"), &hook("/shop/", "y")));
@@ -95,7 +95,7 @@ fn a_call_is_answered_by_a_plain_path_first_and_then_by_the_template_with_the_mo
     }
 }
 
-/// A part of a path, mostly one that others use too.
+/// Returns a segment of a path, mostly one that other paths use too.
 fn part() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["W", "V", "w", "user", "42", ":id", ":x", "", ".", "..", "%57", " ", "W ", "é", "a:b", "chat"])
         .prop_map(str::to_owned)
@@ -124,7 +124,7 @@ proptest! {
         }
         prop_assert!((&one.method, &one.path) != (&other.method, &other.path), "n8n keeps one entry of these");
         let method = if post { "POST" } else { "GET" };
-        // Addresses of both, parameters filled in by what the other may mean by it, and any other.
+        // An arbitrary path, and the addresses of both routes, with and without their parameters replaced by a literal segment.
         let filled = |route: &Route| route.address().split('/').map(|part| if part.starts_with(':') { "42" } else { part }).collect::<Vec<_>>().join("/");
         for path in [call.join("/"), one.address(), other.address(), filled(&one), filled(&other)] {
             let table = [one.clone(), other.clone()];
