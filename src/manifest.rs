@@ -1,7 +1,7 @@
-//! The workflows in a set of files, and what is wrong with each: exports of n8n, and manifests that hold `Workflow` objects.
+//! Validation of the workflows in a set of files: exports of n8n, and manifests that hold `Workflow` objects.
 //!
-//! A definition that stands in a ConfigMap is looked for among the files, and Workflows are held against each other. Objects of other
-//! kinds are passed over.
+//! Definitions in ConfigMaps are looked up among the files, and Workflows are checked against each other. Objects of other kinds are
+//! skipped.
 
 mod document;
 mod embedded;
@@ -30,7 +30,7 @@ use unrendered::Kustomizations;
 
 pub use report::{Kind, LARGEST_INLINE, Placed, Report, Source};
 
-/// The first thing by which an object does not fit its kind, with its field; nothing for kinds that are not ours.
+/// Returns the first error of an object against the schema of its kind, with its field; `None` for kinds of other API groups.
 pub fn misfit(kind: &str, object: &Value) -> Option<String> {
     let kind = object::KINDS.iter().find(|(name, _)| *name == kind)?.1;
     schema::check(kind, object).first().map(ToString::to_string)
@@ -79,9 +79,9 @@ struct Work<'c> {
     catalog: &'c Catalog,
     reports: Vec<Report>,
     shelf: Shelf,
-    /// Workflows whose definition may stand in a file that comes later.
+    /// Workflows whose definition may stand in a later file.
     pending: Vec<Pending>,
-    /// The Workflows that fit their kind.
+    /// Workflows that fit their kind.
     members: Vec<Member>,
     kustomizations: Kustomizations,
 }
@@ -119,7 +119,7 @@ impl<'c> Work<'c> {
         }
     }
 
-    /// Takes an object of Kubernetes; `path` leads to it in the document.
+    /// Reads a Kubernetes object; `path` leads to it in the document.
     fn take_object(&mut self, document: &Document<'_>, value: &Value, path: &str) {
         match object::kind(value) {
             Object::List(items) => {
@@ -142,7 +142,7 @@ impl<'c> Work<'c> {
     }
 }
 
-/// Whether a document that nobody named is meant to be a workflow.
+/// Reports whether a document that was found in a folder is meant to be a workflow.
 fn looks_like_workflow(value: &Value) -> bool {
     let has = |key: &str| value.get(key).is_some();
     value.is_array() || has("nodes") || has("connections") || !place_of_workflow(value).is_empty()

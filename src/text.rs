@@ -1,10 +1,10 @@
-//! Text from outside, made fit to be shown to people: in conditions, events, logs and on terminals it can neither begin a line of its own nor
-//! hide, turn round or colour what stands beside it.
+//! Text from outside, made safe to show to people: in conditions, events, logs and on terminals it can neither begin a line of its own nor
+//! hide, reverse or colour the text beside it.
 
 pub mod similar;
 
-/// One line of at most `max` characters. Runs of whitespace and control characters become one space; characters
-/// that reorder or hide text are dropped; what was cut is marked by an ellipsis within the limit.
+/// Returns one line of at most `max` characters. Runs of whitespace and control characters become one space; characters that reorder or
+/// hide text are dropped; a truncation is marked by an ellipsis within the limit.
 pub fn one_line(text: &str, max: usize) -> String {
     let mut line = String::new();
     let mut length = 0;
@@ -33,7 +33,7 @@ pub fn one_line(text: &str, max: usize) -> String {
     line
 }
 
-/// The text with U+FFFD in the place of each character that could steer a terminal, so that each other one keeps its column.
+/// Returns the text with U+FFFD in place of each character that could control a terminal, so that all other characters keep their column.
 pub fn shown(text: &str) -> String {
     let plain = |c: char| match c {
         '\t' => ' ',
@@ -43,7 +43,8 @@ pub fn shown(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// Whether a character shows nothing and changes how others are shown: those of Unicode's category Cf, and blanks that count as letters.
+/// Reports whether a character is invisible and changes how others are shown: those of Unicode's category Cf, and blanks that count as
+/// letters.
 pub fn is_deceptive(character: char) -> bool {
     matches!(
         character,

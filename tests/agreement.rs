@@ -1,7 +1,7 @@
-//! What the check against the catalogue says of real and of broken workflows, beside what a real n8n said.
+//! Compares the findings of the check against the catalogue for real and for broken workflows with the responses of a real n8n.
 //!
-//! The corpora lie beside the repository and are never part of it; tests/corpora/folder.rs says what happens without them.
-#![allow(clippy::unwrap_used)] // Helpers of tests are not tests to the lint.
+//! The corpora are stored beside the repository and are never part of it; tests/corpora/folder.rs says what happens without them.
+#![allow(clippy::unwrap_used)] // Clippy does not count helpers of tests as tests.
 
 #[path = "corpora/folder.rs"]
 mod folder;
@@ -48,8 +48,8 @@ const REMIT: &[&str] = &[
     "unknown_node_type_",
 ];
 
-/// Labelled as errors, and yet n8n publishes and runs them: it takes newer versions, passes items through a trigger, and takes the
-/// value of a locator whose mode it does not know for an id.
+/// Labels of errors that n8n publishes and runs all the same: it accepts newer versions, passes items through a trigger, and takes the
+/// value of a locator with an unknown mode for an id.
 const ACCEPTED: &[&str] =
     &["connection_into_trigger", "resource_locator_as_bad_object", "typeVersion_of_other_package", "typeVersion_unknown"];
 
@@ -71,14 +71,14 @@ fn look(path: &Path) -> Option<Looked> {
     Some(Looked { definition, findings, needs })
 }
 
-/// What n8n said of one node when it was asked to publish.
+/// n8n's message about one node when it was asked to publish.
 #[derive(Default)]
 struct Said {
     credentials: BTreeSet<String>,
     parameters: Vec<String>,
 }
 
-/// By node; the table holds the message on one line, where n8n ends lines by two blanks.
+/// Parses a message by node; the table holds it on one line, with two blanks in place of each line break.
 fn said(message: &str) -> BTreeMap<String, Said> {
     let mut nodes = BTreeMap::new();
     for piece in message.split("  Node \"").skip(1) {
@@ -95,7 +95,7 @@ fn said(message: &str) -> BTreeMap<String, Said> {
     nodes
 }
 
-/// n8n names some credentials by what people see.
+/// Returns n8n's name of a credential, which for some types is the display name.
 fn label(node: &Node, credential: &str) -> String {
     let kind = Catalog::embedded().node(node.kind()).unwrap();
     let uses = &kind.serving(node.type_version()).unwrap().credentials;
@@ -122,7 +122,7 @@ fn what_n8n_refuses_is_found_and_what_it_finds_well_configured_is_not_flagged() 
         let Some(looked) = look(&folder.join(file)) else { continue };
         if let Some(kind) = message.strip_prefix("Unrecognized node type: ") {
             refusals += 1;
-            // n8n names what it would derive a tool from.
+            // n8n names the type from which it would derive a tool.
             let is_kind = |own: &str| own.strip_suffix("Tool").unwrap_or(own) == kind.strip_suffix("Tool").unwrap_or(kind);
             let of_kind = |finding: &Finding| {
                 finding.node.as_ref().and_then(|name| looked.definition.node(name)).is_some_and(|node| is_kind(node.kind()))
@@ -135,7 +135,7 @@ fn what_n8n_refuses_is_found_and_what_it_finds_well_configured_is_not_flagged() 
             continue;
         }
         let listed = message.starts_with("Cannot publish workflow:");
-        // A service was out of reach or an address was wrong: then the nodes had passed.
+        // If a service was unreachable or an address was wrong, the nodes had passed.
         if !listed && status != "200" && status != "500" && !message.starts_with("There was a problem activating") {
             continue;
         }
@@ -203,7 +203,7 @@ fn labelled_defects_are_found_on_the_right_node_and_traps_are_not() {
         let (file, class, node, base) = (cells[0], cells[1], cells[4], cells[5]);
         if class.starts_with("control_") {
             traps += 1;
-            // The defects of the base file stay; no other error may come.
+            // The defects of the base file remain; no other error may be added.
             let told = |path: &str| -> BTreeSet<(Code, Option<String>)> {
                 let looked = look(&corpora.join(path)).unwrap();
                 looked.findings.into_iter().filter(Finding::is_error).map(|one| (one.code, one.node)).collect()
@@ -230,7 +230,7 @@ fn labelled_defects_are_found_on_the_right_node_and_traps_are_not() {
     assert!(fallen.is_empty());
 }
 
-/// Prints workflows a second; says something in an optimised build only.
+/// Prints the number of workflows per second; meaningful in an optimised build only.
 fn codes(document: Value) -> Vec<String> {
     let definition = parse_and_check(&document).unwrap().definition;
     let mut findings = Vec::new();
@@ -263,7 +263,7 @@ fn a_choice_of_what_the_node_does_is_an_error_and_another_choice_a_warning() {
         let found = codes(wired("n8n-nodes-base.httpRequest", 4.2, json!({"url": "https://a.example", "method": method})));
         assert_eq!(found, ["warning parameter-option-unknown"], "{method}");
     }
-    // n8n's own code still takes it.
+    // n8n's own code still accepts it.
     let legacy = json!({"language": "python", "pythonCode": "return []"});
     let found = codes(wired("n8n-nodes-base.code", 2.0, legacy));
     assert!(found.iter().all(|one| one.starts_with("warning")), "{found:?}");
@@ -348,7 +348,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The same values with the keys of every object inserted the other way round.
+/// Returns the same values with the keys of every object inserted in reverse order.
 fn turned(value: &Value) -> Value {
     match value {
         Value::Object(map) => {

@@ -1,7 +1,7 @@
-//! The checks of content against real workflows and against labelled defects.
+//! Tests of the content checks with real workflows and with labelled defects.
 //!
-//! The corpora lie beside the repository and are never part of it; tests/corpora/folder.rs says what happens without them.
-#![allow(clippy::unwrap_used)] // Helpers of tests are not tests to the lint.
+//! The corpora are stored beside the repository and are never part of it; tests/corpora/folder.rs says what happens without them.
+#![allow(clippy::unwrap_used)] // Clippy does not count helpers of tests as tests.
 
 #[path = "corpora/folder.rs"]
 mod folder;
@@ -27,7 +27,7 @@ fn definition(path: &Path) -> Option<Definition> {
     Some(parse_and_check(&read_text(&text, 4 << 20).ok()?.value).ok()?.definition)
 }
 
-/// What is said of the content, where it is known which parameter each text belongs to.
+/// Returns the findings about the content, with the parameter that each text belongs to.
 fn check_content(definition: &Definition, active: Option<bool>) -> Vec<Finding> {
     check_content_of(definition, active, &Resolved::of(definition, Catalog::embedded()))
 }
@@ -39,7 +39,7 @@ fn workflows(folder: &Path) -> Vec<(String, Definition)> {
     json.filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), definition(&path)?))).collect()
 }
 
-/// The labelled classes that are judged by content alone, and the finding that each is.
+/// Labelled classes of defects that only depend on content, and their codes.
 const CLASSES: &[(&str, Code)] = &[
     ("active_only_manual_trigger", Code::TriggerMissing),
     ("active_trigger_disabled", Code::TriggerMissing),
@@ -74,9 +74,9 @@ const CLASSES: &[(&str, Code)] = &[
     ("webhook_without_path", Code::WebhookPathMissing),
 ];
 
-/// Labelled as errors, and yet n8n publishes and runs them: a webhook without a path has its webhookId for one, a time zone that
-/// does not exist does no harm to a workflow that nothing starts by the clock, and a webhook below version 2 answers with nothing
-/// where the node that it waits for is missing.
+/// Labels of errors that n8n publishes and runs all the same: a webhook without a path uses its webhookId as the path, an unknown time zone
+/// does no harm to a workflow that is not started by the clock, and a webhook below version 2 sends an empty response if the node that it
+/// waits for is missing.
 const ACCEPTED: &[&str] = &["settings_bad_timezone", "webhook_responseNode_without_respond", "webhook_without_path"];
 
 #[test]
@@ -107,7 +107,7 @@ fn labelled_defects_are_found_at_their_node_with_their_severity() {
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
-/// What each trap must not be reported for.
+/// Codes that must not be reported for each trap.
 const TRAPS: &[(&str, &[Code])] = &[
     ("control_blank_at_edge_of_name", &[Code::ExpressionNodeUnknown, Code::NodeUnconnected, Code::NodeUnreachable]),
     ("control_disabled_node", &[Code::NodeUnreachable, Code::NodeUnconnected, Code::TriggerMissing]),
@@ -143,11 +143,11 @@ fn no_trap_is_reported() {
     assert!(hit.is_empty(), "{}", hit.join("\n"));
 }
 
-/// What cannot work in the 300 real workflows, each looked at.
+/// Errors in the 300 real workflows, each reviewed.
 const ARGUED: &[&str] = &[
     // A placeholder, `$json.current.<…>`, was left in the expression; n8n's parser refuses it too.
     "w0090 expression-syntax Scrapingbee - Get Organization's URL content",
-    // The way from the webhook to its Respond node is interrupted: n8n answers "No Respond to Webhook node found".
+    // The path from the webhook to its Respond node is interrupted: n8n answers "No Respond to Webhook node found".
     "w0300 respond-node-missing Webhook",
 ];
 
@@ -195,7 +195,7 @@ fn whatever_the_catalogue_finds_wrong_is_doubted_on_another_n8n_and_nothing_else
     assert!(errors.0 > 100 && errors.1 > 20, "{errors:?}");
 }
 
-/// What is said of each small input that public reports of other tools led to, beside habits: `severity code path`.
+/// Findings without habits for each small input from public reports about other tools: `severity code path`.
 const REPORTS: &[(&str, &[&str])] = &[
     ("01-bigquery-inline-expression.json", &[]),
     (

@@ -1,7 +1,7 @@
-//! The document core against real workflows and what a real n8n said to them.
+//! Tests of the document layer with real workflows and the responses of a real n8n to them.
 //!
-//! The corpora lie beside the repository and are never part of it; tests/corpora/folder.rs says what happens without them.
-#![allow(clippy::unwrap_used)] // Helpers of tests are not tests to the lint.
+//! The corpora are stored beside the repository and are never part of it; tests/corpora/folder.rs says what happens without them.
+#![allow(clippy::unwrap_used)] // Clippy does not count helpers of tests as tests.
 
 #[path = "corpora/folder.rs"]
 mod folder;
@@ -22,7 +22,7 @@ use weirkeeper::validator::structure::check_structure;
 
 use folder::corpora;
 
-/// Everything that is said about one file, and the definition if there is one.
+/// Returns all findings about one file, and the definition if there is one.
 fn examine(path: &Path) -> (Option<Definition>, Vec<Finding>) {
     let text = fs::read_to_string(path).unwrap();
     let read = match read_text(&text, 4 << 20) {
@@ -58,7 +58,7 @@ fn verdicts(folder: &Path) -> Vec<Verdict> {
     rows.into_iter().filter(|verdict| verdict.path.exists()).collect()
 }
 
-/// Refusals that taking a document in repairs, so that what we send is no longer what n8n refused.
+/// Reports whether parsing repairs the defect of a refusal, so that the sent document is no longer the one that n8n refused.
 fn is_repaired(message: &str) -> bool {
     message.contains("Unrecognized key(s)")
         || message.ends_with("received null")
@@ -85,7 +85,7 @@ fn what_n8n_created_has_no_error_and_what_it_refused_has_one() {
                 }
                 _ => {
                     is_repaired(&verdict.message)
-                        // Absent connections become none, and a wrapper is taken off.
+                        // Absent connections become empty ones, and a wrapper is removed.
                         || findings.iter().any(|f| matches!(f.code.as_str(), "connections-missing" | "document-wrapped"))
                 }
             };
@@ -100,7 +100,7 @@ fn what_n8n_created_has_no_error_and_what_it_refused_has_one() {
 
 #[test]
 fn every_repair_leaves_a_document_that_n8n_takes() {
-    // After repair only what n8n would say to the repaired document may remain.
+    // After the repair only messages that n8n would send for the repaired document may remain.
     let Some(corpora) = corpora() else { return };
     for verdict in verdicts(&corpora.join("dev")) {
         let (definition, findings) = examine(&verdict.path);
@@ -113,7 +113,7 @@ fn managed() -> BTreeSet<String> {
     ["executionOrder", "timezone", "errorWorkflow", "saveManualExecutions"].map(str::to_owned).into()
 }
 
-/// What n8n gives back for a body: normalised, with keys in another order and names of credentials rewritten.
+/// Returns n8n's response to a body: normalised, with keys in another order and names of credentials rewritten.
 fn read_back(body: &Map<String, Value>) -> Value {
     let mut read: Value = serde_json::from_str(&Value::Object(body.clone()).to_string()).unwrap();
     for node in read["nodes"].as_array_mut().unwrap() {
@@ -147,7 +147,7 @@ fn the_whole_way_in_is_idempotent_and_stable_under_a_round_trip() {
         let form = canonical((&definition).into(), &managed());
         let found = digest((&definition).into(), &managed());
 
-        // What we would send, taken in again, is the same document without a warning about it.
+        // The body that would be sent, parsed again, is the same document without a warning about it.
         let again = parse_and_check(&Value::Object(definition.update_body())).unwrap();
         let mut sent = again.definition;
         fill_ids(&mut sent, &seed);

@@ -1,4 +1,4 @@
-//! One document of a file, read, with the places of its parts.
+//! A parsed document of a file, with the positions of its parts.
 
 use std::cell::OnceCell;
 
@@ -10,13 +10,13 @@ use crate::document::positions::{Positions, Span};
 use super::report::Placed;
 use super::words;
 
-/// n8n takes no more than 16 MiB, and neither do we.
+/// Maximum size of a document: n8n accepts no more than 16 MiB either.
 const LARGEST_DOCUMENT: usize = 16 * 1024 * 1024;
 
-/// One document of a file.
+/// A document of a file.
 pub(super) struct Document<'a> {
     pub(super) source: usize,
-    /// How many lines of the file come before it.
+    /// Number of lines of the file that precede it.
     lines_before: usize,
     pub(super) text: &'a str,
     pub(super) read: Result<Text, Box<Unread>>,
@@ -24,8 +24,8 @@ pub(super) struct Document<'a> {
     words: OnceCell<Vec<Finding>>,
 }
 
-/// Divides a file into its documents: JSON and Markdown are one, YAML is divided at the lines that begin with `---`.
-/// Of several, those without content are left out.
+/// Divides a file into its documents: JSON and Markdown are a single document, YAML is divided at the lines that begin with `---`. Of
+/// several documents, empty ones are left out.
 pub(super) fn divide(source: usize, text: &str) -> Vec<Document<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if is_json(text) || has_fence(text) {
@@ -65,20 +65,20 @@ impl<'a> Document<'a> {
         is_json(self.text)
     }
 
-    /// Why it could not be read, where it is to be seen.
+    /// Returns the error and its position, if the document could not be read.
     pub(super) fn unread(&self) -> Option<Placed> {
         let unread = self.read.as_ref().err()?;
         let span = seen(self.text, unread.line, unread.column).moved(self.lines_before, 0);
         Some(Placed { finding: unread.finding.clone(), source: self.source, span: Some(span) })
     }
 
-    /// What is odd about its text inside what stands at a path.
+    /// Returns the findings on the text of the value at a path.
     pub(super) fn warnings(&self, at: &str) -> Vec<Placed> {
         let inside = |warning: &&Finding| at.is_empty() || json_path::is_within(&warning.path, at);
         self.read.iter().flat_map(|text| &text.warnings).filter(inside).map(|warning| self.place(warning.clone(), "")).collect()
     }
 
-    /// What kubectl reads otherwise than we do inside what stands at a path.
+    /// Returns the findings on words in the value at a path that kubectl reads differently.
     pub(super) fn words(&self, at: &str) -> Vec<Placed> {
         if self.is_json() {
             return Vec::new();
@@ -92,31 +92,31 @@ impl<'a> Document<'a> {
         self.positions.get_or_init(|| if self.is_json() { Positions::of_json(self.text) } else { Positions::of_yaml(self.text) })
     }
 
-    /// Where a path of the document stands in the file.
+    /// Returns the position of a path in the file.
     pub(super) fn span(&self, path: &str) -> Option<Span> {
         Some(self.positions().find(path)?.moved(self.lines_before, 0))
     }
 
-    /// The line of the file on which the header of a literal block stands.
+    /// Returns the line of the file on which the header of a literal block stands.
     pub(super) fn literal_from(&self, path: &str) -> Option<(usize, usize)> {
         let header = self.positions().literal_from(path)?;
         let indent = self.text.lines().skip(header).find(|line| !line.trim().is_empty()).map_or(0, indent);
         Some((header + self.lines_before, indent))
     }
 
-    /// A finding on what stands at `base`, with its place.
+    /// Returns a finding on the value at `base`, with its position.
     pub(super) fn place(&self, finding: Finding, base: &str) -> Placed {
         let span = self.span(&join(base, &finding.path));
         Placed { finding, source: self.source, span }
     }
 }
 
-/// How many blanks a line begins with.
+/// Returns the number of blanks at the beginning of a line.
 pub(super) fn indent(line: &str) -> usize {
     line.len() - line.trim_start_matches(' ').len()
 }
 
-/// One character at a line and a column that counts bytes, as parsers tell it. Beyond the text it is its last line.
+/// Returns the span of one character, given its line and its column in bytes as parsers report it. Beyond the text, it is the last line.
 pub(super) fn seen(text: &str, line: usize, column: usize) -> Span {
     let last = text.lines().count().max(1);
     let line = line.min(last);
@@ -125,12 +125,12 @@ pub(super) fn seen(text: &str, line: usize, column: usize) -> Span {
     Span::at(line, characters + 1)
 }
 
-/// A path inside what stands at another path.
+/// Joins the path of a value and a path inside it.
 pub(super) fn join(base: &str, path: &str) -> String {
     if base.is_empty() || path.is_empty() || path.starts_with('[') { format!("{base}{path}") } else { format!("{base}.{path}") }
 }
 
-/// The finding of a file that could not be read.
+/// Returns the finding of a file that could not be read.
 pub(super) fn unreadable(source: usize, reason: &str) -> Placed {
     Placed { finding: Finding::error(Code::FileUnreadable, "", reason), source, span: None }
 }

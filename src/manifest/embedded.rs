@@ -1,4 +1,4 @@
-//! Definitions that stand as text in ConfigMaps.
+//! Definitions that are stored as text in ConfigMaps.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,10 +19,10 @@ use super::pending::Pending;
 use super::report::Placed;
 use super::unrendered::Kustomizations;
 
-/// The largest text of a ConfigMap; the API server itself keeps a little over 1 MiB.
+/// Maximum size of a text in a ConfigMap; the API server itself accepts a little over 1 MiB.
 const LARGEST_TEXT: usize = 1_100_000;
 
-/// The ConfigMaps of a set of files, by name.
+/// ConfigMaps of a set of files, by name.
 #[derive(Default)]
 pub(super) struct Shelf(HashMap<String, Vec<Map>>);
 
@@ -34,13 +34,13 @@ struct Map {
 
 struct Embedded {
     text: String,
-    /// Where its key stands.
+    /// Position of its key.
     key: Option<Span>,
-    /// The line before its first one and its indentation, where it stands in the file as it is.
+    /// Line before its first line, and its indentation, if the file contains the text unchanged.
     literal_from: Option<(usize, usize)>,
 }
 
-/// What is known of a definition in a ConfigMap.
+/// Result of validating a definition in a ConfigMap.
 #[derive(Default)]
 pub(super) struct Resolved {
     pub(super) findings: Vec<Placed>,
@@ -49,7 +49,7 @@ pub(super) struct Resolved {
 }
 
 impl Shelf {
-    /// Keeps a ConfigMap.
+    /// Adds a ConfigMap.
     pub(super) fn put(&mut self, document: &Document<'_>, value: &Value, at: &str) {
         let texts = value["data"].as_object().into_iter().flatten().filter_map(|(key, text)| {
             let at = json_path::key(&json_path::key(at, "data"), key);
@@ -60,14 +60,14 @@ impl Shelf {
         self.0.entry(text(value, "name").unwrap_or_default()).or_default().push(map);
     }
 
-    /// Of several of one name that of the namespace; where one side names none, a later step of the delivery will.
+    /// Returns the ConfigMap of this name in this namespace. If either side names no namespace, a later step of the delivery sets it.
     fn find(&self, name: &str, namespace: Option<&str>) -> Option<&Map> {
         let all = self.0.get(name)?;
         let same = |map: &&Map| map.namespace.as_deref() == namespace;
         all.iter().find(same).or_else(|| all.iter().find(|map| map.namespace.is_none() || namespace.is_none()))
     }
 
-    /// Judges the definition that a Workflow names.
+    /// Validates the definition that a Workflow refers to.
     pub(super) fn resolve(&self, pending: &Pending, catalog: &Catalog, kustomizations: &Kustomizations) -> Resolved {
         let (name, key) = (&pending.from.name, &pending.from.key);
         let at_reference =
@@ -106,7 +106,7 @@ impl Shelf {
 }
 
 impl Embedded {
-    /// A place of the text as a place of the file: exact for a literal block, else its key.
+    /// Returns the position in the file of a position in the text: exact for a literal block, otherwise that of its key.
     fn seen(&self, span: Option<Span>) -> Option<Span> {
         match (self.literal_from, span) {
             (Some((lines, columns)), Some(span)) => {
@@ -118,7 +118,7 @@ impl Embedded {
     }
 }
 
-/// A field of an object's metadata.
+/// Returns a field of an object's metadata.
 pub(super) fn text(object: &Value, field: &str) -> Option<String> {
     object["metadata"][field].as_str().map(str::to_owned)
 }

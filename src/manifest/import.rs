@@ -1,4 +1,4 @@
-//! Workflows that n8n holds, as manifests that adopt them.
+//! Import of workflows from n8n, as manifests that adopt them.
 
 mod chosen;
 mod credentials;
@@ -18,32 +18,32 @@ use crate::validator::check::parse_and_check;
 pub use chosen::{Chosen, Note};
 pub use naming::{Known, names};
 
-/// The largest text of a ConfigMap, with room for the rest of the object: the API server takes a little over 1 MiB.
+/// Maximum size of a text in a ConfigMap, with room for the rest of the object: the API server accepts a little over 1 MiB.
 const LARGEST_CONFIG_MAP: usize = 1_000_000;
-/// From this size on, JSON in a ConfigMap is written without blanks.
+/// Size from which JSON in a ConfigMap is written without whitespace.
 const LARGEST_INDENTED: usize = 600_000;
-/// What a spec may hold of each.
+/// Limits of the lists in a spec.
 const MOST_TAGS: usize = 32;
 
-/// Where the manifests will live.
+/// Destination of the manifests.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The N8nInstance that leads to the n8n of the import.
+    /// The N8nInstance for the n8n of the import.
     pub instance: InstanceRef,
-    /// The namespace that the manifests name, if any.
+    /// Namespace in the manifests, if any.
     pub namespace: Option<String>,
 }
 
-/// The manifests of one workflow.
+/// Manifests of one workflow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
-    /// The name of the object.
+    /// Name of the object.
     pub name: String,
     /// The objects: a ConfigMap for a large definition, then the Workflow.
     pub objects: Vec<Value>,
 }
 
-/// Makes manifests of workflows, in the order of their names.
+/// Generates manifests of workflows, in the order of their names.
 pub fn import(mut chosen: Vec<Chosen>, target: &Target) -> (Vec<Imported>, Vec<Note>) {
     chosen.sort_by(|a, b| a.name.cmp(&b.name));
     let mut notes = Vec::new();
@@ -68,7 +68,7 @@ pub fn import(mut chosen: Vec<Chosen>, target: &Target) -> (Vec<Imported>, Vec<N
     (imported, notes)
 }
 
-/// The definition without its name, the mark, pinned data and everything else that is not the author's.
+/// Returns the definition without its name, the mark, pinned data and everything else that is not the author's.
 fn definition(workflow: &RemoteWorkflow) -> Result<(Definition, Vec<String>), String> {
     let raw = json!({
         "nodes": workflow.nodes, "connections": workflow.connections, "settings": workflow.settings, "nodeGroups": workflow.node_groups,

@@ -1,4 +1,4 @@
-//! The findings about one definition, whatever file it stands in.
+//! Validation of one definition, independent of the file that contains it.
 
 use serde_json::Value;
 
@@ -12,14 +12,14 @@ use crate::document::parse::place_of_workflow;
 use crate::validator::check::{disagreements, examine, parse_and_check, take_for_filled_in};
 use crate::validator::schema::NodeCredentials;
 
-/// What is known of a definition, whatever file it stands in.
+/// Result of validating a definition, independent of the file that contains it.
 pub(super) struct Verdict {
     pub(super) findings: Vec<Finding>,
     pub(super) required: Vec<NodeCredentials>,
     pub(super) definition: Option<Definition>,
 }
 
-/// Judges a definition: one of a `Workflow` by what its spec wants, any other by what it says itself.
+/// Validates a definition: that of a `Workflow` against its spec, any other against its own declarations.
 pub(super) fn judge(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Verdict {
     let mut intake = match parse_and_check(raw) {
         Ok(intake) => intake,
@@ -42,7 +42,7 @@ pub(super) fn judge(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog)
     Verdict { findings, required, definition: Some(intake.definition) }
 }
 
-/// The report on a definition that stands in a document at a path.
+/// Returns the report on a definition at a path of a document.
 pub(super) fn judged(document: &Document<'_>, raw: &Value, path: &str, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Report {
     let verdict = judge(raw, spec, catalog);
     let base = join(path, &place_of_workflow(raw));

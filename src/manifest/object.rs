@@ -1,4 +1,4 @@
-//! Objects of Kubernetes among the documents.
+//! Kubernetes objects among the documents.
 
 use std::collections::BTreeMap;
 
@@ -21,25 +21,25 @@ use super::report::{Kind, LARGEST_INLINE, Report};
 use super::schema;
 use super::set::Member;
 
-/// The kinds of ours.
+/// The kinds of this API group.
 pub(super) const KINDS: [(&str, Kind); 2] = [("Workflow", Kind::Workflow), ("N8nInstance", Kind::N8nInstance)];
 
-/// What an object is to us.
+/// Kubernetes objects by their relevance for validation.
 pub(super) enum Object<'a> {
     Ours(Kind),
-    /// It is of our group, and no such kind or version exists.
+    /// An object of this API group whose kind or version does not exist.
     Unknown(Finding),
     ConfigMap,
     List(&'a [Value]),
     Other,
 }
 
-/// Whether a document is an object of Kubernetes at all.
+/// Reports whether a document is a Kubernetes object.
 pub(super) fn is_object(value: &Value) -> bool {
     value["apiVersion"].is_string() && value["kind"].is_string()
 }
 
-/// What an object is.
+/// Classifies an object.
 pub(super) fn kind(value: &Value) -> Object<'_> {
     let word = |key: &str| value[key].as_str().unwrap_or_default();
     let (group, version) = word("apiVersion").split_once('/').unwrap_or(("", word("apiVersion")));
@@ -61,12 +61,12 @@ pub(super) fn kind(value: &Value) -> Object<'_> {
     }
 }
 
-/// A report on what is of our group and no kind of ours.
+/// Returns the report on an object of this API group with an unknown kind.
 pub(super) fn unknown_kind(document: &Document<'_>, finding: Finding, at: &str) -> Report {
     Report::new(document.source).with([document.place(finding, at)])
 }
 
-/// Judges an N8nInstance.
+/// Validates an N8nInstance.
 pub(super) fn judge_instance(document: &Document<'_>, object: &Value, at: &str) -> Report {
     let mut report = Report::new(document.source).with(document.warnings(at)).with(document.words(at));
     report.kind = Kind::N8nInstance;
@@ -75,7 +75,7 @@ pub(super) fn judge_instance(document: &Document<'_>, object: &Value, at: &str) 
     report.with(placed)
 }
 
-/// Judges a Workflow whose report will have this number; its definition is left to do where it stands in a ConfigMap.
+/// Validates a Workflow whose report will have this index; a definition in a ConfigMap is left for later.
 pub(super) fn judge_workflow(
     document: &Document<'_>,
     object: &Value,
@@ -89,7 +89,7 @@ pub(super) fn judge_workflow(
     let spec = match serde_json::from_value::<Workflow>(object.clone()) {
         Ok(workflow) => Some(Box::new(workflow.spec)),
         Err(error) => {
-            // The schema tells it with its field; whatever it does not know is told as it comes.
+            // The schema check names the field; errors that it does not find are reported as they are.
             if !findings.iter().any(Finding::is_error) {
                 findings.push(Finding::error(Code::ManifestInvalid, "spec", format!("this is no Workflow: {error}")));
             }
@@ -127,7 +127,7 @@ pub(super) fn judge_workflow(
     (report, pending, member)
 }
 
-/// What is wrong with an object's metadata. Takes the findings that an annotation silences into the report.
+/// Returns the findings on an object's metadata. Adds the codes that an annotation silences to the report.
 fn metadata(object: &Value, known: &[&str], report: &mut Report) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut wrong = |at: String, message: String| findings.push(Finding::error(Code::ManifestInvalid, at, message));
@@ -166,7 +166,7 @@ fn metadata(object: &Value, known: &[&str], report: &mut Report) -> Vec<Finding>
     findings
 }
 
-/// Whether Kubernetes takes it for a name: a DNS subdomain of RFC 1123.
+/// Reports whether Kubernetes accepts a name: a DNS subdomain of RFC 1123.
 fn is_name(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let label = |label: &str| label.starts_with(inner) && label.ends_with(inner) && label.chars().all(|c| inner(c) || c == '-');

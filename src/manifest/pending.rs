@@ -1,14 +1,14 @@
-//! A Workflow whose definition may stand in a file that comes later.
+//! A Workflow whose definition may stand in a later file.
 
 use crate::api::workflow::{ConfigMapKeyRef, WorkflowSpec};
 use crate::document::positions::Span;
 
 /// A Workflow whose definition stands in a ConfigMap.
 pub(super) struct Pending {
-    /// Its report.
+    /// Index of its report.
     pub(super) report: usize,
     pub(super) source: usize,
-    /// Where it names the ConfigMap.
+    /// Position at which it names the ConfigMap.
     pub(super) span: Option<Span>,
     pub(super) namespace: Option<String>,
     pub(super) from: ConfigMapKeyRef,

@@ -8,21 +8,21 @@ use crate::document::positions::Span;
 use crate::validator::rules::Pattern;
 use crate::validator::schema::NodeCredentials;
 
-/// The largest inline definition, in bytes of JSON: client-side apply keeps a copy in an annotation, which holds 262,144.
+/// Maximum size of an inline definition, in bytes of JSON: client-side apply keeps a copy in an annotation, which holds 262,144.
 pub const LARGEST_INLINE: usize = 200_000;
 
-/// A file, or what was typed.
+/// A file, or standard input.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The name as it was given.
+    /// Name, as given by the user.
     pub name: String,
-    /// Its text, or why there is none.
+    /// Text, or the reason why it could not be read.
     pub text: Result<String, String>,
-    /// Whether it was found in a folder rather than named: what is clearly something else is then passed over.
+    /// Whether the file was found in a folder rather than named by the user: files that are clearly something else are then skipped.
     pub found: bool,
 }
 
-/// What a report is about.
+/// Kind of the object that a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Kind {
     /// A workflow: an export of n8n, or a `Workflow` of Kubernetes.
@@ -31,24 +31,24 @@ pub enum Kind {
     N8nInstance,
 }
 
-/// What is known of one workflow or instance.
+/// Validation report on one workflow or instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// What it is.
+    /// Kind of the object.
     pub kind: Kind,
-    /// The name of its file, followed by `#` and its number from 1 where the file holds several.
+    /// Name of its file, followed by `#` and its number from 1 if the file holds several.
     pub name: String,
-    /// The file, by its place in the set.
+    /// Index of the file in the set.
     pub source: usize,
-    /// What is wrong with it, in the order of the file.
+    /// Findings, in the order of the file.
     pub findings: Vec<Placed>,
-    /// The credentials that its nodes name.
+    /// Credentials that its nodes name.
     pub required: Vec<NodeCredentials>,
-    /// The workflow itself, where it could be read.
+    /// The workflow itself, if it could be read.
     pub definition: Option<Definition>,
     /// Whether the file could be read at all.
     pub readable: bool,
-    /// The codes that an annotation of the object silences.
+    /// Codes that an annotation of the object silences.
     pub silenced: Vec<Pattern>,
 }
 
@@ -71,20 +71,20 @@ impl Report {
         self
     }
 
-    /// Whether nothing is wrong; with `strict`, nothing doubtful either.
+    /// Reports whether there are no errors; with `strict`, no warnings either.
     pub fn is_valid(&self, strict: bool) -> bool {
         let worst = if strict { Severity::Warning } else { Severity::Error };
         !self.findings.iter().any(|placed| placed.finding.severity <= worst)
     }
 }
 
-/// A finding and where it is to be seen.
+/// A finding and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed {
     /// The finding.
     pub finding: Finding,
-    /// The file, by its place in the set. It is another than the report's for a definition in a ConfigMap.
+    /// Index of the file in the set. It differs from the report's for a definition in a ConfigMap.
     pub source: usize,
-    /// The place in the file.
+    /// Position in the file.
     pub span: Option<Span>,
 }

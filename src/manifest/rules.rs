@@ -1,4 +1,4 @@
-//! The rules of our CRDs that are written in CEL, as functions: an interpreter of CEL would be larger than all of them.
+//! The CEL rules of the CRDs as functions: an interpreter of CEL would be larger than all of them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::api::headers::{NO_STEERING_HEADER, is_steering};
 
 type Rule = (&'static str, fn(&Value) -> bool);
 
-/// Each rule as it stands in the CRD, and what it says. A rule that compares with the object before cannot be asked of a file.
+/// Rules as they stand in the CRD, with their functions. A rule that compares with the previous object cannot be checked in a file.
 const RULES: &[Rule] = &[
     ("(has(self.definition) ? 1 : 0) + (has(self.definitionFrom) ? 1 : 0) == 1", |spec| {
         has(spec, "definition") != has(spec, "definitionFrom")
@@ -26,25 +26,25 @@ const RULES: &[Rule] = &[
     ("!self.matches('/api/v1/*$')", |url| url.as_str().is_none_or(|url| !url.trim_end_matches('/').ends_with("/api/v1"))),
 ];
 
-/// Whether a value holds to a rule; nothing for one that only the API server knows.
+/// Reports whether a value satisfies a rule; `None` for a rule that only the API server can check.
 pub(super) fn holds(rule: &str, value: &Value) -> Option<bool> {
     let known = RULES.iter().find(|(text, _)| *text == rule).map(|(_, holds)| holds(value));
     known.or_else(|| Some(is_within(value, duration_bounds(rule)?)))
 }
 
-/// The bounds of a rule for durations, as every field of that type has one.
+/// Returns the bounds of a rule for durations, which every field of that type has.
 fn duration_bounds(rule: &str) -> Option<(Span, Span)> {
     let bounds = rule.strip_prefix("duration(self) >= duration('")?.strip_suffix("')")?;
     let (least, most) = bounds.split_once("') && duration(self) <= duration('")?;
     Some((Span::parse(least).ok()?, Span::parse(most).ok()?))
 }
 
-/// Whether a duration is within bounds. What is none is told by its pattern.
+/// Reports whether a duration is within bounds. Texts that are not a duration are reported by the pattern of the field.
 fn is_within(value: &Value, (least, most): (Span, Span)) -> bool {
     value.as_str().and_then(|text| Span::parse(text).ok()).is_none_or(|span| least <= span && span <= most)
 }
 
-/// How long all probes of a health check may take. What is no duration is told by its pattern.
+/// Returns the maximum duration of all probes of a health check. Texts that are not a duration are reported by the pattern of the field.
 fn probing(check: &Value) -> Duration {
     let timeout = |probe: &Value| {
         probe["timeout"].as_str().map_or(Duration::from_secs(10), |text| Span::parse(text).map_or(Duration::ZERO, Span::get))

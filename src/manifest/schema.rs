@@ -1,4 +1,4 @@
-//! Objects held against the schema of their CRD, as the API server does it: every finding at its field.
+//! Validation of objects against the schema of their CRD, as the API server does it: every finding names its field.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use crate::text::similar::nearest;
 use super::report::Kind;
 use super::rules::holds;
 
-/// The schema of a kind, without what nobody writes: the status.
+/// Returns the schema of a kind, without the status, which no manifest contains.
 fn schema(kind: Kind) -> &'static Value {
     static WORKFLOW: LazyLock<Value> = LazyLock::new(|| of(&Workflow::crd()));
     static INSTANCE: LazyLock<Value> = LazyLock::new(|| of(&N8nInstance::crd()));
@@ -31,7 +31,7 @@ fn of(crd: &impl serde::Serialize) -> Value {
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 }
 
-/// What the API server would refuse or drop of an object, by the schema of its kind.
+/// Returns findings on everything in an object that the API server would refuse or drop, by the schema of its kind.
 pub(super) fn check(kind: Kind, object: &Value) -> Vec<Finding> {
     let mut check = Check { kind, findings: Vec::new() };
     let (schema, spec) = (schema(kind), &object["spec"]);
@@ -40,7 +40,7 @@ pub(super) fn check(kind: Kind, object: &Value) -> Vec<Finding> {
     } else {
         check.value(&schema["properties"]["spec"], spec, "spec");
     }
-    // The rules of the whole object; its other fields are those of every object.
+    // The rules of the whole object; its other fields are common to all objects.
     check.rules(schema, object, "metadata");
     check.findings
 }
@@ -82,7 +82,7 @@ impl Check {
             Value::Number(number) => self.number(schema, number.as_f64().unwrap_or_default(), at),
             _ => {}
         }
-        // What does not fit its type would fail the rules for another reason.
+        // A value of the wrong type would fail the rules for another reason.
         if self.findings.len() == before {
             self.rules(schema, value, at);
         }
@@ -92,7 +92,7 @@ impl Check {
         self.bounds(schema, fields.len(), "Properties", "entries", at);
         let none = Map::new();
         let known = schema["properties"].as_object().unwrap_or(&none);
-        // The API server drops a null where a field cannot be null.
+        // The API server drops a null if the field is not nullable.
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
             let inside = json_path::key(at, name);
             match known.get(name).or_else(|| schema.get("additionalProperties").filter(|any| any.is_object())) {
@@ -138,7 +138,7 @@ impl Check {
         }
     }
 
-    /// Holds a count against `minItems` and `maxItems` and their like.
+    /// Checks a count against `minItems` and `maxItems` and the like.
     fn bounds(&mut self, schema: &Value, count: usize, what: &str, noun: &str, at: &str) {
         let bound = |which: &str| schema[format!("{which}{what}")].as_u64().and_then(|bound| usize::try_from(bound).ok());
         let got = format!("{count}");
@@ -173,7 +173,7 @@ fn is_of(wanted: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether any field may stand here.
+/// Reports whether any field is allowed here.
 fn is_free(schema: &Value) -> bool {
     schema["x-kubernetes-preserve-unknown-fields"] == true || schema.get("type").is_none()
 }

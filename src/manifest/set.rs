@@ -1,4 +1,4 @@
-//! What a set of Workflows shows together: mappings that lead nowhere, probes of nodes that are not there, one path in two.
+//! Checks across a set of Workflows: references and mappings without a target, probes of unknown nodes, webhook paths in several Workflows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,13 +21,13 @@ use super::report::{Placed, Report, Source};
 
 /// A Workflow of the set.
 pub(super) struct Member {
-    /// Its report.
+    /// Index of its report.
     report: usize,
     source: usize,
     namespace: Option<String>,
     name: String,
     spec: WorkflowSpec,
-    /// Where its fields stand, as far as something may be said of them.
+    /// Positions of the fields that findings can refer to.
     spans: BTreeMap<String, Span>,
 }
 
@@ -60,14 +60,14 @@ impl Member {
         (self.report, Placed { finding, source: self.source, span })
     }
 
-    /// The namespace and name of the instance. Where none is named, a later step of the delivery names the same for all.
+    /// Returns the namespace and name of the instance. If none is named, a later step of the delivery sets the same one for all.
     fn instance(&self) -> (Option<&str>, &str) {
         let instance = &self.spec.instance_ref;
         (instance.namespace.as_deref().or(self.namespace.as_deref()), &instance.name)
     }
 }
 
-/// Adds to the reports what the Workflows of the set show.
+/// Adds the findings of these checks to the reports.
 pub(super) fn check(members: &[Member], sources: &[Source], reports: &mut [Report]) {
     let mut found = Vec::new();
     let mut routes = Routes::default();
@@ -94,8 +94,8 @@ fn warning(code: Code, at: String, message: String) -> Finding {
     Finding { severity: Severity::Warning, ..Finding::error(code, at, message) }
 }
 
-/// Workflows that references name and the set does not hold. The cluster may have them, unless another name is so near that a slip is
-/// likelier.
+/// Reports references to Workflows that the set does not hold. They may be in the cluster, unless a very similar name in the set makes a
+/// typing error more likely.
 fn workflow_refs(member: &Member, members: &[Member]) -> Vec<Finding> {
     let beside = |other: &&Member| other.namespace.is_none() || member.namespace.is_none() || other.namespace == member.namespace;
     let names: BTreeSet<&str> =
@@ -115,7 +115,7 @@ fn workflow_refs(member: &Member, members: &[Member]) -> Vec<Finding> {
     missing.map(finding).collect()
 }
 
-/// Credentials that nothing maps, and mappings of what the definition does not use.
+/// Reports credentials without a mapping, and mappings that the definition does not use.
 fn mappings(spec: &WorkflowSpec, definition: &Definition) -> Vec<Finding> {
     let mut findings = Vec::new();
     let (mut used, mut told) = (BTreeSet::new(), BTreeSet::new());
@@ -150,7 +150,7 @@ fn mappings(spec: &WorkflowSpec, definition: &Definition) -> Vec<Finding> {
     findings
 }
 
-/// What keeps a probe from being made: it fails every version.
+/// Reports a probe that cannot be sent: it fails every version.
 fn probe_finding(at: usize, probe: &Probe, definition: &Definition, endpoints: &[Endpoint]) -> Option<Finding> {
     let field = |name: &str| format!("spec.healthCheck.probes[{at}].{name}");
     let error = |name: &str, message: String| Some(Finding::error(Code::ProbeInvalid, field(name), message));
@@ -181,13 +181,13 @@ fn probe_finding(at: usize, probe: &Probe, definition: &Definition, endpoints: &
     Some(finding.suggest(nearest(unused, parts)))
 }
 
-/// Who serves which method and path of which instance.
+/// The Workflow that serves each method and path of an instance.
 #[derive(Default)]
 struct Routes(HashMap<(String, String, String), (String, String)>);
 
 impl Routes {
-    /// Adds those of a Workflow that is published, and tells which another one has. One of the same name is the same object, for another
-    /// cluster or stage.
+    /// Adds the routes of a Workflow that is published, and reports those that another one has. A Workflow of the same name is the same
+    /// object, for another cluster or stage.
     fn add(&mut self, member: &Member, definition: &Definition, endpoints: &[Endpoint], sources: &[Source]) -> Vec<Finding> {
         if member.spec.active == Some(false) {
             return Vec::new();

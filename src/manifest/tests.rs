@@ -5,7 +5,7 @@ fn source(name: &str, text: &str) -> Source {
     Source { name: name.into(), text: Ok(text.into()), found: false }
 }
 
-/// `file:line:column code` of each finding of each workflow. What starts and connects nodes is not the matter here.
+/// Returns `file:line:column code` of each finding of each workflow, without those on the start and the connections of nodes.
 fn said(sources: &[Source]) -> Vec<(String, Vec<String>)> {
     let line = |placed: &Placed| {
         if matches!(placed.finding.code, Code::TriggerMissing | Code::TriggerDisconnected | Code::NodeUnconnected) {

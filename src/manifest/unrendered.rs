@@ -1,4 +1,4 @@
-//! Files that something else makes manifests of: templates of Helm, and what Kustomize puts together.
+//! Files that a tool renders to manifests: templates of Helm, and inputs of Kustomize.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use crate::document::finding::{Code, Finding, quoted};
 
 use super::report::Source;
 
-/// The marks of a template of Helm outside of what n8n itself writes between braces.
+/// Marks of a Helm template that n8n itself does not write between braces.
 const HELM: &[&str] =
     &[" .Values", " .Release.", " .Chart.", " .Files.", " .Capabilities.", " include \"", " define \"", " template \"", " toYaml "];
 
-/// Whether a text is a template of Helm.
+/// Reports whether a text is a Helm template.
 pub(super) fn is_helm(text: &str) -> bool {
     let mut actions = text.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0));
     actions.any(|action| {
@@ -23,7 +23,7 @@ pub(super) fn is_helm(text: &str) -> bool {
     })
 }
 
-/// The finding of a template. Of one that nobody named it is doubtful whether it was meant.
+/// Returns the finding of a template. If it was found in a folder, it is doubtful whether it was meant.
 pub(super) fn helm(found: bool) -> Finding {
     let message =
         "this is a template of Helm, so nothing of it was checked; validate what it becomes: helm template CHART | weirkeeper validate -";
@@ -31,19 +31,19 @@ pub(super) fn helm(found: bool) -> Finding {
     if found { Finding { severity: crate::document::finding::Severity::Warning, ..finding } } else { finding }
 }
 
-/// What the kustomizations of a set of files put together.
+/// The kustomizations of a set of files.
 #[derive(Default)]
 pub(super) struct Kustomizations {
-    /// The files that hold patches, and the folder of the kustomization that applies them.
+    /// Files that hold patches, and the folder of the kustomization that applies them.
     patches: BTreeMap<String, String>,
-    /// The names of the ConfigMaps that are generated, and the folder of the kustomization.
+    /// Names of the generated ConfigMaps, and the folder of the kustomization.
     generated: BTreeMap<String, String>,
-    /// The files that are kustomizations, by their place in the set.
+    /// Indexes of the files that are kustomizations.
     own: BTreeSet<usize>,
 }
 
 impl Kustomizations {
-    /// Reads those of a set.
+    /// Reads the kustomizations of a set.
     pub(super) fn of(sources: &[Source]) -> Self {
         let mut all = Self::default();
         for (number, source) in sources.iter().enumerate() {
@@ -70,19 +70,19 @@ impl Kustomizations {
         all
     }
 
-    /// Whether a file is a kustomization, which is no workflow whatever it holds.
+    /// Reports whether a file is a kustomization, which is never a workflow.
     pub(super) fn is_own(&self, source: usize) -> bool {
         self.own.contains(&source)
     }
 
-    /// The finding of a file that is a patch.
+    /// Returns the finding of a file that is a patch.
     pub(super) fn patch(&self, name: &str) -> Option<Finding> {
         let folder = self.patches.get(&normal(name))?;
         let message = format!("this is a patch, which is checked as part of what it changes; validate that: {}", rendered(folder));
         Some(Finding::warning(Code::SourceUnrendered, "", message))
     }
 
-    /// What to do about a ConfigMap that a kustomization generates.
+    /// Returns the fix for a ConfigMap that a kustomization generates.
     pub(super) fn generated(&self, name: &str) -> Option<String> {
         self.generated
             .get(name)
@@ -94,7 +94,7 @@ fn rendered(folder: &str) -> String {
     format!("kubectl kustomize {folder} | weirkeeper validate -")
 }
 
-/// A path without `.` and `..`, as far as that goes.
+/// Returns a path without `.` and `..`, as far as possible.
 fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
@@ -107,7 +107,7 @@ fn normal(path: &str) -> String {
     format!("{start}{}", parts.join("/"))
 }
 
-/// The keys by which a document is told for a kustomization where its file has another name.
+/// Reports whether a document with another file name is a kustomization, by its keys.
 pub(super) fn is_kustomization(value: &Value) -> bool {
     value["kind"] == "Kustomization" || value["apiVersion"].as_str().is_some_and(|version| version.starts_with("kustomize.config.k8s.io/"))
 }

@@ -1,7 +1,7 @@
-//! Words that kubectl reads otherwise than YAML 1.2 has them: it follows version 1.1, in which `no` is false and `0123` is 83.
+//! Words that kubectl reads differently from YAML 1.2: it follows version 1.1, in which `no` is false and `0123` is 83.
 //!
-//! Source: `resolve` of go.yaml.in/yaml/v2 2.4.3, which kubectl 1.36 reads manifests with; each word of the test below was put to it.
-//! Dates stay text there, and times of the form `12:30:00` too.
+//! Source: `resolve` of go.yaml.in/yaml/v2 2.4.3, with which kubectl 1.36 reads manifests; each word of the test below was checked with it.
+//! Dates stay text there, and so do times of the form `12:30:00`.
 
 use serde_json::Value;
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle};
@@ -9,20 +9,20 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle};
 use crate::document::finding::{Code, Finding};
 use crate::document::json_path;
 
-/// How many such words are told of one document.
+/// Maximum number of such words that are reported for one document.
 const MOST: usize = 100;
 const TRUE: &[&str] = &["y", "Y", "yes", "Yes", "YES", "on", "On", "ON"];
 const FALSE: &[&str] = &["n", "N", "no", "No", "NO", "off", "Off", "OFF"];
 
 /// A container that is not closed yet.
 enum Level {
-    /// The index of the next item.
+    /// Index of the next item.
     List(usize),
-    /// The key that waits for its value.
+    /// Key whose value is read next.
     Map(Option<String>),
 }
 
-/// What is said of the bare words of one YAML document, with their paths in it.
+/// Returns the findings on plain scalars of one YAML document, with their paths in it.
 pub(super) fn findings(text: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut open: Vec<Level> = Vec::new();
@@ -61,14 +61,14 @@ pub(super) fn findings(text: &str) -> Vec<Finding> {
     found
 }
 
-/// Notes a key where one is wanted.
+/// Records a key if one is expected.
 fn key(open: &mut [Level], word: &str) {
     if let Some(Level::Map(key @ None)) = open.last_mut() {
         *key = Some(word.to_owned());
     }
 }
 
-/// Goes on behind a value.
+/// Advances past a value.
 fn done(open: &mut [Level]) {
     match open.last_mut() {
         Some(Level::List(index)) => *index += 1,
@@ -85,7 +85,7 @@ fn written(open: &[Level]) -> String {
     })
 }
 
-/// Why a bare word is doubtful, if it is. A number is not repeated: it may be secret.
+/// Describes why a plain scalar is doubtful, if it is. A number is not repeated: it may be secret.
 fn problem(word: &str, is_key: bool) -> Option<String> {
     if TRUE.contains(&word) || FALSE.contains(&word) {
         let truth = TRUE.contains(&word);
@@ -95,7 +95,7 @@ fn problem(word: &str, is_key: bool) -> Option<String> {
         return None;
     }
     let number = number(word)?;
-    // By version 1.2 what has a _ in it is text, though our own reader is lenient.
+    // In version 1.2 a word with a _ is text, though this program's reader is lenient.
     let same = if word.contains('_') {
         false
     } else if is_key {
@@ -106,7 +106,7 @@ fn problem(word: &str, is_key: bool) -> Option<String> {
     (!same).then(|| "kubectl reads YAML 1.1, in which this is another number, or a number and no text; put it into quotes".to_owned())
 }
 
-/// Most numbers are the same in any version.
+/// Reports whether a word is a number that is the same in any version.
 fn is_plain_number(word: &str) -> bool {
     let digits = word.strip_prefix('-').unwrap_or(word);
     let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -114,13 +114,13 @@ fn is_plain_number(word: &str) -> bool {
     all_digits(whole) && all_digits(part) && (whole == "0" || !whole.starts_with('0'))
 }
 
-/// What we read.
+/// Returns the value that this program reads.
 fn ours(word: &str) -> Option<Value> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     serde_saphyr::from_str_with_options(word, options).ok()
 }
 
-/// The number that kubectl reads, if it reads one.
+/// Returns the number that kubectl reads, if it reads one.
 fn number(word: &str) -> Option<f64> {
     if !word.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) {
         return None;
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn words_are_told_where_kubectl_reads_another_value() {
-        // What kubectl made of each: a truth, a number, or the text itself (`None`).
+        // The value that kubectl reads from each: a boolean, a number, or the text itself (`None`).
         for (word, read) in [
             ("yes", Some("true")),
             ("y", Some("true")),

@@ -1,13 +1,13 @@
-//! Did-you-mean: the nearest of the names that exist.
+//! Suggestions: the most similar of the existing names.
 
 use std::collections::HashMap;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// The candidate that the author most probably meant, if one is near enough.
+/// Returns the candidate that the author most probably meant, if one is similar enough.
 ///
-/// Names that differ only in case or surrounding blanks win over those that differ by a few letters;
-/// beyond a third of the letters nothing is suggested, since a wrong hint is worse than none.
+/// Names that differ only in case or surrounding whitespace win over those that differ by a few letters; beyond a third of the letters
+/// nothing is suggested, since a wrong hint is worse than none.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(wanted);
     let limit = (folded.len() / 3).clamp(1, MOST);
@@ -15,7 +15,7 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
     let mut rows = Rows::default();
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates.into_iter().filter(|candidate| *candidate != wanted) {
-        // Most are far too long or too short, which is told by their bytes where each is a letter.
+        // Most candidates are far too long or too short, which their byte length shows if they are ASCII.
         if candidate.is_ascii() && candidate.trim().len().min(LONGEST).abs_diff(folded.len()) > limit {
             continue;
         }
@@ -27,11 +27,11 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
     best.map(|(_, candidate)| candidate)
 }
 
-/// Names by what people see of them, read once for all that are looked for among them.
+/// Names by their visual shape, computed once for all look-ups.
 pub struct Shapes<'a>(HashMap<String, &'a str>);
 
 impl<'a> Shapes<'a> {
-    /// Of several that look the same, the first in the order of letters stands.
+    /// Of several names that look the same, keeps the first in alphabetical order.
     pub fn of(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut shapes = HashMap::new();
         for name in names {
@@ -41,7 +41,7 @@ impl<'a> Shapes<'a> {
         Self(shapes)
     }
 
-    /// The name that looks like the wanted one and is written with other characters, and how the two differ.
+    /// Returns the name that looks like the wanted one but has other characters, and how the two differ.
     pub fn alike(&self, wanted: &str) -> Option<(&'a str, &'static str)> {
         let found = self.0.get(&shape(wanted)).copied().filter(|name| *name != wanted)?;
         let composed = ComposingNormalizerBorrowed::new_nfc();
@@ -56,7 +56,7 @@ impl<'a> Shapes<'a> {
     }
 }
 
-/// What people see of a name: composed, all blanks alike, without what is invisible.
+/// Returns the visual shape of a name: composed, all blanks alike, without invisible characters.
 fn shape(name: &str) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfkc();
     let seen = composed.normalize(name);
@@ -65,9 +65,9 @@ fn shape(name: &str) -> String {
     letters.collect::<String>().trim().to_owned()
 }
 
-/// How many letters may differ at most.
+/// Maximum number of differing letters.
 const MOST: usize = 6;
-/// How many letters of a name are compared.
+/// Maximum number of letters of a name that are compared.
 const LONGEST: usize = 128;
 
 fn letters(name: &str) -> impl Iterator<Item = char> {
@@ -78,7 +78,7 @@ fn fold(name: &str) -> Vec<char> {
     letters(name).collect()
 }
 
-/// Three rows of the table of distances, kept from one candidate to the next.
+/// Three rows of the table of distances, reused for each candidate.
 #[derive(Default)]
 struct Rows {
     before_last: Vec<usize>,
@@ -86,13 +86,13 @@ struct Rows {
     row: Vec<usize>,
 }
 
-/// Optimal string alignment distance (insertion, deletion, substitution, swap of neighbours),
-/// or `None` where it is more than `limit`. Only the part of the table is filled in that can be within it.
+/// Returns the optimal string alignment distance (insertion, deletion, substitution, swap of neighbours), or `None` if it is more than
+/// `limit`. Only the part of the table that can be within the limit is filled in.
 fn distance(a: &[char], b: &[char], limit: usize, rows: &mut Rows) -> Option<usize> {
     if a.len().abs_diff(b.len()) > limit {
         return None;
     }
-    // What both begin and end with is no matter; most names that are alike differ in a few letters only.
+    // A common beginning and end do not matter; most similar names differ in a few letters only.
     let begin = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     let (a, b) = (&a[begin..], &b[begin..]);
     let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(nearest("", nodes), None);
     }
 
-    /// The whole table, without any shortcut.
+    /// Computes the whole table, without any shortcut.
     fn plainly(a: &[char], b: &[char]) -> usize {
         let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
         for i in 0..=a.len() {

@@ -1,4 +1,4 @@
-//! Everything that is known to be wrong with a definition. The command line and the operator ask here, so that both say the same.
+//! All checks of a definition. The command line and the operator both call this module, so that they report the same findings.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::validator::content::check_content_of;
 use crate::validator::schema::{NodeCredentials, Resolved, examine_resolved, has_start};
 use crate::validator::structure::check_structure;
 
-/// Parses a document. Where it cannot be parsed, the findings include those about the structure of its other parts.
+/// Parses a document. If it cannot be parsed, the findings include those about the structure of its other parts.
 ///
 /// # Errors
 ///
@@ -32,17 +32,17 @@ pub fn parse_and_check(raw: &Value) -> Result<Parsed, Vec<Finding>> {
     })
 }
 
-/// Everything that is wrong with a definition. `active` says whether it is to be published; absent where that is unknown.
+/// Returns all findings about a definition. `active` says whether it is to be published; `None` if that is unknown.
 pub fn check(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> Vec<Finding> {
     examine(definition, active, catalog).0
 }
 
-/// [`check`], and the credentials that the nodes need, for little more than the price of one.
+/// Returns the findings of [`check`] and the credentials that the nodes need, at little more than the cost of one.
 pub fn examine(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> (Vec<Finding>, Vec<NodeCredentials>) {
     let mut findings = check_structure(definition);
     let resolved = Resolved::of(definition, catalog);
     findings.extend(check_content_of(definition, active, &resolved));
-    // The catalogue knows in which versions a node waits for an answer, for which alone n8n publishes a workflow.
+    // Only the catalogue knows in which versions a node waits for a response; n8n publishes a workflow for such a node alone.
     if active == Some(true) && has_start(definition, catalog) == Some(false) {
         findings.iter_mut().filter(|finding| finding.code == Code::TriggerMissing).for_each(|finding| finding.severity = Severity::Error);
     }
@@ -50,8 +50,8 @@ pub fn examine(definition: &Definition, active: Option<bool>, catalog: &Catalog)
     (bounded(findings), required)
 }
 
-/// Takes the certainty out of what rests on the catalogue: n8n is, or may be, of another version than the catalogue's, and decides.
-/// Returns whether anything was an error before.
+/// Turns errors that depend on the catalogue into warnings: n8n is, or may be, of another version than the catalogue's, and decides.
+/// Returns whether there was an error.
 pub fn doubt<'f>(findings: impl IntoIterator<Item = &'f mut Finding>) -> bool {
     let mut any = false;
     for finding in findings.into_iter().filter(|finding| finding.is_error() && finding.code.rests_on_catalog()) {
@@ -61,14 +61,14 @@ pub fn doubt<'f>(findings: impl IntoIterator<Item = &'f mut Finding>) -> bool {
     any
 }
 
-/// Takes down to information what the operator fills in: of a Workflow nobody has to do anything about it.
+/// Turns findings on values that the operator fills in into information: in a Workflow they require no action.
 pub fn take_for_filled_in<'f>(findings: impl IntoIterator<Item = &'f mut Finding>) {
     for finding in findings.into_iter().filter(|finding| !finding.is_error() && finding.code.harm() == Harm::FilledIn) {
         finding.severity = Severity::Info;
     }
 }
 
-/// The document's own `active` and `tags` are ignored; where they differ from the spec, somebody may expect otherwise.
+/// Reports where the document's own `active` and `tags`, which are ignored, differ from the spec: the author may expect otherwise.
 pub fn disagreements(definition: &Definition, active: Option<bool>, tags: Option<&[String]>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if definition.declared_active == Some(true) && active != Some(true) {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::validator::check::parse_and_check;
 
-    /// What is said of a workflow of these nodes about its start.
+    /// Returns the severity of the finding about the start of a workflow of these nodes.
     fn start(nodes: &[(&str, f64)]) -> Option<Severity> {
         let node = |(at, (kind, version)): (usize, &(&str, f64))| json!({"name": at.to_string(), "type": kind, "typeVersion": version, "position": [0, 0], "parameters": {}});
         let nodes: Vec<_> = nodes.iter().enumerate().map(node).collect();

@@ -1,8 +1,8 @@
-//! What cannot work in a workflow whatever its node types are: expressions, scripts, schedules, webhooks, the flow from the
-//! triggers, literal secrets. Of the catalogue only one thing is asked: how n8n reads a text.
+//! Checks that do not depend on node types: expressions, scripts, schedules, webhooks, the flow from the triggers, literal secrets. The
+//! catalogue only tells how n8n reads a text.
 //!
-//! An error is something that n8n refuses or that fails whenever it runs; whatever may be meant is a warning.
-//! Source: n8n 2.39.10; each module names the part that it follows.
+//! An error is something that n8n refuses or that fails whenever it runs; anything that may be intended is a warning. Source: n8n 2.39.10;
+//! each module names the part that it follows.
 
 mod bare;
 mod callee;
@@ -31,15 +31,15 @@ use crate::validator::schema::Resolved;
 use crate::validator::structure::too_large;
 use graph::Graph;
 
-/// Everything that is wrong with the content of a definition, in the order of its nodes.
+/// Returns the findings about the content of a definition, in the order of its nodes.
 ///
-/// `active` says whether the workflow is to be published; where it is not, a missing trigger is no error.
-/// A definition that is too large is left to [`crate::validator::structure`].
+/// `active` says whether the workflow is to be published; if not, a missing trigger is no error. A definition that is too large is reported
+/// by [`crate::validator::structure`].
 pub fn check_content(definition: &Definition, active: Option<bool>) -> Vec<Finding> {
     check_content_of(definition, active, &Resolved::unknown())
 }
 
-/// [`check_content`], where it is known which parameter each text belongs to.
+/// Does the same as [`check_content`], with the parameter that each text belongs to.
 pub fn check_content_of(definition: &Definition, active: Option<bool>, resolved: &Resolved<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if too_large(definition).is_some() {
@@ -64,7 +64,7 @@ pub fn check_content_of(definition: &Definition, active: Option<bool>, resolved:
     findings
 }
 
-/// Nodes in their order, then the rest of the document.
+/// Sorts nodes in their order, then the rest of the document.
 fn place(path: &str) -> (usize, &str) {
     let index = path.strip_prefix("nodes[").and_then(|rest| rest.split_once(']')).and_then(|(index, _)| index.parse().ok());
     (index.unwrap_or(usize::MAX), path)

@@ -1,4 +1,4 @@
-//! Which findings are told, and as what: the choices of a configuration file, of an annotation and of the command line.
+//! Selection of findings and their levels, from a configuration file, an annotation and the command line.
 
 mod choice;
 mod config;
@@ -11,28 +11,28 @@ pub use config::{Config, ConfigError};
 
 use crate::document::finding::{Code, Finding, Severity};
 
-/// Whether the findings of a code are told.
+/// Whether the findings of a code are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Always,
-    /// Errors alone: an annotation silences what is doubtful, and the operator would still refuse the rest.
+    /// Only errors: an annotation silences doubtful findings, and the operator would still refuse errors.
     Errors,
     Never,
 }
 
-/// The choices of several places, each over those before it.
+/// Rules of several sources, each overriding those before it.
 #[derive(Clone, Debug)]
 pub struct Rules(BTreeMap<Code, (Told, Option<Severity>)>);
 
 impl Default for Rules {
-    /// Every finding is told as it was found.
+    /// Reports every finding at its own severity.
     fn default() -> Self {
         Self(Code::ALL.iter().map(|code| (*code, (Told::Always, None))).collect())
     }
 }
 
 impl Rules {
-    /// Adds a place's choices. Of two patterns that name a code, the more exact one counts; of two equally exact ones `ignore`.
+    /// Adds the rules of a source. If two patterns name a code, the more specific one counts; if they are equally specific, `ignore` does.
     #[must_use]
     pub fn over(mut self, choice: &Choice) -> Self {
         for (code, (told, severity)) in &mut self.0 {
@@ -55,7 +55,7 @@ impl Rules {
         self
     }
 
-    /// Adds what an annotation of an object silences, which is never an error.
+    /// Adds the findings that an annotation of an object silences, which are never errors.
     #[must_use]
     pub fn silenced(mut self, ignore: &[Pattern]) -> Self {
         for (code, (told, _)) in &mut self.0 {
@@ -66,7 +66,7 @@ impl Rules {
         self
     }
 
-    /// The finding as it is told, if it is.
+    /// Returns the finding as it is reported, or `None` if it is not.
     pub fn tell(&self, mut finding: Finding) -> Option<Finding> {
         let Some((told, severity)) = self.0.get(&finding.code).filter(|_| !finding.code.ends_checking()) else {
             return Some(finding);
@@ -91,7 +91,7 @@ mod tests {
         known
     }
 
-    /// The findings that are told, of a warning of each of these codes.
+    /// Returns the findings that are reported, given a warning of each of these codes.
     fn told(rules: &Rules) -> String {
         let codes = [Code::WebhookOpen, Code::WebhookIdMissing, Code::ScriptSyntax, Code::DocumentSyntax];
         let told = codes.iter().filter_map(|code| rules.tell(Finding::warning(*code, "", "x")));

@@ -1,10 +1,9 @@
-//! Whether a workflow fits the catalogue of node types: types and versions, parameters, connections by port,
-//! credentials.
+//! Checks of a workflow against the catalogue of node types: types and versions, parameters, connections by port, credentials.
 //!
-//! An error is something that n8n refuses when the workflow is created or published, or that cannot do what is written;
-//! whatever n8n decides by itself, or may be meant, is a warning. n8n does not look at nodes that are switched off or that
-//! nothing is connected to: what is wrong there is a warning too.
-//! Source: in n8n 2.39.10 `validateNodeConfiguration` of workflow-validation.service.js, `n8n-workflow`'s node-validation.js.
+//! An error is something that n8n refuses when the workflow is created or published, or that cannot do what is written; anything that n8n
+//! decides at run time, or that may be intended, is a warning. n8n does not check nodes that are disabled or not connected: their problems
+//! are warnings too. Source: in n8n 2.39.10 `validateNodeConfiguration` of workflow-validation.service.js, `n8n-workflow`'s
+//! node-validation.js.
 
 mod conditions;
 mod connections;
@@ -31,19 +30,19 @@ pub use resolved::Resolved;
 
 pub use credentials::{NodeCredentials, required_credentials};
 
-/// Everything in which a definition does not fit the catalogue: nodes in their order, then connections.
+/// Reports everything in a definition that does not fit the catalogue: nodes in their order, then connections.
 ///
-/// A definition that is too large is left to [`crate::validator::structure`].
+/// A definition that is too large is reported by [`crate::validator::structure`].
 pub fn check_against(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) {
     examine(definition, catalog, findings);
 }
 
-/// [`check_against`] and [`required_credentials`] at once, for little more than the price of one.
+/// Combines [`check_against`] and [`required_credentials`], at little more than the cost of one.
 pub fn examine(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) -> Vec<NodeCredentials> {
     examine_resolved(definition, catalog, &Resolved::of(definition, catalog), findings)
 }
 
-/// [`examine`] of nodes that have been looked up.
+/// Does the same as [`examine`], for nodes that have been looked up.
 pub fn examine_resolved(
     definition: &Definition,
     catalog: &Catalog,
@@ -61,13 +60,13 @@ pub fn examine_resolved(
     }
     connections::check(definition, nodes, &mut found);
     groups::check(definition, nodes, &mut found);
-    // Whatever order the keys of an object have, the findings have the same.
+    // The order of the findings must not depend on the order of an object's keys.
     found.sort_by(|a, b| place(&a.path).cmp(&place(&b.path)).then_with(|| a.code.cmp(&b.code)));
     findings.append(&mut found);
     credentials::required(nodes, catalog)
 }
 
-/// Whether n8n finds anything that starts the workflow when it publishes; `None` where a node's type is not known.
+/// Reports whether n8n finds a node that starts the workflow when it publishes; `None` if a node's type is not known.
 pub fn has_start(definition: &Definition, catalog: &Catalog) -> Option<bool> {
     let starts = |node: &Node| {
         let kind = catalog.node(node.kind())?;
@@ -77,7 +76,7 @@ pub fn has_start(definition: &Definition, catalog: &Catalog) -> Option<bool> {
     if found.contains(&Some(true)) { Some(true) } else { (!found.contains(&None)).then_some(false) }
 }
 
-/// Nodes in their order, then the rest of the document.
+/// Sorts nodes in their order, then the rest of the document.
 fn place(path: &str) -> (usize, &str) {
     let index = path.strip_prefix("nodes[").and_then(|rest| rest.split_once(']')).and_then(|(index, _)| index.parse().ok());
     (index.unwrap_or(usize::MAX), path)

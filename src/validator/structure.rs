@@ -1,9 +1,8 @@
-//! What n8n needs to accept a document, and what is structurally impossible.
+//! Requirements that n8n has for accepting a document, and structural errors.
 //!
-//! Source: in n8n 2.39.10 the strict schemas of the public API (`@n8n/api-types`,
-//! base-workflow-public.dto.js) and `n8n-workflow`'s workflow-structure-validation.js and
-//! node-grouping-validation.js. Whether a node type exists, what its parameters are and whether the workflow
-//! can be published are questions for the catalogue, not for this module.
+//! Source: in n8n 2.39.10 the strict schemas of the public API (`@n8n/api-types`, base-workflow-public.dto.js) and `n8n-workflow`'s
+//! workflow-structure-validation.js and node-grouping-validation.js. Whether a node type exists, which parameters it has and whether the
+//! workflow can be published is checked with the catalogue, not in this module.
 
 mod connections;
 mod groups;
@@ -16,16 +15,16 @@ use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding};
 use crate::document::parse::{MAX_NODES, too_many_nodes};
 
-/// The most connections that are looked at: what they lead to is followed from many nodes. Published workflows have a hundredth.
+/// Maximum number of connections: they are followed from many nodes. Published workflows have a hundredth of it.
 pub const MAX_CONNECTIONS: usize = 20_000;
 
-/// The longest workflow name, in characters as n8n counts them.
+/// Maximum length of a workflow name, in characters as n8n counts them.
 pub const MAX_NAME: usize = 128;
 
-/// Everything that is structurally wrong with a definition, in document order.
+/// Returns the structural findings about a definition, in document order.
 ///
-/// An error is something that n8n refuses when the workflow is created. The name is only checked where it is
-/// given: set it to what will be sent before calling this.
+/// An error is something that n8n refuses when the workflow is created. The name is only checked if it is given: set it to the name that
+/// will be sent before calling this.
 pub fn check_structure(definition: &Definition) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(name) = &definition.name {
@@ -42,7 +41,7 @@ pub fn check_structure(definition: &Definition) -> Vec<Finding> {
     findings
 }
 
-/// What is said of a definition with more nodes or connections than are looked at; of its parts nothing else is said.
+/// Returns the finding for a definition with too many nodes or connections; its parts are then not checked.
 pub fn too_large(definition: &Definition) -> Option<Finding> {
     let connections = || {
         let outputs = definition.connections.values().filter_map(Value::as_object).flat_map(|kinds| kinds.values());
@@ -56,7 +55,7 @@ pub fn too_large(definition: &Definition) -> Option<Finding> {
     (count > MAX_CONNECTIONS).then(|| finding().mismatch(count.to_string(), format!("at most {MAX_CONNECTIONS}")))
 }
 
-/// Whether n8n takes this workflow name: 1 to 128 characters, blanks included.
+/// Checks that n8n accepts this workflow name: 1 to 128 characters, whitespace included.
 pub fn check_name(path: &str, name: &str) -> Option<Finding> {
     let length = name_length(name);
     if (1..=MAX_NAME).contains(&length) {
@@ -67,8 +66,8 @@ pub fn check_name(path: &str, name: &str) -> Option<Finding> {
     Some(Finding::error(Code::NameInvalid, path, message).mismatch(format!("{length} characters"), want))
 }
 
-/// The length as n8n's library (validator.js `isLength`) counts it: code points, an emoji variation selector
-/// counting together with the character before it.
+/// Returns the length as n8n's library (validator.js `isLength`) counts it: code points, an emoji variation selector counting together with
+/// the character before it.
 fn name_length(name: &str) -> usize {
     let is_selector = |c: char| matches!(c, '\u{fe0e}' | '\u{fe0f}');
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! Conditions, defaults, required values and ports, as we and as n8n evaluate them, on real nodes.
+//! Conditions, defaults, required values and ports of real nodes, as evaluated by the catalogue and by n8n.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use weirkeeper::catalog::{Around, Catalog, LEFT_OUT, NodeVersion, filled, shown,
 
 use crate::installation::{Answer, answers};
 
-/// Calls `compare` for every node that n8n knows, and holds what it complains of.
+/// Calls `compare` for every node that n8n knows, and asserts that it reports no difference.
 fn each(least: usize, mut compare: impl FnMut(&Answer, &NodeVersion, &Map<String, Value>, f64, &str) -> Option<String>) {
     let mut complaints = Vec::new();
     let mut seen = 0;
@@ -28,7 +28,7 @@ fn each(least: usize, mut compare: impl FnMut(&Answer, &NodeVersion, &Map<String
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// Whether two values are the same, but for long defaults that the catalogue leaves out.
+/// Reports whether two values are the same, except for long defaults that the catalogue leaves out.
 fn same(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::String(ours), Value::String(_)) if ours.trim_start_matches('=') == LEFT_OUT => true,
@@ -82,7 +82,7 @@ fn what_shows_is_what_n8n_shows_with_defaults_and_without() {
         let theirs: Vec<Value> = list.iter().map(|one| json!([one[0], one[1]])).collect();
         let theirs_raw: Vec<Value> = list.iter().map(|one| json!([one[0], one[2]])).collect();
         let unlike = |ours: &[Value], theirs: &[Value]| {
-            // A tool's own parameters stand after the last text for people, so compare what is there, not the order.
+            // A tool's own parameters stand after the last text for people, so compare the count of each, not the order.
             let count = |list: &[Value]| {
                 let mut found: BTreeMap<String, i32> = BTreeMap::new();
                 list.iter().for_each(|one| *found.entry(one.to_string()).or_default() += 1);
@@ -122,7 +122,7 @@ fn what_is_missing_is_what_n8n_finds_missing_with_defaults_and_without() {
 #[test]
 fn what_n8n_found_missing_when_it_was_asked_to_publish_is_found_here() {
     let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpora/dev/N8N_VERDICT.tsv");
-    // The corpora lie beside the repository and are never part of it.
+    // The corpora are stored beside the repository and are never part of it.
     let Ok(table) = std::fs::read_to_string(table) else { return };
     let (mut facts_told, mut complaints) = (0, Vec::new());
     for row in table.lines() {
@@ -149,7 +149,7 @@ fn what_n8n_found_missing_when_it_was_asked_to_publish_is_found_here() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// What is missing in a node with defaults filled in, as n8n looks at it before it publishes.
+/// Returns the values that are missing in a node with defaults filled in, as n8n checks it before it publishes.
 fn missing(answer: &Answer) -> Option<Vec<String>> {
     let (kind, version) = (answer.node["type"].as_str()?, answer.node["typeVersion"].as_f64()?);
     let node = Catalog::embedded().node(kind)?;

@@ -1,4 +1,4 @@
-//! `weirkeeper catalog` as people run it.
+//! The command `weirkeeper catalog`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -13,11 +13,11 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// A small installation in a folder of its own, which ends with the value.
+/// A small installation in a folder of its own, which is deleted when the value is dropped.
 struct Installation(PathBuf);
 
 impl Installation {
-    /// `modules`: where packages lie in the folder.
+    /// `modules` is the folder that holds the packages.
     fn new(name: &str, modules: &str, node: &Value) -> Self {
         let folder = std::env::temp_dir().join(format!("weirkeeper-catalog-{}-{name}", std::process::id()));
         let made = Self(folder);

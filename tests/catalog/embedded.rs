@@ -1,4 +1,4 @@
-//! The catalogue that is compiled in is the one that the installation gives.
+//! The catalogue that is compiled in equals the one that is built from the installation.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ fn the_embedded_catalogue_is_what_the_installation_gives() {
         std::fs::write(path, &bytes).unwrap();
     }
     println!("{told}\n{} bytes", bytes.len());
-    // Another release of the compression library may pack otherwise; what is inside must be the same.
+    // Another release of the compression library may pack differently; the content must be the same.
     let (made, kept) = (Catalog::from_bytes(bytes).unwrap(), read(path.as_ref()).unwrap());
     assert_eq!(made.index().n8n, kept.index().n8n);
     assert_eq!(made.index().packages, kept.index().packages);

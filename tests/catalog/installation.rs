@@ -1,4 +1,4 @@
-//! The n8n installation of the stack, and the program that lets n8n's own code answer.
+//! The n8n installation of the stack, and the program that runs n8n's own code on nodes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,14 +6,14 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// Where n8n is installed.
+/// Returns the folder in which n8n is installed.
 pub fn folder() -> PathBuf {
     let n8n = program("n8n");
     let modules = n8n.ancestors().find(|above| above.ends_with("node_modules")).expect("n8n lies in node_modules");
     modules.parent().expect("a folder around node_modules").to_owned()
 }
 
-/// One of the stack's programs.
+/// Returns the path of one of the stack's programs.
 pub fn program(name: &str) -> PathBuf {
     let dir = std::env::var("WEIRKEEPER_STACK")
         .expect("WEIRKEEPER_STACK is not set: run `make test`, or `node tests/stack/stack.mjs run -- cargo test`");
@@ -22,24 +22,24 @@ pub fn program(name: &str) -> PathBuf {
     PathBuf::from(facts["programs"][name].as_str().expect("the stack names its programs"))
 }
 
-/// One node, and what n8n says about it.
+/// A node, and n8n's result for it.
 pub struct Answer {
-    /// The file that it is from.
+    /// File that it is from.
     pub file: String,
     /// The node as it was given to n8n.
     pub node: Value,
-    /// What n8n said.
+    /// n8n's result.
     pub said: Value,
 }
 
 impl Answer {
-    /// A few words to find it again.
+    /// Describes where to find the node.
     pub fn place(&self) -> String {
         format!("{} {} {} v{}", self.file, self.node["name"], self.node["type"], self.node["typeVersion"])
     }
 }
 
-/// n8n's answers to every node of the workflows for tests, or of those in the folder that WEIRKEEPER_WORKFLOWS names, and to
+/// Returns n8n's results for every node of the test workflows, or of those in the folder that WEIRKEEPER_WORKFLOWS names, and for
 /// variations of all nodes with computed ports.
 pub fn answers() -> &'static [Answer] {
     static ANSWERS: OnceLock<Vec<Answer>> = OnceLock::new();

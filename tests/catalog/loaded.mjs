@@ -1,5 +1,5 @@
-// What n8n's own node types load when Node.js loads them, and which calls the loaded files mention that reach past a node's own
-// definition. It looks at files that are really loaded, where the catalogue's maker follows their text.
+// Lists the files that Node.js loads for n8n's own node types, and the calls in them that reach beyond a node's own definition. It inspects
+// the files that are really loaded, whereas the catalogue's builder follows their text.
 //
 //   node loaded.mjs INSTALLATION > one JSON object a line
 

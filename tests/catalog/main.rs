@@ -1,9 +1,9 @@
-//! The embedded catalogue against the n8n installation that it was made from, and its evaluation of conditions, defaults,
+//! Tests of the embedded catalogue against the n8n installation that it was made from, and of its evaluation of conditions, defaults,
 //! required values and ports against n8n's own code.
 //!
 //! `make test` starts the stack; WEIRKEEPER_STACK names its folder. Without it these tests fail, they are never skipped.
 
-// What a test cannot do without is expected; a panic is how a test fails.
+// Tests unwrap and expect their preconditions; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod agreement;

@@ -1,4 +1,4 @@
-//! The list of node types that reach nothing past their own definition, held against what n8n's own files say when they are loaded.
+//! The list of node types without capabilities beyond their own definition, checked against n8n's own files as they are loaded.
 
 use std::path::Path;
 use std::process::Command;
@@ -36,7 +36,7 @@ fn no_type_on_the_list_loads_a_file_that_mentions_a_call_past_its_own_definition
             wrong.push(format!("{name}: {calls:?}"));
         }
     }
-    // n8n cannot run what it cannot load.
+    // n8n cannot run a type that it cannot load.
     println!("cannot be loaded: {failed:?}");
     println!("{types} types load {files} files, {} of them mention such a call: {}", calling.len(), calling.join(", "));
     assert_eq!(types + failed.len(), catalog.index().nodes.len(), "every type was tried");
@@ -51,7 +51,7 @@ fn every_type_of_the_embedded_catalogue_was_looked_at_and_most_are_harmless() {
     let reaches = |name: &str| catalog.reaches(name).unwrap_or_else(|| panic!("{name} was not looked at"));
     let off: Vec<&str> = catalog.index().nodes.iter().map(|entry| entry.name.as_str()).filter(|name| !reaches(name).is_empty()).collect();
     println!("{} of {} types are off the list: {}", off.len(), catalog.index().nodes.len(), off.join(", "));
-    // Whoever changes this looked at the types that come or go: docs/threat-model.md says how.
+    // Before you change this number, review the types that come or go: docs/threat-model.md says how.
     assert_eq!(off.len(), 30);
     for name in ["n8n-nodes-base.httpRequest", "n8n-nodes-base.set", "n8n-nodes-base.webhook", "n8n-nodes-base.merge", "n8n-nodes-base.if"]
     {

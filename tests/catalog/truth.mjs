@@ -1,5 +1,5 @@
-// What n8n itself makes of the nodes of workflows: which parameters show, their values with defaults, which required
-// ones are missing, and the inputs and outputs. Uses the installation's own n8n-workflow package.
+// Prints n8n's own evaluation of the nodes of workflows: which parameters show, their values with defaults, which required ones are
+// missing, and the inputs and outputs. Uses the installation's own n8n-workflow package.
 //
 //   node truth.mjs INSTALLATION FILE… > one JSON object a line
 

@@ -9,12 +9,12 @@ use weirkeeper::document::definition::{Definition, Node};
 use crate::dice::Dice;
 use crate::{hold_in_any_order, mutations, worked};
 
-/// How often each description of a node type is filled in.
+/// Number of times that each description of a node type is filled in.
 const ROUNDS: u64 = 6;
-/// For one node type, in a debug build on a slow machine too: most take milliseconds.
+/// Time limit for one node type, in a debug build on a slow machine; most take milliseconds.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// A value for a parameter, which fits it or does not.
+/// Returns a value for a parameter, which fits it or does not.
 fn value(parameter: &Parameter, dice: &mut Dice, depth: usize) -> Value {
     if depth == 0 || dice.roll(3) == 0 {
         return mutations::odd(dice);
@@ -50,7 +50,7 @@ fn value(parameter: &Parameter, dice: &mut Dice, depth: usize) -> Value {
 fn level(parameters: &[Shared], dice: &mut Dice, depth: usize) -> Map<String, Value> {
     let mut values = Map::new();
     for parameter in parameters.iter() {
-        // Parameters of one name overwrite each other, so that each wins now and then; some are left out.
+        // Parameters of one name overwrite each other, so that each wins sometimes; some are left out.
         if dice.roll(5) > 0 {
             values.insert(parameter.name.clone(), value(parameter, dice, depth));
         }
@@ -80,7 +80,7 @@ fn values_of_every_shape_for_every_parameter_of_every_node_type_are_judged() {
             let mut dice = Dice(at as u64 * 3 + name.len() as u64 + 1);
             let mut all = Vec::new();
             kind.variants.iter().for_each(|variant| nodes(&name, variant, &mut dice, &mut all));
-            // Connected in a circle by kinds of every sort, so that ports are looked at and n8n's own checks count.
+            // Connected in a cycle by every kind of connection, so that ports are checked and n8n's own checks apply.
             let mut connections = Map::new();
             for (place, node) in all.iter().enumerate() {
                 let to = all[(place + 1) % all.len()].name();

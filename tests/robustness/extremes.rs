@@ -1,4 +1,4 @@
-//! Documents made to take long or much memory. Each of them once did, or is of a kind that does elsewhere.
+//! Documents that are built to take long or much memory. Each of them once did, or is of a kind that does elsewhere.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -9,9 +9,9 @@ use weirkeeper::document::finding::{Finding, MAX_FINDINGS};
 
 use crate::{reports, worked};
 
-/// In a debug build on a slow machine too. Before they were mended they took minutes or hours.
+/// Time limit, in a debug build on a slow machine. Before the fixes these documents took minutes or hours.
 const LONGEST: Duration = Duration::from_secs(30);
-/// All text of all findings of one document, in bytes.
+/// Maximum size of the text of all findings of one document, in bytes.
 const LARGEST: usize = 64 << 20;
 
 const SET: &str = "n8n-nodes-base.set";
@@ -37,7 +37,7 @@ fn many(count: usize, kind: &str) -> Vec<Value> {
     (0..count).map(|at| node(&format!("node number {at}"), kind, 1.0, json!({}))).collect()
 }
 
-/// Judges the text and gives its findings.
+/// Validates the text and returns its findings.
 fn ends(what: &str, text: String) -> Vec<Finding> {
     let (size, before) = (text.len(), worked());
     let findings: Vec<Finding> = reports(text).into_iter().flat_map(|report| report.findings).map(|placed| placed.finding).collect();
@@ -199,7 +199,7 @@ fn texts_that_look_like_something_at_every_byte_are_read_in_proportion() {
 
 #[test]
 fn code_nested_as_deep_as_is_read_is_read_in_proportion() {
-    // What hides brackets from the count of those that are open.
+    // Contexts that hide brackets from the count of open ones.
     for (open, close) in
         [("(a=", ")"), ("(\")\",", ")"), ("(a=')',", ")"), ("async(", ")"), ("({a:", "})"), ("[a=", "]"), ("(a={b:", "})"), ("a<(", ")")]
     {
@@ -226,7 +226,7 @@ fn yaml_that_grows_or_nests_without_end_is_refused() {
     ends("brackets", format!("{{\"nodes\": {}", "[".repeat(500_000)));
 }
 
-/// Processor time of the child processes that have ended.
+/// Returns the processor time of the child processes that have ended.
 fn children_worked() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(13).take(2).map(|ticks| ticks.parse::<u64>().unwrap());

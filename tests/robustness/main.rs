@@ -1,7 +1,7 @@
-//! The validator with whatever anybody may write: it never panics, its findings do not depend on order, and it ends soon. No stack
-//! is needed. Time is that of the processor, which other work on the machine does not change much.
+//! Tests of the validator with arbitrary input: it never panics, its findings do not depend on order, and it ends soon. No stack is needed.
+//! Times are processor time, which other work on the machine hardly changes.
 
-// What a test cannot do without is expected; a panic is how a test fails.
+// Tests unwrap and expect their preconditions; a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod catalogue;
@@ -25,22 +25,22 @@ use weirkeeper::document::finding::{Code, Finding};
 use weirkeeper::manifest::{Report, Source, validate};
 use weirkeeper::validator::check::check;
 
-/// Processor time of this thread.
+/// Returns the processor time of this thread.
 fn worked() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// What `weirkeeper validate` says of a text.
+/// Returns the reports of `weirkeeper validate` on a text.
 fn reports(text: String) -> Vec<Report> {
     validate(&[Source { name: "-".into(), text: Ok(text), found: false }], Catalog::embedded())
 }
 
-/// What is said of each node, whatever its place; sorted.
+/// Returns the findings about each node, independent of its position; sorted.
 fn said(definition: &Definition) -> Vec<String> {
-    // Which of several is meant by these depends on the order by their nature: it is the first, or the second.
+    // These codes depend on the order by their nature: they name the first of several nodes, or the second.
     let by_order = [Code::NodeIdDuplicate, Code::NodeTypeUncovered, Code::WebhookConflict];
-    // Where a node stands in the list is left out, in what is proposed too.
+    // Removes the index of a node from paths, including those in suggestions.
     let placeless = |path: &str| path.split_once(']').filter(|_| path.starts_with("nodes[")).map_or(path, |(_, rest)| rest).to_owned();
     let line = |finding: Finding| {
         let (path, suggestion) = (placeless(&finding.path), finding.suggestion.as_deref().map(placeless));
@@ -53,9 +53,9 @@ fn said(definition: &Definition) -> Vec<String> {
     lines
 }
 
-/// Fails where the order of the nodes changes what is said of them.
+/// Asserts that the order of the nodes does not change the findings about them.
 fn hold_in_any_order(mut definition: Definition) {
-    // Nodes that share a name are told apart by their order alone.
+    // Nodes that share a name are distinguished by their order alone.
     let mut named: Vec<Node> = Vec::new();
     let mut names = std::collections::HashSet::new();
     for node in definition.nodes {
@@ -74,7 +74,7 @@ fn hold_in_any_order(mut definition: Definition) {
     assert!(lost.is_empty() && new.is_empty(), "the order of the nodes matters: only before {lost:#?}, only after {new:#?}");
 }
 
-/// JSON with the keys of every object in the opposite order.
+/// Writes JSON with the keys of every object in reverse order.
 fn reversed(value: &Value, out: &mut String) {
     match value {
         Value::Object(map) => {

@@ -1,7 +1,7 @@
-//! Real and made documents, changed at random.
+//! Random changes of real and generated documents.
 //!
-//! `WEIRKEEPER_SEED` repeats one run, `WEIRKEEPER_MUTATION_SECONDS` lets it go on for longer. Why this and no coverage-guided
-//! fuzzer: docs/decisions/0011-mutation-not-coverage.md.
+//! `WEIRKEEPER_SEED` repeats one run, `WEIRKEEPER_MUTATION_SECONDS` makes it run longer. Why this and not a coverage-guided fuzzer:
+//! docs/decisions/0011-mutation-not-coverage.md.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,10 +14,10 @@ use crate::dice::Dice;
 use crate::mutations::{change, text_edit};
 use crate::{hold_in_any_order, reports, reversed, seeds, worked};
 
-/// How long it goes on, unless said otherwise, and at most how often.
+/// Default duration, in seconds, and maximum number of rounds.
 const SECONDS: u64 = 20;
 const RUNS: u64 = 20_000;
-/// More processor time than this for one document is too much, in a debug build on a slow machine too: most take milliseconds.
+/// Maximum processor time for one document, in a debug build on a slow machine; most take milliseconds.
 const LONGEST: Duration = Duration::from_secs(20);
 
 #[test]
@@ -29,7 +29,7 @@ fn documents_that_were_changed_at_random_end_no_run_and_take_no_time() {
     let patience = Duration::from_secs(number("WEIRKEEPER_MUTATION_SECONDS").unwrap_or(SECONDS));
     let documents = seeds::documents();
     assert!(documents.len() >= 6, "{}", documents.len());
-    // A stack that overflows ends the process: then the last line of this file says where.
+    // A stack overflow ends the process: the last line of this file then names the seed.
     let diary = concat!(env!("CARGO_TARGET_TMPDIR"), "/mutation-seed");
     let (started, mut runs, mut slowest) = (Instant::now(), 0, (Duration::ZERO, first));
     while runs < RUNS && started.elapsed() < patience {
@@ -55,7 +55,7 @@ fn run(seed: u64, documents: &[Value]) {
     let mut document = dice.pick(documents).clone();
     change(&mut document, dice.pick(documents), &mut dice);
     let written = if dice.roll(4) == 0 { yaml::document(&document) } else { document.to_string() };
-    // What order the keys have is of no importance, their places aside.
+    // The order of the keys must not matter, except for positions.
     let mut other = String::new();
     reversed(&document, &mut other);
     assert_eq!(without_places(document.to_string()), without_places(other), "the order of keys matters");

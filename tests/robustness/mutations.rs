@@ -1,10 +1,10 @@
-//! Small changes to documents that people, programs and attackers make.
+//! Small changes to documents as people, programs and attackers make them.
 
 use serde_json::{Map, Value, json};
 
 use crate::dice::Dice;
 
-/// Pieces that mean something to one of the checks.
+/// Texts that mean something to one of the checks.
 const PIECES: &[&str] = &[
     "={{ $json.a }}",
     "={{ $('A').item.json.b }}",
@@ -89,7 +89,7 @@ const KEYS: &[&str] = &[
     "apiVersion",
 ];
 
-/// A value of any kind, an extreme one now and then.
+/// Returns a value of any kind, sometimes an extreme one.
 pub fn odd(dice: &mut Dice) -> Value {
     match dice.roll(16) {
         0 => Value::Null,
@@ -115,7 +115,7 @@ fn words(dice: &mut Dice) -> String {
     (0..dice.roll(8)).map(|_| *dice.pick(PIECES)).collect()
 }
 
-/// Changes a document in a few places; `other` is one to take parts from.
+/// Changes a document in a few places; `other` is a source of parts.
 pub fn change(document: &mut Value, other: &Value, dice: &mut Dice) {
     for _ in 0..=dice.roll(6) {
         let part = somewhere(other, dice).clone();
@@ -167,7 +167,7 @@ fn at(dice: &mut Dice, count: usize) -> usize {
     usize::try_from(dice.roll(count.max(1) as u64)).unwrap()
 }
 
-/// The same in another form: as text, in a list, under a key, its number, its first part.
+/// Returns the value in another form: as text, in a list, under a key, its number, its first part.
 fn retyped(value: Value, dice: &mut Dice) -> Value {
     match (dice.roll(5), value) {
         (0, value) => Value::from(value.to_string()),
@@ -241,7 +241,7 @@ fn insert(place: &mut Value, part: Value, dice: &mut Dice) {
     }
 }
 
-/// A change inside a text: pieces come, parts go.
+/// Changes a text by inserting and removing pieces.
 pub fn edit(place: &mut Value, dice: &mut Dice) {
     match place {
         Value::String(text) => text_edit(text, dice),
@@ -251,7 +251,7 @@ pub fn edit(place: &mut Value, dice: &mut Dice) {
     }
 }
 
-/// Cuts, repeats or adds something in a text, whatever it is.
+/// Truncates or repeats any text, or inserts something.
 pub fn text_edit(text: &mut String, dice: &mut Dice) {
     let boundary = |text: &str, dice: &mut Dice| {
         let mut place = at(dice, text.len() + 1);

@@ -1,4 +1,4 @@
-//! Documents to begin with: our own examples, made ones, and the corpora where they lie beside the repository.
+//! Seed documents: the repository's examples, generated ones, and the corpora if they are stored beside the repository.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use weirkeeper::document::parse::read_text;
 
 use crate::made;
 
-/// Every document as a value.
+/// Returns every document as a value.
 pub fn documents() -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut texts: Vec<String> = [3, 12, 30].map(made::workflow).to_vec();
@@ -19,7 +19,7 @@ pub fn documents() -> Vec<Value> {
         let known = |path: &Path| path.extension().is_some_and(|end| end == "json" || end == "yaml");
         texts.extend(files.into_iter().filter(|path| known(path)).filter_map(|path| fs::read_to_string(path).ok()));
     }
-    // Of a file of several documents the first will do.
+    // The first document of a file is enough.
     let first = |text: &str| read_text(text.split("\n---").find(|part| !part.trim().is_empty()).unwrap_or_default(), 1 << 20).ok();
     texts.iter().filter_map(|text| Some(first(text)?.value)).collect()
 }

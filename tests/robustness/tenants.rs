@@ -1,5 +1,6 @@
-//! Two namespaces share an n8n. Random definitions of one, made of every node type of the catalogue, name what is the other's in random
-//! places and spellings; what is rendered of them, where it is not refused, names nothing of that where n8n would act on it.
+//! Isolation of two namespaces that share an n8n. Random definitions of one namespace, made of every node type of the catalogue, name
+//! resources of the other in random places and spellings; a rendered definition that is not refused names none of them where n8n would act
+//! on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +19,10 @@ use weirkeeper::validator::check::parse_and_check;
 
 use crate::dice::Dice;
 
-/// What is the other namespace's, by kind, and what this one is granted.
+/// Resources of the other namespace, by kind; `OWN` holds those that this namespace is granted.
 const FOREIGN: [&str; 4] = ["foreignWorkflow01", "foreignCredential01", "foreignTable01", "foreignAgent01"];
 const OWN: [&str; 4] = ["ownWorkflow01", "ownCredential01", "ownTable01", "ownAgent01"];
-/// Parameters by which one node or another chooses something of the instance.
+/// Parameters by which some node selects a resource of the instance.
 const KEYS: [&str; 14] = [
     "workflowId",
     "workflowJson",
@@ -38,8 +39,8 @@ const KEYS: [&str; 14] = [
     "__proto__",
     "type",
 ];
-/// Types that reach other workflows, tables, agents, memory, files or processes, by their names alone. Written down here again, so that a gap in the
-/// catalogue's list shows.
+/// Types that reach other workflows, tables, agents, memory, files or processes, identified by their names alone. They are repeated here so
+/// that a gap in the catalogue's list shows.
 const REACHING: [&str; 22] = [
     "code",
     "function",
@@ -65,7 +66,7 @@ const REACHING: [&str; 22] = [
     "notThere",
 ];
 
-/// An id as somebody may write it.
+/// Returns an id in one of its possible spellings.
 fn spelled(dice: &mut Dice, id: &str) -> Value {
     let (half, rest) = id.split_at(id.len() / 2);
     match dice.roll(11) {
@@ -113,7 +114,7 @@ fn value(dice: &mut Dice, types: &[String], depth: usize) -> Value {
 
 fn node(dice: &mut Dice, types: &[String], at: usize, depth: usize) -> Value {
     let kind = match dice.roll(6) {
-        // Those that choose something by their parameters are rare among all.
+        // Types with such parameters are rare among all types.
         0 | 1 => dice
             .pick(&[
                 "n8n-nodes-base.executeWorkflow",
@@ -159,7 +160,8 @@ fn document(dice: &mut Dice, types: &[String], depth: usize) -> Value {
     json!({ "name": "Random", "nodes": nodes, "connections": {}, "settings": settings })
 }
 
-/// What n8n would act on in a document and is the other's: an account of its own, apart from the operator's.
+/// Collects everything in a document that n8n would act on and that belongs to the other namespace: an implementation of its own,
+/// independent of the operator's.
 fn acted_on(document: &Value, found: &mut Vec<String>) {
     let names = |value: &Value| FOREIGN.iter().any(|id| value.to_string().contains(id));
     let computed = |value: &Value| value.to_string().contains("\"=");
@@ -170,7 +172,7 @@ fn acted_on(document: &Value, found: &mut Vec<String>) {
     }
     for node in document["nodes"].as_array().into_iter().flatten() {
         let kind = node["type"].as_str().unwrap_or_default();
-        // n8n takes the first two parts, and makes tools of nodes.
+        // n8n uses the first two segments, and derives tools from nodes.
         let short = kind.split('.').nth(1).unwrap_or_default();
         let short = short.strip_suffix("HitlTool").or_else(|| short.strip_suffix("Tool")).unwrap_or(short);
         let parameters = &node["parameters"];
@@ -245,7 +247,7 @@ fn nothing_that_is_rendered_for_one_namespace_names_what_is_the_others() {
             refused += 1;
             continue;
         }
-        // As the operator does: a credential goes along when it is granted, and is left out otherwise.
+        // As in the operator: a credential is kept if it is granted, and left out otherwise.
         let usable = |id: &str| known.iter().find(|one| one.id == id && granted(Use::Credential { id, name: &one.name })).cloned();
         let symbols = credential_symbols(&symbolic.definition);
         let exact: BTreeMap<_, _> = symbols

@@ -1,21 +1,21 @@
-//! The workflows to import, and remarks on them.
+//! Workflows to import, and notes on them.
 
 use crate::domain::remote::RemoteWorkflow;
 
-/// A workflow with the content to import: what is published, else the draft.
+/// A workflow with the content to import: the published version, or the draft if none is published.
 #[derive(Clone, Debug)]
 pub struct Chosen {
-    /// The name of its object, by [`names`].
+    /// Name of its object, by [`names`].
     pub name: String,
     /// The workflow.
     pub workflow: RemoteWorkflow,
 }
 
-/// Something that a person should know, about the object of this name.
+/// A note for the user about the object of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// The object.
+    /// Name of the object.
     pub name: String,
-    /// What there is to know.
+    /// Text of the note.
     pub message: String,
 }

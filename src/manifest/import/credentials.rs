@@ -1,4 +1,4 @@
-//! What a definition calls its credentials, mapped to those of the instance that it came from.
+//! Mapping of the credentials of a definition to those of the instance that it came from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::document::definition::Definition;
 use crate::document::finding::quoted;
 
-/// The entries of `spec.credentials`, and what could not be mapped.
+/// Returns the entries of `spec.credentials`, and notes on credentials that could not be mapped.
 pub(super) fn map(definition: &Definition) -> (Vec<Value>, Vec<String>) {
-    // Name, then type, then the ids that are called so.
+    // Ids by name, then by type.
     let mut called: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
     let mut unmapped = Vec::new();
     for node in &definition.nodes {
@@ -26,7 +26,7 @@ pub(super) fn map(definition: &Definition) -> (Vec<Value>, Vec<String>) {
     for (name, kinds) in &called {
         for (kind, ids) in kinds {
             for id in ids {
-                // Several of one name and type are told apart by their ids, which the nodes hold too.
+                // Several of one name and type are distinguished by their ids, which the nodes hold too.
                 let mut entry = json!({ "name": if ids.len() > 1 { id } else { name }, "existing": { "id": id } });
                 if kinds.len() > 1 {
                     entry["type"] = json!(kind);

@@ -1,27 +1,27 @@
-//! Names of objects, derived from those that workflows have in n8n.
+//! Names of objects, derived from the names of workflows in n8n.
 
 use std::collections::{BTreeMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 
-/// The longest name: a DNS label of 63 characters, less what the name of a ConfigMap adds.
+/// Maximum length of a name: a DNS label of 63 characters, less the suffix of a ConfigMap's name.
 const LONGEST: usize = 50;
 
-/// What a name is derived from.
+/// Facts that a name is derived from.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// The id in n8n.
+    /// Id in n8n.
     pub id: String,
-    /// The name in n8n; need not be unique.
+    /// Name in n8n; need not be unique.
     pub name: String,
-    /// When it was made, as n8n writes it.
+    /// Time of creation, as n8n writes it.
     pub created_at: String,
-    /// The object that manages it already, by its mark.
+    /// Name of the object that already manages it, from its mark.
     pub object: Option<String>,
 }
 
-/// A name for each id: a DNS label, unique. Of several workflows with one name the oldest has it and the others get a suffix that comes
-/// from their id, so that a workflow made later renames none. Give all workflows of the instance, whichever are imported.
+/// Returns a unique name for each id: a DNS label. Of several workflows with one name, the oldest keeps it and the others get a suffix
+/// derived from their id, so that a workflow created later renames none. Pass all workflows of the instance, whichever are imported.
 pub fn names(mut known: Vec<Known>) -> BTreeMap<String, String> {
     known.sort_by(|a, b| (a.object.is_none(), &a.created_at, &a.id).cmp(&(b.object.is_none(), &b.created_at, &b.id)));
     let mut used = HashSet::new();
@@ -29,7 +29,7 @@ pub fn names(mut known: Vec<Known>) -> BTreeMap<String, String> {
     for one in known {
         let plain = one.object.unwrap_or_else(|| label(&one.name));
         let (mut name, mut salt) = (plain.clone(), one.id.clone());
-        // Somebody may have named a workflow as the suffixed name of another one.
+        // A workflow may already have the suffixed name of another one.
         while !used.insert(name.clone()) {
             name = suffixed(&plain, &salt);
             salt.push('+');
@@ -45,7 +45,7 @@ fn suffixed(plain: &str, id: &str) -> String {
     format!("{}-{hash}", start.trim_end_matches(['-', '.']))
 }
 
-/// A name as a DNS label: what is no letter or digit of ASCII becomes a dash; German umlauts are spelt out.
+/// Returns a name as a DNS label: characters other than letters and digits of ASCII become dashes; German umlauts are spelt out.
 fn label(name: &str) -> String {
     let mut out = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {

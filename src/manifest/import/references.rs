@@ -8,13 +8,13 @@ use super::chosen::{Chosen, Note};
 use crate::document::definition::Definition;
 use crate::document::references::{Reference, ReferencePlace, sub_workflow_references};
 
-/// The entries of `spec.references` for each workflow, in order. What leads to a workflow that is not imported, or back in a ring, stays
-/// an id of n8n and is noted.
+/// Returns the entries of `spec.references` for each workflow, in order. A reference to a workflow that is not imported, or one that would
+/// close a reference cycle, stays an id of n8n and is noted.
 pub(super) fn link(taken: &[(Chosen, Definition)], notes: &mut Vec<Note>) -> Vec<Vec<Value>> {
     let names: BTreeMap<&str, &str> = taken.iter().map(|(one, _)| (one.workflow.id.as_str(), one.name.as_str())).collect();
     let found: Vec<Vec<Reference>> = taken.iter().map(|(_, definition)| sub_workflow_references(definition)).collect();
     let mut links = Links::default();
-    // Calls first: where a ring has to be broken, a setting is what can stay an id.
+    // Calls first: if a cycle has to be broken, a setting can stay an id.
     for calls in [true, false] {
         for ((one, _), references) in taken.iter().zip(&found) {
             let wanted = |reference: &&Reference| matches!(reference.place, ReferencePlace::Node(_)) == calls;
@@ -43,7 +43,7 @@ pub(super) fn link(taken: &[(Chosen, Definition)], notes: &mut Vec<Note>) -> Vec
     entries.collect()
 }
 
-/// Who refers to whom, without rings.
+/// References between workflows, without cycles.
 #[derive(Default)]
 struct Links<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
 

@@ -29,7 +29,7 @@ fn specs(chosen: Vec<Chosen>) -> (Vec<Value>, Vec<String>) {
     for one in &imported {
         let text: String = one.objects.iter().map(|object| format!("---\n{}", yaml::document(object))).collect();
         let reports = validate(&[Source { name: one.name.clone(), text: Ok(text), found: false }], Catalog::embedded());
-        // The manifest is what is made here; what its nodes hold came from n8n.
+        // The manifest is generated here; the content of its nodes came from n8n.
         let wrong =
             |placed: &&Placed| matches!(placed.finding.code, Code::ManifestInvalid | Code::DefinitionNotFound | Code::FileUnreadable);
         assert_eq!((reports.len(), reports[0].findings.iter().find(wrong)), (1, None));

@@ -1,9 +1,9 @@
-//! A variable of n8n that stands alone, outside of `{{ }}`: n8n takes it for plain text.
+//! Variables of n8n outside of `{{ }}`, which n8n takes for plain text.
 
 use crate::document::javascript::{Goal, read};
 
-/// What a variable of n8n begins with, and whether it is one without anything after it. Of the others the name alone may be
-/// meant as it stands: `$input` is a variable of GraphQL, too, and `$binary` a word of the Split Out node.
+/// Prefixes of n8n's variables, and whether the prefix alone is a variable. The others may be meant literally if nothing follows them:
+/// `$input` is also a variable of GraphQL, and `$binary` a word of the Split Out node.
 const VARIABLES: &[(&str, bool)] = &[
     ("$binary", false),
     ("$env", false),
@@ -26,16 +26,16 @@ const VARIABLES: &[(&str, bool)] = &[
     ("$", false),
 ];
 
-/// The longest text that is looked at; paths are short.
+/// Maximum length of a text that is checked; paths are short.
 const LONGEST: usize = 1_000;
 
-/// Whether a text is worth a closer look.
+/// Reports quickly whether a text can be a variable.
 pub(super) fn may_be(text: &str) -> bool {
     own(text).starts_with('$')
 }
 
-/// Whether the whole text is an expression that begins with a variable of n8n, such as `$json.body.name` or
-/// `$('Fetch').item.json.id`, with or without the `=` that does nothing by itself.
+/// Reports whether the whole text is an expression that begins with a variable of n8n, such as `$json.body.name` or
+/// `$('Fetch').item.json.id`, with or without the `=` that has no effect by itself.
 pub(super) fn is_variable(text: &str) -> bool {
     let own = own(text);
     if own.len() > LONGEST || own.contains("{{") {

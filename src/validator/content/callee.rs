@@ -1,13 +1,13 @@
-//! Ids of other workflows that are none: what a template or a program left in their place.
+//! Ids of other workflows that are not ids: placeholders of a template, and texts that a program writes for a missing value.
 
 use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding, is_full};
 use crate::document::references::{ReferencePlace, sub_workflow_references};
 
-/// What programs write where they have no value.
+/// Texts that programs write for a missing value.
 const NO_VALUE: &[&str] = &["undefined", "null", "nan", "none", "nil", "true", "false", "[object object]"];
 
-/// Words with which people mark a place that somebody still has to fill in, without `-`, `_` and blanks.
+/// Words that mark a placeholder, without `-`, `_` and whitespace.
 const TO_FILL_IN: &[&str] = &[
     "yourworkflow",
     "workflowidhere",
@@ -41,8 +41,8 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     }
 }
 
-/// n8n's ids are letters and digits, and the words that `spec.references` maps are whatever people choose: so only what nobody
-/// chooses is told.
+/// Reports whether an id is certainly not intended. n8n's ids are letters and digits, and the words that `spec.references` maps are free
+/// text, so only texts that nobody would choose are reported.
 fn is_left_over(id: &str) -> bool {
     let lower = id.to_lowercase();
     let plain: String = lower.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).collect();

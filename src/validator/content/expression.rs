@@ -2,18 +2,18 @@
 //!
 //! Source: `ExpressionSplitter` and `ExpressionBuilder` of @n8n/tournament, `expression.js` of n8n-workflow.
 
-/// One piece of code in an expression.
+/// A piece of code in an expression.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     /// The JavaScript, as n8n parses it.
     pub(super) code: String,
-    /// Where it starts in the expression, in bytes after the `=`.
+    /// Offset in the expression, in bytes after the `=`.
     pub(super) start: usize,
-    /// Whether there is a `}}` after it. n8n takes the rest of the text for code where there is none.
+    /// Whether a `}}` follows. Without one, n8n takes the rest of the text for code.
     pub(super) closed: bool,
 }
 
-/// The pieces of code in an expression, given without its `=`.
+/// Returns the pieces of code in an expression, given without its `=`.
 pub(super) fn pieces(expression: &str) -> Vec<Piece> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -21,7 +21,7 @@ pub(super) fn pieces(expression: &str) -> Vec<Piece> {
         let start = open + 2;
         let close = bracket(expression, "}}", start);
         let code = expression.get(start..close.unwrap_or(expression.len())).unwrap_or_default();
-        // n8n unescapes the first only.
+        // n8n unescapes only the first.
         found.push(Piece { code: code.replacen("\\}}", "}}", 1), start, closed: close.is_some() });
         match close {
             Some(close) => from = close + 2,
@@ -31,9 +31,9 @@ pub(super) fn pieces(expression: &str) -> Vec<Piece> {
     found
 }
 
-/// Where the next bracket is that no backslash escapes. An even number of backslashes escapes nothing.
+/// Returns the position of the next bracket that is not escaped. An even number of backslashes escapes nothing.
 fn bracket(text: &str, wanted: &str, mut from: usize) -> Option<usize> {
-    // The backslashes that count are those after the last bracket.
+    // Only the backslashes after the last bracket count.
     let mut since = from;
     loop {
         let at = from + text.get(from..)?.find(wanted)?;
@@ -46,12 +46,12 @@ fn bracket(text: &str, wanted: &str, mut from: usize) -> Option<usize> {
     }
 }
 
-/// Whether n8n refuses the expression unread: it takes any `.constructor`, in the text too, for an attack.
+/// Reports whether n8n refuses the expression without parsing it: it takes any `.constructor`, even in the text, for an attack.
 pub(super) fn is_barred(expression: &str) -> bool {
     expression.match_indices("constructor").any(|(at, _)| expression[..at].trim_end().ends_with('.'))
 }
 
-/// Line and column, both from 1, of a byte of the text.
+/// Returns line and column, both from 1, of a byte of the text.
 pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     let mut at = offset.min(text.len());
     while !text.is_char_boundary(at) {
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(split("a {{ 1 }} b {{2}}"), closed(&[" 1 ", "2"]));
         assert_eq!(split("plain"), closed(&[]));
         assert_eq!(split(""), closed(&[]));
-        // The first }} closes, also inside an object literal.
+        // The first }} closes, even inside an object literal.
         assert_eq!(split("{{ {a: {b: 1}} }}"), closed(&[" {a: {b: 1"]));
         assert_eq!(split("{{ {a: {b: 1} } }}"), closed(&[" {a: {b: 1} } "]));
         assert_eq!(split(r"{{ {a: {b: 1\}} }}"), closed(&[" {a: {b: 1}} "]));

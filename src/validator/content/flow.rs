@@ -1,4 +1,4 @@
-//! What never runs: nodes that no trigger leads to, and triggers that lead nowhere.
+//! Nodes that never run because no trigger leads to them, and triggers that lead nowhere.
 
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding};
@@ -29,9 +29,9 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, findings: &mut V
     report_lost(definition, graph, lost, findings);
 }
 
-/// One finding for each part that is cut off, at the node that it begins with.
+/// Reports each part that is cut off once, at its first node.
 fn report_lost(definition: &Definition, graph: &Graph<'_>, mut lost: Vec<usize>, findings: &mut Vec<Finding>) {
-    // First what nothing flows into, and what is not attached to another node; then, of what remains, circles.
+    // First the nodes that have no incoming connection and are not attached to another node; then cycles among the remaining nodes.
     let begins = |index: usize| !graph.incoming(index).iter().any(|edge| edge.main && edge.from != index) && !graph.is_sub_node(index);
     lost.sort_by_key(|index| (!begins(*index), graph.is_sub_node(*index), definition.nodes[*index].name()));
     let mut covered = vec![false; definition.nodes.len()];

@@ -8,28 +8,27 @@ use crate::document::definition::{Definition, Node};
 use crate::document::finding::Severity;
 use crate::document::node_types::is_trigger;
 
-/// One connection between two nodes that exist.
+/// A connection between two nodes that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Edge {
     pub(super) from: usize,
     pub(super) to: usize,
-    /// The position of the output on the source.
+    /// Index of the output of the source.
     pub(super) output: usize,
     /// Whether items flow along it; otherwise it attaches a model, memory, tool or the like to an agent.
     pub(super) main: bool,
 }
 
-/// The graph of a definition. Connections that are malformed or lead nowhere are left out: the structure's findings
-/// name them.
+/// Graph of a definition. Connections that are malformed or lead nowhere are left out: the structure checks report them.
 #[derive(Debug)]
 pub(super) struct Graph<'a> {
     names: HashMap<&'a str, usize>,
     outgoing: Vec<Vec<Edge>>,
     incoming: Vec<Vec<Edge>>,
-    /// Whether the source is wired as a tool.
+    /// Whether each node is wired as a tool.
     tools: Vec<bool>,
-    /// Whether a trigger leads there. A trigger that is switched off still shows what is meant to run, and without
-    /// any trigger everything may be.
+    /// Whether a trigger leads to each node. A disabled trigger still counts, since it shows what is intended to run; without any trigger
+    /// every node counts.
     runs: Vec<bool>,
 }
 
@@ -66,22 +65,22 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    /// Whether a trigger leads to the node.
+    /// Reports whether a trigger leads to the node.
     pub(super) fn runs(&self, node: usize) -> bool {
         self.runs.get(node).copied().unwrap_or(false)
     }
 
-    /// How bad it is when the node fails whenever it runs: n8n too lets pass what is wrong with a node that never does.
+    /// Returns the severity of a problem that makes the node fail whenever it runs: n8n also accepts problems of a node that never runs.
     pub(super) fn severity(&self, index: usize, node: &Node) -> Severity {
         if node.disabled() || !self.runs(index) { Severity::Warning } else { Severity::Error }
     }
 
-    /// The first node of that name.
+    /// Returns the first node of that name.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         self.names.get(name).copied()
     }
 
-    /// The names of the nodes.
+    /// Returns the names of the nodes.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
         self.names.keys().copied()
     }
@@ -98,12 +97,12 @@ impl<'a> Graph<'a> {
         self.tools.get(node).copied().unwrap_or(false)
     }
 
-    /// Whether the node is attached to another as a model, tool or the like.
+    /// Reports whether the node is attached to another as a model, tool or the like.
     pub(super) fn is_sub_node(&self, node: usize) -> bool {
         self.outgoing(node).iter().any(|edge| !edge.main)
     }
 
-    /// What runs once `starts` do, themselves included: items flow on, and a node takes what is attached to it along.
+    /// Returns the nodes that run once `starts` run, including `starts`: items flow on, and a node runs together with its attached nodes.
     pub(super) fn reached(&self, starts: impl IntoIterator<Item = usize>) -> Vec<bool> {
         self.spread(starts, |graph, node, next| {
             next.extend(graph.outgoing(node).iter().filter(|edge| edge.main).map(|edge| edge.to));
@@ -111,18 +110,18 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// What items of `starts` flow to, themselves included.
+    /// Returns the nodes that items of `starts` flow to, including `starts`.
     pub(super) fn downstream(&self, starts: impl IntoIterator<Item = usize>) -> Vec<bool> {
         self.spread(starts, |graph, node, next| next.extend(graph.outgoing(node).iter().filter(|edge| edge.main).map(|edge| edge.to)))
     }
 
-    /// What items come from that arrive at `ends`, themselves included.
+    /// Returns the nodes whose items arrive at `ends`, including `ends`.
     pub(super) fn upstream(&self, ends: impl IntoIterator<Item = usize>) -> Vec<bool> {
         self.spread(ends, |graph, node, next| next.extend(graph.incoming(node).iter().filter(|edge| edge.main).map(|edge| edge.from)))
     }
 
-    /// What may have run when `node` does: all that is upstream of it, of what it is attached to, and what is
-    /// attached to those.
+    /// Returns the nodes that may have run before `node`: those upstream of it and of the nodes that it is attached to, and their attached
+    /// nodes.
     pub(super) fn before(&self, node: usize) -> Vec<bool> {
         self.spread([node], |graph, node, next| {
             next.extend(graph.incoming(node).iter().map(|edge| edge.from));

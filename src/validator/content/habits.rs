@@ -1,5 +1,4 @@
-//! What works and yet breaks sooner or later. At most one finding of a kind for a workflow, so that they do not
-//! drown the others.
+//! Habits that work and yet fail sooner or later. At most one finding of a kind for each workflow, so that they do not drown the others.
 
 use serde_json::Value;
 
@@ -27,7 +26,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     }
 }
 
-/// How many enabled nodes are so, and the first of them by name, so that the order of nodes does not matter.
+/// Returns the number of enabled nodes that match, and the first of them by name, so that the order of nodes does not matter.
 fn found(definition: &Definition, wanted: impl Fn(&Node) -> bool) -> Option<(usize, &Node, usize)> {
     let all = || nodes(definition).filter(|(_, node)| !node.disabled() && wanted(node));
     let (index, node) = all().min_by_key(|(_, node)| node.name())?;
@@ -47,13 +46,13 @@ fn has_timeout(node: &Node) -> bool {
     options("options") || node.parameter("timeout").is_some()
 }
 
-/// Whether it calls a service: it has a credential for it, or is an HTTP request.
+/// Reports whether the node calls a service: it has a credential, or is an HTTP request.
 fn calls_out(node: &Node) -> bool {
     let has_credentials = node.credentials().is_some_and(|credentials| !credentials.is_empty());
     !is_trigger(node.kind()) && (node.kind() == HTTP_REQUEST || has_credentials && !node.kind().starts_with("@n8n/n8n-nodes-langchain."))
 }
 
-/// Whether it says what happens after an error, be it in the wrong place: of that, another finding tells.
+/// Reports whether the node says what happens after an error, even in the wrong place, which another finding reports.
 fn handles_errors(node: &Node) -> bool {
     let own = |key: &str| node.0.get(key).or_else(|| node.parameter(key));
     let on = |key| own(key) == Some(&Value::Bool(true));

@@ -1,4 +1,4 @@
-//! Circles in the flow: those that nothing ends, and Loop Over Items wired the wrong way.
+//! Cycles in the flow: endless ones, and Loop Over Items nodes with swapped or missing connections.
 
 use serde_json::Value;
 
@@ -10,11 +10,11 @@ use crate::validator::content::nodes::nodes;
 
 const LOOP: &str = "n8n-nodes-base.splitInBatches";
 
-/// Node types that have several outputs, so that items can leave a circle.
+/// Node types that have several outputs, so that items can leave a cycle.
 const BRANCHING: &[&str] = &["compareDatasets", "filter", "if", "sentimentAnalysis", "splitInBatches", "switch", "textClassifier"];
-/// Node types that stop the execution or wait for somebody.
+/// Node types that stop the execution or wait for a person.
 const PAUSING: &[&str] = &["chat", "form", "stopAndError", "wait"];
-/// Node types that may give out no item, which ends a circle too.
+/// Node types that may output no item, which also ends a cycle.
 const DRYING: &[&str] = &[
     "code",
     "dataTable",
@@ -48,14 +48,14 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, findings: &mut V
     }
 }
 
-/// How a circle may end at a node.
+/// Whether a cycle ends at a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
-    /// It passes items on for ever.
+    /// The node passes items on forever.
     Never,
-    /// Nothing is known of the type, or it may give out no item.
+    /// The type is unknown, or may output no item.
     Perhaps,
-    /// Items can leave the circle, or somebody has to answer first.
+    /// Items can leave the cycle, or somebody has to respond first.
     Surely,
 }
 
@@ -70,7 +70,7 @@ fn end_at(graph: &Graph<'_>, index: usize, node: &Node) -> End {
         return End::Surely;
     }
     let reads = READING.iter().any(|verb| text("operation").starts_with(verb));
-    // One that waits for a time does for ever what a schedule would, and may be meant so.
+    // A cycle that waits for a time repeats like a schedule, and may be intended.
     if DRYING.contains(&name) || name == "wait" || reads { End::Perhaps } else { End::Never }
 }
 
@@ -83,7 +83,7 @@ fn check_circles(definition: &Definition, graph: &Graph<'_>, findings: &mut Vec<
             Some(End::Perhaps) => Severity::Warning,
             Some(End::Surely) | None => continue,
         };
-        // The edge that closes it is where the author has to look; of several, take the last by name.
+        // The author has to look at the edge that closes the cycle; of several nodes, take the last by name.
         let Some(&index) = circle.iter().max_by_key(|index| definition.nodes[**index].name()) else { continue };
         let node = &definition.nodes[index];
         let message = if circle.len() == 1 {
@@ -102,7 +102,7 @@ fn check_circles(definition: &Definition, graph: &Graph<'_>, findings: &mut Vec<
     }
 }
 
-/// The sets of enabled nodes that can all reach each other (Tarjan's algorithm, without recursion).
+/// Returns the sets of enabled nodes that can all reach each other (Tarjan's algorithm, without recursion).
 fn circles(definition: &Definition, graph: &Graph<'_>) -> Vec<Vec<usize>> {
     const NEW: usize = usize::MAX;
     let count = definition.nodes.len();
@@ -113,7 +113,7 @@ fn circles(definition: &Definition, graph: &Graph<'_>) -> Vec<Vec<usize>> {
     let mut open = vec![false; count];
     let (mut stack, mut next, mut found) = (Vec::new(), 0, Vec::new());
     for start in (0..count).filter(|start| runs(*start)) {
-        // Each call is a node and the edge that it looks at next.
+        // Each call is a node and the index of its next edge.
         let mut calls = if order[start] == NEW { vec![(start, 0)] } else { Vec::new() };
         while let Some((node, position)) = calls.last_mut() {
             let node = *node;
@@ -149,7 +149,7 @@ fn circles(definition: &Definition, graph: &Graph<'_>) -> Vec<Vec<usize>> {
     found
 }
 
-/// Which output carries the batches: the second since version 3, the first before.
+/// Checks the output that carries the batches: the second since version 3, the first before.
 fn check_batches(graph: &Graph<'_>, index: usize, node: &Node, findings: &mut Vec<Finding>) {
     let (batches, done) = if node.type_version().is_none_or(|version| version >= 3.0) { (1, 0) } else { (0, 1) };
     let returns = |output: usize| {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::validator::content::strings::each_string;
 use crate::validator::schema::Reading;
 
-/// What only an expression of n8n holds, or one of another product.
+/// Texts that occur only in expressions of n8n, or of another product.
 const MARKS: &[&str] = &[
     "$(",
     "$json",
@@ -31,13 +31,13 @@ const MARKS: &[&str] = &[
     "bundle.",
 ];
 
-/// Whether the text was probably meant as an expression, where n8n reads it so.
+/// Reports whether the text was probably meant as an expression, if n8n reads it in this way.
 pub(super) fn lacks_equals(reading: &Reading<'_>, text: &str) -> bool {
     if text.starts_with('=') || !text.contains("{{") || is_markup(text) {
         return false;
     }
     match reading {
-        // Of a node that nothing is known of, a text may be code or a template, but not one that is a variable and nothing else.
+        // In a node of an unknown type a text may be code or a template, unless it is nothing but a variable.
         Reading::Unknown => is_one_piece(text) && holds_variable(text),
         _ => reading.takes_expressions() && holds_variable(text) && !holds_expressions(text),
     }
@@ -55,7 +55,7 @@ fn holds_variable(text: &str) -> bool {
     })
 }
 
-/// Whether it is JSON in which the expressions have their `=`, such as a workflow that is written into a parameter.
+/// Reports whether the text is JSON in which every expression has its leading `=`, such as a workflow that is written into a parameter.
 fn holds_expressions(text: &str) -> bool {
     let Ok(Value::Object(document)) = serde_json::from_str::<Value>(text) else { return false };
     all_marked(&document)
@@ -82,7 +82,7 @@ mod tests {
     use crate::document::json_path::Step;
     use crate::validator::schema::Resolved;
 
-    /// Whether it is said of a text, given by its keys, in a node of this type and version with these parameters.
+    /// Reports whether the finding is made for the text at these keys, in a node of this type and version with these parameters.
     fn lacks(kind: &str, version: f64, parameters: Value, keys: &[&str]) -> bool {
         let text = keys.iter().fold(&parameters, |value, key| &value[*key]).as_str().unwrap().to_owned();
         let node = json!({"name": "A", "type": kind, "typeVersion": version, "parameters": parameters});

@@ -1,4 +1,4 @@
-//! Whole numbers that JavaScript cannot hold: n8n stores another.
+//! Integers that JavaScript cannot represent: n8n stores another number.
 
 use serde_json::{Number, Value};
 
@@ -22,17 +22,17 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether JavaScript writes the number with other digits than it has here.
+/// Reports whether JavaScript writes the number with other digits.
 fn is_rounded(number: &Number) -> bool {
     const EXACT: u64 = 1 << 53;
     if let Some(whole) = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64()) {
         return whole > EXACT && shown(whole) != whole.to_string();
     }
-    // The digits of what does not fit into 64 bits are lost before it is seen here. From 1e21 on people write an exponent.
+    // Integers that do not fit into 64 bits have already lost their digits here. From 1e21 on people write an exponent.
     number.as_f64().is_some_and(|float| float.fract() == 0.0 && (2f64.powi(63)..1e21).contains(&float.abs()))
 }
 
-/// The digits with which JavaScript writes it: the fewest that lead back to the same number, and zeros.
+/// Returns the digits with which JavaScript writes the number: the fewest that lead back to the same number, then zeros.
 fn shown(whole: u64) -> String {
     let text = format!("{:e}", whole as f64);
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));

@@ -1,4 +1,4 @@
-//! What expressions and scripts refer to: other nodes, values of n8n, an agent.
+//! References of expressions and scripts: to other nodes, to n8n's variables, to an agent.
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -9,10 +9,10 @@ use crate::document::javascript::{NodeReference, Script};
 use crate::text::similar::{self, Shapes};
 use crate::validator::content::graph::Graph;
 
-/// Names that n8n gives to expressions.
+/// Names that n8n defines in expressions.
 ///
-/// Source: `workflow-data-proxy.js`, `extended-functions.js` of n8n-workflow and `get-additional-keys.js` of n8n-core;
-/// those of single features (pagination, routing, data tables) included.
+/// Source: `workflow-data-proxy.js`, `extended-functions.js` of n8n-workflow and `get-additional-keys.js` of n8n-core; including those of
+/// single features (pagination, routing, data tables).
 const KNOWN: &[&str] = &[
     "$",
     "$agentInfo",
@@ -73,21 +73,21 @@ const KNOWN: &[&str] = &[
     "$workflow",
 ];
 
-/// Words by which other products call what n8n calls something else.
+/// Variables of other products that n8n calls something else.
 const FOREIGN: &[&str] = &["bundle", "inputs", "nodes", "outputs", "previous", "steps", "trigger", "workflow"];
 /// The same after `$node.`.
 const FOREIGN_NODES: &[&str] = &["input", "last", "output", "prev", "previous"];
 
-/// How many names are looked up to say which was meant; each look-up goes over all nodes.
+/// Maximum number of names for which a suggestion is made; each look-up goes over all nodes.
 const MAX_SUGGESTIONS: usize = 50;
 
 /// Checks references against one definition.
 pub(super) struct References<'a> {
     definition: &'a Definition,
     graph: &'a Graph<'a>,
-    /// By node, what may have run before it; filled as needed.
+    /// Nodes that may have run before a node, by node; filled on demand.
     before: HashMap<usize, Vec<bool>>,
-    /// References that are too early and said to be: each node and the one it refers to once.
+    /// Pairs of a node and the later node that it refers to, which have been reported.
     told: HashSet<(usize, usize)>,
     shapes: OnceCell<Shapes<'a>>,
     suggested: usize,
@@ -98,12 +98,12 @@ impl<'a> References<'a> {
         Self { definition, graph, before: HashMap::new(), told: HashSet::new(), shapes: OnceCell::new(), suggested: 0 }
     }
 
-    /// How bad it is when the node fails whenever it runs.
+    /// Returns the severity of a problem that makes the node fail whenever it runs.
     pub(super) fn severity(&self, index: usize, node: &Node) -> Severity {
         self.graph.severity(index, node)
     }
 
-    /// What is wrong with the references of `scripts`, which together make up the parameter at `at`.
+    /// Checks the references of `scripts`, which together make up the parameter at `at`.
     pub(super) fn check(&mut self, index: usize, node: &Node, at: &str, scripts: &[Script], findings: &mut Vec<Finding>) {
         let mut references: Vec<&NodeReference> = scripts.iter().flat_map(|script| &script.nodes).collect();
         references.sort();
@@ -129,7 +129,7 @@ impl<'a> References<'a> {
         }
     }
 
-    /// Names in expressions that n8n does not give them.
+    /// Reports names in expressions that n8n does not define.
     pub(super) fn check_names(node: &Node, at: &str, scripts: &[Script], findings: &mut Vec<Finding>) {
         let mut free: Vec<&str> = scripts.iter().flat_map(|script| &script.free).map(String::as_str).collect();
         free.sort_unstable();
@@ -170,7 +170,7 @@ impl<'a> References<'a> {
     fn too_early(&mut self, index: usize, target: usize, at: &str) -> Option<Finding> {
         let graph = self.graph;
         let before = self.before.entry(index).or_insert_with(|| graph.before(index));
-        // Of a node that never runs, that alone is said.
+        // A node that never runs is reported by another finding.
         if before.get(target).copied().unwrap_or(true) || !graph.runs(index) || !self.told.insert((index, target)) {
             return None;
         }
@@ -179,8 +179,8 @@ impl<'a> References<'a> {
         Some(Finding::warning(Code::ExpressionNodeNotBefore, at, message))
     }
 
-    /// Whether the node may be a tool: by its type, or by how it is wired. What is attached to another node in any
-    /// way gets the benefit of the doubt.
+    /// Reports whether the node may be a tool: by its type, or by its connections. A node that is attached to another node in any way is
+    /// given the benefit of the doubt.
     fn is_tool(&self, index: usize, node: &Node) -> bool {
         let name = node.kind().rsplit('.').next().unwrap_or_default();
         name.ends_with("Tool") || name.starts_with("tool") || self.graph.is_wired_as_tool(index) || self.graph.is_sub_node(index)

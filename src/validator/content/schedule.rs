@@ -1,7 +1,7 @@
 //! Schedules: cron expressions and intervals.
 //!
-//! Source: `time.js` of the npm package cron 4.4.0, which n8n schedules with, and n8n-nodes-base's
-//! `Schedule/GenericFunctions.js` and `active-workflow-triggers.js`.
+//! Source: `time.js` of the npm package cron 4.4.0, which n8n schedules with, and n8n-nodes-base's `Schedule/GenericFunctions.js` and
+//! `active-workflow-triggers.js`.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::document::finding::{Code, Finding, Severity, is_full};
 use crate::document::json_path;
 use crate::validator::content::nodes::{nodes, parameter_path, unless_disabled};
 
-/// A field of a cron expression and the values that it may have.
+/// Fields of a cron expression with their ranges.
 const FIELDS: [(&str, u64, u64); 6] =
     [("second", 0, 59), ("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7)];
 
@@ -48,10 +48,10 @@ const PRESETS: [(&str, &str); 9] = [
     ("@weekends", "0 0 0 * * 0,6"),
 ];
 
-/// A bit for each value of a field.
+/// A set of values, one bit for each value of a field.
 type Values = u64;
 
-/// What is wrong with a cron expression, or how often it fires.
+/// Parses a cron expression into the values of each field. The error describes the problem.
 fn parse(source: &str) -> Result<[Values; 6], String> {
     let source = source.to_lowercase();
     let source = PRESETS.iter().find(|(name, _)| *name == source).map_or(source.as_str(), |(_, meaning)| *meaning);
@@ -70,7 +70,7 @@ fn parse(source: &str) -> Result<[Values; 6], String> {
     }
 }
 
-/// Names of months and days as numbers. Letters are taken three at a time, wherever they stand.
+/// Replaces names of months and days by numbers. Letters are taken three at a time, wherever they stand.
 fn without_names(source: &str) -> Result<String, String> {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
@@ -130,7 +130,7 @@ fn field(text: &str, slot: usize) -> Result<Values, String> {
 
 fn number(digits: &str) -> Option<u64> {
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // Longer than a u64 is out of every range.
+    // A number that is too long for a u64 is out of every range.
     plain.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
@@ -138,8 +138,8 @@ fn unreadable(name: &str) -> String {
     format!("the {name} cannot be read")
 }
 
-/// Whether there is a day on which it fires: none is the 31st of February. A day of the week counts as an alternative
-/// where both it and the day of the month are given.
+/// Reports whether there is a day on which the expression fires: 31 February, for example, never comes. If both the day of the week and the
+/// day of the month are given, either is enough.
 fn fires(values: &[Values; 6]) -> bool {
     const LAST_DAYS: [u64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let [.., days, months, weekdays] = values;
@@ -191,12 +191,12 @@ fn check_schedule(index: usize, node: &Node, findings: &mut Vec<Finding>) {
             }
             continue;
         };
-        // n8n checks the range from this version on; before, only what makes no schedule fails.
+        // n8n checks the range from this version on; older versions fail only if the value makes no schedule.
         let strict = node.type_version().is_some_and(|version| version >= 1.3);
         if size < 1.0 || size > most && strict {
             let want = if most < 100.0 { format!("1 to {most}") } else { "1 or more".to_owned() };
             let finding = invalid(node, json_path::key(&at, key), format!("n8n cannot run every {size} {field}"));
-            // The older versions take every 0 minutes for every minute.
+            // Older versions take every 0 minutes for every minute.
             let severity = if field == "minutes" && size == 0.0 && !strict { Severity::Warning } else { finding.severity };
             findings.push(Finding { severity, ..finding }.mismatch(size.to_string(), want));
         } else if field == "seconds" && size < 60.0 {
@@ -205,7 +205,7 @@ fn check_schedule(index: usize, node: &Node, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The minute, hour and day at which an interval begins, which go into the cron expression that n8n makes of it.
+/// Checks the minute, hour and day at which an interval begins, which become part of the cron expression that n8n makes of it.
 fn check_hour_of(node: &Node, at: &str, field: &str, interval: &Value, findings: &mut Vec<Finding>) {
     let parts: &[(&str, f64, f64)] = match field {
         "hours" => &[("triggerAtMinute", 0.0, 59.0)],
@@ -230,7 +230,7 @@ fn invalid(node: &Node, at: String, message: String) -> Finding {
     Finding { severity: unless_disabled(node), ..Finding::error(Code::ScheduleInvalid, at, message) }.at_node(node.name())
 }
 
-/// The older form, `{"item": [{"mode": "custom", "cronExpression": "…"}]}`.
+/// Checks the older form, `{"item": [{"mode": "custom", "cronExpression": "…"}]}`.
 fn check_times(index: usize, node: &Node, parameter: &str, often: Code, findings: &mut Vec<Finding>) {
     let items = node.parameter(parameter).and_then(|times| times.get("item")).and_then(Value::as_array);
     let base = parameter_path(index, &[parameter, "item"]);
@@ -273,8 +273,8 @@ fn check_cron(node: &Node, at: &str, expression: &str, often: Code, findings: &m
     }
 }
 
-/// What n8n refuses to poll by: it looks at the text of the first of six fields, and so lets `@secondly` pass.
-/// Source: `isSubMinuteCron` of n8n-workflow's cron.js.
+/// Reports whether n8n refuses a polling expression as too frequent: it checks the text of the first of six fields, and so accepts
+/// `@secondly`. Source: `isSubMinuteCron` of n8n-workflow's cron.js.
 fn is_below_a_minute(expression: &str) -> bool {
     let fields: Vec<&str> = expression.split_whitespace().collect();
     fields.len() == 6 && !fields.first().is_some_and(|second| second.bytes().all(|byte| byte.is_ascii_digit()))

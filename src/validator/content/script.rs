@@ -1,4 +1,4 @@
-//! Expressions and Code nodes: whether they parse, and what they refer to.
+//! Expressions and Code nodes: whether they parse, and their references.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::validator::content::strings::each_string;
 use crate::validator::content::{bare, expression, moustache};
 use crate::validator::schema::{Reading, Resolved};
 
-/// How many faults are told of one expression.
+/// Maximum number of faults that are reported for one expression.
 const MAX_FAULTS: usize = 5;
 
 pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resolved<'_>, findings: &mut Vec<Finding>) {
@@ -25,7 +25,7 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resol
         each_string(parameters, |trail, text, _| {
             let braced = text.contains("{{");
             let alone = !braced && bare::may_be(text) && bare::is_variable(text);
-            // Code is read as code below, whatever else it looks like.
+            // Code is checked as code below, whatever else it looks like.
             if !(braced || alone) || is_full(findings) || scripts.iter().any(|(_, code)| std::ptr::eq(*code, text)) {
                 return;
             }
@@ -35,7 +35,7 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resol
                 if findings.len() == before {
                     return;
                 }
-                // Most are sound: only of the others is it asked how n8n reads them.
+                // Most texts are sound: only for the others is it determined how n8n reads them.
                 let reading = resolved.reading(index, trail.steps());
                 if reading.is_plain(text) {
                     findings.truncate(before);
@@ -65,15 +65,15 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resol
     }
 }
 
-/// What n8n drops when it loads the node is never evaluated: what is wrong with it is doubtful at most.
+/// Turns errors into warnings for a text that n8n drops when it loads the node and never evaluates.
 fn unless_read(reading: &Reading<'_>, findings: &mut [Finding]) {
     if matches!(reading, Reading::Dropped) {
         findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
     }
 }
 
-/// A query or a page in which the node evaluates `{{ }}` by itself: of it only what it refers to is told, since other braces
-/// may be meant as they stand.
+/// Checks a query or a page in which the node evaluates `{{ }}` by itself: only its references are reported, since other braces may be
+/// meant literally.
 fn check_template(
     index: usize,
     node: &Node,
@@ -172,7 +172,7 @@ fn unread(node: &Node, at: String) -> Finding {
     Finding::warning(Code::ScriptUnread, at, "the code is too large or too deeply nested to be checked; divide it").at_node(node.name())
 }
 
-/// The parameters of a node that hold JavaScript, with their keys.
+/// Returns the parameters of a node that hold JavaScript, with their keys.
 ///
 /// n8n puts each into `async function() { … }`, without a leading `=` if it has one: none of them takes expressions.
 fn scripts(node: &Node) -> Vec<(&'static [&'static str], &str)> {

@@ -1,6 +1,6 @@
-//! Secrets written into a workflow, where everybody who may read it finds them.
+//! Secrets written into a workflow, visible to everybody who may read it.
 //!
-//! No finding repeats one. What looks like a placeholder is none.
+//! No finding repeats a secret. Texts that look like placeholders are ignored.
 
 mod hooks;
 mod shape;
@@ -37,7 +37,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What kind of secret is in the text, if any.
+/// Returns the kind of secret in the text, if there is one.
 fn found(key: &str, text: &str, object: Option<&Map<String, Value>>) -> Option<&'static str> {
     if text.len() < 8 || key.starts_with("cached") {
         return None;
@@ -55,8 +55,8 @@ fn found(key: &str, text: &str, object: Option<&Map<String, Value>>) -> Option<&
     })
 }
 
-/// n8n reads the id and the name of a credential and nothing else; whatever is written beside them is of no use and
-/// for everybody to read.
+/// Reports other fields in a reference to a credential: n8n reads only the id and the name, and everybody who may read the workflow can
+/// read the rest.
 fn check_credentials(at: &str, node: &Node, findings: &mut Vec<Finding>) {
     for (kind, reference) in node.credentials().into_iter().flatten() {
         for (field, value) in reference.as_object().into_iter().flatten() {

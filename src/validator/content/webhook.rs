@@ -1,4 +1,4 @@
-//! Webhooks and the nodes that answer them.
+//! Webhooks and the nodes that respond to them.
 //!
 //! Source: n8n-nodes-base's `Webhook/utils.js` (`checkResponseModeConfiguration`) and `RespondToWebhook.node.js`.
 
@@ -15,7 +15,7 @@ const WEBHOOK: &str = "n8n-nodes-base.webhook";
 const FORM: &str = "n8n-nodes-base.formTrigger";
 const WAIT: &str = "n8n-nodes-base.wait";
 const RESPOND: &str = "n8n-nodes-base.respondToWebhook";
-/// What a Respond to Webhook node can answer.
+/// Nodes that a Respond to Webhook node can respond to.
 const ANSWERED: &[&str] = &[WEBHOOK, FORM, WAIT, "@n8n/n8n-nodes-langchain.chatTrigger"];
 
 pub(super) fn check(definition: &Definition, graph: &Graph<'_>, findings: &mut Vec<Finding>) {
@@ -62,16 +62,16 @@ fn check_authentication(index: usize, node: &Node, findings: &mut Vec<Finding>) 
     }
 }
 
-/// The Respond nodes of a workflow and how they can be reached. What is the same for all webhooks is found out once: following the
-/// connections for each pair of webhook and Respond node would take hours in a workflow of thousands.
+/// Respond nodes of a workflow and the nodes from which they can be reached. Everything that is the same for all webhooks is computed once:
+/// following the connections for each pair of webhook and Respond node would take hours in a workflow of thousands of nodes.
 struct Answers<'a> {
     definition: &'a Definition,
     graph: &'a Graph<'a>,
-    /// What leads to a Respond node.
+    /// Nodes that lead to a Respond node.
     before: Vec<bool>,
-    /// What follows something that can be answered.
+    /// Nodes that follow a node that can be responded to.
     after: Vec<bool>,
-    /// Wait nodes that are called themselves, and wait for a Respond node then.
+    /// Wait nodes that are called themselves, and then wait for a Respond node.
     waits: Vec<usize>,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Answers<'a> {
         }
     }
 
-    /// Whether a webhook that waits for a Respond node has one, and one that does not wait has none.
+    /// Checks that a webhook that waits for a Respond node has one, and that a webhook that does not wait has none.
     fn check(&self, index: usize, node: &Node, findings: &mut Vec<Finding>) {
         let mode = node.parameter("responseMode").and_then(Value::as_str).unwrap_or("onReceived");
         if mode.starts_with('=') {
@@ -107,7 +107,7 @@ impl<'a> Answers<'a> {
             if !self.before[index] {
                 let message = "it waits for a Respond to Webhook node, and none follows; add one or respond in another way";
                 let finding = Finding::error(Code::RespondNodeMissing, at, message).at_node(node.name());
-                // The older versions do not look for it: the caller gets an empty answer when the workflow ends.
+                // Older versions do not check for it: the caller gets an empty response when the workflow ends.
                 let severity = if looks_for_answers(node) { unless_disabled(node) } else { Severity::Warning };
                 findings.push(Finding { severity, ..finding });
             }
@@ -117,7 +117,7 @@ impl<'a> Answers<'a> {
             return;
         }
         if let Some(respond) = self.unused(index) {
-            // The older version answers by itself and the Respond node does nothing.
+            // The older version responds by itself and the Respond node does nothing.
             let severity = if looks_for_answers(node) && !respond.disabled() { unless_disabled(node) } else { Severity::Warning };
             let message =
                 format!("node {} answers, but the webhook does not wait for it; set it to respond by that node", quoted(respond.name()));
@@ -126,7 +126,7 @@ impl<'a> Answers<'a> {
         }
     }
 
-    /// The first by name of the Respond nodes that follow, those apart that answer the call of a Wait node in between.
+    /// Returns the first by name of the Respond nodes that follow, without those that respond to the call of a Wait node in between.
     fn unused(&self, webhook: usize) -> Option<&'a Node> {
         let follows = self.graph.downstream([webhook]);
         let owned = self.graph.downstream(self.waits.iter().copied().filter(|wait| follows[*wait]));
@@ -135,7 +135,7 @@ impl<'a> Answers<'a> {
     }
 }
 
-/// Whether this version of a webhook or form refuses to start where the way to answer does not fit.
+/// Reports whether this version of a webhook or form refuses to start if the response mode does not fit.
 fn looks_for_answers(node: &Node) -> bool {
     node.type_version().is_some_and(|version| version >= 2.0)
 }
@@ -146,7 +146,7 @@ fn check_respond(answers: &Answers<'_>, index: usize, node: &Node, findings: &mu
     if !runs || answers.after[index] {
         return;
     }
-    // Version 1 does not look for the webhook: it then answers nobody.
+    // Version 1 does not check for the webhook: it then responds to nobody.
     let strict = node.type_version().is_some_and(|version| version >= 1.1);
     let severity = if strict { graph.severity(index, node) } else { Severity::Warning };
     let at = json_path::key(&json_path::index("nodes", index), "type");

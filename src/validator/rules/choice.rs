@@ -1,4 +1,4 @@
-//! A choice: the findings that a pattern selects, and the level at which they are reported.
+//! Rules: the findings that a pattern selects, and the level at which they are reported.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,29 @@ use serde::Deserialize;
 use crate::document::finding::{Code, quoted};
 use crate::text::similar::nearest;
 
-/// What a rule's findings are told as.
+/// Level at which a rule's findings are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// They count as errors.
+    /// Findings count as errors.
     Error,
-    /// They count as warnings.
+    /// Findings count as warnings.
     Warning,
-    /// They are information, which never fails a run.
+    /// Findings are information, which never fails a run.
     Info,
-    /// They are not told.
+    /// Findings are not reported.
     Off,
 }
 
-/// Some codes: one by its name, those that begin alike (`expression-*`), or `all`.
+/// A pattern of codes: one by its name, those with a common prefix (`expression-*`), or `all`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pattern(String);
 
 impl Pattern {
-    /// Reads one.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// Where no code fits, with the code that was probably meant.
+    /// If no code matches, with the code that was probably meant.
     pub fn parse(text: &str) -> Result<Self, String> {
         let pattern = Self(text.trim().to_owned());
         if Code::ALL.iter().any(|code| pattern.specificity(*code).is_some()) {
@@ -40,7 +40,7 @@ impl Pattern {
         Err(format!("no finding has the code {}{hint}", quoted(&pattern.0)))
     }
 
-    /// Reads several, parted by commas, and says what is wrong with those that fit nothing.
+    /// Parses several patterns, separated by commas, and returns the errors of those that match nothing.
     pub fn parse_known(text: &str) -> (Vec<Self>, Vec<String>) {
         let (mut known, mut wrong) = (Vec::new(), Vec::new());
         for part in text.split(',').filter(|part| !part.trim().is_empty()).take(Code::ALL.len()) {
@@ -52,7 +52,7 @@ impl Pattern {
         (known, wrong)
     }
 
-    /// How exactly it names a code, if it does: the longer the more.
+    /// Returns how specifically the pattern names a code, if it does: longer is more specific.
     pub(super) fn specificity(&self, code: Code) -> Option<usize> {
         match self.0.strip_suffix('*') {
             _ if self.0 == "all" => Some(0),
@@ -62,18 +62,18 @@ impl Pattern {
     }
 }
 
-/// Says that a code cannot be switched off or be told as something else, and why.
+/// Explains that a code cannot be switched off or reported at another level.
 pub fn cannot_be_changed(code: Code) -> String {
     format!("{code} cannot be switched off or changed: nothing of such a document is checked, and it would pass for a valid one")
 }
 
-/// One place's choices.
+/// Rules of one source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
-    /// Only these are told.
+    /// Only these are reported.
     pub select: Option<Vec<Pattern>>,
-    /// These are not told.
+    /// These are not reported.
     pub ignore: Vec<Pattern>,
-    /// These are told as something else.
+    /// These are reported at another level.
     pub levels: BTreeMap<Pattern, Level>,
 }

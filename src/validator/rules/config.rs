@@ -9,51 +9,51 @@ use super::choice::{Choice, Level, Pattern, cannot_be_changed};
 use super::glob::fits;
 use crate::document::finding::Code;
 
-/// What a team has chosen for the files beside and below its `.weirkeeper.yaml`.
+/// Rules of a team for the files beside and below its `.weirkeeper.yaml`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schemars(title = ".weirkeeper.yaml", extend("$id" = "weirkeeper-config.schema.json"))]
 pub struct Config {
-    /// The codes of the findings that are told: a code, a beginning such as `expression-*`, or `all`. Default: all.
+    /// Codes of the findings to report: a code, a prefix such as `expression-*`, or `all`. Default: all.
     select: Option<Vec<String>>,
-    /// The codes of findings that are not told.
+    /// Codes of findings that are not reported.
     ignore: Vec<String>,
-    /// What findings count as, by code: `error`, `warning`, `info` or `off`.
+    /// Levels of findings, by code: `error`, `warning`, `info` or `off`.
     levels: BTreeMap<String, Level>,
-    /// Choices for some files, by a path relative to this file: a file, a folder, or a pattern with `*`, `**` and `?`.
+    /// Rules for some files, by a path relative to this file: a file, a folder, or a pattern with `*`, `**` and `?`.
     paths: BTreeMap<String, PathChoice>,
-    /// The version of the n8n that the workflows are for, as `--n8n-version`.
+    /// Version of the n8n that the workflows are for, as `--n8n-version`.
     n8n_version: Option<String>,
 }
 
-/// What is chosen for some files.
+/// Rules for some files.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct PathChoice {
-    /// The codes of findings that are not told of these files.
+    /// Codes of findings that are not reported for these files.
     ignore: Vec<String>,
-    /// What findings in these files count as, by code.
+    /// Levels of findings in these files, by code.
     levels: BTreeMap<String, Level>,
 }
 
-/// Why a configuration file cannot be used.
+/// Error for a configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// It is no YAML of the right shape.
+    /// It is not YAML of the right shape.
     #[error("{0}")]
     Shape(String),
-    /// A value in it is wrong.
+    /// A value in it is invalid.
     #[error("{0}: {1}")]
     Value(String, String),
 }
 
 impl Config {
-    /// Reads the text of a file. An empty one chooses nothing.
+    /// Parses the text of a file. An empty one has no rules.
     ///
     /// # Errors
-    /// Where it has another shape, a key that is not known, or a code that no finding has.
+    /// If it has another shape, an unknown key, or a code that no finding has.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        // Nothing but comments is no document at all.
+        // A file of comments only is not a document at all.
         if text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#')) {
             return Ok(Self::default());
         }
@@ -65,18 +65,18 @@ impl Config {
         Ok(config)
     }
 
-    /// The version of n8n that the workflows are for.
+    /// Returns the version of n8n that the workflows are for.
     pub fn n8n_version(&self) -> Option<&str> {
         self.n8n_version.as_deref()
     }
 
-    /// What is chosen for a file, by its path relative to this one: for all files first, then for this one.
+    /// Returns the rules for a file, by its path relative to the configuration file: those for all files first, then those for this one.
     pub fn choices(&self, path: &str) -> Vec<Choice> {
         let all = self.all_choices().unwrap_or_default();
         all.into_iter().filter(|(pattern, _)| pattern.is_none_or(|pattern| fits(pattern, path))).map(|(_, choice)| choice).collect()
     }
 
-    /// Every choice, with the pattern of paths that it is for.
+    /// Returns all rules, each with the pattern of paths that it applies to.
     fn all_choices(&self) -> Result<Vec<(Option<&str>, Choice)>, ConfigError> {
         let select = self.select.as_ref().map(|codes| patterns("select", codes)).transpose()?;
         let choice = Choice { select, ignore: ignored("ignore", &self.ignore)?, levels: levels("levels", &self.levels)? };
@@ -110,7 +110,7 @@ fn levels(at: &str, levels: &BTreeMap<String, Level>) -> Result<BTreeMap<Pattern
     read.collect()
 }
 
-/// Refuses a choice that would have no effect.
+/// Refuses a rule that would have no effect.
 fn may_be_changed(at: &str, code: &str) -> Result<(), ConfigError> {
     match Code::ALL.iter().find(|known| known.as_str() == code && known.ends_checking()) {
         Some(code) => Err(ConfigError::Value(at.to_owned(), cannot_be_changed(*code))),

@@ -2,8 +2,8 @@
 
 use fancy_regex::Regex;
 
-/// Whether a path, relative and with `/`, fits a pattern: `*` is any part of a name, `**` any number of folders, `?` one character.
-/// A pattern that names a folder fits everything in it.
+/// Reports whether a relative path with `/` matches a pattern: `*` is any part of a name, `**` any number of folders, `?` one character. A
+/// pattern that names a folder matches everything in it.
 pub(super) fn fits(pattern: &str, path: &str) -> bool {
     let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
     let mut regex = String::from("^");

@@ -1,5 +1,5 @@
-//! The conditions of a filter (IF, Filter, Switch): n8n answers false to an operator or a combinator that it does not know, for each
-//! item and in silence.
+//! Conditions of a filter (IF, Filter, Switch): for an operator or a combinator that it does not know, n8n silently evaluates to false for
+//! each item.
 //!
 //! Source: `executeFilterCondition` and `executeFilter` of n8n-workflow's filter-parameter.js.
 
@@ -11,10 +11,10 @@ use crate::document::finding::{Code, Finding, is_full, quoted};
 use crate::document::json_path;
 use crate::text::similar;
 
-/// Whatever the type.
+/// Operators of every type.
 const OF_ANY: &[&str] = &["exists", "notExists"];
 
-/// By type.
+/// Operators by type.
 const OPERATIONS: &[(&str, &[&str])] = &[
     (
         "string",
@@ -54,7 +54,7 @@ const OPERATIONS: &[(&str, &[&str])] = &[
     ("object", &["empty", "notEmpty"]),
 ];
 
-/// Words for the same in older versions, other products and other languages, in lower case without `is` in front.
+/// Names of the same operators in older versions, other products and other languages, in lower case without a leading `is`.
 const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("gt", &["larger", "greater", "greaterthan", "bigger", "more", "morethan", "above", ">"]),
     ("lt", &["smaller", "less", "lessthan", "fewer", "below", "<"]),
@@ -139,7 +139,7 @@ fn one(known: &Known<'_>, condition: &Value, place: Place<'_>) -> Option<Finding
     Some(finding.mismatch(quoted(&operation), all.join(", ")).suggest(meant(&operation, &all)))
 }
 
-/// The operator that somebody probably meant, of those that there are.
+/// Returns the offered operator that the author probably meant.
 fn meant<'o>(own: &str, offered: &[&'o str]) -> Option<&'o str> {
     let lower = own.to_lowercase().replace(['_', '-', ' '], "");
     let bare = lower.strip_prefix("is").unwrap_or(&lower);

@@ -1,4 +1,4 @@
-//! Connections against the ports of the nodes that they join.
+//! Checks of connections against the ports of their nodes.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -13,11 +13,10 @@ use crate::document::json_path;
 use crate::text::similar;
 
 const MAIN: &str = "main";
-/// How many kinds of ports a message lists.
+/// Maximum number of kinds of ports that a message lists.
 const MAX_LISTED: usize = 12;
 
-/// The kinds of connections that n8n knows.
-/// Source: `NodeConnectionTypes` of n8n-workflow.
+/// Kinds of connections that n8n knows. Source: `NodeConnectionTypes` of n8n-workflow.
 const KINDS: &[&str] = &[
     MAIN,
     "ai_agent",
@@ -34,14 +33,14 @@ const KINDS: &[&str] = &[
     "ai_vectorStore",
 ];
 
-/// A node and its ports; a side that only a run can tell is `None`.
+/// A node and its ports; ports that are only known at run time are `None`.
 struct End<'a> {
     known: &'a Known<'a>,
     inputs: Option<Vec<Port>>,
     outputs: Option<Vec<Port>>,
 }
 
-/// One connection, as it is written.
+/// A connection, as it is written.
 struct Edge<'a> {
     source: &'a str,
     target: &'a str,
@@ -62,7 +61,7 @@ pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findin
         }
     }
     let edges = edges(definition, findings);
-    // The nodes that are connected to an input and switched on, by target, kind and place.
+    // Number of enabled nodes that are connected to each input, by target, kind and index.
     let mut arriving: HashMap<(&str, &str, usize), usize> = HashMap::new();
     let fed: HashSet<&str> = edges.iter().filter(|edge| edge.kind == MAIN).map(|edge| edge.target).collect();
     for edge in &edges {
@@ -89,7 +88,7 @@ pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findin
     }
 }
 
-/// Every connection of the right shape; what has another is left to [`crate::validator::structure`].
+/// Returns every well-formed connection; malformed ones are reported by [`crate::validator::structure`].
 fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edge<'a>> {
     let mut found = Vec::new();
     for (source, kinds) in &definition.connections {
@@ -122,7 +121,7 @@ fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edg
                     };
                     if own != kind {
                         let message = format!("the connection is of kind {} and stands under {}", quoted(own), quoted(kind));
-                        // Items flow on by the outer word, and are looked for by the inner one: a sub-node is then never found.
+                        // Items flow by the outer kind, and are looked up by the inner one: a sub-node is then never found.
                         let severity = if kind == MAIN { Severity::Warning } else { Severity::Error };
                         let finding = Finding::error(Code::ConnectionKind, json_path::key(&at, "type"), message);
                         findings.push(Finding { severity, ..finding }.at_node(source).suggest(Some(kind)));
@@ -148,13 +147,13 @@ fn kinds(ports: &[Port]) -> String {
     if kinds.is_empty() { "nothing".to_owned() } else { format!("{}{more}", kinds.join(", ")) }
 }
 
-/// Whether items that arrive at a node which only gives a tool run it as a step of the flow: n8n does that, and passes on what comes
-/// out (measured). Models, memories and the like fail instead.
+/// Reports whether items that arrive at a node that only provides a tool run it as a step of the flow: n8n does that, and passes on its
+/// output (measured). Models, memories and the like fail instead.
 fn is_step(end: &End<'_>) -> bool {
     end.outputs.as_ref().is_some_and(|ports| !ports.is_empty() && ports.iter().all(|port| port.kind == "ai_tool"))
 }
 
-/// What is wrong with one connection; `fed` are the nodes to which items flow.
+/// Checks one connection; `fed` are the nodes to which items flow.
 fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed: &HashSet<&str>) -> Option<Finding> {
     let gives = |end: Option<&End<'_>>| end.and_then(|end| end.outputs.as_ref()).map(|ports| count(ports, edge.kind));
     let accepts = |end: Option<&End<'_>>| end.and_then(|end| end.inputs.as_ref()).map(|ports| count(ports, edge.kind));
@@ -203,7 +202,7 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed
             let own = target.inputs.as_deref().map(kinds).unwrap_or_default();
             let finding = match target.known.facts().inputs.most(edge.kind) {
                 0 => Finding::error(Code::ConnectionKind, edge.at.clone(), format!("{to} takes no {}", edge.kind)),
-                // A leftover of an option that is switched off, which n8n passes over.
+                // A leftover of an option that is switched off, which n8n skips.
                 _ => Finding::warning(
                     Code::ConnectionKind,
                     edge.at.clone(),
@@ -219,7 +218,7 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed
         if edge.input >= taken {
             let message = format!("{to} has no input {} of kind {}", edge.input, edge.kind);
             let want = format!("0 to {}", taken - 1);
-            // Data on a main input that is not there is lost; a second model that is switched off is not missed.
+            // Data on a main input that does not exist is lost; a second model is not needed while its option is off.
             let switched_off = edge.kind != MAIN && edge.input < target.known.facts().inputs.most(edge.kind);
             let finding = match switched_off {
                 true => target.known.warning(Code::ConnectionInput, at, message),
@@ -231,7 +230,7 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed
     None
 }
 
-/// The parameters with which there would be a port of a kind, as the end of a message.
+/// Describes the parameters with which there would be a port of a kind, as the end of a message.
 fn setting(ports: &Ports, end: &End<'_>, kind: &str) -> String {
     let values = end.known.values.as_ref().ok();
     let wanted = values.and_then(|values| ports.wanted(kind, values, end.known.version())).unwrap_or_default();
@@ -240,7 +239,7 @@ fn setting(ports: &Ports, end: &End<'_>, kind: &str) -> String {
     if pairs.is_empty() { String::new() } else { format!("; it does if you set {}", pairs.join(" and ")) }
 }
 
-/// An output for errors that leads nowhere: items that fail are lost, and the execution counts as a success.
+/// Reports an error output that leads nowhere: items that fail are lost, and the execution counts as a success.
 fn error_output(name: &str, end: &End<'_>, used: &HashSet<(&str, usize)>) -> Option<Finding> {
     let node = end.known.node;
     if node.disabled() || node.text("onError") != Some("continueErrorOutput") {
@@ -257,7 +256,7 @@ fn error_output(name: &str, end: &End<'_>, used: &HashSet<(&str, usize)>) -> Opt
     Some(end.known.warning(Code::ErrorOutputUnconnected, json_path::key(&end.known.at, "onError"), message))
 }
 
-/// Whether each input has as many connections as the node wants.
+/// Checks that each input has as many connections as the node requires.
 fn takes(name: &str, end: &End<'_>, arriving: &HashMap<(&str, &str, usize), usize>, findings: &mut Vec<Finding>) {
     let mut places: HashMap<&str, usize> = HashMap::new();
     for port in end.inputs.iter().flatten() {

@@ -1,4 +1,4 @@
-//! Which credentials a node needs, and whether it has them.
+//! Credentials that a node requires, and whether it has them.
 
 use serde::Serialize;
 
@@ -10,24 +10,24 @@ use crate::document::finding::{Code, Finding, is_full, quoted};
 use crate::document::json_path;
 use crate::validator::structure::too_large;
 
-/// The credentials without which a node does not work.
+/// Credentials without which a node does not work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeCredentials {
-    /// The node's name.
+    /// Name of the node.
     pub node: String,
-    /// Types without which n8n does not publish the workflow; all of them are needed.
+    /// Types without which n8n does not publish the workflow; all of them are required.
     pub types: Vec<String>,
-    /// Types that a parameter chooses (`nodeCredentialType`, `genericAuthType`): n8n publishes without them, and the node
-    /// fails when it runs.
+    /// Types that a parameter selects (`nodeCredentialType`, `genericAuthType`): n8n publishes without them, and the node fails when it
+    /// runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chosen: Vec<String>,
-    /// The OAuth scopes that n8n asks for by default, where the types say so.
+    /// OAuth scopes that n8n requests by default, if the types declare them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
 }
 
-/// The credentials that each node needs with its parameters, in the order of the nodes. As for n8n, a node that is switched
-/// off or that nothing is connected to needs none.
+/// Returns the credentials that each node requires with its parameters, in the order of the nodes. As in n8n, a node that is disabled or
+/// not connected requires none.
 pub fn required_credentials(definition: &Definition, catalog: &Catalog) -> Vec<NodeCredentials> {
     if too_large(definition).is_some() {
         return Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn required(nodes: &[Option<Known<'_>>], catalog: &Catalog) -> Vec<No
     nodes.iter().flatten().filter(|known| known.live).filter_map(needs).collect()
 }
 
-/// The types that n8n requires with these parameters.
+/// Returns the types that n8n requires with these parameters.
 fn listed<'k>(known: &'k Known<'_>) -> Vec<&'k str> {
     let Ok(values) = &known.values else { return Vec::new() };
     let around = known.around(values);
@@ -54,7 +54,7 @@ fn listed<'k>(known: &'k Known<'_>) -> Vec<&'k str> {
     required.map(|one| one.name.as_str()).collect()
 }
 
-/// The types that parameters choose.
+/// Returns the types that parameters select.
 fn chosen<'k>(known: &'k Known<'_>) -> Vec<&'k str> {
     let parameters = known.facts().parameters.iter().filter(|parameter| parameter.kind == Kind::CredentialsSelect);
     let value = |name: &str| known.values.as_ref().ok()?.get(name)?.as_str().filter(|text| !text.is_empty() && !text.starts_with('='));
@@ -70,7 +70,7 @@ pub(super) fn check(known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Fin
     let own = known.node.credentials();
     let has = |name: &str| own.is_some_and(|own| own.get(name).is_some_and(|reference| !reference.is_null()));
     let missing: Vec<&str> = needed.iter().copied().filter(|name| !has(name)).collect();
-    // The HTTP Request node and its like take any type, and use the one that is chosen.
+    // The HTTP Request node and similar nodes accept any type, and use the selected one.
     let takes_any = known.facts().parameters.iter().any(|parameter| parameter.kind == Kind::CredentialsSelect);
     let mut instead = false;
     for name in own.into_iter().flatten().map(|(name, _)| name.as_str()) {
@@ -95,7 +95,7 @@ pub(super) fn check(known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Fin
             None if listed || chosen.contains(&name) => continue,
             None => (Code::CredentialTypeUnknown, format!("there is no credential type {}", quoted(name))),
         };
-        // n8n passes over credentials that a node does not use; the wrong ones matter where the right ones are missing.
+        // n8n skips credentials that a node does not use; wrong ones only matter if the right ones are missing.
         let finding = if missing.is_empty() {
             known.warning(code, json_path::key(&at, name), message)
         } else {

@@ -1,7 +1,7 @@
-//! Node groups, where it matters what the members are.
+//! Checks of node groups that depend on the types of their members.
 //!
-//! Source: `validateNodeSelectionSubgraph` of n8n-workflow's node-grouping-validation.js. That the members hang together with one
-//! way in and one way out is left to n8n.
+//! Source: `validateNodeSelectionSubgraph` of n8n-workflow's node-grouping-validation.js. n8n itself checks that the members are connected
+//! with one entry and one exit.
 
 use serde_json::Value;
 

@@ -11,13 +11,13 @@ use crate::document::finding::{Code, Finding, quoted};
 use crate::document::json_path;
 use crate::text::similar;
 
-/// Types that n8n does not load unless its operator says so (the default of `NODES_EXCLUDE`).
+/// Types that n8n does not load unless its operator allows it (the default of `NODES_EXCLUDE`).
 const RESTRICTED: &[&str] = &["n8n-nodes-base.executeCommand", "n8n-nodes-base.localFileTrigger"];
 
-/// Types that n8n has removed, and what does their work now. Names alone do not tell.
+/// Types that n8n has removed, with their replacements, which their names do not show.
 const REMOVED: &[(&str, &str)] = &[("n8n-nodes-base.start", "n8n-nodes-base.manualTrigger")];
 
-/// The nodes with what is known of them, by their place; `None` for a node of which nothing can be said.
+/// Returns the facts about each node, by index; `None` for a node of which nothing is known.
 pub(super) fn resolve<'a>(definition: &'a Definition, catalog: &Catalog, findings: &mut Vec<Finding>) -> Vec<Option<Known<'a>>> {
     let connected = connected(definition);
     let mut uncovered = HashSet::new();
@@ -39,7 +39,8 @@ pub(super) fn resolve<'a>(definition: &'a Definition, catalog: &Catalog, finding
     resolved
 }
 
-/// The names of the nodes that n8n takes for connected: with a key of their own, or the target of anything.
+/// Returns the names of the nodes that n8n counts as connected: those with a key of their own in the connections, and the targets of
+/// connections.
 pub(super) fn connected(definition: &Definition) -> HashSet<&str> {
     let mut names = HashSet::new();
     for (source, kinds) in &definition.connections {
@@ -61,7 +62,7 @@ fn unknown<'a>(index: usize, node: &'a Node, catalog: &Catalog, uncovered: &mut 
     let in_doubt = !catalog.covers(kind) && kind.contains('.');
     let meant = removed.or_else(|| if in_doubt { slip(kind, catalog) } else { catalog.nearest(kind).or_else(|| beginning(kind, catalog)) });
     if in_doubt && meant.is_none() {
-        // n8n may have the package: said once for each type.
+        // n8n may have the package: report each type once.
         let finding = || {
             let message = format!("the catalogue does not cover node type {}; n8n decides whether it has it", quoted(kind));
             Finding::warning(Code::NodeTypeUncovered, place(index, "type"), message).at_node(node.name())
@@ -75,14 +76,14 @@ fn unknown<'a>(index: usize, node: &'a Node, catalog: &Catalog, uncovered: &mut 
     Some(Finding::error(Code::NodeTypeUnknown, place(index, "type"), message).at_node(node.name()).suggest(meant))
 }
 
-/// The type with the longest name with which this one begins, as in `slackMessage`.
+/// Returns the type with the longest name that is a prefix of this name, as in `slackMessage`.
 fn beginning(kind: &str, catalog: &Catalog) -> Option<String> {
     let fits = |name: &&str| kind.strip_prefix(name).is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()));
     let names = catalog.index().nodes.iter().map(|entry| entry.name.as_str());
     names.filter(fits).max_by_key(|name| name.len()).map(str::to_owned)
 }
 
-/// A type of a covered package whose package is misspelt.
+/// Returns a type of a covered package whose package is misspelt.
 fn slip(kind: &str, catalog: &Catalog) -> Option<String> {
     let (package, name) = kind.rsplit_once('.')?;
     let covered = || catalog.index().packages.iter().map(|(package, _)| package.as_str());

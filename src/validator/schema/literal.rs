@@ -9,8 +9,8 @@ use crate::catalog::Parameter;
 use crate::document::finding::{Code, Finding};
 use crate::document::parse::json_problem;
 
-/// Parameters over which a node was seen to fail on every run of n8n 2.39.10 where their text is no JSON. Of the others some are
-/// read leniently, or passed on as they stand.
+/// Parameters for which a node of n8n 2.39.10 was observed to fail on every run if their text is not JSON. Others are sometimes read
+/// leniently, or passed on unchanged.
 const PROVEN: &[(&str, &[&str])] = &[
     ("n8n-nodes-base.executeWorkflow", &["workflowJson"]),
     ("n8n-nodes-base.graphql", &["variables"]),
@@ -19,7 +19,7 @@ const PROVEN: &[(&str, &[&str])] = &[
     ("n8n-nodes-base.stopAndError", &["errorObject"]),
 ];
 
-/// Whether the text is there as it will be used: no expression changes it.
+/// Reports whether the text is used as it is: no expression changes it.
 pub(super) fn is_fixed(parameter: &Parameter, text: &str) -> bool {
     parameter.no_data_expression || !text.starts_with('=') || !text.contains("{{")
 }
@@ -27,11 +27,11 @@ pub(super) fn is_fixed(parameter: &Parameter, text: &str) -> bool {
 pub(super) fn check(known: &Known<'_>, parameter: &Parameter, value: &Value, place: Place<'_>) -> Option<Finding> {
     let text = value.as_str().filter(|text| is_fixed(parameter, text))?;
     let text = text.strip_prefix('=').unwrap_or(text);
-    // n8n itself judges what it gives a type, and takes more for an object than JSON does.
+    // n8n itself checks values with a declared type, and accepts more as an object than JSON does.
     if text.trim().is_empty() || parameter.bounds.validate_type.is_some() {
         return None;
     }
-    // `IgnoredAny` takes halves of characters and deep nesting, as JavaScript does.
+    // `IgnoredAny` accepts unpaired surrogates and deep nesting, as JavaScript does.
     let error = serde_json::from_str::<IgnoredAny>(text).err()?;
     let problem = json_problem(text, &error);
     let proven = PROVEN.iter().any(|(kind, names)| *kind == known.node.kind() && names.contains(&parameter.name.as_str()));

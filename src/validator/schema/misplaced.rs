@@ -1,4 +1,4 @@
-//! Values that stand in the wrong place of a node.
+//! Values in the wrong place of a node.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ use crate::catalog::{Kind, Shared};
 use crate::document::finding::{Code, Finding, kind_of, quoted};
 use crate::document::json_path;
 
-/// Fields of a node that models and people put among its parameters.
+/// Fields of a node that language models and people put among its parameters.
 const SETTINGS: &[&str] = &[
     "alwaysOutputData",
     "continueOnFail",
@@ -25,19 +25,20 @@ const SETTINGS: &[&str] = &[
     "webhookId",
 ];
 
-/// How deep entries are looked for; n8n's own parameters are nested half as deep.
+/// Maximum depth at which entries are searched; n8n's own parameters are nested half as deep.
 const DEEPEST: usize = 8;
 
-/// Of these, what means nothing else wherever it stands.
+/// The fields whose names mean nothing else at any depth.
 const UNMISTAKABLE: &[&str] =
     &["alwaysOutputData", "continueOnFail", "executeOnce", "maxTries", "notesInFlow", "onError", "retryOnFail", "waitBetweenTries"];
 
-/// Whether a key that the node has no parameter for is a field of the node. `top`: whether it stands among the parameters themselves.
+/// Reports whether a key without a parameter of the node is a field of the node. `top` says whether it stands at the top level of the
+/// parameters.
 pub(super) fn is_setting(key: &str, top: bool) -> bool {
     if top { SETTINGS.contains(&key) } else { UNMISTAKABLE.contains(&key) }
 }
 
-/// What is said of such a field among the parameters.
+/// Returns the finding for such a field among the parameters.
 pub(super) fn finding(known: &Known<'_>, key: &str, place: Place<'_>) -> Finding {
     let message =
         format!("{} is a field of the node and none of its parameters, so n8n ignores it; it belongs beside parameters", quoted(key));
@@ -45,7 +46,7 @@ pub(super) fn finding(known: &Known<'_>, key: &str, place: Place<'_>) -> Finding
     known.warning(Code::NodeFieldMisplaced, place.written(), message).suggest(Some(meant))
 }
 
-/// Where there is one entry in the place of a list of them, and what it is.
+/// Finds a single entry in place of a list of entries, and describes it.
 pub(super) fn single_entry(parameters: &[Shared], own: &Map<String, Value>, place: Place<'_>, depth: usize) -> Option<(String, String)> {
     if depth > DEEPEST {
         return None;

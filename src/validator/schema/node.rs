@@ -1,4 +1,4 @@
-//! A node together with what the catalogue says of it.
+//! A node together with the catalogue's facts about it.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use crate::document::json_path;
 pub(super) struct Known<'a> {
     pub(super) node: &'a Node,
     pub(super) kind: Arc<NodeType>,
-    /// The place of the description that serves the node's version.
+    /// Index of the description that covers the node's version.
     variant: usize,
-    /// `nodes[3]`.
+    /// Path of the node, such as `nodes[3]`.
     pub(super) at: String,
-    /// The values as n8n loads them; or the parameter on which n8n stumbles.
+    /// Values as n8n loads them; or the parameter on which n8n fails.
     pub(super) values: Result<Map<String, Value>, String>,
-    /// Whether n8n looks at it when it publishes: it is switched on, and connected or a start.
+    /// Whether n8n checks the node when it publishes: it is enabled, and connected or a start.
     pub(super) live: bool,
 }
 
 impl<'a> Known<'a> {
-    /// `None` where n8n has no such version.
+    /// Returns `None` if n8n has no such version.
     pub(super) fn new(index: usize, node: &'a Node, kind: Arc<NodeType>, connected: bool) -> Option<Self> {
         let serving = kind.serving(node.type_version())?;
         let variant = kind.variants.iter().position(|variant| std::ptr::eq(variant, serving))?;
@@ -35,17 +35,17 @@ impl<'a> Known<'a> {
         Some(Self { node, variant, at: json_path::index("nodes", index), values, live, kind })
     }
 
-    /// What the catalogue says of the node's version.
+    /// Returns the description of the node's version.
     pub(super) fn facts(&self) -> &NodeVersion {
         &self.kind.variants[self.variant]
     }
 
-    /// The descriptions of other versions.
+    /// Returns the descriptions of other versions.
     pub(super) fn others(&self) -> impl Iterator<Item = &NodeVersion> {
         self.kind.variants.iter().enumerate().filter(|(at, _)| *at != self.variant).map(|(_, variant)| variant)
     }
 
-    /// The version as n8n compares it; 0 where the node has none.
+    /// Returns the version as n8n compares it; 0 if the node has none.
     pub(super) fn version(&self) -> f64 {
         version(self.node)
     }
@@ -54,17 +54,17 @@ impl<'a> Known<'a> {
         Around::new(values, self.version(), self.node.kind())
     }
 
-    /// What it takes; `None` where only a run can tell.
+    /// Returns the inputs; `None` if they are only known at run time.
     pub(super) fn inputs(&self) -> Option<Vec<Port>> {
         self.facts().inputs.of(self.values.as_ref().ok()?, self.version())
     }
 
-    /// What it gives, without the output for errors.
+    /// Returns the outputs, without the error output.
     pub(super) fn outputs(&self) -> Option<Vec<Port>> {
         self.facts().outputs.of(self.values.as_ref().ok()?, self.version())
     }
 
-    /// An error, or a warning where n8n does not look at the node.
+    /// Returns an error, or a warning if n8n does not check the node.
     pub(super) fn error(&self, code: Code, at: String, message: String) -> Finding {
         let finding = Finding::error(code, at, message).at_node(self.node.name());
         if self.live { finding } else { Finding { severity: Severity::Warning, ..finding } }

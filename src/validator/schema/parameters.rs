@@ -1,4 +1,4 @@
-//! The values of a node against the parameters of its version.
+//! Checks of the values of a node against the parameters of its version.
 
 use serde_json::{Map, Value};
 
@@ -61,7 +61,7 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
         }
     };
     let mut missing = troubles(known.facts(), values, known.version(), known.node.kind());
-    // A name may come several times in a description, each with the same demand.
+    // A name may occur several times in a description, each time with the same requirement.
     missing.dedup();
     let mut walk = Walk { known, values, missing: &missing, ignored: Vec::new(), findings };
     walk.level(&known.facts().parameters, own, values, Place::Root(&known.at), true);
@@ -74,7 +74,7 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A value on which n8n stumbles when it loads the node: mostly one entry where it wants a list of them.
+/// Returns the finding for a value on which n8n fails when it loads the node: mostly a single entry in place of a list.
 fn unloadable(known: &Known<'_>, own: &Map<String, Value>, name: &str) -> Finding {
     let root = Place::Root(&known.at);
     if let Some((at, got)) = misplaced::single_entry(&known.facts().parameters, own, root, 0) {
@@ -85,7 +85,7 @@ fn unloadable(known: &Known<'_>, own: &Map<String, Value>, name: &str) -> Findin
     known.error(Code::ParameterShape, Place::Key(&root, name).written(), message)
 }
 
-/// What n8n refuses to publish.
+/// Returns the finding for a value that n8n refuses to publish.
 fn refused(known: &Known<'_>, reconcile_error: &ReconcileError, ignored: &[&str]) -> Finding {
     // n8n loses names on its way into groups within groups.
     let steps = reconcile_error.path.split('.').filter(|step| !step.is_empty());
@@ -118,16 +118,16 @@ fn refused(known: &Known<'_>, reconcile_error: &ReconcileError, ignored: &[&str]
 
 struct Walk<'a, 'f> {
     known: &'a Known<'a>,
-    /// As n8n loads them.
+    /// Values as n8n loads them.
     values: &'a Map<String, Value>,
     missing: &'a [ReconcileError],
-    /// Parameters at the first level that n8n ignores.
+    /// First-level parameters that n8n ignores.
     ignored: Vec<&'a str>,
     findings: &'f mut Vec<Finding>,
 }
 
 impl<'a> Walk<'a, '_> {
-    /// One level of values: the node's own, those of a collection, or those of an entry of a group.
+    /// Checks one level of values: the node's own, those of a collection, or those of an entry of a group.
     fn level(
         &mut self,
         parameters: &'a [Shared],
@@ -148,7 +148,7 @@ impl<'a> Walk<'a, '_> {
                 }
                 continue;
             }
-            // A text of JSON with nothing to evaluate in it stays what it is, whether it begins with = or not.
+            // A JSON text without expressions stays as it is, whether it begins with = or not.
             let fixed =
                 |parameter: &&Shared| parameter.kind == Kind::Json && value.as_str().is_some_and(|text| literal::is_fixed(parameter, text));
             if js::is_expression(value) && !named.clone().all(|parameter| fixed(&parameter)) || is_empty(value) {
@@ -160,7 +160,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// A value against all parameters of its name that show: one that takes it is enough.
+    /// Checks a value against all visible parameters of its name: one that accepts it is enough.
     fn judge(&mut self, beside: &[Shared], showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
         let mut first = None;
         for parameter in showing {
@@ -218,7 +218,8 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// A value of the shape that the parameter has in another version of the node type only, and of which nothing is read here.
+    /// Returns the finding for a value whose shape only fits the parameter of another version of the node type, and which this version does
+    /// not read at all.
     fn of_other_kind(&self, parameter: &Parameter, value: &Value, place: Place<'_>) -> Option<Finding> {
         let groups = value.as_object().filter(|groups| !groups.is_empty())?;
         if groups.keys().any(|name| parameter.groups.iter().any(|group| group.name == *name)) {
@@ -265,8 +266,8 @@ impl<'a> Walk<'a, '_> {
         self.findings.push(self.known.warning(Code::ParameterUnknown, place.written(), message).suggest(meant));
     }
 
-    /// A value that another version of the node type would make use of. Where all that is written fits that version, the
-    /// node is of that version and does nothing of what is meant; else it may be a leftover that nobody misses.
+    /// Returns the finding for a value that only another version of the node type would use. If all that is written fits that version, the
+    /// node was written for it and does not do what is intended; otherwise the value may be a harmless leftover.
     fn of_other_version(&self, key: &str, value: &Value, place: Place<'_>) -> Option<Finding> {
         let uses = |other: &&NodeVersion| {
             other.parameters.iter().any(|parameter| parameter.name == key && !js::deep_equal(&parameter.default, value))
@@ -279,7 +280,7 @@ impl<'a> Walk<'a, '_> {
         Some(if whole.is_some() { self.known.error(code, at, message) } else { self.known.warning(code, at, message) })
     }
 
-    /// Whether another version knows every parameter and group that the node gives a value.
+    /// Reports whether another version knows every parameter and group for which the node has a value.
     fn is_written_for(&self, other: &NodeVersion) -> bool {
         let knows = |(key, value): (&String, &Value)| {
             let mut same = other.parameters.iter().filter(|parameter| parameter.name == *key);
@@ -329,7 +330,7 @@ impl<'a> Walk<'a, '_> {
             Misfit::Mode => {
                 let modes: Vec<&str> = parameter.modes.iter().map(|mode| mode.name.as_str()).collect();
                 let own = value.get("mode").and_then(Value::as_str).unwrap_or_default();
-                // Most nodes take the value for an id then; some look at the mode and fail.
+                // Most nodes then take the value for an id; some check the mode and fail.
                 let message = format!("the resource locator {name} has no such mode, so that its value may be misread");
                 self.known
                     .warning(Code::LocatorMode, json_path::key(&place.written(), "mode"), message)
@@ -349,14 +350,14 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// Whether an HTTP request goes out by this method though n8n does not offer it. It sends whatever its HTTP library knows,
-/// in letters of either case (measured).
+/// Reports whether an HTTP request is sent with this method though n8n does not offer it. n8n sends whatever its HTTP library knows, in
+/// upper or lower case (measured).
 fn is_method(kind: &str, value: &Value) -> bool {
     let method = value.as_str().unwrap_or_default().to_ascii_uppercase();
     kind.starts_with("n8n-nodes-base.httpRequest") && METHODS.contains(&method.as_str())
 }
 
-/// Whether n8n knows a value that it does not offer any more: it still shows other parameters for it.
+/// Reports whether n8n knows a value that it no longer offers: it still shows other parameters for it.
 fn is_still_known(beside: &[Shared], name: &str, value: &Value) -> bool {
     let offered = beside.iter().any(|same| same.name == name && same.options.values.iter().any(|one| js::strict_equal(one, value)));
     let asks = |parameter: &Shared| {
@@ -366,7 +367,7 @@ fn is_still_known(beside: &[Shared], name: &str, value: &Value) -> bool {
     !offered && beside.iter().any(asks)
 }
 
-/// What nobody has written.
+/// Reports whether a value is empty.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -1,11 +1,11 @@
-//! Where a value stands, as a path that is only written down when it is needed.
+//! Path of a value, which is only formatted on demand.
 
 use crate::document::json_path;
 
-/// One step from an outer place.
+/// A step from an outer place.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'a> {
-    /// Where it begins, such as `nodes[3].parameters`.
+    /// Start of the path, such as `nodes[3].parameters`.
     Root(&'a str),
     Key(&'a Place<'a>, &'a str),
     Index(&'a Place<'a>, usize),

@@ -1,4 +1,4 @@
-//! How n8n reads a text inside a node's parameters: which parameter it belongs to, and whether it is looked at at all.
+//! How n8n reads a text inside a node's parameters: the parameter that it belongs to, and whether it is read at all.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::document::json_path::Step;
 
 /// How n8n reads a text.
 pub(crate) enum Reading<'k> {
-    /// Nothing is known of the node, or n8n cannot load it.
+    /// The node is not known, or n8n cannot load it.
     Unknown,
     /// n8n drops the value when it loads the node: the node has no such parameter, or it does not show.
     Dropped,
@@ -18,25 +18,25 @@ pub(crate) enum Reading<'k> {
     As(&'k Parameter<Shared>, Part),
 }
 
-/// What of a parameter's value a text is.
+/// Part of a parameter's value that a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// All of it.
+    /// The whole value.
     Whole,
-    /// Something inside it that n8n evaluates.
+    /// A text inside the value that n8n evaluates.
     Inside,
-    /// Something that n8n's editor keeps there for itself, such as the name of a chosen thing.
+    /// A note of n8n's editor, such as the name of a selected resource.
     Note,
 }
 
 impl Reading<'_> {
-    /// Whether n8n takes the text as it stands, without a leading `=` if it has one.
+    /// Reports whether n8n takes the text literally, without a leading `=` if it has one.
     pub(crate) fn is_plain(&self, text: &str) -> bool {
         matches!(self, Self::As(parameter, Part::Whole) if parameter.no_data_expression) && !is_from_ai_only(text)
     }
 
-    /// Whether a text would be evaluated if it were an expression, and is likely to be meant as nothing else: neither code nor a
-    /// page that is shown in an editor of its own.
+    /// Reports whether a text would be evaluated if it were an expression, and is unlikely to be meant as anything else: it is neither code
+    /// nor a page that has its own editor.
     pub(crate) fn takes_expressions(&self) -> bool {
         match self {
             Self::As(parameter, part) => {
@@ -47,7 +47,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the node itself evaluates what stands between `{{` and `}}` (queries and pages).
+    /// Reports whether the node itself evaluates the text between `{{` and `}}` (queries and pages).
     pub(crate) fn is_template(&self) -> bool {
         let is_page = |editor: &str| matches!(editor, "sqlEditor" | "htmlEditor");
         matches!(self, Self::As(parameter, Part::Whole) if parameter.no_data_expression && parameter.bounds.editor.as_deref().is_some_and(is_page))
@@ -55,7 +55,7 @@ impl Reading<'_> {
 }
 
 impl Resolved<'_> {
-    /// How n8n reads the text to which these steps lead from the parameters of the node at `index`.
+    /// Returns how n8n reads the text to which these steps lead from the parameters of the node at `index`.
     pub(crate) fn reading<'s>(&self, index: usize, steps: impl Iterator<Item = Step<'s>>) -> Reading<'_> {
         match self.nodes.get(index).and_then(Option::as_ref) {
             Some(known) => of(known, steps),
@@ -96,7 +96,7 @@ fn of<'k, 's>(known: &'k Known<'_>, mut steps: impl Iterator<Item = Step<'s>>) -
     Reading::Unknown
 }
 
-/// What of a value is reached by the steps that are left.
+/// Returns the part of a value that the remaining steps lead to.
 fn part<'s>(kind: Kind, steps: &mut impl Iterator<Item = Step<'s>>) -> Part {
     let mut keys = steps.filter_map(|step| if let Step::Key(key) = step { Some(key) } else { None }).peekable();
     let Some(first) = keys.next() else { return Part::Whole };

@@ -1,4 +1,4 @@
-//! The nodes of a definition with what the catalogue knows of each.
+//! The nodes of a definition with the catalogue's facts about each.
 
 use super::kinds;
 use super::node::Known;
@@ -7,11 +7,11 @@ use crate::document::definition::Definition;
 use crate::document::finding::Finding;
 use crate::validator::structure::too_large;
 
-/// The nodes of a definition with what the catalogue says of each, found out once for all who ask.
+/// The nodes of a definition with the catalogue's facts about each, looked up once for all checks.
 pub struct Resolved<'a> {
-    /// By place; nothing where the definition is too large to be looked at.
+    /// Nodes by index; empty if the definition is too large to be checked.
     pub(super) nodes: Vec<Option<Known<'a>>>,
-    /// What is wrong with types and versions.
+    /// Findings on types and versions.
     pub(super) findings: Vec<Finding>,
 }
 
@@ -23,7 +23,7 @@ impl<'a> Resolved<'a> {
         Self { nodes, findings }
     }
 
-    /// Nothing is known of any node.
+    /// Returns a value in which no node is known.
     pub fn unknown() -> Self {
         Self { nodes: Vec::new(), findings: Vec::new() }
     }

@@ -1,43 +1,43 @@
-//! What the value of a parameter may look like, by its kind.
+//! Shapes that the value of a parameter may have, by its kind.
 
 use serde_json::Value;
 
 use crate::catalog::{Kind, Parameter};
 use crate::document::finding::kind_of;
 
-/// Why a value does not fit.
+/// Reason why a value does not fit.
 pub(super) enum Misfit {
-    /// It is none of the options.
+    /// It is not one of the options.
     Option,
-    /// The mode of a resource locator is none of the parameter's.
+    /// The mode of a resource locator is not one of the parameter's.
     Mode,
-    /// The node cannot make anything of it.
+    /// The node cannot use the value.
     Broken { got: String, want: &'static str },
-    /// n8n may be able to make something of it.
+    /// n8n may be able to use the value.
     Doubtful { got: String, want: &'static str },
 }
 
-/// What a node does. A name that is none of these has nothing to run; of other choices n8n may take values that it no longer
-/// or not yet offers (languages, models), so these are only doubtful.
+/// Parameters that select what a node does. With a value that is not an option the node has nothing to run; for other choices n8n may
+/// accept values that it no longer or does not yet offer (languages, models), so these are only doubtful.
 const DECISIVE: &[&str] = &["resource", "operation", "method", "httpMethod", "requestMethod"];
 
-/// Whether a parameter chooses what the node does.
+/// Reports whether a parameter selects what the node does.
 pub(super) fn is_decisive(name: &str) -> bool {
     DECISIVE.contains(&name)
 }
 
-/// Whether a value that is there and no expression fits the parameter.
+/// Checks whether a present value that is not an expression fits the parameter.
 pub(super) fn fits(parameter: &Parameter, value: &Value) -> Result<(), Misfit> {
     let multiple = parameter.bounds.multiple == Some(true);
     match parameter.kind {
         Kind::Options if parameter.options.allows(value) => Ok(()),
-        // JavaScript takes a list of one for the one, but for where values are compared.
+        // JavaScript takes a list of one item for the item, except in comparisons.
         Kind::Options if value.is_array() && !is_decisive(&parameter.name) => Err(doubtful(value, "one of the options")),
         Kind::Options if value.is_object() || value.is_array() => Err(broken(value, "one of the options")),
         Kind::Options => Err(Misfit::Option),
         Kind::MultiOptions => many(parameter, value),
         Kind::Collection if multiple => Ok(()),
-        // Of anything else n8n reads no field, as if there were none.
+        // From anything else n8n reads no field, as if there were none.
         Kind::Collection if value.is_object() => Ok(()),
         Kind::Collection => Err(doubtful(value, "an object of fields")),
         Kind::FixedCollection => object(value, "an object of groups"),

@@ -4,7 +4,7 @@ use super::*;
 use crate::document::finding::Code;
 use crate::validator::check::parse_and_check;
 
-/// What is said of a node behind a trigger, followed by nodes to which its outputs lead in turn.
+/// Returns the findings about a node behind a trigger, followed by nodes to which its outputs lead in turn.
 fn said(node: Value, outputs: &[&[&str]]) -> Vec<Finding> {
     let plain = |name: &str| json!({"name": name, "type": "n8n-nodes-base.noOp", "typeVersion": 1});
     let mut nodes = vec![json!({"name": "T", "type": "n8n-nodes-base.manualTrigger", "typeVersion": 1, "parameters": {}}), node];
@@ -20,7 +20,7 @@ fn said(node: Value, outputs: &[&[&str]]) -> Vec<Finding> {
     findings
 }
 
-/// The same as `severity code path`.
+/// Returns the same as `severity code path`.
 fn lines(kind: &str, version: f64, parameters: Value) -> Vec<String> {
     let node = json!({"type": kind, "typeVersion": version, "parameters": parameters});
     said(node, &[])

@@ -10,7 +10,7 @@ use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::document::json_path;
 use crate::text::similar::{self, Shapes};
 
-/// For how many unknown names it is said which was meant; each look-up goes over all nodes.
+/// Maximum number of unknown names for which a suggestion is made; each look-up goes over all nodes.
 const MAX_SUGGESTIONS: usize = 50;
 
 struct Checker<'a> {

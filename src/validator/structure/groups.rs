@@ -1,4 +1,4 @@
-//! Node groups, as far as n8n checks them without knowing node types.
+//! Node groups, as far as n8n checks them without node types.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::document::json_path;
 use crate::document::parse::MAX_NODES;
 
-/// The longest description of a group that n8n's API takes, in UTF-16 units.
+/// Maximum length of a group's description in n8n's API, in UTF-16 units.
 const MAX_DESCRIPTION: usize = 155;
 
 pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
@@ -37,7 +37,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         if members.is_empty() {
             conflict("nodeIds", format!("group {} has no members", quoted(name)));
         }
-        // A group has no more members than there are nodes, each named once.
+        // A group has at most as many members as there are nodes, each named once.
         for member in members.into_iter().take(MAX_NODES) {
             if !known.contains(member) {
                 conflict("nodeIds", format!("group {} holds the node id {}, which no node has", quoted(name), quoted(member)));

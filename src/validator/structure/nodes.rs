@@ -13,11 +13,11 @@ const TEXT: &[&str] = &["id", "name", "notes", "onError", "type", "webhookId"];
 const FLAGS: &[&str] = &["alwaysOutputData", "continueOnFail", "disabled", "executeOnce", "notesInFlow", "retryOnFail"];
 const NUMBERS: &[&str] = &["maxTries", "typeVersion", "waitBetweenTries"];
 const ON_ERROR: &[&str] = &["continueErrorOutput", "continueRegularOutput", "stopWorkflow"];
-/// Names over which n8n breaks: it asks its connections for what every object of JavaScript has under them. With the first, it answers
-/// 500 to the publication, or each execution fails; with the second, it finds no such trigger, or each execution fails.
+/// Names on which n8n fails: it looks up its connections by name, and every JavaScript object has these properties. With the first, it
+/// answers 500 to the publication, or each execution fails; with the second, it finds no such trigger, or each execution fails.
 const BREAKING: &[&str] = &["hasOwnProperty", "__proto__"];
 
-/// Other names of what every object of JavaScript has, but for `constructor`. n8n runs such nodes, and its API leaves out the connections
+/// Other property names that every JavaScript object has, except `constructor`. n8n runs such nodes, and its API leaves out the connections
 /// that start at them (each was created, read, published and called).
 const UNREAD: &[&str] = &[
     "__defineGetter__",
@@ -104,7 +104,7 @@ fn check_required(at: &str, node: &Node, findings: &mut Vec<Finding>) {
     }
 }
 
-/// n8n takes any word for what follows an error, and stops the workflow at one that it does not know.
+/// Checks the behaviour after an error: n8n accepts any word, and stops the workflow at one that it does not know.
 fn check_on_error(at: &str, node: &Node) -> Option<Finding> {
     let word = node.text("onError").filter(|word| !ON_ERROR.contains(word))?;
     let meant = if word == "continue" { Some("continueRegularOutput") } else { similar::nearest(word, ON_ERROR.iter().copied()) };
@@ -146,8 +146,8 @@ fn check_fields(at: &str, node: &Node, findings: &mut Vec<Finding>) {
     }
 }
 
-/// n8n looks up a credential by `reference.id`, or by name where the reference is a plain name (the form of
-/// exports before 2022). Of any other value it reads no id and binds whatever credential of the type it finds.
+/// Checks a reference to a credential. n8n looks it up by `reference.id`, or by name if the reference is a plain name (the form of exports
+/// before 2022). From any other value it reads no id and binds any credential of the type that it finds.
 fn check_credential(at: &str, node: &Node, kind: &str, reference: &Value, findings: &mut Vec<Finding>) {
     let want = r#"{"id": "...", "name": "..."}"#;
     let at = json_path::key(&json_path::key(at, "credentials"), kind);

@@ -62,7 +62,7 @@ fn check_one(key: &str, value: &Value, want: &Want) -> Option<Finding> {
     })
 }
 
-/// Whether this is a list of `{"key": text, "value": text}` and nothing else.
+/// Reports whether this is a list of `{"key": text, "value": text}` and nothing else.
 pub(super) fn are_telemetry_tags(value: &Value) -> bool {
     let is_tag = |tag: &Value| {
         tag.as_object().is_some_and(|map| map.len() == 2 && ["key", "value"].iter().all(|key| map.get(*key).is_some_and(Value::is_string)))

@@ -1,8 +1,8 @@
-//! Addresses that let whoever knows them post as the workflow.
+//! URLs that let anybody who knows them post as the workflow.
 
 use super::value::{is_placeholder, is_secret_value, looks_random, run};
 
-/// Where an address begins, which part of what follows is secret (counted between slashes), and how long that is at least.
+/// Prefix of the URL, index of the secret segment after it, and its minimum length.
 const HOOKS: &[(&str, usize, usize, &str)] = &[
     ("hooks.slack.com/services/", 2, 20, "a Slack webhook address"),
     ("hooks.slack.com/workflows/", 3, 16, "a Slack webhook address"),
@@ -27,7 +27,7 @@ pub(super) fn hook(text: &str) -> Option<&'static str> {
     told.map(|(.., what)| *what).or_else(|| versioned_discord(text)).or_else(|| self_hosted(text)).or_else(|| telegram(text))
 }
 
-/// Discord's addresses may name the version of its API.
+/// Matches Discord's URLs that name the version of its API.
 fn versioned_discord(text: &str) -> Option<&'static str> {
     let (_, rest) = text.split_once("discord.com/api/v")?;
     let mut parts = rest.split('/');
@@ -36,7 +36,7 @@ fn versioned_discord(text: &str) -> Option<&'static str> {
     (version && secret.len() >= 40 && looks_random(secret) && !is_placeholder(secret)).then_some("a Discord webhook address")
 }
 
-/// Mattermost (26 small letters and digits) and Rocket.Chat (17 letters and digits, then 43 or more), on whatever host.
+/// Matches Mattermost (26 lower-case letters and digits) and Rocket.Chat (17 letters and digits, then 43 or more), on any host.
 fn self_hosted(text: &str) -> Option<&'static str> {
     let (before, rest) = text.split_once("/hooks/")?;
     if !before.contains("://") {
@@ -68,7 +68,7 @@ fn telegram(text: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// Made here, so that none stands in the source.
+    /// Generates the secret part, so that the source holds no literal one.
     fn made(length: usize) -> String {
         (0..length).map(|at| char::from_digit(u32::try_from(at * 7919 % 36).unwrap(), 36).unwrap()).collect()
     }

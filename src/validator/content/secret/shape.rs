@@ -1,9 +1,9 @@
-//! How secrets look.
+//! Shapes of secrets.
 
 use super::hooks;
 use super::value::{is_part, is_placeholder, is_secret_value, looks_random, run};
 
-/// Prefixes that services give their tokens, and how many letters and digits follow at least.
+/// Prefixes of services' tokens, and the minimum number of letters and digits that follow.
 const PREFIXES: &[(&str, usize, &str)] = &[
     ("sk-", 20, "an API key (sk-…)"),
     ("sk_live_", 16, "a Stripe key"),
@@ -45,7 +45,7 @@ const PREFIXES: &[(&str, usize, &str)] = &[
     ("patK", 60, "an Airtable token"),
 ];
 
-/// Words with which the name of something secret ends, in lower case without `-`, `_` and blanks.
+/// Endings of names of secret values, in lower case without `-`, `_` and whitespace.
 const NAMES: &[&str] = &[
     "accesskey",
     "accesstoken",
@@ -71,12 +71,12 @@ const NAMES: &[&str] = &[
     "xkey",
 ];
 
-/// A token that is told by its form alone.
+/// Recognises a token by its form alone.
 pub(super) fn token(text: &str) -> Option<&'static str> {
     prefixed(text).or_else(|| json_web_token(text)).or_else(|| private_key(text)).or_else(|| hooks::hook(text))
 }
 
-/// Looks at the beginning of each word once, rather than for each prefix at the whole text.
+/// Checks the beginning of each word once, rather than searching the whole text for each prefix.
 fn prefixed(text: &str) -> Option<&'static str> {
     let (mut inside, mut looks) = (false, 0);
     for (at, byte) in text.bytes().enumerate() {
@@ -89,7 +89,7 @@ fn prefixed(text: &str) -> Option<&'static str> {
         for (prefix, length, what) in known {
             let Some(body) = text.get(at..).and_then(|rest| rest.strip_prefix(prefix)).map(run) else { continue };
             if body.len() >= *length && looks_random(body) {
-                // More than a few are no tokens, and each look costs.
+                // A text with more candidates holds no tokens, and each check takes time.
                 looks += 1;
                 if looks > 100 {
                     return None;
@@ -103,14 +103,14 @@ fn prefixed(text: &str) -> Option<&'static str> {
     None
 }
 
-/// `header.payload.signature`, each in base64; the first two begin with `{"`.
+/// Matches `header.payload.signature`, each in base64; the first two begin with `{"`.
 fn json_web_token(text: &str) -> Option<&'static str> {
     let is_token = |at: usize| {
         let mut parts = run(&text[at..]).split('.');
         let mut part = |least: usize| parts.next().is_some_and(|part| part.len() >= least);
         part(15) && part(15) && part(20)
     };
-    // More than a few are no tokens, and each look costs.
+    // A text with more candidates holds no tokens, and each check takes time.
     text.match_indices("eyJ").take(256).any(|(at, _)| !text[..at].ends_with(is_part) && is_token(at)).then_some("a JSON web token")
 }
 
@@ -122,7 +122,7 @@ fn private_key(text: &str) -> Option<&'static str> {
     (kind.len() < 40 && kind.ends_with("PRIVATE KEY") && letters >= 64 && !is_placeholder(body)).then_some("a private key")
 }
 
-/// A secret that is told by what stands before it: `Bearer …`, `api_key=…`, `password: "…"`, `//user:password@`.
+/// Recognises a secret by the text before it: `Bearer …`, `api_key=…`, `password: "…"`, `//user:password@`.
 pub(super) fn in_text(text: &str) -> Option<&'static str> {
     bearer(text).or_else(|| in_query(text)).or_else(|| assigned(text)).or_else(|| in_authority(text))
 }
@@ -131,7 +131,7 @@ fn bearer(text: &str) -> Option<&'static str> {
     let secret = |(at, word): (usize, &str)| {
         let rest = &text[at + word.len()..];
         let body = run(rest);
-        // What goes on with a bracket is a name in a template.
+        // A value that continues with a bracket is a name in a template.
         let ends = !rest[body.len()..].starts_with(['{', '<', '$', '(', '[']);
         body.len() >= 16 && ends && looks_random(body) && is_secret_value(body)
     };
@@ -157,7 +157,7 @@ fn in_query(text: &str) -> Option<&'static str> {
         .then_some("a literal key in an address")
 }
 
-/// `name = "value"` or `"name": "value"` in code and JSON, where the name says that the value is secret.
+/// Matches `name = "value"` or `"name": "value"` in code and JSON, if the name says that the value is secret.
 fn assigned(text: &str) -> Option<&'static str> {
     let quote = |c: char| matches!(c, '"' | '\'' | '`');
     text.match_indices(quote)
@@ -190,7 +190,7 @@ fn in_authority(text: &str) -> Option<&'static str> {
         .then_some("a password in an address")
 }
 
-/// Whether something of that name is secret.
+/// Reports whether a value of this name is secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let folded = fold(name);
     NAMES.iter().any(|word| folded.ends_with(word)) && !folded.ends_with("maxtoken") && !folded.ends_with("nextpagetoken")

@@ -1,6 +1,6 @@
 //! Texts that are, or are not, a secret by their form.
 
-/// What stands in the place of a secret, in lower case.
+/// Placeholders for secrets, in lower case.
 const PLACEHOLDERS: &[&str] = &[
     "your",
     "xxxx",
@@ -46,12 +46,12 @@ const PLACEHOLDERS: &[&str] = &[
     "tu_",
 ];
 
-/// Whether the text can be a secret, rather than a word in the place of one or an expression.
+/// Reports whether the text can be a secret, rather than a placeholder or an expression.
 pub(super) fn is_secret_value(text: &str) -> bool {
     text.len() >= 8 && !text.contains(char::is_whitespace) && !text.contains("{{") && !text.starts_with(['$', '=']) && !is_placeholder(text)
 }
 
-/// Whether the text stands in the place of a secret.
+/// Reports whether the text is a placeholder for a secret.
 pub(super) fn is_placeholder(text: &str) -> bool {
     let folded = text.to_ascii_lowercase();
     let mut letters: Vec<char> = folded.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -60,12 +60,12 @@ pub(super) fn is_placeholder(text: &str) -> bool {
     letters.len() < 5 || PLACEHOLDERS.iter().any(|word| folded.contains(word))
 }
 
-/// Whether letters and digits are mixed, as in no word.
+/// Reports whether letters and digits are mixed, as in no word.
 pub(super) fn looks_random(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
-/// The letters, digits and signs of a token at the start of the text; no token is longer than what is looked at.
+/// Returns the letters, digits and signs of a token at the start of the text; no token is longer than the inspected part.
 pub(super) fn run(text: &str) -> &str {
     let is_sign = |byte: u8| is_part(char::from(byte)) || matches!(byte, b'.' | b'+' | b'/' | b'=');
     let length = text.bytes().take(4096).take_while(|byte| is_sign(*byte)).count();

@@ -1,4 +1,4 @@
-//! Whatever somebody may write.
+//! Property tests with arbitrary input.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ proptest! {
 
     #[test]
     fn the_order_of_the_nodes_changes_nothing_but_indices(definition in any_definition()) {
-        // Nodes that share a name are told apart by their order alone, and so are two that serve one path.
+        // Nodes that share a name are distinguished by their order alone, and so are two that serve one path.
         let mut named: Vec<Node> = Vec::new();
         for node in definition.nodes {
             if !node.name().is_empty() && named.iter().all(|other| other.name() != node.name()) {
