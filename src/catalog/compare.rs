@@ -16,7 +16,7 @@ pub struct Change {
     pub code: &'static str,
     /// The affected part, such as a version or a parameter.
     pub part: String,
-    /// Whether workflows that used it stop working or are refused.
+    /// True if workflows that used it stop working or are refused.
     pub breaking: bool,
 }
 

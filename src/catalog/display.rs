@@ -81,7 +81,7 @@ pub struct Around<'a> {
     pub root: &'a Map<String, Value>,
     /// The node's `typeVersion`; 0 if it has none, as in n8n.
     pub version: f64,
-    /// Whether the node type's name ends with `Tool`.
+    /// True if the node type's name ends with `Tool`.
     pub tool: bool,
 }
 

@@ -21,7 +21,7 @@ pub struct NodeType {
     pub name: String,
     /// Display name, such as `Slack`.
     pub display_name: String,
-    /// Whether n8n has one implementation for each version. If so, a version that is not listed does not work; otherwise n8n uses its
+    /// True if n8n has one implementation for each version. If so, a version that is not listed does not work; otherwise n8n uses its
     /// single description for any version.
     pub versioned: bool,
     /// Version that n8n uses for a node without one.
@@ -36,16 +36,16 @@ pub struct NodeType {
 pub struct NodeVersion<R = Shared> {
     /// Versions that the description covers, ascending.
     pub versions: Vec<f64>,
-    /// Whether the node is in n8n's `trigger` group and starts workflows.
+    /// True if the node is in n8n's `trigger` group and starts workflows.
     #[serde(skip_serializing_if = "is_default")]
     pub trigger: bool,
-    /// Whether n8n polls it at intervals.
+    /// True if n8n polls it at intervals.
     #[serde(skip_serializing_if = "is_default")]
     pub polling: bool,
-    /// Whether n8n no longer offers the node (deprecated nodes mostly).
+    /// True if n8n no longer offers the node (deprecated nodes mostly).
     #[serde(skip_serializing_if = "is_default")]
     pub hidden: bool,
-    /// Whether n8n derives a `…Tool` from it.
+    /// True if n8n derives a `…Tool` from it.
     #[serde(skip_serializing_if = "is_default")]
     pub usable_as_tool: bool,
     /// Maximum number of such nodes in a workflow.
@@ -84,10 +84,10 @@ pub struct Parameter<R = Shared> {
     /// Value that n8n uses if there is none; null if n8n declares none.
     #[serde(rename = "d", skip_serializing_if = "is_default")]
     pub default: Value,
-    /// Whether the value must not be empty while the parameter shows.
+    /// True if the value must not be empty while the parameter shows.
     #[serde(rename = "r", skip_serializing_if = "is_default")]
     pub required: bool,
-    /// Whether an expression is taken as plain text.
+    /// True if an expression is taken as plain text.
     #[serde(rename = "x", skip_serializing_if = "is_default")]
     pub no_data_expression: bool,
     /// Conditions under which it shows.
@@ -201,7 +201,7 @@ pub struct Options {
     /// Display conditions of single values, by index.
     #[serde(rename = "s", skip_serializing_if = "is_default")]
     pub shown: Vec<(usize, Display)>,
-    /// Whether other values may be valid too: n8n requests them from the service, or accepts any.
+    /// True if other values may be valid too: n8n requests them from the service, or accepts any.
     #[serde(rename = "u", skip_serializing_if = "is_default")]
     pub open: bool,
 }
@@ -260,7 +260,7 @@ pub struct Mode {
     /// Name of the mode, such as `list`, `id`, `url`.
     #[serde(rename = "n")]
     pub name: String,
-    /// Whether users choose from a list that the service provides.
+    /// True if users choose from a list that the service provides.
     #[serde(rename = "l", default, skip_serializing_if = "is_default")]
     pub list: bool,
     /// Regular expressions of JavaScript; the whole value matches each.
@@ -274,7 +274,7 @@ pub struct Mode {
 pub struct CredentialUse {
     /// The credential type.
     pub name: String,
-    /// Whether the credential is required while it shows.
+    /// True if the credential is required while it shows.
     #[serde(skip_serializing_if = "is_default")]
     pub required: bool,
     /// Name that n8n uses in messages, if it is not the type.
@@ -295,10 +295,10 @@ pub struct Webhook {
     pub method: String,
     /// Path, or an expression.
     pub path: String,
-    /// Whether the path is complete rather than appended to the node's webhook id.
+    /// True if the path is complete rather than appended to the node's webhook id.
     #[serde(skip_serializing_if = "is_default")]
     pub full_path: bool,
-    /// Whether it only resumes a waiting execution.
+    /// True if it only resumes a waiting execution.
     #[serde(skip_serializing_if = "is_default")]
     pub restart: bool,
     /// When n8n answers; may be an expression.
@@ -323,16 +323,16 @@ pub struct CredentialType<R = Shared> {
     /// Scopes that n8n requests by default, in its own order. Empty if the type declares none.
     #[serde(skip_serializing_if = "is_default")]
     pub scopes: Vec<String>,
-    /// Whether n8n can test it by a request.
+    /// True if n8n can test it by a request.
     #[serde(skip_serializing_if = "is_default")]
     pub testable: bool,
-    /// Whether n8n adds it to requests by itself, so that the HTTP Request node can use it.
+    /// True if n8n adds it to requests by itself, so that the HTTP Request node can use it.
     #[serde(skip_serializing_if = "is_default")]
     pub authenticates: bool,
-    /// Whether it is one of the generic types of the HTTP Request node.
+    /// True if it is one of the generic types of the HTTP Request node.
     #[serde(skip_serializing_if = "is_default")]
     pub generic: bool,
-    /// Whether only the nodes of `supported_nodes` may use it.
+    /// True if only the nodes of `supported_nodes` may use it.
     #[serde(skip_serializing_if = "is_default")]
     pub restricted: bool,
     /// Node types that name it, if its use is restricted to them.

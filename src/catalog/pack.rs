@@ -61,11 +61,11 @@ pub struct NodeEntry {
     pub aliases: Vec<String>,
     /// Resources and operations, as values and display names.
     pub words: Vec<String>,
-    /// Whether n8n no longer offers it.
+    /// True if n8n no longer offers it.
     pub hidden: bool,
-    /// Whether a `…Tool` is derived from one of its versions.
+    /// True if a `…Tool` is derived from one of its versions.
     pub tool: bool,
-    /// Whether a `…HitlTool` is derived from one of its versions.
+    /// True if a `…HitlTool` is derived from one of its versions.
     pub review: bool,
     /// Capabilities of nodes of the type beyond their own definition; `None` in a catalogue that was made without n8n's sources.
     #[serde(default)]

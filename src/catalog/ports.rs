@@ -12,7 +12,7 @@ pub struct Port {
     /// Kind: `main`, `ai_tool`, `ai_languageModel`, …
     #[serde(rename = "k")]
     pub kind: String,
-    /// Whether the node requires a connection here.
+    /// True if the node requires a connection here.
     #[serde(rename = "r", default, skip_serializing_if = "is_default")]
     pub required: bool,
     /// Maximum number of connections, if n8n limits it.

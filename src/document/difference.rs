@@ -43,17 +43,17 @@ pub enum NodeChange {
 /// Difference of an actual document from a desired one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Difference {
-    /// Whether the name of the workflow differs.
+    /// True if the name of the workflow differs.
     pub name: bool,
     /// Nodes that differ, in the order of the desired document; added nodes last.
     pub nodes: Vec<NodeChange>,
-    /// Whether the nodes are in another order.
+    /// True if the nodes are in another order.
     pub reordered: bool,
     /// Source nodes whose connections differ.
     pub connections: Vec<String>,
     /// Managed settings that differ.
     pub settings: Vec<String>,
-    /// Whether the frames on the canvas differ.
+    /// True if the frames on the canvas differ.
     pub node_groups: bool,
 }
 

@@ -69,11 +69,11 @@ pub struct Endpoint {
     /// Path below [`Self::base`], without a leading slash, as n8n serves it. Parameters stay as `:name`. If an expression computes it, the
     /// expression itself.
     pub path: String,
-    /// Whether path and methods are known without running n8n's expressions.
+    /// True if path and methods are known without running n8n's expressions.
     pub verifiable: bool,
     /// Entries that n8n stores for it in its table of routes, one for each method.
     pub routes: Vec<Route>,
-    /// Whether n8n answers 404 to every caller but the editor.
+    /// True if n8n answers 404 to every caller but the editor.
     closed: bool,
 }
 

@@ -26,9 +26,9 @@ pub(crate) enum Goal {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeReference {
     pub(crate) name: String,
-    /// Whether it may do no harm if the node does not exist: it stands inside `try`, or depends on a condition.
+    /// True if it may do no harm if the node does not exist: it stands inside `try`, or depends on a condition.
     pub(crate) spared: bool,
-    /// Whether it is written as `$node.name`.
+    /// True if it is written as `$node.name`.
     pub(crate) dotted: bool,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Script {
     pub(crate) asked: BTreeSet<String>,
     /// Description of a construct that n8n bars from expressions, if one is used.
     pub(crate) barred: Option<&'static str>,
-    /// Whether it requests a value from an agent without a default.
+    /// True if it requests a value from an agent without a default.
     pub(crate) from_ai: bool,
     /// Names that are used and not declared.
     pub(crate) free: BTreeSet<String>,

@@ -28,7 +28,7 @@ pub struct Reference {
     pub path: String,
     /// Id of the other workflow in the document.
     pub id: String,
-    /// Whether the other workflow has to be published for this one to run: n8n refuses to publish a parent before its children. False for
+    /// True if the other workflow has to be published for this one to run: n8n refuses to publish a parent before its children. False for
     /// disabled nodes and settings.
     pub needs_published: bool,
 }

@@ -13,7 +13,7 @@ pub struct Route {
     pub path: String,
     /// The `webhookId` before a template, which is a path with a segment that begins with a colon.
     pub id: Option<String>,
-    /// Whether the first segment of the address is a `webhookId`, so that all addresses below it belong to the same workflow.
+    /// True if the first segment of the address is a `webhookId`, so that all addresses below it belong to the same workflow.
     pub owns: bool,
 }
 

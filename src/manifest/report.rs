@@ -18,7 +18,7 @@ pub struct Source {
     pub name: String,
     /// Text, or the reason why it could not be read.
     pub text: Result<String, String>,
-    /// Whether the file was found in a folder rather than named by the user: files that are clearly something else are then skipped.
+    /// True if the file was found in a folder rather than named by the user: files that are clearly something else are then skipped.
     pub found: bool,
 }
 
@@ -46,7 +46,7 @@ pub struct Report {
     pub required: Vec<NodeCredentials>,
     /// The workflow itself, if it could be read.
     pub definition: Option<Definition>,
-    /// Whether the file could be read at all.
+    /// True if the file could be read at all.
     pub readable: bool,
     /// Codes that an annotation of the object silences.
     pub silenced: Vec<Pattern>,

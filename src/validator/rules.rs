@@ -11,7 +11,7 @@ pub use config::{Config, ConfigError};
 
 use crate::document::finding::{Code, Finding, Severity};
 
-/// Whether the findings of a code are reported.
+/// Reporting of the findings of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Always,

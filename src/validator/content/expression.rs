@@ -9,7 +9,7 @@ pub(super) struct Piece {
     pub(super) code: String,
     /// Offset in the expression, in bytes after the `=`.
     pub(super) start: usize,
-    /// Whether a `}}` follows. Without one, n8n takes the rest of the text for code.
+    /// True if a `}}` follows. Without one, n8n takes the rest of the text for code.
     pub(super) closed: bool,
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Edge {
     pub(super) to: usize,
     /// Index of the output of the source.
     pub(super) output: usize,
-    /// Whether items flow along it; otherwise it attaches a model, memory, tool or the like to an agent.
+    /// True if items flow along it; otherwise it attaches a model, memory, tool or the like to an agent.
     pub(super) main: bool,
 }
 
@@ -25,9 +25,9 @@ pub(super) struct Graph<'a> {
     names: HashMap<&'a str, usize>,
     outgoing: Vec<Vec<Edge>>,
     incoming: Vec<Vec<Edge>>,
-    /// Whether each node is wired as a tool.
+    /// True for each node that is wired as a tool.
     tools: Vec<bool>,
-    /// Whether a trigger leads to each node. A disabled trigger still counts, since it shows what is intended to run; without any trigger
+    /// True for each node that a trigger leads to. A disabled trigger still counts, since it shows what is intended to run; without any trigger
     /// every node counts.
     runs: Vec<bool>,
 }

@@ -48,7 +48,7 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, findings: &mut V
     }
 }
 
-/// Whether a cycle ends at a node.
+/// Effect of a node on the end of a cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
     /// The node passes items on forever.

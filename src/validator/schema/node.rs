@@ -19,7 +19,7 @@ pub(super) struct Known<'a> {
     pub(super) at: String,
     /// Values as n8n loads them; or the parameter on which n8n fails.
     pub(super) values: Result<Map<String, Value>, String>,
-    /// Whether n8n checks the node when it publishes: it is enabled, and connected or a start.
+    /// True if n8n checks the node when it publishes: it is enabled, and connected or a start.
     pub(super) live: bool,
 }
 
