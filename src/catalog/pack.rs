@@ -28,10 +28,10 @@ const LARGEST: u64 = 8 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// The bytes do not begin as a catalogue does.
-    #[error("it does not begin as a catalogue does; make one with `weirkeeper catalog build`")]
+    #[error("it is not a catalogue; create one with `weirkeeper catalog build`")]
     Kind,
     /// The bytes are truncated or were changed.
-    #[error("it is damaged ({0}); make it again with `weirkeeper catalog build`")]
+    #[error("it is damaged ({0}); rebuild it with `weirkeeper catalog build`")]
     Damaged(String),
 }
 
@@ -239,7 +239,7 @@ pub struct Layout {
 
 /// Reads the index.
 pub fn open(bytes: &[u8]) -> Result<(Index, Layout), Unreadable> {
-    let cut = || Unreadable::Damaged("it ends too early".to_owned());
+    let cut = || Unreadable::Damaged("it is truncated".to_owned());
     let rest = bytes.strip_prefix(MAGIC).ok_or(Unreadable::Kind)?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
     let head = rest.get(..u32::from_le_bytes(*length) as usize).ok_or_else(cut)?;
@@ -256,7 +256,7 @@ pub fn open(bytes: &[u8]) -> Result<(Index, Layout), Unreadable> {
 
 impl Layout {
     fn slice(&self, bytes: &[u8], (block, from, length): Place) -> Result<Vec<u8>, Unreadable> {
-        let cut = || Unreadable::Damaged("its index points outside".to_owned());
+        let cut = || Unreadable::Damaged("its index points outside the data".to_owned());
         let plain = inflate(self.blocks.get(block).and_then(|range| bytes.get(range.clone())).ok_or_else(cut)?)?;
         Ok(from.checked_add(length).and_then(|to| plain.get(from..to)).ok_or_else(cut)?.to_vec())
     }
@@ -298,7 +298,7 @@ fn shared(rows: Vec<Parameter<u32>>) -> Result<Vec<Shared>, Unreadable> {
 }
 
 fn at(table: &[Shared], place: u32) -> Result<Shared, Unreadable> {
-    table.get(place as usize).cloned().ok_or_else(|| Unreadable::Damaged("a parameter points outside".to_owned()))
+    table.get(place as usize).cloned().ok_or_else(|| Unreadable::Damaged("a parameter points outside the table".to_owned()))
 }
 
 impl<A> Parameter<A> {

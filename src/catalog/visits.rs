@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 /// Error for values that n8n could not load: it throws when the workflow is opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("parameter {0:?} holds what n8n cannot load")]
+#[error("parameter {0:?} has a value that n8n cannot load")]
 pub struct Misshapen(pub String);
 
 /// Order in which the parameters of a level are visited; computing it takes as long as filling them in.

@@ -45,7 +45,7 @@ impl Digest {
 
 /// Error for text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is written sha256: and 64 lower-case hexadecimal digits")]
+#[error("a digest consists of sha256: and 64 lower-case hexadecimal digits")]
 pub struct NotADigest;
 
 impl std::str::FromStr for Digest {

@@ -177,7 +177,7 @@ pub(crate) fn is_full(findings: &[Finding]) -> bool {
 pub fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
     if is_full(&findings) {
         findings.truncate(MAX_FINDINGS - 1);
-        findings.push(Finding::error(Code::FindingsTooMany, "", "there are more findings than are listed; mend these first"));
+        findings.push(Finding::error(Code::FindingsTooMany, "", "there are more findings than are listed; fix these first"));
     }
     findings
 }

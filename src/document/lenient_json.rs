@@ -236,7 +236,7 @@ impl<'de> Visitor<'de> for Reader<'_, '_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that JSON cannot hold"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that JSON cannot represent"))
     }
 
     fn visit_str<E>(mut self, value: &str) -> Result<Value, E> {

@@ -22,7 +22,7 @@ fn odd(index: usize, node: &Node, endpoint: &Endpoint) -> Option<Finding> {
     let of_id = id.is_some_and(|id| endpoint.path == id || endpoint.path.strip_prefix(id).is_some_and(|rest| rest.starts_with('/')));
     if let Some(what) = id.filter(|_| of_id).and_then(odd_id) {
         let message = format!(
-            "the webhookId {} {what}, and it begins the address; take it out, so that one is derived, or write letters, digits and hyphens",
+            "the webhookId {} {what}, and it begins the URL path; remove it, so that one is derived, or use letters, digits and hyphens",
             quoted(&cut(id.unwrap_or_default(), LONGEST))
         );
         return Some(
@@ -36,22 +36,20 @@ fn odd(index: usize, node: &Node, endpoint: &Endpoint) -> Option<Finding> {
     let error = |message: &str| Some(Finding::error(Code::WebhookPathInvalid, at.clone(), message).at_node(node.name()));
     if own.chars().any(char::is_control) {
         return error(
-            "the path holds a control character, which clients and proxies take out of an address; write it plainly, such as orders/new",
+            "the path contains a control character, which clients and proxies remove from a URL; use a plain path, such as orders/new",
         );
     }
     if own.split('/').any(|part| matches!(part, "." | "..")) {
-        return error(
-            "the path has a part that is . or .., which clients resolve before n8n sees it; write it plainly, such as orders/new",
-        );
+        return error("the path has a segment . or .., which clients resolve before n8n sees it; use a plain path, such as orders/new");
     }
     if id.is_some() && is_lost(own) {
         return error(
-            "the path begins or ends with an empty part, and n8n answers each of its calls with an error; take the extra slash out",
+            "the path begins or ends with an empty segment, and n8n answers each of its calls with an error; remove the extra slash",
         );
     }
     own.contains("//").then(|| {
-        let message = "the path has an empty part: n8n serves it with both slashes alone, and proxies that merge slashes call another path; \
-                       write it plainly, such as orders/new";
+        let message = "the path has an empty segment: n8n serves it only with both slashes, and proxies that merge slashes call another path; \
+                       use a plain path, such as orders/new";
         Finding::warning(Code::WebhookPathInvalid, at.clone(), message).at_node(node.name())
     })
 }
@@ -59,13 +57,13 @@ fn odd(index: usize, node: &Node, endpoint: &Endpoint) -> Option<Finding> {
 /// Describes why a `webhookId` cannot be a segment of an address.
 fn odd_id(id: &str) -> Option<&'static str> {
     if id.chars().any(char::is_control) {
-        return Some("holds a control character");
+        return Some("contains a control character");
     }
     match id {
         "." | ".." => Some("is . or .., which clients resolve"),
-        _ if id.contains(['/', '\\']) => Some("has a slash, so that it is more than one part of an address"),
+        _ if id.contains(['/', '\\']) => Some("contains a slash, so that it is more than one segment of a URL"),
         _ if id.starts_with(':') => Some("begins with a colon, so that n8n takes it for a parameter"),
-        _ if is_lost(id) => Some("begins or ends with a blank, so that n8n does not find it again"),
+        _ if is_lost(id) => Some("begins or ends with whitespace, so that n8n cannot look it up"),
         _ => None,
     }
 }

@@ -91,7 +91,7 @@ pub fn parse(raw: &Value) -> Result<Parsed, Box<Unparsable>> {
 
 /// Returns the finding for a document with more than [`MAX_NODES`] nodes.
 pub fn too_many_nodes(count: usize) -> Finding {
-    let finding = Finding::error(Code::NodesTooMany, "nodes", "there are too many nodes; divide the workflow");
+    let finding = Finding::error(Code::NodesTooMany, "nodes", "there are too many nodes; split the workflow");
     finding.mismatch(count.to_string(), format!("at most {MAX_NODES}"))
 }
 
@@ -116,7 +116,7 @@ fn take_nodes(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Vec
             return Vec::new();
         }
         Some(other) => {
-            let message = "`nodes` must be a list of nodes, each with its name inside";
+            let message = "`nodes` must be a list of nodes, each with its own `name`";
             findings.push(Finding::error(Code::NodesInvalid, "nodes", message).mismatch(kind_of(other), "an array"));
             return Vec::new();
         }
@@ -144,13 +144,13 @@ fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
                 node.insert(key.clone(), value.clone());
             }
         } else if !keys::NODE_IGNORED.contains(&key.as_str()) && !is_full(findings) {
-            let message = format!("n8n knows no node field {}; it was left out", quoted(key));
+            let message = format!("n8n has no node field {}; it was left out", quoted(key));
             let finding = Finding::warning(Code::NodeKeyUnknown, json_path::key(&at, key), message).at_node(name);
             findings.push(finding.suggest(similar::nearest(key, absent(keys::NODE, fields))));
         }
     }
     if !node.contains_key("parameters") {
-        let message = "the node has no parameters; an empty object was put in";
+        let message = "the node has no parameters; an empty object was added";
         findings.push(Finding::warning(Code::NodeParametersMissing, json_path::key(&at, "parameters"), message).at_node(name));
         node.insert("parameters".into(), Value::Object(Map::new()));
     }
@@ -166,7 +166,7 @@ fn place_nodes(nodes: &mut [Node], findings: &mut Vec<Finding>) {
         let (column, row) = (index % 8, index / 8);
         node.0.insert("position".into(), Value::from(vec![column * 220, row * 200]));
         let at = json_path::key(&json_path::index("nodes", index), "position");
-        let message = "the node has no position on the canvas; one was made up";
+        let message = "the node has no position on the canvas; one was generated";
         findings.push(Finding::warning(Code::NodePositionMissing, at, message).at_node(node.name()));
     }
 }
@@ -182,7 +182,7 @@ fn take_connections(document: &Map<String, Value>, findings: &mut Vec<Finding>) 
         None | Some(Value::Null) => {
             let several = document.get("nodes").and_then(Value::as_array).is_some_and(|nodes| nodes.len() > 1);
             if several {
-                let message = "there are no connections, so each node stands alone";
+                let message = "there are no connections, so no node leads to another";
                 findings.push(Finding::warning(Code::ConnectionsMissing, "connections", message));
             }
             Map::new()
@@ -215,7 +215,7 @@ fn take_settings(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> 
                 settings.insert(key.clone(), value.clone());
             }
         } else if !keys::SETTINGS_IGNORED.contains(&name) && !is_full(findings) {
-            let message = format!("n8n knows no setting {}; it was left out", quoted(key));
+            let message = format!("n8n has no setting {}; it was left out", quoted(key));
             let finding = Finding::warning(Code::SettingUnknown, json_path::key("settings", key), message);
             findings.push(finding.suggest(similar::nearest(key, absent(keys::SETTINGS, given))));
         }
@@ -242,7 +242,7 @@ fn take_groups(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Ve
             let known = keys::NODE_GROUP.contains(&key.as_str());
             if !known && !is_full(findings) {
                 let at = json_path::key(&json_path::index("nodeGroups", index), key);
-                let message = format!("n8n knows no field {} of a node group; it was left out", quoted(key));
+                let message = format!("n8n has no field {} of a node group; it was left out", quoted(key));
                 findings.push(Finding::warning(Code::TopLevelUnknown, at, message));
             }
             known && !value.is_null()
@@ -284,7 +284,7 @@ fn warn_of_unknown_keys(document: &Map<String, Value>, findings: &mut Vec<Findin
         }
         let message = match name {
             "projectId" => "the project is not part of the document; use spec.project".to_owned(),
-            _ => format!("n8n knows no top-level key {}; it was left out", quoted(key)),
+            _ => format!("n8n has no top-level key {}; it was left out", quoted(key)),
         };
         let finding = Finding::warning(Code::TopLevelUnknown, json_path::key("", key), message);
         findings.push(finding.suggest(similar::nearest(key, absent(keys::READ_TOP_LEVEL, document))));

@@ -101,7 +101,7 @@ fn objects(
         .map(|tag| tag.name.as_str())
         .partition(|tag| !tag.is_empty() && !tag.contains(',') && tag.chars().count() <= 24);
     for tag in &odd {
-        note(format!("the tag {} cannot be named in spec.tags; it stays as it is in n8n", quoted(tag)));
+        note(format!("the tag {} cannot be listed in spec.tags; it is left unchanged in n8n", quoted(tag)));
     }
     let mut tags: Vec<&str> = tags.into_iter().take(MOST_TAGS).collect();
     tags.sort_unstable();
@@ -125,7 +125,7 @@ fn objects(
         let indented = format!("{content:#}\n");
         let text = if indented.len() <= LARGEST_INDENTED { indented } else { compact };
         if text.len() > LARGEST_CONFIG_MAP {
-            return Err(format!("left out: its definition has {} bytes and fits into no ConfigMap", text.len()));
+            return Err(format!("left out: its definition has {} bytes and does not fit into a ConfigMap", text.len()));
         }
         let map = format!("{name}-definition");
         spec.insert("definitionFrom".into(), json!({ "configMapKeyRef": { "name": map, "key": "workflow.json" } }));

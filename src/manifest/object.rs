@@ -91,7 +91,7 @@ pub(super) fn judge_workflow(
         Err(error) => {
             // The schema check names the field; errors that it does not find are reported as they are.
             if !findings.iter().any(Finding::is_error) {
-                findings.push(Finding::error(Code::ManifestInvalid, "spec", format!("this is no Workflow: {error}")));
+                findings.push(Finding::error(Code::ManifestInvalid, "spec", format!("this is not a Workflow: {error}")));
             }
             None
         }
@@ -100,7 +100,7 @@ pub(super) fn judge_workflow(
     if !inline.is_null() {
         let size = serde_json::to_string(inline).map_or(0, |text| text.len());
         if size > LARGEST_INLINE {
-            let message = "the definition is too large to stand in the object; put it into a ConfigMap and name it in spec.definitionFrom.configMapKeyRef";
+            let message = "the definition is too large for the object; put it into a ConfigMap and refer to it in spec.definitionFrom.configMapKeyRef";
             let finding = Finding::error(Code::DocumentTooLarge, "spec.definition", message);
             findings.push(finding.mismatch(format!("{size} bytes"), format!("at most {LARGEST_INLINE}")));
         }
@@ -143,10 +143,7 @@ fn metadata(object: &Value, known: &[&str], report: &mut Report) -> Vec<Finding>
     for field in ["labels", "annotations"] {
         for (key, value) in metadata[field].as_object().into_iter().flatten().filter(|(_, value)| !value.is_string()) {
             let at = json_path::key(&json_path::key("metadata", field), key);
-            wrong(
-                at,
-                format!("{field} hold text only: put the value into quotes ({} stands here)", crate::document::finding::kind_of(value)),
-            );
+            wrong(at, format!("{field} must be text: put the value in quotes (found {})", crate::document::finding::kind_of(value)));
         }
     }
     let doubtful = |key: &str, message| {

@@ -104,7 +104,7 @@ fn workflow_refs(member: &Member, members: &[Member]) -> Vec<Finding> {
     let finding = |(index, one): (usize, &crate::api::workflow::WorkflowReference)| {
         let name = &one.workflow_ref.name;
         let message = if *name == member.name {
-            "the reference leads to the Workflow itself, which would wait for itself".to_owned()
+            "the Workflow refers to itself, and would wait for itself".to_owned()
         } else {
             format!("Workflow {} is not among the files; publication waits until the namespace has it", quoted(name))
         };
@@ -125,7 +125,7 @@ fn mappings(spec: &WorkflowSpec, definition: &Definition) -> Vec<Finding> {
                 Some((at, _)) => drop(used.insert(at)),
                 None if told.insert((kind.clone(), called(entry))) => {
                     let message = format!(
-                        "credential {} of type {kind} is mapped to none of the instance, so publication waits; add it to spec.credentials",
+                        "credential {} of type {kind} is not mapped to a credential of the instance, so publication waits; add it to spec.credentials",
                         quoted(&called(entry))
                     );
                     findings.push(warning(Code::CredentialUnmapped, "spec.credentials".to_owned(), message).at_node(node.name()));
@@ -163,7 +163,7 @@ fn probe_finding(at: usize, probe: &Probe, definition: &Definition, endpoints: &
             Some(_) if names.contains(probe.node.as_str()) => {
                 format!("the path of node {node} is computed by an expression, so it cannot be probed")
             }
-            Some(_) => format!("node {node} is no webhook, so it cannot be probed"),
+            Some(_) => format!("node {node} is not a webhook, so it cannot be probed"),
         };
         let near = nearest(&probe.node, names);
         return error("node", message).map(|finding| finding.suggest(near));
@@ -174,10 +174,10 @@ fn probe_finding(at: usize, probe: &Probe, definition: &Definition, endpoints: &
     }
     let parts: Vec<&str> = endpoint.path.split('/').filter_map(|part| part.strip_prefix(':')).collect();
     if let Some(missing) = parts.iter().find(|part| !probe.path_parameters.contains_key(**part)) {
-        return error("pathParameters", format!("the path of node {node} has a part :{missing}, which needs a value here"));
+        return error("pathParameters", format!("the path of node {node} has a parameter :{missing}, which needs a value here"));
     }
     let unused = probe.path_parameters.keys().find(|name| !parts.contains(&name.as_str()))?;
-    let finding = warning(Code::ProbeInvalid, field("pathParameters"), format!("the path of node {node} has no part :{unused}"));
+    let finding = warning(Code::ProbeInvalid, field("pathParameters"), format!("the path of node {node} has no parameter :{unused}"));
     Some(finding.suggest(nearest(unused, parts)))
 }
 
@@ -207,7 +207,7 @@ impl Routes {
                 let index = definition.nodes.iter().position(|node| node.name() == endpoint.node).unwrap_or_default();
                 let at = json_path::key(&json_path::key(&json_path::index("spec.definition.nodes", index), "parameters"), "path");
                 let message = format!(
-                    "{method} {} is also served by Workflow {} ({}) on the same instance; only one of them goes live",
+                    "{method} {} is also served by Workflow {} ({}) on the same instance; only one of them can be published",
                     cut(&endpoint.url_path(), 200),
                     quoted(name),
                     cut(first, 200)

@@ -26,7 +26,7 @@ pub(super) fn is_helm(text: &str) -> bool {
 /// Returns the finding of a template. If it was found in a folder, it is doubtful whether it was meant.
 pub(super) fn helm(found: bool) -> Finding {
     let message =
-        "this is a template of Helm, so nothing of it was checked; validate what it becomes: helm template CHART | weirkeeper validate -";
+        "this is a Helm template, which was not checked; validate the rendered manifests: helm template CHART | weirkeeper validate -";
     let finding = Finding::error(Code::SourceUnrendered, "", message);
     if found { Finding { severity: crate::document::finding::Severity::Warning, ..finding } } else { finding }
 }
@@ -78,7 +78,7 @@ impl Kustomizations {
     /// Returns the finding of a file that is a patch.
     pub(super) fn patch(&self, name: &str) -> Option<Finding> {
         let folder = self.patches.get(&normal(name))?;
-        let message = format!("this is a patch, which is checked as part of what it changes; validate that: {}", rendered(folder));
+        let message = format!("this is a patch, which was not checked; validate the patched manifests: {}", rendered(folder));
         Some(Finding::warning(Code::SourceUnrendered, "", message))
     }
 
@@ -86,7 +86,7 @@ impl Kustomizations {
     pub(super) fn generated(&self, name: &str) -> Option<String> {
         self.generated
             .get(name)
-            .map(|folder| format!("the kustomization in {} generates it; validate what that gives: {}", quoted(folder), rendered(folder)))
+            .map(|folder| format!("the kustomization in {} generates it; validate its output: {}", quoted(folder), rendered(folder)))
     }
 }
 

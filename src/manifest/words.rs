@@ -89,7 +89,7 @@ fn written(open: &[Level]) -> String {
 fn problem(word: &str, is_key: bool) -> Option<String> {
     if TRUE.contains(&word) || FALSE.contains(&word) {
         let truth = TRUE.contains(&word);
-        return Some(format!("kubectl reads YAML 1.1, in which {word} is {truth}; put it into quotes"));
+        return Some(format!("kubectl reads YAML 1.1, in which {word} is {truth}; put it in quotes"));
     }
     if is_plain_number(word) {
         return None;
@@ -103,7 +103,7 @@ fn problem(word: &str, is_key: bool) -> Option<String> {
     } else {
         ours(word).and_then(|own| own.as_f64()) == Some(number)
     };
-    (!same).then(|| "kubectl reads YAML 1.1, in which this is another number, or a number and no text; put it into quotes".to_owned())
+    (!same).then(|| "kubectl reads YAML 1.1, in which this is another number, or a number instead of text; put it in quotes".to_owned())
 }
 
 /// Reports whether a word is a number that is the same in any version.

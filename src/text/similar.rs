@@ -46,12 +46,9 @@ impl<'a> Shapes<'a> {
         let found = self.0.get(&shape(wanted)).copied().filter(|name| *name != wanted)?;
         let composed = ComposingNormalizerBorrowed::new_nfc();
         Some(if composed.normalize(wanted) == composed.normalize(found) {
-            (
-                found,
-                "one that looks the same is composed of other characters (Unicode NFC and NFD, as after copying on macOS); copy its name",
-            )
+            (found, "one that looks the same consists of other characters (Unicode NFC and NFD, as after copying on macOS); copy its name")
         } else {
-            (found, "one that looks the same has other blanks, invisible or compatible characters; copy its name")
+            (found, "one that looks the same has other whitespace, invisible or compatibility characters; copy its name")
         })
     }
 }

@@ -72,7 +72,7 @@ pub fn take_for_filled_in<'f>(findings: impl IntoIterator<Item = &'f mut Finding
 pub fn disagreements(definition: &Definition, active: Option<bool>, tags: Option<&[String]>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if definition.declared_active == Some(true) && active != Some(true) {
-        let message = "the definition says active, which is ignored; spec.active decides";
+        let message = "the definition sets active, which is ignored; spec.active decides";
         findings.push(Finding::warning(Code::DeclaredActiveIgnored, "active", message));
     }
     if let (Some(declared), Some(wanted)) = (&definition.declared_tags, tags)

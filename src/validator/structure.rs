@@ -51,7 +51,7 @@ pub fn too_large(definition: &Definition) -> Option<Finding> {
         return Some(too_many_nodes(definition.nodes.len()));
     }
     let count: usize = connections();
-    let finding = || Finding::error(Code::NodesTooMany, "connections", "there are too many connections; divide the workflow");
+    let finding = || Finding::error(Code::NodesTooMany, "connections", "there are too many connections; split the workflow");
     (count > MAX_CONNECTIONS).then(|| finding().mismatch(count.to_string(), format!("at most {MAX_CONNECTIONS}")))
 }
 

@@ -29,7 +29,7 @@ fn below(value: &Value, left: usize, place: Place<'_>) -> Option<String> {
 
 /// Returns the finding for a workflow that nests too deep.
 pub(super) fn finding(path: &str) -> Finding {
-    let message = format!("the workflow nests deeper than {MOST_LEVELS} levels here; flatten it, or keep the value as text");
+    let message = format!("the workflow nests deeper than {MOST_LEVELS} levels here; flatten it, or store the value as text");
     Finding::error(Code::DocumentTooLarge, path, message)
 }
 

@@ -83,7 +83,7 @@ fn read_json(body: &str) -> Result<Text, Box<Unread>> {
     let line = body.bytes().take(first).filter(|byte| *byte == b'\n').count() + 1;
     let mut text = read_whole_json(&mended)?;
     let message =
-        format!("line {line} holds half of a character (an emoji that was cut?), which is read as \u{fffd}; write it whole or remove it");
+        format!("line {line} contains half of a character (a truncated emoji?), which is read as \u{fffd}; complete or remove it");
     text.warnings.push(Finding::warning(Code::CharacterHalved, "", message));
     Ok(text)
 }
@@ -106,11 +106,11 @@ fn explain_json(body: &str, error: &serde_json::Error) -> Box<Unread> {
     let rest = rest_at(body, line, column);
     // A document that is truncated inside a string fails at the line break that an editor adds at the end of a file.
     if error.classify() == Category::Eof || line > 1 && rest.trim().is_empty() && error.to_string().starts_with("control character") {
-        let message = format!("the JSON ends at line {line} before it is complete: it was cut off; paste it whole");
+        let message = format!("the JSON ends at line {line} before it is complete: it was truncated; provide the whole document");
         return at(line, column, Finding::error(Code::DocumentTruncated, "", message));
     }
     if error.to_string().starts_with("recursion limit exceeded") {
-        let message = format!("the document nests without end at line {line} column {column}; a workflow may have {MOST_LEVELS} levels");
+        let message = format!("the document is nested too deeply at line {line} column {column}; a workflow may have {MOST_LEVELS} levels");
         return at(line, column, Finding::error(Code::DocumentTooLarge, "", message));
     }
     let message = format!("this is not valid JSON: {}", json_problem(body, error));
@@ -143,11 +143,11 @@ fn json_hint(rest: &str, reason: &str) -> Option<&'static str> {
     } else if reason.contains("trailing comma") {
         Some("remove the comma before the closing brace or bracket")
     } else if starts(&["'"]) {
-        Some("JSON wants double quotes")
+        Some("JSON requires double quotes")
     } else if starts(&["“", "”", "„", "‘", "’"]) {
-        Some("typographic quotes came in with the text; use plain double quotes")
+        Some("the text contains typographic quotes; use plain double quotes")
     } else if starts(&["None", "True", "False"]) {
-        Some("this is Python; JSON writes null, true and false")
+        Some("this is Python syntax; JSON uses null, true and false")
     } else if starts(&["undefined", "NaN", "Infinity", "-Infinity"]) {
         Some("JSON has no such value; use null or a number")
     } else if starts(&["{{", "{%"]) || (starts(&["{"]) && reason.starts_with("key must be")) {
@@ -176,7 +176,7 @@ fn explain_trailing(body: &str, error: &serde_json::Error) -> Box<Unread> {
 fn fenced(body: &str, fallback_line: usize) -> Box<Unread> {
     let opening = body.lines().position(|line| line.trim_start().starts_with("```"));
     let line = opening.map_or(fallback_line, |index| index + 1);
-    let message = format!("this is Markdown with a code fence at line {line}; give only what is inside the fence");
+    let message = format!("this is Markdown with a code fence at line {line}; provide only the content of the fence");
     at(line, 1, Finding::error(Code::DocumentFenced, "", message))
 }
 
@@ -195,7 +195,7 @@ fn read_yaml(body: &str) -> Result<Text, Box<Unread>> {
         Value::Object(_) | Value::Array(_) => Ok(Text { value, warnings: Vec::new() }),
         Value::Null => Err(at(1, 1, Finding::error(Code::DocumentEmpty, "", "the document is empty"))),
         Value::String(inner) if inner.trim_start().starts_with(['{', '[']) => {
-            Err(at(1, 1, kind("this is JSON inside a string (encoded twice); give the JSON itself")))
+            Err(at(1, 1, kind("this is JSON inside a string (encoded twice); provide the JSON itself")))
         }
         _ if has_fence(body) => Err(fenced(body, 1)),
         other => {
@@ -224,7 +224,7 @@ fn explain_yaml(error: &serde_saphyr::Error) -> Finding {
             Finding::error(Code::KeyDuplicate, "", message)
         }
         Yaml::Eof { .. } => {
-            let message = format!("the YAML ends{place} before it is complete: it was cut off; paste it whole");
+            let message = format!("the YAML ends{place} before it is complete: it was truncated; provide the whole document");
             Finding::error(Code::DocumentTruncated, "", message)
         }
         other => {

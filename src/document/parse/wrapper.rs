@@ -17,7 +17,7 @@ pub(super) fn unwrap<'a>(raw: &'a Value, findings: &mut Vec<Finding>) -> Result<
         match current {
             Value::Object(map) if is_workflow(map) => {
                 if !layers.is_empty() {
-                    let message = format!("the workflow was found inside {}, which was taken off", layers.join(", "));
+                    let message = format!("the workflow was found inside {}, which was removed", layers.join(", "));
                     findings.push(Finding::warning(Code::DocumentWrapped, "", message));
                 }
                 return Ok(map);
@@ -32,13 +32,13 @@ pub(super) fn unwrap<'a>(raw: &'a Value, findings: &mut Vec<Finding>) -> Result<
             },
             Value::Array(items) if layers.len() < 3 => match items.as_slice() {
                 [only] if !is_node(only) => {
-                    layers.push("a list of one".to_owned());
+                    layers.push("a list of one item".to_owned());
                     current = only;
                 }
                 _ => return Err(Box::new(name_array(items))),
             },
             other => {
-                let finding = Finding::error(Code::DocumentKind, "", "this is no n8n workflow");
+                let finding = Finding::error(Code::DocumentKind, "", "this is not an n8n workflow");
                 return Err(Box::new(finding.mismatch(kind_of(other), "an object with `nodes` and `connections`")));
             }
         }
@@ -121,14 +121,14 @@ fn name_object(map: &Map<String, Value>) -> Finding {
     let text = |key: &str| map.get(key).and_then(Value::as_str);
     if let (Some(_), Some(kind)) = (text("apiVersion"), text("kind")) {
         let message = format!(
-            "this is a Kubernetes manifest of kind {}, not a workflow; give only what n8n exports (for a Workflow, \
-             what is under spec.definition)",
+            "this is a Kubernetes manifest of kind {}, not a workflow; provide only n8n's export (for a Workflow, \
+             the value of spec.definition)",
             quoted(kind)
         );
         return Finding::error(Code::DocumentKind, "", message);
     }
     if is_execution(map) {
-        let message = "this is an execution, not a workflow; give what is under `workflowData`";
+        let message = "this is an execution, not a workflow; provide the value of `workflowData`";
         return Finding::error(Code::DocumentKind, "", message);
     }
     if map.contains_key("type") && (map.contains_key("parameters") || map.contains_key("typeVersion")) {
@@ -146,7 +146,7 @@ fn name_object(map: &Map<String, Value>) -> Finding {
 
 fn name_array(items: &[Value]) -> Finding {
     if items.is_empty() {
-        return Finding::error(Code::DocumentEmpty, "", "this is an empty list; it holds no workflow");
+        return Finding::error(Code::DocumentEmpty, "", "this is an empty list, without a workflow");
     }
     if items.iter().all(is_node) {
         let message = format!("this is a list of {} node(s), not a workflow; put it under the key `nodes`", items.len());

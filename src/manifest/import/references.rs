@@ -32,10 +32,10 @@ pub(super) fn link(taken: &[(Chosen, Definition)], notes: &mut Vec<Note>) -> Vec
                     entries.push(json!({ "id": id, "workflowRef": { "name": name } }));
                     continue;
                 }
-                Some(_) => "which leads back here",
+                Some(_) => "which would close a reference cycle",
                 None => "which is not imported",
             };
-            let message = format!("{path} leads to workflow {id} of n8n, {why}; it stays an id of this n8n");
+            let message = format!("{path} refers to workflow {id} of n8n, {why}; it stays an id of this n8n");
             notes.push(Note { name: one.name.clone(), message });
         }
         entries

@@ -50,7 +50,7 @@ fn a_manifest_adopts_what_n8n_holds_and_carries_nothing_else() {
         "definition": { "nodes": [node("Start", "n8n-nodes-base.webhook", json!({ "path": "W1" }))], "connections": {}, "settings": { "executionOrder": "v1" } },
     });
     assert_eq!(specs, [expected]);
-    assert_eq!(notes, [r#"flow-w1: the tag "x,y" cannot be named in spec.tags; it stays as it is in n8n"#]);
+    assert_eq!(notes, [r#"flow-w1: the tag "x,y" cannot be listed in spec.tags; it is left unchanged in n8n"#]);
 }
 
 #[test]
@@ -88,9 +88,9 @@ fn references_lead_to_what_is_imported_too_and_never_in_a_ring() {
     assert!(specs[0]["references"].is_null(), "{}", specs[0]);
     assert_eq!(specs[1]["references"], json!([{ "id": "C", "workflowRef": { "name": "flow-c" } }]));
     let expected = [
-        "flow-c: settings.errorWorkflow leads to workflow E of n8n, which is not imported; it stays an id of this n8n",
-        "flow-c: settings.callerIds leads to workflow P of n8n, which leads back here; it stays an id of this n8n",
-        "flow-p: settings.errorWorkflow leads to workflow P of n8n, which leads back here; it stays an id of this n8n",
+        "flow-c: settings.errorWorkflow refers to workflow E of n8n, which is not imported; it stays an id of this n8n",
+        "flow-c: settings.callerIds refers to workflow P of n8n, which would close a reference cycle; it stays an id of this n8n",
+        "flow-p: settings.errorWorkflow refers to workflow P of n8n, which would close a reference cycle; it stays an id of this n8n",
     ];
     assert_eq!(notes, expected);
 }
@@ -102,5 +102,5 @@ fn a_large_definition_goes_into_a_configmap() {
     assert_eq!(specs[0]["definitionFrom"]["configMapKeyRef"], json!({ "name": "flow-l-definition", "key": "workflow.json" }));
     assert!(specs[0]["definition"].is_null());
     let (imported, notes) = import(vec![large(1_100_000)], &target());
-    assert!(imported.is_empty() && notes[0].message.contains("fits into no ConfigMap"), "{notes:?}");
+    assert!(imported.is_empty() && notes[0].message.contains("does not fit into a ConfigMap"), "{notes:?}");
 }

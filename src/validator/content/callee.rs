@@ -32,7 +32,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         if !is_left_over(&reference.id) {
             continue;
         }
-        let message = "this is no id of a workflow, and looks like what was left in its place; name the workflow that is meant";
+        let message = "this looks like a placeholder, not like the id of a workflow; set the id of the intended workflow";
         let finding = Finding::warning(Code::WorkflowIdDoubtful, reference.path, message);
         findings.push(match &reference.place {
             ReferencePlace::Node(node) => finding.at_node(node),

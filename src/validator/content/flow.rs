@@ -16,7 +16,7 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, findings: &mut V
     for &index in triggers.iter().filter(|_| !only_node) {
         let node = &definition.nodes[index];
         if !node.disabled() && graph.outgoing(index).is_empty() && graph.incoming(index).is_empty() {
-            let message = "the trigger is connected to nothing, so what it starts does nothing; connect it or remove it";
+            let message = "the trigger is not connected, so its executions do nothing; connect or remove it";
             findings.push(at(definition, Code::TriggerDisconnected, index, message));
         }
     }
@@ -41,9 +41,14 @@ fn report_lost(definition: &Definition, graph: &Graph<'_>, mut lost: Vec<usize>,
         }
         let alone = graph.outgoing(index).is_empty() && graph.incoming(index).is_empty();
         findings.push(if alone {
-            at(definition, Code::NodeUnconnected, index, "the node is connected to nothing and never runs; connect it or remove it")
+            at(definition, Code::NodeUnconnected, index, "the node is not connected and never runs; connect or remove it")
         } else {
-            at(definition, Code::NodeUnreachable, index, "no trigger leads here, so this node and what follows never run; connect it")
+            at(
+                definition,
+                Code::NodeUnreachable,
+                index,
+                "no trigger leads to this node, so it and the nodes after it never run; connect it",
+            )
         });
         for (other, reached) in graph.reached([index]).into_iter().enumerate() {
             covered[other] |= reached;

@@ -87,15 +87,12 @@ fn check_circles(definition: &Definition, graph: &Graph<'_>, findings: &mut Vec<
         let Some(&index) = circle.iter().max_by_key(|index| definition.nodes[**index].name()) else { continue };
         let node = &definition.nodes[index];
         let message = if circle.len() == 1 {
-            "the node feeds itself and nothing ends that; put an IF or a Loop Over Items in between".to_owned()
+            "the node feeds itself in an endless cycle; insert an IF or a Loop Over Items node".to_owned()
         } else {
             let mut names: Vec<&str> = circle.iter().map(|index| definition.nodes[*index].name()).collect();
             names.sort_unstable();
             let names: Vec<String> = names.iter().take(5).map(|name| crate::document::finding::quoted(name)).collect();
-            format!(
-                "these nodes feed each other in a circle that nothing ends: {}; put an IF or a Loop Over Items in between",
-                names.join(", ")
-            )
+            format!("these nodes form an endless cycle: {}; insert an IF or a Loop Over Items node", names.join(", "))
         };
         let at = json_path::key("connections", node.name());
         findings.push(Finding { severity, ..Finding::error(Code::LoopEndless, at, message) }.at_node(node.name()));
@@ -160,9 +157,12 @@ fn check_batches(graph: &Graph<'_>, index: usize, node: &Node, findings: &mut Ve
         return;
     }
     let (code, message) = if returns(done) {
-        (Code::LoopOutputsSwapped, "the body of the loop hangs on the output `done`; connect it to the output `loop`")
+        (Code::LoopOutputsSwapped, "the body of the loop is connected to the output `done`; connect it to the output `loop`")
     } else {
-        (Code::LoopNotClosed, "the output `loop` never leads back here, so only the first batch is processed; connect the end of the body")
+        (
+            Code::LoopNotClosed,
+            "the output `loop` never leads back here, so only the first batch is processed; connect the end of the loop body to this node",
+        )
     };
     let at = json_path::key("connections", node.name());
     findings.push(Finding::warning(code, at, message).at_node(node.name()));

@@ -15,7 +15,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
             if !is_rounded(number) || is_full(findings) {
                 return;
             }
-            let message = "JavaScript rounds whole numbers beyond 2^53, so n8n stores another one; put it into quotes";
+            let message = "JavaScript rounds integers beyond 2^53, so n8n stores another number; put it in quotes";
             let at = trail.path(&json_path::key(&json_path::index("nodes", index), "parameters"));
             findings.push(Finding::warning(Code::NumberRounded, at, message).at_node(node.name()));
         });

@@ -142,7 +142,7 @@ impl<'a> References<'a> {
             if !foreign && (!name.starts_with('$') || KNOWN.contains(&name)) {
                 continue;
             }
-            let message = format!("n8n gives expressions no {}; use $json, $input or $('node name')", quoted(name));
+            let message = format!("n8n defines no {} in expressions; use $json, $input or $('node name')", quoted(name));
             let finding = Finding::warning(Code::ExpressionNameUnknown, at, message).at_node(node.name());
             findings.push(finding.suggest(similar::nearest(name, KNOWN.iter().copied())));
         }
@@ -151,7 +151,7 @@ impl<'a> References<'a> {
     fn unknown(&mut self, index: usize, node: &Node, at: &str, reference: &NodeReference) -> Finding {
         let name = &reference.name;
         if reference.dotted && FOREIGN_NODES.contains(&name.as_str()) {
-            let message = format!("$node.{name} is not of n8n: $node takes the name of a node; use $json or $input for the node before");
+            let message = format!("n8n has no $node.{name}: $node takes the name of a node; use $json or $input for the preceding node");
             return Finding::warning(Code::ExpressionNameUnknown, at, message);
         }
         let alike = self.shapes.get_or_init(|| Shapes::of(self.graph.names())).alike(name);
@@ -175,7 +175,7 @@ impl<'a> References<'a> {
             return None;
         }
         let name = self.definition.nodes.get(target).map(Node::name).unwrap_or_default();
-        let message = format!("node {} is not upstream, so it may not have run yet; connect it or ask isExecuted first", quoted(name));
+        let message = format!("node {} is not upstream, so it may not have run yet; connect it or check isExecuted first", quoted(name));
         Some(Finding::warning(Code::ExpressionNodeNotBefore, at, message))
     }
 

@@ -58,7 +58,7 @@ fn parse(source: &str) -> Result<[Values; 6], String> {
     let source = without_names(source)?;
     let units: Vec<&str> = source.split_whitespace().collect();
     if !(5..=6).contains(&units.len()) {
-        return Err(format!("it has {} fields, want 5, or 6 with seconds first", units.len()));
+        return Err(format!("it has {} fields instead of 5, or 6 with seconds first", units.len()));
     }
     let mut values = [1; 6];
     for (unit, slot) in units.iter().zip(6 - units.len()..) {
@@ -66,7 +66,7 @@ fn parse(source: &str) -> Result<[Values; 6], String> {
     }
     match fires(&values) {
         true => Ok(values),
-        false => Err("no such day ever comes".into()),
+        false => Err("it never fires, since no such day exists".into()),
     }
 }
 
@@ -83,7 +83,7 @@ fn without_names(source: &str) -> Result<String, String> {
         }
         let (word, after) = rest.split_at(letters);
         let Some((_, number)) = NAMES.iter().find(|(name, _)| *name == word) else {
-            return Err("it has letters that are no name of a month or day (such as L, W or #)".into());
+            return Err("it contains something other than numbers and names of months or days (such as L, W or #)".into());
         };
         out.push_str(number);
         rest = after;
@@ -195,7 +195,7 @@ fn check_schedule(index: usize, node: &Node, findings: &mut Vec<Finding>) {
         let strict = node.type_version().is_some_and(|version| version >= 1.3);
         if size < 1.0 || size > most && strict {
             let want = if most < 100.0 { format!("1 to {most}") } else { "1 or more".to_owned() };
-            let finding = invalid(node, json_path::key(&at, key), format!("n8n cannot run every {size} {field}"));
+            let finding = invalid(node, json_path::key(&at, key), format!("n8n cannot schedule an interval of {size} {field}"));
             // Older versions take every 0 minutes for every minute.
             let severity = if field == "minutes" && size == 0.0 && !strict { Severity::Warning } else { finding.severity };
             findings.push(Finding { severity, ..finding }.mismatch(size.to_string(), want));
@@ -219,7 +219,7 @@ fn check_hour_of(node: &Node, at: &str, field: &str, interval: &Value, findings:
 fn check_parts(node: &Node, at: &str, parts: &[(&str, f64, f64)], holder: &Value, findings: &mut Vec<Finding>) {
     for (key, least, most) in parts {
         let Some(value) = holder.get(*key).and_then(Value::as_f64).filter(|value| value < least || value > most) else { continue };
-        let finding = invalid(node, json_path::key(at, key), format!("n8n makes no schedule of {key} {value}"));
+        let finding = invalid(node, json_path::key(at, key), format!("n8n cannot schedule {key} {value}"));
         findings.push(
             finding.mismatch(value.to_string(), if *most < 100.0 { format!("{least} to {most}") } else { format!("{least} or more") }),
         );
@@ -260,12 +260,12 @@ fn check_cron(node: &Node, at: &str, expression: &str, often: Code, findings: &m
     }
     match parse(expression) {
         Err(problem) => {
-            let message = format!("n8n takes this for no cron expression: {problem}");
+            let message = format!("n8n does not accept this cron expression: {problem}");
             let finding = Finding { severity: unless_disabled(node), ..Finding::error(Code::CronInvalid, at, message) };
             findings.push(finding.at_node(node.name()));
         }
         Ok(_) if often == Code::PollTooOften && is_below_a_minute(expression) => {
-            let message = "n8n refuses to poll more often than once a minute; give a single second";
+            let message = "n8n refuses to poll more often than once a minute; set the seconds field to a single number";
             findings.push(Finding { severity: unless_disabled(node), ..Finding::error(often, at, message) }.at_node(node.name()));
         }
         Ok(values) if values[0].count_ones() > 1 => findings.push(too_often(node, at, often)),
@@ -281,7 +281,7 @@ fn is_below_a_minute(expression: &str) -> bool {
 }
 
 fn too_often(node: &Node, at: &str, code: Code) -> Finding {
-    Finding::warning(code, at, "this runs more often than once a minute; is that needed?").at_node(node.name())
+    Finding::warning(code, at, "this runs more often than once a minute; check that this is intended").at_node(node.name())
 }
 
 #[cfg(test)]

@@ -49,10 +49,10 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resol
             if reading.is_template() {
                 check_template(index, node, text, at, &mut references, findings);
             } else if alone && (matches!(reading, Reading::Unknown) || reading.takes_expressions()) {
-                let message = "this stands outside of {{ }}, so n8n takes it for plain text; write ={{ … }} around it";
+                let message = "this is outside of {{ }}, so n8n takes it for plain text; wrap it in ={{ … }}";
                 findings.push(Finding::warning(Code::ExpressionWithoutBraces, at(), message).at_node(node.name()));
             } else if braced && moustache::lacks_equals(&reading, text) {
-                let message = "{{ }} without a leading = is sent as it stands; put = in front to make it an expression";
+                let message = "{{ }} without a leading = is sent literally; add = in front to make it an expression";
                 findings.push(Finding::warning(Code::ExpressionWithoutEquals, at(), message).at_node(node.name()));
             }
         });
@@ -105,7 +105,7 @@ fn check_expression(
         Finding { severity: references.severity(index, node), ..Finding::error(code, at(), message) }.at_node(node.name())
     };
     if expression::is_barred(text) {
-        findings.push(error(Code::ExpressionSyntax, "n8n refuses an expression with .constructor in it; leave it out".into()));
+        findings.push(error(Code::ExpressionSyntax, "n8n refuses expressions with .constructor; remove it".into()));
         return;
     }
     let mut scripts = Vec::new();
@@ -137,10 +137,11 @@ fn check_expression(
             Fault::Unread => unread(node, at()),
             Fault::Empty => error(
                 Code::ExpressionSyntax,
-                format!("the expression at line {line}, column {column} is empty; write one or take {{{{ }}}} away"),
+                format!("the expression at line {line}, column {column} is empty; write one or remove {{{{ }}}}"),
             ),
             Fault::Statement => {
-                let message = format!("what stands in {{{{ }}}} at line {line}, column {column} is a statement; n8n wants an expression");
+                let message =
+                    format!("the content of {{{{ }}}} at line {line}, column {column} is a statement; n8n requires an expression");
                 error(Code::ExpressionSyntax, message)
             }
             Fault::Syntax { offset, problem } => {
@@ -169,7 +170,7 @@ fn check_code(index: usize, node: &Node, at: &str, code: &str, references: &mut 
 }
 
 fn unread(node: &Node, at: String) -> Finding {
-    Finding::warning(Code::ScriptUnread, at, "the code is too large or too deeply nested to be checked; divide it").at_node(node.name())
+    Finding::warning(Code::ScriptUnread, at, "the code is too large or too deeply nested to be checked; split it").at_node(node.name())
 }
 
 /// Returns the parameters of a node that hold JavaScript, with their keys.

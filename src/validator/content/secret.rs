@@ -28,7 +28,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
                     return;
                 }
                 if let Some(what) = found(trail.key(), text, object) {
-                    let message = format!("{what} stands here for everybody to read; put it into a credential, and renew it");
+                    let message = format!("{what} is stored here in plain text; move it into a credential, and rotate it");
                     findings.push(Finding::error(Code::SecretLiteral, trail.path(&base), message).at_node(node.name()));
                 }
             });
@@ -74,7 +74,7 @@ fn check_credentials(at: &str, node: &Node, findings: &mut Vec<Finding>) {
             let secret = is_secret_name(field) || value.is_object() || matches!(field.as_str(), "data" | "user" | "username");
             let severity = if secret { Severity::Error } else { Severity::Warning };
             let at = json_path::key(&json_path::key(&json_path::key(at, "credentials"), kind), field);
-            let message = "this belongs into the credential itself, n8n does not read it here; refer to the credential by id or name";
+            let message = "this belongs in the credential itself, n8n does not read it here; refer to the credential by id or name";
             findings.push(Finding { severity, ..Finding::error(Code::CredentialEmbedded, at, message) }.at_node(node.name()));
         }
     }

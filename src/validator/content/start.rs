@@ -16,7 +16,7 @@ pub(super) fn check(definition: &Definition, to_publish: bool, findings: &mut Ve
     }
     if !to_publish {
         if find(any).is_none() {
-            let message = "the workflow has no trigger node, so only another trigger added later can start it";
+            let message = "the workflow has no trigger node, so nothing can start it; add one";
             findings.push(Finding::warning(Code::TriggerMissing, "nodes", message));
         }
         return;
@@ -29,12 +29,12 @@ pub(super) fn check(definition: &Definition, to_publish: bool, findings: &mut Ve
     }
     let refusal = |at, message| Finding::error(Code::TriggerMissing, at, message);
     findings.push(if let Some((index, node)) = find(production) {
-        let message = "the workflow is active and its only trigger is disabled: n8n says that it has no trigger node; enable it";
+        let message = "the workflow is active and its only trigger is disabled, so to n8n it has no trigger node; enable it";
         refusal(json_path::key(&json_path::index("nodes", index), "disabled"), message).at_node(node.name())
     } else if let Some((index, node)) = find(any) {
-        let message = "the workflow is active and only starts by hand: n8n says that it has no trigger node; add one";
+        let message = "the workflow is active and only starts manually, so to n8n it has no trigger node; add one";
         refusal(json_path::key(&json_path::index("nodes", index), "type"), message).at_node(node.name())
     } else {
-        refusal("nodes".into(), "the workflow is active and has no trigger node, so nothing ever starts it; add one")
+        refusal("nodes".into(), "the workflow is active and has no trigger node, so nothing can start it; add one")
     });
 }

@@ -48,7 +48,7 @@ fn check_path(index: usize, node: &Node, findings: &mut Vec<Finding>) {
     };
     if missing {
         // n8n then serves it under its webhookId alone (measured).
-        let message = "the webhook has no path, so that its URL is its webhookId; give it one";
+        let message = "the webhook has no path, so its URL is its webhookId; set a path";
         findings.push(Finding::warning(Code::WebhookPathMissing, parameter_path(index, &["path"]), message).at_node(node.name()));
     }
 }
@@ -56,7 +56,7 @@ fn check_path(index: usize, node: &Node, findings: &mut Vec<Finding>) {
 fn check_authentication(index: usize, node: &Node, findings: &mut Vec<Finding>) {
     let open = node.parameter("authentication").is_none_or(|value| value == "none");
     if open && !node.disabled() {
-        let message = "anybody who knows the URL can call this webhook; set an authentication";
+        let message = "anybody who knows the URL can call this webhook; configure authentication";
         let at = parameter_path(index, &["authentication"]);
         findings.push(Finding::warning(Code::WebhookOpen, at, message).at_node(node.name()));
     }
@@ -105,7 +105,7 @@ impl<'a> Answers<'a> {
         let at = parameter_path(index, &["responseMode"]);
         if mode == "responseNode" {
             if !self.before[index] {
-                let message = "it waits for a Respond to Webhook node, and none follows; add one or respond in another way";
+                let message = "it waits for a Respond to Webhook node, and none follows; add one or set another responseMode";
                 let finding = Finding::error(Code::RespondNodeMissing, at, message).at_node(node.name());
                 // Older versions do not check for it: the caller gets an empty response when the workflow ends.
                 let severity = if looks_for_answers(node) { unless_disabled(node) } else { Severity::Warning };
@@ -119,8 +119,10 @@ impl<'a> Answers<'a> {
         if let Some(respond) = self.unused(index) {
             // The older version responds by itself and the Respond node does nothing.
             let severity = if looks_for_answers(node) && !respond.disabled() { unless_disabled(node) } else { Severity::Warning };
-            let message =
-                format!("node {} answers, but the webhook does not wait for it; set it to respond by that node", quoted(respond.name()));
+            let message = format!(
+                "node {} responds, but the webhook does not wait for it; set its responseMode to responseNode",
+                quoted(respond.name())
+            );
             let finding = Finding::error(Code::RespondNodeUnused, at, message).at_node(node.name());
             findings.push(Finding { severity, ..finding }.mismatch(quoted(mode), r#""responseNode""#));
         }
@@ -150,6 +152,7 @@ fn check_respond(answers: &Answers<'_>, index: usize, node: &Node, findings: &mu
     let strict = node.type_version().is_some_and(|version| version >= 1.1);
     let severity = if strict { graph.severity(index, node) } else { Severity::Warning };
     let at = json_path::key(&json_path::index("nodes", index), "type");
-    let finding = Finding::error(Code::RespondWithoutWebhook, at, "no webhook comes before it, so there is nobody to answer; remove it");
+    let finding =
+        Finding::error(Code::RespondWithoutWebhook, at, "no webhook precedes this node, so it has no caller to respond to; remove it");
     findings.push(Finding { severity, ..finding }.at_node(node.name()));
 }

@@ -64,7 +64,7 @@ impl Pattern {
 
 /// Explains that a code cannot be switched off or reported at another level.
 pub fn cannot_be_changed(code: Code) -> String {
-    format!("{code} cannot be switched off or changed: nothing of such a document is checked, and it would pass for a valid one")
+    format!("{code} cannot be switched off or changed: such a document is not checked, and would pass as valid")
 }
 
 /// Rules of one source.

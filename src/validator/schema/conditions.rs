@@ -84,7 +84,7 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
 pub(super) fn check(known: &Known<'_>, filter: &Value, place: Place<'_>, findings: &mut Vec<Finding>) {
     let combinator = filter.get("combinator").filter(|value| !value.is_null());
     if let Some(own) = combinator.filter(|own| !matches!(own.as_str(), Some("and" | "or")) && !is_expression(own)) {
-        let message = "n8n knows no such combinator and answers false for each item";
+        let message = "n8n has no such combinator and evaluates the conditions to false for each item";
         let own = own.as_str().unwrap_or_default();
         let meant = [("and", ["and", "all", "every"]), ("or", ["or", "any", "some"])];
         let meant = meant.iter().find(|(_, words)| words.contains(&own.to_lowercase().as_str())).map(|(word, _)| *word);
@@ -112,7 +112,7 @@ fn one(known: &Known<'_>, condition: &Value, place: Place<'_>) -> Option<Finding
     let at = json_path::key(&place.written(), "operator");
     let Some(operator) = operator else {
         let computed = condition.get("operator").is_some();
-        let message = "the condition has no operator, over which the node fails";
+        let message = "the condition has no operator, so the node fails";
         let finding = || known.error(Code::ConditionUnknown, at, message.to_owned());
         return (!computed).then(|| finding().mismatch("nothing", r#"{"type": "...", "operation": "..."}"#));
     };
@@ -127,13 +127,13 @@ fn one(known: &Known<'_>, condition: &Value, place: Place<'_>) -> Option<Finding
         return None;
     }
     let Some(offered) = offered else {
-        let message = "n8n knows no conditions of this type and answers false for each item";
+        let message = "n8n has no conditions of this type and evaluates this one to false for each item";
         let names: Vec<&str> = OPERATIONS.iter().map(|(name, _)| *name).collect();
         let meant = similar::nearest(&kind, names.iter().copied());
         let finding = known.error(Code::ConditionUnknown, json_path::key(&at, "type"), message.to_owned());
         return Some(finding.mismatch(quoted(&kind), names.join(", ")).suggest(meant));
     };
-    let message = format!("n8n knows no such operator for values of type {kind} and answers false for each item");
+    let message = format!("n8n has no such operator for values of type {kind} and evaluates the condition to false for each item");
     let finding = known.error(Code::ConditionUnknown, json_path::key(&at, "operation"), message);
     let all: Vec<&str> = offered.iter().chain(OF_ANY).copied().collect();
     Some(finding.mismatch(quoted(&operation), all.join(", ")).suggest(meant(&operation, &all)))

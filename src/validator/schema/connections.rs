@@ -99,7 +99,7 @@ fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edg
                 return found;
             }
             if !KINDS.contains(&kind.as_str()) {
-                let message = format!("there is no kind of connection {}", quoted(kind));
+                let message = format!("there is no connection kind {}", quoted(kind));
                 let meant = if kind.eq_ignore_ascii_case("onError") || kind == "error" {
                     Some(MAIN)
                 } else {
@@ -120,7 +120,7 @@ fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edg
                         continue;
                     };
                     if own != kind {
-                        let message = format!("the connection is of kind {} and stands under {}", quoted(own), quoted(kind));
+                        let message = format!("the connection is of kind {} but listed under {}", quoted(own), quoted(kind));
                         // Items flow by the outer kind, and are looked up by the inner one: a sub-node is then never found.
                         let severity = if kind == MAIN { Severity::Warning } else { Severity::Error };
                         let finding = Finding::error(Code::ConnectionKind, json_path::key(&at, "type"), message);
@@ -177,7 +177,7 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed
         if edge.output >= given + errors {
             let mut message = format!("{from} has no output {} of kind {}", edge.output, edge.kind);
             if edge.kind == MAIN && edge.output == given {
-                message.push_str("; an output for errors wants onError: continueErrorOutput");
+                message.push_str("; an error output requires onError: continueErrorOutput");
             }
             let want = format!("0 to {}", given + errors - 1);
             return Some(source.known.error(Code::ConnectionOutput, edge.at.clone(), message).mismatch(edge.output.to_string(), want));
@@ -250,7 +250,7 @@ fn error_output(name: &str, end: &End<'_>, used: &HashSet<(&str, usize)>) -> Opt
         return None;
     }
     let message = format!(
-        "items that fail leave by output {errors} of {}, which leads nowhere: they are lost, and the execution is a success; connect it",
+        "failed items leave through output {errors} of {}, which is not connected: they are lost, and the execution counts as a success; connect it",
         quoted(name)
     );
     Some(end.known.warning(Code::ErrorOutputUnconnected, json_path::key(&end.known.at, "onError"), message))
@@ -264,7 +264,7 @@ fn takes(name: &str, end: &End<'_>, arriving: &HashMap<(&str, &str, usize), usiz
         let connected = arriving.get(&(name, port.kind.as_str(), *place)).copied().unwrap_or_default();
         let label = || if port.label.is_empty() { port.kind.clone() } else { format!("{} ({})", port.label, port.kind) };
         if port.required && port.kind != MAIN && connected == 0 {
-            let message = format!("nothing that is switched on is connected to the input {}, which the node needs", label());
+            let message = format!("no enabled node is connected to the input {}, which the node requires", label());
             findings.push(end.known.error(Code::SubNodeMissing, end.known.at.clone(), message));
         }
         if let Some(most) = port.most.filter(|most| connected > *most as usize) {

@@ -17,7 +17,7 @@ pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findin
         let triggers = members.into_iter().flatten().filter_map(named).filter_map(|place| nodes.get(place)?.as_ref());
         for trigger in triggers.filter(|known| known.facts().trigger) {
             let name = trigger.node.name();
-            let message = format!("a node group holds the trigger {}, which n8n refuses; leave it out of the group", quoted(name));
+            let message = format!("a node group holds the trigger {}, which n8n refuses; remove it from the group", quoted(name));
             let at = json_path::key(&json_path::index("nodeGroups", index), "nodeIds");
             findings.push(Finding::error(Code::NodeGroupConflict, at, message).at_node(Node::name(trigger.node)));
         }

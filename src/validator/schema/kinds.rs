@@ -28,7 +28,7 @@ pub(super) fn resolve<'a>(definition: &'a Definition, catalog: &Catalog, finding
             Known::new(index, node, kind, connected.contains(node.name()))
         });
         if RESTRICTED.contains(&node.kind()) {
-            let message = "n8n does not load this node type unless its operator allows it (NODES_EXCLUDE)";
+            let message = "n8n does not load this node type unless its configuration allows it (NODES_EXCLUDE)";
             findings.push(Finding::warning(Code::NodeTypeRestricted, place(index, "type"), message).at_node(node.name()));
         }
         if known.is_none() && !node.kind().is_empty() && catalog.node(node.kind()).is_none() {
@@ -64,7 +64,7 @@ fn unknown<'a>(index: usize, node: &'a Node, catalog: &Catalog, uncovered: &mut 
     if in_doubt && meant.is_none() {
         // n8n may have the package: report each type once.
         let finding = || {
-            let message = format!("the catalogue does not cover node type {}; n8n decides whether it has it", quoted(kind));
+            let message = format!("the catalogue does not cover node type {}; n8n decides whether it exists", quoted(kind));
             Finding::warning(Code::NodeTypeUncovered, place(index, "type"), message).at_node(node.name())
         };
         return uncovered.insert(kind).then(finding);
@@ -101,12 +101,12 @@ fn version(index: usize, node: &Node, kind: &NodeType) -> Option<Finding> {
     let newest = *all.last()?;
     let at = place(index, "typeVersion");
     let finding = if version > newest {
-        let message = "the catalogue knows no version as new as this one of the node type; n8n decides whether it has it";
+        let message = "this version of the node type is newer than the catalogue; n8n decides whether it exists";
         Finding::warning(Code::NodeVersionUnknown, at, message)
     } else if kind.versioned {
         Finding::error(Code::NodeVersionUnknown, at, "the node type is not available in this version")
     } else {
-        Finding::warning(Code::NodeVersionUnknown, at, "the node type lists no such version; n8n takes the one that it has")
+        Finding::warning(Code::NodeVersionUnknown, at, "the node type lists no such version; n8n uses the one that exists")
     };
     let listed = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     Some(finding.at_node(node.name()).mismatch(version.to_string(), listed).suggest(Some(newest.to_string())))

@@ -37,8 +37,8 @@ pub(super) fn check(known: &Known<'_>, parameter: &Parameter, value: &Value, pla
     let proven = PROVEN.iter().any(|(kind, names)| *kind == known.node.kind() && names.contains(&parameter.name.as_str()));
     let (code, at) = (Code::ParameterJson, place.written());
     Some(if proven {
-        known.error(code, at, format!("this is no JSON, over which the node fails on every run: {problem}"))
+        known.error(code, at, format!("this is not valid JSON, so the node fails on every run: {problem}"))
     } else {
-        known.warning(code, at, format!("this is no JSON, which the node can hardly use: {problem}"))
+        known.warning(code, at, format!("this is not valid JSON, so the node can hardly use it: {problem}"))
     })
 }

@@ -40,8 +40,7 @@ pub(super) fn is_setting(key: &str, top: bool) -> bool {
 
 /// Returns the finding for such a field among the parameters.
 pub(super) fn finding(known: &Known<'_>, key: &str, place: Place<'_>) -> Finding {
-    let message =
-        format!("{} is a field of the node and none of its parameters, so n8n ignores it; it belongs beside parameters", quoted(key));
+    let message = format!("{} is a field of the node, not a parameter, so n8n ignores it here; move it beside parameters", quoted(key));
     let meant = json_path::key(&known.at, key);
     known.warning(Code::NodeFieldMisplaced, place.written(), message).suggest(Some(meant))
 }

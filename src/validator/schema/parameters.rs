@@ -78,7 +78,7 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
 fn unloadable(known: &Known<'_>, own: &Map<String, Value>, name: &str) -> Finding {
     let root = Place::Root(&known.at);
     if let Some((at, got)) = misplaced::single_entry(&known.facts().parameters, own, root, 0) {
-        let message = "n8n wants a list here and cannot load the node; put [ ] around the entry".to_owned();
+        let message = "n8n expects a list here and cannot load the node; put [ ] around the entry".to_owned();
         return known.error(Code::ParameterShape, at, message).mismatch(got, "an array");
     }
     let message = "n8n cannot load a value of this shape".to_owned();
@@ -100,11 +100,11 @@ fn refused(known: &Known<'_>, reconcile_error: &ReconcileError, ignored: &[&str]
             known.error(Code::ParameterMissing, at, message)
         }
         TroubleKind::Locator { mode } => {
-            let message = format!("the value of {name} is not what its mode {} wants", quoted(mode));
+            let message = format!("the value of {name} does not match its mode {}", quoted(mode));
             known.error(Code::ParameterInvalid, at, message)
         }
         TroubleKind::Type { want } => known
-            .error(Code::ParameterInvalid, at, format!("n8n cannot take the value of {name} for what it is to be"))
+            .error(Code::ParameterInvalid, at, format!("n8n cannot convert the value of {name} to its type"))
             .mismatch("something else", want.clone()),
         TroubleKind::Unreadable => known.error(Code::ParameterInvalid, at, format!("n8n cannot read the value of {name}")),
         TroubleKind::TooFew(least) => known

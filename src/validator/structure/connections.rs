@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
 
     fn unknown(&self, verb: &str, name: &str) -> String {
         if self.by_id(name).is_some() {
-            return format!("the connection {verb} {}, which is the id of a node; connections go by name", quoted(name));
+            return format!("the connection {verb} {}, which is the id of a node; connections refer to nodes by name", quoted(name));
         }
         let alike = self.alike(name).map_or_else(String::new, |(_, how)| format!("; {how}"));
         format!("the connection {verb} node {}, which does not exist{alike}", quoted(name))

@@ -47,7 +47,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         findings.extend(check_name(&at, node, definition.connections.contains_key(node.name())));
         if !node.name().is_empty() {
             if let Some(first) = names.get(node.name()) {
-                let message = format!("nodes[{first}] has the same name, and connections go by name; rename one of them");
+                let message = format!("nodes[{first}] has the same name, and connections refer to nodes by name; rename one of them");
                 findings.push(Finding::error(Code::NodeNameDuplicate, json_path::key(&at, "name"), message).at_node(node.name()));
             } else {
                 names.insert(node.name(), index);
@@ -69,7 +69,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
 fn check_name(at: &str, node: &Node, leads_on: bool) -> Option<Finding> {
     let (at, name) = (json_path::key(at, "name"), node.name());
     let finding = if BREAKING.contains(&name) {
-        let message = "n8n breaks over a node of this name: the workflow is not published, or each execution fails; rename the node";
+        let message = "n8n fails on a node of this name: the workflow is not published, or each execution fails; rename the node";
         Finding::error(Code::NodeNameReserved, at, message)
     } else if UNREAD.contains(&name) {
         let message = "n8n's API leaves out the connections that start at a node of this name, so that no deployment of them can be \
@@ -86,12 +86,12 @@ fn check_required(at: &str, node: &Node, findings: &mut Vec<Finding>) {
     for (key, code) in [("name", Code::NodeNameMissing), ("type", Code::NodeTypeMissing)] {
         let missing = node.0.get(key).is_none_or(|value| value == "");
         if missing {
-            let message = format!("the node has no {key}; give it one");
+            let message = format!("the node has no {key}; add one");
             findings.push(Finding::error(code, json_path::key(at, key), message).at_node(node.name()));
         }
     }
     if !node.0.contains_key("typeVersion") {
-        let message = "the node has no typeVersion, so n8n picks one; write down the one it was made for";
+        let message = "the node has no typeVersion, so n8n picks one; set the version it was built for";
         let finding = Finding::warning(Code::NodeTypeVersionMissing, json_path::key(at, "typeVersion"), message);
         findings.push(finding.at_node(node.name()));
     }
@@ -108,7 +108,7 @@ fn check_required(at: &str, node: &Node, findings: &mut Vec<Finding>) {
 fn check_on_error(at: &str, node: &Node) -> Option<Finding> {
     let word = node.text("onError").filter(|word| !ON_ERROR.contains(word))?;
     let meant = if word == "continue" { Some("continueRegularOutput") } else { similar::nearest(word, ON_ERROR.iter().copied()) };
-    let message = "n8n does not know this word, and an error in the node stops the workflow";
+    let message = "n8n does not know this value, so an error in the node stops the workflow";
     let finding = Finding::warning(Code::NodeFieldType, json_path::key(at, "onError"), message).at_node(node.name());
     Some(finding.mismatch(quoted(word), ON_ERROR.join(", ")).suggest(meant))
 }
@@ -160,7 +160,7 @@ fn check_credential(at: &str, node: &Node, kind: &str, reference: &Value, findin
         other => Some((at, other)),
     };
     if let Some((at, value)) = wrong {
-        let message = "this is no reference to a credential";
+        let message = "this is not a reference to a credential";
         let finding = Finding::error(Code::CredentialsInvalid, at, message).at_node(node.name());
         findings.push(finding.mismatch(kind_of(value), want));
     }

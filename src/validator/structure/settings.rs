@@ -39,7 +39,7 @@ pub(super) fn check(settings: &Map<String, Value>, findings: &mut Vec<Finding>) 
     }
     let order = settings.get("executionOrder").and_then(Value::as_str);
     if let Some(order) = order.filter(|order| !matches!(*order, "v0" | "v1")) {
-        let finding = Finding::warning(Code::SettingDoubtful, "settings.executionOrder", "n8n knows no such order");
+        let finding = Finding::warning(Code::SettingDoubtful, "settings.executionOrder", "n8n has no such execution order");
         findings.push(finding.mismatch(quoted(order), r#""v1" (or "v0", the old one)"#));
     }
 }

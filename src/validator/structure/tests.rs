@@ -189,7 +189,7 @@ fn unknown_ends_of_connections_are_named_with_what_was_meant() {
         (Code::ConnectionSourceUnknown, "connections.Gone", None),
     ];
     assert_eq!(found, expected);
-    assert!(findings[1].message.contains("connections go by name"));
+    assert!(findings[1].message.contains("connections refer to nodes by name"));
     assert_eq!(findings[0].node.as_deref(), Some("A"));
 }
 

@@ -154,7 +154,7 @@ fn in_query(text: &str) -> Option<&'static str> {
                 && looks_random(body)
                 && is_secret_value(body)
         })
-        .then_some("a literal key in an address")
+        .then_some("a literal key in a URL")
 }
 
 /// Matches `name = "value"` or `"name": "value"` in code and JSON, if the name says that the value is secret.
@@ -187,7 +187,7 @@ fn in_authority(text: &str) -> Option<&'static str> {
             let Some((name, password)) = user.split_once(':') else { return false };
             !name.is_empty() && password.len() >= 8 && password != name && looks_random(password) && is_secret_value(password)
         })
-        .then_some("a password in an address")
+        .then_some("a password in a URL")
 }
 
 /// Reports whether a value of this name is secret.
