@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_a_name_or_package_is_recognised() {
+    fn a_misspelt_name_or_package_gets_a_suggestion() {
         let catalog = Catalog::embedded();
         let nearest = |wanted| catalog.nearest(wanted);
         assert_eq!(nearest("n8n-nodes-base.slak").as_deref(), Some("n8n-nodes-base.slack"));
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_know_what_they_extend_and_ask_for() {
+    fn credentials_have_their_extended_types_and_scopes() {
         let catalog = Catalog::embedded();
         assert!(catalog.credential_extends("googleSheetsOAuth2Api", "oAuth2Api"));
         assert!(!catalog.credential_extends("slackApi", "oAuth2Api"));

@@ -306,7 +306,7 @@ fn a_tool_on_main_is_a_warning_where_items_flow_to_it() {
 }
 
 #[test]
-fn what_n8n_does_not_look_at_is_never_more_than_a_warning() {
+fn problems_that_n8n_does_not_check_are_at_most_warnings() {
     let mut document = wired("n8n-nodes-base.httpRequest", 4.2, json!({}));
     assert_eq!(codes(document.clone()), ["error parameter-missing"]);
     document["nodes"][1]["disabled"] = json!(true);

@@ -152,7 +152,7 @@ const ARGUED: &[&str] = &[
 ];
 
 #[test]
-fn errors_in_real_workflows_are_those_that_were_looked_at() {
+fn errors_in_real_workflows_are_those_that_were_reviewed() {
     let Some(corpora) = corpora() else { return };
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut errors = Vec::new();
@@ -173,7 +173,7 @@ fn errors_in_real_workflows_are_those_that_were_looked_at() {
 }
 
 #[test]
-fn whatever_the_catalogue_finds_wrong_is_doubted_on_another_n8n_and_nothing_else_is() {
+fn only_errors_that_depend_on_the_catalogue_are_warnings_on_another_n8n() {
     let Some(corpora) = corpora() else { return };
     let mut errors = (0, 0);
     for folder in ["dev", "broken/dev"] {
@@ -328,7 +328,7 @@ const REPORTS: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn what_other_tools_were_reported_to_miss_or_to_make_up_is_judged_rightly() {
+fn inputs_from_reports_on_other_tools_have_the_listed_findings() {
     let Some(corpora) = corpora() else { return };
     let habits = [Code::ErrorsUnhandled, Code::HttpWithoutTimeout, Code::WebhookOpen, Code::CredentialsMissing];
     let mut wrong = Vec::new();

@@ -136,7 +136,7 @@ fn digest_of_body(body: &Value) -> Digest {
 }
 
 #[test]
-fn the_whole_way_in_is_idempotent_and_stable_under_a_round_trip() {
+fn parsing_is_idempotent_and_stable_under_a_round_trip() {
     let Some(corpora) = corpora() else { return };
     let seed = IdentitySeed { cluster_id: "c".into(), namespace: "n".into(), name: "w".into() };
     let mut seen = 0;

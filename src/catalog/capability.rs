@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_the_lists_is_harmless_and_everything_else_counts() {
+    fn only_what_the_lists_allow_is_harmless() {
         use Capability::{Agents, Code, DataTables, Files, Memory, Unreviewed, Workflows};
         for (text, wanted) in [
             ("const get_1 = __importDefault(require(\"lodash/get\"));\nthis.getNode();", vec![]),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_review_holds_for_the_very_text_that_was_reviewed() {
+    fn a_review_applies_to_the_reviewed_text_only() {
         let text = "a\n//# sourceMappingURL=x.js.map\n";
         assert_eq!(fingerprint(text), fingerprint("a\n//# sourceMappingURL=y.js.map"));
         assert_ne!(fingerprint(text), fingerprint("b\n"));

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_reaches_more_breaks_those_who_have_no_grant_for_it() {
+    fn a_new_capability_of_a_type_is_breaking() {
         let of = |reaches: &[Capability]| reaching(node(json!([])), reaches);
         let found = compare(&of(&[Memory]), &of(&[Memory, Files]));
         let wanted = Change { subject: "p.a".into(), code: "reachGrew", part: Files.words().into(), breaking: true };
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_is_gone_breaks_and_one_of_the_same_title_is_its_new_name() {
+    fn a_removed_type_is_breaking_and_one_of_the_same_display_name_is_a_rename() {
         let b = json!([{"name": "b", "displayName": "A", "version": 1, "properties": []}]);
         let found = changes(node(json!([])), b);
         assert!(found.contains(&("p.a".into(), "typeRenamed", "p.b".into(), true)), "{found:?}");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_and_options_that_go_break_and_those_that_come_do_not_unless_required() {
+    fn removed_parameters_and_options_are_breaking_and_added_ones_only_if_required() {
         let before = node(json!([
             {"name": "x", "type": "string"},
             {"name": "o", "type": "options", "options": [{"name": "1", "value": "a"}, {"name": "2", "value": "b"}]},

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_shows_whatever_follows_but_not_what_stands_before() {
+    fn an_expression_in_a_condition_overrides_later_conditions_but_not_earlier_ones() {
         assert!(shows(json!([["a", ["x"]], ["b", ["y"]]]), json!([["c", [1]]]), json!({"a": "={{ 1 }}", "c": 1}), 1.0));
         assert!(!shows(json!([["b", ["y"]], ["a", ["x"]]]), json!([]), json!({"a": "={{ 1 }}"}), 1.0));
     }

@@ -260,7 +260,7 @@ mod tests {
     use crate::catalog::raw::implementations;
 
     #[test]
-    fn a_version_that_only_the_source_names_is_served_by_its_siblings() {
+    fn a_version_that_only_the_source_lists_shares_the_description_of_its_siblings() {
         let variant = |versions: &[f64]| NodeVersion { versions: versions.to_vec(), ..NodeVersion::default() };
         let mut node = NodeType {
             name: "p.agent".into(),

@@ -245,14 +245,14 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_show_and_defaults_that_the_catalogue_leaves_out_are_no_trouble() {
+    fn hidden_parameters_and_omitted_defaults_are_no_issue() {
         assert!(found("n8n-nodes-base.set", 3.4, json!({"jsonOutput": "no json", "options": {}})).is_empty(), "the mode is manual");
         let form = json!({"operation": "page", "defineForm": "json"});
         assert!(found("n8n-nodes-base.form", 1.0, form).is_empty());
     }
 
     #[test]
-    fn required_columns_want_a_value_and_every_column_one_of_its_type() {
+    fn required_columns_need_a_value_and_every_column_its_type() {
         let insert = |operation: &str, value: Value| {
             let schema = json!([{"id": "id", "type": "number", "required": true}, {"id": "name", "type": "string", "required": true},
                                 {"id": "on", "type": "boolean"}, {"id": "kind", "type": "options", "options": [{"value": "a"}]}]);

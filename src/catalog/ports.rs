@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_expression_decides_is_left_open() {
+    fn ports_that_depend_on_an_expression_are_unknown() {
         let entry = || Entry { count: Count::Items("r.v".into()), ..Entry::default() };
         assert_eq!(ports(entry(), json!({"r": "={{ $json.r }}"})), None);
         let tested = Entry { when: vec![Test("mode".into(), Is::In(vec![json!("x")]))], ..Entry::default() };

@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_a_word_of_its_own() {
+    fn every_code_is_unique() {
         let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(words.len(), Code::ALL.len());
         for code in Code::ALL {

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nests_too_deep_is_left_out_and_named_and_the_rest_is_read() {
+    fn values_that_nest_too_deep_are_left_out_with_their_path() {
         assert_eq!(shallow(&nested(LEVELS), &[]).cut, None);
         for levels in [LEVELS + 1, 100_000] {
             let text = format!("{{\"x\":[{},2],\"y\":3}}", nested(levels));
@@ -334,14 +334,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_needed_is_not_read() {
+    fn skipped_paths_are_not_read() {
         let text = format!("{{\"metadata\":{{\"name\":\"n\",\"managedFields\":{0}}},\"managedFields\":1,\"data\":{0}}}", nested(500));
         let read = shallow(&text, &[&["metadata", "managedFields"], &["data"]]);
         assert_eq!((read.value, read.cut), (json!({ "metadata": { "name": "n" }, "managedFields": 1 }), None));
     }
 
     #[test]
-    fn what_takes_too_much_memory_is_left_out_and_named_and_what_is_read_weighs_what_it_takes() {
+    fn values_beyond_the_memory_limit_are_left_out_and_the_rest_is_counted() {
         for (item, wanted) in [("[]", 64), ("1", 64), ("{\"a\":1}", 800), ("\"aaaaaaaaaaaaaaaa\"", 80)] {
             let text = format!("{{\"many\":[{}],\"after\":1}}", vec![item; 1_000].join(","));
             let meter = Meter::new(LARGEST);
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_asked_for_is_read_of_each_item() {
+    fn only_selected_keys_of_each_item_are_read() {
         const ONLY: Only = Only::Keys(&[("id", Only::All), ("nodes", Only::Keys(&[("type", Only::All)]))]);
         let text = format!(
             "{{\"id\":{{\"a\":1}},\"nodes\":[{{\"type\":\"t\",\"code\":{0}}},7,[{{\"type\":2,\"x\":3}}]],\"data\":{0}}}",

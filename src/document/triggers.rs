@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn schedules_and_queues_are_started_by_n8n_and_called_by_nobody() {
+    fn schedules_and_queues_have_no_endpoint() {
         let kinds =
             ["scheduleTrigger", "webhook", "errorTrigger", "executeWorkflowTrigger", "manualTrigger", "telegramTrigger", "redisTrigger"];
         let kinds = kinds.map(|kind| format!("n8n-nodes-base.{kind}"));

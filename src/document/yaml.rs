@@ -194,7 +194,7 @@ spec:
     }
 
     #[test]
-    fn whatever_a_parser_could_mistake_is_quoted() {
+    fn values_that_a_parser_could_misread_are_quoted() {
         for text in
             ["", " a", "a ", "no", "12:30", "1e3", "0x1f", "~", "- a", "a: b", "a #b", "=x", "2026-01-01", "\u{2028}", "a\tb", "{", "Null"]
         {

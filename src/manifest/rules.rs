@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_of_the_crds_that_a_file_can_be_asked_is_known_here() {
+    fn every_crd_rule_that_can_be_checked_in_a_file_is_implemented() {
         let mut found = Vec::new();
         for crd in crate::api::crds::all() {
             rules(&serde_json::to_value(crd).unwrap(), &mut found);

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_at_its_field() {
+    fn every_error_names_its_field() {
         for (more, wanted) in [
             (json!({}), &[][..]),
             (json!({ "suspend": null, "interval": "1h30m", "tags": ["a"] }), &[]),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_is_held_against_its_own_kind() {
+    fn an_instance_is_checked_against_its_own_kind() {
         let object = json!({ "metadata": { "name": "n".repeat(64) }, "spec": { "url": "n8n.example", "allowedNamespaces": { "from": "Selector" } } });
         let said: Vec<String> = check(Kind::N8nInstance, &object).iter().map(ToString::to_string).collect();
         assert!(said.iter().any(|one| one.starts_with("spec.url: this must match the pattern ")), "{said:?}");

@@ -29,7 +29,7 @@ fn expect(sources: &[Source], expected: &[(&str, &[&str])]) {
 const NODE: &str = r#"{"name": "A", "type": "n8n-nodes-base.manualTrigger", "typeVersion": 1, "position": [0, 0], "parameters": {}}"#;
 
 #[test]
-fn what_is_missing_in_an_export_is_shown_on_the_line_of_its_node() {
+fn missing_values_of_an_export_are_shown_on_the_line_of_their_node() {
     let text = format!(
         "{{\n  \"nodes\": [\n    {NODE},\n    {{\"name\": \"B\", \"position\": [0, 0],\n     \"parameters\": {{}}}}\n  ],\n  \"connections\": {{\"X\": {{}}}}\n}}\n"
     );
@@ -62,7 +62,7 @@ fn each_workflow_of_an_export_of_several_is_reported_by_its_number() {
 }
 
 #[test]
-fn manifests_are_read_with_lists_and_other_kinds_are_passed_over() {
+fn manifests_are_read_with_lists_and_other_kinds_are_skipped() {
     let text = "\
 # several objects
 apiVersion: v1
@@ -94,7 +94,7 @@ metadata: {name: other}
 }
 
 #[test]
-fn a_definition_in_a_configmap_of_another_file_is_shown_where_it_stands() {
+fn findings_on_a_definition_in_a_configmap_have_their_position_in_its_file() {
     let workflow = "\
 apiVersion: weirkeeper.dev/v1alpha1
 kind: Workflow
@@ -134,7 +134,7 @@ data:
 }
 
 #[test]
-fn broken_text_is_shown_where_it_breaks_and_spoils_no_other_document() {
+fn a_syntax_error_is_shown_at_its_position_and_affects_no_other_document() {
     let fine = format!("nodes: [{NODE}]\nconnections: {{}}\n");
     expect(
         &[source("a.yaml", &format!("{fine}---\nnodes: [\n---\n{fine}"))],
@@ -146,14 +146,14 @@ fn broken_text_is_shown_where_it_breaks_and_spoils_no_other_document() {
 }
 
 #[test]
-fn what_nobody_named_and_is_clearly_something_else_is_passed_over() {
+fn unrelated_files_of_a_folder_are_skipped() {
     let values = Source { found: true, ..source("values.yaml", "replicas: 3\n") };
     assert!(validate(std::slice::from_ref(&values), Catalog::embedded()).is_empty());
     assert!(!validate(&[Source { found: false, ..values }], Catalog::embedded()).is_empty());
 }
 
 #[test]
-fn an_object_that_does_not_fit_its_kind_is_told_with_the_field() {
+fn an_object_that_does_not_fit_its_kind_is_reported_with_the_field() {
     let object =
         serde_json::json!({ "metadata": { "name": "a" }, "spec": { "instanceRef": { "name": "main" }, "definition": {}, "tags": "x" } });
     assert_eq!(misfit("Workflow", &object).as_deref(), Some("spec.tags: this must be an array (found a string, want an array)"));
@@ -161,7 +161,7 @@ fn an_object_that_does_not_fit_its_kind_is_told_with_the_field() {
 }
 
 #[test]
-fn workflows_of_a_set_are_held_against_each_other() {
+fn workflows_of_a_set_are_checked_against_each_other() {
     let workflow = |name: &str, more: &str| {
         source(
             &format!("{name}.yaml"),
@@ -210,7 +210,7 @@ fn workflows_of_a_set_are_held_against_each_other() {
 }
 
 #[test]
-fn what_a_kustomization_makes_is_not_checked_as_it_stands() {
+fn inputs_of_a_kustomization_are_not_checked() {
     let kustomization =
         "resources: [workflow.yaml]\npatches:\n  - path: ../patch.yaml\nconfigMapGenerator:\n  - name: flows\n    files: [a.json]\n";
     let workflow = "apiVersion: weirkeeper.dev/v1alpha1\nkind: Workflow\nmetadata: {name: one}\nspec:\n  instanceRef: {name: main}\n  definitionFrom: {configMapKeyRef: {name: flows, key: a.json}}\n";
@@ -230,7 +230,7 @@ fn what_a_kustomization_makes_is_not_checked_as_it_stands() {
 }
 
 #[test]
-fn kinds_and_versions_of_our_group_that_do_not_exist_are_told() {
+fn unknown_kinds_and_versions_of_the_api_group_are_reported() {
     let object = |version: &str, kind: &str| {
         source("a.yaml", &format!("apiVersion: weirkeeper.dev/{version}\nkind: {kind}\nmetadata: {{name: a}}\n"))
     };
@@ -241,7 +241,7 @@ fn kinds_and_versions_of_our_group_that_do_not_exist_are_told() {
 }
 
 #[test]
-fn what_nodes_need_is_listed_and_unmapped_credentials_are_no_error() {
+fn required_credentials_are_listed_and_unmapped_ones_are_no_error() {
     let text = r#"{"nodes": [
         {"name": "Start", "type": "n8n-nodes-base.manualTrigger", "typeVersion": 1, "position": [0, 0], "parameters": {}},
         {"name": "A", "type": "n8n-nodes-base.slack", "typeVersion": 2.3, "position": [200, 0],

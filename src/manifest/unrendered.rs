@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_template_of_helm_is_told_from_expressions_of_n8n() {
+    fn a_helm_template_is_distinguished_from_n8n_expressions() {
         for text in [
             "a: {{ .Values.a }}",
             "{{- if .x }}\na: 1\n{{- end }}",

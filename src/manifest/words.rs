@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_told_where_kubectl_reads_another_value() {
+    fn words_that_kubectl_reads_differently_are_reported() {
         // The value that kubectl reads from each: a boolean, a number, or the text itself (`None`).
         for (word, read) in [
             ("yes", Some("true")),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_read_otherwise_is_told_and_with_its_path() {
+    fn only_words_that_differ_are_reported_with_their_path() {
         let text = "a: [yes, 'yes', \"no\", !!str on, 1, 1.5, -3, 0.25, 1e3, 2026-01-31, 12:30:00, true, null, text]\non: {b: 0123}\nc: |\n  no\nd:\n- e: off\n- 1_000\n";
         let paths: Vec<String> = findings(text).into_iter().map(|finding| finding.path).collect();
         assert_eq!(paths, ["a[0]", "on", "on.b", "d[0].e", "d[1]"]);

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workflow_that_only_waits_for_an_answer_is_published_and_the_version_tells_whether_it_waits() {
+    fn a_workflow_that_only_waits_for_a_response_is_published_if_its_version_waits() {
         assert_eq!(start(&[("n8n-nodes-base.manualTrigger", 1.0), ("n8n-nodes-base.gmail", 2.1)]), Some(Severity::Warning));
         assert_eq!(start(&[("n8n-nodes-base.manualTrigger", 1.0), ("n8n-nodes-base.gmail", 1.0)]), Some(Severity::Error));
         assert_eq!(start(&[("n8n-nodes-base.wait", 1.1)]), Some(Severity::Error), "n8n publishes it, and nothing ever starts it");

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_exact_pattern_counts_and_later_places_win() {
+    fn the_more_specific_pattern_counts_and_later_sources_override() {
         let none = "document-syntax:warning";
         for (choices, wanted) in [
             (vec![], "webhook-open:warning webhook-id-missing:warning script-syntax:warning"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_changes_what_a_finding_counts_as() {
+    fn a_level_changes_the_severity_of_a_finding() {
         let levels = [("webhook-*", Level::Error), ("webhook-id-missing", Level::Off), ("script-syntax", Level::Info)];
         let levels = levels.map(|(code, level)| (Pattern::parse(code).unwrap(), level));
         let rules = Rules::default().over(&Choice { levels: levels.into(), ..Choice::default() });
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn an_annotation_silences_no_error_and_the_command_line_outweighs_it() {
+    fn an_annotation_silences_no_error_and_the_command_line_overrides_it() {
         let rules = Rules::default().silenced(&patterns("script-syntax,webhook-*"));
         assert_eq!(told(&rules), "document-syntax:warning");
         assert!(rules.tell(Finding::error(Code::ScriptSyntax, "", "x")).is_some());

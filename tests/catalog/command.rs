@@ -73,7 +73,7 @@ fn an_installation_is_found_in_the_layouts_of_npm_and_pnpm_and_with_community_pa
 }
 
 #[test]
-fn bad_input_is_told_with_the_file_and_what_to_do() {
+fn bad_input_is_reported_with_the_file_and_the_fix() {
     let refused = |arguments: &[&str], words: &[&str]| {
         let output = weirkeeper(arguments);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));

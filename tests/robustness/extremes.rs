@@ -75,7 +75,7 @@ fn names_that_no_node_has_are_not_compared_with_all_nodes_without_end() {
 }
 
 #[test]
-fn what_follows_from_many_nodes_is_not_followed_for_each_pair() {
+fn connections_are_not_followed_for_each_pair_of_nodes() {
     let webhook = |at: usize| node(&format!("w{at}"), "n8n-nodes-base.webhook", 2.0, json!({ "path": format!("p{at}") }));
     let respond = |at: usize| node(&format!("r{at}"), "n8n-nodes-base.respondToWebhook", 1.1, json!({}));
     let count = 1_500;
@@ -122,7 +122,7 @@ fn long_keys_and_names_are_not_repeated_in_each_finding() {
 }
 
 #[test]
-fn a_document_full_of_mistakes_is_told_only_so_many() {
+fn the_number_of_findings_is_bounded() {
     let keys = |count: usize| (0..count).map(|at| (format!("slackApi{at}"), json!(1))).collect::<Map<_, _>>();
     let empty = format!("{{\"nodes\": [{}1], \"connections\": {{}}}}", "1,".repeat(200_000));
     assert!(ends("no nodes", empty).len() < 10);
@@ -198,7 +198,7 @@ fn texts_that_look_like_something_at_every_byte_are_read_in_proportion() {
 }
 
 #[test]
-fn code_nested_as_deep_as_is_read_is_read_in_proportion() {
+fn code_at_the_nesting_limit_is_read_in_proportion() {
     // Contexts that hide brackets from the count of open ones.
     for (open, close) in
         [("(a=", ")"), ("(\")\",", ")"), ("(a=')',", ")"), ("async(", ")"), ("({a:", "})"), ("[a=", "]"), ("(a={b:", "})"), ("a<(", ")")]
@@ -213,7 +213,7 @@ fn code_nested_as_deep_as_is_read_is_read_in_proportion() {
 }
 
 #[test]
-fn yaml_that_grows_or_nests_without_end_is_refused() {
+fn yaml_bombs_and_deep_nesting_are_refused() {
     let grows: String =
         (b'b'..b'k').map(|at| format!("{}: &{0} [{}]\n", at as char, format!("*{},", (at - 1) as char).repeat(9))).collect();
     ends("aliases", format!("a: &a [x, x, x, x, x, x, x, x, x]\n{grows}nodes: *j\n"));

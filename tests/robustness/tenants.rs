@@ -221,7 +221,7 @@ fn instance() -> N8nInstanceSpec {
 }
 
 #[test]
-fn nothing_that_is_rendered_for_one_namespace_names_what_is_the_others() {
+fn no_rendered_definition_names_resources_of_another_namespace() {
     let catalog = Catalog::embedded();
     let types: Vec<String> = catalog.index().nodes.iter().map(|entry| entry.name.clone()).collect();
     let instance = instance();

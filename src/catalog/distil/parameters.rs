@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_s_version_follows_the_node_s() {
+    fn the_filter_version_follows_the_node_version() {
         let code = json!("={{ $nodeVersion >=3.4 ? 3 : $nodeVersion >= 3.2 ? 2 : 1 }}");
         assert_eq!(filter_version(&code), [(3.4, 3), (3.2, 2), (0.0, 1)]);
         assert_eq!(filter_version(&json!(2)), [(0.0, 2)]);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_left_out_of_defaults_and_stay_expressions_or_not() {
+    fn long_defaults_are_left_out_and_expressions_stay_expressions() {
         let long = "word ".repeat(40);
         assert_eq!(
             without_prose(&json!({"a": [long, format!("={long}"), "short"]})),

@@ -24,7 +24,7 @@ fn digest_of_node(node: Value) -> Digest {
 }
 
 #[test]
-fn what_n8n_adds_or_rewrites_makes_no_difference() {
+fn values_that_n8n_adds_or_rewrites_do_not_change_the_digest() {
     let ours = json!({
         "nodes": [{
             "id": "1", "name": "A", "type": "t", "typeVersion": 2.0, "position": [-0.0, 1e3],
@@ -51,7 +51,7 @@ fn what_n8n_adds_or_rewrites_makes_no_difference() {
 }
 
 #[test]
-fn an_absent_field_is_the_same_as_one_that_says_nothing() {
+fn an_absent_field_equals_its_default() {
     let bare = json!({"name": "A"});
     let wordy = json!({
         "name": "A", "id": "", "notes": "", "disabled": false, "executeOnce": false, "onError": "stopWorkflow",

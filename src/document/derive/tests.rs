@@ -35,7 +35,7 @@ fn missing_and_empty_ids_are_filled_in_and_given_ones_stay() {
 }
 
 #[test]
-fn derived_ids_are_fixed_for_ever() {
+fn derived_ids_never_change() {
     // A change here would move the URLs of every workflow that relies on derived ids.
     let mut definition = document(json!([{"name": "Hook", "type": "n8n-nodes-base.webhook"}]));
     fill_ids(&mut definition, &seed("orders"));
@@ -43,7 +43,7 @@ fn derived_ids_are_fixed_for_ever() {
 }
 
 #[test]
-fn a_derived_id_that_is_taken_gives_way() {
+fn a_derived_id_that_is_in_use_is_derived_again() {
     let mut original = document(json!([{"name": "A", "type": "t"}]));
     fill_ids(&mut original, &seed("x"));
     let taken = original.nodes[0].id().unwrap();
@@ -55,7 +55,7 @@ fn a_derived_id_that_is_taken_gives_way() {
 }
 
 #[test]
-fn parts_of_a_seed_cannot_run_into_each_other() {
+fn parts_of_a_seed_are_separated() {
     let one = IdentitySeed { cluster_id: "c".into(), namespace: "a".into(), name: "bc".into() };
     let other = IdentitySeed { cluster_id: "c".into(), namespace: "ab".into(), name: "c".into() };
     assert_ne!(one.derive("id", "N"), other.derive("id", "N"));

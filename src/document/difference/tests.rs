@@ -80,7 +80,7 @@ fn added_and_removed_are_seen_from_the_actual_document() {
 }
 
 #[test]
-fn a_new_order_of_the_same_nodes_is_said_to_be_that() {
+fn reordered_nodes_are_reported_as_such() {
     let mut actual = base();
     actual["nodes"].as_array_mut().unwrap().reverse();
     assert_eq!(between(base(), actual).summary(1000), "nodes reordered");

@@ -65,7 +65,7 @@ fn endpoints_are_where_n8n_serves_them() {
 }
 
 #[test]
-fn without_a_webhook_id_nothing_can_be_verified_that_needs_one() {
+fn endpoints_that_need_a_missing_webhook_id_are_not_verifiable() {
     let found = served(node("n8n-nodes-base.webhook", 2.0, "", json!({})));
     assert_eq!(found, [("GET".to_owned(), "/webhook/".to_owned(), false)]);
     let found = served(node("n8n-nodes-base.telegramTrigger", 1.0, "", json!({})));
@@ -99,7 +99,7 @@ fn an_address_is_encoded_part_by_part() {
 }
 
 #[test]
-fn a_path_that_callers_do_not_reach_is_an_error_and_one_that_some_do_not_is_a_warning() {
+fn an_unreachable_path_is_an_error_and_a_partly_reachable_one_a_warning() {
     let said = |path: Value, id: &str, disabled: bool| {
         let mut hook = node("n8n-nodes-base.webhook", 2.0, id, json!({ "path": path }));
         hook["disabled"] = json!(disabled);

@@ -127,7 +127,7 @@ fn nested(n: usize) -> Vec<String> {
 }
 
 #[test]
-fn code_nested_as_deep_as_you_like_ends_no_process() {
+fn deeply_nested_code_does_not_end_the_process() {
     for code in nested(3_000).into_iter().chain(nested(60)) {
         // The result does not matter, only that the call returns.
         let _ = read(&code, Goal::Expression);

@@ -39,7 +39,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_document_may_have_so_many_levels_and_no_more() {
+    fn the_number_of_levels_is_limited() {
         let of = |levels: usize| {
             let inner = (1..levels).fold(json!(1), |inner, _| json!([inner]));
             json!({ "flat": [], "a": inner }).as_object().unwrap().clone()

@@ -42,7 +42,7 @@ fn yaml_is_read_by_version_1_2_so_that_words_stay_words() {
 }
 
 #[test]
-fn text_that_is_no_document_is_called_by_its_name() {
+fn text_that_is_not_a_document_is_identified() {
     let truncated = r#"{"nodes": [{"name": "A","#;
     let cases: &[(&str, Code, &str)] = &[
         ("", Code::DocumentEmpty, "empty"),
@@ -111,7 +111,7 @@ fn a_duplicate_key_in_json_is_warned_of_with_its_path() {
 }
 
 #[test]
-fn an_export_pastes_unchanged() {
+fn an_export_is_accepted_unchanged() {
     let mut export = minimal();
     let extra = json!({
         "id": "x", "versionId": "v", "createdAt": "2026", "updatedAt": "2026", "meta": {"instanceId": "i"},
@@ -129,7 +129,7 @@ fn an_export_pastes_unchanged() {
 }
 
 #[test]
-fn what_n8n_refuses_and_nobody_needs_is_left_out_with_a_warning() {
+fn keys_that_n8n_refuses_are_left_out_with_a_warning() {
     let document = json!({
         "name": "A", "noodes": 1, "projectId": "p",
         "nodes": [
@@ -165,7 +165,7 @@ fn what_n8n_refuses_and_nobody_needs_is_left_out_with_a_warning() {
 }
 
 #[test]
-fn an_unambiguous_wrapper_is_taken_off_with_a_warning() {
+fn an_unambiguous_wrapper_is_removed_with_a_warning() {
     let inner = minimal();
     for wrapped in [
         json!({"workflow": inner}),
@@ -182,7 +182,7 @@ fn an_unambiguous_wrapper_is_taken_off_with_a_warning() {
 }
 
 #[test]
-fn what_is_no_single_workflow_is_called_by_its_name() {
+fn values_that_are_not_a_single_workflow_are_identified() {
     let inner = minimal();
     let cases = [
         (json!([inner, inner]), Code::DocumentSeveral, "export of 2 workflows (\"A\", \"A\")"),
@@ -245,7 +245,7 @@ fn no_finding_repeats_a_value() {
 }
 
 #[test]
-fn half_of_a_character_is_read_as_one_that_is_unreadable() {
+fn an_unpaired_surrogate_is_read_as_the_replacement_character() {
     let read = read_text("{\"nodes\": [],\n \"name\": \"a\\ud83d\", \"b\": \"\\ud83d\\ude00\"}", 1000).unwrap();
     assert_eq!((read.value["name"].as_str(), read.value["b"].as_str()), (Some("a\u{fffd}"), Some("\u{1f600}")));
     assert_eq!(read.warnings.len(), 1);

@@ -32,7 +32,7 @@ fn a_path_is_kept_as_n8n_keeps_it() {
 }
 
 #[test]
-fn what_reaches_the_callers_of_another_collides_with_its_routes() {
+fn routes_that_could_answer_calls_of_another_workflow_collide() {
     let victim = hook("user/:id", "W");
     let method = |method: &str, path: &str, id: &str| Route::new(method, path, Some(id), false);
     for taken in [

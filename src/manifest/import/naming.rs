@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_twin_that_is_made_later_renames_nobody() {
+    fn a_later_workflow_of_the_same_name_renames_no_other() {
         let old = known("b", "Sync", "2026-01-01T00:00:00.000Z");
         let new = known("a", "sync", "2026-02-01T00:00:00.000Z");
         let both = names(vec![new.clone(), old.clone()]);

@@ -81,7 +81,7 @@ fn credentials_are_mapped_to_the_ids_that_n8n_has() {
 }
 
 #[test]
-fn references_lead_to_what_is_imported_too_and_never_in_a_ring() {
+fn references_lead_to_imported_workflows_and_never_form_a_cycle() {
     let parent = held("P", json!({ "nodes": [calling("C")], "settings": { "errorWorkflow": "P" } }));
     let child = held("C", json!({ "settings": { "callerIds": "P", "errorWorkflow": "E" } }));
     let (specs, notes) = specs(vec![parent, child]);

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_that_stands_alone_is_told_from_text_that_begins_like_one() {
+    fn a_bare_variable_is_distinguished_from_text_that_begins_like_one() {
         for text in [
             "$json.body.name",
             "=$json.orderId",

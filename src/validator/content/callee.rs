@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_template_left_is_told_from_ids_and_from_words_of_people() {
+    fn placeholders_are_distinguished_from_ids_and_words() {
         for id in [
             "${undefined}",
             "undefined",

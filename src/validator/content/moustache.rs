@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_without_equals_is_told_from_text_that_is_meant() {
+    fn an_expression_without_equals_is_distinguished_from_literal_text() {
         let url = |text: &str| lacks("n8n-nodes-base.httpRequest", 4.2, json!({ "url": text }), &["url"]);
         assert!(url("{{ $('A').item.json.base }}/x") && url("Summary: {{ $json.text }}") && url("{{steps.fetch.output}}"));
         assert!(url("{{ 'a' + $json.b }}"));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn which_parameters_take_expressions_is_asked_of_the_catalogue() {
+    fn the_catalogue_decides_which_parameters_take_expressions() {
         let whole = "{{ $json.a }} and {{ $json.b }}";
         let sql = json!({"operation": "executeQuery", "query": whole});
         assert!(!lacks("n8n-nodes-base.postgres", 2.6, sql, &["query"]), "a query, which the node evaluates by itself");
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_editor_keeps_for_itself_is_no_expression() {
+    fn notes_of_the_editor_are_not_expressions() {
         let channel = json!({"select": "channel", "channelId": {"__rl": true, "mode": "id", "value": "{{ $json.a }}", "cachedResultName": "{{ $json.a }}"}});
         assert!(lacks("n8n-nodes-base.slack", 2.3, channel.clone(), &["channelId", "value"]));
         assert!(!lacks("n8n-nodes-base.slack", 2.3, channel, &["channelId", "cachedResultName"]));

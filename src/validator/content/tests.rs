@@ -52,7 +52,7 @@ fn said_of(kind: &str, parameters: Value) -> Vec<String> {
 }
 
 #[test]
-fn expressions_are_judged_piece_by_piece() {
+fn expressions_are_checked_piece_by_piece() {
     for (text, want) in [
         ("={{ $json.a }} and {{ $now.toISO() }}", ""),
         ("=no code", ""),
@@ -92,7 +92,7 @@ fn an_unknown_node_comes_with_the_nearest_name() {
 }
 
 #[test]
-fn what_never_runs_is_no_error() {
+fn problems_of_nodes_that_never_run_are_warnings() {
     let broken = node("A", SET, json!({"a": "={{ $json. }}"}));
     let start = node("Start", MANUAL, json!({}));
     let off = workflow(&[start.clone(), with(broken.clone(), "disabled", json!(true))], &["Start>A"]);
@@ -141,7 +141,7 @@ fn code_is_read_as_the_body_of_an_async_function() {
 }
 
 #[test]
-fn schedules_are_judged_by_their_rule() {
+fn schedules_are_checked_by_their_rule() {
     let trigger = |kind: &str, parameters| told(&workflow(&[node("T", kind, parameters)], &[]), None);
     let schedule = |interval: Value| trigger("n8n-nodes-base.scheduleTrigger", json!({"rule": {"interval": [interval]}}));
     for (interval, want) in [
@@ -213,7 +213,7 @@ fn webhooks_and_their_answers_belong_together() {
 }
 
 #[test]
-fn what_no_trigger_leads_to_is_told_where_it_begins() {
+fn unreachable_parts_are_reported_at_their_first_node() {
     let start = node("Start", MANUAL, json!({}));
     let set = |name: &str| node(name, SET, json!({}));
     let said = |nodes: &[Value], wires: &[&str]| told(&workflow(nodes, wires), None);
@@ -229,7 +229,7 @@ fn what_no_trigger_leads_to_is_told_where_it_begins() {
 }
 
 #[test]
-fn a_circle_needs_something_that_ends_it() {
+fn an_endless_cycle_is_reported() {
     let start = node("Start", MANUAL, json!({}));
     let set = |name: &str| node(name, SET, json!({}));
     let said = |nodes: &[Value], wires: &[&str]| told(&workflow(nodes, wires), None);
@@ -334,7 +334,7 @@ fn a_credential_that_is_written_out_is_found() {
 }
 
 #[test]
-fn habits_are_told_once() {
+fn habits_are_reported_once() {
     let http = |name: &str, options: Value| node(name, "n8n-nodes-base.httpRequest", json!({"url": "https://a.b", "options": options}));
     let nodes = [node("Start", MANUAL, json!({})), http("A", json!({})), http("B", json!({})), http("C", json!({"timeout": 1}))];
     let mut definition = workflow(&nodes, &["Start>A", "A>B", "B>C"]);

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zones_are_told_from_what_only_looks_like_one() {
+    fn zones_are_distinguished_from_similar_texts() {
         for zone in
             ["Europe/Berlin", "europe/berlin", "UTC", "GMT", "Etc/GMT+3", "Asia/Calcutta", "US/Pacific", "UTC+2", "+05:30", "DEFAULT"]
         {

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_configuration_chooses_for_all_files_and_for_some() {
+    fn a_configuration_file_has_rules_for_all_files_and_for_some() {
         let text = "levels:\n  webhook-open: off\n  http-without-timeout: error\npaths:\n  legacy/**:\n    ignore: [http-*]\n";
         assert_eq!(told(text, "a.json", Code::WebhookOpen), None);
         assert_eq!(told(text, "a.json", Code::HttpWithoutTimeout).as_deref(), Some("error"));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_would_miss_is_refused_and_named() {
+    fn an_invalid_configuration_is_refused_with_its_location() {
         for (text, wanted) in [
             ("ignored: [webhook-open]", "ignored"),
             ("ignore: [webhok-open]", r#"ignore: no finding has the code "webhok-open"; did you mean "webhook-open"?"#),

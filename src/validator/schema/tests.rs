@@ -34,7 +34,7 @@ fn condition(kind: &str, operation: &str) -> Value {
 }
 
 #[test]
-fn operators_and_combinators_that_n8n_does_not_know_are_told_with_the_one_that_is_meant() {
+fn unknown_operators_and_combinators_are_reported_with_a_suggestion() {
     let of = |filter: Value| {
         said(json!({"type": "n8n-nodes-base.if", "typeVersion": 2.2, "parameters": {"conditions": filter, "options": {}}}), &[])
     };
@@ -87,7 +87,7 @@ fn operators_and_combinators_that_n8n_does_not_know_are_told_with_the_one_that_i
 }
 
 #[test]
-fn each_rule_of_a_switch_is_looked_at() {
+fn each_rule_of_a_switch_is_checked() {
     let rule = |operation: &str| json!({"conditions": {"combinator": "and", "conditions": [condition("number", operation)]}});
     let rules = json!({"rules": {"values": [rule("gt"), rule("larger")]}, "options": {}});
     let found = lines("n8n-nodes-base.switch", 3.2, rules);
@@ -95,7 +95,7 @@ fn each_rule_of_a_switch_is_looked_at() {
 }
 
 #[test]
-fn a_text_that_is_no_json_is_an_error_where_the_node_was_seen_to_fail_and_else_doubtful() {
+fn invalid_json_is_an_error_if_the_node_was_observed_to_fail_and_otherwise_a_warning() {
     let body = |text: &str| json!({"method": "POST", "url": "https://a.example", "sendBody": true, "specifyBody": "json", "jsonBody": text, "options": {}});
     let http = |text: &str| lines("n8n-nodes-base.httpRequest", 4.2, body(text));
     for text in
@@ -118,7 +118,7 @@ fn a_text_that_is_no_json_is_an_error_where_the_node_was_seen_to_fail_and_else_d
 }
 
 #[test]
-fn a_field_of_the_node_among_its_parameters_is_told_with_the_place_where_it_belongs() {
+fn a_node_field_among_the_parameters_is_reported() {
     let parameters = json!({"url": "https://a.example", "onError": "continueRegularOutput", "options": {"retryOnFail": true}});
     let found = said(json!({"type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "parameters": parameters}), &[]);
     let told: Vec<_> = found.iter().map(|one| (one.code, one.path.as_str(), one.suggestion.as_deref())).collect();
@@ -162,7 +162,7 @@ fn a_value_that_other_parameters_are_shown_for_is_one_that_n8n_knows() {
 }
 
 #[test]
-fn one_entry_in_the_place_of_a_list_is_told_where_it_stands() {
+fn a_single_entry_in_place_of_a_list_is_reported_at_its_path() {
     let headers = json!({"url": "https://a.example", "sendHeaders": true, "headerParameters": {"parameters": {"name": "a", "value": "b"}}, "options": {}});
     let found = said(json!({"type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "parameters": headers}), &[]);
     assert_eq!(found[0].path, "nodes[1].parameters.headerParameters.parameters");
@@ -170,7 +170,7 @@ fn one_entry_in_the_place_of_a_list_is_told_where_it_stands() {
 }
 
 #[test]
-fn an_output_for_errors_that_leads_nowhere_is_told() {
+fn an_unconnected_error_output_is_reported() {
     let of = |kind: &str, version: f64, outputs: &[&[&str]]| {
         let parameters = json!({"url": "https://a.example", "options": {}, "conditions": {"conditions": [condition("number", "gt")]}});
         let node = json!({"type": kind, "typeVersion": version, "onError": "continueErrorOutput", "parameters": parameters});
@@ -187,7 +187,7 @@ fn an_output_for_errors_that_leads_nowhere_is_told() {
 }
 
 #[test]
-fn a_port_that_a_parameter_switches_on_comes_with_that_parameter() {
+fn a_missing_port_is_reported_with_the_parameter_that_enables_it() {
     let store = |mode: &str| {
         let nodes = json!([
             {"name": "A", "type": "@n8n/n8n-nodes-langchain.agent", "typeVersion": 2.2, "position": [0, 0], "parameters": {"options": {}}},

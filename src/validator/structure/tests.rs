@@ -50,7 +50,7 @@ fn the_name_has_1_to_128_characters_as_n8n_counts_them() {
 }
 
 #[test]
-fn names_over_which_n8n_breaks_are_refused_and_those_that_its_api_loses_are_doubtful() {
+fn names_on_which_n8n_fails_are_errors_and_names_that_its_api_loses_are_warnings() {
     let said_of = |name: &str, connections: Value| {
         let found = check(&json!({"nodes": [node(name), node("Next")], "connections": connections}));
         found.iter().find(|finding| finding.code == Code::NodeNameReserved).map(|finding| finding.severity)
@@ -70,7 +70,7 @@ fn names_over_which_n8n_breaks_are_refused_and_those_that_its_api_loses_are_doub
 }
 
 #[test]
-fn a_name_that_only_looks_like_the_one_that_is_meant_is_told_so() {
+fn a_lookalike_name_is_reported_as_such() {
     let target = |real: &str, written: &str| {
         let connections = json!({"A": {"main": [[{"node": written, "type": "main", "index": 0}]]}});
         let found = check(&json!({"nodes": [node("A"), node(real)], "connections": connections}));
@@ -87,7 +87,7 @@ fn a_name_that_only_looks_like_the_one_that_is_meant_is_told_so() {
 }
 
 #[test]
-fn fields_of_a_node_have_the_types_that_n8n_wants() {
+fn fields_of_a_node_have_the_types_that_n8n_accepts() {
     let cases = [
         (json!({"typeVersion": "3.3"}), "nodes[0].typeVersion"),
         (json!({"disabled": "no"}), "nodes[0].disabled"),
@@ -113,7 +113,7 @@ fn fields_of_a_node_have_the_types_that_n8n_wants() {
 }
 
 #[test]
-fn names_and_types_are_wanted_and_names_and_ids_are_unique() {
+fn names_and_types_are_required_and_names_and_ids_are_unique() {
     let mut twin = node("A");
     twin["id"] = json!("1");
     let document = json!({"nodes": [twin, twin, {"position": [0, 0], "name": ""}], "connections": {}});
@@ -169,7 +169,7 @@ fn connections_have_one_shape_and_every_deviation_has_its_path() {
 }
 
 #[test]
-fn unknown_ends_of_connections_are_named_with_what_was_meant() {
+fn unknown_ends_of_connections_get_a_suggestion() {
     let mut b = node("Autopilot5 ");
     b["id"] = json!("0d95-id");
     let edge = |node: &str| json!({"node": node, "type": "main", "index": 0});
@@ -194,7 +194,7 @@ fn unknown_ends_of_connections_are_named_with_what_was_meant() {
 }
 
 #[test]
-fn settings_have_the_types_and_words_that_n8n_wants() {
+fn settings_have_the_types_and_values_that_n8n_accepts() {
     let cases = [
         (json!({"saveManualExecutions": "true"}), "settings.saveManualExecutions", None),
         (json!({"executionTimeout": "60"}), "settings.executionTimeout", None),
@@ -231,7 +231,7 @@ fn node_groups_have_members_that_exist_and_belong_to_one_group() {
 }
 
 #[test]
-fn too_many_nodes_are_refused_without_looking_at_each() {
+fn too_many_nodes_are_refused_without_checking_each() {
     let nodes: Vec<Value> = (0..=MAX_NODES).map(|i| json!({"type": i})).collect();
     let refused: Vec<_> =
         parse_and_check(&json!({"nodes": nodes, "connections": {}})).unwrap_err().into_iter().map(|f| (f.code, f.path)).collect();
@@ -241,7 +241,7 @@ fn too_many_nodes_are_refused_without_looking_at_each() {
 }
 
 #[test]
-fn too_many_connections_are_refused_without_looking_at_each() {
+fn too_many_connections_are_refused_without_checking_each() {
     let everywhere = vec![json!({"node": "B", "type": "main", "index": 0}); MAX_CONNECTIONS];
     let document = json!({"nodes": [node("A")], "connections": {"A": {"main": [everywhere]}}});
     assert_eq!(errors(&document), [(Code::NodesTooMany, "connections".to_owned())]);

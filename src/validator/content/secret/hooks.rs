@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_chat_services_are_told_and_their_places_are_not() {
+    fn webhook_urls_of_chat_services_are_recognised_and_placeholders_are_not() {
         let id = "1497549923779084388";
         for address in [
             format!("https://discord.com/api/webhooks/{id}/{}", made(68)),
