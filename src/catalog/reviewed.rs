@@ -77,7 +77,7 @@ const OWN: &[(&str, &str)] = &[
         NodesConfig SecurityConfig
         ",
     ),
-    // It hands out the services that the other names request.
+    // It provides the services that the other names request.
     ("@n8n/di", "Container Service"),
     ("@n8n/imap", "connect getParts"),
     ("@n8n/json-schema-to-zod", "jsonSchemaToZod"),

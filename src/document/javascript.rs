@@ -26,7 +26,7 @@ pub(crate) enum Goal {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeReference {
     pub(crate) name: String,
-    /// True if it may do no harm if the node does not exist: it stands inside `try`, or depends on a condition.
+    /// True if a missing node may do no harm: the reference stands inside `try`, or depends on a condition.
     pub(crate) spared: bool,
     /// True if it is written as `$node.name`.
     pub(crate) dotted: bool,

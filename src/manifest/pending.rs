@@ -3,7 +3,7 @@
 use crate::api::workflow::{ConfigMapKeyRef, WorkflowSpec};
 use crate::document::positions::Span;
 
-/// A Workflow whose definition stands in a ConfigMap.
+/// A Workflow whose definition is stored in a ConfigMap.
 pub(super) struct Pending {
     /// Index of its report.
     pub(super) report: usize,

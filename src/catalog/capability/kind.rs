@@ -18,7 +18,7 @@ pub enum Capability {
     Files,
     /// Runs code inside n8n's own process, or commands on its host.
     Code,
-    /// Has sources that nobody has reviewed.
+    /// Has sources that are not reviewed.
     Unreviewed,
     /// A capability that a newer Weirkeeper wrote into the catalogue.
     #[serde(other)]

@@ -55,7 +55,7 @@ enum End {
     Never,
     /// The type is unknown, or may output no item.
     Perhaps,
-    /// Items can leave the cycle, or somebody has to respond first.
+    /// Items can leave the cycle, or a person has to respond first.
     Surely,
 }
 
