@@ -83,7 +83,7 @@ fn without_names(source: &str) -> Result<String, String> {
         }
         let (word, after) = rest.split_at(letters);
         let Some((_, number)) = NAMES.iter().find(|(name, _)| *name == word) else {
-            return Err("it contains something other than numbers and names of months or days (such as L, W or #)".into());
+            return Err("it has letters that are not the name of a month or day (such as L, W or #)".into());
         };
         out.push_str(number);
         rest = after;

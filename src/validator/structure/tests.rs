@@ -81,7 +81,7 @@ fn a_lookalike_name_is_reported_as_such() {
     assert!(message.contains("NFC and NFD"), "{message}");
     assert_eq!(meant.as_deref(), Some("Pru\u{308}fen"));
     let (message, meant) = target("Send\u{a0}mail", "Send mail");
-    assert!(message.contains("other blanks"), "{message}");
+    assert!(message.contains("other whitespace"), "{message}");
     assert_eq!(meant.as_deref(), Some("Send\u{a0}mail"));
     assert!(!target("Send mail", "Sent mail").0.contains("looks the same"));
 }
