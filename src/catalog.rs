@@ -158,7 +158,7 @@ impl Catalog {
         own.or_else(derived).map(|at| self.index.nodes[*at].name.as_str())
     }
 
-    /// Returns the capabilities that nodes of a type have beyond their own definition; `None` if the catalogue does not know the type, or
+    /// Returns the capabilities that nodes of a type have outside their own definition; `None` if the catalogue does not know the type, or
     /// was made without n8n's sources.
     pub fn reaches(&self, name: &str) -> Option<&[Capability]> {
         let at = self.nodes.get(self.base(name)?)?;

@@ -33,7 +33,7 @@ pub struct RawPackage {
     pub credentials: Vec<RawCredential>,
     /// Versions and implementing classes of node types that have one implementation for each version, from their sources.
     pub implementations: BTreeMap<String, Vec<(f64, String)>>,
-    /// Capabilities of each node type beyond its own definition, from its sources.
+    /// Capabilities of each node type outside its own definition, from its sources.
     pub reaches: BTreeMap<String, BTreeSet<Capability>>,
 }
 
@@ -46,7 +46,7 @@ pub struct Distilled {
     pub aliases: BTreeMap<String, Vec<String>>,
     /// Credential types, by name.
     pub credentials: BTreeMap<String, CredentialType>,
-    /// Capabilities of nodes beyond their own definition, by node type.
+    /// Capabilities of nodes outside their own definition, by node type.
     pub reaches: BTreeMap<String, BTreeSet<Capability>>,
     /// Ports given as code that is not known: the type, and `inputs` or `outputs`.
     pub unknown_ports: Vec<(String, &'static str)>,

@@ -67,7 +67,7 @@ pub struct NodeEntry {
     pub tool: bool,
     /// True if a `…HitlTool` is derived from one of its versions.
     pub review: bool,
-    /// Capabilities of nodes of the type beyond their own definition; `None` in a catalogue that was made without n8n's sources.
+    /// Capabilities of nodes of the type outside their own definition; `None` in a catalogue that was made without n8n's sources.
     #[serde(default)]
     pub reaches: Option<Vec<Capability>>,
     at: Place,

@@ -1,4 +1,4 @@
-// Lists the files that Node.js loads for n8n's own node types, and the calls in them that reach beyond a node's own definition. It inspects
+// Lists the files that Node.js loads for n8n's own node types, and the calls in them that reach outside a node's own definition. It inspects
 // the files that are really loaded, whereas the catalogue's builder follows their text.
 //
 //   node loaded.mjs INSTALLATION > one JSON object a line

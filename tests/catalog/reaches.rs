@@ -1,4 +1,4 @@
-//! The list of node types without capabilities beyond their own definition, checked against n8n's own files as they are loaded.
+//! The list of node types without capabilities outside their own definition, checked against n8n's own files as they are loaded.
 
 use std::path::Path;
 use std::process::Command;

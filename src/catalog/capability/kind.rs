@@ -1,8 +1,8 @@
-//! Kinds of capabilities that a node can have beyond its own definition.
+//! Kinds of capabilities that a node can have outside its own definition.
 
 use serde::{Deserialize, Serialize};
 
-/// A capability that a node can have beyond its own definition.
+/// A capability that a node can have outside its own definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Capability {
