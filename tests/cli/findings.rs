@@ -1,7 +1,7 @@
 //! Checks docs/findings.md against the code: the examples of each entry are validated as `weirkeeper validate` does.
 //!
-//! A fenced block says after its language what it yields: `error`, `warning`, `info`, or `fixed` for none of the code. A JSON block
-//! is a part of a workflow, which [`whole`] completes; one that says `whole`, and any other, is a file as it stands.
+//! The words after a block's language say what it yields: `error`, `warning`, `info`, or `fixed` for no finding of the code. A JSON block
+//! is a part of a workflow, which [`whole`] completes, unless it is marked `whole`; any other block is a complete file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -151,7 +151,7 @@ fn every_code_has_one_entry_and_one_line_in_the_table_of_contents() {
 }
 
 #[test]
-fn every_example_yields_its_code_as_the_page_says_and_what_is_fixed_does_not() {
+fn every_example_yields_its_code_and_its_fixed_form_does_not() {
     let mut complaints = Vec::new();
     for entry in entries(&page()) {
         let claimed = claimed(&entry);
@@ -186,7 +186,7 @@ fn every_example_yields_its_code_as_the_page_says_and_what_is_fixed_does_not() {
             complaints.push(format!("{}: says {claimed:?} and shows {shown:?}", entry.code));
         }
         if !entry.text.contains("\nFix: ") {
-            complaints.push(format!("{}: does not say how to mend it", entry.code));
+            complaints.push(format!("{}: does not say how to fix it", entry.code));
         }
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));

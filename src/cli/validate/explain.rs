@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_explained_with_its_fix() {
+    fn every_code_is_explained_with_a_fix() {
         for code in Code::ALL {
             let text = explain(code.as_str()).unwrap();
             assert!(text.starts_with(&format!("{code}\n\n**")) && text.contains("\nFix: ") && !text.contains("\n### "), "{text}");
