@@ -1,5 +1,6 @@
 //! The effects of a failing deployment, fault by fault, on the stand-in: the published version, the status, and the requests to n8n.
 
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::n8n::{answering, bad_cron, id, set_value, with_node};
@@ -232,6 +233,26 @@ async fn webhooks_that_n8n_lost_are_registered_again() {
     assert!(standin.log().count("POST", "/api/v1/workflows") > published, "it was published again");
     assert_eq!(mended["status"]["history"].as_array().map(Vec::len), Some(1));
     assert_eq!(mended["status"]["history"][0]["result"], "Good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_without_webhooks_is_given_up_only_after_the_time_that_a_slow_n8n_may_take() {
+    let (standin, world) = world("slowhooks").await;
+    version(&world, "1").await;
+    standin.faults().add(Rule::on("GET", "/webhook/**", Fault::not_registered()));
+    standin.faults().add(Rule::on("OPTIONS", "/webhook/**", Fault::names_no_methods()));
+    apply(&world, answering(&path(&world), "2"), json!({})).await;
+    world.until_reason("a", "Ready", "NotLive").await;
+    // Failed often and for long, but n8n was sent the version a moment ago: a starting n8n registers webhooks after its API answers.
+    let intent = |change: Value| Patch::Merge(json!({ "status": { "intent": change } }));
+    let patch = intent(json!({ "attempts": 9, "failingSince": "2020-01-01T00:00:00Z" }));
+    world.api("Workflow").patch_status("a", &PatchParams::default(), &patch).await.expect("the status is patched");
+    let counted = world.until("a", "one more attempt is counted", |object| object["status"]["intent"]["attempts"].as_i64() >= Some(9)).await;
+    assert_eq!(condition(&counted, "RolledBack")["status"], "False", "{counted:#}");
+    let patch = intent(json!({ "startedAt": "2020-01-01T00:00:00Z", "attempts": 9, "failingSince": "2020-01-01T00:00:00Z" }));
+    world.api("Workflow").patch_status("a", &PatchParams::default(), &patch).await.expect("the status is patched");
+    let back = world.until("a", "version 2 is given up", |object| object["status"]["history"][0]["result"] == "Failed").await;
+    assert_eq!(back["status"]["history"][0]["reason"], "PublishUnconfirmed", "{back:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,7 @@ pub(super) enum Applied {
     Republished(ReconcileError),
     /// n8n holds the version.
     Deployed {
-        deployed: Deployed,
+        deployed: Box<Deployed>,
         publication: Publication,
         /// Why publication waits, if it does.
         hold: Option<ReconcileError>,
@@ -79,7 +79,7 @@ impl Attempt<'_> {
         let mut deployed = deploy(rec, self.connection, &wanted, *remote).await?;
         timer.done();
         deployed.wrote |= reregistered;
-        Ok(Applied::Deployed { deployed, publication, hold })
+        Ok(Applied::Deployed { deployed: Box::new(deployed), publication, hold })
     }
 
     /// Reports whether the version is what an adopted workflow held, which needs no grants for what it refers to. The body is read from
@@ -142,7 +142,7 @@ impl Attempt<'_> {
     }
 
     /// Syncs what is beside the version: callers, and at last the tags, which hold up nothing.
-    pub(super) async fn sync_surroundings(&self, rec: &mut Reconciliation<'_>, deployed: Deployed) -> Result<(), Failure> {
+    pub(super) async fn sync_surroundings(&self, rec: &mut Reconciliation<'_>, deployed: Box<Deployed>) -> Result<(), Failure> {
         if let Some(error) = deployed.misplaced {
             return Err(error.into());
         }

@@ -149,8 +149,8 @@ impl Attempt<'_> {
     }
 
     pub(super) fn not_live(&self, rec: &mut Reconciliation<'_>, missing: String) -> Result<Outcome, Failure> {
-        // n8n may be interrupted in a publication and take it up again much later.
-        let may_come = self.connection.client.publishes_later() && answered::may_still_come(rec);
+        // n8n may be interrupted in a publication and take it up again much later, and one that starts registers webhooks after its API answers.
+        let may_come = answered::may_still_come(rec);
         let too_often = !may_come && failed_too_often(rec);
         let attempted = attempted(rec, self.operation, self.version, too_often);
         Err(failure::of_publication(missing, Reason::NotLive, may_come, attempted))
