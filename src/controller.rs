@@ -11,6 +11,7 @@ mod reservations;
 mod runtime;
 mod workflow;
 
+use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -20,14 +21,15 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::ObjectMeta;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, PredicateConfig, WatchStreamExt};
 use kube::{Api, Client, Resource, ResourceExt};
 use prometheus::Registry;
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{Notify, watch};
-use tracing::{info, warn};
+use tracing::info;
 
 pub use context::Settings;
 pub use runtime::liveness::Liveness;
@@ -35,8 +37,9 @@ pub use runtime::liveness::Liveness;
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::api::workflow::Workflow;
 use crate::kubernetes::catalogs::Catalogs;
-use crate::kubernetes::decoded::{Decode, Decoded};
+use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
+use crate::kubernetes::watches::decodable;
 use crate::kubernetes::present::Present;
 use crate::kubernetes::secrets::Secrets;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
@@ -73,7 +76,7 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
 }
 
-/// Runs both controllers until `shutdown` resolves; passes that are under way end first.
+/// Runs the controllers until `shutdown` resolves and the running reconciliations have ended.
 pub async fn run(
     client: Client,
     settings: Settings,
@@ -123,8 +126,8 @@ pub async fn run(
 
     let changed = Arc::new(Notify::new());
     let notify = changed.clone();
-    let indexed_only = |metadata| Some(IndexedWorkflow { metadata, spec: Default::default(), status: Default::default() });
-    let index = guarded(watcher(Api::all(client.clone()), ours.clone()), indexed_only)
+    let metadata_only = |metadata, _| Some(IndexedWorkflow { metadata, spec: Default::default(), status: Default::default() });
+    let index = decodable(watcher(Api::all(client.clone()), ours.clone()), metadata_only)
         .default_backoff()
         .modify(IndexedWorkflow::slim)
         .reflect(workflow_writer)
@@ -134,12 +137,14 @@ pub async fn run(
         .applied_objects()
         .predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
     let (unfit, unfits) = unbounded_channel();
-    let passed_over = move |metadata| {
+    let known = instances.clone();
+    let last_known = move |metadata: ObjectMeta, deleted: bool| {
+        let last = ObjectRef::new(metadata.name.as_deref().unwrap_or_default()).within(metadata.namespace.as_deref().unwrap_or_default());
         // The receiver only goes away with the operator.
         let _ = unfit.send(metadata);
-        None
+        known.get(&last).filter(|_| deleted).map(|instance| (*instance).clone())
     };
-    let found = guarded(watcher(Api::all(client.clone()), ours), passed_over)
+    let found = decodable(watcher(Api::all(client.clone()), ours), last_known)
         .default_backoff()
         .modify(|instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new())
         .reflect(instance_writer)
@@ -148,20 +153,12 @@ pub async fn run(
         .applied_objects()
         .predicate_filter(instance::change_hash, PredicateConfig::default());
 
-    let instance_controller = Controller::for_stream(found, instances.clone())
-        .reconcile_on(received(woken_instances))
-        .graceful_shutdown_on(shutdown.clone())
-        .run(instance::reconcile, no_error, ctx.clone())
-        .for_each(|_| future::ready(()));
-    let workflow_controller = Controller::for_stream(index, workflows.clone())
-        .reconcile_on(received(woken))
-        .graceful_shutdown_on(shutdown.clone())
-        .run(workflow::reconcile, no_error, ctx.clone())
-        .for_each(|_| future::ready(()));
+    let instance_controller = control(found, instances, woken_instances, shutdown.clone(), instance::reconcile, ctx.clone());
+    let workflow_controller = control(index, workflows.clone(), woken, shutdown.clone(), workflow::reconcile, ctx.clone());
     let ready = async {
         if both.wait_for(|lists| lists.workflows && lists.instances).await.is_ok() {
             liveness.synced();
-            info!(workflows = workflows.len(), instances = instances.len(), "the first lists are complete");
+            info!(workflows = workflows.len(), instances = ctx.instances.len(), "caches synced");
         }
         future::pending().await
     };
@@ -178,8 +175,28 @@ pub async fn run(
     Ok(())
 }
 
-/// Passes end in an action whatever happens; there is no error to treat.
-fn no_error<K>(_: Arc<K>, error: &std::convert::Infallible, _: Arc<Context>) -> Action {
+/// Runs the controller of one kind until the shutdown. Objects are reconciled as the stream or `woken` names them.
+async fn control<K, F>(
+    changes: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
+    store: Store<K>,
+    woken: UnboundedReceiver<ObjectRef<K>>,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+    reconcile: impl FnMut(Arc<K>, Arc<Context>) -> F,
+    ctx: Arc<Context>,
+) where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    F: Future<Output = Result<Action, Infallible>> + Send + 'static,
+{
+    Controller::for_stream(changes, store)
+        .reconcile_on(received(woken))
+        .graceful_shutdown_on(shutdown)
+        .run(reconcile, no_error, ctx)
+        .for_each(|_| future::ready(()))
+        .await;
+}
+
+/// A reconciliation always returns an action; there is no error to handle.
+fn no_error<K>(_: Arc<K>, error: &Infallible, _: Arc<Context>) -> Action {
     match *error {}
 }
 
@@ -237,38 +254,6 @@ async fn cluster_id(client: &Client) -> Result<String, StartError> {
     let namespace =
         namespace.map_err(|source| StartError::Kubernetes { attempt: "read namespace kube-system", source: Box::new(source) })?;
     Ok(namespace.uid().unwrap_or_default())
-}
-
-/// A watch that one object which does not fit cannot stop. `salvaged` says what is left of such an
-/// object for a pass, if anything.
-fn guarded<K>(
-    events: impl Stream<Item = Result<Event<Decoded<K>>, watcher::Error>> + Send,
-    salvaged: impl Fn(ObjectMeta) -> Option<K> + Send,
-) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
-where
-    K: Decode + Clone + Debug + Send + 'static,
-{
-    events.filter_map(move |event| {
-        let fitting = |decoded: Decoded<K>| match decoded.0 {
-            Ok(object) => Some(object),
-            Err(unfit) => {
-                let (kind, metadata) = (K::kind(&()), unfit.metadata);
-                warn!(%kind, name = metadata.name, namespace = metadata.namespace, "an object does not fit its kind");
-                salvaged(metadata)
-            }
-        };
-        future::ready(match event {
-            Ok(Event::Apply(guard)) => fitting(guard).map(|object| Ok(Event::Apply(object))),
-            Ok(Event::InitApply(guard)) => fitting(guard).map(|object| Ok(Event::InitApply(object))),
-            Ok(Event::Delete(guard)) => fitting(guard).map(|object| Ok(Event::Delete(object))),
-            Ok(Event::Init) => Some(Ok(Event::Init)),
-            Ok(Event::InitDone) => Some(Ok(Event::InitDone)),
-            Err(error) => {
-                warn!(%error, kind = %K::kind(&()), "a watch broke and starts again");
-                Some(Err(error))
-            }
-        })
-    })
 }
 
 /// Wakes the Workflows whose definition is in a ConfigMap that changed, and the N8nInstances whose catalogue is in it. Only metadata is

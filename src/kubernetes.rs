@@ -7,4 +7,5 @@ pub mod objects;
 pub mod present;
 pub mod revisions;
 pub mod secrets;
+pub mod watches;
 pub mod workflow_index;

@@ -95,7 +95,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     let unreachable = found.details.iter().any(|one| one.kind == ConditionType::Reachable && one.status == ConditionStatus::False);
     ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = unreachable);
     // A key that n8n refuses is read again at the next try.
-    if reason(&found.outcome) == Reason::Unauthorized {
+    if matches!(reason(&found.outcome), Reason::Unauthorized | Reason::MissingScope) {
         ctx.connections.forget_key(&instance);
     }
     let generation = instance.meta().generation.unwrap_or(0);

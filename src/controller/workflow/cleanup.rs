@@ -49,7 +49,7 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
         }
         Err(mut error) => {
             rec.doubt_instance(&error);
-            if error.reason == Reason::Unauthorized {
+            if matches!(error.reason, Reason::Unauthorized | Reason::MissingScope) {
                 error = rec.forget_key(error);
             }
             // What cannot be told apart from a passing trouble must not look like something that a person has to mend.
