@@ -8,6 +8,8 @@ SHELL := bash
 
 STACK := node tests/stack/stack.mjs
 CARGO ?= cargo
+# Tests that need the real parts; a plain `cargo test` leaves them out.
+ON_STACK := --test suite --test catalog
 # Scenarios mostly wait, so more of them run at once than there are processors.
 TEST_THREADS ?= 6
 
@@ -29,7 +31,9 @@ build: ## compile the operator
 
 # Tests are compiled while the parts of the stack are built, and before it starts, so that the compiler does not slow it down.
 test: stack-test ## run all tests, on a real stack that is started for them
-	$(STACK) run --meanwhile '$(CARGO) test --no-run --locked' -- $(CARGO) test --locked --no-fail-fast -- --test-threads=$(TEST_THREADS)
+	$(STACK) run --meanwhile '$(CARGO) test --no-run --locked && $(CARGO) test --no-run --locked $(ON_STACK)' -- bash -c \
+	  'code=0; $(CARGO) test --locked --no-fail-fast || code=$$?; \
+	  $(CARGO) test --locked --no-fail-fast $(ON_STACK) -- --test-threads=$(TEST_THREADS) || code=$$?; exit $$code'
 
 stack-test: ## test the scripts of the stack and the demo (seconds, no stack needed)
 	node --test tests/stack/*.test.mjs
@@ -53,6 +57,7 @@ test-modes: stack ## run the scenarios in each mode of n8n and print a table: do
 lint: stack-test ## check formatting, clippy, the rules about the source code, and the scripts
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) clippy $(ON_STACK) --locked -- -D warnings
 	$(CARGO) test --locked --test tidy
 
 # Uses the cluster and the n8n of the environment, or else a stack of its own. The first part needs neither, and runs while a new stack is
