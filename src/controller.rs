@@ -1,4 +1,4 @@
-//! The controllers: they watch Kubernetes, and turn each change, each interval and each request into a pass.
+//! The controllers: they watch Kubernetes and reconcile on each change, at each interval and on request.
 
 mod connections;
 mod context;
@@ -39,9 +39,9 @@ use crate::api::workflow::Workflow;
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
-use crate::kubernetes::watches::decodable;
 use crate::kubernetes::present::Present;
 use crate::kubernetes::secrets::Secrets;
+use crate::kubernetes::watches::decodable;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::N8nMetrics;
 use connections::{Connections, Wire};
@@ -52,7 +52,7 @@ use runtime::events::Events;
 use runtime::reconcile::Runtime;
 use runtime::slots::InstanceSlots;
 
-/// So many objects are asked for at once: each may have one and a half megabytes, and any tenant may fill a page with such.
+/// Page size of lists: an object may have one and a half megabytes, and any tenant may fill a page with such objects.
 const PAGE: u32 = 50;
 
 /// Returns the paths that are listed and watched.
@@ -60,15 +60,15 @@ pub fn watched_paths() -> Vec<String> {
     vec![Workflow::url_path(&(), None), N8nInstance::url_path(&(), None), ConfigMap::url_path(&(), None)]
 }
 
-/// Why the controllers could not start.
+/// Reason why the controllers could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The Kubernetes API does not answer or refuses.
     #[error("{attempt}: {source}")]
     Kubernetes {
-        /// What was attempted.
+        /// Attempted operation.
         attempt: &'static str,
-        /// What went wrong.
+        /// Cause.
         source: Box<kube::Error>,
     },
     /// A counter is registered twice.
@@ -167,9 +167,9 @@ pub async fn run(
         () = ready => {}
         () = instance::keep_counts(ctx.clone(), changed) => {}
         () = follow_config_maps(ctx.clone()) => {}
-        // It ends with the watch, and passes may still be under way then.
+        // It ends with the watch, and reconciliations may still be running then.
         () = async { instance::let_unfit_go(ctx.clone(), received(unfits)).await; future::pending().await } => {}
-        // kube's own drain also waits for passes that are only scheduled; those that are under way are what counts.
+        // kube's own drain also waits for reconciliations that are only scheduled; this waits for the running ones alone.
         () = async { shutdown.await; ctx.slots.close(); liveness.idle().await } => {}
     }
     Ok(())
@@ -200,7 +200,7 @@ fn no_error<K>(_: Arc<K>, error: &Infallible, _: Arc<Context>) -> Action {
     match *error {}
 }
 
-/// Notes when a list is complete and in its store.
+/// Records when a list is complete and in its store.
 fn noting<K>(
     complete: Arc<watch::Sender<Lists>>,
     which: fn(&mut Lists) -> &mut bool,
@@ -212,8 +212,8 @@ fn noting<K>(
     }
 }
 
-/// Lets an object that waits overtake others when somebody changes it, and forgets objects that are gone. Most do not need the latter,
-/// for their last pass does it; one whose finalizer was taken off by hand, or whose label makes it another operator's, gets no such pass.
+/// Moves a changed object ahead in the queue, and forgets objects that are gone. Most are forgotten by their last reconciliation; an
+/// object whose finalizer was removed by hand, or whose label now selects another operator, gets none.
 fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedWorkflow>, watcher::Error>) + Send {
     move |event| match event {
         Ok(Event::Apply(indexed) | Event::InitApply(indexed)) => ctx.promote(indexed, indexed.urgency()),
@@ -222,7 +222,7 @@ fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedWorkflow>, wa
             let (namespace, name) = indexed.instance();
             ctx.release_instance(&objects::key(namespace, name));
         }
-        // What went while the watch was broken is only missing in the new list.
+        // An object that was deleted while the watch was broken is only missing in the new list.
         Ok(Event::InitDone) => {
             ctx.forget_absent();
             ctx.release_instances();
@@ -231,7 +231,7 @@ fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedWorkflow>, wa
     }
 }
 
-/// Tells the Workflows of an instance that it is gone, and lets go of what is held of it.
+/// Wakes the Workflows of an instance that is gone, and releases the resources that are held for it.
 fn departing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<N8nInstance>, watcher::Error>) + Send {
     let mut present = Present::default();
     move |event| {
@@ -248,7 +248,7 @@ fn departing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<N8nInstance>, watche
     }
 }
 
-/// What distinguishes this cluster from every other: the UID of `kube-system`.
+/// Returns the identity of this cluster: the UID of `kube-system`.
 async fn cluster_id(client: &Client) -> Result<String, StartError> {
     let namespace = Api::<Decoded<Namespace>>::all(client.clone()).get("kube-system").await;
     let namespace =
@@ -259,7 +259,7 @@ async fn cluster_id(client: &Client) -> Result<String, StartError> {
 /// Wakes the Workflows whose definition is in a ConfigMap that changed, and the N8nInstances whose catalogue is in it. Only metadata is
 /// watched.
 async fn follow_config_maps(ctx: Arc<Context>) {
-    // What is not known yet cannot be woken.
+    // Objects that are not in the stores yet cannot be woken.
     ctx.listed().await;
     let client = crate::kubernetes::decoded::metadata_only(ctx.client.clone());
     let all = watcher::Config::default().timeout(ctx.runtime.liveness.watch_seconds());

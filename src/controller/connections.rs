@@ -1,4 +1,4 @@
-//! One client for each N8nInstance, shared by all its Workflows and made anew when its spec or its key changes.
+//! One client for each N8nInstance, shared by all its Workflows and replaced when its spec or its key changes.
 
 pub mod errors;
 pub mod trust;
@@ -27,7 +27,7 @@ use crate::kubernetes::objects;
 use crate::kubernetes::secrets::Secrets;
 use crate::n8n::{ApiKey, ClientSettings, LeaderFence, List, N8nClient, N8nError, N8nMetrics};
 
-/// How long a list of credentials is believed when everything that is looked for is in it.
+/// Maximum age of a list of credentials that contains every credential that is looked up.
 const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// The credentials of an instance and when they were listed.
@@ -58,19 +58,19 @@ pub struct Connections {
     open: Mutex<HashMap<String, Arc<Connection>>>,
 }
 
-/// Settings of the wire that all connections share.
+/// Connection settings that all clients share.
 #[derive(Clone, Debug)]
 pub struct Wire {
     /// Allows n8n on loopback addresses.
     pub allow_loopback: bool,
-    /// Lets requests pass that write, while this process leads.
+    /// Permits requests that write, while this process leads.
     pub fence: LeaderFence,
     /// Counters of requests.
     pub metrics: N8nMetrics,
 }
 
 impl Connections {
-    /// Returns no connections yet; `count` follows how many are open.
+    /// Returns an empty set; `count` follows the number of open connections.
     pub fn new(client: Client, instances: Store<N8nInstance>, secrets: Arc<Secrets>, wire: Wire, count: IntGauge) -> Self {
         Self { client, instances, secrets, wire, count, open: Mutex::default() }
     }
@@ -79,17 +79,17 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection that was open last, whatever became of its Secret: deletion needs it.
+    /// Returns the connection that was opened last, even if its Secret is gone: deletion needs it.
     pub fn last(&self, key: &str) -> Option<Arc<Connection>> {
         self.lock().get(key).cloned()
     }
 
-    /// Whether the API key of any open connection stands in a text.
+    /// Reports whether a text contains the API key of an open connection.
     pub fn any_key_in(&self, text: &str) -> bool {
         self.lock().values().any(|open| open.api_key.stands_in(text))
     }
 
-    /// Takes the API key of any open connection out of texts for people: a name or an answer in n8n may hold it.
+    /// Removes the API keys of open connections from messages: a name in n8n or a response may contain one.
     pub fn hide_keys<'t>(&self, texts: impl Iterator<Item = &'t mut String>) {
         let open = self.lock();
         for text in texts {
@@ -101,7 +101,7 @@ impl Connections {
         }
     }
 
-    /// Closes a connection, when its instance and all that was bound through it are gone.
+    /// Closes the connection of an instance that is gone together with all that was bound through it.
     pub fn close(&self, key: &str) -> Option<Arc<Connection>> {
         let mut open = self.lock();
         let closed = open.remove(key);
@@ -109,18 +109,18 @@ impl Connections {
         closed
     }
 
-    /// The instances that have a connection.
+    /// Returns the keys of the instances that have a connection.
     pub fn keys(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
     }
 
-    /// The API key is read again when it is needed next.
+    /// Drops the cached API key, so that it is read again when it is needed next.
     pub fn forget_key(&self, instance: &N8nInstance) {
         let secret = &instance.spec.api_key_secret_ref;
         self.secrets.forget(instance.metadata.namespace.as_deref().unwrap_or_default(), &secret.name, &secret.key);
     }
 
-    /// The connection of an instance for a Workflow of some namespace.
+    /// Returns the connection of an instance for a Workflow in `namespace`.
     pub async fn for_workflow(&self, namespace: &str, instance: (&str, &str)) -> Result<Arc<Connection>, ReconcileError> {
         let missing = || {
             ReconcileError::waiting(
@@ -139,7 +139,7 @@ impl Connections {
         if !may_refer(&found.spec, instance.0, namespace, &labels) {
             return Err(missing());
         }
-        // What an instance of another namespace reads is not told.
+        // An instance in another namespace does not disclose the name of its Secret.
         let elsewhere = |error: ReconcileError| match error.reason {
             Reason::KeySecretNotFound if instance.0 != namespace => {
                 let message =
@@ -151,11 +151,11 @@ impl Connections {
         self.open(found).await.map_err(elsewhere)
     }
 
-    /// The connection of an instance, made anew when its spec or key changed.
+    /// Returns the connection of an instance; replaces it when the instance's spec or key changed.
     pub async fn open(&self, instance: Arc<N8nInstance>) -> Result<Arc<Connection>, ReconcileError> {
         let namespace = instance.namespace().unwrap_or_default();
         let at = objects::key(&namespace, &instance.name_any());
-        // An edit may have come with another key, and the key of one n8n is not for another.
+        // An edit may have come with another key, and the key of one n8n must not be sent to another.
         let same_object = |open: &Arc<Connection>| open.instance.metadata.uid == instance.metadata.uid;
         if self.last(&at).is_some_and(|open| same_object(&open) && open.instance.spec != instance.spec) {
             self.forget_key(&instance);
@@ -170,14 +170,14 @@ impl Connections {
         };
         let api_key = ApiKey::parse(&api_key)
             .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
-        // Of two reconciliations that come here at once, the second takes what the first opened: its listings know what was created.
+        // Of two concurrent reconciliations, the second uses the connection that the first opened: its listings know what was created.
         let mut connections = self.lock();
         let before = connections.get(&at).filter(|open| same_object(open)).cloned();
         if let Some(open) = before.as_ref().filter(|open| open.api_key == api_key && open.instance.spec == instance.spec) {
             if Arc::ptr_eq(&open.instance, &instance) {
                 return Ok(open.clone());
             }
-            // Only its status or metadata moved: the client, its rate limit and its queue go on.
+            // Only the status or metadata changed: keep the client with its rate limit and its queue.
             let moved = Arc::new(Connection {
                 client: open.client.clone(),
                 listings: open.listings.clone(),
@@ -192,7 +192,7 @@ impl Connections {
         let client = N8nClient::new(settings(&instance, api_key.clone(), self.wire.allow_loopback)?, self.wire.metrics.clone())
             .map(|client| client.fenced_by(self.wire.fence.clone()))
             .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("N8nInstance {}: {error}", instance.name_any())))?;
-        // Another key or another timeout makes no other n8n of it; another origin does.
+        // Another key or another timeout does not mean another n8n; another origin does.
         let before = before.filter(|open| trust::origin(&open.instance.spec.url) == trust::origin(&instance.spec.url));
         if before.as_ref().is_some_and(|open| open.client.publishes_later()) {
             client.note_publishes_later();
@@ -212,23 +212,23 @@ impl Connections {
 }
 
 impl Connection {
-    /// The instance, as namespace/name.
+    /// Returns the instance as namespace/name.
     pub fn key(&self) -> String {
         objects::key(&self.namespace(), &self.instance.name_any())
     }
 
-    /// The instance's namespace.
+    /// Returns the instance's namespace.
     pub fn namespace(&self) -> String {
         self.instance.namespace().unwrap_or_default()
     }
 
-    /// The cluster from which the instance's owner says that its Workflows were restored.
+    /// Returns the cluster from which, by the owner's annotation, the instance's Workflows were restored.
     pub fn restored_from(&self) -> Option<&str> {
         let value = self.instance.annotations().get(annotation::RESTORED_FROM)?;
         Some(status_bounds::annotation(value).trim()).filter(|value| !value.is_empty())
     }
 
-    /// The credentials of the instance; `fresh` reads them again.
+    /// Returns the credentials of the instance; `fresh` reads them again.
     pub async fn credentials(&self, fresh: bool) -> Result<Arc<List<RemoteCredential>>, N8nError> {
         let mut kept = self.credentials.lock().await;
         if let Some((_, list)) = kept.as_ref().filter(|(at, _)| !fresh && at.elapsed() < CREDENTIALS_FRESH_FOR) {
@@ -239,7 +239,7 @@ impl Connection {
         Ok(list)
     }
 
-    /// Whether n8n is known to be one that tells, without running anything, that a route has no version behind it.
+    /// Reports whether this version of n8n tells, without running anything, that a route has no version behind it.
     pub fn looks_behind_routes(&self) -> bool {
         let version = self.instance.status.as_ref().and_then(|status| status.n8n_version.as_deref());
         let numbers: Vec<u64> = version.unwrap_or_default().split('.').map_while(|part| part.parse().ok()).collect();

@@ -1,4 +1,4 @@
-//! What every pass shares.
+//! Shared state of all reconciliations.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,94 +30,94 @@ use crate::kubernetes::secrets::Secrets;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::LeaderFence;
 
-/// For so long an instance that a Workflow did not reach is not looked at once more for another Workflow.
+/// Time during which an instance that a Workflow could not reach is not reconciled again on behalf of another Workflow.
 const DOUBTED_FOR: Duration = Duration::from_secs(5);
 
-/// What the operator was started with, as far as passes need it.
+/// Settings of the operator that reconciliations need.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whether n8n may be reached on loopback addresses.
+    /// Allows n8n on loopback addresses.
     pub allow_loopback: bool,
-    /// How long a deletion waits for n8n before it gives up.
+    /// Time that a deletion waits for n8n before it gives up.
     pub deletion_bound: Duration,
-    /// How long one pass may take.
+    /// Time limit of one reconciliation.
     pub pass_bound: Duration,
-    /// How many passes run at once for each instance.
+    /// Maximum number of concurrent reconciliations for each instance.
     pub concurrency: usize,
-    /// Only Workflows and N8nInstances with these labels are this operator's, if given.
+    /// Label selector of the Workflows and N8nInstances that this operator manages; None selects all.
     pub selector: Option<String>,
-    /// While it holds, this process may write.
+    /// Permits writes while this process leads.
     pub fence: LeaderFence,
 }
 
-/// What every pass shares.
+/// Shared state of all reconciliations.
 pub struct Context {
     /// The Kubernetes API.
     pub client: Client,
     /// The UID of `kube-system`.
     pub cluster: String,
-    /// What the operator was started with.
+    /// Settings of the operator.
     pub settings: Settings,
     /// Every Workflow, without its definition.
     pub workflows: Store<IndexedWorkflow>,
     /// Every N8nInstance.
     pub instances: Store<N8nInstance>,
-    /// Which first lists are complete.
+    /// Caches that are synced.
     pub lists: watch::Receiver<Lists>,
     /// Open connections.
     pub connections: Connections,
-    /// Secrets read lately.
+    /// Cache of Secrets.
     pub secrets: Arc<Secrets>,
     /// Catalogues of node types.
     pub catalogs: Catalogs,
-    /// Places for passes.
+    /// Slots for reconciliations.
     pub slots: InstanceSlots,
-    /// Who wants which webhook path.
+    /// Claims of Workflows on webhook paths.
     pub claims: Mutex<Claims>,
-    /// Who was given which workflow in n8n.
+    /// Workflows in n8n that this process gave to objects.
     pub reservations: Reservations,
-    /// What is remembered of each object between passes; nothing that a restart could not do without.
+    /// State of each object that is kept between reconciliations; nothing in it is needed after a restart.
     pub memory: Mutex<HashMap<String, Memory>>,
     /// Writes events.
     pub events: Events,
     /// Counters of the controllers.
     pub metrics: Metrics,
-    /// Starts a pass of a Workflow.
+    /// Starts a reconciliation of a Workflow.
     pub wake: UnboundedSender<ObjectRef<IndexedWorkflow>>,
-    /// Workflows whose ConfigMap somebody changed, by UID, until their next pass starts.
+    /// UIDs of Workflows whose ConfigMap changed, until their next reconciliation starts.
     pub sources_changed: Mutex<HashSet<String>>,
-    /// Starts a pass of an N8nInstance.
+    /// Starts a reconciliation of an N8nInstance.
     pub wake_instance: UnboundedSender<ObjectRef<N8nInstance>>,
     /// Runs reconciliations.
     pub runtime: Runtime,
 }
 
-/// Which first lists are complete.
+/// Caches that are synced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lists {
-    /// That of Workflows.
+    /// The cache of Workflows.
     pub workflows: bool,
-    /// That of N8nInstances.
+    /// The cache of N8nInstances.
     pub instances: bool,
 }
 
 impl Context {
-    /// Waits until both first lists are complete: without the instances a Workflow would be told that there is none, and
-    /// without the Workflows an instance would take itself for unused. kube's stores cannot be asked by more than one
-    /// waiter: their wait loses wake-ups.
+    /// Waits until both caches are synced: without the instances a Workflow would report that its instance does not exist, and without the
+    /// Workflows an instance would seem unused. The stores of kube cannot be used for this: with more than one waiter, their own wait
+    /// loses wake-ups.
     pub async fn listed(&self) {
         let mut lists = self.lists.clone();
         // The sender lives as long as the watches do.
         let _ = lists.wait_for(|lists| lists.workflows && lists.instances).await;
     }
 
-    /// An instance, as last seen.
+    /// Returns an instance from the store.
     pub fn instance(&self, namespace: &str, name: &str) -> Option<Arc<N8nInstance>> {
         self.instances.get(&ObjectRef::new(name).within(namespace))
     }
 
-    /// Whether the object of a mark still exists. Another shard's objects are not in the store, so Kubernetes is asked
-    /// about what is not there.
+    /// Reports whether the object that a mark names still exists. Objects of another shard are not in the store, so Kubernetes is asked
+    /// about those that are missing there.
     pub async fn lives(&self, mark: &Mark) -> Result<bool, kube::Error> {
         let place = ObjectRef::<IndexedWorkflow>::new(&mark.name).within(&mark.namespace);
         if self.workflows.get(&place).is_some_and(|indexed| indexed.uid() == mark.uid) {
@@ -127,12 +127,12 @@ impl Context {
         Ok(found.is_some_and(|found| found.uid.as_deref() == Some(mark.uid.as_str())))
     }
 
-    /// The Workflows of an instance, by its key.
+    /// Returns the Workflows of an instance.
     pub fn workflows_of(&self, namespace: &str, name: &str) -> Vec<Arc<IndexedWorkflow>> {
         self.workflows.state_filter(|indexed| indexed.instance() == (namespace, name))
     }
 
-    /// Starts a pass of every Workflow that `wanted` picks.
+    /// Starts a reconciliation of every Workflow that `wanted` selects.
     pub fn wake_where(&self, wanted: impl Fn(&IndexedWorkflow) -> bool) {
         for indexed in self.workflows.state_filter(|indexed| wanted(indexed)) {
             // The receiver only goes away with the operator.
@@ -140,22 +140,22 @@ impl Context {
         }
     }
 
-    /// Starts a pass of each Workflow of these UIDs.
+    /// Starts a reconciliation of each Workflow with one of these UIDs.
     pub fn wake(&self, uids: &[String]) {
-        // Looking through all Workflows is too much for every pass.
+        // A search through all Workflows costs too much for every reconciliation.
         if !uids.is_empty() {
             self.wake_where(|indexed| uids.iter().any(|uid| uid == indexed.uid()));
         }
     }
 
-    /// How soon the next pass of a Workflow should start, by what the watch last said of it.
+    /// Returns the urgency of the next reconciliation of a Workflow, from the latest version in the store.
     pub fn urgency(&self, indexed: &IndexedWorkflow) -> Urgency {
         let source_changed = self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).remove(indexed.uid());
         let latest = self.workflows.get(&indexed.object_ref()).map_or_else(|| indexed.urgency(), |latest| latest.urgency());
         if source_changed && latest > Urgency::Edit && latest != Urgency::Create { Urgency::Edit } else { latest }
     }
 
-    /// Lets a Workflow that waits for its pass overtake others, where somebody asks for something.
+    /// Moves a waiting Workflow ahead in the queue when a user requested something.
     pub fn promote(&self, indexed: &IndexedWorkflow, urgency: Urgency) {
         if urgency < Urgency::Create {
             let (namespace, name) = indexed.instance();
@@ -165,7 +165,7 @@ impl Context {
         }
     }
 
-    /// Starts a pass of a Workflow whose ConfigMap changed, before those that nobody waits for.
+    /// Starts a reconciliation of a Workflow whose ConfigMap changed, ahead of routine ones.
     pub fn source_changed(&self, indexed: &IndexedWorkflow) {
         if indexed.status.n8n_workflow_id.is_some() {
             self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).insert(indexed.uid().to_owned());
@@ -175,17 +175,17 @@ impl Context {
         let _ = self.wake.send(indexed.object_ref());
     }
 
-    /// What is remembered of an object, changed by `with`.
+    /// Changes the remembered state of an object by `with` and returns its result.
     pub fn remember<R>(&self, uid: &str, with: impl FnOnce(&mut Memory) -> R) -> R {
         with(self.memory.lock().unwrap_or_else(PoisonError::into_inner).entry(uid.to_owned()).or_default())
     }
 
-    /// The claims on webhook paths.
+    /// Returns the claims on webhook paths.
     pub fn claims(&self) -> std::sync::MutexGuard<'_, Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends an event. Losing one loses nothing else, so a failure is only logged.
+    /// Sends an event. The loss of an event has no other effect, so a failure is only logged.
     pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, mut note: String) {
         self.connections.hide_keys([&mut note].into_iter());
         if let Err(error) = self.events.tell(&object.object_ref(&()), kind, reason, note).await {
@@ -193,7 +193,7 @@ impl Context {
         }
     }
 
-    /// What is to be told about annotations that nobody reads, where that was not told before.
+    /// Returns the warning about unknown annotations if it was not sent before.
     pub fn newly_unread(&self, uid: &str, said: Option<String>) -> Option<String> {
         self.remember(uid, |memory| {
             let new = said.clone().filter(|said| memory.unread.as_ref() != Some(said));
@@ -222,8 +222,8 @@ impl Context {
         self.forget_claims(uid);
     }
 
-    /// Lets go of what is held of an instance that is gone, once no Workflow is bound to a workflow of it any more: until then a deletion
-    /// needs the last working key.
+    /// Releases the resources of an instance that is gone, once no Workflow is bound to a workflow in it: until then a deletion needs the
+    /// last working key.
     pub fn release_instance(&self, key: &str) {
         let Some((namespace, name)) = key.split_once('/') else { return };
         let bound = || self.workflows_of(namespace, name).iter().any(|indexed| indexed.status.n8n_workflow_id.is_some());
@@ -239,25 +239,27 @@ impl Context {
         debug!(key, "the instance and all that was bound through it are gone, and so is its connection");
     }
 
-    /// Lets go of what is held of every instance that is gone.
+    /// Releases the resources of every instance that is gone.
     pub fn release_instances(&self) {
         for key in self.connections.keys() {
             self.release_instance(&key);
         }
     }
 
-    /// Starts a pass of each Workflow of an instance.
+    /// Starts a reconciliation of each Workflow of an instance.
     pub fn wake_users(&self, namespace: &str, name: &str) {
         self.wake_where(|indexed| indexed.instance() == (namespace, name));
     }
 
-    /// Starts a pass of each Workflow of an instance whose last pass failed: n8n answers again, and their pauses have grown.
+    /// Starts a reconciliation of each Workflow of an instance whose last reconciliation failed: n8n answers again, and their backoff may
+    /// be long.
     pub fn wake_failing_users(&self, namespace: &str, name: &str) {
         let failing = self.runtime.backoffs.failing();
         self.wake_where(|indexed| indexed.instance() == (namespace, name) && failing.contains(indexed.uid()));
     }
 
-    /// Has an instance looked at that a Workflow did not reach, unless it is known already or was doubted a moment ago.
+    /// Requests a reconciliation of an instance that a Workflow could not reach, unless the instance is known to be unreachable or one was
+    /// requested within [`DOUBTED_FOR`].
     pub fn doubt_instance(&self, namespace: &str, name: &str) {
         let Some(instance) = self.instance(namespace, name) else { return };
         let (uid, now) = (instance.metadata.uid.as_deref().unwrap_or_default(), Instant::now());
@@ -276,7 +278,7 @@ impl Context {
     pub fn forget_absent(&self) {
         let mut known: HashSet<String> = self.claims().objects().map(str::to_owned).collect();
         known.extend(self.reservations.objects());
-        // Only Workflows are counted by a state; what else is remembered here belongs to instances.
+        // Only Workflows are counted by state; the other entries belong to instances.
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(memory.iter().filter(|(_, memory)| memory.state.is_some()).map(|(uid, _)| uid.clone()));
         drop(memory);
@@ -288,7 +290,7 @@ impl Context {
         }
     }
 
-    /// Forgets what webhook paths an object wanted, and wakes those that waited for one of them.
+    /// Releases the claims of an object on webhook paths, and wakes the Workflows that waited for one of them.
     pub fn forget_claims(&self, uid: &str) {
         let waiting = self.claims().release(uid);
         self.wake(&waiting);

@@ -1,4 +1,4 @@
-//! How long a deletion may still wait for n8n.
+//! Remaining time for which a deletion may wait for n8n.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::domain::backoff;
 use crate::n8n::boot_clock;
 
 impl Context {
-    /// Returns for how much longer an object that is being deleted may wait for n8n.
+    /// Returns the remaining time for which an object that is being deleted may wait for n8n.
     pub fn deletion_left(&self, metadata: &ObjectMeta) -> Duration {
         let since = metadata.deletion_timestamp.as_ref().map(|time| time.0);
         let age = since.and_then(|since| Duration::try_from(Timestamp::now().duration_since(since)).ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The controller of `N8nInstance`: is n8n there, is it the same one, what may the key do, and what is left over on it.
+//! The controller of `N8nInstance`: reachability, identity, scopes and expiry of the key, and workflows left over in n8n.
 
 mod counts;
 mod finalizer;
@@ -39,18 +39,19 @@ use crate::kubernetes::catalogs::LoadedCatalog;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 
-/// So often at least an n8n is looked at that does not answer.
+/// Maximum delay between attempts to reach an n8n that does not answer.
 const OUTAGE_LOOK: Duration = Duration::from_secs(5);
-/// The most orphans that status names.
+/// Maximum number of orphans in the status.
 const MOST_ORPHANS: usize = 100;
 
 pub(super) use counts::keep_counts;
 pub(super) use unfit::let_unfit_go;
 
-/// What a pass has to react to; our own status and finalizer are not among it, for the pass that writes them is whole.
+/// Hash of the changes that need a reconciliation. The operator's own status and finalizer are left out: the reconciliation that writes
+/// them is complete.
 pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
     let meta = &instance.metadata;
-    // A misspelt annotation is among them: it is told.
+    // Misspelt annotations are included: they are reported.
     let decisions: Vec<_> = meta.annotations.iter().flatten().filter(|(key, _)| is_ours(key)).collect();
     let mut hasher = DefaultHasher::new();
     (&meta.uid, meta.generation, decisions, meta.deletion_timestamp.is_some()).hash(&mut hasher);
@@ -70,10 +71,10 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     if ctx.instance(namespace, name).is_none() {
         return Ended::for_good(Reason::Cleaned);
     }
-    // The store lags behind: a status that is compared with it may be wrong and stay so.
+    // The store lags behind: a patch computed from a stale status may be wrong and stay so.
     let instance = match objects::get::<N8nInstance>(&ctx.client, Some(namespace), name).await {
         Ok(Some(instance)) => Arc::new(instance),
-        // The watch reports it in a moment.
+        // The watch reports the deletion soon.
         Ok(None) => return Ended::for_good(Reason::Cleaned),
         Err(failed) => {
             warn!(error = %failed, "cannot read the N8nInstance");
@@ -94,12 +95,12 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     let found = observe(ctx, &instance, &mut status).await;
     let unreachable = found.details.iter().any(|one| one.kind == ConditionType::Reachable && one.status == ConditionStatus::False);
     ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = unreachable);
-    // A key that n8n refuses is read again at the next try.
+    // A key that n8n rejects is read again at the next attempt.
     if matches!(reason(&found.outcome), Reason::Unauthorized | Reason::MissingScope) {
         ctx.connections.forget_key(&instance);
     }
     let generation = instance.meta().generation.unwrap_or(0);
-    // Once for each edit: one whose status cannot be written stays unobserved.
+    // Once for each edit: an object whose status cannot be written stays unobserved.
     ctx.runtime.backoffs.restart_on_change(&instance.uid().unwrap_or_default(), change_hash(&instance));
     let grace = instance.spec.interval.get() * 3;
     let now = Timestamp::now();
@@ -134,8 +135,8 @@ fn reason(outcome: &Outcome) -> Reason {
     }
 }
 
-/// Workflows look again when the connection changed or turned good or bad, or n8n became another. An outage is no news to those that did
-/// not meet it.
+/// Wakes the Workflows when the connection changed or became good or bad, or n8n has another version. An outage is no news to those that
+/// did not notice it.
 fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
     let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
     let ready =
@@ -152,7 +153,7 @@ fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, ne
     }
 }
 
-/// Sends the events of the pass: what people decided, and what turned.
+/// Sends the events of a reconciliation: handled requests, and changed conditions.
 async fn tell(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
     if old.last_handled_reset_at != new.last_handled_reset_at {
         let note = "a new value of weirkeeper.dev/reset-at is handled: the n8n at spec.url is taken for the right one".to_owned();
@@ -170,7 +171,7 @@ async fn tell(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, ne
 
 async fn observe(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus) -> Found {
     let mut details = Vec::new();
-    // It matters even while n8n does not answer.
+    // The catalogue matters even while n8n does not answer.
     let catalog = ctx.catalogs.refresh(instance).await;
     if matches!(catalog, Ok((_, true))) {
         ctx.wake_users(&instance.namespace().unwrap_or_default(), &instance.name_any());
@@ -206,9 +207,9 @@ async fn inspect(
     let origin = trust::origin(&instance.spec.url)
         .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("spec.url is not a URL: {error}")))?;
     let connection = ctx.connections.open(instance.clone()).await?;
-    // A pass that began before a person gave their word may have raised the suspicion again after it.
+    // A reconciliation that began before the owner accepted the identity may have raised the suspicion again afterwards.
     let accepted = vouched(status.identity_accepted_at.as_ref().map(|time| time.0), Timestamp::now());
-    // What a pass found missing at another origin says nothing about the one that workflows are bound to.
+    // Workflows that were missing at another origin say nothing about the origin that workflows are bound to.
     let moved = status.bound_origin.as_ref().is_some_and(|bound| *bound != origin);
     let suspect = !accepted && ((!moved && connection.suspect.load(Ordering::SeqCst)) || status.identity_suspect);
     status.identity_suspect = suspect && reset.is_none() && !bound.is_empty();
@@ -244,7 +245,7 @@ async fn inspect(
         return Err(ReconcileError::denied(Reason::UnsupportedN8n, message));
     }
     status.key_scopes = scopes.iter().flat_map(|scopes| scopes.0.iter().cloned()).collect();
-    // What fails to tell its version for a moment is still of that version.
+    // An n8n that fails to report its version for a moment keeps the last known one.
     if let Ok(found) = connection.client.version().await {
         status.n8n_version = found.or_else(|| instance.spec.n8n_version.clone());
     }
@@ -276,7 +277,7 @@ async fn inspect(
     Ok(said)
 }
 
-/// Whether what is said about node types is certain; nothing where the ConfigMap could not be asked for.
+/// Returns the condition CatalogReady; None if the ConfigMap could not be read.
 fn catalog_verdict(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, status: &N8nInstanceStatus) -> Option<ConditionUpdate> {
     let (held, _) = catalog.as_ref().ok()?;
     let own = held.catalog().index().n8n.as_deref().unwrap_or("of unknown version");
@@ -295,7 +296,7 @@ fn catalog_verdict(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, stat
     verdict(ConditionStatus::Unknown, Reason::CatalogOfOtherVersion, said)
 }
 
-/// Marked workflows whose object is gone. Only those of this cluster: another cluster may share the n8n.
+/// Returns marked workflows whose object is gone. Only marks of this cluster count: another cluster may share the n8n.
 async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, ReconcileError> {
     let mut ids = Vec::new();
     for (id, mark) in listing.seen.items.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
@@ -310,7 +311,7 @@ async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Reconc
     Ok(ids)
 }
 
-/// Copies of a workflow that carry its mark too.
+/// Returns copies of a workflow that carry its mark too.
 fn duplicates(users: &[Arc<IndexedWorkflow>], listing: &Listing) -> Vec<String> {
     let bound: HashMap<&str, &str> =
         users.iter().filter_map(|indexed| Some((indexed.uid(), indexed.status.n8n_workflow_id.as_deref()?))).collect();

@@ -1,5 +1,5 @@
-//! One listing of an instance serves everybody who asked before it began, and those a while later who cannot have
-//! anything in n8n that is not in it: a thousand creates cost a handful of scans.
+//! Listings of an instance. A listing is shared by all callers that asked before it began, and for a while by later callers that cannot
+//! have anything in n8n that is missing from it: a thousand creates cost a handful of scans.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,18 +14,18 @@ use crate::domain::mark::Mark;
 use crate::domain::remote::RemoteSummary;
 use crate::n8n::{List, N8nClient, N8nError};
 
-/// How long a listing is good enough for an object that was never sent to n8n.
+/// Maximum age of a listing for an object that was never sent to n8n.
 const GOOD_FOR: Duration = Duration::from_secs(30);
 
-/// How long it is remembered that a create was sent: by far longer than it takes to show up in a listing.
+/// Time that a sent create is remembered: far longer than it takes to appear in a listing.
 const SENT_FOR: Duration = Duration::from_secs(3600);
 
-/// What a listing showed.
+/// Content of a listing.
 #[derive(Debug)]
 pub struct Listing {
     /// Every workflow with the mark that it carries.
     pub seen: List<ListedWorkflow>,
-    /// The routes that n8n keeps, by the first parts of their addresses.
+    /// Routes of published workflows in n8n, by the first parts of their addresses.
     routes: HashMap<String, Vec<Rival>>,
 }
 
@@ -39,12 +39,12 @@ pub struct Rival {
 }
 
 impl Listing {
-    /// The ids in the listing.
+    /// Returns the ids in the listing.
     pub fn ids(&self) -> HashSet<&str> {
         self.seen.items.iter().map(|sighting| sighting.id.as_str()).collect()
     }
 
-    /// The routes of other workflows that cannot stand beside these, in the order of their ids.
+    /// Returns the routes of other workflows that collide with these, ordered by workflow id.
     pub fn rivals(&self, own: Option<&str>, wanted: &[Route]) -> Vec<Rival> {
         let beside = |wanted: &Route, rival: &&Rival| Some(rival.id.as_str()) != own && collide(wanted, &rival.route);
         let below = |wanted| parts(wanted).filter_map(|part| self.routes.get(part)).flatten().filter(move |rival| beside(wanted, rival));
@@ -53,7 +53,7 @@ impl Listing {
         found
     }
 
-    /// Tells whether a call reaches this workflow and cannot reach another one.
+    /// Reports whether a call reaches this workflow and cannot reach another one.
     pub fn leads_to(&self, own: &str, method: &str, path: &str) -> bool {
         let first = path.split_once('/').map_or(path, |(first, _)| first);
         let table: Vec<Route> = self.routes.get(first).into_iter().flatten().map(|rival| rival.route.clone()).collect();
@@ -61,7 +61,7 @@ impl Listing {
         matches!(answers(&table, method, path), Answer::One(route) if owns(route))
     }
 
-    /// The ids of workflows that carry the mark of an object.
+    /// Returns the ids of workflows that carry the mark of an object.
     pub fn marked(&self, uid: &str) -> Vec<&str> {
         self.seen
             .items
@@ -72,17 +72,17 @@ impl Listing {
     }
 }
 
-/// The first parts of a route's addresses.
+/// Returns the first parts of a route's addresses.
 fn parts(route: &Route) -> impl Iterator<Item = &str> {
     [Some(route.first()), route.literal()].into_iter().flatten()
 }
 
-/// Lists an instance, once for all that wait.
+/// Lists an instance, once for all waiting callers.
 #[derive(Debug, Default)]
 pub struct Listings {
     tickets: AtomicU64,
     last: Mutex<Option<Scan>>,
-    /// Objects for which a create was sent lately, and when.
+    /// Objects for which a create was sent, and when.
     sent: std::sync::Mutex<HashMap<String, Instant>>,
 }
 
@@ -95,7 +95,7 @@ struct Scan {
 }
 
 impl Listings {
-    /// A listing that began after this call did.
+    /// Returns a listing that began after this call.
     pub async fn scan(&self, client: &N8nClient) -> Result<Arc<Listing>, N8nError> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst) + 1;
         let mut last = self.last.lock().await;
@@ -119,8 +119,8 @@ impl Listings {
         result
     }
 
-    /// A listing for an object that has neither an id nor an intent in its status. Nothing was ever created for it, or else
-    /// its status was lost: then what was created stood in a listing already, unless this process created it since.
+    /// Returns a listing for an object that has neither an id nor an intent in its status. Either nothing was ever created for it, or its
+    /// status was lost: then the created workflow is in any listing, unless this process created it since.
     pub async fn scan_for_newcomer(&self, client: &N8nClient, uid: &str) -> Result<Arc<Listing>, N8nError> {
         if !self.was_sent(uid)
             && let Some(Scan { began, result: Ok(listing), .. }) = self.last.lock().await.as_ref()
@@ -131,7 +131,7 @@ impl Listings {
         self.scan(client).await
     }
 
-    /// Notes that a create is about to be sent for an object.
+    /// Records that a create is about to be sent for an object.
     pub fn sending(&self, uid: &str) {
         let (now, mut sent) = (Instant::now(), self.sent.lock().unwrap_or_else(PoisonError::into_inner));
         sent.retain(|_, at| now.duration_since(*at) < SENT_FOR);

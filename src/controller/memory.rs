@@ -9,42 +9,42 @@ use crate::api::workflow_status::{Intent, Snapshot};
 use crate::domain::backoff::{Silence, SlidingWindow};
 use crate::domain::validation::ValidationReport;
 
-/// What is remembered of an object between passes.
+/// State of an object that is kept between reconciliations.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// The state that it is counted by.
+    /// State by which it is counted.
     pub state: Option<&'static str>,
-    /// When its drift was undone.
+    /// Times at which drift was reverted.
     pub reverts: SlidingWindow,
-    /// When it was published again because its webhooks did not answer.
+    /// Times at which it was published again because its webhooks did not answer.
     pub reregistrations: SlidingWindow,
-    /// The digest of which n8n held something else than what was sent, and when.
+    /// Digest of the content that n8n stored differently than it was sent, and when.
     pub readback_mismatches: (String, SlidingWindow),
-    /// What was told about annotations that nobody reads.
+    /// Last warning about unknown annotations.
     pub unread: Option<String>,
     /// Set while the last reconciliation of this instance did not reach n8n.
     pub unreachable: bool,
-    /// When a Workflow doubted that this instance is reachable.
+    /// Time at which a Workflow reported that this instance is unreachable.
     pub doubted: Option<Instant>,
-    /// What was sent to n8n without an answer, and when: it may take effect late.
+    /// Content that was sent to n8n without an answer, and when: it may take effect late.
     pub late: Option<(Snapshot, Timestamp)>,
-    /// The announcement of a write that is in its status, by when it says that it was made, and since when it is known here, on a
-    /// clock that runs through suspension.
+    /// The announced write in the status: when, by the status, it was announced, and since when this process knows of it, on a clock that
+    /// runs through suspension.
     announced: Option<(i64, Duration)>,
-    /// Since when this process knows that it is being deleted, on a clock that runs through suspension.
+    /// Time since when this process knows of the deletion, on a clock that runs through suspension.
     pub deleting_since: Option<Duration>,
-    /// Set once the write that its status announces is counted as an attempt that ended badly.
+    /// Set once the announced write in the status is counted as a failed attempt.
     pub counted: bool,
     /// Probes that no workflow answered.
     pub silence: Silence,
-    /// What the validator said of its definition last.
+    /// Last validation of the definition.
     pub validation: Option<CachedValidation>,
 }
 
 impl Memory {
-    /// Returns for how long this process knows that a write was announced.
+    /// Returns for how long this process knows of an announced write.
     pub fn known_for(&mut self, intent: &Intent, now: Duration) -> Duration {
-        // Kubernetes keeps whole seconds.
+        // Kubernetes stores whole seconds.
         let at = intent.started_at.0.as_second();
         let since = match self.announced {
             Some((known, since)) if known == at => since,
@@ -53,7 +53,7 @@ impl Memory {
         now.saturating_sub(since)
     }
 
-    /// A person asked for everything to be tried again.
+    /// Resets the limits on automatic actions, when a user requested a retry.
     pub fn start_afresh(&mut self) {
         self.reverts = SlidingWindow::default();
         self.reregistrations = SlidingWindow::default();
@@ -62,11 +62,11 @@ impl Memory {
     }
 }
 
-/// What is remembered of the last judgement of an object's definition.
+/// Cached result of the last validation of an object's definition.
 #[derive(Clone, Debug)]
 pub enum CachedValidation {
-    /// The verdict in the status was believed.
+    /// The result recorded in the status was accepted.
     Believed,
-    /// What was said, of what: the text, the spec, the catalogue and n8n.
+    /// The report, with the digest of its inputs: the text, the spec, the catalogue and n8n.
     Known([u8; 32], Arc<ValidationReport>),
 }

@@ -1,33 +1,33 @@
-//! Counters of the controllers. Labels come from fixed sets, never from object names; the expiry of API keys alone has one
-//! series for each N8nInstance, of which there are few.
+//! Metrics of the controllers. Labels come from fixed sets, never from object names; only the expiry of API keys has one series for each
+//! N8nInstance, of which there are few.
 
 use std::time::Instant;
 
 use jiff::Timestamp;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-/// The counters of both controllers.
+/// Metrics of both controllers.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// Passes by controller and reason of their end.
+    /// Reconciliations by controller and reason.
     pub passes: IntCounterVec,
-    /// Seconds by controller, step and whether the step came to its end.
+    /// Duration in seconds by step and outcome.
     pub steps: HistogramVec,
-    /// Passes that wait for a place.
+    /// Reconciliations that wait for a slot.
     pub queue: IntGauge,
     /// Workflows by state.
     pub workflows: IntGaugeVec,
-    /// When the API key of each instance expires, in seconds since 1970.
+    /// Time at which the API key of each instance expires, in seconds since 1970.
     key_expiry: IntGaugeVec,
-    /// Connections that are held, with their keys and listings.
+    /// Open connections, with their keys and listings.
     pub connections: IntGauge,
-    /// Passes that panicked.
+    /// Reconciliations that panicked.
     pub panics: IntCounter,
     /// Versions that failed, by reason.
     pub failures: IntCounterVec,
-    /// Rollbacks that put a good version back.
+    /// Rollbacks to a good version.
     pub rollbacks: IntCounter,
-    /// Changes made in n8n that were undone.
+    /// Changes made in n8n that were reverted.
     pub reverts: IntCounter,
     /// Deletions that gave up on n8n.
     pub abandoned: IntCounter,
@@ -35,11 +35,11 @@ pub struct Metrics {
     pub writes: IntCounterVec,
 }
 
-/// The states that workflows are counted by.
+/// States by which workflows are counted.
 pub const STATES: [&str; 4] = ["ready", "reconciling", "stalled", "suspended"];
 
 impl Metrics {
-    /// Makes the counters and registers them.
+    /// Creates and registers the metrics.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let steps = HistogramOpts::new("weirkeeper_reconcile_step_duration_seconds", "Duration of the steps of a pass.")
             .buckets(vec![0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]);
@@ -70,7 +70,7 @@ impl Metrics {
             )?,
         };
         for state in STATES {
-            // A state that no workflow is in is a zero, not a gap.
+            // A state without workflows is a zero, not a gap.
             metrics.workflows.with_label_values(&[state]).set(0);
         }
         registry.register(Box::new(metrics.passes.clone()))?;
@@ -88,18 +88,18 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Sets when the API key of an instance expires; None where it does not, or the instance is gone.
+    /// Sets when the API key of an instance expires; None if it does not expire or the instance is gone.
     pub fn key_expires(&self, namespace: &str, instance: &str, at: Option<Timestamp>) {
         let labels = [namespace, instance];
         match at {
             Some(at) => self.key_expiry.with_label_values(&labels).set(at.as_second()),
-            // There may be none, which is what is wanted.
+            // Removing a series that does not exist is no error.
             None => drop(self.key_expiry.remove_label_values(&labels)),
         }
     }
 
-    /// Starts timing a step. Unless it is told that the step ended, it is counted as abandoned, so that an early return
-    /// shows where passes stop.
+    /// Starts timing a step. Without a call of [`StepTimer::done`] the step is counted as abandoned, so that an early return shows where
+    /// reconciliations stop.
     pub fn time(&self, step: &'static str) -> StepTimer<'_> {
         StepTimer { metrics: self, step, started: Instant::now(), outcome: "abandoned" }
     }
@@ -115,7 +115,7 @@ pub struct StepTimer<'a> {
 }
 
 impl StepTimer<'_> {
-    /// The step came to its end.
+    /// Records that the step completed.
     pub fn done(mut self) {
         self.outcome = "done";
     }

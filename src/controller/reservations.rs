@@ -1,5 +1,5 @@
-//! Which workflow in n8n this process gave to which object. The recorded ids say the same, but only after a write and a
-//! watch; of two objects that adopt one workflow at the same moment, neither sees the other's.
+//! Reservations of workflows in n8n by objects of this process. The recorded ids say the same, but only after a write and a watch event;
+//! two objects that adopt one workflow at the same moment do not see each other's.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// An instance as namespace/name, and an id in its n8n.
 type Place = (String, String);
 
-/// Which workflow in n8n was given to which object, by UID.
+/// Workflows in n8n that were given to objects, by UID.
 #[derive(Debug, Default)]
 pub struct Reservations {
     given: Mutex<HashMap<Place, String>>,
@@ -18,7 +18,7 @@ impl Reservations {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a workflow to an object, in place of any other, unless another object has it. Tells whether it has it now.
+    /// Gives a workflow to an object, in place of any other, unless another object has it. Returns whether the object has it now.
     pub fn take(&self, instance: &str, id: &str, uid: &str) -> bool {
         let place = (instance.to_owned(), id.to_owned());
         let mut given = self.lock();
@@ -30,12 +30,12 @@ impl Reservations {
         true
     }
 
-    /// Takes back what an object was given.
+    /// Releases the workflow of an object.
     pub fn release(&self, uid: &str) {
         self.lock().retain(|_, holder| holder != uid);
     }
 
-    /// The UIDs of the objects that were given something.
+    /// Returns the UIDs of the objects that have a workflow.
     pub fn objects(&self) -> Vec<String> {
         self.lock().values().cloned().collect()
     }

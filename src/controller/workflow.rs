@@ -1,4 +1,4 @@
-//! The controller of `Workflow`: one pass reads the object, brings n8n to what it asks for, and writes its status.
+//! The controller of `Workflow`: one reconciliation reads the object, converges n8n with its spec, and writes its status.
 
 mod answered;
 mod attempt;
@@ -48,7 +48,7 @@ use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use reconciliation::Reconciliation;
 
-/// How much longer than its bound a pass may take to read its object, to write its status and, of one that is deleted, to settle it.
+/// Time that a reconciliation may take beyond its limit to read its object, to write its status and, for a deleted object, to clean up.
 const REPORTING: Duration = Duration::from_secs(60);
 
 /// Reconciles one Workflow.
@@ -124,7 +124,8 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
     ended
 }
 
-/// Converges within the bound of a pass. What is cut off is as if the operator had been killed there: what it announced is found again.
+/// Converges within the time limit. A cut-off reconciliation is as if the operator had been killed there: the announced write is found
+/// again.
 async fn bounded(rec: &mut Reconciliation<'_>) -> Outcome {
     let bound = rec.ctx.settings.pass_bound;
     match tokio::time::timeout(bound, converge::converge(rec)).await {
@@ -137,7 +138,7 @@ async fn bounded(rec: &mut Reconciliation<'_>) -> Outcome {
     }
 }
 
-/// Whether the object goes nowhere by itself: then it keeps no webhook path from others that it does not serve.
+/// Reports whether the object makes no progress by itself: then it releases the webhook paths that it does not serve.
 fn gives_up(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Suspended { .. } => true,
@@ -146,7 +147,7 @@ fn gives_up(outcome: &Outcome) -> bool {
     }
 }
 
-/// Nothing is made in n8n for an object that could vanish without us.
+/// Adds the finalizer: nothing is created in n8n for an object that could vanish unnoticed.
 async fn finalize(rec: &mut Reconciliation<'_>) -> Result<(), kube::Error> {
     let has = rec.workflow.metadata.finalizers.iter().flatten().any(|one| one == WORKFLOW_FINALIZER);
     if has {

@@ -1,5 +1,5 @@
-//! The catalogue of node types that each N8nInstance's Workflows are held against: the one that is built in, or the one in the
-//! ConfigMap that `spec.catalogRef` names. It is read once for each version of the ConfigMap, and held once for each content.
+//! The catalogue of node types that each N8nInstance's Workflows are validated against: the built-in one, or the one in the ConfigMap that
+//! `spec.catalogRef` names. It is read once for each version of the ConfigMap, and kept once for each content.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,16 +15,17 @@ use crate::api::reason::{Class, Reason};
 use crate::catalog::Catalog;
 use crate::domain::error::ReconcileError;
 
-/// The most catalogues that are held beside the built-in one; what was not used for the longest time is read again when it is needed.
+/// Maximum number of catalogues in memory beside the built-in one; the least recently used one is dropped and read again when it is
+/// needed.
 const MOST: usize = 8;
 
 /// A catalogue in use.
 #[derive(Clone, Debug)]
 pub struct LoadedCatalog {
     catalog: Source,
-    /// What distinguishes its content from that of any other.
+    /// Identity of its content.
     pub id: String,
-    /// Why it is not the one that was asked for, if it is not.
+    /// Reason why it is not the requested one.
     pub error: Option<ReconcileError>,
 }
 
@@ -39,7 +40,7 @@ impl LoadedCatalog {
         Self { catalog: Source::BuiltIn, id: "built in".to_owned(), error }
     }
 
-    /// The catalogue.
+    /// Returns the catalogue.
     pub fn catalog(&self) -> &Catalog {
         match &self.catalog {
             Source::BuiltIn => Catalog::embedded(),
@@ -57,14 +58,15 @@ pub struct Catalogs {
 #[derive(Debug, Default)]
 struct Cache {
     held: Mutex<HashMap<String, Entry>>,
-    /// One read at a time for each instance: all its Workflows want the catalogue at the same moment, and no other instance waits for that.
+    /// Locks so that each instance's catalogue is read once at a time: all its Workflows want it at the same moment, and no other instance
+    /// waits for that.
     reading: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 #[derive(Debug)]
 struct Entry {
     asked: CatalogRef,
-    /// The version of the ConfigMap; none where there is no ConfigMap.
+    /// Version of the ConfigMap; None without a ConfigMap.
     version: Option<String>,
     held: LoadedCatalog,
     used: Instant,
@@ -76,7 +78,7 @@ impl Catalogs {
         Self { client, cache: Cache::default() }
     }
 
-    /// The catalogue of an instance, as it was last read.
+    /// Returns the catalogue of an instance, as it was last read.
     pub async fn of(&self, instance: &N8nInstance) -> Result<LoadedCatalog, ReconcileError> {
         let Some(asked) = &instance.spec.catalog_ref else { return Ok(LoadedCatalog::built_in(None)) };
         let key = key(instance);
@@ -87,7 +89,7 @@ impl Catalogs {
         let _alone = turn.lock().await;
         match self.cache.known(&key, asked) {
             Some((_, held)) => Ok(held),
-            // What Kubernetes forbids is no worse than what is missing.
+            // A forbidden ConfigMap is no worse than a missing one.
             None => match self.read(instance, asked).await {
                 Err(error) if error.class == Class::Denied => Ok(LoadedCatalog::built_in(Some(error))),
                 read => read,
@@ -95,7 +97,7 @@ impl Catalogs {
         }
     }
 
-    /// Looks whether the ConfigMap of an instance changed, and reads it if it did. Says whether its Workflows have to look again.
+    /// Reads the ConfigMap of an instance again if it changed. Returns whether its Workflows must be reconciled.
     pub async fn refresh(&self, instance: &N8nInstance) -> Result<(LoadedCatalog, bool), ReconcileError> {
         let Some(asked) = &instance.spec.catalog_ref else {
             self.cache.forget(&key(instance));
@@ -126,7 +128,7 @@ impl Catalogs {
                 let id: String = Sha256::digest(&bytes.0).iter().map(|byte| format!("{byte:02x}")).collect();
                 let read = match self.cache.of_content(&id) {
                     Some(catalog) => Ok(catalog),
-                    // It takes tens of milliseconds, which are not spent on the thread that serves other passes.
+                    // It takes tens of milliseconds, which must not block the thread of other reconciliations.
                     None => tokio::task::spawn_blocking(|| Catalog::from_bytes(bytes.0).map(Arc::new))
                         .await
                         .map_err(|_| ReconcileError::transient(Reason::RequestFailed, "reading the catalogue was interrupted"))?,
@@ -167,7 +169,7 @@ impl Cache {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default().clone()
     }
 
-    /// What is held for an instance, if it is what its spec asks for.
+    /// Returns the cached catalogue of an instance, if it is the one that its spec names.
     fn known(&self, key: &str, asked: &CatalogRef) -> Option<(Option<String>, LoadedCatalog)> {
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = all.get_mut(key).filter(|entry| entry.asked == *asked)?;

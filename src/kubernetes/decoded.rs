@@ -1,4 +1,4 @@
-//! Decoding of Kubernetes objects, so that one which cannot be decoded costs itself alone: in a list, in a watch and by itself.
+//! Decoding of Kubernetes objects, so that one which cannot be decoded affects nothing but itself: in a list, in a watch and by itself.
 //!
 //! kube decodes a page of a list at once, and serde_json gives up on the page where one object nests deeper than 128 levels. The
 //! API server stores more, and doubles the levels in `managedFields`.
@@ -25,9 +25,9 @@ use crate::manifest::misfit;
 
 /// A kind that is read from Kubernetes.
 pub trait Decode: Resource<DynamicType = ()> + DeserializeOwned {
-    /// Paths that are not read. Nothing here needs to know who manages which field.
+    /// Paths that are not read: the owners of fields are not used.
     const SKIP: Skip<'static> = &[&["metadata", "managedFields"]];
-    /// An object of which a part nests too deep is of no use.
+    /// Set if an object of which a part nests too deep is of no use.
     const WHOLE: bool = true;
 }
 
@@ -55,7 +55,7 @@ pub struct Decoded<K>(pub Result<K, Box<Unfit>>);
 pub struct Unfit {
     /// Its metadata, as far as they can be read.
     pub metadata: ObjectMeta,
-    /// Why it does not fit.
+    /// Reason why it does not fit.
     pub why: String,
     /// The object; null stands where it nests too deep.
     pub data: Value,
@@ -71,7 +71,7 @@ impl<'de, K: Decode> Deserialize<'de> for Decoded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Shallow { value, cut, .. } = lenient_json::read(deserializer, K::SKIP)?;
         let fits = match cut.filter(|_| K::WHOLE) {
-            // The schema names the field, where the kind is one of ours.
+            // The schema names the field, if the kind is one of Weirkeeper's.
             None => K::deserialize(&value).map_err(|error| misfit(&K::kind(&()), &value).unwrap_or_else(|| error.to_string())),
             Some(path) => Err(format!("{path} {}", lenient_json::beyond())),
         };
@@ -79,7 +79,7 @@ impl<'de, K: Decode> Deserialize<'de> for Decoded<K> {
     }
 }
 
-/// The metadata; where they do not fit, what an object is found and let go by.
+/// Returns the metadata; if they do not fit, the parts by which an object is found and its finalizer removed.
 fn metadata(value: &Value) -> ObjectMeta {
     fn field<T: DeserializeOwned>(value: &Value, name: &str) -> Option<T> {
         T::deserialize(&value[name]).ok()
@@ -97,7 +97,7 @@ fn metadata(value: &Value) -> ObjectMeta {
 }
 
 impl<K> Decoded<K> {
-    /// The object, for who can do nothing with one that does not fit.
+    /// Returns the object, or an error if it does not fit its kind.
     pub fn fitting(self) -> Result<K, kube::Error> {
         self.0.map_err(|unfit| kube::Error::SerdeError(serde_json::Error::custom(unfit.why)))
     }
@@ -132,7 +132,7 @@ impl<K: Resource> Resource for Decoded<K> {
     }
 }
 
-/// The same client, which asks for the metadata of objects alone. kube's own watcher of metadata decodes `managedFields`.
+/// Returns the same client, which requests the metadata of objects alone. kube's own watcher of metadata decodes `managedFields`.
 pub fn metadata_only(client: Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let asking = tower::service_fn(move |mut request: Request<Body>| {

@@ -1,4 +1,4 @@
-//! Reads and writes of Kubernetes objects, and how their errors are classed.
+//! Reads and writes of Kubernetes objects, and the classes of their errors.
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::{GetParams, ObjectMeta, Patch, PatchParams};
@@ -16,7 +16,7 @@ pub fn key(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
 }
 
-/// A failed call to the Kubernetes API, as trouble: everything but a refusal heals with time.
+/// Classes a failed call to the Kubernetes API: every error but a refusal is transient.
 pub fn reconcile_error(attempt: &str, error: &kube::Error) -> ReconcileError {
     match error {
         kube::Error::Api(status) if status.code == 403 => {
@@ -32,7 +32,7 @@ pub fn reconcile_error(attempt: &str, error: &kube::Error) -> ReconcileError {
     }
 }
 
-/// The same for what belongs to another namespace: Kubernetes names the object in its message, and so that is left out.
+/// Classes a failed call about an object of another namespace: Kubernetes names the object in its message, so the message is left out.
 pub fn reconcile_error_elsewhere(attempt: &str, error: &kube::Error) -> ReconcileError {
     match error {
         kube::Error::Api(status) if status.code == 403 => {
@@ -46,13 +46,13 @@ pub fn reconcile_error_elsewhere(attempt: &str, error: &kube::Error) -> Reconcil
     }
 }
 
-/// Whether the object was gone when the call came. While a CRD is being changed the API server answers 404 to everything
-/// of that kind; only an answer that names the object speaks of the object.
+/// Reports whether the object was gone when the call came. While a CRD is being changed the API server answers 404 to every request for
+/// that kind; only an answer that names the object is about the object.
 pub fn is_gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty()))
 }
 
-/// Whether another write came first, or the object is another one of the same name.
+/// Reports whether another write came first, or the object is another one of the same name.
 pub fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }
@@ -67,12 +67,12 @@ where
     Ok(found.map(|object| object.meta().clone()))
 }
 
-/// Reads an object; one that does not fit its kind is an error that says why.
+/// Reads an object; returns an error with the reason if it does not fit its kind.
 pub async fn get<K: Decode>(client: &Client, namespace: Option<&str>, name: &str) -> Result<Option<K>, kube::Error> {
     read_as::<K>(client, namespace, name).await?.map(Decoded::fitting).transpose()
 }
 
-/// Reads an object, be it that it does not fit its kind.
+/// Reads an object, whether or not it fits its kind.
 pub async fn read_as<K: Decode>(client: &Client, namespace: Option<&str>, name: &str) -> Result<Option<Decoded<K>>, kube::Error> {
     let request = Request::new(K::url_path(&(), namespace)).get(name, &GetParams::default()).map_err(kube::Error::BuildRequest)?;
     found(client.request(request).await)
@@ -86,8 +86,8 @@ fn found<T>(answer: Result<T, kube::Error>) -> Result<Option<T>, kube::Error> {
     }
 }
 
-/// Patches the status of an object, bound to its UID so that a re-created twin is never written to, and to a resource
-/// version where one is given. Returns the new one.
+/// Patches the status of an object, bound to its UID so that a re-created twin is never written to, and to a resource version if one is
+/// given. Returns the new one.
 pub async fn patch_status<K>(
     client: &Client,
     namespace: &str,
@@ -114,8 +114,8 @@ fn params() -> PatchParams {
     PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-/// Puts a finalizer on an object or takes it off. The resource version keeps a finalizer of somebody else that came
-/// in between. Returns the new resource version; none where the object is gone.
+/// Adds or removes a finalizer. The resource version keeps a finalizer that another writer added meanwhile. Returns the new resource
+/// version; None if the object is gone.
 pub async fn set_finalizer<K>(client: &Client, object: &K, finalizer: &str, on: bool) -> Result<Option<String>, kube::Error>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,

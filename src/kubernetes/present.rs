@@ -1,4 +1,5 @@
-//! Which objects of a watch are gone: those that it says are deleted, and those that went while it was broken, which only a new list lacks.
+//! Objects of a watch that are gone: those that it reports as deleted, and those that were deleted while it was broken, which only a new
+//! list lacks.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -7,10 +8,10 @@ use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 
-/// The objects that a watch last spoke of.
+/// Objects that a watch last reported.
 pub struct Present<K: Resource<DynamicType = ()>> {
     known: HashSet<ObjectRef<K>>,
-    /// Those of a list that is not complete yet.
+    /// Objects of a list that is not complete yet.
     listed: HashSet<ObjectRef<K>>,
 }
 
@@ -24,7 +25,7 @@ impl<K: Resource<DynamicType = ()> + Clone> Present<K>
 where
     ObjectRef<K>: Hash + Eq + Clone,
 {
-    /// Takes in an event, and returns the objects that are gone with it.
+    /// Processes an event, and returns the objects that are gone with it.
     pub fn gone(&mut self, event: &Event<K>) -> Vec<ObjectRef<K>> {
         match event {
             Event::Init => self.listed.clear(),

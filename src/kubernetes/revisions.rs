@@ -14,11 +14,11 @@ use crate::api::workflow::Workflow;
 use crate::api::workflow_status::VersionSource;
 use crate::domain::stored_body;
 
-/// Annotation of a body that an adopted workflow held.
+/// Annotation of a body that holds the content of an adopted workflow.
 const ADOPTED: &str = "weirkeeper.dev/adopted";
 
-/// Stores a body, immutable and owned by its Workflow, and tells whether it was not there yet: one of the same name and owner that holds
-/// the same definition. A pass whose status is refused stores it again and again, so it is looked for before it is sent.
+/// Stores a body, immutable and owned by its Workflow. Returns false if one of the same name and owner already holds the same definition.
+/// A reconciliation whose status write fails stores it again and again, so it is looked up before it is sent.
 pub async fn keep(
     client: &Client,
     workflow: &Workflow,
@@ -35,7 +35,7 @@ pub async fn keep(
             return Ok(false);
         }
         if ours || is_orphan(client, namespace, &twin.metadata).await? {
-            // Somebody put another body there, or it belongs to an earlier object and the garbage collector has not come yet.
+            // Another body is stored there, or it belongs to an earlier object that the garbage collector has not removed yet.
             let preconditions = Preconditions { uid: twin.metadata.uid, resource_version: None };
             let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
             let dropped = api.delete(name, &DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }).await;
@@ -57,7 +57,7 @@ pub async fn keep(
     create(client, namespace, &revision).await.map(|()| true)
 }
 
-/// Whether two stored bodies hold the same definition, however they are packed.
+/// Reports whether two stored bodies hold the same definition, regardless of their compression.
 fn same_body(one: Option<&RawExtension>, other: Option<&RawExtension>) -> bool {
     let decoded = |data: Option<&RawExtension>| stored_body::decode(&data?.0).ok();
     one == other || decoded(one).is_some_and(|one| decoded(other) == Some(one))
@@ -71,7 +71,7 @@ async fn create(client: &Client, namespace: &str, revision: &ControllerRevision)
     client.request::<Decoded<PartialObjectMeta<ControllerRevision>>>(request).await.map(drop)
 }
 
-/// Whether a revision was owned by Workflows alone, none of which exists any more.
+/// Reports whether a revision was owned by Workflows alone, none of which exists any more.
 async fn is_orphan(client: &Client, namespace: &str, revision: &ObjectMeta) -> Result<bool, kube::Error> {
     let owners = revision.owner_references.as_deref().unwrap_or_default();
     for owner in owners {
@@ -84,20 +84,20 @@ async fn is_orphan(client: &Client, namespace: &str, revision: &ObjectMeta) -> R
     Ok(!owners.is_empty())
 }
 
-/// Reads a body that is stored for a Workflow. What another object owns is not there.
+/// Reads a body that is stored for a Workflow. A body of another owner counts as missing.
 pub async fn read(client: &Client, namespace: &str, name: &str, owner: &str) -> Result<Option<Value>, kube::Error> {
     let revision = get::<ControllerRevision>(client, Some(namespace), name).await?;
     let revision = revision.filter(|revision| is_owned(&revision.metadata, owner));
     Ok(revision.and_then(|revision| serde_json::to_value(revision.data?).ok()))
 }
 
-/// Whether a body is stored as what an adopted workflow held. Its object says so, which a status that somebody forged does not.
+/// Reports whether a body is stored as the content of an adopted workflow. The object itself says so, since a status may be forged.
 pub async fn holds_adopted(client: &Client, namespace: &str, name: &str, owner: &str) -> Result<bool, kube::Error> {
     let found = metadata::<ControllerRevision>(client, namespace, name).await?.filter(|found| is_owned(found, owner));
     Ok(found.is_some_and(|found| found.annotations.iter().flatten().any(|(key, _)| key == ADOPTED)))
 }
 
-/// Deletes bodies that are stored for a Workflow and that nobody needs any more. Whatever has such a name and another owner stays.
+/// Deletes bodies that are stored for a Workflow and no longer needed. An object of such a name with another owner stays.
 pub async fn delete(client: &Client, namespace: &str, names: &[String], owner: &str) -> Result<(), kube::Error> {
     let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
     for name in names {
@@ -107,7 +107,7 @@ pub async fn delete(client: &Client, namespace: &str, names: &[String], owner: &
         }
         let preconditions = Preconditions { uid: found.uid, resource_version: found.resource_version };
         match api.delete(name, &DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }).await {
-            // Whoever changed it meanwhile may have changed its owner.
+            // A concurrent change may have changed its owner.
             Err(error) if !is_gone(&error) && !is_conflict(&error) => return Err(error),
             _ => {}
         }
@@ -115,7 +115,7 @@ pub async fn delete(client: &Client, namespace: &str, names: &[String], owner: &
     Ok(())
 }
 
-/// Whether an object has the owner of this UID.
+/// Reports whether the UID is that of an owner of the object.
 fn is_owned(object: &ObjectMeta, owner: &str) -> bool {
     object.owner_references.iter().flatten().any(|one| one.uid == owner)
 }

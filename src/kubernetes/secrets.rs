@@ -12,7 +12,7 @@ use crate::kubernetes::objects;
 
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
-/// Values that were read lately, shared between all that use them.
+/// Cache of values, shared between all users.
 pub struct Secrets {
     client: Client,
     read: Mutex<HashMap<(String, String, String), Entry>>,
@@ -37,13 +37,13 @@ impl Secrets {
         Self { client, read: Mutex::default() }
     }
 
-    /// The value of a key, or None where there is no such Secret, key or text.
+    /// Returns the value of a key; None if there is no such Secret, key or text.
     pub async fn get(&self, namespace: &str, name: &str, key: &str) -> Result<Option<String>, kube::Error> {
         self.read(namespace, name, key).await.map(|(value, _)| value)
     }
 
-    /// The resource version of the Secret that the value of a key was read from. It tells that a Secret was edited, and nothing of what is
-    /// in it.
+    /// Returns the resource version of the Secret that the value of a key was read from. It tells that a Secret was edited, and nothing
+    /// about its content.
     pub async fn version(&self, namespace: &str, name: &str, key: &str) -> Result<Option<String>, kube::Error> {
         self.read(namespace, name, key).await.map(|(_, version)| version)
     }
@@ -60,18 +60,18 @@ impl Secrets {
             .and_then(|bytes| String::from_utf8(bytes.0).ok())
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty());
-        // A Secret that is missing is looked for again at once, so that creating it helps at once.
+        // A missing Secret is looked up again at once, so that creating it helps at once.
         if value.is_some() {
             let now = Instant::now();
             let mut read = self.lock();
-            // What nobody asked for since is not held any longer.
+            // Values that were not requested since they expired are dropped.
             read.retain(|_, entry| now < entry.until);
             read.insert(at, Entry { value: value.clone(), version: version.clone(), until: now + jittered(FRESH_FOR, name, 0) });
         }
         Ok((value, version))
     }
 
-    /// Says why there is no value: which of Secret, key and text is missing. The value itself is in no message.
+    /// Returns why there is no value: which of Secret, key and text is missing. The value itself is in no message.
     pub async fn lack(&self, namespace: &str, name: &str, key: &str) -> Result<String, kube::Error> {
         let secret = objects::get::<Secret>(&self.client, Some(namespace), name).await?;
         Ok(match secret.map(|secret| secret.data.unwrap_or_default().contains_key(key)) {
@@ -81,7 +81,7 @@ impl Secrets {
         })
     }
 
-    /// Forgets a value that did not work, so that a renewed one is seen at the next try.
+    /// Drops a value that did not work, so that a renewed one is read at the next attempt.
     pub fn forget(&self, namespace: &str, name: &str, key: &str) {
         self.lock().remove(&(namespace.to_owned(), name.to_owned(), key.to_owned()));
     }

@@ -1,4 +1,4 @@
-//! Watches that no object can stop which does not fit its kind.
+//! Watches that are not stopped by objects that do not fit their kind.
 
 use std::fmt::Debug;
 
@@ -9,8 +9,8 @@ use tracing::warn;
 
 use super::decoded::{Decode, Decoded};
 
-/// Returns the events of a watch. An object that does not fit its kind is replaced by what `instead` makes of its metadata, if anything; the
-/// second argument says that it was deleted.
+/// Returns the events of a watch. An object that does not fit its kind is replaced by the result of `instead` for its metadata, if there
+/// is one; the second argument is true if the object was deleted.
 pub fn decodable<K>(
     events: impl Stream<Item = Result<Event<Decoded<K>>, Error>> + Send,
     instead: impl Fn(ObjectMeta, bool) -> Option<K> + Send,

@@ -1,4 +1,4 @@
-//! What is kept in memory of every Workflow: metadata and references, never the definition.
+//! Index of all Workflows in memory: metadata and references, never the definition.
 //!
 //! The types are lenient on purpose: one object that does not fit must not stop the watch of all others.
 
@@ -18,12 +18,12 @@ use crate::domain::urgency::Urgency;
 #[derive(Resource, Deserialize, Clone, Debug)]
 #[resource(inherit = "Workflow")]
 pub struct IndexedWorkflow {
-    /// The object's metadata, without what only other tools read.
+    /// Metadata without the parts that only other tools read.
     pub metadata: ObjectMeta,
-    /// What the spec refers to.
+    /// References of the spec.
     #[serde(default)]
     pub spec: IndexedSpec,
-    /// What it is bound to.
+    /// Binding of the object.
     #[serde(default)]
     pub status: IndexedStatus,
 }
@@ -56,20 +56,20 @@ struct IndexedReference {
     workflow_ref: IndexedRef,
 }
 
-/// What a Workflow is bound to.
+/// Binding of a Workflow.
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IndexedStatus {
-    /// The generation that was last looked at.
+    /// Generation that was last reconciled.
     pub observed_generation: i64,
     /// The workflow's id in n8n.
     pub n8n_workflow_id: Option<String>,
-    /// The version that n8n holds, as last confirmed; none where it is known to hold none.
+    /// Version that n8n holds, as last confirmed; None if it is known to hold none.
     pub active_version: Option<i64>,
     last_handled_requested_at: Option<String>,
     last_handled_reset_at: Option<String>,
     pinned_version: Option<i64>,
-    /// The resource version of the ConfigMap that the definition was last read from.
+    /// Resource version of the ConfigMap that the definition was last read from.
     source_version: Option<String>,
 }
 
@@ -89,32 +89,33 @@ impl IndexedWorkflow {
         self.metadata.uid.as_deref().unwrap_or_default()
     }
 
-    /// The instance that it refers to, as (namespace, name).
+    /// Returns the instance that it refers to, as (namespace, name).
     pub fn instance(&self) -> (&str, &str) {
         (self.spec.instance_ref.namespace.as_deref().unwrap_or(self.namespace()), &self.spec.instance_ref.name)
     }
 
-    /// The ConfigMap that holds its definition, if one does.
+    /// Returns the name of the ConfigMap that holds its definition, if one does.
     pub fn config_map(&self) -> Option<&str> {
         self.spec.definition_from.as_ref().map(|source| source.config_map_key_ref.name.as_str())
     }
 
-    /// Whether it refers to the Workflow of that name in its namespace.
+    /// Reports whether it refers to the Workflow of that name in its namespace.
     pub fn refers_to(&self, name: &str) -> bool {
         self.spec.references.iter().any(|reference| reference.workflow_ref.name == name)
     }
 
-    /// Whether the object is being deleted.
+    /// Reports whether the object is being deleted.
     pub fn deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
 
-    /// The id of the workflow that n8n should have: one that was confirmed, is not known to be gone, and is not about to go.
+    /// Returns the id of the workflow that n8n should have: one that was confirmed, is not known to be gone, and is not about to be
+    /// deleted.
     pub fn should_exist(&self) -> Option<&str> {
         self.status.n8n_workflow_id.as_deref().filter(|_| self.status.active_version.is_some() && !self.deleting())
     }
 
-    /// How soon its next pass should start.
+    /// Returns the urgency of its next reconciliation.
     pub fn urgency(&self) -> Urgency {
         if self.deleting() {
             Urgency::Deletion
@@ -127,7 +128,8 @@ impl IndexedWorkflow {
         }
     }
 
-    /// Whether somebody changed its spec, set or took off a pin, or asked for a reset or a look, and no pass has answered yet.
+    /// Reports whether a user changed the spec, set or removed a pin, or requested a reset or a reconciliation, and no reconciliation has
+    /// handled that yet.
     fn asks_for_something(&self) -> bool {
         let asked =
             |name: &str| self.metadata.annotations.as_ref().and_then(|all| all.get(name)).map(|value| status_bounds::annotation(value));
@@ -139,29 +141,30 @@ impl IndexedWorkflow {
             || pin != self.status.pinned_version
     }
 
-    /// Whether its definition was last read from this version of its ConfigMap.
+    /// Reports whether its definition was last read from this version of its ConfigMap.
     pub fn has_read(&self, source_version: Option<&str>) -> bool {
         source_version.is_some() && self.status.source_version.as_deref() == source_version
     }
 
-    /// Where it is.
+    /// Returns a reference to the object.
     pub fn object_ref(&self) -> ObjectRef<IndexedWorkflow> {
         ObjectRef::from_obj(self)
     }
 
-    /// Drops what only other tools read: client-side apply keeps a second copy of the definition in an annotation.
+    /// Drops the parts that only other tools read: client-side apply keeps a second copy of the definition in an annotation.
     pub fn slim(&mut self) {
         self.metadata.managed_fields = None;
         self.metadata.labels = None;
         self.metadata.owner_references = None;
         if let Some(annotations) = &mut self.metadata.annotations {
-            // A misspelt one is among them: it is told.
+            // Misspelt annotations are kept: they are reported.
             annotations.retain(|key, _| is_ours(key));
         }
     }
 
-    /// What a pass has to react to. Status is left out, so that our own writes start nothing, and so are finalizers:
-    /// the pass that puts ours on goes on to the end, and a second one after it would only ask n8n everything again.
+    /// Returns a hash of the parts that a reconciliation reacts to. The status is left out, so that the operator's own writes start
+    /// nothing, and so are finalizers: the reconciliation that adds its own goes on to the end, and a second one after it would only send
+    /// n8n the same requests again.
     pub fn change_hash(&self) -> Option<u64> {
         let meta = &self.metadata;
         let mut hasher = DefaultHasher::new();

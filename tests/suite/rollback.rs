@@ -247,7 +247,8 @@ async fn a_version_without_webhooks_is_given_up_only_after_the_time_that_a_slow_
     let intent = |change: Value| Patch::Merge(json!({ "status": { "intent": change } }));
     let patch = intent(json!({ "attempts": 9, "failingSince": "2020-01-01T00:00:00Z" }));
     world.api("Workflow").patch_status("a", &PatchParams::default(), &patch).await.expect("the status is patched");
-    let counted = world.until("a", "one more attempt is counted", |object| object["status"]["intent"]["attempts"].as_i64() >= Some(9)).await;
+    let counted =
+        world.until("a", "one more attempt is counted", |object| object["status"]["intent"]["attempts"].as_i64() >= Some(9)).await;
     assert_eq!(condition(&counted, "RolledBack")["status"], "False", "{counted:#}");
     let patch = intent(json!({ "startedAt": "2020-01-01T00:00:00Z", "attempts": 9, "failingSince": "2020-01-01T00:00:00Z" }));
     world.api("Workflow").patch_status("a", &PatchParams::default(), &patch).await.expect("the status is patched");

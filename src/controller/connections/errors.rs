@@ -4,14 +4,14 @@ use crate::api::reason::Reason;
 use crate::domain::error::ReconcileError;
 use crate::n8n::N8nError;
 
-/// n8n's words for a project that is not there, or in which the key's user may not create (n8n 2.39.10, measured). The
-/// first is the answer to a create, the second to a move.
+/// n8n's messages for a project that does not exist, or in which the key's user may not create (n8n 2.39.10, measured). The first answers
+/// a create, the second a move.
 const NO_PROJECT: [&str; 2] = ["Project not found", "Could not find project"];
 
-/// What to do about an n8n that lacks calls which everything here is built on.
+/// Advice for an n8n that lacks calls that Weirkeeper is built on.
 pub const UPGRADE: &str = "Weirkeeper needs n8n 2.35 or newer";
 
-/// A failed call to n8n, classed by who must act.
+/// Classes a failed call to n8n by who must act.
 impl From<N8nError> for ReconcileError {
     fn from(error: N8nError) -> Self {
         let message = error.to_string();
@@ -24,7 +24,7 @@ impl From<N8nError> for ReconcileError {
                 ReconcileError::denied(Reason::MissingScope, format!("{message}; give the API key the scope {scope}"))
             }
             N8nError::AddressDenied { .. } => ReconcileError::denied(Reason::AddressDenied, message),
-            // So answers an n8n too whose API comes a moment after its readiness.
+            // An n8n whose API becomes available a moment after its readiness answers like this too.
             N8nError::NotApi { status: 404, .. } => ReconcileError::transient(Reason::ApiNotFound, message),
             N8nError::NotApi { .. } | N8nError::RedirectRefused { .. } => ReconcileError::denied(Reason::ApiNotFound, message),
             N8nError::NotReady { .. } => ReconcileError::transient(Reason::InstanceStarting, message),
@@ -40,7 +40,7 @@ impl From<N8nError> for ReconcileError {
     }
 }
 
-/// Returns the error of a create or a move, which may name a project that is not there.
+/// Returns the error of a create or a move, which may name a project that does not exist.
 pub fn project_error(error: N8nError) -> ReconcileError {
     match &error {
         N8nError::NotFound { message, .. } if NO_PROJECT.iter().any(|words| message.starts_with(words)) => ReconcileError::waiting(

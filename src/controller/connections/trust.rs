@@ -6,8 +6,8 @@ use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::domain::error::ReconcileError;
 
-/// The origin may have changed a moment ago, with nobody but this pass having seen it: what is compared is the URL that the
-/// client was made from, with the origin that the owner vouched for.
+/// Checks that writes to the instance are trusted. The origin may have changed a moment ago, seen only by this reconciliation: the URL of
+/// the client is compared with the origin that the owner vouched for.
 pub fn check(instance: &N8nInstance, suspect: bool) -> Result<(), ReconcileError> {
     let status = instance.status.as_ref();
     let bound = status.and_then(|status| status.bound_origin.as_deref());
@@ -28,7 +28,7 @@ pub fn check(instance: &N8nInstance, suspect: bool) -> Result<(), ReconcileError
     Ok(())
 }
 
-/// Most workflows vanished together from the origin that they are bound to.
+/// Returns the error for an origin from which most of its bound workflows vanished together.
 pub fn emptied() -> ReconcileError {
     ReconcileError::denied(
         Reason::IdentityChanged,
@@ -36,7 +36,8 @@ pub fn emptied() -> ReconcileError {
     )
 }
 
-/// The URL has another origin than the one that workflows are bound to, which is named to the instance's owner only.
+/// Returns the error for a URL whose origin is not the one that workflows are bound to; the bound origin is named to the instance's owner
+/// only.
 pub fn moved_away(bound: Option<&str>) -> ReconcileError {
     let bound = bound.unwrap_or("the one");
     ReconcileError::denied(
@@ -47,7 +48,7 @@ pub fn moved_away(bound: Option<&str>) -> ReconcileError {
     )
 }
 
-/// The origin of a URL: scheme, host and port.
+/// Returns the origin of a URL: scheme, host and port.
 pub fn origin(url: &str) -> Result<String, url::ParseError> {
     Ok(Url::parse(url)?.origin().ascii_serialization())
 }

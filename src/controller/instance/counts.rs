@@ -1,5 +1,5 @@
-//! How many Workflows are bound to each instance. A pass over an instance asks n8n many things, so that the number is kept up to
-//! date beside it, as Workflows come and go.
+//! Number of Workflows that are bound to each instance. A reconciliation of an instance sends many requests to n8n, so the number is kept
+//! up to date separately, as Workflows come and go.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::kubernetes::objects;
 /// Changes within this time cost one write.
 const TOGETHER: Duration = Duration::from_secs(1);
 
-/// Writes the number into the status of each instance whenever it changed. `changed` is told of each change of a Workflow.
+/// Writes the number into the status of each instance whenever it changed. `changed` is notified of each change of a Workflow.
 pub async fn keep_counts(ctx: Arc<Context>, changed: Arc<Notify>) {
     ctx.listed().await;
     loop {
@@ -31,7 +31,7 @@ pub async fn keep_counts(ctx: Arc<Context>, changed: Arc<Notify>) {
         for instance in ctx.instances.state() {
             let at = (instance.namespace().unwrap_or_default(), instance.name_any());
             let count = bound.get(&at).copied().unwrap_or_default();
-            // One without a status is about to be looked at.
+            // An instance without a status is about to be reconciled.
             if instance.status.as_ref().is_some_and(|status| status.workflows != count && status.observed_generation >= 0) {
                 write(&ctx, &instance, &at, count).await;
             }
@@ -44,7 +44,7 @@ async fn write(ctx: &Context, instance: &N8nInstance, (namespace, name): &(Strin
     let written = objects::patch_status::<N8nInstance>(&ctx.client, namespace, name, &uid, None, &json!({ "workflows": count })).await;
     match written {
         Ok(_) => ctx.metrics.writes.with_label_values(&["N8nInstance"]).inc(),
-        // The next change, or the next pass over the instance, writes it.
+        // The next change, or the next reconciliation of the instance, writes it.
         Err(error) => debug!(%error, "cannot write the number of Workflows"),
     }
 }

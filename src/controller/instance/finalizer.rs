@@ -1,4 +1,4 @@
-//! The finalizer of an N8nInstance: the connection stays usable while bound Workflows are being deleted, but not for ever.
+//! The finalizer of an N8nInstance: the connection stays usable while bound Workflows are being deleted, for a limited time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! When the API key of an instance expires.
+//! Expiry of the API key of an instance.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::controller::connections::Connection;
 use crate::controller::context::Context;
 use crate::n8n::{ApiKey, key_expiry};
 
-/// A key that expires sooner than this is said to.
+/// Keys that expire sooner than this are reported.
 const EXPIRING: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// Writes down when the key expires, and says whether that is soon.
+/// Records when the key expires, and returns the condition that reports whether that is soon.
 pub(super) async fn expiry(
     ctx: &Context,
     instance: &N8nInstance,

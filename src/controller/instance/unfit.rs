@@ -1,4 +1,4 @@
-//! Instances that do not fit their kind and are being deleted: no pass ever sees them, and they must not stay for ever.
+//! Deletion of instances that do not fit their kind: they are never reconciled, and must not stay for ever.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::controller::context::Context;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
 
-/// Lets such instances go as they are seen.
+/// Removes the finalizers of such instances as they are seen.
 pub async fn let_unfit_go(ctx: Arc<Context>, unfit: impl Stream<Item = ObjectMeta>) {
     ctx.listed().await;
     unfit.for_each_concurrent(None, |metadata| let_one_unfit_go(&ctx, metadata)).await;
@@ -38,7 +38,7 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
                 let bare = object.metadata.into_response_partial::<N8nInstance>();
                 match objects::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await {
                     Ok(Some(_)) => return tell_of_unfit(ctx, &bare).await,
-                    // Another look at it was quicker.
+                    // Another process removed it first.
                     Ok(None) => return,
                     Err(failed) => warn!(error = %failed, "cannot take the finalizer off"),
                 }

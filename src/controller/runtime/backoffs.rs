@@ -22,8 +22,8 @@ struct Object {
 }
 
 impl Backoffs {
-    /// Starts again with a short delay when the spec or an annotation changed. Each change counts once, also while its status
-    /// cannot be written and the object stays unobserved.
+    /// Restarts the backoff when the spec or an annotation changed. Each change counts once, even while its status cannot be written and
+    /// the object stays unobserved.
     pub fn restart_on_change(&self, uid: &str, requested: Option<u64>) {
         let mut objects = self.lock();
         let object = objects.entry(uid.to_owned()).or_default();
@@ -33,7 +33,7 @@ impl Backoffs {
         }
     }
 
-    /// Counts one more failure and returns the delay until the next try.
+    /// Counts one more failure and returns the delay until the next attempt.
     pub fn after_failure(&self, uid: &str) -> Duration {
         let mut objects = self.lock();
         let object = objects.entry(uid.to_owned()).or_default();

@@ -1,5 +1,5 @@
-//! Events of the API `events.k8s.io/v1`. kube's own recorder folds all events of one reason into the note of the first; here each
-//! note is kept, and only the same note told again within [`SERIES`] becomes a count.
+//! Events of the API `events.k8s.io/v1`. kube's own recorder folds all events of one reason into the note of the first; here each note is
+//! kept, and only the same note sent again within [`SERIES`] becomes a count.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,11 +18,11 @@ use crate::api::MANAGER;
 use crate::api::reason::Reason;
 use crate::text::one_line;
 
-/// The API server takes notes of up to 1 kB.
+/// Maximum length of a note: the API server accepts 1 kB.
 const NOTE_BYTES: usize = 1000;
-/// The part of an object's name that the name of an event begins with; both may have 253 characters.
+/// Maximum length of the object's name in the name of an event; both names may have 253 characters.
 const NAME_BYTES: usize = 220;
-/// How long the same note counts as the same series, from the last time that it was told.
+/// Time since the last occurrence within which the same note continues a series.
 const SERIES: Duration = Duration::from_secs(360);
 
 /// Writes events.
@@ -31,7 +31,7 @@ pub struct Events {
     told: Mutex<HashMap<Key, Told>>,
 }
 
-/// What makes two events the same: the object's UID, the reason, and the note.
+/// Identity of a series: the object's UID, the reason, and the note.
 type Key = (String, Reason, String);
 
 /// An event that was written.
@@ -42,12 +42,12 @@ struct Told {
 }
 
 impl Events {
-    /// A writer that knows of no events.
+    /// Returns a writer without a history of events.
     pub fn new(client: Client) -> Self {
         Self { client, told: Mutex::default() }
     }
 
-    /// Writes an event, or counts one more time what was told a moment ago.
+    /// Writes an event, or increases the count of the same event within [`SERIES`].
     pub async fn tell(&self, about: &ObjectReference, kind: EventType, reason: Reason, mut note: String) -> Result<(), kube::Error> {
         note = one_line(&note, NOTE_BYTES);
         note.truncate(note.floor_char_boundary(NOTE_BYTES));
@@ -70,7 +70,7 @@ impl Events {
         Ok(())
     }
 
-    /// The event that told the same, with the count that it has from now on. Series that ended are forgotten.
+    /// Returns the name and the new count of the event that continues a series. Series that ended are forgotten.
     fn again(&self, key: &Key) -> Option<(String, i32)> {
         let mut told = self.lock();
         told.retain(|_, told| told.last.elapsed() < SERIES);

@@ -1,10 +1,10 @@
-//! Whether things move: liveness must not stay green when a watch hangs or no pass ends any more.
+//! Liveness: it must not stay green when a watch hangs or reconciliations never end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Notes signs of life.
+/// Records signs of progress.
 #[derive(Clone, Debug)]
 pub struct Liveness {
     started: Instant,
@@ -21,14 +21,14 @@ struct Signs {
     leading: AtomicBool,
 }
 
-/// A watch by the path that it lists and watches, and when the API server said something on it.
+/// A watch by the path that is listed and watched, and when the API server last sent something on it.
 #[derive(Debug)]
 struct Watch {
     path: String,
     spoke: AtomicU64,
 }
 
-/// The longest time after which the API server is asked to end a watch, so that the connection is known to live.
+/// Maximum duration of a watch; the API server is asked to end it then, so that the connection is known to work.
 const LONGEST_WATCH: Duration = Duration::from_secs(290);
 
 impl Liveness {
@@ -54,18 +54,18 @@ impl Liveness {
         Duration::from_millis(self.now().saturating_sub(sign.load(Ordering::Relaxed)))
     }
 
-    /// After how many seconds the API server is asked to end a watch: several times within the bound, for on a quiet cluster
-    /// nothing but the end and a bookmark now and then shows that a watch lives.
+    /// Returns the timeout of a watch in seconds. It fits several times into the bound: on a quiet cluster only the end of a watch and an
+    /// occasional bookmark show that it works.
     pub fn watch_seconds(&self) -> u32 {
         u32::try_from((self.bound / 3).clamp(Duration::from_secs(1), LONGEST_WATCH).as_secs()).unwrap_or(1)
     }
 
-    /// Whether a path is one that is watched.
+    /// Reports whether a path is watched.
     pub fn watches(&self, path: &str) -> bool {
         self.inner.watches.iter().any(|watch| watch.path == path)
     }
 
-    /// The API server said something on a watch, or on the list before it.
+    /// Records that the API server sent something on a watch, or on the list before it.
     pub fn spoke(&self, path: &str) {
         if let Some(watch) = self.inner.watches.iter().find(|watch| watch.path == path) {
             watch.spoke.store(self.now(), Ordering::Relaxed);
@@ -85,19 +85,19 @@ impl Liveness {
         self.inner.passed.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Waits until no pass is under way.
+    /// Waits until no reconciliation is running.
     pub async fn idle(&self) {
         while self.inner.running.load(Ordering::Relaxed) > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// The first lists are complete.
+    /// Records that the caches are synced.
     pub fn synced(&self) {
         self.inner.synced.store(true, Ordering::Relaxed);
     }
 
-    /// This replica holds the lease, or needs none.
+    /// Records that this replica leads, or needs no lease.
     pub fn leads(&self) {
         for watch in &self.inner.watches {
             watch.spoke.store(self.now(), Ordering::Relaxed);
@@ -105,7 +105,7 @@ impl Liveness {
         self.inner.leading.store(true, Ordering::Relaxed);
     }
 
-    /// What is wrong with liveness, if something is.
+    /// Returns why liveness fails; None if it does not.
     pub fn liveness_error(&self) -> Option<String> {
         if !self.inner.leading.load(Ordering::Relaxed) {
             return None;
@@ -119,7 +119,7 @@ impl Liveness {
             .then(|| format!("passes are under way and none ended for {} s", pass.as_secs()))
     }
 
-    /// What readiness waits for, if it waits.
+    /// Returns what readiness waits for; None if it is ready.
     pub fn waiting_for(&self) -> Option<&'static str> {
         if !self.inner.leading.load(Ordering::Relaxed) {
             // A standby is ready: it can take over at any time.

@@ -1,4 +1,4 @@
-//! One reconciliation of one object of any kind: bounded in time, its panics caught, counted, and followed by the next one.
+//! One reconciliation of an object of any kind: limited in time, its panics caught, counted, and followed by the next one.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -29,7 +29,7 @@ impl Ended {
         Self { reason, next: Next::OnChange }
     }
 
-    /// Returns a failure that is tried again with exponential backoff.
+    /// Returns a failure that is retried with exponential backoff.
     pub const fn failed(reason: Reason) -> Self {
         Self { reason, next: Next::Backoff { asked: None, longest: backoff::LONGEST_PAUSE } }
     }
@@ -72,8 +72,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Runs a reconciliation to its end, at most for `limit`, and returns when the next one is due. Whatever happens in it, there is a
-    /// next one.
+    /// Runs a reconciliation for at most `limit`, and returns when the next one is due. There is a next one after any failure or panic.
     pub async fn run(
         &self,
         controller: &'static str,

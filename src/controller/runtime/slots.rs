@@ -1,5 +1,5 @@
-//! Bounded concurrency with lanes for each instance: a slow n8n delays only its own workflows, what people changed overtakes
-//! creates, drift checks and the initial list after a restart, and creates alone never take every place.
+//! Bounded concurrency with a queue for each instance: a slow n8n delays only its own workflows, users' changes overtake creates, drift
+//! checks and the initial list after a restart, and creates alone never take every slot.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,12 +9,12 @@ use tokio::sync::oneshot;
 
 use crate::domain::urgency::Urgency;
 
-/// One place of so many is held free for urgent passes.
+/// One slot in this many is reserved for urgent reconciliations.
 const PLACES_HELD_FREE: usize = 5;
-/// Passes of one urgency have a turn after so many of others: neither edits nor creates without end hold up anybody for ever.
+/// Reconciliations of one urgency have a turn after this many of others: neither endless edits nor endless creates starve the rest.
 const LONGEST_STREAK: usize = 16;
 
-/// Hands out places, so many at a time for each instance.
+/// Hands out a limited number of slots for each instance.
 #[derive(Clone, Debug)]
 pub struct InstanceSlots {
     places: usize,
@@ -22,19 +22,19 @@ pub struct InstanceSlots {
     closed: Arc<AtomicBool>,
 }
 
-/// Who waits for a place of one instance, and how many have one.
+/// Queue of one instance, and the number of its slots in use.
 #[derive(Debug, Default)]
 struct Lane {
     taken: usize,
-    /// How many of them are not urgent.
+    /// Number of taken slots that are not urgent.
     ordinary: usize,
-    /// How many others had their turn since one of this urgency had.
+    /// Number of turns of others since the last turn of each urgency.
     passed_over: [usize; Urgency::ALL.len()],
     next_ticket: u64,
     waiting: HashMap<u64, Waiter>,
-    /// Tickets in the order of their turn. One that left or was moved to another queue is passed over.
+    /// Tickets in the order of their turn. Tickets that left or moved to another queue are skipped.
     queues: [VecDeque<u64>; Urgency::ALL.len()],
-    /// The ticket of each object that waits.
+    /// Ticket of each waiting object.
     tickets: HashMap<String, u64>,
 }
 
@@ -47,7 +47,7 @@ struct Waiter {
 
 impl Lane {
     fn free(&self, places: usize, urgency: Urgency) -> bool {
-        // Creates may all hang in a slow n8n, and what people wait for must not.
+        // Creates may all hang in a slow n8n, and urgent reconciliations must not wait for them.
         self.taken < places && (urgency.is_urgent() || self.ordinary < places - places / PLACES_HELD_FREE)
     }
 
@@ -73,7 +73,7 @@ impl Lane {
         Some(waiter)
     }
 
-    /// The next one for whom there is a place.
+    /// Returns the next waiter for which a slot is free.
     fn next(&mut self, places: usize) -> Option<Waiter> {
         let mut order = Urgency::ALL;
         order.sort_by_key(|urgency| self.passed_over[*urgency as usize] < LONGEST_STREAK);
@@ -98,7 +98,7 @@ impl Lane {
     }
 }
 
-/// A place; dropping it lets the next one in.
+/// A slot; dropping it admits the next waiter.
 #[derive(Debug)]
 pub struct Slot {
     slots: InstanceSlots,
@@ -122,13 +122,13 @@ impl Drop for Turn<'_> {
 }
 
 impl InstanceSlots {
-    /// A gate with so many places for each instance, at least one.
+    /// Creates slots, at least one for each instance.
     pub fn new(places: usize) -> Self {
         Self { places: places.max(1), lanes: Arc::default(), closed: Arc::default() }
     }
 
-    /// Waits for a place for an object; there is none any more once the gate is closed. How urgent it is is asked while nobody can
-    /// [promote](Self::promote) it, so that no change falls in between.
+    /// Waits for a slot for an object; returns None once the slots are closed. The urgency is computed under the lock, so that no
+    /// [promotion](Self::promote) is lost in between.
     pub async fn enter(&self, key: &str, object: &str, urgency: impl FnOnce() -> Urgency + Send) -> Option<Slot> {
         let (ticket, turn) = {
             let mut lanes = self.lock();
@@ -145,22 +145,22 @@ impl InstanceSlots {
             (lane.wait(object, urgency, sender), receiver)
         };
         let _turn = Turn { slots: self, key, ticket };
-        // The sender is dropped when the gate closes.
+        // The sender is dropped when the slots are closed.
         turn.await.ok()
     }
 
-    /// Lets an object that waits overtake those that are less urgent, and tells whether it waited.
+    /// Moves a waiting object ahead of less urgent ones, and reports whether it was waiting.
     pub fn promote(&self, key: &str, object: &str, urgency: Urgency) -> bool {
         let promoted = self.lock().get_mut(key).is_some_and(|lane| lane.promote(object, urgency));
         if promoted {
-            // It may take a place that is held free for it.
+            // It may take a slot that is reserved for urgent reconciliations.
             self.hand_on(key);
         }
         promoted
     }
 
-    /// Lets nobody in any more: those who have a place end, those who wait go. Thousands may wait after a start, and an
-    /// operator that is asked to end must not work through them first.
+    /// Closes the slots: running reconciliations end, waiting ones are dropped. Thousands may wait after a start, and an operator that is
+    /// shutting down must not work through them first.
     pub fn close(&self) {
         let mut lanes = self.lock();
         self.closed.store(true, Ordering::SeqCst);
@@ -170,12 +170,12 @@ impl InstanceSlots {
         }
     }
 
-    /// How many wait, over all instances.
+    /// Returns the number of waiters over all instances.
     pub fn waiting(&self) -> usize {
         self.lock().values().map(|lane| lane.waiting.len()).sum()
     }
 
-    /// Gives each free place to the next one who waits for it.
+    /// Gives each free slot to the next waiter.
     fn hand_on(&self, key: &str) {
         let mut turns = Vec::new();
         if let Some(lane) = self.lock().get_mut(key) {
@@ -185,7 +185,7 @@ impl InstanceSlots {
             }
         }
         for Waiter { urgency, turn, .. } in turns {
-            // Whoever gave up meanwhile drops the place, and the next one has it.
+            // A waiter that gave up meanwhile drops the slot, and the next one gets it.
             let _ = turn.send(Slot { slots: self.clone(), key: key.to_owned(), urgency });
         }
     }

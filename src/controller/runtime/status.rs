@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::domain::merge_patch::merge_patch;
 use crate::kubernetes::objects;
 
-/// Writes what differs between two versions of an object's status, and returns the resource version after it; None where nothing differs.
+/// Writes the difference between two versions of an object's status, and returns the resource version after it; None if nothing differs.
 /// With a resource version, the write fails with a conflict if the object changed since.
 pub async fn write<K, S>(
     client: &Client,

@@ -1,5 +1,5 @@
-//! Which version answered a probe. n8n's publication service says that a version is published and goes on answering with the
-//! one before it until it has worked off its queue; only the execution that a call left behind tells which version ran.
+//! Identification of the version that answered a probe. n8n's publication service reports a version as published and goes on answering
+//! with the previous one until it has worked off its queue; only the execution that a call left behind shows which version ran.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -20,27 +20,28 @@ use crate::domain::remote::{ExecutionStatus, RemoteWorkflow};
 use crate::domain::settings::saves_successes;
 use crate::n8n::{ExecutionQuery, N8nError};
 
-/// n8n looks at its queue of publications every 15 s and for what it missed every 10 s: after this, a version runs unless n8n
-/// was interrupted.
+/// Time after which a published version runs unless n8n was interrupted: n8n processes its queue of publications every 15 s, and looks for
+/// missed ones every 10 s.
 pub(super) const APPLIED_WITHIN: Duration = Duration::from_secs(30);
-/// A publication that n8n was interrupted in is taken up again two minutes after it had begun.
+/// Time after which a published version runs even if n8n was interrupted: it resumes an interrupted publication two minutes after it
+/// began.
 const APPLIED_AT_LAST: Duration = Duration::from_secs(180);
-/// So soon a probe that met an earlier version is made again.
+/// Delay before a probe that met an earlier version is repeated.
 const SOON: Duration = Duration::from_secs(2);
-/// An execution is listed within half a second of its end.
+/// Time to wait for an execution in the listing: it is listed within half a second of its end.
 const LISTED_WITHIN: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// With more executions than this since the probe, its own is not looked for.
+/// Maximum number of executions since the probe among which its own is searched for.
 const MOST_LISTED: usize = 50;
-/// So many earlier versions may have been the one that answered.
+/// Maximum number of earlier versions that are considered as the one that answered.
 const MOST_EARLIER: usize = 3;
 
 /// The newest execution before a probe.
 #[derive(Clone, Copy)]
 pub(super) struct Before(Option<u64>);
 
-/// Notes where the executions end before a probe is made. Where nothing will tell which version answers, the probe waits until
-/// the version had time to be applied.
+/// Returns the newest execution before a probe is made. If no execution will show which version answers, waits until the version had time
+/// to be applied.
 pub(super) async fn before(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -59,7 +60,7 @@ pub(super) async fn before(
     }
 }
 
-/// The newest execution of a workflow, where n8n keeps all that the workflow runs and lets this key see it.
+/// Returns the newest execution of a workflow, if n8n saves all its executions and this key may list them.
 pub(super) async fn newest(connection: &Connection, remote: &RemoteWorkflow) -> Result<Option<u64>, ReconcileError> {
     let errors = remote.settings.get("saveDataErrorExecution").is_none_or(|saved| saved != "none");
     if !errors || !saves_successes(&remote.settings, connection.instance.spec.executions_saved == ExecutionsSaved::All) {
@@ -69,12 +70,12 @@ pub(super) async fn newest(connection: &Connection, remote: &RemoteWorkflow) -> 
     Ok(listed.map(|newest| newest.first().copied().unwrap_or(0)))
 }
 
-/// Tells whether the workflow ran since then. An execution is waited for as long as it takes to be listed.
+/// Reports whether the workflow ran since the execution `before`. Waits for an execution as long as listing one takes.
 pub(super) async fn ran_since(connection: &Connection, id: &str, before: u64) -> Result<bool, ReconcileError> {
     Ok(!newer(connection, id, before).await?.is_empty())
 }
 
-/// Holds the verdict of a probe back until it is known to be about the version that is published.
+/// Holds the result of a probe back until it is known to be about the published version.
 pub(super) async fn by_this_version(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -112,7 +113,7 @@ pub(super) async fn by_this_version(
     }
 }
 
-/// The ids under which n8n keeps versions that may have served before this one, the likeliest first.
+/// Returns the ids under which n8n keeps versions that may have been published before this one, the likeliest first.
 fn earlier(rec: &Reconciliation<'_>, remote: &RemoteWorkflow, version: i64) -> Vec<String> {
     let own = history::numbered(&rec.status.history, version).map(|record| record.digest.clone());
     let good = history::last_good(&rec.status.history, own.as_deref());
@@ -120,7 +121,7 @@ fn earlier(rec: &Reconciliation<'_>, remote: &RemoteWorkflow, version: i64) -> V
     others.sort_by_key(|record| std::cmp::Reverse(record.version));
     let mut ids: Vec<String> = Vec::new();
     for id in good.into_iter().chain(others).filter_map(|record| record.n8n_version_id.clone()) {
-        // A change of settings alone makes no version of n8n's.
+        // A change of settings alone makes no version in n8n.
         if Some(&id) != remote.active_version_id.as_ref() && !ids.contains(&id) {
             ids.push(id);
         }
@@ -128,14 +129,14 @@ fn earlier(rec: &Reconciliation<'_>, remote: &RemoteWorkflow, version: i64) -> V
     ids
 }
 
-/// The first execution after the given one; it began no later than the probe's own. n8n never goes back to an earlier version
-/// by itself, so what it ran, the probe met too.
+/// Returns the first execution after the given one; it began no later than the probe's own. n8n never goes back to an earlier version by
+/// itself, so the probe met the version of this execution or a later one.
 async fn first_since(connection: &Connection, id: &str, before: u64) -> Result<Option<u64>, ReconcileError> {
     let newer = newer(connection, id, before).await?;
     Ok(newer.iter().min().copied().filter(|_| newer.len() < MOST_LISTED))
 }
 
-/// The executions after the given one, as soon as there is any.
+/// Returns the executions after the given one, as soon as there is one.
 async fn newer(connection: &Connection, id: &str, before: u64) -> Result<Vec<u64>, ReconcileError> {
     let began = Instant::now();
     loop {
@@ -147,7 +148,7 @@ async fn newer(connection: &Connection, id: &str, before: u64) -> Result<Vec<u64
     }
 }
 
-/// The ids of executions, finished and running. `None` where the key may not list them.
+/// Returns the ids of executions, finished and running; `None` if the key may not list them.
 async fn list(connection: &Connection, id: &str, limit: usize) -> Result<Option<Vec<u64>>, ReconcileError> {
     let mut found = Vec::new();
     for status in [None, Some(ExecutionStatus::Running)] {
@@ -162,13 +163,13 @@ async fn list(connection: &Connection, id: &str, limit: usize) -> Result<Option<
     Ok(Some(found))
 }
 
-/// How long ago n8n said that the version is published.
+/// Returns the time since n8n reported the version as published.
 pub(super) fn published_for(rec: &Reconciliation<'_>) -> Duration {
     rec.status.published_at.as_ref().map_or(Duration::ZERO, |time| age(rec, time.0))
 }
 
-/// Whether the write under way was announced so lately that n8n may still set up what it published. Each look at a version that is not
-/// live yet notes anew when it was found published, so that this time cannot tell.
+/// Reports whether the write was announced so recently that n8n may still be registering what it published. `publishedAt` cannot tell:
+/// each reconciliation of a version that is not live yet sets it anew.
 pub(super) fn may_still_come(rec: &Reconciliation<'_>) -> bool {
     rec.status.intent.as_ref().is_none_or(|intent| age(rec, intent.started_at.0) < APPLIED_AT_LAST)
 }
@@ -177,7 +178,7 @@ fn age(rec: &Reconciliation<'_>, since: Timestamp) -> Duration {
     Duration::try_from(rec.now().duration_since(since)).unwrap_or_default()
 }
 
-/// Comes back after a pause until the version was published for so long.
+/// Requests another reconciliation after `pause`, until the version has been published for `long`.
 fn wait(rec: &Reconciliation<'_>, long: Duration, pause: Duration, why: &str) -> Result<(), Failure> {
     let left = long.saturating_sub(published_for(rec));
     if left.is_zero() {

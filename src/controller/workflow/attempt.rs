@@ -22,9 +22,9 @@ use crate::domain::render::content_digest;
 /// An attempt at one version.
 pub(super) struct Attempt<'a> {
     pub(super) connection: &'a Connection,
-    /// An earlier attempt at it left the workflow offline.
+    /// Set if an earlier attempt at it left the workflow offline.
     pub(super) left_offline: bool,
-    /// A pin asks for the version.
+    /// Set if the version is pinned.
     pub(super) pinned: bool,
     pub(super) version: i64,
     pub(super) digest: String,
@@ -36,19 +36,19 @@ pub(super) struct Attempt<'a> {
 
 /// State of n8n after the writes of an attempt.
 pub(super) enum Applied {
-    /// n8n published the copy that it kept. The stored body cannot be sent, for this error.
+    /// n8n published the copy that it kept; the stored body cannot be sent because of this error.
     Republished(ReconcileError),
     /// n8n holds the version.
     Deployed {
         deployed: Box<Deployed>,
         publication: Publication,
-        /// Why publication waits, if it does.
+        /// Reason why publication waits, if it does.
         hold: Option<ReconcileError>,
     },
 }
 
 impl Attempt<'_> {
-    /// Writes to n8n what differs, for a workflow that exists or is created.
+    /// Applies the version to n8n: updates the workflow, or creates it.
     pub(super) async fn apply(&self, rec: &mut Reconciliation<'_>, bound: &mut Bound) -> Result<Applied, Failure> {
         let (mut reregistered, mut republished) = (false, false);
         if let Bound::Existing(remote) = bound {
@@ -69,7 +69,7 @@ impl Attempt<'_> {
             && remote.active
             && rec.confirmed(self.version)
         {
-            // It is published as it should be; what is missing since then could only take something away from it.
+            // The version is published as it should be; a dependency that went missing since could only take something away from it.
             return Err(why.clone().into());
         }
         let remote = self.bind_or_create(rec, bound, &mut rendered.write).await?;
@@ -82,15 +82,15 @@ impl Attempt<'_> {
         Ok(Applied::Deployed { deployed: Box::new(deployed), publication, hold })
     }
 
-    /// Reports whether the version is what an adopted workflow held, which needs no grants for what it refers to. The body is read from
-    /// an object that others may write, so its digest is compared; a status may be forged, so the object has to say so, too.
+    /// Reports whether the version is the content of an adopted workflow, which needs no grants for its references. The body is read from
+    /// an object that others may write, so its digest is compared; a status may be forged, so the object must confirm it, too.
     async fn is_adopted(&self, rec: &Reconciliation<'_>) -> Result<bool, ReconcileError> {
         let recorded = history::numbered(&rec.status.history, self.version)
             .is_some_and(|record| record.source == VersionSource::Adopted && record.digest == content_digest(&self.definition).to_string());
         Ok(recorded && versions::was_adopted(rec, self.version).await?)
     }
 
-    /// Decides the publication, and why it waits if it does.
+    /// Decides the publication, and the reason why it waits, if it does.
     async fn publication(
         &self,
         rec: &mut Reconciliation<'_>,
@@ -103,13 +103,13 @@ impl Attempt<'_> {
             Some(false) => return Ok((Publication::Unpublished, hold)),
             Some(true) => {}
         }
-        // n8n refuses this with the words for a path that another workflow has, and waiting for that would have no end.
+        // n8n rejects this with the message for a path that another workflow has, and waiting for that would never end.
         let conflicts = endpoint_conflicts(&self.definition);
         if !conflicts.is_empty() {
             return Err(Failure::Version(Reason::PublishRefused, summarise(&conflicts, 500)));
         }
         if hold.is_some() {
-            // That may take long, and meanwhile it keeps no path from others that it does not serve.
+            // That may take long; meanwhile the object releases the webhook paths that it does not serve.
             route_claims::release_unserved(rec);
             return Ok((Publication::Untouched, hold));
         }
@@ -124,7 +124,7 @@ impl Attempt<'_> {
         Ok((Publication::Published, None))
     }
 
-    /// Returns the workflow in n8n, and creates it where there is none.
+    /// Returns the workflow in n8n; creates it if there is none.
     async fn bind_or_create(
         &self,
         rec: &mut Reconciliation<'_>,
@@ -141,7 +141,7 @@ impl Attempt<'_> {
         })
     }
 
-    /// Syncs what is beside the version: callers, and at last the tags, which hold up nothing.
+    /// Syncs what is not part of the version: callers, and at last the tags, which delay nothing else.
     pub(super) async fn sync_surroundings(&self, rec: &mut Reconciliation<'_>, deployed: Box<Deployed>) -> Result<(), Failure> {
         if let Some(error) = deployed.misplaced {
             return Err(error.into());

@@ -1,4 +1,5 @@
-//! Step 2, reads n8n: which workflow in n8n this object is bound to. Promise 2 lives here.
+//! Step 2, reads n8n: binds the object to its workflow in n8n. An object must never get a second workflow, nor a workflow of another
+//! object.
 
 use std::time::Duration;
 
@@ -27,17 +28,17 @@ use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::boot_clock;
 
-/// What the object is bound to.
+/// Binding of the object.
 pub(super) enum Bound {
-    /// A workflow that n8n has. Boxed: it carries the whole content.
+    /// A workflow that exists in n8n. Boxed: it carries the whole content.
     Existing(Box<RemoteWorkflow>),
-    /// None, and none can still arrive: one may be created.
+    /// No workflow exists, and no earlier create can still take effect: one may be created.
     ToCreate,
-    /// Somebody deleted it, and the drift policy is to leave that.
+    /// The workflow was deleted in n8n, and the drift policy leaves it deleted.
     LeftDeleted(String),
 }
 
-/// Finds the workflow of this object, by its recorded id or by its mark.
+/// Finds the workflow of this object by its recorded id or by its mark.
 pub(super) async fn bind(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<Bound, ReconcileError> {
     let recorded = rec.status.n8n_workflow_id.clone();
     if let Some(id) = &recorded {
@@ -51,7 +52,7 @@ pub(super) async fn bind(rec: &mut Reconciliation<'_>, connection: &Connection) 
     if newcomer {
         let listing = connection.listings.scan_for_newcomer(&connection.client, &rec.uid()).await;
         let listing = listing?;
-        // Anything else than a clean start is looked at afresh: the listing may be half a minute old.
+        // Anything but a clean start needs a new listing: the shared one may be half a minute old.
         let claim = Claim { restored_from: connection.restored_from(), ..Claim::default() };
         if decide(&rec.mark(), claim, &listing.seen.items, None, rec.now()) == Ok(Decision::Create) {
             return Ok(Bound::ToCreate);
@@ -72,18 +73,18 @@ pub(super) async fn bind(rec: &mut Reconciliation<'_>, connection: &Connection) 
         Some(mark) => lives(rec, mark).await?,
         None => false,
     };
-    // A recorded workflow that is gone is no reason to take over another one.
+    // A recorded workflow that is gone does not permit taking over another one.
     let restored_from = connection.restored_from().filter(|_| recorded.is_none());
     let claims = Claim { adopt: adopt.as_deref(), claimant_exists, restored_from };
     match decide(&rec.mark(), claims, &listing.seen.items, late, rec.now())? {
-        // It carries this object's mark, whatever the status of another one says.
+        // It carries this object's mark, whatever another object's status records.
         Decision::Bind(id) => {
             take(rec, connection, &id)?;
             let bound = bind_to(rec, connection, &id).await;
             bound_or_free(rec, &id, bound)
         }
         Decision::Adopt(id) => {
-            // Whoever is recorded was first.
+            // The object that recorded it first keeps it.
             unbound(rec, connection, &id, |_| true)?;
             take(rec, connection, &id)?;
             let bound = take_over(rec, connection, &id).await;
@@ -106,15 +107,15 @@ fn still_arriving(rec: &Reconciliation<'_>, until: jiff::Timestamp) -> Reconcile
     .again_in(left.clamp(Duration::from_millis(100), Duration::from_secs(5)))
 }
 
-/// Of two objects that are bound to one workflow in n8n the older one keeps it.
+/// Of two objects that are bound to one workflow in n8n, the older one keeps it.
 fn claim(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> Result<(), ReconcileError> {
     let age = |meta: &ObjectMeta| (meta.creation_timestamp.as_ref().map(|time| time.0), meta.uid.clone());
     let mine = age(&rec.workflow.metadata);
     unbound(rec, connection, id, |other| age(&other.metadata) < mine)
 }
 
-/// Fails when an object that `counts` is bound to the same workflow in n8n, as far as it is recorded. Whoever may write a status can record
-/// any id, so that only those count whose namespace may take a workflow without a mark.
+/// Fails if another object that `counts` has recorded the same workflow in n8n. Anybody who may write a status can record any id, so only
+/// objects count whose namespace may take a workflow without a mark.
 fn unbound(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -133,12 +134,13 @@ fn unbound(
     rival.map_or(Ok(()), |_| Err(claimed(id)))
 }
 
-/// Takes a workflow before it is recorded, so that no other pass takes it meanwhile.
+/// Reserves a workflow before it is recorded, so that no concurrent reconciliation takes it.
 fn take(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> Result<(), ReconcileError> {
     if rec.ctx.reservations.take(&connection.key(), id, &rec.uid()) { Ok(()) } else { Err(claimed(id)) }
 }
 
-/// Gives back what could not be bound. Once its id is in the status, the write may have gone through whatever was answered.
+/// Releases the reservation of a workflow that could not be bound. Once its id is in the status it is kept: the write may have succeeded
+/// despite the error.
 fn bound_or_free(rec: &Reconciliation<'_>, id: &str, bound: Result<Bound, ReconcileError>) -> Result<Bound, ReconcileError> {
     if bound.is_err() && rec.status.n8n_workflow_id.as_deref() != Some(id) {
         rec.ctx.reservations.release(&rec.uid());
@@ -150,8 +152,8 @@ async fn lives(rec: &Reconciliation<'_>, mark: &Mark) -> Result<bool, ReconcileE
     rec.ctx.lives(mark).await.map_err(|error| objects::reconcile_error("look for the object of a mark", &error))
 }
 
-/// The workflow of the recorded id must carry our mark. One without any may be taken only by who may adopt it, since the id alone may have been
-/// recorded by whoever can write the status.
+/// Checks that the recorded workflow carries this object's mark. A workflow without a mark needs a grant to adopt it: anybody who can
+/// write the status may have recorded the id.
 async fn check_mark(rec: &Reconciliation<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), ReconcileError> {
     let adopting = rec.spec().adopt.as_ref().is_some_and(|adopt| adopt.id == remote.id);
     match Mark::of(&remote.settings) {
@@ -168,7 +170,7 @@ async fn check_mark(rec: &Reconciliation<'_>, connection: &Connection, remote: &
     }
 }
 
-/// When many workflows that should be there are gone at once, another n8n answers and nothing must be created on it.
+/// Fails if many workflows that should exist are gone at once: another n8n answers then, and nothing must be created in it.
 pub(super) fn check_instance_identity(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -176,7 +178,7 @@ pub(super) fn check_instance_identity(
 ) -> Result<(), ReconcileError> {
     let (namespace, name) = (connection.namespace(), connection.instance.metadata.name.clone().unwrap_or_default());
     let bound = rec.ctx.workflows_of(&namespace, &name);
-    // Objects that are being deleted are left out, for their workflows may be gone already; this one's workflow was missed.
+    // Objects that are being deleted are left out, for their workflows may be gone already; this object's workflow was missed.
     let own = rec.status.n8n_workflow_id.as_deref().filter(|_| rec.workflow.metadata.deletion_timestamp.is_some());
     let ids: Vec<&str> = bound.iter().filter_map(|indexed| indexed.should_exist()).chain(own).collect();
     let missing = ids.iter().filter(|id| !present.contains(*id)).count();
@@ -198,12 +200,12 @@ async fn bind_to(rec: &mut Reconciliation<'_>, connection: &Connection, id: &str
     Ok(Bound::Existing(Box::new(remote)))
 }
 
-/// Whether the object's namespace may take a workflow that carries no mark of the object.
+/// Reports whether the object's namespace may take a workflow that does not carry the object's mark.
 pub(super) fn may_take(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> bool {
     may_use(&connection.instance.spec, &connection.namespace(), &rec.namespace(), Use::Adopt(id))
 }
 
-/// The workflow that is recorded does not say that it is this object's.
+/// Returns the error for a recorded workflow that does not carry this object's mark.
 fn unmarked(rec: &Reconciliation<'_>, id: &str) -> ReconcileError {
     ReconcileError::denied(
         Reason::AdoptNotGranted,
@@ -215,7 +217,7 @@ fn unmarked(rec: &Reconciliation<'_>, id: &str) -> ReconcileError {
     )
 }
 
-/// Without a grant nobody learns whether there is such a workflow, or whose it is.
+/// Checks the grant to adopt a workflow. Without a grant, the error discloses neither whether the workflow exists nor whose it is.
 fn may_adopt(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> Result<(), ReconcileError> {
     let namespace = rec.namespace();
     if may_take(rec, connection, id) {
@@ -229,7 +231,7 @@ fn may_adopt(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> Res
     ))
 }
 
-/// Takes over a workflow that exists and that may be adopted: what it holds is kept as a version before anything is written to it.
+/// Takes over an existing workflow that may be adopted: its content is stored as a version before anything is written to it.
 async fn take_over(rec: &mut Reconciliation<'_>, connection: &Connection, id: &str) -> Result<Bound, ReconcileError> {
     let remote = connection.client.get_workflow(id).await?;
     let mut remote = remote.ok_or_else(|| {
@@ -254,7 +256,7 @@ async fn take_over(rec: &mut Reconciliation<'_>, connection: &Connection, id: &s
     Ok(Bound::Existing(Box::new(remote)))
 }
 
-/// The recorded workflow is gone and no other carries our mark.
+/// Handles a recorded workflow that is gone while no other carries this object's mark.
 async fn recreate(rec: &mut Reconciliation<'_>, id: &str) -> Result<Bound, ReconcileError> {
     let note = format!("workflow {id} was deleted in n8n");
     if rec.spec().drift_policy != DriftPolicy::Revert {
@@ -266,8 +268,8 @@ async fn recreate(rec: &mut Reconciliation<'_>, id: &str) -> Result<Bound, Recon
     Ok(Bound::ToCreate)
 }
 
-/// Creates the workflow. The intent is recorded first, bound to the object as it was read, so that no two writers
-/// create; the answer's id is recorded before anything else happens.
+/// Creates the workflow. The intent is recorded first, bound to the resource version, so that no two writers create; the id in the
+/// response is recorded before anything else happens.
 pub(super) async fn create(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -282,21 +284,21 @@ pub(super) async fn create(
         body.node_groups = None;
     }
     let intent = |operation, at| Intent::new(operation, digest, None, at);
-    // Rounded down, the time would let the longest life end a second early.
+    // Rounded down, the time would end the longest life a second early.
     let rounding = Duration::from_secs(1);
     let started = rec.now() + rounding;
     let latest = boot_clock() + rounding + connection.client.longest_request();
     let sent = confirmed::wanted(&body, Publication::Unpublished);
     let before = rec.status.announce_create(intent(Operation::Create, started), sent);
     let settings = body.settings.clone();
-    // Beside what the version says, and people's from then on.
+    // Settings beside those of the version; later changes to them in n8n are left.
     body.settings.extend(callers::at_create(rec, definition));
     if let Err(error) = rec.save().await {
-        // Nothing was sent, so that nothing has to be waited for.
+        // Nothing was sent, so nothing has to be waited for.
         rec.status.restore_intent(before);
         return Err(error.into());
     }
-    // From now on its longest life runs.
+    // Its longest life starts now.
     rec.announced_for();
     rec.ctx.reservations.release(&rec.uid());
     connection.listings.sending(&rec.uid());
@@ -325,9 +327,9 @@ pub(super) async fn create(
     }
 }
 
-/// Why nothing was created.
+/// Reason why nothing was created.
 pub(super) enum CreateFailed {
-    /// n8n refuses the definition.
+    /// n8n rejects the definition.
     Rejected(String),
     /// Anything else.
     ReconcileError(ReconcileError),

@@ -1,4 +1,5 @@
-//! The workflows that may call this one: those of the Workflows of its namespace that refer to it, unless somebody says otherwise.
+//! The workflows that may call this one: those of the Workflows in its namespace that refer to it, unless the spec or a user of n8n sets
+//! the list.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use crate::domain::error::ReconcileError;
 use crate::domain::reach::reach;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 
-/// The settings that a new workflow gets beside those of its version.
+/// Returns the settings that a new workflow gets beside those of its version.
 pub(super) fn at_create(rec: &mut Reconciliation<'_>, definition: &Definition) -> Map<String, Value> {
     let mut settings = Map::new();
     rec.status.record_callers(None);
@@ -26,7 +27,7 @@ pub(super) fn at_create(rec: &mut Reconciliation<'_>, definition: &Definition) -
     settings
 }
 
-/// Lets in who came to refer to this workflow. Nobody is put out: a list that people changed in n8n stays as it is otherwise.
+/// Adds new callers of this workflow. No caller is removed: a list that was changed in n8n is kept otherwise.
 pub(super) async fn sync(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -59,13 +60,13 @@ pub(super) async fn sync(
     Ok(())
 }
 
-/// The ids in n8n of the Workflows that refer to this one, and its own where it computes whom it calls, which may be itself.
+/// Returns the ids in n8n of the Workflows that refer to this one; with its own id if it computes whom it calls, which may be itself.
 fn known(rec: &Reconciliation<'_>, definition: &Definition) -> BTreeSet<String> {
     let (namespace, name) = rec.instance_key();
     let refers = rec.ctx.workflows_of(&namespace, &name);
     let refers = refers.iter().filter(|one| one.namespace() == rec.namespace() && one.refers_to(&rec.name()));
     let mut ids: BTreeSet<String> = refers.filter_map(|one| one.status.n8n_workflow_id.clone()).collect();
-    // Which parameters name a workflow is the same for every catalogue.
+    // The parameters that name a workflow are the same in every catalogue.
     if !reach(definition, Catalog::embedded()).any_workflow.is_empty() {
         ids.extend(rec.status.n8n_workflow_id.clone());
     }

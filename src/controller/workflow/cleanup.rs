@@ -1,5 +1,5 @@
-//! Deletion by policy. It validates nothing, needs no valid spec, and never hangs: what n8n does not answer until the
-//! bound is let go, said and counted.
+//! Deletion by policy. It validates nothing, needs no valid spec, and never hangs: at the time limit the finalizer is removed without an
+//! answer of n8n, reported and counted.
 
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::kubernetes::objects;
 use crate::n8n::{N8nClient, N8nError};
 
-/// So long at least between two tries.
+/// Minimum delay between two attempts.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A workflow that was just unpublished is mostly offline within a second.
+/// Number of checks whether a workflow that was just unpublished is offline; mostly it is within a second.
 const OFFLINE_LOOKS: u32 = 8;
 const OFFLINE_PAUSE: Duration = Duration::from_millis(250);
 
-/// Settles the workflow in n8n and lets the object go.
+/// Deletes or releases the workflow in n8n, and removes the finalizer.
 pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
     let has = rec.workflow.metadata.finalizers.iter().flatten().any(|one| one == WORKFLOW_FINALIZER);
     if !has {
@@ -52,21 +52,21 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
             if matches!(error.reason, Reason::Unauthorized | Reason::MissingScope) {
                 error = rec.forget_key(error);
             }
-            // What cannot be told apart from a passing trouble must not look like something that a person has to mend.
+            // An error that may be temporary must not look like one that a user has to fix.
             error.message = format!("being deleted: {}", error.message);
             let pause = error
                 .look_again
                 .unwrap_or_else(|| backoff::at_least(rec.ctx.runtime.backoffs.after_failure(&rec.uid()), error.retry_after));
             let found = Found { outcome: Outcome::InProgress(Reason::Deleting, error.message), details: Vec::new() };
             let ended = report::report(rec, &found).await;
-            // The last try is at the bound, however long the pauses have grown.
+            // The last attempt is at the time limit, however long the backoff has become.
             return Ended { next: Next::In(pause.min(time_left(rec)).max(SHORTEST_PAUSE)), ..ended };
         }
     };
     match objects::set_finalizer(&rec.ctx.client, &rec.workflow, WORKFLOW_FINALIZER, false).await {
         Ok(taken_off) => {
             info!(reason = reason.as_str(), "let go");
-            // Once for each object: a pass over an old copy of it finds that it is gone.
+            // Reported once for each object: a reconciliation of an old copy finds that the object is gone.
             if reason == Reason::CleanupAbandoned && taken_off.is_some() {
                 rec.ctx.metrics.abandoned.inc();
             }
@@ -97,31 +97,31 @@ async fn settle(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileError> {
         return Ok(());
     }
     let connection = connection(rec).await?;
-    // What another n8n says of our workflow proves nothing, and that it has none least of all.
+    // An untrusted n8n proves nothing about the workflow, least of all that it does not exist.
     connection.trusted()?;
     wait_out_interrupted_write(rec, &connection)?;
     let found = match &rec.status.n8n_workflow_id {
         Some(id) => {
             let found = connection.client.get_workflow(id).await?;
             if found.is_none() {
-                // One that somebody deleted is settled; where many are gone at once, another n8n answers.
+                // A single deleted workflow is done; if many are gone at once, another n8n answers.
                 let listing = connection.listings.scan(&connection.client).await?;
                 check_instance_identity(rec, &connection, &listing.ids())?;
             }
             found
         }
-        // A create was announced: what it made, or may still make, must not be left behind.
+        // A create was announced: the workflow that it made, or may still make, must not be left behind.
         None => {
             let listing = connection.listings.scan(&connection.client).await?;
             match listing.marked(&rec.uid()).as_slice() {
                 [] => return still_arriving(rec, &connection),
                 [only] => connection.client.get_workflow(only).await?,
-                // Somebody copied it, and nothing tells the copy from what was created.
+                // The workflow was copied, and nothing tells the copy from the created one.
                 _ => None,
             }
         }
     };
-    // What is not ours any more is left alone. One without a mark may have lost it, or its id was recorded by somebody else.
+    // A workflow with another mark is left alone. One without a mark may have lost it, or its id was recorded by somebody else.
     let ours = found.filter(|remote| match Mark::of(&remote.settings) {
         Some(mark) => mark.uid == rec.uid(),
         None => may_take(rec, &connection, &remote.id),
@@ -133,8 +133,8 @@ async fn settle(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileError> {
     Ok(())
 }
 
-/// Copies that somebody made of the workflow carry its mark too. They are left: told of here, and listed as the instance's orphans
-/// from now on. Nobody waits for this, so a listing that fails is done without.
+/// Reports copies of the workflow that carry its mark too. They are left, and listed as orphans of the instance from now on. Nothing
+/// depends on this report, so a failed listing is ignored.
 async fn tell_of_copies(rec: &Reconciliation<'_>, connection: &Connection, settled: Option<&str>) {
     let duplicates = connection.instance.status.as_ref().is_some_and(|status| !status.duplicates.is_empty());
     if settled.is_some() && !duplicates {
@@ -151,9 +151,9 @@ async fn tell_of_copies(rec: &Reconciliation<'_>, connection: &Connection, settl
     }
 }
 
-/// A write that an interrupted pass announced may still be under way in n8n. Deleting a workflow that n8n is publishing leaves
-/// its webhook path registered for nobody (seen on the real one), and then nobody can have the path. Half of the bound is left for
-/// the deletion itself.
+/// Waits for a write that an interrupted reconciliation announced and that may still be running in n8n. Deleting a workflow that n8n is
+/// publishing leaves its webhook path registered without a workflow (seen on the real one), and then nothing can use the path. Half of the
+/// time limit is left for the deletion itself.
 fn wait_out_interrupted_write(rec: &Reconciliation<'_>, connection: &Connection) -> Result<(), ReconcileError> {
     if rec.status.intent.as_ref().is_none_or(|intent| intent.operation == Operation::Create) {
         return Ok(());
@@ -176,7 +176,7 @@ fn still_arriving(rec: &Reconciliation<'_>, connection: &Connection) -> Result<(
     }
 }
 
-/// The connection as it is, or else as it last worked: its Secret or the instance itself may be gone already.
+/// Returns the current connection, or else the last working one: its Secret or the instance itself may be gone already.
 async fn connection(rec: &Reconciliation<'_>) -> Result<std::sync::Arc<Connection>, ReconcileError> {
     let (namespace, name) = rec.instance_key();
     match rec.ctx.connections.for_workflow(&rec.namespace(), (&namespace, &name)).await {
@@ -186,7 +186,7 @@ async fn connection(rec: &Reconciliation<'_>) -> Result<std::sync::Arc<Connectio
 }
 
 fn policy(rec: &Reconciliation<'_>) -> DeletionPolicy {
-    // What the spec adopts was there before, whatever the status says.
+    // An adopted workflow existed before the object, whatever the status says.
     let adopts = rec.spec().adopt.as_ref().is_some_and(|adopt| rec.status.n8n_workflow_id.as_ref() == Some(&adopt.id));
     rec.spec().deletion_policy.unwrap_or(match rec.status.origin {
         Some(Origin::Adopted) => DeletionPolicy::Retain,
@@ -207,9 +207,10 @@ async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: Delet
         client.unpublish(&remote.id).await?;
     }
     let mut archived = remote.is_archived;
-    // A workflow that nests too deep was read in part and must not be written: it keeps its mark, and is an orphan of the instance from now on.
+    // A workflow that nests too deep was read in part and must not be written: it keeps its mark, and is an orphan of the instance from
+    // now on.
     if Mark::of(&remote.settings).is_some() && remote.cut.is_none() {
-        // An archived workflow takes no writes, so it comes back for the moment in which its mark is released.
+        // An archived workflow accepts no writes, so it is unarchived while its mark is removed.
         if archived {
             client.unarchive(&remote.id).await?;
             archived = false;
@@ -222,7 +223,8 @@ async fn dispose(connection: &Connection, remote: &RemoteWorkflow, policy: Delet
     Ok(())
 }
 
-/// n8n's publication service deletes nothing that is published, and takes a workflow offline some time after it said so.
+/// Unpublishes and deletes a workflow. n8n's publication service deletes nothing that is published, and takes a workflow offline some time
+/// after it said so.
 async fn delete_unpublished(client: &N8nClient, remote: &RemoteWorkflow) -> Result<(), ReconcileError> {
     if remote.active {
         client.unpublish(&remote.id).await?;
@@ -239,7 +241,7 @@ async fn delete_unpublished(client: &N8nClient, remote: &RemoteWorkflow) -> Resu
     Err(error)
 }
 
-/// What n8n holds, without our mark.
+/// Returns the content in n8n without this object's mark.
 fn released(remote: &RemoteWorkflow) -> WorkflowWrite {
     let mut settings = remote.settings.clone();
     release(&mut settings);

@@ -18,11 +18,11 @@ use crate::domain::failure::Failure;
 use crate::domain::render::Symbolic;
 use crate::domain::target::{Choice, Wanted, choose, wanted};
 
-/// Most attempts of one reconciliation. A failed one is followed by the next at once, so that a rollback does not wait: the wanted version,
-/// the good one, and the one before that if it fails, too.
+/// Maximum number of attempts in one reconciliation. A failed attempt is followed by the next at once, so that a rollback does not wait:
+/// the wanted version, the good one, and the one before that if it fails, too.
 const MAX_ATTEMPTS: usize = 4;
 
-/// Brings n8n to what the spec asks for, as far as that is possible now.
+/// Converges n8n with the spec, as far as that is possible now.
 pub(super) async fn converge(rec: &mut Reconciliation<'_>) -> Result<Outcome, ReconcileError> {
     let instance = rec.instance_key();
     let connection = rec.ctx.connections.for_workflow(&rec.namespace(), (&instance.0, &instance.1)).await?;
@@ -43,7 +43,7 @@ pub(super) async fn converge(rec: &mut Reconciliation<'_>) -> Result<Outcome, Re
     converged
 }
 
-/// Brings n8n to the version that is asked for by number, or else to the spec's.
+/// Converges n8n with the version that is requested by number, or else with the spec's.
 async fn converge_to(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -100,7 +100,7 @@ async fn accept(rec: &mut Reconciliation<'_>, source: &Source, asked: Option<&st
     Ok(Accepted { symbolic, version, wanted, name: display_name(rec, &source.definition) })
 }
 
-/// Begins the attempt at a version.
+/// Starts the attempt at a version.
 async fn attempt<'a>(
     rec: &mut Reconciliation<'_>,
     connection: &'a Connection,
@@ -110,7 +110,7 @@ async fn attempt<'a>(
 ) -> Result<Attempt<'a>, ReconcileError> {
     let definition = if version == accepted.version { accepted.symbolic.definition.clone() } else { versions::read(rec, version).await? };
     let digest = versions::digest_of(&rec.status, version);
-    // The details that an earlier attempt found are about another version.
+    // Details that an earlier attempt found are about another version.
     rec.details.retain(|update| !matches!(update.kind, ConditionType::Synced | ConditionType::Live | ConditionType::Healthy));
     Ok(Attempt {
         connection,
@@ -124,8 +124,8 @@ async fn attempt<'a>(
     })
 }
 
-/// Goes on with the published version while the definition cannot be used: it stays published and is watched, proves itself or is rolled
-/// back. The result is in the details; the reconciliation ends with the error of the definition.
+/// Keeps the published version while the definition cannot be used: it stays published and is monitored, becomes good or is rolled back.
+/// The result is in the details; the reconciliation ends with the error of the definition.
 async fn watch_published(rec: &mut Reconciliation<'_>, connection: &Connection, error: &ReconcileError) {
     let published = rec.spec().active == Some(true) && (rec.status.published_at.is_some() || rec.interrupted());
     let serving = rec.status.active_version.filter(|_| published);
@@ -139,8 +139,8 @@ async fn watch_published(rec: &mut Reconciliation<'_>, connection: &Connection, 
     }
 }
 
-/// Finds the object's workflow in n8n, records what is published there, and publishes again what an earlier attempt took offline. Returns the
-/// digest of that attempt, too.
+/// Finds the object's workflow in n8n, records what is published there, and publishes again what an earlier attempt took offline. Also
+/// returns the digest of that attempt.
 async fn find(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<(Bound, Option<String>), ReconcileError> {
     let mut bound = bind::bind(rec, connection).await?;
     route_claims::note_served(rec, connection, &mut bound).await?;
@@ -161,7 +161,7 @@ fn left_deleted(rec: &mut Reconciliation<'_>, note: &str) -> Outcome {
     Outcome::Blocked(Reason::DriftReported, format!("{note}; spec.driftPolicy leaves it so"))
 }
 
-/// Reports that another version is wanted, where n8n could not be asked. Ready outlasts an outage only for what did not change, and a
+/// Reports that another version is wanted, if n8n could not be reached. Ready outlasts an outage only while nothing changed, and a
 /// ConfigMap or a pin changes without moving the generation.
 async fn note_change(rec: &mut Reconciliation<'_>, source: &Source) {
     let known = rec.status.active_version.is_some() && rec.status.failed_digest.is_none();

@@ -1,4 +1,4 @@
-//! Step 4, writes n8n: the version that should serve gets there, and a failure is told apart from a passing trouble.
+//! Step 4, writes n8n: deploys the target version, and tells failures of the version from temporary errors.
 
 use std::time::Duration;
 
@@ -23,25 +23,25 @@ use crate::domain::plan::{self, Comparison, Drift, Keeps, Plan, Publication, Ste
 use crate::domain::remote::RemoteWorkflow;
 use crate::n8n::N8nError;
 
-/// So many writes within the hour that n8n took and did not keep mean that it never will.
+/// Number of writes within an hour that n8n accepted without storing the content, after which it never will.
 const MOST_MISMATCHES: usize = 5;
 
-/// n8n as it is after the deployment.
+/// State of n8n after the deployment.
 pub(super) struct Deployed {
     pub(super) remote: RemoteWorkflow,
-    /// Whether this pass wrote anything.
+    /// Set if this reconciliation wrote anything.
     pub(super) wrote: bool,
-    /// Whether this pass published.
+    /// Set if this reconciliation published.
     pub(super) published: bool,
-    /// What somebody changed and was left.
+    /// Changes made in n8n that were left.
     pub(super) left: Vec<Drift>,
     /// Description of those changes.
     pub(super) drift: String,
-    /// What keeps the workflow out of the project of the spec, while all else is there.
+    /// Reason why the workflow is not in the project of the spec, while all else is there.
     pub(super) misplaced: Option<ReconcileError>,
 }
 
-/// Compares, writes what differs, and reads back.
+/// Compares, writes the difference, and reads back.
 pub(super) async fn deploy(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -99,27 +99,27 @@ pub(super) async fn deploy(
     Ok(Deployed { remote: after, ..deployed })
 }
 
-/// What n8n holds, compared with what is wanted, and as a snapshot.
+/// Returns the comparison of n8n's content with the wanted one, and a snapshot of it.
 fn compare_with(rec: &Reconciliation<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> (Comparison, Snapshot) {
     let seen = confirmed::seen(remote, &wanted.write.settings);
     (compare(&confirmed::wanted(wanted.write, wanted.publication), &rec.mark(), remote, &seen, rec.known()), seen)
 }
 
-/// n8n holds what was planned: from here on a difference from it is somebody's change.
+/// Records that n8n holds what was planned: from here on any difference is a change made in n8n.
 fn confirm(rec: &mut Reconciliation<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, keeps: &Keeps) {
     let seen = confirmed::seen(remote, &wanted.write.settings);
     let managed = rec.spec().active.is_some();
     rec.status.confirm(seen, keeps, managed, wanted.publication == Publication::Untouched);
 }
 
-/// Whether what an intent announces is what serves already: its webhooks were to be registered again, or it was to be moved.
+/// Reports whether the announced content is published already: its webhooks were to be registered again, or it was to be moved.
 fn changes_nothing(intent: &Intent, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> bool {
     let stays = intent.last_good_n8n_version_id.is_some() && intent.last_good_n8n_version_id == remote.active_version_id;
     stays && remote.active && intent.digest == wanted.digest
 }
 
-/// Keeps what the plan overwrites of somebody's, and returns the numbers under which it is kept. Where the spec asks for that, nothing else
-/// would tell of it.
+/// Stores the edits in n8n that the plan overwrites, and returns their version numbers. If the spec requests the overwrite, no other
+/// record of them exists.
 async fn keep_edits(
     rec: &mut Reconciliation<'_>,
     wanted: &Deployment<'_>,
@@ -137,7 +137,7 @@ async fn keep_edits(
     Ok(kept)
 }
 
-/// How often n8n lately held something else than what was sent of this version; `again` counts one more time.
+/// Returns how often, within the last hour, n8n stored something else than what was sent of this version; `again` counts one more time.
 fn readback_mismatches(rec: &Reconciliation<'_>, wanted: &Deployment<'_>, again: bool) -> usize {
     let now = rec.now();
     rec.ctx.remember(&rec.uid(), |memory| {
@@ -151,14 +151,14 @@ fn readback_mismatches(rec: &Reconciliation<'_>, wanted: &Deployment<'_>, again:
     })
 }
 
-/// Records what is about to be written and what served before.
+/// Records what is about to be written and what was published before.
 async fn announce(
     rec: &mut Reconciliation<'_>,
     wanted: &Deployment<'_>,
     remote: &RemoteWorkflow,
     plan: &Plan,
 ) -> Result<(), ReconcileError> {
-    // A new attempt is counted for itself.
+    // Each attempt is counted on its own.
     rec.counted = false;
     rec.ctx.remember(&rec.uid(), |memory| memory.counted = false);
     let serving = remote.active.then(|| remote.active_version_id.clone()).flatten();
@@ -183,7 +183,7 @@ async fn apply(
     for step in &plan.steps {
         let timer = rec.ctx.metrics.time(label(*step));
         match step {
-            // Done before, since what hinders it may not hinder the rest.
+            // Done before: what blocks the move must not block the rest.
             Step::Move => {}
             Step::Unarchive => draft = client.unarchive(id).await?.version_id,
             Step::Update => {
@@ -193,7 +193,7 @@ async fn apply(
                     rec.status.record_n8n_version(wanted.digest, draft.as_deref());
                 }
             }
-            // By version id: a draft that somebody saved in between must not be published as ours.
+            // By version id: a draft that was saved in n8n meanwhile must not be published.
             Step::Publish => {
                 let answer = client.publish(id, draft.as_deref()).await?;
                 if answer.active && answer.trigger_count == Some(0) && wanted.listens() {
@@ -207,7 +207,7 @@ async fn apply(
     Ok(())
 }
 
-/// A write without an answer may take effect after the next one did. It is remembered as long as that can be.
+/// Remembers a write without an answer, which may take effect after the next one, as long as that is possible.
 fn note_late(rec: &Reconciliation<'_>, error: &N8nError) {
     if let (true, Some(sent)) = (error.unanswered(), &rec.status.sent) {
         let late = (sent.clone(), rec.now());
@@ -247,8 +247,8 @@ fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after:
     format!("n8n accepted the write and holds something else: {}", differs.join("; "))
 }
 
-/// What a failed write means. Whatever it was, n8n is read again: its writes are not atomic, and what was taken offline
-/// is put back at once.
+/// Classifies a failed write. After any failure n8n is read again: its writes are not atomic, and a version that was taken offline is
+/// published again at once.
 async fn classify_failure(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -260,7 +260,7 @@ async fn classify_failure(
     let after = read_back(connection, id).await.ok();
     if let Some(after) = &after {
         if error.unanswered() && compare_with(rec, wanted, after).0.holds(wanted.publication, keeps) {
-            // It was not answered and took effect all the same; the next pass finds it done and looks closer.
+            // It was not answered and took effect all the same; the next reconciliation finds it done and verifies it.
             let error = ReconcileError::transient(Reason::Progressing, "the write was not answered and took effect");
             return error.again_in(Duration::from_millis(100)).into();
         }
@@ -271,7 +271,7 @@ async fn classify_failure(
     failure::of_write(class, attempted(rec, wanted.operation, wanted.version, too_often))
 }
 
-/// Publishes what served before, if the failed attempt took it offline.
+/// Publishes the previously published version, if the failed attempt took it offline.
 async fn restore(rec: &mut Reconciliation<'_>, connection: &Connection, after: &RemoteWorkflow) {
     let good = rec.status.intent.as_ref().and_then(|intent| intent.last_good_n8n_version_id.clone());
     let Some(good) = good.filter(|_| !after.active && rec.spec().rollback == RollbackPolicy::Automatic) else { return };

@@ -13,7 +13,7 @@ use crate::n8n::N8nError;
 pub(super) struct Deployment<'a> {
     pub(super) version: i64,
     pub(super) digest: &'a str,
-    /// With the ids of this instance, as it is sent.
+    /// Content to send, with the ids of this instance.
     pub(super) write: &'a WorkflowWrite,
     pub(super) publication: Publication,
     pub(super) operation: Operation,
@@ -33,8 +33,8 @@ impl From<N8nError> for Failure {
     }
 }
 
-/// Counts one more attempt at the intended version that ended badly, once however often it is asked, and tells whether it happened
-/// often and long enough to be the version's fault.
+/// Counts a failed attempt at the intended version, once for each attempt, and reports whether it failed often and long enough to be the
+/// version's fault.
 pub(super) fn failed_too_often(rec: &mut Reconciliation<'_>) -> bool {
     let now = rec.now();
     let first = !std::mem::replace(&mut rec.counted, true);
@@ -42,7 +42,8 @@ pub(super) fn failed_too_often(rec: &mut Reconciliation<'_>) -> bool {
     rec.status.count_failed_attempt(!first, now)
 }
 
-/// The same of an attempt that an earlier pass made and that left the workflow offline. Where that pass counted it, it is only asked.
+/// Reports the same of an attempt of an earlier reconciliation that left the workflow offline. If that reconciliation counted it, it is
+/// not counted again.
 pub(super) fn left_offline_too_often(rec: &mut Reconciliation<'_>) -> bool {
     rec.counted = rec.ctx.remember(&rec.uid(), |memory| memory.counted);
     failed_too_often(rec)

@@ -1,4 +1,4 @@
-//! What somebody changed in n8n: seen, kept, and treated as the policy says.
+//! Changes made in n8n: detected, stored, and handled as the policy says.
 
 use std::collections::BTreeSet;
 
@@ -17,18 +17,18 @@ use crate::domain::error::ReconcileError;
 use crate::domain::plan::{Comparison, Drift, Keeps, Plan, edits};
 use crate::domain::remote::RemoteWorkflow;
 
-/// So many changes undone within the hour mean that somebody, or something, insists.
+/// Number of reverts within an hour after which a change counts as contested.
 const MOST_REVERTS: usize = 5;
-/// How much of a difference a condition and an event show.
+/// Maximum length of a difference in a condition or an event.
 const SUMMARY_CHARS: usize = 800;
 
-/// Whether undoing has become a fight.
+/// Reports whether the same changes are made again and again.
 pub(super) fn contested(rec: &Reconciliation<'_>) -> bool {
     let now = rec.now();
     rec.ctx.remember(&rec.uid(), |memory| memory.reverts.count(now) >= MOST_REVERTS)
 }
 
-/// Says what somebody changed and the plan leaves.
+/// Reports the changes made in n8n that the plan leaves.
 pub(super) fn left(rec: &mut Reconciliation<'_>, plan: &Plan, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
     if plan.left.is_empty() {
         rec.details.retain(|one| one.kind != ConditionType::Drifted);
@@ -44,7 +44,7 @@ pub(super) fn left(rec: &mut Reconciliation<'_>, plan: &Plan, wanted: &Deploymen
     said
 }
 
-/// Tells of somebody's changes that are undone now, and as which versions they are kept. `remote` is n8n as it was before.
+/// Reports the changes that are reverted now, and the versions under which they are stored. `remote` is n8n as it was before.
 pub(super) fn undone(rec: &mut Reconciliation<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, drift: &[Drift], kept: &[i64]) {
     if drift.is_empty() {
         return;
@@ -60,8 +60,8 @@ pub(super) fn undone(rec: &mut Reconciliation<'_>, wanted: &Deployment<'_>, remo
     rec.ctx.remember(&rec.uid(), |memory| memory.reverts.note(now));
 }
 
-/// Keeps what somebody wrote before it is overwritten, be it by a revert or by a new version: nobody loses an edit. Returns
-/// the numbers under which it is kept.
+/// Stores an edit made in n8n before it is overwritten, by a revert or by a new version, so that no edit is lost. Returns the version
+/// numbers.
 pub(super) async fn keep_edits(
     rec: &mut Reconciliation<'_>,
     remote: &RemoteWorkflow,
@@ -101,7 +101,7 @@ fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -
     said.join("; ")
 }
 
-/// The difference between what was sent and what n8n holds, node by node, without values.
+/// Returns the difference between what was sent and what n8n holds, node by node, without values.
 pub(super) fn summary(wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
     let none = serde_json::Map::new();
     let write = wanted.write;

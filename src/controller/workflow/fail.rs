@@ -1,5 +1,5 @@
-//! When a version fails: what is written down so that the next round chooses another, what is said meanwhile, and how the
-//! state is left again.
+//! Failure of a version: what is recorded so that the next attempt chooses another, what is reported meanwhile, and how the state is left
+//! again.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ use crate::domain::history;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::target::{Choice, Wanted, circumstances};
 
-/// Leaves a sticky failure when another version is wanted, when what judged it was corrected, when nobody had answered and it
-/// rested for long enough, or when a person asks for it.
+/// Clears a failure when another version is wanted, when the failed check was corrected, when nobody had answered and the backoff has
+/// passed, or when a user requests it.
 pub(super) async fn handle_reset(rec: &mut Reconciliation<'_>, digest: &str) {
     let asked = rec.annotation(annotation::RESET_AT).map(str::to_owned);
     let reset = asked.is_some() && asked != rec.status.last_handled_reset_at;
@@ -50,7 +50,7 @@ pub(super) async fn handle_reset(rec: &mut Reconciliation<'_>, digest: &str) {
     }
 }
 
-/// How much longer a version rests that was given up because nobody answered its probes; None for any other.
+/// Returns the remaining backoff of a version that failed because nobody answered its probes; None for any other version.
 fn rests_for(rec: &Reconciliation<'_>, digest: &str) -> Option<Duration> {
     let record = rec.status.history.iter().find(|record| record.digest == digest && record.result == VersionResult::Failed)?;
     let since = record.judged_at.as_ref().filter(|_| record.reason.as_deref() == Some(Reason::ProbeUnanswered.as_str()))?.0;
@@ -58,20 +58,20 @@ fn rests_for(rec: &Reconciliation<'_>, digest: &str) -> Option<Duration> {
     Some(rest.saturating_sub(Duration::try_from(rec.now().duration_since(since)).unwrap_or_default()))
 }
 
-/// What is said of a version that failed: it waits for a person, or it is tried again by itself.
+/// Returns the outcome for a failed version: it waits for a user, or it is retried by itself.
 fn failed(rec: &Reconciliation<'_>, digest: &str, reason: Reason, said: String) -> Outcome {
     match rests_for(rec, digest) {
         None => Outcome::Blocked(reason, said),
         Some(left) => {
             let said = format!("{said}; it is tried again by itself");
-            // What serves in its place is looked at meanwhile, as often as ever.
+            // The version that is published in its place is verified meanwhile, as often as ever.
             let look = left.min(rec.spec().interval.get()).max(Duration::from_millis(100));
             Outcome::Failed(ReconcileError::transient(reason, said).again_in(look))
         }
     }
 }
 
-/// Writes down that a version failed, so that the next round chooses another.
+/// Records that a version failed, so that the next attempt chooses another.
 pub(super) async fn fail(
     rec: &mut Reconciliation<'_>,
     choice: &Choice,
@@ -129,8 +129,8 @@ pub(super) async fn hold(
     Ok(failed(rec, &wanted.digest, reason, format!("{said}; {why}")))
 }
 
-/// What n8n serves while something else is wanted: an earlier version that went on or was put back, or nothing, and then
-/// nothing must look as if it did.
+/// Records what n8n has published while another version is wanted: an earlier version that stayed or was put back, or nothing, and then no
+/// field may claim otherwise.
 pub(super) async fn record_published_version(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,

@@ -1,4 +1,4 @@
-//! What a failed write to n8n says: something about the version, something that only repetition would prove, or nothing.
+//! Classes of failed writes to n8n: a failure of the version, one that only repetition would prove, or no failure of the version.
 
 use crate::api::reason::Reason;
 use crate::controller::connections::errors;
@@ -6,20 +6,21 @@ use crate::domain::error::ReconcileError;
 use crate::domain::failure::FailureClass;
 use crate::n8n::{Denial, N8nError, Operation};
 
-/// n8n's words for a version that it will never publish (n8n 2.39.10, measured).
+/// n8n's messages for a version that it will never publish (n8n 2.39.10, measured).
 const VERDICTS: [&str; 5] =
     ["has no trigger node", "Unrecognized node type", "is not available in version", "Cannot publish workflow", "Invalid cron expression"];
-/// Its words for a definition that it will never save (2.39.10, measured). Others can come from a database that is busy or goes down.
+/// n8n's messages for a definition that it will never save (2.39.10, measured). Others can come from a database that is busy or shuts
+/// down.
 const UNSAVEABLE: [&str; 3] = ["request/body", "Workflow structure is invalid", "Workflow name must be"];
-/// Its words for a trigger that could not be started: a version that served before may find its service down today.
+/// n8n's message for a trigger that could not be started: the service of a version that was good before may be down today.
 const NOT_STARTED: &str = "There was a problem activating the workflow";
 
-/// Reads a failed write.
+/// Returns the class of a failed write.
 pub(super) fn read(error: &N8nError) -> FailureClass {
     let publishing = matches!(error.operation(), Operation::Publish);
     match error {
         N8nError::Refused { message, .. } if publishing => refused_publication(message),
-        // An archived workflow takes no writes; it was archived a moment ago and the next pass brings it back.
+        // An archived workflow accepts no writes; it was archived a moment ago, and the next reconciliation unarchives it.
         N8nError::Refused { message, operation, .. }
             if !matches!(operation, Operation::UpdateWorkflow | Operation::CreateWorkflow) || message.contains("archived workflow") =>
         {
@@ -32,7 +33,7 @@ pub(super) fn read(error: &N8nError) -> FailureClass {
             }
             FailureClass::Perhaps(Reason::RejectedByN8n, words.clone(), ReconcileError::transient(Reason::RejectedByN8n, words))
         }
-        // The definition is far smaller than what n8n takes, so it is a proxy that answers.
+        // The definition is far smaller than n8n's limit, so a proxy answers.
         N8nError::TooLarge { .. } => FailureClass::Perhaps(Reason::RejectedByN8n, error.to_string(), error.clone().into()),
         N8nError::Forbidden { denial: Denial::SavedAsDraft { .. }, .. } => FailureClass::Nothing(ReconcileError::denied(
             Reason::MissingScope,
@@ -61,8 +62,8 @@ fn refused_publication(message: &str) -> FailureClass {
     if message.contains(NOT_STARTED) {
         return FailureClass::NotNow(Reason::PublishRefused, words);
     }
-    // Of the two refusals for a path, this one leaves the live version alone, so waiting costs nobody anything. The other
-    // ("already taken", of parameterised paths) takes it offline with each try, and so it is not tried for ever.
+    // Of the two errors for a path in use, this one leaves the published version alone, so waiting costs nothing. The other ("already
+    // taken", of parameterised paths) takes it offline with each attempt, and so it is not retried for ever.
     if message.contains("conflict with one of the webhooks") {
         return FailureClass::Nothing(waits(&words));
     }
@@ -72,7 +73,7 @@ fn refused_publication(message: &str) -> FailureClass {
     if message.contains("which is not published") {
         return FailureClass::Nothing(ReconcileError::waiting(Reason::ReferenceNotPublished, words));
     }
-    // Other words can speak of a moment, such as somebody unpublishing just then.
+    // Other messages can be about a moment, such as a user unpublishing just then.
     FailureClass::Perhaps(Reason::PublishRefused, words.clone(), ReconcileError::transient(Reason::PublishUnconfirmed, words))
 }
 
@@ -97,7 +98,7 @@ mod tests {
         assert!(matches!(publish(child), FailureClass::Nothing(error) if error.reason == Reason::ReferenceNotPublished));
         for operation in [Operation::UpdateWorkflow, Operation::CreateWorkflow] {
             assert!(matches!(refused(operation, "request/body/nodes/0 ..."), FailureClass::Never(Reason::RejectedByN8n, _)));
-            // What one said that was being stopped.
+            // Message of an n8n that was being stopped.
             assert!(matches!(refused(operation, "request for lock canceled"), FailureClass::Perhaps(Reason::RejectedByN8n, ..)));
         }
         assert!(matches!(refused(Operation::Unarchive, "Workflow is not archived."), FailureClass::Nothing(_)));

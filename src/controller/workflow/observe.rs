@@ -1,5 +1,4 @@
-//! Step 5, reads n8n: whether what is published is really there. Nothing here runs a workflow, except probes, which the
-//! author chose.
+//! Step 5, reads n8n: whether the published version is really live. Nothing here runs a workflow, except probes, which the author chose.
 
 use std::time::{Duration, Instant};
 
@@ -19,9 +18,10 @@ use crate::domain::probe_answer::{Probed, judge};
 use crate::domain::remote::RemoteWorkflow;
 use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
 
-/// n8n takes the webhooks of a published workflow away while it takes a write, for a tenth of a second and longer under load.
+/// Time for which n8n may remove the webhooks of a published workflow while it processes a write: a tenth of a second, and longer under
+/// load.
 const AWAY: Duration = Duration::from_secs(3);
-/// So many nodes are named in a message.
+/// Maximum number of nodes that a message names.
 const MOST_NAMED: usize = 5;
 const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
@@ -84,7 +84,7 @@ async fn check_webhooks(
             }
         }
     }
-    // n8n's publication service publishes although such a trigger failed, and tells only people who are logged in.
+    // n8n's publication service publishes although such a trigger failed, and reports that only to users who are logged in.
     let silent = triggers_without_endpoint(definition).filter(|name| !endpoints.iter().any(|endpoint| endpoint.node == *name));
     unknown.extend(silent.map(|name| format!("node {name:?}: n8n does not tell whether this trigger was started")));
     if checked == endpoints.len() && checked > 0 && unknown.is_empty() {
@@ -103,7 +103,7 @@ async fn check_webhooks(
     Ok(None)
 }
 
-/// Whether one endpoint is registered, without calling it.
+/// Checks whether one endpoint is registered, without calling it.
 pub(super) async fn check(connection: &Connection, endpoint: &Endpoint) -> Result<WebhookCheck, N8nError> {
     let path = endpoint.check_path();
     let below = path.strip_prefix(&format!("/{}/", endpoint.base)).unwrap_or(&path);
@@ -114,7 +114,7 @@ pub(super) async fn check(connection: &Connection, endpoint: &Endpoint) -> Resul
         return connection.client.check_form(below).await;
     }
     let check = connection.client.check_webhook(endpoint.base, below).await?;
-    // Where versions come some time after their routes and the other way round, the route alone proves little.
+    // If n8n registers routes and versions at different times, the route alone proves little.
     let used = endpoint.methods.first().and_then(|method| Method::from_bytes(method.as_bytes()).ok());
     let looks = endpoint.base == "webhook" && connection.client.publishes_later() && connection.looks_behind_routes();
     match (&check, used.filter(|_| looks)) {
@@ -126,7 +126,7 @@ pub(super) async fn check(connection: &Connection, endpoint: &Endpoint) -> Resul
     }
 }
 
-/// The production URLs of a version, as callers use them.
+/// Returns the production URLs of a version, as callers use them.
 pub(super) fn urls(connection: &Connection, definition: &Definition) -> Vec<String> {
     let spec = &connection.instance.spec;
     let base = spec.webhook_base_url.as_ref().unwrap_or(&spec.url).trim_end_matches('/');
@@ -141,8 +141,8 @@ pub(super) fn urls(connection: &Connection, definition: &Definition) -> Vec<Stri
     urls
 }
 
-/// Makes the probes of the spec, up to the first that does not pass; the text says which that is and how it went. A call goes only
-/// where it can reach nothing but this workflow, for it may carry a Secret, and counts only where this workflow ran for it.
+/// Makes the probes of the spec, up to the first that does not pass; the text says which one and its result. A call is only made if it can
+/// reach nothing but this workflow, for it may carry a Secret, and counts only if this workflow ran for it.
 pub(super) async fn probe(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -190,7 +190,7 @@ pub(super) async fn probe(
             }
             Err(error @ N8nError::Unsendable { .. }) => Probed::Failed(error.to_string()),
             Err(error @ (N8nError::Timeout { .. } | N8nError::HalfAnswered { .. })) => Probed::Unanswered(error.to_string()),
-            // It did not reach the workflow.
+            // The call did not reach the workflow.
             Err(error) => return Err(ReconcileError::from(error)),
         };
         let said = |said: String| format!("probe {at} of node {:?}: {said}", probe.node);
@@ -203,7 +203,7 @@ pub(super) async fn probe(
     Ok(Probed::Passed)
 }
 
-/// The version serves, and nothing about it is known until the probe counts.
+/// The version is published, and its health is unknown until the probe counts.
 fn not_made(rec: &mut Reconciliation<'_>, said: String) -> ReconcileError {
     rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
     rec.status.record_health_decided(false);

@@ -1,4 +1,4 @@
-//! The headers of a probe, with their values from Secrets. An instance's API key never leaves in one.
+//! The headers of a probe, with their values from Secrets. The API key of an instance is never sent in one.
 
 use kube::Api;
 use kube::api::ListParams;
@@ -11,7 +11,7 @@ use crate::domain::error::ReconcileError;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
 
-/// The headers that a probe sends.
+/// Returns the headers that a probe sends.
 pub(super) async fn headers(rec: &Reconciliation<'_>, probe: &Probe) -> Result<Vec<(String, String)>, ReconcileError> {
     let mut headers = Vec::new();
     for header in &probe.headers {
@@ -42,7 +42,7 @@ async fn secret_value(rec: &Reconciliation<'_>, header: &ProbeHeader, secret: &P
     Err(ReconcileError::waiting(Reason::SourceNotFound, format!("{lack}; header {} of a probe takes its value from there", header.name)))
 }
 
-/// The resource versions of the Secrets that probes send, in the order of the headers; none where one cannot be read.
+/// Returns the resource versions of the Secrets that probes send, in the order of the headers; none where one cannot be read.
 pub(super) async fn versions(rec: &Reconciliation<'_>) -> Vec<Option<String>> {
     let headers = rec.spec().health_check.iter().flat_map(|check| &check.probes).flat_map(|probe| &probe.headers);
     let mut versions = Vec::new();
@@ -53,7 +53,7 @@ pub(super) async fn versions(rec: &Reconciliation<'_>) -> Vec<Option<String>> {
     versions
 }
 
-/// Whether an N8nInstance of the namespace has its API key in the Secret, whichever operator that instance belongs to.
+/// Reports whether an N8nInstance of the namespace has its API key in the Secret, whichever operator that instance belongs to.
 async fn holds_api_key(rec: &Reconciliation<'_>, secret: &str) -> Result<bool, ReconcileError> {
     let api = Api::<Decoded<N8nInstance>>::namespaced(rec.ctx.client.clone(), &rec.namespace());
     let instances = api.list(&ListParams::default()).await.map_err(|error| objects::reconcile_error("list the N8nInstances", &error))?;

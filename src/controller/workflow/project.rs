@@ -1,7 +1,7 @@
 //! The project in n8n that `spec.project` names: the workflow is created there, moved there, and moved back.
 //!
-//! Where a workflow lives is no part of its version. What keeps it out of its project therefore stops a new version, which
-//! must not show up elsewhere, but neither the watch over one that serves nor a rollback.
+//! The project of a workflow is no part of its version. An error that keeps it out of its project therefore stops a new version, which
+//! must not appear in another project, but neither the monitoring of a published one nor a rollback.
 
 use super::deployment::Deployment;
 use super::reconciliation::Reconciliation;
@@ -14,15 +14,15 @@ use crate::domain::error::ReconcileError;
 use crate::domain::plan::{Drift, Place, Plan, Publication, Step};
 use crate::domain::remote::RemoteWorkflow;
 
-/// What became of the place.
+/// Result of placing the workflow in its project.
 pub(super) struct Placed {
-    /// Whether this pass moved the workflow.
+    /// Set if this reconciliation moved the workflow.
     pub(super) moved: bool,
-    /// Why it is not where it should be, or may not be.
+    /// Reason why the workflow is not in its project, or may not be.
     pub(super) misplaced: Option<ReconcileError>,
 }
 
-/// Where the workflow lives, compared with where it should.
+/// Compares the workflow's project with the wanted one.
 pub(super) fn of(rec: &Reconciliation<'_>, remote: &RemoteWorkflow) -> Place {
     Place::of(asked(rec).as_deref(), rec.status.project.as_deref(), remote.project.as_deref())
 }
@@ -31,7 +31,8 @@ fn asked(rec: &Reconciliation<'_>) -> Option<String> {
     rec.spec().project.as_ref().map(|project| project.id.clone())
 }
 
-/// The project that the spec names, if this namespace may use it. Without a grant nobody learns whether there is such a one.
+/// Returns the project that the spec names, if this namespace may use it. Without a grant, the error does not disclose whether the project
+/// exists.
 pub(super) fn granted(rec: &Reconciliation<'_>, connection: &Connection) -> Result<Option<String>, ReconcileError> {
     let Some(project) = asked(rec) else { return Ok(None) };
     let namespace = rec.namespace();
@@ -46,7 +47,7 @@ pub(super) fn granted(rec: &Reconciliation<'_>, connection: &Connection) -> Resu
     ))
 }
 
-/// Does the plan's move, if there is one.
+/// Moves the workflow, if the plan contains a move.
 pub(super) async fn place(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -68,17 +69,17 @@ pub(super) async fn place(
         Err(error) => Err(error),
     };
     let Err(error) = done else { return Ok(Placed { moved: true, misplaced: None }) };
-    // It was not put right, so nothing says that it was.
+    // It was not reverted, so nothing may report that it was.
     plan.undone.retain(|drift| *drift != Drift::Moved);
     match (wanted.operation, confirmed) {
-        // That the failed version is gone matters more; the next version waits for the project.
+        // Replacing the failed version matters more; the next version waits for the project.
         (Operation::Rollback, _) => Ok(Placed { moved: false, misplaced: None }),
         (_, true) => Ok(Placed { moved: false, misplaced: Some(error) }),
         (_, false) => Err(error),
     }
 }
 
-/// Moves the workflow. The outer error ends the pass, the inner one is n8n's refusal, after which all is as it was.
+/// Moves the workflow. The outer error ends the reconciliation; the inner one is n8n's refusal, after which nothing has changed.
 async fn move_to(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -89,7 +90,8 @@ async fn move_to(
     connection.trusted()?;
     let before = rec.status.intent.clone();
     if remote.active && before.is_none() {
-        // n8n takes what is published away and registers it again: a pass that is killed in between must know what served.
+        // n8n unregisters the published version and registers it again: a reconciliation that is killed in between must know what was
+        // published.
         let intent = Intent::new(wanted.operation, wanted.digest, remote.active_version_id.clone(), rec.now());
         rec.status.announce(intent);
         rec.save().await?;
@@ -119,7 +121,8 @@ async fn move_to(
     Ok(Ok(()))
 }
 
-/// n8n answers a move with success although it could not register the triggers again, and takes the workflow offline.
+/// Publishes again after a move: n8n answers a move with success even if it could not register the triggers again, and takes the workflow
+/// offline.
 async fn publish_again(connection: &Connection, before: &RemoteWorkflow) -> Result<RemoteWorkflow, ReconcileError> {
     if let Err(error) = connection.client.publish(&before.id, before.active_version_id.as_deref()).await {
         let said = format!("n8n took the workflow offline when it moved it, and does not publish it again yet: {error}");

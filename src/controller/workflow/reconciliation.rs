@@ -1,4 +1,4 @@
-//! One pass over one Workflow: the object as it was read, and its status as it becomes.
+//! State of one reconciliation of a Workflow: the object as it was read, and its new status.
 
 use std::time::Duration;
 
@@ -28,44 +28,44 @@ use crate::kubernetes::{objects, revisions};
 use crate::n8n::boot_clock;
 use crate::validator::rules::Pattern;
 
-/// One pass over one Workflow.
+/// State of one reconciliation of a Workflow.
 pub(super) struct Reconciliation<'a> {
     pub(super) ctx: &'a Context,
     pub(super) workflow: Workflow,
-    /// The status as it will be.
+    /// The new status.
     pub(super) status: StatusRecord,
-    /// What this pass learned about the details.
+    /// Conditions that this reconciliation found.
     pub(super) details: Vec<ConditionUpdate>,
-    /// Events that go out when the pass is reported.
+    /// Events that are sent when the reconciliation is reported.
     pub(super) events: Vec<PendingEvent>,
-    /// The resource version of the ConfigMap that the definition was read from.
+    /// Resource version of the ConfigMap that the definition was read from.
     pub(super) source_version: Option<String>,
-    /// Set once the attempt of this pass is counted as one that ended badly.
+    /// Set once the attempt of this reconciliation is counted as failed.
     pub(super) counted: bool,
-    /// Whether production URLs of the published version were missing in n8n at the last reconciliation.
+    /// Set if production URLs of the published version were missing in n8n at the last reconciliation.
     pub(super) webhooks_were_missing: bool,
-    /// What callers build on, as it was when the pass began.
+    /// State that callers depend on, as it was when the reconciliation began.
     began: Callable,
-    /// The place among the passes of the instance, while it is held.
+    /// Slot of the instance, while it is held.
     place: Option<Slot>,
-    /// The status as Kubernetes has it.
+    /// Status as stored in Kubernetes.
     saved: StatusRecord,
     resource_version: Option<String>,
-    /// Whether this pass wrote the status.
+    /// Set if this reconciliation wrote the status.
     wrote: bool,
-    /// Whether the object moved on in a way that this pass did not take in: it ends and tells nothing.
+    /// Set if the object changed in a way that this reconciliation did not read: it ends and reports nothing.
     superseded: bool,
-    /// What was sent, was not answered, and may still take effect.
+    /// Content that was sent without an answer and may still take effect.
     late: Option<Snapshot>,
 }
 
-/// For so long a write without an answer may still take effect.
+/// Time within which a write without an answer may still take effect.
 const LATE: Duration = Duration::from_secs(300);
 
-/// The id in n8n and when it was published.
+/// Id in n8n and time of publication.
 type Callable = (Option<String>, Option<MicroTime>);
 
-/// Something that happened and is no condition.
+/// An event that belongs to no condition.
 pub(super) struct PendingEvent {
     pub(super) kind: EventType,
     pub(super) reason: Reason,
@@ -100,7 +100,7 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// Whether those that call this workflow find something else than when the pass began.
+    /// Reports whether the state that callers depend on changed in this reconciliation.
     pub(super) fn changes_for_callers(&self) -> bool {
         callable(&self.status) != self.began
     }
@@ -133,18 +133,18 @@ impl<'a> Reconciliation<'a> {
         self.annotation(annotation::PINNED_VERSION).map(str::to_owned)
     }
 
-    /// The findings that an annotation silences. A code that does not exist silences nothing.
+    /// Returns the findings that an annotation silences. A code that does not exist silences nothing.
     pub(super) fn silenced(&self) -> Vec<Pattern> {
         let annotations = self.workflow.metadata.annotations.as_ref();
         annotations.and_then(|all| all.get(annotation::IGNORE_FINDINGS)).map_or_else(Vec::new, |text| Pattern::parse_known(text).0)
     }
 
-    /// The mark of this object.
+    /// Returns the mark of this object.
     pub(super) fn mark(&self) -> Mark {
         Mark { cluster: self.ctx.cluster.clone(), uid: self.uid(), namespace: self.namespace(), name: self.name() }
     }
 
-    /// From what the ids are derived that an author left out.
+    /// Returns the seed from which the ids are derived that an author left out.
     pub(super) fn seed(&self) -> IdentitySeed {
         IdentitySeed { cluster_id: self.ctx.cluster.clone(), namespace: self.namespace(), name: self.name() }
     }
@@ -154,12 +154,12 @@ impl<'a> Reconciliation<'a> {
         (reference.namespace.clone().unwrap_or_else(|| self.namespace()), reference.name.clone())
     }
 
-    /// Leaves the place to others while something is waited for that is not the instance's own doing.
+    /// Releases the slot while the reconciliation waits for something that does not depend on the instance.
     pub(super) fn release_slot(&mut self) {
         self.place = None;
     }
 
-    /// Takes a place again.
+    /// Takes a slot again.
     pub(super) async fn reacquire_slot(&mut self) -> Result<(), ReconcileError> {
         let (namespace, name) = self.instance_key();
         let place = self.ctx.slots.enter(&objects::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
@@ -167,19 +167,19 @@ impl<'a> Reconciliation<'a> {
         Ok(())
     }
 
-    /// Forgets what this pass made of the status and was not saved, as an operator does that is killed.
+    /// Discards the changes of the status that were not saved, as if the operator had been killed.
     pub(super) fn abandon(&mut self) {
         self.status = self.saved.clone();
         self.details.clear();
     }
 
-    /// One more verdict, in place of an earlier one on the same condition.
+    /// Sets a condition, in place of an earlier one of the same type.
     pub(super) fn set_condition(&mut self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) {
         self.details.retain(|one| one.kind != kind);
         self.details.push(ConditionUpdate::new(kind, status, reason, message));
     }
 
-    /// What n8n holds of Weirkeeper's own doing.
+    /// Returns what is known of the content that Weirkeeper sent to n8n.
     pub(super) fn known(&self) -> Known<'_> {
         Known {
             confirmed: self.status.confirmed.as_ref(),
@@ -189,25 +189,25 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// Whether a version was confirmed in n8n and nothing else was sent since.
+    /// Reports whether a version was confirmed in n8n and nothing else was sent since.
     pub(super) fn confirmed(&self, version: i64) -> bool {
         [self.status.active_version, self.status.last_attempted_version] == [Some(version); 2]
     }
 
-    /// Whether an attempt was announced that may have taken something offline that served.
+    /// Reports whether an attempt was announced that may have taken the published version offline.
     pub(super) fn interrupted(&self) -> bool {
         self.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some())
     }
 
-    /// Notes which version of its ConfigMap was read, beside other changes of the status: a ConfigMap that was only labelled is no reason
-    /// to write.
+    /// Records which version of its ConfigMap was read, if the status changes anyway: a ConfigMap that was only labelled is no reason to
+    /// write.
     pub(super) fn note_source(&mut self) {
         if self.source_version.is_some() && (self.status.source_version.is_none() || self.status != self.saved) {
             self.status.record_source_version(self.source_version.clone());
         }
     }
 
-    /// Nothing is published, and nothing must look as if it were.
+    /// Records that nothing is published; no field may claim otherwise.
     pub(super) fn not_published(&mut self) {
         self.status.record_unpublished();
         self.set_condition(ConditionType::Live, ConditionStatus::Unknown, Reason::NotPublished, Reason::NotPublished.meaning());
@@ -217,8 +217,8 @@ impl<'a> Reconciliation<'a> {
         self.events.push(PendingEvent { kind, reason, note: note.into() });
     }
 
-    /// Writes the status, if it differs from what Kubernetes has, before something is done in n8n. The object must still be the one that
-    /// was read at the beginning of the pass, so that two writers can never both believe that they recorded an intent.
+    /// Writes the status, if it differs from the stored one, before something is done in n8n. The object must not have changed since the
+    /// beginning of the reconciliation, so that two writers can never both believe that they recorded an intent.
     pub(super) async fn save(&mut self) -> Result<(), ReconcileError> {
         match self.write_status(true).await {
             Err(error) if objects::is_conflict(&error) => Err(self.superseded()),
@@ -226,7 +226,7 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// Writes the status after something was done in n8n, also where somebody edited the object in the meantime.
+    /// Writes the status after something was done in n8n, even if the object was edited meanwhile.
     pub(super) async fn record(&mut self) -> Result<(), ReconcileError> {
         match self.save_over(true).await {
             Ok(true) => Ok(()),
@@ -235,8 +235,8 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// Writes the status at the end of a pass, also where somebody edited the object in the meantime. Where another writer changed the
-    /// status, or the object is gone, it is left, for all that this pass knows rests on what is no longer so: then false.
+    /// Writes the status at the end of a reconciliation, even if the object was edited meanwhile. If another writer changed the status, or
+    /// the object is gone, nothing is written, for this reconciliation rests on stale state: returns false.
     pub(super) async fn save_last(&mut self) -> Result<bool, kube::Error> {
         self.save_over(false).await
     }
@@ -253,7 +253,7 @@ impl<'a> Reconciliation<'a> {
         Ok(false)
     }
 
-    /// Reads the object again after a conflict, and goes on where only something else than its status changed.
+    /// Reads the object again after a conflict, and goes on if only something else than its status changed.
     async fn catch_up(&mut self) -> Result<(), kube::Error> {
         let read = objects::read_as::<Workflow>(&self.ctx.client, Some(&self.namespace()), &self.name()).await?;
         match read {
@@ -265,7 +265,7 @@ impl<'a> Reconciliation<'a> {
         Ok(())
     }
 
-    /// What Kubernetes has of the status, as far as this pass knows; none for an object that never had one.
+    /// Returns the stored status as far as this reconciliation knows it; None for an object that never had one.
     fn known_saved(&self) -> Option<&WorkflowStatus> {
         (self.workflow.status.is_some() || self.wrote).then_some(&*self.saved)
     }
@@ -277,7 +277,7 @@ impl<'a> Reconciliation<'a> {
 
     async fn write_status(&mut self, under_way: bool) -> Result<(), kube::Error> {
         if let Some(version) = self.status.active_version.filter(|version| under_way && self.saved.active_version != Some(*version)) {
-            // The conditions still speak of the version before until the pass is reported.
+            // The conditions describe the previous version until the reconciliation is reported.
             self.status.record_progress(format!("version {version} is in n8n and is being verified"));
         }
         let dropped = self.status.fit();
@@ -292,7 +292,7 @@ impl<'a> Reconciliation<'a> {
         revisions::delete(&self.ctx.client, &self.namespace(), &dropped, &self.uid()).await
     }
 
-    /// The object moved on by a write of ours.
+    /// Records the object's resource version after a write of this reconciliation.
     pub(super) fn moved_to(&mut self, resource_version: Option<String>) {
         self.resource_version = resource_version;
     }
@@ -307,7 +307,7 @@ impl<'a> Reconciliation<'a> {
         Timestamp::now()
     }
 
-    /// Has the N8nInstance reconciled when n8n does not answer: its Workflows are woken when it does again.
+    /// Requests a reconciliation of the N8nInstance when n8n does not answer: its Workflows are woken when it does again.
     pub(super) fn doubt_instance(&self, error: &ReconcileError) {
         if matches!(error.reason, Reason::InstanceUnreachable | Reason::InstanceStarting) {
             let (namespace, name) = self.instance_key();
@@ -315,8 +315,8 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// Forgets an API key that n8n refuses, so that the next try reads it again: somebody may have renewed it. Explains the error by
-    /// what is known of the key.
+    /// Forgets an API key that n8n rejects, so that the next attempt reads it again: it may have been renewed. Explains the error by what
+    /// is known of the key.
     pub(super) fn forget_key(&self, error: ReconcileError) -> ReconcileError {
         let (namespace, name) = self.instance_key();
         let Some(instance) = self.ctx.instance(&namespace, &name) else { return error };

@@ -5,7 +5,7 @@ use crate::controller::connections::Connection;
 use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteWorkflow;
 
-/// Reads the content of the published version, where that is not the draft and the answer lacks it.
+/// Reads the content of the published version, if that is not the draft and the answer lacks it.
 pub(super) async fn fill_published(connection: &Connection, remote: &mut RemoteWorkflow) -> Result<(), ReconcileError> {
     let differs = remote.active && remote.active_version_id != remote.version_id && remote.active_version.is_none();
     if let (true, Some(version)) = (differs, remote.active_version_id.clone()) {

@@ -1,4 +1,4 @@
-//! The last step of every pass, writes Kubernetes: status where it differs, events where something turned.
+//! The last step of every reconciliation, writes Kubernetes: the status if it differs, events for changed conditions.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use crate::domain::transitions::transitions;
 use crate::kubernetes::decoded::Unfit;
 use crate::kubernetes::objects;
 
-/// Writes the status and sends events; says when to look again.
+/// Writes the status, sends events, and returns when to reconcile again.
 pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended {
     let (generation, now) = (rec.generation(), rec.now());
     let before = rec.status.take_conditions();
@@ -46,7 +46,7 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
     }
     match saved {
         Ok(true) => {}
-        // Another writer was first, or the object is gone. What happened is told by whoever finds it.
+        // Another writer was first, or the object is gone. The next reconciliation reports what happened.
         Ok(false) => return Ended::failed(Reason::Progressing),
         Err(error) => {
             warn!(%error, "cannot write the status");
@@ -58,7 +58,7 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
     ended
 }
 
-/// Sends the events of the pass: what happened in it, what people decided, and what turned.
+/// Sends the events of a reconciliation: its own, handled requests, and changed conditions.
 async fn tell(rec: &mut Reconciliation<'_>, before: &[Condition]) {
     let earlier = rec.workflow.status.clone().unwrap_or_default();
     let another_version = earlier.active_version != rec.status.active_version;
@@ -73,7 +73,7 @@ async fn tell(rec: &mut Reconciliation<'_>, before: &[Condition]) {
     }
 }
 
-/// What people decided by annotations and `suspend`, and a pass took in.
+/// Returns the handled requests of users: annotations and `suspend`.
 fn decisions(before: &WorkflowStatus, after: &WorkflowStatus) -> Vec<(Reason, String)> {
     let mut told = Vec::new();
     if before.last_handled_reset_at != after.last_handled_reset_at {
@@ -131,7 +131,7 @@ fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
     }
 }
 
-/// An object that the types cannot read still gets a status that says so.
+/// Writes a status that says so to an object that does not fit its kind.
 pub(super) async fn unreadable(ctx: &Context, object: &Unfit) -> Ended {
     let error = ReconcileError::invalid(
         Reason::UnreadableObject,

@@ -1,5 +1,5 @@
-//! The short way back: n8n keeps the versions that it published, and publishing one again by its id needs no credential,
-//! no reference and no body of ours. What blocks a deployment therefore does not block a rollback.
+//! Publication of versions that n8n keeps: publishing one again by its id sends no credential, reference or body. What blocks a deployment
+//! therefore does not block a rollback.
 
 use std::collections::BTreeSet;
 
@@ -24,8 +24,8 @@ use crate::domain::history;
 use crate::domain::recovery::{self, Published};
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
 
-/// What an earlier attempt took offline is published again first, whatever the next one has to wait for. Returns the digest
-/// of that attempt.
+/// Publishes again what an earlier attempt took offline, before the next attempt, whatever that has to wait for. Returns the digest of the
+/// earlier attempt.
 pub(super) async fn recover(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -37,7 +37,7 @@ pub(super) async fn recover(
         return Ok(None);
     };
     connection.trusted()?;
-    // Best effort: the version may be gone, and then the deployment itself is the way back.
+    // Best effort: n8n may have dropped the version, and then the deployment itself publishes it.
     if let Some(version) = left.publish
         && connection.client.publish(&remote.id, Some(version)).await.is_ok()
     {
@@ -47,13 +47,13 @@ pub(super) async fn recover(
 }
 
 impl Attempt<'_> {
-    /// The id under which n8n keeps the version.
+    /// Returns the id under which n8n keeps the version.
     fn kept_as(&self, rec: &Reconciliation<'_>) -> Option<String> {
         history::numbered(&rec.status.history, self.version)?.n8n_version_id.clone()
     }
 
-    /// n8n says that the version is published and its webhooks did not answer: publishing it again registers them. Tells
-    /// whether that was done.
+    /// Publishes a version again whose webhooks did not answer although n8n reports it as published: that registers them. Returns whether
+    /// that was done.
     pub(super) async fn reregister_webhooks(&self, rec: &mut Reconciliation<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
         let kept = self.kept_as(rec);
         let serving = remote.active_version_id.clone().filter(|_| remote.active && rec.spec().active == Some(true));
@@ -76,7 +76,7 @@ impl Attempt<'_> {
         rec.save().await?;
         rec.ctx.remember(&rec.uid(), |memory| memory.reregistrations.note(now));
         if let Err(error) = self.connection.client.publish(&remote.id, serving.as_deref()).await {
-            // It was published before, so whatever n8n says now is about this moment.
+            // It was published before, so n8n's answer is about this moment and not about the version.
             return Err(match failure_class::read(&error) {
                 FailureClass::Never(_, words) | FailureClass::NotNow(_, words) => ReconcileError::transient(Reason::NotLive, words).into(),
                 FailureClass::Perhaps(_, _, error) | FailureClass::Nothing(error) => error.into(),
@@ -87,8 +87,7 @@ impl Attempt<'_> {
         Ok(true)
     }
 
-    /// Publishes the version as n8n still has it, and tells whether that serves now. Where it does not work, the stored body
-    /// is sent instead.
+    /// Publishes the version as n8n still has it, and returns whether it is published now. If that fails, the stored body is sent instead.
     pub(super) async fn republish(&self, rec: &mut Reconciliation<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
         let kept = self.kept_as(rec);
         let Some(kept) = kept.filter(|_| rec.spec().active == Some(true) && !remote.is_archived) else { return Ok(false) };
@@ -113,7 +112,7 @@ impl Attempt<'_> {
         Ok(remote.active && remote.active_version_id.as_ref() == Some(&kept))
     }
 
-    /// The version serves, and our own copy of it cannot be sent, so draft and settings stay as they are.
+    /// Records that the version is published while its stored body cannot be sent, so draft and settings stay as they are.
     pub(super) async fn serves_as_n8n_kept_it(&self, rec: &mut Reconciliation<'_>, why: &ReconcileError) -> Result<Outcome, Failure> {
         if let Some(missing) = observe::check_live(rec, self.connection, &self.definition, true).await? {
             return self.not_live(rec, missing);
@@ -128,7 +127,7 @@ impl Attempt<'_> {
     }
 }
 
-/// n8n never changes a version, so this only tells a wrong id from the right one.
+/// Compares the nodes: n8n never changes a version, so this only tells a wrong id from the right one.
 fn same_nodes(definition: &Definition, kept: &RemoteVersion) -> bool {
     let identity = |node: &serde_json::Map<String, Value>| {
         let text = |key| node.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Step 3, reads both: symbols of a version become ids of this instance.
+//! Step 3, reads both: resolves the symbols of a version to ids of this instance.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,17 +19,17 @@ use crate::domain::ungranted_access::ungranted;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
 
-/// How many Workflows may refer to each other in a row before it is taken for a ring.
+/// Maximum length of a chain of references before it is taken for a cycle.
 const DEEPEST_CHAIN: usize = 64;
 
-/// A version in this instance's ids, and what publication has to wait for.
+/// A version with this instance's ids, and what publication has to wait for.
 pub(super) struct Resolved {
     pub(super) rendered: Rendered,
     pub(super) hold: Option<ReconcileError>,
 }
 
-/// Resolves every symbol of a version. A credential that cannot be resolved is left out and holds publication up; a
-/// workflow that cannot be resolved stops the pass, for there is no id to write in its place.
+/// Resolves every symbol of a version. A credential that cannot be resolved is left out and delays publication; a workflow that cannot be
+/// resolved stops the reconciliation, for there is no id to write in its place.
 pub(super) async fn resolve(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -40,7 +40,7 @@ pub(super) async fn resolve(
     let (credentials, missing) = credentials(rec, connection, definition, adopted).await?;
     let (workflows, unpublished) = workflows(rec, definition).await?;
     if !adopted {
-        // What n8n itself held when it was adopted needs no grant.
+        // Content that n8n held when it was adopted needs no grant.
         check_reach(rec, connection, definition).await?;
     }
     let rendered = resolve_references(definition, name, &credentials, &workflows, &rec.mark(), &rec.status.written_settings);
@@ -77,7 +77,7 @@ async fn credentials(
         let known = connection.credentials(false).await?;
         (exact, troubles) = look_up(rec, connection, &symbols, &known.items, adopted);
         if troubles.iter().any(|error| error.reason != Reason::CredentialUnmapped) {
-            // A credential made a moment ago is not in the list that is kept for a minute.
+            // A new credential may be missing in the cached list.
             let known = connection.credentials(true).await?;
             (exact, troubles) = look_up(rec, connection, &symbols, &known.items, adopted);
         }
@@ -118,12 +118,12 @@ fn exact_one(
     adopted: bool,
 ) -> Result<RemoteCredential, ReconcileError> {
     let kind = &symbol.kind;
-    // What n8n itself held when it was adopted needs no grant; what it held later, and is kept, does.
+    // Content that n8n held when it was adopted needs no grant; content stored from n8n later does.
     let adopted = adopted && !symbol.symbol.starts_with("weirkeeper:");
     let granted = |id: &str, name: &str| {
         adopted || may_use(&connection.instance.spec, &connection.namespace(), &rec.namespace(), Use::Credential { id, name })
     };
-    // Without a grant nobody learns whether there is such a credential.
+    // Without a grant, the error does not disclose whether the credential exists.
     let usable = known.iter().filter(|one| &one.kind == kind && granted(&one.id, &one.name));
     let (word, what, same): (_, _, Vec<_>) = match symbol.means() {
         Means::Unmapped(name) => {
@@ -155,7 +155,7 @@ fn exact_one(
     }
 }
 
-/// The ids of the Workflows that a version refers to, and what waits for one that is not published.
+/// Returns the ids of the Workflows that a version refers to, and the wait for one that is not published.
 async fn workflows(
     rec: &Reconciliation<'_>,
     definition: &Definition,
@@ -227,7 +227,7 @@ async fn read(rec: &Reconciliation<'_>, name: &str) -> Result<Option<Decoded<Wor
     found.map_err(|error| objects::reconcile_error(&format!("read Workflow {name}"), &error))
 }
 
-/// Follows references from this object; coming back to it is a ring, in which none can be published first.
+/// Follows references from this object; coming back to it is a reference cycle, in which none can be published first.
 async fn check_ring(rec: &Reconciliation<'_>) -> Result<(), ReconcileError> {
     let own = rec.name();
     let names = |workflow: &Workflow| -> Vec<String> { workflow.spec.references.iter().map(|one| one.workflow_ref.name.clone()).collect() };
@@ -244,7 +244,7 @@ async fn check_ring(rec: &Reconciliation<'_>) -> Result<(), ReconcileError> {
         if chain.len() > DEEPEST_CHAIN || !seen.insert(last.clone()) {
             continue;
         }
-        // An object that does not fit its kind says so in its own condition, and goes nowhere before it is corrected.
+        // An object that does not fit its kind says so in its own condition, and makes no progress before it is corrected.
         let next = read(rec, &last).await?.and_then(|next| next.0.ok());
         for name in next.as_ref().map(names).unwrap_or_default() {
             open.push(chain.iter().cloned().chain([name]).collect());
@@ -253,7 +253,7 @@ async fn check_ring(rec: &Reconciliation<'_>) -> Result<(), ReconcileError> {
     Ok(())
 }
 
-/// What a definition reaches past the mappings belongs to anybody on the instance, so it needs a grant.
+/// Checks references past the mappings: they reach objects of anybody on the instance, so they need a grant.
 async fn check_reach(rec: &Reconciliation<'_>, connection: &Connection, definition: &Definition) -> Result<(), ReconcileError> {
     let (home, namespace) = (connection.namespace(), rec.namespace());
     if home == namespace {

@@ -1,4 +1,5 @@
-//! One owner for each webhook path of an instance: what this object serves, what it wants, and whom it has to wait for.
+//! One owner for each webhook path of an instance: the paths that this object serves, those that it claims, and the owners that it waits
+//! for.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -22,7 +23,7 @@ use crate::domain::history;
 use crate::domain::route_claims::Claim;
 use crate::n8n::WebhookCheck;
 
-/// Notes which paths n8n serves for this object, before anything is decided: after a restart nothing else tells who serves.
+/// Records which paths n8n serves for this object, before anything is decided: after a restart no other record exists.
 pub(super) async fn note_served(rec: &Reconciliation<'_>, connection: &Connection, bound: &mut Bound) -> Result<(), ReconcileError> {
     let mut served = served(rec, connection, bound).await?;
     if let (false, Some(version)) = (served.is_empty(), rec.status.active_version) {
@@ -32,14 +33,14 @@ pub(super) async fn note_served(rec: &Reconciliation<'_>, connection: &Connectio
     if rec.spec().active == Some(true) {
         rec.ctx.claims().holds(&uid, created, &served);
     } else {
-        // It asks for no path; one that people published has its paths all the same.
+        // It claims no path; a version that was published in n8n has its paths all the same.
         let freed = rec.ctx.claims().serves(&uid, created, &served);
         rec.ctx.wake(&freed);
     }
     Ok(())
 }
 
-/// What is published in n8n has its paths. What an attempt took offline is put back, and needs them again.
+/// Returns the paths of the published version. A version that an attempt took offline is published again, and needs its paths.
 async fn served(rec: &Reconciliation<'_>, connection: &Connection, bound: &mut Bound) -> Result<Vec<Claim>, ReconcileError> {
     let Bound::Existing(remote) = bound else { return Ok(Vec::new()) };
     if remote.active {
@@ -55,7 +56,7 @@ async fn served(rec: &Reconciliation<'_>, connection: &Connection, bound: &mut B
     }
 }
 
-/// Takes the version's webhook paths, or says who waits. What was adopted as n8n held it may compute its paths.
+/// Claims the version's webhook paths, or returns whom it waits for. Content of an adopted workflow may compute its paths.
 pub(super) async fn claim(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -85,16 +86,16 @@ pub(super) async fn claim(
         return Ok(Some(taken(format!("{owner} serves {} on this instance", claim.what))));
     }
     if !serves && let Some(rival) = rival(rec, connection, bound, &kept.routes).await? {
-        // It keeps nothing from others meanwhile.
+        // Meanwhile it keeps no path from others.
         release_unserved(rec);
         let id = if rec.namespace() == connection.namespace() { format!(" ({})", rival.id) } else { String::new() };
         let address = cut(&rival.route.address(), 200);
         return Ok(Some(taken(format!("a workflow in n8n{id} that is not managed here serves {} {address}", rival.route.method))));
     }
-    // After n8n refused a path, publishing again would only disturb: some refusals take the workflow offline. What has the path may be
-    // nothing that the API key can see.
+    // After n8n refused a path, publishing again would only disturb: some refusals take the workflow offline. The path's owner may be a
+    // workflow that the API key cannot see.
     let refused = rec.status.waits_for_webhook_path;
-    // Where our own workflow is published, it may be what serves the path: an interrupted pass may have got that far.
+    // If this object's own workflow is published, it may serve the path itself: an interrupted reconciliation may have got that far.
     let published = matches!(bound, Bound::Existing(remote) if remote.active);
     if refused && !published {
         let endpoints = webhook_endpoints(definition);
@@ -110,13 +111,13 @@ pub(super) async fn claim(
     Ok(None)
 }
 
-/// A namespace that is granted every workflow of the instance can call any of them anyway.
+/// Reports whether paths may be computed: a namespace that is granted every workflow of the instance can call any of them anyway.
 fn may_compute(rec: &Reconciliation<'_>, connection: &Connection) -> bool {
     may_use(&connection.instance.spec, &connection.namespace(), &rec.namespace(), Use::ANY_WORKFLOW)
 }
 
-/// A workflow in n8n that has what the routes need and speaks for itself in no claim: one that is not managed here, or whose object
-/// had no pass yet since the operator started.
+/// Returns a workflow in n8n that has the routes and no claim: one that is not managed here, or whose object was not reconciled yet since
+/// the operator started.
 async fn rival(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -130,7 +131,7 @@ async fn rival(
     if routes.is_empty() {
         return Ok(None);
     }
-    // Equal entries n8n refuses itself, so that an older listing will do; templates it takes side by side.
+    // n8n itself refuses equal entries, so an older listing will do; it accepts templates side by side.
     if !routes.iter().any(|route| route.owns) {
         let lately = connection.listings.scan_for_newcomer(&connection.client, &rec.uid()).await?;
         if unclaimed(rec, lately.rivals(own, routes)).is_none() {
@@ -155,7 +156,7 @@ fn unclaimed(rec: &Reconciliation<'_>, rivals: Vec<Rival>) -> Option<Rival> {
     rivals.into_iter().find(|rival| !claimed(rival))
 }
 
-/// The name of an object of the same namespace. Those of other namespaces are nobody else's business.
+/// Returns the name of an object in the same namespace. Names in other namespaces are not disclosed.
 fn neighbour(rec: &Reconciliation<'_>, uid: &str) -> Option<String> {
     let (namespace, name) = rec.instance_key();
     let all = rec.ctx.workflows_of(&namespace, &name);
@@ -166,7 +167,7 @@ fn taken(by: String) -> ReconcileError {
     ReconcileError::waiting(Reason::WebhookPathTaken, format!("{by}; this one goes live by itself when the path is free"))
 }
 
-/// Notes that the version serves: the paths that only an earlier one had are free, unless it may have to go back there.
+/// Records that the version is published: paths of earlier versions are released, unless it may have to go back to one.
 pub(super) async fn serves(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -180,19 +181,19 @@ pub(super) async fn serves(
     Ok(())
 }
 
-/// The paths of the version that takes the place of one that is not proved yet, should that fail.
+/// Returns the paths of the version to go back to, should a version fail that is not proven yet.
 async fn to_go_back(rec: &Reconciliation<'_>, connection: &Connection, version: i64) -> Result<Vec<Claim>, ReconcileError> {
     let unproved = history::numbered(&rec.status.history, version).filter(|record| record.result != VersionResult::Good);
     match unproved.and_then(|record| history::last_good(&rec.status.history, Some(&record.digest))) {
         Some(good) if rec.spec().rollback == RollbackPolicy::Automatic => {
-            // A lost body is no way back, which must not keep anything from going on.
+            // A lost body cannot be gone back to, which must not block anything.
             Ok(versions::read_if_kept(rec, good.version).await?.map(|definition| claims(connection, &definition)).unwrap_or_default())
         }
         _ => Ok(Vec::new()),
     }
 }
 
-/// Gives up what was only wished for, and keeps what is served.
+/// Releases the paths that the object claims and does not serve.
 pub(super) fn release_unserved(rec: &Reconciliation<'_>) {
     let claimed = rec.ctx.claims().claim(&rec.uid(), created(rec), &[]);
     rec.ctx.wake(&claimed.freed);

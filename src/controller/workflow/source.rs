@@ -1,4 +1,4 @@
-//! Step 1, reads Kubernetes: the object's source becomes a definition that was taken in.
+//! Step 1, reads Kubernetes: parses the object's source into a definition.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::Value;
@@ -16,29 +16,29 @@ use crate::kubernetes::objects;
 use crate::manifest::LARGEST_INLINE;
 use crate::validator::check::parse_and_check;
 
-/// The largest text of a ConfigMap; the API server itself keeps a little over 1 MiB.
+/// Maximum length of the text in a ConfigMap; the API server itself stores a little over 1 MiB.
 const LARGEST_TEXT: usize = 1_100_000;
-/// How much of the findings a condition shows.
+/// Maximum length of the findings in a condition.
 const FINDINGS_CHARS: usize = 1_500;
 
-/// A definition as it was taken in.
+/// A parsed definition.
 pub(super) struct Source {
     pub(super) definition: Definition,
     pub(super) kind: VersionSource,
-    /// Of the text that it was read from.
+    /// Digest of the text that it was read from.
     pub(super) text: TextDigest,
-    /// The resource version of the ConfigMap that it was read from.
+    /// Resource version of the ConfigMap that it was read from.
     pub(super) source_version: Option<String>,
-    /// What was repaired or left out on the way.
+    /// Findings about repaired and ignored parts.
     pub(super) warnings: Vec<Finding>,
-    /// Whether it may become a version. What was refused goes on only where a pin names another version.
+    /// Set if it may become a version. A rejected definition goes on only if a pin names another version.
     pub(super) accepted: bool,
 }
 
 /// The SHA-256 of a text.
 pub(super) type TextDigest = [u8; 32];
 
-/// Reads the source and takes it in.
+/// Reads and parses the source.
 pub(super) async fn load(rec: &mut Reconciliation<'_>) -> Result<Source, ReconcileError> {
     let source = taken_in(rec).await;
     rec.source_version = source.as_ref().ok().and_then(|source| source.source_version.clone());
@@ -56,13 +56,13 @@ async fn taken_in(rec: &Reconciliation<'_>) -> Result<Source, ReconcileError> {
     warnings.extend(intake.warnings);
     let mut definition = intake.definition;
     if let Some(name) = &rec.spec().display_name {
-        // It is what n8n will be told, so it is what has to fit.
+        // The name is sent to n8n, so it must fit the limits.
         definition.name = Some(name.clone());
     }
     Ok(Source { definition, kind: source, text: digest, source_version: version, warnings, accepted: true })
 }
 
-/// What was read.
+/// Text of a source.
 struct Text {
     value: Value,
     digest: TextDigest,

@@ -1,11 +1,11 @@
-//! A suspended object: n8n is neither read nor written, and whether the spec moved on is told from Kubernetes alone.
+//! Suspended objects: n8n is neither read nor written, and whether the spec changed is decided from Kubernetes alone.
 
 use super::reconciliation::Reconciliation;
 use super::source::{self, Source};
 use super::validate;
 use super::versions;
 
-/// Whether the spec asks for something else than what serves. The generation cannot tell: setting `suspend` moves it too.
+/// Reports whether the spec wants another version than the published one. The generation cannot tell: setting `suspend` moves it too.
 pub(super) async fn spec_changed(rec: &mut Reconciliation<'_>) -> bool {
     if rec.status.active_version.is_none() || rec.spec().active.is_some_and(|active| active != rec.status.published_at.is_some()) {
         return true;
@@ -16,7 +16,7 @@ pub(super) async fn spec_changed(rec: &mut Reconciliation<'_>) -> bool {
     }
     let (namespace, name) = rec.instance_key();
     let taken_in = match rec.ctx.connections.for_workflow(&rec.namespace(), (&namespace, &name)).await {
-        // An edit is judged all the same, as long as that asks n8n nothing.
+        // An edit is validated all the same, as long as that sends n8n no request.
         Ok(connection) if validate::knows_version(&connection) => validate::load(rec, &connection).await,
         _ => source::load(rec).await,
     };
@@ -27,7 +27,7 @@ pub(super) async fn spec_changed(rec: &mut Reconciliation<'_>) -> bool {
     }
 }
 
-/// Whether the pin, or else the definition, asks for another version than what serves.
+/// Reports whether the pin, or else the definition, wants another version than the published one.
 pub(super) async fn another_wanted(rec: &Reconciliation<'_>, source: &Source) -> bool {
     let Some(serving) = rec.status.active_version else { return true };
     if let Some(moved) = pin_moved(rec) {
@@ -39,7 +39,7 @@ pub(super) async fn another_wanted(rec: &Reconciliation<'_>, source: &Source) ->
     }
 }
 
-/// Whether a pin names another version than what serves, where there is one.
+/// Reports whether a pin names another version than the published one; None without a pin.
 fn pin_moved(rec: &Reconciliation<'_>) -> Option<bool> {
     let pinned = rec.pinned()?;
     Some(pinned.trim().parse() != Ok(rec.status.active_version?))

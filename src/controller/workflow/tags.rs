@@ -1,4 +1,4 @@
-//! Tags in n8n: those that the spec names are there, those that other people added stay.
+//! Tags in n8n: those that the spec names are added, those that other people added stay.
 
 use super::reconciliation::Reconciliation;
 use crate::api::reason::Reason;
@@ -8,13 +8,13 @@ use crate::domain::access::{Use, may_use};
 use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteWorkflow;
 
-/// Adds what is missing and takes away what we added and nobody asks for any more.
+/// Adds missing tags, and removes tags that Weirkeeper added and the spec no longer names.
 pub(super) async fn sync(rec: &mut Reconciliation<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), ReconcileError> {
     let Some(wanted) = rec.spec().tags.clone() else { return Ok(()) };
     let has = |name: &String| remote.tags.iter().any(|tag| tag.name == *name);
     let namespace = rec.namespace();
     let granted = |name: &String| may_use(&connection.instance.spec, &connection.namespace(), &namespace, Use::Tag(name));
-    // A grant that was taken back covers no removal either.
+    // A revoked grant covers no removal either.
     let surplus: Vec<String> = rec.status.added_tags.iter().filter(|name| !wanted.contains(name) && granted(name)).cloned().collect();
     let missing: Vec<&String> = wanted.iter().filter(|name| !has(name)).collect();
     if let Some(name) = missing.iter().find(|name| !granted(name)) {
@@ -42,8 +42,8 @@ pub(super) async fn sync(rec: &mut Reconciliation<'_>, connection: &Connection, 
             ids.push(id);
         }
     }
-    // What is recorded as ours before it is added can be taken away again after a crash, and what is to be taken away stays recorded
-    // until n8n has confirmed it.
+    // A tag that is recorded before it is added can be removed after a crash, and a tag to be removed stays recorded until n8n has
+    // confirmed the removal.
     rec.status.record_tags(missing.into_iter());
     rec.save().await?;
     connection.client.set_tags(&remote.id, &ids).await?;

@@ -1,7 +1,7 @@
 //! Step 2, reads Kubernetes: the whole validator on a definition, before anything of it is sent.
 //!
-//! A definition is validated once: the verdict is kept until the definition, the catalogue or n8n changes. The first look after a
-//! start believes a verdict that stands in the status, so that a restart does not validate everything at one moment.
+//! A definition is validated once: the result is kept until the definition, the catalogue or n8n changes. The first reconciliation after a
+//! start accepts the result in the status, so that a restart does not validate everything at one moment.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::domain::history;
 use crate::domain::render::Symbolic;
 use crate::domain::validation::{self, ValidationContext, ValidationReport, accepted_before};
 
-/// Reads the source and judges it. What cannot work stops the pass, unless a pin names a version that is kept: that one goes on.
+/// Reads the source and validates it. An error stops the reconciliation, unless a pin names a stored version, which goes on.
 pub(super) async fn load(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<Source, ReconcileError> {
     let validated = match source::load(rec).await {
         Ok(source) => accept(rec, connection, source).await,
@@ -33,13 +33,13 @@ pub(super) async fn load(rec: &mut Reconciliation<'_>, connection: &Connection) 
     }
 }
 
-/// Numbers what was accepted. What was refused has no number; 0 is nobody's.
+/// Numbers an accepted definition. A rejected one has no number: returns 0, which no version has.
 pub(super) async fn number(rec: &mut Reconciliation<'_>, source: &Source, symbolic: &Symbolic) -> Result<i64, ReconcileError> {
     if source.accepted { versions::keep(rec, symbolic, source.kind).await } else { Ok(0) }
 }
 
 /// Returns the credentials that a version requires. For the spec's own definition (`own`), the last validation knows what its nodes need;
-/// where the status was believed instead, the status says it.
+/// if the status was accepted instead, the status says it.
 pub(super) async fn required(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -81,8 +81,8 @@ fn set_valid(rec: &mut Reconciliation<'_>, message: &str) {
     rec.set_condition(ConditionType::Validated, ConditionStatus::True, Reason::Valid, message);
 }
 
-/// Whether the verdict in the status is enough for now: nothing is remembered, and it speaks of this very definition, which the
-/// generation only tells of an inline one.
+/// Reports whether the result in the status is sufficient for now: nothing is remembered, and it is about this very definition, which the
+/// generation only tells for an inline one.
 fn believed(rec: &mut Reconciliation<'_>, source: &Source) -> bool {
     let first = rec.ctx.remember(&rec.uid(), |memory| memory.validation.is_none());
     if !first || source.kind != VersionSource::Definition {
@@ -99,7 +99,7 @@ fn believed(rec: &mut Reconciliation<'_>, source: &Source) -> bool {
     true
 }
 
-/// The judgement, from memory where nothing that it rests on changed.
+/// Returns the report, from memory if none of its inputs changed.
 async fn report_on(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -121,7 +121,7 @@ async fn report_on(
         return Ok((source, report));
     }
     let timer = rec.ctx.metrics.time("validate");
-    // A large definition takes its time, which must not be that of other passes.
+    // A large definition takes long, and must not delay other reconciliations.
     let validated = tokio::task::spawn_blocking(move || {
         let measure = ValidationContext { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
         let warnings = std::mem::take(&mut source.warnings);
@@ -137,8 +137,8 @@ async fn report_on(
     Ok((source, report))
 }
 
-/// The version of n8n, as the instance's last look found it. Where nobody reached it yet, n8n itself is asked: what is certain must
-/// not depend on who came first.
+/// Returns the version of n8n from the instance's status. If the instance was not reconciled yet, n8n itself is asked: the severity of
+/// findings must not depend on which object came first.
 async fn version(connection: &Connection) -> Result<Option<String>, ReconcileError> {
     if knows_version(connection) {
         return Ok(connection.instance.status.as_ref().and_then(|status| status.n8n_version.clone()));
@@ -147,19 +147,19 @@ async fn version(connection: &Connection) -> Result<Option<String>, ReconcileErr
     Ok(found.or_else(|| connection.instance.spec.n8n_version.clone()))
 }
 
-/// Whether the instance's last look tells which n8n it is, as far as that can be found out.
+/// Reports whether the instance's status tells the version of n8n, as far as that can be found out.
 pub(super) fn knows_version(connection: &Connection) -> bool {
     let status = connection.instance.status.as_ref();
     // Scopes are known once n8n answered and accepted the key.
     status.is_some_and(|status| status.n8n_version.is_some() || !status.key_scopes.is_empty())
 }
 
-/// The version that a pin names, in place of a definition that cannot be used.
+/// Returns the version that a pin names, in place of a definition that cannot be used.
 async fn pinned(rec: &Reconciliation<'_>) -> Option<Source> {
     kept(rec, rec.pinned()?.trim().parse().ok()?).await
 }
 
-/// A kept version in place of a definition that cannot be used. It gets no number anew.
+/// Returns a stored version in place of a definition that cannot be used. It gets no new number.
 pub(super) async fn kept(rec: &Reconciliation<'_>, version: i64) -> Option<Source> {
     let kind = history::numbered(&rec.status.history, version)?.source;
     let definition = versions::read(rec, version).await.ok()?;

@@ -22,7 +22,7 @@ use crate::domain::probe_answer::Probed;
 use crate::domain::remote::RemoteWorkflow;
 
 impl Attempt<'_> {
-    /// Applies the attempt and observes what came of it.
+    /// Applies the attempt and verifies the result.
     pub(super) async fn run(&self, rec: &mut Reconciliation<'_>, bound: &mut Bound) -> Result<Outcome, Failure> {
         let (deployed, publication, hold) = match self.apply(rec, bound).await? {
             Applied::Republished(why) => return self.serves_as_n8n_kept_it(rec, &why).await,
@@ -40,12 +40,12 @@ impl Attempt<'_> {
         Ok(outcome)
     }
 
-    /// Reports content or a publication of somebody else, which is left and cannot be verified.
+    /// Reports content or a publication that was changed in n8n, is left and cannot be verified.
     fn foreign(&self, rec: &mut Reconciliation<'_>, deployed: &Deployed, reason: Option<Reason>) -> Outcome {
         if deployed.wrote {
             rec.status.finish_intent();
         }
-        // The spec asked for that beside the change that is left.
+        // The spec requested the unpublication, beside the change that is left.
         let unpublished = deployed.wrote && !deployed.remote.active;
         if unpublished {
             rec.not_published();
@@ -64,7 +64,7 @@ impl Attempt<'_> {
         Outcome::Ready(format!("version {} was changed in n8n, which spec.driftPolicy ignores", self.version))
     }
 
-    /// Verifies a version that n8n holds: whether its webhooks are registered, and whether it proves itself.
+    /// Verifies a version that n8n holds: whether its webhooks are registered, and whether it becomes good.
     async fn verify(
         &self,
         rec: &mut Reconciliation<'_>,
@@ -77,7 +77,7 @@ impl Attempt<'_> {
         rec.status.record_attempted(self.version, remote.active);
         let newly = rec.status.active_version != Some(self.version);
         if hold.is_none() {
-            // What is held up lacks something, and would be no copy to go back to.
+            // A version whose publication waits lacks something, and would be no copy to go back to.
             self.note(rec, deployed, publication);
         }
         if publication != Publication::Published {
@@ -88,7 +88,7 @@ impl Attempt<'_> {
             return Ok(self.unpublished(rec, publication));
         }
         if deployed.published || newly || rec.status.published_at.is_none() {
-            // n8n confirmed it before this: what started earlier may have run the version before.
+            // n8n confirmed it before this: what started earlier may have run the previous version.
             let now = rec.now();
             rec.status.record_published_at(now);
         }
@@ -98,7 +98,7 @@ impl Attempt<'_> {
         if let Some(missing) = missing {
             return self.not_live(rec, missing);
         }
-        // It serves from here on, whether or not it proves itself.
+        // It is published from here on, whether or not it becomes good.
         self.serves(rec);
         self.prove(rec, remote).await?;
         route_claims::serves(rec, self.connection, self.version, &self.definition).await?;
@@ -107,7 +107,7 @@ impl Attempt<'_> {
         Ok(Outcome::Ready(said))
     }
 
-    /// Writes down that the version serves.
+    /// Records that the version is published.
     pub(super) fn serves(&self, rec: &mut Reconciliation<'_>) {
         rec.status.record_serving(self.version, observe::urls(self.connection, &self.definition));
     }
@@ -120,8 +120,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// The draft is saved and publication waits. What was published before goes on serving and stays what is reported; where
-    /// the attempt took it offline, the next pass still knows what to put back.
+    /// Handles a saved draft whose publication waits. The previously published version stays published and reported; if the attempt took
+    /// it offline, the next reconciliation still knows what to publish again.
     async fn held_up(&self, rec: &mut Reconciliation<'_>, remote: &RemoteWorkflow, hold: ReconcileError) -> Failure {
         rec.status.keep_recovery(!remote.active);
         match record_published_version(rec, self.connection, remote).await {
@@ -149,14 +149,14 @@ impl Attempt<'_> {
     }
 
     pub(super) fn not_live(&self, rec: &mut Reconciliation<'_>, missing: String) -> Result<Outcome, Failure> {
-        // n8n may be interrupted in a publication and take it up again much later, and one that starts registers webhooks after its API answers.
+        // n8n may be interrupted in a publication and resume it much later, and a starting n8n registers webhooks after its API answers.
         let may_come = answered::may_still_come(rec);
         let too_often = !may_come && failed_too_often(rec);
         let attempted = attempted(rec, self.operation, self.version, too_often);
         Err(failure::of_publication(missing, Reason::NotLive, may_come, attempted))
     }
 
-    /// Makes the probes. They take as long as the workflow does, and what else there is to do on the instance does not wait for that.
+    /// Makes the probes without a slot: they take as long as the workflow does, and other work on the instance must not wait for that.
     async fn probe(&self, rec: &mut Reconciliation<'_>, remote: &RemoteWorkflow) -> Result<Probed, ReconcileError> {
         if rec.spec().health_check.as_ref().is_none_or(|check| check.probes.is_empty()) {
             return Ok(Probed::Passed);
@@ -167,7 +167,8 @@ impl Attempt<'_> {
         probed
     }
 
-    /// The version serves and nobody knows how well: that says nothing about it until it happened often and for long enough.
+    /// Handles a probe without an answer: the version is published and its health unknown, which only counts against it when it happened
+    /// often and for long enough.
     fn unanswered(&self, rec: &mut Reconciliation<'_>, said: String) -> Failure {
         rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
         rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, Reason::ProbeUnanswered, &said);
@@ -179,7 +180,7 @@ impl Attempt<'_> {
         ReconcileError::transient(Reason::ProbeUnanswered, said).into()
     }
 
-    /// Probes once after a deployment, then the bake time; both decide whether the version is a good one.
+    /// Probes once after a deployment, then waits for the bake time; both decide whether the version is a good one.
     async fn prove(&self, rec: &mut Reconciliation<'_>, remote: &RemoteWorkflow) -> Result<(), Failure> {
         let result = history::numbered(&rec.status.history, self.version).map(|record| record.result);
         if !matches!(result, Some(VersionResult::Deployed | VersionResult::Good)) {

@@ -36,7 +36,7 @@ pub(super) async fn keep(rec: &mut Reconciliation<'_>, symbolic: &Symbolic, sour
     Ok(version)
 }
 
-/// Keeps what an adopted workflow serves, as the version to go back to, and a draft that differs from it.
+/// Stores the published content of an adopted workflow as the version to go back to, and a draft that differs from it.
 pub(super) async fn keep_adopted(rec: &mut Reconciliation<'_>, remote: &RemoteWorkflow) -> Result<i64, ReconcileError> {
     let published = remote.published_apart();
     let version = keep_remote(rec, published.as_ref().unwrap_or(remote), VersionSource::Adopted).await?;
@@ -49,7 +49,7 @@ pub(super) async fn keep_adopted(rec: &mut Reconciliation<'_>, remote: &RemoteWo
     Ok(version)
 }
 
-/// Keeps the draft of a workflow as n8n has it.
+/// Stores the draft of a workflow as n8n has it.
 pub(super) async fn keep_remote(
     rec: &mut Reconciliation<'_>,
     remote: &RemoteWorkflow,
@@ -61,7 +61,7 @@ pub(super) async fn keep_remote(
     Ok(version)
 }
 
-/// The body of a kept version.
+/// Returns the body of a stored version.
 pub(super) async fn read(rec: &Reconciliation<'_>, version: i64) -> Result<Definition, ReconcileError> {
     let record = history::numbered(&rec.status.history, version)
         .ok_or_else(|| ReconcileError::bug(format!("version {version} is not in the history")))?;
@@ -77,7 +77,7 @@ pub(super) async fn read(rec: &Reconciliation<'_>, version: i64) -> Result<Defin
     stored_body::decode(&data).map_err(|error| ReconcileError::bug(format!("ControllerRevision {}: {error}", record.revision)))
 }
 
-/// The body of a version, for those who can do without: none where it is gone.
+/// Returns the body of a version for callers that can do without; None if it is gone.
 pub(super) async fn read_if_kept(rec: &Reconciliation<'_>, version: i64) -> Result<Option<Definition>, ReconcileError> {
     match read(rec, version).await {
         Err(error) if error.reason == Reason::VersionNotFound => Ok(None),
@@ -85,7 +85,7 @@ pub(super) async fn read_if_kept(rec: &Reconciliation<'_>, version: i64) -> Resu
     }
 }
 
-/// Whether a version is what the workflow held when it was adopted, for which n8n's owner answers.
+/// Reports whether a version is the content of an adopted workflow, for which n8n's owner answers.
 pub(super) async fn was_adopted(rec: &Reconciliation<'_>, version: i64) -> Result<bool, ReconcileError> {
     let record = history::numbered(&rec.status.history, version).filter(|record| record.source == VersionSource::Adopted);
     let Some(record) = record else { return Ok(false) };
@@ -94,7 +94,7 @@ pub(super) async fn was_adopted(rec: &Reconciliation<'_>, version: i64) -> Resul
         .map_err(|error| objects::reconcile_error(&format!("read where version {version} came from"), &error))
 }
 
-/// The nodes of the workflow that was adopted, whose ids are kept.
+/// Returns the nodes of the adopted workflow, whose ids are kept.
 pub(super) async fn adopted_nodes(rec: &Reconciliation<'_>) -> Result<Option<Definition>, ReconcileError> {
     match rec.status.history.iter().find(|record| record.source == VersionSource::Adopted).map(|record| record.version) {
         Some(version) => read(rec, version).await.map(Some),
@@ -102,13 +102,13 @@ pub(super) async fn adopted_nodes(rec: &Reconciliation<'_>) -> Result<Option<Def
     }
 }
 
-/// The digest of a version.
+/// Returns the digest of a version.
 pub(super) fn digest_of(status: &WorkflowStatus, version: i64) -> String {
     history::numbered(&status.history, version).map(|record| record.digest.clone()).unwrap_or_default()
 }
 
-/// Drops what the limit does not keep. The index is written first: a body without an entry is garbage, an entry
-/// without a body would be a lie.
+/// Deletes the versions beyond the limit. The index is written first: a body without an entry is garbage, an entry without a body would be
+/// a lie.
 pub(super) async fn prune(rec: &mut Reconciliation<'_>, wanted: i64, desired_digest: &str) -> Result<(), ReconcileError> {
     let limit = rec.spec().revision_history_limit;
     let dropped = rec.status.prune_versions(limit, wanted, desired_digest);
@@ -121,7 +121,7 @@ pub(super) async fn prune(rec: &mut Reconciliation<'_>, wanted: i64, desired_dig
         .map_err(|error| objects::reconcile_error("drop old versions", &error))
 }
 
-/// The content of a version: ids of what was adopted are kept, the others derived, names replaced by symbols.
+/// Returns the content of a version: ids of adopted nodes are kept, the others derived, names replaced by symbols.
 pub(super) async fn symbolic(rec: &Reconciliation<'_>, source: &Definition) -> Result<Symbolic, ReconcileError> {
     let mut definition = source.clone();
     if rec.status.origin == Some(Origin::Adopted)

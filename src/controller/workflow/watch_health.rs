@@ -1,4 +1,4 @@
-//! Step 6, reads n8n: how real executions of the published version go. It never writes to n8n.
+//! Step 6, reads n8n: the success rate of real executions of the published version. It never writes to n8n.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
 use crate::domain::settings::saves_successes;
 use crate::n8n::ExecutionQuery;
 
-/// So many executions are enough for a rate.
+/// Number of executions that are enough for a rate.
 const MOST_EXECUTIONS: usize = 500;
 
-/// Judges the executions since publication, and says so in the condition. `baking` is a version that is not judged yet.
+/// Evaluates the executions since publication, and sets the condition Healthy. `baking` is a version whose health is not decided yet.
 pub(super) async fn watch(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
@@ -70,14 +70,14 @@ pub(super) async fn watch(
             (ConditionStatus::False, Reason::ErrorRateExceeded, format!("{}; the version before it was as bad", rate(*tally)))
         }
     };
-    // Too little traffic proves nothing either way: what executions of this version proved before stands, or sparse
-    // traffic would turn the verdict to and fro, with a write and an event each time.
+    // Too little traffic proves nothing either way: the last decision about this version stands, or sparse traffic would turn the
+    // condition to and fro, with a write and an event each time.
     let decided = rec.status.health_decided_for.is_some() && rec.status.health_decided_for == rec.status.published_at;
     let proven = find(&rec.status.conditions, ConditionType::Healthy)
         .filter(|_| matches!(health, Health::NotEnough(_)) && decided)
         .and_then(|old| Some((old.status, Reason::parse(&old.reason)?, old.message.clone())));
     let (status, reason, message) = proven.unwrap_or((status, reason, message));
-    // Status changes when a verdict does, not with every execution.
+    // The status changes when the condition does, not with every execution.
     let same = find(&rec.status.conditions, ConditionType::Healthy).filter(|old| old.status == status && old.reason == reason.as_str());
     let message = same.map_or(message, |old| old.message.clone());
     if status == ConditionStatus::False && same_is_none(rec, reason) {
@@ -104,7 +104,8 @@ async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Tim
     connection.client.executions(&query).await.map_err(ReconcileError::from)
 }
 
-/// The executions of what served before, in a span as long as the bake time; not those of a version that failed within it.
+/// Returns the executions of the previously published version, in a span as long as the bake time; not those of a version that failed
+/// within it.
 async fn tally_before(
     rec: &Reconciliation<'_>,
     connection: &Connection,

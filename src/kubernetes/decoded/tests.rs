@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 
-/// A client to which the API server answers one text after another.
+/// Returns a client to which the API server answers one text after another.
 fn client(answers: &[String]) -> Client {
     let answers = Arc::new(Mutex::new(answers.iter().cloned().collect::<VecDeque<_>>()));
     let answer = tower::service_fn(move |_: Request<Body>| {
@@ -22,7 +22,7 @@ fn nested(levels: usize) -> String {
     format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels))
 }
 
-/// A Workflow whose definition nests so deep, and its managedFields a little deeper, as the API server keeps it.
+/// Returns a Workflow whose definition nests `levels` deep, and its managedFields a little deeper, as the API server keeps it.
 fn workflow(name: &str, levels: usize) -> String {
     let meta = json!({ "name": name, "namespace": "n", "uid": name, "resourceVersion": "7", "generation": 1 }).to_string();
     let meta = meta.trim_end_matches('}');

@@ -5,7 +5,7 @@ use Urgency::{Create, Deletion, Edit, Routine};
 
 const LANE: &str = "ops/main";
 
-/// Lets an object wait, and tells its name when it has its turn.
+/// Queues an object, and sends its name when it gets its slot.
 fn queue(slots: &InstanceSlots, object: &str, urgency: Urgency, done: &mpsc::Sender<String>) {
     let (waiter, object, done) = (slots.clone(), object.to_owned(), done.clone());
     tokio::spawn(async move {
@@ -72,11 +72,11 @@ async fn creates_that_hang_leave_a_place_to_edits() {
     let mut more = Box::pin(slots.enter(LANE, "c8", || Create));
     assert!(futures::poll!(more.as_mut()).is_pending());
     let edits = [slots.enter(LANE, "a", || Edit).await, slots.enter(LANE, "b", || Deletion).await];
-    // One that waited as a create and was changed takes such a place too.
+    // A create that waited and was promoted takes a reserved slot too.
     drop(edits);
     assert!(slots.promote(LANE, "c8", Edit));
     assert!(more.await.is_some());
-    // With a single place there is none to hold free.
+    // With a single slot none is reserved.
     let single = InstanceSlots::new(1);
     assert!(single.enter(LANE, "a", || Create).await.is_some());
 }
@@ -146,7 +146,7 @@ async fn a_waiter_that_gives_up_when_its_turn_has_come_leaves_the_place_to_the_n
     let first = slots.enter(LANE, "a", || Edit).await;
     let mut impatient = Box::pin(slots.enter(LANE, "b", || Edit));
     assert!(futures::poll!(impatient.as_mut()).is_pending());
-    // It has the place now and never looks.
+    // It has the slot now and is never polled again.
     drop(first);
     drop(impatient);
     let mut next = Box::pin(slots.enter(LANE, "c", || Edit));
