@@ -25,7 +25,7 @@ const SENT_FOR: Duration = Duration::from_secs(3600);
 pub struct Listing {
     /// Every workflow with the mark that it carries.
     pub seen: List<ListedWorkflow>,
-    /// Routes of published workflows in n8n, by the first parts of their addresses.
+    /// Routes that n8n stores, by the first parts of their addresses.
     routes: HashMap<String, Vec<Rival>>,
 }
 
