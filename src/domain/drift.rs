@@ -1,21 +1,21 @@
-//! Drift: changes that somebody made in n8n, and what the policy says about those that stay.
+//! Drift: changes that people made in n8n, and what the policy says about those that are left in place.
 
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
 use crate::domain::plan::Drift;
 
-/// What the drift that a plan leaves in place means for the version.
+/// Consequence for the version of drift that a plan leaves in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftDrift {
-    /// The version is in n8n as far as it matters: it is verified and reported as it is.
+    /// The version is in n8n as far as it matters: it is verified and reported as usual.
     Beside,
     /// The version is in n8n and is verified; the drift is reported instead of its result.
     Reported(Reason),
-    /// n8n holds content or a publication of somebody else: there is no version of ours to verify.
+    /// n8n holds content or a publication of other people: there is no version of Weirkeeper's to verify.
     Foreign(Option<Reason>),
 }
 
-/// Decides what drift means that is left in place.
+/// Decides the consequence of drift that is left in place.
 pub fn left(drift: &[Drift], policy: DriftPolicy) -> LeftDrift {
     // Settings, a name or a project say nothing about the published content.
     let beside = |drift: &Drift| matches!(drift, Drift::DraftEdited | Drift::Settings(_) | Drift::Renamed | Drift::Moved);

@@ -3,12 +3,12 @@
 use crate::api::reason::{Class, Reason};
 use crate::domain::error::ReconcileError;
 
-/// Why a version did not get into n8n, or did not prove itself there.
+/// Failure of a version that did not get into n8n, or did not prove itself there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The version itself is at fault: another one is chosen.
     Version(Reason, String),
-    /// Something else is: the reconciliation ends.
+    /// The version is not at fault: the reconciliation ends with this error.
     Elsewhere(ReconcileError),
 }
 
@@ -18,31 +18,32 @@ impl From<ReconcileError> for Failure {
     }
 }
 
-/// What a failed write says about the version that was written.
+/// Consequence of a failed write for the version that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailureClass {
-    /// n8n takes it neither today nor tomorrow.
+    /// n8n will never accept it.
     Never(Reason, String),
-    /// n8n does not take it now. That is enough to give up one that was never published, for each try can take the workflow offline.
+    /// n8n does not accept it now. That is enough to give up a version that was never published, because each attempt can unpublish the
+    /// workflow.
     NotNow(Reason, String),
-    /// The version may be at fault, and is if it happens again and again. Until then the error is reported.
+    /// The version may be at fault, and counts as such after repeated failures. Until then the error is reported.
     Perhaps(Reason, String, ReconcileError),
-    /// Nothing.
+    /// The failure says nothing about the version.
     Nothing(ReconcileError),
 }
 
 /// Facts about the version whose write failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempted {
-    /// The version proved itself, and no try takes anything offline that is published.
+    /// The version proved itself, and no attempt unpublishes anything.
     pub proven: bool,
-    /// The version is put back after the failure of another one.
+    /// The version is published again after the failure of another one.
     pub rollback: bool,
     /// Attempts failed often and for long enough.
     pub too_often: bool,
 }
 
-/// Decides what a failed write means.
+/// Decides the consequence of a failed write.
 pub fn of_write(class: FailureClass, attempted: Attempted) -> Failure {
     let elsewhere = |error: ReconcileError| match error.class {
         Class::Transient if attempted.rollback => Failure::Elsewhere(ReconcileError { reason: Reason::RollbackFailed, ..error }),
@@ -59,7 +60,7 @@ pub fn of_write(class: FailureClass, attempted: Attempted) -> Failure {
     }
 }
 
-/// Decides what it means that n8n does not hold or serve what it accepted. `may_come` says that n8n may still be publishing it.
+/// Decides the consequence if n8n does not hold or publish what it accepted. `may_come` says that n8n may still be publishing it.
 pub fn of_publication(message: String, reason: Reason, may_come: bool, attempted: Attempted) -> Failure {
     if !may_come && attempted.too_often && !attempted.proven {
         Failure::Version(Reason::PublishUnconfirmed, message)
@@ -75,7 +76,7 @@ pub struct Changed {
     pub reset: bool,
     /// The health check, a Secret of it, a credential or a reference changed since.
     pub corrected: bool,
-    /// Nobody answered its probes, and it rested for long enough.
+    /// Its probes were not answered, and it was paused for long enough.
     pub rested: bool,
 }
 
@@ -84,12 +85,12 @@ pub fn is_over(failed: &str, wanted: &str, changed: Changed) -> bool {
     failed != wanted || changed.reset || changed.corrected || changed.rested
 }
 
-/// State of a workflow whose wanted version failed and that has no version to go back to.
+/// State of a workflow whose wanted version failed and that has no version to roll back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// n8n took it offline. The version before it was no good one, and is still published again: better than nothing.
+    /// n8n unpublished it. The version before it was not a good one, and is published again as the best one available.
     Returns,
-    /// n8n took it offline, and a person has to act.
+    /// n8n unpublished it, and a person has to act.
     Offline(&'static str),
     /// Nothing was changed.
     Unchanged(&'static str),

@@ -80,18 +80,19 @@ pub fn judge(check: Option<&HealthCheck>, since: Tally, before: Option<Tally>, s
     if since.finished < minimum { Health::NotEnough(since) } else { Health::Healthy }
 }
 
-/// What the health of a published version says about it.
+/// Consequence of the health of a published version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// It failed, and another version takes its place.
+    /// The version failed, and another one replaces it.
     Failed,
-    /// It stays published and is not proved yet.
+    /// The version stays published and is not proved yet.
     Pending,
-    /// It proved itself.
+    /// The version proved itself.
     Good,
 }
 
-/// Decides what the health of a version proves. Only one in its bake time (`baking`) can fail by it, and none that a rollback put back.
+/// Decides what the health of a version proves. Only a version in its bake time (`baking`) can fail by its health, and none that a rollback
+/// published.
 pub fn proof(health: &Health, baking: bool, rollback: bool) -> Proof {
     match health {
         Health::Failing(_) if baking && !rollback => Proof::Failed,

@@ -1,21 +1,21 @@
-//! Recovery of a published workflow: what an attempt took offline, and webhooks that n8n lost.
+//! Recovery of a published workflow: after an attempt that unpublished it, and after n8n lost webhooks.
 
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::{Intent, Operation};
 
-/// Most publications within an hour that only register webhooks again. More of them would only disturb.
+/// Maximum number of publications within an hour that only register webhooks again. More would only disturb callers.
 pub const MOST_REREGISTRATIONS: usize = 3;
 
-/// An attempt that left the workflow offline.
+/// An attempt that left the workflow unpublished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOffline<'a> {
     /// Digest of the version that was attempted.
     pub digest: &'a str,
-    /// Version in n8n to publish again at once; None where that is left to people.
+    /// Version in n8n to publish again at once; None if that is left to people.
     pub publish: Option<&'a str>,
 }
 
-/// Decides whether an earlier attempt left the workflow offline. `active` is whether the spec wants it published, `published` whether it is.
+/// Decides whether an earlier attempt left the workflow unpublished. `active`: the spec wants it published; `published`: it is published.
 pub fn left_offline(intent: Option<&Intent>, active: bool, published: bool, policy: RollbackPolicy) -> Option<LeftOffline<'_>> {
     let intent = intent.filter(|intent| intent.operation != Operation::Create)?;
     let good = intent.last_good_n8n_version_id.as_deref()?;
@@ -26,19 +26,19 @@ pub fn left_offline(intent: Option<&Intent>, active: bool, published: bool, poli
 /// Facts about a published version whose webhooks may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published<'a> {
-    /// Version in n8n that is published; None where none is, or none should be.
+    /// Version in n8n that is published; None if none is, or none should be.
     pub published: Option<&'a str>,
     /// Version in n8n that holds the version of this attempt.
     pub kept: Option<&'a str>,
-    /// Webhooks of it were missing at the last reconciliation.
+    /// True if webhooks of the version were missing at the last reconciliation.
     pub missing: bool,
-    /// n8n may still be registering them.
+    /// True if n8n may still be registering them.
     pub may_come: bool,
-    /// Publications of that kind within the last hour.
+    /// Number of publications of that kind within the last hour.
     pub reregistrations: usize,
 }
 
-/// Reports whether the published version is published again, so that n8n registers its webhooks.
+/// Reports whether the published version is to be published again, so that n8n registers its webhooks.
 pub fn reregisters(facts: Published<'_>) -> bool {
     facts.published.is_some()
         && facts.published == facts.kept
