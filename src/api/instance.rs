@@ -41,7 +41,7 @@ use super::workflow::Interval;
 pub struct N8nInstanceSpec {
     /// Base URL of n8n without `/api/v1`, for example `http://n8n.automation.svc:5678`. The API key is sent to this origin only.
     #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s]+$"))]
-    #[x_kube(validation = kube::core::Rule::new("!self.matches('/api/v1/*$')").message("url is n8n's own address; leave /api/v1 out"))]
+    #[x_kube(validation = kube::core::Rule::new("!self.matches('/api/v1/*$')").message("url is the base URL of n8n and must not end in /api/v1"))]
     pub url: String,
     /// Secret in the same namespace that holds the API key of n8n. It is read again about once a minute.
     pub api_key_secret_ref: SecretKeyRef,
@@ -157,7 +157,7 @@ pub enum ExecutionsSaved {
 /// Namespaces whose Workflows may refer to an instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = kube::core::Rule::new("self.from != 'Selector' || has(self.selector)").message("from: Selector needs a selector"))]
+#[x_kube(validation = kube::core::Rule::new("self.from != 'Selector' || has(self.selector)").message("from: Selector requires a selector"))]
 pub struct AllowedNamespaces {
     /// Selection of namespaces: `Same` (only the namespace of the instance), `All` (every namespace) or `Selector` (namespaces whose labels
     /// match `selector`). Defaults to `Same`.

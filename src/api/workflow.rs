@@ -42,7 +42,7 @@ use super::workflow_status::WorkflowStatus;
     validation = kube::core::Rule::new("(has(self.definition) ? 1 : 0) + (has(self.definitionFrom) ? 1 : 0) == 1")
         .message("exactly one of definition and definitionFrom must be set"),
     validation = kube::core::Rule::new("self.instanceRef == oldSelf.instanceRef")
-        .message("instanceRef is immutable; make another Workflow for another instance"),
+        .message("instanceRef is immutable; create another Workflow for another instance"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowSpec {
@@ -210,7 +210,7 @@ pub struct LocalRef {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = kube::core::Rule::new(
     "!has(self.probes) || self.probes.map(probe, has(probe.timeout) ? duration(probe.timeout) : duration('10s')).sum() <= duration('5m')"
-).message("the timeouts of all probes together are at most 5m (10s where none is given)"))]
+).message("the sum of the timeouts of all probes must be at most 5m (10s for each without a timeout)"))]
 pub struct HealthCheck {
     /// Calls of production webhooks after each deployment, repeated only while they get no answer from this version of the workflow. A
     /// probe executes the workflow. The sum of all timeouts is at most 5m.
@@ -290,7 +290,7 @@ fn default_probe_timeout() -> ProbeTimeout {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = kube::core::Rule::new("has(self.value) != has(self.secretKeyRef)").message("exactly one of value and secretKeyRef must be set"))]
-#[x_kube(validation = kube::core::Rule::new(NO_STEERING_HEADER).message("the header steers the connection, or names another site, path or caller to a proxy before n8n; a probe may not set it"))]
+#[x_kube(validation = kube::core::Rule::new(NO_STEERING_HEADER).message("probes may not set a header that controls the connection, or that tells a proxy in front of n8n another host, path or client"))]
 pub struct ProbeHeader {
     /// Name of the header. Headers that control the connection or a proxy (`Host`, `Forwarded`, `X-Forwarded-*`, `X-Original-*`, ...) are
     /// refused.

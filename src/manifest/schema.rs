@@ -239,7 +239,7 @@ mod tests {
         assert!(said.iter().any(|one| one.starts_with("spec.url: this must match the pattern ")), "{said:?}");
         for wanted in [
             "spec.apiKeySecretRef: apiKeySecretRef is missing",
-            "spec.allowedNamespaces: from: Selector needs a selector",
+            "spec.allowedNamespaces: from: Selector requires a selector",
             "metadata: metadata.name must be at most 63 characters long",
         ] {
             assert!(said.iter().any(|one| one == wanted), "{wanted}: {said:?}");

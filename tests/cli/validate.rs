@@ -229,6 +229,6 @@ fn a_probe_header_that_controls_proxies_has_a_finding() {
                 "healthCheck": { "probes": [{ "node": "A", "headers": [{ "name": header, "value": "/elsewhere" }] }] } } });
         let folder = Folder::new("steering-header", &[("workflow.json", &workflow.to_string())]);
         let (code, out, _) = folder.run(&["validate", "workflow.json"], "");
-        assert!(code == 1 && out.contains("a probe may not set it"), "{header}: {out}");
+        assert!(code == 1 && out.contains("probes may not set a header"), "{header}: {out}");
     }
 }

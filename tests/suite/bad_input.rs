@@ -62,7 +62,7 @@ async fn the_api_server_refuses_what_the_kinds_rule_out_and_says_why() {
     for header in ["X-Original-URL", "x-rewrite-url", "Host", "X-Forwarded-Host", "Forwarded", "Transfer-Encoding", "X-N8N-API-KEY"] {
         let probes = json!({ "probes": [{ "node": "Webhook", "headers": [{ "name": header, "value": "x" }] }] });
         let said = refused(json!({ "definition": definition, "healthCheck": probes })).await;
-        assert!(said.contains("a probe may not set it"), "{header}: {said}");
+        assert!(said.contains("probes may not set a header"), "{header}: {said}");
     }
     world.workflow("a", json!({ "definition": definition })).await;
     assert!(refused(json!({ "definition": definition, "instanceRef": { "name": "other" } })).await.contains("instanceRef is immutable"));

@@ -129,7 +129,7 @@ async fn durations_beyond_their_bounds_are_refused_by_the_api_server() {
         (probe("9999h"), "from 100ms to 5m"),
         (probe("301s"), "from 100ms to 5m"),
         (probe("10ms"), "from 100ms to 5m"),
-        (many(16, "20s"), "together are at most 5m"),
+        (many(16, "20s"), "must be at most 5m"),
         (json!({ "healthCheck": { "bakeTime": "999999h" } }), "from 1s to 168h"),
         (json!({ "interval": "0s" }), "from 1s to 24h"),
         (json!({ "interval": "25h" }), "from 1s to 24h"),
