@@ -174,7 +174,7 @@ chapter "4. Apply a workflow"
 show "kubectl apply -f examples/demo/orders.yaml"
 show "kubectl wait --for=condition=Ready --timeout=90s nwf/orders"
 show "kubectl get nwf orders"
-says "version 1 serves" || fail "the condition Ready should say that version 1 serves: $(condition Ready message)"
+says "version 1 is published" || fail "the condition Ready should say that version 1 is published: $(condition Ready message)"
 id=$(kubectl get nwf orders -o jsonpath='{.status.n8nWorkflowId}')
 webhook=$(kubectl get nwf orders -o jsonpath='{.status.webhookURLs[0]}')
 [[ -n $id && -n $webhook ]] || fail "the status names no n8n workflow or no webhook URL"
@@ -200,7 +200,7 @@ show "kubectl wait --for=condition=RolledBack --timeout=90s nwf/orders"
 knocks
 shows "Invalid cron expression" "kubectl get nwf orders -o jsonpath='{.status.conditions[?(@.type==\"Ready\")].message}'"
 shows "version 3: Failed" "$history"
-says "version 2 serves" || fail "the condition Ready should say that version 2 serves: $(condition Ready message)"
+says "version 2 is published" || fail "the condition Ready should say that version 2 is published: $(condition Ready message)"
 tell "Version 2 is published instead:"
 ask_webhook '"order received and confirmed"'
 [[ $(condition Stalled status) == True ]] || fail "a rolled back workflow should be Stalled"
@@ -216,7 +216,7 @@ tell "(in the n8n editor: another answer, saved and published)"
 tell "  $(node examples/demo/n8n.mjs edit "$id" "order received and confirmed" "edited by hand")"
 reverted() { [[ -n $(kubectl get events --field-selector reason=DriftReverted -o name) ]] && answers "order received and confirmed"; }
 until_true "the edit is reverted" 60 reverted
-shows "changed in n8n and put right" "kubectl get events --field-selector reason=DriftReverted -o custom-columns=REASON:.reason,MESSAGE:.message"
+shows "reverted a change in n8n" "kubectl get events --field-selector reason=DriftReverted -o custom-columns=REASON:.reason,MESSAGE:.message"
 ask_webhook '"order received and confirmed"'
 shows "Kept" "$history"
 kept=$(kubectl get nwf orders -o jsonpath='{.status.history[?(@.result=="Kept")].version}')
@@ -230,7 +230,7 @@ until_true "version $kept is published" 60 says "version $kept is pinned"
 ask_webhook '"edited by hand"'
 show "kubectl get nwf orders"
 show "kubectl annotate nwf orders weirkeeper.dev/pinned-version-"
-until_true "version 2 is published" 60 says "version 2 serves"
+until_true "version 2 is published" 60 says "version 2 is published"
 ask_webhook '"order received and confirmed"'
 proved "the stored edit was pinned, published unchanged, and unpinned"
 

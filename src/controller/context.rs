@@ -160,7 +160,7 @@ impl Context {
         if urgency < Urgency::Create {
             let (namespace, name) = indexed.instance();
             if self.slots.promote(&objects::key(namespace, name), indexed.uid(), urgency) {
-                debug!(namespace = indexed.namespace(), name = indexed.name(), "somebody changed it, so it goes before others that wait");
+                debug!(namespace = indexed.namespace(), name = indexed.name(), "changed by a user; moved ahead in the queue");
             }
         }
     }
@@ -189,7 +189,7 @@ impl Context {
     pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, mut note: String) {
         self.connections.hide_keys([&mut note].into_iter());
         if let Err(error) = self.events.tell(&object.object_ref(&()), kind, reason, note).await {
-            debug!(%error, "an event was lost");
+            debug!(%error, "cannot send the event");
         }
     }
 
@@ -236,7 +236,7 @@ impl Context {
         let uid = closed.instance.metadata.uid.as_deref().unwrap_or_default();
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.runtime.backoffs.forget(uid);
-        debug!(key, "the instance and all that was bound through it are gone, and so is its connection");
+        debug!(key, "instance and its bound Workflows are gone; connection closed");
     }
 
     /// Releases the resources of every instance that is gone.

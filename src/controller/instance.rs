@@ -156,7 +156,7 @@ fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, ne
 /// Sends the events of a reconciliation: handled requests, and changed conditions.
 async fn tell(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
     if old.last_handled_reset_at != new.last_handled_reset_at {
-        let note = "a new value of weirkeeper.dev/reset-at is handled: the n8n at spec.url is taken for the right one".to_owned();
+        let note = "a new value of weirkeeper.dev/reset-at is handled: the n8n at spec.url is accepted".to_owned();
         ctx.tell(instance, EventType::Normal, Reason::Reset, note).await;
     }
     for turn in transitions(&old.conditions, &new.conditions, false) {
@@ -269,10 +269,10 @@ async fn inspect(
     status.restored_from = connection.restored_from().map(str::to_owned);
     if let Some(cluster) = &status.restored_from {
         let name = annotation::RESTORED_FROM;
-        said = format!("{said}; Workflows take over what cluster {cluster} left: take the annotation {name} off when they have");
+        said = format!("{said}; Workflows take over what cluster {cluster} left: remove the annotation {name} when they have");
     }
     if !status.duplicates.is_empty() {
-        said.push_str("; some workflows in n8n are copies that carry the mark of another (status.duplicates): delete them, or take customTelemetryTags out of their settings");
+        said.push_str("; some workflows in n8n are copies that carry the mark of another (status.duplicates): delete them, or remove customTelemetryTags from their settings");
     }
     Ok(said)
 }
@@ -283,7 +283,8 @@ fn catalog_verdict(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, stat
     let own = held.catalog().index().n8n.as_deref().unwrap_or("of unknown version");
     let verdict = |status, reason, message| Some(ConditionUpdate::new(ConditionType::CatalogReady, status, reason, message));
     if let Some(error) = &held.error {
-        let said = format!("{}; until then the built-in one of n8n {own} is used, and what rests on it is a warning", error.message);
+        let said =
+            format!("{}; until then the built-in one of n8n {own} is used, and findings that rest on it are warnings", error.message);
         return verdict(ConditionStatus::False, error.reason, said);
     }
     if held.catalog().is_of(status.n8n_version.as_deref()) {
@@ -291,7 +292,7 @@ fn catalog_verdict(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, stat
     }
     let n8n = status.n8n_version.as_deref().unwrap_or("of unknown version");
     let said = format!(
-        "the catalogue is that of n8n {own} and the instance is n8n {n8n}, so what rests on node types is a warning; spec.catalogRef can name one of this n8n"
+        "the catalogue is that of n8n {own} and the instance is n8n {n8n}, so findings that rest on node types are warnings; spec.catalogRef can name a catalogue of this n8n"
     );
     verdict(ConditionStatus::Unknown, Reason::CatalogOfOtherVersion, said)
 }
@@ -302,7 +303,7 @@ async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Reconc
     for (id, mark) in listing.seen.items.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
         if ids.len() < MOST_ORPHANS
             && mark.cluster == ctx.cluster
-            && !ctx.lives(mark).await.map_err(|error| objects::reconcile_error("look for the object of a mark", &error))?
+            && !ctx.lives(mark).await.map_err(|error| objects::reconcile_error("read the object of a mark", &error))?
         {
             ids.push(id.clone());
         }

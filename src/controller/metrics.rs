@@ -41,28 +41,28 @@ pub const STATES: [&str; 4] = ["ready", "reconciling", "stalled", "suspended"];
 impl Metrics {
     /// Creates and registers the metrics.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let steps = HistogramOpts::new("weirkeeper_reconcile_step_duration_seconds", "Duration of the steps of a pass.")
+        let steps = HistogramOpts::new("weirkeeper_reconcile_step_duration_seconds", "Duration of the steps of a reconciliation.")
             .buckets(vec![0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]);
         let metrics = Self {
             passes: IntCounterVec::new(
-                Opts::new("weirkeeper_reconcile_total", "Passes by controller and reason of their end."),
+                Opts::new("weirkeeper_reconcile_total", "Reconciliations by controller and reason."),
                 &["controller", "reason"],
             )?,
             steps: HistogramVec::new(steps, &["step", "outcome"])?,
-            queue: IntGauge::new("weirkeeper_queue_depth", "Passes that wait for a place.")?,
+            queue: IntGauge::new("weirkeeper_queue_depth", "Reconciliations that wait for a slot.")?,
             workflows: IntGaugeVec::new(Opts::new("weirkeeper_workflows", "Workflows by state."), &["state"])?,
             key_expiry: IntGaugeVec::new(
                 Opts::new(
                     "weirkeeper_n8n_key_expiry_timestamp_seconds",
-                    "When the API key of an N8nInstance expires; absent where it does not.",
+                    "When the API key of an N8nInstance expires; absent if it does not expire.",
                 ),
                 &["namespace", "instance"],
             )?,
-            connections: IntGauge::new("weirkeeper_connections", "Connections to n8n that are held, with their keys and listings.")?,
-            panics: IntCounter::new("weirkeeper_panics_total", "Passes that panicked.")?,
+            connections: IntGauge::new("weirkeeper_connections", "Open connections to n8n, with their keys and listings.")?,
+            panics: IntCounter::new("weirkeeper_panics_total", "Reconciliations that panicked.")?,
             failures: IntCounterVec::new(Opts::new("weirkeeper_version_failures_total", "Versions that failed, by reason."), &["reason"])?,
-            rollbacks: IntCounter::new("weirkeeper_rollbacks_total", "Rollbacks that put a good version back.")?,
-            reverts: IntCounter::new("weirkeeper_drift_reverts_total", "Changes made in n8n that were undone.")?,
+            rollbacks: IntCounter::new("weirkeeper_rollbacks_total", "Rollbacks to a good version.")?,
+            reverts: IntCounter::new("weirkeeper_drift_reverts_total", "Changes made in n8n that were reverted.")?,
             abandoned: IntCounter::new("weirkeeper_cleanups_abandoned_total", "Deletions that gave up on n8n.")?,
             writes: IntCounterVec::new(
                 Opts::new("weirkeeper_kubernetes_writes_total", "Writes to Kubernetes by kind of object."),

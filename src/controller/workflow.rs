@@ -98,7 +98,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
         return if objects::is_gone(&failed) || objects::is_conflict(&failed) {
             Ended::again_in(Reason::Progressing, Duration::from_millis(50))
         } else {
-            warn!(error = %failed, "cannot put the finalizer on");
+            warn!(error = %failed, "cannot add the finalizer");
             Ended::failed(Reason::RequestFailed)
         };
     }
@@ -120,7 +120,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
     rec.status.record_request(requested);
     let details = std::mem::take(&mut rec.details);
     let ended = report::report(&mut rec, &Found { outcome, details }).await;
-    info!(reason = ended.reason.as_str(), version = rec.status.active_version, "pass ended");
+    info!(reason = ended.reason.as_str(), version = rec.status.active_version, "reconciled");
     ended
 }
 
@@ -132,7 +132,8 @@ async fn bounded(rec: &mut Reconciliation<'_>) -> Outcome {
         Ok(outcome) => outcome.unwrap_or_else(Outcome::Failed),
         Err(_) => {
             rec.abandon();
-            let said = format!("the pass took longer than {} s and was stopped; it is tried again with growing pauses", bound.as_secs());
+            let said =
+                format!("the reconciliation took longer than {} s and was stopped; retrying with exponential backoff", bound.as_secs());
             Outcome::Failed(ReconcileError::transient(Reason::TimedOut, said))
         }
     }

@@ -134,8 +134,7 @@ async fn a_stricter_validator_holds_up_nothing_that_was_accepted() {
     // The same n8n turns out to be of the catalogue's version, so that its errors count.
     standin.configure(|options| options.n8n_version = "2.39.10".to_owned());
     world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
-    let told =
-        |object: &Value| said(object, "Validated").contains("it was accepted before") && said(object, "Validated").contains("1 error");
+    let told = |object: &Value| said(object, "Validated").contains("accepted earlier") && said(object, "Validated").contains("1 error");
     let served = world.until("a", "its version is judged anew", told).await;
     assert!(ready(&served) && condition(&served, "Validated")["status"] == "True", "{served:#}");
     world.operator.kill();

@@ -58,7 +58,7 @@ async fn of_two_operators_one_works_and_the_other_takes_over_soon_after_a_gracef
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
     world.until_ready("a").await;
-    assert!(!second.log().contains("pass ended"), "only the holder of the lease works");
+    assert!(!second.log().contains("reconciled"), "only the holder of the lease works");
     assert_eq!(get(&second, "/readyz").await.map(|(status, _)| status), Some(200), "a standby is ready");
     let before = holder(&world).await;
 
@@ -83,7 +83,7 @@ async fn after_a_crash_the_other_operator_takes_over_and_nothing_is_made_twice()
     // During a reconciliation, or after it: either has to end well.
     world.operator.kill();
     let killed = Instant::now();
-    assert!(!second.log().contains("pass ended"), "only the holder of the lease works");
+    assert!(!second.log().contains("reconciled"), "only the holder of the lease works");
     until(&second, "weirkeeper_leading 1").await;
     let led = killed.elapsed();
     world.until_ready("a").await;

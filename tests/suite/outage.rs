@@ -151,7 +151,7 @@ async fn an_outage_is_seen_at_the_instance_and_its_workflows_are_woken_when_it_i
         let log = world.operator.log();
         log.lines()
             .filter(|line| {
-                line.contains("pass ended") && line.contains("InstanceUnreachable") && line.contains(&format!("name=\"{name}\""))
+                line.contains("reconciled") && line.contains("InstanceUnreachable") && line.contains(&format!("name=\"{name}\""))
             })
             .count()
     };

@@ -112,7 +112,7 @@ async fn a_version_that_nobody_answers_for_is_put_back_and_tried_again_by_itself
         (Some("True"), Some("False")),
         "{back:#}"
     );
-    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("tried again by itself")), "{back:#}");
+    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("retrying automatically")), "{back:#}");
     // While version 2 waits for its retry, version 1 is reconciled as usual. On a slow machine the wait may end first; the next one is
     // twice as long.
     let mut rests = 1;

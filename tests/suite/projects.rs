@@ -80,7 +80,7 @@ async fn a_workflow_is_created_in_its_project_moved_by_the_spec_and_moved_back_b
 
     // Somebody moves it away, and it is moved back.
     move_in_n8n(&world.n8n, &id(&moved), &own).await;
-    world.until_told("a", "DriftReverted", "it was moved to another project").await;
+    world.until_told("a", "DriftReverted", "moved to another project").await;
     until_in(&world, &id(&moved), &second).await;
     world.until_ready("a").await;
     world.n8n.serves(&path, "1").await;

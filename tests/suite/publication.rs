@@ -55,7 +55,7 @@ async fn where_no_execution_tells_which_version_answered_a_probe_waits_until_the
     world.until_ready("a").await;
     standin.publish_after(Duration::from_secs(5));
     apply(&world, "a", unsaved("2"), wants("1")).await;
-    let said = |object: &Value| condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("keeps no executions"));
+    let said = |object: &Value| condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("saves no executions"));
     world.until("a", "the probe waits", said).await;
     world.until_reason("a", "RolledBack", "RolledBack").await;
 }

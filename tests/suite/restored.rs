@@ -55,7 +55,7 @@ async fn one_annotation_lets_all_restored_objects_take_over_their_workflows() {
         let path = format!("{}/{}", world.namespace, name(number));
         world.n8n.serves(&path, "2").await;
     }
-    let said = |object: &Value| condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("take the annotation"));
+    let said = |object: &Value| condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("remove the annotation"));
     world.until_kind("N8nInstance", "main", "it says that it takes over", said).await;
     world.annotate("N8nInstance", "main", "restored-from", Value::Null).await;
     world.until_kind("N8nInstance", "main", "it is over", |object| !said(object)).await;

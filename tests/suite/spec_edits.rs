@@ -120,7 +120,7 @@ async fn edits_beside_a_change(world: &mut World) {
         let served = world.n8n.webhook("GET", &path(world, &name)).await.json()["version"].clone();
         assert_eq!((&world.n8n.workflow(&id).await["name"], served.as_str()), (&json!(DISPLAY), Some(kept)), "{object:#}");
         if policy == "Revert" {
-            world.until_told(&name, "DriftReverted", "put right").await;
+            world.until_told(&name, "DriftReverted", "reverted a change in n8n").await;
         }
         // The other way round: somebody changes the draft of an unpublished workflow, and the spec publishes.
         let name = format!("on-{}", policy.to_lowercase());

@@ -74,7 +74,7 @@ async fn kubectl_waits_for_it_and_shows_what_people_look_for() {
     let table = kubectl(&["get", "nwf"]);
     let columns: Vec<&str> = table.lines().next().expect("a header").split_whitespace().collect();
     assert_eq!(columns, ["NAME", "READY", "REASON", "PUBLISHED", "VERSION", "STATUS", "AGE"]);
-    assert!(table.lines().nth(1).expect("a line").contains("version 1 serves"), "{table}");
+    assert!(table.lines().nth(1).expect("a line").contains("version 1 is published"), "{table}");
     let id = world.get("a").await["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
     assert!(kubectl(&["get", "nwf", "-o", "wide"]).contains(&id));
     assert!(kubectl(&["get", "n8n"]).contains("n8ninstance.weirkeeper.dev/main"), "the category lists both kinds");

@@ -73,13 +73,13 @@ async fn the_table_of_workflows_says_what_was_observed_on_short_lines() {
     let lines = table(&world, &["nwf"]);
     let wanted = [
         ["NAME", "READY", "REASON", "PUBLISHED", "VERSION", "STATUS", "AGE"],
-        ["bakes", "True", "Succeeded", "true", "1", "version 1 serves, baking", "AGE"],
+        ["bakes", "True", "Succeeded", "true", "1", "version 1 is published, baking", "AGE"],
         ["invalid", "False", "InvalidDefinition", "", "", "", "AGE"],
         ["lost", "False", "InstanceNotFound", "", "", "", "AGE"],
-        ["pinned", "True", "Succeeded", "true", "1", "version 1 is pinned and serves", "AGE"],
+        ["pinned", "True", "Succeeded", "true", "1", "version 1 is pinned and published", "AGE"],
         ["saved", "True", "Succeeded", "false", "1", "version 1 is saved and not published", "AGE"],
-        ["serves", "True", "Succeeded", "true", "1", "version 1 serves", "AGE"],
-        ["sleeps", "True", "Suspended", "true", "1", "version 1 serves, suspended", "AGE"],
+        ["serves", "True", "Succeeded", "true", "1", "version 1 is published", "AGE"],
+        ["sleeps", "True", "Suspended", "true", "1", "version 1 is published, suspended", "AGE"],
     ];
     for (line, wanted) in lines.iter().zip(wanted) {
         for ((cell, wanted), column) in line.iter().zip(wanted).zip(&lines[0]) {
@@ -142,7 +142,7 @@ async fn right_after_an_edit_version_and_status_speak_of_the_same_version() {
             let object = object.map_or(Value::Null, |object| serde_json::to_value(object).expect("an object is JSON"));
             let (version, status) =
                 (&object["status"]["activeVersion"], object["status"]["summary"].as_str().unwrap_or_default().to_owned());
-            let other = if *version == 2 { "version 1 serves" } else { "version 2 serves" };
+            let other = if *version == 2 { "version 1 is published" } else { "version 2 is published" };
             assert!(!status.starts_with(other), "VERSION {version} beside {status:?}");
             if condition(&object, "RolledBack")["status"] == "True" {
                 break;

@@ -123,7 +123,7 @@ async fn what_is_asked_of_a_workflow_that_waits_in_the_queue_lets_it_overtake() 
         source(&world, "2").await;
         asked.push(id.clone());
     }
-    let overtaking = || world.operator.log().matches("goes before others that wait").count();
+    let overtaking = || world.operator.log().matches("moved ahead in the queue").count();
     until(&world, "the changes are seen", || overtaking() >= asked.len()).await;
     gate.open();
     until(&world, "all are looked at", || looked_at(&standin).len() > WORKFLOWS).await;

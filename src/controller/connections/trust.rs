@@ -16,7 +16,7 @@ pub fn check(instance: &N8nInstance, suspect: bool) -> Result<(), ReconcileError
     if moved && !seen {
         return Err(ReconcileError::transient(
             Reason::Progressing,
-            "the instance's URL changed to another origin; nothing is written until that was looked at",
+            "the instance's URL changed to another origin; nothing is written until the N8nInstance is reconciled",
         ));
     }
     if suspect || status.is_some_and(|status| status.identity_suspect) {
@@ -75,7 +75,7 @@ mod tests {
         }
         assert_eq!(reason("https://n8n.example", 1, true), Some(Reason::IdentityChanged));
         for other in ["https://n8n.example:8443", "http://n8n.example", "https://other.example"] {
-            assert_eq!(reason(other, 2, false), Some(Reason::Progressing), "{other}: nobody looked at it yet");
+            assert_eq!(reason(other, 2, false), Some(Reason::Progressing), "{other}: not reconciled yet");
             assert_eq!(reason(other, 1, false), Some(Reason::OriginChanged), "{other}");
         }
     }

@@ -40,7 +40,7 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
                     Ok(Some(_)) => return tell_of_unfit(ctx, &bare).await,
                     // Another process removed it first.
                     Ok(None) => return,
-                    Err(failed) => warn!(error = %failed, "cannot take the finalizer off"),
+                    Err(failed) => warn!(error = %failed, "cannot remove the finalizer"),
                 }
                 Duration::from_secs(1)
             }
@@ -54,8 +54,8 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
 }
 
 async fn tell_of_unfit(ctx: &Context, instance: &PartialObjectMeta<N8nInstance>) {
-    warn!(namespace = instance.namespace(), name = instance.name_any(), "an N8nInstance that does not fit its kind is let go");
+    warn!(namespace = instance.namespace(), name = instance.name_any(), "N8nInstance does not fit its kind; its finalizer is removed");
     ctx.metrics.abandoned.inc();
-    let note = "the object does not fit the kind N8nInstance and is let go without a look at n8n";
+    let note = "the object does not fit the kind N8nInstance; its finalizer is removed without a request to n8n";
     ctx.tell(instance, EventType::Warning, Reason::CleanupAbandoned, note.to_owned()).await;
 }

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_name_of_an_event_fits_whatever_the_object_is_called() {
         let about = ObjectReference { name: Some(format!("{}.{}", "a".repeat(219), "b".repeat(33))), ..ObjectReference::default() };
-        let event = event(&about, EventType::Normal, Reason::Succeeded, "version 1 serves", MicroTime(Timestamp::now()));
+        let event = event(&about, EventType::Normal, Reason::Succeeded, "version 1 is published", MicroTime(Timestamp::now()));
         let name = event.metadata.name.unwrap();
         assert!(name.len() <= 253 && name.starts_with(&format!("{}.1", "a".repeat(219))), "{name}");
     }

@@ -112,11 +112,11 @@ impl Liveness {
         }
         let silent = self.inner.watches.iter().map(|watch| (self.since(&watch.spoke), &watch.path)).max();
         if let Some((silence, path)) = silent.filter(|(silence, _)| *silence > self.bound) {
-            return Some(format!("the watch of {path} said nothing for {} s", silence.as_secs()));
+            return Some(format!("the watch of {path} received nothing for {} s", silence.as_secs()));
         }
         let pass = self.since(&self.inner.passed);
         (self.inner.running.load(Ordering::Relaxed) > 0 && pass > self.bound)
-            .then(|| format!("passes are under way and none ended for {} s", pass.as_secs()))
+            .then(|| format!("reconciliations are running and none ended for {} s", pass.as_secs()))
     }
 
     /// Returns what readiness waits for; None if it is ready.
@@ -125,7 +125,7 @@ impl Liveness {
             // A standby is ready: it can take over at any time.
             return None;
         }
-        (!self.inner.synced.load(Ordering::Relaxed)).then_some("waiting for the first lists of Workflows and N8nInstances")
+        (!self.inner.synced.load(Ordering::Relaxed)).then_some("waiting for the caches of Workflows and N8nInstances to sync")
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) async fn before(
     let newest = if saved { list(connection, &remote.id, 1).await? } else { None };
     match newest {
         Some(newest) => Ok(Before(Some(newest.first().copied().unwrap_or(0)))),
-        None => wait(rec, APPLIED_WITHIN, APPLIED_WITHIN, "n8n keeps no executions that tell which version answers a probe")
+        None => wait(rec, APPLIED_WITHIN, APPLIED_WITHIN, "n8n saves no executions that show which version answers a probe")
             .map(|()| Before(None)),
     }
 }
@@ -90,7 +90,7 @@ pub(super) async fn by_this_version(
     };
     let published = remote.published_apart();
     let published = published.as_ref().unwrap_or(remote);
-    let Some(ran) = ran else { return wait(rec, APPLIED_WITHIN, APPLIED_WITHIN, "no execution tells which version answered the probe") };
+    let Some(ran) = ran else { return wait(rec, APPLIED_WITHIN, APPLIED_WITHIN, "no execution shows which version answered the probe") };
     let wiring = |connections: &Value| digest_of(&[], connections, &[], &Map::new(), &BTreeSet::new());
     let may_be = |nodes: &[Value], connections: &Value| may_have_run(&ran.nodes, nodes) && wiring(&ran.connections) == wiring(connections);
     let this = may_be(&published.nodes, &published.connections);
@@ -109,7 +109,7 @@ pub(super) async fn by_this_version(
                 format!("n8n said that it published the version, and an earlier one still answered {} s later", APPLIED_AT_LAST.as_secs()),
             ))
         }
-        _ => wait(rec, APPLIED_WITHIN, APPLIED_WITHIN, "what the probe ran may be this version or another"),
+        _ => wait(rec, APPLIED_WITHIN, APPLIED_WITHIN, "the probe may have run this version or another"),
     }
 }
 
@@ -186,7 +186,7 @@ fn wait(rec: &Reconciliation<'_>, long: Duration, pause: Duration, why: &str) ->
     }
     let mut error = ReconcileError::transient(
         Reason::Progressing,
-        format!("{why}; the probes are made again, for the last time {} s after the publication", long.as_secs()),
+        format!("{why}; probing again, for the last time {} s after the publication", long.as_secs()),
     );
     error.look_again = Some(left.min(pause));
     Err(error.into())

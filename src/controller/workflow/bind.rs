@@ -102,7 +102,7 @@ fn still_arriving(rec: &Reconciliation<'_>, until: jiff::Timestamp) -> Reconcile
     let left = Duration::try_from(until.duration_since(rec.now())).unwrap_or_default();
     ReconcileError::transient(
         Reason::CreatePending,
-        "a create was sent to n8n and not answered; it is looked for until it cannot arrive any more",
+        "a create was sent to n8n and not answered; searching for its workflow until the create can no longer take effect",
     )
     .again_in(left.clamp(Duration::from_millis(100), Duration::from_secs(5)))
 }
@@ -149,7 +149,7 @@ fn bound_or_free(rec: &Reconciliation<'_>, id: &str, bound: Result<Bound, Reconc
 }
 
 async fn lives(rec: &Reconciliation<'_>, mark: &Mark) -> Result<bool, ReconcileError> {
-    rec.ctx.lives(mark).await.map_err(|error| objects::reconcile_error("look for the object of a mark", &error))
+    rec.ctx.lives(mark).await.map_err(|error| objects::reconcile_error("read the object of a mark", &error))
 }
 
 /// Checks that the recorded workflow carries this object's mark. A workflow without a mark needs a grant to adopt it: anybody who can
@@ -241,10 +241,7 @@ async fn take_over(rec: &mut Reconciliation<'_>, connection: &Connection, id: &s
     if let Some(path) = &remote.cut {
         return Err(ReconcileError::denied(
             Reason::TooLarge,
-            format!(
-                "workflow {id} in n8n {} at {path}, so that what it holds cannot be kept; flatten it in n8n, then it is adopted",
-                beyond()
-            ),
+            format!("workflow {id} in n8n {} at {path}, so its content cannot be stored; flatten it in n8n to have it adopted", beyond()),
         ));
     }
     connection.trusted()?;

@@ -41,8 +41,10 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
     let reason = match settle(rec).await {
         Ok(()) => Reason::Cleaned,
         Err(error) if overdue(rec) => {
-            let note =
-                format!("n8n was not settled within the bound and the object is let go: {}; look for the workflow in n8n", error.message);
+            let note = format!(
+                "n8n was not cleaned up within the time limit, so the finalizer is removed: {}; look for the workflow in n8n",
+                error.message
+            );
             warn!(reason = error.reason.as_str(), "cleanup abandoned");
             rec.ctx.tell(&rec.workflow, EventType::Warning, Reason::CleanupAbandoned, note).await;
             Reason::CleanupAbandoned
@@ -65,7 +67,7 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
     };
     match objects::set_finalizer(&rec.ctx.client, &rec.workflow, WORKFLOW_FINALIZER, false).await {
         Ok(taken_off) => {
-            info!(reason = reason.as_str(), "let go");
+            info!(reason = reason.as_str(), "finalizer removed");
             // Reported once for each object: a reconciliation of an old copy finds that the object is gone.
             if reason == Reason::CleanupAbandoned && taken_off.is_some() {
                 rec.ctx.metrics.abandoned.inc();
@@ -77,7 +79,7 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
         }
         Err(error) if objects::is_conflict(&error) => Ended::again_in(Reason::Progressing, Duration::from_millis(50)),
         Err(error) => {
-            warn!(%error, "cannot take the finalizer off");
+            warn!(%error, "cannot remove the finalizer");
             Ended::failed(Reason::RequestFailed)
         }
     }
@@ -144,7 +146,7 @@ async fn tell_of_copies(rec: &Reconciliation<'_>, connection: &Connection, settl
     let copies: Vec<&str> = listing.marked(&rec.uid()).into_iter().filter(|id| Some(*id) != settled).collect();
     if !copies.is_empty() {
         let note = format!(
-            "workflows {} in n8n carry this object's mark besides the one that it was bound to, and are left; delete them in n8n, or take `customTelemetryTags` out of their settings",
+            "workflows {} in n8n carry this object's mark besides the one that it was bound to, and are left; delete them in n8n, or remove `customTelemetryTags` from their settings",
             copies.join(", ")
         );
         rec.ctx.tell(&rec.workflow, EventType::Warning, Reason::DuplicateMarks, note).await;
@@ -161,15 +163,14 @@ fn wait_out_interrupted_write(rec: &Reconciliation<'_>, connection: &Connection)
     if rec.announced_for() >= connection.client.settings().request_timeout || time_left(rec) <= rec.ctx.settings.deletion_bound / 2 {
         return Ok(());
     }
-    let error =
-        ReconcileError::transient(Reason::Progressing, "a write to n8n was interrupted and may still be under way; it is waited for");
+    let error = ReconcileError::transient(Reason::Progressing, "a write to n8n was interrupted and may still be running; waiting for it");
     Err(error.again_in(Duration::from_millis(500)))
 }
 
 fn still_arriving(rec: &Reconciliation<'_>, connection: &Connection) -> Result<(), ReconcileError> {
     match late_for(rec.status.intent.as_ref(), connection.client.longest_request(), rec.announced_for()) {
         Some(_) => {
-            let error = ReconcileError::transient(Reason::CreatePending, "a create was sent to n8n and not answered; it is waited for");
+            let error = ReconcileError::transient(Reason::CreatePending, "a create was sent to n8n and not answered; waiting for it");
             Err(error.again_in(Duration::from_secs(1)))
         }
         None => Ok(()),

@@ -158,7 +158,7 @@ fn left_deleted(rec: &mut Reconciliation<'_>, note: &str) -> Outcome {
     rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::HealthNotChecked, note);
     rec.status.record_deleted_in_n8n();
     rec.ctx.forget_claims(&rec.uid());
-    Outcome::Blocked(Reason::DriftReported, format!("{note}; spec.driftPolicy leaves it so"))
+    Outcome::Blocked(Reason::DriftReported, format!("{note}; spec.driftPolicy leaves it deleted"))
 }
 
 /// Reports that another version is wanted, if n8n could not be reached. Ready outlasts an outage only while nothing changed, and a
@@ -166,7 +166,7 @@ fn left_deleted(rec: &mut Reconciliation<'_>, note: &str) -> Outcome {
 async fn note_change(rec: &mut Reconciliation<'_>, source: &Source) {
     let known = rec.status.active_version.is_some() && rec.status.failed_digest.is_none();
     if known && suspend::another_wanted(rec, source).await {
-        let said = "another version is wanted than the one that n8n is known to serve";
+        let said = "another version is wanted than the published one";
         rec.set_condition(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, said);
     }
 }

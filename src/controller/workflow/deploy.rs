@@ -70,14 +70,14 @@ pub(super) async fn deploy(
         return Err(ReconcileError::transient(
             Reason::NotSynced,
             format!(
-                "n8n took version {} {MOST_MISMATCHES} times within the hour and held something else each time, so it is not sent for a while; compare the workflow in n8n with the definition and correct it, or set the annotation weirkeeper.dev/reset-at",
+                "n8n accepted version {} {MOST_MISMATCHES} times within an hour and stored something else each time, so it is not sent for now; compare the workflow in n8n with the definition and correct it, or set the annotation weirkeeper.dev/reset-at",
                 wanted.version
             ),
         )
         .into());
     }
     let kept = keep_edits(rec, wanted, remote, &plan, &seen).await?;
-    let sending = format!("version {} is on its way to n8n", wanted.version);
+    let sending = format!("version {} is being sent to n8n", wanted.version);
     rec.set_condition(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, sending);
     announce(rec, wanted, remote, &plan).await?;
     deployed.wrote = true;
@@ -131,7 +131,7 @@ async fn keep_edits(
     let mut kept = drift::keep_edits(rec, remote, &plan.keeps, seen).await?;
     kept.retain(|version| *version != wanted.version);
     for version in kept.iter().filter(|_| !told_later) {
-        let note = format!("changed in n8n; that is kept as version {version}, and version {} takes its place", wanted.version);
+        let note = format!("changed in n8n; the change is kept as version {version} and replaced by version {}", wanted.version);
         rec.record_event(EventType::Warning, Reason::DriftReverted, note);
     }
     Ok(kept)
@@ -242,7 +242,7 @@ fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after:
         differs.push("the name".to_owned());
     }
     if !seen.marked {
-        differs.push("our mark is missing".to_owned());
+        differs.push("the mark is missing".to_owned());
     }
     format!("n8n accepted the write and holds something else: {}", differs.join("; "))
 }
@@ -279,7 +279,7 @@ async fn restore(rec: &mut Reconciliation<'_>, connection: &Connection, after: &
         rec.record_event(
             EventType::Warning,
             Reason::RolledBack,
-            "the failed publication took the workflow offline; what served before was published again",
+            "the failed publication took the workflow offline; the previously published version was published again",
         );
     }
 }

@@ -51,9 +51,9 @@ pub(super) fn undone(rec: &mut Reconciliation<'_>, wanted: &Deployment<'_>, remo
     }
     let kept: String = kept.iter().map(|version| format!("; kept as version {version}")).collect();
     let said = describe(drift, wanted, remote) + &kept;
-    rec.record_event(EventType::Warning, Reason::DriftReverted, format!("changed in n8n and put right: {said}"));
+    rec.record_event(EventType::Warning, Reason::DriftReverted, format!("reverted a change in n8n: {said}"));
     if rec.details.iter().all(|one| one.kind != ConditionType::Drifted) {
-        rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last put right: {said}"));
+        rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last reverted: {said}"));
     }
     rec.ctx.metrics.reverts.inc();
     let now = rec.now();
@@ -90,12 +90,12 @@ fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -
         .iter()
         .map(|one| match one {
             Drift::Edited | Drift::DraftEdited => summary(wanted, remote),
-            Drift::Publication if remote.active => "it was published".to_owned(),
-            Drift::Publication => "it was unpublished".to_owned(),
-            Drift::Settings(keys) => format!("settings changed: {}", keys.join(", ")),
-            Drift::Renamed => "it was renamed".to_owned(),
-            Drift::Archived => "it was archived".to_owned(),
-            Drift::Moved => "it was moved to another project".to_owned(),
+            Drift::Publication if remote.active => "publication (published)".to_owned(),
+            Drift::Publication => "publication (unpublished)".to_owned(),
+            Drift::Settings(keys) => format!("settings {}", keys.join(", ")),
+            Drift::Renamed => "name".to_owned(),
+            Drift::Archived => "archived".to_owned(),
+            Drift::Moved => "moved to another project".to_owned(),
         })
         .collect();
     said.join("; ")

@@ -63,7 +63,7 @@ fn failed(rec: &Reconciliation<'_>, digest: &str, reason: Reason, said: String) 
     match rests_for(rec, digest) {
         None => Outcome::Blocked(reason, said),
         Some(left) => {
-            let said = format!("{said}; it is tried again by itself");
+            let said = format!("{said}; retrying automatically");
             // The version that is published in its place is verified meanwhile, as often as ever.
             let look = left.min(rec.spec().interval.get()).max(Duration::from_millis(100));
             Outcome::Failed(ReconcileError::transient(reason, said).again_in(look))
@@ -165,7 +165,7 @@ pub(super) fn rolled_back_or(rec: &mut Reconciliation<'_>, choice: &Choice, want
     if before.is_none_or(|before| before.status != ConditionStatus::True) {
         rec.ctx.metrics.rollbacks.inc();
     }
-    let said = format!("{}; version {version} serves in its place", failure_of(rec, wanted.version));
+    let said = format!("{}; version {version} is published in its place", failure_of(rec, wanted.version));
     rec.set_condition(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &said);
     failed(rec, &wanted.digest, Reason::RolledBack, said)
 }

@@ -41,7 +41,7 @@ pub(super) fn read(error: &N8nError) -> FailureClass {
         )),
         N8nError::Server { message, .. } if publishing => {
             let said = message.as_deref().unwrap_or("an internal error");
-            let words = format!("n8n fails to publish: {said}; a trigger that cannot reach its service ends so");
+            let words = format!("n8n fails to publish: {said}; a trigger that cannot reach its service fails like this");
             FailureClass::Perhaps(Reason::PublishRefused, words, error.clone().into())
         }
         N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } if publishing => {
@@ -54,8 +54,9 @@ pub(super) fn read(error: &N8nError) -> FailureClass {
 
 fn refused_publication(message: &str) -> FailureClass {
     let words = format!("n8n refuses to publish: {message}");
-    let waits =
-        |words: &str| ReconcileError::waiting(Reason::WebhookPathTaken, format!("{words}; it goes live by itself when the path is free"));
+    let waits = |words: &str| {
+        ReconcileError::waiting(Reason::WebhookPathTaken, format!("{words}; it is published automatically when the path is free"))
+    };
     if VERDICTS.iter().any(|verdict| message.contains(verdict)) && !message.contains("which is not published") {
         return FailureClass::Never(Reason::PublishRefused, words);
     }

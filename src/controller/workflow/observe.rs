@@ -86,7 +86,7 @@ async fn check_webhooks(
     }
     // n8n's publication service publishes although such a trigger failed, and reports that only to users who are logged in.
     let silent = triggers_without_endpoint(definition).filter(|name| !endpoints.iter().any(|endpoint| endpoint.node == *name));
-    unknown.extend(silent.map(|name| format!("node {name:?}: n8n does not tell whether this trigger was started")));
+    unknown.extend(silent.map(|name| format!("node {name:?}: n8n does not report whether this trigger was started")));
     if checked == endpoints.len() && checked > 0 && unknown.is_empty() {
         rec.set_condition(
             ConditionType::Live,

@@ -163,7 +163,7 @@ impl<'a> Reconciliation<'a> {
     pub(super) async fn reacquire_slot(&mut self) -> Result<(), ReconcileError> {
         let (namespace, name) = self.instance_key();
         let place = self.ctx.slots.enter(&objects::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
-        self.place = Some(place.ok_or_else(|| ReconcileError::transient(Reason::Progressing, "the operator ends; another one goes on"))?);
+        self.place = Some(place.ok_or_else(|| ReconcileError::transient(Reason::Progressing, "the operator is shutting down"))?);
         Ok(())
     }
 
@@ -272,7 +272,7 @@ impl<'a> Reconciliation<'a> {
 
     fn superseded(&mut self) -> ReconcileError {
         self.superseded = true;
-        ReconcileError::transient(Reason::Progressing, "the object changed while it was looked at; the pass starts again")
+        ReconcileError::transient(Reason::Progressing, "the object changed during the reconciliation; reconciling again")
     }
 
     async fn write_status(&mut self, under_way: bool) -> Result<(), kube::Error> {

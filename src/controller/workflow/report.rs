@@ -77,22 +77,20 @@ async fn tell(rec: &mut Reconciliation<'_>, before: &[Condition]) {
 fn decisions(before: &WorkflowStatus, after: &WorkflowStatus) -> Vec<(Reason, String)> {
     let mut told = Vec::new();
     if before.last_handled_reset_at != after.last_handled_reset_at {
-        told.push((Reason::Reset, "a new value of weirkeeper.dev/reset-at is handled: what failed is tried again".to_owned()));
+        told.push((Reason::Reset, "a new value of weirkeeper.dev/reset-at is handled: what failed is retried".to_owned()));
     }
     match (before.pinned_version, after.pinned_version) {
         (before, Some(version)) if before != Some(version) => {
-            told.push((Reason::Pinned, format!("weirkeeper.dev/pinned-version asks for version {version}")));
+            told.push((Reason::Pinned, format!("weirkeeper.dev/pinned-version pins version {version}")));
         }
-        (Some(version), None) => {
-            told.push((Reason::Unpinned, format!("the pin of version {version} is taken off; the spec decides again")))
-        }
+        (Some(version), None) => told.push((Reason::Unpinned, format!("the pin of version {version} is removed; the spec decides again"))),
         _ => {}
     }
     let suspended = |status: &WorkflowStatus| {
         find(&status.conditions, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::Suspended.as_str())
     };
     if suspended(before) && !suspended(after) {
-        told.push((Reason::Resumed, "spec.suspend is taken off".to_owned()));
+        told.push((Reason::Resumed, "spec.suspend is removed".to_owned()));
     }
     told
 }

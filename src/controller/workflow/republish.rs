@@ -121,7 +121,7 @@ impl Attempt<'_> {
         let now = rec.now();
         rec.status.ensure_published_at(now);
         route_claims::serves(rec, self.connection, self.version, &self.definition).await?;
-        let said = format!("n8n serves the copy of version {} that it kept; draft and settings wait: {why}", self.version);
+        let said = format!("the copy of version {} that n8n kept is published; draft and settings wait: {why}", self.version);
         rec.set_condition(ConditionType::Synced, ConditionStatus::False, why.reason, &said);
         Ok(Outcome::Ready(said))
     }

@@ -238,7 +238,7 @@ async fn check_ring(rec: &Reconciliation<'_>) -> Result<(), ReconcileError> {
         if last == own {
             return Err(ReconcileError::invalid(
                 Reason::ReferenceRing,
-                format!("Workflows refer to each other in a ring: {own} -> {}; take one of the references out", chain.join(" -> ")),
+                format!("reference cycle between Workflows: {own} -> {}; remove one of the references", chain.join(" -> ")),
             ));
         }
         if chain.len() > DEEPEST_CHAIN || !seen.insert(last.clone()) {

@@ -70,7 +70,7 @@ pub(super) async fn claim(
         return Ok(Some(ReconcileError::denied(
             Reason::WebhookPathComputed,
             format!(
-                "node {node:?} computes its webhook path or method, which could be anybody's on this instance; write both plainly, or have the instance's owner grant \"*\" under spec.grants[].workflows"
+                "node {node:?} computes its webhook path or method, which could be those of another workflow on this instance; use literal values, or have the instance's owner grant \"*\" under spec.grants[].workflows"
             ),
         )));
     }
@@ -164,7 +164,7 @@ fn neighbour(rec: &Reconciliation<'_>, uid: &str) -> Option<String> {
 }
 
 fn taken(by: String) -> ReconcileError {
-    ReconcileError::waiting(Reason::WebhookPathTaken, format!("{by}; this one goes live by itself when the path is free"))
+    ReconcileError::waiting(Reason::WebhookPathTaken, format!("{by}; this one is published automatically when the path is free"))
 }
 
 /// Records that the version is published: paths of earlier versions are released, unless it may have to go back to one.

@@ -67,7 +67,7 @@ async fn accept(rec: &mut Reconciliation<'_>, connection: &Connection, source: S
     }
     let digest = versions::symbolic(rec, &source.definition).await?.digest.to_string();
     if accepted_before(&rec.status, &digest, rec.spec().active) {
-        let said = format!("it was accepted before, so nothing of it is held up; today it would be refused: {}", report.said);
+        let said = format!("the definition was accepted earlier and is still used; today it would be rejected: {}", report.said);
         set_valid(rec, &said);
         return Ok(source);
     }
@@ -107,7 +107,7 @@ async fn report_on(
 ) -> Result<(Source, Arc<ValidationReport>), ReconcileError> {
     let n8n = version(connection).await?;
     let held = rec.ctx.catalogs.of(&connection.instance).await?;
-    let instead = held.error.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read and the built-in one stands in for it");
+    let instead = held.error.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read, so the built-in one is used");
     let spec = rec.spec();
     let (active, tags) = (spec.active, spec.tags.clone());
     let silenced = rec.silenced();
@@ -130,7 +130,7 @@ async fn report_on(
     });
     let (source, report) = validated.await.map_err(|stopped| match stopped.try_into_panic() {
         Ok(panic) => resume_unwind(panic),
-        Err(_) => ReconcileError::transient(Reason::Progressing, "the operator stops"),
+        Err(_) => ReconcileError::transient(Reason::Progressing, "the operator is shutting down"),
     })?;
     timer.done();
     rec.ctx.remember(&rec.uid(), |memory| memory.validation = Some(CachedValidation::Known(of, report.clone())));

@@ -102,8 +102,8 @@ impl Attempt<'_> {
         self.serves(rec);
         self.prove(rec, remote).await?;
         route_claims::serves(rec, self.connection, self.version, &self.definition).await?;
-        let pinned = if self.pinned { "is pinned and " } else { "" };
-        let said = format!("version {} {pinned}serves", self.version);
+        let pinned = if self.pinned { "pinned and " } else { "" };
+        let said = format!("version {} is {pinned}published", self.version);
         Ok(Outcome::Ready(said))
     }
 
@@ -144,7 +144,7 @@ impl Attempt<'_> {
         }
         Outcome::Ready(match publication {
             Publication::Unpublished => format!("version {} is saved and not published", self.version),
-            _ => format!("version {} is saved; publication is left to people", self.version),
+            _ => format!("version {} is saved; publication is left to users of n8n", self.version),
         })
     }
 
@@ -175,7 +175,7 @@ impl Attempt<'_> {
         rec.status.record_health_decided(false);
         let now = rec.now();
         if rec.ctx.remember(&rec.uid(), |memory| memory.silence.note(&self.digest, now)) {
-            return Failure::Version(Reason::ProbeUnanswered, format!("{said} (tried again and again)"));
+            return Failure::Version(Reason::ProbeUnanswered, format!("{said} (after several attempts)"));
         }
         ReconcileError::transient(Reason::ProbeUnanswered, said).into()
     }

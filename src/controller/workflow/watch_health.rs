@@ -29,12 +29,7 @@ pub(super) async fn watch(
     let published_at = rec.status.published_at.as_ref().map(|time| time.0);
     let (Some(check), Some(published_at)) = (rec.spec().health_check.clone().filter(|check| check.bake_time.is_some()), published_at)
     else {
-        rec.set_condition(
-            ConditionType::Healthy,
-            ConditionStatus::Unknown,
-            Reason::HealthNotChecked,
-            "spec.healthCheck asks for no bakeTime",
-        );
+        rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::HealthNotChecked, "spec.healthCheck sets no bakeTime");
         rec.status.record_health_decided(false);
         return Ok((Health::NotChecked, String::new()));
     };
