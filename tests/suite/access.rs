@@ -31,7 +31,7 @@ async fn look(world: &World, namespace: &str, token: &str) -> Value {
     let patch = json!({ "metadata": { "annotations": { "weirkeeper.dev/requested-at": token } } });
     let api = world.api_in(namespace, "Workflow");
     api.patch("a", &PatchParams::default(), &Patch::Merge(patch)).await.expect("the API server patches");
-    world.until_in(namespace, "a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == token).await
+    world.until_in(namespace, "a", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn an_instance_that_does_not_allow_a_namespace_looks_like_one_that_does_no
         assert_eq!(denied.to_string(), absent.to_string());
     }
     world.instance("main", &url, &key, json!({ "allowedNamespaces": { "from": "All" } })).await;
-    world.until_in(&other, "a", "it goes live by itself", ready).await;
+    world.until_in(&other, "a", "it is published automatically", ready).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +86,7 @@ async fn a_credential_of_another_namespace_needs_a_grant_and_then_it_goes_live_b
     assert!(!format!("{held:?}").contains(&format!("\"id\": String({credential:?})")), "nothing is bound to the credential");
     let grants = json!([{ "namespaces": [other], "credentials": [title] }]);
     world.instance("main", &url, &key, json!({ "allowedNamespaces": all, "grants": grants })).await;
-    let live = world.until_in(&other, "a", "it goes live by itself", ready).await;
+    let live = world.until_in(&other, "a", "it is published automatically", ready).await;
     let held = world.n8n.workflow(live["status"]["n8nWorkflowId"].as_str().expect("an id")).await;
     assert_eq!(held["nodes"][0]["credentials"]["httpBasicAuth"]["id"], json!(credential));
     assert_eq!(held["active"], true);

@@ -43,7 +43,7 @@ async fn a_config_map_that_is_missing_or_unreadable_is_told_and_heals() {
     world.n8n.serves(&path, "from yaml").await;
     // An edit of the ConfigMap alone is noticed at once, by its watch.
     world.apply(config_map(json!({ "flow.json": answering(&path, "edited").to_string() }))).await;
-    world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2).await;
+    world.until("a", "version 2 is published", |object| object["status"]["activeVersion"] == 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,7 +57,7 @@ async fn settings_of_before_a_lost_status_are_reset_all_the_same() {
     world.annotate("Workflow", "a", "requested-at", json!("lost")).await;
     world.until("a", "it is bound again", |object| object["status"]["n8nWorkflowId"] == json!(id) && ready(object)).await;
     world.workflow("a", spec("2", Value::Null)).await;
-    world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && current(object) && ready(object)).await;
+    world.until("a", "version 2 is published", |object| object["status"]["activeVersion"] == 2 && current(object) && ready(object)).await;
     assert_eq!(world.n8n.workflow(&id).await["settings"]["timezone"], Value::Null);
 }
 

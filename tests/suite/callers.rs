@@ -60,7 +60,7 @@ async fn only_the_workflows_that_refer_to_a_workflow_may_call_it() {
         .await;
     assert_eq!(world.n8n.webhook("GET", &foreign).await.json()["version"], "1");
     world.workflow("child", json!({ "active": true, "interval": "2s", "definition": callee("2") })).await;
-    let after = world.until("child", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    let after = world.until("child", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     assert_eq!(crate::world::condition(&after, "Drifted")["status"], "False", "{after:#}");
     for path in [&foreign, &other, &path] {
         assert_eq!(world.n8n.webhook("GET", path).await.json()["version"], "2", "{path}");

@@ -121,7 +121,7 @@ async fn a_community_node_is_validated_by_the_catalogue_of_a_config_map_and_a_ch
     let covered = world.until("late", "it is judged anew", told("the catalogue does not cover node type")).await;
     assert!(ready(&covered));
     apply(&world, "late", "2", json!({})).await;
-    world.until("late", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
+    world.until("late", "version 2 is published", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
     world.api("ConfigMap").delete("nodes", &DeleteParams::default()).await.expect("the API server deletes");
     until_catalog(&world, "CatalogNotFound").await;
     world.instance("main", &standin.url(), standin.api_key(), json!({ "interval": "10m" })).await;

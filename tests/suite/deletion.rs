@@ -124,7 +124,7 @@ async fn a_deletion_is_tried_again_long_before_its_bound() {
     world.operator.restart_with(&["--deletion-bound", "280s"]);
     // The instance is not reconciled meanwhile, so it wakes no Workflow.
     world.instance("main", &standin.url(), standin.api_key(), json!({ "requestTimeout": "2s", "interval": "1h" })).await;
-    world.until_kind("N8nInstance", "main", "it was looked at", ready).await;
+    world.until_kind("N8nInstance", "main", "it was reconciled", ready).await;
     let id = applied(&world, "a", json!({})).await;
     standin.stop();
     start_deleting(&world, "Workflow", "a").await;

@@ -99,7 +99,7 @@ async fn report_and_ignore_leave_what_somebody_changed() {
     let manual = id(&world.until_ready("manual").await);
     world.n8n.api("POST", &format!("/workflows/{manual}/publish"), Some(json!({}))).await;
     world.annotate("Workflow", "manual", "requested-at", json!("1")).await;
-    let after = world.until("manual", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
+    let after = world.until("manual", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
     assert!(ready(&after));
     world.n8n.serves(&path(&world, "manual"), "1").await;
 }
@@ -292,7 +292,7 @@ async fn suspension_pins_and_webhook_paths_behave_as_promised() {
     assert_eq!(&two["status"]["activeVersion"], &json!(2));
     // A pin publishes a stored version; new definitions are numbered and not sent.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
-    world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
+    world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.workflow("a", json!({ "active": true, "interval": "2s", "definition": answering(&path(&world, "a"), "3") })).await;
     let pinned = world.until("a", "version 3 is numbered", |object| object["status"]["history"][0]["version"] == 3 && ready(object)).await;
     world.n8n.serves(&path(&world, "a"), "1").await;
@@ -301,7 +301,7 @@ async fn suspension_pins_and_webhook_paths_behave_as_promised() {
     let missing = world.until_reason("a", "Ready", "VersionNotFound").await;
     assert!(condition(&missing, "Ready")["message"].as_str().unwrap().contains("3, 2, 1"));
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
-    world.until("a", "version 3 serves", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
+    world.until("a", "version 3 is published", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
     assert_eq!(one["status"]["n8nWorkflowId"], pinned["status"]["n8nWorkflowId"]);
     // A path has one owner; the other is published without intervention when it is free.
     world.workflow("rival", json!({ "active": true, "definition": answering(&path(&world, "a"), "rival") })).await;

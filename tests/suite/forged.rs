@@ -54,7 +54,7 @@ async fn a_forged_id_in_a_status_takes_no_workflow_deletes_none_and_holds_nobody
     shared.says("older", "Ready", "AlreadyClaimed").await;
     look(world, &world.namespace, "victim", "1");
     let looked = |object: &Value| current(object) && object["status"]["lastHandledRequestedAt"] == "1";
-    let object = world.until("victim", "it was looked at", looked).await;
+    let object = world.until("victim", "it was reconciled", looked).await;
     assert!(ready(&object), "a younger object goes on: {:#}", object["status"]);
     gone(world, other, "older").await;
     assert!(shared.standin.workflow(&victim).is_some());
@@ -142,7 +142,7 @@ async fn a_version_that_is_forged_as_adopted_needs_the_grants_all_the_same() {
     forge(world, other, "mine", &json!({ "history": history, "origin": "Adopted" }));
     look(world, other, "mine", "1");
     let looked = |object: &Value| current(object) && object["status"]["lastHandledRequestedAt"] == "1";
-    let object = world.until_in(other, "mine", "it was looked at", looked).await;
+    let object = world.until_in(other, "mine", "it was reconciled", looked).await;
     assert_eq!(condition(&object, "Ready")["reason"], "ReferenceNotGranted", "{:#}", object["status"]);
     assert_eq!(world.n8n.workflows().await.len(), 1, "nothing of it reaches n8n");
 }

@@ -44,7 +44,7 @@ async fn is_left(relay: &Relay, world: &World) -> usize {
     let before = asked(relay);
     for token in ["left-1", "left-2"] {
         world.annotate("Workflow", "a", "requested-at", json!(token)).await;
-        world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == token).await;
+        world.until("a", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == token).await;
     }
     assert_eq!(asked(relay), before, "a failed version is not tried again by itself");
     before
@@ -111,6 +111,6 @@ async fn manual_rollback_leaves_offline_what_n8n_took_offline_and_says_so() {
     reset_tries_again(&relay, &world, "RollbackManual").await;
     // The user decides: the good version by its number, or a correction.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
-    world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
+    world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.n8n.serves(&path(&world), "1").await;
 }

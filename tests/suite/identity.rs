@@ -117,7 +117,7 @@ async fn an_adopted_workflow_keeps_its_content_as_version_1_and_its_urls_and_is_
     }
     // The previous content can be published again.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
-    world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1).await;
+    world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1).await;
     world.n8n.serves(&path, "theirs").await;
     // A second object cannot adopt it too.
     world.workflow("b", spec("second")).await;

@@ -157,12 +157,12 @@ async fn a_stricter_validator_holds_up_nothing_that_was_accepted() {
         apply(&world, broken, json!({})).await;
         world.until_reason("a", "Ready", "InvalidDefinition").await;
         world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
-        let pinned = world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
+        let pinned = world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
         assert_eq!((serves(&world).await, &condition(&pinned, "Validated")["status"]), (json!("1"), &json!("False")));
         assert_eq!(pinned["status"]["history"].as_array().map(Vec::len), Some(3), "what was refused has no number");
         world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
         apply(&world, answers(&world, "3"), json!({})).await;
-        world.until("a", "version 3 serves", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
+        world.until("a", "version 3 is published", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
     }
 }
 

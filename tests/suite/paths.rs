@@ -36,7 +36,7 @@ async fn until_fired(standin: &StandIn, rule: usize) {
 
 /// Waits until an object is Ready and serves a path.
 async fn until_serves(world: &World, name: &str, word: &str, version: &str) {
-    world.until(name, "it goes live by itself", ready).await;
+    world.until(name, "it is published automatically", ready).await;
     world.n8n.serves(&path(world, word), version).await;
 }
 

@@ -107,5 +107,5 @@ async fn a_status_that_is_refused_is_tried_again_with_growing_pauses() {
     let bodies = || relay.writes_since(from).iter().filter(|one| one.path.ends_with("/controllerrevisions")).count();
     assert_eq!(bodies(), 1, "the body of version 2 is stored once");
     allow().await;
-    world.until("before", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    world.until("before", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
 }

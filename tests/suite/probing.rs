@@ -124,7 +124,7 @@ async fn a_version_that_nobody_answers_for_is_put_back_and_tried_again_by_itself
     }
     standin.faults().clear();
     // Without an edit, pin or reset.
-    let again = world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    let again = world.until("a", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     world.n8n.serves(&path(&world), "2").await;
     assert_eq!(&again["status"]["history"][0]["result"], &json!("Good"));
     assert_eq!((&again["status"]["failedDigest"], &again["status"]["failedWith"]), (&Value::Null, &Value::Null));
@@ -179,7 +179,7 @@ async fn a_corrected_health_check_lets_the_definition_that_it_failed_be_tried_ag
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(back["status"]["history"][0]["reason"], "ErrorRateExceeded");
     apply(&world, three, baking(100)).await;
-    world.until("a", "version 3 serves", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
+    world.until("a", "version 3 is published", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,5 +247,5 @@ async fn an_answer_counts_only_where_this_workflow_ran_for_it() {
     let mut unsaved = answering(&path(&world), "2");
     unsaved["settings"]["saveDataSuccessExecution"] = json!("none");
     apply(&world, unsaved, json!({ "probes": [{ "node": "Webhook", "timeout": "300ms" }] })).await;
-    world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    world.until("a", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
 }

@@ -180,7 +180,7 @@ async fn a_workflow_that_is_where_it_should_be_costs_no_call() {
     for number in 0..5 {
         let token = number.to_string();
         small.world.annotate("Workflow", "a", "requested-at", json!(token)).await;
-        small.world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == token.as_str()).await;
+        small.world.until("a", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == token.as_str()).await;
     }
     assert_eq!(small.standin.log().writes().len(), 0, "{:?}", small.standin.log().writes());
     assert!(small.standin.log().count("GET", "/api/v1/workflows/") >= 5);

@@ -38,7 +38,7 @@ async fn a_probe_that_met_an_earlier_version_counts_neither_for_the_new_one_nor_
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed", "{back:#}");
     apply(&world, "a", answering(&path(&world, "a"), "3"), wants("3")).await;
-    let three = world.until("a", "version 3 serves", |object| ready(object) && object["status"]["activeVersion"] == 3).await;
+    let three = world.until("a", "version 3 is published", |object| ready(object) && object["status"]["activeVersion"] == 3).await;
     world.n8n.serves(&path(&world, "a"), "3").await;
     assert_eq!(&three["status"]["history"][0]["result"], &json!("Good"));
 }
@@ -190,7 +190,7 @@ async fn a_version_that_the_real_n8n_has_not_set_up_yet_is_neither_taken_for_goo
     silent.occupy(&world).await;
     apply(&world, "a", answering(&path(&world, "a"), "3"), wants("3")).await;
     world.until("a", "the earlier version was met", early).await;
-    let three = world.until("a", "version 3 serves", |object| ready(object) && object["status"]["activeVersion"] == 3).await;
+    let three = world.until("a", "version 3 is published", |object| ready(object) && object["status"]["activeVersion"] == 3).await;
     world.n8n.serves(&path(&world, "a"), "3").await;
     assert_eq!(&three["status"]["history"][0]["result"], &json!("Good"));
     // A workflow whose webhook is not registered within the time for a version to prove itself.

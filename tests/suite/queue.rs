@@ -65,7 +65,7 @@ async fn whichever_part_of_queue_mode_is_away_for_twenty_seconds_no_version_is_b
         start_what_ended(&stack);
         there.extend(new);
         for name in &there {
-            let serves = world.until(name, "the new version serves", |object| ready(object) && proved(object)).await;
+            let serves = world.until(name, "the new version is published", |object| ready(object) && proved(object)).await;
             let history = serves["status"]["history"].as_array().expect("a history");
             assert!(history.iter().all(|one| one["result"] == "Good"), "{part}: {name}: no version is blamed: {history:#?}");
             let answer = world.n8n.webhook("GET", &format!("{}/{name}", world.namespace)).await;

@@ -187,7 +187,7 @@ async fn what_was_taken_offline_comes_back_even_if_the_next_definition_has_to_wa
     apply(&world, waits, json!({})).await;
     world.until_reason("a", "Ready", "CredentialUnmapped").await;
     standin.faults().clear();
-    let meanwhile = world.until("a", "version 1 serves meanwhile", |object| object["status"]["intent"].is_null()).await;
+    let meanwhile = world.until("a", "version 1 is published meanwhile", |object| object["status"]["intent"].is_null()).await;
     world.n8n.serves(&path(&world), "1").await;
     assert_eq!(meanwhile["status"]["webhookURLs"].as_array().map(Vec::len), Some(1), "{meanwhile:#}");
     assert_eq!((meanwhile["status"]["publishedAt"].is_string(), condition(&meanwhile, "Live")["status"].as_str()), (true, Some("True")));
@@ -215,7 +215,7 @@ async fn a_failing_pin_goes_back_once_and_is_not_sent_again() {
     world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     world.until("a", "the pin serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
-    world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
+    world.until("a", "version 2 is published", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -266,7 +266,8 @@ async fn an_edit_that_nobody_reported_yet_is_kept_before_a_new_version_replaces_
     standin.ui_edit_draft(&id(&one), |draft| set_value(draft, "their draft")).expect("the editor saves");
     apply(&world, answering(&path(&world), "2"), json!({})).await;
     world.operator.start();
-    let two = world.until("a", "version 2 serves", |object| ready(object) && object["status"]["history"][0]["source"] == "Drift").await;
+    let two =
+        world.until("a", "version 2 is published", |object| ready(object) && object["status"]["history"][0]["source"] == "Drift").await;
     world.n8n.serves(&path(&world), "2").await;
     let sources: Vec<&str> = two["status"]["history"].as_array().into_iter().flatten().filter_map(|one| one["source"].as_str()).collect();
     assert_eq!(sources, ["Drift", "Drift", "Definition", "Definition"]);
@@ -322,5 +323,5 @@ async fn ready_outlasts_an_absent_n8n_only_for_what_did_not_change() {
     assert_eq!(condition(&changed, "Synced")["status"], "False");
     assert_eq!(condition(&changed, "Reconciling")["status"], "True");
     standin.restart();
-    world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    world.until("a", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
 }

@@ -201,7 +201,7 @@ async fn no_path_and_no_webhook_id_takes_the_callers_of_another_namespace() {
     // A publication of the victim removes its routes for a moment, in which any of them could be taken.
     let again = serving("again", json!(format!("{w}-user/:id")), "GET", &w);
     both.world.workflow("victim", json!({ "active": true, "interval": "2s", "definition": again })).await;
-    both.world.until("victim", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    both.world.until("victim", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     for _ in 0..20 {
         assert_eq!(both.world.n8n.webhook("GET", &call).await.json()["version"], "again");
     }

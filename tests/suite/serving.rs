@@ -115,7 +115,7 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     assert_eq!(world.get("a").await["status"]["activeVersion"], 3);
     standin.faults().clear();
     world.annotate("Workflow", "a", "reset-at", json!("1")).await;
-    world.until("a", "it is put right", ready).await;
+    world.until("a", "it is reverted", ready).await;
     world.n8n.serves(&path(&world, "a"), "3").await;
 }
 
@@ -127,7 +127,7 @@ async fn a_busy_version_is_compared_with_what_ran_before_it_however_long_ago_tha
     world.until("a", "version 1 is good", |object| object["status"]["history"][0]["result"] == "Good").await;
     call(&world, "a", 6).await;
     apply(&world, "a", failing(&path(&world, "a"), "2"), check("10m")).await;
-    world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2).await;
+    world.until("a", "version 2 is published", |object| object["status"]["activeVersion"] == 2).await;
     // More executions than one listing reads.
     call(&world, "a", 520).await;
     look(&world, "a", "1").await;
@@ -145,16 +145,16 @@ async fn settings_that_people_changed_right_before_a_new_version_are_kept() {
     standin.ui_edit_draft(&id(&one), |draft| draft["settings"]["executionOrder"] = json!("v0")).expect("the editor saves");
     apply(&world, "a", answering(&path(&world, "a"), "2"), json!({})).await;
     world.operator.start();
-    let two = world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    let two = world.until("a", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     assert_eq!(two["status"]["history"][0]["source"], "Drift", "{two:#}");
     world.until_told("a", "DriftReverted", "kept as version 3").await;
     assert_eq!(standin.workflow(&id(&one)).expect("it is there")["settings"]["executionOrder"], "v1");
     world.annotate("Workflow", "a", "pinned-version", json!("3")).await;
-    world.until("a", "theirs serves", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
+    world.until("a", "theirs is published", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
     assert_eq!(standin.workflow(&id(&one)).expect("it is there")["settings"]["executionOrder"], "v0");
     // Without a change by users there is nothing to store.
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
-    let back = world.until("a", "version 2 serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
+    let back = world.until("a", "version 2 is published", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
     assert_eq!(back["status"]["history"].as_array().map(Vec::len), Some(3), "{back:#}");
 }
 
@@ -167,7 +167,7 @@ async fn telemetry_tags_that_people_set_survive_a_new_version() {
     let add = |draft: &mut Value| draft["settings"]["customTelemetryTags"].as_array_mut().expect("tags").push(tag.clone());
     standin.ui_edit_draft(&id(&one), add).expect("the editor saves");
     apply(&world, "a", answering(&path(&world, "a"), "2"), json!({})).await;
-    world.until("a", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    world.until("a", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     let tags = standin.workflow(&id(&one)).expect("it is there")["settings"]["customTelemetryTags"].clone();
     let keys: Vec<&str> = tags.as_array().expect("tags").iter().filter_map(|tag| tag["key"].as_str()).collect();
     assert_eq!(keys, ["cost-centre", "weirkeeper.dev/owner"], "{tags}");
@@ -186,7 +186,7 @@ async fn ready_does_not_outlast_a_pin_that_an_absent_n8n_does_not_serve() {
     let changed = world.until("a", "the pin is seen", |object| condition(object, "Ready")["status"] == "False").await;
     assert_eq!(condition(&changed, "Synced")["reason"], "NotSynced");
     standin.restart();
-    world.until("a", "version 1 serves", |object| ready(object) && object["status"]["activeVersion"] == 1).await;
+    world.until("a", "version 1 is published", |object| ready(object) && object["status"]["activeVersion"] == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +234,7 @@ async fn a_version_that_is_not_proved_yet_keeps_the_path_that_its_rollback_needs
     let check = json!({ "healthCheck": { "bakeTime": "1s", "minimumExecutions": 1 } });
     apply(&world, "mover", answering(&path(&world, "q"), "3"), check).await;
     world.until("mover", "version 3 is good", |object| object["status"]["history"][0]["result"] == "Good").await;
-    world.until("rival", "it goes live by itself", ready).await;
+    world.until("rival", "it is published automatically", ready).await;
     world.n8n.serves(&path(&world, "p"), "rival").await;
     world.n8n.serves(&path(&world, "q"), "3").await;
 }
@@ -252,7 +252,7 @@ async fn gives_the_path_to_a_younger_one(world: &World, definition: Value, more:
     apply(world, "younger", answering(&path(world, "p"), "younger"), json!({})).await;
     world.until_reason("younger", "Ready", "WebhookPathTaken").await;
     world.delete("holder").await;
-    world.until("younger", "it goes live by itself", ready).await;
+    world.until("younger", "it is published automatically", ready).await;
     world.n8n.serves(&path(world, "p"), "younger").await;
 }
 
@@ -309,7 +309,7 @@ async fn a_version_is_watched_and_rolled_back_while_the_next_definition_cannot_b
     world.n8n.answers(&path(&world, "a"), 500).await;
     call(&world, "a", 4).await;
     look(&world, "a", "1").await;
-    let back = world.until("a", "version 1 serves", |object| object["status"]["activeVersion"] == 1).await;
+    let back = world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1).await;
     world.n8n.serves(&path(&world, "a"), "1").await;
     assert_eq!(condition(&back, "Ready")["reason"].as_str(), Some("InvalidDefinition"));
     assert_eq!(back["status"]["history"][0]["reason"], "ErrorRateExceeded", "{back:#}");

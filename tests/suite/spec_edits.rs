@@ -237,7 +237,7 @@ async fn only_real_changes_make_a_fight() {
     let refused = standin.faults().add(Rule::on("PUT", "/api/v1/workflows/*", Fault::json(500, "Internal server error")).times(6));
     world.annotate("Workflow", "a", "requested-at", json!("1")).await;
     let undone = world
-        .until("a", "the name is put right", |object| {
+        .until("a", "the name is reverted", |object| {
             condition(object, "Drifted")["reason"] == "DriftReverted" && ready(object) && standin.faults().fired(refused) == 6
         })
         .await;
@@ -251,7 +251,7 @@ async fn only_real_changes_make_a_fight() {
         standin.ui_rename(&id, &format!("Theirs {round}")).expect("the editor saves");
         let asked = json!(round.to_string());
         world.annotate("Workflow", "a", "requested-at", asked.clone()).await;
-        let seen = world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == asked).await;
+        let seen = world.until("a", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == asked).await;
         let contested = condition(&seen, "Drifted")["reason"] == "DriftContested";
         assert_eq!(contested, round == 6, "{round}: {seen:#}");
     }

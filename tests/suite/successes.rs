@@ -34,7 +34,7 @@ async fn where_successes_are_not_saved_health_is_unknown_and_failures_condemn_no
     }
     for token in ["1", "2"] {
         world.annotate("Workflow", "a", "requested-at", json!(token)).await;
-        let after = world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == token).await;
+        let after = world.until("a", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == token).await;
         assert!(ready(&after), "{after:#}");
         assert_eq!(condition(&after, "Healthy")["reason"], "ExecutionsNotSaved");
         assert_eq!((&after["status"]["activeVersion"], &after["status"]["failedDigest"]), (&json!(2), &json!(null)));

@@ -44,13 +44,13 @@ async fn each_version_that_serves_has_an_event_of_its_own_and_the_same_words_are
     let path = format!("{}/a", world.namespace);
     for version in 1..=3 {
         world.workflow("a", json!({ "active": true, "definition": answering(&path, &version.to_string()) })).await;
-        world.until("a", "the version serves", |object| ready(object) && object["status"]["activeVersion"] == version).await;
+        world.until("a", "the version is published", |object| ready(object) && object["status"]["activeVersion"] == version).await;
         let event = until_event(&world, "Workflow", "a", "Succeeded", says(&format!("version {version} is published"))).await;
         assert_eq!((event.type_.as_deref(), event.series.is_none()), (Some("Normal"), true));
     }
     // The definition of the second version again is version 2 again, with the same message.
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "2") })).await;
-    world.until("a", "version 2 serves again", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    world.until("a", "version 2 is published again", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     let twice = |event: &Event| says("version 2 is published")(event) && event.series.as_ref().is_some_and(|series| series.count == 2);
     until_event(&world, "Workflow", "a", "Succeeded", twice).await;
     let told = events(&world, "Workflow", "a").await.into_iter().filter(|event| event.reason.as_deref() == Some("Succeeded"));
@@ -89,7 +89,7 @@ async fn decisions_and_misspelt_annotations_leave_events() {
     }
     // It is reported once, however often the object is reconciled.
     world.annotate("Workflow", "a", "requested-at", json!("later")).await;
-    world.until("a", "it was looked at", |object| object["status"]["lastHandledRequestedAt"] == "later").await;
+    world.until("a", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == "later").await;
     let told = events(&world, "Workflow", "a").await.into_iter().filter(|event| event.reason.as_deref() == Some("UnknownAnnotation"));
     assert!(told.map(|event| event.series.map_or(1, |series| series.count)).eq([1]));
 }

@@ -79,7 +79,7 @@ async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anyth
         until("it says that it nests too deep", &world, &format!("{place}/{name}"), told).await;
     }
     world.workflow("fine", json!({ "active": true, "definition": answering("depth/fine", "edited") })).await;
-    world.until("fine", "version 2 serves", |object| object["status"]["activeVersion"] == 2).await;
+    world.until("fine", "version 2 is published", |object| object["status"]["activeVersion"] == 2).await;
     world
         .workflow("fromodd", json!({ "active": true, "definitionFrom": { "configMapKeyRef": { "name": "odd", "key": "flow.json" } } }))
         .await;

@@ -144,7 +144,7 @@ async fn an_edit_of_what_serves_is_not_held_up_by_creates_that_hang() {
     stream::iter(&names).for_each_concurrent(8, |name| apply(&world, name, "1")).await;
     until(&world, "creates hang", || standin.faults().fired(hold) >= 8).await;
     apply(&world, "serving", "2").await;
-    world.until("serving", "version 2 serves", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
+    world.until("serving", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     assert_eq!(standin.faults().fired(hold), 8, "two of ten places are left to what people wait for");
     world.delete("serving").await;
     assert_eq!(standin.faults().fired(hold), 8);
