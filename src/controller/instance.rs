@@ -47,7 +47,7 @@ const MOST_ORPHANS: usize = 100;
 pub(super) use counts::keep_counts;
 pub(super) use unfit::let_unfit_go;
 
-/// Hash of the changes that need a reconciliation. The operator's own status and finalizer are left out: the reconciliation that writes
+/// Returns a hash of the parts whose change needs a reconciliation. The operator's own status and finalizer are left out: the reconciliation that writes
 /// them is complete.
 pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
     let meta = &instance.metadata;
@@ -256,7 +256,7 @@ async fn inspect(
     if !missing.is_empty() {
         return Err(ReconcileError::denied(
             Reason::MissingScope,
-            format!("the API key lacks the scopes {}; give it these in n8n", missing.join(", ")),
+            format!("the API key lacks the scopes {}; add them to the key in n8n", missing.join(", ")),
         ));
     }
     let mut said = format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"));

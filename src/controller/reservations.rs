@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_one_has_it_until_it_is_let_go() {
+    fn a_workflow_is_reserved_until_it_is_released() {
         let reservations = Reservations::default();
         assert!(reservations.take("ops/main", "w", "one") && reservations.take("ops/main", "w", "one"));
         assert!(!reservations.take("ops/main", "w", "two"));

@@ -144,13 +144,13 @@ impl Catalogs {
             Some(None) => LoadedCatalog::built_in(Some(ReconcileError::waiting(
                 Reason::CatalogNotFound,
                 format!(
-                    "ConfigMap {name}, which spec.catalogRef names, has no binaryData {at}; make it with `weirkeeper catalog build --config-map {name}`"
+                    "ConfigMap {name}, which spec.catalogRef names, has no binaryData {at}; create it with `weirkeeper catalog build --config-map {name}`"
                 ),
             ))),
             None => LoadedCatalog::built_in(Some(ReconcileError::waiting(
                 Reason::CatalogNotFound,
                 format!(
-                    "ConfigMap {name}, which spec.catalogRef names, does not exist; make it with `weirkeeper catalog build --config-map {name}`"
+                    "ConfigMap {name}, which spec.catalogRef names, does not exist; create it with `weirkeeper catalog build --config-map {name}`"
                 ),
             ))),
         };
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_is_shared_and_what_was_not_used_for_longest_gives_way() {
+    fn contents_are_shared_and_the_least_recently_used_is_dropped() {
         let catalogs = Cache::default();
         for number in 0..=MOST {
             catalogs.keep(format!("n/{number}"), entry(&format!("c{number}"), number as u64));

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_while_a_watch_was_broken_is_missed_in_the_next_list() {
+    fn objects_deleted_while_a_watch_was_broken_are_missing_in_the_next_list() {
         let mut present = Present::default();
         let mut gone = |event: Event<ConfigMap>| -> Vec<String> { present.gone(&event).into_iter().map(|one| one.name).collect() };
         let none: [&str; 0] = [];

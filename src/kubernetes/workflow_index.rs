@@ -74,17 +74,17 @@ pub struct IndexedStatus {
 }
 
 impl IndexedWorkflow {
-    /// The object's namespace.
+    /// Returns the object's namespace.
     pub fn namespace(&self) -> &str {
         self.metadata.namespace.as_deref().unwrap_or_default()
     }
 
-    /// The object's name.
+    /// Returns the object's name.
     pub fn name(&self) -> &str {
         self.metadata.name.as_deref().unwrap_or_default()
     }
 
-    /// The object's UID.
+    /// Returns the object's UID.
     pub fn uid(&self) -> &str {
         self.metadata.uid.as_deref().unwrap_or_default()
     }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_writes_of_status_and_finalizer_start_no_pass_but_edits_do() {
+    fn edits_start_a_reconciliation_and_writes_of_status_or_finalizer_do_not() {
         let before = indexed(json!({ "observedGeneration": 1 }));
         let mut after = indexed(json!({ "observedGeneration": 2, "n8nWorkflowId": "w" }));
         after.metadata.finalizers = Some(vec![crate::api::WORKFLOW_FINALIZER.to_owned()]);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn how_urgent_a_pass_is_can_be_told_from_what_no_pass_has_answered() {
+    fn urgency_follows_from_requests_that_are_not_handled_yet() {
         let with = |generation: i64, annotations: serde_json::Value, status: serde_json::Value| {
             let mut one = indexed(status);
             one.metadata.generation = Some(generation);

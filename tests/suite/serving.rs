@@ -99,7 +99,7 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     world.n8n.serves(&path(&world, "a"), "1").await;
     assert_eq!(back["status"]["activeVersion"].as_i64(), Some(1));
-    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("holds something else")), "{back:#}");
+    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("stored something else")), "{back:#}");
     standin.faults().clear();
     // The published version never fails, and is not sent for ever either.
     apply(&world, "a", answering(&path(&world, "a"), "3"), json!({})).await;

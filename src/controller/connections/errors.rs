@@ -17,7 +17,7 @@ impl From<N8nError> for ReconcileError {
         let message = error.to_string();
         let mut classed = match &error {
             N8nError::Unauthorized { .. } => {
-                ReconcileError::denied(Reason::Unauthorized, format!("{message}; put a valid key into the instance's Secret"))
+                ReconcileError::denied(Reason::Unauthorized, format!("{message}; store a valid key in the instance's Secret"))
             }
             N8nError::Forbidden { .. } => {
                 let scope = error.operation().scope().unwrap_or("it lacks");

@@ -33,7 +33,7 @@ pub(super) async fn expiry(
     };
     let left = Duration::try_from(expiry.duration_since(Timestamp::now())).unwrap_or_default();
     Some(if left < EXPIRING {
-        let said = format!("the API key expires at {expiry}: make a new one in n8n and put it into Secret {}", secret.name);
+        let said = format!("the API key expires at {expiry}: create a new one in n8n and store it in Secret {}", secret.name);
         verdict(ConditionStatus::True, Reason::KeyExpiring, said)
     } else {
         verdict(ConditionStatus::False, Reason::KeyNotExpiring, format!("the API key expires at {expiry}"))

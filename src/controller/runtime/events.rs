@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_an_event_fits_whatever_the_object_is_called() {
+    fn the_name_of_an_event_fits_for_any_object_name() {
         let about = ObjectReference { name: Some(format!("{}.{}", "a".repeat(219), "b".repeat(33))), ..ObjectReference::default() };
         let event = event(&about, EventType::Normal, Reason::Succeeded, "version 1 is published", MicroTime(Timestamp::now()));
         let name = event.metadata.name.unwrap();

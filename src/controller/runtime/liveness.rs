@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_watch_has_to_speak_for_itself() {
+    fn each_watch_must_show_progress() {
         let paths = ["/apis/weirkeeper.dev/v1alpha1/workflows", "/api/v1/configmaps"];
         let liveness = Liveness::new(Duration::ZERO, paths.map(str::to_owned).to_vec());
         assert_eq!(liveness.liveness_error(), None, "a standby watches nothing");

@@ -107,7 +107,7 @@ fn still_arriving(rec: &Reconciliation<'_>, until: jiff::Timestamp) -> Reconcile
     .again_in(left.clamp(Duration::from_millis(100), Duration::from_secs(5)))
 }
 
-/// Of two objects that are bound to one workflow in n8n, the older one keeps it.
+/// Fails if an older object is bound to the same workflow in n8n.
 fn claim(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> Result<(), ReconcileError> {
     let age = |meta: &ObjectMeta| (meta.creation_timestamp.as_ref().map(|time| time.0), meta.uid.clone());
     let mine = age(&rec.workflow.metadata);

@@ -16,7 +16,7 @@ use crate::domain::error::ReconcileError;
 use crate::domain::reach::reach;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 
-/// Returns the settings that a new workflow gets beside those of its version.
+/// Returns the settings that a new workflow gets in addition to those of its version.
 pub(super) fn at_create(rec: &mut Reconciliation<'_>, definition: &Definition) -> Map<String, Value> {
     let mut settings = Map::new();
     rec.status.record_callers(None);

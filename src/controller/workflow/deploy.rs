@@ -23,7 +23,7 @@ use crate::domain::plan::{self, Comparison, Drift, Keeps, Plan, Publication, Ste
 use crate::domain::remote::RemoteWorkflow;
 use crate::n8n::N8nError;
 
-/// Number of writes within an hour that n8n accepted without storing the content, after which it never will.
+/// Maximum number of writes within an hour that n8n accepted without storing their content; after that no more are sent.
 const MOST_MISMATCHES: usize = 5;
 
 /// State of n8n after the deployment.
@@ -244,7 +244,7 @@ fn not_as_sent(wanted: &Deployment<'_>, seen: &Comparison, keeps: &Keeps, after:
     if !seen.marked {
         differs.push("the mark is missing".to_owned());
     }
-    format!("n8n accepted the write and holds something else: {}", differs.join("; "))
+    format!("n8n accepted the write and stored something else: {}", differs.join("; "))
 }
 
 /// Classifies a failed write. After any failure n8n is read again: its writes are not atomic, and a version that was taken offline is

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_speaks_of_the_connection_or_the_key_says_nothing_about_the_version() {
+    fn errors_of_the_connection_or_the_key_do_not_fail_the_version() {
         let operation = Operation::Publish;
         let silent = [
             N8nError::Connect { operation, reason: "refused".into() },

@@ -163,7 +163,7 @@ pub(super) async fn probe(
             return Err(not_made(
                 rec,
                 format!(
-                    "probe {at} of node {:?} is not made: n8n does not list {} {} as this workflow's alone, so that the call could reach another one; give the node a path that no other workflow has",
+                    "probe {at} of node {:?} is not made: n8n does not list {} {} as this workflow's alone, so the call could reach another one; give the node a path that no other workflow has",
                     probe.node,
                     request.method,
                     endpoint.url_path()
@@ -181,7 +181,7 @@ pub(super) async fn probe(
                     return Err(not_made(
                         rec,
                         format!(
-                            "probe {at} of node {:?} was answered, and n8n lists no execution of this workflow for it, so that it does not count; where n8n keeps no successful executions, say so in spec.executionsSaved of the N8nInstance",
+                            "probe {at} of node {:?} was answered, and n8n lists no execution of this workflow for it, so it does not count; if n8n saves no successful executions, set spec.executionsSaved of the N8nInstance accordingly",
                             probe.node
                         ),
                     ));
@@ -203,7 +203,7 @@ pub(super) async fn probe(
     Ok(Probed::Passed)
 }
 
-/// The version is published, and its health is unknown until the probe counts.
+/// Records that the health of the published version is unknown until the probe counts.
 fn not_made(rec: &mut Reconciliation<'_>, said: String) -> ReconcileError {
     rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
     rec.status.record_health_decided(false);

@@ -67,7 +67,7 @@ fn refused(header: &ProbeHeader, why: &str) -> ReconcileError {
     ReconcileError::denied(
         Reason::ProbeSecretRefused,
         format!(
-            "header {} of a probe {why}; an API key is never sent to a webhook: put what the probe sends into a Secret of its own",
+            "header {} of a probe {why}; an API key is never sent to a webhook: store the value that the probe sends in a Secret of its own",
             header.name
         ),
     )

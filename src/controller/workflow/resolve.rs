@@ -129,7 +129,7 @@ fn exact_one(
         Means::Unmapped(name) => {
             return Err(ReconcileError::invalid(
                 Reason::CredentialUnmapped,
-                format!("credential {name:?} of type {kind} is not mapped; add it to spec.credentials with the existing one that it means"),
+                format!("credential {name:?} of type {kind} is not mapped; map it to an existing credential in spec.credentials"),
             ));
         }
         Means::Id(id) => (id, format!("id {id}"), usable.filter(|one| one.id == id).collect()),
@@ -214,7 +214,7 @@ async fn workflows(
             rec.ctx.wake_where(|indexed| indexed.namespace() == rec.namespace() && indexed.name() == name.as_str());
             unpublished.get_or_insert(ReconcileError::waiting(
                 Reason::ReferenceNotPublished,
-                format!("Workflow {name}, which this one calls, does not let it do so in n8n yet"),
+                format!("Workflow {name}, which this one calls, does not permit the call in n8n yet"),
             ));
         }
         ids.insert(name, id);

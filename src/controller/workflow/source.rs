@@ -79,7 +79,7 @@ async fn read_source(rec: &Reconciliation<'_>) -> Result<Text, ReconcileError> {
             return Err(ReconcileError::invalid(
                 Reason::TooLarge,
                 format!(
-                    "spec.definition has {size} bytes and may have {LARGEST_INLINE}; put the workflow into a ConfigMap and name it in spec.definitionFrom.configMapKeyRef"
+                    "spec.definition has {size} bytes and may have {LARGEST_INLINE}; store the workflow in a ConfigMap and name it in spec.definitionFrom.configMapKeyRef"
                 ),
             ));
         }

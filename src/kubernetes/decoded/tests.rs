@@ -37,7 +37,7 @@ fn workflow(name: &str, levels: usize) -> String {
 const LEVELS_OF_A_REPORT: [usize; 3] = [118, 140, 9_000];
 
 #[tokio::test]
-async fn one_object_that_nests_without_end_stops_neither_a_list_nor_a_watch() {
+async fn an_object_that_nests_too_deep_stops_neither_a_list_nor_a_watch() {
     for levels in LEVELS_OF_A_REPORT {
         let (deep, flat) = (workflow("deep", levels), workflow("flat", 3));
         let list = format!("{{\"kind\":\"WorkflowList\",\"metadata\":{{\"resourceVersion\":\"9\"}},\"items\":[{deep},{flat}]}}");
@@ -56,7 +56,7 @@ async fn one_object_that_nests_without_end_stops_neither_a_list_nor_a_watch() {
 }
 
 #[tokio::test]
-async fn an_object_that_nests_too_deep_is_told_where() {
+async fn the_error_names_where_an_object_nests_too_deep() {
     let api = Api::<Decoded<Workflow>>::namespaced(client(&[workflow("deep", 140), workflow("fine", 100)]), "n");
     let unfit = api.get("deep").await.unwrap().0.unwrap_err();
     assert!(unfit.why.starts_with("spec.definition.a.a") && unfit.why.contains("… nests deeper than 120 levels"), "{}", unfit.why);

@@ -32,7 +32,7 @@ async fn all(order: &mpsc::Receiver<String>, many: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_people_changed_overtakes_creates_and_routine() {
+async fn edits_and_deletions_overtake_creates_and_routine() {
     let slots = InstanceSlots::new(1);
     let first = slots.enter(LANE, "first", || Routine).await;
     let (done, order) = mpsc::channel();
@@ -46,7 +46,7 @@ async fn what_people_changed_overtakes_creates_and_routine() {
 }
 
 #[tokio::test]
-async fn an_object_that_waits_behind_hundreds_overtakes_them_once_somebody_changes_it() {
+async fn a_promoted_object_overtakes_hundreds_of_waiters() {
     let slots = InstanceSlots::new(1);
     let first = slots.enter(LANE, "first", || Routine).await;
     let (done, order) = mpsc::channel();
@@ -63,7 +63,7 @@ async fn an_object_that_waits_behind_hundreds_overtakes_them_once_somebody_chang
 }
 
 #[tokio::test]
-async fn creates_that_hang_leave_a_place_to_edits() {
+async fn hanging_creates_leave_reserved_slots_to_edits() {
     let slots = InstanceSlots::new(10);
     let mut hanging = Vec::new();
     for number in 0..8 {
@@ -82,7 +82,7 @@ async fn creates_that_hang_leave_a_place_to_edits() {
 }
 
 #[tokio::test]
-async fn edits_without_end_do_not_hold_up_the_others_for_ever() {
+async fn endless_edits_do_not_starve_creates() {
     let slots = InstanceSlots::new(1);
     let first = slots.enter(LANE, "first", || Edit).await;
     let (done, order) = mpsc::channel();
@@ -98,7 +98,7 @@ async fn edits_without_end_do_not_hold_up_the_others_for_ever() {
 }
 
 #[tokio::test]
-async fn creates_without_end_do_not_hold_up_routine_for_ever() {
+async fn endless_creates_do_not_starve_routine() {
     let slots = InstanceSlots::new(1);
     let first = slots.enter(LANE, "first", || Create).await;
     let (done, order) = mpsc::channel();
@@ -116,7 +116,7 @@ async fn creates_without_end_do_not_hold_up_routine_for_ever() {
 }
 
 #[tokio::test]
-async fn a_closed_gate_sends_those_away_who_wait_and_lets_those_end_who_are_in() {
+async fn closed_slots_dismiss_waiters_and_let_running_reconciliations_end() {
     let slots = InstanceSlots::new(1);
     let inside = slots.enter(LANE, "a", || Edit).await;
     let mut waiting = Box::pin(slots.enter(LANE, "b", || Routine));
@@ -128,7 +128,7 @@ async fn a_closed_gate_sends_those_away_who_wait_and_lets_those_end_who_are_in()
 }
 
 #[tokio::test]
-async fn one_instance_does_not_hold_up_another_and_a_waiter_may_give_up() {
+async fn an_instance_does_not_delay_another_and_a_waiter_may_give_up() {
     let slots = InstanceSlots::new(1);
     let slow = slots.enter("ops/slow", "a", || Edit).await;
     drop(slots.enter("ops/fast", "b", || Routine).await);
@@ -141,7 +141,7 @@ async fn one_instance_does_not_hold_up_another_and_a_waiter_may_give_up() {
 }
 
 #[tokio::test]
-async fn a_waiter_that_gives_up_when_its_turn_has_come_leaves_the_place_to_the_next() {
+async fn a_waiter_that_gives_up_in_its_turn_leaves_the_slot_to_the_next() {
     let slots = InstanceSlots::new(1);
     let first = slots.enter(LANE, "a", || Edit).await;
     let mut impatient = Box::pin(slots.enter(LANE, "b", || Edit));
