@@ -259,7 +259,7 @@ impl Context {
     }
 
     /// Requests a reconciliation of an instance that a Workflow could not reach, unless the instance is known to be unreachable or one was
-    /// requested within [`DOUBTED_FOR`].
+    /// requested within `DOUBTED_FOR`.
     pub fn doubt_instance(&self, namespace: &str, name: &str) {
         let Some(instance) = self.instance(namespace, name) else { return };
         let (uid, now) = (instance.metadata.uid.as_deref().unwrap_or_default(), Instant::now());
