@@ -31,7 +31,7 @@ pub use capability::Capability;
 pub use display::{Around, Display, shown};
 pub use distil::{Distilled, RawPackage, distil};
 pub use fill::filled;
-pub use issues::{ReconcileError, TroubleKind, troubles};
+pub use issues::{Issue, IssueKind, issues};
 pub use model::{CredentialType, CredentialUse, Kind, LEFT_OUT, NodeType, NodeVersion, Parameter, Shared};
 pub use pack::{CredentialEntry, Index, NodeEntry, Unreadable};
 pub use ports::{Port, Ports};
@@ -338,8 +338,7 @@ mod tests {
         let written: &Map<_, _> = written.as_object().unwrap();
         let full = filled(facts, written, 2.2, &slack.name).unwrap();
         assert_eq!(full["authentication"], "accessToken");
-        let missing: Vec<String> =
-            troubles(facts, &full, 2.2, &slack.name).into_iter().map(|reconcile_error| reconcile_error.parameter).collect();
+        let missing: Vec<String> = issues(facts, &full, 2.2, &slack.name).into_iter().map(|issue| issue.parameter).collect();
         assert_eq!(missing, ["channelId"]);
     }
 }

@@ -52,7 +52,7 @@ reasons! {
     ReferenceNotGranted: "The definition calls a workflow by its n8n id or by a computed id, or embeds a workflow that uses credentials in a node, and the instance does not grant this namespace their use. Map the id to a Workflow in `spec.references`, or ask the owner of the instance for a grant.",
     NodeTypeNotGranted: "A node has a type that can access more than its own definition (other workflows, agents, memory, files of n8n's host), or for which this is unknown, and the instance does not grant this namespace its use. Use another node, or ask the owner of the instance for a grant in `spec.grants[].nodeTypes`.",
     DataTableNotGranted: "A node uses a data table of n8n, or any data table, and the instance does not grant this namespace its use. Ask the owner of the instance for a grant in `spec.grants[].dataTables`.",
-    ReferenceRing: "The Workflows form a reference cycle, so that none of them can be published first. Remove one of the references.",
+    ReferenceCycle: "The Workflows form a reference cycle, so that none of them can be published first. Remove one of the references.",
     VersionNotFound: "The annotation `weirkeeper.dev/pinned-version` names a version that is not stored. `status.history` lists the stored versions.",
 
     CredentialsMapped: "Every credential of the definition is mapped to a credential of the n8n instance.",

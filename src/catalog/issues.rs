@@ -15,18 +15,18 @@ use crate::document::finding::MAX_FINDINGS;
 
 /// An issue for which n8n refuses the parameters of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReconcileError {
+pub struct Issue {
     /// The parameter, as n8n names it: without its path.
     pub parameter: String,
     /// The path at which n8n looks, from the node's parameters.
     pub path: String,
     /// Kind of the issue.
-    pub kind: TroubleKind,
+    pub kind: IssueKind,
 }
 
 /// Kinds of issues that n8n refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TroubleKind {
+pub enum IssueKind {
     /// The value is required, shows, and is empty.
     Missing,
     /// The value of a resource locator does not match the pattern of its mode.
@@ -49,7 +49,7 @@ pub enum TroubleKind {
 
 /// Returns every issue that n8n would find in these values. n8n fills in the defaults (see [`filled`](super::fill::filled)) before it
 /// publishes, so a required value with a default that is not empty is never missing.
-pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<ReconcileError> {
+pub fn issues(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<Issue> {
     let mut search = Search { around: Around::new(values, version, node_type), found: Vec::new(), mistyped: HashSet::new() };
     for parameter in &facts.parameters {
         search.parameter(parameter, "");
@@ -59,7 +59,7 @@ pub fn troubles(facts: &NodeVersion, values: &Map<String, Value>, version: f64, 
 
 struct Search<'a> {
     around: Around<'a>,
-    found: Vec<ReconcileError>,
+    found: Vec<Issue>,
     /// Paths of values that do not have their declared type: several parameters may declare the type of one value.
     mistyped: HashSet<String>,
 }
@@ -75,24 +75,23 @@ impl Search<'_> {
         let shows = shown(&parameter.display, level, self.around);
         let place = if path.is_empty() { Cow::from(&parameter.name) } else { Cow::from(format!("{path}.{}", parameter.name)) };
         let value = js::get(root, &place);
-        let mut tell =
-            |kind: TroubleKind| self.found.push(ReconcileError { parameter: parameter.name.clone(), path: place.to_string(), kind });
+        let mut tell = |kind: IssueKind| self.found.push(Issue { parameter: parameter.name.clone(), path: place.to_string(), kind });
         if parameter.required && shows {
             match (parameter.bounds.multiple, value) {
-                (None, value) if is_missing(parameter.kind, value) => tell(TroubleKind::Missing),
+                (None, value) if is_missing(parameter.kind, value) => tell(IssueKind::Missing),
                 (Some(_), Some(Value::Array(items))) => {
                     let missing = items.iter().filter(|item| is_missing(parameter.kind, Some(item)));
-                    missing.take(MAX_FINDINGS).for_each(|_| tell(TroubleKind::Missing));
+                    missing.take(MAX_FINDINGS).for_each(|_| tell(IssueKind::Missing));
                 }
                 _ => {}
             }
         }
         if let (true, Some(mode)) = (shows && is_locator(parameter.kind), value.and_then(|value| misfit(parameter, value))) {
-            tell(TroubleKind::Locator { mode });
+            tell(IssueKind::Locator { mode });
         }
         match (parameter.kind, value, &parameter.bounds.validate_type) {
             (Kind::ResourceMapper, Some(Value::Object(mapped)), _) if shows => self.found.extend(columns(parameter, &place, mapped)),
-            (Kind::Filter, Some(Value::Object(filter)), _) if shows && is_unreadable(filter) => tell(TroubleKind::Unreadable),
+            (Kind::Filter, Some(Value::Object(filter)), _) if shows && is_unreadable(filter) => tell(IssueKind::Unreadable),
             (Kind::Filter | Kind::ResourceMapper, _, _) if shows => {}
             // n8n also checks parameters that are hidden: if another parameter of the same name shows, the value of that one is checked.
             (kind, Some(value), Some(want)) if !is_locator(kind) => {
@@ -100,7 +99,7 @@ impl Search<'_> {
                 // An option that the service provides, or a long default that the catalogue leaves out, cannot be wrong.
                 let untold = (want == "options" && parameter.options.open) || js::to_string(value).trim_start_matches('=') == LEFT_OUT;
                 if !untold && !takes(want, value, &offered) && self.mistyped.insert(place.to_string()) {
-                    tell(TroubleKind::Type { want: want.clone() });
+                    tell(IssueKind::Type { want: want.clone() });
                 }
             }
             _ => {}
@@ -122,10 +121,10 @@ impl Search<'_> {
         for group in &parameter.groups {
             let value = js::get(self.around.root, &format!("{base}{}", group.name));
             let entries = value.and_then(Value::as_array).map_or(0, Vec::len);
-            let few = parameter.bounds.min_fields.filter(|least| entries < *least as usize).map(TroubleKind::TooFew);
-            let many = parameter.bounds.max_fields.filter(|most| *most > 0 && entries > *most as usize).map(TroubleKind::TooMany);
+            let few = parameter.bounds.min_fields.filter(|least| entries < *least as usize).map(IssueKind::TooFew);
+            let many = parameter.bounds.max_fields.filter(|most| *most > 0 && entries > *most as usize).map(IssueKind::TooMany);
             if let Some(kind) = many.or(few) {
-                self.found.push(ReconcileError { parameter: parameter.name.clone(), path: format!("{base}{}", group.name), kind });
+                self.found.push(Issue { parameter: parameter.name.clone(), path: format!("{base}{}", group.name), kind });
             }
             let places: Vec<String> = match (value, parameter.bounds.multiple) {
                 (None, _) => Vec::new(),
@@ -146,31 +145,31 @@ fn is_unreadable(filter: &Map<String, Value>) -> bool {
 }
 
 /// Returns n8n's issues with the columns of a `resourceMapper`: required columns without a value, and values of another type.
-fn columns(parameter: &Parameter, place: &str, mapped: &Map<String, Value>) -> Vec<ReconcileError> {
+fn columns(parameter: &Parameter, place: &str, mapped: &Map<String, Value>) -> Vec<Issue> {
     let (Some(mode), Some(schema), Some(values)) = (mapped.get("mappingMode"), mapped.get("schema"), mapped.get("value")) else {
         return Vec::new();
     };
-    let reconcile_error = |name: String, path: String, kind: TroubleKind| ReconcileError { parameter: name, path, kind };
+    let issue = |name: String, path: String, kind: IssueKind| Issue { parameter: name, path, kind };
     if mode == "autoMapInputData" {
         return Vec::new();
     }
     let Some(schema) = schema.as_array().filter(|columns| !columns.iter().any(Value::is_null)) else {
-        return vec![reconcile_error(parameter.name.clone(), place.to_owned(), TroubleKind::Unreadable)];
+        return vec![issue(parameter.name.clone(), place.to_owned(), IssueKind::Unreadable)];
     };
     let adds = parameter.bounds.mapper_mode.as_deref() == Some("add");
     let mut found = Vec::new();
     for column in schema {
         let Some(id) = column.get("id").and_then(Value::as_str) else { continue };
         let value = if js::truthy(Some(values)) { values.get(id) } else { Some(&Value::Null) };
-        let tell = |kind: TroubleKind| reconcile_error(format!("{}.{id}", parameter.name), format!("{place}.value.{id}"), kind);
+        let tell = |kind: IssueKind| issue(format!("{}.{id}", parameter.name), format!("{place}.value.{id}"), kind);
         if adds && js::truthy(column.get("required")) && (values.is_null() || value.is_none()) {
-            found.push(tell(TroubleKind::Missing));
+            found.push(tell(IssueKind::Missing));
         }
         let (Some(value), Some(want)) = (value, column.get("type").and_then(Value::as_str)) else { continue };
         let offered: Vec<&Value> =
             column.get("options").and_then(Value::as_array).into_iter().flatten().filter_map(|option| option.get("value")).collect();
         if !takes(want, value, &offered) {
-            found.push(tell(TroubleKind::Type { want: want.to_owned() }));
+            found.push(tell(IssueKind::Type { want: want.to_owned() }));
         }
     }
     found
@@ -225,7 +224,7 @@ mod tests {
         let kind = Catalog::embedded().node(node_type).unwrap();
         let facts = kind.version(version).unwrap();
         let full = filled(facts, values.as_object().unwrap(), version, node_type).unwrap();
-        troubles(facts, &full, version, node_type).into_iter().map(|one| format!("{} @ {}", one.parameter, one.path)).collect()
+        issues(facts, &full, version, node_type).into_iter().map(|one| format!("{} @ {}", one.parameter, one.path)).collect()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use weirkeeper::catalog::{Around, Catalog, LEFT_OUT, NodeVersion, filled, shown, troubles};
+use weirkeeper::catalog::{Around, Catalog, LEFT_OUT, NodeVersion, filled, issues, shown};
 
 use crate::installation::{Answer, answers};
 
@@ -103,7 +103,7 @@ fn what_is_missing_is_what_n8n_finds_missing_with_defaults_and_without() {
     each(9000, |answer, facts, parameters, version, kind| {
         let full = filled(facts, parameters, version, kind).unwrap_or_default();
         for (at, (said, values)) in [("issues", parameters), ("issuesFilled", &full)].into_iter().enumerate() {
-            let ours: BTreeSet<String> = troubles(facts, values, version, kind).into_iter().map(|trouble| trouble.parameter).collect();
+            let ours: BTreeSet<String> = issues(facts, values, version, kind).into_iter().map(|trouble| trouble.parameter).collect();
             let Some(theirs) = answer.said[said]["value"].as_array() else {
                 return Some(format!("n8n cannot say: {}", answer.said[said]));
             };
@@ -155,7 +155,7 @@ fn missing(answer: &Answer) -> Option<Vec<String>> {
     let node = Catalog::embedded().node(kind)?;
     let facts = node.serving(Some(version))?;
     let full = filled(facts, answer.node["parameters"].as_object()?, version, kind).ok()?;
-    Some(troubles(facts, &full, version, kind).into_iter().map(|trouble| trouble.parameter).collect())
+    Some(issues(facts, &full, version, kind).into_iter().map(|trouble| trouble.parameter).collect())
 }
 
 #[test]

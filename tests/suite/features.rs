@@ -51,7 +51,7 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
     world.n8n.edit(&id, true, |workflow| workflow["name"] = json!("Renamed")).await;
     world
         .until("a", "it has its name again", |object| {
-            condition(object, "Drifted")["message"].as_str().is_some_and(|said| said.contains("renamed"))
+            condition(object, "Drifted")["message"].as_str().is_some_and(|said| said.contains("reverted: name"))
         })
         .await;
     world.until_ready("a").await;
@@ -241,7 +241,7 @@ async fn callers_follow_the_workflows_that_they_call() {
     // A reference cycle is reported with its members.
     world.workflow("child", json!({ "active": true, "references": references("parent"), "definition": with_node(child, json!({ "name": "Back",
         "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [0, 300], "parameters": { "workflowId": { "__rl": true, "mode": "id", "value": "CHILD" } } })) })).await;
-    let ring = world.until_reason("child", "Ready", "ReferenceRing").await;
+    let ring = world.until_reason("child", "Ready", "ReferenceCycle").await;
     assert!(condition(&ring, "Ready")["message"].as_str().unwrap().contains("child -> parent -> child"));
 }
 

@@ -171,7 +171,7 @@ async fn half_a_character_or_a_deep_document_in_n8n_costs_itself_alone_is_undone
         }
         world.until_ready("a").await;
     }
-    world.until_told("a", "DriftReverted", "changed in n8n").await;
+    world.until_told("a", "DriftReverted", "change in n8n").await;
 
     // The command names what it cannot import, and imports the others.
     let key = own.dir.join("n8n-api-key");

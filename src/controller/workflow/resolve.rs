@@ -237,7 +237,7 @@ async fn check_ring(rec: &Reconciliation<'_>) -> Result<(), ReconcileError> {
         let Some(last) = chain.last().cloned() else { continue };
         if last == own {
             return Err(ReconcileError::invalid(
-                Reason::ReferenceRing,
+                Reason::ReferenceCycle,
                 format!("reference cycle between Workflows: {own} -> {}; remove one of the references", chain.join(" -> ")),
             ));
         }

@@ -7,7 +7,7 @@ use super::places::Place;
 use super::shapes::{self, Misfit};
 use super::{conditions, literal, misplaced};
 use crate::catalog::display::Match;
-use crate::catalog::{Kind, NodeVersion, Parameter, ReconcileError, Shared, TroubleKind, js, shown, troubles};
+use crate::catalog::{Issue, IssueKind, Kind, NodeVersion, Parameter, Shared, issues, js, shown};
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::document::json_path;
 use crate::text::similar;
@@ -60,17 +60,17 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
             return;
         }
     };
-    let mut missing = troubles(known.facts(), values, known.version(), known.node.kind());
+    let mut missing = issues(known.facts(), values, known.version(), known.node.kind());
     // A name may occur several times in a description, each time with the same requirement.
     missing.dedup();
     let mut walk = Walk { known, values, missing: &missing, ignored: Vec::new(), findings };
     walk.level(&known.facts().parameters, own, values, Place::Root(&known.at), true);
     let ignored = std::mem::take(&mut walk.ignored);
-    for reconcile_error in &missing {
+    for issue in &missing {
         if is_full(findings) {
             return;
         }
-        findings.push(refused(known, reconcile_error, &ignored));
+        findings.push(refused(known, issue, &ignored));
     }
 }
 
@@ -86,31 +86,31 @@ fn unloadable(known: &Known<'_>, own: &Map<String, Value>, name: &str) -> Findin
 }
 
 /// Returns the finding for a value that n8n refuses to publish.
-fn refused(known: &Known<'_>, reconcile_error: &ReconcileError, ignored: &[&str]) -> Finding {
+fn refused(known: &Known<'_>, issue: &Issue, ignored: &[&str]) -> Finding {
     // n8n loses names on its way into groups within groups.
-    let steps = reconcile_error.path.split('.').filter(|step| !step.is_empty());
+    let steps = issue.path.split('.').filter(|step| !step.is_empty());
     let at = steps.fold(json_path::key(&known.at, "parameters"), |at, step| format!("{at}.{step}"));
-    let name = quoted(&reconcile_error.parameter);
-    match &reconcile_error.kind {
-        TroubleKind::Missing => {
+    let name = quoted(&issue.parameter);
+    match &issue.kind {
+        IssueKind::Missing => {
             let mut message = format!("parameter {name} is required and empty");
             if let [only] = ignored {
                 message.push_str(&format!("; {} is no parameter of the node", quoted(only)));
             }
             known.error(Code::ParameterMissing, at, message)
         }
-        TroubleKind::Locator { mode } => {
+        IssueKind::Locator { mode } => {
             let message = format!("the value of {name} does not match its mode {}", quoted(mode));
             known.error(Code::ParameterInvalid, at, message)
         }
-        TroubleKind::Type { want } => known
+        IssueKind::Type { want } => known
             .error(Code::ParameterInvalid, at, format!("n8n cannot convert the value of {name} to its type"))
             .mismatch("something else", want.clone()),
-        TroubleKind::Unreadable => known.error(Code::ParameterInvalid, at, format!("n8n cannot read the value of {name}")),
-        TroubleKind::TooFew(least) => known
+        IssueKind::Unreadable => known.error(Code::ParameterInvalid, at, format!("n8n cannot read the value of {name}")),
+        IssueKind::TooFew(least) => known
             .error(Code::ParameterInvalid, at, format!("parameter {name} has too few entries"))
             .mismatch("fewer", format!("at least {least}")),
-        TroubleKind::TooMany(most) => known
+        IssueKind::TooMany(most) => known
             .error(Code::ParameterInvalid, at, format!("parameter {name} has too many entries"))
             .mismatch("more", format!("at most {most}")),
     }
@@ -120,7 +120,7 @@ struct Walk<'a, 'f> {
     known: &'a Known<'a>,
     /// Values as n8n loads them.
     values: &'a Map<String, Value>,
-    missing: &'a [ReconcileError],
+    missing: &'a [Issue],
     /// First-level parameters that n8n ignores.
     ignored: Vec<&'a str>,
     findings: &'f mut Vec<Finding>,
