@@ -68,6 +68,12 @@ impl Attempt<'_> {
         if !recovery::reregisters(facts) {
             return Ok(false);
         }
+        // n8n takes webhooks away while it handles a write of somebody else, which a publication would overwrite.
+        let missing = observe::check_live(rec, self.connection, &self.definition, true).await?;
+        *remote = read_back(self.connection, &remote.id).await?;
+        if missing.is_none() || !remote.active || remote.active_version_id != serving {
+            return Ok(false);
+        }
         self.connection.trusted()?;
         let before = rec.status.intent.clone();
         if before.is_none() {
