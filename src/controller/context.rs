@@ -264,7 +264,10 @@ impl Context {
         let Some(instance) = self.instance(namespace, name) else { return };
         let (uid, now) = (instance.metadata.uid.as_deref().unwrap_or_default(), Instant::now());
         let lately = self.remember(uid, |memory| {
-            let lately = memory.unreachable || memory.doubted.is_some_and(|at| now.duration_since(at) < DOUBTED_FOR);
+            if memory.unreachable {
+                return true;
+            }
+            let lately = memory.doubted.is_some_and(|at| now.duration_since(at) < DOUBTED_FOR);
             memory.doubted = memory.doubted.filter(|_| lately).or(Some(now));
             lately
         });

@@ -29,7 +29,7 @@ use crate::api::reason::{Class, Reason};
 use crate::api::{INSTANCE_FINALIZER, annotation};
 use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
 use crate::domain::api_key::{explained, missing_scopes};
-use crate::domain::conditions::{Found, Outcome, conditions, passes, unverified_since};
+use crate::domain::conditions::{Found, Outcome, conditions, passes};
 use crate::domain::error::ReconcileError;
 use crate::domain::identity::vouched;
 use crate::domain::status_bounds;
@@ -84,7 +84,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     if instance.meta().deletion_timestamp.is_some() {
         return finalizer::remove(ctx, &instance).await;
     }
-    if !finalizer::is_on(instance.meta())
+    if !objects::has_finalizer(instance.meta(), INSTANCE_FINALIZER)
         && let Err(failed) = objects::set_finalizer(&ctx.client, &*instance, INSTANCE_FINALIZER, true).await
     {
         warn!(error = %failed, "cannot add the finalizer");
@@ -104,8 +104,8 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     ctx.runtime.backoffs.restart_on_change(&instance.uid().unwrap_or_default(), change_hash(&instance));
     let grace = instance.spec.interval.get() * 3;
     let now = Timestamp::now();
-    status.unverified_since = unverified_since(&old.conditions, &found, old.unverified_since.as_ref(), now);
-    status.conditions = conditions(&old.conditions, &found, generation, grace, status.unverified_since.as_ref(), now);
+    (status.conditions, status.unverified_since) =
+        conditions(&old.conditions, old.unverified_since.as_ref(), &found, generation, grace, now);
     status.observed_generation = generation;
     status.summary = summary(&status.conditions);
     status_bounds::fit_instance(&mut status);

@@ -150,7 +150,7 @@ fn gives_up(outcome: &Outcome) -> bool {
 
 /// Adds the finalizer: nothing is created in n8n for an object that could vanish unnoticed.
 async fn finalize(rec: &mut Reconciliation<'_>) -> Result<(), kube::Error> {
-    let has = rec.workflow.metadata.finalizers.iter().flatten().any(|one| one == WORKFLOW_FINALIZER);
+    let has = objects::has_finalizer(&rec.workflow.metadata, WORKFLOW_FINALIZER);
     if has {
         return Ok(());
     }

@@ -38,31 +38,26 @@ pub struct Found {
     pub details: Vec<ConditionUpdate>,
 }
 
-/// Returns the time since which n8n could not be asked, if it could not be asked now.
-pub fn unverified_since(old: &[Condition], found: &Found, before: Option<&Time>, now: Timestamp) -> Option<Time> {
-    // Before the first sync nothing was verified.
-    let verified = find(old, ConditionType::Synced).is_none_or(|synced| synced.status != ConditionStatus::False);
-    (is_unverified(found) && verified).then(|| before.cloned().unwrap_or_else(|| whole_seconds(now)))
-}
-
-fn is_unverified(found: &Found) -> bool {
-    matches!(&found.outcome, Outcome::Failed(error) if says_nothing(error)) && !differs(&found.details)
-}
-
-/// Returns the conditions after a reconciliation.
+/// Returns the conditions after a reconciliation, and the time since which n8n could not be asked, if it could not be asked now.
+/// `unverified_since` is that time before.
 pub fn conditions(
     old: &[Condition],
+    unverified_since: Option<&Time>,
     found: &Found,
     generation: i64,
     grace: Duration,
-    unverified_since: Option<&Time>,
     now: Timestamp,
-) -> Vec<Condition> {
+) -> (Vec<Condition>, Option<Time>) {
     let mut verdicts: Vec<ConditionUpdate> = found.details.clone();
-    let unseen = is_unverified(found);
+    let unseen = matches!(&found.outcome, Outcome::Failed(error) if says_nothing(error)) && !differs(&found.details);
+    let synced = find(old, ConditionType::Synced);
+    // Before the first sync nothing was verified.
+    let verified = synced.is_none_or(|synced| synced.status != ConditionStatus::False);
+    let unverified_since = (unseen && verified).then(|| unverified_since.cloned().unwrap_or_else(|| whole_seconds(now)));
     if let Outcome::Failed(reconcile_error) = &found.outcome
         && unseen
-        && find(old, ConditionType::Synced).is_some_and(|synced| synced.status != ConditionStatus::False)
+        && verified
+        && synced.is_some()
     {
         verdicts.push(ConditionUpdate::new(
             ConditionType::Synced,
@@ -73,7 +68,7 @@ pub fn conditions(
     }
     let kept: Vec<ConditionUpdate> = old.iter().filter_map(|condition| carried(condition, &verdicts)).collect();
     verdicts.extend(kept);
-    let lasted = unverified_since.map(|since| Duration::try_from(now.duration_since(since.0)).unwrap_or_default());
+    let lasted = unverified_since.as_ref().map(|since| Duration::try_from(now.duration_since(since.0)).unwrap_or_default());
     let graced = unseen && lasted.is_none_or(|lasted| lasted < grace);
     verdicts.extend(summary(old, &found.outcome, unseen, generation, graced));
     let mut merged = merge(old, &verdicts, generation, now);
@@ -84,7 +79,7 @@ pub fn conditions(
             condition.observed_generation = before.observed_generation;
         }
     }
-    merged
+    (merged, unverified_since)
 }
 
 fn is_summary(kind: ConditionType) -> bool {
@@ -185,8 +180,7 @@ mod tests {
 
     fn report(old: &Reported, outcome: Outcome, details: Vec<ConditionUpdate>, second: i64) -> Reported {
         let found = Found { outcome, details };
-        let unverified_since = unverified_since(&old.conditions, &found, old.unverified_since.as_ref(), at(second));
-        let conditions = conditions(&old.conditions, &found, 1, GRACE, unverified_since.as_ref(), at(second));
+        let (conditions, unverified_since) = conditions(&old.conditions, old.unverified_since.as_ref(), &found, 1, GRACE, at(second));
         Reported { conditions, unverified_since }
     }
 

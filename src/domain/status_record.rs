@@ -292,11 +292,6 @@ impl StatusRecord {
         self.0.waits_for_webhook_path = waits;
     }
 
-    /// Records since when n8n could not be asked.
-    pub fn record_unverified(&mut self, since: Option<Time>) {
-        self.0.unverified_since = since;
-    }
-
     /// Records a summary while the reconciliation goes on.
     pub fn record_progress(&mut self, summary: String) {
         self.0.summary = Some(summary);
@@ -308,7 +303,15 @@ impl StatusRecord {
     }
 
     /// Records the result of a reconciliation.
-    pub fn report(&mut self, generation: i64, pinned: Option<i64>, conditions: Vec<Condition>, summary: Option<String>) {
+    pub fn report(
+        &mut self,
+        generation: i64,
+        pinned: Option<i64>,
+        conditions: Vec<Condition>,
+        unverified_since: Option<Time>,
+        summary: Option<String>,
+    ) {
+        self.0.unverified_since = unverified_since;
         self.0.observed_generation = generation;
         self.0.pinned_version = pinned;
         self.0.conditions = conditions;

@@ -114,6 +114,11 @@ fn params() -> PatchParams {
     PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
+/// Reports whether a finalizer is on an object.
+pub fn has_finalizer(metadata: &ObjectMeta, finalizer: &str) -> bool {
+    metadata.finalizers.iter().flatten().any(|one| one == finalizer)
+}
+
 /// Adds or removes a finalizer. The resource version keeps a finalizer that another writer added meanwhile. Returns the new resource
 /// version; None if the object is gone.
 pub async fn set_finalizer<K>(client: &Client, object: &K, finalizer: &str, on: bool) -> Result<Option<String>, kube::Error>

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use serde_json::json;
 use tokio::sync::Notify;
 use tracing::debug;
 
-use crate::api::instance::N8nInstance;
+use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::controller::context::Context;
-use crate::kubernetes::objects;
+use crate::controller::runtime::status;
 
 /// Changes within this time cost one write.
 const TOGETHER: Duration = Duration::from_secs(1);
@@ -32,19 +31,17 @@ pub async fn keep_counts(ctx: Arc<Context>, changed: Arc<Notify>) {
             let at = (instance.namespace().unwrap_or_default(), instance.name_any());
             let count = bound.get(&at).copied().unwrap_or_default();
             // An instance without a status is about to be reconciled.
-            if instance.status.as_ref().is_some_and(|status| status.workflows != count && status.observed_generation >= 0) {
-                write(&ctx, &instance, &at, count).await;
+            if let Some(status) = instance.status.as_ref().filter(|status| status.workflows != count && status.observed_generation >= 0) {
+                write(&ctx, &instance, status, count).await;
             }
         }
     }
 }
 
-async fn write(ctx: &Context, instance: &N8nInstance, (namespace, name): &(String, String), count: i64) {
-    let uid = instance.uid().unwrap_or_default();
-    let written = objects::patch_status::<N8nInstance>(&ctx.client, namespace, name, &uid, None, &json!({ "workflows": count })).await;
-    match written {
-        Ok(_) => ctx.metrics.writes.with_label_values(&["N8nInstance"]).inc(),
-        // The next change, or the next reconciliation of the instance, writes it.
-        Err(error) => debug!(%error, "cannot write the number of Workflows"),
+async fn write(ctx: &Context, instance: &N8nInstance, before: &N8nInstanceStatus, workflows: i64) {
+    let after = N8nInstanceStatus { workflows, ..before.clone() };
+    // The next change, or the next reconciliation of the instance, writes what could not be written.
+    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, instance, None, (before, &after)).await {
+        debug!(%error, "cannot write the number of Workflows");
     }
 }

@@ -35,8 +35,3 @@ pub(super) fn is_needed(ctx: &Context, metadata: &ObjectMeta) -> bool {
     let users = ctx.workflows_of(namespace, name);
     !ctx.deletion_left(metadata).is_zero() && users.iter().any(|indexed| indexed.deleting() && indexed.status.n8n_workflow_id.is_some())
 }
-
-/// Reports whether the finalizer is on an object.
-pub(super) fn is_on(metadata: &ObjectMeta) -> bool {
-    metadata.finalizers.iter().flatten().any(|one| one == INSTANCE_FINALIZER)
-}

@@ -10,7 +10,7 @@ use kube::core::{PartialObjectMeta, PartialObjectMetaExt};
 use kube::runtime::events::EventType;
 use tracing::warn;
 
-use super::finalizer::{is_needed, is_on};
+use super::finalizer::is_needed;
 use crate::api::INSTANCE_FINALIZER;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
@@ -32,7 +32,11 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
     loop {
         let pause = match objects::read_as::<N8nInstance>(&ctx.client, Some(&namespace), &name).await {
             Ok(None | Some(Decoded(Ok(_)))) => return,
-            Ok(Some(Decoded(Err(object)))) if object.metadata.uid != metadata.uid || !is_on(&object.metadata) => return,
+            Ok(Some(Decoded(Err(object))))
+                if object.metadata.uid != metadata.uid || !objects::has_finalizer(&object.metadata, INSTANCE_FINALIZER) =>
+            {
+                return;
+            }
             Ok(Some(Decoded(Err(object)))) if is_needed(ctx, &object.metadata) => Duration::from_secs(1),
             Ok(Some(Decoded(Err(object)))) => {
                 let bare = object.metadata.into_response_partial::<N8nInstance>();

@@ -1,8 +1,8 @@
 //! One attempt of a reconciliation to bring a version to n8n: resolve, decide the publication, deploy, verify.
 
-use super::bind::{self, Bound, CreateFailed};
+use super::bind::{self, Bound};
 use super::deploy::{Deployed, deploy};
-use super::deployment::{Deployment, attempted, left_offline_too_often};
+use super::deployment::{Deployment, left_offline_too_often, proven};
 use super::reconciliation::Reconciliation;
 use super::resolve::{Resolved, resolve};
 use super::{callers, route_claims, tags, validate, versions};
@@ -117,7 +117,7 @@ impl Attempt<'_> {
             return Ok((Publication::Untouched, taken));
         }
         // An interrupted operator says nothing about the version; an attempt that left the workflow offline does.
-        if self.left_offline && left_offline_too_often(rec) && !attempted(rec, self.operation, self.version, true).proven {
+        if self.left_offline && left_offline_too_often(rec) && !proven(rec, self.operation, self.version) {
             let message = "each of several publications left the workflow offline";
             return Err(Failure::Version(Reason::PublishUnconfirmed, message.to_owned()));
         }
@@ -135,10 +135,7 @@ impl Attempt<'_> {
             rec.mark().put_beside(&mut write.settings, &remote.settings);
             return Ok(remote);
         }
-        bind::create(rec, self.connection, write, &self.definition, &self.digest).await.map_err(|failed| match failed {
-            CreateFailed::Rejected(message) => Failure::Version(Reason::RejectedByN8n, message),
-            CreateFailed::ReconcileError(error) => error.into(),
-        })
+        bind::create(rec, self.connection, write, &self.definition, &self.digest).await
     }
 
     /// Syncs what is not part of the version: callers, and at last the tags, which delay nothing else.

@@ -19,7 +19,7 @@ use crate::document::lenient_json::beyond;
 use crate::domain::access::{Use, may_use};
 use crate::domain::confirmed;
 use crate::domain::error::ReconcileError;
-use crate::domain::failure::FailureClass;
+use crate::domain::failure::{Failure, FailureClass};
 use crate::domain::identity::{Claim, Decision, claimed, decide, late_for, mass_disappearance, owned_by_previous, vouched};
 use crate::domain::mark::{KEY, Mark};
 use crate::domain::plan::Publication;
@@ -273,7 +273,7 @@ pub(super) async fn create(
     body: &WorkflowWrite,
     definition: &Definition,
     digest: &str,
-) -> Result<Box<RemoteWorkflow>, CreateFailed> {
+) -> Result<Box<RemoteWorkflow>, Failure> {
     connection.trusted()?;
     let project = project::granted(rec, connection)?;
     let mut body = body.clone();
@@ -316,24 +316,10 @@ pub(super) async fn create(
             rec.status.finish_intent();
             rec.record().await?;
             Err(match failure_class::read(&error) {
-                FailureClass::Never(_, message) => CreateFailed::Rejected(message),
+                FailureClass::Never(_, message) => Failure::Version(Reason::RejectedByN8n, message),
                 FailureClass::NotNow(reason, message) => ReconcileError::transient(reason, message).into(),
                 FailureClass::Perhaps(_, _, error) | FailureClass::Nothing(error) => error.into(),
             })
         }
-    }
-}
-
-/// Reason why nothing was created.
-pub(super) enum CreateFailed {
-    /// n8n rejects the definition.
-    Rejected(String),
-    /// Anything else.
-    ReconcileError(ReconcileError),
-}
-
-impl From<ReconcileError> for CreateFailed {
-    fn from(error: ReconcileError) -> Self {
-        Self::ReconcileError(error)
     }
 }

@@ -33,7 +33,7 @@ const OFFLINE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Deletes or releases the workflow in n8n, and removes the finalizer.
 pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
-    let has = rec.workflow.metadata.finalizers.iter().flatten().any(|one| one == WORKFLOW_FINALIZER);
+    let has = objects::has_finalizer(&rec.workflow.metadata, WORKFLOW_FINALIZER);
     if !has {
         rec.ctx.forget(&rec.uid());
         return Ended::for_good(Reason::Cleaned);
@@ -179,10 +179,12 @@ fn still_arriving(rec: &Reconciliation<'_>, connection: &Connection) -> Result<(
 
 /// Returns the current connection, or else the last working one: its Secret or the instance itself may be gone already.
 async fn connection(rec: &Reconciliation<'_>) -> Result<std::sync::Arc<Connection>, ReconcileError> {
-    let (namespace, name) = rec.instance_key();
-    match rec.ctx.connections.for_workflow(&rec.namespace(), (&namespace, &name)).await {
+    match rec.connect().await {
         Ok(connection) => Ok(connection),
-        Err(error) => rec.ctx.connections.last(&objects::key(&namespace, &name)).ok_or(error),
+        Err(error) => {
+            let (namespace, name) = rec.instance_key();
+            rec.ctx.connections.last(&objects::key(&namespace, &name)).ok_or(error)
+        }
     }
 }
 

@@ -24,8 +24,7 @@ const MAX_ATTEMPTS: usize = 4;
 
 /// Converges n8n with the spec, as far as that is possible now.
 pub(super) async fn converge(rec: &mut Reconciliation<'_>) -> Result<Outcome, ReconcileError> {
-    let instance = rec.instance_key();
-    let connection = rec.ctx.connections.for_workflow(&rec.namespace(), (&instance.0, &instance.1)).await?;
+    let connection = rec.connect().await?;
     let timer = rec.ctx.metrics.time("source");
     let source = match validate::load(rec, &connection).await {
         Ok(source) => source,

@@ -49,10 +49,13 @@ pub(super) fn left_offline_too_often(rec: &mut Reconciliation<'_>) -> bool {
     failed_too_often(rec)
 }
 
+/// Reports whether the version proved itself, so that no try takes anything offline that is published.
+pub(super) fn proven(rec: &Reconciliation<'_>, operation: Operation, version: i64) -> bool {
+    let good = || history::numbered(&rec.status.history, version).is_some_and(|record| record.result == VersionResult::Good);
+    operation == Operation::Rollback || (good() && rec.status.active_version == Some(version))
+}
+
 /// Returns the facts that decide whether a failure is the version's fault.
 pub(super) fn attempted(rec: &Reconciliation<'_>, operation: Operation, version: i64, too_often: bool) -> Attempted {
-    let rollback = operation == Operation::Rollback;
-    let good = || history::numbered(&rec.status.history, version).is_some_and(|record| record.result == VersionResult::Good);
-    let proven = rollback || (good() && rec.status.active_version == Some(version));
-    Attempted { proven, rollback, too_often }
+    Attempted { proven: proven(rec, operation, version), rollback: operation == Operation::Rollback, too_often }
 }

@@ -1,5 +1,6 @@
 //! State of one reconciliation of a Workflow: the object as it was read, and its new status.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate};
 use crate::api::reason::Reason;
 use crate::api::workflow::{Workflow, WorkflowSpec};
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
+use crate::controller::connections::Connection;
 use crate::controller::context::Context;
 use crate::controller::runtime::slots::Slot;
 use crate::controller::runtime::status;
@@ -152,6 +154,12 @@ impl<'a> Reconciliation<'a> {
     pub(super) fn instance_key(&self) -> (String, String) {
         let reference = &self.spec().instance_ref;
         (reference.namespace.clone().unwrap_or_else(|| self.namespace()), reference.name.clone())
+    }
+
+    /// Returns the connection of the object's instance, if the object may refer to it.
+    pub(super) async fn connect(&self) -> Result<Arc<Connection>, ReconcileError> {
+        let (namespace, name) = self.instance_key();
+        self.ctx.connections.for_workflow(&self.namespace(), (&namespace, &name)).await
     }
 
     /// Releases the slot while the reconciliation waits for something that does not depend on the instance.

@@ -2,8 +2,7 @@
 
 use super::reconciliation::Reconciliation;
 use super::source::{self, Source};
-use super::validate;
-use super::versions;
+use super::{validate, versions};
 
 /// Reports whether the spec wants another version than the published one. The generation cannot tell: setting `suspend` moves it too.
 pub(super) async fn spec_changed(rec: &mut Reconciliation<'_>) -> bool {
@@ -14,8 +13,7 @@ pub(super) async fn spec_changed(rec: &mut Reconciliation<'_>) -> bool {
     if asked.is_some() && asked != rec.status.project.as_ref() {
         return true;
     }
-    let (namespace, name) = rec.instance_key();
-    let taken_in = match rec.ctx.connections.for_workflow(&rec.namespace(), (&namespace, &name)).await {
+    let taken_in = match rec.connect().await {
         // An edit is validated all the same, as long as that sends n8n no request.
         Ok(connection) if validate::knows_version(&connection) => validate::load(rec, &connection).await,
         _ => source::load(rec).await,

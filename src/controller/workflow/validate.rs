@@ -85,10 +85,8 @@ fn set_valid(rec: &mut Reconciliation<'_>, message: &str) {
 /// generation only tells for an inline one.
 fn believed(rec: &mut Reconciliation<'_>, source: &Source) -> bool {
     let first = rec.ctx.remember(&rec.uid(), |memory| memory.validation.is_none());
-    if !first || source.kind != VersionSource::Definition {
-        return false;
-    }
-    if rec.status.validated_generation != Some(rec.generation()) {
+    let stands = rec.status.validated_generation == Some(rec.generation());
+    if !first || !stands || source.kind != VersionSource::Definition {
         return false;
     }
     // The condition stays as it is; it is repeated for this generation.
