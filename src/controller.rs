@@ -112,7 +112,7 @@ pub async fn run(
         runtime: Runtime {
             backoffs: Backoffs::default(),
             liveness: liveness.clone(),
-            reconciliations: metrics.passes.clone(),
+            reconciliations: metrics.reconciliations.clone(),
             panics: metrics.panics.clone(),
         },
         metrics,
@@ -136,12 +136,12 @@ pub async fn run(
         .inspect(move |_| notify.notify_one())
         .applied_objects()
         .predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
-    let (unfit, unfits) = unbounded_channel();
+    let (undecodable, unfits) = unbounded_channel();
     let known = instances.clone();
     let last_known = move |metadata: ObjectMeta, deleted: bool| {
         let last = ObjectRef::new(metadata.name.as_deref().unwrap_or_default()).within(metadata.namespace.as_deref().unwrap_or_default());
         // The receiver only goes away with the operator.
-        let _ = unfit.send(metadata);
+        let _ = undecodable.send(metadata);
         known.get(&last).filter(|_| deleted).map(|instance| (*instance).clone())
     };
     let found = decodable(watcher(Api::all(client.clone()), ours), last_known)
@@ -168,7 +168,7 @@ pub async fn run(
         () = instance::keep_counts(ctx.clone(), changed) => {}
         () = follow_config_maps(ctx.clone()) => {}
         // It ends with the watch, and reconciliations may still be running then.
-        () = async { instance::let_unfit_go(ctx.clone(), received(unfits)).await; future::pending().await } => {}
+        () = async { instance::finalize_undecodable(ctx.clone(), received(unfits)).await; future::pending().await } => {}
         // kube's own drain also waits for reconciliations that are only scheduled; this waits for the running ones alone.
         () = async { shutdown.await; ctx.slots.close(); liveness.idle().await } => {}
     }
@@ -239,7 +239,7 @@ fn departing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<N8nInstance>, watche
         for ObjectRef { namespace, name, .. } in present.gone(event) {
             let namespace = namespace.unwrap_or_default();
             ctx.metrics.key_expires(&namespace, &name, None);
-            ctx.wake_users(&namespace, &name);
+            ctx.wake_workflows(&namespace, &name);
             ctx.release_instance(&objects::key(&namespace, &name));
         }
         if matches!(event, Event::InitDone) {

@@ -3,10 +3,10 @@
 //! Definitions in ConfigMaps are looked up among the files, and Workflows are checked against each other. Objects of other kinds are
 //! skipped.
 
+mod definition;
 mod document;
 mod embedded;
 pub mod import;
-mod judged;
 mod object;
 mod pending;
 mod report;
@@ -20,9 +20,9 @@ use serde_json::Value;
 
 use crate::catalog::Catalog;
 use crate::document::parse::{place_of_workflow, several};
+use definition::report_on;
 use document::Document;
 use embedded::Shelf;
-use judged::judged;
 use object::Object;
 use pending::Pending;
 use set::Member;
@@ -111,11 +111,11 @@ impl<'c> Work<'c> {
         }
         let parts = several(value);
         if parts.is_empty() {
-            let judged = judged(document, value, "", None, self.catalog);
+            let judged = report_on(document, value, "", None, self.catalog);
             return self.reports.push(judged.with(document.warnings("")));
         }
         for (path, part) in parts {
-            self.reports.push(judged(document, part, &path, None, self.catalog));
+            self.reports.push(report_on(document, part, &path, None, self.catalog));
         }
     }
 
@@ -129,13 +129,13 @@ impl<'c> Work<'c> {
                 }
             }
             Object::ConfigMap => self.shelf.put(document, value, path),
-            Object::Ours(Kind::Workflow) => {
-                let (report, pending, member) = object::judge_workflow(document, value, path, self.reports.len(), self.catalog);
+            Object::Managed(Kind::Workflow) => {
+                let (report, pending, member) = object::validate_workflow(document, value, path, self.reports.len(), self.catalog);
                 self.reports.push(report);
                 self.pending.extend(pending);
                 self.members.extend(member);
             }
-            Object::Ours(Kind::N8nInstance) => self.reports.push(object::judge_instance(document, value, path)),
+            Object::Managed(Kind::N8nInstance) => self.reports.push(object::validate_instance(document, value, path)),
             Object::Unknown(finding) => self.reports.push(object::unknown_kind(document, finding, path)),
             Object::Other => {}
         }

@@ -104,19 +104,19 @@ impl ConditionUpdate {
 
 /// Merges updates into a list of conditions. The last update of a type wins, `lastTransitionTime` changes only with the status, and
 /// conditions without an update are removed.
-pub fn merge(old: &[Condition], verdicts: &[ConditionUpdate], generation: i64, now: Timestamp) -> Vec<Condition> {
-    let last = |at: usize| !verdicts[at + 1..].iter().any(|later| later.kind == verdicts[at].kind);
-    let mut merged: Vec<Condition> = verdicts
+pub fn merge(old: &[Condition], updates: &[ConditionUpdate], generation: i64, now: Timestamp) -> Vec<Condition> {
+    let last = |at: usize| !updates[at + 1..].iter().any(|later| later.kind == updates[at].kind);
+    let mut merged: Vec<Condition> = updates
         .iter()
         .enumerate()
-        .filter_map(|(at, verdict)| last(at).then_some(verdict))
-        .map(|verdict| {
-            let before = find(old, verdict.kind).filter(|before| before.status == verdict.status);
+        .filter_map(|(at, update)| last(at).then_some(update))
+        .map(|update| {
+            let before = find(old, update.kind).filter(|before| before.status == update.status);
             Condition {
-                kind: verdict.kind,
-                status: verdict.status,
-                reason: verdict.reason.as_str().to_owned(),
-                message: verdict.message.clone(),
+                kind: update.kind,
+                status: update.status,
+                reason: update.reason.as_str().to_owned(),
+                message: update.message.clone(),
                 last_transition_time: before.map_or_else(|| whole_seconds(now), |before| before.last_transition_time.clone()),
                 observed_generation: generation,
             }

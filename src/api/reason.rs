@@ -32,7 +32,7 @@ macro_rules! reasons {
 reasons! {
     Succeeded: "The object is in the state that its spec asks for, as confirmed by reading it back.",
     Progressing: "A reconciliation is running, or its next step only waits for time to pass.",
-    TimedOut: "A reconciliation exceeded the operator's `--pass-bound` and was stopped. It is retried with exponential backoff and resumes what it had begun.",
+    TimedOut: "A reconciliation exceeded the operator's `--reconcile-timeout` and was stopped. It is retried with exponential backoff and resumes what it had begun.",
     Suspended: "`spec.suspend` is true: nothing is read from or written to n8n. Remove the field to resume.",
     Resumed: "`spec.suspend` was removed: the object is reconciled again.",
     Reset: "A new value of the annotation `weirkeeper.dev/reset-at` was handled: what had failed or was stopped is retried.",

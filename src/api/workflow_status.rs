@@ -278,7 +278,7 @@ pub struct VersionRecord {
     /// Time at which the result was determined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub judged_at: Option<Time>,
+    pub decided_at: Option<Time>,
 }
 
 /// Source of a version.

@@ -44,7 +44,7 @@ fn listened_to(body: Body, watched: Option<String>, liveness: Liveness) -> impl 
             None => broke,
         };
         if let Some(path) = watched.as_ref().filter(|_| !broke) {
-            liveness.spoke(path);
+            liveness.record_activity(path);
         }
         Some((frame?, (frames, watched, liveness, broke)))
     }))

@@ -21,7 +21,7 @@ const TRUSTED: Duration = Duration::from_secs(10);
 /// Interval between renewals.
 const RENEW: Duration = Duration::from_secs(3);
 /// Interval at which a waiting replica checks whether the lease is free.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Timeout of a request.
 const REQUEST: Duration = Duration::from_secs(4);
 
@@ -32,21 +32,21 @@ pub(super) struct Candidacy {
     name: String,
     identity: String,
     fence: LeaderFence,
-    seen: Option<ListedWorkflow>,
+    seen: Option<ForeignRecord>,
 }
 
 /// A record of another holder, and the time since which it is unchanged.
-struct ListedWorkflow {
+struct ForeignRecord {
     resource_version: Option<String>,
     since: Duration,
 }
 
 /// Result of one attempt to take or renew the lease.
 #[derive(Debug, PartialEq, Eq)]
-enum Look {
-    Ours,
+enum Attempt {
+    Held,
     /// Another process holds it, or was faster.
-    Theirs(String),
+    HeldByAnother(String),
 }
 
 impl Candidacy {
@@ -60,30 +60,30 @@ impl Candidacy {
     /// Waits until this process holds the lease.
     pub(super) async fn win(&mut self) {
         info!(lease = self.name, identity = self.identity, "waiting for the lease");
-        let mut told = String::new();
+        let mut logged = String::new();
         loop {
-            match self.look().await {
-                Ok(Look::Ours) => {
+            match self.attempt().await {
+                Ok(Attempt::Held) => {
                     info!(lease = self.name, identity = self.identity, "acquired the lease");
                     return;
                 }
-                Ok(Look::Theirs(holder)) if holder != told => {
+                Ok(Attempt::HeldByAnother(holder)) if holder != logged => {
                     info!(lease = self.name, %holder, "another operator holds the lease; standing by");
-                    told = holder;
+                    logged = holder;
                 }
-                Ok(Look::Theirs(_)) => {}
+                Ok(Attempt::HeldByAnother(_)) => {}
                 Err(error) => {
-                    let said = error.to_string();
+                    let message = error.to_string();
                     // Logged once as long as nothing changes.
-                    if said != told {
+                    if message != logged {
                         let needed =
                             "grant get, create and update on leases in this namespace, as config/rbac does, or run with --leader-elect off";
-                        warn!(error = said, lease = self.name, namespace = self.namespace, needed, "cannot acquire the lease");
-                        told = said;
+                        warn!(error = message, lease = self.name, namespace = self.namespace, needed, "cannot acquire the lease");
+                        logged = message;
                     }
                 }
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -91,9 +91,9 @@ impl Candidacy {
     pub(super) async fn keep(&mut self) {
         loop {
             tokio::time::sleep(RENEW).await;
-            match self.look().await {
-                Ok(Look::Ours) => {}
-                Ok(Look::Theirs(_)) => return self.fence.revoke(),
+            match self.attempt().await {
+                Ok(Attempt::Held) => {}
+                Ok(Attempt::HeldByAnother(_)) => return self.fence.revoke(),
                 Err(error) => warn!(%error, "cannot renew the lease"),
             }
             if !self.fence.holds() {
@@ -123,17 +123,17 @@ impl Candidacy {
     }
 
     /// Takes the lease if it is free; renews it if this process holds it.
-    async fn look(&mut self) -> Result<Look, LookError> {
+    async fn attempt(&mut self) -> Result<Attempt, AttemptError> {
         // However long the answer takes, the lease began when the request was sent.
         let asked = boot_clock();
-        let look = tokio::time::timeout(REQUEST, self.take(asked)).await.map_err(|_| LookError::Unanswered)??;
-        if look == Look::Ours {
+        let attempt = tokio::time::timeout(REQUEST, self.take(asked)).await.map_err(|_| AttemptError::Unanswered)??;
+        if attempt == Attempt::Held {
             self.fence.extend(asked + TRUSTED);
         }
-        Ok(look)
+        Ok(attempt)
     }
 
-    async fn take(&mut self, now: Duration) -> Result<Look, kube::Error> {
+    async fn take(&mut self, now: Duration) -> Result<Attempt, kube::Error> {
         let params = PostParams::default();
         let written = match self.api.get_opt(&self.name).await? {
             None => {
@@ -144,7 +144,7 @@ impl Candidacy {
                 self.api.create(&params, &lease).await
             }
             Some(lease) if !self.may_take(&lease, now) => {
-                return Ok(Look::Theirs(lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default()));
+                return Ok(Attempt::HeldByAnother(lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default()));
             }
             // The resource version ensures that nobody else took the lease in between.
             Some(mut lease) => {
@@ -153,8 +153,8 @@ impl Candidacy {
             }
         };
         match written {
-            Ok(_) => Ok(Look::Ours),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Look::Theirs(String::new())),
+            Ok(_) => Ok(Attempt::Held),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Attempt::HeldByAnother(String::new())),
             Err(error) => Err(error),
         }
     }
@@ -169,7 +169,7 @@ impl Candidacy {
         match &self.seen {
             Some(seen) if seen.resource_version == lease.metadata.resource_version => now.saturating_sub(seen.since) > lasts,
             _ => {
-                self.seen = Some(ListedWorkflow { resource_version: lease.metadata.resource_version.clone(), since: now });
+                self.seen = Some(ForeignRecord { resource_version: lease.metadata.resource_version.clone(), since: now });
                 false
             }
         }
@@ -193,7 +193,7 @@ impl Candidacy {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum LookError {
+enum AttemptError {
     #[error("the API server does not answer")]
     Unanswered,
     #[error(transparent)]

@@ -101,7 +101,7 @@ async fn lead(
     }
     if !arguments.elects() {
         warn!("no lease is taken: another operator for the same objects would write too");
-        liveness.leads();
+        liveness.set_leading();
         leading.set(1);
         let fence = LeaderFence::unlimited();
         let client = client(config, fence.clone(), liveness.clone())?;
@@ -117,7 +117,7 @@ async fn lead(
         () = candidacy.win() => {}
         () = asked_to_end.clone() => return Ok(()),
     }
-    liveness.leads();
+    liveness.set_leading();
     leading.set(1);
     let client = client(config, fence.clone(), liveness.clone())?;
     let run = controller::run(client, arguments.controller(fence), registry, liveness, asked_to_end.clone());

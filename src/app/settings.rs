@@ -14,7 +14,7 @@ use crate::controller;
 use crate::n8n::LeaderFence;
 
 type DeletionBound = Within<SECOND, { 168 * HOUR }>;
-type PassBound = Within<{ 10 * SECOND }, HOUR>;
+type ReconcileTimeout = Within<{ 10 * SECOND }, HOUR>;
 type LivenessBound = Within<{ 10 * SECOND }, { 24 * HOUR }>;
 
 /// Arguments of the operator.
@@ -30,8 +30,8 @@ pub(super) struct OperatorArguments {
     #[arg(long, env = "WEIRKEEPER_DELETION_BOUND", default_value = "10m", value_parser = DeletionBound::parse)]
     deletion_bound: DeletionBound,
     /// Maximum time of a single reconciliation before it is stopped and retried.
-    #[arg(long, env = "WEIRKEEPER_PASS_BOUND", default_value = "10m", value_parser = PassBound::parse)]
-    pass_bound: PassBound,
+    #[arg(long, env = "WEIRKEEPER_RECONCILE_TIMEOUT", default_value = "10m", value_parser = ReconcileTimeout::parse)]
+    reconcile_timeout: ReconcileTimeout,
     /// Maximum time without an event on a watch of Kubernetes, or with reconciliations running and none ending, before /livez fails.
     #[arg(long, env = "WEIRKEEPER_LIVENESS_BOUND", default_value = "15m", value_parser = LivenessBound::parse)]
     liveness_bound: LivenessBound,
@@ -129,7 +129,7 @@ impl OperatorArguments {
         controller::Settings {
             allow_loopback: self.allow_loopback,
             deletion_bound: self.deletion_bound.get(),
-            pass_bound: self.pass_bound.get(),
+            reconcile_timeout: self.reconcile_timeout.get(),
             concurrency: usize::from(self.concurrency),
             selector: self.selector().map(str::to_owned),
             fence,

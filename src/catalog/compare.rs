@@ -23,7 +23,7 @@ pub struct Change {
 /// Returns the differences between two catalogues, sorted.
 pub fn compare(before: &Catalog, after: &Catalog) -> Vec<Change> {
     let mut changes = Vec::new();
-    let mut tell = |subject: &str, code: &'static str, part: String, breaking: bool| {
+    let mut add = |subject: &str, code: &'static str, part: String, breaking: bool| {
         changes.push(Change { subject: subject.to_owned(), code, part, breaking });
     };
     let names = |catalog: &Catalog| catalog.index().nodes.iter().map(|entry| entry.name.clone()).collect::<BTreeSet<_>>();
@@ -33,31 +33,31 @@ pub fn compare(before: &Catalog, after: &Catalog) -> Vec<Change> {
     for name in old.difference(&new) {
         let renamed = before.node(name).and_then(|node| added.get(&node.display_name));
         match renamed {
-            Some(to) => tell(name, "typeRenamed", to.clone(), true),
-            None => tell(name, "typeRemoved", String::new(), true),
+            Some(to) => add(name, "typeRenamed", to.clone(), true),
+            None => add(name, "typeRemoved", String::new(), true),
         }
     }
-    new.difference(&old).for_each(|name| tell(name, "typeAdded", String::new(), false));
+    new.difference(&old).for_each(|name| add(name, "typeAdded", String::new(), false));
     for name in old.intersection(&new) {
         if let (Some(old), Some(new)) = (before.node(name), after.node(name)) {
-            node(&old, &new, &mut |code, part, breaking| tell(name, code, part, breaking));
+            node(&old, &new, &mut |code, part, breaking| add(name, code, part, breaking));
         }
         if let (Some(old), Some(new)) = (before.reaches(name), after.reaches(name)) {
             // Namespaces other than the instance's own need a grant for it from now on.
-            new.iter().filter(|reach| !old.contains(reach)).for_each(|reach| tell(name, "reachGrew", reach.words().to_owned(), true));
+            new.iter().filter(|reach| !old.contains(reach)).for_each(|reach| add(name, "reachGrew", reach.words().to_owned(), true));
         }
     }
     let names = |catalog: &Catalog| catalog.index().credentials.iter().map(|entry| entry.name.clone()).collect::<BTreeSet<_>>();
     let (old, new) = (names(before), names(after));
-    old.difference(&new).for_each(|name| tell(name, "credentialTypeRemoved", String::new(), true));
-    new.difference(&old).for_each(|name| tell(name, "credentialTypeAdded", String::new(), false));
+    old.difference(&new).for_each(|name| add(name, "credentialTypeRemoved", String::new(), true));
+    new.difference(&old).for_each(|name| add(name, "credentialTypeAdded", String::new(), false));
     for name in old.intersection(&new) {
         if let (Some(old), Some(new)) = (before.credential(name), after.credential(name)) {
-            parameters(&old.properties, &new.properties, "", &mut |code, part, breaking| tell(name, code, part, breaking));
+            parameters(&old.properties, &new.properties, "", &mut |code, part, breaking| add(name, code, part, breaking));
             let lost: Vec<&str> = new.scopes.iter().filter(|scope| !old.scopes.contains(scope)).map(String::as_str).collect();
             if !lost.is_empty() {
                 // A token that was granted before does not cover the new scopes.
-                tell(name, "scopesAdded", lost.join(" "), true);
+                add(name, "scopesAdded", lost.join(" "), true);
             }
         }
     }
@@ -66,24 +66,24 @@ pub fn compare(before: &Catalog, after: &Catalog) -> Vec<Change> {
     changes
 }
 
-type Tell<'a> = dyn FnMut(&'static str, String, bool) + 'a;
+type AddChange<'a> = dyn FnMut(&'static str, String, bool) + 'a;
 
-fn node(old: &NodeType, new: &NodeType, tell: &mut Tell<'_>) {
+fn node(old: &NodeType, new: &NodeType, add: &mut AddChange<'_>) {
     let kept: BTreeSet<String> = new.versions().iter().map(f64::to_string).collect();
     for version in old.versions() {
         if !kept.contains(&version.to_string()) {
-            tell("versionRemoved", version.to_string(), new.versioned);
+            add("versionRemoved", version.to_string(), new.versioned);
         }
     }
     let known: BTreeSet<String> = old.versions().iter().map(f64::to_string).collect();
-    kept.difference(&known).for_each(|version| tell("versionAdded", version.clone(), false));
+    kept.difference(&known).for_each(|version| add("versionAdded", version.clone(), false));
     let hidden = |node: &NodeType| node.variants.iter().all(|variant| variant.hidden);
     if hidden(new) && !hidden(old) {
-        tell("typeHidden", String::new(), false);
+        add("typeHidden", String::new(), false);
     }
     let tool = |node: &NodeType| node.variants.iter().any(|variant| variant.usable_as_tool);
     if tool(old) && !tool(new) {
-        tell("toolRemoved", format!("{}Tool", old.name), true);
+        add("toolRemoved", format!("{}Tool", old.name), true);
     }
     // Comparing one version of each description is enough: the other versions share it.
     let mut seen: Vec<(usize, usize)> = Vec::new();
@@ -92,31 +92,31 @@ fn node(old: &NodeType, new: &NodeType, tell: &mut Tell<'_>) {
         let pair = (std::ptr::from_ref(before) as usize, std::ptr::from_ref(after) as usize);
         if !seen.contains(&pair) {
             seen.push(pair);
-            variant(before, after, version, tell);
+            variant(before, after, version, add);
         }
     }
 }
 
-fn variant(old: &NodeVersion, new: &NodeVersion, version: f64, tell: &mut Tell<'_>) {
+fn variant(old: &NodeVersion, new: &NodeVersion, version: f64, add: &mut AddChange<'_>) {
     let at = format!("v{version}");
     if old.inputs != new.inputs {
-        tell("inputsChanged", at.clone(), true);
+        add("inputsChanged", at.clone(), true);
     }
     if old.outputs != new.outputs {
-        tell("outputsChanged", at.clone(), true);
+        add("outputsChanged", at.clone(), true);
     }
-    parameters(&old.parameters, &new.parameters, &at, tell);
+    parameters(&old.parameters, &new.parameters, &at, add);
     let named = |list: &[CredentialUse]| list.iter().map(|one| one.name.clone()).collect::<BTreeSet<_>>();
     let (before, after) = (named(&old.credentials), named(&new.credentials));
-    before.difference(&after).for_each(|name| tell("credentialRemoved", format!("{at} {name}"), true));
+    before.difference(&after).for_each(|name| add("credentialRemoved", format!("{at} {name}"), true));
     for credential in new.credentials.iter().filter(|credential| !before.contains(&credential.name)) {
         // A credential with conditions is an alternative that a node has to choose.
-        tell("credentialAdded", format!("{at} {}", credential.name), credential.required && credential.display.is_empty());
+        add("credentialAdded", format!("{at} {}", credential.name), credential.required && credential.display.is_empty());
     }
 }
 
 /// Compares parameters by name. Several parameters of one name count as one that has the properties of any of them.
-fn parameters(old: &[Shared], new: &[Shared], at: &str, tell: &mut Tell<'_>) {
+fn parameters(old: &[Shared], new: &[Shared], at: &str, add: &mut AddChange<'_>) {
     let by_name = |list: &[Shared]| {
         let mut found: BTreeMap<String, Vec<Shared>> = BTreeMap::new();
         list.iter().for_each(|parameter| found.entry(parameter.name.clone()).or_default().push(parameter.clone()));
@@ -126,32 +126,32 @@ fn parameters(old: &[Shared], new: &[Shared], at: &str, tell: &mut Tell<'_>) {
     for (name, olds) in &before {
         let place = if at.is_empty() { name.clone() } else { format!("{at} {name}") };
         let Some(news) = after.get(name) else {
-            tell("parameterRemoved", place, true);
+            add("parameterRemoved", place, true);
             continue;
         };
         let any = |list: &[Shared], of: fn(&Parameter) -> bool| list.iter().any(|parameter| of(parameter));
         if any(news, must_be_set) && !any(olds, must_be_set) {
-            tell("parameterRequired", place.clone(), true);
+            add("parameterRequired", place.clone(), true);
         }
         if !olds.iter().any(|one| news.iter().any(|other| one.kind == other.kind)) {
-            tell("parameterKind", place.clone(), true);
+            add("parameterKind", place.clone(), true);
         }
         let offered =
             |list: &[Shared]| list.iter().flat_map(|one| one.options.values.iter().map(Value::to_string)).collect::<BTreeSet<_>>();
         if !any(news, |parameter| parameter.options.open) {
             for value in offered(olds).difference(&offered(news)) {
-                tell("optionRemoved", format!("{place} {value}"), true);
+                add("optionRemoved", format!("{place} {value}"), true);
             }
         }
         let inside = |list: &[Shared]| -> Vec<Shared> {
             let groups = list.iter().flat_map(|one| one.groups.iter().flat_map(|group| group.fields.iter().cloned()));
             list.iter().flat_map(|one| one.fields.iter().cloned()).chain(groups).collect()
         };
-        parameters(&inside(olds), &inside(news), &place, tell);
+        parameters(&inside(olds), &inside(news), &place, add);
     }
     for (name, news) in after.iter().filter(|(name, _)| !before.contains_key(*name)) {
         let place = if at.is_empty() { name.clone() } else { format!("{at} {name}") };
-        tell("parameterAdded", place, news.iter().any(|parameter| must_be_set(parameter)));
+        add("parameterAdded", place, news.iter().any(|parameter| must_be_set(parameter)));
     }
 }
 

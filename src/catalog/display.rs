@@ -91,13 +91,13 @@ impl<'a> Around<'a> {
         Self { root, version, tool: node_type.ends_with("Tool") }
     }
 
-    /// Applies `judge` to the values that a rule refers to: a single value, or those of a list; `None` is undefined.
-    fn judge<T>(&self, level: &Map<String, Value>, key: &str, judge: impl FnOnce(&[Option<&Value>]) -> T) -> T {
+    /// Applies `predicate` to the values that a rule refers to: a single value, or those of a list; `None` is undefined.
+    fn evaluate<T>(&self, level: &Map<String, Value>, key: &str, predicate: impl FnOnce(&[Option<&Value>]) -> T) -> T {
         let found = match key {
-            "@version" => return judge(&[Some(&Value::from(self.version))]),
-            "@tool" => return judge(&[Some(&Value::from(self.tool))]),
+            "@version" => return predicate(&[Some(&Value::from(self.version))]),
+            "@tool" => return predicate(&[Some(&Value::from(self.tool))]),
             // No installed node type has features.
-            "@feature" => return judge(&[]),
+            "@feature" => return predicate(&[]),
             _ => match key.strip_prefix('/') {
                 Some(path) => js::get(self.root, path),
                 None => js::get(level, key),
@@ -108,8 +108,8 @@ impl<'a> Around<'a> {
             other => other,
         };
         match found {
-            Some(Value::Array(items)) => judge(&items.iter().map(Some).collect::<Vec<_>>()),
-            other => judge(&[other]),
+            Some(Value::Array(items)) => predicate(&items.iter().map(Some).collect::<Vec<_>>()),
+            other => predicate(&[other]),
         }
     }
 }
@@ -120,16 +120,16 @@ impl<'a> Around<'a> {
 /// it publishes one.
 pub fn shown(display: &Display, level: &Map<String, Value>, around: Around<'_>) -> bool {
     for Rule(key, any) in &display.show {
-        let verdict = around.judge(level, key, |values| {
+        let shown = around.evaluate(level, key, |values| {
             if values.iter().flatten().any(|value| js::is_expression(value)) { None } else { Some(holds(any, values)) }
         });
-        match verdict {
+        match shown {
             None => return true,
             Some(false) => return false,
             Some(true) => {}
         }
     }
-    !display.hide.iter().any(|Rule(key, any)| around.judge(level, key, |values| !values.is_empty() && holds(any, values)))
+    !display.hide.iter().any(|Rule(key, any)| around.evaluate(level, key, |values| !values.is_empty() && holds(any, values)))
 }
 
 fn holds(any: &[Match], values: &[Option<&Value>]) -> bool {

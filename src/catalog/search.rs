@@ -19,13 +19,13 @@ pub struct Hit {
 /// Returns the node types that match all words, the best first.
 pub fn search(catalog: &Catalog, words: &[String], limit: usize) -> Vec<Hit> {
     let words: Vec<String> = words.iter().flat_map(|text| text.split_whitespace()).map(fold).filter(|word| !word.is_empty()).collect();
-    let mut hits: Vec<Hit> = catalog.index().nodes.iter().filter_map(|entry| judge(entry, &words)).collect();
+    let mut hits: Vec<Hit> = catalog.index().nodes.iter().filter_map(|entry| hit(entry, &words)).collect();
     hits.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.name.len().cmp(&b.name.len())).then_with(|| a.name.cmp(&b.name)));
     hits.truncate(limit);
     hits
 }
 
-fn judge(entry: &NodeEntry, words: &[String]) -> Option<Hit> {
+fn hit(entry: &NodeEntry, words: &[String]) -> Option<Hit> {
     let short = fold(entry.name.rsplit_once('.').map_or(&entry.name, |(_, short)| short));
     let shown = fold(&entry.display_name);
     let mut matched: Vec<String> = Vec::new();

@@ -125,7 +125,7 @@ pub fn run(command: &CatalogCommand) -> Result<ExitCode, CatalogError> {
 }
 
 fn build(from: &Path, packages: &[PathBuf], output: Option<&Path>, config_map: Option<&str>) -> Result<(), CatalogError> {
-    let (bytes, told) = catalog_of(from, packages)?;
+    let (bytes, summary) = catalog_of(from, packages)?;
     let default = config_map.map_or_else(|| PathBuf::from(CATALOG_KEY), |name| PathBuf::from(format!("{name}.yaml")));
     let output = output.unwrap_or(&default);
     let written = match config_map {
@@ -138,7 +138,7 @@ fn build(from: &Path, packages: &[PathBuf], output: Option<&Path>, config_map: O
         file: output.display().to_string(),
         source,
     })?;
-    println!("{}: {} bytes\n{told}", output.display(), bytes.len());
+    println!("{}: {} bytes\n{summary}", output.display(), bytes.len());
     if config_map.is_some() {
         println!("apply it with `kubectl apply --server-side -f {}`; it is too large for client-side apply", output.display());
     }

@@ -124,7 +124,7 @@ async fn release(arguments: &ReleaseArguments, proxy: Option<&str>) -> Result<()
             if !object.finalizers.iter().any(|one| one == finalizer) {
                 continue;
             }
-            let done = if arguments.dry_run { Ok(()) } else { let_go(&client, &resource, object.clone(), finalizer).await };
+            let done = if arguments.dry_run { Ok(()) } else { remove_finalizer(&client, &resource, object.clone(), finalizer).await };
             match done {
                 Ok(()) => {
                     released += 1;
@@ -173,7 +173,7 @@ async fn list(client: &Client, resource: &ApiResource, kind: &'static str, names
 }
 
 /// Removes a finalizer from an object. The resource version protects finalizers that others added in between.
-async fn let_go(client: &Client, resource: &ApiResource, mut object: Meta, finalizer: &str) -> Result<(), kube::Error> {
+async fn remove_finalizer(client: &Client, resource: &ApiResource, mut object: Meta, finalizer: &str) -> Result<(), kube::Error> {
     let api = Api::<DynamicObject>::namespaced_with(client.clone(), &object.namespace, resource);
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let mut tries = TRIES;

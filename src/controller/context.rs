@@ -41,7 +41,7 @@ pub struct Settings {
     /// Time that a deletion waits for n8n before it gives up.
     pub deletion_bound: Duration,
     /// Time limit of one reconciliation.
-    pub pass_bound: Duration,
+    pub reconcile_timeout: Duration,
     /// Maximum number of concurrent reconciliations for each instance.
     pub concurrency: usize,
     /// Label selector of the Workflows and N8nInstances that this operator manages; None selects all.
@@ -118,7 +118,7 @@ impl Context {
 
     /// Reports whether the object that a mark names still exists. Objects of another shard are not in the store, so Kubernetes is asked
     /// about those that are missing there.
-    pub async fn lives(&self, mark: &Mark) -> Result<bool, kube::Error> {
+    pub async fn mark_exists(&self, mark: &Mark) -> Result<bool, kube::Error> {
         let place = ObjectRef::<IndexedWorkflow>::new(&mark.name).within(&mark.namespace);
         if self.workflows.get(&place).is_some_and(|indexed| indexed.uid() == mark.uid) {
             return Ok(true);
@@ -186,18 +186,18 @@ impl Context {
     }
 
     /// Sends an event. The loss of an event has no other effect, so a failure is only logged.
-    pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, mut note: String) {
+    pub async fn send_event<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, mut note: String) {
         self.connections.hide_keys([&mut note].into_iter());
-        if let Err(error) = self.events.tell(&object.object_ref(&()), kind, reason, note).await {
+        if let Err(error) = self.events.send(&object.object_ref(&()), kind, reason, note).await {
             debug!(%error, "cannot send the event");
         }
     }
 
     /// Returns the warning about unknown annotations if it was not sent before.
-    pub fn newly_unread(&self, uid: &str, said: Option<String>) -> Option<String> {
+    pub fn new_unknown_annotations(&self, uid: &str, message: Option<String>) -> Option<String> {
         self.remember(uid, |memory| {
-            let new = said.clone().filter(|said| memory.unread.as_ref() != Some(said));
-            memory.unread = said;
+            let new = message.clone().filter(|message| memory.unknown_annotations.as_ref() != Some(message));
+            memory.unknown_annotations = message;
             new
         })
     }
@@ -247,13 +247,13 @@ impl Context {
     }
 
     /// Starts a reconciliation of each Workflow of an instance.
-    pub fn wake_users(&self, namespace: &str, name: &str) {
+    pub fn wake_workflows(&self, namespace: &str, name: &str) {
         self.wake_where(|indexed| indexed.instance() == (namespace, name));
     }
 
     /// Starts a reconciliation of each Workflow of an instance whose last reconciliation failed: n8n answers again, and their backoff may
     /// be long.
-    pub fn wake_failing_users(&self, namespace: &str, name: &str) {
+    pub fn wake_failing_workflows(&self, namespace: &str, name: &str) {
         let failing = self.runtime.backoffs.failing();
         self.wake_where(|indexed| indexed.instance() == (namespace, name) && failing.contains(indexed.uid()));
     }

@@ -3,7 +3,7 @@
 mod counts;
 mod finalizer;
 mod key;
-mod unfit;
+mod undecodable;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -23,13 +23,13 @@ use super::context::Context;
 use super::listings::Listing;
 use super::runtime::reconcile::{Ended, Next};
 use super::runtime::status;
-use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, find, whole_seconds};
+use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::{Class, Reason};
 use crate::api::{INSTANCE_FINALIZER, annotation};
 use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
 use crate::domain::api_key::{explained, missing_scopes};
-use crate::domain::conditions::{Found, Outcome, conditions, passes};
+use crate::domain::conditions::{Found, Outcome, conditions, is_temporary};
 use crate::domain::error::ReconcileError;
 use crate::domain::identity::vouched;
 use crate::domain::status_bounds;
@@ -40,12 +40,12 @@ use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 
 /// Maximum delay between attempts to reach an n8n that does not answer.
-const OUTAGE_LOOK: Duration = Duration::from_secs(5);
+const OUTAGE_RETRY: Duration = Duration::from_secs(5);
 /// Maximum number of orphans in the status.
 const MOST_ORPHANS: usize = 100;
 
 pub(super) use counts::keep_counts;
-pub(super) use unfit::let_unfit_go;
+pub(super) use undecodable::finalize_undecodable;
 
 /// Returns a hash of the parts whose change needs a reconciliation. The operator's own status and finalizer are left out: the reconciliation that writes
 /// them is complete.
@@ -63,7 +63,7 @@ pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> 
     ctx.listed().await;
     let (namespace, name, uid) = (instance.namespace().unwrap_or_default(), instance.name_any(), instance.uid().unwrap_or_default());
     let span = info_span!("instance", namespace, name);
-    Ok(ctx.runtime.run("instance", &uid, span, ctx.settings.pass_bound, reconcile_latest(&ctx, &namespace, &name)).await)
+    Ok(ctx.runtime.run("instance", &uid, span, ctx.settings.reconcile_timeout, reconcile_latest(&ctx, &namespace, &name)).await)
 }
 
 async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
@@ -94,9 +94,10 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     let mut status = old.clone();
     let found = observe(ctx, &instance, &mut status).await;
     let unreachable = found.details.iter().any(|one| one.kind == ConditionType::Reachable && one.status == ConditionStatus::False);
+    let reason = reason(&found.outcome);
     ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = unreachable);
     // A key that n8n rejects is read again at the next attempt.
-    if matches!(reason(&found.outcome), Reason::Unauthorized | Reason::MissingScope) {
+    if matches!(reason, Reason::Unauthorized | Reason::MissingScope) {
         ctx.connections.forget_key(&instance);
     }
     let generation = instance.meta().generation.unwrap_or(0);
@@ -110,17 +111,17 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     status.summary = summary(&status.conditions);
     status_bounds::fit_instance(&mut status);
     ctx.connections.hide_keys(status.conditions.iter_mut().map(|condition| &mut condition.message).chain(&mut status.summary));
-    let reason = reason(&found.outcome);
     if let Err(failed) = status::write(&ctx.client, &ctx.metrics.writes, &*instance, None, (&old, &status)).await {
         warn!(error = %failed, "cannot write the status");
         return Ended::failed(reason);
     }
-    wake_users(ctx, &instance, &old, &status);
-    tell(ctx, &instance, &old, &status).await;
+    let before = ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.last_reason.replace(reason));
+    wake_workflows(ctx, &instance, [&old, &status], before, reason);
+    send_events(ctx, &instance, &old, &status).await;
     match found.outcome {
         // Its Workflows wait for n8n to answer again.
         Outcome::Failed(error) if error.class == Class::Transient => {
-            Ended { reason, next: Next::Backoff { asked: error.retry_after, longest: OUTAGE_LOOK } }
+            Ended { reason, next: Next::Backoff { asked: error.retry_after, longest: OUTAGE_RETRY } }
         }
         Outcome::Failed(_) => Ended::failed(reason),
         _ => Ended { reason, next: Next::Interval(instance.spec.interval.get()) },
@@ -135,37 +136,37 @@ fn reason(outcome: &Outcome) -> Reason {
     }
 }
 
-/// Wakes the Workflows when the connection changed or became good or bad, or n8n has another version. An outage is no news to those that
-/// did not notice it.
-fn wake_users(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
+/// Wakes the Workflows when the connection changed, n8n has another version, or the outcome is another one. A temporary failure wakes
+/// none, and its end only those that noticed it. `before` is the reason of the reconciliation before; None after a restart, which
+/// reconciles every Workflow anyway.
+fn wake_workflows(ctx: &Context, instance: &N8nInstance, statuses: [&N8nInstanceStatus; 2], before: Option<Reason>, reason: Reason) {
     let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
-    let ready =
-        |status: &N8nInstanceStatus| find(&status.conditions, ConditionType::Ready).map(|ready| (ready.status, ready.reason.clone()));
-    let passing = |status: &N8nInstanceStatus| {
-        let reason = find(&status.conditions, ConditionType::Ready).and_then(|ready| Reason::parse(&ready.reason));
-        reason.is_some_and(passes)
-    };
+    let [old, new] = statuses;
     let restored = old.restored_from != new.restored_from;
     if old.observed_generation != new.observed_generation || old.n8n_version != new.n8n_version || restored {
-        ctx.wake_users(&namespace, &name);
-    } else if ready(old) != ready(new) && !passing(new) {
-        if passing(old) { ctx.wake_failing_users(&namespace, &name) } else { ctx.wake_users(&namespace, &name) }
+        ctx.wake_workflows(&namespace, &name);
+    } else if before.is_some_and(|before| before != reason) && !is_temporary(reason) {
+        if before.is_some_and(is_temporary) {
+            ctx.wake_failing_workflows(&namespace, &name);
+        } else {
+            ctx.wake_workflows(&namespace, &name);
+        }
     }
 }
 
 /// Sends the events of a reconciliation: handled requests, and changed conditions.
-async fn tell(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
+async fn send_events(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
     if old.last_handled_reset_at != new.last_handled_reset_at {
         let note = "a new value of weirkeeper.dev/reset-at is handled: the n8n at spec.url is accepted".to_owned();
-        ctx.tell(instance, EventType::Normal, Reason::Reset, note).await;
+        ctx.send_event(instance, EventType::Normal, Reason::Reset, note).await;
     }
     for turn in transitions(&old.conditions, &new.conditions, false) {
         let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
-        ctx.tell(instance, kind, turn.reason, turn.note).await;
+        ctx.send_event(instance, kind, turn.reason, turn.note).await;
     }
     let unread = unknown(instance.metadata.annotations.as_ref(), OF_INSTANCE);
-    if let Some(note) = ctx.newly_unread(&instance.uid().unwrap_or_default(), unread) {
-        ctx.tell(instance, EventType::Warning, Reason::UnknownAnnotation, note).await;
+    if let Some(note) = ctx.new_unknown_annotations(&instance.uid().unwrap_or_default(), unread) {
+        ctx.send_event(instance, EventType::Warning, Reason::UnknownAnnotation, note).await;
     }
 }
 
@@ -174,15 +175,15 @@ async fn observe(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nIns
     // The catalogue matters even while n8n does not answer.
     let catalog = ctx.catalogs.refresh(instance).await;
     if matches!(catalog, Ok((_, true))) {
-        ctx.wake_users(&instance.namespace().unwrap_or_default(), &instance.name_any());
+        ctx.wake_workflows(&instance.namespace().unwrap_or_default(), &instance.name_any());
     }
     let inspected = inspect(ctx, instance, status, &mut details).await;
-    details.extend(catalog_verdict(&catalog, status));
+    details.extend(catalog_condition(&catalog, status));
     let without = catalog.map_or_else(Some, |(held, _)| held.error);
     let outcome = match inspected.and_then(|message| without.map_or(Ok(message), Err)) {
         Ok(message) => Outcome::Ready(message),
         Err(error) => {
-            if !details.iter().any(|verdict| verdict.kind == ConditionType::Reachable) {
+            if !details.iter().any(|update| update.kind == ConditionType::Reachable) {
                 details.push(ConditionUpdate::new(ConditionType::Reachable, ConditionStatus::False, error.reason, &error.message));
             }
             Outcome::Failed(error)
@@ -259,42 +260,42 @@ async fn inspect(
             format!("the API key lacks the scopes {}; add them to the key in n8n", missing.join(", ")),
         ));
     }
-    let mut said = format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"));
-    if let Some(verdict) = expiring {
-        if verdict.status == ConditionStatus::True {
-            said = format!("{said}; {}", verdict.message);
+    let mut message = format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"));
+    if let Some(update) = expiring {
+        if update.status == ConditionStatus::True {
+            message = format!("{message}; {}", update.message);
         }
-        details.push(verdict);
+        details.push(update);
     }
     status.restored_from = connection.restored_from().map(str::to_owned);
     if let Some(cluster) = &status.restored_from {
         let name = annotation::RESTORED_FROM;
-        said = format!("{said}; Workflows take over what cluster {cluster} left: remove the annotation {name} when they have");
+        message = format!("{message}; Workflows take over what cluster {cluster} left: remove the annotation {name} when they have");
     }
     if !status.duplicates.is_empty() {
-        said.push_str("; some workflows in n8n are copies that carry the mark of another (status.duplicates): delete them, or remove customTelemetryTags from their settings");
+        message.push_str("; some workflows in n8n are copies that carry the mark of another (status.duplicates): delete them, or remove customTelemetryTags from their settings");
     }
-    Ok(said)
+    Ok(message)
 }
 
 /// Returns the condition CatalogReady; None if the ConfigMap could not be read.
-fn catalog_verdict(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, status: &N8nInstanceStatus) -> Option<ConditionUpdate> {
+fn catalog_condition(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, status: &N8nInstanceStatus) -> Option<ConditionUpdate> {
     let (held, _) = catalog.as_ref().ok()?;
     let own = held.catalog().index().n8n.as_deref().unwrap_or("of unknown version");
-    let verdict = |status, reason, message| Some(ConditionUpdate::new(ConditionType::CatalogReady, status, reason, message));
+    let update = |status, reason, message| Some(ConditionUpdate::new(ConditionType::CatalogReady, status, reason, message));
     if let Some(error) = &held.error {
-        let said =
+        let message =
             format!("{}; until then the built-in one of n8n {own} is used, and findings that rest on it are warnings", error.message);
-        return verdict(ConditionStatus::False, error.reason, said);
+        return update(ConditionStatus::False, error.reason, message);
     }
     if held.catalog().is_of(status.n8n_version.as_deref()) {
-        return verdict(ConditionStatus::True, Reason::CatalogLoaded, format!("the catalogue is that of n8n {own}"));
+        return update(ConditionStatus::True, Reason::CatalogLoaded, format!("the catalogue is that of n8n {own}"));
     }
     let n8n = status.n8n_version.as_deref().unwrap_or("of unknown version");
-    let said = format!(
+    let message = format!(
         "the catalogue is that of n8n {own} and the instance is n8n {n8n}, so findings that rest on node types are warnings; spec.catalogRef can name a catalogue of this n8n"
     );
-    verdict(ConditionStatus::Unknown, Reason::CatalogOfOtherVersion, said)
+    update(ConditionStatus::Unknown, Reason::CatalogOfOtherVersion, message)
 }
 
 /// Returns marked workflows whose object is gone. Only marks of this cluster count: another cluster may share the n8n.
@@ -303,7 +304,7 @@ async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, Reconc
     for (id, mark) in listing.seen.items.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
         if ids.len() < MOST_ORPHANS
             && mark.cluster == ctx.cluster
-            && !ctx.lives(mark).await.map_err(|error| objects::reconcile_error("read the object of a mark", &error))?
+            && !ctx.mark_exists(mark).await.map_err(|error| objects::reconcile_error("read the object of a mark", &error))?
         {
             ids.push(id.clone());
         }

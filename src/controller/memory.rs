@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, Snapshot};
 use crate::domain::backoff::{Silence, SlidingWindow};
 use crate::domain::validation::ValidationReport;
@@ -21,9 +22,11 @@ pub struct Memory {
     /// Digest of the content that n8n stored differently than it was sent, and when.
     pub readback_mismatches: (String, SlidingWindow),
     /// Last warning about unknown annotations.
-    pub unread: Option<String>,
+    pub unknown_annotations: Option<String>,
     /// Set while the last reconciliation of this instance did not reach n8n.
     pub unreachable: bool,
+    /// Reason of the last reconciliation of this instance.
+    pub last_reason: Option<Reason>,
     /// Time at which a Workflow reported that this instance is unreachable.
     pub doubted: Option<Instant>,
     /// Content that was sent to n8n without an answer, and when: it may take effect late.

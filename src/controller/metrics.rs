@@ -10,7 +10,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaug
 #[derive(Clone, Debug)]
 pub struct Metrics {
     /// Reconciliations by controller and reason.
-    pub passes: IntCounterVec,
+    pub reconciliations: IntCounterVec,
     /// Duration in seconds by step and outcome.
     pub steps: HistogramVec,
     /// Reconciliations that wait for a slot.
@@ -44,7 +44,7 @@ impl Metrics {
         let steps = HistogramOpts::new("weirkeeper_reconcile_step_duration_seconds", "Duration of the steps of a reconciliation.")
             .buckets(vec![0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]);
         let metrics = Self {
-            passes: IntCounterVec::new(
+            reconciliations: IntCounterVec::new(
                 Opts::new("weirkeeper_reconcile_total", "Reconciliations by controller and reason."),
                 &["controller", "reason"],
             )?,
@@ -73,7 +73,7 @@ impl Metrics {
             // A state without workflows is a zero, not a gap.
             metrics.workflows.with_label_values(&[state]).set(0);
         }
-        registry.register(Box::new(metrics.passes.clone()))?;
+        registry.register(Box::new(metrics.reconciliations.clone()))?;
         registry.register(Box::new(metrics.steps.clone()))?;
         registry.register(Box::new(metrics.queue.clone()))?;
         registry.register(Box::new(metrics.workflows.clone()))?;

@@ -64,7 +64,7 @@ pub(super) async fn reconcile(indexed: Arc<IndexedWorkflow>, ctx: Arc<Context>) 
     let span = info_span!("workflow", namespace = indexed.namespace(), name = indexed.name());
     // Boxed, so that thousands of reconciliations that wait for a slot hold no memory for what they will need.
     let reconciliation = Box::pin(reconcile_in_slot(&ctx, &indexed, slot));
-    Ok(ctx.runtime.run("workflow", indexed.uid(), span, ctx.settings.pass_bound + REPORTING, reconciliation).await)
+    Ok(ctx.runtime.run("workflow", indexed.uid(), span, ctx.settings.reconcile_timeout + REPORTING, reconciliation).await)
 }
 
 async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot) -> Ended {
@@ -82,11 +82,11 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
     };
     let workflow = match read.0 {
         Ok(workflow) => workflow,
-        Err(unfit) => {
-            let deleting = unfit.metadata.deletion_timestamp.is_some();
-            match deleting.then(|| salvage(&unfit.metadata, &unfit.data)) {
+        Err(undecodable) => {
+            let deleting = undecodable.metadata.deletion_timestamp.is_some();
+            match deleting.then(|| salvage(&undecodable.metadata, &undecodable.data)) {
                 Some(Ok(workflow)) => workflow,
-                _ => return report::unreadable(ctx, &unfit).await,
+                _ => return report::unreadable(ctx, &undecodable).await,
             }
         }
     };
@@ -127,14 +127,14 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
 /// Converges within the time limit. A cut-off reconciliation is as if the operator had been killed there: the announced write is found
 /// again.
 async fn bounded(rec: &mut Reconciliation<'_>) -> Outcome {
-    let bound = rec.ctx.settings.pass_bound;
+    let bound = rec.ctx.settings.reconcile_timeout;
     match tokio::time::timeout(bound, converge::converge(rec)).await {
         Ok(outcome) => outcome.unwrap_or_else(Outcome::Failed),
         Err(_) => {
             rec.abandon();
-            let said =
+            let message =
                 format!("the reconciliation took longer than {} s and was stopped; retrying with exponential backoff", bound.as_secs());
-            Outcome::Failed(ReconcileError::transient(Reason::TimedOut, said))
+            Outcome::Failed(ReconcileError::transient(Reason::TimedOut, message))
         }
     }
 }

@@ -229,8 +229,8 @@ fn of_form(node: &Node) -> Vec<Endpoint> {
         return vec![endpoint(node, EndpointKind::Form, "webhook", methods, Written::of(own, "/n8n-form"), false)];
     }
     let option = node.parameter("options").and_then(|options| options.get("path"));
-    let said = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false)) && **value != "" && **value != 0;
-    let path = own.into_iter().chain(option).find(said);
+    let is_set = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false)) && **value != "" && **value != 0;
+    let path = own.into_iter().chain(option).find(is_set);
     vec![endpoint(node, EndpointKind::Form, "form", methods, Written::of(path, ""), false)]
 }
 

@@ -22,14 +22,14 @@ pub fn is_ours(key: &str) -> bool {
 /// Returns a message about annotations of the group that are not in `known`; None when there are none.
 pub fn unknown(annotations: Option<&BTreeMap<String, String>>, known: &[&str]) -> Option<String> {
     let found = annotations?.keys().filter(|key| is_ours(key) && !known.contains(&key.as_str()));
-    let said: Vec<String> = found
+    let message: Vec<String> = found
         .take(MOST)
         .map(|key| match nearest(local(key), known.iter().map(|known| local(known))) {
             Some(meant) => format!("unknown annotation {key} is ignored; did you mean {GROUP}/{meant}?"),
             None => format!("unknown annotation {key} is ignored; known annotations: {}", known.join(", ")),
         })
         .collect();
-    (!said.is_empty()).then(|| said.join(" "))
+    (!message.is_empty()).then(|| message.join(" "))
 }
 
 /// Returns the part of a key after the group.
@@ -41,7 +41,7 @@ fn local(key: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn said(key: &str) -> Option<String> {
+    fn message(key: &str) -> Option<String> {
         unknown(Some(&BTreeMap::from([(key.to_owned(), "1".to_owned())])), OF_WORKFLOW)
     }
 
@@ -53,16 +53,16 @@ mod tests {
             ("pinnedVersion", "pinned-version"),
             ("pinned-versions", "pinned-version"),
         ] {
-            let said = said(&format!("weirkeeper.dev/{written}")).unwrap();
-            assert!(said.contains(&format!("did you mean weirkeeper.dev/{meant}?")), "{said}");
+            let message = message(&format!("weirkeeper.dev/{written}")).unwrap();
+            assert!(message.contains(&format!("did you mean weirkeeper.dev/{meant}?")), "{message}");
         }
-        assert!(said("weirkeeper.dev/owner-team").unwrap().contains("known annotations: weirkeeper.dev/requested-at, "));
+        assert!(message("weirkeeper.dev/owner-team").unwrap().contains("known annotations: weirkeeper.dev/requested-at, "));
     }
 
     #[test]
     fn known_annotations_and_those_of_other_groups_are_not_reported() {
         for key in ["weirkeeper.dev/reset-at", "example.com/resetat", "weirkeeper.dev.example.com/a", "weirkeeper.developers/a"] {
-            assert_eq!(said(key), None, "{key}");
+            assert_eq!(message(key), None, "{key}");
         }
         assert_eq!(unknown(None, OF_WORKFLOW), None);
     }

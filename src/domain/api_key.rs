@@ -49,16 +49,16 @@ mod tests {
     fn a_refusal_names_a_known_expiry_and_every_missing_scope() {
         let now: Timestamp = "2030-01-02T00:00:00Z".parse().unwrap();
         let all: Vec<String> = SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
-        let said = |reason, expires: Option<&str>, scopes: &[String]| {
+        let message = |reason, expires: Option<&str>, scopes: &[String]| {
             explained(ReconcileError::denied(reason, "no"), expires, scopes, now).message
         };
-        assert_eq!(said(Reason::Unauthorized, Some("2030-01-01T00:00:00Z"), &all), "no; the key expired at 2030-01-01T00:00:00Z");
-        assert_eq!(said(Reason::Unauthorized, Some("2030-01-03T00:00:00Z"), &all), "no", "the key has not expired yet");
-        assert_eq!(said(Reason::Unauthorized, None, &all), "no");
+        assert_eq!(message(Reason::Unauthorized, Some("2030-01-01T00:00:00Z"), &all), "no; the key expired at 2030-01-01T00:00:00Z");
+        assert_eq!(message(Reason::Unauthorized, Some("2030-01-03T00:00:00Z"), &all), "no", "the key has not expired yet");
+        assert_eq!(message(Reason::Unauthorized, None, &all), "no");
         let lacking = "no; the API key lacks these scopes that Weirkeeper needs: workflow:activate, workflow:deactivate";
         let held: Vec<String> = all.iter().filter(|scope| !scope.contains("activate")).cloned().collect();
-        assert_eq!(said(Reason::MissingScope, None, &held), lacking);
-        assert_eq!(said(Reason::MissingScope, None, &all[1..]), "no", "n8n's message names the only missing scope already");
-        assert_eq!(said(Reason::MissingScope, None, &[]), "no", "the scopes of the key are not known");
+        assert_eq!(message(Reason::MissingScope, None, &held), lacking);
+        assert_eq!(message(Reason::MissingScope, None, &all[1..]), "no", "n8n's message names the only missing scope already");
+        assert_eq!(message(Reason::MissingScope, None, &[]), "no", "the scopes of the key are not known");
     }
 }

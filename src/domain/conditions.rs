@@ -48,7 +48,7 @@ pub fn conditions(
     grace: Duration,
     now: Timestamp,
 ) -> (Vec<Condition>, Option<Time>) {
-    let mut verdicts: Vec<ConditionUpdate> = found.details.clone();
+    let mut updates: Vec<ConditionUpdate> = found.details.clone();
     let unseen = matches!(&found.outcome, Outcome::Failed(error) if says_nothing(error)) && !differs(&found.details);
     let synced = find(old, ConditionType::Synced);
     // Before the first sync nothing was verified.
@@ -59,22 +59,22 @@ pub fn conditions(
         && verified
         && synced.is_some()
     {
-        verdicts.push(ConditionUpdate::new(
+        updates.push(ConditionUpdate::new(
             ConditionType::Synced,
             ConditionStatus::Unknown,
             reconcile_error.reason,
             &reconcile_error.message,
         ));
     }
-    let kept: Vec<ConditionUpdate> = old.iter().filter_map(|condition| carried(condition, &verdicts)).collect();
-    verdicts.extend(kept);
+    let kept: Vec<ConditionUpdate> = old.iter().filter_map(|condition| carried(condition, &updates)).collect();
+    updates.extend(kept);
     let lasted = unverified_since.as_ref().map(|since| Duration::try_from(now.duration_since(since.0)).unwrap_or_default());
     let graced = unseen && lasted.is_none_or(|lasted| lasted < grace);
-    verdicts.extend(summary(old, &found.outcome, unseen, generation, graced));
-    let mut merged = merge(old, &verdicts, generation, now);
+    updates.extend(summary(old, &found.outcome, unseen, generation, graced));
+    let mut merged = merge(old, &updates, generation, now);
     for condition in &mut merged {
         // A detail condition that this reconciliation did not determine keeps the generation that it was determined for.
-        let looked_at = found.details.iter().any(|verdict| verdict.kind == condition.kind) || is_summary(condition.kind);
+        let looked_at = found.details.iter().any(|update| update.kind == condition.kind) || is_summary(condition.kind);
         if !looked_at && let Some(before) = find(old, condition.kind) {
             condition.observed_generation = before.observed_generation;
         }
@@ -88,11 +88,11 @@ fn is_summary(kind: ConditionType) -> bool {
 
 /// Reports whether the error says nothing about what n8n holds, because n8n could not be asked for the moment.
 fn says_nothing(reconcile_error: &ReconcileError) -> bool {
-    reconcile_error.class == Class::Transient && passes(reconcile_error.reason)
+    reconcile_error.class == Class::Transient && is_temporary(reconcile_error.reason)
 }
 
 /// Reports whether n8n or Kubernetes is only temporarily unavailable.
-pub fn passes(reason: Reason) -> bool {
+pub fn is_temporary(reason: Reason) -> bool {
     use Reason::{ApiNotFound, InstanceStarting, InstanceUnreachable, Progressing, RateLimited, RequestFailed};
     matches!(reason, InstanceUnreachable | InstanceStarting | ApiNotFound | RateLimited | RequestFailed | Progressing)
 }
@@ -101,12 +101,12 @@ pub fn passes(reason: Reason) -> bool {
 /// is not Ready, whatever its Workflows last observed.
 fn differs(details: &[ConditionUpdate]) -> bool {
     use ConditionType::{Live, Reachable, Synced};
-    details.iter().any(|verdict| matches!(verdict.kind, Synced | Live | Reachable) && verdict.status == ConditionStatus::False)
+    details.iter().any(|update| matches!(update.kind, Synced | Live | Reachable) && update.status == ConditionStatus::False)
 }
 
 /// Returns an update that repeats a detail condition which the reconciliation did not determine.
 fn carried(condition: &Condition, spoken: &[ConditionUpdate]) -> Option<ConditionUpdate> {
-    if is_summary(condition.kind) || spoken.iter().any(|verdict| verdict.kind == condition.kind) {
+    if is_summary(condition.kind) || spoken.iter().any(|update| update.kind == condition.kind) {
         return None;
     }
     let reason = Reason::parse(&condition.reason)?;

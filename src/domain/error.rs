@@ -17,12 +17,12 @@ pub struct ReconcileError {
     /// Minimum time to wait that n8n or a proxy asked for, if any.
     pub retry_after: Option<Duration>,
     /// Time until the next reconciliation, if a better one than the exponential backoff is known.
-    pub look_again: Option<Duration>,
+    pub requeue_after: Option<Duration>,
 }
 
 impl ReconcileError {
     fn new(class: Class, reason: Reason, message: impl Into<String>) -> Self {
-        Self { class, reason, message: message.into(), retry_after: None, look_again: None }
+        Self { class, reason, message: message.into(), retry_after: None, requeue_after: None }
     }
 
     /// An error that the author fixes by editing the object or its source.
@@ -48,7 +48,7 @@ impl ReconcileError {
     /// Sets the time until the next reconciliation.
     #[must_use]
     pub fn again_in(self, pause: Duration) -> Self {
-        Self { look_again: Some(pause), ..self }
+        Self { requeue_after: Some(pause), ..self }
     }
 
     /// A bug in Weirkeeper.

@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(hold(NoGoodVersion, true, true), Held::Returns);
         assert_eq!(hold(NoGoodVersion, true, false), Held::Offline(NO_GOOD_VERSION));
         assert_eq!(hold(NoGoodVersion, false, true), Held::Unchanged(NO_GOOD_VERSION));
-        assert!(matches!(hold(RollbackManual, true, true), Held::Offline(said) if said.contains("Manual")));
-        assert!(matches!(hold(RollbackManual, false, false), Held::Unchanged(said) if said.contains("Manual")));
+        assert!(matches!(hold(RollbackManual, true, true), Held::Offline(message) if message.contains("Manual")));
+        assert!(matches!(hold(RollbackManual, false, false), Held::Unchanged(message) if message.contains("Manual")));
     }
 }

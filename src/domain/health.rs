@@ -52,16 +52,16 @@ pub fn window(published_at: Timestamp, bake: Duration, baking: bool, now: Timest
 }
 
 /// Maximum time between two checks of a baking version; they are a tenth of the bake time apart if that is less.
-const BAKING_LOOK: Duration = Duration::from_secs(30);
+const BAKING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Returns the time until the next check of a version that was baking at this age: soon after the end of the bake time at the latest, even
 /// if that has passed by now.
-pub fn next_look(bake: Duration, age: Duration) -> Duration {
-    (bake / 10).min(BAKING_LOOK).min(bake.saturating_sub(age)).max(Duration::from_secs(1))
+pub fn next_check(bake: Duration, age: Duration) -> Duration {
+    (bake / 10).min(BAKING_INTERVAL).min(bake.saturating_sub(age)).max(Duration::from_secs(1))
 }
 
 /// Decides the health from the executions since publication (`since`) and those of the version before (`before`).
-pub fn judge(check: Option<&HealthCheck>, since: Tally, before: Option<Tally>, successes_saved: bool, age: Duration) -> Health {
+pub fn evaluate(check: Option<&HealthCheck>, since: Tally, before: Option<Tally>, successes_saved: bool, age: Duration) -> Health {
     let Some((check, bake)) = check.and_then(|check| Some((check, check.bake_time?.get()))) else {
         return Health::NotChecked;
     };
@@ -110,14 +110,14 @@ mod tests {
         serde_json::from_value(json!({ "bakeTime": "1m", "minimumExecutions": 4, "maximumErrorRate": 25 })).unwrap()
     }
 
-    fn judged(finished: u64, failed: u64, before: Option<(u64, u64)>, age: u64) -> Health {
+    fn health_of(finished: u64, failed: u64, before: Option<(u64, u64)>, age: u64) -> Health {
         let before = before.map(|(finished, failed)| Tally { finished, failed });
-        judge(Some(&check()), Tally { finished, failed }, before, true, Duration::from_secs(age))
+        evaluate(Some(&check()), Tally { finished, failed }, before, true, Duration::from_secs(age))
     }
 
     #[test]
     fn the_next_check_is_never_long_after_the_end_of_the_bake_time() {
-        let look = |bake, age| next_look(Duration::from_millis(bake), Duration::from_millis(age)).as_millis();
+        let look = |bake, age| next_check(Duration::from_millis(bake), Duration::from_millis(age)).as_millis();
         // Baking at 7.99 s, and recorded at 8.01 s.
         assert_eq!([look(8_000, 0), look(8_000, 7_990), look(8_000, 8_010)], [1_000, 1_000, 1_000]);
         assert_eq!([look(600_000, 0), look(600_000, 590_000)], [30_000, 10_000]);
@@ -135,25 +135,25 @@ mod tests {
 
     #[test]
     fn a_decision_needs_enough_executions() {
-        assert_eq!(judged(3, 3, None, 10), Health::Baking);
-        assert_eq!(judged(3, 3, None, 61), Health::NotEnough(Tally { finished: 3, failed: 3 }));
-        assert_eq!(judged(4, 2, None, 10), Health::Failing(Tally { finished: 4, failed: 2 }));
-        assert_eq!(judged(4, 1, None, 10), Health::Baking);
-        assert_eq!(judged(4, 1, None, 61), Health::Healthy);
+        assert_eq!(health_of(3, 3, None, 10), Health::Baking);
+        assert_eq!(health_of(3, 3, None, 61), Health::NotEnough(Tally { finished: 3, failed: 3 }));
+        assert_eq!(health_of(4, 2, None, 10), Health::Failing(Tally { finished: 4, failed: 2 }));
+        assert_eq!(health_of(4, 1, None, 10), Health::Baking);
+        assert_eq!(health_of(4, 1, None, 61), Health::Healthy);
     }
 
     #[test]
     fn a_rollback_to_a_version_that_was_as_bad_would_not_help() {
-        assert_eq!(judged(4, 2, Some((10, 5)), 10), Health::AsBadAsBefore(Tally { finished: 4, failed: 2 }));
-        assert_eq!(judged(4, 2, Some((10, 4)), 10), Health::Failing(Tally { finished: 4, failed: 2 }));
-        assert_eq!(judged(4, 2, Some((1, 1)), 10), Health::Failing(Tally { finished: 4, failed: 2 }));
+        assert_eq!(health_of(4, 2, Some((10, 5)), 10), Health::AsBadAsBefore(Tally { finished: 4, failed: 2 }));
+        assert_eq!(health_of(4, 2, Some((10, 4)), 10), Health::Failing(Tally { finished: 4, failed: 2 }));
+        assert_eq!(health_of(4, 2, Some((1, 1)), 10), Health::Failing(Tally { finished: 4, failed: 2 }));
     }
 
     #[test]
     fn without_saved_successes_or_a_check_there_is_no_decision() {
         let tally = Tally { finished: 9, failed: 9 };
-        assert_eq!(judge(Some(&check()), tally, None, false, Duration::ZERO), Health::NotSaved);
-        assert_eq!(judge(None, tally, None, true, Duration::ZERO), Health::NotChecked);
+        assert_eq!(evaluate(Some(&check()), tally, None, false, Duration::ZERO), Health::NotSaved);
+        assert_eq!(evaluate(None, tally, None, true, Duration::ZERO), Health::NotChecked);
     }
 
     #[test]

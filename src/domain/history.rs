@@ -28,7 +28,7 @@ pub fn accept(status: &mut WorkflowStatus, digest: &str, source: VersionSource, 
         VersionSource::Adopted => VersionResult::Good,
         VersionSource::Definition | VersionSource::ConfigMap => VersionResult::Pending,
     };
-    let judged_at = (result == VersionResult::Good).then(|| whole_seconds(now));
+    let decided_at = (result == VersionResult::Good).then(|| whole_seconds(now));
     history.insert(
         0,
         VersionRecord {
@@ -41,7 +41,7 @@ pub fn accept(status: &mut WorkflowStatus, digest: &str, source: VersionSource, 
             reason: None,
             message: None,
             created_at: whole_seconds(now),
-            judged_at,
+            decided_at,
         },
     );
     version
@@ -72,18 +72,18 @@ pub fn numbered(history: &[VersionRecord], version: i64) -> Option<&VersionRecor
 pub fn last_good<'a>(history: &'a [VersionRecord], failed_digest: Option<&str>) -> Option<&'a VersionRecord> {
     let latest = |result| {
         let others = history.iter().filter(|record| record.result == result && Some(record.digest.as_str()) != failed_digest);
-        others.max_by_key(|record| (record.judged_at.as_ref().map(|time| time.0), record.version))
+        others.max_by_key(|record| (record.decided_at.as_ref().map(|time| time.0), record.version))
     };
     latest(VersionResult::Good).or_else(|| latest(VersionResult::Deployed))
 }
 
 /// Records the result of a version.
-pub fn judge(history: &mut [VersionRecord], version: i64, result: VersionResult, why: Option<(Reason, &str)>, now: Timestamp) {
+pub fn record_result(history: &mut [VersionRecord], version: i64, result: VersionResult, why: Option<(Reason, &str)>, now: Timestamp) {
     if let Some(record) = history.iter_mut().find(|record| record.version == version) {
         record.result = result;
         record.reason = why.map(|(reason, _)| reason.as_str().to_owned());
         record.message = why.map(|(_, message)| message.chars().take(MESSAGE_CHARS).collect());
-        record.judged_at = Some(whole_seconds(now));
+        record.decided_at = Some(whole_seconds(now));
     }
 }
 
@@ -149,20 +149,20 @@ mod tests {
     #[test]
     fn a_rollback_goes_to_a_baking_version_only_if_no_version_is_good() {
         let mut status = three_versions();
-        judge(&mut status.history, 1, VersionResult::Deployed, None, at(4));
-        judge(&mut status.history, 2, VersionResult::Failed, None, at(5));
+        record_result(&mut status.history, 1, VersionResult::Deployed, None, at(4));
+        record_result(&mut status.history, 2, VersionResult::Failed, None, at(5));
         assert_eq!(last_good(&status.history, Some("b")).unwrap().version, 1);
         assert_eq!(last_good(&status.history, Some("a")), None);
-        judge(&mut status.history, 3, VersionResult::Good, None, at(3));
+        record_result(&mut status.history, 3, VersionResult::Good, None, at(3));
         assert_eq!(last_good(&status.history, Some("b")).unwrap().version, 3);
     }
 
     #[test]
     fn the_last_good_version_is_the_one_that_proved_itself_last() {
         let mut status = three_versions();
-        judge(&mut status.history, 2, VersionResult::Good, None, at(10));
-        judge(&mut status.history, 1, VersionResult::Good, None, at(20));
-        judge(&mut status.history, 3, VersionResult::Failed, Some((Reason::PublishRefused, "no trigger")), at(30));
+        record_result(&mut status.history, 2, VersionResult::Good, None, at(10));
+        record_result(&mut status.history, 1, VersionResult::Good, None, at(20));
+        record_result(&mut status.history, 3, VersionResult::Failed, Some((Reason::PublishRefused, "no trigger")), at(30));
         assert_eq!(last_good(&status.history, Some("c")).unwrap().version, 1);
         assert_eq!(last_good(&status.history, Some("a")).unwrap().version, 2);
     }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn pruning_keeps_the_published_version_and_those_that_a_rollback_needs() {
         let mut status = three_versions();
-        judge(&mut status.history, 1, VersionResult::Good, None, at(10));
+        record_result(&mut status.history, 1, VersionResult::Good, None, at(10));
         accept(&mut status, "d", VersionSource::Definition, "r-d".into(), at(11));
         assert!(prune(&mut status.history.clone(), 1, Some(2), 3, "d").is_empty(), "a pin names version 3");
         assert_eq!(prune(&mut status.history, 1, Some(2), 4, "d"), ["r-c"]);
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn the_newest_kept_edit_stays_whatever_the_limit_is() {
         let mut status = three_versions();
-        judge(&mut status.history, 3, VersionResult::Good, None, at(4));
+        record_result(&mut status.history, 3, VersionResult::Good, None, at(4));
         for (second, digest) in [(100, "edit 1"), (200, "draft 2"), (201, "edit 2")] {
             accept(&mut status, digest, VersionSource::Drift, format!("r-{digest}"), at(second));
         }

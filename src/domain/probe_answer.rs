@@ -34,7 +34,7 @@ pub enum Probed {
 }
 
 /// Evaluates a complete answer; `json` is its body, if that is JSON.
-pub fn judge(probe: &Probe, status: u16, json: Option<&Value>, author: Author) -> Probed {
+pub fn evaluate(probe: &Probe, status: u16, json: Option<&Value>, author: Author) -> Probed {
     let readback_mismatches = readback_mismatches(probe, status, json);
     match author {
         Author::Workflow => readback_mismatches.map_or(Probed::Passed, Probed::Failed),
@@ -93,24 +93,24 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn judged(expects: Value, status: u16, answer: Option<Value>, author: Author) -> Probed {
+    fn result_of(expects: Value, status: u16, answer: Option<Value>, author: Author) -> Probed {
         let mut probe = json!({ "node": "Asked" });
         probe.as_object_mut().unwrap().extend(expects.as_object().cloned().unwrap());
-        judge(&serde_json::from_value(probe).unwrap(), status, answer.as_ref(), author)
+        evaluate(&serde_json::from_value(probe).unwrap(), status, answer.as_ref(), author)
     }
 
     #[test]
     fn only_the_workflows_own_answer_decides_about_the_version() {
         let unclear = || Author::Unclear("a page".to_owned());
         let other = || Author::Other("the editor".to_owned());
-        assert_eq!(judged(json!({}), 200, None, Author::Workflow), Probed::Passed);
+        assert_eq!(result_of(json!({}), 200, None, Author::Workflow), Probed::Passed);
         for status in [500, 502, 503, 429, 404, 204] {
-            let own = judged(json!({}), status, None, Author::Workflow);
+            let own = result_of(json!({}), status, None, Author::Workflow);
             assert_eq!(own, Probed::Failed(format!("answered HTTP {status}, expected 200")));
-            assert_eq!(judged(json!({}), status, None, unclear()), Probed::Unanswered("a page".to_owned()), "{status}");
+            assert_eq!(result_of(json!({}), status, None, unclear()), Probed::Unanswered("a page".to_owned()), "{status}");
         }
-        assert_eq!(judged(json!({}), 200, None, other()), Probed::Unanswered("the editor".to_owned()));
-        assert_eq!(judged(json!({ "expectedStatus": 503 }), 503, None, Author::Workflow), Probed::Passed);
+        assert_eq!(result_of(json!({}), 200, None, other()), Probed::Unanswered("the editor".to_owned()));
+        assert_eq!(result_of(json!({ "expectedStatus": 503 }), 503, None, Author::Workflow), Probed::Passed);
     }
 
     #[test]
@@ -118,26 +118,26 @@ mod tests {
         let unclear = || Author::Unclear("a proxy".to_owned());
         let ok = || Some(json!({ "ok": true, "at": 1 }));
         let expects = |status: u16| json!({ "expectedStatus": status, "expectedJSON": { "ok": true } });
-        assert_eq!(judged(json!({}), 200, None, unclear()), Probed::Passed);
-        assert_eq!(judged(json!({ "expectedStatus": 302 }), 302, None, unclear()), Probed::Passed);
-        assert_eq!(judged(expects(503), 503, ok(), unclear()), Probed::Passed);
+        assert_eq!(result_of(json!({}), 200, None, unclear()), Probed::Passed);
+        assert_eq!(result_of(json!({ "expectedStatus": 302 }), 302, None, unclear()), Probed::Passed);
+        assert_eq!(result_of(expects(503), 503, ok(), unclear()), Probed::Passed);
         for status in [429, 502, 503] {
-            let probed = judged(json!({ "expectedStatus": status }), status, ok(), unclear());
+            let probed = result_of(json!({ "expectedStatus": status }), status, ok(), unclear());
             assert_eq!(probed, Probed::Unanswered("a proxy".to_owned()), "{status}: a proxy may have sent the expected status");
         }
-        assert!(matches!(judged(expects(200), 200, Some(json!({ "ok": 0 })), unclear()), Probed::Unanswered(_)));
+        assert!(matches!(result_of(expects(200), 200, Some(json!({ "ok": 0 })), unclear()), Probed::Unanswered(_)));
     }
 
     #[test]
     fn an_expected_object_names_only_the_keys_that_matter() {
         let answer = json!({ "status": "ok", "items": [{ "id": 1.0, "at": "now" }] });
-        let said = |expected: Value| lacks(&answer, &expected, "").unwrap_or_default();
-        assert_eq!(said(json!({ "items": [{ "id": 1 }] })), "");
-        assert_eq!(said(json!({ "items": [] })), "in the JSON answer, items is an array of 1, expected []");
+        let message = |expected: Value| lacks(&answer, &expected, "").unwrap_or_default();
+        assert_eq!(message(json!({ "items": [{ "id": 1 }] })), "");
+        assert_eq!(message(json!({ "items": [] })), "in the JSON answer, items is an array of 1, expected []");
         let other = "in the JSON answer, items[0].id is a fraction, expected 2";
-        assert_eq!(said(json!({ "items": [{ "id": 2 }] })), other);
-        assert_eq!(said(json!({ "status": true })), "in the JSON answer, status is a string, expected true");
-        assert_eq!(said(json!({ "currency": "EUR" })), "the JSON answer lacks currency, expected \"EUR\"");
-        assert!(!said(json!({ "status": "failed" })).contains("ok"), "the actual value is not repeated");
+        assert_eq!(message(json!({ "items": [{ "id": 2 }] })), other);
+        assert_eq!(message(json!({ "status": true })), "in the JSON answer, status is a string, expected true");
+        assert_eq!(message(json!({ "currency": "EUR" })), "the JSON answer lacks currency, expected \"EUR\"");
+        assert!(!message(json!({ "status": "failed" })).contains("ok"), "the actual value is not repeated");
     }
 }

@@ -78,7 +78,7 @@ pub struct Claimant {
     /// Creation time of the object.
     pub created: Timestamp,
     /// True if it serves the route at present.
-    pub serving: bool,
+    pub published: bool,
 }
 
 /// All claims, with the objects that claim and serve each route.
@@ -103,21 +103,21 @@ pub struct Claimed {
 impl Claims {
     /// Records which routes an object serves now, and that it serves no others. An object that serves a route owns it before all that wait
     /// for it, whichever was reconciled first.
-    pub fn holds(&mut self, uid: &str, created: Timestamp, served: &[Claim]) {
+    pub fn record_published(&mut self, uid: &str, created: Timestamp, published_routes: &[Claim]) {
         for route in self.by_object.get(uid).into_iter().flatten() {
             for claimant in self.routes.get_mut(route).into_iter().flatten().filter(|claimant| claimant.uid == uid) {
-                claimant.serving = served.contains(route);
+                claimant.published = published_routes.contains(route);
             }
         }
-        for route in served {
-            self.claimant(route, uid, created).serving = true;
+        for route in published_routes {
+            self.claimant(route, uid, created).published = true;
         }
     }
 
     /// Replaces an object's earlier claims. It keeps the routes that it serves until it serves others, because it may have to return to
     /// them.
     pub fn claim(&mut self, uid: &str, created: Timestamp, wanted: &[Claim]) -> Claimed {
-        let serves = |route: &Claim| self.routes[route].iter().any(|claimant| claimant.uid == uid && claimant.serving);
+        let serves = |route: &Claim| self.routes[route].iter().any(|claimant| claimant.uid == uid && claimant.published);
         let given_up: Vec<Claim> =
             self.by_object.get(uid).into_iter().flatten().filter(|route| !wanted.contains(route) && !serves(route)).cloned().collect();
         let freed = self.give_up(uid, given_up);
@@ -126,14 +126,15 @@ impl Claims {
         }
         let taken = wanted.iter().filter_map(|claim| Some((claim, self.owner(claim, uid)?)));
         // The object that serves the route is named as the cause; others may wait for the same route.
-        let (taken, owner) = taken.min_by_key(|(_, owner)| !owner.serving).map(|(claim, owner)| (claim.clone(), owner.uid.clone())).unzip();
+        let (taken, owner) =
+            taken.min_by_key(|(_, owner)| !owner.published).map(|(claim, owner)| (claim.clone(), owner.uid.clone())).unzip();
         Claimed { taken, owner, freed }
     }
 
     /// Records that an object serves these routes and needs no others. Returns the UIDs of the objects that wait for a route that it gave
     /// up.
-    pub fn serves(&mut self, uid: &str, created: Timestamp, routes: &[Claim]) -> Vec<String> {
-        self.holds(uid, created, routes);
+    pub fn keep_only(&mut self, uid: &str, created: Timestamp, routes: &[Claim]) -> Vec<String> {
+        self.record_published(uid, created, routes);
         self.claim(uid, created, routes).freed
     }
 
@@ -144,8 +145,8 @@ impl Claims {
     }
 
     /// Reports whether an object serves all routes that it wants.
-    pub fn serves_all(&self, uid: &str, wanted: &[Claim]) -> bool {
-        let serves = |claim| self.routes.get(claim).into_iter().flatten().any(|claimant| claimant.uid == uid && claimant.serving);
+    pub fn publishes_all(&self, uid: &str, wanted: &[Claim]) -> bool {
+        let serves = |claim| self.routes.get(claim).into_iter().flatten().any(|claimant| claimant.uid == uid && claimant.published);
         wanted.iter().all(serves)
     }
 
@@ -163,7 +164,7 @@ impl Claims {
         self.by_object.entry(uid.to_owned()).or_default().insert(route.clone());
         let claimants = self.routes.entry(route.clone()).or_default();
         let at = claimants.iter().position(|claimant| claimant.uid == uid).unwrap_or_else(|| {
-            claimants.push(Claimant { uid: uid.to_owned(), created, serving: false });
+            claimants.push(Claimant { uid: uid.to_owned(), created, published: false });
             claimants.len() - 1
         });
         &mut claimants[at]
@@ -196,7 +197,7 @@ impl Claims {
 
     /// Returns the owner of a claim, if it is another object.
     fn owner(&self, claim: &Claim, uid: &str) -> Option<&Claimant> {
-        let rank = |claimant: &&Claimant| (!claimant.serving, self.blocked(&claimant.uid), claimant.created, claimant.uid.clone());
+        let rank = |claimant: &&Claimant| (!claimant.published, self.blocked(&claimant.uid), claimant.created, claimant.uid.clone());
         let own = self.routes.get(claim).into_iter().flatten().find(|claimant| claimant.uid == uid);
         let best = self.contenders(claim).filter(|claimant| claimant.uid != uid).min_by_key(rank)?;
         own.is_none_or(|own| rank(&best) < rank(&own)).then_some(best)
@@ -205,7 +206,7 @@ impl Claims {
     /// Reports whether another object serves a route that this object wants. Then this object cannot be published for now, and must not
     /// keep routes that it does not use from others that could use them.
     fn blocked(&self, uid: &str) -> bool {
-        let served_by_another = |claim| self.contenders(claim).any(|other| other.serving && other.uid != uid);
+        let served_by_another = |claim| self.contenders(claim).any(|other| other.published && other.uid != uid);
         self.by_object.get(uid).into_iter().flatten().any(served_by_another)
     }
 }
@@ -235,7 +236,7 @@ mod tests {
         assert!(!granted(&mut claims, "young", 2, "a"));
         claims.release("old");
         assert!(granted(&mut claims, "young", 2, "a"));
-        claims.serves("young", at(2), &[route("a")]);
+        claims.keep_only("young", at(2), &[route("a")]);
         let claimed = claims.claim("old", at(1), &[route("a")]);
         assert_eq!((claimed.taken, claimed.owner.as_deref()), (Some(route("a")), Some("young")));
     }
@@ -244,36 +245,36 @@ mod tests {
     fn an_object_found_to_serve_gets_the_route_back_from_one_that_claimed_first() {
         let mut claims = Claims::default();
         assert!(granted(&mut claims, "old", 1, "a"));
-        claims.holds("young", at(2), &[route("a")]);
+        claims.record_published("young", at(2), &[route("a")]);
         assert!(granted(&mut claims, "young", 2, "a"));
         assert!(!granted(&mut claims, "old", 1, "a"));
         // The younger object was unpublished: nobody serves the route, so the older object is next.
-        claims.holds("young", at(2), &[]);
+        claims.record_published("young", at(2), &[]);
         assert!(granted(&mut claims, "old", 1, "a"));
     }
 
     #[test]
     fn a_served_route_is_kept_until_the_object_serves_another() {
         let mut claims = Claims::default();
-        claims.serves("mover", at(2), &[route("a")]);
+        claims.keep_only("mover", at(2), &[route("a")]);
         claims.claim("rival", at(1), &[route("a")]);
         assert_eq!(claims.claim("mover", at(2), &[route("b")]), Claimed::default());
         assert!(!granted(&mut claims, "rival", 1, "a"));
         assert!(granted(&mut claims, "mover", 2, "a"), "it returns to its route");
         claims.claim("mover", at(2), &[route("b")]);
-        assert_eq!(claims.serves("mover", at(2), &[route("b")]), ["rival"]);
+        assert_eq!(claims.keep_only("mover", at(2), &[route("b")]), ["rival"]);
         assert!(granted(&mut claims, "rival", 1, "a"));
     }
 
     #[test]
     fn an_object_that_waits_for_a_served_route_keeps_no_route_from_others() {
         let mut claims = Claims::default();
-        claims.serves("young", at(2), &[route("x")]);
+        claims.keep_only("young", at(2), &[route("x")]);
         // The older object wants both, and cannot be published while the younger serves one of them.
         assert_eq!(claims.claim("old", at(1), &[route("y"), route("x")]).taken, Some(route("x")));
         assert_eq!(claims.claim("young", at(2), &[route("x"), route("y")]).taken, None);
-        claims.serves("young", at(2), &[route("x"), route("y")]);
-        assert_eq!(claims.serves("young", at(2), &[route("z")]), ["old"]);
+        claims.keep_only("young", at(2), &[route("x"), route("y")]);
+        assert_eq!(claims.keep_only("young", at(2), &[route("z")]), ["old"]);
         assert_eq!(claims.claim("old", at(1), &[route("y"), route("x")]).taken, None);
     }
 
@@ -294,14 +295,14 @@ mod tests {
     fn the_owner_of_a_webhook_id_owns_all_addresses_below_it() {
         let of = |path: &str, id: &str| Claim::of("ops/main", &[super::Route::new("GET", path, Some(id), false)]);
         let mut claims = Claims::default();
-        claims.serves("victim", at(2), &of("user/:id", "W"));
+        claims.keep_only("victim", at(2), &of("user/:id", "W"));
         for (path, id) in [(":x/42", "W"), ("W/user/42", "x"), ("W", "x"), ("user/:id", "y")] {
             let claimed = claims.claim("older", at(1), &of(path, id));
             assert_eq!(claimed.owner.as_deref(), Some("victim"), "{path} {id}");
         }
         assert_eq!(claims.claim("other", at(3), &of("orders/:id", "x")).taken, None);
         // Plain paths with the same beginning coexist until a workflow has that beginning as its webhookId.
-        claims.serves("one", at(3), &of("shop/a", "p"));
+        claims.keep_only("one", at(3), &of("shop/a", "p"));
         assert_eq!(claims.claim("two", at(4), &of("shop/b", "q")).taken, None);
         assert_eq!(claims.claim("three", at(1), &of(":c", "shop")).owner.as_deref(), Some("one"));
         assert_eq!(claims.release("one"), ["three"]);
@@ -321,7 +322,7 @@ mod tests {
             .collect();
         for (one, other) in routes.iter().flat_map(|one| routes.iter().map(move |other| (one, other))) {
             let mut claims = Claims::default();
-            claims.serves("one", at(1), &Claim::of("ops/main", [one]));
+            claims.keep_only("one", at(1), &Claim::of("ops/main", [one]));
             let taken = claims.claim("other", at(2), &Claim::of("ops/main", [other])).taken;
             assert_eq!(taken.is_some(), crate::document::routes::collide(one, other), "{one:?} {other:?}");
             assert_eq!(claims.claim("elsewhere", at(2), &Claim::of("ops/second", [other])).taken, None);

@@ -40,11 +40,11 @@ mod tests {
     use jiff::Timestamp;
 
     fn line(status: ConditionStatus, reason: Reason, message: &str, healthy: Reason) -> String {
-        let verdicts = [
+        let updates = [
             ConditionUpdate::new(ConditionType::Ready, status, reason, message),
             ConditionUpdate::new(ConditionType::Healthy, ConditionStatus::Unknown, healthy, ""),
         ];
-        summary(&merge(&[], &verdicts, 1, Timestamp::UNIX_EPOCH)).unwrap()
+        summary(&merge(&[], &updates, 1, Timestamp::UNIX_EPOCH)).unwrap()
     }
 
     #[test]

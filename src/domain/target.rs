@@ -64,9 +64,9 @@ pub fn choose(wanted: &str, status: &WorkflowStatus, rollback: RollbackPolicy) -
 /// was probed, the health check and the versions of the Secrets that probes sent (`secrets`). When the digest changes, an earlier failure
 /// does not count any more.
 pub fn circumstances(spec: &WorkflowSpec, secrets: Option<&[Option<String>]>) -> String {
-    let judge = secrets.map(|secrets| (&spec.health_check, secrets));
+    let checks = secrets.map(|secrets| (&spec.health_check, secrets));
     // Serialization of plain data cannot fail.
-    let text = serde_json::to_vec(&(judge, &spec.credentials, &spec.references)).unwrap_or_default();
+    let text = serde_json::to_vec(&(checks, &spec.credentials, &spec.references)).unwrap_or_default();
     Sha256::digest(&text).iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
@@ -79,7 +79,7 @@ mod tests {
         let now = jiff::Timestamp::UNIX_EPOCH;
         let mut status = WorkflowStatus { failed_digest: failed.map(str::to_owned), ..WorkflowStatus::default() };
         history::accept(&mut status, "good", VersionSource::Definition, "r".into(), now);
-        history::judge(&mut status.history, 1, VersionResult::Good, None, now);
+        history::record_result(&mut status.history, 1, VersionResult::Good, None, now);
         history::accept(&mut status, "bad", VersionSource::Definition, "r".into(), now);
         status
     }

@@ -39,7 +39,7 @@ pub fn transitions(before: &[Condition], after: &[Condition], another_version: b
         };
         let turn = warning.zip(Reason::parse(&new.reason)).map(|(warning, reason)| Turn { warning, reason, note: new.message.clone() });
         // Two conditions with the same reason and message are reported once.
-        if let Some(turn) = turn.filter(|turn| turns.iter().all(|told| (told.reason, &told.note) != (turn.reason, &turn.note))) {
+        if let Some(turn) = turn.filter(|turn| turns.iter().all(|earlier| (earlier.reason, &earlier.note) != (turn.reason, &turn.note))) {
             turns.push(turn);
         }
     }
@@ -52,13 +52,13 @@ mod tests {
     use crate::api::condition::{ConditionUpdate, merge};
     use jiff::Timestamp;
 
-    fn state(verdicts: &[(ConditionType, ConditionStatus, Reason, &str)]) -> Vec<Condition> {
-        let verdicts: Vec<ConditionUpdate> =
-            verdicts.iter().map(|(kind, status, reason, message)| ConditionUpdate::new(*kind, *status, *reason, *message)).collect();
-        merge(&[], &verdicts, 1, Timestamp::UNIX_EPOCH)
+    fn state(updates: &[(ConditionType, ConditionStatus, Reason, &str)]) -> Vec<Condition> {
+        let updates: Vec<ConditionUpdate> =
+            updates.iter().map(|(kind, status, reason, message)| ConditionUpdate::new(*kind, *status, *reason, *message)).collect();
+        merge(&[], &updates, 1, Timestamp::UNIX_EPOCH)
     }
 
-    fn told(before: &[Condition], after: &[Condition], another_version: bool) -> Vec<(bool, Reason)> {
+    fn events(before: &[Condition], after: &[Condition], another_version: bool) -> Vec<(bool, Reason)> {
         transitions(before, after, another_version).into_iter().map(|turn| (turn.warning, turn.reason)).collect()
     }
 
@@ -71,13 +71,13 @@ mod tests {
         let denied = state(&[(Ready, False, Reason::Unauthorized, "key"), (Stalled, True, Reason::Unauthorized, "key")]);
         let suspended = state(&[(Ready, False, Reason::Suspended, "suspended")]);
         let unknown = state(&[(Ready, Unknown, Reason::InstanceUnreachable, "n8n does not answer")]);
-        assert_eq!(told(&[], &waits, false), [(false, Reason::InstanceNotFound)]);
-        assert_eq!(told(&waits, &ready, false), [(false, Reason::Succeeded)]);
-        assert_eq!(told(&ready, &waits, false), [(true, Reason::InstanceNotFound)]);
-        assert_eq!(told(&[], &denied, false), [(true, Reason::Unauthorized)]);
-        assert_eq!(told(&ready, &unknown, false), [(true, Reason::InstanceUnreachable)]);
-        assert_eq!(told(&ready, &suspended, false), [(false, Reason::Suspended)]);
-        assert_eq!(told(&ready, &ready, false), []);
+        assert_eq!(events(&[], &waits, false), [(false, Reason::InstanceNotFound)]);
+        assert_eq!(events(&waits, &ready, false), [(false, Reason::Succeeded)]);
+        assert_eq!(events(&ready, &waits, false), [(true, Reason::InstanceNotFound)]);
+        assert_eq!(events(&[], &denied, false), [(true, Reason::Unauthorized)]);
+        assert_eq!(events(&ready, &unknown, false), [(true, Reason::InstanceUnreachable)]);
+        assert_eq!(events(&ready, &suspended, false), [(false, Reason::Suspended)]);
+        assert_eq!(events(&ready, &ready, false), []);
     }
 
     #[test]
@@ -85,7 +85,7 @@ mod tests {
         use ConditionStatus::True;
         let one = state(&[(ConditionType::Ready, True, Reason::Succeeded, "version 1 is published")]);
         let two = state(&[(ConditionType::Ready, True, Reason::Succeeded, "version 2 is published")]);
-        assert_eq!(told(&one, &two, false), []);
+        assert_eq!(events(&one, &two, false), []);
         assert_eq!(transitions(&one, &two, true)[0].note, "version 2 is published");
     }
 
@@ -98,7 +98,7 @@ mod tests {
             (ConditionType::KeyExpiring, True, Reason::KeyExpiring, "expires"),
         ]);
         assert_eq!(
-            told(&[], &both, false).iter().map(|(_, reason)| *reason).collect::<Vec<_>>(),
+            events(&[], &both, false).iter().map(|(_, reason)| *reason).collect::<Vec<_>>(),
             [Reason::CatalogNotFound, Reason::KeyExpiring]
         );
     }

@@ -89,10 +89,10 @@ mod tests {
     #[test]
     fn the_message_names_node_type_capabilities_and_grant() {
         let found = off("p.code", Why::Reaches(vec![Capability::Workflows, Capability::Code]));
-        let said = ungranted(&found, &[], |_| false).unwrap();
-        assert_eq!(said.reason, Reason::NodeTypeNotGranted);
+        let message = ungranted(&found, &[], |_| false).unwrap();
+        assert_eq!(message.reason, Reason::NodeTypeNotGranted);
         assert_eq!(
-            said.message,
+            message.message,
             "node \"Run\" is of type p.code, which can reach other workflows, n8n's own process; use another node, or have the instance's owner grant p.code under spec.grants[].nodeTypes"
         );
     }

@@ -35,14 +35,14 @@ pub struct ValidationReport {
     /// True if there are errors: n8n would refuse the definition, or it cannot work.
     pub refused: bool,
     /// The findings as text for people, errors first, bounded.
-    pub said: String,
+    pub message: String,
     /// The credentials that its nodes need, each once, without scopes; none of them is looked up on the instance.
     pub needs: Vec<RequiredCredential>,
 }
 
 /// Validates a definition. `warnings` are those of its parsing, `active` and `tags` those of the spec; `silenced` selects findings that are
 /// left out unless they are errors.
-pub fn judge(
+pub fn validate(
     definition: &Definition,
     active: Option<bool>,
     tags: Option<&[String]>,
@@ -59,17 +59,17 @@ pub fn judge(
     take_for_filled_in(&mut findings);
     let rules = Rules::default().silenced(silenced);
     let findings: Vec<Finding> =
-        findings.into_iter().filter_map(|finding| rules.tell(finding)).filter(|finding| finding.severity != Severity::Info).collect();
+        findings.into_iter().filter_map(|finding| rules.apply(finding)).filter(|finding| finding.severity != Severity::Info).collect();
     let refused = has_errors(&findings);
-    let mut said = match (findings.is_empty(), refused) {
+    let mut message = match (findings.is_empty(), refused) {
         (true, _) => "the definition is valid".to_owned(),
         (false, true) => summarise(&findings, FINDINGS_CHARS),
         (false, false) => summarise(&findings, WARNINGS_CHARS),
     };
     if doubted {
-        said.push_str(&format!(" ({})", why_doubted(measure)));
+        message.push_str(&format!(" ({})", why_doubted(measure)));
     }
-    ValidationReport { refused, said, needs }
+    ValidationReport { refused, message, needs }
 }
 
 fn why_doubted(measure: ValidationContext<'_>) -> String {
@@ -157,8 +157,8 @@ mod tests {
         parse_and_check(&json!({ "nodes": nodes, "connections": connections, "settings": {} })).unwrap().definition
     }
 
-    fn judged(definition: &Definition, n8n: Option<&str>, instead: Option<&str>) -> ValidationReport {
-        judge(definition, Some(true), None, Vec::new(), ValidationContext { catalog: Catalog::embedded(), n8n, instead }, &[])
+    fn validated(definition: &Definition, n8n: Option<&str>, instead: Option<&str>) -> ValidationReport {
+        validate(definition, Some(true), None, Vec::new(), ValidationContext { catalog: Catalog::embedded(), n8n, instead }, &[])
     }
 
     #[test]
@@ -168,34 +168,42 @@ mod tests {
         let measure = ValidationContext { catalog: Catalog::embedded(), n8n: Some("2.39.10"), instead: None };
         let warnings = || vec![Finding::warning(crate::document::finding::Code::SettingUnknown, "settings.x", "it was left out")];
         let fine = definition("n8n-nodes-base.httpRequest", json!({ "url": "https://a.example" }));
-        assert_eq!(judge(&fine, Some(true), None, warnings(), measure, &silenced).said, "the definition is valid");
-        assert!(judge(&fine, Some(true), None, warnings(), measure, &[]).said.starts_with("1 warning: settings.x"));
+        assert_eq!(validate(&fine, Some(true), None, warnings(), measure, &silenced).message, "the definition is valid");
+        assert!(validate(&fine, Some(true), None, warnings(), measure, &[]).message.starts_with("1 warning: settings.x"));
         let odd = definition("n8n-nodes-base.doesNotExist", json!({}));
-        assert!(judge(&odd, Some(true), None, warnings(), measure, &silenced).refused);
+        assert!(validate(&odd, Some(true), None, warnings(), measure, &silenced).refused);
     }
 
     #[test]
     fn findings_about_node_types_are_errors_only_if_the_catalogue_matches_the_n8n_version() {
         let own = Catalog::embedded().index().n8n.clone();
         let odd = definition("n8n-nodes-base.doesNotExist", json!({}));
-        let exact = judged(&odd, own.as_deref(), None);
-        assert!(exact.refused && exact.said.starts_with("1 error: node \"N\": nodes[1].type: there is no node type"), "{}", exact.said);
+        let exact = validated(&odd, own.as_deref(), None);
+        assert!(
+            exact.refused && exact.message.starts_with("1 error: node \"N\": nodes[1].type: there is no node type"),
+            "{}",
+            exact.message
+        );
         for (n8n, instead, why) in [
             (Some("2.40.0"), None, "the catalogue is that of n8n 2.39.10, the instance runs n8n 2.40.0"),
             (None, None, "the instance runs n8n of unknown version"),
             (own.as_deref(), Some("ConfigMap nodes is missing"), "ConfigMap nodes is missing"),
         ] {
-            let doubted = judged(&odd, n8n, instead);
-            assert!(!doubted.refused && doubted.said.starts_with("1 warning: ") && doubted.said.contains(why), "{}", doubted.said);
+            let doubted = validated(&odd, n8n, instead);
+            assert!(!doubted.refused && doubted.message.starts_with("1 warning: ") && doubted.message.contains(why), "{}", doubted.message);
         }
         let broken = definition("n8n-nodes-base.httpRequest", json!({ "url": "={{ $json. }}" }));
         for n8n in [own.as_deref(), Some("2.40.0")] {
-            let judged = judged(&broken, n8n, None);
-            assert!(judged.refused && !judged.said.contains("catalogue"), "an expression is wrong everywhere: {}", judged.said);
+            let validated = validated(&broken, n8n, None);
+            assert!(
+                validated.refused && !validated.message.contains("catalogue"),
+                "an expression is wrong everywhere: {}",
+                validated.message
+            );
         }
         let fine = definition("n8n-nodes-base.httpRequest", json!({ "url": "https://a.example", "options": { "timeout": 5000 } }));
-        let fine = judged(&fine, own.as_deref(), None);
-        assert!(!fine.refused, "{}", fine.said);
+        let fine = validated(&fine, own.as_deref(), None);
+        assert!(!fine.refused, "{}", fine.message);
     }
 
     #[test]
@@ -208,10 +216,14 @@ mod tests {
             node.0.insert("type".into(), json!("n8n-nodes-base.doesNotExist"));
             many.nodes.push(node);
         }
-        let judged = judged(&many, Catalog::embedded().index().n8n.as_deref(), None);
-        assert!(judged.said.starts_with("61 errors, ") && judged.said.chars().count() <= FINDINGS_CHARS, "{}", judged.said);
-        assert!(judged.said.contains("; and ") && judged.said.ends_with(" more"), "{}", judged.said);
-        assert_eq!(judged.needs, Vec::new());
+        let validated = validated(&many, Catalog::embedded().index().n8n.as_deref(), None);
+        assert!(
+            validated.message.starts_with("61 errors, ") && validated.message.chars().count() <= FINDINGS_CHARS,
+            "{}",
+            validated.message
+        );
+        assert!(validated.message.contains("; and ") && validated.message.ends_with(" more"), "{}", validated.message);
+        assert_eq!(validated.needs, Vec::new());
     }
 
     #[test]
@@ -231,7 +243,7 @@ mod tests {
                 json!({ "main": [[{ "node": name, "type": "main", "index": 0 }]] }),
             );
         }
-        let judged = judged(&definition, Some("2.39.10"), None);
+        let validated = validated(&definition, Some("2.39.10"), None);
         let used = [RequiredCredential {
             kind: "googleSheetsOAuth2Api".into(),
             name: "Sheets".into(),
@@ -240,11 +252,11 @@ mod tests {
             needed_for: None,
             scopes: Vec::new(),
         }];
-        let all = required(&used, &judged.needs, Catalog::embedded());
-        let told: Vec<_> = all.iter().map(|one| (&*one.kind, &*one.name, &*one.node, one.satisfied, one.needed_for)).collect();
+        let all = required(&used, &validated.needs, Catalog::embedded());
+        let listed: Vec<_> = all.iter().map(|one| (&*one.kind, &*one.name, &*one.node, one.satisfied, one.needed_for)).collect();
         let publication = Some(NeededFor::Publication);
         assert_eq!(
-            told,
+            listed,
             [
                 ("googleSheetsOAuth2Api", "Sheets", "S", true, publication),
                 ("oAuth2Api", "", "N", false, Some(NeededFor::Run)),
@@ -262,10 +274,10 @@ mod tests {
         history::accept(&mut status, "a", VersionSource::Definition, "r".into(), now);
         assert!(!accepted_before(&status, "a", Some(true)), "it has a number, and nothing was sent");
         for result in [VersionResult::Deployed, VersionResult::Good, VersionResult::Failed] {
-            history::judge(&mut status.history, 1, result, None, now);
+            history::record_result(&mut status.history, 1, result, None, now);
             assert!(accepted_before(&status, "a", Some(true)), "{result:?}");
         }
-        history::judge(&mut status.history, 1, VersionResult::Pending, None, now);
+        history::record_result(&mut status.history, 1, VersionResult::Pending, None, now);
         status.active_version = Some(1);
         assert!(accepted_before(&status, "a", None) && accepted_before(&status, "a", Some(false)), "it is saved");
         assert!(!accepted_before(&status, "a", Some(true)), "and is to be published for the first time");

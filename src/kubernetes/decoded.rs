@@ -48,11 +48,11 @@ impl Decode for Secret {}
 
 /// An object as the API server sent it. Decoding it fails only where it is not JSON.
 #[derive(Clone, Debug)]
-pub struct Decoded<K>(pub Result<K, Box<Unfit>>);
+pub struct Decoded<K>(pub Result<K, Box<Undecodable>>);
 
 /// An object that does not fit its kind.
 #[derive(Clone)]
-pub struct Unfit {
+pub struct Undecodable {
     /// Its metadata, as far as they can be read.
     pub metadata: ObjectMeta,
     /// Reason why it does not fit.
@@ -61,9 +61,9 @@ pub struct Unfit {
     pub data: Value,
 }
 
-impl std::fmt::Debug for Unfit {
+impl std::fmt::Debug for Undecodable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unfit").field("name", &self.metadata.name).finish_non_exhaustive()
+        f.debug_struct("Undecodable").field("name", &self.metadata.name).finish_non_exhaustive()
     }
 }
 
@@ -75,7 +75,7 @@ impl<'de, K: Decode> Deserialize<'de> for Decoded<K> {
             None => K::deserialize(&value).map_err(|error| misfit(&K::kind(&()), &value).unwrap_or_else(|| error.to_string())),
             Some(path) => Err(format!("{path} {}", lenient_json::beyond())),
         };
-        Ok(Self(fits.map_err(|why| Box::new(Unfit { metadata: metadata(&value["metadata"]), why, data: value }))))
+        Ok(Self(fits.map_err(|why| Box::new(Undecodable { metadata: metadata(&value["metadata"]), why, data: value }))))
     }
 }
 
@@ -99,7 +99,7 @@ fn metadata(value: &Value) -> ObjectMeta {
 impl<K> Decoded<K> {
     /// Returns the object, or an error if it does not fit its kind.
     pub fn fitting(self) -> Result<K, kube::Error> {
-        self.0.map_err(|unfit| kube::Error::SerdeError(serde_json::Error::custom(unfit.why)))
+        self.0.map_err(|undecodable| kube::Error::SerdeError(serde_json::Error::custom(undecodable.why)))
     }
 }
 
@@ -124,11 +124,11 @@ impl<K: Resource> Resource for Decoded<K> {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        self.0.as_ref().map_or_else(|unfit| &unfit.metadata, K::meta)
+        self.0.as_ref().map_or_else(|undecodable| &undecodable.metadata, K::meta)
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        self.0.as_mut().map_or_else(|unfit| &mut unfit.metadata, K::meta_mut)
+        self.0.as_mut().map_or_else(|undecodable| &mut undecodable.metadata, K::meta_mut)
     }
 }
 

@@ -21,8 +21,8 @@ where
     events.filter_map(move |event| {
         let decoded = |decoded: Decoded<K>, deleted: bool| match decoded.0 {
             Ok(object) => Some(object),
-            Err(unfit) => {
-                let (kind, metadata) = (K::kind(&()), unfit.metadata);
+            Err(undecodable) => {
+                let (kind, metadata) = (K::kind(&()), undecodable.metadata);
                 warn!(%kind, name = metadata.name, namespace = metadata.namespace, "object does not fit its kind");
                 instead(metadata, deleted)
             }
@@ -58,8 +58,9 @@ mod tests {
     async fn the_deletion_of_an_object_that_does_not_fit_is_reported_as_that_of_the_last_that_did() {
         let spec = json!({ "url": "https://n8n.example", "apiKeySecretRef": { "name": "a" } });
         let last = decoded(spec.clone()).0.unwrap();
-        let unfit = || decoded(json!({ "url": 7 }));
-        let events = [Event::Apply(decoded(spec)), Event::Apply(unfit()), Event::InitApply(unfit()), Event::Delete(unfit())];
+        let undecodable = || decoded(json!({ "url": 7 }));
+        let events =
+            [Event::Apply(decoded(spec)), Event::Apply(undecodable()), Event::InitApply(undecodable()), Event::Delete(undecodable())];
         let seen = decodable(stream::iter(events.map(Ok)), |_, deleted| deleted.then(|| last.clone()));
         let seen: Vec<String> = seen
             .map(|event| match event.unwrap() {

@@ -133,10 +133,10 @@ impl IndexedWorkflow {
     fn asks_for_something(&self) -> bool {
         let asked =
             |name: &str| self.metadata.annotations.as_ref().and_then(|all| all.get(name)).map(|value| status_bounds::annotation(value));
-        let (look, reset) = (asked(annotation::REQUESTED_AT), asked(annotation::RESET_AT));
+        let (requested, reset) = (asked(annotation::REQUESTED_AT), asked(annotation::RESET_AT));
         let pin = asked(annotation::PINNED_VERSION).and_then(|pin| pin.trim().parse().ok()).filter(|pin: &i64| *pin > 0);
         self.metadata.generation.unwrap_or(0) != self.status.observed_generation
-            || look.is_some() && look != self.status.last_handled_requested_at.as_deref()
+            || requested.is_some() && requested != self.status.last_handled_requested_at.as_deref()
             || reset.is_some() && reset != self.status.last_handled_reset_at.as_deref()
             || pin != self.status.pinned_version
     }

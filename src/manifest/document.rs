@@ -47,9 +47,9 @@ pub(super) fn divide(source: usize, text: &str) -> Vec<Document<'_>> {
         return vec![Document::read(source, 0, text)];
     }
     let read = documents.into_iter().map(|(line, part)| Document::read(source, line, part));
-    let told: Vec<Document<'_>> =
+    let documents: Vec<Document<'_>> =
         read.filter(|document| !matches!(&document.read, Err(unread) if unread.finding.code == Code::DocumentEmpty)).collect();
-    if told.is_empty() { vec![Document::read(source, 0, "")] } else { told }
+    if documents.is_empty() { vec![Document::read(source, 0, "")] } else { documents }
 }
 
 fn is_json(text: &str) -> bool {

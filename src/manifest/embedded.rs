@@ -13,8 +13,8 @@ use crate::document::positions::{Positions, Span};
 use crate::text::similar::nearest;
 use crate::validator::schema::NodeCredentials;
 
+use super::definition::validate;
 use super::document::{Document, indent, join, seen};
-use super::judged::judge;
 use super::pending::Pending;
 use super::report::Placed;
 use super::unrendered::Kustomizations;
@@ -94,14 +94,14 @@ impl Shelf {
         let json = embedded.text.trim_start().starts_with(['{', '[']);
         let positions = if json { Positions::of_json(&embedded.text) } else { Positions::of_yaml(&embedded.text) };
         let base = place_of_workflow(&read.value);
-        let verdict = judge(&read.value, pending.spec.as_deref(), catalog);
+        let validated = validate(&read.value, pending.spec.as_deref(), catalog);
         let warnings = read.warnings.into_iter().map(|finding| (String::new(), finding));
-        let findings = warnings.chain(verdict.findings.into_iter().map(|finding| (base.clone(), finding)));
+        let findings = warnings.chain(validated.findings.into_iter().map(|finding| (base.clone(), finding)));
         let placed = findings.map(|(base, finding)| {
             let span = positions.find(&join(&base, &finding.path));
             place(finding, span)
         });
-        Resolved { findings: placed.collect(), required: verdict.required, definition: verdict.definition }
+        Resolved { findings: placed.collect(), required: validated.required, definition: validated.definition }
     }
 }
 

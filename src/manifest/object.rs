@@ -13,9 +13,9 @@ use crate::domain::annotations::{OF_INSTANCE, OF_WORKFLOW, is_ours, unknown};
 use crate::text::similar::nearest;
 use crate::validator::rules::Pattern;
 
+use super::definition::report_on;
 use super::document::{Document, join};
 use super::embedded::text;
-use super::judged::judged;
 use super::pending::Pending;
 use super::report::{Kind, LARGEST_INLINE, Report};
 use super::schema;
@@ -26,7 +26,7 @@ pub(super) const KINDS: [(&str, Kind); 2] = [("Workflow", Kind::Workflow), ("N8n
 
 /// Kubernetes objects by their relevance for validation.
 pub(super) enum Object<'a> {
-    Ours(Kind),
+    Managed(Kind),
     /// An object of this API group whose kind or version does not exist.
     Unknown(Finding),
     ConfigMap,
@@ -55,7 +55,7 @@ pub(super) fn kind(value: &Value) -> Object<'_> {
                 let unknown = Finding::error(Code::ManifestInvalid, "apiVersion", format!("{GROUP} has no version {}", quoted(version)));
                 return Object::Unknown(unknown.suggest(Some(format!("{GROUP}/{VERSION}"))));
             }
-            Object::Ours(*ours)
+            Object::Managed(*ours)
         }
         _ => Object::Other,
     }
@@ -67,7 +67,7 @@ pub(super) fn unknown_kind(document: &Document<'_>, finding: Finding, at: &str) 
 }
 
 /// Validates an N8nInstance.
-pub(super) fn judge_instance(document: &Document<'_>, object: &Value, at: &str) -> Report {
+pub(super) fn validate_instance(document: &Document<'_>, object: &Value, at: &str) -> Report {
     let mut report = Report::new(document.source).with(document.warnings(at)).with(document.words(at));
     report.kind = Kind::N8nInstance;
     let findings = schema::check(Kind::N8nInstance, object).into_iter().chain(metadata(object, OF_INSTANCE, &mut report));
@@ -76,7 +76,7 @@ pub(super) fn judge_instance(document: &Document<'_>, object: &Value, at: &str) 
 }
 
 /// Validates a Workflow whose report will have this index; a definition in a ConfigMap is left for later.
-pub(super) fn judge_workflow(
+pub(super) fn validate_workflow(
     document: &Document<'_>,
     object: &Value,
     at: &str,
@@ -107,7 +107,7 @@ pub(super) fn judge_workflow(
     }
     report.findings.extend(findings.into_iter().map(|finding| document.place(finding, at)));
     if inline.is_object() {
-        let inside = judged(document, inline, &join(at, "spec.definition"), spec.as_deref(), catalog);
+        let inside = report_on(document, inline, &join(at, "spec.definition"), spec.as_deref(), catalog);
         report.findings.extend(inside.findings);
         report.required = inside.required;
         report.definition = inside.definition;

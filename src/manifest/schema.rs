@@ -184,7 +184,7 @@ mod tests {
 
     use super::*;
 
-    fn said(spec: Value) -> Vec<String> {
+    fn findings(spec: Value) -> Vec<String> {
         let object = json!({ "metadata": { "name": "a" }, "spec": spec });
         check(Kind::Workflow, &object).iter().map(ToString::to_string).collect()
     }
@@ -228,21 +228,21 @@ mod tests {
             (json!({ "definition": null }), &["spec: exactly one of definition and definitionFrom must be set"]),
             (json!({ "instanceRef": null }), &["spec.instanceRef: instanceRef is missing"]),
         ] {
-            assert_eq!(said(with(more.clone())), wanted, "{more}");
+            assert_eq!(findings(with(more.clone())), wanted, "{more}");
         }
     }
 
     #[test]
     fn an_instance_is_checked_against_its_own_kind() {
         let object = json!({ "metadata": { "name": "n".repeat(64) }, "spec": { "url": "n8n.example", "allowedNamespaces": { "from": "Selector" } } });
-        let said: Vec<String> = check(Kind::N8nInstance, &object).iter().map(ToString::to_string).collect();
-        assert!(said.iter().any(|one| one.starts_with("spec.url: this must match the pattern ")), "{said:?}");
+        let findings: Vec<String> = check(Kind::N8nInstance, &object).iter().map(ToString::to_string).collect();
+        assert!(findings.iter().any(|one| one.starts_with("spec.url: this must match the pattern ")), "{findings:?}");
         for wanted in [
             "spec.apiKeySecretRef: apiKeySecretRef is missing",
             "spec.allowedNamespaces: from: Selector requires a selector",
             "metadata: metadata.name must be at most 63 characters long",
         ] {
-            assert!(said.iter().any(|one| one == wanted), "{wanted}: {said:?}");
+            assert!(findings.iter().any(|one| one == wanted), "{wanted}: {findings:?}");
         }
     }
 }

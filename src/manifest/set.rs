@@ -118,12 +118,12 @@ fn workflow_refs(member: &Member, members: &[Member]) -> Vec<Finding> {
 /// Reports credentials without a mapping, and mappings that the definition does not use.
 fn mappings(spec: &WorkflowSpec, definition: &Definition) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let (mut used, mut told) = (BTreeSet::new(), BTreeSet::new());
+    let (mut used, mut reported) = (BTreeSet::new(), BTreeSet::new());
     for node in &definition.nodes {
         for (kind, entry) in node.credentials().into_iter().flatten() {
             match mapping_of(spec, kind, entry) {
                 Some((at, _)) => drop(used.insert(at)),
-                None if told.insert((kind.clone(), called(entry))) => {
+                None if reported.insert((kind.clone(), called(entry))) => {
                     let message = format!(
                         "credential {} of type {kind} is not mapped to a credential of the instance, so publication waits; add it to spec.credentials",
                         quoted(&called(entry))
@@ -134,7 +134,7 @@ fn mappings(spec: &WorkflowSpec, definition: &Definition) -> Vec<Finding> {
             }
         }
     }
-    let names: BTreeSet<String> = told.into_iter().map(|(_, name)| name).collect();
+    let names: BTreeSet<String> = reported.into_iter().map(|(_, name)| name).collect();
     for (index, mapping) in spec.credentials.iter().enumerate().filter(|(index, _)| !used.contains(index)) {
         let of = mapping.kind.as_ref().map_or_else(String::new, |kind| format!(" of type {kind}"));
         let message = format!("the definition uses no credential {}{of}", quoted(&mapping.name));

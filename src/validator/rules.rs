@@ -13,7 +13,7 @@ use crate::document::finding::{Code, Finding, Severity};
 
 /// Reporting of the findings of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Reporting {
     Always,
     /// Only errors: an annotation silences doubtful findings, and the operator would still refuse errors.
     Errors,
@@ -22,12 +22,12 @@ enum Told {
 
 /// Rules of several sources, each overriding those before it.
 #[derive(Clone, Debug)]
-pub struct Rules(BTreeMap<Code, (Told, Option<Severity>)>);
+pub struct Rules(BTreeMap<Code, (Reporting, Option<Severity>)>);
 
 impl Default for Rules {
     /// Reports every finding at its own severity.
     fn default() -> Self {
-        Self(Code::ALL.iter().map(|code| (*code, (Told::Always, None))).collect())
+        Self(Code::ALL.iter().map(|code| (*code, (Reporting::Always, None))).collect())
     }
 }
 
@@ -35,17 +35,17 @@ impl Rules {
     /// Adds the rules of a source. If two patterns name a code, the more specific one counts; if they are equally specific, `ignore` does.
     #[must_use]
     pub fn over(mut self, choice: &Choice) -> Self {
-        for (code, (told, severity)) in &mut self.0 {
+        for (code, (reporting, severity)) in &mut self.0 {
             let most = |patterns: &[Pattern]| patterns.iter().filter_map(|pattern| pattern.specificity(*code)).max();
             let ignored = most(&choice.ignore);
             if let Some(select) = &choice.select {
-                *told = if most(select).is_some_and(|exact| Some(exact) > ignored) { Told::Always } else { Told::Never };
+                *reporting = if most(select).is_some_and(|exact| Some(exact) > ignored) { Reporting::Always } else { Reporting::Never };
             } else if ignored.is_some() {
-                *told = Told::Never;
+                *reporting = Reporting::Never;
             }
             let level = choice.levels.iter().filter_map(|(pattern, level)| Some((pattern.specificity(*code)?, *level)));
             match level.max_by_key(|(exact, _)| *exact).map(|(_, level)| level) {
-                Some(Level::Off) => *told = Told::Never,
+                Some(Level::Off) => *reporting = Reporting::Never,
                 Some(Level::Error) => *severity = Some(Severity::Error),
                 Some(Level::Warning) => *severity = Some(Severity::Warning),
                 Some(Level::Info) => *severity = Some(Severity::Info),
@@ -58,22 +58,22 @@ impl Rules {
     /// Adds the findings that an annotation of an object silences, which are never errors.
     #[must_use]
     pub fn silenced(mut self, ignore: &[Pattern]) -> Self {
-        for (code, (told, _)) in &mut self.0 {
-            if *told == Told::Always && ignore.iter().any(|pattern| pattern.specificity(*code).is_some()) {
-                *told = Told::Errors;
+        for (code, (reporting, _)) in &mut self.0 {
+            if *reporting == Reporting::Always && ignore.iter().any(|pattern| pattern.specificity(*code).is_some()) {
+                *reporting = Reporting::Errors;
             }
         }
         self
     }
 
     /// Returns the finding as it is reported, or `None` if it is not.
-    pub fn tell(&self, mut finding: Finding) -> Option<Finding> {
-        let Some((told, severity)) = self.0.get(&finding.code).filter(|_| !finding.code.ends_checking()) else {
+    pub fn apply(&self, mut finding: Finding) -> Option<Finding> {
+        let Some((reporting, severity)) = self.0.get(&finding.code).filter(|_| !finding.code.ends_checking()) else {
             return Some(finding);
         };
-        match told {
-            Told::Never => return None,
-            Told::Errors if !finding.is_error() => return None,
+        match reporting {
+            Reporting::Never => return None,
+            Reporting::Errors if !finding.is_error() => return None,
             _ => {}
         }
         finding.severity = severity.unwrap_or(finding.severity);
@@ -92,10 +92,10 @@ mod tests {
     }
 
     /// Returns the findings that are reported, given a warning of each of these codes.
-    fn told(rules: &Rules) -> String {
+    fn reported(rules: &Rules) -> String {
         let codes = [Code::WebhookOpen, Code::WebhookIdMissing, Code::ScriptSyntax, Code::DocumentSyntax];
-        let told = codes.iter().filter_map(|code| rules.tell(Finding::warning(*code, "", "x")));
-        told.map(|finding| format!("{}:{}", finding.code, finding.severity)).collect::<Vec<_>>().join(" ")
+        let reporting = codes.iter().filter_map(|code| rules.apply(Finding::warning(*code, "", "x")));
+        reporting.map(|finding| format!("{}:{}", finding.code, finding.severity)).collect::<Vec<_>>().join(" ")
     }
 
     fn choice(select: Option<&str>, ignore: &str) -> Choice {
@@ -116,7 +116,7 @@ mod tests {
             (vec![choice(Some("script-syntax"), ""), choice(None, "all")], ""),
         ] {
             let rules = choices.iter().fold(Rules::default(), Rules::over);
-            assert_eq!(told(&rules), format!("{wanted} {none}").trim(), "{choices:?}");
+            assert_eq!(reported(&rules), format!("{wanted} {none}").trim(), "{choices:?}");
         }
     }
 
@@ -125,15 +125,15 @@ mod tests {
         let levels = [("webhook-*", Level::Error), ("webhook-id-missing", Level::Off), ("script-syntax", Level::Info)];
         let levels = levels.map(|(code, level)| (Pattern::parse(code).unwrap(), level));
         let rules = Rules::default().over(&Choice { levels: levels.into(), ..Choice::default() });
-        assert_eq!(told(&rules), "webhook-open:error script-syntax:info document-syntax:warning");
+        assert_eq!(reported(&rules), "webhook-open:error script-syntax:info document-syntax:warning");
     }
 
     #[test]
     fn an_annotation_silences_no_error_and_the_command_line_overrides_it() {
         let rules = Rules::default().silenced(&patterns("script-syntax,webhook-*"));
-        assert_eq!(told(&rules), "document-syntax:warning");
-        assert!(rules.tell(Finding::error(Code::ScriptSyntax, "", "x")).is_some());
-        assert_eq!(told(&rules.over(&choice(Some("webhook-open"), ""))), "webhook-open:warning document-syntax:warning");
+        assert_eq!(reported(&rules), "document-syntax:warning");
+        assert!(rules.apply(Finding::error(Code::ScriptSyntax, "", "x")).is_some());
+        assert_eq!(reported(&rules.over(&choice(Some("webhook-open"), ""))), "webhook-open:warning document-syntax:warning");
     }
 
     #[test]

@@ -97,7 +97,7 @@ async fn an_operator_that_is_asked_to_end_does_so_in_time_while_a_probe_hangs() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pass_that_takes_too_long_is_stopped_told_counted_and_tried_again() {
     let (standin, mut world) = World::on_stand_in("toolong", json!({})).await;
-    world.operator.restart_with(&["--pass-bound", "10s"]);
+    world.operator.restart_with(&["--reconcile-timeout", "10s"]);
     hang(&standin, &world);
     world.workflow("a", hanging(&world, "a", "2m")).await;
     let stopped = world.until_reason("a", "Ready", "TimedOut").await;

@@ -222,8 +222,8 @@ fn display_json(display: &Display) -> Value {
 
 fn parameter_json(parameter: &Parameter) -> Value {
     let inside = |list: &[Shared]| list.iter().map(|parameter| parameter_json(parameter)).collect::<Vec<Value>>();
-    let mut told = json!({"name": parameter.name, "type": kind_of(parameter.kind), "default": parameter.default});
-    let mut add = |key: &str, value: Value| told[key] = value;
+    let mut described = json!({"name": parameter.name, "type": kind_of(parameter.kind), "default": parameter.default});
+    let mut add = |key: &str, value: Value| described[key] = value;
     if parameter.required {
         add("required", true.into());
     }
@@ -251,7 +251,7 @@ fn parameter_json(parameter: &Parameter) -> Value {
             parameter.groups.iter().map(|group| (group.name.clone(), inside(&group.fields).into())).collect::<Map<_, _>>().into(),
         );
     }
-    told
+    described
 }
 
 pub fn credential_human(facts: &CredentialType) -> String {

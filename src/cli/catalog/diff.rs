@@ -13,24 +13,24 @@ use crate::catalog::compare::{Change, compare};
 pub fn diff(before: &Path, after: &Path, all: bool, output: Output) -> Result<(String, bool), CatalogError> {
     let changes = compare(&read(before)?, &read(after)?);
     let breaking = changes.iter().filter(|change| change.breaking).count();
-    let told: Vec<&Change> = changes.iter().filter(|change| all || change.breaking).collect();
+    let shown: Vec<&Change> = changes.iter().filter(|change| all || change.breaking).collect();
     let text = match output {
         Output::Json => {
-            let lines = told.iter().map(|change| {
+            let lines = shown.iter().map(|change| {
                 let line = json!({"type": change.subject, "change": change.code, "part": change.part, "breaking": change.breaking});
                 format!("{line}\n")
             });
             lines.collect()
         }
-        Output::Human => human(&told, breaking, changes.len()),
+        Output::Human => human(&shown, breaking, changes.len()),
     };
     Ok((text, breaking > 0))
 }
 
-fn human(told: &[&Change], breaking: usize, all: usize) -> String {
+fn human(shown: &[&Change], breaking: usize, all: usize) -> String {
     let mut text = String::new();
     let mut subject = "";
-    for change in told {
+    for change in shown {
         if change.subject != subject {
             subject = &change.subject;
             text += &format!("{subject}\n");

@@ -14,40 +14,40 @@ pub fn catalog_of(from: &Path, packages: &[PathBuf]) -> Result<(Vec<u8>, String)
     let facts = distil(&installation.packages);
     let named: Vec<(String, String)> =
         installation.packages.iter().map(|package| (package.name.clone(), package.version.clone())).collect();
-    let mut told = String::new();
-    told += &format!("n8n {}\n", installation.n8n.as_deref().unwrap_or("of unknown version"));
+    let mut summary = String::new();
+    summary += &format!("n8n {}\n", installation.n8n.as_deref().unwrap_or("of unknown version"));
     for (name, version) in &named {
-        told += &format!("{name} {version}\n");
+        summary += &format!("{name} {version}\n");
     }
     let versions: usize = facts.nodes.values().map(|node| node.versions().len()).sum();
-    told += &format!("{} node types in {versions} versions, {} credential types\n", facts.nodes.len(), facts.credentials.len());
+    summary += &format!("{} node types in {versions} versions, {} credential types\n", facts.nodes.len(), facts.credentials.len());
     match facts.unknown_ports.len() {
-        0 => told += "all ports are known",
+        0 => summary += "all ports are known",
         count => {
-            told += &format!("{count} ports are computed in an unknown way; their connections cannot be checked:");
-            facts.unknown_ports.iter().for_each(|(name, side)| told += &format!("\n  {name} {side}"));
+            summary += &format!("{count} ports are computed in an unknown way; their connections cannot be checked:");
+            facts.unknown_ports.iter().for_each(|(name, side)| summary += &format!("\n  {name} {side}"));
         }
     }
-    told += &reach_told(&facts);
+    summary += &reach_summary(&facts);
     let bytes = pack(&facts, installation.n8n, named).map_err(|source| CatalogError::File {
         attempt: "pack",
         file: "the catalogue".to_owned(),
         source,
     })?;
-    Ok((bytes, told))
+    Ok((bytes, summary))
 }
 
 /// Lists the node types that need a grant in other namespaces than the instance's, by what they reach.
-fn reach_told(facts: &Distilled) -> String {
+fn reach_summary(facts: &Distilled) -> String {
     let mut by_reach: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
     for (name, reaches) in facts.reaches.iter().filter(|(_, reaches)| !reaches.is_empty()) {
         by_reach.entry(reaches.iter().map(|one| one.words()).collect()).or_default().push(name);
     }
     let off: usize = by_reach.values().map(Vec::len).sum();
-    let mut told =
+    let mut summary =
         format!("\n{} node types reach nothing outside their own definition; {off} do, or are not reviewed:", facts.reaches.len() - off);
-    by_reach.iter().for_each(|(reach, names)| told += &format!("\n  {}: {}", reach.join(", "), names.join(", ")));
-    told
+    by_reach.iter().for_each(|(reach, names)| summary += &format!("\n  {}: {}", reach.join(", "), names.join(", ")));
+    summary
 }
 
 /// Reads a catalogue file, or builds the catalogue of an installation.

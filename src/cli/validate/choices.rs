@@ -61,7 +61,7 @@ pub(super) fn apply(
         report.findings = std::mem::take(&mut report.findings)
             .into_iter()
             .filter_map(|mut placed| {
-                placed.finding = rules.tell(placed.finding)?;
+                placed.finding = rules.apply(placed.finding)?;
                 Some(placed)
             })
             .collect();

@@ -57,25 +57,25 @@ pub(super) fn write(sources: &[Source], reports: &[Report], hidden: usize, colou
     out
 }
 
-type Told<'r> = (&'r Report, &'r Placed);
+type Entry<'r> = (&'r Report, &'r Placed);
 
 /// Groups the findings as they are shown: one by one, or all of one code together.
-fn grouped<'r>(all: &[Told<'r>]) -> Vec<Vec<Told<'r>>> {
-    let key = |told: &Told<'_>| (told.1.finding.severity, told.1.finding.code);
+fn grouped<'r>(all: &[Entry<'r>]) -> Vec<Vec<Entry<'r>>> {
+    let key = |placed: &Entry<'_>| (placed.1.finding.severity, placed.1.finding.code);
     let mut counted = BTreeMap::new();
-    for told in all {
-        *counted.entry(key(told)).or_insert(0) += 1;
+    for placed in all {
+        *counted.entry(key(placed)).or_insert(0) += 1;
     }
-    let mut groups: Vec<Vec<Told<'r>>> = Vec::new();
+    let mut groups: Vec<Vec<Entry<'r>>> = Vec::new();
     let mut places = BTreeMap::new();
-    for told in all {
-        let key = key(told);
+    for placed in all {
+        let key = key(placed);
         let folds = key.0 != Severity::Error && counted.get(&key).is_some_and(|count| *count > UNFOLDED);
         match places.get(&key).and_then(|at: &usize| groups.get_mut(*at)).filter(|_| folds) {
-            Some(group) => group.push(*told),
+            Some(group) => group.push(*placed),
             None => {
                 places.insert(key, groups.len());
-                groups.push(vec![*told]);
+                groups.push(vec![*placed]);
             }
         }
     }
@@ -83,14 +83,14 @@ fn grouped<'r>(all: &[Told<'r>]) -> Vec<Vec<Told<'r>>> {
 }
 
 /// Returns the places of findings that repeat the one above them.
-fn folded(sources: &[Source], others: &[Told<'_>], style: Style) -> String {
+fn folded(sources: &[Source], others: &[Entry<'_>], style: Style) -> String {
     let note = |text: String| format!("  {} {}: {text}\n", style.frame("="), style.paint("1", "also"));
-    let place = |(_, placed): &Told<'_>| {
+    let place = |(_, placed): &Entry<'_>| {
         let at = placed.span.map_or_else(String::new, |span| format!(":{}:{}", span.line, span.column));
         let node = placed.finding.node.as_ref().map_or_else(String::new, |node| format!(" node {}", quoted(node)));
         format!("{}{at}{node}", plain(name(sources, placed.source)))
     };
-    let mut out: String = others.iter().take(LISTED).map(|told| note(place(told))).collect();
+    let mut out: String = others.iter().take(LISTED).map(|placed| note(place(placed))).collect();
     if let Some(left) = others.len().checked_sub(LISTED).filter(|left| *left > 0) {
         out.push_str(&note(format!("{left} more; --output concise lists all")));
     }

@@ -27,15 +27,15 @@ pub(super) async fn expiry(
     let expiry = key_expiry(&ApiKey::parse(&key).ok()?);
     status.key_expires_at = expiry.map(|at| at.to_string());
     ctx.metrics.key_expires(&connection.namespace(), &instance.name_any(), expiry);
-    let verdict = |status, reason, message| ConditionUpdate::new(ConditionType::KeyExpiring, status, reason, message);
+    let update = |status, reason, message| ConditionUpdate::new(ConditionType::KeyExpiring, status, reason, message);
     let Some(expiry) = expiry else {
-        return Some(verdict(ConditionStatus::False, Reason::KeyNotExpiring, "the API key does not expire".to_owned()));
+        return Some(update(ConditionStatus::False, Reason::KeyNotExpiring, "the API key does not expire".to_owned()));
     };
     let left = Duration::try_from(expiry.duration_since(Timestamp::now())).unwrap_or_default();
     Some(if left < EXPIRING {
-        let said = format!("the API key expires at {expiry}: create a new one in n8n and store it in Secret {}", secret.name);
-        verdict(ConditionStatus::True, Reason::KeyExpiring, said)
+        let message = format!("the API key expires at {expiry}: create a new one in n8n and store it in Secret {}", secret.name);
+        update(ConditionStatus::True, Reason::KeyExpiring, message)
     } else {
-        verdict(ConditionStatus::False, Reason::KeyNotExpiring, format!("the API key expires at {expiry}"))
+        update(ConditionStatus::False, Reason::KeyNotExpiring, format!("the API key expires at {expiry}"))
     })
 }

@@ -28,14 +28,14 @@ const SERIES: Duration = Duration::from_secs(360);
 /// Writes events.
 pub struct Events {
     client: Client,
-    told: Mutex<HashMap<Key, Told>>,
+    series: Mutex<HashMap<Key, Series>>,
 }
 
 /// Identity of a series: the object's UID, the reason, and the note.
 type Key = (String, Reason, String);
 
 /// An event that was written.
-struct Told {
+struct Series {
     name: String,
     count: i32,
     last: Instant,
@@ -44,11 +44,11 @@ struct Told {
 impl Events {
     /// Returns a writer without a history of events.
     pub fn new(client: Client) -> Self {
-        Self { client, told: Mutex::default() }
+        Self { client, series: Mutex::default() }
     }
 
     /// Writes an event, or increases the count of the same event within [`SERIES`].
-    pub async fn tell(&self, about: &ObjectReference, kind: EventType, reason: Reason, mut note: String) -> Result<(), kube::Error> {
+    pub async fn send(&self, about: &ObjectReference, kind: EventType, reason: Reason, mut note: String) -> Result<(), kube::Error> {
         note = one_line(&note, NOTE_BYTES);
         note.truncate(note.floor_char_boundary(NOTE_BYTES));
         let namespace = about.namespace.as_deref().unwrap_or("default");
@@ -66,22 +66,22 @@ impl Events {
         let event = event(about, kind, reason, &key.2, now);
         let name = event.metadata.name.clone().unwrap_or_default();
         api.create(&PostParams::default(), &event).await?;
-        self.lock().insert(key, Told { name, count: 1, last: Instant::now() });
+        self.lock().insert(key, Series { name, count: 1, last: Instant::now() });
         Ok(())
     }
 
     /// Returns the name and the new count of the event that continues a series. Series that ended are forgotten.
     fn again(&self, key: &Key) -> Option<(String, i32)> {
-        let mut told = self.lock();
-        told.retain(|_, told| told.last.elapsed() < SERIES);
-        let told = told.get_mut(key)?;
-        told.count = told.count.saturating_add(1);
-        told.last = Instant::now();
-        Some((told.name.clone(), told.count))
+        let mut series = self.lock();
+        series.retain(|_, series| series.last.elapsed() < SERIES);
+        let series = series.get_mut(key)?;
+        series.count = series.count.saturating_add(1);
+        series.last = Instant::now();
+        Some((series.name.clone(), series.count))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Told>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Series>> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -25,7 +25,7 @@ struct Signs {
 #[derive(Debug)]
 struct Watch {
     path: String,
-    spoke: AtomicU64,
+    last_activity: AtomicU64,
 }
 
 /// Maximum duration of a watch; the API server is asked to end it then, so that the connection is known to work.
@@ -35,7 +35,7 @@ impl Liveness {
     /// Returns the liveness of watches of these paths. `bound` limits how long a watch may be silent, and how long reconciliations may run
     /// without one of them ending.
     pub fn new(bound: Duration, paths: Vec<String>) -> Self {
-        let watches = paths.into_iter().map(|path| Watch { path, spoke: AtomicU64::default() }).collect();
+        let watches = paths.into_iter().map(|path| Watch { path, last_activity: AtomicU64::default() }).collect();
         let signs = Signs {
             watches,
             passed: AtomicU64::default(),
@@ -66,9 +66,9 @@ impl Liveness {
     }
 
     /// Records that the API server sent something on a watch, or on the list before it.
-    pub fn spoke(&self, path: &str) {
+    pub fn record_activity(&self, path: &str) {
         if let Some(watch) = self.inner.watches.iter().find(|watch| watch.path == path) {
-            watch.spoke.store(self.now(), Ordering::Relaxed);
+            watch.last_activity.store(self.now(), Ordering::Relaxed);
         }
     }
 
@@ -98,9 +98,9 @@ impl Liveness {
     }
 
     /// Records that this replica leads, or needs no lease.
-    pub fn leads(&self) {
+    pub fn set_leading(&self) {
         for watch in &self.inner.watches {
-            watch.spoke.store(self.now(), Ordering::Relaxed);
+            watch.last_activity.store(self.now(), Ordering::Relaxed);
         }
         self.inner.leading.store(true, Ordering::Relaxed);
     }
@@ -110,7 +110,7 @@ impl Liveness {
         if !self.inner.leading.load(Ordering::Relaxed) {
             return None;
         }
-        let silent = self.inner.watches.iter().map(|watch| (self.since(&watch.spoke), &watch.path)).max();
+        let silent = self.inner.watches.iter().map(|watch| (self.since(&watch.last_activity), &watch.path)).max();
         if let Some((silence, path)) = silent.filter(|(silence, _)| *silence > self.bound) {
             return Some(format!("the watch of {path} received nothing for {} s", silence.as_secs()));
         }
@@ -138,12 +138,12 @@ mod tests {
         let paths = ["/apis/weirkeeper.dev/v1alpha1/workflows", "/api/v1/configmaps"];
         let liveness = Liveness::new(Duration::ZERO, paths.map(str::to_owned).to_vec());
         assert_eq!(liveness.liveness_error(), None, "a standby watches nothing");
-        liveness.leads();
+        liveness.set_leading();
         std::thread::sleep(Duration::from_millis(2));
-        liveness.spoke("/api/v1/configmaps");
-        liveness.spoke("/api/v1/secrets");
+        liveness.record_activity("/api/v1/configmaps");
+        liveness.record_activity("/api/v1/secrets");
         assert!(
-            liveness.liveness_error().is_some_and(|said| said.contains("/apis/weirkeeper.dev/v1alpha1/")),
+            liveness.liveness_error().is_some_and(|message| message.contains("/apis/weirkeeper.dev/v1alpha1/")),
             "{:?}",
             liveness.liveness_error()
         );

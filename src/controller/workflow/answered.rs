@@ -30,7 +30,7 @@ const APPLIED_AT_LAST: Duration = Duration::from_secs(180);
 const SOON: Duration = Duration::from_secs(2);
 /// Time to wait for an execution in the listing: it is listed within half a second of its end.
 const LISTED_WITHIN: Duration = Duration::from_secs(3);
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Maximum number of executions since the probe among which its own is searched for.
 const MOST_LISTED: usize = 50;
 /// Maximum number of earlier versions that are considered as the one that answered.
@@ -144,7 +144,7 @@ async fn newer(connection: &Connection, id: &str, before: u64) -> Result<Vec<u64
         if !newer.is_empty() || began.elapsed() > LISTED_WITHIN {
             return Ok(newer);
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -188,6 +188,6 @@ fn wait(rec: &Reconciliation<'_>, long: Duration, pause: Duration, why: &str) ->
         Reason::Progressing,
         format!("{why}; probing again, for the last time {} s after the publication", long.as_secs()),
     );
-    error.look_again = Some(left.min(pause));
+    error.requeue_after = Some(left.min(pause));
     Err(error.into())
 }

@@ -70,7 +70,7 @@ pub(super) async fn bind(rec: &mut Reconciliation<'_>, connection: &Connection) 
     }
     let rival = adopt.as_ref().and_then(|id| listing.seen.items.iter().find(|sighting| sighting.id == *id)?.mark.clone());
     let claimant_exists = match &rival {
-        Some(mark) => lives(rec, mark).await?,
+        Some(mark) => mark_exists(rec, mark).await?,
         None => false,
     };
     // A recorded workflow that is gone does not permit taking over another one.
@@ -148,8 +148,8 @@ fn bound_or_free(rec: &Reconciliation<'_>, id: &str, bound: Result<Bound, Reconc
     bound
 }
 
-async fn lives(rec: &Reconciliation<'_>, mark: &Mark) -> Result<bool, ReconcileError> {
-    rec.ctx.lives(mark).await.map_err(|error| objects::reconcile_error("read the object of a mark", &error))
+async fn mark_exists(rec: &Reconciliation<'_>, mark: &Mark) -> Result<bool, ReconcileError> {
+    rec.ctx.mark_exists(mark).await.map_err(|error| objects::reconcile_error("read the object of a mark", &error))
 }
 
 /// Checks that the recorded workflow carries this object's mark. A workflow without a mark needs a grant to adopt it: anybody who can
@@ -164,7 +164,7 @@ async fn check_mark(rec: &Reconciliation<'_>, connection: &Connection, remote: &
         }
         // It was taken over and not written to yet.
         Some(mark) if mark.restored_as(&rec.mark(), connection.restored_from()) => Ok(()),
-        Some(mark) if mark.cluster != rec.ctx.cluster || lives(rec, &mark).await? => Err(claimed(&remote.id)),
+        Some(mark) if mark.cluster != rec.ctx.cluster || mark_exists(rec, &mark).await? => Err(claimed(&remote.id)),
         Some(_) if adopting => may_adopt(rec, connection, &remote.id),
         Some(_) => Err(owned_by_previous(&remote.id, &rec.ctx.cluster)),
     }

@@ -28,7 +28,7 @@ use crate::n8n::{N8nClient, N8nError};
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Number of checks whether a workflow that was just unpublished is offline; mostly it is within a second.
-const OFFLINE_LOOKS: u32 = 8;
+const OFFLINE_CHECKS: u32 = 8;
 const OFFLINE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Deletes or releases the workflow in n8n, and removes the finalizer.
@@ -38,7 +38,7 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
         rec.ctx.forget(&rec.uid());
         return Ended::for_good(Reason::Cleaned);
     }
-    let reason = match settle(rec).await {
+    let reason = match dispose_remote(rec).await {
         Ok(()) => Reason::Cleaned,
         Err(error) if overdue(rec) => {
             let note = format!(
@@ -46,7 +46,7 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
                 error.message
             );
             warn!(reason = error.reason.as_str(), "cleanup abandoned");
-            rec.ctx.tell(&rec.workflow, EventType::Warning, Reason::CleanupAbandoned, note).await;
+            rec.ctx.send_event(&rec.workflow, EventType::Warning, Reason::CleanupAbandoned, note).await;
             Reason::CleanupAbandoned
         }
         Err(mut error) => {
@@ -57,7 +57,7 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
             // An error that may be temporary must not look like one that a user has to fix.
             error.message = format!("being deleted: {}", error.message);
             let pause = error
-                .look_again
+                .requeue_after
                 .unwrap_or_else(|| backoff::at_least(rec.ctx.runtime.backoffs.after_failure(&rec.uid()), error.retry_after));
             let found = Found { outcome: Outcome::InProgress(Reason::Deleting, error.message), details: Vec::new() };
             let ended = report::report(rec, &found).await;
@@ -93,7 +93,7 @@ fn overdue(rec: &Reconciliation<'_>) -> bool {
     time_left(rec).is_zero()
 }
 
-async fn settle(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileError> {
+async fn dispose_remote(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileError> {
     let creating = rec.status.intent.as_ref().is_some_and(|intent| intent.operation == Operation::Create);
     if rec.status.n8n_workflow_id.is_none() && !creating {
         return Ok(());
@@ -131,25 +131,25 @@ async fn settle(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileError> {
     if let Some(remote) = &ours {
         dispose(&connection, remote, policy(rec)).await?;
     }
-    tell_of_copies(rec, &connection, ours.as_ref().map(|remote| remote.id.as_str())).await;
+    report_copies(rec, &connection, ours.as_ref().map(|remote| remote.id.as_str())).await;
     Ok(())
 }
 
 /// Reports copies of the workflow that carry its mark too. They are left, and listed as orphans of the instance from now on. Nothing
 /// depends on this report, so a failed listing is ignored.
-async fn tell_of_copies(rec: &Reconciliation<'_>, connection: &Connection, settled: Option<&str>) {
+async fn report_copies(rec: &Reconciliation<'_>, connection: &Connection, disposed: Option<&str>) {
     let duplicates = connection.instance.status.as_ref().is_some_and(|status| !status.duplicates.is_empty());
-    if settled.is_some() && !duplicates {
+    if disposed.is_some() && !duplicates {
         return;
     }
     let Ok(listing) = connection.listings.scan(&connection.client).await else { return };
-    let copies: Vec<&str> = listing.marked(&rec.uid()).into_iter().filter(|id| Some(*id) != settled).collect();
+    let copies: Vec<&str> = listing.marked(&rec.uid()).into_iter().filter(|id| Some(*id) != disposed).collect();
     if !copies.is_empty() {
         let note = format!(
             "workflows {} in n8n carry this object's mark besides the one that it was bound to, and are left; delete them in n8n, or remove `customTelemetryTags` from their settings",
             copies.join(", ")
         );
-        rec.ctx.tell(&rec.workflow, EventType::Warning, Reason::DuplicateMarks, note).await;
+        rec.ctx.send_event(&rec.workflow, EventType::Warning, Reason::DuplicateMarks, note).await;
     }
 }
 
@@ -232,7 +232,7 @@ async fn delete_unpublished(client: &N8nClient, remote: &RemoteWorkflow) -> Resu
     if remote.active {
         client.unpublish(&remote.id).await?;
     }
-    for _ in 0..OFFLINE_LOOKS {
+    for _ in 0..OFFLINE_CHECKS {
         tokio::time::sleep(OFFLINE_PAUSE).await;
         match client.delete_workflow(&remote.id).await {
             Err(N8nError::Refused { status: 409, .. }) => {}
@@ -240,7 +240,7 @@ async fn delete_unpublished(client: &N8nClient, remote: &RemoteWorkflow) -> Resu
         }
     }
     let mut error = ReconcileError::transient(Reason::Progressing, "n8n is still taking the workflow offline; it is deleted after that");
-    error.look_again = Some(Duration::from_secs(1));
+    error.requeue_after = Some(Duration::from_secs(1));
     Err(error)
 }
 

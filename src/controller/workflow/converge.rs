@@ -165,8 +165,8 @@ fn left_deleted(rec: &mut Reconciliation<'_>, note: &str) -> Outcome {
 async fn note_change(rec: &mut Reconciliation<'_>, source: &Source) {
     let known = rec.status.active_version.is_some() && rec.status.failed_digest.is_none();
     if known && suspend::another_wanted(rec, source).await {
-        let said = "another version is wanted than the published one";
-        rec.set_condition(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, said);
+        let message = "another version is wanted than the published one";
+        rec.set_condition(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, message);
     }
 }
 

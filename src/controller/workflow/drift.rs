@@ -37,11 +37,11 @@ pub(super) fn left(rec: &mut Reconciliation<'_>, plan: &Plan, wanted: &Deploymen
         }
         return String::new();
     }
-    let said = describe(&plan.left, wanted, remote);
+    let message = describe(&plan.left, wanted, remote);
     let reason = drift::reason(&plan.left, rec.spec().drift_policy);
-    let said = if reason == Reason::DraftEdited { format!("an unpublished draft differs: {said}") } else { said };
-    rec.set_condition(ConditionType::Drifted, ConditionStatus::True, reason, &said);
-    said
+    let message = if reason == Reason::DraftEdited { format!("an unpublished draft differs: {message}") } else { message };
+    rec.set_condition(ConditionType::Drifted, ConditionStatus::True, reason, &message);
+    message
 }
 
 /// Reports the changes that are reverted now, and the versions under which they are stored. `remote` is n8n as it was before.
@@ -50,10 +50,10 @@ pub(super) fn undone(rec: &mut Reconciliation<'_>, wanted: &Deployment<'_>, remo
         return;
     }
     let kept: String = kept.iter().map(|version| format!("; kept as version {version}")).collect();
-    let said = describe(drift, wanted, remote) + &kept;
-    rec.record_event(EventType::Warning, Reason::DriftReverted, format!("reverted a change in n8n: {said}"));
+    let message = describe(drift, wanted, remote) + &kept;
+    rec.record_event(EventType::Warning, Reason::DriftReverted, format!("reverted a change in n8n: {message}"));
     if rec.details.iter().all(|one| one.kind != ConditionType::Drifted) {
-        rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last reverted: {said}"));
+        rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last reverted: {message}"));
     }
     rec.ctx.metrics.reverts.inc();
     let now = rec.now();
@@ -86,7 +86,7 @@ pub(super) async fn keep_edits(
 }
 
 fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
-    let said: Vec<String> = drift
+    let message: Vec<String> = drift
         .iter()
         .map(|one| match one {
             Drift::Edited | Drift::DraftEdited => summary(wanted, remote),
@@ -98,7 +98,7 @@ fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -
             Drift::Moved => "moved to another project".to_owned(),
         })
         .collect();
-    said.join("; ")
+    message.join("; ")
 }
 
 /// Returns the difference between what was sent and what n8n holds, node by node, without values.

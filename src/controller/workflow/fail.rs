@@ -53,20 +53,20 @@ pub(super) async fn handle_reset(rec: &mut Reconciliation<'_>, digest: &str) {
 /// Returns the remaining backoff of a version that failed because nobody answered its probes; None for any other version.
 fn rests_for(rec: &Reconciliation<'_>, digest: &str) -> Option<Duration> {
     let record = rec.status.history.iter().find(|record| record.digest == digest && record.result == VersionResult::Failed)?;
-    let since = record.judged_at.as_ref().filter(|_| record.reason.as_deref() == Some(Reason::ProbeUnanswered.as_str()))?.0;
+    let since = record.decided_at.as_ref().filter(|_| record.reason.as_deref() == Some(Reason::ProbeUnanswered.as_str()))?.0;
     let rest = rec.ctx.remember(&rec.uid(), |memory| memory.silence.rest(digest, rec.spec().interval.get()));
     Some(rest.saturating_sub(Duration::try_from(rec.now().duration_since(since)).unwrap_or_default()))
 }
 
 /// Returns the outcome for a failed version: it waits for a user, or it is retried by itself.
-fn failed(rec: &Reconciliation<'_>, digest: &str, reason: Reason, said: String) -> Outcome {
+fn failed(rec: &Reconciliation<'_>, digest: &str, reason: Reason, message: String) -> Outcome {
     match rests_for(rec, digest) {
-        None => Outcome::Blocked(reason, said),
+        None => Outcome::Blocked(reason, message),
         Some(left) => {
-            let said = format!("{said}; retrying automatically");
+            let message = format!("{message}; retrying automatically");
             // The version that is published in its place is verified meanwhile, as often as ever.
             let look = left.min(rec.spec().interval.get()).max(Duration::from_millis(100));
-            Outcome::Failed(ReconcileError::transient(reason, said).again_in(look))
+            Outcome::Failed(ReconcileError::transient(reason, message).again_in(look))
         }
     }
 }
@@ -102,7 +102,7 @@ pub(super) async fn hold(
     wanted: &Wanted,
     bound: &Bound,
 ) -> Result<Outcome, ReconcileError> {
-    let said = failure_of(rec, wanted.version);
+    let message = failure_of(rec, wanted.version);
     let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && rec.spec().active == Some(true);
     let recoverable = rec.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some());
     let held = failure::hold(reason, offline, recoverable);
@@ -110,13 +110,13 @@ pub(super) async fn hold(
     if let Bound::Existing(remote) = bound {
         record_published_version(rec, connection, remote).await?;
     }
-    rec.set_condition(ConditionType::Synced, ConditionStatus::False, reason, &said);
-    rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, reason, &said);
+    rec.set_condition(ConditionType::Synced, ConditionStatus::False, reason, &message);
+    rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, reason, &message);
     route_claims::release_unserved(rec);
     let why = match held {
         Held::Returns => {
             let message = format!(
-                "{said}; n8n took the workflow offline, and the version that was published before is published again as soon as n8n accepts that"
+                "{message}; n8n took the workflow offline, and the version that was published before is published again as soon as n8n accepts that"
             );
             return Ok(Outcome::InProgress(Reason::RollbackFailed, message));
         }
@@ -126,7 +126,7 @@ pub(super) async fn hold(
         }
         Held::Unchanged(why) => why,
     };
-    Ok(failed(rec, &wanted.digest, reason, format!("{said}; {why}")))
+    Ok(failed(rec, &wanted.digest, reason, format!("{message}; {why}")))
 }
 
 /// Records what n8n has published while another version is wanted: an earlier version that stayed or was put back, or nothing, and then no
@@ -165,7 +165,7 @@ pub(super) fn rolled_back_or(rec: &mut Reconciliation<'_>, choice: &Choice, want
     if before.is_none_or(|before| before.status != ConditionStatus::True) {
         rec.ctx.metrics.rollbacks.inc();
     }
-    let said = format!("{}; version {version} is published in its place", failure_of(rec, wanted.version));
-    rec.set_condition(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &said);
-    failed(rec, &wanted.digest, Reason::RolledBack, said)
+    let message = format!("{}; version {version} is published in its place", failure_of(rec, wanted.version));
+    rec.set_condition(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &message);
+    failed(rec, &wanted.digest, Reason::RolledBack, message)
 }

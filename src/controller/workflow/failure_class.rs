@@ -40,8 +40,8 @@ pub(super) fn read(error: &N8nError) -> FailureClass {
             "the API key lacks the scope workflow:activate: the draft was saved and not published; give the key that scope",
         )),
         N8nError::Server { message, .. } if publishing => {
-            let said = message.as_deref().unwrap_or("an internal error");
-            let words = format!("n8n fails to publish: {said}; a trigger that cannot reach its service fails like this");
+            let cause = message.as_deref().unwrap_or("an internal error");
+            let words = format!("n8n fails to publish: {cause}; a trigger that cannot reach its service fails like this");
             FailureClass::Perhaps(Reason::PublishRefused, words, error.clone().into())
         }
         N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } if publishing => {
@@ -57,7 +57,7 @@ fn refused_publication(message: &str) -> FailureClass {
     let waits = |words: &str| {
         ReconcileError::waiting(Reason::WebhookPathTaken, format!("{words}; it is published automatically when the path is free"))
     };
-    if VERDICTS.iter().any(|verdict| message.contains(verdict)) && !message.contains("which is not published") {
+    if VERDICTS.iter().any(|update| message.contains(update)) && !message.contains("which is not published") {
         return FailureClass::Never(Reason::PublishRefused, words);
     }
     if message.contains(NOT_STARTED) {

@@ -14,7 +14,7 @@ use crate::document::definition::Definition;
 use crate::document::endpoints::{Endpoint, EndpointKind, webhook_endpoints};
 use crate::document::triggers::triggers_without_endpoint;
 use crate::domain::error::ReconcileError;
-use crate::domain::probe_answer::{Probed, judge};
+use crate::domain::probe_answer::{Probed, evaluate};
 use crate::domain::remote::RemoteWorkflow;
 use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
 
@@ -23,7 +23,7 @@ use crate::n8n::{N8nError, ProbeRequest, WebhookCheck};
 const AWAY: Duration = Duration::from_secs(3);
 /// Maximum number of nodes that a message names.
 const MOST_NAMED: usize = 5;
-const LOOK_AGAIN: Duration = Duration::from_millis(150);
+const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
 /// Checks each production endpoint of a published version, and returns which one is missing in n8n. After a write n8n is given the time to
 /// register them again.
@@ -40,7 +40,7 @@ pub(super) async fn check_live(
         if missing.is_none() || !written || began.elapsed() > AWAY {
             return Ok(missing);
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -174,7 +174,7 @@ pub(super) async fn probe(
         let probed = match connection.client.probe(request).await {
             Ok(answer) => {
                 let runs = endpoint.kind == EndpointKind::Webhook && !matches!(answer.status, 401 | 403);
-                let probed = judge(probe, answer.status, answer.json.as_ref(), answer.author);
+                let probed = evaluate(probe, answer.status, answer.json.as_ref(), answer.author);
                 if let (true, Some(before), Probed::Passed | Probed::Failed(_)) = (runs, before, &probed)
                     && !answered::ran_since(connection, &remote.id, before).await?
                 {
@@ -193,21 +193,21 @@ pub(super) async fn probe(
             // The call did not reach the workflow.
             Err(error) => return Err(ReconcileError::from(error)),
         };
-        let said = |said: String| format!("probe {at} of node {:?}: {said}", probe.node);
+        let described = |message: String| format!("probe {at} of node {:?}: {message}", probe.node);
         match probed {
             Probed::Passed => {}
-            Probed::Failed(how) => return Ok(Probed::Failed(said(how))),
-            Probed::Unanswered(how) => return Ok(Probed::Unanswered(said(how))),
+            Probed::Failed(how) => return Ok(Probed::Failed(described(how))),
+            Probed::Unanswered(how) => return Ok(Probed::Unanswered(described(how))),
         }
     }
     Ok(Probed::Passed)
 }
 
 /// Records that the health of the published version is unknown until the probe counts.
-fn not_made(rec: &mut Reconciliation<'_>, said: String) -> ReconcileError {
-    rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
+fn not_made(rec: &mut Reconciliation<'_>, message: String) -> ReconcileError {
+    rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &message);
     rec.status.record_health_decided(false);
-    ReconcileError::transient(Reason::ProbeUnanswered, said)
+    ReconcileError::transient(Reason::ProbeUnanswered, message)
 }
 
 async fn request<'e>(

@@ -59,7 +59,7 @@ async fn holds_api_key(rec: &Reconciliation<'_>, secret: &str) -> Result<bool, R
     let instances = api.list(&ListParams::default()).await.map_err(|error| objects::reconcile_error("list the N8nInstances", &error))?;
     Ok(instances.iter().any(|instance| match &instance.0 {
         Ok(instance) => instance.spec.api_key_secret_ref.name == secret,
-        Err(unfit) => unfit.data["spec"]["apiKeySecretRef"]["name"] == secret,
+        Err(undecodable) => undecodable.data["spec"]["apiKeySecretRef"]["name"] == secret,
     }))
 }
 

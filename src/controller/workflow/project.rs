@@ -125,8 +125,8 @@ async fn move_to(
 /// offline.
 async fn publish_again(connection: &Connection, before: &RemoteWorkflow) -> Result<RemoteWorkflow, ReconcileError> {
     if let Err(error) = connection.client.publish(&before.id, before.active_version_id.as_deref()).await {
-        let said = format!("n8n took the workflow offline when it moved it, and does not publish it again yet: {error}");
-        return Err(ReconcileError::transient(Reason::PublishUnconfirmed, said));
+        let message = format!("n8n took the workflow offline when it moved it, and does not publish it again yet: {error}");
+        return Err(ReconcileError::transient(Reason::PublishUnconfirmed, message));
     }
     read_back(connection, &before.id).await
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::core::PartialObjectMetaExt;
 use kube::runtime::events::EventType;
 use serde_json::json;
 use tracing::warn;
@@ -15,17 +16,16 @@ use crate::api::workflow::Workflow;
 use crate::api::workflow_status::{VersionResult, WorkflowStatus};
 use crate::controller::context::Context;
 use crate::controller::runtime::reconcile::{Ended, Next};
+use crate::controller::runtime::status;
 use crate::domain::annotations::{OF_WORKFLOW, unknown};
 use crate::domain::backoff::LONGEST_PAUSE;
 use crate::domain::conditions::{Found, Outcome, conditions};
 use crate::domain::error::ReconcileError;
-use crate::domain::health::next_look;
+use crate::domain::health::next_check;
 use crate::domain::history;
-use crate::domain::merge_patch::merge_patch;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
-use crate::kubernetes::decoded::Unfit;
-use crate::kubernetes::objects;
+use crate::kubernetes::decoded::Undecodable;
 
 /// Writes the status, sends events, and returns when to reconcile again.
 pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended {
@@ -53,45 +53,47 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
         }
     }
     rec.ctx.count_state(&rec.uid(), Some(state(&rec.status.conditions, &found.outcome)));
-    tell(rec, &before).await;
+    send_events(rec, &before).await;
     ended
 }
 
 /// Sends the events of a reconciliation: its own, handled requests, and changed conditions.
-async fn tell(rec: &mut Reconciliation<'_>, before: &[Condition]) {
+async fn send_events(rec: &mut Reconciliation<'_>, before: &[Condition]) {
     let earlier = rec.workflow.status.clone().unwrap_or_default();
     let another_version = earlier.active_version != rec.status.active_version;
     let turns = transitions(before, &rec.status.conditions, another_version).into_iter();
     let turns = turns.map(|turn| (if turn.warning { EventType::Warning } else { EventType::Normal }, turn.reason, turn.note));
     let decided = decisions(&earlier, &rec.status).into_iter().map(|(reason, note)| (EventType::Normal, reason, note));
     let unread = unknown(rec.workflow.metadata.annotations.as_ref(), OF_WORKFLOW);
-    let unread = rec.ctx.newly_unread(&rec.uid(), unread).map(|note| (EventType::Warning, Reason::UnknownAnnotation, note));
+    let unread = rec.ctx.new_unknown_annotations(&rec.uid(), unread).map(|note| (EventType::Warning, Reason::UnknownAnnotation, note));
     let recorded: Vec<_> = rec.events.drain(..).map(|one| (one.kind, one.reason, one.note)).collect();
     for (kind, reason, note) in recorded.into_iter().chain(decided).chain(turns).chain(unread) {
-        rec.ctx.tell(&rec.workflow, kind, reason, note).await;
+        rec.ctx.send_event(&rec.workflow, kind, reason, note).await;
     }
 }
 
 /// Returns the handled requests of users: annotations and `suspend`.
 fn decisions(before: &WorkflowStatus, after: &WorkflowStatus) -> Vec<(Reason, String)> {
-    let mut told = Vec::new();
+    let mut decisions = Vec::new();
     if before.last_handled_reset_at != after.last_handled_reset_at {
-        told.push((Reason::Reset, "a new value of weirkeeper.dev/reset-at is handled: what failed is retried".to_owned()));
+        decisions.push((Reason::Reset, "a new value of weirkeeper.dev/reset-at is handled: what failed is retried".to_owned()));
     }
     match (before.pinned_version, after.pinned_version) {
         (before, Some(version)) if before != Some(version) => {
-            told.push((Reason::Pinned, format!("weirkeeper.dev/pinned-version pins version {version}")));
+            decisions.push((Reason::Pinned, format!("weirkeeper.dev/pinned-version pins version {version}")));
         }
-        (Some(version), None) => told.push((Reason::Unpinned, format!("the pin of version {version} is removed; the spec decides again"))),
+        (Some(version), None) => {
+            decisions.push((Reason::Unpinned, format!("the pin of version {version} is removed; the spec decides again")))
+        }
         _ => {}
     }
     let suspended = |status: &WorkflowStatus| {
         find(&status.conditions, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::Suspended.as_str())
     };
     if suspended(before) && !suspended(after) {
-        told.push((Reason::Resumed, "spec.suspend is removed".to_owned()));
+        decisions.push((Reason::Resumed, "spec.suspend is removed".to_owned()));
     }
-    told
+    decisions
 }
 
 fn next(rec: &Reconciliation<'_>, found: &Found, now: Timestamp) -> Ended {
@@ -102,7 +104,7 @@ fn next(rec: &Reconciliation<'_>, found: &Found, now: Timestamp) -> Ended {
         }
         Outcome::Blocked(reason, _) => Ended { reason: *reason, next: Next::Interval(interval) },
         Outcome::InProgress(reason, _) => Ended::failed(*reason),
-        Outcome::Failed(ReconcileError { reason, look_again: Some(pause), .. }) => Ended::again_in(*reason, *pause),
+        Outcome::Failed(ReconcileError { reason, requeue_after: Some(pause), .. }) => Ended::again_in(*reason, *pause),
         Outcome::Failed(ReconcileError { reason, retry_after, .. }) => {
             Ended { reason: *reason, next: Next::Backoff { asked: *retry_after, longest: LONGEST_PAUSE } }
         }
@@ -115,7 +117,7 @@ fn baking(rec: &Reconciliation<'_>, now: Timestamp) -> Option<Duration> {
     let bake = rec.spec().health_check.as_ref()?.bake_time?.get();
     let age = Duration::try_from(now.duration_since(rec.status.published_at.as_ref()?.0)).ok()?;
     let baking = history::numbered(&rec.status.history, rec.status.active_version?)?.result == VersionResult::Deployed;
-    (baking && age < bake).then(|| next_look(bake, age))
+    (baking && age < bake).then(|| next_check(bake, age))
 }
 
 fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
@@ -129,7 +131,7 @@ fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
 }
 
 /// Writes a status that says so to an object that does not fit its kind.
-pub(super) async fn unreadable(ctx: &Context, object: &Unfit) -> Ended {
+pub(super) async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
     let error = ReconcileError::invalid(
         Reason::UnreadableObject,
         format!("the object does not fit the kind Workflow: {}; correct the field, or apply the CRDs of this version", object.why),
@@ -142,10 +144,8 @@ pub(super) async fn unreadable(ctx: &Context, object: &Unfit) -> Ended {
     let new = json!({ "observedGeneration": generation, "summary": summary(&after), "conditions": after });
     let shown = json!({ "observedGeneration": old["observedGeneration"], "summary": old["summary"], "conditions": old["conditions"] });
     let ended = Ended::failed(Reason::UnreadableObject);
-    let Some(patch) = merge_patch(&shown, &new) else { return ended };
-    let [namespace, name, uid] = [&object.metadata.namespace, &object.metadata.name, &object.metadata.uid].map(Option::as_deref);
-    let [namespace, name, uid] = [namespace, name, uid].map(Option::unwrap_or_default);
-    if let Err(error) = objects::patch_status::<Workflow>(&ctx.client, namespace, name, uid, None, &patch).await {
+    let bare = object.metadata.clone().into_response_partial::<Workflow>();
+    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &bare, None, (&shown, &new)).await {
         warn!(%error, "cannot write the status");
     }
     ended

@@ -118,17 +118,17 @@ impl Attempt<'_> {
     }
 
     /// Records that the version is published while its stored body cannot be sent, so draft and settings stay as they are.
-    pub(super) async fn serves_as_n8n_kept_it(&self, rec: &mut Reconciliation<'_>, why: &ReconcileError) -> Result<Outcome, Failure> {
+    pub(super) async fn accept_kept_copy(&self, rec: &mut Reconciliation<'_>, why: &ReconcileError) -> Result<Outcome, Failure> {
         if let Some(missing) = observe::check_live(rec, self.connection, &self.definition, true).await? {
             return self.not_live(rec, missing);
         }
-        self.serves(rec);
+        self.record_published(rec);
         let now = rec.now();
         rec.status.ensure_published_at(now);
-        route_claims::serves(rec, self.connection, self.version, &self.definition).await?;
-        let said = format!("the copy of version {} that n8n kept is published; draft and settings wait: {why}", self.version);
-        rec.set_condition(ConditionType::Synced, ConditionStatus::False, why.reason, &said);
-        Ok(Outcome::Ready(said))
+        route_claims::confirm_published(rec, self.connection, self.version, &self.definition).await?;
+        let message = format!("the copy of version {} that n8n kept is published; draft and settings wait: {why}", self.version);
+        rec.set_condition(ConditionType::Synced, ConditionStatus::False, why.reason, &message);
+        Ok(Outcome::Ready(message))
     }
 }
 

@@ -174,10 +174,10 @@ async fn workflows(
                 format!("Workflow {name}, which spec.references names, does not exist in this namespace"),
             )
         })?;
-        let child = child.0.map_err(|unfit| {
+        let child = child.0.map_err(|undecodable| {
             ReconcileError::waiting(
                 Reason::UnreadableObject,
-                format!("Workflow {name}, which spec.references names, does not fit its kind: {}; correct it there", unfit.why),
+                format!("Workflow {name}, which spec.references names, does not fit its kind: {}; correct it there", undecodable.why),
             )
         })?;
         if child.spec.instance_ref.name != rec.spec().instance_ref.name

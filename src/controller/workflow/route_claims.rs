@@ -31,10 +31,10 @@ pub(super) async fn note_served(rec: &Reconciliation<'_>, connection: &Connectio
     }
     let (uid, created) = (rec.uid(), created(rec));
     if rec.spec().active == Some(true) {
-        rec.ctx.claims().holds(&uid, created, &served);
+        rec.ctx.claims().record_published(&uid, created, &served);
     } else {
         // It claims no path; a version that was published in n8n has its paths all the same.
-        let freed = rec.ctx.claims().serves(&uid, created, &served);
+        let freed = rec.ctx.claims().keep_only(&uid, created, &served);
         rec.ctx.wake(&freed);
     }
     Ok(())
@@ -77,7 +77,7 @@ pub(super) async fn claim(
     let wanted = Claim::of(&connection.key(), &kept.routes);
     let (claimed, serves) = {
         let mut claims = rec.ctx.claims();
-        (claims.claim(&rec.uid(), created(rec), &wanted), claims.serves_all(&rec.uid(), &wanted))
+        (claims.claim(&rec.uid(), created(rec), &wanted), claims.publishes_all(&rec.uid(), &wanted))
     };
     rec.ctx.wake(&claimed.freed);
     if let Some(claim) = claimed.taken {
@@ -168,7 +168,7 @@ fn taken(by: String) -> ReconcileError {
 }
 
 /// Records that the version is published: paths of earlier versions are released, unless it may have to go back to one.
-pub(super) async fn serves(
+pub(super) async fn confirm_published(
     rec: &Reconciliation<'_>,
     connection: &Connection,
     version: i64,
@@ -176,7 +176,7 @@ pub(super) async fn serves(
 ) -> Result<(), ReconcileError> {
     let mut routes = claims(connection, definition);
     routes.extend(to_go_back(rec, connection, version).await?);
-    let freed = rec.ctx.claims().serves(&rec.uid(), created(rec), &routes);
+    let freed = rec.ctx.claims().keep_only(&rec.uid(), created(rec), &routes);
     rec.ctx.wake(&freed);
     Ok(())
 }

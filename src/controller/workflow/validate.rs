@@ -24,7 +24,7 @@ use crate::domain::validation::{self, ValidationContext, ValidationReport, accep
 /// Reads the source and validates it. An error stops the reconciliation, unless a pin names a stored version, which goes on.
 pub(super) async fn load(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<Source, ReconcileError> {
     let validated = match source::load(rec).await {
-        Ok(source) => accept(rec, connection, source).await,
+        Ok(source) => validate(rec, connection, source).await,
         Err(error) => Err(error),
     };
     match validated {
@@ -56,24 +56,24 @@ pub(super) async fn required(
     }))
 }
 
-async fn accept(rec: &mut Reconciliation<'_>, connection: &Connection, source: Source) -> Result<Source, ReconcileError> {
+async fn validate(rec: &mut Reconciliation<'_>, connection: &Connection, source: Source) -> Result<Source, ReconcileError> {
     if believed(rec, &source) {
         return Ok(source);
     }
     let (source, report) = report_on(rec, connection, source).await?;
     if !report.refused {
-        set_valid(rec, &report.said);
+        set_valid(rec, &report.message);
         return Ok(source);
     }
     let digest = versions::symbolic(rec, &source.definition).await?.digest.to_string();
     if accepted_before(&rec.status, &digest, rec.spec().active) {
-        let said = format!("the definition was accepted earlier and is still used; today it would be rejected: {}", report.said);
-        set_valid(rec, &said);
+        let message = format!("the definition was accepted earlier and is still used; today it would be rejected: {}", report.message);
+        set_valid(rec, &message);
         return Ok(source);
     }
     rec.status.record_validated(None);
-    rec.set_condition(ConditionType::Validated, ConditionStatus::False, Reason::InvalidDefinition, &report.said);
-    Err(ReconcileError::invalid(Reason::InvalidDefinition, &report.said))
+    rec.set_condition(ConditionType::Validated, ConditionStatus::False, Reason::InvalidDefinition, &report.message);
+    Err(ReconcileError::invalid(Reason::InvalidDefinition, &report.message))
 }
 
 fn set_valid(rec: &mut Reconciliation<'_>, message: &str) {
@@ -123,7 +123,7 @@ async fn report_on(
     let validated = tokio::task::spawn_blocking(move || {
         let measure = ValidationContext { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
         let warnings = std::mem::take(&mut source.warnings);
-        let report = validation::judge(&source.definition, active, tags.as_deref(), warnings, measure, &silenced);
+        let report = validation::validate(&source.definition, active, tags.as_deref(), warnings, measure, &silenced);
         (source, Arc::new(report))
     });
     let (source, report) = validated.await.map_err(|stopped| match stopped.try_into_panic() {

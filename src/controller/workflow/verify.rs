@@ -25,7 +25,7 @@ impl Attempt<'_> {
     /// Applies the attempt and verifies the result.
     pub(super) async fn run(&self, rec: &mut Reconciliation<'_>, bound: &mut Bound) -> Result<Outcome, Failure> {
         let (deployed, publication, hold) = match self.apply(rec, bound).await? {
-            Applied::Republished(why) => return self.serves_as_n8n_kept_it(rec, &why).await,
+            Applied::Republished(why) => return self.accept_kept_copy(rec, &why).await,
             Applied::Deployed { deployed, publication, hold } => (deployed, publication, hold),
         };
         let outcome = match drift::left(&deployed.left, rec.spec().drift_policy) {
@@ -82,7 +82,7 @@ impl Attempt<'_> {
         }
         if publication != Publication::Published {
             if let Some(hold) = hold {
-                return Err(self.held_up(rec, remote, hold).await);
+                return Err(self.publication_blocked(rec, remote, hold).await);
             }
             rec.status.record_saved(self.version, remote.active);
             return Ok(self.unpublished(rec, publication));
@@ -99,16 +99,16 @@ impl Attempt<'_> {
             return self.not_live(rec, missing);
         }
         // It is published from here on, whether or not it becomes good.
-        self.serves(rec);
+        self.record_published(rec);
         self.prove(rec, remote).await?;
-        route_claims::serves(rec, self.connection, self.version, &self.definition).await?;
+        route_claims::confirm_published(rec, self.connection, self.version, &self.definition).await?;
         let pinned = if self.pinned { "pinned and " } else { "" };
-        let said = format!("version {} is {pinned}published", self.version);
-        Ok(Outcome::Ready(said))
+        let message = format!("version {} is {pinned}published", self.version);
+        Ok(Outcome::Ready(message))
     }
 
     /// Records that the version is published.
-    pub(super) fn serves(&self, rec: &mut Reconciliation<'_>) {
+    pub(super) fn record_published(&self, rec: &mut Reconciliation<'_>) {
         rec.status.record_serving(self.version, observe::urls(self.connection, &self.definition));
     }
 
@@ -122,7 +122,7 @@ impl Attempt<'_> {
 
     /// Handles a saved draft whose publication waits. The previously published version stays published and reported; if the attempt took
     /// it offline, the next reconciliation still knows what to publish again.
-    async fn held_up(&self, rec: &mut Reconciliation<'_>, remote: &RemoteWorkflow, hold: ReconcileError) -> Failure {
+    async fn publication_blocked(&self, rec: &mut Reconciliation<'_>, remote: &RemoteWorkflow, hold: ReconcileError) -> Failure {
         rec.status.keep_recovery(!remote.active);
         match record_published_version(rec, self.connection, remote).await {
             Ok(()) => hold.into(),
@@ -169,15 +169,15 @@ impl Attempt<'_> {
 
     /// Handles a probe without an answer: the version is published and its health unknown, which only counts against it when it happened
     /// often and for long enough.
-    fn unanswered(&self, rec: &mut Reconciliation<'_>, said: String) -> Failure {
-        rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &said);
-        rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, Reason::ProbeUnanswered, &said);
+    fn unanswered(&self, rec: &mut Reconciliation<'_>, message: String) -> Failure {
+        rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &message);
+        rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, Reason::ProbeUnanswered, &message);
         rec.status.record_health_decided(false);
         let now = rec.now();
         if rec.ctx.remember(&rec.uid(), |memory| memory.silence.note(&self.digest, now)) {
-            return Failure::Version(Reason::ProbeUnanswered, format!("{said} (after several attempts)"));
+            return Failure::Version(Reason::ProbeUnanswered, format!("{message} (after several attempts)"));
         }
-        ReconcileError::transient(Reason::ProbeUnanswered, said).into()
+        ReconcileError::transient(Reason::ProbeUnanswered, message).into()
     }
 
     /// Probes once after a deployment, then waits for the bake time; both decide whether the version is a good one.
@@ -192,21 +192,21 @@ impl Attempt<'_> {
             }
             match probed {
                 Probed::Passed => rec.ctx.remember(&rec.uid(), |memory| memory.silence = Silence::default()),
-                Probed::Failed(said) => {
-                    rec.set_condition(ConditionType::Healthy, ConditionStatus::False, Reason::ProbeFailed, &said);
-                    return Err(Failure::Version(Reason::ProbeFailed, said));
+                Probed::Failed(message) => {
+                    rec.set_condition(ConditionType::Healthy, ConditionStatus::False, Reason::ProbeFailed, &message);
+                    return Err(Failure::Version(Reason::ProbeFailed, message));
                 }
-                Probed::Unanswered(said) => return Err(self.unanswered(rec, said)),
+                Probed::Unanswered(message) => return Err(self.unanswered(rec, message)),
             }
             let now = rec.now();
             rec.status.mark(self.version, VersionResult::Deployed, now);
         }
         let timer = rec.ctx.metrics.time("watch");
         let baking = history::numbered(&rec.status.history, self.version).is_some_and(|record| record.result == VersionResult::Deployed);
-        let (health, said) = watch_health::watch(rec, self.connection, remote, baking).await?;
+        let (health, message) = watch_health::watch(rec, self.connection, remote, baking).await?;
         timer.done();
         match proof(&health, baking, self.operation == Operation::Rollback) {
-            Proof::Failed => return Err(Failure::Version(Reason::ErrorRateExceeded, said)),
+            Proof::Failed => return Err(Failure::Version(Reason::ErrorRateExceeded, message)),
             Proof::Good if baking => {
                 let now = rec.now();
                 rec.status.mark(self.version, VersionResult::Good, now);

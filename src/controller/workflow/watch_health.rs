@@ -11,7 +11,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow_status::{LastFailure, VersionResult};
 use crate::controller::connections::Connection;
 use crate::domain::error::ReconcileError;
-use crate::domain::health::{Health, Tally, judge, window};
+use crate::domain::health::{Health, Tally, evaluate, window};
 use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
 use crate::domain::settings::saves_successes;
 use crate::n8n::ExecutionQuery;
@@ -45,7 +45,7 @@ pub(super) async fn watch(
     } else {
         None
     };
-    let health = judge(Some(&check), since, before, saved, age);
+    let health = evaluate(Some(&check), since, before, saved, age);
     let rate =
         |tally: Tally| format!("{} of {} executions failed, {} % are allowed", tally.failed, tally.finished, check.maximum_error_rate);
     let (status, reason, message) = match &health {
@@ -65,27 +65,22 @@ pub(super) async fn watch(
             (ConditionStatus::False, Reason::ErrorRateExceeded, format!("{}; the version before it was as bad", rate(*tally)))
         }
     };
+    let old = find(&rec.status.conditions, ConditionType::Healthy).cloned();
     // Too little traffic proves nothing either way: the last decision about this version stands, or sparse traffic would turn the
     // condition to and fro, with a write and an event each time.
     let decided = rec.status.health_decided_for.is_some() && rec.status.health_decided_for == rec.status.published_at;
-    let proven = find(&rec.status.conditions, ConditionType::Healthy)
-        .filter(|_| matches!(health, Health::NotEnough(_)) && decided)
-        .and_then(|old| Some((old.status, Reason::parse(&old.reason)?, old.message.clone())));
-    let (status, reason, message) = proven.unwrap_or((status, reason, message));
-    // The status changes when the condition does, not with every execution.
-    let same = find(&rec.status.conditions, ConditionType::Healthy).filter(|old| old.status == status && old.reason == reason.as_str());
-    let message = same.map_or(message, |old| old.message.clone());
-    if status == ConditionStatus::False && same_is_none(rec, reason) {
+    let stands = old.as_ref().filter(|_| matches!(health, Health::NotEnough(_)) && decided);
+    let stands = stands.and_then(|old| Some((old.status, Reason::parse(&old.reason)?)));
+    let (status, reason) = stands.unwrap_or((status, reason));
+    // The message changes when the condition does, not with every execution.
+    let same = old.filter(|old| old.status == status && old.reason == reason.as_str());
+    if status == ConditionStatus::False && same.is_none() {
         note_failure(rec, connection, &executions).await?;
     }
+    let message = same.map_or(message, |same| same.message);
     rec.status.record_health_decided(status != ConditionStatus::Unknown);
     rec.set_condition(ConditionType::Healthy, status, reason, &message);
     Ok((health, message))
-}
-
-fn same_is_none(rec: &Reconciliation<'_>, reason: Reason) -> bool {
-    find(&rec.status.conditions, ConditionType::Healthy)
-        .is_none_or(|old| old.status != ConditionStatus::False || old.reason != reason.as_str())
 }
 
 async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Timestamp>) -> Result<Vec<RemoteExecution>, ReconcileError> {
@@ -109,7 +104,7 @@ async fn tally_before(
     bake: Duration,
 ) -> Result<Tally, ReconcileError> {
     let failed = rec.status.history.iter().filter(|record| record.result == VersionResult::Failed);
-    let last = failed.filter_map(|record| Some(record.judged_at.as_ref()?.0)).filter(|at| *at < published_at).max();
+    let last = failed.filter_map(|record| Some(record.decided_at.as_ref()?.0)).filter(|at| *at < published_at).max();
     let from = (published_at - bake.max(Duration::from_secs(600))).max(last.unwrap_or(Timestamp::MIN));
     Ok(tally(&list(connection, id, from, Some(published_at)).await?))
 }

@@ -21,7 +21,7 @@ pub struct Parts<'a> {
 #[derive(Debug, Clone, Copy)]
 pub enum Nodes<'a> {
     /// Nodes of a definition.
-    Ours(&'a [Node]),
+    Parsed(&'a [Node]),
     /// Nodes as n8n returned them.
     Read(&'a [Value]),
 }
@@ -30,7 +30,7 @@ impl<'a> Nodes<'a> {
     /// Returns the nodes as objects; other values are skipped.
     pub fn iter(self) -> impl Iterator<Item = &'a Map<String, Value>> {
         let (ours, read): (&[Node], &[Value]) = match self {
-            Nodes::Ours(nodes) => (nodes, &[]),
+            Nodes::Parsed(nodes) => (nodes, &[]),
             Nodes::Read(values) => (&[], values),
         };
         ours.iter().map(|node| &node.0).chain(read.iter().filter_map(Value::as_object))
@@ -47,7 +47,7 @@ impl<'a> Parts<'a> {
 impl<'a> From<&'a Definition> for Parts<'a> {
     fn from(definition: &'a Definition) -> Self {
         Self {
-            nodes: Nodes::Ours(&definition.nodes),
+            nodes: Nodes::Parsed(&definition.nodes),
             connections: Some(&definition.connections),
             node_groups: &definition.node_groups,
             settings: &definition.settings,

@@ -58,14 +58,14 @@ fn an_absent_field_equals_its_default() {
         "parameters": {}, "credentials": {"a": null}, "maxTries": null
     });
     assert_eq!(digest_of_node(bare.clone()), digest_of_node(wordy));
-    for said in [
+    for message in [
         json!({"name": "A", "notes": "n"}),
         json!({"name": "A", "disabled": true}),
         json!({"name": "A", "onError": "continueErrorOutput"}),
         json!({"name": "A", "parameters": {"a": null}}),
         json!({"name": "A", "position": [0, 0]}),
     ] {
-        assert_ne!(digest_of_node(bare.clone()), digest_of_node(said.clone()), "{said}");
+        assert_ne!(digest_of_node(bare.clone()), digest_of_node(message.clone()), "{message}");
     }
 }
 

@@ -73,8 +73,8 @@ fn is_set(key: &str, value: &Value) -> bool {
 }
 
 pub(super) fn node<S: Sink>(fields: &Map<String, Value>, sink: &mut S) {
-    let said = fields.iter().filter(|(key, value)| is_said(key, value));
-    object(said, sink, |key, item, sink| match (key, item) {
+    let message = fields.iter().filter(|(key, value)| is_said(key, value));
+    object(message, sink, |key, item, sink| match (key, item) {
         ("credentials", Value::Object(credentials)) => {
             let present = credentials.iter().filter(|(_, reference)| !reference.is_null());
             object(present, sink, |_, reference, sink| credential(reference, sink));

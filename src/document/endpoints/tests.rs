@@ -100,23 +100,23 @@ fn an_address_is_encoded_part_by_part() {
 
 #[test]
 fn an_unreachable_path_is_an_error_and_a_partly_reachable_one_a_warning() {
-    let said = |path: Value, id: &str, disabled: bool| {
+    let message = |path: Value, id: &str, disabled: bool| {
         let mut hook = node("n8n-nodes-base.webhook", 2.0, id, json!({ "path": path }));
         hook["disabled"] = json!(disabled);
         odd_paths(&document(json!([hook]))).iter().map(|finding| finding.severity).collect::<Vec<_>>()
     };
     for path in ["a/../b", ".", "..", "./a", "a/.", "//a", "a/./b", "a\tb", "a//", "a\nb"] {
-        assert_eq!((said(json!(path), "w", false), said(json!(path), "w", true)), (vec![Severity::Error], vec![]), "{path}");
+        assert_eq!((message(json!(path), "w", false), message(json!(path), "w", true)), (vec![Severity::Error], vec![]), "{path}");
     }
-    assert_eq!(said(json!("a//b"), "w", false), [Severity::Warning], "n8n serves it as it stands");
+    assert_eq!(message(json!("a//b"), "w", false), [Severity::Warning], "n8n serves it as it stands");
     for path in ["a", "/a/", "a/b.json", "a..b", "...", "", "a?x", "%2e%2e", "=a/../b", ":id", "a b", " a ", "-", "．．"] {
-        assert_eq!(said(json!(path), "w", false), [], "{path}");
+        assert_eq!(message(json!(path), "w", false), [], "{path}");
     }
     for id in [".\t.", ".", "..", "a/b", "a\\b", ":x", " w", "w ", "/w", "\u{1}", "w\n"] {
         for path in ["", "users/:id"] {
-            assert_eq!(said(json!(path), id, false), [Severity::Error], "{id:?} {path}");
+            assert_eq!(message(json!(path), id, false), [Severity::Error], "{id:?} {path}");
         }
-        assert_eq!(said(json!("orders"), id, false), [], "the id is no part of the address");
+        assert_eq!(message(json!("orders"), id, false), [], "the id is no part of the address");
     }
     let form = node("n8n-nodes-base.formTrigger", 1.0, "", json!({}));
     assert_eq!(odd_paths(&document(json!([form]))), [], "a form that gets an id");

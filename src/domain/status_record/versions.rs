@@ -35,18 +35,18 @@ impl StatusRecord {
     pub fn mark_unproven(&mut self, version: i64) {
         if let Some(record) = self.record_mut(version) {
             record.result = VersionResult::Kept;
-            record.judged_at = None;
+            record.decided_at = None;
         }
     }
 
     /// Records that a version passed its probes, or its bake time.
     pub fn mark(&mut self, version: i64, result: VersionResult, now: Timestamp) {
-        history::judge(&mut self.0.history, version, result, None, now);
+        history::record_result(&mut self.0.history, version, result, None, now);
     }
 
     /// Records that a version failed.
     pub fn mark_failed(&mut self, version: i64, reason: Reason, message: &str, now: Timestamp) {
-        history::judge(&mut self.0.history, version, VersionResult::Failed, Some((reason, message)), now);
+        history::record_result(&mut self.0.history, version, VersionResult::Failed, Some((reason, message)), now);
         self.keep_recovery(true);
     }
 
@@ -70,7 +70,7 @@ impl StatusRecord {
             record.result = VersionResult::Pending;
             record.reason = None;
             record.message = None;
-            record.judged_at = None;
+            record.decided_at = None;
         }
     }
 

@@ -58,9 +58,13 @@ async fn an_object_that_nests_too_deep_stops_neither_a_list_nor_a_watch() {
 #[tokio::test]
 async fn the_error_names_where_an_object_nests_too_deep() {
     let api = Api::<Decoded<Workflow>>::namespaced(client(&[workflow("deep", 140), workflow("fine", 100)]), "n");
-    let unfit = api.get("deep").await.unwrap().0.unwrap_err();
-    assert!(unfit.why.starts_with("spec.definition.a.a") && unfit.why.contains("… nests deeper than 120 levels"), "{}", unfit.why);
-    assert_eq!((unfit.metadata.name.as_deref(), unfit.data["status"]["n8nWorkflowId"].as_str()), (Some("deep"), Some("W1")));
+    let undecodable = api.get("deep").await.unwrap().0.unwrap_err();
+    assert!(
+        undecodable.why.starts_with("spec.definition.a.a") && undecodable.why.contains("… nests deeper than 120 levels"),
+        "{}",
+        undecodable.why
+    );
+    assert_eq!((undecodable.metadata.name.as_deref(), undecodable.data["status"]["n8nWorkflowId"].as_str()), (Some("deep"), Some("W1")));
     assert!(api.get("fine").await.unwrap().0.is_ok());
 }
 
@@ -68,10 +72,10 @@ async fn the_error_names_where_an_object_nests_too_deep() {
 fn of_metadata_that_do_not_fit_what_the_object_is_found_by_is_kept() {
     let text = json!({ "metadata": { "name": "a", "namespace": "n", "uid": "u", "resourceVersion": "3", "labels": 7,
         "managedFields": "none" }, "spec": [] });
-    let unfit = serde_json::from_str::<Decoded<Workflow>>(&text.to_string()).unwrap().0.unwrap_err();
-    assert_eq!((unfit.metadata.name.as_deref(), unfit.metadata.resource_version.as_deref()), (Some("a"), Some("3")));
+    let undecodable = serde_json::from_str::<Decoded<Workflow>>(&text.to_string()).unwrap().0.unwrap_err();
+    assert_eq!((undecodable.metadata.name.as_deref(), undecodable.metadata.resource_version.as_deref()), (Some("a"), Some("3")));
     for odd in ["null", "[]", "7", "{\"metadata\":null}"] {
         assert!(serde_json::from_str::<Decoded<Workflow>>(odd).unwrap().0.is_err(), "{odd}");
     }
-    assert!(!format!("{unfit:?}").contains("spec"));
+    assert!(!format!("{undecodable:?}").contains("spec"));
 }

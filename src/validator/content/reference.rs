@@ -88,14 +88,14 @@ pub(super) struct References<'a> {
     /// Nodes that may have run before a node, by node; filled on demand.
     before: HashMap<usize, Vec<bool>>,
     /// Pairs of a node and the later node that it refers to, which have been reported.
-    told: HashSet<(usize, usize)>,
+    reported: HashSet<(usize, usize)>,
     shapes: OnceCell<Shapes<'a>>,
     suggested: usize,
 }
 
 impl<'a> References<'a> {
     pub(super) fn new(definition: &'a Definition, graph: &'a Graph<'a>) -> Self {
-        Self { definition, graph, before: HashMap::new(), told: HashSet::new(), shapes: OnceCell::new(), suggested: 0 }
+        Self { definition, graph, before: HashMap::new(), reported: HashSet::new(), shapes: OnceCell::new(), suggested: 0 }
     }
 
     /// Returns the severity of a problem that makes the node fail whenever it runs.
@@ -171,7 +171,7 @@ impl<'a> References<'a> {
         let graph = self.graph;
         let before = self.before.entry(index).or_insert_with(|| graph.before(index));
         // A node that never runs is reported by another finding.
-        if before.get(target).copied().unwrap_or(true) || !graph.runs(index) || !self.told.insert((index, target)) {
+        if before.get(target).copied().unwrap_or(true) || !graph.runs(index) || !self.reported.insert((index, target)) {
             return None;
         }
         let name = self.definition.nodes.get(target).map(Node::name).unwrap_or_default();

@@ -124,19 +124,19 @@ mod tests {
     use crate::document::finding::Finding;
     use crate::validator::rules::Rules;
 
-    fn told(text: &str, path: &str, code: Code) -> Option<String> {
+    fn reported(text: &str, path: &str, code: Code) -> Option<String> {
         let config = Config::parse(text).unwrap();
         let rules = config.choices(path).iter().fold(Rules::default(), Rules::over);
-        rules.tell(Finding::warning(code, "", "x")).map(|finding| finding.severity.to_string())
+        rules.apply(Finding::warning(code, "", "x")).map(|finding| finding.severity.to_string())
     }
 
     #[test]
     fn a_configuration_file_has_rules_for_all_files_and_for_some() {
         let text = "levels:\n  webhook-open: off\n  http-without-timeout: error\npaths:\n  legacy/**:\n    ignore: [http-*]\n";
-        assert_eq!(told(text, "a.json", Code::WebhookOpen), None);
-        assert_eq!(told(text, "a.json", Code::HttpWithoutTimeout).as_deref(), Some("error"));
-        assert_eq!(told(text, "legacy/a.json", Code::HttpWithoutTimeout), None);
-        assert_eq!(told("", "a.json", Code::WebhookOpen).as_deref(), Some("warning"));
+        assert_eq!(reported(text, "a.json", Code::WebhookOpen), None);
+        assert_eq!(reported(text, "a.json", Code::HttpWithoutTimeout).as_deref(), Some("error"));
+        assert_eq!(reported(text, "legacy/a.json", Code::HttpWithoutTimeout), None);
+        assert_eq!(reported("", "a.json", Code::WebhookOpen).as_deref(), Some("warning"));
     }
 
     #[test]

@@ -156,12 +156,12 @@ impl<'a> Walk<'a, '_> {
             }
             let around = self.known.around(self.values);
             let showing: Vec<&Shared> = named.filter(|parameter| shown(&parameter.display, loaded, around)).collect();
-            self.judge(parameters, &showing, value, loaded.get(key), place);
+            self.check_value(parameters, &showing, value, loaded.get(key), place);
         }
     }
 
     /// Checks a value against all visible parameters of its name: one that accepts it is enough.
-    fn judge(&mut self, beside: &[Shared], showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
+    fn check_value(&mut self, beside: &[Shared], showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
         let mut first = None;
         for parameter in showing {
             match shapes::fits(parameter, value) {

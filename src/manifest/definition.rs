@@ -13,17 +13,17 @@ use crate::validator::check::{disagreements, examine, parse_and_check, take_for_
 use crate::validator::schema::NodeCredentials;
 
 /// Result of validating a definition, independent of the file that contains it.
-pub(super) struct Verdict {
+pub(super) struct Validated {
     pub(super) findings: Vec<Finding>,
     pub(super) required: Vec<NodeCredentials>,
     pub(super) definition: Option<Definition>,
 }
 
 /// Validates a definition: that of a `Workflow` against its spec, any other against its own declarations.
-pub(super) fn judge(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Verdict {
+pub(super) fn validate(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Validated {
     let mut intake = match parse_and_check(raw) {
         Ok(intake) => intake,
-        Err(findings) => return Verdict { findings, required: Vec::new(), definition: None },
+        Err(findings) => return Validated { findings, required: Vec::new(), definition: None },
     };
     let definition = &mut intake.definition;
     let mut findings = intake.warnings;
@@ -39,15 +39,15 @@ pub(super) fn judge(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog)
     if let Some(spec) = spec.filter(|_| !has_errors(&findings)) {
         findings.extend(disagreements(definition, spec.active, spec.tags.as_deref()));
     }
-    Verdict { findings, required, definition: Some(intake.definition) }
+    Validated { findings, required, definition: Some(intake.definition) }
 }
 
 /// Returns the report on a definition at a path of a document.
-pub(super) fn judged(document: &Document<'_>, raw: &Value, path: &str, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Report {
-    let verdict = judge(raw, spec, catalog);
+pub(super) fn report_on(document: &Document<'_>, raw: &Value, path: &str, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Report {
+    let validated = validate(raw, spec, catalog);
     let base = join(path, &place_of_workflow(raw));
-    let mut report = Report::new(document.source).with(verdict.findings.into_iter().map(|finding| document.place(finding, &base)));
-    report.required = verdict.required;
-    report.definition = verdict.definition;
+    let mut report = Report::new(document.source).with(validated.findings.into_iter().map(|finding| document.place(finding, &base)));
+    report.required = validated.required;
+    report.definition = validated.definition;
     report
 }

@@ -19,12 +19,12 @@ use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
 
 /// Removes the finalizers of such instances as they are seen.
-pub async fn let_unfit_go(ctx: Arc<Context>, unfit: impl Stream<Item = ObjectMeta>) {
+pub async fn finalize_undecodable(ctx: Arc<Context>, undecodable: impl Stream<Item = ObjectMeta>) {
     ctx.listed().await;
-    unfit.for_each_concurrent(None, |metadata| let_one_unfit_go(&ctx, metadata)).await;
+    undecodable.for_each_concurrent(None, |metadata| finalize_one(&ctx, metadata)).await;
 }
 
-async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
+async fn finalize_one(ctx: &Context, metadata: ObjectMeta) {
     let (namespace, name) = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
     if metadata.deletion_timestamp.is_none() {
         return;
@@ -41,7 +41,7 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
             Ok(Some(Decoded(Err(object)))) => {
                 let bare = object.metadata.into_response_partial::<N8nInstance>();
                 match objects::set_finalizer(&ctx.client, &bare, INSTANCE_FINALIZER, false).await {
-                    Ok(Some(_)) => return tell_of_unfit(ctx, &bare).await,
+                    Ok(Some(_)) => return report_finalized(ctx, &bare).await,
                     // Another process removed it first.
                     Ok(None) => return,
                     Err(failed) => warn!(error = %failed, "cannot remove the finalizer"),
@@ -57,9 +57,9 @@ async fn let_one_unfit_go(ctx: &Context, metadata: ObjectMeta) {
     }
 }
 
-async fn tell_of_unfit(ctx: &Context, instance: &PartialObjectMeta<N8nInstance>) {
+async fn report_finalized(ctx: &Context, instance: &PartialObjectMeta<N8nInstance>) {
     warn!(namespace = instance.namespace(), name = instance.name_any(), "N8nInstance does not fit its kind; its finalizer is removed");
     ctx.metrics.abandoned.inc();
     let note = "the object does not fit the kind N8nInstance; its finalizer is removed without a request to n8n";
-    ctx.tell(instance, EventType::Warning, Reason::CleanupAbandoned, note.to_owned()).await;
+    ctx.send_event(instance, EventType::Warning, Reason::CleanupAbandoned, note.to_owned()).await;
 }
