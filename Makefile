@@ -9,7 +9,7 @@ SHELL := bash
 STACK := node tests/stack/stack.mjs
 CARGO ?= cargo
 # Tests that need the real parts; a plain `cargo test` leaves them out.
-ON_STACK := --test suite --test catalog
+ON_STACK := --test e2e --test catalog
 # Scenarios mostly wait, so more of them run at once than there are processors.
 TEST_THREADS ?= 6
 
@@ -40,16 +40,16 @@ stack-test: ## test the scripts of the stack and the demo (seconds, no stack nee
 
 # Logs are kept in target/modes. A shape whose services are missing on the machine fails and prints the packages to install.
 test-modes: stack ## run the scenarios in each mode of n8n and print a table: docs/n8n-modes.md (requires PostgreSQL and Redis)
-	$(CARGO) test --no-run --locked --test suite
+	$(CARGO) test --no-run --locked --test e2e
 	@mkdir -p target/modes; rm -f target/modes/*.log; failed=; export WEIRKEEPER_SAY_WHAT_MET_N8N=1; \
 	for shape in $(SHAPES); do \
 	  echo "== $$shape"; \
-	  $(STACK) run --shape $$shape -- $(CARGO) test --locked --test suite -- --test-threads=$(TEST_THREADS) --skip standin_check:: $(SHAPE_TESTS) \
+	  $(STACK) run --shape $$shape -- $(CARGO) test --locked --test e2e -- --test-threads=$(TEST_THREADS) --skip standin_check:: $(SHAPE_TESTS) \
 	    2>&1 | tee target/modes/$$shape.log || failed="$$failed $$shape"; \
 	done; \
 	if [[ " $(SHAPES) " == *" queue "* ]]; then \
 	  echo "== parts of queue mode away"; \
-	  $(STACK) run --without-n8n -- $(CARGO) test --locked --test suite -- --ignored queue:: 2>&1 | tee -a target/modes/queue.log || failed="$$failed away"; \
+	  $(STACK) run --without-n8n -- $(CARGO) test --locked --test e2e -- --ignored queue:: 2>&1 | tee -a target/modes/queue.log || failed="$$failed away"; \
 	fi; \
 	node tests/stack/modes.mjs target/modes; \
 	[[ -z "$$failed" ]] || { echo "failed:$$failed"; exit 1; }

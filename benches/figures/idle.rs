@@ -8,11 +8,11 @@ use futures::{StreamExt, stream};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::n8n::{answering, with_node};
+use crate::harness::n8n::{answering, with_node};
+use crate::harness::stack::Stack;
+use crate::harness::world::World;
 use crate::progress::Progress;
-use crate::stack::Stack;
 use crate::standin::{Options, StandIn};
-use crate::world::World;
 
 const SIZE: usize = 15_000;
 const LONGEST: Duration = Duration::from_secs(3_600);

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::n8n::answering;
+use crate::harness::n8n::answering;
+use crate::harness::world::{PATIENCE, World};
 use crate::progress::Progress;
-use crate::world::{PATIENCE, World};
 
 const EDITS: usize = 100;
 

@@ -12,16 +12,14 @@ mod progress;
 mod thousand;
 mod validator;
 
-#[allow(dead_code, unreachable_pub, reason = "the harness of the scenarios has more than the figures need")]
-#[path = "../../tests/suite"]
-mod suite {
-    pub mod n8n;
-    pub mod stack;
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "the scenarios need more of the harness than the figures do")]
+#[path = "../../tests/e2e"]
+mod e2e {
+    pub mod harness;
     pub mod standin;
-    pub mod world;
 }
 
-use suite::{n8n, stack, standin, world};
+use e2e::{harness, standin};
 
 #[tokio::main]
 async fn main() {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::world::{World, ready};
+use crate::harness::world::{World, ready};
 
 /// Workflows as a watcher sees them.
 pub struct Progress {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt, stream};
 use serde_json::json;
 
-use crate::n8n::answering;
+use crate::harness::n8n::answering;
+use crate::harness::stack::Stack;
+use crate::harness::world::World;
 use crate::progress::Progress;
-use crate::stack::Stack;
 use crate::standin::{Options, StandIn};
-use crate::world::World;
 
 const WORKFLOWS: usize = 1_000;
 const LATENCY: Duration = Duration::from_millis(50);

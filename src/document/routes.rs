@@ -1,7 +1,7 @@
 //! n8n's table of production routes: the entries that it stores for a trigger's path, and the entry that answers a call.
 //!
-//! Source: `webhook.service.js`, `webhook-entity.js` and `live-webhooks.js` of n8n 2.39.10. The suite compares this model with the real
-//! n8n, call by call (`tests/suite/routes.rs`).
+//! Source: `webhook.service.js`, `webhook-entity.js` and `live-webhooks.js` of n8n 2.39.10. A scenario compares this model with the real
+//! n8n, call by call (`tests/e2e/scenarios/routes.rs`).
 
 /// An entry of the table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,4 @@
-//! Tests of the client against a scripted n8n. The suite in `tests/suite` checks it against a real one.
+//! Tests of the client against a scripted n8n. The scenarios in `tests/e2e` check it against a real one.
 
 mod answers;
 mod hostile;

@@ -5,7 +5,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod catalogue;
-#[path = "../suite/dice.rs"]
+#[path = "../e2e/harness/dice.rs"]
 mod dice;
 mod extremes;
 #[path = "../../benches/figures/made.rs"]

@@ -5,10 +5,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** Reads the results of each module of the suite from the log of one run. */
+/** Reads the results of each module of scenarios from the log of one run. */
 export function read(log) {
   const modules = {};
-  const of = (test) => (modules[test.split('::')[0]] ??= { passed: 0, failed: [], leftOut: [] });
+  const of = (test) => (modules[test.replace(/^scenarios::/, '').split('::')[0]] ??= { passed: 0, failed: [], leftOut: [] });
   const matches = (pattern) => [...log.matchAll(pattern)].map((match) => match.slice(1));
   const leftOut = matches(/^left out on [\w-]+: ([\w:]+): (.*)$/gm);
   const met = new Set(matches(/^met n8n: ([\w:]+)$/gm).flat());

@@ -4,14 +4,14 @@ import { test } from 'node:test';
 import { table } from './modes.mjs';
 
 const log = `running 4 tests
-met n8n: sync::one
-met n8n: sync::two
-left out on queue: paths::gone: n8n does not do that
-test paths::gone ... ok
-test paths::on_the_stand_in ... ok
-test sync::one ... ok
-test sync::two has been running for over 60 seconds
-test sync::two ... FAILED
+met n8n: scenarios::sync::one
+met n8n: scenarios::sync::two
+left out on queue: scenarios::paths::gone: n8n does not do that
+test scenarios::paths::gone ... ok
+test scenarios::paths::on_the_stand_in ... ok
+test scenarios::sync::one ... ok
+test scenarios::sync::two has been running for over 60 seconds
+test scenarios::sync::two ... FAILED
 
 test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 239 filtered out; finished in 183.23s
 `;
@@ -23,7 +23,7 @@ test('a table counts what met the n8n of its shape, and names what failed or was
     '| `paths` | – | 1 left out |',
     '| `sync` | 2 passed | 1 passed, 1 FAILED |',
     '| together | 2 passed | 1 passed, 1 FAILED, 1 left out |',
-    'failed on queue: sync::two',
-    'left out on queue: paths::gone: n8n does not do that',
+    'failed on queue: scenarios::sync::two',
+    'left out on queue: scenarios::paths::gone: n8n does not do that',
   ]);
 });

@@ -8,20 +8,21 @@ use syn::{Attribute, ItemMod, ItemUse, Macro, UseTree};
 
 use crate::{is_test, read, rust_files};
 
-/// The modules that the shipped code of a file of src uses.
+/// The modules that the code of a file uses; in src, the shipped code.
 pub(crate) struct Uses {
     pub(crate) file: String,
     pub(crate) modules: BTreeSet<String>,
 }
 
 /// The imports of every shipped file of src, by its module (`domain::plan` for src/domain/plan.rs). They are parsed once.
-pub(crate) static IMPORTS: LazyLock<BTreeMap<String, Uses>> = LazyLock::new(imports);
+pub(crate) static IMPORTS: LazyLock<BTreeMap<String, Uses>> =
+    LazyLock::new(|| imports("src/", rust_files("src").into_iter().filter(|path| !is_test(path) && path != "src/main.rs").collect()));
 
-fn imports() -> BTreeMap<String, Uses> {
-    let files: Vec<String> = rust_files("src").into_iter().filter(|path| !is_test(path) && path != "src/main.rs").collect();
-    let known: BTreeSet<String> = files.iter().map(|path| module_of(path)).collect();
+/// Returns the imports of the files of a crate whose root file is in `folder`, by module.
+pub(crate) fn imports(folder: &str, files: Vec<String>) -> BTreeMap<String, Uses> {
+    let known: BTreeSet<String> = files.iter().map(|path| module_of(path, folder)).collect();
     let uses = |file: String| {
-        let module = module_of(&file);
+        let module = module_of(&file, folder);
         let parsed = syn::parse_file(&read(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
         let modules = paths_in(&parsed, &module).iter().filter_map(|path| resolved(path, &known)).filter(|used| *used != module).collect();
         (module, Uses { file, modules })
@@ -29,10 +30,10 @@ fn imports() -> BTreeMap<String, Uses> {
     files.into_iter().map(uses).collect()
 }
 
-/// Returns the module of a file; empty for src/lib.rs.
-fn module_of(path: &str) -> String {
-    let inside = path.trim_start_matches("src/").trim_end_matches(".rs");
-    if inside == "lib" { String::new() } else { inside.replace('/', "::") }
+/// Returns the module of a file; empty for the root of the crate.
+fn module_of(path: &str, folder: &str) -> String {
+    let inside = path.trim_start_matches(folder).trim_end_matches(".rs");
+    if ["lib", "main"].contains(&inside) { String::new() } else { inside.replace('/', "::") }
 }
 
 /// Returns the module that a path leads into, such as `domain::plan` for `domain::plan::Step::Publish`.

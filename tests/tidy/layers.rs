@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::imports::{IMPORTS, circles, paths_in};
+use crate::imports::{IMPORTS, circles, imports, paths_in};
 use crate::{hold, read, rust_files, shipped_lines};
 
 /// The layers, highest first; layers that share a rank may not use each other.
@@ -89,6 +89,19 @@ fn no_files_use_each_other_in_a_circle() {
     let edges: BTreeMap<String, BTreeSet<String>> = IMPORTS.iter().map(|(module, uses)| (module.clone(), uses.modules.clone())).collect();
     let complaints: Vec<String> = circles(&edges).iter().map(|circle| circle.join(", ")).collect();
     hold("files use each other in a circle; move what they share into a file of its own", &complaints);
+}
+
+#[test]
+fn the_harness_and_the_stand_in_use_no_scenario() {
+    let e2e = imports("tests/e2e/", rust_files("tests/e2e"));
+    let is_scenario = |module: &str| layer_of(module) == "scenarios";
+    assert!(e2e.iter().any(|(module, uses)| is_scenario(module) && uses.modules.contains("harness::world")), "no import was found");
+    let complaints: Vec<String> = e2e
+        .iter()
+        .filter(|(module, _)| ["harness", "standin"].contains(&layer_of(module)))
+        .flat_map(|(_, uses)| uses.modules.iter().filter(|used| is_scenario(used)).map(|used| format!("{}: {used}", uses.file)))
+        .collect();
+    hold("only scenarios use scenarios", &complaints);
 }
 
 #[test]

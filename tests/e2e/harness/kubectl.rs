@@ -1,0 +1,46 @@
+//! The cluster as users access it: with the stack's kubectl.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::world::World;
+
+/// Output of kubectl.
+#[derive(Debug)]
+pub struct Said {
+    pub ok: bool,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    /// Returns the standard output; the command must have succeeded.
+    pub fn text(self) -> String {
+        assert!(self.ok, "{}", self.err);
+        self.out
+    }
+}
+
+/// Runs kubectl as an admin in the namespace of a world; `input` goes to its standard input.
+pub fn kubectl(world: &World, arguments: &[&str], input: Option<&Value>) -> Said {
+    let mut child = Command::new(world.stack.kubectl())
+        .arg("--kubeconfig")
+        .arg(world.stack.kubeconfig("admin"))
+        .args(["-n", &world.namespace])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("kubectl runs");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    if let Some(input) = input {
+        pipe.write_all(input.to_string().as_bytes()).expect("kubectl reads");
+    }
+    drop(pipe);
+    let output = child.wait_with_output().expect("kubectl ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Said { ok: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
+}

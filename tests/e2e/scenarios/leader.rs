@@ -1,0 +1,172 @@
+//! One replica is active, the others stand by: the holder of the lease, and how soon another one takes over.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+use serde_json::json;
+
+use crate::harness::n8n::answering;
+use crate::harness::stack::Stack;
+use crate::harness::world::{Operator, PATIENCE, World};
+use crate::standin::{Options, StandIn};
+
+/// The namespace in which config/rbac allows the operator to have its lease.
+const NAMESPACE: &str = "weirkeeper-system";
+
+/// Returns a world whose operator and a second one compete for a lease of their own. The first leads.
+async fn pair(name: &str) -> (World, Operator) {
+    pair_in(World::on_real_n8n(name).await).await
+}
+
+async fn pair_in(mut world: World) -> (World, Operator) {
+    let lease = world.namespace.clone();
+    let flags = ["--leader-elect", "on", "--lease-namespace", NAMESPACE, "--lease-name", lease.as_str()];
+    world.operator.restart_with(&flags);
+    until(&world.operator, "weirkeeper_leading 1").await;
+    let second = world.another_operator("second", &flags);
+    until(&second, "weirkeeper_leading 0").await;
+    (world, second)
+}
+
+/// Waits until an operator's metrics have a line.
+async fn until(operator: &Operator, wanted: &str) {
+    let started = Instant::now();
+    loop {
+        let metrics = get(operator, "/metrics").await.map_or_else(String::new, |(_, text)| text);
+        if metrics.lines().any(|line| line == wanted) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {wanted}:\n{}", operator.tail());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn get(operator: &Operator, path: &str) -> Option<(u16, String)> {
+    let answer = reqwest::get(format!("http://{}{path}", operator.address())).await.ok()?;
+    Some((answer.status().as_u16(), answer.text().await.ok()?))
+}
+
+async fn holder(world: &World) -> Option<String> {
+    let leases: Api<Lease> = Api::namespaced(world.admin.clone(), NAMESPACE);
+    leases.get(&world.namespace).await.expect("the lease").spec?.holder_identity
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_operators_one_works_and_the_other_takes_over_soon_after_a_graceful_end() {
+    let (mut world, second) = pair("graceful").await;
+    let path = format!("{}/a", world.namespace);
+    world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
+    world.until_ready("a").await;
+    assert!(!second.log().contains("reconciled"), "only the holder of the lease works");
+    assert_eq!(get(&second, "/readyz").await.map(|(status, _)| status), Some(200), "a standby is ready");
+    let before = holder(&world).await;
+
+    let asked = Instant::now();
+    world.operator.terminate();
+    until(&second, "weirkeeper_leading 1").await;
+    let led = asked.elapsed();
+    world.workflow("a", json!({ "active": true, "definition": answering(&path, "2") })).await;
+    world.until_ready("a").await;
+    println!("failover: graceful: another led after {:.1} s, worked after {:.1} s", led.as_secs_f64(), asked.elapsed().as_secs_f64());
+    assert!(led < Duration::from_secs(10), "{led:?}");
+    assert_ne!(holder(&world).await, before);
+    assert!(world.operator.log().contains("released the lease"));
+    world.n8n.serves(&path, "2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_crash_the_other_operator_takes_over_and_nothing_is_made_twice() {
+    let (mut world, second) = pair("crash").await;
+    let path = format!("{}/a", world.namespace);
+    world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
+    // During a reconciliation, or after it: either has to end well.
+    world.operator.kill();
+    let killed = Instant::now();
+    assert!(!second.log().contains("reconciled"), "only the holder of the lease works");
+    until(&second, "weirkeeper_leading 1").await;
+    let led = killed.elapsed();
+    world.until_ready("a").await;
+    println!("failover: crash: another led after {:.1} s, all was Ready after {:.1} s", led.as_secs_f64(), killed.elapsed().as_secs_f64());
+    assert!(led < Duration::from_secs(40), "{led:?}");
+    assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
+    world.n8n.serves(&path, "1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() {
+    let standin = StandIn::start(Options { latency: Duration::from_millis(50), ..Options::default() });
+    let (url, key) = (standin.url(), standin.api_key().to_owned());
+    let (mut world, second) = pair_in(World::bare(Stack::shared(), "asleep", &url, &key).await).await;
+    world.instance("main", &url, &key, json!({})).await;
+    let names: Vec<String> = (0..12).map(|number| format!("w{number}")).collect();
+    for name in &names {
+        let definition = answering(&format!("{}/{name}", world.namespace), "1");
+        world.workflow(name, json!({ "active": true, "definition": definition })).await;
+    }
+    // During a reconciliation.
+    world.until("w0", "the first is there", |object| object["status"]["n8nWorkflowId"].is_string()).await;
+    world.operator.signal("STOP");
+    until(&second, "weirkeeper_leading 1").await;
+    for name in &names {
+        world.until_ready(name).await;
+    }
+    let settled = standin.log().writes().len();
+    world.operator.signal("CONT");
+    let code = world.operator.ended().await;
+    assert_eq!(code, Some(1), "{}", world.operator.tail());
+    let late = standin.log().writes().len() - settled;
+    println!("lease: {late} writes to n8n came from the leader that had slept");
+    assert_eq!(late, 0);
+    assert_eq!(standin.duplicates_seen("weirkeeper.dev/owner").len(), 0);
+    for name in &names {
+        assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_loses_its_lease_ends_at_once() {
+    let (mut world, second) = pair("lost").await;
+    let leases: Api<Lease> = Api::namespaced(world.admin.clone(), NAMESPACE);
+    let taken = json!({ "spec": { "holderIdentity": "somebody-else", "leaseDurationSeconds": 600 } });
+    leases.patch(&world.namespace, &Default::default(), &kube::api::Patch::Merge(taken)).await.expect("the lease is patched");
+    let code = world.operator.ended().await;
+    assert_eq!(code, Some(1), "{}", world.operator.tail());
+    assert!(world.operator.log().contains("the lease is lost"));
+    assert!(get(&second, "/metrics").await.is_some_and(|(_, text)| text.contains("weirkeeper_leading 0")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_operators_by_hand_do_not_fight_unless_they_are_told_to() {
+    let (_standin, mut world) = World::on_stand_in("byhand", json!({})).await;
+    // Matches only the name, so that other tests have another lease.
+    let lease = world.namespace.clone();
+    let flags = ["--lease-name", lease.as_str()];
+    world.operator.restart_with(&flags);
+    until(&world.operator, "weirkeeper_leading 1").await;
+    let mut second = world.another_operator("second", &flags);
+    until(&second, "weirkeeper_leading 0").await;
+    let leader = holder(&world).await.expect("somebody holds the lease in the namespace of config/rbac");
+    let started = Instant::now();
+    while !second.log().contains("another operator holds the lease") {
+        assert!(started.elapsed() < PATIENCE, "nothing is said:\n{}", second.tail());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(second.log().contains(&leader), "it says which:\n{}", second.tail());
+    second.restart_with(&["--leader-elect", "off"]);
+    until(&second, "weirkeeper_leading 1").await;
+    assert!(second.log().contains("no lease is taken"), "{}", second.tail());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_selector_that_the_api_server_refuses_ends_the_operator_at_once() {
+    let stack = Stack::shared();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+        .args(["operator", "--listen", "127.0.0.1:0", "--watch-label-selector", "team in (a"])
+        .env("KUBECONFIG", stack.kubeconfig("operator"))
+        .output()
+        .expect("the operator runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("--watch-label-selector \"team in (a\": "), "{said}");
+}
