@@ -43,9 +43,13 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
     if rec.changes_for_callers() {
         wake_callers(rec);
     }
+    // They happened, even if the status that shows them is lost.
+    for event in std::mem::take(&mut rec.events) {
+        rec.ctx.send_event(&rec.workflow, event.kind, event.reason, event.note).await;
+    }
     match saved {
         Ok(true) => {}
-        // Another writer was first, or the object is gone. The next reconciliation reports what happened.
+        // Another writer was first, or the object is gone. The next reconciliation reports the changed conditions.
         Ok(false) => return Ended::failed(Reason::Progressing),
         Err(error) => {
             warn!(%error, "cannot write the status");
@@ -57,7 +61,7 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
     ended
 }
 
-/// Sends the events of a reconciliation: its own, handled requests, and changed conditions.
+/// Sends the events that follow from the written status: handled requests, and changed conditions.
 async fn send_events(rec: &mut Reconciliation<'_>, before: &[Condition]) {
     let earlier = rec.workflow.status.clone().unwrap_or_default();
     let another_version = earlier.active_version != rec.status.active_version;
@@ -66,8 +70,7 @@ async fn send_events(rec: &mut Reconciliation<'_>, before: &[Condition]) {
     let decided = decisions(&earlier, &rec.status).into_iter().map(|(reason, note)| (EventType::Normal, reason, note));
     let unread = unknown(rec.workflow.metadata.annotations.as_ref(), OF_WORKFLOW);
     let unread = rec.ctx.new_unknown_annotations(&rec.uid(), unread).map(|note| (EventType::Warning, Reason::UnknownAnnotation, note));
-    let recorded: Vec<_> = rec.events.drain(..).map(|one| (one.kind, one.reason, one.note)).collect();
-    for (kind, reason, note) in recorded.into_iter().chain(decided).chain(turns).chain(unread) {
+    for (kind, reason, note) in decided.chain(turns).chain(unread) {
         rec.ctx.send_event(&rec.workflow, kind, reason, note).await;
     }
 }
