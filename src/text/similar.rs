@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
+use rapidfuzz::distance::osa;
 
 /// Returns the candidate that the author most probably meant, if one is similar enough.
 ///
@@ -10,18 +11,18 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 /// nothing is suggested, since a wrong hint is worse than none.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(wanted);
-    let limit = (folded.len() / 3).clamp(1, MOST);
-    let mut other = Vec::new();
-    let mut rows = Rows::default();
+    let length = folded.chars().count();
+    let limit = (length / 3).clamp(1, MOST);
+    let compared = osa::BatchComparator::new(folded.chars());
+    let within = osa::Args::default().score_cutoff(limit);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates.into_iter().filter(|candidate| *candidate != wanted) {
         // Most candidates are far too long or too short, which their byte length shows if they are ASCII.
-        if candidate.is_ascii() && candidate.trim().len().min(LONGEST).abs_diff(folded.len()) > limit {
+        if candidate.is_ascii() && candidate.trim().len().min(LONGEST).abs_diff(length) > limit {
             continue;
         }
-        other.clear();
-        other.extend(letters(candidate));
-        let Some(found) = distance(&folded, &other, limit, &mut rows).map(|distance| (distance, candidate)) else { continue };
+        let Some(distance) = compared.distance_with_args(fold(candidate).chars(), &within) else { continue };
+        let found = (distance, candidate);
         best = Some(best.map_or(found, |best| best.min(found)));
     }
     best.map(|(_, candidate)| candidate)
@@ -67,71 +68,14 @@ const MOST: usize = 6;
 /// Maximum number of letters of a name that are compared.
 const LONGEST: usize = 128;
 
-fn letters(name: &str) -> impl Iterator<Item = char> {
-    name.trim().chars().take(LONGEST).flat_map(char::to_lowercase)
-}
-
-fn fold(name: &str) -> Vec<char> {
-    letters(name).collect()
-}
-
-/// Three rows of the table of distances, reused for each candidate.
-#[derive(Default)]
-struct Rows {
-    before_last: Vec<usize>,
-    last: Vec<usize>,
-    row: Vec<usize>,
-}
-
-/// Returns the optimal string alignment distance (insertion, deletion, substitution, swap of neighbours), or `None` if it is more than
-/// `limit`. Only the part of the table that can be within the limit is filled in.
-fn distance(a: &[char], b: &[char], limit: usize, rows: &mut Rows) -> Option<usize> {
-    if a.len().abs_diff(b.len()) > limit {
-        return None;
-    }
-    // A common beginning and end do not matter; most similar names differ in a few letters only.
-    let begin = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&a[begin..], &b[begin..]);
-    let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&a[..a.len() - end], &b[..b.len() - end]);
-    let far = limit + 1;
-    let Rows { before_last, last, row } = rows;
-    for cells in [&mut *before_last, &mut *row] {
-        cells.clear();
-        cells.resize(b.len() + 1, far);
-    }
-    last.clear();
-    last.extend((0..=b.len()).map(|at| at.min(far)));
-    for (i, ca) in a.iter().enumerate() {
-        let from = i.saturating_sub(limit);
-        let to = b.len().min(i + 1 + limit);
-        row.fill(far);
-        if from == 0 {
-            row[0] = (i + 1).min(far);
-        }
-        let mut least = row[0];
-        for j in from..to {
-            let cb = b[j];
-            let substituted = last[j] + usize::from(*ca != cb);
-            let mut best = substituted.min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *ca == b[j - 1] && a[i - 1] == cb {
-                best = best.min(before_last[j - 1] + 1);
-            }
-            row[j + 1] = best.min(far);
-            least = least.min(best);
-        }
-        if least > limit {
-            return None;
-        }
-        std::mem::swap(before_last, last);
-        std::mem::swap(last, row);
-    }
-    last.last().copied().filter(|distance| *distance <= limit)
+fn fold(name: &str) -> String {
+    name.trim().chars().take(LONGEST).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strsim::osa_distance;
 
     use super::*;
 
@@ -146,47 +90,44 @@ mod tests {
         assert_eq!(nearest("", nodes), None);
     }
 
-    /// Computes the whole table, without any shortcut.
-    fn plainly(a: &[char], b: &[char]) -> usize {
-        let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
-        for i in 0..=a.len() {
-            for j in 0..=b.len() {
-                table[i][j] = if i == 0 || j == 0 {
-                    i + j
-                } else {
-                    let substituted = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                    let mut best = substituted.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
-                    if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                        best = best.min(table[i - 2][j - 2] + 1);
-                    }
-                    best
-                };
-            }
-        }
-        table[a.len()][b.len()]
-    }
-
     proptest! {
         #[test]
-        fn the_distance_is_that_of_the_whole_table(a in "[ab c]{0,12}", b in "[ab c]{0,12}", limit in 1usize..7) {
-            let (a, b) = (fold(&a), fold(&b));
-            let whole = plainly(&a, &b);
-            prop_assert_eq!(distance(&a, &b, limit, &mut Rows::default()), (whole <= limit).then_some(whole));
+        fn the_distance_is_that_of_another_implementation(a in "[ab c]{0,12}|[abc]{50,140}", b in "[ab c]{0,12}|[abc]{50,140}", limit in 1usize..7) {
+            let within = osa::Args::default().score_cutoff(limit);
+            let found = osa::BatchComparator::new(a.chars()).distance_with_args(b.chars(), &within);
+            prop_assert_eq!(found, Some(osa_distance(&a, &b)).filter(|distance| *distance <= limit));
+        }
+
+        #[test]
+        fn names_of_many_letters_are_compared_alike(name in "[abc]{50,140}", edits in proptest::collection::vec((0usize..140, "[abc]"), 0..8), limit in 1usize..7) {
+            let mut letters: Vec<char> = name.chars().collect();
+            for (at, letter) in edits {
+                let (at, letter) = (at % letters.len(), letter.chars().next().unwrap());
+                match letter {
+                    'a' => letters[at] = letter,
+                    'b' => letters.insert(at, letter),
+                    _ => letters.swap(at, (at + 1).min(name.len() - 1)),
+                }
+            }
+            let edited: String = letters.into_iter().collect();
+            let within = osa::Args::default().score_cutoff(limit);
+            let found = osa::BatchComparator::new(name.chars()).distance_with_args(edited.chars(), &within);
+            prop_assert_eq!(found, Some(osa_distance(&name, &edited)).filter(|distance| *distance <= limit));
         }
 
         #[test]
         fn the_nearest_is_the_first_by_name_of_those_with_the_least_distance(wanted in "[abC ]{0,8}", names in proptest::collection::vec("[abcé ]{0,8}", 0..8)) {
-            let limit = (fold(&wanted).len() / 3).clamp(1, 6);
-            let near = names.iter().filter(|name| **name != wanted).map(|name| (plainly(&fold(&wanted), &fold(name)), name.as_str()));
+            let limit = (fold(&wanted).chars().count() / 3).clamp(1, 6);
+            let near = names.iter().filter(|name| **name != wanted).map(|name| (osa_distance(&fold(&wanted), &fold(name)), name.as_str()));
             prop_assert_eq!(nearest(&wanted, names.iter().map(String::as_str)), near.filter(|(far, _)| *far <= limit).min().map(|(_, name)| name));
         }
     }
 
     #[test]
     fn a_swap_of_neighbours_counts_once() {
-        let far = |a: &str, b: &str, limit| distance(&fold(a), &fold(b), limit, &mut Rows::default());
-        assert_eq!(far("abcd", "abdc", 3), Some(1));
-        assert_eq!(far("abcd", "xyzw", 3), None);
-        assert_eq!(far("", "ab", 3), Some(2));
+        // A name of four letters may differ by one.
+        assert_eq!(nearest("abcd", ["abdc"]), Some("abdc"));
+        assert_eq!(nearest("abcd", ["xyzw"]), None);
+        assert_eq!(nearest("abcd", ["badc"]), None);
     }
 }
