@@ -120,45 +120,6 @@ fn what_is_missing_is_what_n8n_finds_missing_with_defaults_and_without() {
 }
 
 #[test]
-fn what_n8n_found_missing_when_it_was_asked_to_publish_is_found_here() {
-    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpora/dev/N8N_VERDICT.tsv");
-    // The corpora are stored beside the repository and are never part of it.
-    let Ok(table) = std::fs::read_to_string(table) else { return };
-    let (mut facts_told, mut complaints) = (0, Vec::new());
-    for row in table.lines() {
-        let file = row.split('\t').next().unwrap_or_default();
-        for node in row.split("Node \"").skip(1) {
-            let Some((name, said)) = node.split_once("\":") else { continue };
-            let Some((_, list)) = said.split_once("Missing or invalid required parameters: ") else { continue };
-            let wanted = list.trim().split("  ").next().unwrap_or_default().split(", ").map(str::trim);
-            let found: BTreeSet<String> = answers()
-                .iter()
-                .filter(|answer| answer.file == file && answer.node["name"] == name)
-                .flat_map(|answer| missing(answer).unwrap_or_default())
-                .collect();
-            for parameter in wanted.filter(|parameter| !parameter.is_empty()) {
-                facts_told += 1;
-                if !found.contains(parameter) {
-                    complaints.push(format!("{file} {name}: {parameter}"));
-                }
-            }
-        }
-    }
-    println!("{facts_told} parameters, {} not found", complaints.len());
-    assert!(facts_told > 20);
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
-}
-
-/// Returns the values that are missing in a node with defaults filled in, as n8n checks it before it publishes.
-fn missing(answer: &Answer) -> Option<Vec<String>> {
-    let (kind, version) = (answer.node["type"].as_str()?, answer.node["typeVersion"].as_f64()?);
-    let node = Catalog::embedded().node(kind)?;
-    let facts = node.serving(Some(version))?;
-    let full = filled(facts, answer.node["parameters"].as_object()?, version, kind).ok()?;
-    Some(issues(facts, &full, version, kind).into_iter().map(|trouble| trouble.parameter).collect())
-}
-
-#[test]
 fn credentials_show_where_n8n_shows_them() {
     let mut told = 0;
     each(9000, |answer, facts, parameters, version, kind| {

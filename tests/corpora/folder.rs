@@ -1,18 +1,26 @@
 //! Location of the corpora: beside the repository, and never part of it.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Returns the folder of the corpora. If it does not exist, the calling test has no input: in continuous integration (`CI` is set) it
-/// fails, and elsewhere it prints that it is skipped.
-pub fn corpora() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
-    if path.is_dir() {
-        return Some(path);
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora")
+}
+
+/// Reports whether the tests are ignored: the corpora do not exist, and this is not continuous integration, where that is a failure.
+pub fn is_ignored() -> bool {
+    !folder().is_dir() && std::env::var_os("CI").is_none()
+}
+
+/// Returns the folder of the corpora.
+pub fn corpora() -> PathBuf {
+    let folder = folder();
+    assert!(folder.is_dir(), "there are no corpora in {}", folder.display());
+    folder
+}
+
+/// Prints figures and details if the tests are run with `--nocapture`.
+pub fn note(text: &str) {
+    if std::env::args().any(|argument| argument == "--nocapture") {
+        println!("{text}");
     }
-    assert!(std::env::var_os("CI").is_none(), "there are no corpora in {}", path.display());
-    let test = std::thread::current().name().unwrap_or_default().to_owned();
-    // Not printed with a macro: the test harness captures that output of a test that passes.
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: there are no corpora in {}", path.display());
-    None
 }

@@ -9,6 +9,8 @@ use weirkeeper::document::finding::Code;
 use weirkeeper::validator::check::parse_and_check;
 use weirkeeper::validator::content::check_content;
 
+use crate::harness::stack::say;
+
 const EXPRESSIONS: &[&str] = &[
     "=text",
     "={{ $json.a }}",
@@ -87,6 +89,10 @@ fn refused(kind: &str, text: &str) -> bool {
 /// Returns the expressions and scripts of real workflows, if the corpora are present.
 fn published() -> Vec<(&'static str, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora/dev");
+    if !folder.is_dir() {
+        assert!(std::env::var_os("CI").is_none(), "there are no corpora in {}", folder.display());
+        say("left out: expressions and scripts of real workflows: there are no corpora in ../shared/corpora");
+    }
     let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
     let mut found = Vec::new();

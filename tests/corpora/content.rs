@@ -1,10 +1,4 @@
 //! Tests of the content checks with real workflows and with labelled defects.
-//!
-//! The corpora are stored beside the repository and are never part of it; tests/corpora/folder.rs says what happens without them.
-#![allow(clippy::unwrap_used)] // Clippy does not count helpers of tests as tests.
-
-#[path = "corpora/folder.rs"]
-mod folder;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +14,7 @@ use weirkeeper::validator::content::check_content_of;
 use weirkeeper::validator::schema::{Resolved, check_against};
 use weirkeeper::validator::structure::check_structure;
 
-use folder::corpora;
+use crate::folder::{corpora, note};
 
 fn definition(path: &Path) -> Option<Definition> {
     let text = fs::read_to_string(path).unwrap();
@@ -79,9 +73,8 @@ const CLASSES: &[(&str, Code)] = &[
 /// waits for is missing.
 const ACCEPTED: &[&str] = &["settings_bad_timezone", "webhook_responseNode_without_respond", "webhook_without_path"];
 
-#[test]
-fn labelled_defects_are_found_at_their_node_with_their_severity() {
-    let Some(corpora) = corpora() else { return };
+pub fn labelled_defects_are_found_at_their_node_with_their_severity() {
+    let corpora = corpora();
     let labels = fs::read_to_string(corpora.join("broken/dev/LABELS.tsv")).unwrap();
     let mut classes: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let mut missed = Vec::new();
@@ -101,7 +94,7 @@ fn labelled_defects_are_found_at_their_node_with_their_severity() {
         }
     }
     for (class, (seen, hit)) in &classes {
-        println!("{class}: {hit} of {seen}");
+        note(&format!("{class}: {hit} of {seen}"));
     }
     assert!(classes.len() >= CLASSES.len(), "{}", classes.len());
     assert!(missed.is_empty(), "{}", missed.join("\n"));
@@ -124,9 +117,8 @@ const TRAPS: &[(&str, &[Code])] = &[
     ("control_tool_variant_type", &[Code::FromAiOutsideTool, Code::NodeUnreachable]),
 ];
 
-#[test]
-fn no_trap_is_reported() {
-    let Some(corpora) = corpora() else { return };
+pub fn no_trap_is_reported() {
+    let corpora = corpora();
     let labels = fs::read_to_string(corpora.join("broken/dev/LABELS.tsv")).unwrap();
     let mut hit = Vec::new();
     let mut traps = 0;
@@ -151,9 +143,8 @@ const ARGUED: &[&str] = &[
     "w0300 respond-node-missing Webhook",
 ];
 
-#[test]
-fn errors_in_real_workflows_are_those_that_were_reviewed() {
-    let Some(corpora) = corpora() else { return };
+pub fn errors_in_real_workflows_are_those_that_were_reviewed() {
+    let corpora = corpora();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut errors = Vec::new();
     let all = workflows(&corpora.join("dev"));
@@ -166,15 +157,14 @@ fn errors_in_real_workflows_are_those_that_were_reviewed() {
         }
     }
     for (kind, count) in &counts {
-        println!("{kind}: {count}");
+        note(&format!("{kind}: {count}"));
     }
     assert!(all.len() >= 300, "{}", all.len());
     assert_eq!(errors, ARGUED);
 }
 
-#[test]
-fn only_errors_that_depend_on_the_catalogue_are_warnings_on_another_n8n() {
-    let Some(corpora) = corpora() else { return };
+pub fn only_errors_that_depend_on_the_catalogue_are_warnings_on_another_n8n() {
+    let corpora = corpora();
     let mut errors = (0, 0);
     for folder in ["dev", "broken/dev"] {
         for (_, definition) in workflows(&corpora.join(folder)) {
@@ -327,9 +317,8 @@ const REPORTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-#[test]
-fn inputs_from_reports_on_other_tools_have_the_listed_findings() {
-    let Some(corpora) = corpora() else { return };
+pub fn inputs_from_reports_on_other_tools_have_the_listed_findings() {
+    let corpora = corpora();
     let habits = [Code::ErrorsUnhandled, Code::HttpWithoutTimeout, Code::WebhookOpen, Code::CredentialsMissing];
     let mut wrong = Vec::new();
     let mut files: Vec<String> =
