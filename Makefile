@@ -15,8 +15,9 @@ TEST_THREADS ?= 6
 
 # The shapes of n8n (tests/stack/shapes.mjs), and the scenarios that use the real n8n.
 SHAPES ?= default publication-service queue webhook-processor
-SHAPE_TESTS ?= access:: adoption:: bad_input:: converge:: deletion:: faults:: features:: held:: identity:: import:: kill:: leader:: \
-  outage:: paths:: processors:: projects:: publishing:: rollback:: scopes:: serving:: silence:: successes:: sync:: verdict:: wire:: wire_restart::
+SHAPE_TESTS ?= access:: adoption:: bad_input:: converge:: deletion:: failed_versions:: faults:: features:: identity:: idle:: import:: \
+  kill:: leader:: outage:: path_owners:: processors:: projects:: published_versions:: publishing:: rollback:: scopes:: sync:: \
+  unsaved_successes:: verdict:: wire:: wire_restart::
 
 .PHONY: help stack build test test-modes stack-test lint tidy docs demo bench bench-beside clean
 

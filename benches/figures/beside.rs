@@ -28,16 +28,16 @@ pub fn measure() {
         .expect("node runs");
     let texts = serde_json::to_vec(&validator::workflows().1).expect("texts are JSON");
     node.stdin.take().expect("it has an input").write_all(&texts).expect("it reads");
-    let said = node.wait_with_output().expect("it ends");
-    let Ok(told) = serde_json::from_slice::<Value>(&said.stdout) else {
+    let message = node.wait_with_output().expect("it ends");
+    let Ok(reported) = serde_json::from_slice::<Value>(&message.stdout) else {
         println!("beside: left out, since n8n-mcp could not be run from the folder that {PLACE} names");
         return;
     };
-    let other = told["perSecond"].as_f64().unwrap_or(f64::NAN);
+    let other = reported["perSecond"].as_f64().unwrap_or(f64::NAN);
     println!(
         "beside: n8n-mcp {} on Node.js {}: {other:.0} of the same workflows a second of processor time; the validator is {:.0} times as fast",
-        told["version"].as_str().unwrap_or_default(),
-        told["node"].as_str().unwrap_or_default(),
+        reported["version"].as_str().unwrap_or_default(),
+        reported["node"].as_str().unwrap_or_default(),
         own / other
     );
 }

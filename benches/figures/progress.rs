@@ -49,7 +49,7 @@ impl Progress {
 
     /// Waits until every one of these is Ready at its generation or a later one.
     pub async fn until_ready(&self, wanted: &HashMap<String, i64>, patience: Duration) {
-        let (started, mut said) = (Instant::now(), Instant::now());
+        let (started, mut message) = (Instant::now(), Instant::now());
         loop {
             let moved = self.state.moved.notified();
             let missing = {
@@ -60,9 +60,9 @@ impl Progress {
                 return;
             }
             assert!(started.elapsed() < patience, "{missing} of {} workflows are not Ready after {patience:?}", wanted.len());
-            if said.elapsed() > Duration::from_secs(15) {
+            if message.elapsed() > Duration::from_secs(15) {
                 eprintln!("  … {missing} of {} to go", wanted.len());
-                said = Instant::now();
+                message = Instant::now();
             }
             let _ = tokio::time::timeout(Duration::from_secs(1), moved).await;
         }

@@ -66,7 +66,7 @@ fn difference(ours: &Value, theirs: &Value) -> String {
 
 #[test]
 fn what_shows_is_what_n8n_shows_with_defaults_and_without() {
-    let mut told = 0;
+    let mut reported = 0;
     each(9000, |answer, facts, parameters, version, kind| {
         let full = filled(facts, parameters, version, kind).unwrap_or_default();
         let pairs = |level: &Map<String, Value>| {
@@ -78,7 +78,7 @@ fn what_shows_is_what_n8n_shows_with_defaults_and_without() {
         };
         let (ours, raw) = (pairs(&full), pairs(parameters));
         let list = answer.said["shown"].as_array().unwrap();
-        told += list.len();
+        reported += list.len();
         let theirs: Vec<Value> = list.iter().map(|one| json!([one[0], one[1]])).collect();
         let theirs_raw: Vec<Value> = list.iter().map(|one| json!([one[0], one[2]])).collect();
         let unlike = |ours: &[Value], theirs: &[Value]| {
@@ -93,13 +93,13 @@ fn what_shows_is_what_n8n_shows_with_defaults_and_without() {
         };
         unlike(&ours, &theirs).or_else(|| unlike(&raw, &theirs_raw))
     });
-    println!("{told} parameters, each with defaults and without");
-    assert!(told > 100_000);
+    println!("{reported} parameters, each with defaults and without");
+    assert!(reported > 100_000);
 }
 
 #[test]
 fn what_is_missing_is_what_n8n_finds_missing_with_defaults_and_without() {
-    let mut told = [0, 0];
+    let mut reported = [0, 0];
     each(9000, |answer, facts, parameters, version, kind| {
         let full = filled(facts, parameters, version, kind).unwrap_or_default();
         for (at, (said, values)) in [("issues", parameters), ("issuesFilled", &full)].into_iter().enumerate() {
@@ -108,29 +108,29 @@ fn what_is_missing_is_what_n8n_finds_missing_with_defaults_and_without() {
                 return Some(format!("n8n cannot say: {}", answer.said[said]));
             };
             let theirs: BTreeSet<String> = theirs.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
-            told[at] += theirs.len();
+            reported[at] += theirs.len();
             if ours != theirs {
                 return Some(format!("{said}: ours {ours:?}, theirs {theirs:?}"));
             }
         }
         None
     });
-    println!("{told:?} missing or malformed parameters without defaults and with");
-    assert!(told.iter().all(|told| *told > 500));
+    println!("{reported:?} missing or malformed parameters without defaults and with");
+    assert!(reported.iter().all(|reported| *reported > 500));
 }
 
 #[test]
 fn credentials_show_where_n8n_shows_them() {
-    let mut told = 0;
+    let mut reported = 0;
     each(9000, |answer, facts, parameters, version, kind| {
         let full = filled(facts, parameters, version, kind).unwrap_or_default();
         let around = Around::new(&full, version, kind);
         let ours: Value = facts.credentials.iter().map(|one| json!([one.name, shown(&one.display, &full, around)])).collect();
-        told += facts.credentials.len();
+        reported += facts.credentials.len();
         (ours != answer.said["credentials"]).then(|| format!("ours {ours}, theirs {}", answer.said["credentials"]))
     });
-    println!("{told} credentials");
-    assert!(told > 1000);
+    println!("{reported} credentials");
+    assert!(reported > 1000);
 }
 
 #[test]

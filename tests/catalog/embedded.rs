@@ -10,13 +10,13 @@ use crate::installation::folder;
 
 #[test]
 fn the_embedded_catalogue_is_what_the_installation_gives() {
-    let (bytes, told) = catalog_of(&folder(), &[]).unwrap();
+    let (bytes, reported) = catalog_of(&folder(), &[]).unwrap();
     assert_eq!(bytes, catalog_of(&folder(), &[]).unwrap().0, "two runs give the same bytes");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalog/n8n-2.39.10.catalog");
     if std::env::var_os("WEIRKEEPER_WRITE").is_some() {
         std::fs::write(path, &bytes).unwrap();
     }
-    println!("{told}\n{} bytes", bytes.len());
+    println!("{reported}\n{} bytes", bytes.len());
     // Another release of the compression library may pack differently; the content must be the same.
     let (made, kept) = (Catalog::from_bytes(bytes).unwrap(), read(path.as_ref()).unwrap());
     assert_eq!(made.index().n8n, kept.index().n8n);

@@ -87,9 +87,9 @@ fn a_list_that_brings_nothing_new_ends() {
         (200, json!({ "data": [item], "nextCursor": (page < 500).then(|| format!("c{page}")) }).to_string())
     });
     let folder = Folder::new("import-endless", &[("x", "")]);
-    let (code, _, said) = import(&folder, &url, &[]);
+    let (code, _, message) = import(&folder, &url, &[]);
     let pages = pages.load(Ordering::SeqCst);
-    assert!(code == 1 && pages < 50 && said.contains("does not advance"), "{pages} pages: {said}");
+    assert!(code == 1 && pages < 50 && message.contains("does not advance"), "{pages} pages: {message}");
 }
 
 /// Returns the peak memory of a process in MiB; 0 when it has ended.
@@ -103,8 +103,8 @@ fn resident(process: u32) -> usize {
 fn an_import_with_force_replaces_a_link_and_not_its_target() {
     let folder = Folder::new("import-link", &[("theirs", "theirs"), ("out/other", "")]);
     std::os::unix::fs::symlink(folder.path().join("theirs"), folder.path().join("out/orders.yaml")).unwrap();
-    let (code, _, said) = import(&folder, &one_workflow("orders"), &["--output-dir", "out", "--force"]);
-    assert_eq!(code, 0, "{said}");
+    let (code, _, message) = import(&folder, &one_workflow("orders"), &["--output-dir", "out", "--force"]);
+    assert_eq!(code, 0, "{message}");
     assert_eq!(std::fs::read_to_string(folder.path().join("theirs")).unwrap(), "theirs");
     assert!(folder.path().join("out/orders.yaml").symlink_metadata().unwrap().is_file());
 }
@@ -112,8 +112,8 @@ fn an_import_with_force_replaces_a_link_and_not_its_target() {
 #[test]
 fn no_file_of_an_import_has_the_name_of_a_device() {
     let folder = Folder::new("import-device", &[("out/other", "")]);
-    let (code, _, said) = import(&folder, &one_workflow("Con"), &["--output-dir", "out"]);
-    assert_eq!(code, 0, "{said}");
+    let (code, _, message) = import(&folder, &one_workflow("Con"), &["--output-dir", "out"]);
+    assert_eq!(code, 0, "{message}");
     let names: Vec<_> = std::fs::read_dir(folder.path().join("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.contains(&"con-.yaml".into()) && !names.contains(&"con.yaml".into()), "{names:?}");
 }
@@ -122,15 +122,15 @@ fn no_file_of_an_import_has_the_name_of_a_device() {
 fn a_key_that_n8n_echoes_is_not_printed() {
     let folder = Folder::new("import-echo", &[("x", "")]);
     let url = serve(|| (400, json!({ "message": format!("bad key {}", key()) }).to_string()));
-    let (code, _, said) = import(&folder, &url, &[]);
-    assert!(code == 1 && said.contains("bad key") && !said.contains(&key()), "{said}");
+    let (code, _, message) = import(&folder, &url, &[]);
+    assert!(code == 1 && message.contains("bad key") && !message.contains(&key()), "{message}");
 }
 
 #[test]
 fn addresses_of_the_network_itself_are_not_called_however_they_are_written() {
     let folder = Folder::new("import-address", &[("x", "")]);
     for host in ["fec0::1", "::ffff:0:169.254.169.254"] {
-        let (code, _, said) = import(&folder, &format!("http://[{host}]:9"), &[]);
-        assert!(code == 1 && said.contains("is not allowed"), "{host}: {said}");
+        let (code, _, message) = import(&folder, &format!("http://[{host}]:9"), &[]);
+        assert!(code == 1 && message.contains("is not allowed"), "{host}: {message}");
     }
 }

@@ -6,8 +6,8 @@ use crate::Folder;
 fn log_directives_that_would_silence_the_log_end_the_operator_at_once() {
     let folder = Folder::new("operator", &[("empty", "")]);
     for bad in ["nonsense=", "inof", "info,weirkeeper=loud"] {
-        let (code, _, said) = folder.run(&["operator", "--log", bad], "");
-        assert_eq!(code, 2, "{said}");
-        assert!(said.contains("is not a log directive: write a level") && said.contains("--log"), "{said}");
+        let (code, _, message) = folder.run(&["operator", "--log", bad], "");
+        assert_eq!(code, 2, "{message}");
+        assert!(message.contains("is not a log directive: write a level") && message.contains("--log"), "{message}");
     }
 }

@@ -37,11 +37,11 @@ fn the_operator_and_commands_ignore_a_proxy_in_the_environment() {
     let at = folder.path().join("kubeconfig");
     for name in ["HTTPS_PROXY", "https_proxy"] {
         let environment = [("KUBECONFIG", at.to_str().unwrap()), (name, "http://way.example:3128")];
-        let (code, _, said) = folder.run_with(&environment, &["operator", "--listen", "127.0.0.1:0", "--leader-elect", "off"], "");
-        assert!(code == 1 && said.contains("read namespace kube-system"), "{said}");
-        assert!(said.contains("HTTPS_PROXY is set but ignored") && !said.contains("way.example"), "{said}");
-        let (code, told, said) = folder.run_with(&environment, &["release", "--dry-run"], "");
-        assert!(code == 0 && told.starts_with("0 objects would be released"), "{told}{said}");
+        let (code, _, message) = folder.run_with(&environment, &["operator", "--listen", "127.0.0.1:0", "--leader-elect", "off"], "");
+        assert!(code == 1 && message.contains("read namespace kube-system"), "{message}");
+        assert!(message.contains("HTTPS_PROXY is set but ignored") && !message.contains("way.example"), "{message}");
+        let (code, reported, message) = folder.run_with(&environment, &["release", "--dry-run"], "");
+        assert!(code == 0 && reported.starts_with("0 objects would be released"), "{reported}{message}");
     }
     let asked = asked.lock().unwrap();
     assert!(asked.iter().any(|line| line.starts_with("GET /api/v1/namespaces/kube-system ")), "{asked:?}");
@@ -54,8 +54,11 @@ fn a_kubeconfig_with_a_proxy_is_refused_with_an_explanation() {
     let at = folder.path().join("kubeconfig");
     for environment in [&[("HTTPS_PROXY", "http://other.example:3128")][..], &[]] {
         let environment = [environment, &[("KUBECONFIG", at.to_str().unwrap())]].concat();
-        let (code, _, said) = folder.run_with(&environment, &["operator", "--listen", "127.0.0.1:0", "--leader-elect", "off"], "");
-        assert!(code == 1 && said.contains("through a proxy (proxy-url), which Weirkeeper does not support: remove proxy-url"), "{said}");
+        let (code, _, message) = folder.run_with(&environment, &["operator", "--listen", "127.0.0.1:0", "--leader-elect", "off"], "");
+        assert!(
+            code == 1 && message.contains("through a proxy (proxy-url), which Weirkeeper does not support: remove proxy-url"),
+            "{message}"
+        );
     }
     assert!(asked.lock().unwrap().is_empty());
 }

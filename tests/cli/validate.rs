@@ -53,16 +53,16 @@ fn the_exit_code_distinguishes_valid_invalid_and_unreadable_files() {
 #[test]
 fn json_output_is_one_object_a_line_with_names_as_given() {
     let folder = Folder::new("json", &[("fine.json", FINE), ("d/broken.json", BROKEN)]);
-    let (_, told) = validate(&folder, &["./fine.json", "d/broken.json", "gone.json"]);
-    let files: Vec<(&str, bool)> = told.iter().map(|line| (line["file"].as_str().unwrap(), line["valid"].as_bool().unwrap())).collect();
+    let (_, reported) = validate(&folder, &["./fine.json", "d/broken.json", "gone.json"]);
+    let files: Vec<(&str, bool)> = reported.iter().map(|line| (line["file"].as_str().unwrap(), line["valid"].as_bool().unwrap())).collect();
     assert_eq!(files, [("./fine.json", true), ("d/broken.json", false), ("gone.json", false)]);
-    assert_eq!(told[0]["requiredCredentials"], serde_json::json!([{ "node": "A", "types": ["httpBasicAuth"] }]));
-    let wrong = finding(&told[1], "connection-target-unknown");
+    assert_eq!(reported[0]["requiredCredentials"], serde_json::json!([{ "node": "A", "types": ["httpBasicAuth"] }]));
+    let wrong = finding(&reported[1], "connection-target-unknown");
     for key in ["code", "severity", "node", "path", "message", "got", "want", "suggestion"] {
         assert!(wrong.as_object().unwrap().contains_key(key), "{key}");
     }
     assert_eq!((&wrong["line"], &wrong["suggestion"], &wrong["severity"]), (&6.into(), &"A".into(), &"error".into()), "{wrong}");
-    assert_eq!(told[2]["findings"][0]["code"], "file-unreadable");
+    assert_eq!(reported[2]["findings"][0]["code"], "file-unreadable");
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn folders_are_searched_in_order_and_standard_input_is_read() {
     let files =
         [("b.json", FINE), ("a/z.json", BROKEN), ("a/notes.txt", "x"), (".hidden/x.json", BROKEN), ("values.yaml", "replicas: 2\n")];
     let folder = Folder::new("folders", &files);
-    let (code, told) = validate(&folder, &["."]);
-    let names: Vec<&str> = told.iter().map(|line| line["file"].as_str().unwrap()).collect();
+    let (code, reported) = validate(&folder, &["."]);
+    let names: Vec<&str> = reported.iter().map(|line| line["file"].as_str().unwrap()).collect();
     assert_eq!((code, names), (1, vec!["./a/z.json", "./b.json"]));
     let (code, out, _) = folder.run(&["validate", "--output", "json", "-"], BROKEN);
     assert_eq!((code, &lines(&out)[0]["file"]), (1, &"-".into()));
@@ -143,8 +143,8 @@ fn for_another_n8n_version_node_type_errors_are_warnings() {
     let folder = Folder::new("version", &[("odd.json", &odd), ("broken.json", BROKEN)]);
     assert_eq!(validate(&folder, &["odd.json"]).0, 1);
     assert_eq!(validate(&folder, &["--n8n-version", "2.39.10", "odd.json"]).0, 1);
-    let (code, told) = validate(&folder, &["--n8n-version", "2.40.0", "odd.json"]);
-    assert_eq!((code, &finding(&told[0], "node-type-unknown")["severity"]), (0, &serde_json::json!("warning")));
+    let (code, reported) = validate(&folder, &["--n8n-version", "2.40.0", "odd.json"]);
+    assert_eq!((code, &finding(&reported[0], "node-type-unknown")["severity"]), (0, &serde_json::json!("warning")));
     let (code, _, aside) = folder.run(&["validate", "--n8n-version", "2.40.0", "broken.json"], "");
     assert_eq!(code, 1, "findings from the document alone stay errors");
     assert!(aside.contains("that of n8n 2.39.10, not 2.40.0"), "{aside}");
@@ -165,10 +165,10 @@ fn nothing_of_the_targets_of_links_in_a_folder_is_shown() {
     link(&outside.path().join("deep"), "c");
     link(std::path::Path::new("inside.json"), "d.json");
     for output in ["human", "concise", "json", "github", "sarif"] {
-        let (code, out, said) = folder.run(&["validate", "--output", output, "."], "");
-        assert_eq!(code, 0, "{output}: {out}{said}");
+        let (code, out, message) = folder.run(&["validate", "--output", output, "."], "");
+        assert_eq!(code, 0, "{output}: {out}{message}");
         assert!(!out.contains("what nobody may read") && !out.contains("registry.example"), "{output}: {out}");
-        assert!(said.contains("symbolic links") && said.contains("./a.json, ./b.yaml, ./c, ./d.json"), "{said}");
+        assert!(message.contains("symbolic links") && message.contains("./a.json, ./b.yaml, ./c, ./d.json"), "{message}");
     }
     // A file that is named is read; but no lines are shown of a file that is not a workflow.
     for name in ["a.json", "b.yaml"] {
@@ -184,8 +184,8 @@ fn a_configuration_file_that_is_a_link_is_not_followed() {
     let outside = Folder::new("config-outside", &[("secret.yaml", "ignroe: [what-nobody-may-read]\n")]);
     let folder = Folder::new("config-link", &[("fine.json", FINE)]);
     std::os::unix::fs::symlink(outside.path().join("secret.yaml"), folder.path().join(".weirkeeper.yaml")).unwrap();
-    let (code, out, said) = folder.run(&["validate", "."], "");
-    assert!(code != 0 && said.contains("symbolic link") && !said.contains("ignroe"), "{out}{said}");
+    let (code, out, message) = folder.run(&["validate", "."], "");
+    assert!(code != 0 && message.contains("symbolic link") && !message.contains("ignroe"), "{out}{message}");
     assert_eq!(folder.run(&["validate", "--no-config", "."], "").0, 0);
 }
 
@@ -194,10 +194,10 @@ fn a_pipe_in_a_folder_does_not_block() {
     let folder = Folder::new("pipe", &[("fine.json", FINE)]);
     let made = std::process::Command::new("mkfifo").arg(folder.path().join("a.json")).arg(folder.path().join(".weirkeeper.yaml")).status();
     assert!(made.unwrap().success());
-    let (code, _, said) = folder.run(&["validate", "--no-config", "."], "");
-    assert!(code == 0 && said.contains("special files") && said.contains("./a.json"), "{said}");
-    let (code, _, said) = folder.run(&["validate", "fine.json"], "");
-    assert!(code != 0 && said.contains("not a regular file"), "{said}");
+    let (code, _, message) = folder.run(&["validate", "--no-config", "."], "");
+    assert!(code == 0 && message.contains("special files") && message.contains("./a.json"), "{message}");
+    let (code, _, message) = folder.run(&["validate", "fine.json"], "");
+    assert!(code != 0 && message.contains("not a regular file"), "{message}");
 }
 
 #[test]
@@ -205,8 +205,8 @@ fn no_text_of_a_file_controls_the_terminal() {
     let broken = FINE.replace(r#""name": "B""#, r#""name": "B\u001b[2K\u202e\u200b\nfine.json: fine""#);
     let folder = Folder::new("steers", &[("broken.json", &broken)]);
     for output in ["human", "concise", "github"] {
-        let (code, out, said) = folder.run(&["validate", "--output", output, "--color", "never", "."], "");
-        assert!(code == 1 && out.contains("fine.json"), "{output}: {out}{said}");
+        let (code, out, message) = folder.run(&["validate", "--output", output, "--color", "never", "."], "");
+        assert!(code == 1 && out.contains("fine.json"), "{output}: {out}{message}");
         assert!(!out.contains(['\u{1b}', '\u{202e}', '\u{200b}']), "{output}: {out:?}");
         assert!(!out.lines().any(|line| line.starts_with("fine.json")), "{output}: {out}");
     }
@@ -216,8 +216,8 @@ fn no_text_of_a_file_controls_the_terminal() {
 fn an_unreachable_webhook_path_has_a_finding() {
     for path in ["a/../b", "./a", "a//b", r"a\tb", r"a\u0000"] {
         let folder = Folder::new("odd-path", &[("odd.json", &FINE.replace(r#""path": "a""#, &format!(r#""path": "{path}""#)))]);
-        let (_, told) = validate(&folder, &["odd.json"]);
-        assert_eq!(finding(&told[0], "webhook-path-invalid")["node"], "A", "{path}");
+        let (_, reported) = validate(&folder, &["odd.json"]);
+        assert_eq!(finding(&reported[0], "webhook-path-invalid")["node"], "A", "{path}");
     }
 }
 

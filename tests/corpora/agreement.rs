@@ -133,8 +133,8 @@ pub fn at_least_99_percent_of_refusals_are_found_and_at_most_1_percent_of_accept
         let nodes = said(message);
         let is_flagged =
             |name: &str| looked.findings.iter().any(|one| one.is_error() && one.node.as_deref().map(one_line).as_deref() == Some(name));
-        for (name, said) in &nodes {
-            for parameter in &said.parameters {
+        for (name, text) in &nodes {
+            for parameter in &text.parameters {
                 refusals += 1;
                 let by_name = |one: &Finding| {
                     one.is_error() && one.node.as_deref().map(one_line).as_ref() == Some(name) && one.path.contains(parameter.as_str())
@@ -148,8 +148,8 @@ pub fn at_least_99_percent_of_refusals_are_found_and_at_most_1_percent_of_accept
         }
         for node in looked.definition.nodes.iter().filter(|node| node.kind() != NOTE) {
             let name = one_line(node.name());
-            let said = nodes.get(&name);
-            if said.is_none_or(|said| said.parameters.is_empty()) {
+            let text = nodes.get(&name);
+            if text.is_none_or(|text| text.parameters.is_empty()) {
                 well += 1;
                 if is_flagged(&name) {
                     flagged += 1;
@@ -159,7 +159,7 @@ pub fn at_least_99_percent_of_refusals_are_found_and_at_most_1_percent_of_accept
             if listed {
                 let needs = looked.needs.iter().find(|needs| needs.node == node.name());
                 let ours: BTreeSet<String> = needs.iter().flat_map(|needs| &needs.types).map(|one| label(node, one)).collect();
-                let theirs = said.map(|said| said.credentials.clone()).unwrap_or_default();
+                let theirs = text.map(|text| text.credentials.clone()).unwrap_or_default();
                 both += ours.intersection(&theirs).count();
                 ours_only += ours.difference(&theirs).count();
                 theirs_only += theirs.difference(&ours).count();
@@ -195,11 +195,11 @@ pub fn at_least_98_percent_of_labelled_defects_are_found_at_their_node_and_no_tr
         if class.starts_with("control_") {
             traps += 1;
             // The defects of the base file remain; no other error may be added.
-            let told = |path: &str| -> BTreeSet<(Code, Option<String>)> {
+            let reported = |path: &str| -> BTreeSet<(Code, Option<String>)> {
                 let looked = look(&corpora.join(path)).unwrap();
                 looked.findings.into_iter().filter(Finding::is_error).map(|one| (one.code, one.node)).collect()
             };
-            fallen.extend(told(file).difference(&told(base)).map(|one| format!("{file}: {one:?}")));
+            fallen.extend(reported(file).difference(&reported(base)).map(|one| format!("{file}: {one:?}")));
         } else if REMIT.iter().any(|remit| class.starts_with(remit)) && cells[6] == "mutated" {
             labels += 1;
             let hit = look(&corpora.join(file)).is_some_and(|looked| {

@@ -61,14 +61,14 @@ fn is_repaired(message: &str) -> bool {
 
 pub fn workflows_that_n8n_creates_have_no_error_and_those_that_it_refuses_have_one() {
     let corpora = corpora();
-    let mut judged = 0;
+    let mut validated = 0;
     let mut wrong = Vec::new();
     for folder in ["dev", "broken/dev"] {
         for verdict in verdicts(&corpora.join(folder)) {
             let (_, findings) = examine(&verdict.path);
             let errors: Vec<String> = findings.iter().filter(|f| f.is_error()).map(ToString::to_string).collect();
             let file = verdict.path.display();
-            judged += 1;
+            validated += 1;
             let repaired = match verdict.create.as_str() {
                 "200" => {
                     if !errors.is_empty() {
@@ -87,7 +87,7 @@ pub fn workflows_that_n8n_creates_have_no_error_and_those_that_it_refuses_have_o
             }
         }
     }
-    assert!(judged > 400, "{judged}");
+    assert!(validated > 400, "{validated}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -73,7 +73,7 @@ fn nodes(name: &str, variant: &NodeVersion, dice: &mut Dice, out: &mut Vec<Node>
 #[test]
 fn values_of_every_shape_for_every_parameter_of_every_node_type_are_checked() {
     let catalog = Catalog::embedded();
-    let (started, mut judged, mut slowest) = (Instant::now(), 0, (Duration::ZERO, String::new()));
+    let (started, mut validated, mut slowest) = (Instant::now(), 0, (Duration::ZERO, String::new()));
     for (at, entry) in catalog.index().nodes.iter().enumerate() {
         for name in ["", "Tool", "HitlTool"].map(|suffix| format!("{}{suffix}", entry.name)) {
             let Some(kind) = catalog.node(&name) else { continue };
@@ -87,7 +87,7 @@ fn values_of_every_shape_for_every_parameter_of_every_node_type_are_checked() {
                 let (kind, input) = (*dice.pick(&["main", "ai_tool", "ai_languageModel"]), dice.roll(3));
                 connections.insert(node.name().to_owned(), json!({ kind: [[{ "node": to, "type": kind, "index": input }], null] }));
             }
-            judged += all.len();
+            validated += all.len();
             let before = worked();
             hold_in_any_order(Definition { nodes: all, connections, ..Definition::default() });
             let took = worked() - before;
@@ -95,6 +95,6 @@ fn values_of_every_shape_for_every_parameter_of_every_node_type_are_checked() {
             slowest = slowest.max((took, name));
         }
     }
-    println!("{judged} nodes in {:?}; the slowest type took {:?}: {}", started.elapsed(), slowest.0, slowest.1);
-    assert!(judged > 5_000, "{judged}");
+    println!("{validated} nodes in {:?}; the slowest type took {:?}: {}", started.elapsed(), slowest.0, slowest.1);
+    assert!(validated > 5_000, "{validated}");
 }

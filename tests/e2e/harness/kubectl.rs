@@ -9,13 +9,13 @@ use crate::harness::world::World;
 
 /// Output of kubectl.
 #[derive(Debug)]
-pub struct Said {
+pub struct Output {
     pub ok: bool,
     pub out: String,
     pub err: String,
 }
 
-impl Said {
+impl Output {
     /// Returns the standard output; the command must have succeeded.
     pub fn text(self) -> String {
         assert!(self.ok, "{}", self.err);
@@ -24,7 +24,7 @@ impl Said {
 }
 
 /// Runs kubectl as an admin in the namespace of a world; `input` goes to its standard input.
-pub fn kubectl(world: &World, arguments: &[&str], input: Option<&Value>) -> Said {
+pub fn kubectl(world: &World, arguments: &[&str], input: Option<&Value>) -> Output {
     let mut child = Command::new(world.stack.kubectl())
         .arg("--kubeconfig")
         .arg(world.stack.kubeconfig("admin"))
@@ -42,5 +42,5 @@ pub fn kubectl(world: &World, arguments: &[&str], input: Option<&Value>) -> Said
     drop(pipe);
     let output = child.wait_with_output().expect("kubectl ends");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said { ok: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
+    Output { ok: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
 }

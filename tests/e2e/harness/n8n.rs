@@ -116,14 +116,14 @@ impl N8n {
     }
 
     /// Expects the workflow at a path to answer with a version.
-    pub async fn serves(&self, path: &str, version: impl Serialize) {
+    pub async fn expect_version(&self, path: &str, version: impl Serialize) {
         let wanted = json!(version);
         let answer = self.settled(path, |answer| answer.json()["version"] == wanted).await;
         assert_eq!(answer.json()["version"], wanted, "{path}: {} {}", answer.status, answer.text);
     }
 
     /// Expects no workflow to answer at a path.
-    pub async fn serves_nothing(&self, path: &str) {
+    pub async fn expect_no_workflow(&self, path: &str) {
         self.answers(path, 404).await;
     }
 

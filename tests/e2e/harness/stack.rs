@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -35,7 +36,7 @@ impl Stack {
         let text = std::fs::read_to_string(dir.join("stack.json")).expect("the stack's stack.json");
         let stack = Self { dir: dir.to_owned(), facts: serde_json::from_str(&text).expect("stack.json is JSON") };
         if let (Some(url), Some(webhooks)) = (stack.facts["n8n"]["url"].as_str(), stack.facts["n8n"]["webhookUrl"].as_str()) {
-            WEBHOOKS.lock().expect("nobody panicked").insert(url.to_owned(), webhooks.to_owned());
+            WEBHOOKS.lock().expect("no thread panicked").insert(url.to_owned(), webhooks.to_owned());
             note_shape(url, stack.shape());
         }
         stack
@@ -89,8 +90,8 @@ impl Stack {
     pub fn ended(&self) -> Vec<String> {
         let (dir, program) = (self.dir.to_str().expect("a readable path"), Path::new(env!("CARGO_MANIFEST_DIR")).join(PROGRAM));
         let output = Command::new("node").arg(program).args(["status", "--dir", dir]).output().expect("node runs");
-        let said = [output.stdout, output.stderr].concat();
-        let lines = String::from_utf8_lossy(&said).into_owned();
+        let message = [output.stdout, output.stderr].concat();
+        let lines = String::from_utf8_lossy(&message).into_owned();
         let ended = lines.lines().filter(|line| line.contains(": not running"));
         ended.filter_map(|line| line.split(':').nth(1)).map(|part| part.trim().to_owned()).collect()
     }
@@ -106,18 +107,18 @@ static WEBHOOKS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 /// Returns the URL of an n8n's production webhooks: that of its webhook processor, if it has one.
 pub fn webhook_url(n8n: &str) -> String {
-    WEBHOOKS.lock().expect("nobody panicked").get(n8n).cloned().unwrap_or_else(|| n8n.to_owned())
+    WEBHOOKS.lock().expect("no thread panicked").get(n8n).cloned().unwrap_or_else(|| n8n.to_owned())
 }
 
 /// Shape of an n8n, by its URL.
 static SHAPES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 pub fn note_shape(n8n: &str, shape: &str) {
-    SHAPES.lock().expect("nobody panicked").insert(n8n.to_owned(), shape.to_owned());
+    SHAPES.lock().expect("no thread panicked").insert(n8n.to_owned(), shape.to_owned());
 }
 
 fn has_shape(n8n: &str, shapes: &[&str]) -> bool {
-    SHAPES.lock().expect("nobody panicked").get(n8n).is_some_and(|shape| shapes.contains(&shape.as_str()))
+    SHAPES.lock().expect("no thread panicked").get(n8n).is_some_and(|shape| shapes.contains(&shape.as_str()))
 }
 
 /// Reports whether an n8n sets up a version after it has reported it as published.
@@ -149,6 +150,26 @@ pub fn left_out(shape_without: &str, why: &str) -> bool {
 pub fn met_n8n() {
     if std::env::var_os("WEIRKEEPER_SAY_WHAT_MET_N8N").is_some() {
         say(&format!("met n8n: {}", this_test()));
+    }
+}
+
+/// Prints how long a test took, when dropped, if WEIRKEEPER_SAY_TIMES is set: stable Rust prints no time for each test.
+pub struct Timer {
+    test: String,
+    started: Instant,
+}
+
+impl Timer {
+    pub fn start() -> Self {
+        Self { test: this_test(), started: Instant::now() }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if std::env::var_os("WEIRKEEPER_SAY_TIMES").is_some() {
+            say(&format!("time: {:6.1} s {}", self.started.elapsed().as_secs_f64(), self.test));
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::harness::n8n::N8n;
-use crate::harness::stack::{Stack, rand};
+use crate::harness::stack::{Stack, Timer, rand};
 use crate::standin::{Options, StandIn};
 
 pub use operator::Operator;
@@ -36,6 +36,7 @@ pub struct World {
     pub n8n: N8n,
     pub operator: Operator,
     shard: String,
+    _timer: Timer,
 }
 
 pub fn install_crypto() {
@@ -78,7 +79,15 @@ impl World {
         install(&stack, &admin).await;
         let shard = format!("{name}-{:x}", rand());
         let namespace = shard.clone();
-        let world = Self { operator: Operator::new(&stack, &shard), n8n: N8n::new(url, key), stack, namespace, admin, shard };
+        let world = Self {
+            operator: Operator::new(&stack, &shard),
+            n8n: N8n::new(url, key),
+            stack,
+            namespace,
+            admin,
+            shard,
+            _timer: Timer::start(),
+        };
         world.namespace(&world.namespace).await;
         world
     }
@@ -202,7 +211,7 @@ impl World {
             }
             assert!(
                 started.elapsed() < PATIENCE,
-                "{kind} {name}: waited in vain until {wanted}; it is now {:#}\n--- operator\n{}",
+                "{kind} {name}: timed out waiting until {wanted}; it is now {:#}\n--- operator\n{}",
                 seen.map_or(Value::Null, |object| object["status"].clone()),
                 self.operator.tail()
             );
@@ -238,7 +247,7 @@ impl World {
     }
 
     /// Waits for an event, which is written a moment after the status that it belongs to. Returns all events of the object.
-    pub async fn until_told(&self, name: &str, reason: &str, part: &str) -> Vec<(String, String)> {
+    pub async fn until_event(&self, name: &str, reason: &str, part: &str) -> Vec<(String, String)> {
         let started = Instant::now();
         loop {
             let events = self.events(name).await;

@@ -18,7 +18,7 @@ async fn apply(world: &World, namespace: &str, more: Value) {
 }
 
 /// Returns a status without its times.
-fn told(object: &Value) -> Value {
+fn status_without_times(object: &Value) -> Value {
     let mut status = object["status"].clone();
     for condition in status["conditions"].as_array_mut().into_iter().flatten() {
         condition.as_object_mut().expect("a condition").remove("lastTransitionTime");
@@ -27,7 +27,7 @@ fn told(object: &Value) -> Value {
 }
 
 /// Requests a reconciliation of a Workflow in another namespace and waits until it was reported.
-async fn look(world: &World, namespace: &str, token: &str) -> Value {
+async fn reconcile(world: &World, namespace: &str, token: &str) -> Value {
     let patch = json!({ "metadata": { "annotations": { "weirkeeper.dev/requested-at": token } } });
     let api = world.api_in(namespace, "Workflow");
     api.patch("a", &PatchParams::default(), &Patch::Merge(patch)).await.expect("the API server patches");
@@ -35,7 +35,7 @@ async fn look(world: &World, namespace: &str, token: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_that_does_not_allow_a_namespace_looks_like_one_that_does_not_exist() {
+async fn an_instance_that_does_not_allow_a_namespace_is_reported_as_one_that_does_not_exist() {
     let stack = Stack::shared();
     let (url, key) = (stack.n8n_url(), stack.n8n_key());
     let world = World::bare(stack, "oracle", &url, &key).await;
@@ -43,7 +43,7 @@ async fn an_instance_that_does_not_allow_a_namespace_looks_like_one_that_does_no
     world.namespace(&other).await;
     apply(&world, &other, json!({})).await;
     world.until_in(&other, "a", "there is no instance", |object| condition(object, "Ready")["reason"] == "InstanceNotFound").await;
-    let absent = told(&look(&world, &other, "same").await);
+    let absent = status_without_times(&reconcile(&world, &other, "same").await);
     for allowed in [json!({}), json!({ "allowedNamespaces": { "from": "Selector", "selector": { "matchLabels": { "team": "nobody" } } } })]
     {
         world.instance("main", &url, &key, allowed).await;
@@ -51,8 +51,8 @@ async fn an_instance_that_does_not_allow_a_namespace_looks_like_one_that_does_no
         world.until_kind("N8nInstance", "main", "it is Ready", ready).await;
         world.workflow("own", json!({ "definition": answering("own", "1") })).await;
         world.until_ready("own").await;
-        look(&world, &other, "later").await;
-        let denied = told(&look(&world, &other, "same").await);
+        reconcile(&world, &other, "later").await;
+        let denied = status_without_times(&reconcile(&world, &other, "same").await);
         assert_eq!(denied.to_string(), absent.to_string());
     }
     world.instance("main", &url, &key, json!({ "allowedNamespaces": { "from": "All" } })).await;
@@ -60,7 +60,7 @@ async fn an_instance_that_does_not_allow_a_namespace_looks_like_one_that_does_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_of_another_namespace_needs_a_grant_and_then_it_goes_live_by_itself() {
+async fn a_credential_of_another_namespace_needs_a_grant_and_is_used_as_soon_as_it_has_one() {
     let world = World::on_real_n8n("credentialgrant").await;
     let (url, key) = (world.stack.n8n_url(), world.stack.n8n_key());
     let other = format!("{}-team", world.namespace);
@@ -81,14 +81,14 @@ async fn a_credential_of_another_namespace_needs_a_grant_and_then_it_goes_live_b
     assert_eq!(condition(&refused, "Ready")["reason"], "CredentialNotGranted");
     assert_eq!(condition(&refused, "Stalled")["status"], "True");
     assert!(condition(&refused, "Ready")["message"].as_str().unwrap().contains("spec.grants[].credentials"), "{refused}");
-    let held = world.n8n.workflows().await;
-    assert!(!held.iter().any(|workflow| workflow["active"] == true && workflow.to_string().contains(&other)), "nothing is published");
-    assert!(!format!("{held:?}").contains(&format!("\"id\": String({credential:?})")), "nothing is bound to the credential");
+    let observed = world.n8n.workflows().await;
+    assert!(!observed.iter().any(|workflow| workflow["active"] == true && workflow.to_string().contains(&other)), "nothing is published");
+    assert!(!format!("{observed:?}").contains(&format!("\"id\": String({credential:?})")), "nothing is bound to the credential");
     let grants = json!([{ "namespaces": [other], "credentials": [title] }]);
     world.instance("main", &url, &key, json!({ "allowedNamespaces": all, "grants": grants })).await;
     let live = world.until_in(&other, "a", "it is published automatically", ready).await;
-    let held = world.n8n.workflow(live["status"]["n8nWorkflowId"].as_str().expect("an id")).await;
-    assert_eq!(held["nodes"][0]["credentials"]["httpBasicAuth"]["id"], json!(credential));
-    assert_eq!(held["active"], true);
+    let observed = world.n8n.workflow(live["status"]["n8nWorkflowId"].as_str().expect("an id")).await;
+    assert_eq!(observed["nodes"][0]["credentials"]["httpBasicAuth"]["id"], json!(credential));
+    assert_eq!(observed["active"], true);
     world.n8n.api("DELETE", &format!("/credentials/{credential}"), None).await;
 }

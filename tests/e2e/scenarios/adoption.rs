@@ -9,7 +9,7 @@ use crate::harness::world::{World, condition};
 use crate::standin::{Fault, Rule};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_that_adopt_one_workflow_at_the_same_moment_only_one_ever_writes() {
+async fn of_two_objects_that_adopt_one_workflow_at_the_same_moment_only_one_writes_it() {
     let (standin, mut world) = World::on_stand_in("adopttwice", json!({})).await;
     let path = format!("{}/adopted", world.namespace);
     let theirs = world.n8n.api("POST", "/workflows", Some(answering(&path, "theirs"))).await.json()["id"].as_str().unwrap().to_owned();
@@ -43,5 +43,5 @@ async fn of_two_that_adopt_one_workflow_at_the_same_moment_only_one_ever_writes(
     world.delete(winner).await;
     world.annotate("Workflow", loser, "requested-at", json!("1")).await;
     world.until_ready(loser).await;
-    world.n8n.serves(&path, loser).await;
+    world.n8n.expect_version(&path, loser).await;
 }

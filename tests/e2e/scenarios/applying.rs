@@ -1,4 +1,4 @@
-//! Objects that are applied repeatedly: tools must see no difference that nobody made.
+//! Objects that are applied repeatedly: tools see no difference unless the object was changed.
 
 use serde_json::json;
 

@@ -8,16 +8,16 @@ use crate::harness::world::{World, condition, current};
 
 /// Waits until Ready has the reason and its message all the parts.
 async fn says(world: &World, name: &str, reason: &str, parts: &[&str]) {
-    let told = |object: &Value| {
+    let reported = |object: &Value| {
         let ready = condition(object, "Ready");
         let message = ready["message"].as_str().unwrap_or_default();
         current(object) && ready["reason"] == reason && parts.iter().all(|part| message.contains(part))
     };
-    world.until(name, &format!("Ready is {reason} and says {parts:?}"), told).await;
+    world.until(name, &format!("Ready is {reason} and says {parts:?}"), reported).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_config_map_that_is_missing_or_unreadable_is_told_and_heals() {
+async fn a_missing_or_unreadable_config_map_is_reported_until_it_is_fixed() {
     let world = World::on_real_n8n("source").await;
     let path = format!("{}/a", world.namespace);
     let from = json!({ "active": true, "definitionFrom": { "configMapKeyRef": { "name": "flow", "key": "flow.json" } } });
@@ -40,14 +40,14 @@ async fn a_config_map_that_is_missing_or_unreadable_is_told_and_heals() {
     let yaml = serde_saphyr::to_string(&answering(&path, "from yaml")).expect("YAML");
     world.apply(config_map(json!({ "flow.json": yaml }))).await;
     world.until_ready("a").await;
-    world.n8n.serves(&path, "from yaml").await;
+    world.n8n.expect_version(&path, "from yaml").await;
     // An edit of the ConfigMap alone is noticed at once, by its watch.
     world.apply(config_map(json!({ "flow.json": answering(&path, "edited").to_string() }))).await;
     world.until("a", "version 2 is published", |object| object["status"]["activeVersion"] == 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_api_server_refuses_what_the_kinds_rule_out_and_says_why() {
+async fn the_api_server_refuses_invalid_fields_with_an_explanation() {
     let world = World::on_real_n8n("rules").await;
     let refused = async |spec: Value| world.try_workflow("a", spec).await.expect_err("it is refused").to_string();
     let definition = answering("x", "1");
@@ -61,8 +61,8 @@ async fn the_api_server_refuses_what_the_kinds_rule_out_and_says_why() {
     assert!(refused(json!({ "definition": definition, "credentials": credential })).await.contains("exactly one of id and name"));
     for header in ["X-Original-URL", "x-rewrite-url", "Host", "X-Forwarded-Host", "Forwarded", "Transfer-Encoding", "X-N8N-API-KEY"] {
         let probes = json!({ "probes": [{ "node": "Webhook", "headers": [{ "name": header, "value": "x" }] }] });
-        let said = refused(json!({ "definition": definition, "healthCheck": probes })).await;
-        assert!(said.contains("probes may not set a header"), "{header}: {said}");
+        let message = refused(json!({ "definition": definition, "healthCheck": probes })).await;
+        assert!(message.contains("probes may not set a header"), "{header}: {message}");
     }
     world.workflow("a", json!({ "definition": definition })).await;
     assert!(refused(json!({ "definition": definition, "instanceRef": { "name": "other" } })).await.contains("instanceRef is immutable"));
@@ -74,7 +74,7 @@ async fn the_api_server_refuses_what_the_kinds_rule_out_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_does_not_work_is_told_and_heals() {
+async fn a_connection_that_does_not_work_is_reported_until_it_is_fixed() {
     let world = World::on_real_n8n("connection").await;
     let path = format!("{}/a", world.namespace);
     let spec = json!({ "instanceRef": { "name": "second" }, "active": true, "definition": answering(&path, "1") });
@@ -110,8 +110,8 @@ async fn a_connection_that_does_not_work_is_told_and_heals() {
     says(&world, "a", "KeySecretNotFound", &["Secret limited has no key token"]).await;
     world.instance("second", &url, "unused", json!({ "apiKeySecretRef": { "name": "nowhere" } })).await;
     world.secret("nowhere", &key).await;
-    let healed = world.until_ready("a").await;
-    assert!(current(&healed));
+    let recovered = world.until_ready("a").await;
+    assert!(current(&recovered));
     let expires = world.until_kind("N8nInstance", "second", "it is Ready", |object| condition(object, "Ready")["status"] == "True").await;
     assert_eq!(expires["status"]["n8nVersion"], "2.39.10");
 }

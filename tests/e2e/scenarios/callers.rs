@@ -29,7 +29,7 @@ async fn unmanaged(world: &World, definition: Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_workflows_that_refer_to_a_workflow_may_call_it() {
+async fn only_workflows_that_reference_a_workflow_may_call_it() {
     let world = World::on_real_n8n("callers").await;
     let (path, other, foreign) = (format!("{}/a", world.namespace), format!("{}/b", world.namespace), format!("{}/u", world.namespace));
     let references = json!([{ "id": "CHILD", "workflowRef": { "name": "child" } }]);
@@ -40,7 +40,7 @@ async fn only_the_workflows_that_refer_to_a_workflow_may_call_it() {
     world.until_ready("parent").await;
     assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
     let child = id(&world.until_ready("child").await);
-    // A workflow that somebody created in n8n, with the same owner.
+    // A workflow that a user created in n8n, with the same owner.
     let stranger = unmanaged(&world, calling(&foreign, &child)).await;
     let refused = world.n8n.webhook("GET", &foreign).await;
     assert_eq!((refused.status, refused.json()["version"].clone()), (500, Value::Null), "{refused:?}");

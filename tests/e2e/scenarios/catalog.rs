@@ -78,47 +78,47 @@ async fn until_catalog(world: &World, reason: &str) -> Value {
     world.until_kind("N8nInstance", "main", &format!("CatalogReady is {reason}"), holds).await
 }
 
-fn said<'a>(object: &'a Value, kind: &str) -> &'a str {
+fn message<'a>(object: &'a Value, kind: &str) -> &'a str {
     condition(object, kind)["message"].as_str().unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_community_node_is_validated_by_the_catalogue_of_a_config_map_and_a_change_of_that_is_seen() {
+async fn a_community_node_is_validated_against_the_catalogue_of_a_config_map_and_again_when_it_changes() {
     let (standin, world) = world("catalogref").await;
     let missing = until_catalog(&world, "CatalogNotFound").await;
     assert_eq!(
         (&condition(&missing, "CatalogReady")["status"], &condition(&missing, "Ready")["status"]),
         (&json!("False"), &json!("False"))
     );
-    assert!(said(&missing, "Ready").contains("weirkeeper catalog build --config-map nodes"), "{missing:#}");
+    assert!(message(&missing, "Ready").contains("weirkeeper catalog build --config-map nodes"), "{missing:#}");
     // Until then the built-in one only warns, and n8n decides.
     apply(&world, "early", "1", json!({})).await;
     let early = world.until_ready("early").await;
-    assert!(said(&early, "Validated").contains("the catalogue does not cover node type"), "{early:#}");
+    assert!(message(&early, "Validated").contains("the catalogue does not cover node type"), "{early:#}");
     world.apply(manifest(&world, "account")).await;
     let loaded = until_catalog(&world, "CatalogLoaded").await;
     assert_eq!((&condition(&loaded, "CatalogReady")["status"], &condition(&loaded, "Ready")["status"]), (&json!("True"), &json!("True")));
     // The accepted version is validated again without intervention, and is not blocked.
-    let told = |part: &'static str| move |object: &Value| ready(object) && said(object, "Validated").contains(part);
-    world.until("early", "it is judged anew", told("parameter \"account\" is required")).await;
+    let reported = |part: &'static str| move |object: &Value| ready(object) && message(object, "Validated").contains(part);
+    world.until("early", "it is validated again", reported("parameter \"account\" is required")).await;
     let writes = standin.log().writes().len();
     apply(&world, "late", "1", json!({ "acount": "x" })).await;
     let refused = world.until_reason("late", "Ready", "InvalidDefinition").await;
     for part in ["node \"Acme\"", "parameter \"account\" is required and empty", "\"acount\" is no parameter of the node"] {
-        assert!(said(&refused, "Validated").contains(part), "{part}: {refused:#}");
+        assert!(message(&refused, "Validated").contains(part), "{part}: {refused:#}");
     }
     assert_eq!(standin.log().writes().len(), writes);
     apply(&world, "late", "1", json!({ "account": "x" })).await;
     world.until_ready("late").await;
     // Another catalogue has other requirements, and the Workflows are reconciled without intervention.
     world.apply(manifest(&world, "region")).await;
-    world.until("late", "it is judged anew", told("parameter \"region\" is required")).await;
+    world.until("late", "it is validated again", reported("parameter \"region\" is required")).await;
     // A broken one is reported, and its findings are warnings.
     let broken = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "nodes" }, "binaryData": { "n8n.catalog": STANDARD.encode("no catalogue") } });
     world.apply(broken).await;
     let unreadable = until_catalog(&world, "CatalogUnreadable").await;
     assert_eq!(condition(&unreadable, "Stalled")["status"], "True");
-    let covered = world.until("late", "it is judged anew", told("the catalogue does not cover node type")).await;
+    let covered = world.until("late", "it is validated again", reported("the catalogue does not cover node type")).await;
     assert!(ready(&covered));
     apply(&world, "late", "2", json!({})).await;
     world.until("late", "version 2 is published", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
@@ -130,7 +130,7 @@ async fn a_community_node_is_validated_by_the_catalogue_of_a_config_map_and_a_ch
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_built_in_catalogue_fits_into_a_config_map_and_is_read_from_it() {
+async fn the_embedded_catalogue_fits_into_a_config_map_and_is_read_from_it() {
     let (_standin, world) = world("catalogsize").await;
     let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalog/n8n-2.39.10.catalog")).expect("the catalogue");
     world
@@ -141,5 +141,5 @@ async fn the_built_in_catalogue_fits_into_a_config_map_and_is_read_from_it() {
     let definition = with_node(answering(&format!("{}/a", world.namespace), "1"), odd);
     world.workflow("a", json!({ "active": true, "definition": definition })).await;
     let refused = world.until_reason("a", "Ready", "InvalidDefinition").await;
-    assert!(said(&refused, "Ready").contains("did you mean \"n8n-nodes-base.slack\"?"));
+    assert!(message(&refused, "Ready").contains("did you mean \"n8n-nodes-base.slack\"?"));
 }

@@ -41,7 +41,7 @@ async fn abandoned(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_n8n_that_lacks_the_workflow_does_not_let_the_object_go() {
+async fn the_finalizer_stays_while_another_n8n_at_the_url_lacks_the_workflow() {
     let other = StandIn::start(Options::default());
     let (standin, world) = world("elsewhere").await;
     let id = applied(&world, "a", json!({})).await;
@@ -49,8 +49,8 @@ async fn another_n8n_that_lacks_the_workflow_does_not_let_the_object_go() {
     start_deleting(&world, "Workflow", "a").await;
     world
         .until("a", "it waits for the right n8n", |object| {
-            condition(object, "Ready")["message"].as_str().is_some_and(|said| {
-                said.contains("being deleted: spec.url of the N8nInstance leads to another origin than the one to which")
+            condition(object, "Ready")["message"].as_str().is_some_and(|message| {
+                message.contains("being deleted: spec.url of the N8nInstance leads to another origin than the one to which")
             })
         })
         .await;
@@ -60,23 +60,23 @@ async fn another_n8n_that_lacks_the_workflow_does_not_let_the_object_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_that_carry_the_mark_are_told_and_left() {
+async fn copies_with_the_mark_are_reported_and_not_deleted() {
     let (_standin, world) = world("copies").await;
     let original = applied(&world, "a", json!({})).await;
     let copy = copied(&world, &original).await;
     world.until_kind("N8nInstance", "main", "the copy is listed", |object| object["status"]["duplicates"] == json!([copy])).await;
     // When a later reconciliation is over, the operator has seen its own write.
     world.annotate("Workflow", "a", "requested-at", json!("1")).await;
-    world.until("a", "one more pass", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
+    world.until("a", "one more reconciliation", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
     world.delete("a").await;
     assert_eq!(world.n8n.workflow(&original).await["message"], "Not Found");
     assert_eq!(world.n8n.workflow(&copy).await["id"], json!(copy));
     world.until_kind("N8nInstance", "main", "it is an orphan", |object| object["status"]["orphans"] == json!([copy])).await;
-    world.until_told("a", "DuplicateMarks", &copy).await;
+    world.until_event("a", "DuplicateMarks", &copy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_that_a_lost_create_may_have_made_none_is_deleted() {
+async fn of_several_workflows_that_a_lost_create_may_have_made_none_is_deleted() {
     let (_standin, mut world) = world("several").await;
     let original = applied(&world, "a", json!({})).await;
     let copy = copied(&world, &original).await;
@@ -88,14 +88,14 @@ async fn of_several_that_a_lost_create_may_have_made_none_is_deleted() {
     world.until("a", "it is gone", Value::is_null).await;
     assert_eq!(world.n8n.workflow(&original).await["id"], json!(original));
     assert_eq!(world.n8n.workflow(&copy).await["id"], json!(copy));
-    world.until_told("a", "DuplicateMarks", &original).await;
+    world.until_event("a", "DuplicateMarks", &original).await;
 }
 
 /// A time that the API server accepts and that no timestamp of this program can hold.
 const BEYOND: &str = "9999-12-31T23:59:59Z";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn objects_that_cannot_be_read_are_cleaned_up_all_the_same() {
+async fn objects_that_cannot_be_decoded_are_cleaned_up() {
     let (standin, mut world) = world("unread").await;
     let id = applied(&world, "a", json!({})).await;
     patch_status(&world, "Workflow", "a", json!({ "publishedAt": BEYOND })).await;
@@ -113,13 +113,13 @@ async fn objects_that_cannot_be_read_are_cleaned_up_all_the_same() {
     start_deleting(&world, "Workflow", "b").await;
     world.until("b", "it is gone", Value::is_null).await;
     world.until_kind("N8nInstance", "main", "it is gone", Value::is_null).await;
-    world.until_told("b", "CleanupAbandoned", "").await;
-    world.until_told("main", "CleanupAbandoned", "").await;
+    world.until_event("b", "CleanupAbandoned", "").await;
+    world.until_event("main", "CleanupAbandoned", "").await;
     assert_eq!(abandoned(&world).await, "weirkeeper_cleanups_abandoned_total 2");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_is_tried_again_long_before_its_bound() {
+async fn a_deletion_is_retried_before_its_bound() {
     let (standin, mut world) = world("again").await;
     world.operator.restart_with(&["--deletion-bound", "280s"]);
     // The instance is not reconciled meanwhile, so it wakes no Workflow.
@@ -136,7 +136,7 @@ async fn a_deletion_is_tried_again_long_before_its_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_under_way_is_not_waited_for_beyond_half_of_the_bound() {
+async fn a_deletion_with_a_pending_write_is_done_before_its_bound() {
     let (_standin, mut world) = world("underway").await;
     let id = applied(&world, "a", json!({})).await;
     world.operator.kill();
@@ -150,13 +150,13 @@ async fn a_write_under_way_is_not_waited_for_beyond_half_of_the_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_archived_workflow_gives_its_mark_back_and_stays_archived() {
+async fn the_mark_of_an_archived_workflow_is_removed_and_it_stays_archived() {
     let (_standin, world) = world("archived").await;
     archived_ones_give_their_mark_back(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_archived_workflow_of_the_real_n8n_gives_its_mark_back_and_stays_archived() {
+async fn the_mark_of_an_archived_workflow_is_removed_on_the_real_n8n_and_it_stays_archived() {
     archived_ones_give_their_mark_back(&World::on_real_n8n("archivedreal").await).await;
 }
 

@@ -16,7 +16,7 @@ async fn apply(world: &World, name: &str, version: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_n8n_that_goes_and_comes_back_is_waited_for() {
+async fn workflows_recover_after_n8n_was_stopped_or_killed() {
     let stack = Stack::own(&["--only-n8n"]);
     let often = json!({ "interval": "2s", "requestTimeout": "10s" });
     let mut world = World::at(&stack.n8n_url(), &stack.n8n_key(), "outage", often).await;
@@ -64,7 +64,7 @@ async fn an_n8n_that_goes_and_comes_back_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarting_api_server_loses_nothing() {
+async fn edits_are_applied_after_the_api_server_restarts() {
     let stack = Stack::own(&["--without-n8n"]);
     let shared = Stack::shared();
     let (url, key) = (shared.n8n_url(), shared.n8n_key());
@@ -76,14 +76,14 @@ async fn a_restarting_api_server_loses_nothing() {
         stack.tell(&flags);
         apply(&world, "a", version).await;
         world.until_ready("a").await;
-        world.n8n.serves(&format!("{}/a", world.namespace), version).await;
+        world.n8n.expect_version(&format!("{}/a", world.namespace), version).await;
     }
     assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
     world.delete("a").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
+async fn failed_requests_to_n8n_are_retried_without_a_duplicate_or_a_failed_version() {
     let (standin, world) = World::on_stand_in("badly", json!({ "requestTimeout": "1s" })).await;
     type Make = Box<dyn Fn() -> Fault>;
     let faults: Vec<(&str, Make)> = vec![
@@ -122,7 +122,7 @@ async fn whatever_n8n_answers_badly_is_repeated_and_nothing_is_doubled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_n8n_that_is_too_old_is_said_so_and_an_upgrade_is_all_it_takes() {
+async fn an_n8n_that_is_too_old_is_reported_until_it_is_upgraded() {
     let (standin, world) = World::on_stand_in("tooold", json!({})).await;
     // The responses of n8n 1.123.81, and then those of 2.32, which accepts the create.
     let old = [
@@ -133,19 +133,19 @@ async fn an_n8n_that_is_too_old_is_said_so_and_an_upgrade_is_all_it_takes() {
     for (version, (status, method, path, words)) in ["1", "2", "3"].into_iter().zip(old) {
         let rule = standin.faults().add(Rule::on(method, path, Fault::json(status, words)));
         apply(&world, "a", version).await;
-        let told = world.until_reason("a", "Ready", "UnsupportedN8n").await;
-        let message = condition(&told, "Ready")["message"].as_str().unwrap();
+        let reported = world.until_reason("a", "Ready", "UnsupportedN8n").await;
+        let message = condition(&reported, "Ready")["message"].as_str().unwrap();
         assert!(message.contains(words) && message.contains("Weirkeeper needs n8n 2.35 or newer"), "{message}");
-        assert_eq!(condition(&told, "Stalled")["status"], "True");
+        assert_eq!(condition(&reported, "Stalled")["status"], "True");
         assert_eq!(
-            (&told["status"]["failedDigest"], &told["status"]["history"][0]["result"]),
+            (&reported["status"]["failedDigest"], &reported["status"]["history"][0]["result"]),
             (&json!(null), &json!("Pending")),
             "{words}"
         );
         assert!(standin.faults().fired(rule) > 0);
         standin.faults().clear();
         world.until_ready("a").await;
-        world.n8n.serves(&format!("{}/a", world.namespace), version).await;
+        world.n8n.expect_version(&format!("{}/a", world.namespace), version).await;
     }
     assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
 }

@@ -18,20 +18,20 @@ async fn applied(world: &World, name: &str, version: &str, more: Value) -> Value
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
+async fn a_change_in_n8n_is_stored_and_reverted() {
     let world = World::on_real_n8n("drift").await;
     let first = applied(&world, "a", "1", json!({ "tags": ["ours"] })).await;
     let id = id(&first);
     // Published content: reverted, stored as a version, reported by node and field and never by value.
     world.n8n.edit(&id, true, |workflow| set_value(workflow, "sensitive-words")).await;
-    let mended =
+    let reverted =
         world.until("a", "the edit was undone", |object| condition(object, "Drifted")["reason"] == "DriftReverted" && ready(object)).await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
-    assert_eq!(mended["status"]["history"][0]["source"], "Drift");
-    let said = condition(&mended, "Drifted")["message"].as_str().unwrap().to_owned();
-    assert!(said.contains("Answer") && said.contains("parameters.assignments"), "{said}");
-    let events = world.until_told("a", "DriftReverted", "Answer").await;
-    assert!(!format!("{mended}{events:?}").contains("sensitive-words"), "values never leave n8n");
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
+    assert_eq!(reverted["status"]["history"][0]["source"], "Drift");
+    let message = condition(&reverted, "Drifted")["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("Answer") && message.contains("parameters.assignments"), "{message}");
+    let events = world.until_event("a", "DriftReverted", "Answer").await;
+    assert!(!format!("{reverted}{events:?}").contains("sensitive-words"), "values never leave n8n");
     // An unpublished draft: reported, Ready stays, nothing is written.
     world.n8n.edit(&id, false, |workflow| set_value(workflow, "draft")).await;
     let drafted = world.until_reason("a", "Drifted", "DraftEdited").await;
@@ -39,19 +39,19 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
     assert_eq!(world.n8n.workflow(&id).await["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"], "draft");
     // The next real change replaces it.
     applied(&world, "a", "2", json!({ "tags": ["ours"] })).await;
-    world.n8n.serves(&path(&world, "a"), "2").await;
+    world.n8n.expect_version(&path(&world, "a"), "2").await;
     // Unpublished, renamed, archived.
     world.n8n.api("POST", &format!("/workflows/{id}/unpublish"), None).await;
     world
         .until("a", "it is published again", |object| {
-            condition(object, "Drifted")["message"].as_str().is_some_and(|said| said.contains("unpublished"))
+            condition(object, "Drifted")["message"].as_str().is_some_and(|message| message.contains("unpublished"))
         })
         .await;
     world.until_ready("a").await;
     world.n8n.edit(&id, true, |workflow| workflow["name"] = json!("Renamed")).await;
     world
         .until("a", "it has its name again", |object| {
-            condition(object, "Drifted")["message"].as_str().is_some_and(|said| said.contains("reverted: name"))
+            condition(object, "Drifted")["message"].as_str().is_some_and(|message| message.contains("reverted: name"))
         })
         .await;
     world.until_ready("a").await;
@@ -59,18 +59,18 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
     world.n8n.api("POST", &format!("/workflows/{id}/archive"), None).await;
     world
         .until("a", "it is back from the archive", |object| {
-            condition(object, "Drifted")["message"].as_str().is_some_and(|said| said.contains("archived"))
+            condition(object, "Drifted")["message"].as_str().is_some_and(|message| message.contains("archived"))
         })
         .await;
     world.until_ready("a").await;
-    world.n8n.serves(&path(&world, "a"), "2").await;
+    world.n8n.expect_version(&path(&world, "a"), "2").await;
     // One more change within the hour is contested drift, and is left.
     world.n8n.edit(&id, true, |workflow| set_value(workflow, "insisting")).await;
     let mut last = world
         .until("a", "it is undone or contested", |object| {
             let drifted = condition(object, "Drifted");
-            // Between the two halves of n8n's PUT, a saved draft and its publication, it is a draft that somebody edited.
-            drifted["reason"] != "DraftEdited" && drifted["message"].as_str().is_some_and(|said| said.contains("Answer"))
+            // Between the two halves of n8n's PUT, a saved draft and its publication, it looks like a draft that a user edited.
+            drifted["reason"] != "DraftEdited" && drifted["message"].as_str().is_some_and(|message| message.contains("Answer"))
         })
         .await;
     if condition(&last, "Drifted")["reason"] != "DriftContested" {
@@ -82,17 +82,17 @@ async fn what_somebody_changes_in_n8n_is_kept_and_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn report_and_ignore_leave_what_somebody_changed() {
+async fn the_policies_report_and_ignore_leave_a_change_in_n8n() {
     let world = World::on_real_n8n("report").await;
     for (name, policy, reason) in [("report", "Report", "DriftReported"), ("ignore", "Ignore", "DriftIgnored")] {
         let id = id(&applied(&world, name, "1", json!({ "driftPolicy": policy })).await);
         world.n8n.edit(&id, true, |workflow| set_value(workflow, "theirs")).await;
         let left = world.until_reason(name, "Drifted", reason).await;
         assert_eq!(ready(&left), policy == "Ignore", "{left:#}");
-        world.n8n.serves(&path(&world, name), "theirs").await;
+        world.n8n.expect_version(&path(&world, name), "theirs").await;
         // The next version replaces it all the same.
         applied(&world, name, "2", json!({ "driftPolicy": policy })).await;
-        world.n8n.serves(&path(&world, name), "2").await;
+        world.n8n.expect_version(&path(&world, name), "2").await;
     }
     // Without `active`, publication is not managed.
     world.workflow("manual", json!({ "interval": "2s", "definition": answering(&path(&world, "manual"), "1") })).await;
@@ -101,11 +101,11 @@ async fn report_and_ignore_leave_what_somebody_changed() {
     world.annotate("Workflow", "manual", "requested-at", json!("1")).await;
     let after = world.until("manual", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == "1").await;
     assert!(ready(&after));
-    world.n8n.serves(&path(&world, "manual"), "1").await;
+    world.n8n.expect_version(&path(&world, "manual"), "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deletion_follows_the_policy_and_never_hangs() {
+async fn deletion_follows_the_policy_and_ends_without_n8n() {
     let world = World::on_real_n8n("deletion").await;
     for policy in ["Delete", "Archive", "Deactivate", "Retain"] {
         let name = policy.to_lowercase();
@@ -119,7 +119,7 @@ async fn deletion_follows_the_policy_and_never_hangs() {
             "Deactivate" => assert_eq!((&left["active"], &left["isArchived"]), (&json!(false), &json!(false))),
             _ => {
                 assert_eq!(left["active"], true);
-                world.n8n.serves(&path(&world, &name), "1").await;
+                world.n8n.expect_version(&path(&world, &name), "1").await;
             }
         }
         world.n8n.delete(&id).await;
@@ -136,7 +136,7 @@ async fn deletion_follows_the_policy_and_never_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_namespace_goes_and_takes_its_workflows_along() {
+async fn deleting_a_namespace_deletes_its_workflows_in_n8n() {
     let world = World::on_real_n8n("whole").await;
     for name in ["a", "b", "c"] {
         applied(&world, name, "1", json!({})).await;
@@ -206,7 +206,7 @@ async fn only_exactly_mapped_credentials_are_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_follow_the_workflows_that_they_call() {
+async fn callers_are_updated_when_a_workflow_that_they_call_gets_another_id() {
     let world = World::on_real_n8n("references").await;
     let call = json!({ "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [400, 0],
         "parameters": { "workflowId": { "__rl": true, "mode": "id", "value": "CHILD" }, "options": {} } });
@@ -221,8 +221,8 @@ async fn callers_follow_the_workflows_that_they_call() {
     world.workflow("child", json!({ "active": true, "definition": child })).await;
     let called = id(&world.until_ready("child").await);
     let caller = world.until_ready("parent").await;
-    let held = world.n8n.workflow(&id(&caller)).await;
-    assert_eq!(held["nodes"][2]["parameters"]["workflowId"]["value"], json!(called));
+    let observed = world.n8n.workflow(&id(&caller)).await;
+    assert_eq!(observed["nodes"][2]["parameters"]["workflowId"]["value"], json!(called));
     assert_eq!(world.n8n.webhook("GET", &path(&world, "parent")).await.status, 200);
     // Another id of the same Workflow creates no new version.
     world.n8n.delete(&called).await;
@@ -246,7 +246,7 @@ async fn callers_follow_the_workflows_that_they_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_whose_executions_fail_is_replaced_and_the_failing_node_is_named() {
+async fn a_version_whose_executions_fail_is_rolled_back_and_the_failing_node_is_named() {
     let world = World::on_real_n8n("health").await;
     let check = json!({ "bakeTime": "1m", "minimumExecutions": 3, "maximumErrorRate": 50 });
     applied(&world, "a", "1", json!({ "healthCheck": { "bakeTime": "1s", "minimumExecutions": 1 } })).await;
@@ -265,14 +265,14 @@ async fn a_version_whose_executions_fail_is_replaced_and_the_failing_node_is_nam
     }
     assert_eq!(world.n8n.workflow(&id).await["updatedAt"], before["updatedAt"], "watching never writes");
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
     assert_eq!(back["status"]["history"][0]["reason"], "ErrorRateExceeded");
     assert_eq!(back["status"]["lastFailure"]["node"], "Fails");
     assert!(back["status"]["lastFailure"]["message"].as_str().unwrap().contains("the till is empty"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn suspension_pins_and_webhook_paths_behave_as_promised() {
+async fn suspension_pins_and_webhook_paths_work_as_documented() {
     let world = World::on_real_n8n("lifecycle").await;
     // Suspended and unchanged: Ready stays, and nothing is sent to n8n.
     let one = applied(&world, "a", "1", json!({})).await;
@@ -286,16 +286,16 @@ async fn suspension_pins_and_webhook_paths_behave_as_promised() {
         .await;
     let changed = world.until("a", "the change is seen", |object| current(object) && condition(object, "Ready")["status"] == "False").await;
     assert_eq!(condition(&changed, "Stalled")["status"], "False");
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
     let two = applied(&world, "a", "2", json!({})).await;
-    world.n8n.serves(&path(&world, "a"), "2").await;
+    world.n8n.expect_version(&path(&world, "a"), "2").await;
     assert_eq!(&two["status"]["activeVersion"], &json!(2));
     // A pin publishes a stored version; new definitions are numbered and not sent.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.workflow("a", json!({ "active": true, "interval": "2s", "definition": answering(&path(&world, "a"), "3") })).await;
     let pinned = world.until("a", "version 3 is numbered", |object| object["status"]["history"][0]["version"] == 3 && ready(object)).await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
     assert_eq!(&pinned["status"]["activeVersion"], &json!(1));
     world.annotate("Workflow", "a", "pinned-version", json!("9")).await;
     let missing = world.until_reason("a", "Ready", "VersionNotFound").await;
@@ -309,7 +309,7 @@ async fn suspension_pins_and_webhook_paths_behave_as_promised() {
     assert_eq!(condition(&waiting, "Stalled")["status"], "False");
     world.delete("a").await;
     world.until_ready("rival").await;
-    world.n8n.serves(&path(&world, "a"), "rival").await;
+    world.n8n.expect_version(&path(&world, "a"), "rival").await;
     // An export of n8n can be pasted unchanged.
     let export = world.n8n.workflow(&id(&world.get("rival").await)).await;
     let version = world.get("rival").await["status"]["activeVersion"].clone();

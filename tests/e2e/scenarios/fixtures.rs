@@ -17,7 +17,7 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Serves a feed for the trigger that polls one: n8n reads it once before it publishes.
+/// Offers a feed for the trigger that polls one: n8n reads it once before it publishes.
 async fn feed() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -82,21 +82,21 @@ impl Bench {
         }
         let made = self.n8n.api("POST", "/workflows", Some(document)).await;
         if made.status != 200 {
-            return ("create", told(&made));
+            return ("create", refusal(&made));
         }
         let id = made.json()["id"].as_str().unwrap().to_owned();
         let published = self.n8n.api("POST", &format!("/workflows/{id}/publish"), Some(json!({}))).await;
         self.n8n.api("DELETE", &format!("/workflows/{id}"), None).await;
-        (if published.status == 200 { "published" } else { "publish" }, told(&published))
+        (if published.status == 200 { "published" } else { "publish" }, refusal(&published))
     }
 }
 
-fn told(answer: &Answer) -> String {
+fn refusal(answer: &Answer) -> String {
     format!("{} {}", answer.status, answer.json()["message"])
 }
 
 #[tokio::test]
-async fn n8n_does_with_each_broken_fixture_what_the_table_says() {
+async fn n8n_responds_to_each_broken_fixture_as_the_table_lists() {
     let bench = Bench::new().await;
     let mut complaints = Vec::new();
     let table = read("broken/table.tsv");

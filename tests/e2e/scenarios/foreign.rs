@@ -110,7 +110,7 @@ const EXECUTE: &str = "n8n-nodes-base.executeWorkflow";
 
 /// On the real n8n: with the grant the same definition runs the other's workflow, so the attack is what is refused without it.
 #[tokio::test(flavor = "multi_thread")]
-async fn code_that_runs_another_namespaces_workflow_is_refused_wherever_it_stands() {
+async fn code_that_runs_a_workflow_of_another_namespace_is_refused_wherever_it_is() {
     let stack = Stack::shared();
     let foreign = Foreign::at("runsothers", &stack.n8n_url(), &stack.n8n_key()).await;
     let n8n = &foreign.world.n8n;
@@ -144,9 +144,9 @@ async fn code_that_runs_another_namespaces_workflow_is_refused_wherever_it_stand
     ];
     for (name, definition, reason) in &tries {
         foreign.apply(name, json!({ "active": true, "definition": definition })).await;
-        let said = foreign.says(name, "Ready", reason).await;
-        println!("{name}: {reason}: {said}");
-        assert!(said.contains("spec.grants[]"), "{said}");
+        let message = foreign.says(name, "Ready", reason).await;
+        println!("{name}: {reason}: {message}");
+        assert!(message.contains("spec.grants[]"), "{message}");
     }
     assert!(foreign.reached(&["plain", "sends", "dotted", "inline", "by-id"]).await.is_empty(), "nothing of them reaches n8n");
     // The attacks without the defence.
@@ -165,9 +165,9 @@ async fn code_that_runs_another_namespaces_workflow_is_refused_wherever_it_stand
     n8n.api("DELETE", &format!("/credentials/{credential}"), None).await;
 }
 
-/// On the real n8n: a grant names an id; nobody lists all tables without a grant of all.
+/// On the real n8n: a grant names an id; a list of all tables needs a grant of all.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_table_needs_a_grant_of_its_id_and_a_name_one_of_all() {
+async fn a_data_table_needs_a_grant_of_its_id_and_one_by_name_a_grant_of_all() {
     let stack = Stack::shared();
     let foreign = Foreign::at("tablesof", &stack.n8n_url(), &stack.n8n_key()).await;
     let n8n = &foreign.world.n8n;
@@ -189,9 +189,9 @@ async fn a_data_table_needs_a_grant_of_its_id_and_a_name_one_of_all() {
     for (name, parameters) in &tries {
         let definition = with(&path(name), "n8n-nodes-base.dataTable", 1.0, parameters.clone());
         foreign.apply(name, json!({ "active": true, "definition": definition })).await;
-        let said = foreign.says(name, "Ready", "DataTableNotGranted").await;
-        println!("{name}: {said}");
-        assert!(said.contains("\"Run\"") && said.contains("spec.grants[].dataTables"), "{said}");
+        let message = foreign.says(name, "Ready", "DataTableNotGranted").await;
+        println!("{name}: {message}");
+        assert!(message.contains("\"Run\"") && message.contains("spec.grants[].dataTables"), "{message}");
     }
     assert!(foreign.reached(&["by-id", "by-name", "computed", "listing"]).await.is_empty());
     foreign.grant(json!({ "dataTables": [table] })).await;
@@ -206,7 +206,7 @@ async fn a_data_table_needs_a_grant_of_its_id_and_a_name_one_of_all() {
 
 /// The attacks, each as a node of a namespace without grants; docs/threat-model.md has the table.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_node_that_reaches_past_its_definition_gets_to_n8n_without_a_grant() {
+async fn no_node_that_accesses_more_than_its_definition_is_sent_without_a_grant() {
     let standin = StandIn::start(Options::default());
     let foreign = Foreign::at("tries", &standin.url(), standin.api_key()).await;
     let deep = |kind: &str| inline(&json!([{ "name": "Deep", "type": kind, "typeVersion": 1, "position": [0, 0], "parameters": {} }]));
@@ -258,9 +258,9 @@ async fn no_node_that_reaches_past_its_definition_gets_to_n8n_without_a_grant() 
         foreign.apply(name, json!({ "definition": with_node(answering(&format!("tries/{name}"), "1"), node) })).await;
     }
     for (name, (kind, _, parameters, reason)) in names.iter().zip(&tries) {
-        let said = foreign.says(name, "Ready", reason).await;
-        println!("{kind} {parameters}: {said}");
-        assert!(said.contains("\"Try\"") && said.contains("spec.grants[]"), "{kind}: {said}");
+        let message = foreign.says(name, "Ready", reason).await;
+        println!("{kind} {parameters}: {message}");
+        assert!(message.contains("\"Try\"") && message.contains("spec.grants[]"), "{kind}: {message}");
     }
     assert!(foreign.world.n8n.workflows().await.is_empty(), "nothing of them reaches n8n");
     // With the grants all of them may be used, and a granted type needs no other grant.
@@ -273,7 +273,7 @@ async fn no_node_that_reaches_past_its_definition_gets_to_n8n_without_a_grant() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_was_not_there_at_adoption_carries_no_credential_past_the_grants() {
+async fn a_version_that_was_stored_after_adoption_needs_the_grants_of_its_credentials() {
     let standin = StandIn::start(Options::default());
     let foreign = Foreign::at("pinned", &standin.url(), standin.api_key()).await;
     let n8n = &foreign.world.n8n;
@@ -314,16 +314,21 @@ async fn a_version_that_was_not_there_at_adoption_carries_no_credential_past_the
         api.patch("a", &PatchParams::default(), &Patch::Merge(patch)).await.expect("the API server takes the pin");
     };
     pin(edit).await;
-    let said = foreign.says("a", "CredentialsReady", "CredentialNotGranted").await;
-    assert!(said.contains(&ids[1]) && said.contains("the kept version") && said.contains("spec.grants[].credentials"), "{said}");
-    assert_eq!(foreign.world.n8n.webhook("GET", &path).await.json()["version"], "ours", "what serves goes on");
+    let message = foreign.says("a", "CredentialsReady", "CredentialNotGranted").await;
+    assert!(
+        message.contains(&ids[1]) && message.contains("the kept version") && message.contains("spec.grants[].credentials"),
+        "{message}"
+    );
+    assert_eq!(foreign.world.n8n.webhook("GET", &path).await.json()["version"], "ours", "the published version stays");
     let sent = foreign.world.n8n.workflow(&theirs).await;
     assert!(!sent.to_string().contains(&ids[1]), "the credential is in nothing that n8n was sent: {sent:#}");
     // The adopted content may be published with the credentials that it had.
     pin(first).await;
     foreign
         .world
-        .until_in(&foreign.other, "a", "the adopted version serves", |object| object["status"]["activeVersion"] == first && ready(object))
+        .until_in(&foreign.other, "a", "the adopted version is published", |object| {
+            object["status"]["activeVersion"] == first && ready(object)
+        })
         .await;
     assert_eq!(foreign.world.n8n.webhook("GET", &path).await.json()["version"], "adopted");
 }

@@ -1,4 +1,4 @@
-//! A status that somebody other than the operator wrote, and texts that would forge lines, on the stand-in and the real API server.
+//! A status that was not written by the operator, and texts that would forge lines, on the stand-in and the real API server.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn forge(world: &World, namespace: &str, name: &str, status: &Value) {
     kubectl(world, &["-n", namespace, "patch", "nwf", name, "--subresource", "status", "--type", "merge", "-p", &patch], None).text();
 }
 
-fn look(world: &World, namespace: &str, name: &str, value: &str) {
+fn reconcile(world: &World, namespace: &str, name: &str, value: &str) {
     let asked = format!("weirkeeper.dev/requested-at={value}");
     kubectl(world, &["-n", namespace, "annotate", "nwf", name, "--overwrite", &asked], None).text();
 }
@@ -24,7 +24,7 @@ async fn gone(world: &World, namespace: &str, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forged_id_in_a_status_takes_no_workflow_deletes_none_and_holds_nobody_up() {
+async fn a_forged_id_in_a_status_takes_over_and_deletes_no_workflow() {
     let shared = Shared::start("forged-id").await;
     let (world, other) = (&shared.world, shared.other.as_str());
     let theirs = world.n8n.api("POST", "/workflows", Some(answering("theirs", "theirs"))).await.json()["id"].as_str().unwrap().to_owned();
@@ -41,20 +41,20 @@ async fn a_forged_id_in_a_status_takes_no_workflow_deletes_none_and_holds_nobody
     };
     // An unmanaged workflow, without a mark.
     forge(world, other, "mine", &json!({ "n8nWorkflowId": theirs, "origin": "Created" }));
-    look(world, other, "mine", "1");
-    let said = shared.says("mine", "Ready", "AdoptNotGranted").await;
-    assert!(said.contains(&theirs) && said.contains("carries no mark of this object"), "{said}");
+    reconcile(world, other, "mine", "1");
+    let message = shared.says("mine", "Ready", "AdoptNotGranted").await;
+    assert!(message.contains(&theirs) && message.contains("carries no mark of this object"), "{message}");
     gone(world, other, "mine").await;
     assert!(untouched(&theirs), "{:#?}", shared.standin.log().writes());
     assert!(shared.standin.workflow(&theirs).is_some(), "it is not deleted with the object");
     // A workflow that another object manages, in the status of an older object.
     let published = shared.standin.log().count("POST", &format!("/api/v1/workflows/{victim}/"));
     forge(world, other, "older", &json!({ "n8nWorkflowId": victim }));
-    look(world, other, "older", "1");
+    reconcile(world, other, "older", "1");
     shared.says("older", "Ready", "AlreadyClaimed").await;
-    look(world, &world.namespace, "victim", "1");
-    let looked = |object: &Value| current(object) && object["status"]["lastHandledRequestedAt"] == "1";
-    let object = world.until("victim", "it was reconciled", looked).await;
+    reconcile(world, &world.namespace, "victim", "1");
+    let handled = |object: &Value| current(object) && object["status"]["lastHandledRequestedAt"] == "1";
+    let object = world.until("victim", "it was reconciled", handled).await;
     assert!(ready(&object), "a younger object goes on: {:#}", object["status"]);
     gone(world, other, "older").await;
     assert!(shared.standin.workflow(&victim).is_some());
@@ -99,10 +99,10 @@ async fn a_forged_history_reads_and_deletes_no_revision_of_another_owner() {
     for number in ["101", "102"] {
         world.annotate("Workflow", "a", "pinned-version", json!(number)).await;
         let refused = |object: &Value| {
-            let said = condition(object, "Ready");
+            let message = condition(object, "Ready");
             current(object)
-                && said["reason"] == "VersionNotFound"
-                && said["message"].as_str().unwrap().contains(&format!("version {number} "))
+                && message["reason"] == "VersionNotFound"
+                && message["message"].as_str().unwrap().contains(&format!("version {number} "))
         };
         world.until("a", "the pin is refused", refused).await;
     }
@@ -125,7 +125,7 @@ async fn a_forged_history_reads_and_deletes_no_revision_of_another_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_is_forged_as_adopted_needs_the_grants_all_the_same() {
+async fn a_version_that_is_forged_as_adopted_needs_the_grants() {
     let shared = Shared::start("forged-source").await;
     let (world, other) = (&shared.world, shared.other.as_str());
     let victim = world.n8n.api("POST", "/workflows", Some(answering("theirs", "theirs"))).await.json()["id"].clone();
@@ -140,15 +140,15 @@ async fn a_version_that_is_forged_as_adopted_needs_the_grants_all_the_same() {
     history[0]["source"] = json!("Adopted");
     history[0]["result"] = json!("Good");
     forge(world, other, "mine", &json!({ "history": history, "origin": "Adopted" }));
-    look(world, other, "mine", "1");
-    let looked = |object: &Value| current(object) && object["status"]["lastHandledRequestedAt"] == "1";
-    let object = world.until_in(other, "mine", "it was reconciled", looked).await;
+    reconcile(world, other, "mine", "1");
+    let handled = |object: &Value| current(object) && object["status"]["lastHandledRequestedAt"] == "1";
+    let object = world.until_in(other, "mine", "it was reconciled", handled).await;
     assert_eq!(condition(&object, "Ready")["reason"], "ReferenceNotGranted", "{:#}", object["status"]);
     assert_eq!(world.n8n.workflows().await.len(), 1, "nothing of it reaches n8n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revision_that_somebody_put_in_its_place_is_not_taken_for_the_stored_body() {
+async fn a_forged_controller_revision_is_not_used_as_the_stored_version() {
     let (_standin, mut world) = World::on_stand_in("planted", json!({})).await;
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "interval": "1s", "definition": answering(&path, "1") })).await;
@@ -164,8 +164,8 @@ async fn a_revision_that_somebody_put_in_its_place_is_not_taken_for_the_stored_b
     world.operator.start();
     let kept = |object: &Value| ready(object) && object["status"]["history"][0]["revision"] == revision.as_str();
     world.until("a", "the version is kept again", kept).await;
-    let held = kubectl(&world, &["get", "controllerrevision", &revision, "-o", "jsonpath={.data}"], None).text();
-    assert!(!held.contains(r#""value":"planted""#), "{held}");
+    let observed = kubectl(&world, &["get", "controllerrevision", &revision, "-o", "jsonpath={.data}"], None).text();
+    assert!(!observed.contains(r#""value":"planted""#), "{observed}");
 }
 
 /// Collects every text in a value.
@@ -187,7 +187,7 @@ async fn no_name_in_a_definition_forges_a_line_in_conditions_events_or_describe(
     definition["nodes"][1]["type"] = json!("n8n-nodes-base.doesNotExist");
     world.workflow("a", json!({ "active": true, "definition": definition })).await;
     let object = world.until_reason("a", "Ready", "InvalidDefinition").await;
-    world.until_told("a", "InvalidDefinition", "").await;
+    world.until_event("a", "InvalidDefinition", "").await;
     let describe = kubectl(&world, &["describe", "nwf", "a"], None).text();
     let (_, status) = describe.split_once("\nStatus:").expect("a status");
     assert!(!status.lines().any(|line| line.trim_start().starts_with("Reason: Forged")), "{status}");
@@ -201,7 +201,7 @@ async fn no_name_in_a_definition_forges_a_line_in_conditions_events_or_describe(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_n8n_that_echoes_its_api_key_gets_it_into_no_status_and_no_event() {
+async fn an_api_key_that_n8n_echoes_is_in_no_status_and_no_event() {
     let (standin, world) = World::on_stand_in("echoes", json!({})).await;
     let echo = |method: &str, path: &str| {
         standin.faults().add(Rule::on(method, path, Fault::json(400, &format!("this key is bad: {}", standin.api_key()))))
@@ -209,11 +209,11 @@ async fn an_n8n_that_echoes_its_api_key_gets_it_into_no_status_and_no_event() {
     echo("POST", "/api/v1/workflows");
     world.workflow("a", json!({ "active": true, "interval": "1s", "definition": answering(&world.namespace, "1") })).await;
     let says = |object: &Value| current(object) && condition(object, "Ready")["message"].to_string().contains("this key is bad");
-    let workflow = world.until("a", "n8n's message is told", says).await;
+    let workflow = world.until("a", "n8n's message is reported", says).await;
     echo("GET", "/api/v1/workflows");
     world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
-    let instance = world.until_kind("N8nInstance", "main", "n8n's message is told", says).await;
-    for told in [workflow["status"].to_string(), instance["status"].to_string(), format!("{:?}", world.events("a").await)] {
-        assert!(!told.contains(standin.api_key()), "{told}");
+    let instance = world.until_kind("N8nInstance", "main", "n8n's message is reported", says).await;
+    for reported in [workflow["status"].to_string(), instance["status"].to_string(), format!("{:?}", world.events("a").await)] {
+        assert!(!reported.contains(standin.api_key()), "{reported}");
     }
 }

@@ -60,7 +60,7 @@ fn calling(parameters: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_expression_and_no_inline_workflow_gets_around_the_grants() {
+async fn expressions_and_inline_workflows_need_the_same_grants() {
     let shared = Shared::start("around").await;
     let secret = shared.credential("Somebody's").await;
     let inline = json!({ "nodes": [{ "name": "Get", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4, "position": [0, 0], "parameters": {},
@@ -69,10 +69,10 @@ async fn no_expression_and_no_inline_workflow_gets_around_the_grants() {
     let inside = calling(json!({ "source": "parameter", "workflowJson": inline.to_string() }));
     shared.apply(&shared.other, "computed", json!({ "definition": computed })).await;
     shared.apply(&shared.other, "inside", json!({ "definition": inside })).await;
-    let said = shared.says("computed", "Ready", "ReferenceNotGranted").await;
-    assert!(said.contains("\"Call\"") && said.contains("spec.grants[].workflows"), "{said}");
-    let said = shared.says("inside", "Ready", "ReferenceNotGranted").await;
-    assert!(said.contains("\"Call\"") && said.contains(&secret) && !said.contains("Somebody's"), "{said}");
+    let message = shared.says("computed", "Ready", "ReferenceNotGranted").await;
+    assert!(message.contains("\"Call\"") && message.contains("spec.grants[].workflows"), "{message}");
+    let message = shared.says("inside", "Ready", "ReferenceNotGranted").await;
+    assert!(message.contains("\"Call\"") && message.contains(&secret) && !message.contains("Somebody's"), "{message}");
     assert!(shared.world.n8n.workflows().await.is_empty(), "nothing of either reaches n8n");
     // The namespace of the instance may.
     shared.apply(&shared.world.namespace, "computed", json!({ "definition": computed })).await;
@@ -86,7 +86,7 @@ async fn no_expression_and_no_inline_workflow_gets_around_the_grants() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_grant_nobody_learns_what_exists() {
+async fn without_a_grant_a_status_does_not_say_whether_something_exists() {
     let shared = Shared::start("learns").await;
     let id = shared.credential("Twice").await;
     shared.credential("Twice").await;
@@ -117,13 +117,13 @@ async fn without_a_grant_nobody_learns_what_exists() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_project_needs_a_grant_and_without_one_nobody_learns_whether_it_exists() {
+async fn a_project_needs_a_grant_without_which_a_status_does_not_say_whether_it_exists() {
     let shared = Shared::start("projects").await;
     let second = shared.standin.add_project();
     for (name, project) in [("there", second.as_str()), ("not-there", "missing")] {
         shared.apply(&shared.other, name, json!({ "definition": answering(name, "1"), "project": { "id": project } })).await;
-        let said = shared.says(name, "Ready", "ProjectNotGranted").await;
-        assert!(said.contains(&format!("project {project} ")) && said.contains("spec.grants[].projects"), "{said}");
+        let message = shared.says(name, "Ready", "ProjectNotGranted").await;
+        assert!(message.contains(&format!("project {project} ")) && message.contains("spec.grants[].projects"), "{message}");
     }
     assert!(shared.world.n8n.workflows().await.is_empty(), "nothing of either reaches n8n");
     // The published version stays when its author names a project that is not granted, wherever the workflow is.
@@ -142,24 +142,24 @@ async fn a_project_needs_a_grant_and_without_one_nobody_learns_whether_it_exists
     shared.says("serves", "Ready", "ProjectNotGranted").await;
     shared.apply(&shared.world.namespace, "own", json!({ "definition": answering("own", "1"), "project": { "id": second } })).await;
     shared.world.until_ready("own").await;
-    let held = shared.world.n8n.workflows().await;
-    let there = held.iter().filter(|workflow| workflow["shared"][0]["projectId"] == json!(second)).count();
-    assert_eq!((held.len(), there), (3, 2));
+    let observed = shared.world.n8n.workflows().await;
+    let there = observed.iter().filter(|workflow| workflow["shared"][0]["projectId"] == json!(second)).count();
+    assert_eq!((observed.len(), there), (3, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tag_needs_a_grant_outside_the_instances_own_namespace() {
+async fn a_tag_needs_a_grant_outside_the_namespace_of_the_instance() {
     let shared = Shared::start("tags").await;
     let tags = |id: &str| {
-        let held = shared.standin.workflow(id).expect("it is there")["tags"].clone();
-        held.as_array().into_iter().flatten().map(|tag| tag["name"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        let observed = shared.standin.workflow(id).expect("it is there")["tags"].clone();
+        observed.as_array().into_iter().flatten().map(|tag| tag["name"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
     };
     let spec = |tags: Value| json!({ "active": true, "definition": answering("tags", "1"), "tags": tags });
     shared.apply(&shared.other, "a", spec(json!(["live"]))).await;
-    let said = shared.says("a", "Ready", "TagNotGranted").await;
-    assert!(said.contains("\"live\"") && said.contains("spec.grants[].tags"), "{said}");
+    let message = shared.says("a", "Ready", "TagNotGranted").await;
+    assert!(message.contains("\"live\"") && message.contains("spec.grants[].tags"), "{message}");
     let id = shared.world.n8n.workflows().await[0]["id"].as_str().expect("an id").to_owned();
-    assert_eq!(shared.world.n8n.webhook("GET", "tags").await.json()["version"], "1", "the workflow itself serves");
+    assert_eq!(shared.world.n8n.webhook("GET", "tags").await.json()["version"], "1", "the workflow itself stays published");
     assert!(tags(&id).is_empty() && shared.standin.log().count("POST", "/api/v1/tags") == 0);
     shared.grant(json!({ "tags": ["live"] })).await;
     shared.world.until_in(&shared.other, "a", "Ready", ready).await;
@@ -174,7 +174,7 @@ async fn a_tag_needs_a_grant_outside_the_instances_own_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grant_that_is_taken_back_is_told_on_the_object_and_takes_nothing_offline() {
+async fn a_revoked_grant_is_reported_and_takes_nothing_offline() {
     let shared = Shared::start("taken-back").await;
     let secret = shared.credential("Somebody's").await;
     let theirs = shared.world.n8n.api("POST", "/workflows", Some(answering("theirs", "1"))).await.json()["id"].clone();
@@ -210,10 +210,10 @@ async fn a_grant_that_is_taken_back_is_told_on_the_object_and_takes_nothing_offl
     }
     shared.grant(json!({})).await;
     for (name, _, reason) in &cases {
-        let said = shared.says(name, "Ready", reason).await;
-        println!("{name}: {reason}: {said}");
-        assert!(said.contains("spec.grants[]"), "{said}");
-        assert_eq!(shared.world.n8n.webhook("GET", name).await.json()["version"], "1", "{name} serves on");
+        let message = shared.says(name, "Ready", reason).await;
+        println!("{name}: {reason}: {message}");
+        assert!(message.contains("spec.grants[]"), "{message}");
+        assert_eq!(shared.world.n8n.webhook("GET", name).await.json()["version"], "1", "{name} stays published");
     }
     shared.grant(all).await;
     for (name, ..) in &cases {

@@ -33,7 +33,7 @@ fn hang(standin: &StandIn, world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_workflows_that_hang_in_their_probes_delay_no_edit_no_create_and_no_deletion_of_another_namespace() {
+async fn ten_workflows_with_hanging_probes_delay_no_edit_create_or_deletion_of_another_namespace() {
     let all = json!({ "allowedNamespaces": { "from": "All" }, "maxConcurrentRequests": 4 });
     let (standin, world) = World::on_stand_in("hanging", all).await;
     let other = format!("{}-b", world.namespace);
@@ -76,7 +76,7 @@ async fn ten_workflows_that_hang_in_their_probes_delay_no_edit_no_create_and_no_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_that_is_asked_to_end_does_so_in_time_while_a_probe_hangs() {
+async fn the_operator_shuts_down_within_30_seconds_while_a_probe_hangs() {
     let (standin, mut world) = World::on_stand_in("ending", json!({})).await;
     let rule = hang(&standin, &world);
     world.workflow("a", hanging(&world, "a", "5m")).await;
@@ -95,7 +95,7 @@ async fn an_operator_that_is_asked_to_end_does_so_in_time_while_a_probe_hangs() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pass_that_takes_too_long_is_stopped_told_counted_and_tried_again() {
+async fn a_reconciliation_that_exceeds_its_timeout_is_stopped_reported_counted_and_retried() {
     let (standin, mut world) = World::on_stand_in("toolong", json!({})).await;
     world.operator.restart_with(&["--reconcile-timeout", "10s"]);
     hang(&standin, &world);
@@ -109,7 +109,7 @@ async fn a_pass_that_takes_too_long_is_stopped_told_counted_and_tried_again() {
     let counted = "weirkeeper_reconcile_total{controller=\"workflow\",reason=\"TimedOut\"}";
     let started = Instant::now();
     while !world.operator.get("/metrics").await.1.contains(counted) {
-        assert!(started.elapsed() < PATIENCE, "waited in vain for {counted}\n{}", world.operator.tail());
+        assert!(started.elapsed() < PATIENCE, "timed out waiting for {counted}\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     standin.faults().clear();
@@ -134,10 +134,10 @@ async fn durations_beyond_their_bounds_are_refused_by_the_api_server() {
         (json!({ "interval": "0s" }), "from 1s to 24h"),
         (json!({ "interval": "25h" }), "from 1s to 24h"),
     ];
-    for (mut spec, said) in refused {
+    for (mut spec, message) in refused {
         spec["definition"] = definition.clone();
         let error = world.try_workflow("a", spec.clone()).await.expect_err("it is refused").to_string();
-        assert!(error.contains(said), "{spec}: {error}");
+        assert!(error.contains(message), "{spec}: {error}");
     }
     for mut spec in [probe("5m"), probe("100ms"), many(15, "20s"), many(16, "18s"), json!({ "interval": "24h" })] {
         spec["definition"] = definition.clone();

@@ -39,7 +39,7 @@ async fn lose_status(world: &World, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_status_is_found_again_by_the_mark() {
+async fn an_object_that_lost_its_status_is_bound_again_by_the_mark() {
     let world = World::on_real_n8n("lost").await;
     let before = applied(&world, "a", "1", json!({})).await;
     lose_status(&world, "a").await;
@@ -53,7 +53,7 @@ async fn a_lost_status_is_found_again_by_the_mark() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_is_reported_and_a_doubled_mark_stops_only_an_object_that_lost_its_id() {
+async fn a_copy_is_reported_and_duplicate_marks_stop_only_an_object_that_lost_its_id() {
     let world = World::on_real_n8n("copy").await;
     let original = id(&applied(&world, "a", "1", json!({})).await);
     let copy = copied(&world.n8n, &original).await;
@@ -109,7 +109,7 @@ async fn an_adopted_workflow_keeps_its_content_as_version_1_and_its_urls_and_is_
     assert_eq!(id(&adopted), theirs);
     let history = adopted["status"]["history"].as_array().unwrap();
     assert_eq!((history[1]["version"].as_i64(), history[1]["source"].as_str()), (Some(1), Some("Adopted")));
-    world.n8n.serves(&path, "ours").await;
+    world.n8n.expect_version(&path, "ours").await;
     let after = world.n8n.workflow(&theirs).await;
     for node in 0..2 {
         assert_eq!(after["nodes"][node]["id"], before["nodes"][node]["id"]);
@@ -118,7 +118,7 @@ async fn an_adopted_workflow_keeps_its_content_as_version_1_and_its_urls_and_is_
     // The previous content can be published again.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1).await;
-    world.n8n.serves(&path, "theirs").await;
+    world.n8n.expect_version(&path, "theirs").await;
     // A second object cannot adopt it too.
     world.workflow("b", spec("second")).await;
     world.until_reason("b", "Ready", "AlreadyClaimed").await;
@@ -151,7 +151,7 @@ async fn another_namespace_adopts_only_with_a_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_deleted_in_n8n_comes_back_and_many_at_once_stop_everything() {
+async fn a_workflow_that_was_deleted_in_n8n_is_created_again_and_many_at_once_stall_the_instance() {
     // An n8n of its own: many workflows disappear here.
     let stack = Stack::own(&["--only-n8n"]);
     let mut world = World::at(&stack.n8n_url(), &stack.n8n_key(), "vanish", json!({})).await;

@@ -17,8 +17,8 @@ fn import(world: &World, arguments: &[&str]) -> (Vec<Value>, String) {
         .args(arguments)
         .output()
         .expect("the binary runs");
-    let told = String::from_utf8(run.stderr).expect("text");
-    assert!(run.status.success(), "{told}");
+    let reported = String::from_utf8(run.stderr).expect("text");
+    assert!(run.status.success(), "{reported}");
     let file = std::env::temp_dir().join(format!("{}-import.yaml", world.namespace));
     std::fs::write(&file, run.stdout).expect("a file is written");
     let read = Command::new(world.stack.kubectl())
@@ -32,7 +32,7 @@ fn import(world: &World, arguments: &[&str]) -> (Vec<Value>, String) {
     // Several objects come as one JSON document after the other.
     let items = serde_json::Deserializer::from_slice(&read.stdout).into_iter::<Value>().map(|item| item.expect("kubectl prints JSON"));
     let bare = |item: Value| json!({ "apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": { "name": item["metadata"]["name"] }, "spec": item["spec"] });
-    (items.map(bare).collect(), told)
+    (items.map(bare).collect(), reported)
 }
 
 async fn made(n8n: &N8n, definition: Value) -> String {
@@ -64,9 +64,9 @@ async fn imported_workflows_are_adopted_and_stay_as_they_are() {
     // The published version is imported, not the draft.
     world.n8n.edit(&parent, false, |workflow| workflow["nodes"][0]["position"] = json!([7, 7])).await;
 
-    let (objects, told) = import(&world, &["--id", &parent, &child]);
-    assert!(told.contains("the draft differs"), "{told}");
-    assert_eq!(objects.len(), 2, "{told}");
+    let (objects, reported) = import(&world, &["--id", &parent, &child]);
+    assert!(reported.contains("the draft differs"), "{reported}");
+    assert_eq!(objects.len(), 2, "{reported}");
     let mut names = Vec::new();
     for object in &objects {
         names.push(object["metadata"]["name"].as_str().unwrap().to_owned());
@@ -78,7 +78,7 @@ async fn imported_workflows_are_adopted_and_stay_as_they_are() {
     }
     let after = [world.n8n.workflow(&parent).await, world.n8n.workflow(&child).await];
     for (before, after) in before.iter().zip(&after) {
-        assert_eq!(before["activeVersionId"], after["activeVersionId"], "what serves is the same version");
+        assert_eq!(before["activeVersionId"], after["activeVersionId"], "the same version is published");
         assert_eq!((&before["nodes"], &before["connections"]), (&after["nodes"], &after["connections"]));
     }
     let child_object = objects.iter().find(|object| object["spec"]["adopt"]["id"] == child.as_str()).unwrap();
@@ -86,8 +86,8 @@ async fn imported_workflows_are_adopted_and_stay_as_they_are() {
     assert_eq!(before[1]["versionId"], world.n8n.workflow(&child).await["versionId"]);
     let parent_object = objects.iter().find(|object| object["spec"]["adopt"]["id"] == parent.as_str()).unwrap();
     world.until_ready(parent_object["metadata"]["name"].as_str().unwrap()).await;
-    let (again, told) = import(&world, &["--id", &parent, "--managed"]);
-    assert!(again[0]["spec"]["definition"]["settings"]["customTelemetryTags"].is_null(), "{told}");
+    let (again, reported) = import(&world, &["--id", &parent, "--managed"]);
+    assert!(again[0]["spec"]["definition"]["settings"]["customTelemetryTags"].is_null(), "{reported}");
 }
 
 /// Runs the command with an output folder and returns its exit code and its messages.
@@ -115,7 +115,7 @@ fn texts(folder: &Path) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tag_selects_what_a_folder_gets_and_the_same_comes_again_byte_for_byte() {
+async fn an_import_by_tag_is_the_same_byte_for_byte_when_repeated() {
     let world = World::on_real_n8n("import-folder").await;
     let tag = format!("import-{:x}", crate::harness::stack::rand());
     let tagged = world.n8n.api("POST", "/tags", Some(json!({ "name": tag }))).await.json()["id"].clone();
@@ -143,9 +143,9 @@ async fn a_tag_selects_what_a_folder_gets_and_the_same_comes_again_byte_for_byte
         ids.push(id);
     }
     let folder = std::env::temp_dir().join(format!("{}-import-folder", world.namespace));
-    let (code, told) = import_into(&world, &folder, &["--tag", &tag]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("left out: it is archived") && told.contains("3 imported, 1 left out"), "{told}");
+    let (code, reported) = import_into(&world, &folder, &["--tag", &tag]);
+    assert_eq!(code, Some(0), "{reported}");
+    assert!(reported.contains("left out: it is archived") && reported.contains("3 imported, 1 left out"), "{reported}");
     let first = texts(&folder);
     let twins: Vec<&(String, String)> = first.iter().filter(|(name, _)| name.starts_with("twin-")).collect();
     assert_eq!((first.len(), twins.len()), (3, 2), "two of one name have a file each");
@@ -174,19 +174,19 @@ async fn a_tag_selects_what_a_folder_gets_and_the_same_comes_again_byte_for_byte
 
     // Existing files are not overwritten, and nothing else is written.
     std::fs::remove_file(folder.join(&first[0].0)).expect("the file is removed");
-    let (code, told) = import_into(&world, &folder, &["--tag", &tag]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains(&first[1].0) && told.contains("--force"), "{told}");
+    let (code, reported) = import_into(&world, &folder, &["--tag", &tag]);
+    assert_eq!(code, Some(1), "{reported}");
+    assert!(reported.contains(&first[1].0) && reported.contains("--force"), "{reported}");
     assert_eq!(texts(&folder), first[1..]);
-    let (code, told) = import_into(&world, &folder, &["--tag", &tag, "--force"]);
-    assert_eq!(code, Some(0), "{told}");
+    let (code, reported) = import_into(&world, &folder, &["--tag", &tag, "--force"]);
+    assert_eq!(code, Some(0), "{reported}");
     assert_eq!(texts(&folder), first, "the same workflows give the same text");
     // A selection gives the same names as all.
     let alone = folder.join("alone");
-    let (code, told) = import_into(&world, &alone, &["--id", &ids[1]]);
-    assert_eq!(code, Some(0), "{told}");
+    let (code, reported) = import_into(&world, &alone, &["--id", &ids[1]]);
+    assert_eq!(code, Some(0), "{reported}");
     assert!(first.contains(&texts(&alone)[0]));
-    let (code, told) = import_into(&world, &alone, &["--id", "nosuchworkflow01"]);
-    assert_eq!(code, Some(1), "{told}");
+    let (code, reported) = import_into(&world, &alone, &["--id", "nosuchworkflow01"]);
+    assert_eq!(code, Some(1), "{reported}");
     let _ = std::fs::remove_dir_all(&folder);
 }

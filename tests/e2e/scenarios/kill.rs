@@ -55,7 +55,7 @@ async fn settled(world: &World, wanted: &Wanted, objects: u64) {
         let object = world.until(name, "Ready", ready).await;
         let id = object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
         assert_eq!(world.n8n.marked(&world.namespace, name).await, [id], "{name} has exactly one workflow");
-        world.n8n.serves(&format!("{}/{name}", world.namespace), version.to_string()).await;
+        world.n8n.expect_version(&format!("{}/{name}", world.namespace), version.to_string()).await;
     }
     for gone in (0..objects).map(|number| format!("w{number}")).filter(|name| !wanted.contains_key(name)) {
         world.until(&gone, "it is gone", serde_json::Value::is_null).await;
@@ -89,7 +89,7 @@ async fn a_hundred_kills_make_no_duplicate_and_leave_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_kills_on_the_real_n8n_make_no_duplicate_and_leave_nothing_behind() {
+async fn twenty_five_kills_on_the_real_n8n_make_no_duplicate_and_leave_nothing_behind() {
     const KILLS: u32 = 25;
     let mut world = World::on_real_n8n("realkill").await;
     let (url, key) = (world.stack.n8n_url(), world.stack.n8n_key());

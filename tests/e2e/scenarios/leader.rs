@@ -37,7 +37,7 @@ async fn until(operator: &Operator, wanted: &str) {
         if metrics.lines().any(|line| line == wanted) {
             return;
         }
-        assert!(started.elapsed() < PATIENCE, "waited in vain for {wanted}:\n{}", operator.tail());
+        assert!(started.elapsed() < PATIENCE, "timed out waiting for {wanted}:\n{}", operator.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -53,7 +53,7 @@ async fn holder(world: &World) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_operators_one_works_and_the_other_takes_over_soon_after_a_graceful_end() {
+async fn after_a_graceful_shutdown_the_standby_leads_within_10_seconds() {
     let (mut world, second) = pair("graceful").await;
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
@@ -72,11 +72,11 @@ async fn of_two_operators_one_works_and_the_other_takes_over_soon_after_a_gracef
     assert!(led < Duration::from_secs(10), "{led:?}");
     assert_ne!(holder(&world).await, before);
     assert!(world.operator.log().contains("released the lease"));
-    world.n8n.serves(&path, "2").await;
+    world.n8n.expect_version(&path, "2").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_crash_the_other_operator_takes_over_and_nothing_is_made_twice() {
+async fn after_a_crash_the_standby_leads_within_40_seconds_and_nothing_is_created_twice() {
     let (mut world, second) = pair("crash").await;
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
@@ -90,11 +90,11 @@ async fn after_a_crash_the_other_operator_takes_over_and_nothing_is_made_twice()
     println!("failover: crash: another led after {:.1} s, all was Ready after {:.1} s", led.as_secs_f64(), killed.elapsed().as_secs_f64());
     assert!(led < Duration::from_secs(40), "{led:?}");
     assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
-    world.n8n.serves(&path, "1").await;
+    world.n8n.expect_version(&path, "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() {
+async fn a_leader_that_was_stopped_until_its_lease_expired_writes_nothing_when_it_continues() {
     let standin = StandIn::start(Options { latency: Duration::from_millis(50), ..Options::default() });
     let (url, key) = (standin.url(), standin.api_key().to_owned());
     let (mut world, second) = pair_in(World::bare(Stack::shared(), "asleep", &url, &key).await).await;
@@ -125,7 +125,7 @@ async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_that_loses_its_lease_ends_at_once() {
+async fn an_operator_that_loses_its_lease_exits() {
     let (mut world, second) = pair("lost").await;
     let leases: Api<Lease> = Api::namespaced(world.admin.clone(), NAMESPACE);
     let taken = json!({ "spec": { "holderIdentity": "somebody-else", "leaseDurationSeconds": 600 } });
@@ -137,7 +137,7 @@ async fn an_operator_that_loses_its_lease_ends_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_operators_by_hand_do_not_fight_unless_they_are_told_to() {
+async fn a_second_operator_waits_for_the_lease_unless_leader_election_is_off() {
     let (_standin, mut world) = World::on_stand_in("byhand", json!({})).await;
     // Matches only the name, so that other tests have another lease.
     let lease = world.namespace.clone();
@@ -146,10 +146,10 @@ async fn two_operators_by_hand_do_not_fight_unless_they_are_told_to() {
     until(&world.operator, "weirkeeper_leading 1").await;
     let mut second = world.another_operator("second", &flags);
     until(&second, "weirkeeper_leading 0").await;
-    let leader = holder(&world).await.expect("somebody holds the lease in the namespace of config/rbac");
+    let leader = holder(&world).await.expect("the lease in the namespace of config/rbac has a holder");
     let started = Instant::now();
     while !second.log().contains("another operator holds the lease") {
-        assert!(started.elapsed() < PATIENCE, "nothing is said:\n{}", second.tail());
+        assert!(started.elapsed() < PATIENCE, "nothing is logged:\n{}", second.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(second.log().contains(&leader), "it says which:\n{}", second.tail());
@@ -159,14 +159,14 @@ async fn two_operators_by_hand_do_not_fight_unless_they_are_told_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_label_selector_that_the_api_server_refuses_ends_the_operator_at_once() {
+async fn the_operator_exits_if_the_api_server_refuses_its_label_selector() {
     let stack = Stack::shared();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
         .args(["operator", "--listen", "127.0.0.1:0", "--watch-label-selector", "team in (a"])
         .env("KUBECONFIG", stack.kubeconfig("operator"))
         .output()
         .expect("the operator runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("--watch-label-selector \"team in (a\": "), "{said}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("--watch-label-selector \"team in (a\": "), "{message}");
 }

@@ -49,7 +49,7 @@ async fn until_livez(world: &World, expected: impl Fn(u16, &str) -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quiet_cluster_is_alive_over_several_bounds() {
+async fn livez_stays_healthy_on_a_quiet_cluster_for_twice_the_bound() {
     // The shortest bound is 10 s; a busy API server may be silent for that long.
     let bound = Duration::from_secs(30);
     let (relay, world) = quiet("quiet", "30s").await;
@@ -64,7 +64,7 @@ async fn a_quiet_cluster_is_alive_over_several_bounds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_watch_that_goes_dead_in_silence_or_gets_nothing_but_errors_is_told() {
+async fn livez_fails_for_each_watch_that_is_silent_or_only_gets_errors() {
     let (relay, world) = quiet("dead", "10s").await;
     until_alive(&world).await;
     for how in [Hindrance::Silence, Hindrance::Errors] {
@@ -81,7 +81,7 @@ async fn each_watch_that_goes_dead_in_silence_or_gets_nothing_but_errors_is_told
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_that_starts_while_the_api_server_is_silent_is_told_dead() {
+async fn livez_fails_if_a_watch_is_silent_from_the_start() {
     let (relay, mut world) = quiet("mute", "10s").await;
     relay.hinder(Some((WATCHES[0], Hindrance::Silence)));
     world.operator.restart_with(&["--liveness-bound", "10s"]);

@@ -30,14 +30,14 @@ fn since(object: &Value, kind: &str) -> Timestamp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_unchanged_stays_ready_for_three_intervals_without_the_real_n8n_and_is_ready_again_with_it() {
+async fn an_unchanged_workflow_stays_ready_for_three_intervals_without_the_real_n8n_and_is_ready_again_with_it() {
     const INTERVAL: Duration = Duration::from_secs(3);
     let stack = Stack::own(&["--only-n8n"]);
     let often = json!({ "interval": "2s", "requestTimeout": "10s" });
     let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "threeintervals", often).await;
     apply(&world, "a", "3s", "1").await;
     let before = world.until_ready("a").await;
-    let held = world.n8n.workflow(before["status"]["n8nWorkflowId"].as_str().expect("an id")).await;
+    let observed = world.n8n.workflow(before["status"]["n8nWorkflowId"].as_str().expect("an id")).await;
     stack.tell(&["stop", "n8n"]);
     let missed = world.until("a", "n8n is missed", |object| condition(object, "Synced")["status"] == "Unknown").await;
     assert!(ready(&missed), "what did not change keeps Ready: {missed:#}");
@@ -56,11 +56,11 @@ async fn what_is_unchanged_stays_ready_for_three_intervals_without_the_real_n8n_
     let back = world.until("a", "it is Ready again", ready).await;
     assert_eq!(back["status"]["history"], before["status"]["history"]);
     let after = world.n8n.workflow(before["status"]["n8nWorkflowId"].as_str().expect("an id")).await;
-    assert_eq!(after["updatedAt"], held["updatedAt"], "nothing was written");
+    assert_eq!(after["updatedAt"], observed["updatedAt"], "nothing was written");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_n8n_that_restarts_in_the_middle_of_a_sync_of_twenty_gets_each_of_them_once() {
+async fn an_n8n_that_restarts_during_a_sync_of_twenty_workflows_has_each_of_them_once() {
     let stack = Stack::own(&["--only-n8n"]);
     // So slow that the restart happens during the sync.
     let slow = json!({ "requestTimeout": "10s", "requestsPerSecond": 10 });
@@ -82,16 +82,16 @@ async fn an_n8n_that_restarts_in_the_middle_of_a_sync_of_twenty_gets_each_of_the
         }
         println!("{command:?}: {done} of {WORKFLOWS} were synced when it began");
         for number in 0..WORKFLOWS {
-            world.n8n.serves(&format!("{}/{}", world.namespace, name(number)), version).await;
+            world.n8n.expect_version(&format!("{}/{}", world.namespace, name(number)), version).await;
             let events = world.events(&name(number)).await;
-            let blamed = events.iter().any(|(reason, _)| matches!(reason.as_str(), "ProbeFailed" | "RolledBack"));
-            assert!(!blamed, "a version is blamed for the restart: {events:?}");
+            let failed_by_it = events.iter().any(|(reason, _)| matches!(reason.as_str(), "ProbeFailed" | "RolledBack"));
+            assert!(!failed_by_it, "the restart failed a version: {events:?}");
         }
         assert_eq!(world.n8n.workflows().await.len(), WORKFLOWS, "none is doubled and none is left behind");
     }
 }
 
-/// Waits until at least a number of Workflows serve a version, and returns the number.
+/// Waits until at least a number of Workflows have published a version, and returns the number.
 async fn synced(world: &World, version: &str, least: usize) -> usize {
     let started = std::time::Instant::now();
     loop {
@@ -109,7 +109,7 @@ async fn synced(world: &World, version: &str, least: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_that_n8n_never_answers_is_let_go_after_the_bound_told_and_counted() {
+async fn a_deletion_without_a_response_of_n8n_is_abandoned_after_the_bound_reported_and_counted() {
     let (standin, mut world) = World::on_stand_in("abandoned", json!({ "requestTimeout": "1s", "interval": "2s" })).await;
     world.operator.restart_with(&["--deletion-bound", "12s"]);
     apply(&world, "a", "2s", "1").await;
@@ -140,7 +140,7 @@ async fn a_deletion_that_n8n_never_answers_is_let_go_after_the_bound_told_and_co
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_is_seen_at_the_instance_and_its_workflows_are_woken_when_it_is_over() {
+async fn workflows_wait_for_their_unavailable_instance_and_are_reconciled_when_it_is_back() {
     let (standin, world) = World::on_stand_in("woken", json!({ "interval": "1h", "requestTimeout": "2s" })).await;
     for name in ["a", "idle"] {
         apply(&world, name, "1h", "1").await;
@@ -172,15 +172,15 @@ async fn an_outage_is_seen_at_the_instance_and_its_workflows_are_woken_when_it_i
     let tries = failed("a");
     standin.restart();
     let back = world.until_kind("N8nInstance", "main", "it is Ready again", ready).await;
-    let woken = world.until("a", "n8n was asked again", |object| condition(object, "Synced")["status"] == "True" && ready(object)).await;
-    assert!(since(&back, "Ready") >= asked && failed("a") == tries, "it was not tried again meanwhile");
+    let woken = world.until("a", "n8n was read again", |object| condition(object, "Synced")["status"] == "True" && ready(object)).await;
+    assert!(since(&back, "Ready") >= asked && failed("a") == tries, "it was not retried meanwhile");
     let late = since(&woken, "Synced").duration_since(since(&back, "Ready")).as_secs();
     assert!(late < 10, "the Workflow is {late} s later than its instance");
-    assert_eq!(failed("idle"), 0, "who did not meet the outage is not told of it");
+    assert_eq!(failed("idle"), 0, "the idle one did not notice the outage");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workflows_are_told_at_once_that_their_instance_is_gone_and_its_connection_goes_with_the_last_of_them() {
+async fn workflows_report_that_their_instance_was_deleted_and_its_connection_is_closed_with_the_last_of_them() {
     let (standin, world) = World::on_stand_in("instancegone", json!({ "interval": "1h" })).await;
     for name in ["a", "b"] {
         apply(&world, name, "1h", "1").await;
@@ -207,7 +207,7 @@ async fn workflows_are_told_at_once_that_their_instance_is_gone_and_its_connecti
     assert!(standin.workflows().is_empty(), "they were deleted in n8n");
     let started = std::time::Instant::now();
     while connections().await > 0 {
-        assert!(started.elapsed() < PATIENCE, "the key is held for nobody\n{}", world.operator.tail());
+        assert!(started.elapsed() < PATIENCE, "the connection stays open\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

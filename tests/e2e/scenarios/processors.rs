@@ -9,11 +9,11 @@ use crate::harness::world::{World, condition, current, ready};
 const FIELD: &str = "spec.webhookCheckURL";
 
 fn says_the_field(object: &Value, kind: &str) -> bool {
-    condition(object, kind)["message"].as_str().is_some_and(|said| said.contains(FIELD))
+    condition(object, kind)["message"].as_str().is_some_and(|message| message.contains(FIELD))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_main_process_serves_no_production_webhooks_the_field_is_named_and_the_editor_is_no_answer() {
+async fn a_main_process_without_production_webhooks_is_reported_with_the_field_to_set() {
     let shared = Stack::shared();
     let main = ["--only-n8n", "--shape", "default", "--n8n-env", "N8N_DISABLE_PRODUCTION_MAIN_PROCESS=true"];
     let own = (shared.shape() != "webhook-processor").then(|| Stack::own(&main));
@@ -34,7 +34,7 @@ async fn where_the_main_process_serves_no_production_webhooks_the_field_is_named
     });
     for (name, definition) in [("webhook", answering(&path("webhook"), "1")), ("form", form)] {
         world.workflow(name, json!({ "active": true, "definition": definition })).await;
-        let seen = world.until(name, "nobody can say whether it is live", |object| says_the_field(object, "Live")).await;
+        let seen = world.until(name, "Live is Unknown", |object| says_the_field(object, "Live")).await;
         assert_eq!(condition(&seen, "Live")["status"], "Unknown", "{seen:#}");
         world.until_ready(name).await;
     }

@@ -75,22 +75,22 @@ async fn a_workflow_is_created_in_its_project_moved_by_the_spec_and_moved_back_b
         assert_eq!(after[same], before[same], "{same}");
     }
     assert_eq!((&moved["status"]["activeVersion"], moved["status"]["history"].as_array().unwrap().len()), (&json!(1), 1));
-    world.n8n.serves(&path, "1").await;
-    assert!(world.events("a").await.iter().all(|(reason, _)| reason != "DriftReverted"), "the author moved it, nobody else");
+    world.n8n.expect_version(&path, "1").await;
+    assert!(world.events("a").await.iter().all(|(reason, _)| reason != "DriftReverted"), "only the author moved it");
 
     // Somebody moves it away, and it is moved back.
     move_in_n8n(&world.n8n, &id(&moved), &own).await;
-    world.until_told("a", "DriftReverted", "moved to another project").await;
+    world.until_event("a", "DriftReverted", "moved to another project").await;
     until_in(&world, &id(&moved), &second).await;
     world.until_ready("a").await;
-    world.n8n.serves(&path, "1").await;
+    world.n8n.expect_version(&path, "1").await;
 
     // The same under the policy Report.
     world.workflow("a", spec(json!({ "project": { "id": second }, "driftPolicy": "Report" }))).await;
     world.until_ready("a").await;
     move_in_n8n(&world.n8n, &id(&moved), &own).await;
-    let told = world.until_reason("a", "Drifted", "DriftReported").await;
-    assert!(condition(&told, "Drifted")["message"].as_str().unwrap().contains("moved to another project"), "{:#}", told["status"]);
+    let reported = world.until_reason("a", "Drifted", "DriftReported").await;
+    assert!(condition(&reported, "Drifted")["message"].as_str().unwrap().contains("moved to another project"), "{:#}", reported["status"]);
     assert_eq!(project(&world.n8n.workflow(&id(&moved)).await), own);
 
     // A spec with the current project matches it; one without a project leaves it, and so does deletion under Retain.
@@ -104,7 +104,7 @@ async fn a_workflow_is_created_in_its_project_moved_by_the_spec_and_moved_back_b
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_project_is_waited_for_and_takes_nothing_away() {
+async fn an_unknown_project_is_waited_for_and_changes_nothing() {
     let world = World::on_real_n8n("project-unknown").await;
     let path = format!("{}/a", world.namespace);
     let spec = |version: &str, project: Option<&str>| {
@@ -138,10 +138,10 @@ async fn an_unknown_project_is_waited_for_and_takes_nothing_away() {
     for same in ["active", "versionId", "activeVersionId", "updatedAt", "shared"] {
         assert_eq!(after[same], before[same], "{same}");
     }
-    world.n8n.serves(&path, "1").await;
+    world.n8n.expect_version(&path, "1").await;
     world.workflow("a", spec("2", None)).await;
     world.until_ready("a").await;
-    world.n8n.serves(&path, "2").await;
+    world.n8n.expect_version(&path, "2").await;
 }
 
 /// A world on a stand-in with one Workflow `a`.
@@ -171,7 +171,7 @@ impl Small {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_that_is_where_it_should_be_costs_no_call() {
+async fn a_workflow_in_its_project_costs_no_write() {
     let small = Small::start("project-still").await;
     let second = small.standin.add_project();
     small.apply("1", json!({ "project": { "id": second } })).await;
@@ -187,7 +187,7 @@ async fn a_workflow_that_is_where_it_should_be_costs_no_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_may_not_move_is_missed_by_those_only_who_move() {
+async fn an_api_key_without_the_scope_to_move_only_affects_workflows_that_are_to_be_moved() {
     let scopes = crate::standin::every_scope().into_iter().filter(|scope| scope != "workflow:move").collect();
     let small = Small::on("project-scope", Options { scopes: Some(scopes), ..Options::default() }).await;
     let second = small.standin.add_project();
@@ -197,33 +197,33 @@ async fn a_key_that_may_not_move_is_missed_by_those_only_who_move() {
     small.world.until_kind("N8nInstance", "main", "Ready", ready).await;
     // A namespace that needs it gets the details, and the workflow stays published.
     small.apply("1", json!({ "project": { "id": small.standin.own_project() } })).await;
-    let told = small.world.until_reason("a", "Ready", "MissingScope").await;
-    assert!(condition(&told, "Ready")["message"].as_str().unwrap().contains("workflow:move"), "{:#}", told["status"]);
-    assert_eq!((&condition(&told, "Live")["status"], &condition(&told, "Stalled")["status"]), (&json!("True"), &json!("True")));
+    let reported = small.world.until_reason("a", "Ready", "MissingScope").await;
+    assert!(condition(&reported, "Ready")["message"].as_str().unwrap().contains("workflow:move"), "{:#}", reported["status"]);
+    assert_eq!((&condition(&reported, "Live")["status"], &condition(&reported, "Stalled")["status"]), (&json!("True"), &json!("True")));
     small.standin.ui_move(&id(&made), &small.standin.own_project());
     small.world.until_ready("a").await;
     small.standin.ui_move(&id(&made), &second);
     small.apply("2", json!({})).await;
     small.world.until_ready("a").await;
-    small.world.n8n.serves(&small.path, "2").await;
+    small.world.n8n.expect_version(&small.path, "2").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_move_that_goes_wrong_is_done_again_and_never_ends_offline() {
+async fn a_failed_move_is_retried_and_ends_published() {
     let small = Small::start("project-faults").await;
     let projects = [small.standin.add_project(), small.standin.add_project()];
     small.apply("1", json!({})).await;
     let made = small.world.until_ready("a").await;
     let faults = [Fault::DropBefore, Fault::DropAfter, Fault::HalfBody, Fault::json(500, "Internal server error"), Fault::Html404];
     for (fault, to) in faults.into_iter().zip(projects.iter().cycle()) {
-        let told = format!("{fault:?}");
+        let reported = format!("{fault:?}");
         let rule = small.standin.faults().add(Rule::on("PUT", "/api/v1/workflows/*/transfer", fault).once());
         small.apply("1", json!({ "project": { "id": to } })).await;
         let there = small.world.until("a", "it is there", |object| ready(object) && object["status"]["project"] == json!(to)).await;
-        assert_eq!(small.standin.faults().fired(rule), 1, "{told}");
-        assert_eq!(there["status"]["intent"], Value::Null, "{told}");
-        assert_eq!(project(&small.world.n8n.workflow(&id(&made)).await), to, "{told}");
-        small.world.n8n.serves(&small.path, "1").await;
+        assert_eq!(small.standin.faults().fired(rule), 1, "{reported}");
+        assert_eq!(there["status"]["intent"], Value::Null, "{reported}");
+        assert_eq!(project(&small.world.n8n.workflow(&id(&made)).await), to, "{reported}");
+        small.world.n8n.expect_version(&small.path, "1").await;
     }
     // n8n reports that it moved the workflow, and could not register its triggers again.
     small.standin.configure(|options| options.moves_go_offline = true);
@@ -233,11 +233,11 @@ async fn a_move_that_goes_wrong_is_done_again_and_never_ends_offline() {
     small.world.until("a", "it is there", |object| ready(object) && object["status"]["project"] == json!(to)).await;
     let after = small.world.n8n.workflow(&id(&made)).await;
     assert_eq!((project(&after), &after["activeVersionId"]), (to.as_str(), &before["activeVersionId"]));
-    small.world.n8n.serves(&small.path, "1").await;
+    small.world.n8n.expect_version(&small.path, "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_project_that_is_not_there_stops_no_rollback() {
+async fn a_project_that_does_not_exist_stops_no_rollback() {
     let small = Small::start("project-rollback").await;
     let check = |time: &str| json!({ "bakeTime": time, "minimumExecutions": 2, "maximumErrorRate": 50 });
     small.apply("1", json!({})).await;
@@ -255,12 +255,12 @@ async fn a_project_that_is_not_there_stops_no_rollback() {
         small.world.n8n.webhook("GET", &small.path).await;
     }
     small.world.until_reason("a", "RolledBack", "RolledBack").await;
-    small.world.n8n.serves(&small.path, "1").await;
+    small.world.n8n.expect_version(&small.path, "1").await;
     // The corrected version waits for the project.
     small.apply("3", json!({ "project": { "id": "nowhere" } })).await;
     small.world.until_reason("a", "Ready", "ProjectNotFound").await;
-    small.world.n8n.serves(&small.path, "1").await;
+    small.world.n8n.expect_version(&small.path, "1").await;
     small.apply("3", json!({ "project": { "id": small.standin.own_project() } })).await;
     small.world.until_ready("a").await;
-    small.world.n8n.serves(&small.path, "3").await;
+    small.world.n8n.expect_version(&small.path, "3").await;
 }

@@ -24,11 +24,11 @@ async fn on_stand_in(name: &str, delay: Duration) -> (StandIn, World) {
 
 /// Reports whether the message says that the probe reached an earlier version.
 fn early(object: &Value) -> bool {
-    condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("an earlier one still answers"))
+    condition(object, "Ready")["message"].as_str().is_some_and(|message| message.contains("an earlier one still answers"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_that_met_an_earlier_version_counts_neither_for_the_new_one_nor_against_it() {
+async fn a_probe_that_an_earlier_version_answered_counts_neither_for_nor_against_the_new_one() {
     let (standin, world) = on_stand_in("early", Duration::ZERO).await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), wants("1")).await;
     world.until_ready("a").await;
@@ -39,12 +39,12 @@ async fn a_probe_that_met_an_earlier_version_counts_neither_for_the_new_one_nor_
     assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed", "{back:#}");
     apply(&world, "a", answering(&path(&world, "a"), "3"), wants("3")).await;
     let three = world.until("a", "version 3 is published", |object| ready(object) && object["status"]["activeVersion"] == 3).await;
-    world.n8n.serves(&path(&world, "a"), "3").await;
+    world.n8n.expect_version(&path(&world, "a"), "3").await;
     assert_eq!(&three["status"]["history"][0]["result"], &json!("Good"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_no_execution_tells_which_version_answered_a_probe_waits_until_the_new_one_had_time_to_be_set_up() {
+async fn without_saved_executions_a_probe_waits_until_n8n_had_time_to_set_up_the_version() {
     let (standin, world) = on_stand_in("untold", Duration::ZERO).await;
     let unsaved = |version| {
         let mut definition = answering(&path(&world, "a"), version);
@@ -55,13 +55,14 @@ async fn where_no_execution_tells_which_version_answered_a_probe_waits_until_the
     world.until_ready("a").await;
     standin.publish_after(Duration::from_secs(5));
     apply(&world, "a", unsaved("2"), wants("1")).await;
-    let said = |object: &Value| condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("saves no executions"));
-    world.until("a", "the probe waits", said).await;
+    let message =
+        |object: &Value| condition(object, "Ready")["message"].as_str().is_some_and(|message| message.contains("saves no executions"));
+    world.until("a", "the probe waits", message).await;
     world.until_reason("a", "RolledBack", "RolledBack").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_published_workflow_is_unpublished_waited_for_and_deleted() {
+async fn a_published_workflow_is_unpublished_before_it_is_deleted() {
     let (standin, world) = on_stand_in("unpublished", Duration::ZERO).await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     let bound = id(&world.until_ready("a").await);
@@ -73,7 +74,7 @@ async fn a_published_workflow_is_unpublished_waited_for_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_whose_webhooks_do_not_come_is_given_up_after_the_time_that_n8n_may_take() {
+async fn a_version_without_webhooks_fails_after_the_time_that_the_publication_service_may_take() {
     let (standin, world) = on_stand_in("nevercomes", Duration::from_millis(300)).await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     world.until_ready("a").await;
@@ -85,20 +86,20 @@ async fn a_version_whose_webhooks_do_not_come_is_given_up_after_the_time_that_n8
     world.api("Workflow").patch_status("a", &PatchParams::default(), &patch).await.expect("the status is patched");
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(back["status"]["history"][0]["reason"], "PublishUnconfirmed", "{back:#}");
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_route_without_a_version_behind_it_is_not_live_and_is_published_again() {
+async fn a_webhook_without_a_published_version_is_not_live_and_is_published_again() {
     let (standin, world) = on_stand_in("behind", Duration::from_millis(300)).await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     let one = world.until_ready("a").await;
     assert_eq!(condition(&one, "Live")["status"], "True");
     standin.forget_running(&id(&one));
     let lost = world.until_reason("a", "Live", "NotLive").await;
-    assert!(condition(&lost, "Live")["message"].as_str().is_some_and(|said| said.contains("no published version")), "{lost:#}");
+    assert!(condition(&lost, "Live")["message"].as_str().is_some_and(|message| message.contains("no published version")), "{lost:#}");
     world.until("a", "it was published again", |object| ready(object) && condition(object, "Live")["status"] == "True").await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
 }
 
 /// Returns an n8n that processes one publication after the other and repairs nothing itself. It gives up a trigger that hangs after 35 s.
@@ -142,9 +143,9 @@ impl Silent {
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&connections);
         std::thread::spawn(move || {
-            let mut held = Vec::new();
+            let mut observed = Vec::new();
             for connection in listener.incoming() {
-                held.push(connection);
+                observed.push(connection);
                 counted.fetch_add(1, Ordering::SeqCst);
             }
         });
@@ -173,7 +174,7 @@ impl Silent {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_the_real_n8n_has_not_set_up_yet_is_neither_taken_for_good_nor_blamed() {
+async fn a_version_that_the_real_n8n_has_not_set_up_yet_is_neither_good_nor_failed() {
     let stack = own();
     let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "outbox", json!({})).await;
     let silent = Silent::start();
@@ -185,35 +186,35 @@ async fn a_version_that_the_real_n8n_has_not_set_up_yet_is_neither_taken_for_goo
     world.until("a", "the earlier version was met", early).await;
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed", "{back:#}");
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
     // Version 3 passes its probe; version 1 does not.
     silent.occupy(&world).await;
     apply(&world, "a", answering(&path(&world, "a"), "3"), wants("3")).await;
     world.until("a", "the earlier version was met", early).await;
     let three = world.until("a", "version 3 is published", |object| ready(object) && object["status"]["activeVersion"] == 3).await;
-    world.n8n.serves(&path(&world, "a"), "3").await;
+    world.n8n.expect_version(&path(&world, "a"), "3").await;
     assert_eq!(&three["status"]["history"][0]["result"], &json!("Good"));
     // A workflow whose webhook is not registered within the time for a version to prove itself.
     silent.occupy(&world).await;
     apply(&world, "b", answering(&path(&world, "b"), "1"), wants("1")).await;
     world.until("b", "its webhook is missed", |object| condition(object, "Live")["reason"] == "NotLive").await;
     let ready = world.until_ready("b").await;
-    world.n8n.serves(&path(&world, "b"), "1").await;
+    world.n8n.expect_version(&path(&world, "b"), "1").await;
     assert_eq!(&ready["status"]["history"][0]["result"], &json!("Good"));
     assert!(world.events("b").await.iter().all(|(reason, _)| reason != "PublishUnconfirmed"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_real_n8n_publishes_in_part_or_serves_no_more_is_said_and_a_published_workflow_is_deleted() {
+async fn on_the_real_n8n_partial_publications_are_reported_and_a_published_workflow_is_deleted() {
     let stack = own();
     let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "partial", json!({})).await;
     // n8n cannot start the schedule, publishes the rest, and reports that only to logged-in users.
     apply(&world, "partial", bad_cron(answering(&path(&world, "partial"), "1")), json!({})).await;
     let partial = world.until_ready("partial").await;
     assert_eq!(condition(&partial, "Live")["status"], "Unknown", "{partial:#}");
-    let said = condition(&partial, "Live")["message"].as_str().expect("a message").to_owned();
-    assert!(said.contains("1 production URLs are registered") && said.contains("\"Tick\""), "{said}");
-    world.n8n.serves(&path(&world, "partial"), "1").await;
+    let message = condition(&partial, "Live")["message"].as_str().expect("a message").to_owned();
+    assert!(message.contains("1 production URLs are registered") && message.contains("\"Tick\""), "{message}");
+    world.n8n.expect_version(&path(&world, "partial"), "1").await;
     // The route of a webhook outlives its version.
     apply(&world, "route", answering(&path(&world, "route"), "1"), json!({})).await;
     let route = world.until_ready("route").await;
@@ -222,15 +223,15 @@ async fn what_the_real_n8n_publishes_in_part_or_serves_no_more_is_said_and_a_pub
     let answer = world.n8n.webhook("GET", &path(&world, "route")).await;
     assert!(answer.text.contains("Published version not found"), "{}", answer.text);
     let lost = world.until_reason("route", "Live", "NotLive").await;
-    assert!(condition(&lost, "Live")["message"].as_str().is_some_and(|said| said.contains("no published version")), "{lost:#}");
+    assert!(condition(&lost, "Live")["message"].as_str().is_some_and(|message| message.contains("no published version")), "{lost:#}");
     world.until("route", "it was published again", |object| ready(object) && condition(object, "Live")["status"] == "True").await;
-    world.n8n.serves(&path(&world, "route"), "1").await;
+    world.n8n.expect_version(&path(&world, "route"), "1").await;
     // n8n answers 409 to the deletion of a published workflow.
     for name in ["partial", "route"] {
         let bound = id(&world.get(name).await);
         world.delete(name).await;
         assert_eq!(world.n8n.workflow(&bound).await["message"], "Not Found", "{name}");
-        world.n8n.serves_nothing(&path(&world, name)).await;
+        world.n8n.expect_no_workflow(&path(&world, name)).await;
         assert!(world.events(name).await.iter().all(|(reason, _)| reason != "CleanupAbandoned"), "{name}");
     }
 }

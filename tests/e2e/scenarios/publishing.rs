@@ -24,17 +24,17 @@ struct Cause {
     /// Version 2.
     definition: Value,
     reason: &'static str,
-    /// Expected message: n8n's error, or Weirkeeper's if n8n is not asked.
-    says: &'static str,
+    /// Expected message: n8n's error, or Weirkeeper's if nothing is sent to n8n.
+    message: &'static str,
     /// Change that lets it be published without intervention, if it only waits.
-    heals: Option<Heal>,
+    fixed_by: Option<Fix>,
     /// n8n takes the running version offline when it refuses.
     offline: bool,
-    /// n8n is asked at all.
+    /// True if the version is sent to n8n.
     sent: bool,
 }
 
-enum Heal {
+enum Fix {
     Publish(String),
     Unpublish(String),
     Key,
@@ -42,7 +42,7 @@ enum Heal {
 
 struct Row {
     name: &'static str,
-    said: String,
+    message: String,
     during: String,
     reason: &'static str,
     outcome: &'static str,
@@ -74,7 +74,7 @@ async fn by_hand(n8n: &N8n, definition: Value, publish: bool) -> String {
 
 async fn causes(world: &World, two: impl Fn(&str) -> Value) -> Vec<Cause> {
     let space = &world.namespace;
-    let cause = |name, definition, reason, says| Cause { name, definition, reason, says, heals: None, offline: false, sent: true };
+    let cause = |name, definition, reason, message| Cause { name, definition, reason, message, fixed_by: None, offline: false, sent: true };
     let mut no_trigger = two("no-trigger");
     no_trigger["nodes"][0] = node("Webhook", "manualTrigger", 1.0, json!({}));
     let mut version = two("type-version");
@@ -131,15 +131,15 @@ async fn causes(world: &World, two: impl Fn(&str) -> Value) -> Vec<Cause> {
             )
         },
         Cause {
-            heals: Some(Heal::Publish(child)),
+            fixed_by: Some(Fix::Publish(child)),
             ..cause("unpublished sub-workflow", extended(two("child"), call), "ReferenceNotPublished", "which is not published")
         },
         Cause {
-            heals: Some(Heal::Unpublish(other)),
+            fixed_by: Some(Fix::Unpublish(other)),
             ..cause("path of another workflow", with_node(two("taken"), hook(&taken, "")), "WebhookPathTaken", SEEN)
         },
         Cause {
-            heals: Some(Heal::Unpublish(users)),
+            fixed_by: Some(Fix::Unpublish(users)),
             ..cause(
                 "parameterised path elsewhere with this webhook id",
                 with_node(two("collides"), hook(&format!("{space}/:name"), &shared_id)),
@@ -148,7 +148,7 @@ async fn causes(world: &World, two: impl Fn(&str) -> Value) -> Vec<Cause> {
             )
         },
         Cause {
-            heals: Some(Heal::Unpublish(lists)),
+            fixed_by: Some(Fix::Unpublish(lists)),
             ..cause(
                 "parameterised path elsewhere with another webhook id",
                 with_node(two("collides-too"), hook(&format!("{space}/lists/:id"), "")),
@@ -156,7 +156,7 @@ async fn causes(world: &World, two: impl Fn(&str) -> Value) -> Vec<Cause> {
                 SEEN,
             )
         },
-        Cause { heals: Some(Heal::Key), ..cause("key lacks workflow:activate", two("scope"), "MissingScope", "workflow:activate") },
+        Cause { fixed_by: Some(Fix::Key), ..cause("key lacks workflow:activate", two("scope"), "MissingScope", "workflow:activate") },
     ]
 }
 
@@ -237,22 +237,22 @@ async fn row(world: &World, relay: &Relay, cause: Cause) -> Row {
     let spec = |definition: Value| json!({ "active": true, "definition": definition });
     world.workflow(&name, spec(answering(&path, "1"))).await;
     let good = world.until_ready(&name).await;
-    world.n8n.serves(&path, "1").await;
-    if matches!(cause.heals, Some(Heal::Key)) {
+    world.n8n.expect_version(&path, "1").await;
+    if matches!(cause.fixed_by, Some(Fix::Key)) {
         let limited = world.stack.tell(&["apikey", "--scopes", "workflow:create,workflow:read,workflow:update,workflow:delete,workflow:list,credential:list,execution:list,execution:read,tag:list"]);
         world.secret("limited-key", &limited).await;
         connect(world, relay, json!({ "apiKeySecretRef": { "name": "limited-key" } })).await;
     }
     let callers = Callers::start(&world.n8n, &path, "1").await;
     world.workflow(&name, spec(cause.definition.clone())).await;
-    let refused = match &cause.heals {
+    let refused = match &cause.fixed_by {
         None if cause.sent => world.until_reason(&name, "RolledBack", "RolledBack").await,
         _ => world.until_reason(&name, "Ready", cause.reason).await,
     };
     callers.until(CALLS).await;
     let (missed, called) = callers.stop().await;
-    let said = condition(&refused, "Ready")["message"].as_str().unwrap_or_default().to_owned();
-    assert!(said.contains(cause.says), "{name}: {said}");
+    let reported = condition(&refused, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+    assert!(reported.contains(cause.message), "{name}: {reported}");
     assert_eq!(missed > 0, cause.offline, "{name}: {missed} of {called} calls were missed");
     // A version that is retried in vain and taken offline each time is published again each time.
     let started = std::time::Instant::now();
@@ -260,40 +260,40 @@ async fn row(world: &World, relay: &Relay, cause: Cause) -> Row {
         assert!(cause.offline && started.elapsed() < PATIENCE, "{name}: after");
     }
     let id = good["status"]["n8nWorkflowId"].as_str().expect("an id");
-    if cause.heals.is_none() && cause.sent {
+    if cause.fixed_by.is_none() && cause.sent {
         assert_eq!(refused["status"]["history"][0]["reason"], cause.reason, "{name}");
         assert_eq!(condition(&refused, "Stalled")["status"], "True", "{name}");
         let draft = world.n8n.workflow(id).await;
         assert_eq!(draft["nodes"].as_array().map(Vec::len), Some(2), "{name}: the draft is version 1 again");
         assert_eq!(draft["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"], "1", "{name}");
     }
-    let outcome = match (&cause.heals, cause.sent) {
+    let outcome = match (&cause.fixed_by, cause.sent) {
         (Some(_), _) => "waits, version 1 is published",
         (None, true) => "rolled back, version 1 is published",
         (None, false) => "not sent, version 1 is published",
     };
-    match cause.heals {
+    match cause.fixed_by {
         Some(heal) => {
             match heal {
-                Heal::Publish(id) => drop(world.n8n.api("POST", &format!("/workflows/{id}/publish"), Some(json!({}))).await),
-                Heal::Unpublish(id) => drop(world.n8n.api("POST", &format!("/workflows/{id}/unpublish"), Some(json!({}))).await),
-                Heal::Key => connect(world, relay, json!({})).await,
+                Fix::Publish(id) => drop(world.n8n.api("POST", &format!("/workflows/{id}/publish"), Some(json!({}))).await),
+                Fix::Unpublish(id) => drop(world.n8n.api("POST", &format!("/workflows/{id}/unpublish"), Some(json!({}))).await),
+                Fix::Key => connect(world, relay, json!({})).await,
             }
             world.until_ready(&name).await;
-            world.n8n.serves(&path, "2").await;
+            world.n8n.expect_version(&path, "2").await;
         }
         None => {
             world.workflow(&name, spec(answering(&path, "3"))).await;
             world.until_ready(&name).await;
-            world.n8n.serves(&path, "3").await;
+            world.n8n.expect_version(&path, "3").await;
         }
     }
     world.delete(&name).await;
-    Row { name: cause.name, said: cause.says.to_owned(), during: format!("{missed} of {called}"), reason: cause.reason, outcome }
+    Row { name: cause.name, message: cause.message.to_owned(), during: format!("{missed} of {called}"), reason: cause.reason, outcome }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_n8n_refuses_to_publish_the_last_good_version_serves_afterwards() {
+async fn after_each_refused_publication_the_last_good_version_is_published() {
     let stack = Stack::shared();
     let (url, key) = (stack.n8n_url(), stack.n8n_key());
     let relay = Relay::hiding_the_version_of(&url);
@@ -315,7 +315,7 @@ async fn whatever_n8n_refuses_to_publish_the_last_good_version_serves_afterwards
     }
     let written = std::fs::read_to_string(&file).expect("docs/publish-failures.md");
     for row in rows {
-        let stable = format!("| {} | `{}` | version 1 |", row.name, row.said);
+        let stable = format!("| {} | `{}` | version 1 |", row.name, row.message);
         let end = format!("| {} | {} |", row.outcome, row.reason);
         assert!(
             written.lines().any(|line| line.starts_with(&stable) && line.ends_with(&end)),
@@ -329,7 +329,7 @@ fn table(rows: &[Row]) -> String {
         "# Publications that n8n refuses\n\nMeasured on the real n8n 2.39.10 by `tests/e2e/scenarios/publishing.rs`: six clients call the webhook continuously before, while and after\nversion 2 is applied over a published version 1. \"Unanswered\" counts the calls that version 1 did not answer, of all calls. The validator finds most of\nthese errors before anything is sent; here n8n reports no version and is configured as another than the catalogue's, so that the\nvalidator only warns and n8n decides. A path that is used twice in one workflow is nevertheless refused by Weirkeeper itself and not sent. The table is rewritten\nwith `WEIRKEEPER_WRITE_TABLE=1`; every run of the scenarios checks the columns that do not depend on the machine, and that no call is\nmissed if n8n leaves the running version published.\n\nn8n refuses a path in use in two ways. The first (409, \"conflict\") leaves the running version published: it compares static paths, and\nparameterised ones of the same webhook id whatever their parameters are called. The second (400, \"already taken\") comes from registering\nthe webhook and takes the running workflow **offline**: it affects parameterised paths with the same text under different webhook ids,\nand the loser of a race. Published manually at the same moment, 31 of 40 pairs of new workflows and 9 of 10 pairs of running ones ended\nin it, for static and parameterised paths alike; parameterised paths under different webhook ids with different parameter names\nnever collide. If the API key can see the workflow that uses a path, the new version is not sent, so that the second way is limited to races and to workflows that\nthe key cannot see: then Weirkeeper publishes the previous version again, reports WebhookPathTaken, and retries with exponential backoff; each attempt interrupts the\nwebhook for a moment.\n\n| cause | message | published before | unanswered | after | reason |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for row in rows {
-        text.push_str(&format!("| {} | `{}` | version 1 | {} | {} | {} |\n", row.name, row.said, row.during, row.outcome, row.reason));
+        text.push_str(&format!("| {} | `{}` | version 1 | {} | {} | {} |\n", row.name, row.message, row.during, row.outcome, row.reason));
     }
     text
 }

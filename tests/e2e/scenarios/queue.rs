@@ -32,7 +32,7 @@ fn start_what_ended(stack: &Stack) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL and Redis: make test-modes runs it"]
-async fn whichever_part_of_queue_mode_is_away_for_twenty_seconds_no_version_is_blamed_and_nothing_is_made_twice() {
+async fn without_a_component_of_queue_mode_for_twenty_seconds_no_version_fails_and_nothing_is_created_twice() {
     let stack = Stack::own(&["--only-n8n", "--shape", "queue"]);
     let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "queue", json!({ "requestTimeout": "20s", "interval": "2s" })).await;
     let names = |word: &str| (0..WORKFLOWS).map(|number| format!("{word}-{number}")).collect::<Vec<_>>();
@@ -65,9 +65,9 @@ async fn whichever_part_of_queue_mode_is_away_for_twenty_seconds_no_version_is_b
         start_what_ended(&stack);
         there.extend(new);
         for name in &there {
-            let serves = world.until(name, "the new version is published", |object| ready(object) && proved(object)).await;
-            let history = serves["status"]["history"].as_array().expect("a history");
-            assert!(history.iter().all(|one| one["result"] == "Good"), "{part}: {name}: no version is blamed: {history:#?}");
+            let published = world.until(name, "the new version is published", |object| ready(object) && proved(object)).await;
+            let history = published["status"]["history"].as_array().expect("a history");
+            assert!(history.iter().all(|one| one["result"] == "Good"), "{part}: {name}: no version failed: {history:#?}");
             let answer = world.n8n.webhook("GET", &format!("{}/{name}", world.namespace)).await;
             assert_eq!(answer.json()["version"], json!(version.to_string()), "{part}: {name}: {}", answer.text);
             assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1, "{part}: {name}");

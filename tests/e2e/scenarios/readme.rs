@@ -21,7 +21,7 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
 }
 
 #[test]
-fn the_quick_start_of_the_readme_works_as_it_is_written() {
+fn the_quick_start_of_the_readme_works_as_written() {
     let stack = Stack::own(&[]);
     let blocks = console_blocks();
     assert_eq!(blocks.len(), 3, "install, connect, apply: {blocks:?}");
@@ -56,13 +56,13 @@ fn the_quick_start_of_the_readme_works_as_it_is_written() {
         .env("no_proxy", "127.0.0.1")
         .output()
         .expect("bash runs");
-    let said = String::from_utf8_lossy(&run.stdout);
+    let message = String::from_utf8_lossy(&run.stdout);
     let log = std::fs::read_to_string(checkout.join("operator.log")).unwrap_or_default();
-    assert!(run.status.success(), "{said}\n{}\n{log}", String::from_utf8_lossy(&run.stderr));
-    let answer = said.trim().lines().last().expect("an answer");
+    assert!(run.status.success(), "{message}\n{}\n{log}", String::from_utf8_lossy(&run.stderr));
+    let answer = message.trim().lines().last().expect("an answer");
     let promised = "The workflow answers `{\"greeting\":\"hello\"}`";
     assert!(std::fs::read_to_string(root.join("README.md")).expect("the README").contains(promised));
-    assert_eq!(answer, "{\"greeting\":\"hello\"}", "{said}\n{log}");
+    assert_eq!(answer, "{\"greeting\":\"hello\"}", "{message}\n{log}");
 
     // The operator ran with the identity in config/rbac, and no other.
     let whoami = Command::new(stack.kubectl())

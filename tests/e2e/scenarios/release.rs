@@ -19,8 +19,8 @@ async fn release(world: &World, arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
     command.args(["release", "--namespace", &world.namespace]).args(arguments).env("KUBECONFIG", world.stack.kubeconfig("admin"));
     let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs")).await.expect("it ends");
-    let said = [run.stdout, run.stderr].map(|bytes| String::from_utf8(bytes).expect("text")).concat();
-    (run.status.success(), said)
+    let message = [run.stdout, run.stderr].map(|bytes| String::from_utf8(bytes).expect("text")).concat();
+    (run.status.success(), message)
 }
 
 /// Returns a Lease with a name of its own, so that operators of other scenarios do not matter.
@@ -29,7 +29,7 @@ fn lease_of(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_operator_a_deletion_hangs_until_it_is_released_and_n8n_keeps_the_workflow() {
+async fn without_the_operator_a_deletion_waits_until_it_is_released_and_n8n_keeps_the_workflow() {
     let mut world = World::on_real_n8n("released").await;
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
@@ -38,20 +38,20 @@ async fn without_the_operator_a_deletion_hangs_until_it_is_released_and_n8n_keep
     let delete = DeleteParams::default();
     world.api("Workflow").delete("a", &delete).await.expect("the API server deletes");
     let lease = lease_of(&world);
-    let (done, said) = release(&world, &["--lease-name", &lease, "--dry-run"]).await;
-    assert!(done && said.contains(&format!("Workflow {}/a would be released", world.namespace)), "{said}");
-    assert!(said.contains(&format!("N8nInstance {}/main would be released", world.namespace)), "{said}");
+    let (done, message) = release(&world, &["--lease-name", &lease, "--dry-run"]).await;
+    assert!(done && message.contains(&format!("Workflow {}/a would be released", world.namespace)), "{message}");
+    assert!(message.contains(&format!("N8nInstance {}/main would be released", world.namespace)), "{message}");
     let hanging = world.get("a").await;
     assert!(hanging["metadata"]["deletionTimestamp"].is_string() && hanging["metadata"]["finalizers"][0].is_string(), "{hanging:#}");
-    let (done, said) = release(&world, &["--lease-name", &lease]).await;
-    assert!(done && said.ends_with("2 objects released; their workflows stay in n8n as they are\n"), "{said}");
+    let (done, message) = release(&world, &["--lease-name", &lease]).await;
+    assert!(done && message.ends_with("2 objects released; their workflows stay in n8n as they are\n"), "{message}");
     world.until("a", "it is gone", Value::is_null).await;
     world.api("N8nInstance").delete("main", &delete).await.expect("the API server deletes");
     world.until_kind("N8nInstance", "main", "it is gone", Value::is_null).await;
     assert_eq!(world.n8n.webhook("GET", &path).await.status, 200, "it is still published");
     assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1);
-    let (done, said) = release(&world, &["--lease-name", &lease]).await;
-    assert!(done && said.starts_with("0 objects released"), "{said}");
+    let (done, message) = release(&world, &["--lease-name", &lease]).await;
+    assert!(done && message.starts_with("0 objects released"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,12 +76,12 @@ async fn nothing_is_released_while_an_operator_renews_its_lease() {
             }
         }
     });
-    let (done, said) = release(&world, &["--lease-name", &lease_of(&world)]).await;
-    assert!(!done && said.contains(&format!("Lease {}/{name} is renewed by pod-1", world.namespace)), "{said}");
-    let held = world.api("N8nInstance").get("main").await.expect("the instance is there");
-    assert_eq!(held.metadata.finalizers.map(|all| all.len()), Some(1), "nothing was changed");
+    let (done, message) = release(&world, &["--lease-name", &lease_of(&world)]).await;
+    assert!(!done && message.contains(&format!("Lease {}/{name} is renewed by pod-1", world.namespace)), "{message}");
+    let observed = world.api("N8nInstance").get("main").await.expect("the instance is there");
+    assert_eq!(observed.metadata.finalizers.map(|all| all.len()), Some(1), "nothing was changed");
     renewing.store(false, Ordering::SeqCst);
     renewal.await.expect("it ends");
-    let (done, said) = release(&world, &["--lease-name", &name]).await;
-    assert!(done && said.contains("1 objects released"), "{said}");
+    let (done, message) = release(&world, &["--lease-name", &name]).await;
+    assert!(done && message.contains("1 objects released"), "{message}");
 }

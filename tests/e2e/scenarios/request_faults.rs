@@ -37,30 +37,30 @@ async fn meets_each_fault_at(place: &str, method: &str, path: &str) {
         }
         let rule = standin.faults().add(Rule::on(method, path, fault));
         world.workflow("a", json!({ "active": true, "definition": answering(&hook, "2") })).await;
-        let told = world
-            .until("a", "it tells of the fault", |object| {
+        let reported = world
+            .until("a", "it reports the fault", |object| {
                 let ready = condition(object, "Ready");
                 standin.faults().fired(rule) > 0 && ready["status"] != "True" && ready["reason"] != "Progressing" && !ready.is_null()
             })
             .await;
-        let ready = condition(&told, "Ready");
+        let ready = condition(&reported, "Ready");
         // A create that may have taken effect is searched for before anything else.
         let reason = if place == "create" && !matches!(name, "limit" | "html") { "CreatePending" } else { reason };
         assert_eq!(ready["reason"], reason, "{name} at {place}: {}", ready["message"]);
         standin.faults().clear();
         world.until_ready("a").await;
-        world.n8n.serves(&hook, "2").await;
+        world.n8n.expect_version(&hook, "2").await;
         assert_eq!(world.n8n.marked(&world.namespace, "a").await.len(), 1, "{name} at {place}");
         assert!(standin.duplicates_seen(MARK).is_empty(), "{name} at {place}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_of_a_read_is_told_and_heals() {
+async fn every_fault_of_a_read_is_reported_until_it_ends() {
     meets_each_fault_at("get", "GET", "/api/v1/workflows/*").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_of_a_create_is_told_and_heals_without_a_duplicate() {
+async fn every_fault_of_a_create_is_reported_until_it_ends_without_a_duplicate() {
     meets_each_fault_at("create", "POST", "/api/v1/workflows").await;
 }

@@ -49,9 +49,9 @@ fn unknown_type(definition: Value) -> Value {
 }
 
 /// Requests a reconciliation and waits until it is over.
-async fn look(world: &World, token: &str) -> Value {
+async fn reconcile(world: &World, token: &str) -> Value {
     world.annotate("Workflow", "a", "requested-at", json!(token)).await;
-    world.until("a", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
+    world.until("a", "the requested reconciliation is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
 /// Makes the failed attempts look old, so that a test need not wait.
@@ -66,24 +66,24 @@ fn attempts(object: &Value) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hiccup_of_n8n_condemns_no_version() {
-    let (standin, world) = world("hiccup").await;
+async fn a_transient_error_of_n8n_fails_no_version() {
+    let (standin, world) = world("transient").await;
     version(&world, "1").await;
     // Enough attempts to fail a version, if they were not within a few seconds.
     let rule = standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).times(3));
     let two = version(&world, "2").await;
-    world.n8n.serves(&path(&world), "2").await;
+    world.n8n.expect_version(&path(&world), "2").await;
     assert_eq!(two["status"]["activeVersion"].as_i64(), Some(2));
     assert_eq!(standin.faults().fired(rule), 3);
     // A reconciliation ends with its events: when another one is over, all events about the attempts exist.
-    look(&world, "1").await;
+    reconcile(&world, "1").await;
     let events = world.events("a").await;
     assert!(events.iter().any(|(_, note)| note.contains("database is locked")), "{events:?}");
     assert!(!events.iter().any(|(reason, _)| reason == "RolledBack" || reason == "PublishRefused"), "{events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_for_long_is_given_up_unless_it_served_before() {
+async fn a_version_that_fails_repeatedly_is_marked_as_failed_unless_it_was_good() {
     let (standin, world) = world("forlong").await;
     let one = version(&world, "1").await;
     // Version 1 was published: whatever n8n answers to its publication now, it is the desired version.
@@ -93,9 +93,9 @@ async fn what_fails_for_long_is_given_up_unless_it_served_before() {
     age_attempts(&world).await;
     let still = world.until("a", "it fails on", |object| attempts(object) >= 4).await;
     assert_eq!(still["status"]["history"][0]["result"], "Good");
-    assert_eq!(condition(&still, "Ready")["status"], "False", "n8n serves nothing, and that is said");
+    assert_eq!(condition(&still, "Ready")["status"], "False", "nothing is published, which is reported");
     standin.faults().clear();
-    world.until("a", "it serves again", ready).await;
+    world.until("a", "it is published again", ready).await;
     // Version 2 was never published.
     standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "no such host")));
     apply(&world, answering(&path(&world), "2"), json!({})).await;
@@ -103,11 +103,11 @@ async fn what_fails_for_long_is_given_up_unless_it_served_before() {
     age_attempts(&world).await;
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(back["status"]["history"][0]["reason"], "PublishRefused");
-    world.n8n.serves(&path(&world), "1").await;
+    world.n8n.expect_version(&path(&world), "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_blocks_a_deployment_does_not_block_a_rollback() {
+async fn a_reason_that_blocks_a_deployment_does_not_block_a_rollback() {
     if left_out(PUBLICATION_SERVICE, NOTHING_GOES_OFFLINE) {
         return;
     }
@@ -120,37 +120,37 @@ async fn what_blocks_a_deployment_does_not_block_a_rollback() {
     apply(&world, bad_cron(answering(&path(&world), "2")), json!({})).await;
     world.operator.start();
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
-    world.n8n.serves(&path(&world), "1").await;
+    world.n8n.expect_version(&path(&world), "1").await;
     assert_eq!(back["status"]["activeVersion"].as_i64(), Some(1));
     assert_eq!(condition(&back, "Live")["status"], "True");
     let published = standin.workflow(&id(&good)).expect("it is there")["activeVersion"].clone();
     assert_eq!(published["nodes"][1]["credentials"]["httpHeaderAuth"]["id"], json!(credential), "{published:#}");
-    let said = condition(&back, "Synced")["message"].as_str().expect("a message").to_owned();
-    assert!(said.contains("\"till\"") && said.contains("copy of version 1"), "{said}");
-    let steady = look(&world, "1").await;
+    let message = condition(&back, "Synced")["message"].as_str().expect("a message").to_owned();
+    assert!(message.contains("\"till\"") && message.contains("copy of version 1"), "{message}");
+    let steady = reconcile(&world, "1").await;
     let writes = standin.log().writes().len();
-    let later = look(&world, "2").await;
+    let later = reconcile(&world, "2").await;
     assert_eq!(standin.log().writes().len(), writes, "and then there is nothing to do");
     assert_eq!(steady["status"]["conditions"], later["status"]["conditions"]);
     version(&world, "3").await;
-    world.n8n.serves(&path(&world), "3").await;
+    world.n8n.expect_version(&path(&world), "3").await;
     assert_eq!(id(&good), id(&later));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_that_goes_takes_nothing_away_from_what_serves() {
+async fn a_deleted_credential_takes_no_published_version_offline() {
     let (standin, mut world) = world("gone").await;
     let (credential, good) = with_the_till(&standin, &world).await;
     standin.add_credential("till", "httpHeaderAuth", &json!({ "name": "x", "value": "z" }));
     world.operator.kill();
     let writes = standin.log().writes().len();
     world.operator.start();
-    let held = world.until_reason("a", "Ready", "CredentialAmbiguous").await;
-    world.n8n.serves(&path(&world), "1").await;
+    let observed = world.until_reason("a", "Ready", "CredentialAmbiguous").await;
+    world.n8n.expect_version(&path(&world), "1").await;
     assert_eq!(standin.log().writes().len(), writes);
     let kept = standin.workflow(&id(&good)).expect("it is there");
     assert_eq!(kept["nodes"][1]["credentials"]["httpHeaderAuth"]["id"], json!(credential));
-    assert_eq!(held["status"]["history"], good["status"]["history"], "nothing of it is anybody's edit");
+    assert_eq!(observed["status"]["history"], good["status"]["history"], "no edit was stored");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,13 +164,13 @@ async fn a_rollback_publishes_the_version_that_n8n_kept_and_restores_the_draft()
     assert_eq!(after["activeVersionId"], kept);
     assert_eq!(after["nodes"].as_array().map(Vec::len), Some(2), "the draft is version 1 again");
     let writes = standin.log().writes().len();
-    let steady = look(&world, "1").await;
+    let steady = reconcile(&world, "1").await;
     assert_eq!(standin.log().writes().len(), writes, "rolled back is a steady state");
-    assert_eq!(steady["status"]["history"].as_array().map(Vec::len), Some(2), "our own drafts are nobody's edits");
+    assert_eq!(steady["status"]["history"].as_array().map(Vec::len), Some(2), "drafts of the operator are no edits of users");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_taken_offline_comes_back_even_if_the_next_definition_has_to_wait() {
+async fn a_workflow_that_was_taken_offline_is_published_again_although_the_next_definition_waits() {
     if left_out(PUBLICATION_SERVICE, NOTHING_GOES_OFFLINE) {
         return;
     }
@@ -188,14 +188,14 @@ async fn what_was_taken_offline_comes_back_even_if_the_next_definition_has_to_wa
     world.until_reason("a", "Ready", "CredentialUnmapped").await;
     standin.faults().clear();
     let meanwhile = world.until("a", "version 1 is published meanwhile", |object| object["status"]["intent"].is_null()).await;
-    world.n8n.serves(&path(&world), "1").await;
+    world.n8n.expect_version(&path(&world), "1").await;
     assert_eq!(meanwhile["status"]["webhookURLs"].as_array().map(Vec::len), Some(1), "{meanwhile:#}");
     assert_eq!((meanwhile["status"]["publishedAt"].is_string(), condition(&meanwhile, "Live")["status"].as_str()), (true, Some("True")));
     assert_eq!(condition(&world.get("a").await, "Ready")["reason"], "CredentialUnmapped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failing_pin_goes_back_once_and_is_not_sent_again() {
+async fn a_pinned_version_that_fails_is_rolled_back_once_and_not_sent_again() {
     let (standin, world) = world("failingpin").await;
     version(&world, "1").await;
     version(&world, "2").await;
@@ -204,16 +204,16 @@ async fn a_failing_pin_goes_back_once_and_is_not_sent_again() {
     );
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
-    world.n8n.serves(&path(&world), "2").await;
+    world.n8n.expect_version(&path(&world), "2").await;
     assert_eq!(back["status"]["activeVersion"].as_i64(), Some(2));
-    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("version 1 failed")), "{back}");
-    look(&world, "1").await;
+    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|message| message.contains("version 1 failed")), "{back}");
+    reconcile(&world, "1").await;
     let writes = standin.log().writes().len();
-    look(&world, "2").await;
+    reconcile(&world, "2").await;
     assert_eq!(standin.log().writes().len(), writes);
     // A reset retries it, and removing the pin ends the failure.
     world.annotate("Workflow", "a", "reset-at", json!("1")).await;
-    world.until("a", "the pin serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
+    world.until("a", "the pinned version is published", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
     world.until("a", "version 2 is published", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
 }
@@ -230,17 +230,17 @@ async fn webhooks_that_n8n_lost_are_registered_again() {
     assert_eq!(condition(&seen, "Ready")["status"], "False", "Ready is honest");
     let started = std::time::Instant::now();
     while standin.log().count("POST", "/api/v1/workflows") == published {
-        assert!(started.elapsed() < crate::harness::world::PATIENCE, "nobody publishes it again");
+        assert!(started.elapsed() < crate::harness::world::PATIENCE, "it is not published again");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     standin.faults().clear();
-    let mended = world.until("a", "it is live again", ready).await;
-    assert_eq!(mended["status"]["history"].as_array().map(Vec::len), Some(1));
-    assert_eq!(mended["status"]["history"][0]["result"], "Good");
+    let recovered = world.until("a", "it is live again", ready).await;
+    assert_eq!(recovered["status"]["history"].as_array().map(Vec::len), Some(1));
+    assert_eq!(recovered["status"]["history"][0]["result"], "Good");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_without_webhooks_is_given_up_only_after_the_time_that_a_slow_n8n_may_take() {
+async fn a_version_without_webhooks_fails_only_after_the_time_that_a_slow_n8n_may_take() {
     let (standin, world) = world("slowhooks").await;
     version(&world, "1").await;
     standin.faults().add(Rule::on("GET", "/webhook/**", Fault::not_registered()));
@@ -261,7 +261,7 @@ async fn a_version_without_webhooks_is_given_up_only_after_the_time_that_a_slow_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_that_nobody_reported_yet_is_kept_before_a_new_version_replaces_it() {
+async fn a_change_in_n8n_that_was_not_reported_yet_is_stored_before_a_new_version_replaces_it() {
     let (standin, mut world) = world("unreported").await;
     let one = version(&world, "1").await;
     world.operator.kill();
@@ -272,17 +272,17 @@ async fn an_edit_that_nobody_reported_yet_is_kept_before_a_new_version_replaces_
     world.operator.start();
     let two =
         world.until("a", "version 2 is published", |object| ready(object) && object["status"]["history"][0]["source"] == "Drift").await;
-    world.n8n.serves(&path(&world), "2").await;
+    world.n8n.expect_version(&path(&world), "2").await;
     let sources: Vec<&str> = two["status"]["history"].as_array().into_iter().flatten().filter_map(|one| one["source"].as_str()).collect();
     assert_eq!(sources, ["Drift", "Drift", "Definition", "Definition"]);
-    world.until_told("a", "DriftReverted", "kept as version 3").await;
+    world.until_event("a", "DriftReverted", "kept as version 3").await;
     world.annotate("Workflow", "a", "pinned-version", json!("4")).await;
-    world.until("a", "their version serves", |object| object["status"]["activeVersion"] == 4 && ready(object)).await;
-    world.n8n.serves(&path(&world), "theirs").await;
+    world.until("a", "their version is published", |object| object["status"]["activeVersion"] == 4 && ready(object)).await;
+    world.n8n.expect_version(&path(&world), "theirs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn adoption_keeps_what_serves_and_the_draft_beside_it() {
+async fn adoption_keeps_the_published_version_and_the_draft() {
     let (standin, world) = world("adoptdraft").await;
     let made = world.n8n.api("POST", "/workflows", Some(answering(&path(&world), "theirs"))).await;
     let theirs = made.json()["id"].as_str().expect("an id").to_owned();
@@ -292,7 +292,7 @@ async fn adoption_keeps_what_serves_and_the_draft_beside_it() {
     // A failure goes back to the published version, not to the draft.
     apply(&world, unknown_type(answering(&path(&world), "ours")), adopt).await;
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
-    world.n8n.serves(&path(&world), "theirs").await;
+    world.n8n.expect_version(&path(&world), "theirs").await;
     assert_eq!(back["status"]["activeVersion"].as_i64(), Some(1));
     let history = back["status"]["history"].as_array().expect("a history");
     let sources: Vec<&str> = history.iter().filter_map(|one| one["source"].as_str()).collect();
@@ -302,13 +302,13 @@ async fn adoption_keeps_what_serves_and_the_draft_beside_it() {
     let idle = idle.json()["id"].as_str().expect("an id").to_owned();
     let bad = unknown_type(answering(&format!("{}/b", world.namespace), "ours"));
     world.workflow("b", json!({ "active": true, "adopt": { "id": idle }, "definition": bad })).await;
-    let held = world.until_reason("b", "Ready", "NoGoodVersion").await;
-    assert_eq!(held["status"]["history"][1]["result"], "Kept");
-    assert_eq!(held["status"]["activeVersion"], Value::Null);
+    let observed = world.until_reason("b", "Ready", "NoGoodVersion").await;
+    assert_eq!(observed["status"]["history"][1]["result"], "Kept");
+    assert_eq!(observed["status"]["activeVersion"], Value::Null);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ready_outlasts_an_absent_n8n_only_for_what_did_not_change() {
+async fn only_unchanged_workflows_stay_ready_without_n8n() {
     let (standin, world) = world("absent").await;
     let source = |version: &str| {
         let text = answering(&path(&world), version).to_string();

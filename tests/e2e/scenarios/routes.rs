@@ -12,7 +12,7 @@ use crate::harness::world::{World, condition, current, ready};
 use crate::standin::{Options, StandIn};
 
 /// Returns a definition that answers with a word, whose trigger has another path, method or `webhookId`.
-fn serving(word: &str, path: Value, method: &str, webhook_id: &str) -> Value {
+fn webhook_definition(word: &str, path: Value, method: &str, webhook_id: &str) -> Value {
     let mut definition = answering("x", word);
     definition["nodes"][0]["parameters"]["path"] = path;
     definition["nodes"][0]["parameters"]["httpMethod"] = json!(method);
@@ -48,7 +48,7 @@ fn encoded(path: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_model_of_n8ns_routes_answers_as_the_real_n8n_does() {
+async fn the_model_of_the_routes_of_n8n_agrees_with_the_real_n8n() {
     let stack = Stack::shared();
     let n8n = N8n::new(&stack.n8n_url(), &stack.n8n_key());
     let r = format!("r{:x}", rand());
@@ -76,7 +76,7 @@ async fn the_model_of_n8ns_routes_answers_as_the_real_n8n_does() {
     let mut made = Vec::new();
     for (at, (path, method, id)) in triggers.iter().enumerate() {
         let word = format!("t{at}");
-        let definition = serving(&word, path.clone(), method, id);
+        let definition = webhook_definition(&word, path.clone(), method, id);
         let kept = kept_routes(&parse_and_check(&definition).unwrap().definition);
         assert!(kept.computed.is_empty() && !kept.routes.is_empty(), "{path}");
         table.extend(kept.routes.into_iter().map(|route| (route, word.clone())));
@@ -119,19 +119,19 @@ async fn the_model_of_n8ns_routes_answers_as_the_real_n8n_does() {
     ];
     for (method, path) in ["GET", "POST", "PUT", "HEAD"].iter().flat_map(|method| calls.iter().map(move |path| (*method, path))) {
         let answer = n8n.webhook(method, &encoded(path)).await;
-        let said = answer.json()["version"].as_str().map(str::to_owned);
+        let message = answer.json()["version"].as_str().map(str::to_owned);
         let of = |route: &Route| table.iter().find(|(known, _)| known == route).map(|(_, word)| word.clone());
         match answers(&routes, method, path) {
-            Answer::Nobody => assert!(said.is_none() && answer.status == 404, "{method} {path}: {answer:?}"),
-            Answer::One(route) => assert_eq!(said, of(route), "{method} {path}: {answer:?}"),
-            Answer::Any(several) => assert!(several.into_iter().any(|route| said == of(route)), "{method} {path}: {answer:?}"),
+            Answer::Nobody => assert!(message.is_none() && answer.status == 404, "{method} {path}: {answer:?}"),
+            Answer::One(route) => assert_eq!(message, of(route), "{method} {path}: {answer:?}"),
+            Answer::Any(several) => assert!(several.into_iter().any(|route| message == of(route)), "{method} {path}: {answer:?}"),
         }
     }
     // Entries that are equal in the model are refused by n8n the second time.
     for (path, method, id) in
         [(format!("{r}-user/:id"), "GET", "other"), (format!("//{r}-a"), "GET", "x"), (String::new(), "GET", &format!(" /{r}-3/ "))]
     {
-        let definition = serving("again", json!(path), method, id);
+        let definition = webhook_definition("again", json!(path), method, id);
         let refused = unmanaged(&n8n, definition).await;
         remove(&n8n, &refused.clone().unwrap_or_else(|id| id)).await;
         assert!(refused.is_err(), "{path}");
@@ -173,41 +173,41 @@ impl Neighbours {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_path_and_no_webhook_id_takes_the_callers_of_another_namespace() {
+async fn no_path_and_no_webhook_id_takes_the_calls_of_another_namespace() {
     let both = Neighbours::start("takeover").await;
     let w = both.world.namespace.clone();
-    let victim = serving("victim", json!(format!("{w}-user/:id")), "GET", &w);
+    let victim = webhook_definition("victim", json!(format!("{w}-user/:id")), "GET", &w);
     both.world.workflow("victim", json!({ "active": true, "interval": "2s", "definition": victim })).await;
     both.world.until_ready("victim").await;
     let call = format!("{w}/{w}-user/42");
     let attacks = [
-        ("template", serving("thief", json!(format!(":{w}/42")), "GET", &w)),
-        ("method", serving("thief", json!(format!("anything/:{w}/:y")), "POST", &w)),
-        ("plain", serving("thief", json!(format!("{w}/{w}-user/42")), "GET", "thief")),
-        ("slashes", serving("thief", json!(format!(" /{w}/{w}-user/42/ ")), "GET", "thief")),
-        ("bare", serving("thief", json!(""), "PUT", &w)),
-        ("same-template", serving("thief", json!(format!("{w}-user/:id")), "GET", "thief")),
+        ("template", webhook_definition("thief", json!(format!(":{w}/42")), "GET", &w)),
+        ("method", webhook_definition("thief", json!(format!("anything/:{w}/:y")), "POST", &w)),
+        ("plain", webhook_definition("thief", json!(format!("{w}/{w}-user/42")), "GET", "thief")),
+        ("slashes", webhook_definition("thief", json!(format!(" /{w}/{w}-user/42/ ")), "GET", "thief")),
+        ("bare", webhook_definition("thief", json!(""), "PUT", &w)),
+        ("same-template", webhook_definition("thief", json!(format!("{w}-user/:id")), "GET", "thief")),
     ];
     for (name, definition) in attacks {
         both.other(name, definition).await;
-        let said = both.says(name, "WebhookPathTaken").await;
-        assert!(said.starts_with("a Workflow of another namespace serves "), "{name}: {said}");
+        let message = both.says(name, "WebhookPathTaken").await;
+        assert!(message.starts_with("a Workflow of another namespace serves "), "{name}: {message}");
     }
     for (name, path) in [("computed", json!(format!("={{{{ '{w}' }}}}/{w}-user/42"))), ("list", json!([format!("{w}/{w}-user/42")]))] {
-        both.other(name, serving("thief", path, "GET", "thief")).await;
-        let said = both.says(name, "WebhookPathComputed").await;
-        assert!(said.contains("\"Webhook\""), "{name}: {said}");
+        both.other(name, webhook_definition("thief", path, "GET", "thief")).await;
+        let message = both.says(name, "WebhookPathComputed").await;
+        assert!(message.contains("\"Webhook\""), "{name}: {message}");
     }
     // A publication of the victim removes its routes for a moment, in which any of them could be taken.
-    let again = serving("again", json!(format!("{w}-user/:id")), "GET", &w);
+    let again = webhook_definition("again", json!(format!("{w}-user/:id")), "GET", &w);
     both.world.workflow("victim", json!({ "active": true, "interval": "2s", "definition": again })).await;
     both.world.until("victim", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     for _ in 0..20 {
         assert_eq!(both.world.n8n.webhook("GET", &call).await.json()["version"], "again");
     }
     // An id of its own and a derived one are free.
-    both.other("own", serving("own", json!(format!("{w}-own/:id")), "GET", &format!("{w}-own"))).await;
-    let mut derived = serving("derived", json!(format!("{w}-derived/:id")), "GET", "");
+    both.other("own", webhook_definition("own", json!(format!("{w}-own/:id")), "GET", &format!("{w}-own"))).await;
+    let mut derived = webhook_definition("derived", json!(format!("{w}-derived/:id")), "GET", "");
     derived["nodes"][0].as_object_mut().unwrap().remove("webhookId");
     both.other("derived", derived).await;
     for name in ["own", "derived"] {
@@ -219,18 +219,19 @@ async fn no_path_and_no_webhook_id_takes_the_callers_of_another_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_that_nobody_manages_keeps_its_callers_too() {
+async fn an_unmanaged_workflow_keeps_its_calls() {
     let both = Neighbours::start("unmanagedroutes").await;
     let w = both.world.namespace.clone();
-    let owner = unmanaged(&both.world.n8n, serving("owner", json!(format!("{w}-user/:id")), "GET", &w)).await.expect("n8n publishes it");
-    both.other("thief", serving("thief", json!(format!(":{w}/42")), "GET", &w)).await;
-    let said = both.says("thief", "WebhookPathTaken").await;
-    assert!(said.contains("not managed here") && !said.contains(&owner), "{said}");
+    let owner =
+        unmanaged(&both.world.n8n, webhook_definition("owner", json!(format!("{w}-user/:id")), "GET", &w)).await.expect("n8n publishes it");
+    both.other("thief", webhook_definition("thief", json!(format!(":{w}/42")), "GET", &w)).await;
+    let message = both.says("thief", "WebhookPathTaken").await;
+    assert!(message.contains("not managed here") && !message.contains(&owner), "{message}");
     // In the namespace of the instance the message names it.
     both.world
         .workflow(
             "near",
-            json!({ "active": true, "interval": "2s", "definition": serving("near", json!(format!("x/:{w}/42")), "POST", &w) }),
+            json!({ "active": true, "interval": "2s", "definition": webhook_definition("near", json!(format!("x/:{w}/42")), "POST", &w) }),
         )
         .await;
     let near = both.world.until_reason("near", "Ready", "WebhookPathTaken").await;
@@ -244,24 +245,26 @@ async fn a_workflow_that_nobody_manages_keeps_its_callers_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_look_whether_a_webhook_lives_never_runs_anybodys_workflow() {
-    let world = World::on_real_n8n("looks").await;
+async fn the_check_of_a_webhook_executes_no_workflow() {
+    let world = World::on_real_n8n("checks").await;
     let path = format!("{}/p", world.namespace);
     let mut others = Vec::new();
     for method in ["PATCH", "PUT", "DELETE", "POST", "HEAD"] {
         others.push(
-            unmanaged(&world.n8n, serving(method, json!(path), method, &format!("{path}-{method}"))).await.expect("n8n publishes it"),
+            unmanaged(&world.n8n, webhook_definition(method, json!(path), method, &format!("{path}-{method}")))
+                .await
+                .expect("n8n publishes it"),
         );
     }
     world.workflow("a", json!({ "active": true, "interval": "1s", "definition": answering(&path, "1") })).await;
     let object = world.until_ready("a").await;
-    assert_eq!(condition(&object, "Live")["status"], "True", "every method is somebody's, and it is known all the same: {object:#}");
+    assert_eq!(condition(&object, "Live")["status"], "True", "each method belongs to another workflow, and Live is True: {object:#}");
     for token in ["1", "2", "3", "4"] {
         world.annotate("Workflow", "a", "requested-at", json!(token)).await;
-        world.until("a", "its pass is over", |object| object["status"]["lastHandledRequestedAt"] == token && ready(object)).await;
+        world.until("a", "its reconciliation is over", |object| object["status"]["lastHandledRequestedAt"] == token && ready(object)).await;
     }
     for other in others.iter().chain([&id(&object)]) {
-        assert_eq!(executions(&world.n8n, other).await, 0, "a look ran {other}");
+        assert_eq!(executions(&world.n8n, other).await, 0, "a check executed {other}");
         assert_eq!(world.n8n.api("GET", &format!("/executions?workflowId={other}&status=running"), None).await.json()["data"], json!([]));
     }
     for other in &others {
@@ -270,38 +273,40 @@ async fn a_look_whether_a_webhook_lives_never_runs_anybodys_workflow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_keeps_its_secret_where_the_call_could_reach_another_workflow() {
+async fn a_probe_does_not_send_its_secret_if_another_workflow_could_receive_the_call() {
     let world = World::on_real_n8n("probesecret").await;
     let w = world.namespace.clone();
     world.secret("token", &format!("{:x}", rand())).await;
-    let definition = serving("1", json!(format!("{w}-user/:id")), "GET", &w);
+    let definition = webhook_definition("1", json!(format!("{w}-user/:id")), "GET", &w);
     world.workflow("a", json!({ "active": true, "interval": "1s", "definition": definition })).await;
     world.until_ready("a").await;
     // A user of n8n adds a template beside it, which n8n accepts.
-    let thief = unmanaged(&world.n8n, serving("2", json!(format!(":{w}/42")), "GET", &w)).await.expect("n8n publishes it");
+    let thief = unmanaged(&world.n8n, webhook_definition("2", json!(format!(":{w}/42")), "GET", &w)).await.expect("n8n publishes it");
     let probe = json!({ "node": "Webhook", "pathParameters": { "id": "42" }, "expectedJSON": { "version": "2" },
         "headers": [{ "name": "X-Token", "secretKeyRef": { "name": "token", "key": "apiKey" } }] });
-    let next = serving("2", json!(format!("{w}-user/:id")), "GET", &w);
+    let next = webhook_definition("2", json!(format!("{w}-user/:id")), "GET", &w);
     let spec = json!({ "active": true, "interval": "1s", "definition": next, "healthCheck": { "probes": [probe] } });
     world.workflow("a", spec).await;
-    let held = world.until_reason("a", "Healthy", "ProbeUnanswered").await;
-    assert!(condition(&held, "Healthy")["message"].as_str().unwrap().contains("could reach another one"), "{held:#}");
-    assert_ne!(condition(&held, "Ready")["status"], "True", "{held:#}");
+    let observed = world.until_reason("a", "Healthy", "ProbeUnanswered").await;
+    assert!(condition(&observed, "Healthy")["message"].as_str().unwrap().contains("could reach another one"), "{observed:#}");
+    assert_ne!(condition(&observed, "Ready")["status"], "True", "{observed:#}");
     assert_eq!(executions(&world.n8n, &thief).await, 0, "the Secret went to another workflow");
     remove(&world.n8n, &thief).await;
     world.until_ready("a").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_path_and_no_webhook_id_leads_a_look_out_of_the_webhooks() {
+async fn no_path_and_no_webhook_id_makes_a_check_leave_the_webhook_paths() {
     // The stand-in records the requests at the URL for checks of webhooks.
     let (stack, asked) = (Stack::shared(), StandIn::start(Options::default()));
     let check = json!({ "webhookCheckURL": format!("{}/below", asked.url()) });
     let world = World::at(&stack.n8n_url(), &stack.n8n_key(), "lookout", check).await;
     let w = world.namespace.clone();
     // The parser of URLs drops the tab and resolves the rest.
-    let tries =
-        [("id", serving("1", json!(format!("{w}/:x")), "GET", ".\t.")), ("path", serving("1", json!(format!(".\t./.\t./{w}")), "GET", &w))];
+    let tries = [
+        ("id", webhook_definition("1", json!(format!("{w}/:x")), "GET", ".\t.")),
+        ("path", webhook_definition("1", json!(format!(".\t./.\t./{w}")), "GET", &w)),
+    ];
     for (name, definition) in tries {
         world.workflow(name, json!({ "active": true, "interval": "2s", "definition": definition })).await;
         let strays = || {
@@ -315,13 +320,13 @@ async fn no_path_and_no_webhook_id_leads_a_look_out_of_the_webhooks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_webhook_id_of_what_is_not_published_is_free_and_whoever_serves_it_keeps_it() {
+async fn the_webhook_id_of_an_unpublished_workflow_is_free_and_a_published_one_keeps_it() {
     let both = Neighbours::start("restingid").await;
     let w = both.world.namespace.clone();
-    let spec = |active: bool| json!({ "active": active, "interval": "2s", "definition": serving("resting", json!(format!("{w}-user/:id")), "GET", &w) });
+    let spec = |active: bool| json!({ "active": active, "interval": "2s", "definition": webhook_definition("resting", json!(format!("{w}-user/:id")), "GET", &w) });
     both.world.workflow("resting", spec(false)).await;
     both.world.until_ready("resting").await;
-    both.other("neighbour", serving("neighbour", json!(format!("{w}-user/:id")), "GET", &w)).await;
+    both.other("neighbour", webhook_definition("neighbour", json!(format!("{w}-user/:id")), "GET", &w)).await;
     both.world.until_in(&both.other, "neighbour", "Ready", ready).await;
     // The unpublished Workflow reports the conflict, and does not take the callers in turn.
     both.world.workflow("resting", spec(true)).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::kubectl::{Said, kubectl};
+use crate::harness::kubectl::{Output, kubectl};
 use crate::harness::n8n::answering;
 use crate::harness::stack::Stack;
 use crate::harness::world::{PATIENCE, World, condition, current};
@@ -58,45 +58,45 @@ async fn three_users(name: &str) -> World {
     world
 }
 
-fn apply(world: &World, user: &str, object: &Value) -> Said {
+fn apply(world: &World, user: &str, object: &Value) -> Output {
     kubectl(world, &["apply", "--as", user, "--server-side", "--force-conflicts", "-f", "-"], Some(object))
 }
 
-fn patch(world: &World, user: &str, target: &str, patch: &Value) -> Said {
+fn patch(world: &World, user: &str, target: &str, patch: &Value) -> Output {
     kubectl(world, &["patch", target, "--as", user, "--type", "merge", "-p", &patch.to_string()], None)
 }
 
 /// Returns the message of a refusal by a policy; None if the object was accepted.
-fn refusal(said: &Said) -> Option<String> {
-    let refused = !said.ok && said.err.contains("ValidatingAdmissionPolicy");
-    assert!(said.ok || refused, "refused by something else: {}", said.err);
-    refused.then(|| said.err.clone())
+fn refusal(output: &Output) -> Option<String> {
+    let refused = !output.ok && output.err.contains("ValidatingAdmissionPolicy");
+    assert!(output.ok || refused, "refused by something else: {}", output.err);
+    refused.then(|| output.err.clone())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_names_only_secrets_that_its_author_may_read() {
     let world = three_users("probe-secrets").await;
     assert_eq!(refusal(&apply(&world, "alice", &workflow(&world, "plain", json!({})))), None);
-    let said = refusal(&apply(&world, "alice", &workflow(&world, "plain", sends(&["token"])))).expect("an update is refused too");
-    assert!(said.contains("a probe of this Workflow sends Secret token, which you may not read"), "{said}");
+    let message = refusal(&apply(&world, "alice", &workflow(&world, "plain", sends(&["token"])))).expect("an update is refused too");
+    assert!(message.contains("a probe of this Workflow sends Secret token, which you may not read"), "{message}");
     assert_eq!(refusal(&apply(&world, "carol", &workflow(&world, "carols", sends(&["token", "token"])))), None);
     for position in 0..4 {
         let mut secrets = ["token"; 4].map(str::to_owned);
         secrets[position] = "other".to_owned();
         let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
-        let said = refusal(&apply(&world, "carol", &workflow(&world, "carols", sends(&secrets)))).expect("the other one is refused");
-        assert!(said.contains("sends Secret other, "), "{said}");
+        let message = refusal(&apply(&world, "carol", &workflow(&world, "carols", sends(&secrets)))).expect("the other one is refused");
+        assert!(message.contains("sends Secret other, "), "{message}");
     }
     let last = sends(&["token", "a", "b", "other"]);
     assert!(refusal(&apply(&world, "carol", &workflow(&world, "carols", last))).is_some());
     let many = sends(&["a", "b", "c", "d", "e", "f", "a", "b"]);
-    let said = refusal(&apply(&world, "carol", &workflow(&world, "many", many.clone()))).expect("refused");
-    assert!(said.contains("more than four Secrets") || said.contains("sends Secret a"), "{said}");
+    let message = refusal(&apply(&world, "carol", &workflow(&world, "many", many.clone()))).expect("refused");
+    assert!(message.contains("more than four Secrets") || message.contains("sends Secret a"), "{message}");
     assert_eq!(refusal(&apply(&world, "bob", &workflow(&world, "many", many))), None, "who reads all Secrets may name many");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_leaves_the_sent_secrets_alone_is_not_asked_for_them() {
+async fn an_update_that_does_not_change_the_sent_secrets_needs_no_access_to_them() {
     let world = three_users("probe-others").await;
     assert_eq!(refusal(&apply(&world, "bob", &workflow(&world, "a", sends(&["token"])))), None);
     for harmless in [
@@ -116,8 +116,8 @@ async fn who_leaves_the_sent_secrets_alone_is_not_asked_for_them() {
         json!({ "metadata": { "annotations": { "weirkeeper.dev/pinned-version": "1" } } }),
         json!({ "spec": sends(&["token", "other"]) }),
     ] {
-        let said = refusal(&patch(&world, "alice", "nwf/a", &elsewhere));
-        assert!(said.is_some(), "this sends the Secret somewhere else: {elsewhere}");
+        let message = refusal(&patch(&world, "alice", "nwf/a", &elsewhere));
+        assert!(message.is_some(), "this sends the Secret somewhere else: {elsewhere}");
     }
     assert_eq!(refusal(&patch(&world, "alice", "nwf/a", &json!({ "spec": { "healthCheck": null } }))), None, "it may be taken out");
     assert!(kubectl(&world, &["delete", "--as", "alice", "nwf/a"], None).ok);
@@ -126,8 +126,8 @@ async fn who_leaves_the_sent_secrets_alone_is_not_asked_for_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_sends_only_a_key_that_its_author_may_read() {
     let world = three_users("instance-secrets").await;
-    let said = refusal(&apply(&world, "alice", &instance("main", json!({})))).expect("refused");
-    assert!(said.contains("sends a key of Secret token, which you may not read"), "{said}");
+    let message = refusal(&apply(&world, "alice", &instance("main", json!({})))).expect("refused");
+    assert!(message.contains("sends a key of Secret token, which you may not read"), "{message}");
     assert_eq!(refusal(&apply(&world, "carol", &instance("main", json!({})))), None);
     assert!(refusal(&patch(&world, "carol", "n8ni/main", &json!({ "spec": { "apiKeySecretRef": { "name": "other" } } }))).is_some());
     let harmless = json!({ "metadata": { "finalizers": ["weirkeeper.dev/instance"] }, "spec": { "interval": "1m" } });
@@ -141,7 +141,7 @@ async fn an_instance_sends_only_a_key_that_its_author_may_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_key_is_never_sent_to_a_webhook_whoever_names_it() {
+async fn an_api_key_is_never_sent_to_a_webhook() {
     let (standin, world) = World::on_stand_in("probe-key", json!({})).await;
     world.secret("copy", &format!("Bearer {}", standin.api_key())).await;
     let path = format!("{}/a", world.namespace);
@@ -159,8 +159,8 @@ async fn an_api_key_is_never_sent_to_a_webhook_whoever_names_it() {
         let refused = |object: &Value| current(object) && condition(object, "Ready")["reason"] == "ProbeSecretRefused";
         let object = world.until(name, "the key is refused", refused).await;
         assert_eq!(condition(&object, "Stalled")["status"], "True");
-        let said = condition(&object, "Ready")["message"].as_str().expect("a message");
-        assert!(said.contains(part) && !said.contains(standin.api_key()), "{said}");
+        let message = condition(&object, "Ready")["message"].as_str().expect("a message");
+        assert!(message.contains(part) && !message.contains(standin.api_key()), "{message}");
     }
     let called = standin.log().count("GET", "/webhook/");
     assert_eq!(called, 0, "no probe was made");

@@ -28,9 +28,9 @@ async fn version(world: &World, name: &str, version: &str, policy: &str, more: V
     world.workflow(name, spec).await;
 }
 
-async fn untold(world: &World, name: &str) {
-    let told = world.events(name).await;
-    assert!(told.iter().all(|(reason, _)| !reason.starts_with("Drift")), "{name}: the author changed it, nobody else: {told:?}");
+async fn has_no_drift_event(world: &World, name: &str) {
+    let reported = world.events(name).await;
+    assert!(reported.iter().all(|(reason, _)| !reason.starts_with("Drift")), "{name}: only the author changed it: {reported:?}");
 }
 
 /// Edits `active` and `displayName` more often than the limit of contested drift.
@@ -62,7 +62,7 @@ async fn edits_of_the_spec(world: &World, name: &str, policy: &str) {
         assert_eq!(condition(&object, "Drifted")["status"], "False", "{policy}, edit {at}: {more}: {object:#}");
         assert_eq!(object["status"]["history"].as_array().map(Vec::len), Some(1), "{policy}, edit {at}");
     }
-    untold(world, name).await;
+    has_no_drift_event(world, name).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,9 +120,9 @@ async fn edits_beside_a_change(world: &mut World) {
         let served = world.n8n.webhook("GET", &path(world, &name)).await.json()["version"].clone();
         assert_eq!((&world.n8n.workflow(&id).await["name"], served.as_str()), (&json!(DISPLAY), Some(kept)), "{object:#}");
         if policy == "Revert" {
-            world.until_told(&name, "DriftReverted", "reverted a change in n8n").await;
+            world.until_event(&name, "DriftReverted", "reverted a change in n8n").await;
         }
-        // The other way round: somebody changes the draft of an unpublished workflow, and the spec publishes.
+        // Conversely: a user changes the draft of an unpublished workflow, and the spec publishes.
         let name = format!("on-{}", policy.to_lowercase());
         edited_by_both(world, &name, policy, [false, true], json!({})).await;
         let object = world.until_ready(&name).await;
@@ -132,13 +132,13 @@ async fn edits_beside_a_change(world: &mut World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_of_the_spec_beside_a_change_in_n8n_is_written_and_the_change_is_treated_by_the_policy() {
+async fn an_edit_of_the_spec_together_with_a_change_in_n8n_is_written_and_the_change_follows_the_policy() {
     let (_standin, mut world) = World::on_stand_in("both", json!({})).await;
     edits_beside_a_change(&mut world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_of_the_spec_beside_a_change_in_n8n_is_written_on_the_real_n8n() {
+async fn an_edit_of_the_spec_together_with_a_change_in_n8n_is_written_on_the_real_n8n() {
     let mut world = World::on_real_n8n("realboth").await;
     edits_beside_a_change(&mut world).await;
 }
@@ -146,7 +146,7 @@ async fn an_edit_of_the_spec_beside_a_change_in_n8n_is_written_on_the_real_n8n()
 async fn fires(standin: &StandIn, world: &World, rule: usize) {
     let started = Instant::now();
     while standin.faults().fired(rule) == 0 {
-        assert!(started.elapsed() < PATIENCE, "n8n is not asked\n{}", world.operator.tail());
+        assert!(started.elapsed() < PATIENCE, "n8n got no request\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -171,7 +171,7 @@ async fn killed_after_the_write(standin: &StandIn, world: &mut World, name: &str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_whose_operator_was_killed_is_never_taken_for_a_change_made_in_n8n() {
+async fn a_write_of_an_operator_that_was_killed_is_not_reported_as_a_change_in_n8n() {
     let (standin, mut world) = World::on_stand_in("killedwrite", json!({})).await;
     for (number, policy) in POLICIES.into_iter().enumerate() {
         for (case, active, next, more) in [
@@ -191,14 +191,14 @@ async fn a_write_whose_operator_was_killed_is_never_taken_for_a_change_made_in_n
             assert_eq!(workflow["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"], next, "{name} {policy}");
             assert_eq!(condition(&object, "Drifted")["status"], "False", "{name} {policy}: {object:#}");
             let sources = object["status"]["history"].as_array().expect("a history");
-            assert!(sources.iter().all(|one| one["source"] == "Definition"), "nothing was kept as somebody's: {object:#}");
-            untold(&world, &name).await;
+            assert!(sources.iter().all(|one| one["source"] == "Definition"), "nothing was stored as a change of a user: {object:#}");
+            has_no_drift_event(&world, &name).await;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_operators_of_the_same_objects_never_take_each_other_for_somebody_else() {
+async fn two_operators_of_the_same_objects_do_not_report_each_other_as_changes_in_n8n() {
     let (standin, world) = World::on_stand_in("twooperators", json!({ "requestTimeout": "2s" })).await;
     let mut world = world;
     world.operator.restart_with(&["--leader-elect", "off"]);
@@ -221,14 +221,14 @@ async fn two_operators_of_the_same_objects_never_take_each_other_for_somebody_el
             object["status"]["history"].as_array().into_iter().flatten().filter_map(|one| one["version"].as_i64()).collect();
         assert_eq!(versions, [6, 5, 4, 3, 2, 1], "no version is lost: {object:#}");
         assert!(object["status"]["history"].as_array().into_iter().flatten().all(|one| one["source"] == "Definition"), "{object:#}");
-        untold(&world, name).await;
+        has_no_drift_event(&world, name).await;
         assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1);
     }
     drop(second);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_real_changes_make_a_fight() {
+async fn only_real_changes_count_as_contested_drift() {
     let (standin, world) = World::on_stand_in("fight", json!({})).await;
     apply(&world, "a", "Revert", json!({ "active": true })).await;
     let id = id(&world.until_ready("a").await);

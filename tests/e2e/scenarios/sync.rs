@@ -14,21 +14,21 @@ async fn an_applied_workflow_answers_its_webhook_and_an_edit_becomes_version_2()
     let first = world.until_ready("a").await;
     assert_eq!(first["status"]["activeVersion"], 1);
     assert_eq!(first["status"]["webhookURLs"][0], format!("{}/webhook/{path}", world.n8n.webhooks));
-    world.n8n.serves(&path, "1").await;
+    world.n8n.expect_version(&path, "1").await;
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "2") })).await;
     let second = world.until_ready("a").await;
     assert_eq!(second["status"]["activeVersion"], 2);
     assert_eq!(second["status"]["n8nWorkflowId"], first["status"]["n8nWorkflowId"]);
-    world.n8n.serves(&path, "2").await;
+    world.n8n.expect_version(&path, "2").await;
     world.workflow("a", json!({ "active": false, "definition": answering(&path, "2") })).await;
     world.until_ready("a").await;
-    world.n8n.serves_nothing(&path).await;
+    world.n8n.expect_no_workflow(&path).await;
     world.delete("a").await;
     assert!(world.n8n.marked(&world.namespace, "a").await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_takes_the_workflow_offline_is_rolled_back_by_itself() {
+async fn a_version_that_takes_the_workflow_offline_is_rolled_back() {
     if left_out(PUBLICATION_SERVICE, NOTHING_GOES_OFFLINE) {
         return;
     }
@@ -37,17 +37,17 @@ async fn a_version_that_takes_the_workflow_offline_is_rolled_back_by_itself() {
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
     world.until_ready("a").await;
     world.workflow("a", json!({ "active": true, "definition": bad_cron(answering(&path, "2")) })).await;
-    let held = world.until_reason("a", "RolledBack", "RolledBack").await;
-    assert_eq!(condition(&held, "Stalled")["status"], "True");
-    assert!(condition(&held, "Ready")["message"].as_str().unwrap().contains("Invalid cron expression"));
-    world.n8n.serves(&path, "1").await;
+    let observed = world.until_reason("a", "RolledBack", "RolledBack").await;
+    assert_eq!(condition(&observed, "Stalled")["status"], "True");
+    assert!(condition(&observed, "Ready")["message"].as_str().unwrap().contains("Invalid cron expression"));
+    world.n8n.expect_version(&path, "1").await;
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "3") })).await;
     world.until_ready("a").await;
-    world.n8n.serves(&path, "3").await;
+    world.n8n.expect_version(&path, "3").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_probe_goes_back_to_a_version_that_is_still_baking() {
+async fn a_failed_probe_rolls_back_to_a_version_that_is_still_baking() {
     let world = World::on_real_n8n("baking").await;
     let path = format!("{}/a", world.namespace);
     let checked = |version: &str| {
@@ -60,11 +60,11 @@ async fn a_failed_probe_goes_back_to_a_version_that_is_still_baking() {
     world.workflow("a", checked("2")).await;
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed");
-    world.n8n.serves(&path, "1").await;
+    world.n8n.expect_version(&path, "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kubectl_waits_for_it_and_shows_what_people_look_for() {
+async fn kubectl_wait_and_get_show_readiness_version_and_status() {
     let world = World::on_real_n8n("kubectl").await;
     let path = format!("{}/a", world.namespace);
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
@@ -82,7 +82,7 @@ async fn kubectl_waits_for_it_and_shows_what_people_look_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_in_the_status_leads_to_its_webhook_whatever_its_path_holds() {
+async fn webhook_urls_in_the_status_work_for_paths_with_special_characters() {
     let world = World::on_real_n8n("addresses").await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let odd = ["question?x=1", "number#one", "percent%20twenty", "two words", "größe/日本", "a+b&c=d", "quote\"<>|{}[]^`\\"];

@@ -38,7 +38,7 @@ fn column(lines: &[Vec<String>], name: &str, column: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_of_workflows_says_what_was_observed_on_short_lines() {
+async fn kubectl_get_workflows_shows_the_observed_state_on_short_lines() {
     let (_standin, world) = World::on_stand_in("tables", json!({})).await;
     let path = |name: &str| format!("{}/{name}", world.namespace);
     let spec = |name: &str, more: Value| {
@@ -102,7 +102,7 @@ async fn the_table_of_workflows_says_what_was_observed_on_short_lines() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_of_instances_counts_workflows_as_they_come_and_go() {
+async fn kubectl_get_instances_counts_workflows() {
     // The instance is not reconciled meanwhile.
     let (_standin, world) = World::on_stand_in("counted", json!({ "interval": "1h" })).await;
     let counted = |count: i64| move |object: &Value| object["status"]["workflows"] == count;
@@ -126,7 +126,7 @@ async fn the_table_of_instances_counts_workflows_as_they_come_and_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn right_after_an_edit_version_and_status_speak_of_the_same_version() {
+async fn after_an_edit_the_columns_version_and_status_name_the_same_version() {
     let (_standin, world) = World::on_stand_in("same-version", json!({})).await;
     let path = format!("{}/a", world.namespace);
     let probes = |version: &str| json!({ "probes": [{ "node": "Webhook", "expectedJSON": { "version": version } }] });
@@ -136,7 +136,7 @@ async fn right_after_an_edit_version_and_status_speak_of_the_same_version() {
     // The version is published, and its probe fails: the status is written before the rollback.
     let mut changes = Box::pin(kube::runtime::watcher::watch_object(world.api("Workflow"), "a"));
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "2"), "healthCheck": probes("1") })).await;
-    let told = async {
+    let reported = async {
         loop {
             let object = futures::StreamExt::next(&mut changes).await.expect("the watch goes on").expect("a change");
             let object = object.map_or(Value::Null, |object| serde_json::to_value(object).expect("an object is JSON"));
@@ -149,5 +149,5 @@ async fn right_after_an_edit_version_and_status_speak_of_the_same_version() {
             }
         }
     };
-    tokio::time::timeout(crate::harness::world::PATIENCE, told).await.expect("it is rolled back");
+    tokio::time::timeout(crate::harness::world::PATIENCE, reported).await.expect("it is rolled back");
 }

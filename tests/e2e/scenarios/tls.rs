@@ -17,16 +17,16 @@ use crate::harness::world::{World, condition, current, ready};
 use crate::standin::{Options, StandIn};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_http_to_a_port_that_speaks_tls_is_told_by_what_to_write() {
+async fn plain_http_to_a_tls_port_is_reported_with_the_url_to_use() {
     let standin = StandIn::start(Options::default());
     let authority = Authority::new("Inside");
     let front = Front::of(&standin.url(), authority.server("127.0.0.1")).await;
     let world = World::bare(Stack::shared(), "plain", &standin.url(), standin.api_key()).await;
     world.instance("main", &front.url.replace("https://", "http://"), standin.api_key(), json!({ "interval": "2s" })).await;
-    let told = |object: &Value| {
+    let reported = |object: &Value| {
         condition(object, "Ready")["message"].as_str().is_some_and(|message| message.contains("write https:// in the URL"))
     };
-    world.until_kind("N8nInstance", "main", "it says what to write", told).await;
+    world.until_kind("N8nInstance", "main", "it says what to write", reported).await;
     world.instance("main", &front.url, standin.api_key(), json!({ "interval": "2s", "caBundle": authority.pem() })).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;
 }
@@ -92,7 +92,7 @@ impl Drop for Front {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_authority_is_trusted_by_its_bundle_and_what_is_wrong_without_is_said() {
+async fn a_private_authority_is_trusted_by_its_bundle_and_reported_without_it() {
     let standin = StandIn::start(Options::default());
     let (authority, stranger) = (Authority::new("ours"), Authority::new("a stranger"));
     let front = Front::of(&standin.url(), authority.server("127.0.0.1")).await;
@@ -126,8 +126,8 @@ async fn a_private_authority_is_trusted_by_its_bundle_and_what_is_wrong_without_
     }
     let mut import = std::process::Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
     import.args(["import", "--all", "--instance", "main", "--url", &front.url]).env("WEIRKEEPER_N8N_API_KEY", &key);
-    let said = String::from_utf8(import.output().expect("the command ends").stderr).expect("text");
-    assert!(said.contains("trusted certificate authorities are set in --ca-file") && !said.contains("spec."), "{said}");
+    let text = String::from_utf8(import.output().expect("the command ends").stderr).expect("text");
+    assert!(text.contains("trusted certificate authorities are set in --ca-file") && !text.contains("spec."), "{text}");
     assert_eq!(standin.log().count("*", "/"), 0, "no request, and so no key, reaches what is not trusted");
     world.instance("main", &front.url, &key, json!({ "caBundle": authority.pem() })).await;
     let live = world.until_ready("a").await;
@@ -137,7 +137,7 @@ async fn a_private_authority_is_trusted_by_its_bundle_and_what_is_wrong_without_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_trusts_the_authority_that_it_is_told_and_no_other() {
+async fn a_command_trusts_the_authority_of_its_flag_and_no_other() {
     let stack = Stack::shared();
     let (ours, other) = (Authority::new("Ours"), Authority::new("Other"));
     let front = Front::of(&stack.n8n_url(), ours.server("127.0.0.1")).await;
@@ -154,7 +154,7 @@ async fn a_command_trusts_the_authority_that_it_is_told_and_no_other() {
         (run.status.code(), String::from_utf8_lossy(&run.stderr).into_owned())
     };
     assert_eq!(import(&ours), (Some(0), "0 imported, 0 left out\n".to_owned()));
-    let (code, told) = import(&other);
+    let (code, reported) = import(&other);
     assert_eq!(code, Some(1));
-    assert!(told.contains("certificate") && !told.contains(&stack.n8n_key()), "{told}");
+    assert!(reported.contains("certificate") && !reported.contains(&stack.n8n_key()), "{reported}");
 }

@@ -25,7 +25,7 @@ async fn until(what: &str, world: &World, path: &str, holds: impl Fn(&str) -> bo
         if holds(&text) {
             return;
         }
-        assert!(started.elapsed() < PATIENCE, "{path}: waited in vain until {what}: {text:.3000}\n{}", world.operator.tail());
+        assert!(started.elapsed() < PATIENCE, "{path}: timed out waiting until {what}: {text:.3000}\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -40,7 +40,7 @@ fn nested(document: &Value, levels: usize, inside: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anything() {
+async fn an_object_that_is_nested_too_deeply_is_reported_and_affects_no_other() {
     let (standin, mut world) = World::on_stand_in("depth", json!({})).await;
     let canary = format!("canary{:x}", rand());
     let of = |name: &str, spec: Value| {
@@ -75,8 +75,8 @@ async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anyth
     world.operator.restart_with(&["--log", "trace"]);
     for name in ["deep", "deeper", "deepest", "probing"] {
         let part = if name == "probing" { "spec.healthCheck.probes[0].expectedJSON" } else { "spec.definition.nodes[1].parameters.deep" };
-        let told = |text: &str| text.contains("UnreadableObject") && text.contains(&format!("kind Workflow: {part}"));
-        until("it says that it nests too deep", &world, &format!("{place}/{name}"), told).await;
+        let reported = |text: &str| text.contains("UnreadableObject") && text.contains(&format!("kind Workflow: {part}"));
+        until("it says that it nests too deep", &world, &format!("{place}/{name}"), reported).await;
     }
     world.workflow("fine", json!({ "active": true, "definition": answering("depth/fine", "edited") })).await;
     world.until("fine", "version 2 is published", |object| object["status"]["activeVersion"] == 2).await;
@@ -86,7 +86,7 @@ async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anyth
     world.until_ready("fromodd").await;
     let edited = json!({ "data": { "flow.json": answering("depth/odd", "2").to_string() } });
     send(&world.admin, "PATCH", &format!("{config_maps}/odd"), &edited.to_string()).await.expect("the API server takes it");
-    world.until("fromodd", "the edit of the ConfigMap serves", |object| object["status"]["activeVersion"] == 2).await;
+    world.until("fromodd", "the edit of the ConfigMap is published", |object| object["status"]["activeVersion"] == 2).await;
     // The message to a caller names the object that does not match its schema, and the field.
     let call = json!({ "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [400, 0],
         "parameters": { "workflowId": { "__rl": true, "mode": "id", "value": "the-child" } } });
@@ -117,7 +117,7 @@ async fn an_object_that_nests_without_end_is_told_so_and_costs_nobody_else_anyth
     drop(standin);
 }
 
-/// Requests to n8n as text: half a character cannot be held by a [`Value`].
+/// Requests to n8n as text: half a character does not fit into a [`Value`].
 async fn raw(n8n: &N8n, method: &str, path: &str, text: String) -> String {
     let answer = n8n.text(method, path, text).await;
     assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text);
@@ -129,7 +129,7 @@ fn writable(workflow: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_a_character_or_a_deep_document_in_n8n_costs_itself_alone_is_undone_and_is_named() {
+async fn a_lone_surrogate_or_a_deep_document_in_n8n_affects_only_its_workflow_and_is_reverted_and_named() {
     const HALF: &str = "\\ud83d";
     let own = Stack::own(&["--only-n8n"]);
     let world = World::at(&own.n8n_url(), &own.n8n_key(), "half", json!({})).await;
@@ -162,8 +162,8 @@ async fn half_a_character_or_a_deep_document_in_n8n_costs_itself_alone_is_undone
         let started = Instant::now();
         loop {
             let text = n8n.text("GET", &format!("/workflows/{managed}"), String::new()).await.text;
-            let served = n8n.webhook("GET", "half/a").await.json();
-            if !text.contains(HALF) && !text.contains("\"deep\"") && served["version"] == version {
+            let answered = n8n.webhook("GET", "half/a").await.json();
+            if !text.contains(HALF) && !text.contains("\"deep\"") && answered["version"] == version {
                 break;
             }
             assert!(started.elapsed() < PATIENCE, "the edit stays: {text:.2000}\n{}", world.operator.tail());
@@ -171,7 +171,7 @@ async fn half_a_character_or_a_deep_document_in_n8n_costs_itself_alone_is_undone
         }
         world.until_ready("a").await;
     }
-    world.until_told("a", "DriftReverted", "change in n8n").await;
+    world.until_event("a", "DriftReverted", "change in n8n").await;
 
     // The command names what it cannot import, and imports the others.
     let key = own.dir.join("n8n-api-key");
@@ -182,14 +182,14 @@ async fn half_a_character_or_a_deep_document_in_n8n_costs_itself_alone_is_undone
             .args(&which)
             .output()
             .expect("the binary runs");
-        let (written, told) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-        assert!(run.status.success() && written.contains("half/a"), "{which:?}: {told}");
+        let (written, reported) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert!(run.status.success() && written.contains("half/a"), "{which:?}: {reported}");
         if which[0] == "--all" {
             assert!(
-                told.contains(
+                reported.contains(
                     "deep-one: left out: it nests deeper than 120 levels or takes more than 64 MiB of memory at nodes[1].parameters.deep"
                 ),
-                "{told}"
+                "{reported}"
             );
             assert!(written.contains("Half of it"), "{written}");
         }

@@ -72,7 +72,7 @@ fn node(name: &str, kind: &str, version: f64, parameters: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn n8n_is_asked_about_each_workflow_and_keeps_none() {
+async fn each_workflow_is_submitted_to_n8n_and_none_is_left() {
     let world = World::on_real_n8n("verdict").await;
     let path = |name: &str| format!("{}/{name}", world.namespace);
     let serving =
@@ -96,28 +96,28 @@ async fn n8n_is_asked_about_each_workflow_and_keeps_none() {
         ],
     );
     let output = command(&world, &folder).arg("--write-scratch-workflows").output().expect("the command runs");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&output.stdout));
+    let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{reported}{}", String::from_utf8_lossy(&output.stdout));
     let lines = lines(&output);
-    let said = |name: &str| {
+    let message = |name: &str| {
         let line = &lines.iter().find(|(file, _)| file == name).unwrap_or_else(|| panic!("a line for {name}")).1;
         let remarks = line["remarks"].as_array().expect("remarks").iter();
         let words = remarks.map(|one| format!("{} {} {}", one["outcome"], one["subject"], one["what"]).replace('"', ""));
         (line["answer"].as_str().expect("an answer").to_owned(), words.collect::<Vec<_>>())
     };
     let refused = |words: &str| ("refused".to_owned(), vec![words.to_owned()]);
-    assert_eq!(said("fine"), ("passed".to_owned(), vec![]));
-    assert_eq!(said("calls"), refused("agreed parameter url"));
-    assert_eq!(said("tells"), refused("agreed credential telegramApi"));
-    assert_eq!(said("typed"), refused("agreed parameter jsonOutput"));
-    assert_eq!(said("unknown"), refused("agreed nodeType n8n-nodes-base.doesNotExist"));
-    assert_eq!(said("still"), refused("agreed trigger nothing starts the workflow"));
+    assert_eq!(message("fine"), ("passed".to_owned(), vec![]));
+    assert_eq!(message("calls"), refused("agreed parameter url"));
+    assert_eq!(message("tells"), refused("agreed credential telegramApi"));
+    assert_eq!(message("typed"), refused("agreed parameter jsonOutput"));
+    assert_eq!(message("unknown"), refused("agreed nodeType n8n-nodes-base.doesNotExist"));
+    assert_eq!(message("still"), refused("agreed trigger nothing starts the workflow"));
     until_none_is_left(&world.n8n).await;
-    assert_eq!(world.n8n.webhook("GET", &path("fine")).await.status, 200, "what serves goes on serving");
+    assert_eq!(world.n8n.webhook("GET", &path("fine")).await.status, 200, "the published version stays");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_flag_nothing_is_sent_and_a_difference_is_told_by_the_exit_code() {
+async fn without_the_flag_nothing_is_sent_and_a_difference_sets_the_exit_code() {
     let world = World::on_real_n8n("verdict-exit").await;
     let folder = Folder::new(
         &world,
@@ -160,7 +160,7 @@ async fn without_the_flag_nothing_is_sent_and_a_difference_is_told_by_the_exit_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_interrupts_it_leaves_nothing_behind() {
+async fn an_interrupted_run_leaves_nothing_behind() {
     let world = World::on_real_n8n("verdict-interrupted").await;
     let names: Vec<String> = (0..400).map(|number| format!("w{number}")).collect();
     let workflow = answering(&format!("{}/a", world.namespace), "1");
@@ -169,12 +169,12 @@ async fn whoever_interrupts_it_leaves_nothing_behind() {
         command(&world, &folder).arg("--write-scratch-workflows").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let mut first = String::new();
     BufReader::new(running.stdout.as_mut().expect("its output")).read_line(&mut first).expect("a line");
-    let told = Command::new("kill").args(["-INT", &running.id().to_string()]).status().expect("kill runs");
-    assert!(told.success());
+    let reported = Command::new("kill").args(["-INT", &running.id().to_string()]).status().expect("kill runs");
+    assert!(reported.success());
     let output = running.wait_with_output().expect("it ends");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("interrupted after") && told.contains("of 400 workflows"), "{told}");
+    let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{reported}");
+    assert!(reported.contains("interrupted after") && reported.contains("of 400 workflows"), "{reported}");
     until_none_is_left(&world.n8n).await;
 }
 

@@ -15,7 +15,7 @@ use crate::harness::stack::Stack;
 use calls::{client, client_with, delete, fail, fresh, node, probe, publish, responding, set, until, webhook_workflow, workflow};
 
 #[tokio::test]
-async fn the_instance_tells_what_it_is() {
+async fn version_and_scopes_of_the_instance_are_read_and_a_wrong_key_is_unauthorized() {
     let n8n = client();
     n8n.readiness().await.unwrap();
     let version = n8n.version().await.unwrap().expect("a version");
@@ -30,7 +30,7 @@ async fn the_instance_tells_what_it_is() {
 }
 
 #[tokio::test]
-async fn n8n_tells_whose_answer_a_call_of_a_webhook_gets() {
+async fn the_author_of_a_webhook_response_is_known() {
     let n8n = client();
     let path = fresh("whose");
     let authored = async |write: &WorkflowWrite| {
@@ -61,7 +61,7 @@ async fn n8n_tells_whose_answer_a_call_of_a_webhook_gets() {
 }
 
 #[tokio::test]
-async fn a_workflow_lives_from_creation_to_deletion() {
+async fn a_workflow_is_created_updated_published_and_deleted() {
     let n8n = client();
     let path = fresh("life");
     let created = n8n.create_workflow(&webhook_workflow(&path, &path, set("one"))).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_workflow_lives_from_creation_to_deletion() {
 }
 
 #[tokio::test]
-async fn refusals_carry_the_words_of_n8n() {
+async fn refusals_contain_the_message_of_n8n() {
     let n8n = client();
     let path = fresh("refused");
     let manual = workflow(&path, vec![node("Manual", "manualTrigger", 1.0, json!({}))], json!({}));
@@ -211,7 +211,7 @@ async fn every_workflow_is_listed_once_over_several_pages_while_others_vanish() 
 }
 
 #[tokio::test]
-async fn executions_and_their_failures_are_told() {
+async fn executions_and_their_errors_are_read() {
     let n8n = client();
     let path = fresh("runs");
     let id = n8n.create_workflow(&webhook_workflow(&path, &path, set("fine"))).await.unwrap().id;
@@ -283,7 +283,7 @@ async fn forms_and_parameterised_webhooks_are_checked_without_running() {
 }
 
 #[tokio::test]
-async fn credentials_are_made_replaced_listed_and_deleted() {
+async fn credentials_are_created_replaced_listed_and_deleted() {
     let n8n = client();
     let name = fresh("cred");
     let data = json!({ "name": "x-token", "value": "secret" }).as_object().unwrap().clone();
@@ -301,7 +301,7 @@ async fn credentials_are_made_replaced_listed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_limited_key_is_told_what_it_lacks() {
+async fn a_limited_key_gets_the_scope_that_it_lacks() {
     let key = Stack::shared().tell(&["apikey", "--scopes", "workflow:read,workflow:update"]);
     let (n8n, limited) = (client(), client_with(&key));
     match limited.list_tags().await {

@@ -82,7 +82,7 @@ impl Operator {
         let started = Instant::now();
         loop {
             let child = self.child.as_mut().expect("a running operator");
-            if let Some(status) = child.try_wait().expect("a child can be asked") {
+            if let Some(status) = child.try_wait().expect("the state of the child is known") {
                 self.child = None;
                 return status.code();
             }

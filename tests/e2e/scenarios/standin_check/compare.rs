@@ -6,7 +6,7 @@ mod projects;
 mod publishing;
 mod resources;
 mod saving;
-mod serving;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -207,11 +207,11 @@ async fn it_agrees_with_the_real_n8n() {
         saving::creating,
         saving::saving,
         publishing::publishing,
-        serving::paths,
+        webhooks::paths,
         projects::moving,
         resources::others,
         resources::doors,
-        serving::runs,
+        webhooks::runs,
     );
     assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
 }

@@ -13,7 +13,7 @@ fn failing(message: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_failed_run_tells_where_and_why_and_can_be_retried() {
+async fn a_failed_execution_names_the_node_and_the_error_and_can_be_retried() {
     let n8n = Caller::plain();
     let live = n8n.live(&failing("broken")).await;
     n8n.send("GET", "/webhook/fails", None).await;
@@ -42,7 +42,7 @@ async fn a_failed_run_tells_where_and_why_and_can_be_retried() {
 }
 
 #[tokio::test]
-async fn a_webhook_run_is_stamped_with_the_draft_and_a_scheduled_one_with_what_ran() {
+async fn an_execution_by_webhook_names_the_draft_and_a_scheduled_one_the_published_version() {
     let n8n = Caller::plain();
     let live = n8n.live(&answering("a", "p", "v1")).await;
     let draft = n8n.standin.ui_edit_draft(&live, |draft| draft["nodes"][1]["notes"] = json!("n")).unwrap();
@@ -56,7 +56,7 @@ async fn a_webhook_run_is_stamped_with_the_draft_and_a_scheduled_one_with_what_r
 }
 
 #[tokio::test]
-async fn running_and_unsaved_runs_are_not_in_the_default_list() {
+async fn running_and_unsaved_executions_are_not_in_the_default_list() {
     let n8n = Caller::new(Options { execution_time: Duration::from_millis(300), ..Options::default() });
     let mut sent = answering("a", "p", "x");
     sent["nodes"][0]["parameters"]["responseMode"] = json!("onReceived");
@@ -77,7 +77,7 @@ async fn running_and_unsaved_runs_are_not_in_the_default_list() {
 }
 
 #[tokio::test]
-async fn lists_run_newest_first_by_id_and_filter_by_time() {
+async fn lists_of_executions_are_sorted_by_id_and_filtered_by_time() {
     let n8n = Caller::plain();
     n8n.live(&answering("a", "p", "x")).await;
     for _ in 0..5 {
@@ -105,7 +105,7 @@ async fn lists_run_newest_first_by_id_and_filter_by_time() {
 }
 
 #[tokio::test]
-async fn parents_run_their_published_children() {
+async fn parents_execute_their_published_children() {
     let n8n = Caller::plain();
     let trigger = node("t", "T", "n8n-nodes-base.executeWorkflowTrigger", json!({}));
     let child = n8n.live(&document("child", vec![trigger, super::caller::set("from child")])).await;

@@ -79,12 +79,12 @@ async fn a_create_can_be_lost_before_after_or_long_before_it_is_done() {
 }
 
 #[tokio::test]
-async fn what_is_held_goes_its_way_when_the_gate_opens() {
+async fn held_requests_continue_when_the_gate_opens() {
     let n8n = Caller::plain();
     let gate = Gate::shut();
     let rule = n8n.standin.faults().add(Rule::on("POST", "/api/v1/workflows", Fault::Held(gate.clone())).once());
     let sent = answering("a", "p", "x");
-    let held = n8n.try_send("POST", "/api/v1/workflows", Some(&sent));
+    let observed = n8n.try_send("POST", "/api/v1/workflows", Some(&sent));
     let opened = async {
         until(|| n8n.standin.faults().fired(rule) > 0).await;
         // Other requests are served meanwhile, and this one has not taken effect.
@@ -92,12 +92,12 @@ async fn what_is_held_goes_its_way_when_the_gate_opens() {
         assert_eq!(n8n.standin.workflows().len(), 0);
         gate.open();
     };
-    let (answer, ()) = tokio::join!(held, opened);
+    let (answer, ()) = tokio::join!(observed, opened);
     assert_eq!((answer.unwrap().status, n8n.standin.workflows().len()), (200, 1));
 }
 
 #[tokio::test]
-async fn work_goes_on_when_the_caller_is_gone() {
+async fn work_continues_when_the_client_disconnects() {
     let n8n = Caller::new(Options { webhook_gap: Duration::from_secs(1), ..Options::default() });
     let live = n8n.live(&answering("a", "p", "v1")).await;
     let path = format!("/api/v1/workflows/{live}");
@@ -112,7 +112,7 @@ async fn work_goes_on_when_the_caller_is_gone() {
 }
 
 #[tokio::test]
-async fn chance_is_repeatable_by_its_seed() {
+async fn faults_by_chance_are_repeatable_by_their_seed() {
     let mut runs = Vec::new();
     for _ in 0..2 {
         let n8n = Caller::plain();
@@ -129,7 +129,7 @@ async fn chance_is_repeatable_by_its_seed() {
 }
 
 #[tokio::test]
-async fn the_log_tells_who_asked_what() {
+async fn the_log_lists_requests_with_their_key() {
     let n8n = Caller::plain();
     let made = n8n.create(&answering("a", "p", "x")).await;
     let made = made["id"].as_str().unwrap();
@@ -152,7 +152,7 @@ async fn the_log_tells_who_asked_what() {
 }
 
 #[tokio::test]
-async fn latency_is_added_to_every_answer() {
+async fn latency_is_added_to_every_response() {
     let n8n = Caller::new(Options { latency: Duration::from_millis(50), ..Options::default() });
     let before = Instant::now();
     n8n.api("GET", "/workflows", None).await;

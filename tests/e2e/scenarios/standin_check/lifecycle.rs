@@ -8,7 +8,7 @@ use super::caller::{Caller, answering};
 use crate::standin::Options;
 
 #[tokio::test]
-async fn while_it_starts_health_is_good_readiness_is_not_and_the_api_is_html() {
+async fn while_it_starts_it_is_healthy_not_ready_and_the_api_responds_with_html() {
     let n8n = Caller::plain();
     let live = n8n.live(&answering("a", "p", "x")).await;
     let url = n8n.standin.url();
@@ -28,7 +28,7 @@ async fn while_it_starts_health_is_good_readiness_is_not_and_the_api_is_html() {
 }
 
 #[tokio::test]
-async fn a_stopped_one_refuses_connections_and_comes_back_with_what_it_had() {
+async fn a_stopped_stand_in_refuses_connections_and_starts_again_with_its_data() {
     let n8n = Caller::new(Options { startup_time: Duration::from_millis(100), ..Options::default() });
     n8n.live(&answering("a", "p", "x")).await;
     n8n.standin.stop();
@@ -42,7 +42,7 @@ async fn a_stopped_one_refuses_connections_and_comes_back_with_what_it_had() {
 }
 
 #[tokio::test]
-async fn the_front_page_tells_the_version() {
+async fn the_front_page_contains_the_version() {
     use base64::Engine;
     let n8n = Caller::plain();
     let got = n8n.send("GET", "/", None).await;
@@ -55,7 +55,7 @@ async fn the_front_page_tells_the_version() {
 }
 
 #[tokio::test]
-async fn a_kill_in_the_middle_of_a_publish_leaves_a_saved_and_active_workflow() {
+async fn a_kill_during_a_publication_leaves_a_saved_and_active_workflow() {
     let n8n = Caller::new(Options { webhook_gap: Duration::from_millis(200), ..Options::default() });
     let live = n8n.live(&answering("a", "p", "v1")).await;
     let path = format!("/api/v1/workflows/{live}");
@@ -72,7 +72,7 @@ async fn a_kill_in_the_middle_of_a_publish_leaves_a_saved_and_active_workflow() 
 }
 
 #[tokio::test]
-async fn a_thousand_large_workflows_are_no_trouble() {
+async fn a_thousand_large_workflows_are_created_and_listed() {
     let before = Instant::now();
     let n8n = Caller::plain();
     assert!(before.elapsed() < Duration::from_secs(5));

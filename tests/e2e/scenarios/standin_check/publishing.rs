@@ -9,8 +9,8 @@ fn manual() -> Value {
     document("a", vec![node("m", "Manual", "n8n-nodes-base.manualTrigger", json!({}))])
 }
 
-/// Reports whether the workflow still serves its first version, on path `p`.
-async fn serves(n8n: &Caller) -> bool {
+/// Reports whether the workflow still answers with its first version, on path `p`.
+async fn expect_version(n8n: &Caller) -> bool {
     n8n.send("GET", "/webhook/p", None).await.body == json!({ "answer": "v1" })
 }
 
@@ -18,7 +18,7 @@ async fn serves(n8n: &Caller) -> bool {
 async fn a_put_of_a_published_workflow_publishes_and_shows_it() {
     let n8n = Caller::plain();
     let live = n8n.live(&answering("a", "p", "v1")).await;
-    assert!(serves(&n8n).await);
+    assert!(answers_first_version(&n8n).await);
     let got = n8n.put(&live, &answering("a", "p", "v2")).await;
     assert_eq!(got.body["activeVersionId"], got.body["versionId"]);
     assert_eq!(n8n.send("GET", "/webhook/p", None).await.body, json!({ "answer": "v2" }));
@@ -47,7 +47,7 @@ async fn publish_takes_a_version_and_a_name_for_it_and_unpublish_is_idempotent()
     assert_eq!(got.body["activeVersionId"], made["versionId"]);
     assert_eq!(got.body["activeVersion"]["name"], json!("first"));
     assert_eq!(got.body["updatedAt"], n8n.get(&id).await["updatedAt"]);
-    assert!(serves(&n8n).await);
+    assert!(answers_first_version(&n8n).await);
     let wish = json!({ "versionId": "nope" });
     let got = n8n.api("POST", &format!("/workflows/{id}/activate"), Some(&wish)).await;
     assert_eq!((got.status, got.message()), (404, "Version not found"));
@@ -58,7 +58,7 @@ async fn publish_takes_a_version_and_a_name_for_it_and_unpublish_is_idempotent()
 }
 
 #[tokio::test]
-async fn a_refusal_before_the_live_version_is_touched_leaves_it_and_saves_the_draft() {
+async fn a_refusal_before_the_published_version_is_touched_leaves_it_and_saves_the_draft() {
     let n8n = Caller::plain();
     let live = n8n.live(&answering("a", "p", "v1")).await;
     n8n.live(&answering("other", "taken", "x")).await;
@@ -119,7 +119,7 @@ async fn a_refusal_before_the_live_version_is_touched_leaves_it_and_saves_the_dr
     ] {
         let got = n8n.put(&live, &document).await;
         assert_eq!((got.status, got.message()), (status, message));
-        assert!(serves(&n8n).await, "{message}");
+        assert!(answers_first_version(&n8n).await, "{message}");
         let read = n8n.get(&live).await;
         assert_eq!(read["active"], json!(true), "{message}");
         assert_ne!(read["versionId"], read["activeVersionId"], "{message}");
@@ -150,17 +150,17 @@ async fn a_refusal_after_that_takes_the_workflow_offline_until_the_old_version_i
         assert_eq!((got.status, got.message()), (400, message));
         let read = n8n.get(&live).await;
         assert_eq!((&read["active"], &read["activeVersionId"]), (&json!(false), &json!(null)));
-        assert!(!serves(&n8n).await);
+        assert!(!answers_first_version(&n8n).await);
         let wish = json!({ "versionId": good });
         let got = n8n.api("POST", &format!("/workflows/{live}/publish"), Some(&wish)).await;
         assert_eq!(got.status, 200);
-        assert!(serves(&n8n).await);
+        assert!(answers_first_version(&n8n).await);
         n8n.api("DELETE", &format!("/workflows/{live}"), None).await;
     }
 }
 
 #[tokio::test]
-async fn a_key_without_the_scope_saves_the_draft_and_is_told_so() {
+async fn a_key_without_the_scope_saves_the_draft_and_gets_an_error() {
     let n8n = Caller::plain();
     let live = n8n.live(&answering("a", "p", "v1")).await;
     let scopes = ["workflow:read", "workflow:update"].map(str::to_owned).to_vec();
@@ -171,13 +171,13 @@ async fn a_key_without_the_scope_saves_the_draft_and_is_told_so() {
     assert!(got.message().starts_with("Your change was saved as a draft. "));
     assert_eq!(got.body["reason"], json!("insufficient_api_key_scope"));
     assert_eq!(got.body["versionId"], limited.get(&live).await["versionId"]);
-    assert!(serves(&limited).await);
+    assert!(answers_first_version(&limited).await);
     let got = limited.publish(&live).await;
     assert_eq!((got.status, got.message()), (403, "Forbidden"));
 }
 
 #[tokio::test]
-async fn broken_nodes_that_nothing_reaches_do_not_stand_in_the_way() {
+async fn broken_nodes_that_nothing_reaches_do_not_prevent_a_publication() {
     let n8n = Caller::plain();
     let mut sent = answering("a", "p", "x");
     let loose = node("h", "HTTP", "n8n-nodes-base.httpRequest", json!({}));
@@ -189,18 +189,18 @@ async fn broken_nodes_that_nothing_reaches_do_not_stand_in_the_way() {
 }
 
 #[tokio::test]
-async fn publishing_again_takes_the_webhooks_away_for_a_moment() {
+async fn publishing_again_removes_the_webhooks_for_a_moment() {
     let n8n = Caller::new(Options { webhook_gap: std::time::Duration::from_millis(300), ..Options::default() });
     let sent = answering("a", "p", "v1");
     let live = n8n.live(&sent).await;
     let put = n8n.put(&live, &sent);
-    let look = async {
+    let meanwhile = async {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        (serves(&n8n).await, n8n.get(&live).await["active"].clone())
+        (answers_first_version(&n8n).await, n8n.get(&live).await["active"].clone())
     };
-    let (got, (served, active)) = tokio::join!(put, look);
-    assert_eq!((got.status, served, active), (200, false, json!(true)));
-    assert!(serves(&n8n).await);
+    let (got, (answered, active)) = tokio::join!(put, meanwhile);
+    assert_eq!((got.status, answered, active), (200, false, json!(true)));
+    assert!(answers_first_version(&n8n).await);
 }
 
 #[tokio::test]
@@ -212,7 +212,7 @@ async fn edits_in_the_editor_stay_drafts_until_published_there() {
     let read = n8n.get(&live).await;
     assert_eq!(read["versionId"], json!(version));
     assert_ne!(read["activeVersionId"], json!(version));
-    assert!(serves(&n8n).await);
+    assert!(answers_first_version(&n8n).await);
     n8n.standin.ui_publish(&live).unwrap();
     assert_eq!(n8n.send("GET", "/webhook/p", None).await.body, json!({ "answer": "v2" }));
     n8n.standin.ui_rename(&live, "renamed").unwrap();

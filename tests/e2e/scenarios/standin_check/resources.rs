@@ -32,7 +32,7 @@ async fn keys_are_refused_as_n8n_refuses_them() {
 }
 
 #[tokio::test]
-async fn the_key_is_a_jwt_that_tells_its_expiry() {
+async fn the_key_is_a_jwt_with_its_expiry() {
     use base64::Engine;
     let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
     let n8n = Caller::new(Options { key_expires: Some(expires), ..Options::default() });
@@ -44,7 +44,7 @@ async fn the_key_is_a_jwt_that_tells_its_expiry() {
 }
 
 #[tokio::test]
-async fn calls_that_do_not_exist_are_refused_before_the_key_is_looked_at() {
+async fn calls_that_do_not_exist_are_refused_before_the_key_is_checked() {
     let n8n = Caller::plain().with_key("none".to_owned());
     let got = n8n.api("PATCH", "/workflows/x", None).await;
     assert_eq!((got.status, got.message()), (405, "PATCH method not allowed"));
@@ -55,7 +55,7 @@ async fn calls_that_do_not_exist_are_refused_before_the_key_is_looked_at() {
 }
 
 #[tokio::test]
-async fn bodies_that_cannot_be_read_get_a_page_instead_of_json() {
+async fn bodies_that_cannot_be_parsed_get_a_page_instead_of_json() {
     let n8n = Caller::plain();
     let client = super::caller::client();
     let url = format!("{}/api/v1/workflows", n8n.standin.url());
@@ -73,7 +73,7 @@ async fn bodies_that_cannot_be_read_get_a_page_instead_of_json() {
 }
 
 #[tokio::test]
-async fn tags_report_every_failure_as_one_that_exists() {
+async fn every_failure_to_create_a_tag_is_reported_as_a_conflict() {
     let n8n = Caller::plain();
     let made = n8n.api("POST", "/tags", Some(&json!({ "name": "a" }))).await;
     assert_eq!(made.status, 201);
@@ -90,7 +90,7 @@ async fn tags_report_every_failure_as_one_that_exists() {
 }
 
 #[tokio::test]
-async fn credentials_are_made_listed_and_patched_without_showing_secrets() {
+async fn credentials_are_created_listed_and_patched_without_their_secrets() {
     let n8n = Caller::plain();
     let sent = |name: &str, kind: &str, data: Value| json!({ "name": name, "type": kind, "data": data });
     let made = n8n.api("POST", "/credentials", Some(&sent("x", "slackApi", json!({ "accessToken": "s3cret" })))).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::caller::{Caller, answering, document, node, set, webhook};
 
 #[tokio::test]
-async fn an_unregistered_path_and_a_wrong_method_are_told_apart() {
+async fn an_unregistered_path_and_a_wrong_method_have_different_errors() {
     let n8n = Caller::plain();
     let got = n8n.send("GET", "/webhook/x", None).await;
     assert_eq!((got.status, &got.body["code"]), (404, &json!(404)));
@@ -21,7 +21,7 @@ async fn an_unregistered_path_and_a_wrong_method_are_told_apart() {
 }
 
 #[tokio::test]
-async fn paths_with_parameters_and_empty_paths_go_by_the_webhook_id() {
+async fn paths_with_parameters_and_empty_paths_use_the_webhook_id() {
     let n8n = Caller::plain();
     let mut hook = webhook("users/:id/orders");
     hook["webhookId"] = json!("abc");
@@ -40,7 +40,7 @@ async fn paths_with_parameters_and_empty_paths_go_by_the_webhook_id() {
 }
 
 #[tokio::test]
-async fn the_answer_follows_the_response_mode() {
+async fn the_response_follows_the_response_mode() {
     let n8n = Caller::plain();
     let mut at_once = webhook("at-once");
     at_once["parameters"]["responseMode"] = json!("onReceived");

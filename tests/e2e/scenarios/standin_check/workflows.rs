@@ -5,7 +5,7 @@ use serde_json::json;
 use super::caller::{Caller, answering, document, id, node, set, webhook};
 
 #[tokio::test]
-async fn create_refuses_what_n8n_refuses_in_the_same_words() {
+async fn a_create_that_n8n_refuses_is_refused_with_the_same_message() {
     let n8n = Caller::plain();
     let sound = answering("a", "p", "x");
     let with = |field: &str, value: serde_json::Value| {
@@ -69,7 +69,7 @@ async fn create_refuses_what_n8n_refuses_in_the_same_words() {
 }
 
 #[tokio::test]
-async fn what_is_read_back_has_ids_filled_in_and_keeps_what_was_sent() {
+async fn a_workflow_that_is_read_back_has_ids_and_the_sent_content() {
     let n8n = Caller::plain();
     let mut sent = answering("a", "p", "x");
     for node in sent["nodes"].as_array_mut().unwrap() {
@@ -93,7 +93,7 @@ async fn what_is_read_back_has_ids_filled_in_and_keeps_what_was_sent() {
 }
 
 #[tokio::test]
-async fn an_identical_put_keeps_the_version_and_a_changed_one_makes_a_new_one() {
+async fn an_identical_put_keeps_the_version_and_a_changed_one_creates_another() {
     let n8n = Caller::plain();
     let sent = answering("a", "p", "x");
     let made = n8n.create(&sent).await;
@@ -130,7 +130,7 @@ async fn an_identical_put_keeps_the_version_and_a_changed_one_makes_a_new_one() 
 }
 
 #[tokio::test]
-async fn a_put_without_webhook_ids_makes_a_new_version_every_time() {
+async fn a_put_without_webhook_ids_creates_a_version_every_time() {
     let n8n = Caller::plain();
     let mut sent = answering("a", "p", "x");
     sent["nodes"][0].as_object_mut().unwrap().remove("webhookId");
@@ -163,7 +163,7 @@ async fn a_credential_reference_without_an_id_takes_any_credential_of_the_type()
 }
 
 #[tokio::test]
-async fn lists_filter_page_and_leave_out_what_n8n_leaves_out() {
+async fn lists_are_filtered_and_paged_and_omit_the_same_fields() {
     let n8n = Caller::plain();
     let tag = n8n.api("POST", "/tags", Some(&json!({ "name": "ours" }))).await;
     assert_eq!(tag.status, 201);
@@ -264,7 +264,7 @@ async fn a_deleted_workflow_is_gone_with_its_webhooks_and_executions() {
 }
 
 #[tokio::test]
-async fn a_second_create_with_a_mark_is_seen_even_when_it_is_deleted_again() {
+async fn a_second_create_with_a_mark_is_counted_even_if_it_is_deleted_again() {
     let n8n = Caller::plain();
     let mut sent = document("a", vec![webhook("p")]);
     sent["settings"] = json!({ "customTelemetryTags": [{ "key": "uid", "value": "1" }] });

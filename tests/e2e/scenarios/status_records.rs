@@ -39,7 +39,7 @@ async fn a_tag_whose_removal_failed_is_removed_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_of_before_a_lost_status_are_reset_all_the_same() {
+async fn settings_that_were_written_before_the_status_was_lost_are_reset() {
     let (_standin, world) = world("settings").await;
     let spec = |version: &str, timezone: Value| {
         let mut definition = answering(&format!("{}/a", world.namespace), version);
@@ -62,18 +62,18 @@ async fn settings_of_before_a_lost_status_are_reset_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_longer_than_a_status_holds_do_not_keep_it_from_being_written() {
+async fn a_status_is_written_although_names_are_longer_than_its_fields() {
     let (_standin, world) = world("long").await;
     let mut definition = answering(&format!("{}/a", world.namespace), "1");
     definition["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "é".repeat(200) } });
     world.workflow("a", json!({ "active": true, "definition": definition })).await;
     world.annotate("Workflow", "a", "reset-at", json!("1".repeat(300))).await;
-    let told = world.until_reason("a", "Ready", "CredentialUnmapped").await;
-    assert_eq!(told["status"]["requiredCredentials"][0]["name"], json!(format!("{}…", "é".repeat(127))));
+    let reported = world.until_reason("a", "Ready", "CredentialUnmapped").await;
+    assert_eq!(reported["status"]["requiredCredentials"][0]["name"], json!(format!("{}…", "é".repeat(127))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revision_of_a_living_object_is_never_replaced() {
+async fn a_controller_revision_of_an_existing_object_is_not_replaced() {
     let (_standin, world) = world("revisions").await;
     let spec = json!({ "active": true, "definition": answering(&format!("{}/a", world.namespace), "1") });
     world.workflow("a", spec.clone()).await;
@@ -93,7 +93,7 @@ async fn a_revision_of_a_living_object_is_never_replaced() {
     world.workflow("a", spec.clone()).await;
     world
         .until("a", "its version cannot be stored", |object| {
-            condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("store the body of version 1"))
+            condition(object, "Ready")["message"].as_str().is_some_and(|message| message.contains("store the body of version 1"))
         })
         .await;
     assert_eq!(world.get_kind("ControllerRevision", &name).await["metadata"]["ownerReferences"][0]["uid"], living);
@@ -108,7 +108,7 @@ async fn a_revision_of_a_living_object_is_never_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_that_could_not_be_announced_was_not_sent_and_is_not_waited_for() {
+async fn a_create_whose_intent_could_not_be_recorded_is_neither_sent_nor_awaited() {
     let (standin, world) = World::on_stand_in("unannounced", json!({ "interval": "1h" })).await;
     let credential = standin.add_credential("Till", "httpBasicAuth", &json!({}));
     let mut definition = answering(&format!("{}/a", world.namespace), "1");
@@ -120,7 +120,7 @@ async fn a_create_that_could_not_be_announced_was_not_sent_and_is_not_waited_for
     world.workflow("a", spec("before")).await;
     let started = Instant::now();
     while standin.faults().fired(rule) == 0 {
-        assert!(started.elapsed() < PATIENCE, "nobody reads the credentials\n{}", world.operator.tail());
+        assert!(started.elapsed() < PATIENCE, "the credentials are not read\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     world.workflow("a", spec("after")).await;
@@ -135,7 +135,7 @@ async fn a_create_that_could_not_be_announced_was_not_sent_and_is_not_waited_for
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instances_status_is_compared_with_what_kubernetes_holds_and_not_with_what_was_seen() {
+async fn the_status_of_an_instance_is_compared_with_the_stored_object_and_not_with_the_watched_one() {
     let standin = StandIn::start(Options::default());
     let n8n = Relay::to(&standin.url());
     let mut world = World::bare(Stack::shared(), "lagging", &standin.url(), standin.api_key()).await;
@@ -150,7 +150,7 @@ async fn an_instances_status_is_compared_with_what_kubernetes_holds_and_not_with
     world.operator.restart_through(&kubeconfig);
     for _ in 0..2 {
         n8n.gate(|_| Some(page(401, "text/html", "<h1>Log in</h1>")));
-        world.until_kind("N8nInstance", "main", "the gate is told", |object| condition(object, "Ready")["status"] == "False").await;
+        world.until_kind("N8nInstance", "main", "the gate is reported", |object| condition(object, "Ready")["status"] == "False").await;
         n8n.open();
         world.until_kind("N8nInstance", "main", "Ready again", ready).await;
     }

@@ -15,7 +15,7 @@ const WORKFLOWS: usize = 50;
 /// Number of workflows that are called during the measurement.
 const BUSY: usize = 10;
 /// Number of reconciliations of each workflow without a write.
-const PASSES: usize = 4;
+const ROUNDS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_unchanged_workflows_cause_no_write_to_kubernetes_or_n8n_while_ten_of_them_are_called() {
@@ -52,16 +52,16 @@ async fn fifty_unchanged_workflows_cause_no_write_to_kubernetes_or_n8n_while_ten
         }
     }
     // Work in progress ends before the measurement begins: two more reconciliations of each.
-    until_passes(&world, &n8n, 2, false).await;
+    until_reconciled(&world, &n8n, 2, false).await;
     let (from_n8n, from_kubernetes) = (n8n.count(), kubernetes.count());
-    let calls = until_passes(&world, &n8n, PASSES, true).await;
-    assert!(calls >= BUSY * PASSES, "only {calls} calls of webhooks");
+    let calls = until_reconciled(&world, &n8n, ROUNDS, true).await;
+    assert!(calls >= BUSY * ROUNDS, "only {calls} calls of webhooks");
 
     let (to_n8n, to_kubernetes) = (n8n.writes_since(from_n8n), kubernetes.writes_since(from_kubernetes));
     // A check requests a production path with a method that it does not use, which executes nothing.
     let to_n8n: Vec<Passed> = to_n8n.into_iter().filter(|one| !one.path.starts_with("/webhook/")).collect();
     println!(
-        "silence: {} requests to n8n and {} to Kubernetes in {PASSES} passes over {WORKFLOWS} workflows with {calls} webhook calls; writes: {} and {}",
+        "idle: {} requests to n8n and {} to Kubernetes in {ROUNDS} reconciliations of {WORKFLOWS} workflows with {calls} webhook calls; writes: {} and {}",
         n8n.count() - from_n8n,
         kubernetes.count() - from_kubernetes,
         to_n8n.len(),
@@ -84,7 +84,7 @@ fn path(world: &World, number: usize) -> String {
 
 /// Waits until each workflow was read a number of times in n8n; calls the busy ones meanwhile, if requested, and returns the number of
 /// calls.
-async fn until_passes(world: &World, n8n: &Relay, passes: usize, traffic: bool) -> usize {
+async fn until_reconciled(world: &World, n8n: &Relay, rounds: usize, traffic: bool) -> usize {
     let (from, started) = (n8n.count(), Instant::now());
     let mut calls = 0;
     loop {
@@ -94,11 +94,11 @@ async fn until_passes(world: &World, n8n: &Relay, passes: usize, traffic: bool) 
                 *reads.entry(id.to_owned()).or_default() += 1;
             }
         }
-        let done = reads.values().filter(|reads| **reads >= passes).count() >= WORKFLOWS;
-        if done && (!traffic || calls >= BUSY * PASSES) {
+        let done = reads.values().filter(|reads| **reads >= rounds).count() >= WORKFLOWS;
+        if done && (!traffic || calls >= BUSY * ROUNDS) {
             return calls;
         }
-        assert!(started.elapsed() < PATIENCE * 2, "passes over {} workflows only: {reads:?}", reads.len());
+        assert!(started.elapsed() < PATIENCE * 2, "reconciliations of {} workflows only: {reads:?}", reads.len());
         if traffic {
             for number in (0..BUSY).map(|number| number * 5) {
                 assert_eq!(world.n8n.webhook("GET", &path(world, number)).await.status, 200);

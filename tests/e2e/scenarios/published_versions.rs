@@ -27,9 +27,9 @@ async fn apply(world: &World, name: &str, definition: Value, more: Value) {
 }
 
 /// Requests a reconciliation and waits until it is over.
-async fn look(world: &World, name: &str, token: &str) -> Value {
+async fn reconcile(world: &World, name: &str, token: &str) -> Value {
     world.annotate("Workflow", name, "requested-at", json!(token)).await;
-    world.until(name, "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
+    world.until(name, "the requested reconciliation is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
 /// Returns a version whose every execution fails.
@@ -48,7 +48,7 @@ async fn call(world: &World, word: &str, times: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_looked_at() {
+async fn missing_webhooks_are_published_again_a_few_times_and_then_only_checked() {
     let (standin, world) = world("away").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     let one = world.until_ready("a").await;
@@ -59,34 +59,34 @@ async fn webhooks_that_stay_away_are_published_again_a_few_times_and_then_only_l
     standin.faults().add(Rule::on("OPTIONS", "/webhook/**", Fault::names_no_methods()));
     let publish = standin.faults().add(Rule::on("POST", PUBLISH, Fault::Delay(Duration::ZERO)));
     for token in ["1", "2", "3", "4", "5", "6", "7"] {
-        let seen = look(&world, "a", token).await;
+        let seen = reconcile(&world, "a", token).await;
         assert_eq!(condition(&seen, "Live")["reason"], "NotLive", "{seen:#}");
     }
     assert_eq!(standin.faults().fired(publish), 3);
     assert_eq!(world.get("a").await["status"]["history"][0]["result"], "Good", "it says nothing about the version");
     // A reset is a user's request to try again.
     world.annotate("Workflow", "a", "reset-at", json!("1")).await;
-    look(&world, "a", "8").await;
-    look(&world, "a", "9").await;
+    reconcile(&world, "a", "8").await;
+    reconcile(&world, "a", "9").await;
     assert!(standin.faults().fired(publish) > 3);
     standin.faults().clear();
-    look(&world, "a", "10").await;
+    reconcile(&world, "a", "10").await;
     world.until("a", "it is live again", ready).await;
     assert_eq!(standin.workflow(&id(&one)).expect("it is there")["nodes"], draft, "a draft in the editor is left alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
+async fn content_that_n8n_accepts_and_does_not_keep_fails_or_is_left_for_a_while() {
     let (standin, world) = world("unlike").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     let one = world.until_ready("a").await;
     // n8n reports the save as successful, and keeps its previous content.
     let unkept = || {
-        let held = standin.workflow(&id(&one)).expect("it is there").to_string();
+        let observed = standin.workflow(&id(&one)).expect("it is there").to_string();
         standin.faults().add(Rule::on(
             "PUT",
             SAVE,
-            Fault::Respond { status: 200, content_type: "application/json".into(), body: held, headers: vec![] },
+            Fault::Respond { status: 200, content_type: "application/json".into(), body: observed, headers: vec![] },
         ))
     };
     unkept();
@@ -97,9 +97,9 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     let api = world.api("Workflow");
     api.patch_status("a", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(patch)).await.expect("the status is patched");
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
     assert_eq!(back["status"]["activeVersion"].as_i64(), Some(1));
-    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("stored something else")), "{back:#}");
+    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|message| message.contains("stored something else")), "{back:#}");
     standin.faults().clear();
     // The published version never fails, and is not sent for ever either.
     apply(&world, "a", answering(&path(&world, "a"), "3"), json!({})).await;
@@ -108,7 +108,7 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     standin.ui_publish(&id(&one)).expect("the editor publishes");
     let saves = unkept();
     for token in ["1", "2", "3", "4", "5", "6", "7", "8"] {
-        let seen = look(&world, "a", token).await;
+        let seen = reconcile(&world, "a", token).await;
         assert_eq!(condition(&seen, "Ready")["status"], "False", "{seen:#}");
     }
     assert_eq!(standin.faults().fired(saves), 5);
@@ -116,11 +116,11 @@ async fn what_n8n_takes_and_does_not_keep_is_given_up_or_left_for_a_while() {
     standin.faults().clear();
     world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     world.until("a", "it is reverted", ready).await;
-    world.n8n.serves(&path(&world, "a"), "3").await;
+    world.n8n.expect_version(&path(&world, "a"), "3").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_busy_version_is_compared_with_what_ran_before_it_however_long_ago_that_scrolled_by() {
+async fn a_busy_version_is_compared_with_the_executions_before_it_even_if_they_left_the_list() {
     let (_standin, world) = world("busy").await;
     let check = |bake: &str| json!({ "healthCheck": { "bakeTime": bake, "minimumExecutions": 5, "maximumErrorRate": 20 } });
     apply(&world, "a", failing(&path(&world, "a"), "1"), check("1s")).await;
@@ -130,14 +130,14 @@ async fn a_busy_version_is_compared_with_what_ran_before_it_however_long_ago_tha
     world.until("a", "version 2 is published", |object| object["status"]["activeVersion"] == 2).await;
     // More executions than one listing reads.
     call(&world, "a", 520).await;
-    look(&world, "a", "1").await;
+    reconcile(&world, "a", "1").await;
     let seen = world.until_reason("a", "Healthy", "ErrorRateExceeded").await;
-    assert!(condition(&seen, "Healthy")["message"].as_str().is_some_and(|said| said.contains("as bad")), "{seen:#}");
+    assert!(condition(&seen, "Healthy")["message"].as_str().is_some_and(|message| message.contains("as bad")), "{seen:#}");
     assert_eq!((&seen["status"]["activeVersion"], &seen["status"]["failedDigest"]), (&json!(2), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_people_changed_right_before_a_new_version_are_kept() {
+async fn settings_that_were_changed_in_n8n_just_before_a_new_version_are_kept() {
     let (standin, mut world) = world("settings").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     let one = world.until_ready("a").await;
@@ -147,7 +147,7 @@ async fn settings_that_people_changed_right_before_a_new_version_are_kept() {
     world.operator.start();
     let two = world.until("a", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     assert_eq!(two["status"]["history"][0]["source"], "Drift", "{two:#}");
-    world.until_told("a", "DriftReverted", "kept as version 3").await;
+    world.until_event("a", "DriftReverted", "kept as version 3").await;
     assert_eq!(standin.workflow(&id(&one)).expect("it is there")["settings"]["executionOrder"], "v1");
     world.annotate("Workflow", "a", "pinned-version", json!("3")).await;
     world.until("a", "theirs is published", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
@@ -159,7 +159,7 @@ async fn settings_that_people_changed_right_before_a_new_version_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn telemetry_tags_that_people_set_survive_a_new_version() {
+async fn telemetry_tags_of_users_survive_a_new_version() {
     let (standin, world) = world("telemetry").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     let one = world.until_ready("a").await;
@@ -174,14 +174,14 @@ async fn telemetry_tags_that_people_set_survive_a_new_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ready_does_not_outlast_a_pin_that_an_absent_n8n_does_not_serve() {
+async fn a_workflow_with_a_new_pin_does_not_stay_ready_without_n8n() {
     let (standin, world) = world("absentpin").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     world.until_ready("a").await;
     apply(&world, "a", answering(&path(&world, "a"), "2"), json!({})).await;
     world.until_ready("a").await;
     standin.stop();
-    assert!(ready(&look(&world, "a", "1").await), "what did not change keeps Ready for a while");
+    assert!(ready(&reconcile(&world, "a", "1").await), "what did not change keeps Ready for a while");
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     let changed = world.until("a", "the pin is seen", |object| condition(object, "Ready")["status"] == "False").await;
     assert_eq!(condition(&changed, "Synced")["reason"], "NotSynced");
@@ -190,7 +190,7 @@ async fn ready_does_not_outlast_a_pin_that_an_absent_n8n_does_not_serve() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_served_without_ever_being_good_is_put_back_until_that_succeeds() {
+async fn a_published_version_that_was_never_good_is_restored_until_that_succeeds() {
     if left_out(PUBLICATION_SERVICE, NOTHING_GOES_OFFLINE) {
         return;
     }
@@ -199,7 +199,7 @@ async fn what_served_without_ever_being_good_is_put_back_until_that_succeeds() {
     let probes = json!({ "healthCheck": { "probes": [{ "node": "Webhook", "expectedStatus": 204 }] } });
     apply(&world, "a", answering(&path(&world, "a"), "1"), probes.clone()).await;
     world.until_reason("a", "Ready", "NoGoodVersion").await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
     // Version 2 takes it offline, and the first attempts to publish it again fail.
     standin.faults().add(Rule::on("POST", PUBLISH, Fault::json(500, "database is locked")).after(1));
     apply(&world, "a", bad_cron(answering(&path(&world, "a"), "2")), probes).await;
@@ -208,14 +208,14 @@ async fn what_served_without_ever_being_good_is_put_back_until_that_succeeds() {
     assert_eq!(condition(&offline, "Stalled")["status"], "False", "it is not over: {offline:#}");
     standin.faults().clear();
     let back = world.until_reason("a", "Ready", "NoGoodVersion").await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
     assert_eq!(back["status"]["activeVersion"].as_i64(), Some(1));
     assert!(back["status"]["webhookURLs"].as_array().is_some_and(|urls| urls.len() == 1), "{back:#}");
     assert_eq!((condition(&back, "Live")["status"].as_str(), back["status"]["publishedAt"].is_string()), (Some("True"), true));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_is_not_proved_yet_keeps_the_path_that_its_rollback_needs() {
+async fn a_version_that_is_not_good_yet_keeps_the_path_that_its_rollback_needs() {
     let (_standin, world) = world("bakingpath").await;
     apply(&world, "mover", answering(&path(&world, "p"), "1"), json!({})).await;
     world.until_ready("mover").await;
@@ -226,17 +226,17 @@ async fn a_version_that_is_not_proved_yet_keeps_the_path_that_its_rollback_needs
     world.until_reason("rival", "Ready", "WebhookPathTaken").await;
     world.n8n.answers(&path(&world, "q"), 500).await;
     call(&world, "q", 4).await;
-    look(&world, "mover", "1").await;
+    reconcile(&world, "mover", "1").await;
     world.until_reason("mover", "RolledBack", "RolledBack").await;
-    world.n8n.serves(&path(&world, "p"), "1").await;
-    assert_eq!(condition(&look(&world, "rival", "1").await, "Ready")["reason"], "WebhookPathTaken");
+    world.n8n.expect_version(&path(&world, "p"), "1").await;
+    assert_eq!(condition(&reconcile(&world, "rival", "1").await, "Ready")["reason"], "WebhookPathTaken");
     // Once it is good, it needs the previous version no more.
     let check = json!({ "healthCheck": { "bakeTime": "1s", "minimumExecutions": 1 } });
     apply(&world, "mover", answering(&path(&world, "q"), "3"), check).await;
     world.until("mover", "version 3 is good", |object| object["status"]["history"][0]["result"] == "Good").await;
     world.until("rival", "it is published automatically", ready).await;
-    world.n8n.serves(&path(&world, "p"), "rival").await;
-    world.n8n.serves(&path(&world, "q"), "3").await;
+    world.n8n.expect_version(&path(&world, "p"), "rival").await;
+    world.n8n.expect_version(&path(&world, "q"), "3").await;
 }
 
 /// Blocks an older object that waits for a path for another reason, and lets a younger one get the path.
@@ -253,11 +253,11 @@ async fn gives_the_path_to_a_younger_one(world: &World, definition: Value, more:
     world.until_reason("younger", "Ready", "WebhookPathTaken").await;
     world.delete("holder").await;
     world.until("younger", "it is published automatically", ready).await;
-    world.n8n.serves(&path(world, "p"), "younger").await;
+    world.n8n.expect_version(&path(world, "p"), "younger").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_for_a_credential_keeps_no_path_from_others() {
+async fn a_workflow_that_waits_for_a_credential_reserves_no_path() {
     let (_standin, world) = world("creditpath").await;
     let mut lacks = answering(&path(&world, "p"), "older");
     lacks["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "nobody maps it" } });
@@ -265,14 +265,14 @@ async fn who_waits_for_a_credential_keeps_no_path_from_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_suspended_keeps_no_path_from_others() {
+async fn a_suspended_workflow_reserves_no_path() {
     let (_standin, world) = world("suspendedpath").await;
     let same = answering(&path(&world, "p"), "older");
     gives_the_path_to_a_younger_one(&world, same, json!({ "suspend": true }), "Suspended").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invalid_edit_keeps_nothing_offline_that_an_attempt_took_there() {
+async fn a_workflow_that_an_attempt_took_offline_is_published_again_despite_an_invalid_edit() {
     if left_out(PUBLICATION_SERVICE, NOTHING_GOES_OFFLINE) {
         return;
     }
@@ -288,14 +288,14 @@ async fn an_invalid_edit_keeps_nothing_offline_that_an_attempt_took_there() {
     world.until_reason("a", "Ready", "InvalidDefinition").await;
     assert_eq!(world.n8n.webhook("GET", &path(&world, "a")).await.status, 404);
     standin.faults().clear();
-    let back = look(&world, "a", "1").await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    let back = reconcile(&world, "a", "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
     assert_eq!(condition(&back, "Ready")["reason"].as_str(), Some("InvalidDefinition"));
     assert_eq!(back["status"]["webhookURLs"].as_array().map(Vec::len), Some(1), "{back:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_is_watched_and_rolled_back_while_the_next_definition_cannot_be_used() {
+async fn a_version_is_observed_and_rolled_back_while_the_next_definition_is_invalid() {
     let (_standin, world) = world("watched").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({})).await;
     world.until_ready("a").await;
@@ -308,9 +308,9 @@ async fn a_version_is_watched_and_rolled_back_while_the_next_definition_cannot_b
     world.until_reason("a", "Ready", "InvalidDefinition").await;
     world.n8n.answers(&path(&world, "a"), 500).await;
     call(&world, "a", 4).await;
-    look(&world, "a", "1").await;
+    reconcile(&world, "a", "1").await;
     let back = world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1).await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
     assert_eq!(condition(&back, "Ready")["reason"].as_str(), Some("InvalidDefinition"));
     assert_eq!(back["status"]["history"][0]["reason"], "ErrorRateExceeded", "{back:#}");
     // The next version is not compared with the one that failed in between.
@@ -318,28 +318,28 @@ async fn a_version_is_watched_and_rolled_back_while_the_next_definition_cannot_b
     world.until("a", "version 4 bakes", |object| object["status"]["activeVersion"] == 3).await;
     world.n8n.answers(&path(&world, "a"), 500).await;
     call(&world, "a", 4).await;
-    look(&world, "a", "2").await;
+    reconcile(&world, "a", "2").await;
     world.until_reason("a", "RolledBack", "RolledBack").await;
-    world.n8n.serves(&path(&world, "a"), "1").await;
+    world.n8n.expect_version(&path(&world, "a"), "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_that_was_only_renamed_is_watched_all_the_same() {
+async fn a_workflow_that_was_only_renamed_is_still_observed() {
     let (standin, world) = world("renamed").await;
     apply(&world, "a", answering(&path(&world, "a"), "1"), json!({ "driftPolicy": "Report" })).await;
     let one = world.until_ready("a").await;
     standin.ui_rename(&id(&one), "another name").expect("the editor saves");
-    let renamed = look(&world, "a", "1").await;
+    let renamed = reconcile(&world, "a", "1").await;
     assert_eq!(
         (condition(&renamed, "Ready")["reason"].as_str(), condition(&renamed, "Live")["status"].as_str()),
         (Some("DriftReported"), Some("True"))
     );
     standin.faults().add(Rule::on("GET", "/webhook/**", Fault::not_registered()));
     standin.faults().add(Rule::on("OPTIONS", "/webhook/**", Fault::names_no_methods()));
-    let lost = look(&world, "a", "2").await;
+    let lost = reconcile(&world, "a", "2").await;
     assert_eq!(condition(&lost, "Live")["reason"], "NotLive", "{lost:#}");
     standin.faults().clear();
-    look(&world, "a", "3").await;
+    reconcile(&world, "a", "3").await;
     let back = world.until_reason("a", "Ready", "DriftReported").await;
     assert_eq!(
         (condition(&back, "Live")["status"].as_str(), standin.workflow(&id(&one)).expect("it is there")["name"].as_str()),

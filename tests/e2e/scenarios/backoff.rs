@@ -36,7 +36,7 @@ async fn longest_pause(world: &World, many: usize, count: impl Fn() -> usize) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_says_at_once_or_names_a_date_of_the_past_is_asked_with_growing_pauses() {
+async fn retries_back_off_although_retry_after_is_zero_or_in_the_past() {
     let (standin, world) = World::on_stand_in("atonce", json!({ "interval": "1h" })).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;
     for (name, status, header) in [("zero", 503, "0"), ("past", 503, "Sun, 06 Nov 1994 08:49:37 GMT"), ("limited", 429, "0")] {
@@ -81,7 +81,7 @@ async fn refuse_status(world: &World, name: &str) -> impl AsyncFnOnce() + use<> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_that_is_refused_is_tried_again_with_growing_pauses() {
+async fn a_refused_status_write_is_retried_with_exponential_backoff() {
     let (_standin, mut world) = World::on_stand_in("refusedstatus", json!({ "interval": "1h" })).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;
     let (relay, kubeconfig) = Relay::to_api_server(&world.stack, "operator");
@@ -103,7 +103,7 @@ async fn a_status_that_is_refused_is_tried_again_with_growing_pauses() {
     let tries = || relay.writes_since(from).iter().filter(|one| one.path == status).count();
     // Two for each reconciliation: the intent is refused, and so is the final status.
     let longest = longest_pause(&world, 14, tries).await;
-    assert!(longest >= FIFTH, "the longest pause between seven passes is {longest:?}");
+    assert!(longest >= FIFTH, "the longest pause between seven attempts is {longest:?}");
     let bodies = || relay.writes_since(from).iter().filter(|one| one.path.ends_with("/controllerrevisions")).count();
     assert_eq!(bodies(), 1, "the body of version 2 is stored once");
     allow().await;

@@ -25,7 +25,7 @@ fn answers(world: &World, version: &str) -> Value {
     answering(&format!("{}/a", world.namespace), version)
 }
 
-async fn serves(world: &World) -> Value {
+async fn expect_version(world: &World) -> Value {
     world.n8n.webhook("GET", &format!("{}/a", world.namespace)).await.json()["version"].clone()
 }
 
@@ -48,14 +48,14 @@ fn alien() -> Value {
     json!({ "name": "Alien", "type": "n8n-nodes-acme.doesNotExist", "typeVersion": 1, "position": [0, 300], "parameters": {} })
 }
 
-fn said<'a>(object: &'a Value, kind: &str) -> &'a str {
+fn message<'a>(object: &'a Value, kind: &str) -> &'a str {
     condition(object, kind)["message"].as_str().unwrap_or_default()
 }
 
 /// Requests a reconciliation and waits until it is over.
-async fn look(world: &World, token: &str) -> Value {
+async fn reconcile(world: &World, token: &str) -> Value {
     world.annotate("Workflow", "a", "requested-at", json!(token)).await;
-    world.until("a", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
+    world.until("a", "the requested reconciliation is over", |object| object["status"]["lastHandledRequestedAt"] == token).await
 }
 
 /// Returns the number of runs of the validator.
@@ -66,37 +66,37 @@ async fn validations(world: &World) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_work_is_told_with_all_its_errors_and_nothing_of_it_is_sent() {
-    let (standin, world) = world("judged", "2.39.10").await;
+async fn an_invalid_definition_is_reported_with_all_its_errors_and_not_sent() {
+    let (standin, world) = world("validation", "2.39.10").await;
     let mut broken = fetching(unknown_type(answers(&world, "1"), "slak"));
     broken["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!("={{ $json. }}");
     apply(&world, broken, json!({})).await;
     let refused = world.until_reason("a", "Validated", "InvalidDefinition").await;
     assert_eq!((&condition(&refused, "Validated")["status"], &condition(&refused, "Stalled")["status"]), (&json!("False"), &json!("True")));
     for part in ["3 errors, ", "node \"Odd\"", "did you mean \"n8n-nodes-base.slack\"?", "node \"Fetch\"", "node \"Answer\""] {
-        assert!(said(&refused, "Ready").contains(part) && said(&refused, "Validated").contains(part), "{part}: {refused:#}");
+        assert!(message(&refused, "Ready").contains(part) && message(&refused, "Validated").contains(part), "{part}: {refused:#}");
     }
     assert_eq!((&refused["status"]["history"], &refused["status"]["n8nWorkflowId"]), (&Value::Null, &Value::Null));
-    look(&world, "1").await;
+    reconcile(&world, "1").await;
     assert_eq!(standin.log().writes().len(), 0, "nothing is sent");
     // Corrected; warnings are only reported.
     apply(&world, answers(&world, "1"), json!({})).await;
     let good = world.until_ready("a").await;
     assert_eq!(condition(&good, "Validated")["status"], "True");
-    assert!(said(&good, "Validated").starts_with("1 warning: node \"Webhook\": "), "{}", said(&good, "Validated"));
+    assert!(message(&good, "Validated").starts_with("1 warning: node \"Webhook\": "), "{}", message(&good, "Validated"));
     // An invalid edit leaves the published version.
     let writes = standin.log().writes().len();
     apply(&world, unknown_type(answers(&world, "2"), "slak"), json!({})).await;
     let refused = world.until_reason("a", "Ready", "InvalidDefinition").await;
-    assert_eq!((serves(&world).await, standin.log().writes().len()), (json!("1"), writes));
+    assert_eq!((answered_version(&world).await, standin.log().writes().len()), (json!("1"), writes));
     assert_eq!((&refused["status"]["activeVersion"], &refused["status"]["history"]), (&json!(1), &good["status"]["history"]));
     apply(&world, answers(&world, "2"), json!({})).await;
     world.until_ready("a").await;
-    assert_eq!(serves(&world).await, "2");
+    assert_eq!(answered_version(&world).await, "2");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_needs_a_trigger_only_where_it_is_to_be_published() {
+async fn a_workflow_needs_a_trigger_only_if_it_is_to_be_published() {
     let (standin, world) = world("triggerless", "2.39.10").await;
     let mut definition = answers(&world, "1");
     definition["nodes"][0] =
@@ -106,19 +106,19 @@ async fn a_workflow_needs_a_trigger_only_where_it_is_to_be_published() {
     let writes = standin.log().writes().len();
     apply(&world, definition, json!({})).await;
     let refused = world.until_reason("a", "Ready", "InvalidDefinition").await;
-    assert!(said(&refused, "Ready").contains("has no trigger node"), "{refused:#}");
-    assert_eq!(standin.log().writes().len(), writes, "n8n need not be asked");
+    assert!(message(&refused, "Ready").contains("has no trigger node"), "{refused:#}");
+    assert_eq!(standin.log().writes().len(), writes, "n8n got no write");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_rests_on_the_catalogue_is_left_to_an_n8n_of_another_version() {
+async fn errors_that_depend_on_the_catalogue_do_not_block_a_sync_to_another_version_of_n8n() {
     let (_standin, world) = world("otherversion", "2.40.0").await;
     apply(&world, unknown_type(answers(&world, "1"), "doesNotExist"), json!({})).await;
     let refused = world.until_reason("a", "Ready", "NoGoodVersion").await;
-    assert!(said(&refused, "Ready").contains("Unrecognized node type"), "{refused:#}");
+    assert!(message(&refused, "Ready").contains("Unrecognized node type"), "{refused:#}");
     assert_eq!(condition(&refused, "Validated")["status"], "True");
     let why = "the catalogue is that of n8n 2.39.10, the instance runs n8n 2.40.0";
-    assert!(said(&refused, "Validated").contains("node \"Odd\"") && said(&refused, "Validated").contains(why), "{refused:#}");
+    assert!(message(&refused, "Validated").contains("node \"Odd\"") && message(&refused, "Validated").contains(why), "{refused:#}");
     let mut broken = answers(&world, "1");
     broken["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"] = json!("={{ $json. }}");
     apply(&world, broken, json!({})).await;
@@ -126,7 +126,7 @@ async fn what_rests_on_the_catalogue_is_left_to_an_n8n_of_another_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stricter_validator_holds_up_nothing_that_was_accepted() {
+async fn a_stricter_validator_blocks_no_definition_that_was_accepted() {
     let (standin, mut world) = world("stricter", "2.40.0").await;
     apply(&world, fetching(answers(&world, "1")), json!({})).await;
     world.until_ready("a").await;
@@ -134,31 +134,32 @@ async fn a_stricter_validator_holds_up_nothing_that_was_accepted() {
     // The same n8n turns out to be of the catalogue's version, so that its errors count.
     standin.configure(|options| options.n8n_version = "2.39.10".to_owned());
     world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
-    let told = |object: &Value| said(object, "Validated").contains("accepted earlier") && said(object, "Validated").contains("1 error");
-    let served = world.until("a", "its version is judged anew", told).await;
-    assert!(ready(&served) && condition(&served, "Validated")["status"] == "True", "{served:#}");
+    let reported =
+        |object: &Value| message(object, "Validated").contains("accepted earlier") && message(object, "Validated").contains("1 error");
+    let published = world.until("a", "its version is judged anew", reported).await;
+    assert!(ready(&published) && condition(&published, "Validated")["status"] == "True", "{published:#}");
     world.operator.kill();
     world.operator.start();
-    let again = look(&world, "1").await;
-    assert!(ready(&again) && serves(&world).await == "1");
+    let again = reconcile(&world, "1").await;
+    assert!(ready(&again) && answered_version(&world).await == "1");
     assert_eq!(standin.log().writes().len(), writes);
     // The next definition is validated, and a pin does not depend on it.
     apply(&world, fetching(answers(&world, "2")), json!({})).await;
     world.until_reason("a", "Ready", "InvalidDefinition").await;
-    assert_eq!(serves(&world).await, "1");
+    assert_eq!(answered_version(&world).await, "1");
     // After a refusal of n8n the rollback target is a version that would not be accepted today.
     apply(&world, with_node(answers(&world, "2"), alien()), json!({})).await;
     world.until_reason("a", "RolledBack", "RolledBack").await;
-    assert_eq!(serves(&world).await, "1");
+    assert_eq!(answered_version(&world).await, "1");
     apply(&world, answers(&world, "3"), json!({})).await;
     let three = world.until_ready("a").await;
-    assert_eq!((serves(&world).await, &three["status"]["activeVersion"]), (json!("3"), &json!(3)));
+    assert_eq!((answered_version(&world).await, &three["status"]["activeVersion"]), (json!("3"), &json!(3)));
     for broken in [fetching(answers(&world, "4")), json!({ "nodes": 7 })] {
         apply(&world, broken, json!({})).await;
         world.until_reason("a", "Ready", "InvalidDefinition").await;
         world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
         let pinned = world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
-        assert_eq!((serves(&world).await, &condition(&pinned, "Validated")["status"]), (json!("1"), &json!("False")));
+        assert_eq!((answered_version(&world).await, &condition(&pinned, "Validated")["status"]), (json!("1"), &json!("False")));
         assert_eq!(pinned["status"]["history"].as_array().map(Vec::len), Some(3), "what was refused has no number");
         world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
         apply(&world, answers(&world, "3"), json!({})).await;
@@ -172,9 +173,9 @@ async fn an_unchanged_definition_is_validated_once() {
     apply(&world, answers(&world, "1"), json!({})).await;
     world.until_ready("a").await;
     for token in ["1", "2", "3"] {
-        look(&world, token).await;
+        reconcile(&world, token).await;
     }
-    assert_eq!(validations(&world).await, 1, "four looks and more");
+    assert_eq!(validations(&world).await, 1, "four reconciliations and more");
     apply(&world, answers(&world, "2"), json!({})).await;
     world.until_ready("a").await;
     assert_eq!(validations(&world).await, 2);
@@ -185,19 +186,19 @@ async fn an_unchanged_definition_is_validated_once() {
     world.operator.start();
     world.until("a", "it is looked at", current).await;
     let first = validations(&world).await;
-    look(&world, "4").await;
+    reconcile(&world, "4").await;
     assert_eq!((first, validations(&world).await), (1, 1), "the spec changed, so nothing is believed");
     world.operator.kill();
     world.operator.start();
-    look(&world, "5").await;
+    reconcile(&world, "5").await;
     let believed = validations(&world).await;
-    let after = look(&world, "6").await;
+    let after = reconcile(&world, "6").await;
     assert!(believed <= 1 && validations(&world).await == 1, "{believed}");
-    assert_eq!(said(&before, "Validated"), said(&after, "Validated"));
+    assert_eq!(message(&before, "Validated"), message(&after, "Validated"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_status_says_which_credentials_nodes_need_and_for_what() {
+async fn the_status_lists_the_credentials_that_nodes_need() {
     let (_standin, world) = world("needs", "2.39.10").await;
     let parameters =
         json!({ "url": "https://a.example", "authentication": "predefinedCredentialType", "nodeCredentialType": "googleSheetsOAuth2Api" });
@@ -219,12 +220,12 @@ async fn the_status_says_which_credentials_nodes_need_and_for_what() {
             .as_array()
             .is_some_and(|scopes| scopes.iter().any(|one| one.as_str().is_some_and(|one| one.ends_with("/spreadsheets"))))
     );
-    look(&world, "1").await;
+    reconcile(&world, "1").await;
     assert_eq!(world.get("a").await["status"]["requiredCredentials"], needed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_of_a_suspended_workflow_is_judged_and_n8n_is_not_asked() {
+async fn an_edit_of_a_suspended_workflow_is_validated_and_n8n_gets_no_request() {
     let (standin, world) = world("suspended", "2.39.10").await;
     apply(&world, answers(&world, "1"), json!({})).await;
     world.until_ready("a").await;

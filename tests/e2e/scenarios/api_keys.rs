@@ -12,7 +12,7 @@ fn refused(standin: &StandIn) -> usize {
 }
 
 fn unauthorized(object: &Value) -> bool {
-    current(object) && condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("API key"))
+    current(object) && condition(object, "Ready")["message"].as_str().is_some_and(|message| message.contains("API key"))
 }
 
 /// Returns a key that n8n does not know.
@@ -21,7 +21,7 @@ fn wrong(standin: &StandIn) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_key_of_one_n8n_is_not_sent_to_the_next() {
+async fn the_api_key_of_one_n8n_is_not_sent_to_another() {
     let (first, world) = World::on_stand_in("keymoves", json!({ "interval": "1h" })).await;
     let second = StandIn::start(Options::default());
     world.until_kind("N8nInstance", "main", "the first answers", ready).await;
@@ -34,7 +34,7 @@ async fn the_key_of_one_n8n_is_not_sent_to_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_mended_in_its_secret_is_taken_at_the_next_try() {
+async fn a_corrected_api_key_is_used_by_the_next_retry() {
     let (standin, world) = World::on_stand_in("keymended", json!({ "interval": "1h" })).await;
     world.instance("main", &standin.url(), &wrong(&standin), json!({ "interval": "2h" })).await;
     world.until_kind("N8nInstance", "main", "the key is refused", unauthorized).await;
@@ -45,7 +45,7 @@ async fn a_key_that_is_mended_in_its_secret_is_taken_at_the_next_try() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_takes_a_mended_key_at_its_next_try() {
+async fn a_deletion_uses_a_corrected_api_key_in_its_next_retry() {
     let (standin, world) = World::on_stand_in("keydeleting", json!({ "interval": "1h" })).await;
     world.workflow("a", json!({ "active": true, "definition": answering(&format!("{}/a", world.namespace), "1") })).await;
     let bound = id(&world.until_ready("a").await);

@@ -34,14 +34,14 @@ async fn until_fired(standin: &StandIn, rule: usize) {
     }
 }
 
-/// Waits until an object is Ready and serves a path.
-async fn until_serves(world: &World, name: &str, word: &str, version: &str) {
+/// Waits until an object is Ready and has published a path.
+async fn until_published_on(world: &World, name: &str, word: &str, version: &str) {
     world.until(name, "it is published automatically", ready).await;
-    world.n8n.serves(&path(world, word), version).await;
+    world.n8n.expect_version(&path(world, word), version).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_serves_a_path_keeps_it_after_a_restart_whoever_is_looked_at_first() {
+async fn a_published_workflow_keeps_its_path_after_a_restart_whichever_is_reconciled_first() {
     let (standin, mut world) = world("pathkept").await;
     apply(&world, "older", false, answering(&path(&world, "p"), "older")).await;
     world.until_ready("older").await;
@@ -60,22 +60,22 @@ async fn who_serves_a_path_keeps_it_after_a_restart_whoever_is_looked_at_first()
     let looking = Rule::on("GET", &format!("/api/v1/workflows/{younger}"), Fault::Held(gate.clone()));
     let looking = standin.faults().add(looking.once());
     world.operator.start();
-    world.until("older", "its pass is over", handled("after")).await;
+    world.until("older", "its reconciliation is over", handled("after")).await;
     until_fired(&standin, looking).await;
     gate.open();
-    let kept = world.until("younger", "its pass is over", handled("after")).await;
+    let kept = world.until("younger", "its reconciliation is over", handled("after")).await;
     assert_eq!(condition(&kept, "Ready")["status"], "True", "{kept:#}");
     world.annotate("Workflow", "older", "requested-at", json!("again")).await;
-    let waits = world.until("older", "its pass is over", handled("again")).await;
+    let waits = world.until("older", "its reconciliation is over", handled("again")).await;
     assert_eq!(condition(&waits, "Ready")["reason"], "WebhookPathTaken");
     assert!(condition(&waits, "Ready")["message"].as_str().unwrap().starts_with("Workflow younger serves GET "), "{waits:#}");
-    world.n8n.serves(&path(&world, "p"), "younger").await;
+    world.n8n.expect_version(&path(&world, "p"), "younger").await;
     world.delete("younger").await;
-    until_serves(&world, "older", "p", "older").await;
+    until_published_on(&world, "older", "p", "older").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_moves_to_another_path_can_go_back_until_it_is_live_there() {
+async fn a_version_that_moves_to_another_path_keeps_the_old_one_until_it_is_live() {
     if left_out(PUBLICATION_SERVICE, NOTHING_GOES_OFFLINE) {
         return;
     }
@@ -95,17 +95,17 @@ async fn a_version_that_moves_to_another_path_can_go_back_until_it_is_live_there
     apply(&world, "mover", true, bad).await;
     until_fired(&standin, publishing).await;
     world.annotate("Workflow", "rival", "requested-at", json!("meanwhile")).await;
-    world.until("rival", "its pass is over", handled("meanwhile")).await;
+    world.until("rival", "its reconciliation is over", handled("meanwhile")).await;
     gate.open();
     world.until_reason("mover", "RolledBack", "RolledBack").await;
-    world.n8n.serves(&path(&world, "p"), "1").await;
+    world.n8n.expect_version(&path(&world, "p"), "1").await;
     let waits = world.get("rival").await;
     assert_eq!(condition(&waits, "Ready")["reason"], "WebhookPathTaken");
     // Version 3 has that path, and the old path is free.
     apply(&world, "mover", true, answering(&path(&world, "q"), "3")).await;
     world.until_ready("mover").await;
-    world.n8n.serves(&path(&world, "q"), "3").await;
-    until_serves(&world, "rival", "p", "rival").await;
+    world.n8n.expect_version(&path(&world, "q"), "3").await;
+    until_published_on(&world, "rival", "p", "rival").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,9 +121,9 @@ async fn an_object_that_lost_its_finalizer_leaves_no_claim_behind() {
     api.patch("stripped", &PatchParams::default(), &Patch::Merge(stripped)).await.expect("the API server patches");
     api.delete("stripped", &DeleteParams::default()).await.expect("the API server deletes");
     world.until("stripped", "it is gone", Value::is_null).await;
-    // Its workflow stays in n8n, and somebody deletes it there.
-    assert!(standin.workflow(&orphan).is_some(), "no pass cleaned up");
+    // Its workflow stays in n8n, and a user deletes it there.
+    assert!(standin.workflow(&orphan).is_some(), "no reconciliation cleaned up");
     standin.ui_delete(&orphan);
     world.annotate("Workflow", "next", "requested-at", json!("1")).await;
-    until_serves(&world, "next", "p", "2").await;
+    until_published_on(&world, "next", "p", "2").await;
 }

@@ -74,17 +74,17 @@ pub(super) async fn runs(side: &mut Side) {
     // Of the data only the parts that callers use are the same.
     let result = &shown["data"]["resultData"];
     let names: Vec<&String> = result["runData"].as_object().unwrap().keys().collect();
-    let told = json!({ "last": result["lastNodeExecuted"], "message": result["error"]["message"],
+    let reported = json!({ "last": result["lastNodeExecuted"], "message": result["error"]["message"],
         "node": result["error"]["node"]["name"], "ran": names,
         "status": shown["status"], "finished": shown["finished"], "mode": shown["mode"] });
     let keys: Vec<&String> = shown.as_object().unwrap().keys().collect();
-    let told = json!({ "told": told, "keys": keys });
+    let reported = json!({ "reported": reported, "keys": keys });
     side.lines.pop();
-    side.lines.push(("get".to_owned(), 200, told));
+    side.lines.push(("get".to_owned(), 200, reported));
     let again = side.api("retry", "POST", &format!("/executions/{run}/retry"), None).await;
     side.lines.pop();
-    let told = json!({ "status": again["status"], "mode": again["mode"], "retryOf": again["retryOf"] == list["data"][0]["id"] });
-    side.lines.push(("retry".to_owned(), 200, told));
+    let reported = json!({ "status": again["status"], "mode": again["mode"], "retryOf": again["retryOf"] == list["data"][0]["id"] });
+    side.lines.push(("retry".to_owned(), 200, reported));
     let gone = side.api("delete run", "DELETE", &format!("/executions/{run}"), None).await;
     assert_eq!(gone["id"].to_string(), run);
     side.lines.pop();

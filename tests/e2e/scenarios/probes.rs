@@ -39,7 +39,7 @@ async fn republished(standin: &StandIn, world: &World, id: &str) -> Value {
         if workflow["active"] == true {
             return workflow["activeVersionId"].clone();
         }
-        assert!(started.elapsed() < crate::harness::world::PATIENCE, "nobody publishes it again");
+        assert!(started.elapsed() < crate::harness::world::PATIENCE, "it is not published again");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
@@ -60,7 +60,7 @@ fn responding(path: &str, status: u16) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_answers_a_probe_in_the_workflows_place_fails_no_version() {
+async fn a_probe_that_another_server_answers_fails_no_version() {
     let (standin, world) = World::on_stand_in("inplace", json!({})).await;
     version(&world, "1").await;
     let faults = [
@@ -79,7 +79,7 @@ async fn what_answers_a_probe_in_the_workflows_place_fails_no_version() {
         let rule = standin.faults().add(Rule::on("GET", WEBHOOKS, fault.clone()).times(2));
         let number = (number + 2).to_string();
         let after = version(&world, &number).await;
-        world.n8n.serves(&path(&world), number).await;
+        world.n8n.expect_version(&path(&world), number).await;
         assert_eq!(after["status"]["history"][0]["result"].as_str(), Some("Good"), "{fault:?}");
         assert_eq!(standin.faults().fired(rule), 2, "{fault:?}");
         standin.faults().clear();
@@ -93,7 +93,7 @@ async fn what_answers_a_probe_in_the_workflows_place_fails_no_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_nobody_answers_for_is_put_back_and_tried_again_by_itself() {
+async fn a_version_without_a_response_to_its_probe_is_replaced_and_retried() {
     let (standin, world) = World::on_stand_in("nobody", json!({})).await;
     version(&world, "1").await;
     // As without workers: each call waits, whatever the version.
@@ -104,7 +104,7 @@ async fn a_version_that_nobody_answers_for_is_put_back_and_tried_again_by_itself
         (condition(&waits, "Reconciling")["status"].as_str(), condition(&waits, "Stalled")["status"].as_str()),
         (Some("True"), Some("False"))
     );
-    assert_eq!(waits["status"]["activeVersion"], 2, "n8n serves it while it is probed");
+    assert_eq!(waits["status"]["activeVersion"], 2, "it is published while it is probed");
     let back = world.until_reason("a", "RolledBack", "RolledBack").await;
     assert_eq!((&back["status"]["activeVersion"], &back["status"]["history"][0]["reason"]), (&json!(1), &json!("ProbeUnanswered")));
     assert_eq!(
@@ -112,35 +112,35 @@ async fn a_version_that_nobody_answers_for_is_put_back_and_tried_again_by_itself
         (Some("True"), Some("False")),
         "{back:#}"
     );
-    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|said| said.contains("retrying automatically")), "{back:#}");
+    assert!(condition(&back, "Ready")["message"].as_str().is_some_and(|message| message.contains("retrying automatically")), "{back:#}");
     // While version 2 waits for its retry, version 1 is reconciled as usual. On a slow machine the wait may end first; the next one is
     // twice as long.
     let mut rests = 1;
     while republished(&standin, &world, &id(&back)).await != back["status"]["history"][1]["n8nVersionId"] {
-        assert!(rests < 4, "nobody looks before version 2 is tried again");
+        assert!(rests < 4, "it is not observed before version 2 is retried");
         rests += 1;
         world.until("a", "version 2 is tried again", |object| object["status"]["activeVersion"] == 2).await;
-        world.until("a", "version 1 is put back", |object| object["status"]["activeVersion"] == 1 && rolled_back(object)).await;
+        world.until("a", "version 1 is published again", |object| object["status"]["activeVersion"] == 1 && rolled_back(object)).await;
     }
     standin.faults().clear();
     // Without an edit, pin or reset.
     let again = world.until("a", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
-    world.n8n.serves(&path(&world), "2").await;
+    world.n8n.expect_version(&path(&world), "2").await;
     assert_eq!(&again["status"]["history"][0]["result"], &json!("Good"));
     assert_eq!((&again["status"]["failedDigest"], &again["status"]["failedWith"]), (&Value::Null, &Value::Null));
     assert_eq!(condition(&again, "RolledBack")["status"], "False");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_that_the_workflow_itself_sends_judges_it_at_once() {
+async fn a_version_that_responds_with_a_wrong_status_fails_at_once() {
     let (standin, world) = World::on_stand_in("itself", json!({})).await;
     version(&world, "1").await;
     for status in [503, 502, 429, 500] {
         let before = calls(&standin, &world);
         apply(&world, responding(&path(&world), status), json!({ "probes": [{ "node": "Webhook" }] })).await;
         let back = world.until_reason("a", "RolledBack", "RolledBack").await;
-        let said = back["status"]["history"][0]["message"].as_str().expect("a message").to_owned();
-        assert!(said.contains(&format!("HTTP {status}")), "{said}");
+        let message = back["status"]["history"][0]["message"].as_str().expect("a message").to_owned();
+        assert!(message.contains(&format!("HTTP {status}")), "{message}");
         assert_eq!(back["status"]["history"][0]["reason"], "ProbeFailed");
         assert_eq!((calls(&standin, &world) - before, condition(&back, "Stalled")["status"].as_str()), (1, Some("True")));
         version(&world, &format!("after {status}")).await;
@@ -151,12 +151,12 @@ async fn a_status_that_the_workflow_itself_sends_judges_it_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_corrected_health_check_lets_the_definition_that_it_failed_be_tried_again() {
+async fn a_failed_definition_is_retried_after_its_health_check_was_corrected() {
     let (_standin, world) = World::on_stand_in("corrected", json!({})).await;
     apply(&world, answering(&path(&world), "1"), probed("one")).await;
-    let held = world.until_reason("a", "Ready", "NoGoodVersion").await;
+    let observed = world.until_reason("a", "Ready", "NoGoodVersion").await;
     assert_eq!(
-        (condition(&held, "Stalled")["status"].as_str(), &held["status"]["history"][0]["reason"]),
+        (condition(&observed, "Stalled")["status"].as_str(), &observed["status"]["history"][0]["reason"]),
         (Some("True"), &json!("ProbeFailed"))
     );
     apply(&world, answering(&path(&world), "1"), probed("1")).await;
@@ -166,7 +166,7 @@ async fn a_corrected_health_check_lets_the_definition_that_it_failed_be_tried_ag
     world.until_reason("a", "RolledBack", "RolledBack").await;
     apply(&world, answering(&path(&world), "2"), probed("2")).await;
     let two = world.until_ready("a").await;
-    world.n8n.serves(&path(&world), "2").await;
+    world.n8n.expect_version(&path(&world), "2").await;
     assert_eq!(&two["status"]["activeVersion"], &json!(2));
     let fails = json!({ "name": "Fails", "type": "n8n-nodes-base.stopAndError", "typeVersion": 1, "position": [400, 0],
         "parameters": { "errorMessage": "the till is empty" } });
@@ -183,7 +183,7 @@ async fn a_corrected_health_check_lets_the_definition_that_it_failed_be_tried_ag
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_corrected_secret_of_a_probe_lets_the_definition_that_it_failed_be_tried_again() {
+async fn a_failed_definition_is_retried_after_the_secret_of_its_probe_was_corrected() {
     let (standin, world) = World::on_stand_in("corrsecret", json!({})).await;
     // Like a webhook that requires another value of the header.
     let wrong = standin.faults().add(Rule::on("GET", WEBHOOKS, Fault::json(403, "Authorization data is wrong!")));
@@ -191,8 +191,8 @@ async fn a_corrected_secret_of_a_probe_lets_the_definition_that_it_failed_be_tri
     let header = json!({ "name": "X-Token", "secretKeyRef": { "name": "price", "key": "apiKey" } });
     let check = json!({ "probes": [{ "node": "Webhook", "headers": [header] }] });
     apply(&world, answering(&path(&world), "1"), check).await;
-    let held = world.until_reason("a", "Ready", "NoGoodVersion").await;
-    assert_eq!(held["status"]["history"][0]["reason"], "ProbeFailed", "{held:#}");
+    let observed = world.until_reason("a", "Ready", "NoGoodVersion").await;
+    assert_eq!(observed["status"]["history"][0]["reason"], "ProbeFailed", "{observed:#}");
     assert_eq!(standin.faults().fired(wrong), 1, "what failed is not probed again as long as nothing is corrected");
     standin.faults().clear();
     world.secret("price", "the right value").await;
@@ -204,7 +204,7 @@ async fn a_corrected_secret_of_a_probe_lets_the_definition_that_it_failed_be_tri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bake_time_that_ends_while_nobody_looks_is_judged_by_what_ran_in_it() {
+async fn executions_within_a_bake_time_that_ended_unobserved_count() {
     let (_standin, mut world) = World::on_stand_in("unseen", json!({})).await;
     let bake = std::time::Duration::from_secs(3);
     let check = json!({ "bakeTime": "3s", "minimumExecutions": 4, "maximumErrorRate": 20 });
@@ -214,7 +214,7 @@ async fn a_bake_time_that_ends_while_nobody_looks_is_judged_by_what_ran_in_it() 
     let baking = world.until_ready("a").await;
     let published: jiff::Timestamp = baking["status"]["publishedAt"].as_str().expect("a time").parse().expect("a time");
     for _ in 0..4 {
-        world.n8n.serves(&path(&world), "1").await;
+        world.n8n.expect_version(&path(&world), "1").await;
     }
     world.operator.kill();
     let age = || std::time::Duration::try_from(jiff::Timestamp::now().duration_since(published)).unwrap_or_default();
@@ -223,23 +223,23 @@ async fn a_bake_time_that_ends_while_nobody_looks_is_judged_by_what_ran_in_it() 
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     world.operator.start();
-    let judged = world.until("a", "it is judged", |object| object["status"]["history"][0]["result"] == "Good").await;
+    let validated = world.until("a", "it is evaluated", |object| object["status"]["history"][0]["result"] == "Good").await;
     // A machine that is too slow for this proves nothing.
     if ran_in_time {
-        assert_eq!(condition(&judged, "Healthy")["reason"], "Healthy", "{judged:#}");
+        assert_eq!(condition(&validated, "Healthy")["reason"], "Healthy", "{validated:#}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_counts_only_where_this_workflow_ran_for_it() {
+async fn a_response_to_a_probe_counts_only_if_this_workflow_was_executed() {
     let (standin, world) = World::on_stand_in("countsonly", json!({})).await;
     // Another server sends the expected response.
     let imposter = standin.faults().add(Rule::on("GET", WEBHOOKS, Fault::json(200, "fine")));
     apply(&world, answering(&path(&world), "1"), json!({ "probes": [{ "node": "Webhook", "timeout": "300ms" }] })).await;
-    let held = world.until_reason("a", "Healthy", "ProbeUnanswered").await;
-    let said = condition(&held, "Healthy")["message"].as_str().unwrap().to_owned();
-    assert!(said.contains("no execution of this workflow") && said.contains("spec.executionsSaved"), "{said}");
-    assert!(standin.faults().fired(imposter) > 0 && condition(&held, "Ready")["status"] != "True", "{held:#}");
+    let observed = world.until_reason("a", "Healthy", "ProbeUnanswered").await;
+    let message = condition(&observed, "Healthy")["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("no execution of this workflow") && message.contains("spec.executionsSaved"), "{message}");
+    assert!(standin.faults().fired(imposter) > 0 && condition(&observed, "Ready")["status"] != "True", "{observed:#}");
     standin.faults().clear();
     world.until_ready("a").await;
     // If n8n keeps no executions of it, nothing can be verified, and the response counts.

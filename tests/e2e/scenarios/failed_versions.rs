@@ -46,7 +46,7 @@ async fn is_left(relay: &Relay, world: &World) -> usize {
         world.annotate("Workflow", "a", "requested-at", json!(token)).await;
         world.until("a", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == token).await;
     }
-    assert_eq!(asked(relay), before, "a failed version is not tried again by itself");
+    assert_eq!(asked(relay), before, "a failed version is not retried");
     before
 }
 
@@ -56,7 +56,7 @@ async fn reset_tries_again(relay: &Relay, world: &World, reason: &str) {
     world.annotate("Workflow", "a", "reset-at", json!("1")).await;
     let started = Instant::now();
     while asked(relay) == before {
-        assert!(started.elapsed() < PATIENCE, "n8n was not asked again\n{}", world.operator.tail());
+        assert!(started.elapsed() < PATIENCE, "n8n got no further request\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let again = |object: &Value| object["status"]["lastHandledResetAt"] == "1" && condition(object, "Ready")["reason"] == reason;
@@ -66,34 +66,34 @@ async fn reset_tries_again(relay: &Relay, world: &World, reason: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_version_that_fails_leaves_nothing_to_go_back_to_and_a_reset_asks_n8n_again() {
+async fn a_first_version_that_fails_is_not_rolled_back_and_is_retried_after_a_reset() {
     let (relay, world) = world("firstfail").await;
     world.workflow("a", json!({ "active": true, "definition": unknown_type(answering(&path(&world), "1")) })).await;
-    let held = world.until_reason("a", "Ready", "NoGoodVersion").await;
-    assert_eq!(condition(&held, "Stalled")["status"], "True");
-    assert!(condition(&held, "Ready")["message"].as_str().unwrap().contains("Unrecognized node type"));
-    world.n8n.serves_nothing(&path(&world)).await;
+    let observed = world.until_reason("a", "Ready", "NoGoodVersion").await;
+    assert_eq!(condition(&observed, "Stalled")["status"], "True");
+    assert!(condition(&observed, "Ready")["message"].as_str().unwrap().contains("Unrecognized node type"));
+    world.n8n.expect_no_workflow(&path(&world)).await;
     reset_tries_again(&relay, &world, "NoGoodVersion").await;
     assert_eq!(world.get("a").await["status"]["history"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn manual_rollback_reports_and_changes_nothing() {
+async fn with_manual_rollback_a_failed_version_is_reported_and_nothing_is_changed() {
     let (relay, world) = world("manual").await;
     world.workflow("a", json!({ "active": true, "rollback": "Manual", "definition": answering(&path(&world), "1") })).await;
     let good = world.until_ready("a").await;
     let bad = unknown_type(answering(&path(&world), "2"));
     world.workflow("a", json!({ "active": true, "rollback": "Manual", "definition": bad })).await;
     world.until_reason("a", "Ready", "RollbackManual").await;
-    let held = world.n8n.workflow(good["status"]["n8nWorkflowId"].as_str().unwrap()).await;
-    assert_eq!(held["nodes"].as_array().unwrap().len(), 3, "the failed draft is left for the person");
-    world.n8n.serves(&path(&world), "1").await;
+    let observed = world.n8n.workflow(good["status"]["n8nWorkflowId"].as_str().unwrap()).await;
+    assert_eq!(observed["nodes"].as_array().unwrap().len(), 3, "the failed draft is left for the user");
+    world.n8n.expect_version(&path(&world), "1").await;
     reset_tries_again(&relay, &world, "RollbackManual").await;
-    world.n8n.serves(&path(&world), "1").await;
+    world.n8n.expect_version(&path(&world), "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn manual_rollback_leaves_offline_what_n8n_took_offline_and_says_so() {
+async fn with_manual_rollback_a_workflow_that_n8n_took_offline_stays_offline_and_is_reported() {
     if left_out(PUBLICATION_SERVICE, NOTHING_GOES_OFFLINE) {
         return;
     }
@@ -102,15 +102,15 @@ async fn manual_rollback_leaves_offline_what_n8n_took_offline_and_says_so() {
     world.until_ready("a").await;
     let bad = bad_cron(answering(&path(&world), "2"));
     world.workflow("a", json!({ "active": true, "rollback": "Manual", "definition": bad })).await;
-    let held = world.until_reason("a", "Ready", "RollbackManual").await;
-    assert_eq!(world.n8n.webhook("GET", &path(&world)).await.status, 404, "n8n took it offline, and nobody asked to put it back");
-    assert_eq!(condition(&held, "Live")["reason"], "NotPublished", "{:#}", held["status"]);
-    assert_eq!((&held["status"]["activeVersion"], &held["status"]["webhookURLs"]), (&json!(null), &json!(null)));
-    let said = condition(&held, "Ready")["message"].as_str().unwrap();
-    assert!(said.contains("Invalid cron expression") && said.contains("n8n took the workflow offline"), "{said}");
+    let observed = world.until_reason("a", "Ready", "RollbackManual").await;
+    assert_eq!(world.n8n.webhook("GET", &path(&world)).await.status, 404, "n8n took it offline, and nothing publishes it again");
+    assert_eq!(condition(&observed, "Live")["reason"], "NotPublished", "{:#}", observed["status"]);
+    assert_eq!((&observed["status"]["activeVersion"], &observed["status"]["webhookURLs"]), (&json!(null), &json!(null)));
+    let message = condition(&observed, "Ready")["message"].as_str().unwrap();
+    assert!(message.contains("Invalid cron expression") && message.contains("n8n took the workflow offline"), "{message}");
     reset_tries_again(&relay, &world, "RollbackManual").await;
     // The user decides: the good version by its number, or a correction.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     world.until("a", "version 1 is published", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
-    world.n8n.serves(&path(&world), "1").await;
+    world.n8n.expect_version(&path(&world), "1").await;
 }

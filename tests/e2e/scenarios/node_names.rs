@@ -61,7 +61,7 @@ async fn verdict(n8n: &N8n, document: &Value, path: &str) -> Option<Severity> {
 }
 
 #[tokio::test]
-async fn names_over_which_n8n_breaks_are_those_that_the_validator_refuses() {
+async fn node_names_that_break_n8n_are_those_that_the_validator_refuses() {
     let stack = Stack::shared();
     let n8n = N8n::new(&stack.n8n_url(), &stack.n8n_key());
     let mut differing = Vec::new();
@@ -74,9 +74,9 @@ async fn names_over_which_n8n_breaks_are_those_that_the_validator_refuses() {
         }
         let definition = parse_and_check(&document(name, "names", false)).unwrap().definition;
         let findings = check_structure(&definition);
-        let told = findings.iter().find(|finding| finding.code == Code::NodeNameReserved).map(|finding| finding.severity);
-        if told != did {
-            differing.push(format!("{name}: n8n {did:?}, told {told:?}"));
+        let reported = findings.iter().find(|finding| finding.code == Code::NodeNameReserved).map(|finding| finding.severity);
+        if reported != did {
+            differing.push(format!("{name}: n8n {did:?}, reported {reported:?}"));
         }
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));

@@ -28,8 +28,8 @@ async fn until_event(world: &World, kind: &str, name: &str, reason: &str, holds:
         if let Some(found) = all.iter().find(|event| event.reason.as_deref() == Some(reason) && holds(event)) {
             return found.clone();
         }
-        let told: Vec<_> = all.iter().map(|event| (&event.type_, &event.reason, &event.note)).collect();
-        assert!(started.elapsed() < PATIENCE, "{kind} {name}: no such event {reason}: {told:#?}\n{}", world.operator.tail());
+        let all_events: Vec<_> = all.iter().map(|event| (&event.type_, &event.reason, &event.note)).collect();
+        assert!(started.elapsed() < PATIENCE, "{kind} {name}: no such event {reason}: {all_events:#?}\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -39,8 +39,8 @@ fn says(part: &str) -> impl Fn(&Event) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_version_that_serves_has_an_event_of_its_own_and_the_same_words_are_counted() {
-    let (_standin, world) = World::on_stand_in("told", json!({})).await;
+async fn each_published_version_has_an_event_and_repeated_events_are_counted() {
+    let (_standin, world) = World::on_stand_in("events", json!({})).await;
     let path = format!("{}/a", world.namespace);
     for version in 1..=3 {
         world.workflow("a", json!({ "active": true, "definition": answering(&path, &version.to_string()) })).await;
@@ -53,12 +53,12 @@ async fn each_version_that_serves_has_an_event_of_its_own_and_the_same_words_are
     world.until("a", "version 2 is published again", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     let twice = |event: &Event| says("version 2 is published")(event) && event.series.as_ref().is_some_and(|series| series.count == 2);
     until_event(&world, "Workflow", "a", "Succeeded", twice).await;
-    let told = events(&world, "Workflow", "a").await.into_iter().filter(|event| event.reason.as_deref() == Some("Succeeded"));
-    assert_eq!(told.count(), 3, "one event for each version");
+    let reported = events(&world, "Workflow", "a").await.into_iter().filter(|event| event.reason.as_deref() == Some("Succeeded"));
+    assert_eq!(reported.count(), 3, "one event for each version");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn decisions_and_misspelt_annotations_leave_events() {
+async fn decisions_and_misspelt_annotations_have_events() {
     let (_standin, world) = World::on_stand_in("decided", json!({})).await;
     let path = format!("{}/a", world.namespace);
     let spec = |more: Value| {
@@ -90,12 +90,12 @@ async fn decisions_and_misspelt_annotations_leave_events() {
     // It is reported once, however often the object is reconciled.
     world.annotate("Workflow", "a", "requested-at", json!("later")).await;
     world.until("a", "it was reconciled", |object| object["status"]["lastHandledRequestedAt"] == "later").await;
-    let told = events(&world, "Workflow", "a").await.into_iter().filter(|event| event.reason.as_deref() == Some("UnknownAnnotation"));
-    assert!(told.map(|event| event.series.map_or(1, |series| series.count)).eq([1]));
+    let reported = events(&world, "Workflow", "a").await.into_iter().filter(|event| event.reason.as_deref() == Some("UnknownAnnotation"));
+    assert!(reported.map(|event| event.series.map_or(1, |series| series.count)).eq([1]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn objects_that_are_applied_in_any_order_come_up_without_a_warning() {
+async fn objects_that_are_applied_in_any_order_become_ready_without_a_warning() {
     let standin = StandIn::start(Options::default());
     let world = World::bare(Stack::shared(), "order", &standin.url(), standin.api_key()).await;
     let path = |name: &str| format!("{}/{name}", world.namespace);
@@ -127,14 +127,14 @@ async fn objects_that_are_applied_in_any_order_come_up_without_a_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_expires_soon_is_told_by_condition_event_and_metric() {
+async fn an_api_key_that_expires_soon_has_a_condition_an_event_and_a_metric() {
     let soon = jiff::Timestamp::now() + Duration::from_secs(3 * 24 * 3600);
     let standin = StandIn::start(Options { key_expires: Some(soon), ..Options::default() });
     let world = World::at(&standin.url(), standin.api_key(), "expiry", json!({})).await;
     let instance = world.until_kind("N8nInstance", "main", "it is Ready", ready).await;
     let expiring = condition(&instance, "KeyExpiring");
     assert_eq!((&expiring["status"], &expiring["reason"]), (&json!("True"), &json!("KeyExpiring")), "{instance:#}");
-    assert!(expiring["message"].as_str().is_some_and(|said| said.contains("Secret main-key")), "{expiring}");
+    assert!(expiring["message"].as_str().is_some_and(|message| message.contains("Secret main-key")), "{expiring}");
     let event = until_event(&world, "N8nInstance", "main", "KeyExpiring", says("expires at")).await;
     assert_eq!(event.type_.as_deref(), Some("Warning"));
     let metrics = || async {
@@ -154,8 +154,8 @@ async fn a_key_that_expires_soon_is_told_by_condition_event_and_metric() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stalls_an_instance_and_what_lets_it_go_on_are_told() {
-    let (standin, world) = World::on_stand_in("told-instance", json!({})).await;
+async fn an_instance_reports_why_it_stalls_and_when_it_continues() {
+    let (standin, world) = World::on_stand_in("events-instance", json!({})).await;
     world.workflow("a", json!({ "active": true, "definition": answering(&format!("{}/a", world.namespace), "1") })).await;
     world.until_ready("a").await;
     until_event(&world, "N8nInstance", "main", "Succeeded", says("answers")).await;
@@ -164,8 +164,8 @@ async fn what_stalls_an_instance_and_what_lets_it_go_on_are_told() {
     world.instance("main", &elsewhere, &key, json!({})).await;
     let stalled = |object: &Value| current(object) && condition(object, "Stalled")["reason"] == "OriginChanged";
     let object = world.until_kind("N8nInstance", "main", "the other origin is refused", stalled).await;
-    let said = condition(&object, "Ready")["message"].as_str().expect("a message");
-    assert!(said.contains(&back) && said.contains("set the URL back"), "{said}");
+    let message = condition(&object, "Ready")["message"].as_str().expect("a message");
+    assert!(message.contains(&back) && message.contains("set the URL back"), "{message}");
     let warning = until_event(&world, "N8nInstance", "main", "OriginChanged", |_| true).await;
     assert_eq!(warning.type_.as_deref(), Some("Warning"));
     standin.log().clear();

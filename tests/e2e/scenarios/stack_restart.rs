@@ -46,9 +46,9 @@ fn script(arguments: &[&str]) -> Output {
 /// Runs a command of the stack's program that must succeed, and returns its output.
 fn succeeds(arguments: &[&str]) -> String {
     let output = script(arguments);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    said
+    let message = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {message}");
+    message
 }
 
 fn kubectl(folder: &Folder, arguments: &[&str]) -> String {
@@ -68,14 +68,14 @@ fn kill(pid: &str) {
 }
 
 #[test]
-fn a_stack_comes_up_anew_in_the_folder_of_one_that_was_ended() {
+fn a_stack_starts_in_the_folder_of_one_that_was_stopped() {
     let folder = Folder::new();
     succeeds(&["up", "--dir", folder.path(), "--name", "first"]);
     kubectl(&folder, &["create", "configmap", "of-the-first"]);
     let refused = script(&["up", "--dir", folder.path()]);
     assert!(!refused.status.success(), "a running stack is not touched");
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("a stack is running in") && said.contains("stack.mjs down --dir '"), "{said}");
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(message.contains("a stack is running in") && message.contains("stack.mjs down --dir '"), "{message}");
     assert!(kubectl(&folder, &["get", "configmap", "of-the-first", "-o", "name"]).ends_with("of-the-first"));
     succeeds(&["down", "--dir", folder.path()]);
 
@@ -90,7 +90,7 @@ fn a_stack_comes_up_anew_in_the_folder_of_one_that_was_ended() {
 }
 
 #[test]
-fn a_stack_comes_up_anew_after_its_processes_died_with_the_machine() {
+fn a_stack_starts_after_its_processes_were_killed() {
     let folder = Folder::new();
     succeeds(&["up", "--dir", folder.path(), "--without-n8n"]);
     for part in ["kube-controller-manager", "kube-apiserver", "etcd"] {
@@ -101,8 +101,8 @@ fn a_stack_comes_up_anew_after_its_processes_died_with_the_machine() {
         assert!(started.elapsed() < Duration::from_secs(60), "the processes end");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let said = succeeds(&["up", "--dir", folder.path(), "--without-n8n"]);
-    assert!(said.contains("has ended without `down`"), "{said}");
+    let message = succeeds(&["up", "--dir", folder.path(), "--without-n8n"]);
+    assert!(message.contains("has ended without `down`"), "{message}");
     assert!(kubectl(&folder, &["get", "namespaces", "-o", "name"]).contains("namespace/default"));
 }
 
@@ -111,7 +111,7 @@ fn alive(pid: &Value) -> bool {
 }
 
 #[test]
-fn a_part_that_was_stopped_starts_again_with_its_data() {
+fn a_stopped_component_starts_again_with_its_data() {
     let stack = Stack::own(&["--without-n8n"]);
     let folder = Folder(stack.dir.clone());
     kubectl(&folder, &["create", "configmap", "kept"]);

@@ -14,7 +14,7 @@ async fn applied(world: &World, name: &str, policy: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_left_deleted_is_not_missed_again() {
+async fn a_deletion_in_n8n_that_the_policy_left_is_not_counted_again() {
     let (standin, world) = World::on_stand_in("leftdeleted", json!({})).await;
     let kept = applied(&world, "kept", "Revert").await;
     for number in 0..8 {
@@ -40,7 +40,7 @@ async fn what_was_left_deleted_is_not_missed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_url_of_another_origin_is_not_written_to_until_a_person_says_so() {
+async fn an_instance_with_a_url_of_another_origin_is_not_written_to_until_it_is_reset() {
     let second = StandIn::start(Options::default());
     let (first, world) = World::on_stand_in("moved", json!({})).await;
     let names = ["a", "b", "c", "d"];
@@ -63,7 +63,7 @@ async fn a_url_of_another_origin_is_not_written_to_until_a_person_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_believes_no_emptied_n8n_though_it_is_the_first_to_look() {
+async fn a_deletion_that_finds_n8n_emptied_waits_for_a_reset() {
     let (standin, mut world) = World::on_stand_in("emptied", json!({ "interval": "2s" })).await;
     let names: Vec<String> = (0..8).map(|number| format!("w{number}")).collect();
     let mut ids = Vec::new();

@@ -13,12 +13,12 @@ use crate::harness::world::{World, condition, current, ready};
 use crate::standin::{Options, StandIn};
 
 async fn says(world: &World, reason: &str, parts: &[&str]) -> Value {
-    let told = |object: &Value| {
+    let reported = |object: &Value| {
         let ready = condition(object, "Ready");
         let message = ready["message"].as_str().unwrap_or_default();
         ready["reason"] == reason && current(object) && parts.iter().all(|part| message.contains(part))
     };
-    world.until_kind("N8nInstance", "main", &format!("Ready is {reason} and says {parts:?}"), told).await
+    world.until_kind("N8nInstance", "main", &format!("Ready is {reason} and says {parts:?}"), reported).await
 }
 
 async fn world(name: &str) -> (StandIn, Relay, World) {
@@ -29,7 +29,7 @@ async fn world(name: &str) -> (StandIn, Relay, World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_health_check_is_hidden_everything_goes_on() {
+async fn everything_works_behind_a_proxy_that_hides_the_health_check() {
     let (standin, relay, world) = world("hidden").await;
     relay.gate(|uri| uri.path().starts_with("/healthz").then(|| page(404, "text/html", "<h1>nginx</h1>")));
     world.instance("main", &relay.url, standin.api_key(), json!({ "interval": "2s" })).await;
@@ -55,7 +55,7 @@ async fn where_the_health_check_is_hidden_everything_goes_on() {
 type Answer = fn() -> Response<Body>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_answers_in_place_of_the_api_is_told_and_heals() {
+async fn another_server_in_place_of_the_api_is_reported_until_it_is_fixed() {
     let (standin, relay, world) = world("gate").await;
     world.instance("main", &relay.url, standin.api_key(), json!({ "interval": "2s" })).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;
@@ -75,10 +75,10 @@ async fn what_answers_in_place_of_the_api_is_told_and_heals() {
     ];
     for (answer, parts) in cases {
         relay.gate(move |_: &Uri| Some(answer()));
-        let told = says(&world, "ApiNotFound", parts).await;
-        let message = condition(&told, "Ready")["message"].as_str().expect("a message");
+        let reported = says(&world, "ApiNotFound", parts).await;
+        let message = condition(&reported, "Ready")["message"].as_str().expect("a message");
         assert!(message.contains("GET /api/v1/discover answered"), "{message}");
-        assert_eq!(condition(&told, "Stalled")["status"], "True", "{message}");
+        assert_eq!(condition(&reported, "Stalled")["status"], "True", "{message}");
         world.until_reason("a", "Ready", "ApiNotFound").await;
         relay.open();
         world.until_kind("N8nInstance", "main", "Ready again", ready).await;
@@ -86,18 +86,18 @@ async fn what_answers_in_place_of_the_api_is_told_and_heals() {
     }
     // An API that is disabled, or hidden by a proxy; an n8n that starts answers the same.
     relay.gate(|uri| uri.path().starts_with("/api/").then(|| page(404, "text/html", "<pre>Cannot GET /api/v1/discover</pre>")));
-    let told = |object: &Value| {
+    let reported = |object: &Value| {
         let reachable = condition(object, "Reachable");
         let message = reachable["message"].as_str().unwrap_or_default();
         let parts = ["GET /api/v1/discover answered HTTP 404", "N8N_PUBLIC_API_ENDPOINT"];
         reachable["reason"] == "ApiNotFound" && parts.iter().all(|part| message.contains(part))
     };
-    let told = world.until_kind("N8nInstance", "main", "the API is missed", told).await;
-    assert_eq!(condition(&told, "Stalled")["status"], "False");
+    let reported = world.until_kind("N8nInstance", "main", "the API is missed", reported).await;
+    assert_eq!(condition(&reported, "Stalled")["status"], "False");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_url_that_is_a_little_off_is_refused_or_told() {
+async fn a_slightly_wrong_url_is_refused_or_reported() {
     let (standin, _relay, world) = world("off").await;
     let key = json!({ "name": "main-key" });
     let of = |url: String| {

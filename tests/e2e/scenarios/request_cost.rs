@@ -39,7 +39,7 @@ async fn a_new_workflow_and_a_changed_one_cost_n8n_at_most_five_requests_each() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_that_only_waits_does_not_wake_those_that_wait_for_it() {
+async fn a_workflow_whose_outcome_does_not_change_wakes_no_workflow_that_references_it() {
     let (n8n, world) = World::on_stand_in("waiting", json!({ "interval": "1h" })).await;
     world.until_kind("N8nInstance", "main", "Ready", crate::harness::world::ready).await;
     let mut child = answering(&format!("{}/child", world.namespace), "1");
@@ -58,9 +58,11 @@ async fn a_workflow_that_only_waits_does_not_wake_those_that_wait_for_it() {
     for number in 0..20 {
         let token = format!("{number}");
         world.annotate("Workflow", "child", "requested-at", json!(token)).await;
-        world.until("child", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token.as_str()).await;
+        world
+            .until("child", "the requested reconciliation is over", |object| object["status"]["lastHandledRequestedAt"] == token.as_str())
+            .await;
     }
     // It is retried without intervention after half a second, one, two, four and eight.
-    let looks = n8n.log().entries().iter().filter(|entry| entry.method == "GET" && entry.path == parent).count();
-    assert!(looks < 10, "{looks} passes of the caller while nothing changed");
+    let reads = n8n.log().entries().iter().filter(|entry| entry.method == "GET" && entry.path == parent).count();
+    assert!(reads < 10, "{reads} reconciliations of the caller while nothing changed");
 }

@@ -17,24 +17,26 @@ fn versions(object: &Value, source: &str) -> Vec<i64> {
 }
 
 /// Waits for some reconciliations, in which surplus versions would be dropped.
-async fn looks(world: &World, word: &str) -> Value {
+async fn reconcile_three_times(world: &World, word: &str) -> Value {
     for turn in 0..3 {
         let token = format!("{word}{turn}");
         world.annotate("Workflow", "a", "requested-at", json!(token)).await;
-        world.until("a", "the asked pass is over", |object| object["status"]["lastHandledRequestedAt"] == token.as_str()).await;
+        world
+            .until("a", "the requested reconciliation is over", |object| object["status"]["lastHandledRequestedAt"] == token.as_str())
+            .await;
     }
     world.get("a").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_limit_of_one_the_newest_edit_stays_and_no_number_is_used_twice() {
+async fn with_a_history_limit_of_one_the_newest_edit_is_kept_and_no_version_number_is_used_twice() {
     let (standin, world) = World::on_stand_in("limitone", json!({})).await;
     let id = id(&apply(&world, "1").await);
     for (edit, kept) in [("first", 2), ("second", 3)] {
         standin.ui_edit_draft(&id, |draft| set_value(draft, edit)).expect("the editor saves");
         standin.ui_publish(&id).expect("the editor publishes");
         world.until("a", "the edit is kept", |object| versions(object, "Drift").contains(&kept) && ready(object)).await;
-        let after = looks(&world, edit).await;
+        let after = reconcile_three_times(&world, edit).await;
         assert_eq!((versions(&after, "Definition"), versions(&after, "Drift").first()), (vec![1], Some(&kept)), "{after:#}");
     }
     let second = apply(&world, "2").await;
@@ -44,9 +46,9 @@ async fn with_a_limit_of_one_the_newest_edit_stays_and_no_number_is_used_twice()
     // A version that is no longer stored gets a new number, and the edit can be published all the same.
     let back = apply(&world, "1").await;
     assert_eq!((&back["status"]["activeVersion"], &back["status"]["lastVersion"]), (&json!(6), &json!(6)), "{back:#}");
-    assert!(versions(&looks(&world, "last").await, "Drift").contains(&3));
+    assert!(versions(&reconcile_three_times(&world, "last").await, "Drift").contains(&3));
     world.annotate("Workflow", "a", "pinned-version", json!("3")).await;
-    let pinned = world.until("a", "the edit serves", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
-    assert!(condition(&pinned, "Ready")["message"].as_str().is_some_and(|said| said.contains("is pinned")));
+    let pinned = world.until("a", "the edit is published", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
+    assert!(condition(&pinned, "Ready")["message"].as_str().is_some_and(|message| message.contains("is pinned")));
     assert_eq!(world.n8n.webhook("GET", &format!("{}/a", world.namespace)).await.json()["version"], "second");
 }

@@ -12,7 +12,7 @@ use crate::harness::world::{PATIENCE, World, ready};
 use crate::standin::{Fault, Gate, Rule, StandIn};
 
 /// Number of concurrent reconciliations.
-const PLACES: usize = 2;
+const SLOTS: usize = 2;
 const WORKFLOWS: usize = 40;
 
 fn definition(world: &World, name: &str, version: &str) -> Value {
@@ -31,7 +31,7 @@ async fn all(world: &World, names: &[String], version: &str) {
 }
 
 /// Returns the workflows that were requested from n8n, in the order of the first request.
-fn looked_at(standin: &StandIn) -> Vec<String> {
+fn read_workflows(standin: &StandIn) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let entries = standin.log().entries().into_iter().filter(|entry| entry.method == "GET");
     entries.filter_map(|entry| entry.workflow_id).filter(|id| seen.insert(id.clone())).collect()
@@ -40,7 +40,7 @@ fn looked_at(standin: &StandIn) -> Vec<String> {
 async fn until(world: &World, what: &str, holds: impl Fn() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < PATIENCE, "in vain: {what}\n{}", world.operator.tail());
+        assert!(started.elapsed() < PATIENCE, "timed out: {what}\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -48,7 +48,7 @@ async fn until(world: &World, what: &str, holds: impl Fn() -> bool) {
 /// Returns forty workflows at version 1 on an operator with two slots, one of them with the definition in a ConfigMap.
 async fn fleet(name: &str) -> (StandIn, World, Vec<String>) {
     let (standin, mut world) = World::on_stand_in(name, json!({ "interval": "1h" })).await;
-    world.operator.restart_with(&["--concurrency", &PLACES.to_string()]);
+    world.operator.restart_with(&["--concurrency", &SLOTS.to_string()]);
     let names: Vec<String> = (0..WORKFLOWS).map(|number| format!("w{number:02}")).collect();
     source(&world, "1").await;
     let from = json!({ "configMapKeyRef": { "name": "source", "key": "workflow.json" } });
@@ -66,7 +66,7 @@ async fn source(world: &World, version: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_asked_while_the_operator_was_away_goes_before_the_whole_queue() {
+async fn changes_made_while_the_operator_was_down_are_reconciled_ahead_of_the_queue() {
     let (standin, mut world, names) = fleet("away").await;
     all(&world, &names[35..36], "2").await;
     world.operator.kill();
@@ -80,17 +80,17 @@ async fn what_was_asked_while_the_operator_was_away_goes_before_the_whole_queue(
     }
     standin.log().clear();
     world.operator.start();
-    world.until(&names[35], "the pin serves", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
-    world.until(&names[38], "the edit serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
-    until(&world, "all are looked at", || looked_at(&standin).len() > WORKFLOWS).await;
-    let order = looked_at(&standin);
+    world.until(&names[35], "the pinned version is published", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
+    world.until(&names[38], "the edit is published", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
+    until(&world, "all are read", || read_workflows(&standin).len() > WORKFLOWS).await;
+    let order = read_workflows(&standin);
     // The first ones took their slots before the others were in the queue.
-    let last = asked.iter().filter_map(|id| order.iter().position(|seen| seen == id)).max().expect("they were looked at");
-    assert!(last < 2 * PLACES + asked.len(), "the last of those that were asked for came as number {last}: {order:?} {asked:?}");
+    let last = asked.iter().filter_map(|id| order.iter().position(|seen| seen == id)).max().expect("they were read");
+    assert!(last < 2 * SLOTS + asked.len(), "the last of the requested ones was read as number {last}: {order:?} {asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_asked_of_a_workflow_that_waits_in_the_queue_lets_it_overtake() {
+async fn a_change_moves_a_queued_workflow_ahead() {
     let (standin, mut world, names) = fleet("overtake").await;
     let second: Vec<String> = names.iter().step_by(10).cloned().collect();
     all(&world, &second, "2").await;
@@ -99,12 +99,12 @@ async fn what_is_asked_of_a_workflow_that_waits_in_the_queue_lets_it_overtake() 
     let hold = standin.faults().add(Rule::on("GET", "/api/v1/workflows/*", Fault::Held(gate.clone())));
     standin.log().clear();
     world.operator.start();
-    until(&world, "every place is taken", || standin.faults().fired(hold) == PLACES).await;
+    until(&world, "every place is taken", || standin.faults().fired(hold) == SLOTS).await;
     // All the others wait, and a user changes four of them.
     let mut waiting = Vec::new();
     for name in names.iter().filter(|name| !second.contains(name)).chain([&"mapped".to_owned()]) {
         let id = id(&world.get(name).await);
-        if !looked_at(&standin).contains(&id) {
+        if !read_workflows(&standin).contains(&id) {
             waiting.push((name.clone(), id));
         }
     }
@@ -113,7 +113,7 @@ async fn what_is_asked_of_a_workflow_that_waits_in_the_queue_lets_it_overtake() 
     world.annotate("Workflow", &waiting[9].0, "requested-at", json!("now")).await;
     for name in &second {
         let id = id(&world.get(name).await);
-        if !looked_at(&standin).contains(&id) {
+        if !read_workflows(&standin).contains(&id) {
             world.annotate("Workflow", name, "pinned-version", json!("1")).await;
             asked.push(id);
             break;
@@ -126,15 +126,15 @@ async fn what_is_asked_of_a_workflow_that_waits_in_the_queue_lets_it_overtake() 
     let overtaking = || world.operator.log().matches("moved ahead in the queue").count();
     until(&world, "the changes are seen", || overtaking() >= asked.len()).await;
     gate.open();
-    until(&world, "all are looked at", || looked_at(&standin).len() > WORKFLOWS).await;
-    let order = looked_at(&standin);
-    let last = asked.iter().filter_map(|id| order.iter().position(|seen| seen == id)).max().expect("they were looked at");
-    assert!(last < PLACES + asked.len(), "the last of those that were asked for came as number {last}: {order:?} {asked:?}");
-    world.until(&waiting[8].0, "the edit serves", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
+    until(&world, "all are read", || read_workflows(&standin).len() > WORKFLOWS).await;
+    let order = read_workflows(&standin);
+    let last = asked.iter().filter_map(|id| order.iter().position(|seen| seen == id)).max().expect("they were read");
+    assert!(last < SLOTS + asked.len(), "the last of the requested ones was read as number {last}: {order:?} {asked:?}");
+    world.until(&waiting[8].0, "the edit is published", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_of_what_serves_is_not_held_up_by_creates_that_hang() {
+async fn an_edit_of_a_published_workflow_is_not_delayed_by_creates_that_hang() {
     let (standin, world) = World::on_stand_in("creates", json!({ "interval": "1h", "requestTimeout": "5m" })).await;
     apply(&world, "serving", "1").await;
     world.until_ready("serving").await;

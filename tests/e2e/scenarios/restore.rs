@@ -22,7 +22,7 @@ async fn cluster(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_annotation_lets_all_restored_objects_take_over_their_workflows() {
+async fn one_annotation_makes_all_restored_objects_adopt_their_workflows() {
     const OBJECTS: usize = 12;
     let mut world = World::on_real_n8n("restored").await;
     let mut ids = Vec::new();
@@ -44,8 +44,8 @@ async fn one_annotation_lets_all_restored_objects_take_over_their_workflows() {
     let cluster = cluster(&world).await;
     for number in 0..OBJECTS {
         let stalled = world.until_reason(&name(number), "Ready", "OwnedByPrevious").await;
-        let said = condition(&stalled, "Ready")["message"].as_str().expect("a message");
-        assert!(said.contains(&format!("weirkeeper.dev/restored-from={cluster} on the N8nInstance")), "{said}");
+        let message = condition(&stalled, "Ready")["message"].as_str().expect("a message");
+        assert!(message.contains(&format!("weirkeeper.dev/restored-from={cluster} on the N8nInstance")), "{message}");
     }
     world.annotate("N8nInstance", "main", "restored-from", json!(cluster)).await;
     for (number, before) in ids.iter().enumerate() {
@@ -53,18 +53,19 @@ async fn one_annotation_lets_all_restored_objects_take_over_their_workflows() {
         assert_eq!(id(&object), *before, "it has the workflow that it had");
         assert_eq!(world.n8n.marked(&world.namespace, &name(number)).await, std::slice::from_ref(before));
         let path = format!("{}/{}", world.namespace, name(number));
-        world.n8n.serves(&path, "2").await;
+        world.n8n.expect_version(&path, "2").await;
     }
-    let said = |object: &Value| condition(object, "Ready")["message"].as_str().is_some_and(|said| said.contains("remove the annotation"));
-    world.until_kind("N8nInstance", "main", "it says that it takes over", said).await;
+    let message =
+        |object: &Value| condition(object, "Ready")["message"].as_str().is_some_and(|message| message.contains("remove the annotation"));
+    world.until_kind("N8nInstance", "main", "it says that it takes over", message).await;
     world.annotate("N8nInstance", "main", "restored-from", Value::Null).await;
-    world.until_kind("N8nInstance", "main", "it is over", |object| !said(object)).await;
+    world.until_kind("N8nInstance", "main", "it is over", |object| !message(object)).await;
     apply(&world, &name(0), "3").await;
     assert_eq!(id(&world.until_ready(&name(0)).await), ids[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_cluster_that_is_named_is_taken_from() {
+async fn only_workflows_of_the_named_cluster_are_adopted() {
     let world = World::on_real_n8n("lost-cluster").await;
     let mut made = Vec::new();
     for (name, cluster) in [("a", "lost"), ("b", "living")] {

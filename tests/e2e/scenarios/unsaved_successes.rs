@@ -6,7 +6,7 @@ use crate::harness::n8n::{answering, with_node};
 use crate::harness::world::{World, condition, ready};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_successes_are_not_saved_health_is_unknown_and_failures_condemn_no_version() {
+async fn without_saved_successes_health_is_unknown_and_failures_fail_no_version() {
     let world = World::on_real_n8n("successes").await;
     let path = format!("{}/a", world.namespace);
     let check = json!({ "bakeTime": "30s", "minimumExecutions": 1, "maximumErrorRate": 10 });
