@@ -8,6 +8,7 @@ mod examples;
 mod generated;
 mod imports;
 mod layers;
+mod mentions;
 mod rbac;
 mod reference;
 mod schema;
