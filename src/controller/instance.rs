@@ -21,7 +21,7 @@ use tracing::{info_span, warn};
 use super::connections::{errors, trust};
 use super::context::Context;
 use super::listings::Listing;
-use super::runtime::reconcile::{Ended, Next};
+use super::runtime::reconcile::{Ended, Next, REPORTING};
 use super::runtime::status;
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
@@ -63,7 +63,7 @@ pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> 
     ctx.listed().await;
     let (namespace, name, uid) = (instance.namespace().unwrap_or_default(), instance.name_any(), instance.uid().unwrap_or_default());
     let span = info_span!("instance", namespace, name);
-    Ok(ctx.runtime.run("instance", &uid, span, ctx.settings.reconcile_timeout, reconcile_latest(&ctx, &namespace, &name)).await)
+    Ok(ctx.runtime.run("instance", &uid, span, ctx.settings.reconcile_timeout + REPORTING, reconcile_latest(&ctx, &namespace, &name)).await)
 }
 
 async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
@@ -92,7 +92,16 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     }
     let old = instance.status.clone().unwrap_or_default();
     let mut status = old.clone();
-    let found = observe(ctx, &instance, &mut status).await;
+    let limit = ctx.settings.reconcile_timeout;
+    let found = match tokio::time::timeout(limit, observe(ctx, &instance, &mut status)).await {
+        Ok(found) => found,
+        Err(_) => {
+            status = old.clone();
+            let error = ReconcileError::timed_out(limit);
+            let unreachable = ConditionUpdate::new(ConditionType::Reachable, ConditionStatus::False, error.reason, &error.message);
+            Found { outcome: Outcome::Failed(error), details: vec![unreachable] }
+        }
+    };
     let unreachable = found.details.iter().any(|one| one.kind == ConditionType::Reachable && one.status == ConditionStatus::False);
     let reason = reason(&found.outcome);
     ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = unreachable);

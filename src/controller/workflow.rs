@@ -36,7 +36,7 @@ use kube::runtime::controller::Action;
 use tracing::{info, info_span, warn};
 
 use super::context::Context;
-use super::runtime::reconcile::Ended;
+use super::runtime::reconcile::{Ended, REPORTING};
 use super::runtime::slots::Slot;
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
@@ -47,9 +47,6 @@ use crate::domain::lenient_decode::salvage;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use reconciliation::Reconciliation;
-
-/// Time that a reconciliation may take beyond its limit to read its object, to write its status and, for a deleted object, to clean up.
-const REPORTING: Duration = Duration::from_secs(60);
 
 /// Reconciles one Workflow.
 pub(super) async fn reconcile(indexed: Arc<IndexedWorkflow>, ctx: Arc<Context>) -> Result<Action, Infallible> {
@@ -132,9 +129,7 @@ async fn bounded(rec: &mut Reconciliation<'_>) -> Outcome {
         Ok(outcome) => outcome.unwrap_or_else(Outcome::Failed),
         Err(_) => {
             rec.abandon();
-            let message =
-                format!("the reconciliation took longer than {} s and was stopped; retrying with exponential backoff", bound.as_secs());
-            Outcome::Failed(ReconcileError::transient(Reason::TimedOut, message))
+            Outcome::Failed(ReconcileError::timed_out(bound))
         }
     }
 }

@@ -45,6 +45,13 @@ impl ReconcileError {
         Self::new(Class::Transient, reason, message)
     }
 
+    /// The reconciliation was stopped at its time limit.
+    pub fn timed_out(limit: Duration) -> Self {
+        let seconds = limit.as_secs();
+        let message = format!("the reconciliation took longer than {seconds} s and was stopped; retrying with exponential backoff");
+        Self::transient(Reason::TimedOut, message)
+    }
+
     /// Sets the time until the next reconciliation.
     #[must_use]
     pub fn again_in(self, pause: Duration) -> Self {

@@ -144,14 +144,18 @@ impl Search<'_> {
                     Some(Value::Object(locator)) => locator.get("value").or(stored),
                     stored => stored,
                 };
-                if !id.is_none_or(|id| id.is_null() || is_static(id)) {
+                // A null selects the workflow with the smallest id where n8n does not require the parameter (measured: as a tool).
+                if !id.is_none_or(is_static) {
                     self.found.any_workflow.insert(at.to_owned());
                 }
             }
             Some("parameter") => match node.parameter("workflowJson") {
                 None | Some(Value::Null) => {}
                 Some(inline) => match document(inline).filter(|_| depth < DEEPEST) {
-                    Some(definition) => self.follow(&definition, Some(at), depth + 1),
+                    Some(Inline { id, definition }) => {
+                        self.found.workflows.extend(id);
+                        self.follow(&definition, Some(at), depth + 1);
+                    }
                     None => drop(self.found.anything.insert(at.to_owned())),
                 },
             },
@@ -168,7 +172,7 @@ impl Search<'_> {
         }
         let stored = node.parameter("dataTableId");
         let (id, by_id) = match stored {
-            None | Some(Value::Null) => return,
+            None => return,
             Some(Value::Object(locator)) => {
                 // A name matches every table whose name contains it.
                 (locator.get("value").or(stored), locator.get("mode").is_none_or(|mode| mode == "id" || mode == "list"))
@@ -176,7 +180,7 @@ impl Search<'_> {
             stored => (stored, true),
         };
         match id {
-            None | Some(Value::Null) => {}
+            None => {}
             Some(Value::String(id)) if id.is_empty() => {}
             Some(Value::String(id)) if by_id && !id.trim_start().starts_with('=') => {
                 self.found.tables.insert((id.clone(), at.to_owned()));
@@ -228,19 +232,57 @@ fn nested(value: &Value) -> bool {
     }
 }
 
-/// Parses a sub-workflow as written in a parameter: JSON, mostly as text.
-fn document(inline: &Value) -> Option<Definition> {
+/// A workflow that is written inside a node.
+struct Inline {
+    /// n8n runs it as the workflow with this id: with its memory, its static data, its error handling and its callers' permissions.
+    id: Option<String>,
+    definition: Definition,
+}
+
+/// Keys of a workflow inside a node that give it nothing but what they contain. n8n's own exports have all of them.
+const HARMLESS_KEYS: [&str; 15] = [
+    "name",
+    "nodes",
+    "connections",
+    "settings",
+    "pinData",
+    "meta",
+    "active",
+    "tags",
+    "versionId",
+    "activeVersionId",
+    "createdAt",
+    "updatedAt",
+    "isArchived",
+    "nodeGroups",
+    "triggerCount",
+];
+
+/// Parses a sub-workflow as written in a parameter: JSON, mostly as text. `None` if a part of it may reach more than can be read.
+fn document(inline: &Value) -> Option<Inline> {
     let parsed: Option<Value> = inline.as_str().and_then(|text| serde_json::from_str(text).ok());
     let document = parsed.as_ref().unwrap_or(inline).as_object()?;
-    let nodes: Option<Vec<Node>> = match document.get("nodes") {
+    let given = |key: &str| document.get(key).filter(|value| !value.is_null());
+    if document.iter().any(|(key, value)| key != "id" && !value.is_null() && !HARMLESS_KEYS.contains(&key.as_str())) {
+        return None;
+    }
+    let id = match given("id") {
+        None => None,
+        Some(id) => Some(id.as_str()?.to_owned()),
+    };
+    let nodes: Option<Vec<Node>> = match given("nodes") {
         None => Some(Vec::new()),
         Some(nodes) => nodes.as_array()?.iter().map(|node| node.as_object().cloned().map(Node)).collect(),
     };
-    if document.contains_key("__proto__") {
+    let settings = match given("settings") {
+        None => serde_json::Map::new(),
+        Some(settings) => settings.as_object()?.clone(),
+    };
+    let text = |key: &str| settings.get(key).is_none_or(|value| value.is_null() || is_static(value));
+    if has_prototype(&settings) || !["errorWorkflow", "callerIds"].into_iter().all(text) {
         return None;
     }
-    let settings = document.get("settings").and_then(Value::as_object).cloned().unwrap_or_default();
-    Some(Definition { nodes: nodes?, settings, ..Definition::default() })
+    Some(Inline { id, definition: Definition { nodes: nodes?, settings, ..Definition::default() } })
 }
 
 #[cfg(test)]

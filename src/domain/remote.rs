@@ -18,6 +18,7 @@ use crate::document::definition::Definition;
 use crate::document::endpoints::{Kept, kept_routes};
 use crate::document::lenient_json::{self, Only, Shallow};
 
+pub use ids::LONGEST_ID;
 use ids::{id, or_default};
 
 pub use execution::{ExecutionFailure, ExecutionStatus, RemoteExecution};

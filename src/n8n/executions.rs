@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::client::N8nClient;
 use super::error::{N8nError, present};
 use super::item::Told;
-use super::listing::protocol;
+use super::listing::{IDLE_PAGES, STUCK, protocol};
 use super::operation::Operation;
 use super::page::{LARGEST_PAGE, Page};
 use crate::document::lenient_json;
@@ -53,6 +53,7 @@ impl N8nClient {
         // n8n compares with its own clock.
         let ahead = jiff::SignedDuration::from_secs(self.inner.clock_ahead.load(Ordering::Relaxed));
         let there = |time: jiff::Timestamp| time.saturating_add(ahead).unwrap_or(time);
+        let mut idle = 0;
         while found.len() < query.limit {
             let size = PAGE.min(query.limit - found.len());
             let mut request = self.api(operation, Method::GET, &["executions"])?.query("limit", &size.to_string());
@@ -82,10 +83,14 @@ impl N8nClient {
             }
             match page.next_cursor {
                 None => break,
-                Some(next) if cursor.as_ref() == Some(&next) || (found.len() == before && size > 0) => {
-                    return Err(protocol(operation, "the cursor of the list does not advance"));
+                Some(next) => {
+                    // A page may be empty although more follow.
+                    idle = if found.len() > before { 0 } else { idle + 1 };
+                    if cursor.as_ref() == Some(&next) || (found.len() == before && size > 0) || idle > IDLE_PAGES {
+                        return Err(protocol(operation, STUCK));
+                    }
+                    cursor = Some(next);
                 }
-                Some(next) => cursor = Some(next),
             }
         }
         found.truncate(query.limit);

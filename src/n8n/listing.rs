@@ -5,6 +5,7 @@
 //! does not, the reader steps back.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +18,7 @@ use super::error::N8nError;
 use super::item::{Listed, Told, Unread};
 use super::operation::Operation;
 use super::page::{LARGEST_PAGE, Page};
-use crate::domain::remote::{MemoryHold, RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
+use crate::domain::remote::{LONGEST_ID, MemoryHold, RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
 
 /// Maximum page size of n8n, which silently limits larger requests.
 const PAGE: u64 = 250;
@@ -32,7 +33,9 @@ const MOST_PAGES: u32 = 4_000;
 const MOST_ITEMS: usize = 100_000;
 const MOST_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 /// Maximum number of pages without a new item.
-const IDLE_PAGES: u32 = 20;
+pub(super) const IDLE_PAGES: u32 = 20;
+/// Maximum duration of a list.
+const LONGEST_LIST: Duration = Duration::from_secs(600);
 
 /// Items collected from a list, with the memory that they hold.
 #[derive(Debug)]
@@ -134,7 +137,11 @@ impl N8nClient {
         let mut kept = List { items: Vec::new(), _held: Vec::new() };
         let mut position = Position { size: PAGE, offset: Some(0), cursor: None, overlap: 0 };
         let (mut steps_back, mut idle, mut bytes, mut cursors) = (0, 0, 0, HashSet::new());
+        let started = Instant::now();
         for _ in 0..MOST_PAGES {
+            if started.elapsed() > LONGEST_LIST {
+                return Err(protocol(operation, "the list takes too long"));
+            }
             let mut request = self.api(operation, Method::GET, &[what])?;
             if position.size > 1 {
                 request.limit = LARGEST_PAGE;
@@ -166,10 +173,12 @@ impl N8nClient {
                 position.step_back();
                 continue;
             }
-            let (before, mut weight) = (seen.len(), 0);
+            let (mut advanced, mut weight) = (false, 0);
             for item in page.items {
                 // An item without an id cannot be deduplicated.
                 if item.id().is_empty() || seen.insert(item.id().to_owned()) {
+                    // Ids that n8n never gives say nothing about the position in the list.
+                    advanced |= (1..=LONGEST_ID).contains(&item.id().len());
                     weight += item.weight();
                     kept.items.extend(keep(item.read()));
                 }
@@ -178,7 +187,7 @@ impl N8nClient {
                 kept._held.push(self.inner.memory.keep(weight).ok_or(N8nError::MemoryFull { operation })?);
             }
             let Some(cursor) = page.next_cursor else { return Ok(kept) };
-            idle = if seen.len() > before { 0 } else { idle + 1 };
+            idle = if advanced { 0 } else { idle + 1 };
             if idle > IDLE_PAGES || !cursors.insert(cursor.clone()) && position.offset.is_none() {
                 return Err(protocol(operation, STUCK));
             }
@@ -188,7 +197,7 @@ impl N8nClient {
     }
 }
 
-const STUCK: &str = "the cursor of the list does not advance";
+pub(super) const STUCK: &str = "the cursor of the list does not advance";
 
 /// Position of the next page.
 struct Position {

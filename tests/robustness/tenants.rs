@@ -69,7 +69,7 @@ const REACHING: [&str; 22] = [
 /// Returns an id in one of its possible spellings.
 fn spelled(dice: &mut Dice, id: &str) -> Value {
     let (half, rest) = id.split_at(id.len() / 2);
-    match dice.roll(11) {
+    match dice.roll(13) {
         0 | 1 => json!(id),
         2 => json!(format!(" {id} ")),
         3 => json!({ "__rl": true, "mode": "list", "value": id }),
@@ -78,6 +78,8 @@ fn spelled(dice: &mut Dice, id: &str) -> Value {
         6 => json!(format!("={{{{ '{half}' + '{rest}' }}}}")),
         7 => json!({ "__rl": true, "mode": "id", "value": format!("={id}") }),
         8 => json!([id]),
+        10 => json!(null),
+        11 => json!({ "__rl": true, "mode": "id", "value": null }),
         9 => json!({ "__proto__": { "workflowId": id, "dataTableId": id } }),
         _ => json!({ "id": id, "name": id }),
     }
@@ -157,7 +159,12 @@ fn document(dice: &mut Dice, types: &[String], depth: usize) -> Value {
             settings[key] = json!(any_id(dice));
         }
     }
-    json!({ "name": "Random", "nodes": nodes, "connections": {}, "settings": settings })
+    let mut document = json!({ "name": "Random", "nodes": nodes, "connections": {}, "settings": settings });
+    if dice.roll(4) == 0 {
+        let id = any_id(dice);
+        document["id"] = if dice.roll(4) == 0 { spelled(dice, id) } else { json!(id) };
+    }
+    document
 }
 
 /// Collects everything in a document that n8n would act on and that belongs to the other namespace: an implementation of its own,
@@ -165,6 +172,10 @@ fn document(dice: &mut Dice, types: &[String], depth: usize) -> Value {
 fn acted_on(document: &Value, found: &mut Vec<String>) {
     let names = |value: &Value| FOREIGN.iter().any(|id| value.to_string().contains(id));
     let computed = |value: &Value| value.to_string().contains("\"=");
+    // An inline workflow runs as the workflow with its id.
+    if names(&document["id"]) {
+        found.push("id".to_owned());
+    }
     for key in ["errorWorkflow", "callerIds"] {
         if names(&document["settings"][key]) {
             found.push(format!("settings.{key}"));
@@ -197,7 +208,11 @@ fn acted_on(document: &Value, found: &mut Vec<String>) {
         }
         match parameters.get("source").map_or(Some("database"), Value::as_str) {
             Some("database") => {
-                if names(&parameters["workflowId"]) || computed(&parameters["workflowId"]) {
+                // A null selects some workflow.
+                let null =
+                    |id: &Value| id.is_null() || id.as_object().is_some_and(|locator| locator.get("value").is_some_and(Value::is_null));
+                if names(&parameters["workflowId"]) || computed(&parameters["workflowId"]) || parameters.get("workflowId").is_some_and(null)
+                {
                     say("a workflow");
                 }
             }

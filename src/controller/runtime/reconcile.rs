@@ -14,6 +14,9 @@ use super::liveness::Liveness;
 use crate::api::reason::Reason;
 use crate::domain::backoff;
 
+/// Time that a reconciliation may take beyond its limit to read its object, to write its status and, for a deleted object, to clean up.
+pub const REPORTING: Duration = Duration::from_secs(60);
+
 /// Result of a reconciliation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {

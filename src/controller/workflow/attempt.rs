@@ -51,11 +51,11 @@ impl Attempt<'_> {
     /// Applies the version to n8n: updates the workflow, or creates it.
     pub(super) async fn apply(&self, rec: &mut Reconciliation<'_>, bound: &mut Bound) -> Result<Applied, Failure> {
         let (mut reregistered, mut republished) = (false, false);
+        let adopted = self.is_adopted(rec).await?;
         if let Bound::Existing(remote) = bound {
             reregistered = self.reregister_webhooks(rec, remote).await?;
-            republished = self.operation == Operation::Rollback && self.republish(rec, remote).await?;
+            republished = self.operation == Operation::Rollback && self.republish(rec, remote, adopted).await?;
         }
-        let adopted = self.is_adopted(rec).await?;
         let resolved = resolve(rec, self.connection, &self.definition, &self.name, adopted).await;
         let Resolved { mut rendered, hold } = match resolved {
             Ok(Resolved { hold: Some(why), .. }) | Err(why) if republished => return Ok(Applied::Republished(why)),

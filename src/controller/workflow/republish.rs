@@ -1,5 +1,5 @@
 //! Publication of versions that n8n keeps: publishing one again by its id sends no credential, reference or body. What blocks a deployment
-//! therefore does not block a rollback.
+//! therefore does not block a rollback, unless it is a missing grant.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::bind::Bound;
 use super::failure_class;
 use super::reconciliation::Reconciliation;
 use super::remote::read_back;
-use super::{answered, observe, route_claims};
+use super::{answered, observe, resolve, route_claims};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::Intent;
@@ -93,12 +93,19 @@ impl Attempt<'_> {
     }
 
     /// Publishes the version as n8n still has it, and returns whether it is published now. If that fails, the stored body is sent instead.
-    pub(super) async fn republish(&self, rec: &mut Reconciliation<'_>, remote: &mut RemoteWorkflow) -> Result<bool, Failure> {
+    pub(super) async fn republish(
+        &self,
+        rec: &mut Reconciliation<'_>,
+        remote: &mut RemoteWorkflow,
+        adopted: bool,
+    ) -> Result<bool, Failure> {
         let kept = self.kept_as(rec);
         let Some(kept) = kept.filter(|_| rec.spec().active == Some(true) && !remote.is_archived) else { return Ok(false) };
         if remote.active && remote.active_version_id.as_ref() == Some(&kept) {
             return Ok(true);
         }
+        // A grant that was removed takes nothing offline, and publishes nothing either.
+        resolve::check_grants(rec, self.connection, &self.definition, adopted).await?;
         let client = &self.connection.client;
         let content = client.get_version(&remote.id, &kept).await?;
         if !content.is_some_and(|content| same_nodes(&self.definition, &content)) {

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::reconciliation::Reconciliation;
 use crate::api::condition::{ConditionStatus, ConditionType};
-use crate::api::reason::Reason;
+use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
@@ -56,6 +56,24 @@ pub(super) async fn resolve(
     Ok(Resolved { rendered, hold: missing.or(unpublished) })
 }
 
+/// Returns an error if the namespace of the object lacks a grant that a version requires.
+pub(super) async fn check_grants(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    definition: &Definition,
+    adopted: bool,
+) -> Result<(), ReconcileError> {
+    if connection.namespace() == rec.namespace() {
+        return Ok(());
+    }
+    let (_, errors) = look_up_credentials(rec, connection, definition, adopted).await?;
+    match errors.into_iter().find(|error| error.class == Class::Denied) {
+        Some(error) => Err(error),
+        None if adopted => Ok(()),
+        None => check_reach(rec, connection, definition).await,
+    }
+}
+
 fn credentials_summary(rendered: &Rendered) -> String {
     match rendered.credentials.len() {
         0 => "the definition uses no credentials".to_owned(),
@@ -71,25 +89,36 @@ async fn credentials(
     definition: &Definition,
     adopted: bool,
 ) -> Result<(Exact, Option<ReconcileError>), ReconcileError> {
-    let symbols = credential_symbols(definition);
-    let (mut exact, mut troubles) = (Exact::new(), Vec::new());
-    if symbols.iter().any(|symbol| !matches!(symbol.means(), Means::Unmapped(_))) {
-        let known = connection.credentials(false).await?;
-        (exact, troubles) = look_up(rec, connection, &symbols, &known.items, adopted);
-        if troubles.iter().any(|error| error.reason != Reason::CredentialUnmapped) {
-            // A new credential may be missing in the cached list.
-            let known = connection.credentials(true).await?;
-            (exact, troubles) = look_up(rec, connection, &symbols, &known.items, adopted);
-        }
-    } else if !symbols.is_empty() {
-        (exact, troubles) = look_up(rec, connection, &symbols, &[], adopted);
-    }
-    let summary = troubles.first().map(|first: &ReconcileError| {
-        let mut messages: Vec<&str> = troubles.iter().map(|error| error.message.as_str()).collect();
+    let (exact, errors) = look_up_credentials(rec, connection, definition, adopted).await?;
+    let summary = errors.first().map(|first: &ReconcileError| {
+        let mut messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
         messages.truncate(8);
         ReconcileError { message: messages.join("; "), ..first.clone() }
     });
     Ok((exact, summary))
+}
+
+/// Returns the credentials of a version, and the errors about those that cannot be used.
+async fn look_up_credentials(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    definition: &Definition,
+    adopted: bool,
+) -> Result<(Exact, Vec<ReconcileError>), ReconcileError> {
+    let symbols = credential_symbols(definition);
+    let (mut exact, mut errors) = (Exact::new(), Vec::new());
+    if symbols.iter().any(|symbol| !matches!(symbol.means(), Means::Unmapped(_))) {
+        let known = connection.credentials(false).await?;
+        (exact, errors) = look_up(rec, connection, &symbols, &known.items, adopted);
+        if errors.iter().any(|error| error.reason != Reason::CredentialUnmapped) {
+            // A new credential may be missing in the cached list.
+            let known = connection.credentials(true).await?;
+            (exact, errors) = look_up(rec, connection, &symbols, &known.items, adopted);
+        }
+    } else if !symbols.is_empty() {
+        (exact, errors) = look_up(rec, connection, &symbols, &[], adopted);
+    }
+    Ok((exact, errors))
 }
 
 fn look_up(
@@ -100,14 +129,14 @@ fn look_up(
     adopted: bool,
 ) -> (Exact, Vec<ReconcileError>) {
     let mut exact = Exact::new();
-    let mut troubles = Vec::new();
+    let mut errors = Vec::new();
     for symbol in symbols {
         match exact_one(rec, connection, symbol, known, adopted) {
             Ok(credential) => drop(exact.insert(symbol.clone(), credential)),
-            Err(error) => troubles.push(error),
+            Err(error) => errors.push(error),
         }
     }
-    (exact, troubles)
+    (exact, errors)
 }
 
 fn exact_one(

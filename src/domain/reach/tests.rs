@@ -7,7 +7,7 @@ const TOOL: &str = "@n8n/n8n-nodes-langchain.toolWorkflow";
 
 fn of(kind: &str, parameters: Value) -> Reach {
     let node = json!({ "name": "Call", "type": kind, "parameters": parameters });
-    reach(&document(&json!({ "nodes": [node] })).unwrap(), Catalog::embedded())
+    reach(&document(&json!({ "nodes": [node] })).unwrap().definition, Catalog::embedded())
 }
 
 fn words(words: &[&str]) -> BTreeSet<String> {
@@ -23,6 +23,8 @@ fn a_computed_id_may_be_any() {
         json!(7),
         json!(["W1"]),
         json!({ "id": "W1" }),
+        json!(null),
+        json!({ "__rl": true, "mode": "id", "value": null }),
     ] {
         assert_eq!(of(EXECUTE, json!({ "workflowId": id })).any_workflow, words(&["Call"]), "{id}");
     }
@@ -30,9 +32,7 @@ fn a_computed_id_may_be_any() {
         let found = of(TOOL, json!({ "workflowId": id }));
         assert_eq!((found.workflows, found.any_workflow.len()), (words(&["W1"]), 0));
     }
-    for parameters in
-        [json!({}), json!({ "workflowId": "" }), json!({ "workflowId": null }), json!({ "workflowId": "weirkeeper:workflow/child" })]
-    {
+    for parameters in [json!({}), json!({ "workflowId": "" }), json!({ "workflowId": "weirkeeper:workflow/child" })] {
         assert_eq!(of(EXECUTE, parameters.clone()), Reach::default(), "{parameters}");
     }
     assert_eq!(of("n8n-nodes-base.set", json!({ "workflowId": "={{ 1 }}", "source": "url" })), Reach::default());
@@ -47,10 +47,26 @@ fn loaded_or_unreadable_content_may_reach_anything() {
         json!({ "source": "parameter", "workflowJson": "={{ $json.body }}" }),
         json!({ "source": "parameter", "workflowJson": "{\"nodes\": [" }),
         json!({ "source": "parameter", "workflowJson": { "nodes": "all" } }),
+        json!({ "source": "parameter", "workflowJson": { "nodes": [], "id": 7 } }),
+        json!({ "source": "parameter", "workflowJson": { "nodes": [], "newKey": "W1" } }),
+        json!({ "source": "parameter", "workflowJson": { "nodes": [], "settings": { "errorWorkflow": ["W1"] } } }),
+        json!({ "source": "parameter", "workflowJson": { "nodes": [], "settings": { "callerIds": "={{ 1 }}" } } }),
     ] {
         assert_eq!(of(EXECUTE, parameters.clone()).anything, words(&["Call"]), "{parameters}");
     }
     assert_eq!(of(EXECUTE, json!({ "source": "parameter" })), Reach::default());
+}
+
+#[test]
+fn an_inline_workflow_runs_under_its_own_id() {
+    let export = json!({
+        "id": "W1", "name": "A", "nodes": [], "connections": {}, "settings": { "executionOrder": "v1", "errorWorkflow": "DEFAULT" }, "active": false,
+        "pinData": {}, "meta": { "instanceId": "x" }, "tags": [], "versionId": "v", "staticData": null,
+    });
+    for inline in [export.clone(), json!(export.to_string())] {
+        let found = of(TOOL, json!({ "source": "parameter", "workflowJson": inline }));
+        assert_eq!(found, Reach { workflows: words(&["W1"]), ..Reach::default() });
+    }
 }
 
 #[test]
@@ -79,13 +95,13 @@ fn the_reach_of_inline_workflows_is_found_at_any_depth() {
         bottomless =
             json!({ "nodes": [{ "name": "Call", "type": EXECUTE, "parameters": { "source": "parameter", "workflowJson": bottomless } }] });
     }
-    assert_eq!(reach(&document(&bottomless).unwrap(), Catalog::embedded()).anything, words(&["Call"]));
+    assert_eq!(reach(&document(&bottomless).unwrap().definition, Catalog::embedded()).anything, words(&["Call"]));
 }
 
 #[test]
 fn credentials_of_the_definition_itself_are_mapped_and_not_reported() {
     let node = json!({ "name": "Post", "type": "n8n-nodes-base.slack", "credentials": { "slackApi": { "name": "Mine" } } });
-    assert_eq!(reach(&document(&json!({ "nodes": [node] })).unwrap(), Catalog::embedded()), Reach::default());
+    assert_eq!(reach(&document(&json!({ "nodes": [node] })).unwrap().definition, Catalog::embedded()), Reach::default());
 }
 
 fn off(kind: &str, parameters: Value) -> Vec<(String, Why)> {
@@ -128,7 +144,7 @@ fn every_type_that_is_not_known_to_be_harmless_is_reported() {
 fn a_version_that_the_catalogue_does_not_know_may_reach_anything() {
     let versioned = |version: Value| {
         let node = json!({ "name": "Get", "type": "n8n-nodes-base.httpRequest", "typeVersion": version });
-        reach(&document(&json!({ "nodes": [node] })).unwrap(), Catalog::embedded()).types.len()
+        reach(&document(&json!({ "nodes": [node] })).unwrap().definition, Catalog::embedded()).types.len()
     };
     assert_eq!([json!(4.2), json!(1), json!(null)].map(versioned), [0, 0, 0]);
     assert_eq!([json!(99), json!("4.2"), json!([4])].map(versioned), [1, 1, 1]);

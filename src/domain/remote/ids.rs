@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use crate::text::one_line;
 
 /// Maximum length of an id that is read; n8n's ids have 16 characters.
-const ID_CHARS: usize = 64;
+pub const LONGEST_ID: usize = 64;
 
 pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -37,8 +37,8 @@ impl Id {
     /// Returns the id, unless n8n could not have assigned it.
     fn checked<E: Error>(self) -> Result<String, E> {
         let id = String::from(self);
-        if id.len() > 4 * ID_CHARS || one_line(&id, ID_CHARS) != id {
-            return Err(E::custom(format!("an id of more than {ID_CHARS} characters or with unprintable ones")));
+        if id.len() > 4 * LONGEST_ID || one_line(&id, LONGEST_ID) != id {
+            return Err(E::custom(format!("an id of more than {LONGEST_ID} characters or with unprintable ones")));
         }
         Ok(id)
     }

@@ -69,6 +69,31 @@ async fn ids_names_and_cursors_longer_than_n8ns_are_not_kept() {
 }
 
 #[tokio::test]
+async fn ids_that_n8n_never_gives_do_not_advance_a_list() {
+    let server = Scripted::start(|seen| {
+        let number: usize = seen.query("cursor").map_or(0, |cursor| cursor.trim_start_matches('c').parse().unwrap());
+        json(200, json!({ "data": [{ "id": format!("{number:065}") }], "nextCursor": format!("c{}", number + 1) }))
+    })
+    .await;
+    let n8n = patient(&server, &Memory::of_process());
+    assert_eq!(protocol(n8n.list_summaries(None).await), "the cursor of the list does not advance");
+    assert_eq!(server.calls().len(), 21);
+}
+
+#[tokio::test]
+async fn empty_pages_of_executions_end_whatever_their_cursors_say() {
+    let server = Scripted::start(|seen| {
+        let number: usize = seen.query("cursor").map_or(0, |cursor| cursor.trim_start_matches('c').parse().unwrap());
+        json(200, json!({ "data": [], "nextCursor": format!("c{}", number + 1) }))
+    })
+    .await;
+    let n8n = patient(&server, &Memory::of_process());
+    let query = ExecutionQuery { limit: 10, ..Default::default() };
+    assert_eq!(protocol(n8n.executions(&query).await), "the cursor of the list does not advance");
+    assert_eq!(server.calls().len(), 21);
+}
+
+#[tokio::test]
 async fn a_list_without_end_ends_whatever_its_cursors_say() {
     // Each cursor is different; behind it is nothing, the same page, or ever new items.
     for (per_page, fresh, most) in [(0, false, 22), (250, false, 23), (1_000, true, 103)] {
