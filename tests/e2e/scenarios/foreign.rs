@@ -105,6 +105,30 @@ fn inline(nodes: &Value) -> Value {
     json!({ "source": "parameter", "workflowJson": json!({ "nodes": nodes, "connections": {} }).to_string(), "options": {} })
 }
 
+/// The trigger of a workflow inside a node.
+fn called() -> Value {
+    json!({ "id": "1", "name": "Called", "type": "n8n-nodes-base.executeWorkflowTrigger", "typeVersion": 1.1, "position": [0, 0], "parameters": { "inputSource": "passthrough" } })
+}
+
+/// A workflow inside a node that fails under the id of another one.
+fn failing_as(id: &str) -> Value {
+    let stop = json!({ "id": "2", "name": "Stop", "type": "n8n-nodes-base.stopAndError", "typeVersion": 1, "position": [200, 0], "parameters": { "errorMessage": "made up" } });
+    let inner = json!({ "id": id, "nodes": [called(), stop], "connections": { "Called": { "main": [[{ "node": "Stop", "type": "main", "index": 0 }]] } } });
+    json!({ "source": "parameter", "workflowJson": inner.to_string(), "options": {} })
+}
+
+/// A workflow inside a node with a tool whose workflow id is null.
+fn calling_null() -> Value {
+    let nodes = json!([
+        called(),
+        { "id": "2", "name": "Run", "type": "@n8n/n8n-nodes-langchain.toolExecutor", "typeVersion": 1, "position": [200, 0], "parameters": { "query": "{}", "toolName": "" } },
+        { "id": "3", "name": "tool", "type": "@n8n/n8n-nodes-langchain.toolWorkflow", "typeVersion": 2.1, "position": [200, 200],
+          "parameters": { "name": "tool", "description": "d", "source": "database", "workflowId": { "__rl": true, "mode": "id", "value": null } } },
+    ]);
+    let connections = json!({ "Called": { "main": [[{ "node": "Run", "type": "main", "index": 0 }]] }, "tool": { "ai_tool": [[{ "node": "Run", "type": "ai_tool", "index": 0 }]] } });
+    json!({ "source": "parameter", "workflowJson": json!({ "nodes": nodes, "connections": connections }).to_string(), "options": {} })
+}
+
 const CODE: &str = "@n8n/n8n-nodes-langchain.code";
 const EXECUTE: &str = "n8n-nodes-base.executeWorkflow";
 
@@ -141,6 +165,10 @@ async fn code_that_runs_a_workflow_of_another_namespace_is_refused_wherever_it_i
             with(&path("by-id"), EXECUTE, 1.2, json!({ "workflowId": { "__rl": true, "mode": "id", "value": victim } })),
             "ReferenceNotGranted",
         ),
+        // n8n runs a workflow inside a node as the workflow with its id.
+        ("as-another", with(&path("as-another"), EXECUTE, 1.2, failing_as(&victim)), "ReferenceNotGranted"),
+        // A null id selects the workflow with the smallest id.
+        ("null-id", with(&path("null-id"), EXECUTE, 1.2, calling_null()), "ReferenceNotGranted"),
     ];
     for (name, definition, reason) in &tries {
         foreign.apply(name, json!({ "active": true, "definition": definition })).await;
@@ -148,11 +176,18 @@ async fn code_that_runs_a_workflow_of_another_namespace_is_refused_wherever_it_i
         println!("{name}: {reason}: {message}");
         assert!(message.contains("spec.grants[]"), "{message}");
     }
-    assert!(foreign.reached(&["plain", "sends", "dotted", "inline", "by-id"]).await.is_empty(), "nothing of them reaches n8n");
+    assert!(
+        foreign.reached(&["plain", "sends", "dotted", "inline", "by-id", "as-another", "null-id"]).await.is_empty(),
+        "nothing of them reaches n8n"
+    );
     // The attacks without the defence.
     foreign.apply("collects", json!({ "active": true, "definition": collects })).await;
     foreign.until_ready("collects").await;
-    foreign.grant(json!({ "nodeTypes": [CODE] })).await;
+    foreign.grant(json!({ "nodeTypes": [CODE], "workflows": [victim] })).await;
+    foreign.until_ready("as-another").await;
+    n8n.webhook("GET", &path("as-another")).await;
+    let failed = n8n.api("GET", &format!("/executions?status=error&workflowId={victim}"), None).await.json();
+    assert!(failed["data"].as_array().is_some_and(|all| !all.is_empty()), "the victim's error rate rises: {failed}");
     foreign.until_ready("plain").await;
     let got = n8n.webhook("GET", &path("plain")).await;
     assert!(got.text.contains("the victim ran"), "{}: {}", got.status, got.text);
@@ -331,4 +366,32 @@ async fn a_version_that_was_stored_after_adoption_needs_the_grants_of_its_creden
         })
         .await;
     assert_eq!(foreign.world.n8n.webhook("GET", &path).await.json()["version"], "adopted");
+}
+
+/// On the real n8n: after a grant was removed and the owner unpublished the version, a failure of the next version does not publish it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_needs_the_grants_of_its_version() {
+    let stack = Stack::shared();
+    let foreign = Foreign::at("backto", &stack.n8n_url(), &stack.n8n_key()).await;
+    let n8n = &foreign.world.n8n;
+    let path = format!("{}/back", foreign.other);
+    foreign.grant(json!({ "nodeTypes": ["n8n-nodes-base.code"] })).await;
+    let code = with(&path, "n8n-nodes-base.code", 2.0, json!({ "jsCode": "return [{ json: { got: 'by code' } }];" }));
+    foreign.apply("back", json!({ "active": true, "definition": code })).await;
+    let object = foreign.until_ready("back").await;
+    assert!(n8n.webhook("GET", &path).await.text.contains("by code"));
+    foreign.grant(json!({})).await;
+    foreign.says("back", "Ready", "NodeTypeNotGranted").await;
+    let workflow = object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
+    assert_eq!(n8n.api("POST", &format!("/workflows/{workflow}/unpublish"), None).await.status, 200);
+    let probes = json!([{ "node": "Webhook", "expectedStatus": 418 }]);
+    foreign.apply("back", json!({ "active": true, "definition": answering(&path, "2"), "healthCheck": { "probes": probes } })).await;
+    let failed = |object: &Value| {
+        let history = object["status"]["history"].as_array();
+        history.is_some_and(|all| all.iter().any(|one| one["version"] == 2 && one["result"] == "Failed"))
+    };
+    foreign.world.until_in(&foreign.other, "back", "version 2 failed", failed).await;
+    foreign.says("back", "Ready", "NodeTypeNotGranted").await;
+    let got = n8n.webhook("GET", &path).await;
+    assert!(!got.text.contains("by code"), "{}: {}", got.status, got.text);
 }
