@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
 /// Records signs of progress.
 #[derive(Clone, Debug)]
 pub struct Liveness {
@@ -16,7 +19,7 @@ pub struct Liveness {
 struct Signs {
     watches: Vec<Watch>,
     passed: AtomicU64,
-    running: AtomicU64,
+    running: TaskTracker,
     synced: AtomicBool,
     leading: AtomicBool,
 }
@@ -39,7 +42,7 @@ impl Liveness {
         let signs = Signs {
             watches,
             passed: AtomicU64::default(),
-            running: AtomicU64::default(),
+            running: TaskTracker::new(),
             synced: AtomicBool::default(),
             leading: AtomicBool::default(),
         };
@@ -72,24 +75,18 @@ impl Liveness {
         }
     }
 
-    /// Notes that a reconciliation started.
-    pub fn reconciliation_started(&self) {
-        if self.inner.running.fetch_add(1, Ordering::Relaxed) == 0 {
+    /// Returns a token that counts a reconciliation as running until it is dropped.
+    pub fn reconciliation(&self) -> Running {
+        if self.inner.running.is_empty() {
             self.inner.passed.store(self.now(), Ordering::Relaxed);
         }
-    }
-
-    /// Notes that a reconciliation ended.
-    pub fn reconciliation_ended(&self) {
-        self.inner.running.fetch_sub(1, Ordering::Relaxed);
-        self.inner.passed.store(self.now(), Ordering::Relaxed);
+        Running { liveness: self.clone(), _token: self.inner.running.token() }
     }
 
     /// Waits until no reconciliation is running.
     pub async fn idle(&self) {
-        while self.inner.running.load(Ordering::Relaxed) > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        self.inner.running.close();
+        self.inner.running.wait().await;
     }
 
     /// Records that the caches are synced.
@@ -115,7 +112,7 @@ impl Liveness {
             return Some(format!("the watch of {path} received nothing for {} s", silence.as_secs()));
         }
         let pass = self.since(&self.inner.passed);
-        (self.inner.running.load(Ordering::Relaxed) > 0 && pass > self.bound)
+        (!self.inner.running.is_empty() && pass > self.bound)
             .then(|| format!("reconciliations are running and none ended for {} s", pass.as_secs()))
     }
 
@@ -126,6 +123,19 @@ impl Liveness {
             return None;
         }
         (!self.inner.synced.load(Ordering::Relaxed)).then_some("waiting for the caches of Workflows and N8nInstances to sync")
+    }
+}
+
+/// A running reconciliation.
+#[derive(Debug)]
+pub struct Running {
+    liveness: Liveness,
+    _token: TaskTrackerToken,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.liveness.inner.passed.store(self.liveness.now(), Ordering::Relaxed);
     }
 }
 
@@ -148,6 +158,27 @@ mod tests {
             liveness.liveness_error()
         );
         assert!(liveness.watches("/api/v1/configmaps") && !liveness.watches("/api/v1/namespaces/a/configmaps"));
+    }
+
+    #[tokio::test]
+    async fn a_reconciliation_that_is_dropped_or_ends_runs_no_longer() {
+        let liveness = Liveness::new(Duration::ZERO, Vec::new());
+        liveness.set_leading();
+        let (ending, dropped) = (liveness.reconciliation(), liveness.reconciliation());
+        let idle = liveness.idle();
+        let mut idle = std::pin::pin!(idle);
+        assert!(futures::poll!(idle.as_mut()).is_pending());
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(liveness.liveness_error().is_some_and(|said| said.contains("none ended")));
+        drop(ending);
+        assert!(futures::poll!(idle.as_mut()).is_pending());
+        let task = tokio::spawn(async move {
+            let _running = dropped;
+            std::future::pending::<()>().await;
+        });
+        task.abort();
+        idle.await;
+        assert_eq!(liveness.liveness_error(), None);
     }
 
     #[test]

@@ -85,10 +85,10 @@ impl Runtime {
         reconciliation: impl Future<Output = Ended>,
     ) -> Action {
         use tracing::Instrument;
-        self.liveness.reconciliation_started();
+        let running = self.liveness.reconciliation();
         let limited = tokio::time::timeout(limit, reconciliation);
         let ended = AssertUnwindSafe(limited).catch_unwind().instrument(span.clone()).await;
-        self.liveness.reconciliation_ended();
+        drop(running);
         let ended = match ended {
             Ok(Ok(ended)) => ended,
             Ok(Err(_)) => {

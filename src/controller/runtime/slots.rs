@@ -2,10 +2,10 @@
 //! checks and the initial list after a restart, and creates alone never take every slot.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::urgency::Urgency;
 
@@ -19,7 +19,7 @@ const LONGEST_STREAK: usize = 16;
 pub struct InstanceSlots {
     places: usize,
     lanes: Arc<Mutex<HashMap<String, Lane>>>,
-    closed: Arc<AtomicBool>,
+    closed: CancellationToken,
 }
 
 /// Queue of one instance, and the number of its slots in use.
@@ -124,7 +124,7 @@ impl Drop for Turn<'_> {
 impl InstanceSlots {
     /// Creates slots, at least one for each instance.
     pub fn new(places: usize) -> Self {
-        Self { places: places.max(1), lanes: Arc::default(), closed: Arc::default() }
+        Self { places: places.max(1), lanes: Arc::default(), closed: CancellationToken::new() }
     }
 
     /// Waits for a slot for an object; returns None once the slots are closed. The urgency is computed under the lock, so that no
@@ -132,7 +132,7 @@ impl InstanceSlots {
     pub async fn enter(&self, key: &str, object: &str, urgency: impl FnOnce() -> Urgency + Send) -> Option<Slot> {
         let (ticket, turn) = {
             let mut lanes = self.lock();
-            if self.closed.load(Ordering::SeqCst) {
+            if self.closed.is_cancelled() {
                 return None;
             }
             let urgency = urgency();
@@ -145,8 +145,7 @@ impl InstanceSlots {
             (lane.wait(object, urgency, sender), receiver)
         };
         let _turn = Turn { slots: self, key, ticket };
-        // The sender is dropped when the slots are closed.
-        turn.await.ok()
+        self.closed.run_until_cancelled(turn).await?.ok()
     }
 
     /// Moves a waiting object ahead of less urgent ones, and reports whether it was waiting.
@@ -162,12 +161,7 @@ impl InstanceSlots {
     /// Closes the slots: running reconciliations end, waiting ones are dropped. Thousands may wait after a start, and an operator that is
     /// shutting down must not work through them first.
     pub fn close(&self) {
-        let mut lanes = self.lock();
-        self.closed.store(true, Ordering::SeqCst);
-        for lane in lanes.values_mut() {
-            lane.waiting.clear();
-            lane.tickets.clear();
-        }
+        self.closed.cancel();
     }
 
     /// Returns the number of waiters over all instances.
