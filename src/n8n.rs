@@ -5,30 +5,25 @@
 //! - An error says whether the request may have taken effect ([`N8nError::unanswered`]); writes are never repeated.
 //! - The API key is sent only to the API below the base URL: not to webhooks, not along a redirect, not to a log. No message contains the
 //!   body of an answer.
-//! - It connects only to allowed addresses, checked after DNS. Each answer is bounded in size, and all answers together are bounded by the
-//!   memory that the process has for them.
-//! - A slow n8n delays only its own calls.
+//!
+//! Addresses, pacing, deadlines and the bounds of answers are those of [`crate::http`].
 
-mod address;
 mod answer;
 mod author;
 mod client;
 mod credentials;
 mod error;
 mod executions;
-mod fence;
 mod instance;
 mod item;
 mod key;
 mod listing;
-mod memory;
 mod metrics;
 mod operation;
 mod page;
 mod send;
 mod settings;
 mod tags;
-mod throttle;
 mod webhooks;
 mod workflows;
 
@@ -41,7 +36,6 @@ pub use client::N8nClient;
 pub use credentials::CredentialWrite;
 pub use error::{Denial, N8nError, Refusal, SettingsError};
 pub use executions::ExecutionQuery;
-pub use fence::{LeaderFence, boot_clock};
 pub use item::Unread;
 pub use key::{ApiKey, key_expiry};
 pub use listing::List;

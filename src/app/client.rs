@@ -7,7 +7,7 @@ use http_body_util::{BodyStream, StreamBody};
 use kube::client::Body;
 
 use crate::controller::Liveness;
-use crate::n8n::LeaderFence;
+use crate::http::LeaderFence;
 
 /// Beginning of the event with which a watch reports an error.
 const BROKE: &[u8] = b"{\"type\":\"ERROR\"";

@@ -12,7 +12,7 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tracing::{info, warn};
 
-use crate::n8n::{LeaderFence, boot_clock};
+use crate::http::{LeaderFence, boot_clock};
 
 /// Duration of a lease after its last renewal.
 const DURATION: Duration = Duration::from_secs(15);

@@ -20,7 +20,7 @@ use super::settings::{self, OperatorArguments};
 use crate::api::workflow::Workflow;
 use crate::cli::cluster::{self, ClusterError};
 use crate::controller::{self, Liveness, StartError};
-use crate::n8n::LeaderFence;
+use crate::http::LeaderFence;
 
 /// Maximum time for running reconciliations to end on shutdown; a pod has 30 s in all.
 const DRAIN: Duration = Duration::from_secs(20);

@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::api::MANAGER;
 use crate::api::duration::{HOUR, SECOND, Within};
 use crate::controller;
-use crate::n8n::LeaderFence;
+use crate::http::LeaderFence;
 
 type DeletionBound = Within<SECOND, { 168 * HOUR }>;
 type ReconcileTimeout = Within<{ 10 * SECOND }, HOUR>;

@@ -24,11 +24,11 @@ use crate::api::workflow::Workflow;
 use crate::domain::mark::Mark;
 use crate::domain::route_claims::Claims;
 use crate::domain::urgency::Urgency;
+use crate::http::LeaderFence;
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::objects;
 use crate::kubernetes::secrets::Secrets;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
-use crate::n8n::LeaderFence;
 
 /// Time during which an instance that a Workflow could not reach is not reconciled again on behalf of another Workflow.
 const DOUBTED_FOR: Duration = Duration::from_secs(5);

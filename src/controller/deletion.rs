@@ -7,7 +7,7 @@ use kube::api::ObjectMeta;
 
 use super::context::Context;
 use crate::domain::backoff;
-use crate::n8n::boot_clock;
+use crate::http::boot_clock;
 
 impl Context {
     /// Returns the remaining time for which an object that is being deleted may wait for n8n.

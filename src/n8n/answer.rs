@@ -1,18 +1,15 @@
 //! Meaning of HTTP answers. Of the body only n8n's own JSON `message` and its start-up page are evaluated.
 
-use std::time::Duration;
-
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use serde_json::Value;
 use url::Url;
 
 use super::error::{Denial, MESSAGE_CHARS, N8nError};
 use super::key::ApiKey;
-use super::memory::Part;
 use super::operation::Operation;
-use super::throttle::LONGEST_PAUSE;
 use crate::document::lenient_json::{self, Shallow};
+use crate::http::{Part, retry_after};
 use crate::text::one_line;
 
 /// Beginning of the page that n8n sends with status 200 on every path while it migrates its database.
@@ -98,7 +95,7 @@ impl Answer {
                 None => self.not_api(operation),
             },
             413 => N8nError::TooLarge { operation },
-            429 => N8nError::RateLimited { operation, retry_after: self.retry_after() },
+            429 => N8nError::RateLimited { operation, retry_after: retry_after(&self.headers) },
             503 => self.not_ready(operation),
             500..=599 => N8nError::Server { operation, status, message },
             400..=499 => match message {
@@ -152,27 +149,7 @@ impl Answer {
     }
 
     pub(super) fn not_ready(&self, operation: Operation) -> N8nError {
-        N8nError::NotReady { operation, status: self.status.as_u16(), retry_after: self.retry_after() }
-    }
-
-    /// Returns `Retry-After`, given in seconds or as an HTTP date, up to [`LONGEST_PAUSE`].
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        let wait = if let Ok(seconds) = text.parse::<u64>() {
-            Duration::from_secs(seconds)
-        } else {
-            let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default()
-        };
-        Some(wait.min(LONGEST_PAUSE))
-    }
-
-    /// Returns how many seconds the server's clock is ahead of the local one. `Date` has no fractions of a second and the answer took time
-    /// to arrive, so a difference of less than two seconds counts as none.
-    pub(super) fn clock_ahead(&self) -> Option<i64> {
-        let date = jiff::fmt::rfc2822::parse(self.headers.get(DATE)?.to_str().ok()?.trim()).ok()?.timestamp();
-        let ahead = date.as_second() - jiff::Timestamp::now().as_second();
-        Some(if ahead.abs() < 2 { 0 } else { ahead })
+        N8nError::NotReady { operation, status: self.status.as_u16(), retry_after: retry_after(&self.headers) }
     }
 
     fn redirect_origin(&self) -> Option<String> {

@@ -1,35 +1,26 @@
-//! Client of one n8n: its connections, its rate limit and the leader fence of its writes.
+//! Client of one n8n: its connections and the permit of its writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::error::SettingsError;
-use super::fence::LeaderFence;
-use super::memory::Memory;
 use super::metrics::N8nMetrics;
 use super::settings::ClientSettings;
-use super::throttle::Throttle;
-
-/// Maximum time that a call waits in the queue. Beyond it the instance cannot catch up.
-const LONGEST_QUEUE: Duration = Duration::from_secs(120);
+use crate::http::{LeaderFence, Memory, Transport, WritePermit};
 
 /// Client of one n8n. Clones share the connections, the rate limit and the concurrency limit.
 #[derive(Clone, Debug)]
 pub struct N8nClient {
     pub(super) inner: Arc<Inner>,
-    pub(super) fence: LeaderFence,
-    /// Time of [`boot_clock`] after which no write is sent.
-    pub(super) latest: Option<Duration>,
+    pub(super) permit: WritePermit,
 }
 
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) settings: ClientSettings,
-    pub(super) http: reqwest::Client,
-    pub(super) throttle: Throttle,
+    pub(super) http: Transport,
     pub(super) metrics: N8nMetrics,
-    pub(super) memory: Memory,
     publishes_later: AtomicBool,
     /// Set once n8n was seen to name the methods of a path, and none for a path that does not exist.
     pub(super) names_methods: AtomicBool,
@@ -47,35 +38,32 @@ impl N8nClient {
     }
 
     pub(super) fn within(settings: ClientSettings, metrics: N8nMetrics, memory: Memory) -> Result<Self, SettingsError> {
-        let http = settings.build_http()?;
-        let throttle = Throttle::new(settings.max_concurrent_requests, settings.requests_per_second, LONGEST_QUEUE);
+        settings.check()?;
+        let http = Transport::new(&settings.http(), memory)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
                 http,
-                throttle,
                 metrics,
-                memory,
                 publishes_later: AtomicBool::new(false),
                 names_methods: AtomicBool::new(false),
                 clock_ahead: AtomicI64::new(0),
             }),
-            fence: LeaderFence::unlimited(),
-            latest: None,
+            permit: WritePermit { fence: LeaderFence::unlimited(), latest: None },
         })
     }
 
     /// Returns the client restricted to writes while the leader fence holds.
     #[must_use]
     pub fn fenced_by(self, fence: LeaderFence) -> Self {
-        Self { fence, ..self }
+        Self { permit: WritePermit { fence, ..self.permit }, ..self }
     }
 
-    /// Returns the client restricted to writes before a time of [`boot_clock`]. Writes still in the queue then fail with [`N8nError::Busy`]
-    /// and are never sent.
+    /// Returns the client restricted to writes before a time of [`boot_clock`](crate::http::boot_clock). Writes still in the queue then
+    /// fail as busy and are never sent.
     #[must_use]
     pub fn sending_until(&self, latest: Duration) -> Self {
-        Self { latest: Some(latest), ..self.clone() }
+        Self { permit: WritePermit { latest: Some(latest), ..self.permit.clone() }, ..self.clone() }
     }
 
     /// Returns the settings of the client.

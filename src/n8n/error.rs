@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::operation::Operation;
+use crate::http::ClientError;
 
 /// Maximum length of n8n's message in an error, in characters.
 pub(super) const MESSAGE_CHARS: usize = 500;
@@ -304,12 +305,9 @@ pub enum SettingsError {
     /// The key is empty or cannot be sent as an HTTP header.
     #[error("the API key is empty or contains characters that cannot be sent")]
     ApiKey,
-    /// The CA bundle contains no readable certificate.
-    #[error("the CA bundle is not a list of PEM certificates: {0}")]
-    CaBundle(String),
-    /// The TLS or HTTP layer cannot be set up.
-    #[error("cannot set up the HTTP client: {0}")]
-    Client(String),
+    /// The CA bundle is unreadable, or TLS cannot be set up.
+    #[error(transparent)]
+    Http(#[from] ClientError),
 }
 
 /// n8n's reason for a refusal in full: an error contains only its beginning, on one line.

@@ -72,7 +72,7 @@ impl N8nClient {
             if let Some(cursor) = &cursor {
                 request = request.query("cursor", cursor);
             }
-            request.limit = LARGEST_PAGE;
+            request.http.limit = LARGEST_PAGE;
             let page: Page<RemoteExecution> = self.send_json(request).await?;
             let before = found.len();
             let size = page.items.len();
@@ -110,7 +110,7 @@ impl N8nClient {
             workflow_data: Option<RemoteVersion>,
         }
         let mut request = self.api(Operation::GetExecution, Method::GET, &["executions", id])?.query("includeData", "true");
-        request.limit = LARGEST_EXECUTION;
+        request.http.limit = LARGEST_EXECUTION;
         match present(self.send_json::<Ran>(request).await) {
             Err(N8nError::AnswerTooLarge { .. }) => Ok(None),
             answer => {
@@ -126,7 +126,7 @@ impl N8nClient {
     /// Any error that prevents an answer.
     pub async fn execution_failure(&self, id: &str) -> Result<Option<ExecutionFailure>, N8nError> {
         let mut request = self.api(Operation::GetExecution, Method::GET, &["executions", id])?.query("includeData", "true");
-        request.limit = LARGEST_EXECUTION;
+        request.http.limit = LARGEST_EXECUTION;
         let key = &self.inner.settings.api_key;
         let failure = |node: Option<String>, message: &str| ExecutionFailure {
             execution_id: id.to_owned(),

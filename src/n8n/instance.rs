@@ -28,7 +28,7 @@ impl N8nClient {
             Health::NotReady(error) => Err(error),
             Health::Silent => {
                 let request = self.api(Operation::Discover, Method::GET, &["discover"])?.small();
-                self.send_raw(&request).await?.accept(Operation::Discover, request.limit).map(drop)
+                self.send_raw(&request).await?.accept(Operation::Discover, request.http.limit).map(drop)
             }
         }
     }
@@ -37,7 +37,7 @@ impl N8nClient {
     pub(super) async fn health(&self) -> Result<Health, N8nError> {
         let operation = Operation::Readiness;
         let mut request = self.public(operation, &["healthz", "readiness"])?;
-        request.limit = 64 * 1024;
+        request.http.limit = 64 * 1024;
         let mut observed = self.inner.metrics.observe(operation);
         let result = match self.exchange(&request, &mut observed).await {
             Ok(answer) => health(&answer),
@@ -84,7 +84,7 @@ impl N8nClient {
 
     fn public(&self, operation: Operation, path: &[&str]) -> Result<Request, N8nError> {
         let mut request = self.plain(operation, Method::GET, &self.inner.settings.url, path)?;
-        request.limit = LARGEST_PAGE;
+        request.http.limit = LARGEST_PAGE;
         Ok(request)
     }
 }

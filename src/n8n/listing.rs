@@ -144,7 +144,7 @@ impl N8nClient {
             }
             let mut request = self.api(operation, Method::GET, &[what])?;
             if position.size > 1 {
-                request.limit = LARGEST_PAGE;
+                request.http.limit = LARGEST_PAGE;
             }
             for (name, value) in filter {
                 request = request.query(name, value);
@@ -184,7 +184,7 @@ impl N8nClient {
                 }
             }
             if weight > 0 {
-                kept._held.push(self.inner.memory.keep(weight).ok_or(N8nError::MemoryFull { operation })?);
+                kept._held.push(self.inner.http.memory.keep(weight).ok_or(N8nError::MemoryFull { operation })?);
             }
             let Some(cursor) = page.next_cursor else { return Ok(kept) };
             idle = if advanced { 0 } else { idle + 1 };

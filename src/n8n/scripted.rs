@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::memory::Memory;
 use super::{ApiKey, ClientSettings, N8nClient, N8nMetrics};
+use crate::http::Memory;
 
 pub(super) const KEY: &str = "the-secret-key";
 

@@ -1,52 +1,31 @@
-//! Sending a request and reading its answer: pacing, address check, timeout, size limit, observation.
+//! Requests to n8n: sent, observed, and their answers classified.
 
-use std::error::Error;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use futures::{StreamExt as _, TryFutureExt as _};
-use http_body_util::{BodyStream, StreamBody};
-use percent_encoding::percent_decode_str;
+use futures::TryFutureExt as _;
 use reqwest::Method;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 use url::Url;
 
-use super::address::Denied;
 use super::answer::{Answer, Health, parse};
 use super::client::N8nClient;
 use super::error::{N8nError, Refusal};
-use super::fence::boot_clock;
-use super::memory::FREE;
 use super::metrics::Observed;
 use super::operation::Operation;
-use super::settings::innermost;
-use super::throttle::{Lane, NoTurn, SHORTEST_PAUSE};
 use crate::document::lenient_json::mend_surrogates;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
+use crate::http::{self, Lane, Response, SMALL_ANSWER, TransportError, below, clock_ahead};
 
 /// Maximum size of an answer of the API.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
-/// Maximum size of an answer of which only a few fields are needed, or which is not a success.
-pub(super) const SMALL_ANSWER: usize = 1024 * 1024;
-
-/// Minimum rate, in bytes per second, of a large answer that holds memory, after a moment in which it begins: it keeps others waiting.
-const SLOWEST: usize = 1024 * 1024;
-const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A request that is ready to be sent.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) operation: Operation,
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Option<Vec<u8>>,
-    pub(super) timeout: Duration,
-    /// Maximum size of the answer that is read.
-    pub(super) limit: usize,
+    pub(super) http: http::Request,
 }
 
 impl Request {
@@ -54,20 +33,20 @@ impl Request {
     pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, N8nError> {
         let json =
             serde_json::to_vec(body).map_err(|_| N8nError::Unsendable { operation: self.operation, reason: "the body is not JSON" })?;
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.body = Some(json);
+        self.http.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.http.body = Some(json);
         Ok(self)
     }
 
     /// Limits the answer to a small size, for calls of which only a few fields are needed.
     pub(super) fn small(mut self) -> Self {
-        self.limit = SMALL_ANSWER;
+        self.http.limit = SMALL_ANSWER;
         self
     }
 
     /// Adds a query parameter.
     pub(super) fn query(mut self, name: &str, value: &str) -> Self {
-        self.url.query_pairs_mut().append_pair(name, value);
+        self.http.url.query_pairs_mut().append_pair(name, value);
         self
     }
 }
@@ -78,7 +57,7 @@ impl N8nClient {
         let mut segments = vec!["api", "v1"];
         segments.extend(path);
         let mut request = self.plain(operation, method, &self.inner.settings.url, &segments)?;
-        request.headers.insert("x-n8n-api-key", self.inner.settings.api_key.header());
+        request.http.headers.insert("x-n8n-api-key", self.inner.settings.api_key.header());
         Ok(request)
     }
 
@@ -89,15 +68,9 @@ impl N8nClient {
             return Err(N8nError::Unsendable { operation, reason: "a path segment is empty or consists of dots" });
         }
         let url = below(base, path).map_err(|reason| N8nError::Unsendable { operation, reason })?;
-        Ok(Request {
-            operation,
-            method,
-            url,
-            headers: HeaderMap::new(),
-            body: None,
-            timeout: self.inner.settings.request_timeout,
-            limit: LARGEST_ANSWER,
-        })
+        let timeout = self.inner.settings.request_timeout;
+        let http = http::Request { method, url, headers: HeaderMap::new(), body: None, timeout, limit: LARGEST_ANSWER };
+        Ok(Request { operation, http })
     }
 
     /// Sends the request, expects success and parses the JSON. A `NotFound` is confirmed by readiness.
@@ -134,7 +107,7 @@ impl N8nClient {
         let result = async {
             let mut answer = self.exchange(request, &mut observed).await?;
             let _memory = answer.memory.take();
-            read(answer.accept(operation, request.limit)?).await
+            read(answer.accept(operation, request.http.limit)?).await
         }
         .await;
         observed.end(outcome(&result));
@@ -149,7 +122,7 @@ impl N8nClient {
     where
         T: DeserializeOwned + Send + 'static,
     {
-        let (operation, limit) = (request.operation, request.limit);
+        let (operation, limit) = (request.operation, request.http.limit);
         let mut answer = self.send_raw(&request).await?;
         let _memory = answer.memory.take();
         let status = answer.status.as_u16();
@@ -186,124 +159,37 @@ impl N8nClient {
 
     pub(super) async fn exchange(&self, request: &Request, observed: &mut Observed<'_>) -> Result<Answer, N8nError> {
         let operation = request.operation;
-        let asked = Instant::now();
-        let lane = if operation == Operation::Probe { Lane::Probe } else { Lane::Call };
-        let _slot = self.inner.throttle.enter(lane).await.map_err(|held| match held {
-            NoTurn::Paused(left) => N8nError::RateLimited { operation, retry_after: Some(left) },
-            NoTurn::Full(waited) => N8nError::Busy { operation, waited },
-        })?;
-        self.inner
-            .settings
-            .address_policy()
-            .check_literal(&request.url)
-            .map_err(|Denied(address)| N8nError::AddressDenied { operation, address })?;
-        if operation.writes() {
-            self.fence.held().await;
-            if is_past(self.latest) {
-                return Err(N8nError::Busy { operation, waited: asked.elapsed() });
-            }
-        }
-        observed.sent();
-        let answer = self.transfer(request).await?;
+        let lane = if operation == Operation::Probe { Lane::Long } else { Lane::Short };
+        let permit = operation.writes().then_some(&self.permit);
+        let response = self.inner.http.exchange(lane, &request.http, permit, || observed.sent()).await;
+        let response = response.map_err(|error| failed(request, error))?;
         // Authors of workflows decide what webhooks answer, so these answers must not slow down other calls.
         if !matches!(operation, Operation::Probe | Operation::CheckWebhook | Operation::CheckForm) {
-            match (answer.status.as_u16(), answer.retry_after()) {
-                // A `Retry-After` of 0, or of a time in the past, names no pause.
-                (429, wait) => self.inner.throttle.pause(wait.unwrap_or_default().max(SHORTEST_PAUSE)),
-                (503, Some(wait)) => self.inner.throttle.pause(wait),
-                _ => {}
-            }
-            if let Some(ahead) = answer.clock_ahead() {
+            self.inner.http.pause_as_asked(&response);
+            if let Some(ahead) = clock_ahead(&response.headers) {
                 self.inner.clock_ahead.store(ahead, Ordering::Relaxed);
             }
         }
-        Ok(answer)
+        Ok(self.answer(request, response))
     }
 
-    /// Sends the request, and repeats a read once if it was cut off before any answer, because the server may just have closed a kept-alive
-    /// connection. A write is never repeated here, except by the connection pool if no byte of it was sent.
-    pub(super) async fn transfer(&self, request: &Request) -> Result<Answer, N8nError> {
-        let deadline = Instant::now() + request.timeout;
-        let mut repeatable = request.method == Method::GET && !request.operation.writes();
-        loop {
-            let mut builder = self
-                .inner
-                .http
-                .request(request.method.clone(), request.url.clone())
-                .headers(request.headers.clone())
-                .timeout(deadline.saturating_duration_since(Instant::now()));
-            if let Some(body) = &request.body {
-                builder = match request.operation.writes() {
-                    true => builder.header(CONTENT_LENGTH, body.len()).body(self.fenced_body(body.clone())),
-                    false => builder.body(body.clone()),
-                };
-            }
-            match builder.send().await {
-                Ok(response) => return self.read(request, response, deadline).await,
-                Err(error) if repeatable && error.is_request() && !error.is_connect() && !error.is_timeout() => {
-                    repeatable = false;
-                }
-                Err(error) => return Err(failure(request, &error, self.inner.settings.trust_named_in)),
-            }
-        }
-    }
-
-    /// Returns the body of a write, which fails once this process may not write any more. The process may be stopped while it connects,
-    /// after it checked the fence, and must not send the rest of the request when it resumes.
-    fn fenced_body(&self, body: Vec<u8>) -> reqwest::Body {
-        let (fence, latest) = (self.fence.clone(), self.latest);
-        let may = move || fence.holds() && !is_past(latest);
-        let frames = BodyStream::new(reqwest::Body::from(body)).map(move |frame| match frame {
-            Ok(frame) if may() => Ok(frame),
-            Ok(_) => Err("the leader fence expired before the request was sent".into()),
-            Err(error) => Err(Box::<dyn Error + Send + Sync>::from(error)),
-        });
-        reqwest::Body::wrap(StreamBody::new(frames))
-    }
-
-    /// Reads an answer up to the limit of the request. After its first bytes it waits for the maximum memory that the answer can take.
-    async fn read(&self, request: &Request, mut response: reqwest::Response, mut deadline: Instant) -> Result<Answer, N8nError> {
-        let (operation, status) = (request.operation, response.status());
-        let limit = if status.is_success() { request.limit } else { request.limit.min(SMALL_ANSWER) };
-        let most = response.content_length().and_then(|length| usize::try_from(length).ok()).map_or(limit, |length| length.min(limit));
-        let headers = std::mem::take(response.headers_mut());
-        let (mut body, mut overflowed, mut memory) = (Vec::new(), false, None);
-        loop {
-            let chunk = match tokio::time::timeout_at(deadline, response.chunk()).await {
-                Ok(chunk) => chunk.map_err(|error| failure(request, &error, self.inner.settings.trust_named_in))?,
-                Err(_) => return Err(N8nError::Timeout { operation, after: request.timeout }),
-            };
-            let Some(chunk) = chunk else { break };
-            let room = limit - body.len();
-            if memory.is_none() && body.len() + chunk.len().min(room) > FREE {
-                memory = tokio::time::timeout_at(deadline, self.inner.memory.read(most)).await.ok().flatten();
-                if memory.is_none() {
-                    return Err(N8nError::MemoryFull { operation });
-                }
-                deadline = deadline.min(Instant::now() + BEGINS_WITHIN + Duration::from_secs((most / SLOWEST) as u64));
-            }
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if chunk.len() > room {
-                overflowed = true;
-                break;
-            }
-        }
+    fn answer(&self, request: &Request, response: Response) -> Answer {
+        let Response { status, headers, mut body, overflowed, memory } = response;
         // JavaScript's strings may contain lone surrogates.
         mend_surrogates(&mut body);
-        let asked = format!("{} {}", request.method, request.url.path());
-        let key = self.inner.settings.api_key.clone();
-        Ok(Answer { asked, status, headers, body, overflowed, memory, key })
+        let asked = format!("{} {}", request.http.method, request.http.url.path());
+        Answer { asked, status, headers, body, overflowed, memory, key: self.inner.settings.api_key.clone() }
     }
 
     /// Returns the workflow after reserving the memory for it.
     fn hold(&self, operation: Operation, workflow: RemoteWorkflow) -> Result<RemoteWorkflow, N8nError> {
-        let held = self.inner.memory.keep(workflow.held.weight).ok_or(N8nError::MemoryFull { operation })?;
+        let held = self.inner.http.memory.keep(workflow.held.weight).ok_or(N8nError::MemoryFull { operation })?;
         Ok(RemoteWorkflow { held, ..workflow })
     }
 
     /// Returns the version after reserving the memory for it.
     pub(super) fn hold_version(&self, operation: Operation, version: RemoteVersion) -> Result<RemoteVersion, N8nError> {
-        let held = self.inner.memory.keep(version.held.weight).ok_or(N8nError::MemoryFull { operation })?;
+        let held = self.inner.http.memory.keep(version.held.weight).ok_or(N8nError::MemoryFull { operation })?;
         Ok(RemoteVersion { held, ..version })
     }
 
@@ -314,64 +200,25 @@ impl N8nClient {
     }
 }
 
-/// Reports whether the last time at which a write may be sent, of [`boot_clock`], has passed.
-fn is_past(latest: Option<Duration>) -> bool {
-    latest.is_some_and(|latest| boot_clock() > latest)
-}
-
-fn failure(request: &Request, error: &reqwest::Error, trust_named_in: &str) -> N8nError {
+/// Returns the error of a request that got no complete answer.
+pub(super) fn failed(request: &Request, error: TransportError) -> N8nError {
     let operation = request.operation;
-    if let Some(Denied(address)) = find_cause::<Denied>(error) {
-        N8nError::AddressDenied { operation, address: *address }
-    } else if error.is_connect() {
-        let reason = innermost(error);
-        let advice = if reason.contains("UnknownIssuer") {
-            format!("; trusted certificate authorities are set in {trust_named_in}")
-        } else if reason.contains("InvalidContentType") {
-            "; the port does not speak TLS, write http:// in the URL".to_owned()
-        } else {
-            String::new()
-        };
-        N8nError::Connect { operation, reason: reason + &advice }
-    } else if error.is_timeout() {
-        N8nError::Timeout { operation, after: request.timeout }
-    } else if error.is_builder() {
-        N8nError::Unsendable { operation, reason: "the HTTP client refuses it" }
-    } else {
-        let advice = match request.url.scheme() {
-            "http" if operation == Operation::Readiness && error.is_request() => "; if the port speaks TLS, write https:// in the URL",
-            _ => "",
-        };
-        N8nError::HalfAnswered { operation, reason: innermost(error) + advice }
-    }
-}
-
-fn find_cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut cause = Some(error);
-    while let Some(current) = cause {
-        if let Some(found) = current.downcast_ref::<E>() {
-            return Some(found);
+    match error {
+        TransportError::Paused(left) => N8nError::RateLimited { operation, retry_after: Some(left) },
+        TransportError::NoTurn(waited) => N8nError::Busy { operation, waited },
+        TransportError::AddressDenied(address) => N8nError::AddressDenied { operation, address },
+        TransportError::Unsendable => N8nError::Unsendable { operation, reason: "the HTTP client refuses it" },
+        TransportError::NotConnected(reason) => N8nError::Connect { operation, reason },
+        TransportError::TimedOut => N8nError::Timeout { operation, after: request.http.timeout },
+        TransportError::Broken { reason, before_answer } => {
+            let advice = match request.http.url.scheme() {
+                "http" if operation == Operation::Readiness && before_answer => "; if the port speaks TLS, write https:// in the URL",
+                _ => "",
+            };
+            N8nError::HalfAnswered { operation, reason: reason + advice }
         }
-        cause = current.source();
+        TransportError::MemoryFull => N8nError::MemoryFull { operation },
     }
-    None
-}
-
-/// Returns the URL of a path below a base; the segments may contain any character that a server distinguishes. The URL is parsed again as
-/// the server will parse it: the parser drops some characters and resolves dots, so only the finished URL shows its target.
-pub(super) fn below(base: &Url, path: &[&str]) -> Result<Url, &'static str> {
-    if path.iter().any(|segment| matches!(*segment, "." | "..")) {
-        return Err("a path segment is empty or consists of dots");
-    }
-    let mut url = base.clone();
-    url.path_segments_mut().map_err(|()| "the URL has no path")?.pop_if_empty().extend(path);
-    let finished = Url::parse(url.as_str()).map_err(|_| "the path does not form a URL")?;
-    let kept = base.path().trim_end_matches('/').split('/').count();
-    let below = finished.path().split('/').skip(kept).map(|part| percent_decode_str(part).collect::<Vec<u8>>());
-    let same = finished.origin() == base.origin()
-        && finished.path().starts_with(base.path().trim_end_matches('/'))
-        && (path.is_empty() || below.eq(path.iter().map(|part| part.as_bytes().to_vec())));
-    if same { Ok(url) } else { Err("the path contains a character that URLs cannot contain, and would lead elsewhere") }
 }
 
 pub(super) fn outcome<T>(result: &Result<T, N8nError>) -> &'static str {

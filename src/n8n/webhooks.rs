@@ -15,9 +15,10 @@ use super::author::{self, NO_WEBHOOKS, author};
 use super::client::N8nClient;
 use super::error::N8nError;
 use super::operation::Operation;
-use super::send::{Request, below};
+use super::send::Request;
 use crate::api::headers::is_steering;
 use crate::domain::probe_answer::Author;
+use crate::http::below;
 
 /// Maximum size of a webhook's answer that is read.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -103,7 +104,7 @@ impl N8nClient {
     async fn named_methods(&self, base: &str, path: &str) -> Result<Result<Vec<String>, WebhookCheck>, N8nError> {
         let operation = Operation::CheckWebhook;
         let mut request = self.webhook_request(operation, Method::OPTIONS, base, path)?;
-        request.headers.insert(ORIGIN, HeaderValue::from_static("https://weirkeeper.dev"));
+        request.http.headers.insert(ORIGIN, HeaderValue::from_static("https://weirkeeper.dev"));
         let answer = self.send_raw(&request).await?;
         self.settled(&answer, operation).await?;
         if let (204, Some(methods)) = (answer.status.as_u16(), named(&answer)) {
@@ -168,7 +169,7 @@ impl N8nClient {
     pub async fn probe(&self, probe: ProbeRequest) -> Result<ProbeAnswer, N8nError> {
         let operation = Operation::Probe;
         let mut request = self.webhook_request(operation, probe.method, "webhook", &probe.path)?;
-        request.timeout = probe.timeout;
+        request.http.timeout = probe.timeout;
         if let Some(body) = &probe.body {
             request = request.json(body)?;
         }
@@ -181,9 +182,9 @@ impl N8nClient {
             let mut value = HeaderValue::from_str(value).map_err(|_| refused("a header value is not valid"))?;
             value.set_sensitive(true);
             if name == CONTENT_TYPE {
-                request.headers.insert(name, value);
+                request.http.headers.insert(name, value);
             } else {
-                request.headers.append(name, value);
+                request.http.headers.append(name, value);
             }
         }
         let answer = self.send_raw(&request).await?;
@@ -220,8 +221,8 @@ impl N8nClient {
             return Err(refused("the path is empty"));
         }
         // n8n serves paths with an empty segment in between.
-        request.url = below(&request.url, &segments).map_err(refused)?;
-        request.limit = LARGEST_ANSWER;
+        request.http.url = below(&request.http.url, &segments).map_err(refused)?;
+        request.http.limit = LARGEST_ANSWER;
         Ok(request)
     }
 }

@@ -12,6 +12,7 @@ const RANKS: &[&[&str]] = &[
     &["controller", "webhook", "cli"],
     &["kubernetes"],
     &["n8n", "llm"],
+    &["http"],
     &["manifest"],
     &["domain"],
     &["validator"],

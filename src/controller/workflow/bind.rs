@@ -24,9 +24,9 @@ use crate::domain::identity::{Claim, Decision, claimed, decide, late_for, mass_d
 use crate::domain::mark::{KEY, Mark};
 use crate::domain::plan::Publication;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
+use crate::http::boot_clock;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
-use crate::n8n::boot_clock;
 
 /// Binding of the object.
 pub(super) enum Bound {

@@ -25,9 +25,9 @@ use crate::domain::mark::Mark;
 use crate::domain::status_bounds;
 use crate::domain::status_record::StatusRecord;
 use crate::domain::urgency::Urgency;
+use crate::http::boot_clock;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::{objects, revisions};
-use crate::n8n::boot_clock;
 use crate::validator::rules::Pattern;
 
 /// State of one reconciliation of a Workflow.

@@ -283,7 +283,7 @@ async fn an_answer_beyond_the_bound_is_not_read_to_its_end() {
     let server = Scripted::start(|_| Reply::Keep(raw(200, "", "application/json", &"[1,".repeat(1024 * 1024)))).await;
     let n8n = server.client();
     let mut request = n8n.api(super::super::Operation::CreateTag, reqwest::Method::POST, &["tags"]).unwrap();
-    request.limit = 1000;
+    request.http.limit = 1000;
     let error = n8n.send_json::<serde::de::IgnoredAny>(request).await.unwrap_err();
     assert!(matches!(error, N8nError::AnswerTooLarge { limit: 1000, .. }) && error.unanswered(), "{error:?}");
 }

@@ -9,10 +9,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::memory::Memory;
 use super::super::scripted::{Reply, Scripted, client_within, json, raw};
 use super::super::{ExecutionQuery, N8nClient, N8nError};
 use super::write;
+use crate::http::Memory;
 
 const MIB: usize = 1024 * 1024;
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use super::super::fence::LeaderFence;
 use super::super::operation::Operation;
 use super::super::scripted::{Reply, Scripted, client, json, with_headers};
-use super::super::{N8nClient, N8nError, N8nMetrics, boot_clock};
+use super::super::send::{Request, failed};
+use super::super::{N8nClient, N8nError, N8nMetrics};
 use super::write;
+use crate::http::{LeaderFence, Response, boot_clock};
 
 #[tokio::test]
 async fn a_429_silences_the_client_for_as_long_as_it_says() {
@@ -60,6 +61,11 @@ async fn a_write_that_waited_too_long_for_its_turn_is_never_sent() {
     n8n.sending_until(boot_clock() + Duration::from_secs(60)).create_workflow(&write()).await.unwrap();
 }
 
+/// Sends a request of which the fence was already checked.
+async fn transfer(n8n: &N8nClient, request: &Request) -> Result<Response, N8nError> {
+    n8n.inner.http.transfer(&request.http, Some(&n8n.permit)).await.map_err(|error| failed(request, error))
+}
+
 /// Simulates a process that was stopped after it had checked the fence.
 #[tokio::test]
 async fn a_write_whose_fence_expired_while_it_connected_is_not_sent() {
@@ -67,12 +73,12 @@ async fn a_write_whose_fence_expired_while_it_connected_is_not_sent() {
     let n8n = server.client();
     let request = n8n.api(Operation::CreateWorkflow, Method::POST, &["workflows"]).unwrap().json(&json!({ "name": "a" })).unwrap();
     let fence = LeaderFence::none();
-    let late = n8n.clone().fenced_by(fence.clone()).transfer(&request).await.unwrap_err();
+    let late = transfer(&n8n.clone().fenced_by(fence.clone()), &request).await.unwrap_err();
     assert!(late.unanswered(), "{late}");
-    assert!(n8n.sending_until(boot_clock().saturating_sub(Duration::from_secs(1))).transfer(&request).await.is_err());
+    assert!(transfer(&n8n.sending_until(boot_clock().saturating_sub(Duration::from_secs(1))), &request).await.is_err());
     assert!(server.calls().is_empty(), "{:?}", server.calls());
     fence.extend(boot_clock() + Duration::from_secs(60));
-    n8n.fenced_by(fence).transfer(&request).await.unwrap();
+    transfer(&n8n.fenced_by(fence), &request).await.unwrap();
     assert_eq!((server.calls().len(), server.seen()[0].body.as_str()), (1, r#"{"name":"a"}"#));
 }
 

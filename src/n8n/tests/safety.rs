@@ -3,6 +3,7 @@
 use super::super::scripted::{Scripted, client, json, settings, with_headers};
 use super::super::{N8nClient, N8nError, N8nMetrics, SettingsError};
 use super::write;
+use crate::http::ClientError;
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_the_key_does_not_travel() {
@@ -73,7 +74,7 @@ fn a_ca_bundle_must_hold_a_certificate() {
         let mut settings = settings("https://n8n.example");
         settings.ca_bundle = Some(pem.into());
         let made = N8nClient::new(settings, metrics.clone());
-        assert!(matches!(made, Err(SettingsError::CaBundle(_) | SettingsError::Client(_))), "{pem:?}: {made:?}");
+        assert!(matches!(made, Err(SettingsError::Http(ClientError::CaBundle(_) | ClientError::Client(_)))), "{pem:?}: {made:?}");
     }
 }
 

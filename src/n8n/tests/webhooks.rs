@@ -312,7 +312,7 @@ fn a_probe_does_not_show_its_secrets() {
 fn an_empty_path_leads_to_the_base_url() {
     for base in ["https://n8n.test/", "https://n8n.test/below", "https://n8n.test/below/"] {
         let base = url::Url::parse(base).unwrap();
-        let own = crate::n8n::send::below(&base, &[]).unwrap();
+        let own = crate::http::below(&base, &[]).unwrap();
         assert_eq!((own.origin(), own.path().trim_end_matches('/')), (base.origin(), base.path().trim_end_matches('/')));
     }
 }

@@ -21,18 +21,19 @@ const METADATA_V6: &[Ipv6Addr] = &[
 
 /// Policy about allowed addresses. Private ranges are allowed, since most instances are there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AddressPolicy {
-    pub(super) allow_loopback: bool,
+pub struct AddressPolicy {
+    /// Allows connections to this machine.
+    pub allow_loopback: bool,
 }
 
 /// Error for a host that resolves to no allowed address.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the address {0} is not allowed")]
-pub(super) struct Denied(pub(super) IpAddr);
+pub struct Denied(pub IpAddr);
 
 impl AddressPolicy {
     /// Reports whether the policy allows connections to this address.
-    pub(super) fn allows(self, address: IpAddr) -> bool {
+    pub fn allows(self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(v4) => self.allows_v4(v4),
             IpAddr::V6(v6) => {
@@ -44,7 +45,7 @@ impl AddressPolicy {
     }
 
     /// Checks a URL whose host is a literal address, for which the resolver is not asked.
-    pub(super) fn check_literal(self, url: &Url) -> Result<(), Denied> {
+    pub fn check_literal(self, url: &Url) -> Result<(), Denied> {
         let address = match url.host() {
             Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
             Some(Host::Ipv6(v6)) => IpAddr::V6(v6),
@@ -114,7 +115,7 @@ fn embedded_v4(v6: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
 
 /// The system's resolver, with its answers filtered by the policy.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CheckedResolver(pub(super) AddressPolicy);
+pub struct CheckedResolver(pub AddressPolicy);
 
 impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {

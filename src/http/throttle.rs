@@ -1,4 +1,4 @@
-//! Concurrency limit and rate limit per n8n, so that a slow n8n delays only its own workflows.
+//! Concurrency limit and rate limit of one server, so that a slow one delays only its own users.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,28 +10,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::domain::backoff::LONGEST_ASKED;
 
 /// Maximum pause that an answer can impose; a malicious header must not stop calls for longer.
-pub(super) const LONGEST_PAUSE: Duration = LONGEST_ASKED;
+pub const LONGEST_PAUSE: Duration = LONGEST_ASKED;
 
 /// Pause after a 429 that names none, or a shorter one.
-pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+pub const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Maximum number of concurrent webhook probes. They take as long as the probed workflows, so they have slots of their own.
-const PROBES: usize = 4;
+/// Maximum number of concurrent long requests.
+const LONG: usize = 4;
 
 /// Purpose of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lane {
-    /// A call of n8n's API.
-    Call,
-    /// A probe, which runs a workflow.
-    Probe,
+pub enum Lane {
+    /// A request that the server answers itself.
+    Short,
+    /// A request that takes as long as the work that it starts. Such requests have slots of their own.
+    Long,
 }
 
 /// Decides when the next request may be sent.
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub struct Throttle {
     slots: Arc<Semaphore>,
-    probes: Arc<Semaphore>,
+    long: Arc<Semaphore>,
     limiter: Option<DefaultDirectRateLimiter>,
     paused_until: Mutex<Option<Instant>>,
     longest_wait: Duration,
@@ -39,7 +39,7 @@ pub(super) struct Throttle {
 
 /// Reason why a request may not be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NoTurn {
+pub enum NoTurn {
     /// An answer asked for a pause, which ends after this time.
     Paused(Duration),
     /// No slot became free within this time.
@@ -47,10 +47,11 @@ pub(super) enum NoTurn {
 }
 
 impl Throttle {
-    pub(super) fn new(concurrent: NonZeroU32, per_second: Option<NonZeroU32>, longest_wait: Duration) -> Self {
+    /// Creates a throttle; a request waits for its turn for at most `longest_wait`.
+    pub fn new(concurrent: NonZeroU32, per_second: Option<NonZeroU32>, longest_wait: Duration) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(usize::try_from(concurrent.get()).unwrap_or(1))),
-            probes: Arc::new(Semaphore::new(PROBES)),
+            long: Arc::new(Semaphore::new(LONG)),
             limiter: per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate))),
             paused_until: Mutex::new(None),
             longest_wait,
@@ -58,11 +59,11 @@ impl Throttle {
     }
 
     /// Waits for a slot, then for the rate limit. A pause ends the wait at once. The slot is free again when dropped.
-    pub(super) async fn enter(&self, lane: Lane) -> Result<OwnedSemaphorePermit, NoTurn> {
+    pub async fn enter(&self, lane: Lane) -> Result<OwnedSemaphorePermit, NoTurn> {
         self.not_paused()?;
         let slots = match lane {
-            Lane::Call => &self.slots,
-            Lane::Probe => &self.probes,
+            Lane::Short => &self.slots,
+            Lane::Long => &self.long,
         };
         let wait = async {
             // The semaphore is never closed, so `None` cannot happen; it would mean "no slot".
@@ -82,7 +83,7 @@ impl Throttle {
     }
 
     /// Stops all requests for `time`, at most [`LONGEST_PAUSE`]. A shorter pause never ends a longer one.
-    pub(super) fn pause(&self, time: Duration) {
+    pub fn pause(&self, time: Duration) {
         let until = Instant::now() + time.min(LONGEST_PAUSE);
         let mut paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
         *paused = Some(paused.map_or(until, |current| current.max(until)));
@@ -108,21 +109,21 @@ mod tests {
     #[tokio::test]
     async fn waiting_for_a_slot_ends_after_its_own_limit() {
         let pace = pace(1, None, 30);
-        let slot = pace.enter(Lane::Call).await.unwrap();
-        assert_eq!(pace.enter(Lane::Call).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
+        let slot = pace.enter(Lane::Short).await.unwrap();
+        assert_eq!(pace.enter(Lane::Short).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
         drop(slot);
-        drop(pace.enter(Lane::Call).await.unwrap());
+        drop(pace.enter(Lane::Short).await.unwrap());
     }
 
     #[tokio::test]
-    async fn probes_take_no_slot_from_other_calls_and_are_few() {
+    async fn long_requests_take_no_slot_from_short_ones_and_are_few() {
         let pace = pace(1, None, 30);
-        let mut probes = Vec::new();
-        for _ in 0..PROBES {
-            probes.push(pace.enter(Lane::Probe).await.unwrap());
+        let mut long = Vec::new();
+        for _ in 0..LONG {
+            long.push(pace.enter(Lane::Long).await.unwrap());
         }
-        assert_eq!(pace.enter(Lane::Probe).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
-        drop(pace.enter(Lane::Call).await.unwrap());
+        assert_eq!(pace.enter(Lane::Long).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
+        drop(pace.enter(Lane::Short).await.unwrap());
     }
 
     #[tokio::test]
@@ -130,7 +131,7 @@ mod tests {
         let pace = pace(10, Some(20), 5_000);
         let start = Instant::now();
         for _ in 0..30 {
-            drop(pace.enter(Lane::Call).await.unwrap());
+            drop(pace.enter(Lane::Short).await.unwrap());
         }
         // A burst of 20, then 10 more at 20 a second.
         assert!(start.elapsed() >= Duration::from_millis(450), "{:?}", start.elapsed());
@@ -141,9 +142,9 @@ mod tests {
         let pace = pace(1, None, 5_000);
         pace.pause(Duration::from_millis(60));
         pace.pause(Duration::from_millis(1));
-        assert!(matches!(pace.enter(Lane::Call).await, Err(NoTurn::Paused(_))));
+        assert!(matches!(pace.enter(Lane::Short).await, Err(NoTurn::Paused(_))));
         tokio::time::sleep(Duration::from_millis(80)).await;
-        drop(pace.enter(Lane::Call).await.unwrap());
+        drop(pace.enter(Lane::Short).await.unwrap());
     }
 
     #[test]

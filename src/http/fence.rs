@@ -49,6 +49,27 @@ impl LeaderFence {
     }
 }
 
+/// Permission of one client to write: while the fence holds, and until a certain time.
+#[derive(Clone, Debug)]
+pub struct WritePermit {
+    /// Fence of the process.
+    pub fence: LeaderFence,
+    /// Time of [`boot_clock`] after which no write is sent.
+    pub latest: Option<Duration>,
+}
+
+impl WritePermit {
+    /// Reports whether a write may be sent now.
+    pub fn holds(&self) -> bool {
+        self.fence.holds() && !self.has_passed()
+    }
+
+    /// Reports whether the last time at which a write may be sent has passed.
+    pub fn has_passed(&self) -> bool {
+        self.latest.is_some_and(|latest| boot_clock() > latest)
+    }
+}
+
 /// Returns the time since boot, including suspension: a lease expires while its holder is suspended.
 pub fn boot_clock() -> Duration {
     #[cfg(target_os = "linux")]
