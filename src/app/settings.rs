@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sha2::{Digest, Sha256};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -12,6 +11,7 @@ use crate::api::MANAGER;
 use crate::api::duration::{HOUR, SECOND, Within};
 use crate::controller;
 use crate::http::LeaderFence;
+use crate::text::sha256::sha256_hex;
 
 type DeletionBound = Within<SECOND, { 168 * HOUR }>;
 type ReconcileTimeout = Within<{ 10 * SECOND }, HOUR>;
@@ -100,9 +100,7 @@ impl OperatorArguments {
             (Some(name), _) => name.clone(),
             (None, None) => MANAGER.to_owned(),
             (None, Some(selector)) => {
-                let digest = Sha256::digest(selector.as_bytes());
-                let short: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
-                format!("{MANAGER}-{short}")
+                format!("{MANAGER}-{}", &sha256_hex(selector)[..10])
             }
         }
     }

@@ -10,9 +10,9 @@ pub(super) mod kind;
 
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
-
 use super::reviewed;
+
+use crate::text::sha256::sha256_hex;
 
 pub use kind::Capability;
 
@@ -61,8 +61,7 @@ pub fn source(name: &str, text: &str, contexts: &BTreeSet<String>) -> Source {
 /// Returns the fingerprint that a review of a file applies to: that of its text, without the line that names its source map.
 pub fn fingerprint(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.starts_with("//# sourceMappingURL"));
-    let digest = Sha256::digest(lines.collect::<Vec<_>>().join("\n"));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(lines.collect::<Vec<_>>().join("\n"))[..16].to_owned()
 }
 
 /// Returns the functions that n8n passes to nodes: every method that the type declarations of `n8n-workflow` declare. Methods that begin

@@ -4,9 +4,10 @@
 //! piece is [`Ports::Unknown`], never a guess. A test runs both and ensures that the facts agree with n8n's code.
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::ports::{Case, Count, Entry, Is, Port, Ports, RequiredInputs, Test};
+
+use crate::text::sha256::sha256_hex;
 
 /// Returns the ports that a piece of n8n's code computes.
 pub fn ports(code: &str) -> Ports {
@@ -223,7 +224,7 @@ pub fn digest(code: &str) -> String {
         plain.replace_range(at..at + end, "");
         from = at;
     }
-    Sha256::digest(plain.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(plain)[..16].to_owned()
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::text::sha256::hex;
+
 pub use parts::{Nodes, Parts};
 
 /// SHA-256 of a canonical form, displayed as `sha256:<hex>`.
@@ -32,14 +34,14 @@ pub struct Digest([u8; 32]);
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
 impl Digest {
     /// Returns the first twelve hexadecimal digits, for names and messages.
     pub fn short(&self) -> String {
-        self.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0[..6])
     }
 }
 

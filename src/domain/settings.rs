@@ -2,9 +2,9 @@
 //! key's default.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::domain::mark;
+use crate::text::sha256::sha256_hex;
 
 /// Returns the value that resets a settings key to n8n's default behaviour. `DEFAULT` and -1 remove the key (measured).
 fn default_of(key: &str) -> Option<Value> {
@@ -60,7 +60,7 @@ pub fn meaning(key: &str, value: Option<&Value>) -> String {
         Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()),
         other => other.to_string(),
     };
-    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(text)[..16].to_owned()
 }
 
 /// Reports whether n8n saves the successful executions of a workflow with these settings; without them an error rate cannot be computed.

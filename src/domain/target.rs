@@ -1,13 +1,11 @@
 //! Target version: the pinned one, the spec's, or the last good one.
 
-use sha2::{Digest as _, Sha256};
-
 use crate::api::reason::Reason;
 use crate::api::workflow::{RollbackPolicy, WorkflowSpec};
 use crate::api::workflow_status::WorkflowStatus;
-
 use crate::domain::error::ReconcileError;
 use crate::domain::history;
+use crate::text::sha256::sha256_hex;
 
 /// The version that people ask for: a pinned one, or the spec's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +65,7 @@ pub fn circumstances(spec: &WorkflowSpec, secrets: Option<&[Option<String>]>) ->
     let checks = secrets.map(|secrets| (&spec.health_check, secrets));
     // Serialization of plain data cannot fail.
     let text = serde_json::to_vec(&(checks, &spec.credentials, &spec.references)).unwrap_or_default();
-    Sha256::digest(&text).iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+    format!("sha256:{}", sha256_hex(text))
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Client, ResourceExt};
-use sha2::{Digest, Sha256};
 
 use super::objects;
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::api::reason::{Class, Reason};
 use crate::catalog::Catalog;
 use crate::domain::error::ReconcileError;
+use crate::text::sha256::sha256_hex;
 
 /// Maximum number of catalogues in memory beside the built-in one; the least recently used one is dropped and read again when it is
 /// needed.
@@ -125,7 +125,7 @@ impl Catalogs {
         let CatalogRef { name, key: at } = asked;
         let held = match found.map(|found| found.binary_data.unwrap_or_default().remove(at)) {
             Some(Some(bytes)) => {
-                let id: String = Sha256::digest(&bytes.0).iter().map(|byte| format!("{byte:02x}")).collect();
+                let id = sha256_hex(&bytes.0);
                 let read = match self.cache.of_content(&id) {
                     Some(catalog) => Ok(catalog),
                     // It takes tens of milliseconds, which must not block the thread of other reconciliations.

@@ -4,14 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
 use super::error::ImportError;
 use crate::catalog::Catalog;
 use crate::document::finding::Code;
 use crate::document::yaml;
 use crate::manifest::import::Imported;
 use crate::manifest::{Source, validate};
+use crate::text::sha256::sha256_hex;
 use crate::text::shown;
 
 /// Maximum length of an object name in a file name, in bytes.
@@ -65,12 +64,8 @@ fn file_name(name: &str) -> String {
         // No label of a DNS name ends in a dash, so that no other object gets this file name.
         _ if device => format!("{first}-{}.yaml", &name[first.len()..]),
         ..=LONGEST => format!("{name}.yaml"),
-        _ => format!("{}-{}.yaml", &name[..LONGEST - 60], &digest(name)[..16]),
+        _ => format!("{}-{}.yaml", &name[..LONGEST - 60], &sha256_hex(name)[..16]),
     }
-}
-
-fn digest(name: &str) -> String {
-    Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text(imported: &Imported) -> String {

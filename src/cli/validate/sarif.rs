@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::explain;
 use super::order::name;
 use crate::document::finding::{Code, Severity};
 use crate::manifest::{Placed, Report, Source};
+use crate::text::sha256::sha256_hex;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// Name of the fingerprint, with the version of its algorithm.
@@ -91,12 +91,7 @@ fn fingerprint(workflow: &str, placed: &Placed, seen: &mut HashMap<String, usize
     let of = [workflow, finding.code.as_str(), finding.node.as_deref().unwrap_or_default(), path].join("\n");
     let count = seen.entry(of.clone()).or_insert(0);
     *count += 1;
-    let digest = Sha256::digest(format!("{of}\n{count}"));
-    digest.iter().take(16).fold(String::new(), |mut out, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    sha256_hex(format!("{of}\n{count}"))[..32].to_owned()
 }
 
 /// Returns a file name as a URI reference (RFC 3986): relative if it is given so, absolute as a file URL.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sha2::{Digest as _, Sha256};
+use crate::text::sha256::sha256_hex;
 
 /// Maximum length of a name: a DNS label of 63 characters, less the suffix of a ConfigMap's name.
 const LONGEST: usize = 50;
@@ -40,7 +40,7 @@ pub fn names(mut known: Vec<Known>) -> BTreeMap<String, String> {
 }
 
 fn suffixed(plain: &str, id: &str) -> String {
-    let hash: String = Sha256::digest(id.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let hash = &sha256_hex(id)[..8];
     let start: String = plain.chars().take(LONGEST - hash.len() - 1).collect();
     format!("{}-{hash}", start.trim_end_matches(['-', '.']))
 }
