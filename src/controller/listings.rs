@@ -106,8 +106,8 @@ impl Listings {
         let covers = self.tickets.load(Ordering::SeqCst);
         let mut routes: HashMap<String, Vec<Rival>> = HashMap::new();
         let sighting = |workflow: RemoteSummary| {
-            for route in workflow.kept_routes().routes {
-                let rival = Rival { id: workflow.id.clone(), route };
+            for route in &workflow.kept_routes().routes {
+                let rival = Rival { id: workflow.id.clone(), route: route.clone() };
                 for part in parts(&rival.route).collect::<HashSet<_>>() {
                     routes.entry(part.to_owned()).or_default().push(rival.clone());
                 }

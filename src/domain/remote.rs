@@ -8,7 +8,7 @@ mod ids;
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -155,6 +155,9 @@ pub struct RemoteSummary {
     nodes: Vec<Map<String, Value>>,
     #[serde(default, deserialize_with = "lenient")]
     active_version: Option<PublishedNodes>,
+    /// The routes, once they are computed.
+    #[serde(skip)]
+    kept: OnceLock<Kept>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -197,10 +200,11 @@ impl RemoteSummary {
     ]);
 
     /// Returns the routes that n8n keeps for the published version, or those of the draft if n8n does not include the published version.
-    pub fn kept_routes(&self) -> Kept {
-        if !self.active {
-            return Kept::default();
-        }
+    pub fn kept_routes(&self) -> &Kept {
+        self.kept.get_or_init(|| if self.active { self.routes_of_nodes() } else { Kept::default() })
+    }
+
+    fn routes_of_nodes(&self) -> Kept {
         let nodes = self.active_version.as_ref().map_or(&self.nodes, |version| &version.nodes);
         let nodes = nodes.iter().cloned().map(Into::into).collect();
         kept_routes(&Definition { nodes, ..Definition::default() })
