@@ -236,8 +236,9 @@ fn departing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<N8nInstance>, watche
     let mut present = Present::default();
     move |event| {
         let Ok(event) = event else { return };
-        for ObjectRef { namespace, name, .. } in present.gone(event) {
+        for ObjectRef { namespace, name, extra, .. } in present.gone(event) {
             let namespace = namespace.unwrap_or_default();
+            ctx.forget_instance(&extra.uid.unwrap_or_default());
             ctx.metrics.key_expires(&namespace, &name, None);
             ctx.wake_workflows(&namespace, &name);
             ctx.release_instance(&objects::key(&namespace, &name));

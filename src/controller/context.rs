@@ -222,6 +222,12 @@ impl Context {
         self.forget_claims(uid);
     }
 
+    /// Forgets what reconciliations of an instance remember, when it is gone. It may never have had a connection.
+    pub fn forget_instance(&self, uid: &str) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.runtime.backoffs.forget(uid);
+    }
+
     /// Releases the resources of an instance that is gone, once no Workflow is bound to a workflow in it: until then a deletion needs the
     /// last working key.
     pub fn release_instance(&self, key: &str) {
@@ -233,9 +239,7 @@ impl Context {
         self.catalogs.forget(key);
         let Some(closed) = self.connections.close(key) else { return };
         self.connections.forget_key(&closed.instance);
-        let uid = closed.instance.metadata.uid.as_deref().unwrap_or_default();
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
-        self.runtime.backoffs.forget(uid);
+        self.forget_instance(closed.instance.metadata.uid.as_deref().unwrap_or_default());
         debug!(key, "instance and its bound Workflows are gone; connection closed");
     }
 

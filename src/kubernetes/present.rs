@@ -54,8 +54,22 @@ mod tests {
 
     fn object(name: &str, version: &str) -> ConfigMap {
         let text = |text: &str| Some(text.to_owned());
-        let metadata = ObjectMeta { name: text(name), namespace: text("n"), resource_version: text(version), ..ObjectMeta::default() };
+        let uid = Some(format!("uid-of-{name}"));
+        let metadata = ObjectMeta { name: text(name), namespace: text("n"), uid, resource_version: text(version), ..ObjectMeta::default() };
         ConfigMap { metadata, ..ConfigMap::default() }
+    }
+
+    #[test]
+    fn an_object_that_is_gone_is_named_with_its_uid() {
+        let mut present = Present::default();
+        let mut gone =
+            |event: Event<ConfigMap>| -> Vec<Option<String>> { present.gone(&event).into_iter().map(|one| one.extra.uid).collect() };
+        for event in [Event::Init, Event::InitApply(object("a", "1")), Event::InitDone, Event::Apply(object("b", "2"))] {
+            assert!(gone(event).is_empty());
+        }
+        assert_eq!(gone(Event::Delete(object("b", "3"))), [Some("uid-of-b".to_owned())]);
+        assert!(gone(Event::Init).is_empty());
+        assert_eq!(gone(Event::InitDone), [Some("uid-of-a".to_owned())]);
     }
 
     #[test]
