@@ -15,11 +15,11 @@ TEST_THREADS ?= 6
 
 # The shapes of n8n (tests/stack/shapes.mjs), and the scenarios that use the real n8n.
 SHAPES ?= default publication-service queue webhook-processor
-SHAPE_TESTS ?= access:: adoption:: bad_input:: converge:: deletion:: failed_versions:: faults:: features:: identity:: idle:: import:: \
+SHAPE_TESTS ?= access:: adoption:: agreement:: bad_input:: converge:: deletion:: failed_versions:: faults:: features:: identity:: idle:: import:: \
   kill:: leader:: outage:: path_owners:: processors:: projects:: published_versions:: publishing:: rollback:: scopes:: sync:: \
-  unsaved_successes:: verdict:: wire:: wire_restart::
+  unsaved_successes:: wire:: wire_restart::
 
-.PHONY: help stack build test test-modes stack-test lint tidy docs demo bench bench-beside clean
+.PHONY: help stack build test test-modes stack-test lint tidy docs demo bench bench-beside agreement clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -78,6 +78,13 @@ bench: ## run the benchmarks on a real stack
 
 bench-beside: ## compare the validator with the npm package n8n-mcp, whose folder WEIRKEEPER_N8N_MCP names (no stack needed)
 	$(CARGO) bench --locked --bench figures -- beside
+
+agreement: ## compare the validator with n8n on the workflows in DIR: docs/agreement.md (n8n of N8N_URL and N8N_API_KEY, or of a new stack)
+	@[[ -n "$(DIR)" ]] || { echo "agreement: name a folder of workflows: make agreement DIR=…" >&2; exit 2; }
+	WEIRKEEPER_AGREEMENT_DIR='$(abspath $(DIR))' WEIRKEEPER_AGREEMENT_CATALOG='$(if $(CATALOG),$(abspath $(CATALOG)))' \
+	  $(if $(N8N_URL),,$(STACK) run --meanwhile '$(CARGO) test --no-run --locked --test e2e' --) \
+	  $(CARGO) test --locked --test e2e -- --ignored --exact --nocapture \
+	  scenarios::agreement::the_validator_agrees_with_n8n_on_the_workflows_of_a_folder
 
 docs: ## regenerate crds/, docs/reasons.md and docs/reference/
 	WEIRKEEPER_WRITE=1 $(CARGO) test --locked --test tidy generated

@@ -39,10 +39,6 @@ enum Command {
     },
     /// Write the workflows of an existing n8n as manifests, ready to commit and to adopt.
     Import(Box<cli::import::ImportArguments>),
-    /// Compare the verdict of a running n8n on workflow files with the findings of `validate`. Writes scratch workflows to that n8n. Exit
-    /// code 0: both agree; 1: they differ; 2: something could not be checked.
-    #[command(hide = true)]
-    Verdict(Box<cli::verdict::VerdictArguments>),
     /// Remove Weirkeeper's finalizers from all objects before uninstalling, so that no deletion hangs and n8n stays unchanged. Stop the
     /// operator first.
     Release(cli::release::ReleaseArguments),
@@ -60,7 +56,6 @@ pub fn main() -> ExitCode {
             Err(error) => Err(error.to_string()),
         },
         Command::Validate(arguments) => return ended(cli::validate::run(&arguments, settings::no_color())),
-        Command::Verdict(arguments) => return ended(cli::verdict::run(&arguments, settings::n8n_api_key().as_deref())),
         Command::Release(arguments) => cli::release::run(&arguments, settings::https_proxy().as_deref()).map_err(|error| error.to_string()),
         Command::Import(arguments) => cli::import::run(&arguments, settings::n8n_api_key().as_deref()).map_err(|error| error.to_string()),
         Command::Crds { output: None } => cli::crds::stream().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),

@@ -7,4 +7,3 @@ pub mod crds;
 pub mod import;
 pub mod release;
 pub mod validate;
-pub mod verdict;

@@ -40,4 +40,3 @@ pub mod transitions;
 pub mod ungranted_access;
 pub mod urgency;
 pub mod validation;
-pub mod verdict;

@@ -34,7 +34,7 @@ mod tests;
 
 pub use client::N8nClient;
 pub use credentials::CredentialWrite;
-pub use error::{Denial, N8nError, Refusal, SettingsError};
+pub use error::{Denial, N8nError, SettingsError};
 pub use executions::ExecutionQuery;
 pub use item::Unread;
 pub use key::{ApiKey, key_expiry};

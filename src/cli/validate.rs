@@ -3,7 +3,7 @@
 mod arguments;
 mod choices;
 mod explain;
-pub(super) mod files;
+pub mod files;
 mod github;
 mod human;
 mod json;

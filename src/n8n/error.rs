@@ -310,15 +310,6 @@ pub enum SettingsError {
     Http(#[from] ClientError),
 }
 
-/// n8n's reason for a refusal in full: an error contains only its beginning, on one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The HTTP status: 400, 409 or 422.
-    pub status: u16,
-    /// n8n's message. It names nodes and parameters, and may quote a value.
-    pub message: String,
-}
-
 /// Turns a confirmed 404 into `None`.
 pub(super) fn present<T>(result: Result<T, N8nError>) -> Result<Option<T>, N8nError> {
     match result {

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::answer::{Answer, Health, parse};
 use super::client::N8nClient;
-use super::error::{N8nError, Refusal};
+use super::error::N8nError;
 use super::metrics::Observed;
 use super::operation::Operation;
 use crate::document::lenient_json::mend_surrogates;
@@ -115,21 +115,6 @@ impl N8nClient {
             Err(error) => Err(self.confirm(error).await),
             success => success,
         }
-    }
-
-    /// Sends the request; n8n's own refusal is returned as a result, not as an error.
-    pub(super) async fn send_or_refusal<T>(&self, request: Request) -> Result<Result<T, Refusal>, N8nError>
-    where
-        T: DeserializeOwned + Send + 'static,
-    {
-        let (operation, limit) = (request.operation, request.http.limit);
-        let mut answer = self.send_raw(&request).await?;
-        let _memory = answer.memory.take();
-        let status = answer.status.as_u16();
-        if let (400 | 409 | 422, Some(message)) = (status, answer.complaint().and_then(|complaint| complaint.message)) {
-            return Ok(Err(Refusal { status, message }));
-        }
-        parse(operation, answer.accept(operation, limit)?).await.map(Ok)
     }
 
     /// Sends the request and returns any complete answer; only what prevents one is an error.

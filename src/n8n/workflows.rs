@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, json};
 
 use super::client::N8nClient;
-use super::error::{N8nError, Refusal, present};
+use super::error::{N8nError, present};
 use super::operation::Operation;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow, WorkflowWrite};
 
@@ -53,22 +53,6 @@ impl N8nClient {
     pub async fn transfer_workflow(&self, id: &str, project: &str) -> Result<(), N8nError> {
         let request = self.api(Operation::TransferWorkflow, Method::PUT, &["workflows", id, "transfer"])?;
         self.send_unit(request.json(&json!({ "destinationProjectId": project }))?).await
-    }
-
-    /// Like [`create_workflow`](Self::create_workflow), but returns a refusal as a result.
-    ///
-    /// # Errors
-    /// Any error that prevents an answer; after an unanswered call the workflow may exist.
-    pub async fn propose_workflow(&self, workflow: &WorkflowWrite) -> Result<Result<RemoteWorkflow, Refusal>, N8nError> {
-        self.send_or_refusal(self.api(Operation::CreateWorkflow, Method::POST, &["workflows"])?.json(workflow)?).await
-    }
-
-    /// Like [`publish`](Self::publish) of the draft, but returns a refusal as a result.
-    ///
-    /// # Errors
-    /// Any error that prevents an answer; after an unanswered call the workflow may be published.
-    pub async fn propose_publication(&self, id: &str) -> Result<Result<RemoteWorkflow, Refusal>, N8nError> {
-        self.send_or_refusal(self.api(Operation::Publish, Method::POST, &["workflows", id, "publish"])?.json(&Map::new())?).await
     }
 
     /// Replaces name, nodes and connections, and merges settings. With `publish_if_active`, a published workflow is published again, which

@@ -6,6 +6,7 @@
 // A panic is how a test fails, so preconditions are expected.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod agreement;
 mod harness;
 mod scenarios;
 mod standin;

@@ -2,6 +2,7 @@
 
 mod access;
 mod adoption;
+mod agreement;
 mod api_keys;
 mod applying;
 mod backoff;
@@ -59,6 +60,5 @@ mod tls;
 mod undecodable;
 mod unsaved_successes;
 mod validation;
-mod verdict;
 mod wire;
 mod wire_restart;

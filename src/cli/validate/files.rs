@@ -29,7 +29,7 @@ struct Set {
 
 /// Returns the texts of all files, in the order of the arguments, and within a folder in the order of their names. A path that is named is
 /// read whatever it is. In a folder, whose content may come from anybody, only regular files are read.
-pub(in crate::cli) fn read(paths: &[String]) -> Vec<Source> {
+pub fn read(paths: &[String]) -> Vec<Source> {
     let mut set = Set::default();
     for path in paths {
         if path == "-" {

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::words::Said;
-use crate::catalog::Catalog;
-use crate::document::definition::{Definition, Node};
-use crate::document::finding::{Code, Finding};
-use crate::validator::check::check;
-use crate::validator::schema::{has_start, required_credentials};
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::definition::{Definition, Node};
+use weirkeeper::document::finding::{Code, Finding};
+use weirkeeper::validator::check::check;
+use weirkeeper::validator::schema::{has_start, required_credentials};
 
 /// Source of a remark: n8n, the validator, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Both.
     Agreed,
     /// Only n8n.
@@ -28,8 +28,7 @@ pub enum Outcome {
 /// Subject of a remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs)] // The names are self-explanatory.
-pub enum Subject {
+pub(crate) enum Subject {
     Structure,
     NodeType,
     Webhook,
@@ -41,31 +40,31 @@ pub enum Subject {
 
 /// A problem that n8n, the validator or both report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Remark {
+pub(crate) struct Remark {
     /// Source of the remark.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// Subject of the remark.
-    pub subject: Subject,
+    pub(crate) subject: Subject,
     /// The node, by name.
-    pub node: Option<String>,
+    pub(crate) node: Option<String>,
     /// The parameter or credential, n8n's message, or the code of the finding.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 /// Result of the comparison for one workflow.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// The remarks, sorted, each once.
-    pub remarks: Vec<Remark>,
+    pub(crate) remarks: Vec<Remark>,
     /// Number of nodes that n8n checked without a complaint.
-    pub well: usize,
+    pub(crate) well: usize,
     /// Number of those in which the validator finds any error.
-    pub flagged: usize,
+    pub(crate) flagged: usize,
 }
 
 impl Comparison {
     /// Reports whether both agree about everything that n8n checks.
-    pub fn agrees(&self) -> bool {
+    pub(crate) fn agrees(&self) -> bool {
         !self.remarks.iter().any(|remark| matches!(remark.outcome, Outcome::Missed | Outcome::False))
     }
 }
@@ -73,7 +72,7 @@ impl Comparison {
 const NOTE: &str = "n8n-nodes-base.stickyNote";
 
 /// Compares the validator's findings about a definition that is to be published with n8n's answer.
-pub fn compare(definition: &Definition, said: &Said, catalog: &Catalog) -> Comparison {
+pub(crate) fn compare(definition: &Definition, said: &Said, catalog: &Catalog) -> Comparison {
     let findings = check(definition, Some(true), catalog);
     let mut work = Work { definition, catalog, findings: &findings, found: BTreeSet::new(), well: 0, flagged: 0 };
     match said {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::document::definition::Definition;
+use weirkeeper::document::definition::Definition;
 
 const TYPE: &str = "Unrecognized node type: ";
 const NODES: &str = "Cannot publish workflow: ";
@@ -10,7 +10,7 @@ const CONFLICT: &str = "There is a conflict with one of the webhooks";
 
 /// n8n's answer: its first problem with a workflow, in the order of its checks.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub(crate) enum Said {
     /// n8n refuses to create the workflow.
     NotCreated(String),
     /// n8n does not know this node type.
@@ -31,22 +31,22 @@ pub enum Said {
 
 /// Things that n8n misses in a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lacks {
+pub(crate) struct Lacks {
     /// Credentials, by their display names.
-    pub credentials: BTreeSet<String>,
+    pub(crate) credentials: BTreeSet<String>,
     /// Parameters that are missing or malformed; `columns.id` is a column of `columns`.
-    pub parameters: BTreeSet<String>,
+    pub(crate) parameters: BTreeSet<String>,
     /// Other complaints.
-    pub other: BTreeSet<String>,
+    pub(crate) other: BTreeSet<String>,
 }
 
 /// Parses a refusal to create a workflow.
-pub fn read_creation(message: &str) -> Said {
+pub(crate) fn read_creation(message: &str) -> Said {
     Said::NotCreated(message.to_owned())
 }
 
 /// Parses a refusal to publish a workflow whose fence has this name.
-pub fn read_publication(status: u16, message: &str, definition: &Definition, fence: &str) -> Said {
+pub(crate) fn read_publication(status: u16, message: &str, definition: &Definition, fence: &str) -> Said {
     if status == 409 || message.starts_with(CONFLICT) {
         return Said::WebhookConflict;
     }

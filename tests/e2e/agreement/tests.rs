@@ -1,10 +1,12 @@
 use serde_json::{Value, json};
 
-use super::*;
-use crate::catalog::Catalog;
-use crate::document::definition::Definition;
-use crate::domain::mark;
-use crate::validator::check::parse_and_check;
+use super::compare::{Remark, compare};
+use super::scratch::{FENCE, Scratch, TAG, scratch};
+use super::words::{Said, read_creation, read_publication};
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::definition::Definition;
+use weirkeeper::domain::mark;
+use weirkeeper::validator::check::parse_and_check;
 
 fn workflow(parameters: Value) -> Definition {
     let document = json!({"name": "Orders", "settings": {"errorWorkflow": "abc"}, "nodes": [

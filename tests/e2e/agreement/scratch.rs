@@ -2,25 +2,25 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::catalog::Catalog;
-use crate::document::definition::{Definition, Node};
-use crate::domain::mark;
-use crate::domain::remote::WorkflowWrite;
+use weirkeeper::catalog::Catalog;
+use weirkeeper::document::definition::{Definition, Node};
+use weirkeeper::domain::mark;
+use weirkeeper::domain::remote::WorkflowWrite;
 
 /// Key of the telemetry tag that marks scratch workflows; its value is the run.
-pub const TAG: &str = "weirkeeper.dev/scratch";
+pub(crate) const TAG: &str = "weirkeeper.dev/scratch";
 /// Name of the node that keeps a scratch workflow from being published.
-pub const FENCE: &str = "Weirkeeper: never publish";
+pub(crate) const FENCE: &str = "Weirkeeper: never publish";
 /// Id of a workflow that exists in no n8n: n8n's ids have 16 letters and digits.
 const NOWHERE: &str = "weirkeeper-no-such-workflow";
 
 /// A scratch workflow, with the name of its fence in n8n's answers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scratch {
+pub(crate) struct Scratch {
     /// Body of the create.
-    pub write: WorkflowWrite,
+    pub(crate) write: WorkflowWrite,
     /// Name of the node that keeps the workflow from being published.
-    pub fence: String,
+    pub(crate) fence: String,
 }
 
 /// Turns a definition into a scratch workflow.
@@ -30,7 +30,7 @@ pub struct Scratch {
 /// - Credentials are removed: n8n then reports which ones it requires, and the workflow could not act if it ran.
 /// - Paths and ids of webhooks get a prefix, so that they do not conflict with published workflows in that n8n.
 /// - The ownership mark and the error workflow are removed.
-pub fn scratch(definition: &Definition, catalog: &Catalog, run: &str, number: usize) -> Scratch {
+pub(crate) fn scratch(definition: &Definition, catalog: &Catalog, run: &str, number: usize) -> Scratch {
     let mut fence = FENCE.to_owned();
     while definition.node(&fence).is_some() {
         fence.push('!');
@@ -44,7 +44,7 @@ pub fn scratch(definition: &Definition, catalog: &Catalog, run: &str, number: us
 }
 
 /// Returns the smallest workflow that n8n would publish without the fence: it shows whether the fence holds.
-pub fn fence(run: &str) -> Scratch {
+pub(crate) fn fence(run: &str) -> Scratch {
     let start = json!({"id": "start", "name": "Start", "type": "n8n-nodes-base.executeWorkflowTrigger", "typeVersion": 1,
                        "position": [0, 0], "parameters": {}});
     let write = write(run, 0, vec![start, fence_node(FENCE)], json!({}), Map::new(), &[]);
