@@ -25,7 +25,7 @@ fn answers(world: &World, version: &str) -> Value {
     answering(&format!("{}/a", world.namespace), version)
 }
 
-async fn expect_version(world: &World) -> Value {
+async fn answered_version(world: &World) -> Value {
     world.n8n.webhook("GET", &format!("{}/a", world.namespace)).await.json()["version"].clone()
 }
 

@@ -10,7 +10,7 @@ fn manual() -> Value {
 }
 
 /// Reports whether the workflow still answers with its first version, on path `p`.
-async fn expect_version(n8n: &Caller) -> bool {
+async fn answers_first_version(n8n: &Caller) -> bool {
     n8n.send("GET", "/webhook/p", None).await.body == json!({ "answer": "v1" })
 }
 
