@@ -57,7 +57,7 @@ fn a_scratch_workflow_has_no_credential_no_mark_and_no_address_in_use() {
 fn two_webhooks_that_share_a_path_still_do_and_a_node_may_be_called_like_the_fence() {
     let mut definition = whole();
     let mut second = definition.nodes[0].clone();
-    second.set_text("name", FENCE);
+    second.0.insert("name".into(), json!(FENCE));
     definition.nodes.push(second);
     let made = scratch(&definition, Catalog::embedded(), "r", 1);
     assert_eq!(made.write.nodes[0]["parameters"]["path"], made.write.nodes[3]["parameters"]["path"]);
@@ -107,7 +107,7 @@ fn checks_that_n8n_did_not_reach_are_not_compared() {
 #[test]
 fn n8n_names_the_type_from_which_it_derives_a_tool() {
     let mut definition = whole();
-    definition.nodes[2].set_text("type", "n8n-nodes-x.searchToolTool");
+    definition.nodes[2].0.insert("type".into(), json!("n8n-nodes-x.searchToolTool"));
     let said = Said::UnknownType("n8n-nodes-x.searchTool".to_owned());
     assert_eq!(remarks(&definition, &said), ["Agreed NodeType Tell n8n-nodes-x.searchTool"]);
 }
