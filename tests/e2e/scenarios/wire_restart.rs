@@ -89,7 +89,12 @@ async fn a_restarting_n8n_loses_no_workflow() {
         println!("kill {kill}: {outcomes:#?}");
         assert!(outcomes.get("get ok").is_some_and(|n| *n > 0));
     }
-    assert!(n8n.delete_workflow(&id).await.unwrap());
+    // With the publication service, a published workflow cannot be deleted.
+    n8n.unpublish(&id).await.unwrap();
+    while matches!(n8n.delete_workflow(&id).await, Err(N8nError::Refused { status: 409, .. })) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(n8n.get_workflow(&id).await.unwrap().is_none());
 }
 
 fn status(error: &N8nError) -> u16 {
