@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::answered;
 use super::reconciliation::Reconciliation;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::instance::ExecutionsSaved;
@@ -105,7 +106,13 @@ async fn tally_before(
 ) -> Result<Tally, ReconcileError> {
     let failed = rec.status.history.iter().filter(|record| record.result == VersionResult::Failed);
     let last = failed.filter_map(|record| Some(record.decided_at.as_ref()?.0)).filter(|at| *at < published_at).max();
-    let from = (published_at - bake.max(Duration::from_secs(600))).max(last.unwrap_or(Timestamp::MIN));
+    // An n8n that publishes later still executes the failed version for a while.
+    let replaced_within = if connection.client.publishes_later() { answered::APPLIED_WITHIN } else { Duration::ZERO };
+    let last = last.map_or(Timestamp::MIN, |last| last.saturating_add(replaced_within).unwrap_or(Timestamp::MAX));
+    let from = (published_at - bake.max(Duration::from_secs(600))).max(last);
+    if from >= published_at {
+        return Ok(Tally::default());
+    }
     Ok(tally(&list(connection, id, from, Some(published_at)).await?))
 }
 
