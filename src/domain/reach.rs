@@ -263,7 +263,9 @@ fn document(inline: &Value) -> Option<Inline> {
     let parsed: Option<Value> = inline.as_str().and_then(|text| serde_json::from_str(text).ok());
     let document = parsed.as_ref().unwrap_or(inline).as_object()?;
     let given = |key: &str| document.get(key).filter(|value| !value.is_null());
-    if document.iter().any(|(key, value)| key != "id" && !value.is_null() && !HARMLESS_KEYS.contains(&key.as_str())) {
+    if document.contains_key("__proto__")
+        || document.iter().any(|(key, value)| key != "id" && !value.is_null() && !HARMLESS_KEYS.contains(&key.as_str()))
+    {
         return None;
     }
     let id = match given("id") {

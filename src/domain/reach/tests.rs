@@ -49,6 +49,7 @@ fn loaded_or_unreadable_content_may_reach_anything() {
         json!({ "source": "parameter", "workflowJson": { "nodes": "all" } }),
         json!({ "source": "parameter", "workflowJson": { "nodes": [], "id": 7 } }),
         json!({ "source": "parameter", "workflowJson": { "nodes": [], "newKey": "W1" } }),
+        json!({ "source": "parameter", "workflowJson": { "nodes": [], "__proto__": null } }),
         json!({ "source": "parameter", "workflowJson": { "nodes": [], "settings": { "errorWorkflow": ["W1"] } } }),
         json!({ "source": "parameter", "workflowJson": { "nodes": [], "settings": { "callerIds": "={{ 1 }}" } } }),
     ] {
