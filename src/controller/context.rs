@@ -21,6 +21,7 @@ use super::runtime::slots::InstanceSlots;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
+use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
 use crate::domain::route_claims::Claims;
 use crate::domain::urgency::Urgency;
@@ -118,12 +119,13 @@ impl Context {
 
     /// Reports whether the object that a mark names still exists. Objects of another shard are not in the store, so Kubernetes is asked
     /// about those that are missing there.
-    pub async fn mark_exists(&self, mark: &Mark) -> Result<bool, kube::Error> {
+    pub async fn mark_exists(&self, mark: &Mark) -> Result<bool, ReconcileError> {
         let place = ObjectRef::<IndexedWorkflow>::new(&mark.name).within(&mark.namespace);
         if self.workflows.get(&place).is_some_and(|indexed| indexed.uid() == mark.uid) {
             return Ok(true);
         }
-        let found = objects::metadata::<Workflow>(&self.client, &mark.namespace, &mark.name).await?;
+        let found = objects::metadata::<Workflow>(&self.client, &mark.namespace, &mark.name).await;
+        let found = found.map_err(|error| objects::reconcile_error("read the object of a mark", &error))?;
         Ok(found.is_some_and(|found| found.uid.as_deref() == Some(mark.uid.as_str())))
     }
 

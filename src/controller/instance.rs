@@ -92,16 +92,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     }
     let old = instance.status.clone().unwrap_or_default();
     let mut status = old.clone();
-    let limit = ctx.settings.reconcile_timeout;
-    let found = match tokio::time::timeout(limit, observe(ctx, &instance, &mut status)).await {
-        Ok(found) => found,
-        Err(_) => {
-            status = old.clone();
-            let error = ReconcileError::timed_out(limit);
-            let unreachable = ConditionUpdate::new(ConditionType::Reachable, ConditionStatus::False, error.reason, &error.message);
-            Found { outcome: Outcome::Failed(error), details: vec![unreachable] }
-        }
-    };
+    let found = observe(ctx, &instance, &mut status).await;
     let unreachable = found.details.iter().any(|one| one.kind == ConditionType::Reachable && one.status == ConditionStatus::False);
     let reason = reason(&found.outcome);
     ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = unreachable);
@@ -186,7 +177,9 @@ async fn observe(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nIns
     if matches!(catalog, Ok((_, true))) {
         ctx.wake_workflows(&instance.namespace().unwrap_or_default(), &instance.name_any());
     }
-    let inspected = inspect(ctx, instance, status, &mut details).await;
+    let limit = ctx.settings.reconcile_timeout;
+    let inspected = tokio::time::timeout(limit, inspect(ctx, instance, status, &mut details)).await;
+    let inspected = inspected.unwrap_or_else(|_| Err(ReconcileError::timed_out(limit)));
     details.extend(catalog_condition(&catalog, status));
     let without = catalog.map_or_else(Some, |(held, _)| held.error);
     let outcome = match inspected.and_then(|message| without.map_or(Ok(message), Err)) {
@@ -311,10 +304,7 @@ fn catalog_condition(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, st
 async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, ReconcileError> {
     let mut ids = Vec::new();
     for (id, mark) in listing.seen.items.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
-        if ids.len() < MOST_ORPHANS
-            && mark.cluster == ctx.cluster
-            && !ctx.mark_exists(mark).await.map_err(|error| objects::reconcile_error("read the object of a mark", &error))?
-        {
+        if ids.len() < MOST_ORPHANS && mark.cluster == ctx.cluster && !ctx.mark_exists(mark).await? {
             ids.push(id.clone());
         }
     }

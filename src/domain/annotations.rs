@@ -22,14 +22,14 @@ pub fn is_ours(key: &str) -> bool {
 /// Returns a message about annotations of the group that are not in `known`; None when there are none.
 pub fn unknown(annotations: Option<&BTreeMap<String, String>>, known: &[&str]) -> Option<String> {
     let found = annotations?.keys().filter(|key| is_ours(key) && !known.contains(&key.as_str()));
-    let message: Vec<String> = found
+    let messages: Vec<String> = found
         .take(MOST)
         .map(|key| match nearest(local(key), known.iter().map(|known| local(known))) {
             Some(meant) => format!("unknown annotation {key} is ignored; did you mean {GROUP}/{meant}?"),
             None => format!("unknown annotation {key} is ignored; known annotations: {}", known.join(", ")),
         })
         .collect();
-    (!message.is_empty()).then(|| message.join(" "))
+    (!messages.is_empty()).then(|| messages.join(" "))
 }
 
 /// Returns the part of a key after the group.

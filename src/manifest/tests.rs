@@ -6,7 +6,7 @@ fn source(name: &str, text: &str) -> Source {
 }
 
 /// Returns `file:line:column code` of each finding of each workflow, without those on the start and the connections of nodes.
-fn message(sources: &[Source]) -> Vec<(String, Vec<String>)> {
+fn listed(sources: &[Source]) -> Vec<(String, Vec<String>)> {
     let line = |placed: &Placed| {
         if matches!(placed.finding.code, Code::TriggerMissing | Code::TriggerDisconnected | Code::NodeUnconnected) {
             return None;
@@ -23,7 +23,7 @@ fn message(sources: &[Source]) -> Vec<(String, Vec<String>)> {
 fn expect(sources: &[Source], expected: &[(&str, &[&str])]) {
     let expected: Vec<(String, Vec<String>)> =
         expected.iter().map(|(name, findings)| ((*name).to_owned(), findings.iter().map(|one| (*one).to_owned()).collect())).collect();
-    assert_eq!(message(sources), expected);
+    assert_eq!(listed(sources), expected);
 }
 
 const NODE: &str = r#"{"name": "A", "type": "n8n-nodes-base.manualTrigger", "typeVersion": 1, "position": [0, 0], "parameters": {}}"#;
@@ -170,13 +170,13 @@ fn workflows_of_a_set_are_checked_against_each_other() {
             ),
         )
     };
-    let message = |sources: &[Source], report: usize, code: Code| {
+    let found = |sources: &[Source], report: usize, code: Code| {
         let reports = validate(sources, Catalog::embedded());
         let found = reports[report].findings.iter().find(|placed| placed.finding.code == code).unwrap_or_else(|| panic!("{reports:#?}"));
         (found.span.map(|span| (span.line, span.column)), format!("{} {}", found.finding.severity, found.finding))
     };
     let two = [workflow("orders", ""), workflow("returns", "")];
-    let (place, text) = message(&two, 1, Code::WebhookConflict);
+    let (place, text) = found(&two, 1, Code::WebhookConflict);
     assert_eq!(place, Some((9, 113)));
     assert!(text.contains("GET /webhook/orders is also served by Workflow \"orders\" (orders.yaml)"), "{text}");
     for (one, other) in [("", "  active: false\n"), ("", "  driftPolicy: Report\n")] {
@@ -186,27 +186,27 @@ fn workflows_of_a_set_are_checked_against_each_other() {
         assert!(quiet.iter().all(|report| report.findings.iter().all(|placed| placed.finding.code != Code::WebhookConflict)), "{quiet:#?}");
     }
     let probing = [workflow("orders", "  healthCheck:\n    probes:\n      - node: hook\n        method: POST\n")];
-    let (place, text) = message(&probing, 0, Code::ProbeInvalid);
+    let (place, text) = found(&probing, 0, Code::ProbeInvalid);
     assert_eq!(
         (place, text.as_str()),
         (Some((8, 9)), "error spec.healthCheck.probes[0].node: the definition has no node \"hook\" to probe; did you mean \"Hook\"?")
     );
     let probing = [workflow("orders", "  healthCheck:\n    probes:\n      - node: Hook\n        method: POST\n")];
-    let (place, text) = message(&probing, 0, Code::ProbeInvalid);
+    let (place, text) = found(&probing, 0, Code::ProbeInvalid);
     assert_eq!(
         (place, text.as_str()),
         (Some((9, 9)), "error spec.healthCheck.probes[0].method: node \"Hook\" does not answer POST (found POST, want GET)")
     );
     let calling = [workflow("orders", "  references:\n    - id: x\n      workflowRef: {name: retruns}\n"), workflow("returns", "")];
-    let (place, text) = message(&calling, 0, Code::WorkflowNotFound);
+    let (place, text) = found(&calling, 0, Code::WorkflowNotFound);
     assert!(
         place == Some((8, 21))
             && text.starts_with("warning spec.references[0].workflowRef.name: ")
             && text.ends_with("did you mean \"returns\"?"),
         "{place:?} {text}"
     );
-    assert!(message(&calling[..1], 0, Code::WorkflowNotFound).1.starts_with("info "), "the cluster may have it");
-    assert!(message(&calling, 0, Code::MappingUnused).1.contains("the definition calls no workflow \"x\""));
+    assert!(found(&calling[..1], 0, Code::WorkflowNotFound).1.starts_with("info "), "the cluster may have it");
+    assert!(found(&calling, 0, Code::MappingUnused).1.contains("the definition calls no workflow \"x\""));
 }
 
 #[test]
@@ -217,14 +217,14 @@ fn inputs_of_a_kustomization_are_not_checked() {
     let patch = "apiVersion: weirkeeper.dev/v1alpha1\nkind: Workflow\nmetadata: {name: one}\nspec: {active: true}\n";
     let sources = [source("k/kustomization.yaml", kustomization), source("k/workflow.yaml", workflow), source("patch.yaml", patch)];
     let reports = validate(&sources, Catalog::embedded());
-    let message: Vec<String> = reports.iter().flat_map(|report| &report.findings).map(|one| one.finding.to_string()).collect();
-    assert_eq!(message.len(), 2, "{message:?}");
+    let findings: Vec<String> = reports.iter().flat_map(|report| &report.findings).map(|one| one.finding.to_string()).collect();
+    assert_eq!(findings.len(), 2, "{findings:?}");
     assert!(
-        message[0].contains("the kustomization in \"k\" generates it")
-            && message[0].contains("kubectl kustomize k | weirkeeper validate -"),
-        "{message:?}"
+        findings[0].contains("the kustomization in \"k\" generates it")
+            && findings[0].contains("kubectl kustomize k | weirkeeper validate -"),
+        "{findings:?}"
     );
-    assert!(message[1].contains("this is a patch") && message[1].contains("kubectl kustomize k | weirkeeper validate -"), "{message:?}");
+    assert!(findings[1].contains("this is a patch") && findings[1].contains("kubectl kustomize k | weirkeeper validate -"), "{findings:?}");
     let template = source("t.yaml", "metadata:\n  name: {{ .Release.Name }}\n");
     let helm = |found| validate(&[Source { found, ..template.clone() }], Catalog::embedded())[0].is_valid(false);
     assert_eq!((helm(true), helm(false)), (true, false), "one that nobody named may lie there by chance");

@@ -25,7 +25,6 @@ use crate::domain::mark::{KEY, Mark};
 use crate::domain::plan::Publication;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::http::boot_clock;
-use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 
 /// Binding of the object.
@@ -70,7 +69,7 @@ pub(super) async fn bind(rec: &mut Reconciliation<'_>, connection: &Connection) 
     }
     let rival = adopt.as_ref().and_then(|id| listing.seen.items.iter().find(|sighting| sighting.id == *id)?.mark.clone());
     let claimant_exists = match &rival {
-        Some(mark) => mark_exists(rec, mark).await?,
+        Some(mark) => rec.ctx.mark_exists(mark).await?,
         None => false,
     };
     // A recorded workflow that is gone does not permit taking over another one.
@@ -148,10 +147,6 @@ fn bound_or_free(rec: &Reconciliation<'_>, id: &str, bound: Result<Bound, Reconc
     bound
 }
 
-async fn mark_exists(rec: &Reconciliation<'_>, mark: &Mark) -> Result<bool, ReconcileError> {
-    rec.ctx.mark_exists(mark).await.map_err(|error| objects::reconcile_error("read the object of a mark", &error))
-}
-
 /// Checks that the recorded workflow carries this object's mark. A workflow without a mark needs a grant to adopt it: anybody who can
 /// write the status may have recorded the id.
 async fn check_mark(rec: &Reconciliation<'_>, connection: &Connection, remote: &RemoteWorkflow) -> Result<(), ReconcileError> {
@@ -164,7 +159,7 @@ async fn check_mark(rec: &Reconciliation<'_>, connection: &Connection, remote: &
         }
         // It was taken over and not written to yet.
         Some(mark) if mark.restored_as(&rec.mark(), connection.restored_from()) => Ok(()),
-        Some(mark) if mark.cluster != rec.ctx.cluster || mark_exists(rec, &mark).await? => Err(claimed(&remote.id)),
+        Some(mark) if mark.cluster != rec.ctx.cluster || rec.ctx.mark_exists(&mark).await? => Err(claimed(&remote.id)),
         Some(_) if adopting => may_adopt(rec, connection, &remote.id),
         Some(_) => Err(owned_by_previous(&remote.id, &rec.ctx.cluster)),
     }

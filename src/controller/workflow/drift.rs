@@ -86,7 +86,7 @@ pub(super) async fn keep_edits(
 }
 
 fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
-    let message: Vec<String> = drift
+    let parts: Vec<String> = drift
         .iter()
         .map(|one| match one {
             Drift::Edited | Drift::DraftEdited => summary(wanted, remote),
@@ -98,7 +98,7 @@ fn describe(drift: &[Drift], wanted: &Deployment<'_>, remote: &RemoteWorkflow) -
             Drift::Moved => "moved to another project".to_owned(),
         })
         .collect();
-    message.join("; ")
+    parts.join("; ")
 }
 
 /// Returns the difference between what was sent and what n8n holds, node by node, without values.

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::scripted::{Reply, Scripted, client_within, json, raw};
+use super::super::scripted::{Reply, Scripted, Seen, client_within, json, raw};
 use super::super::{ExecutionQuery, N8nClient, N8nError};
 use super::write;
 use crate::http::Memory;
@@ -29,6 +29,11 @@ fn patient(server: &Scripted, memory: &Memory) -> N8nClient {
     let mut settings = server.settings();
     settings.request_timeout = Duration::from_secs(60);
     client_within(settings, memory)
+}
+
+/// Returns the number of a page from its cursor `c1`, `c2`, …; 0 without one.
+fn page_number(seen: &Seen) -> usize {
+    seen.query("cursor").map_or(0, |cursor| cursor.trim_start_matches('c').parse().unwrap())
 }
 
 fn protocol<T: std::fmt::Debug>(answer: Result<T, N8nError>) -> String {
@@ -71,7 +76,7 @@ async fn ids_names_and_cursors_longer_than_n8ns_are_not_kept() {
 #[tokio::test]
 async fn ids_that_n8n_never_gives_do_not_advance_a_list() {
     let server = Scripted::start(|seen| {
-        let number: usize = seen.query("cursor").map_or(0, |cursor| cursor.trim_start_matches('c').parse().unwrap());
+        let number = page_number(seen);
         json(200, json!({ "data": [{ "id": format!("{number:065}") }], "nextCursor": format!("c{}", number + 1) }))
     })
     .await;
@@ -83,7 +88,7 @@ async fn ids_that_n8n_never_gives_do_not_advance_a_list() {
 #[tokio::test]
 async fn empty_pages_of_executions_end_whatever_their_cursors_say() {
     let server = Scripted::start(|seen| {
-        let number: usize = seen.query("cursor").map_or(0, |cursor| cursor.trim_start_matches('c').parse().unwrap());
+        let number = page_number(seen);
         json(200, json!({ "data": [], "nextCursor": format!("c{}", number + 1) }))
     })
     .await;
@@ -98,7 +103,7 @@ async fn a_list_without_end_ends_whatever_its_cursors_say() {
     // Each cursor is different; behind it is nothing, the same page, or ever new items.
     for (per_page, fresh, most) in [(0, false, 22), (250, false, 23), (1_000, true, 103)] {
         let server = Scripted::start(move |seen| {
-            let number: usize = seen.query("cursor").map_or(0, |cursor| cursor.trim_start_matches('c').parse().unwrap());
+            let number = page_number(seen);
             let id = |item: usize| if fresh { number * per_page + item } else { item };
             let data: Vec<Value> = (0..per_page).map(|item| json!({ "id": id(item) })).collect();
             json(200, json!({ "data": data, "nextCursor": format!("c{}", number + 1) }))

@@ -82,7 +82,7 @@ fn running(id: &str) -> Value {
 /// The same with the code of a workflow that carries a credential by its id and sends it to a URL.
 fn sending(credential: &str, url: &str) -> Value {
     let nodes = json!([
-        { "id": "1", "name": "Called", "type": "n8n-nodes-base.executeWorkflowTrigger", "typeVersion": 1.1, "position": [0, 0], "parameters": { "inputSource": "passthrough" } },
+        called(),
         { "id": "2", "name": "Send", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [200, 0],
           "parameters": { "url": url, "authentication": "genericCredentialType", "genericAuthType": "httpBasicAuth", "options": {} },
           "credentials": { "httpBasicAuth": { "id": credential, "name": "Any" } } },
@@ -101,8 +101,14 @@ async fn somebodys_credential(n8n: &N8n) -> (String, String) {
     (id, format!("Basic {}", STANDARD.encode(format!("u:{password}"))))
 }
 
-fn inline(nodes: &Value) -> Value {
-    json!({ "source": "parameter", "workflowJson": json!({ "nodes": nodes, "connections": {} }).to_string(), "options": {} })
+/// Returns a workflow of one node.
+fn alone(kind: &str, version: f64, parameters: &Value) -> Value {
+    json!({ "nodes": [{ "name": "Deep", "type": kind, "typeVersion": version, "position": [0, 0], "parameters": parameters }], "connections": {} })
+}
+
+/// Returns the parameters of a node that runs a workflow which is written inside it.
+fn inline(workflow: &Value) -> Value {
+    json!({ "source": "parameter", "workflowJson": workflow.to_string(), "options": {} })
 }
 
 /// The trigger of a workflow inside a node.
@@ -113,8 +119,8 @@ fn called() -> Value {
 /// A workflow inside a node that fails under the id of another one.
 fn failing_as(id: &str) -> Value {
     let stop = json!({ "id": "2", "name": "Stop", "type": "n8n-nodes-base.stopAndError", "typeVersion": 1, "position": [200, 0], "parameters": { "errorMessage": "made up" } });
-    let inner = json!({ "id": id, "nodes": [called(), stop], "connections": { "Called": { "main": [[{ "node": "Stop", "type": "main", "index": 0 }]] } } });
-    json!({ "source": "parameter", "workflowJson": inner.to_string(), "options": {} })
+    let workflow = json!({ "id": id, "nodes": [called(), stop], "connections": { "Called": { "main": [[{ "node": "Stop", "type": "main", "index": 0 }]] } } });
+    inline(&workflow)
 }
 
 /// A workflow inside a node with a tool whose workflow id is null.
@@ -126,7 +132,7 @@ fn calling_null() -> Value {
           "parameters": { "name": "tool", "description": "d", "source": "database", "workflowId": { "__rl": true, "mode": "id", "value": null } } },
     ]);
     let connections = json!({ "Called": { "main": [[{ "node": "Run", "type": "main", "index": 0 }]] }, "tool": { "ai_tool": [[{ "node": "Run", "type": "ai_tool", "index": 0 }]] } });
-    json!({ "source": "parameter", "workflowJson": json!({ "nodes": nodes, "connections": connections }).to_string(), "options": {} })
+    inline(&json!({ "nodes": nodes, "connections": connections }))
 }
 
 const CODE: &str = "@n8n/n8n-nodes-langchain.code";
@@ -139,13 +145,13 @@ async fn code_that_runs_a_workflow_of_another_namespace_is_refused_wherever_it_i
     let foreign = Foreign::at("runsothers", &stack.n8n_url(), &stack.n8n_key()).await;
     let n8n = &foreign.world.n8n;
     let victim = json!({ "name": "Victim", "connections": { "Called": { "main": [[{ "node": "Answer", "type": "main", "index": 0 }]] } }, "settings": {}, "nodes": [
-        { "name": "Called", "type": "n8n-nodes-base.executeWorkflowTrigger", "typeVersion": 1.1, "position": [0, 0], "parameters": { "inputSource": "passthrough" } },
+        called(),
         answering("x", "the victim ran")["nodes"][1],
     ] });
     let victim = n8n.api("POST", "/workflows", Some(victim)).await.json()["id"].as_str().expect("an id").to_owned();
     assert_eq!(n8n.api("POST", &format!("/workflows/{victim}/publish"), Some(json!({}))).await.status, 200);
     let path = |name: &str| format!("{}/{name}", foreign.other);
-    let hidden = json!([{ "name": "Deep", "type": CODE, "typeVersion": 1, "position": [0, 0], "parameters": running(&victim) }]);
+    let hidden = alone(CODE, 1.0, &running(&victim));
     // A webhook of the attacker's own, to which the owner's credential is sent.
     let (credential, sent) = somebodys_credential(n8n).await;
     let mut collects = answering(&path("collects"), "");
@@ -244,7 +250,7 @@ async fn a_data_table_needs_a_grant_of_its_id_and_one_by_name_a_grant_of_all() {
 async fn no_node_that_accesses_more_than_its_definition_is_sent_without_a_grant() {
     let standin = StandIn::start(Options::default());
     let foreign = Foreign::at("tries", &standin.url(), standin.api_key()).await;
-    let deep = |kind: &str| inline(&json!([{ "name": "Deep", "type": kind, "typeVersion": 1, "position": [0, 0], "parameters": {} }]));
+    let deep = |kind: &str| inline(&alone(kind, 1.0, &json!({})));
     let (types, reference, tables) = ("NodeTypeNotGranted", "ReferenceNotGranted", "DataTableNotGranted");
     let tries = [
         (CODE, 1.0, json!({}), types),
@@ -275,12 +281,7 @@ async fn no_node_that_accesses_more_than_its_definition_is_sent_without_a_grant(
         ),
         (EXECUTE, 1.2, deep(CODE), types),
         (EXECUTE, 1.2, deep("n8n-nodes-base.messageAnAgent"), types),
-        (
-            EXECUTE,
-            1.2,
-            inline(&json!([{ "name": "Deep", "type": EXECUTE, "typeVersion": 1.2, "position": [0, 0], "parameters": deep(CODE) }])),
-            types,
-        ),
+        (EXECUTE, 1.2, inline(&alone(EXECUTE, 1.2, &deep(CODE))), types),
         ("@n8n/n8n-nodes-langchain.toolWorkflow", 2.2, deep(CODE), types),
         ("@n8n/n8n-nodes-langchain.retrieverWorkflow", 1.1, deep(CODE), types),
         (EXECUTE, 1.2, json!({ "source": "localFile", "workflowPath": "/tmp/x.json" }), reference),

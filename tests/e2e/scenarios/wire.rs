@@ -1,6 +1,6 @@
 //! Every call of the client against the real n8n.
 
-mod calls;
+pub(super) mod calls;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -10,6 +10,7 @@ use tokio::process::Command;
 use weirkeeper::domain::remote::WorkflowWrite;
 use weirkeeper::n8n::{ApiKey, ClientSettings, N8nClient, N8nError, N8nMetrics};
 
+use super::wire::calls::delete;
 use crate::harness::stack::Stack;
 
 fn client(stack: &Stack) -> N8nClient {
@@ -89,12 +90,7 @@ async fn a_restarting_n8n_loses_no_workflow() {
         println!("kill {kill}: {outcomes:#?}");
         assert!(outcomes.get("get ok").is_some_and(|n| *n > 0));
     }
-    // With the publication service, a published workflow cannot be deleted.
-    n8n.unpublish(&id).await.unwrap();
-    while matches!(n8n.delete_workflow(&id).await, Err(N8nError::Refused { status: 409, .. })) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert!(n8n.get_workflow(&id).await.unwrap().is_none());
+    assert!(delete(&n8n, &id).await);
 }
 
 fn status(error: &N8nError) -> u16 {

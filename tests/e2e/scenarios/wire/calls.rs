@@ -54,7 +54,7 @@ pub(super) async fn publish(n8n: &N8nClient, id: &str, path: &str) -> RemoteWork
 }
 
 /// Deletes a workflow, and returns whether it existed. With the publication service it must be unpublished first.
-pub(super) async fn delete(n8n: &N8nClient, id: &str) -> bool {
+pub(in crate::scenarios) async fn delete(n8n: &N8nClient, id: &str) -> bool {
     let started = Instant::now();
     loop {
         match n8n.delete_workflow(id).await {
