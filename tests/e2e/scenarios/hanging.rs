@@ -119,6 +119,21 @@ async fn a_reconciliation_that_exceeds_its_timeout_is_stopped_reported_counted_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_instance_whose_lists_hang_reports_the_timeout_until_they_end() {
+    let (standin, mut world) = World::on_stand_in("slowlist", json!({ "requestTimeout": "5m" })).await;
+    let reason = |wanted: &'static str| move |object: &Value| condition(object, "Ready")["reason"] == wanted;
+    world.until_kind("N8nInstance", "main", "it is Ready", reason("Succeeded")).await;
+    world.operator.restart_with(&["--reconcile-timeout", "10s"]);
+    standin.faults().add(Rule::on("GET", "/api/v1/workflows", Fault::Hang));
+    world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
+    let stopped = world.until_kind("N8nInstance", "main", "it was stopped", reason("TimedOut")).await;
+    assert_eq!(condition(&stopped, "Ready")["status"], "False");
+    assert_eq!(condition(&stopped, "Reachable")["status"], "True", "n8n itself answered: {stopped:#}");
+    standin.faults().clear();
+    world.until_kind("N8nInstance", "main", "it is Ready again", reason("Succeeded")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn durations_beyond_their_bounds_are_refused_by_the_api_server() {
     let (_standin, world) = World::on_stand_in("bounds", json!({})).await;
     let probe = |timeout: &str| json!({ "healthCheck": { "probes": [{ "node": "Webhook", "timeout": timeout }] } });
