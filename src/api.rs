@@ -8,6 +8,7 @@ pub mod crds;
 pub mod duration;
 pub mod headers;
 pub mod instance;
+pub mod policy;
 pub mod reason;
 pub mod schema;
 pub mod workflow;

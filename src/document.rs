@@ -8,6 +8,7 @@ pub mod derive;
 pub mod difference;
 pub mod endpoints;
 pub mod finding;
+pub mod inline;
 pub mod javascript;
 pub mod json_path;
 pub mod lenient_json;

@@ -9,6 +9,8 @@ mod embedded;
 pub mod import;
 mod object;
 mod pending;
+mod policies;
+mod read_policies;
 mod report;
 mod rules;
 mod schema;
@@ -25,9 +27,12 @@ use document::Document;
 use embedded::Shelf;
 use object::Object;
 use pending::Pending;
+use policies::Basis;
 use set::Member;
 use unrendered::Kustomizations;
 
+pub use policies::NamedPolicy;
+pub use read_policies::read_policies;
 pub use report::{Kind, LARGEST_INLINE, Placed, Report, Source};
 
 /// Returns the first error of an object against the schema of its kind, with its field; `None` for kinds of other API groups.
@@ -38,7 +43,13 @@ pub fn misfit(kind: &str, object: &Value) -> Option<String> {
 
 /// Validates every workflow in a set of files, in their order.
 pub fn validate(sources: &[Source], catalog: &Catalog) -> Vec<Report> {
-    let mut work = Work::new(catalog, Kustomizations::of(sources));
+    validate_by(sources, catalog, &[])
+}
+
+/// Validates every workflow in a set of files against policies, too.
+pub fn validate_by(sources: &[Source], catalog: &Catalog, policies: &[NamedPolicy]) -> Vec<Report> {
+    let basis = Basis { catalog, policies };
+    let mut work = Work::new(basis, Kustomizations::of(sources));
     for (number, source) in sources.iter().enumerate() {
         let first = work.reports.len();
         match &source.text {
@@ -61,7 +72,7 @@ pub fn validate(sources: &[Source], catalog: &Catalog) -> Vec<Report> {
         }
     }
     for pending in std::mem::take(&mut work.pending) {
-        let resolved = work.shelf.resolve(&pending, catalog, &work.kustomizations);
+        let resolved = work.shelf.resolve(&pending, basis, &work.kustomizations);
         if let Some(report) = work.reports.get_mut(pending.report) {
             report.findings.extend(resolved.findings);
             report.required = resolved.required;
@@ -76,7 +87,7 @@ pub fn validate(sources: &[Source], catalog: &Catalog) -> Vec<Report> {
 }
 
 struct Work<'c> {
-    catalog: &'c Catalog,
+    basis: Basis<'c>,
     reports: Vec<Report>,
     shelf: Shelf,
     /// Workflows whose definition may stand in a later file.
@@ -87,8 +98,8 @@ struct Work<'c> {
 }
 
 impl<'c> Work<'c> {
-    fn new(catalog: &'c Catalog, kustomizations: Kustomizations) -> Self {
-        Self { catalog, reports: Vec::new(), shelf: Shelf::default(), pending: Vec::new(), members: Vec::new(), kustomizations }
+    fn new(basis: Basis<'c>, kustomizations: Kustomizations) -> Self {
+        Self { basis, reports: Vec::new(), shelf: Shelf::default(), pending: Vec::new(), members: Vec::new(), kustomizations }
     }
 
     fn take(&mut self, document: &Document<'_>, found: bool) {
@@ -111,11 +122,11 @@ impl<'c> Work<'c> {
         }
         let parts = several(value);
         if parts.is_empty() {
-            let judged = report_on(document, value, "", None, self.catalog);
+            let judged = report_on(document, value, "", (None, None), self.basis);
             return self.reports.push(judged.with(document.warnings("")));
         }
         for (path, part) in parts {
-            self.reports.push(report_on(document, part, &path, None, self.catalog));
+            self.reports.push(report_on(document, part, &path, (None, None), self.basis));
         }
     }
 
@@ -130,12 +141,13 @@ impl<'c> Work<'c> {
             }
             Object::ConfigMap => self.shelf.put(document, value, path),
             Object::Managed(Kind::Workflow) => {
-                let (report, pending, member) = object::validate_workflow(document, value, path, self.reports.len(), self.catalog);
+                let (report, pending, member) = object::validate_workflow(document, value, path, self.reports.len(), self.basis);
                 self.reports.push(report);
                 self.pending.extend(pending);
                 self.members.extend(member);
             }
-            Object::Managed(Kind::N8nInstance) => self.reports.push(object::validate_instance(document, value, path)),
+            Object::Managed(Kind::N8nInstance) => self.reports.push(object::validate_other(Kind::N8nInstance, document, value, path)),
+            Object::Managed(Kind::WorkflowPolicy) => self.reports.push(object::validate_other(Kind::WorkflowPolicy, document, value, path)),
             Object::Unknown(finding) => self.reports.push(object::unknown_kind(document, finding, path)),
             Object::Other => {}
         }

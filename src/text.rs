@@ -1,6 +1,7 @@
 //! Text from outside, made safe to show to people: in conditions, events, logs and on terminals it can neither begin a line of its own nor
 //! hide, reverse or colour the text beside it.
 
+pub mod pattern;
 pub mod sha256;
 pub mod similar;
 

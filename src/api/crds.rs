@@ -6,11 +6,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 
 use super::instance::N8nInstance;
+use super::policy::WorkflowPolicy;
 use super::workflow::Workflow;
 
 /// Returns the definition of every kind, in the order in which they are printed.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![finish(N8nInstance::crd()), finish(Workflow::crd())]
+    vec![finish(N8nInstance::crd()), finish(Workflow::crd()), finish(WorkflowPolicy::crd())]
 }
 
 /// Adds the parts that the derive cannot express. The status starts with `observedGeneration: -1`, so that kstatus never reports a fresh

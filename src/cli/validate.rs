@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use crate::catalog::Catalog;
 use crate::cli::catalog::{self, CatalogError};
-use crate::manifest::{Report, validate};
+use crate::manifest::{Report, read_policies, validate_by};
 use arguments::{Colour, Form};
 
 pub use arguments::{ValidateArguments, ValidateError};
@@ -36,7 +36,9 @@ pub fn run(arguments: &ValidateArguments, no_color: bool) -> Result<ExitCode, Va
     let sources = files::read(&arguments.paths);
     let given = arguments.catalog.as_deref().map(catalog::read).transpose()?;
     let catalog = given.as_ref().unwrap_or_else(|| Catalog::embedded());
-    let mut reports = validate(&sources, catalog);
+    let policies =
+        files::read(&arguments.policy).iter().map(read_policies).collect::<Result<Vec<_>, _>>().map_err(ValidateError::Policy)?.concat();
+    let mut reports = validate_by(&sources, catalog, &policies);
     let hidden = choices::apply(arguments, &sources, &mut reports, catalog)?;
     let coloured = match arguments.color {
         Colour::Always => true,
@@ -75,7 +77,7 @@ fn code(reports: &[Report], strict: bool) -> u8 {
 fn nothing(paths: &[String], files: usize) -> String {
     let read = match files {
         0 => "there is no *.json, *.yaml or *.yml file",
-        _ => "the files contain no n8n workflow, Workflow or N8nInstance",
+        _ => "the files contain no n8n workflow, Workflow, N8nInstance or WorkflowPolicy",
     };
     format!("there is nothing to validate in {}: {read}; check the path", paths.join(", "))
 }

@@ -69,6 +69,8 @@ pub struct Endpoint {
     /// Path below [`Self::base`], without a leading slash, as n8n serves it. Parameters stay as `:name`. If an expression computes it, the
     /// expression itself.
     pub path: String,
+    /// Path as the author wrote it, without slashes at its ends; None if an expression computes it, or if n8n makes it of an id.
+    pub written: Option<String>,
     /// True if path and methods are known without running n8n's expressions.
     pub verifiable: bool,
     /// Entries that n8n stores for it in its table of routes, one for each method.
@@ -185,9 +187,9 @@ fn owned(methods: &[&str]) -> Vec<String> {
 
 fn endpoint(node: &Node, kind: EndpointKind, base: &'static str, methods: Option<Vec<String>>, written: Written, of_id: bool) -> Endpoint {
     let id = node.webhook_id();
-    let (kept, path, known) = match written {
-        Written::Computed(expression) => (String::new(), expression, false),
-        Written::Text(text) if of_id => (text.clone(), text, true),
+    let (kept, path, own, known) = match written {
+        Written::Computed(expression) => (String::new(), expression, None, false),
+        Written::Text(text) if of_id => (text.clone(), text, None, true),
         Written::Text(text) => {
             let own = trimmed(&text);
             let path = match id {
@@ -195,14 +197,14 @@ fn endpoint(node: &Node, kind: EndpointKind, base: &'static str, methods: Option
                 Some(id) if is_template(own) => format!("{id}/{own}"),
                 _ => own.to_owned(),
             };
-            (if own.is_empty() { path.clone() } else { own.to_owned() }, path, true)
+            (if own.is_empty() { path.clone() } else { own.to_owned() }, path, Some(own.to_owned()), true)
         }
     };
     let of_id = of_id || known && id == Some(path.as_str());
     let verifiable = known && methods.is_some() && !path.is_empty() && !path.starts_with('/');
     let methods = methods.unwrap_or_default();
     let routes = if known { methods.iter().map(|method| Route::new(method, &kept, id, of_id)).collect() } else { Vec::new() };
-    Endpoint { node: node.name().to_owned(), kind, methods, base, path, verifiable, routes, closed: false }
+    Endpoint { node: node.name().to_owned(), kind, methods, base, path, written: own, verifiable, routes, closed: false }
 }
 
 fn of_webhook(node: &Node) -> Vec<Endpoint> {

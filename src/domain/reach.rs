@@ -8,11 +8,10 @@ use serde_json::Value;
 
 use crate::catalog::{Capability, Catalog};
 use crate::document::definition::{Definition, Node};
+use crate::document::inline::{self, DEEPEST, Inline, has_prototype, is_static};
 use crate::document::references::{CALLERS, sub_workflow_references};
 use crate::domain::render::is_workflow_symbol;
 
-/// Maximum nesting of sub-workflows inside nodes that is followed.
-const DEEPEST: usize = 8;
 /// The node type that works with data tables, and the node types that may take test cases from one.
 const DATA_TABLE: &str = "n8n-nodes-base.dataTable";
 const DATA_TABLE_USERS: [&str; 3] = [DATA_TABLE, "n8n-nodes-base.evaluation", "n8n-nodes-base.evaluationTrigger"];
@@ -151,7 +150,7 @@ impl Search<'_> {
             }
             Some("parameter") => match node.parameter("workflowJson") {
                 None | Some(Value::Null) => {}
-                Some(inline) => match document(inline).filter(|_| depth < DEEPEST) {
+                Some(inline) => match inline::parse(inline).filter(|_| depth < DEEPEST) {
                     Some(Inline { id, definition }) => {
                         self.found.workflows.extend(id);
                         self.follow(&definition, Some(at), depth + 1);
@@ -202,11 +201,6 @@ impl Search<'_> {
     }
 }
 
-/// Reports whether a value is text that n8n does not evaluate as an expression.
-fn is_static(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| !text.trim_start().starts_with('='))
-}
-
 /// Reports whether an agent may run SQL on a file that it is given.
 fn may_use_sqlite(node: &Node) -> bool {
     let other = |key: &str, harmless: &dyn Fn(&str) -> bool| {
@@ -218,73 +212,6 @@ fn may_use_sqlite(node: &Node) -> bool {
 
 fn may_sort_by_code(node: &Node) -> bool {
     node.parameter("type").is_some_and(|way| !is_static(way) || way.as_str() == Some("code"))
-}
-
-fn has_prototype(object: &serde_json::Map<String, Value>) -> bool {
-    object.iter().any(|(key, value)| key == "__proto__" || nested(value))
-}
-
-fn nested(value: &Value) -> bool {
-    match value {
-        Value::Object(object) => has_prototype(object),
-        Value::Array(list) => list.iter().any(nested),
-        _ => false,
-    }
-}
-
-/// A workflow that is written inside a node.
-struct Inline {
-    /// n8n runs it as the workflow with this id: with its memory, its static data, its error handling and its callers' permissions.
-    id: Option<String>,
-    definition: Definition,
-}
-
-/// Keys of a workflow inside a node that give it nothing but what they contain. n8n's own exports have all of them.
-const HARMLESS_KEYS: [&str; 15] = [
-    "name",
-    "nodes",
-    "connections",
-    "settings",
-    "pinData",
-    "meta",
-    "active",
-    "tags",
-    "versionId",
-    "activeVersionId",
-    "createdAt",
-    "updatedAt",
-    "isArchived",
-    "nodeGroups",
-    "triggerCount",
-];
-
-/// Parses a sub-workflow as written in a parameter: JSON, mostly as text. `None` if a part of it may reach more than can be read.
-fn document(inline: &Value) -> Option<Inline> {
-    let parsed: Option<Value> = inline.as_str().and_then(|text| serde_json::from_str(text).ok());
-    let document = parsed.as_ref().unwrap_or(inline).as_object()?;
-    let given = |key: &str| document.get(key).filter(|value| !value.is_null());
-    if document.contains_key("__proto__")
-        || document.iter().any(|(key, value)| key != "id" && !value.is_null() && !HARMLESS_KEYS.contains(&key.as_str()))
-    {
-        return None;
-    }
-    let id = match given("id") {
-        None => None,
-        Some(id) => Some(id.as_str()?.to_owned()),
-    };
-    let nodes: Option<Vec<Node>> = match given("nodes") {
-        None => Some(Vec::new()),
-        Some(nodes) => nodes.as_array()?.iter().map(|node| node.as_object().cloned().map(Node)).collect(),
-    };
-    let settings = match given("settings") {
-        None => serde_json::Map::new(),
-        Some(settings) => settings.as_object()?.clone(),
-    };
-    let text = |key: &str| settings.get(key).is_none_or(|value| value.is_null() || is_static(value));
-    if has_prototype(&settings) || !["errorWorkflow", "callerIds"].into_iter().all(text) {
-        return None;
-    }
-    Some(Inline { id, definition: Definition { nodes: nodes?, settings, ..Definition::default() } })
 }
 
 #[cfg(test)]

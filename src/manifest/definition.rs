@@ -3,13 +3,15 @@
 use serde_json::Value;
 
 use super::document::{Document, join};
+use super::policies::Basis;
+use super::policies::of_namespace;
 use super::report::Report;
 use crate::api::workflow::WorkflowSpec;
-use crate::catalog::Catalog;
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, has_errors};
 use crate::document::parse::place_of_workflow;
 use crate::validator::check::{disagreements, examine, parse_and_check, take_for_filled_in};
+use crate::validator::policy;
 use crate::validator::schema::NodeCredentials;
 
 /// Result of validating a definition, independent of the file that contains it.
@@ -19,8 +21,9 @@ pub(super) struct Validated {
     pub(super) definition: Option<Definition>,
 }
 
-/// Validates a definition: that of a `Workflow` against its spec, any other against its own declarations.
-pub(super) fn validate(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Validated {
+/// Validates a definition: that of a `Workflow` against its spec and the policies of its namespace, any other against its own declarations
+/// and all policies.
+pub(super) fn validate(raw: &Value, (spec, namespace): (Option<&WorkflowSpec>, Option<&str>), basis: Basis<'_>) -> Validated {
     let mut intake = match parse_and_check(raw) {
         Ok(intake) => intake,
         Err(findings) => return Validated { findings, required: Vec::new(), definition: None },
@@ -31,8 +34,9 @@ pub(super) fn validate(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catal
         definition.name = Some(name.clone());
     }
     let active = spec.map_or(definition.declared_active, |spec| spec.active);
-    let (found, required) = examine(definition, active, catalog);
+    let (found, required) = examine(definition, active, basis.catalog);
     findings.extend(found);
+    policy::check(definition, &of_namespace(basis.policies, namespace), basis.catalog, &mut findings);
     if spec.is_some() {
         take_for_filled_in(&mut findings);
     }
@@ -42,9 +46,15 @@ pub(super) fn validate(raw: &Value, spec: Option<&WorkflowSpec>, catalog: &Catal
     Validated { findings, required, definition: Some(intake.definition) }
 }
 
-/// Returns the report on a definition at a path of a document.
-pub(super) fn report_on(document: &Document<'_>, raw: &Value, path: &str, spec: Option<&WorkflowSpec>, catalog: &Catalog) -> Report {
-    let validated = validate(raw, spec, catalog);
+/// Returns the report on a definition at a path of a document, of a Workflow with this spec and namespace.
+pub(super) fn report_on(
+    document: &Document<'_>,
+    raw: &Value,
+    path: &str,
+    of: (Option<&WorkflowSpec>, Option<&str>),
+    basis: Basis<'_>,
+) -> Report {
+    let validated = validate(raw, of, basis);
     let base = join(path, &place_of_workflow(raw));
     let mut report = Report::new(document.source).with(validated.findings.into_iter().map(|finding| document.place(finding, &base)));
     report.required = validated.required;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::catalog::Catalog;
 use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding, quoted};
 use crate::document::json_path;
@@ -16,6 +15,7 @@ use crate::validator::schema::NodeCredentials;
 use super::definition::validate;
 use super::document::{Document, indent, join, seen};
 use super::pending::Pending;
+use super::policies::Basis;
 use super::report::Placed;
 use super::unrendered::Kustomizations;
 
@@ -68,7 +68,7 @@ impl Shelf {
     }
 
     /// Validates the definition that a Workflow refers to.
-    pub(super) fn resolve(&self, pending: &Pending, catalog: &Catalog, kustomizations: &Kustomizations) -> Resolved {
+    pub(super) fn resolve(&self, pending: &Pending, basis: Basis<'_>, kustomizations: &Kustomizations) -> Resolved {
         let (name, key) = (&pending.from.name, &pending.from.key);
         let at_reference =
             |finding| Resolved { findings: vec![Placed { finding, source: pending.source, span: pending.span }], ..Resolved::default() };
@@ -94,7 +94,7 @@ impl Shelf {
         let json = embedded.text.trim_start().starts_with(['{', '[']);
         let positions = if json { Positions::of_json(&embedded.text) } else { Positions::of_yaml(&embedded.text) };
         let base = place_of_workflow(&read.value);
-        let validated = validate(&read.value, pending.spec.as_deref(), catalog);
+        let validated = validate(&read.value, (pending.spec.as_deref(), pending.namespace.as_deref()), basis);
         let warnings = read.warnings.into_iter().map(|finding| (String::new(), finding));
         let findings = warnings.chain(validated.findings.into_iter().map(|finding| (base.clone(), finding)));
         let placed = findings.map(|(base, finding)| {

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::api::workflow::{ConfigMapKeyRef, Workflow};
 use crate::api::{GROUP, VERSION, annotation};
-use crate::catalog::Catalog;
 use crate::document::finding::{Code, Finding, Severity, quoted};
 use crate::document::json_path;
 use crate::domain::annotations::{OF_INSTANCE, OF_WORKFLOW, is_ours, unknown};
@@ -17,12 +16,14 @@ use super::definition::report_on;
 use super::document::{Document, join};
 use super::embedded::text;
 use super::pending::Pending;
+use super::policies::Basis;
 use super::report::{Kind, LARGEST_INLINE, Report};
 use super::schema;
 use super::set::Member;
 
 /// The kinds of this API group.
-pub(super) const KINDS: [(&str, Kind); 2] = [("Workflow", Kind::Workflow), ("N8nInstance", Kind::N8nInstance)];
+pub(super) const KINDS: [(&str, Kind); 3] =
+    [("Workflow", Kind::Workflow), ("N8nInstance", Kind::N8nInstance), ("WorkflowPolicy", Kind::WorkflowPolicy)];
 
 /// Kubernetes objects by their relevance for validation.
 pub(super) enum Object<'a> {
@@ -66,11 +67,12 @@ pub(super) fn unknown_kind(document: &Document<'_>, finding: Finding, at: &str) 
     Report::new(document.source).with([document.place(finding, at)])
 }
 
-/// Validates an N8nInstance.
-pub(super) fn validate_instance(document: &Document<'_>, object: &Value, at: &str) -> Report {
+/// Validates an object that contains no definition.
+pub(super) fn validate_other(kind: Kind, document: &Document<'_>, object: &Value, at: &str) -> Report {
     let mut report = Report::new(document.source).with(document.warnings(at)).with(document.words(at));
-    report.kind = Kind::N8nInstance;
-    let findings = schema::check(Kind::N8nInstance, object).into_iter().chain(metadata(object, OF_INSTANCE, &mut report));
+    report.kind = kind;
+    let known: &[&str] = if kind == Kind::N8nInstance { OF_INSTANCE } else { &[] };
+    let findings = schema::check(kind, object).into_iter().chain(metadata(object, known, &mut report));
     let placed: Vec<_> = findings.map(|finding| document.place(finding, at)).collect();
     report.with(placed)
 }
@@ -81,7 +83,7 @@ pub(super) fn validate_workflow(
     object: &Value,
     at: &str,
     number: usize,
-    catalog: &Catalog,
+    basis: Basis<'_>,
 ) -> (Report, Option<Pending>, Option<Member>) {
     let mut report = Report::new(document.source);
     let mut findings = schema::check(Kind::Workflow, object);
@@ -107,7 +109,8 @@ pub(super) fn validate_workflow(
     }
     report.findings.extend(findings.into_iter().map(|finding| document.place(finding, at)));
     if inline.is_object() {
-        let inside = report_on(document, inline, &join(at, "spec.definition"), spec.as_deref(), catalog);
+        let inside =
+            report_on(document, inline, &join(at, "spec.definition"), (spec.as_deref(), text(object, "namespace").as_deref()), basis);
         report.findings.extend(inside.findings);
         report.required = inside.required;
         report.definition = inside.definition;

@@ -29,6 +29,8 @@ pub enum Kind {
     Workflow,
     /// A connection to an n8n.
     N8nInstance,
+    /// Rules for the definitions of a namespace.
+    WorkflowPolicy,
 }
 
 /// Validation report on one workflow or instance.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::api::duration;
 use crate::api::instance::N8nInstance;
+use crate::api::policy::WorkflowPolicy;
 use crate::api::workflow::Workflow;
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::document::json_path;
@@ -20,9 +21,11 @@ use super::rules::holds;
 fn schema(kind: Kind) -> &'static Value {
     static WORKFLOW: LazyLock<Value> = LazyLock::new(|| of(&Workflow::crd()));
     static INSTANCE: LazyLock<Value> = LazyLock::new(|| of(&N8nInstance::crd()));
+    static POLICY: LazyLock<Value> = LazyLock::new(|| of(&WorkflowPolicy::crd()));
     match kind {
         Kind::Workflow => &WORKFLOW,
         Kind::N8nInstance => &INSTANCE,
+        Kind::WorkflowPolicy => &POLICY,
     }
 }
 

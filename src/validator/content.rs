@@ -6,6 +6,7 @@
 
 mod bare;
 mod callee;
+pub(in crate::validator) mod cron;
 mod expression;
 mod flow;
 mod graph;

@@ -87,6 +87,7 @@ fn every_duration_of_every_kind_has_a_shortest_and_a_longest() {
         "Workflow spec.healthCheck.bakeTime",
         "Workflow spec.healthCheck.probes[].timeout",
         "Workflow spec.interval",
+        "WorkflowPolicy spec.minimumScheduleInterval",
     ];
     assert_eq!(durations, known, "a duration is told by its pattern");
 }

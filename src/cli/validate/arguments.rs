@@ -34,6 +34,9 @@ pub struct ValidateArguments {
     /// Print what a finding means, with an example and a fix, and exit.
     #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "output", "select", "ignore", "config"])]
     pub(super) explain: Option<String>,
+    /// File of WorkflowPolicies that the workflows must meet, as in the cluster; repeat the option for several files.
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Vec<String>,
     /// Catalogue built by `weirkeeper catalog build`, or an n8n installation, to use instead of the built-in one.
     #[arg(long, value_name = "FILE|DIR")]
     pub(super) catalog: Option<PathBuf>,
@@ -82,6 +85,9 @@ pub enum ValidateError {
     /// A configuration file is not valid.
     #[error("{0}: {1}")]
     Config(String, ConfigError),
+    /// A file of policies cannot be used.
+    #[error("--policy {0}")]
+    Policy(String),
     /// No finding has this code.
     #[error("{0}")]
     Code(String),

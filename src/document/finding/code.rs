@@ -136,6 +136,13 @@ codes! {
     CredentialTypeUnknown = "credential-type-unknown", "There is no such credential type.";
     CredentialTypeRefused = "credential-type-refused", "The node does not accept credentials of this type.";
     CredentialsMissing = "credentials-missing", "A node requires credentials and has none.";
+    PolicyNodeType = "policy-node-type", "A WorkflowPolicy of the namespace denies the type of a node.";
+    PolicyHost = "policy-host", "A WorkflowPolicy of the namespace does not allow the host that a node calls.";
+    PolicyHostUnknown = "policy-host-unknown", "A WorkflowPolicy of the namespace restricts hosts, and an expression computes this one.";
+    PolicyWebhookPath = "policy-webhook-path", "A WorkflowPolicy of the namespace requires another beginning of the webhook path.";
+    PolicyScheduleInterval = "policy-schedule-interval", "A trigger starts the workflow more often than a WorkflowPolicy of the namespace allows.";
+    PolicyErrorWorkflow = "policy-error-workflow", "A WorkflowPolicy of the namespace requires an error workflow.";
+    PolicyNodes = "policy-nodes", "The workflow has more nodes than a WorkflowPolicy of the namespace allows.";
 }
 
 impl Code {

@@ -7,7 +7,7 @@ const TOOL: &str = "@n8n/n8n-nodes-langchain.toolWorkflow";
 
 fn of(kind: &str, parameters: Value) -> Reach {
     let node = json!({ "name": "Call", "type": kind, "parameters": parameters });
-    reach(&document(&json!({ "nodes": [node] })).unwrap().definition, Catalog::embedded())
+    reach(&inline::parse(&json!({ "nodes": [node] })).unwrap().definition, Catalog::embedded())
 }
 
 fn words(words: &[&str]) -> BTreeSet<String> {
@@ -96,13 +96,13 @@ fn the_reach_of_inline_workflows_is_found_at_any_depth() {
         bottomless =
             json!({ "nodes": [{ "name": "Call", "type": EXECUTE, "parameters": { "source": "parameter", "workflowJson": bottomless } }] });
     }
-    assert_eq!(reach(&document(&bottomless).unwrap().definition, Catalog::embedded()).anything, words(&["Call"]));
+    assert_eq!(reach(&inline::parse(&bottomless).unwrap().definition, Catalog::embedded()).anything, words(&["Call"]));
 }
 
 #[test]
 fn credentials_of_the_definition_itself_are_mapped_and_not_reported() {
     let node = json!({ "name": "Post", "type": "n8n-nodes-base.slack", "credentials": { "slackApi": { "name": "Mine" } } });
-    assert_eq!(reach(&document(&json!({ "nodes": [node] })).unwrap().definition, Catalog::embedded()), Reach::default());
+    assert_eq!(reach(&inline::parse(&json!({ "nodes": [node] })).unwrap().definition, Catalog::embedded()), Reach::default());
 }
 
 fn off(kind: &str, parameters: Value) -> Vec<(String, Why)> {
@@ -145,7 +145,7 @@ fn every_type_that_is_not_known_to_be_harmless_is_reported() {
 fn a_version_that_the_catalogue_does_not_know_may_reach_anything() {
     let versioned = |version: Value| {
         let node = json!({ "name": "Get", "type": "n8n-nodes-base.httpRequest", "typeVersion": version });
-        reach(&document(&json!({ "nodes": [node] })).unwrap().definition, Catalog::embedded()).types.len()
+        reach(&inline::parse(&json!({ "nodes": [node] })).unwrap().definition, Catalog::embedded()).types.len()
     };
     assert_eq!([json!(4.2), json!(1), json!(null)].map(versioned), [0, 0, 0]);
     assert_eq!([json!(99), json!("4.2"), json!([4])].map(versioned), [1, 1, 1]);
