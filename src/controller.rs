@@ -16,48 +16,43 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-use futures::{Stream, StreamExt, future, stream};
+use futures::{Stream, StreamExt, future};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use kube::api::ObjectMeta;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, PredicateConfig, WatchStreamExt};
 use kube::{Api, Client, Resource, ResourceExt};
 use prometheus::Registry;
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::{Notify, watch};
-use tracing::info;
 
 pub use context::Settings;
 pub use runtime::liveness::Liveness;
 
 use crate::api::instance::{CatalogRef, N8nInstance};
-use crate::api::workflow::Workflow;
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
 use crate::kubernetes::present::Present;
 use crate::kubernetes::secrets::Secrets;
-use crate::kubernetes::watches::decodable;
+use crate::kubernetes::stores::Stores;
+use crate::kubernetes::watched::received;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::N8nMetrics;
 use connections::{Connections, Wire};
-use context::{Context, Lists};
+use context::Context;
 use metrics::Metrics;
 use runtime::backoffs::Backoffs;
 use runtime::events::Events;
 use runtime::reconcile::Runtime;
 use runtime::slots::InstanceSlots;
 
-/// Page size of lists: an object may have one and a half megabytes, and any tenant may fill a page with such objects.
-const PAGE: u32 = 50;
-
-/// Returns the paths that are listed and watched.
+/// Returns the paths that the controllers watch beside the stores.
 pub fn watched_paths() -> Vec<String> {
-    vec![Workflow::url_path(&(), None), N8nInstance::url_path(&(), None), ConfigMap::url_path(&(), None)]
+    vec![ConfigMap::url_path(&(), None)]
 }
 
 /// Reason why the controllers could not start.
@@ -76,24 +71,35 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
 }
 
-/// Runs the controllers until `shutdown` resolves and the running reconciliations have ended.
+/// Metrics of the controllers and of their requests to n8n.
+#[derive(Clone)]
+pub struct Registered {
+    controllers: Metrics,
+    n8n: N8nMetrics,
+}
+
+/// Registers the metrics. They outlive the controllers, which end with the lease.
+pub fn register(registry: &Registry) -> Result<Registered, prometheus::Error> {
+    Ok(Registered { controllers: Metrics::register(registry)?, n8n: N8nMetrics::register(registry)? })
+}
+
+/// Runs the controllers over the stores until `shutdown` resolves and the running reconciliations have ended.
 pub async fn run(
     client: Client,
+    stores: Arc<Stores>,
     settings: Settings,
-    registry: &Registry,
+    metrics: &Registered,
     liveness: Liveness,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
     let cluster = cluster_id(&client).await?;
-    let (workflows, workflow_writer) = reflector::store();
-    let (instances, instance_writer) = reflector::store();
-    let (complete, lists) = watch::channel(Lists::default());
-    let (complete, mut both) = (Arc::new(complete), lists.clone());
+    let (workflows, instances) = (stores.workflows.store().clone(), stores.instances.store().clone());
     let (wake, woken) = unbounded_channel();
     let (wake_instance, woken_instances) = unbounded_channel();
-    let metrics = Metrics::register(registry)?;
+    let Registered { controllers: metrics, n8n } = metrics.clone();
+    metrics.restart();
     let secrets = Arc::new(Secrets::new(client.clone()));
-    let wire = Wire { allow_loopback: settings.allow_loopback, fence: settings.fence.clone(), metrics: N8nMetrics::register(registry)? };
+    let wire = Wire { allow_loopback: settings.allow_loopback, fence: settings.fence.clone(), metrics: n8n };
     let ctx = Arc::new(Context {
         events: Events::new(client.clone()),
         cluster,
@@ -101,7 +107,7 @@ pub async fn run(
         settings,
         workflows: workflows.clone(),
         instances: instances.clone(),
-        lists,
+        stores: stores.clone(),
         connections: Connections::new(client.clone(), instances.clone(), secrets.clone(), wire, metrics.connections.clone()),
         secrets,
         catalogs: Catalogs::new(client.clone()),
@@ -121,54 +127,24 @@ pub async fn run(
         client: client.clone(),
     });
     let shutdown = future::FutureExt::shared(shutdown);
-    let all = watcher::Config::default().page_size(PAGE).timeout(liveness.watch_seconds());
-    let ours = ctx.settings.selector.iter().fold(all, |config, selector| config.labels(selector));
 
     let changed = Arc::new(Notify::new());
     let notify = changed.clone();
-    let metadata_only = |metadata, _| Some(IndexedWorkflow { metadata, spec: Default::default(), status: Default::default() });
-    let index = decodable(watcher(Api::all(client.clone()), ours.clone()), metadata_only)
-        .default_backoff()
-        .modify(IndexedWorkflow::slim)
-        .reflect(workflow_writer)
-        .inspect(noting(complete.clone(), |lists| &mut lists.workflows))
-        .inspect(following(ctx.clone()))
-        .inspect(move |_| notify.notify_one())
-        .applied_objects()
-        .predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
-    let (undecodable, unfits) = unbounded_channel();
-    let known = instances.clone();
-    let last_known = move |metadata: ObjectMeta, deleted: bool| {
-        let last = ObjectRef::new(metadata.name.as_deref().unwrap_or_default()).within(metadata.namespace.as_deref().unwrap_or_default());
-        // The receiver only goes away with the operator.
-        let _ = undecodable.send(metadata);
-        known.get(&last).filter(|_| deleted).map(|instance| (*instance).clone())
-    };
-    let found = decodable(watcher(Api::all(client.clone()), ours), last_known)
-        .default_backoff()
-        .modify(|instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new())
-        .reflect(instance_writer)
-        .inspect(noting(complete, |lists| &mut lists.instances))
-        .inspect(departing(ctx.clone()))
-        .applied_objects()
-        .predicate_filter(instance::change_hash, PredicateConfig::default());
+    let index = stores.workflows.follow();
+    let index = index.inspect(following(ctx.clone())).inspect(move |_| notify.notify_one()).applied_objects();
+    let index = index.predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
+    let found = stores.instances.follow().inspect(departing(ctx.clone())).applied_objects();
+    let found = found.predicate_filter(instance::change_hash, PredicateConfig::default());
+    let unfits = stores.undecodable_instances.follow();
 
     let instance_controller = control(found, instances, woken_instances, shutdown.clone(), instance::reconcile, ctx.clone());
     let workflow_controller = control(index, workflows.clone(), woken, shutdown.clone(), workflow::reconcile, ctx.clone());
-    let ready = async {
-        if both.wait_for(|lists| lists.workflows && lists.instances).await.is_ok() {
-            liveness.synced();
-            info!(workflows = workflows.len(), instances = ctx.instances.len(), "caches synced");
-        }
-        future::pending().await
-    };
     tokio::select! {
         _ = future::join(instance_controller, workflow_controller) => {}
-        () = ready => {}
         () = instance::keep_counts(ctx.clone(), changed) => {}
         () = follow_config_maps(ctx.clone()) => {}
         // It ends with the watch, and reconciliations may still be running then.
-        () = async { instance::finalize_undecodable(ctx.clone(), received(unfits)).await; future::pending().await } => {}
+        () = async { instance::finalize_undecodable(ctx.clone(), unfits).await; future::pending().await } => {}
         // kube's own drain also waits for reconciliations that are only scheduled; this waits for the running ones alone.
         () = async { shutdown.await; ctx.slots.close(); liveness.idle().await } => {}
     }
@@ -198,18 +174,6 @@ async fn control<K, F>(
 /// A reconciliation always returns an action; there is no error to handle.
 fn no_error<K>(_: Arc<K>, error: &Infallible, _: Arc<Context>) -> Action {
     match *error {}
-}
-
-/// Records when a list is complete and in its store.
-fn noting<K>(
-    complete: Arc<watch::Sender<Lists>>,
-    which: fn(&mut Lists) -> &mut bool,
-) -> impl FnMut(&Result<Event<K>, watcher::Error>) + Send {
-    move |event| {
-        if matches!(event, Ok(Event::InitDone)) {
-            complete.send_modify(|lists| *which(lists) = true);
-        }
-    }
 }
 
 /// Moves a changed object ahead in the queue, and forgets objects that are gone. Most are forgotten by their last reconciliation; an
@@ -290,8 +254,4 @@ fn config_map_changed(ctx: &Context, changed: &Decoded<PartialObjectMeta<ConfigM
     for indexed in users {
         ctx.source_changed(&indexed);
     }
-}
-
-fn received<T: Send + 'static>(receiver: UnboundedReceiver<T>) -> impl Stream<Item = T> + Send {
-    stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) })
 }

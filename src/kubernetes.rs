@@ -3,9 +3,13 @@
 
 pub mod catalogs;
 pub mod decoded;
+pub mod indexed_policy;
 pub mod objects;
 pub mod present;
 pub mod revisions;
 pub mod secrets;
+pub mod stores;
+pub mod undecodable;
+pub mod watched;
 pub mod watches;
 pub mod workflow_index;

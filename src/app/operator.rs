@@ -1,6 +1,7 @@
 //! Life cycle of the operator: logs, health endpoints, controllers, and a graceful shutdown.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -21,6 +22,7 @@ use crate::api::workflow::Workflow;
 use crate::cli::cluster::{self, ClusterError};
 use crate::controller::{self, Liveness, StartError};
 use crate::http::LeaderFence;
+use crate::kubernetes::stores::Stores;
 
 /// Maximum time for running reconciliations to end on shutdown; a pod has 30 s in all.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -44,8 +46,6 @@ pub(super) enum OperatorError {
     Start(#[from] StartError),
     #[error("--watch-label-selector {0:?}: {1}")]
     Selector(String, String),
-    #[error("the lease is lost; another replica may lead")]
-    LeaseLost,
 }
 
 /// Runs the operator until a signal ends it.
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &OperatorArguments) -> Result<(), OperatorError> {
 }
 
 async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
-    let (liveness, registry) = (Liveness::new(arguments.liveness_bound(), controller::watched_paths()), Registry::new());
+    let (liveness, registry) = (Liveness::new(arguments.liveness_bound(), Stores::paths(), controller::watched_paths()), Registry::new());
     let io = |attempt: String| move |error| OperatorError::Io(attempt, error);
     let listener = TcpListener::bind(arguments.listen).await.map_err(io(format!("listen on {}", arguments.listen)))?;
     let address = listener.local_addr().map_err(io("read the address".to_owned()))?;
@@ -84,7 +84,8 @@ async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
     }
 }
 
-/// Waits for the lease, if leader election is on, runs the controllers while the lease is held, and releases it at the end.
+/// Keeps the stores, and runs the controllers: without leader election at once, else while the lease is held. A replica that loses the lease
+/// stands by again.
 async fn lead(
     arguments: &OperatorArguments,
     config: kube::Config,
@@ -94,41 +95,62 @@ async fn lead(
 ) -> Result<(), OperatorError> {
     let leading = IntGauge::new("weirkeeper_leading", "1 if this replica leads, 0 if it stands by.").map_err(StartError::from)?;
     registry.register(Box::new(leading.clone())).map_err(StartError::from)?;
+    let metrics = controller::register(registry).map_err(StartError::from)?;
     let asked_to_end = asked_to_end.shared();
-    tokio::select! {
-        checked = check_selector(arguments, kube::Client::try_from(config.clone())?) => checked?,
-        () = asked_to_end.clone() => return Ok(()),
-    }
-    if !arguments.elects() {
-        warn!("no lease is taken: another operator for the same objects would write too");
-        liveness.set_leading();
-        leading.set(1);
-        let fence = LeaderFence::unlimited();
-        let client = client(config, fence.clone(), liveness.clone())?;
-        return work(controller::run(client, arguments.controller(fence), registry, liveness, asked_to_end.clone()), asked_to_end).await;
-    }
-    let fence = LeaderFence::none();
-    let namespace = arguments.lease_namespace(&config.default_namespace);
-    // A restarted container has the same name as its predecessor and must not take over its identity.
-    let identity = format!("{}-{}-{:x}", arguments.identity, std::process::id(), jiff::Timestamp::now().as_microsecond());
     let plain = kube::Client::try_from(config.clone())?;
-    let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name(), identity, fence.clone());
     tokio::select! {
-        () = candidacy.win() => {}
+        checked = check_selector(arguments, plain.clone()) => checked?,
         () = asked_to_end.clone() => return Ok(()),
     }
-    liveness.set_leading();
-    leading.set(1);
+    let namespace = arguments.lease_namespace(&config.default_namespace);
+    let fence = if arguments.elects() { LeaderFence::none() } else { LeaderFence::unlimited() };
     let client = client(config, fence.clone(), liveness.clone())?;
-    let run = controller::run(client, arguments.controller(fence), registry, liveness, asked_to_end.clone());
-    let ended = tokio::select! {
-        ended = work(run, asked_to_end) => ended,
-        // Return at once: another replica may lead by now.
-        () = candidacy.keep() => return Err(OperatorError::LeaseLost),
+    let stores = Arc::new(Stores::start(&client, arguments.selector(), liveness.watch_seconds()));
+    let run = || {
+        liveness.set_leading(true);
+        leading.set(1);
+        let settings = arguments.controller(fence.clone());
+        controller::run(client.clone(), stores.clone(), settings, &metrics, liveness.clone(), asked_to_end.clone())
     };
-    leading.set(0);
-    candidacy.hand_over().await;
-    ended
+    let synced = async {
+        stores.synced().await;
+        liveness.synced();
+        info!(workflows = stores.workflows.store().len(), instances = stores.instances.store().len(), "caches synced");
+        std::future::pending().await
+    };
+    let led = async {
+        if !arguments.elects() {
+            warn!("no lease is taken: another operator for the same objects would write too");
+            return work(run(), asked_to_end.clone()).await;
+        }
+        // A restarted container has the same name as its predecessor and must not take over its identity.
+        let identity = format!("{}-{}-{:x}", arguments.identity, std::process::id(), jiff::Timestamp::now().as_microsecond());
+        let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name(), identity, fence.clone());
+        loop {
+            tokio::select! {
+                () = candidacy.win() => {}
+                () = asked_to_end.clone() => return Ok(()),
+            }
+            let ended = tokio::select! {
+                ended = work(run(), asked_to_end.clone()) => Some(ended),
+                () = candidacy.keep() => None,
+            };
+            leading.set(0);
+            liveness.set_leading(false);
+            match ended {
+                Some(ended) => {
+                    candidacy.hand_over().await;
+                    return ended;
+                }
+                // The controllers ended with their future; another replica may lead by now.
+                None => warn!("the lease is lost; the controllers are stopped and this replica stands by"),
+            }
+        }
+    };
+    tokio::select! {
+        ended = led => ended,
+        () = synced => Ok(()),
+    }
 }
 
 /// Checks with the API server that the label selector is valid; a watch with an invalid one would be retried for ever.

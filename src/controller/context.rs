@@ -8,7 +8,6 @@ use kube::runtime::events::EventType;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::watch;
 use tracing::debug;
 
 use super::connections::Connections;
@@ -29,6 +28,7 @@ use crate::http::LeaderFence;
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::objects;
 use crate::kubernetes::secrets::Secrets;
+use crate::kubernetes::stores::Stores;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 
 /// Time during which an instance that a Workflow could not reach is not reconciled again on behalf of another Workflow.
@@ -63,8 +63,8 @@ pub struct Context {
     pub workflows: Store<IndexedWorkflow>,
     /// Every N8nInstance.
     pub instances: Store<N8nInstance>,
-    /// Caches that are synced.
-    pub lists: watch::Receiver<Lists>,
+    /// All objects in memory.
+    pub stores: Arc<Stores>,
     /// Open connections.
     pub connections: Connections,
     /// Cache of Secrets.
@@ -93,23 +93,10 @@ pub struct Context {
     pub runtime: Runtime,
 }
 
-/// Caches that are synced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lists {
-    /// The cache of Workflows.
-    pub workflows: bool,
-    /// The cache of N8nInstances.
-    pub instances: bool,
-}
-
 impl Context {
-    /// Waits until both caches are synced: without the instances a Workflow would report that its instance does not exist, and without the
-    /// Workflows an instance would seem unused. The stores of kube cannot be used for this: with more than one waiter, their own wait
-    /// loses wake-ups.
+    /// Waits until the stores are complete.
     pub async fn listed(&self) {
-        let mut lists = self.lists.clone();
-        // The sender lives as long as the watches do.
-        let _ = lists.wait_for(|lists| lists.workflows && lists.instances).await;
+        self.stores.synced().await;
     }
 
     /// Returns an instance from the store.

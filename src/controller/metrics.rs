@@ -69,10 +69,7 @@ impl Metrics {
                 &["kind"],
             )?,
         };
-        for state in STATES {
-            // A state without workflows is a zero, not a gap.
-            metrics.workflows.with_label_values(&[state]).set(0);
-        }
+        metrics.restart();
         registry.register(Box::new(metrics.reconciliations.clone()))?;
         registry.register(Box::new(metrics.steps.clone()))?;
         registry.register(Box::new(metrics.queue.clone()))?;
@@ -86,6 +83,17 @@ impl Metrics {
         registry.register(Box::new(metrics.abandoned.clone()))?;
         registry.register(Box::new(metrics.writes.clone()))?;
         Ok(metrics)
+    }
+
+    /// Sets what describes the present to its beginning: the controllers start, perhaps again in this process.
+    pub fn restart(&self) {
+        for state in STATES {
+            // A state without workflows is a zero, not a gap.
+            self.workflows.with_label_values(&[state]).set(0);
+        }
+        self.queue.set(0);
+        self.connections.set(0);
+        self.key_expiry.reset();
     }
 
     /// Sets when the API key of an instance expires; None if it does not expire or the instance is gone.

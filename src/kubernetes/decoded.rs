@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::api::instance::N8nInstance;
 use crate::api::workflow::Workflow;
 use crate::document::lenient_json::{self, Shallow, Skip};
+use crate::kubernetes::indexed_policy::IndexedPolicy;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::manifest::misfit;
 
@@ -37,6 +38,9 @@ impl Decode for IndexedWorkflow {
 }
 impl<K: Resource<DynamicType = ()>> Decode for PartialObjectMeta<K> {
     const SKIP: Skip<'static> = &[&["metadata", "managedFields"], &["spec"], &["status"], &["data"], &["binaryData"]];
+    const WHOLE: bool = false;
+}
+impl Decode for IndexedPolicy {
     const WHOLE: bool = false;
 }
 impl Decode for N8nInstance {}

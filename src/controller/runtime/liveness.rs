@@ -28,6 +28,8 @@ struct Signs {
 #[derive(Debug)]
 struct Watch {
     path: String,
+    /// Set if only the leader watches it.
+    leader: bool,
     last_activity: AtomicU64,
 }
 
@@ -35,10 +37,12 @@ struct Watch {
 const LONGEST_WATCH: Duration = Duration::from_secs(290);
 
 impl Liveness {
-    /// Returns the liveness of watches of these paths. `bound` limits how long a watch may be silent, and how long reconciliations may run
-    /// without one of them ending.
-    pub fn new(bound: Duration, paths: Vec<String>) -> Self {
-        let watches = paths.into_iter().map(|path| Watch { path, last_activity: AtomicU64::default() }).collect();
+    /// Returns the liveness of the watches of every replica and of those of the leader, by path. `bound` limits how long a watch may be
+    /// silent, and how long reconciliations may run without one of them ending.
+    pub fn new(bound: Duration, every: Vec<String>, leader: Vec<String>) -> Self {
+        let of =
+            |paths: Vec<String>, leader| paths.into_iter().map(move |path| Watch { path, leader, last_activity: AtomicU64::default() });
+        let watches = of(every, false).chain(of(leader, true)).collect();
         let signs = Signs {
             watches,
             passed: AtomicU64::default(),
@@ -94,20 +98,24 @@ impl Liveness {
         self.inner.synced.store(true, Ordering::Relaxed);
     }
 
-    /// Records that this replica leads, or needs no lease.
-    pub fn set_leading(&self) {
-        for watch in &self.inner.watches {
+    /// Records whether this replica leads, or needs no lease.
+    pub fn set_leading(&self, leads: bool) {
+        for watch in self.inner.watches.iter().filter(|watch| watch.leader) {
             watch.last_activity.store(self.now(), Ordering::Relaxed);
         }
-        self.inner.leading.store(true, Ordering::Relaxed);
+        self.inner.leading.store(leads, Ordering::Relaxed);
     }
 
     /// Returns why liveness fails; None if it does not.
     pub fn liveness_error(&self) -> Option<String> {
-        if !self.inner.leading.load(Ordering::Relaxed) {
-            return None;
-        }
-        let silent = self.inner.watches.iter().map(|watch| (self.since(&watch.last_activity), &watch.path)).max();
+        let leading = self.inner.leading.load(Ordering::Relaxed);
+        let silent = self
+            .inner
+            .watches
+            .iter()
+            .filter(|watch| leading || !watch.leader)
+            .map(|watch| (self.since(&watch.last_activity), &watch.path))
+            .max();
         if let Some((silence, path)) = silent.filter(|(silence, _)| *silence > self.bound) {
             return Some(format!("the watch of {path} received nothing for {} s", silence.as_secs()));
         }
@@ -118,11 +126,8 @@ impl Liveness {
 
     /// Returns what readiness waits for; None if it is ready.
     pub fn waiting_for(&self) -> Option<&'static str> {
-        if !self.inner.leading.load(Ordering::Relaxed) {
-            // A standby is ready: it can take over at any time.
-            return None;
-        }
-        (!self.inner.synced.load(Ordering::Relaxed)).then_some("waiting for the caches of Workflows and N8nInstances to sync")
+        (!self.inner.synced.load(Ordering::Relaxed))
+            .then_some("waiting for the caches of Workflows, N8nInstances and WorkflowPolicies to sync")
     }
 }
 
@@ -146,9 +151,13 @@ mod tests {
     #[test]
     fn each_watch_must_show_progress() {
         let paths = ["/apis/weirkeeper.dev/v1alpha1/workflows", "/api/v1/configmaps"];
-        let liveness = Liveness::new(Duration::ZERO, paths.map(str::to_owned).to_vec());
-        assert_eq!(liveness.liveness_error(), None, "a standby watches nothing");
-        liveness.set_leading();
+        let [every, leader] = paths.map(|path| vec![path.to_owned()]);
+        let liveness = Liveness::new(Duration::from_millis(1), every, leader);
+        assert_eq!(liveness.liveness_error(), None);
+        std::thread::sleep(Duration::from_millis(2));
+        liveness.record_activity(paths[0]);
+        assert_eq!(liveness.liveness_error(), None, "a standby does not watch ConfigMaps");
+        liveness.set_leading(true);
         std::thread::sleep(Duration::from_millis(2));
         liveness.record_activity("/api/v1/configmaps");
         liveness.record_activity("/api/v1/secrets");
@@ -162,8 +171,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_reconciliation_that_is_dropped_or_ends_runs_no_longer() {
-        let liveness = Liveness::new(Duration::ZERO, Vec::new());
-        liveness.set_leading();
+        let liveness = Liveness::new(Duration::ZERO, Vec::new(), Vec::new());
+        liveness.set_leading(true);
         let (ending, dropped) = (liveness.reconciliation(), liveness.reconciliation());
         let idle = liveness.idle();
         let mut idle = std::pin::pin!(idle);
@@ -183,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_watch_ends_several_times_within_the_bound() {
-        let seconds = [15, 60, 900, 7200].map(|bound| Liveness::new(Duration::from_secs(bound), Vec::new()).watch_seconds());
+        let seconds = [15, 60, 900, 7200].map(|bound| Liveness::new(Duration::from_secs(bound), Vec::new(), Vec::new()).watch_seconds());
         assert_eq!(seconds, [5, 20, 290, 290]);
     }
 }

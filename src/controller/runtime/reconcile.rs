@@ -119,7 +119,7 @@ mod tests {
     fn runtime() -> Runtime {
         Runtime {
             backoffs: Backoffs::default(),
-            liveness: Liveness::new(Duration::from_secs(60), Vec::new()),
+            liveness: Liveness::new(Duration::from_secs(60), Vec::new(), Vec::new()),
             reconciliations: IntCounterVec::new(Opts::new("reconciliations", "x"), &["controller", "reason"]).unwrap(),
             panics: IntCounter::new("panics", "x").unwrap(),
         }

@@ -97,7 +97,7 @@ async fn after_a_crash_the_standby_leads_within_40_seconds_and_nothing_is_create
 async fn a_leader_that_was_stopped_until_its_lease_expired_writes_nothing_when_it_continues() {
     let standin = StandIn::start(Options { latency: Duration::from_millis(50), ..Options::default() });
     let (url, key) = (standin.url(), standin.api_key().to_owned());
-    let (mut world, second) = pair_in(World::bare(Stack::shared(), "asleep", &url, &key).await).await;
+    let (world, second) = pair_in(World::bare(Stack::shared(), "asleep", &url, &key).await).await;
     world.instance("main", &url, &key, json!({})).await;
     let names: Vec<String> = (0..12).map(|number| format!("w{number}")).collect();
     for name in &names {
@@ -113,8 +113,8 @@ async fn a_leader_that_was_stopped_until_its_lease_expired_writes_nothing_when_i
     }
     let settled = standin.log().writes().len();
     world.operator.signal("CONT");
-    let code = world.operator.ended().await;
-    assert_eq!(code, Some(1), "{}", world.operator.tail());
+    until(&world.operator, "weirkeeper_leading 0").await;
+    assert!(world.operator.log().contains("the lease is lost"), "{}", world.operator.tail());
     let late = standin.log().writes().len() - settled;
     println!("lease: {late} writes to n8n came from the leader that had slept");
     assert_eq!(late, 0);
@@ -125,15 +125,31 @@ async fn a_leader_that_was_stopped_until_its_lease_expired_writes_nothing_when_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_that_loses_its_lease_exits() {
-    let (mut world, second) = pair("lost").await;
+async fn an_operator_that_loses_its_lease_stops_its_controllers_and_leads_again_when_it_is_free() {
+    let (world, second) = pair("lost").await;
+    let path = format!("{}/a", world.namespace);
+    world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
+    world.until_ready("a").await;
     let leases: Api<Lease> = Api::namespaced(world.admin.clone(), NAMESPACE);
-    let taken = json!({ "spec": { "holderIdentity": "somebody-else", "leaseDurationSeconds": 600 } });
-    leases.patch(&world.namespace, &Default::default(), &kube::api::Patch::Merge(taken)).await.expect("the lease is patched");
-    let code = world.operator.ended().await;
-    assert_eq!(code, Some(1), "{}", world.operator.tail());
+    let hold = async |holder: &str| {
+        let spec = json!({ "spec": { "holderIdentity": holder, "leaseDurationSeconds": 600 } });
+        leases.patch(&world.namespace, &Default::default(), &kube::api::Patch::Merge(spec)).await.expect("the lease is patched");
+    };
+    hold("somebody-else").await;
+    until(&world.operator, "weirkeeper_leading 0").await;
     assert!(world.operator.log().contains("the lease is lost"));
     assert!(get(&second, "/metrics").await.is_some_and(|(_, text)| text.contains("weirkeeper_leading 0")));
+    for operator in [&world.operator, &second] {
+        assert_eq!(get(operator, "/readyz").await.map(|(status, _)| status), Some(200), "{}", operator.tail());
+    }
+    // An edit while nobody leads waits for the next leader; here the first operator, because the second one is gone.
+    drop(second);
+    world.workflow("a", json!({ "active": true, "definition": answering(&path, "2") })).await;
+    hold("").await;
+    until(&world.operator, "weirkeeper_leading 1").await;
+    world.until("a", "version 2 is confirmed", |object| object["status"]["activeVersion"] == 2).await;
+    world.n8n.expect_version(&path, "2").await;
+    until(&world.operator, "weirkeeper_workflows{state=\"ready\"} 1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

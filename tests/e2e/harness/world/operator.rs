@@ -77,20 +77,6 @@ impl Operator {
         assert!(sent.success(), "the operator takes a signal");
     }
 
-    /// Waits until it has exited, and returns the exit code.
-    pub async fn ended(&mut self) -> Option<i32> {
-        let started = Instant::now();
-        loop {
-            let child = self.child.as_mut().expect("a running operator");
-            if let Some(status) = child.try_wait().expect("the state of the child is known") {
-                self.child = None;
-                return status.code();
-            }
-            assert!(started.elapsed() < PATIENCE, "the operator goes on:\n{}", self.tail());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
     /// Restarts it with other flags.
     pub fn restart_with(&mut self, flags: &[&str]) {
         self.kill();

@@ -1,0 +1,90 @@
+//! The objects of Weirkeeper's kinds in memory, on every replica.
+
+use futures::{FutureExt, future};
+use kube::api::ObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::decoded::Decode;
+use super::indexed_policy::IndexedPolicy;
+use super::undecodable::UndecodableObjects;
+use super::watched::Watched;
+use super::watches::decodable;
+use super::workflow_index::IndexedWorkflow;
+use crate::api::instance::N8nInstance;
+use crate::api::policy::WorkflowPolicy;
+use crate::api::workflow::Workflow;
+
+/// Page size of lists: an object may have one and a half megabytes, and any tenant may fill a page with such objects.
+const PAGE: u32 = 50;
+
+/// The objects of all kinds.
+pub struct Stores {
+    /// Every Workflow, without its definition.
+    pub workflows: Watched<IndexedWorkflow>,
+    /// Every N8nInstance that fits its kind.
+    pub instances: Watched<N8nInstance>,
+    /// Every WorkflowPolicy.
+    pub policies: Watched<IndexedPolicy>,
+    /// N8nInstances that do not fit their kind.
+    pub undecodable_instances: UndecodableObjects,
+    _watches: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Stores {
+    /// Starts the watches. `selector` restricts Workflows and N8nInstances, not the rules for them; the API server is asked to end each
+    /// watch after `watch_seconds`.
+    pub fn start(client: &Client, selector: Option<&str>, watch_seconds: u32) -> Self {
+        let all = watcher::Config::default().page_size(PAGE).timeout(watch_seconds);
+        let ours = selector.iter().fold(all.clone(), |config, selector| config.labels(selector));
+        let undecodable_instances = UndecodableObjects::default();
+        let bare = |metadata, _| Some(IndexedWorkflow { metadata, spec: Default::default(), status: Default::default() });
+        let (workflows, keep_workflows) = watch(client, ours.clone(), bare, IndexedWorkflow::slim);
+        let (instances, keep_instances) = watch_instances(client, ours, undecodable_instances.clone());
+        let (policies, keep_policies) = watch(client, all, |metadata, _| Some(IndexedPolicy::unreadable(metadata)), IndexedPolicy::slim);
+        let tasks = [keep_workflows, keep_instances, keep_policies];
+        let watches = tasks.into_iter().map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
+        Self { workflows, instances, policies, undecodable_instances, _watches: watches }
+    }
+
+    /// Returns the paths that are watched on every replica.
+    pub fn paths() -> Vec<String> {
+        vec![Workflow::url_path(&(), None), N8nInstance::url_path(&(), None), WorkflowPolicy::url_path(&(), None)]
+    }
+
+    /// Waits until all lists are complete: without the instances a Workflow would report that its instance does not exist, without the
+    /// policies its rules would be off, and without the Workflows an instance would seem unused.
+    pub async fn synced(&self) {
+        future::join3(self.workflows.synced(), self.instances.synced(), self.policies.synced()).await;
+    }
+}
+
+type Task = future::BoxFuture<'static, ()>;
+
+fn watch<K: Decode + Clone + std::fmt::Debug + Send + Sync + 'static>(
+    client: &Client,
+    config: watcher::Config,
+    instead: impl Fn(ObjectMeta, bool) -> Option<K> + Send + 'static,
+    slim: fn(&mut K),
+) -> (Watched<K>, Task) {
+    let events = decodable(watcher::watcher(Api::all(client.clone()), config), instead).default_backoff().modify(slim);
+    let (watched, keeping) = Watched::of(events);
+    (watched, keeping.boxed())
+}
+
+fn watch_instances(client: &Client, config: watcher::Config, undecodable: UndecodableObjects) -> (Watched<N8nInstance>, Task) {
+    let known = std::sync::Arc::new(std::sync::OnceLock::<Watched<N8nInstance>>::new());
+    let last = known.clone();
+    // The deletion of an object that does not fit is reported as that of the last version that did.
+    let last_known = move |metadata: ObjectMeta, deleted: bool| {
+        let object = ObjectRef::new(metadata.name.as_deref().unwrap_or_default()).within(metadata.namespace.as_deref().unwrap_or_default());
+        undecodable.report(metadata, deleted);
+        last.get()?.store().get(&object).filter(|_| deleted).map(|instance| (*instance).clone())
+    };
+    let (instances, task) = watch(client, config, last_known, |instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new());
+    // It is set once.
+    let _ = known.set(instances.clone());
+    (instances, task)
+}
