@@ -6,6 +6,7 @@ mod lease;
 mod logs;
 mod operator;
 mod settings;
+mod webhook;
 
 use std::process::ExitCode;
 

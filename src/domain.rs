@@ -7,10 +7,12 @@
 //! changes that become events. [`access`], [`reach`] and [`ungranted_access`] restrict a namespace to its grants.
 
 pub mod access;
+pub mod admission;
 pub mod annotations;
 pub mod api_key;
 pub mod backoff;
 pub mod caller_policy;
+pub mod certificates;
 pub mod conditions;
 pub mod confirmed;
 pub mod drift;

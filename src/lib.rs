@@ -2,7 +2,7 @@
 //! n8n, records versions, watches their health, and rolls back to the last good version.
 //!
 //! Each layer uses only those below it (docs/architecture.md):
-//! `app` > `controller`, `cli` > `kubernetes` > `n8n` (wire client) > `http` > `manifest` > `domain` > `validator` > `catalog` > `document` > `text` > `api`.
+//! `app` > `controller`, `webhook`, `cli` > `kubernetes` > `n8n` (wire client) > `http` > `manifest` > `domain` > `validator` > `catalog` > `document` > `text` > `api`.
 
 pub mod api;
 pub mod app;
@@ -17,3 +17,4 @@ pub mod manifest;
 pub mod n8n;
 pub mod text;
 pub mod validator;
+pub mod webhook;

@@ -33,7 +33,7 @@ use unrendered::Kustomizations;
 
 pub use policies::NamedPolicy;
 pub use read_policies::read_policies;
-pub use report::{Kind, LARGEST_INLINE, Placed, Report, Source};
+pub use report::{Kind, Placed, Report, Source};
 
 /// Returns the first error of an object against the schema of its kind, with its field; `None` for kinds of other API groups.
 pub fn misfit(kind: &str, object: &Value) -> Option<String> {

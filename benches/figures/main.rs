@@ -1,9 +1,10 @@
-//! Measures the figures in docs/benchmarks.md. `make bench` runs all of them, `cargo bench --bench figures -- latency` one; `validator` and
-//! `beside` need no running stack. They print what they measure and never fail on a wall clock.
+//! Measures the figures in docs/benchmarks.md. `make bench` runs all of them, `cargo bench --bench figures -- latency` one; `validator`,
+//! `beside` and `admission` need no running stack. They print what they measure and never fail on a wall clock.
 
 // A measurement that cannot be made has nothing better to do than to panic.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod admission;
 mod beside;
 mod idle;
 mod latency;
@@ -33,6 +34,9 @@ async fn main() {
     }
     if runs("beside") {
         beside::measure();
+    }
+    if runs("admission") {
+        admission::measure().await;
     }
     if runs("latency") {
         latency::measure().await;

@@ -130,6 +130,10 @@ reasons! {
     Cleaned: "The deletion policy was applied to the workflow in n8n.",
     CleanupAbandoned: "n8n did not respond within the deletion bound, so the finalizer was removed. The workflow may still exist in n8n.",
 
+    CertificateRenewed: "A certificate of the admission webhook was made, or the next one is used from now on. No action is required.",
+    CertificateRestored: "The Secret with the certificate of the admission webhook was deleted or damaged. It was written again from memory, and the certificate is renewed.",
+    CABundleWritten: "The authorities of the webhook's certificate were written to the `caBundle` of the ValidatingWebhookConfiguration, which named others or none.",
+
     InternalError: "An internal invariant was violated. This is a bug; please report it with the operator's log.",
 }
 

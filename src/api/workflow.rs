@@ -12,6 +12,9 @@ use super::headers::NO_STEERING_HEADER;
 use super::schema::{free_object, free_value, path_parameters};
 use super::workflow_status::WorkflowStatus;
 
+/// Maximum size of an inline definition, in bytes of JSON: client-side apply keeps a copy in an annotation, which holds 262,144.
+pub const LARGEST_INLINE: usize = 200_000;
+
 /// A workflow of n8n on one instance.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 // Printer columns share attribute names with the kind itself; clippy takes them for duplicates.

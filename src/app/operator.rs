@@ -18,6 +18,7 @@ use super::endpoints::routes;
 use super::lease::Candidacy;
 use super::logs;
 use super::settings::{self, OperatorArguments};
+use super::webhook::{self, WebhookError, WebhookReadiness};
 use crate::api::workflow::Workflow;
 use crate::cli::cluster::{self, ClusterError};
 use crate::controller::{self, Liveness, StartError};
@@ -44,6 +45,8 @@ pub(super) enum OperatorError {
     Client(#[from] kube::Error),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     #[error("--watch-label-selector {0:?}: {1}")]
     Selector(String, String),
 }
@@ -77,9 +80,10 @@ async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
     };
     // The body read timeout of kube is longer than a watch lives; its own retries suffice.
     let config = cluster::find(settings::https_proxy().as_deref(), |said| warn!("{said}")).await?;
-    let endpoints = axum::serve(listener, routes(liveness.clone(), registry.clone()));
+    let webhook = WebhookReadiness::new(arguments.webhook_address.is_some());
+    let endpoints = axum::serve(listener, routes(liveness.clone(), webhook.clone(), registry.clone()));
     tokio::select! {
-        ended = lead(arguments, config, liveness, &registry, asked_to_end) => ended,
+        ended = lead(arguments, config, liveness, (&registry, webhook), asked_to_end) => ended,
         ended = async { endpoints.await } => ended.map_err(io("serve health and metrics".to_owned())),
     }
 }
@@ -90,7 +94,7 @@ async fn lead(
     arguments: &OperatorArguments,
     config: kube::Config,
     liveness: Liveness,
-    registry: &Registry,
+    (registry, webhook): (&Registry, WebhookReadiness),
     asked_to_end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), OperatorError> {
     let leading = IntGauge::new("weirkeeper_leading", "1 if this replica leads, 0 if it stands by.").map_err(StartError::from)?;
@@ -147,8 +151,11 @@ async fn lead(
             }
         }
     };
+    // Both end on a shutdown; an error of either ends the process.
+    let reviews =
+        webhook::serve(arguments, (client.clone(), &namespace), stores.clone(), fence.clone(), (registry, webhook), asked_to_end.clone());
     tokio::select! {
-        ended = led => ended,
+        ended = async { futures::try_join!(led, async { Ok(reviews.await?) }).map(|_| ()) } => ended,
         () = synced => Ok(()),
     }
 }

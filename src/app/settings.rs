@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use rustls::pki_types::ServerName;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -12,9 +13,11 @@ use crate::api::duration::{HOUR, SECOND, Within};
 use crate::controller;
 use crate::http::LeaderFence;
 use crate::text::sha256::sha256_hex;
+use crate::webhook::certificates::{CertificateSettings, Source};
 
 type DeletionBound = Within<SECOND, { 168 * HOUR }>;
 type ReconcileTimeout = Within<{ 10 * SECOND }, HOUR>;
+type CertificateLifetime = Within<{ 10 * SECOND }, { 87_600 * HOUR }>;
 type LivenessBound = Within<{ 10 * SECOND }, { 24 * HOUR }>;
 
 /// Arguments of the operator.
@@ -55,6 +58,27 @@ pub(super) struct OperatorArguments {
     /// Identity of this replica in the Lease; in a cluster the pod's name.
     #[arg(long, env = "HOSTNAME", default_value = "weirkeeper")]
     pub(super) identity: String,
+    /// Serve the admission webhook on this address, for example `0.0.0.0:9443`. Default: not served.
+    #[arg(long, env = "WEIRKEEPER_WEBHOOK_ADDRESS")]
+    pub(super) webhook_address: Option<SocketAddr>,
+    /// Origin of the webhook's certificate.
+    #[arg(long, env = "WEIRKEEPER_WEBHOOK_CERTIFICATES", value_enum, default_value_t = WebhookCertificates::SelfSigned)]
+    webhook_certificates: WebhookCertificates,
+    /// Secret with the webhook's certificate, in the namespace of the operator (that of the Lease).
+    #[arg(long, env = "WEIRKEEPER_WEBHOOK_SECRET", default_value = "weirkeeper-webhook")]
+    webhook_secret: String,
+    /// ValidatingWebhookConfiguration whose caBundle is kept, and compared with the certificate for /readyz.
+    #[arg(long, env = "WEIRKEEPER_WEBHOOK_CONFIGURATION", default_value = "weirkeeper")]
+    webhook_configuration: String,
+    /// Service through which the API server calls the webhook, in the namespace of the operator; self-signed certificates are for its name.
+    #[arg(long, env = "WEIRKEEPER_WEBHOOK_SERVICE", default_value = "weirkeeper-webhook")]
+    webhook_service: String,
+    /// Further host or address for self-signed certificates, for a webhook that is called by URL. Repeat it for several.
+    #[arg(long, env = "WEIRKEEPER_WEBHOOK_HOST", value_delimiter = ',', value_parser = host)]
+    webhook_host: Vec<String>,
+    /// Lifetime of self-signed certificates. They are renewed when a third of it is left.
+    #[arg(long, env = "WEIRKEEPER_WEBHOOK_CERTIFICATE_LIFETIME", default_value = "2160h", value_parser = CertificateLifetime::parse)]
+    webhook_certificate_lifetime: CertificateLifetime,
     /// Set in every pod; shows that the operator runs in one.
     #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
     service_host: Option<String>,
@@ -74,6 +98,17 @@ enum LeaderElect {
     On,
     /// No Lease is taken.
     Off,
+}
+
+/// Origin of the webhook's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WebhookCertificates {
+    /// The operator makes it, keeps it in the Secret and renews it.
+    SelfSigned,
+    /// Somebody else keeps the Secret: `tls.crt`, `tls.key` and, if the operator is to write the caBundle, `ca.crt`.
+    Secret,
+    /// cert-manager keeps the Secret, and writes the caBundle because of its annotation.
+    CertManager,
 }
 
 /// Namespace of config/rbac, in which an operator has its Lease.
@@ -117,6 +152,23 @@ impl OperatorArguments {
         self.watch_label_selector.as_deref().map(str::trim).filter(|selector| !selector.is_empty())
     }
 
+    /// Returns the settings of the webhook's certificate; `namespace` is that of the operator.
+    pub(super) fn certificates(&self, namespace: &str) -> CertificateSettings {
+        let service = format!("{}.{namespace}.svc", self.webhook_service);
+        CertificateSettings {
+            source: match self.webhook_certificates {
+                WebhookCertificates::SelfSigned => Source::SelfSigned,
+                WebhookCertificates::Secret => Source::Secret,
+                WebhookCertificates::CertManager => Source::CertManager,
+            },
+            namespace: namespace.to_owned(),
+            secret: self.webhook_secret.clone(),
+            configuration: self.webhook_configuration.clone(),
+            names: std::iter::once(service).chain(self.webhook_host.clone()).collect(),
+            lifetime: self.webhook_certificate_lifetime.get(),
+        }
+    }
+
     /// Returns the time without progress after which this process counts as dead.
     pub(super) fn liveness_bound(&self) -> Duration {
         self.liveness_bound.get()
@@ -148,6 +200,14 @@ pub(super) fn https_proxy() -> Option<String> {
 /// Returns the API key of n8n for commands. It is read only from the environment, because an argument would show in the list of processes.
 pub(super) fn n8n_api_key() -> Option<String> {
     std::env::var("WEIRKEEPER_N8N_API_KEY").ok()
+}
+
+/// Parses a host of a certificate.
+fn host(text: &str) -> Result<String, String> {
+    match ServerName::try_from(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("{text:?} is neither a DNS name nor an IP address; write the host alone, without scheme and port")),
+    }
 }
 
 /// Parses directives of tracing-subscriber more strictly than it does: it takes a misspelt level for the name of a target, and a missing
@@ -204,6 +264,19 @@ mod tests {
         assert_eq!(in_cluster.lease_namespace("operators"), "operators");
         assert_eq!(parsed(&["--lease-namespace", "mine"]).lease_namespace("operators"), "mine");
         assert!(!parsed(&["--leader-elect", "off"]).elects());
+    }
+
+    #[test]
+    fn the_webhook_is_off_by_default_and_its_certificate_names_the_service() {
+        assert_eq!(parsed(&[]).webhook_address, None);
+        let given =
+            parsed(&["--webhook-address", "127.0.0.1:9443", "--webhook-host", "127.0.0.1", "--webhook-certificate-lifetime", "30s"]);
+        let certificates = given.certificates("ops");
+        assert_eq!(certificates.names, ["weirkeeper-webhook.ops.svc", "127.0.0.1"]);
+        assert_eq!((certificates.source, certificates.lifetime.as_secs()), (Source::SelfSigned, 30));
+        for wrong in [["--webhook-host", "https://a"], ["--webhook-certificate-lifetime", "1s"], ["--webhook-certificates", "none"]] {
+            assert!(Line::try_parse_from([&["operator"], &wrong[..]].concat()).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::catalog::Catalog;
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Finding, Severity, has_errors, summarise};
 use crate::domain::render::called;
-use crate::validator::check::{disagreements, doubt, examine, take_for_filled_in};
+use crate::validator::check::{self, disagreements, doubt, take_for_filled_in};
+use crate::validator::policy::{self, Policy};
 use crate::validator::rules::{Pattern, Rules};
 use crate::validator::schema::NodeCredentials;
 
@@ -40,8 +41,41 @@ pub struct ValidationReport {
     pub needs: Vec<RequiredCredential>,
 }
 
-/// Validates a definition. `warnings` are those of its parsing, `active` and `tags` those of the spec; `silenced` selects findings that are
+/// Findings about a definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// The findings that are reported, in the order of the checks; no information.
+    pub findings: Vec<Finding>,
+    /// Reason why findings about node types are warnings, if an error became one.
+    pub doubted: Option<String>,
+    nodes: Vec<NodeCredentials>,
+}
+
+/// Examines a definition. `warnings` are those of its parsing, `active` and `tags` those of the spec; `silenced` selects findings that are
 /// left out unless they are errors.
+pub fn examine(
+    definition: &Definition,
+    active: Option<bool>,
+    tags: Option<&[String]>,
+    warnings: Vec<Finding>,
+    measure: ValidationContext<'_>,
+    policies: &[Policy<'_>],
+    silenced: &[Pattern],
+) -> Examined {
+    let (mut findings, nodes) = check::examine(definition, active, measure.catalog);
+    let certain = measure.instead.is_none() && measure.catalog.is_of(measure.n8n);
+    let doubted = !certain && doubt(&mut findings);
+    policy::check(definition, policies, measure.catalog, &mut findings);
+    findings.extend(warnings);
+    findings.extend(disagreements(definition, active, tags));
+    take_for_filled_in(&mut findings);
+    let rules = Rules::default().silenced(silenced);
+    let findings =
+        findings.into_iter().filter_map(|finding| rules.apply(finding)).filter(|finding| finding.severity != Severity::Info).collect();
+    Examined { findings, doubted: doubted.then(|| why_doubted(measure)), nodes }
+}
+
+/// Validates a definition: see [`examine`].
 pub fn validate(
     definition: &Definition,
     active: Option<bool>,
@@ -50,24 +84,16 @@ pub fn validate(
     measure: ValidationContext<'_>,
     silenced: &[Pattern],
 ) -> ValidationReport {
-    let (mut findings, nodes) = examine(definition, active, measure.catalog);
+    let Examined { findings, doubted, nodes } = examine(definition, active, tags, warnings, measure, &[], silenced);
     let needs = needs(definition, &nodes);
-    let certain = measure.instead.is_none() && measure.catalog.is_of(measure.n8n);
-    let doubted = !certain && doubt(&mut findings);
-    findings.extend(warnings);
-    findings.extend(disagreements(definition, active, tags));
-    take_for_filled_in(&mut findings);
-    let rules = Rules::default().silenced(silenced);
-    let findings: Vec<Finding> =
-        findings.into_iter().filter_map(|finding| rules.apply(finding)).filter(|finding| finding.severity != Severity::Info).collect();
     let refused = has_errors(&findings);
     let mut message = match (findings.is_empty(), refused) {
         (true, _) => "the definition is valid".to_owned(),
         (false, true) => summarise(&findings, FINDINGS_CHARS),
         (false, false) => summarise(&findings, WARNINGS_CHARS),
     };
-    if doubted {
-        message.push_str(&format!(" ({})", why_doubted(measure)));
+    if let Some(why) = doubted {
+        message.push_str(&format!(" ({why})"));
     }
     ValidationReport { refused, message, needs }
 }

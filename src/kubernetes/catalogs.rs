@@ -97,6 +97,14 @@ impl Catalogs {
         }
     }
 
+    /// Returns the catalogue of an instance if it is in memory; the built-in one always is.
+    pub fn known(&self, instance: &N8nInstance) -> Option<LoadedCatalog> {
+        match &instance.spec.catalog_ref {
+            None => Some(LoadedCatalog::built_in(None)),
+            Some(asked) => self.cache.known(&key(instance), asked).map(|(_, held)| held),
+        }
+    }
+
     /// Reads the ConfigMap of an instance again if it changed. Returns whether its Workflows must be reconciled.
     pub async fn refresh(&self, instance: &N8nInstance) -> Result<(LoadedCatalog, bool), ReconcileError> {
         let Some(asked) = &instance.spec.catalog_ref else {

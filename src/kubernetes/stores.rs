@@ -1,13 +1,15 @@
 //! The objects of Weirkeeper's kinds in memory, on every replica.
 
 use futures::{FutureExt, future};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ObjectMeta;
+use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::decoded::Decode;
+use super::decoded::{Decode, metadata_only};
 use super::indexed_policy::IndexedPolicy;
 use super::undecodable::UndecodableObjects;
 use super::watched::Watched;
@@ -30,6 +32,8 @@ pub struct Stores {
     pub policies: Watched<IndexedPolicy>,
     /// N8nInstances that do not fit their kind.
     pub undecodable_instances: UndecodableObjects,
+    /// Metadata of every namespace.
+    pub namespaces: Watched<PartialObjectMeta<Namespace>>,
     _watches: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -44,20 +48,31 @@ impl Stores {
         let (workflows, keep_workflows) = watch(client, ours.clone(), bare, IndexedWorkflow::slim);
         let (instances, keep_instances) = watch_instances(client, ours, undecodable_instances.clone());
         let (policies, keep_policies) = watch(client, all, |metadata, _| Some(IndexedPolicy::unreadable(metadata)), IndexedPolicy::slim);
-        let tasks = [keep_workflows, keep_instances, keep_policies];
+        let (namespaces, keep_namespaces) = watch_namespaces(client, watch_seconds);
+        let tasks = [keep_workflows, keep_instances, keep_policies, keep_namespaces];
         let watches = tasks.into_iter().map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
-        Self { workflows, instances, policies, undecodable_instances, _watches: watches }
+        Self { workflows, instances, policies, undecodable_instances, namespaces, _watches: watches }
     }
 
     /// Returns the paths that are watched on every replica.
     pub fn paths() -> Vec<String> {
-        vec![Workflow::url_path(&(), None), N8nInstance::url_path(&(), None), WorkflowPolicy::url_path(&(), None)]
+        vec![
+            Workflow::url_path(&(), None),
+            N8nInstance::url_path(&(), None),
+            WorkflowPolicy::url_path(&(), None),
+            Namespace::url_path(&(), None),
+        ]
+    }
+
+    /// Reports whether there was a complete list of each kind.
+    pub fn is_synced(&self) -> bool {
+        self.workflows.is_synced() && self.instances.is_synced() && self.policies.is_synced() && self.namespaces.is_synced()
     }
 
     /// Waits until all lists are complete: without the instances a Workflow would report that its instance does not exist, without the
     /// policies its rules would be off, and without the Workflows an instance would seem unused.
     pub async fn synced(&self) {
-        future::join3(self.workflows.synced(), self.instances.synced(), self.policies.synced()).await;
+        future::join4(self.workflows.synced(), self.instances.synced(), self.policies.synced(), self.namespaces.synced()).await;
     }
 }
 
@@ -72,6 +87,12 @@ fn watch<K: Decode + Clone + std::fmt::Debug + Send + Sync + 'static>(
     let events = decodable(watcher::watcher(Api::all(client.clone()), config), instead).default_backoff().modify(slim);
     let (watched, keeping) = Watched::of(events);
     (watched, keeping.boxed())
+}
+
+/// Watches the metadata of all namespaces: admission needs their labels, and whether they are being deleted.
+fn watch_namespaces(client: &Client, watch_seconds: u32) -> (Watched<PartialObjectMeta<Namespace>>, Task) {
+    let slim = |namespace: &mut PartialObjectMeta<Namespace>| namespace.metadata.annotations = None;
+    watch(&metadata_only(client.clone()), watcher::Config::default().timeout(watch_seconds), |_, _| None, slim)
 }
 
 fn watch_instances(client: &Client, config: watcher::Config, undecodable: UndecodableObjects) -> (Watched<N8nInstance>, Task) {

@@ -104,6 +104,11 @@ impl IndexedWorkflow {
         self.spec.references.iter().any(|reference| reference.workflow_ref.name == name)
     }
 
+    /// Returns the names of the Workflows of its namespace that it refers to.
+    pub fn references(&self) -> Vec<String> {
+        self.spec.references.iter().map(|reference| reference.workflow_ref.name.clone()).collect()
+    }
+
     /// Reports whether the object is being deleted.
     pub fn deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()

@@ -8,11 +8,11 @@ mod references;
 use serde_json::{Map, Value, json};
 
 use crate::api::workflow::InstanceRef;
+use crate::api::workflow::LARGEST_INLINE;
 use crate::document::definition::Definition;
 use crate::document::finding::quoted;
 use crate::domain::mark;
 use crate::domain::remote::RemoteWorkflow;
-use crate::manifest::report::LARGEST_INLINE;
 use crate::validator::check::parse_and_check;
 
 pub use chosen::{Chosen, Note};

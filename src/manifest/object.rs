@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::api::workflow::{ConfigMapKeyRef, Workflow};
+use crate::api::workflow::{ConfigMapKeyRef, LARGEST_INLINE, Workflow};
 use crate::api::{GROUP, VERSION, annotation};
 use crate::document::finding::{Code, Finding, Severity, quoted};
 use crate::document::json_path;
@@ -17,7 +17,7 @@ use super::document::{Document, join};
 use super::embedded::text;
 use super::pending::Pending;
 use super::policies::Basis;
-use super::report::{Kind, LARGEST_INLINE, Report};
+use super::report::{Kind, Report};
 use super::schema;
 use super::set::Member;
 

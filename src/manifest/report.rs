@@ -8,9 +8,6 @@ use crate::document::positions::Span;
 use crate::validator::rules::Pattern;
 use crate::validator::schema::NodeCredentials;
 
-/// Maximum size of an inline definition, in bytes of JSON: client-side apply keeps a copy in an annotation, which holds 262,144.
-pub const LARGEST_INLINE: usize = 200_000;
-
 /// A file, or standard input.
 #[derive(Clone, Debug)]
 pub struct Source {

@@ -1,6 +1,7 @@
 //! The scenarios, one module for each subject. `cargo test --test e2e -- queue::` runs those of one module.
 
 mod access;
+mod admission;
 mod adoption;
 mod agreement;
 mod api_keys;
@@ -9,6 +10,7 @@ mod backoff;
 mod bad_input;
 mod callers;
 mod catalog;
+mod certificates;
 mod connections;
 mod converge;
 mod deleted_in_n8n;

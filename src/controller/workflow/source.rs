@@ -7,13 +7,14 @@ use sha2::{Digest, Sha256};
 use super::reconciliation::Reconciliation;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
+use crate::api::workflow::LARGEST_INLINE;
 use crate::api::workflow_status::VersionSource;
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, summarise};
 use crate::document::parse::read_text;
+use crate::domain::admission::workflow::too_large;
 use crate::domain::error::ReconcileError;
 use crate::kubernetes::objects;
-use crate::manifest::LARGEST_INLINE;
 use crate::validator::check::parse_and_check;
 
 /// Maximum length of the text in a ConfigMap; the API server itself stores a little over 1 MiB.
@@ -76,12 +77,7 @@ async fn read_source(rec: &Reconciliation<'_>) -> Result<Text, ReconcileError> {
         let text = serde_json::to_string(definition).unwrap_or_default();
         let size = text.len();
         if size > LARGEST_INLINE {
-            return Err(ReconcileError::invalid(
-                Reason::TooLarge,
-                format!(
-                    "spec.definition has {size} bytes and may have {LARGEST_INLINE}; store the workflow in a ConfigMap and name it in spec.definitionFrom.configMapKeyRef"
-                ),
-            ));
+            return Err(ReconcileError::invalid(Reason::TooLarge, too_large(size)));
         }
         let digest = Sha256::digest(&text).into();
         return Ok(Text { value: definition.clone(), digest, source: VersionSource::Definition, version: None, warnings: Vec::new() });

@@ -157,6 +157,11 @@ impl World {
         apply(&self.admin, object).await
     }
 
+    /// Returns the labels of objects that this world's operator manages.
+    pub fn labels(&self) -> Value {
+        json!({ SHARD: self.shard })
+    }
+
     /// Returns an API of one kind in this world's namespace.
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         self.api_in(&self.namespace, kind)

@@ -1,0 +1,137 @@
+//! Decision about an object that is to be stored, as an admission webhook answers it: what is certainly wrong is denied, what is doubtful is a
+//! warning.
+//!
+//! [`passes`] names the requests that are never examined, so that nothing that is stored already can get stuck. [`workflow`] and [`rules`]
+//! examine the others.
+
+pub mod grants;
+pub mod rules;
+pub mod warnings;
+pub mod workflow;
+
+use serde_json::Value;
+
+/// Maximum length of the message of a denial, in characters.
+const MESSAGE_CHARS: usize = 2_000;
+
+/// Operation of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A new object.
+    Create,
+    /// A changed object.
+    Update,
+    /// Any other operation.
+    Other,
+}
+
+/// A request to store an object.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its operation.
+    pub operation: Operation,
+    /// Set if it is about a part of the object, such as its status.
+    pub subresource: bool,
+    /// Namespace of the object.
+    pub namespace: String,
+    /// Name of the object; empty if the API server generates it.
+    pub name: String,
+    /// The object as it is to be stored; null if there is none.
+    pub object: Value,
+    /// The object as it is stored; null if there is none.
+    pub old: Value,
+}
+
+/// Answer to a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Reason for which the object is denied; None if it is allowed.
+    pub denied: Option<String>,
+    /// Warnings, the most useful first.
+    pub warnings: Vec<String>,
+}
+
+impl Verdict {
+    /// Returns the answer that allows a request without a warning.
+    pub fn allowed() -> Self {
+        Self::default()
+    }
+
+    /// Returns the answer that denies a request.
+    pub fn denied(message: impl Into<String>) -> Self {
+        Self { denied: Some(message.into()), warnings: Vec::new() }
+    }
+
+    /// Returns the answer to problems: each is denied if it is certain (true), and otherwise a warning.
+    fn of(problems: Vec<(bool, String)>) -> Self {
+        let (certain, doubtful): (Vec<_>, Vec<_>) = problems.into_iter().partition(|(certain, _)| *certain);
+        let certain: Vec<String> = certain.into_iter().map(|(_, message)| message).collect();
+        let denied = (!certain.is_empty()).then(|| crate::document::finding::join_within("", &certain, MESSAGE_CHARS));
+        Self { denied, warnings: doubtful.into_iter().map(|(_, message)| message).collect() }
+    }
+}
+
+/// Returns why a request is allowed without an examination of the object; None if it has to be examined.
+pub fn passes(request: &Request, namespace_deleting: bool) -> Option<&'static str> {
+    let deleting = |object: &Value| !object["metadata"]["deletionTimestamp"].is_null();
+    if request.operation == Operation::Other {
+        return Some("only creates and updates are examined");
+    }
+    if request.subresource {
+        return Some("only the object itself is examined, not its status or another part");
+    }
+    if deleting(&request.object) || deleting(&request.old) {
+        return Some("the object is being deleted");
+    }
+    if namespace_deleting {
+        return Some("the namespace is being deleted");
+    }
+    let unchanged = request.operation == Operation::Update && !request.old.is_null() && request.object["spec"] == request.old["spec"];
+    unchanged.then_some("the spec does not change")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_stored_can_get_stuck() {
+        let object = |spec: i64, more: Value| json!({ "metadata": more, "spec": { "a": spec } });
+        let request = |operation, object: Value, old: Value| Request {
+            operation,
+            subresource: false,
+            namespace: "n".to_owned(),
+            name: "a".to_owned(),
+            object,
+            old,
+        };
+        let plain = || object(1, json!({}));
+        let going = || object(2, json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" }));
+        for (request, deleting, wanted) in [
+            (request(Operation::Create, plain(), Value::Null), false, None),
+            (request(Operation::Update, object(2, json!({})), plain()), false, None),
+            (request(Operation::Update, plain(), Value::Null), false, None),
+            (request(Operation::Update, object(1, json!({ "finalizers": [] })), plain()), false, Some("the spec does not change")),
+            (request(Operation::Update, going(), plain()), false, Some("the object is being deleted")),
+            (request(Operation::Update, plain(), going()), false, Some("the object is being deleted")),
+            (request(Operation::Update, object(2, json!({})), plain()), true, Some("the namespace is being deleted")),
+            (request(Operation::Other, Value::Null, plain()), false, Some("only creates and updates are examined")),
+            (
+                Request { subresource: true, ..request(Operation::Update, object(2, json!({})), plain()) },
+                false,
+                Some("only the object itself is examined, not its status or another part"),
+            ),
+        ] {
+            assert_eq!(passes(&request, deleting), wanted, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn the_message_of_a_denial_is_bounded() {
+        let many = (0..100).map(|number| (true, format!("{number} {}", "wrong ".repeat(20)))).collect();
+        let denied = Verdict::of(many).denied.unwrap();
+        assert!(denied.chars().count() <= MESSAGE_CHARS && denied.ends_with(" more"), "{denied}");
+    }
+}

@@ -1,0 +1,127 @@
+//! Objects without a definition: what their CRDs cannot express.
+
+use kube::ResourceExt;
+use serde_json::Value;
+use url::Url;
+
+use super::Verdict;
+use crate::api::instance::{AllowedFrom, N8nInstance};
+use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec};
+use crate::catalog::Catalog;
+use crate::document::finding::quoted;
+use crate::domain::annotations::{OF_INSTANCE, unknown};
+use crate::text::pattern::matches;
+use crate::validator::policy::unmatched;
+
+/// Examines an N8nInstance.
+pub fn instance(object: &Value) -> Verdict {
+    let instance = match serde_json::from_value::<N8nInstance>(object.clone()) {
+        Ok(instance) => instance,
+        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
+    };
+    let spec = &instance.spec;
+    let urls = [
+        ("url", Some(&spec.url)),
+        ("webhookBaseURL", spec.webhook_base_url.as_ref()),
+        ("webhookCheckURL", spec.webhook_check_url.as_ref()),
+    ];
+    let mut problems: Vec<(bool, String)> = urls
+        .into_iter()
+        .filter_map(|(field, text)| Some((true, format!("spec.{field} is not a URL: {}", Url::parse(text?).err()?))))
+        .collect();
+    let allowed = &spec.allowed_namespaces;
+    if allowed.from == AllowedFrom::Selector && allowed.selector.as_ref().is_some_and(|selector| selector.match_labels.is_empty()) {
+        problems.push((
+            false,
+            "spec.allowedNamespaces.selector has no labels, so it selects no namespace; write from: All to allow every namespace"
+                .to_owned(),
+        ));
+    }
+    problems.extend(unknown(Some(instance.annotations()), OF_INSTANCE).map(|message| (false, message)));
+    Verdict::of(problems)
+}
+
+/// Examines a WorkflowPolicy.
+pub fn policy(object: &Value, catalog: &Catalog) -> Verdict {
+    let rules = match serde_json::from_value::<WorkflowPolicy>(object.clone()) {
+        Ok(policy) => policy.spec,
+        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
+    };
+    let mut problems: Vec<(bool, String)> = contradiction(&rules).map(|message| (true, message)).into_iter().collect();
+    problems.extend(unmatched(&rules, catalog).into_iter().map(|pattern| {
+        let message = format!(
+            "no node type of the built-in catalogue matches {}; correct it, unless a community node has that type",
+            quoted(&pattern)
+        );
+        (false, message)
+    }));
+    let hosts = rules.allowed_hosts.iter().flatten().filter(|host| host.contains('/'));
+    problems.extend(hosts.map(|host| {
+        (
+            false,
+            format!(
+                "spec.allowedHosts: {} matches nothing, because a host has no /; write the host alone, such as api.example.com",
+                quoted(host)
+            ),
+        )
+    }));
+    Verdict::of(problems)
+}
+
+/// Returns how a policy contradicts itself: each type that it allows is denied, too. A list that is empty on purpose is no contradiction.
+fn contradiction(rules: &WorkflowPolicySpec) -> Option<String> {
+    let allowed = rules.allowed_node_types.as_ref().filter(|allowed| !allowed.is_empty())?;
+    let denied = |allowed: &String| rules.denied_node_types.iter().any(|denied| matches(denied, allowed));
+    allowed.iter().all(denied).then(|| {
+        "the policy contradicts itself: spec.deniedNodeTypes denies all of spec.allowedNodeTypes, so no node could be used; remove a pattern from one of them"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn judged(spec: Value) -> Verdict {
+        let object =
+            json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPolicy", "metadata": { "name": "p" }, "spec": spec });
+        policy(&object, Catalog::embedded())
+    }
+
+    #[test]
+    fn a_policy_that_allows_nothing_by_mistake_is_denied() {
+        for (spec, denied, warned) in [
+            (json!({}), false, None),
+            (json!({ "allowedNodeTypes": [] }), false, None),
+            (json!({ "allowedNodeTypes": ["n8n-nodes-base.*"], "deniedNodeTypes": ["n8n-nodes-base.code"] }), false, None),
+            (json!({ "allowedNodeTypes": ["n8n-nodes-base.code"], "deniedNodeTypes": ["n8n-nodes-base.*"] }), true, None),
+            (json!({ "allowedNodeTypes": ["*"], "deniedNodeTypes": ["*"] }), true, None),
+            (json!({ "deniedNodeTypes": ["n8n-nodes-base.cod"] }), false, Some("n8n-nodes-base.cod")),
+            (json!({ "allowedHosts": ["https://api.example.com"] }), false, Some("matches nothing")),
+        ] {
+            let verdict = judged(spec.clone());
+            assert_eq!(verdict.denied.is_some_and(|message| message.contains("contradicts itself")), denied, "{spec}");
+            assert_eq!(verdict.warnings.len(), usize::from(warned.is_some()), "{spec}: {:?}", verdict.warnings);
+            assert!(verdict.warnings.iter().zip(warned).all(|(warning, part)| warning.contains(part)), "{:?}", verdict.warnings);
+        }
+        assert!(judged(json!({ "maximumNodes": "many" })).denied.is_some_and(|message| message.contains("does not fit its kind")));
+    }
+
+    #[test]
+    fn an_instance_without_a_url_is_denied_and_a_selector_of_nothing_is_a_warning() {
+        let judged = |change: Value| {
+            let mut spec = json!({ "url": "https://n8n.example.com", "apiKeySecretRef": { "name": "key" } });
+            spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let metadata = json!({ "name": "main", "annotations": { "weirkeeper.dev/resetAt": "1" } });
+            instance(&json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": metadata, "spec": spec }))
+        };
+        let fine = judged(json!({}));
+        assert!(fine.denied.is_none() && fine.warnings[0].contains("did you mean weirkeeper.dev/reset-at?"), "{fine:?}");
+        let wrong = judged(json!({ "url": "https://", "webhookCheckURL": "http://[" }));
+        assert!(wrong.denied.is_some_and(|message| message.contains("spec.url") && message.contains("spec.webhookCheckURL")));
+        let nothing = judged(json!({ "allowedNamespaces": { "from": "Selector", "selector": { "matchLabels": {} } } }));
+        assert!(nothing.denied.is_none() && nothing.warnings[0].contains("selects no namespace"));
+    }
+}

@@ -1,0 +1,142 @@
+use serde_json::json;
+
+use super::*;
+use crate::api::instance::N8nInstanceSpec;
+use crate::api::policy::WorkflowPolicySpec;
+use crate::catalog::Catalog;
+
+fn webhook(more: &Value) -> Value {
+    let mut node = json!({ "name": "Hook", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "position": [0, 0],
+        "parameters": { "path": "team-a/orders", "httpMethod": "POST" }, "webhookId": "6a1c0f1e-0000-4000-8000-000000000000" });
+    node.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    node
+}
+
+fn sound() -> Value {
+    json!({ "nodes": [webhook(&json!({}))], "connections": {}, "settings": { "executionOrder": "v1" } })
+}
+
+fn object(definition: Value, more: &Value) -> Value {
+    let mut spec = json!({ "instanceRef": { "name": "main" }, "definition": definition });
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "a", "namespace": "team-a" }, "spec": spec })
+}
+
+/// Facts that a test changes.
+struct Given {
+    n8n: Option<String>,
+    policy: WorkflowPolicySpec,
+    exceeded: Vec<String>,
+}
+
+impl Given {
+    fn none() -> Self {
+        Self { n8n: Catalog::embedded().index().n8n.clone(), policy: WorkflowPolicySpec::default(), exceeded: Vec::new() }
+    }
+
+    fn denying(types: &[&str]) -> Self {
+        let policy = WorkflowPolicySpec { denied_node_types: types.iter().map(|one| (*one).to_owned()).collect(), ..Default::default() };
+        Self { policy, ..Self::none() }
+    }
+
+    fn judge(&self, old: Option<Value>, object: Value) -> Verdict {
+        let target: N8nInstanceSpec =
+            serde_json::from_value(json!({ "url": "http://n8n.test", "apiKeySecretRef": { "name": "key" } })).unwrap();
+        let operation = if old.is_some() { Operation::Update } else { Operation::Create };
+        let request = Request {
+            operation,
+            subresource: false,
+            namespace: "team-a".to_owned(),
+            name: "a".to_owned(),
+            object,
+            old: old.unwrap_or_default(),
+        };
+        let facts = WorkflowFacts {
+            context: ValidationContext { catalog: Catalog::embedded(), n8n: self.n8n.as_deref(), instead: None },
+            instance: InstanceFacts { namespace: "team-a", spec: Some(&target), labels: None },
+            policies: &[Policy { name: "rules", rules: &self.policy }],
+            exceeded: self.exceeded.clone(),
+            references_of: &|_| None,
+        };
+        workflow(&request, &facts)
+    }
+}
+
+#[test]
+fn what_cannot_work_is_denied_with_its_place_and_a_suggestion() {
+    let given = Given::none();
+    assert_eq!(given.judge(None, object(sound(), &json!({}))).denied, None);
+    let misspelt = json!({ "nodes": [webhook(&json!({ "type": "n8n-nodes-base.webhok" }))], "connections": {} });
+    let denied = given.judge(None, object(misspelt, &json!({}))).denied.unwrap();
+    assert!(denied.contains("node \"Hook\": nodes[0].type") && denied.contains("did you mean \"n8n-nodes-base.webhook\"?"), "{denied}");
+    let denied = given.judge(None, object(json!({ "nodes": 7 }), &json!({}))).denied.unwrap();
+    assert!(denied.contains("`nodes` must be a list"), "{denied}");
+    let large = json!({ "nodes": [webhook(&json!({ "notes": "x".repeat(200_001) }))], "connections": {} });
+    let denied = given.judge(None, object(large, &json!({}))).denied.unwrap();
+    assert!(
+        denied.contains("may have 200000; store the workflow in a ConfigMap and name it in spec.definitionFrom.configMapKeyRef"),
+        "{denied}"
+    );
+    let misfit = given.judge(None, object(sound(), &json!({ "tags": 7 }))).denied.unwrap();
+    assert!(misfit.contains("does not fit its kind"), "{misfit}");
+}
+
+#[test]
+fn findings_of_another_catalogue_are_warnings_with_the_reason() {
+    let unknown = json!({ "nodes": [webhook(&json!({})), webhook(&json!({ "name": "Other", "type": "n8n-nodes-base.brandNew" }))], "connections": {} });
+    assert!(Given::none().judge(None, object(unknown.clone(), &json!({}))).denied.is_some());
+    for n8n in [Some("2.99.0".to_owned()), None] {
+        let verdict = Given { n8n, ..Given::none() }.judge(None, object(unknown.clone(), &json!({})));
+        assert_eq!(verdict.denied, None);
+        assert!(verdict.warnings.iter().any(|warning| warning.contains("brandNew")), "{:?}", verdict.warnings);
+        assert!(verdict.warnings.last().is_some_and(|why| why.contains("n8n decides")), "{:?}", verdict.warnings);
+    }
+}
+
+#[test]
+fn a_policy_denies_a_new_definition_and_warns_of_one_that_was_accepted() {
+    let given = Given::denying(&["n8n-nodes-base.webhook"]);
+    let before = object(sound(), &json!({}));
+    let denied = given.judge(None, before.clone()).denied.unwrap();
+    assert!(denied.contains("WorkflowPolicy rules"), "{denied}");
+    let flipped = given.judge(Some(before.clone()), object(sound(), &json!({ "suspend": true })));
+    assert_eq!(flipped.denied, None);
+    assert!(flipped.warnings[0].contains("accepted earlier") && flipped.warnings[1].contains("WorkflowPolicy rules"), "{flipped:?}");
+    let mut edited = sound();
+    edited["settings"]["timezone"] = json!("Europe/Berlin");
+    assert!(given.judge(Some(before), object(edited, &json!({}))).denied.is_some(), "the definition changes");
+}
+
+#[test]
+fn an_update_is_denied_for_what_it_brings() {
+    let unstartable = json!({ "nodes": [{ "name": "Set", "type": "n8n-nodes-base.set", "typeVersion": 3.4, "position": [0, 0], "parameters": {} }],
+        "connections": {}, "settings": {} });
+    let given = Given::none();
+    let draft = object(unstartable.clone(), &json!({ "active": false }));
+    assert_eq!(given.judge(None, draft.clone()).denied, None);
+    let published = given.judge(Some(draft), object(unstartable, &json!({ "active": true })));
+    assert!(published.denied.is_some(), "publication brings the error, the definition did not have it");
+}
+
+#[test]
+fn a_quota_is_told_beside_the_findings() {
+    let words = "exceeded quota: team-a, requested: workflows=1, used: 5, limited: 5";
+    let given = Given { exceeded: vec![words.to_owned()], ..Given::denying(&["n8n-nodes-base.webhook"]) };
+    for _ in 0..10 {
+        let denied = given.judge(None, object(sound(), &json!({}))).denied.unwrap();
+        assert!(denied.contains("WorkflowPolicy rules") && denied.ends_with(words), "{denied}");
+    }
+}
+
+#[test]
+fn unknown_annotations_are_warnings_and_silenced_findings_are_none() {
+    let mut misspelt = object(sound(), &json!({}));
+    misspelt["metadata"]["annotations"] = json!({ "weirkeeper.dev/pinnedVersion": "1" });
+    let verdict = Given::none().judge(None, misspelt);
+    assert!(verdict.warnings.iter().any(|warning| warning.contains("did you mean weirkeeper.dev/pinned-version?")), "{verdict:?}");
+    let open = Given::none().judge(None, object(sound(), &json!({}))).warnings;
+    assert!(!open.is_empty(), "a webhook without authentication is worth a warning");
+    let mut silent = object(sound(), &json!({}));
+    silent["metadata"]["annotations"] = json!({ "weirkeeper.dev/ignore-findings": "webhook-open" });
+    assert!(Given::none().judge(None, silent).warnings.len() < open.len(), "{open:?}");
+}

@@ -1,0 +1,125 @@
+//! Facts in memory that an answer rests on: stores that watches fill, and catalogues that were read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+
+use super::review::Kind;
+use crate::api::policy::AppliesTo;
+use crate::catalog::Catalog;
+use crate::domain::admission::grants::InstanceFacts;
+use crate::domain::admission::workflow::{WorkflowFacts, workflow};
+use crate::domain::admission::{Request, Verdict, passes, rules};
+use crate::domain::validation::ValidationContext;
+use crate::kubernetes::catalogs::Catalogs;
+use crate::kubernetes::indexed_policy::IndexedPolicy;
+use crate::kubernetes::stores::Stores;
+use crate::validator::policy::Policy;
+
+/// Time between two looks at the catalogues in ConfigMaps.
+const CATALOGS_FRESH_FOR: Duration = Duration::from_secs(60);
+
+/// Everything that answers rest on.
+pub struct Facts {
+    stores: Arc<Stores>,
+    catalogs: Catalogs,
+}
+
+impl Facts {
+    /// Returns the facts in these stores, with catalogues of their own.
+    pub fn new(stores: Arc<Stores>, catalogs: Catalogs) -> Self {
+        Self { stores, catalogs }
+    }
+
+    /// Reads the catalogues that N8nInstances name, and again when their ConfigMaps change, until the process ends.
+    pub async fn keep_catalogs(&self) {
+        self.stores.synced().await;
+        loop {
+            for instance in self.stores.instances.store().state().iter().filter(|instance| instance.spec.catalog_ref.is_some()) {
+                // One that cannot be read is reported in the status of its instance.
+                let _ = self.catalogs.refresh(instance).await;
+            }
+            tokio::time::sleep(CATALOGS_FRESH_FOR).await;
+        }
+    }
+
+    /// Decides a request.
+    ///
+    /// # Errors
+    ///
+    /// With what the stores wait for, if they are not complete: nothing may be denied, or allowed, for what is not known yet.
+    pub fn decide(&self, kind: &Kind, request: &Request) -> Result<Verdict, String> {
+        let namespace = self.namespace(&request.namespace);
+        let deleting = namespace.as_ref().is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some());
+        if passes(request, deleting).is_some() {
+            return Ok(Verdict::allowed());
+        }
+        match kind {
+            Kind::Other(kind) => {
+                let warning = format!("Weirkeeper has no rules for {kind}; remove that kind from its ValidatingWebhookConfiguration");
+                return Ok(Verdict { denied: None, warnings: vec![warning] });
+            }
+            Kind::N8nInstance => return Ok(rules::instance(&request.object)),
+            Kind::WorkflowPolicy => return Ok(rules::policy(&request.object, Catalog::embedded())),
+            Kind::WorkflowQuota => return Ok(Verdict::allowed()),
+            Kind::Workflow => {}
+        }
+        if !self.stores.is_synced() {
+            return Err("the caches are not synced yet; the failure policy of the webhook decides".to_owned());
+        }
+        Ok(self.workflow(request, namespace.as_deref()))
+    }
+
+    fn namespace(&self, name: &str) -> Option<Arc<PartialObjectMeta<Namespace>>> {
+        self.stores.namespaces.store().get(&ObjectRef::new(name))
+    }
+
+    fn workflow(&self, request: &Request, namespace: Option<&PartialObjectMeta<Namespace>>) -> Verdict {
+        let reference = &request.object["spec"]["instanceRef"];
+        let home = reference["namespace"].as_str().unwrap_or(&request.namespace);
+        let instance = self.stores.instances.store().get(&ObjectRef::new(reference["name"].as_str().unwrap_or_default()).within(home));
+        let held = instance.as_ref().and_then(|instance| self.catalogs.known(instance));
+        let instead = match (&instance, &held) {
+            (Some(_), None) => Some("the N8nInstance's own catalogue is not read yet, so the built-in one is used"),
+            (_, Some(held)) if held.error.is_some() => Some("the N8nInstance's own catalogue cannot be read, so the built-in one is used"),
+            _ => None,
+        };
+        let status = instance.as_ref().and_then(|instance| instance.status.as_ref());
+        let given = instance.as_ref().and_then(|instance| instance.spec.n8n_version.as_deref());
+        let n8n = status.and_then(|status| status.n8n_version.as_deref()).or(given);
+        let catalog = match &held {
+            Some(held) => held.catalog(),
+            None => Catalog::embedded(),
+        };
+        let policies = self.policies(&request.namespace);
+        let policies: Vec<Policy<'_>> = policies
+            .iter()
+            .filter_map(|policy| Some(Policy { name: policy.name(), rules: policy.spec.0.as_ref().ok()? }))
+            .filter(|policy| policy.rules.applies_to == AppliesTo::All)
+            .collect();
+        let none = BTreeMap::new();
+        let labels = namespace.map(|namespace| namespace.metadata.labels.as_ref().unwrap_or(&none));
+        let references_of = |name: &str| {
+            self.stores.workflows.store().get(&ObjectRef::new(name).within(&request.namespace)).map(|indexed| indexed.references())
+        };
+        let facts = WorkflowFacts {
+            context: ValidationContext { catalog, n8n, instead },
+            instance: InstanceFacts { namespace: home, spec: instance.as_ref().map(|instance| &instance.spec), labels },
+            policies: &policies,
+            exceeded: Vec::new(),
+            references_of: &references_of,
+        };
+        workflow(request, &facts)
+    }
+
+    /// Returns the policies of a namespace in the order of their names. No definition of a user counts as generated.
+    fn policies(&self, namespace: &str) -> Vec<Arc<IndexedPolicy>> {
+        let mut found = self.stores.policies.store().state_filter(|policy| policy.namespace() == namespace);
+        found.sort_by(|one, other| one.name().cmp(other.name()));
+        found
+    }
+}
