@@ -9,6 +9,7 @@ pub mod duration;
 pub mod headers;
 pub mod instance;
 pub mod policy;
+pub mod quota;
 pub mod reason;
 pub mod schema;
 pub mod workflow;

@@ -1,5 +1,6 @@
 //! The controllers: they watch Kubernetes and reconcile on each change, at each interval and on request.
 
+mod admissions;
 mod connections;
 mod context;
 mod deletion;
@@ -7,6 +8,8 @@ mod instance;
 mod listings;
 mod memory;
 mod metrics;
+mod quota;
+mod quotas;
 mod reservations;
 mod runtime;
 mod workflow;
@@ -35,6 +38,7 @@ pub use runtime::liveness::Liveness;
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::decoded::Decoded;
+use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::objects;
 use crate::kubernetes::present::Present;
 use crate::kubernetes::secrets::Secrets;
@@ -42,9 +46,11 @@ use crate::kubernetes::stores::Stores;
 use crate::kubernetes::watched::received;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::N8nMetrics;
+use admissions::Admissions;
 use connections::{Connections, Wire};
 use context::Context;
 use metrics::Metrics;
+use quotas::Quotas;
 use runtime::backoffs::Backoffs;
 use runtime::events::Events;
 use runtime::reconcile::Runtime;
@@ -96,6 +102,7 @@ pub async fn run(
     let (workflows, instances) = (stores.workflows.store().clone(), stores.instances.store().clone());
     let (wake, woken) = unbounded_channel();
     let (wake_instance, woken_instances) = unbounded_channel();
+    let (wake_quota, woken_quotas) = unbounded_channel();
     let Registered { controllers: metrics, n8n } = metrics.clone();
     metrics.restart();
     let secrets = Arc::new(Secrets::new(client.clone()));
@@ -104,6 +111,8 @@ pub async fn run(
         events: Events::new(client.clone()),
         cluster,
         slots: InstanceSlots::new(settings.concurrency),
+        admissions: Admissions::new(client.clone(), settings.selector.clone(), workflows.clone()),
+        quotas: Quotas::new(client.clone(), stores.quotas.store().clone(), settings.selector.clone(), metrics.writes.clone()),
         settings,
         workflows: workflows.clone(),
         instances: instances.clone(),
@@ -124,6 +133,7 @@ pub async fn run(
         metrics,
         wake,
         wake_instance,
+        wake_quota,
         client: client.clone(),
     });
     let shutdown = future::FutureExt::shared(shutdown);
@@ -135,13 +145,19 @@ pub async fn run(
     let index = index.predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
     let found = stores.instances.follow().inspect(departing(ctx.clone())).applied_objects();
     let found = found.predicate_filter(instance::change_hash, PredicateConfig::default());
+    let limits = stores.quotas.follow().inspect(limiting(ctx.clone())).applied_objects();
+    let limits = limits.predicate_filter(quota::change_hash, PredicateConfig::default());
     let unfits = stores.undecodable_instances.follow();
 
     let instance_controller = control(found, instances, woken_instances, shutdown.clone(), instance::reconcile, ctx.clone());
+    let quotas = stores.quotas.store().clone();
+    let quota_controller = control(limits, quotas, woken_quotas, shutdown.clone(), quota::reconcile, ctx.clone());
     let workflow_controller = control(index, workflows.clone(), woken, shutdown.clone(), workflow::reconcile, ctx.clone());
     tokio::select! {
-        _ = future::join(instance_controller, workflow_controller) => {}
+        _ = future::join3(instance_controller, workflow_controller, quota_controller) => {}
         () = instance::keep_counts(ctx.clone(), changed) => {}
+        () = quota::keep_counts(ctx.clone()) => {}
+        () = quota::admit_waiting(ctx.clone()) => {}
         () = follow_config_maps(ctx.clone()) => {}
         // It ends with the watch, and reconciliations may still be running then.
         () = async { instance::finalize_undecodable(ctx.clone(), unfits).await; future::pending().await } => {}
@@ -180,9 +196,13 @@ fn no_error<K>(_: Arc<K>, error: &Infallible, _: Arc<Context>) -> Action {
 /// object whose finalizer was removed by hand, or whose label now selects another operator, gets none.
 fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedWorkflow>, watcher::Error>) + Send {
     move |event| match event {
-        Ok(Event::Apply(indexed) | Event::InitApply(indexed)) => ctx.promote(indexed, indexed.urgency()),
+        Ok(Event::Apply(indexed) | Event::InitApply(indexed)) => {
+            ctx.promote(indexed, indexed.urgency());
+            ctx.admissions.changed(indexed.namespace());
+        }
         Ok(Event::Delete(indexed)) => {
             ctx.forget(indexed.uid());
+            ctx.admissions.changed(indexed.namespace());
             let (namespace, name) = indexed.instance();
             ctx.release_instance(&objects::key(namespace, name));
         }
@@ -190,7 +210,17 @@ fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedWorkflow>, wa
         Ok(Event::InitDone) => {
             ctx.forget_absent();
             ctx.release_instances();
+            ctx.admissions.all_changed();
         }
+        _ => {}
+    }
+}
+
+/// Notes each change of a quota: usage is counted again, and Workflows that wait for a place may get one.
+fn limiting(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedQuota>, watcher::Error>) + Send {
+    move |event| match event {
+        Ok(Event::Apply(quota) | Event::InitApply(quota) | Event::Delete(quota)) => ctx.admissions.changed(quota.namespace()),
+        Ok(Event::InitDone) => ctx.admissions.all_changed(),
         _ => {}
     }
 }

@@ -4,7 +4,8 @@
 //! symbols by the ids of one instance. [`plan`] compares the result with what n8n holds ([`remote`], [`confirmed`]). [`history`] numbers
 //! versions, [`target`] chooses the version to publish, [`identity`] decides which workflow in n8n belongs to an object, [`conditions`]
 //! turns the outcome of a reconciliation into conditions, [`summary`] turns those into one line for tables, and [`transitions`] selects the
-//! changes that become events. [`access`], [`reach`] and [`ungranted_access`] restrict a namespace to its grants.
+//! changes that become events. [`access`], [`reach`] and [`ungranted_access`] restrict a namespace to its grants, and [`quota`] to its
+//! limits.
 
 pub mod access;
 pub mod admission;
@@ -27,6 +28,7 @@ pub mod mark;
 pub mod merge_patch;
 pub mod plan;
 pub mod probe_answer;
+pub mod quota;
 pub mod reach;
 pub mod recovery;
 pub mod remote;

@@ -4,6 +4,7 @@
 pub mod catalogs;
 pub mod decoded;
 pub mod indexed_policy;
+pub mod indexed_quota;
 pub mod objects;
 pub mod present;
 pub mod revisions;

@@ -146,8 +146,9 @@ impl<'c> Work<'c> {
                 self.pending.extend(pending);
                 self.members.extend(member);
             }
-            Object::Managed(Kind::N8nInstance) => self.reports.push(object::validate_other(Kind::N8nInstance, document, value, path)),
-            Object::Managed(Kind::WorkflowPolicy) => self.reports.push(object::validate_other(Kind::WorkflowPolicy, document, value, path)),
+            Object::Managed(kind @ (Kind::N8nInstance | Kind::WorkflowPolicy | Kind::WorkflowQuota)) => {
+                self.reports.push(object::validate_other(kind, document, value, path));
+            }
             Object::Unknown(finding) => self.reports.push(object::unknown_kind(document, finding, path)),
             Object::Other => {}
         }

@@ -36,6 +36,8 @@ pub enum ConditionType {
     CatalogReady,
     /// The API key expires within 14 days (N8nInstance).
     KeyExpiring,
+    /// Workflows wait for a place under a limit, or more are in use than a limit allows (WorkflowQuota).
+    Exceeded,
 }
 
 /// Status of a condition: `True`, `False` or `Unknown`.

@@ -7,11 +7,12 @@ use kube::CustomResourceExt;
 
 use super::instance::N8nInstance;
 use super::policy::WorkflowPolicy;
+use super::quota::WorkflowQuota;
 use super::workflow::Workflow;
 
 /// Returns the definition of every kind, in the order in which they are printed.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![finish(N8nInstance::crd()), finish(Workflow::crd()), finish(WorkflowPolicy::crd())]
+    vec![finish(N8nInstance::crd()), finish(Workflow::crd()), finish(WorkflowPolicy::crd()), finish(WorkflowQuota::crd())]
 }
 
 /// Adds the parts that the derive cannot express. The status starts with `observedGeneration: -1`, so that kstatus never reports a fresh

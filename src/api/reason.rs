@@ -80,6 +80,8 @@ reasons! {
     CatalogUnreadable: "The content that `spec.catalogRef` refers to is not a catalogue, or is damaged. Until it is replaced, the built-in catalogue is used and findings based on it are warnings. Build it again with `weirkeeper catalog build`.",
     IdentityChanged: "Most managed workflows disappeared at the same time: the URL leads to another n8n, or to an emptied one. Nothing is written to it until `weirkeeper.dev/reset-at` is set on the N8nInstance.",
     OriginChanged: "`spec.url` of the N8nInstance leads to another origin than the one at which its Workflows are bound. Nothing is written to it until the URL is changed back or `weirkeeper.dev/reset-at` is set on the N8nInstance.",
+    QuotaExceeded: "A WorkflowQuota of the namespace does not allow it; the message has the resource, its usage and its limit. What is in n8n or published stays as it is. Nothing of a Workflow without a place is sent; it continues by itself as soon as there is a place, the day ends, or the limit is raised. On a WorkflowQuota the message names the Workflows that wait, and those beyond a lowered limit.",
+    WithinQuota: "No Workflow waits for a place under the quota, and no limit is exceeded.",
     RequestFailed: "n8n sent no response or one that is not understood. The request is retried with exponential backoff.",
 
     Synced: "The workflow in n8n matches the spec, as confirmed by reading it back.",

@@ -87,6 +87,11 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub published_at: Option<MicroTime>,
+    /// Time since which `spec.active` is true without the workflow being published. Under a WorkflowQuota, Workflows get published in this
+    /// order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub activation_requested_at: Option<MicroTime>,
     /// Keys of the settings that Weirkeeper has ever written to this workflow. n8n keeps keys that are no longer sent, so each of them is
     /// always sent with a value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -201,6 +206,9 @@ pub struct Intent {
     #[serde(default, rename = "lastGoodN8nVersionId", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub last_good_n8n_version_id: Option<String>,
+    /// True if the write publishes the workflow.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub publishes: bool,
     /// Number of attempts to send this digest that failed or were not confirmed. After three attempts within at least 30s the version has
     /// failed.
     #[serde(default)]
@@ -219,7 +227,15 @@ impl Intent {
     /// Returns an intent without attempts.
     pub fn new(operation: Operation, digest: &str, last_good_n8n_version_id: Option<String>, now: jiff::Timestamp) -> Self {
         let started_at = super::condition::whole_seconds(now);
-        Self { operation, digest: digest.to_owned(), last_good_n8n_version_id, attempts: 0, failing_since: None, started_at }
+        Self {
+            operation,
+            digest: digest.to_owned(),
+            last_good_n8n_version_id,
+            publishes: false,
+            attempts: 0,
+            failing_since: None,
+            started_at,
+        }
     }
 }
 

@@ -10,9 +10,11 @@ use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 
+use super::admissions::Admissions;
 use super::connections::Connections;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::quotas::Quotas;
 use super::reservations::Reservations;
 use super::runtime::events::Events;
 use super::runtime::reconcile::Runtime;
@@ -26,6 +28,7 @@ use crate::domain::route_claims::Claims;
 use crate::domain::urgency::Urgency;
 use crate::http::LeaderFence;
 use crate::kubernetes::catalogs::Catalogs;
+use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::objects;
 use crate::kubernetes::secrets::Secrets;
 use crate::kubernetes::stores::Stores;
@@ -77,6 +80,10 @@ pub struct Context {
     pub claims: Mutex<Claims>,
     /// Workflows in n8n that this process gave to objects.
     pub reservations: Reservations,
+    /// Places of Workflows under quotas.
+    pub admissions: Admissions,
+    /// Quotas, and their usage in a day.
+    pub quotas: Quotas,
     /// State of each object that is kept between reconciliations; nothing in it is needed after a restart.
     pub memory: Mutex<HashMap<String, Memory>>,
     /// Writes events.
@@ -89,6 +96,8 @@ pub struct Context {
     pub sources_changed: Mutex<HashSet<String>>,
     /// Starts a reconciliation of an N8nInstance.
     pub wake_instance: UnboundedSender<ObjectRef<N8nInstance>>,
+    /// Starts a reconciliation of a WorkflowQuota.
+    pub wake_quota: UnboundedSender<ObjectRef<IndexedQuota>>,
     /// Runs reconciliations.
     pub runtime: Runtime,
 }
@@ -208,6 +217,7 @@ impl Context {
         self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.runtime.backoffs.forget(uid);
         self.reservations.release(uid);
+        self.admissions.forget(uid);
         self.forget_claims(uid);
     }
 
@@ -274,6 +284,7 @@ impl Context {
     pub fn forget_absent(&self) {
         let mut known: HashSet<String> = self.claims().objects().map(str::to_owned).collect();
         known.extend(self.reservations.objects());
+        known.extend(self.admissions.objects());
         // Only Workflows are counted by state; the other entries belong to instances.
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(memory.iter().filter(|(_, memory)| memory.state.is_some()).map(|(uid, _)| uid.clone()));

@@ -14,6 +14,7 @@ mod failure_class;
 mod observe;
 mod probe_headers;
 mod project;
+mod quota;
 mod reconciliation;
 mod remote;
 mod report;
@@ -115,8 +116,10 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
     }
     let requested = rec.annotation(annotation::REQUESTED_AT).map(str::to_owned);
     rec.status.record_request(requested);
+    quota::note_request(&mut rec);
     let details = std::mem::take(&mut rec.details);
     let ended = report::report(&mut rec, &Found { outcome, details }).await;
+    quota::note_places(&rec);
     info!(reason = ended.reason.as_str(), version = rec.status.active_version, "reconciled");
     ended
 }

@@ -98,8 +98,15 @@ impl StatusRecord {
         self.announce(intent)
     }
 
-    /// Announces a write of a version. `serving` is the version in n8n that is published now.
-    pub fn announce_deployment(&mut self, version: i64, operation: Operation, digest: &str, serving: Option<String>, now: Timestamp) {
+    /// Announces a write of a version. `serving` is the version in n8n that is published now; `publishes` is set if the write publishes.
+    pub fn announce_deployment(
+        &mut self,
+        (version, operation): (i64, Operation),
+        digest: &str,
+        serving: Option<String>,
+        publishes: bool,
+        now: Timestamp,
+    ) {
         let before = self.0.intent.take().filter(|intent| intent.operation != Operation::Create);
         let again = before.clone().filter(|intent| intent.digest == digest);
         let earlier = before.and_then(|intent| intent.last_good_n8n_version_id);
@@ -110,13 +117,13 @@ impl StatusRecord {
         };
         let (attempts, failing_since) = again.map(|again| (again.attempts, again.failing_since)).unwrap_or_default();
         self.0.last_attempted_version = Some(version);
-        self.0.intent = Some(Intent { attempts, failing_since, ..Intent::new(operation, digest, last_good, now) });
+        self.0.intent = Some(Intent { attempts, failing_since, publishes, ..Intent::new(operation, digest, last_good, now) });
     }
 
     /// Announces that a version which n8n kept is published again. `serving` is the version that is published now.
     pub fn announce_rollback(&mut self, digest: &str, serving: Option<String>, now: Timestamp) {
         let earlier = self.0.intent.take().and_then(|intent| intent.last_good_n8n_version_id);
-        self.0.intent = Some(Intent::new(Operation::Rollback, digest, serving.or(earlier), now));
+        self.0.intent = Some(Intent { publishes: true, ..Intent::new(Operation::Rollback, digest, serving.or(earlier), now) });
     }
 
     /// Records the content and settings that are about to be sent. `seen` is what n8n holds before.
@@ -197,6 +204,11 @@ impl StatusRecord {
     /// Records the time of a publication, unless one is recorded.
     pub fn ensure_published_at(&mut self, now: Timestamp) {
         self.0.published_at.get_or_insert(milliseconds(now));
+    }
+
+    /// Records since when the object asks to be published without being it, or that it does not.
+    pub fn record_activation_request(&mut self, asks: bool, now: Timestamp) {
+        self.0.activation_requested_at = self.0.activation_requested_at.take().filter(|_| asks).or_else(|| asks.then(|| milliseconds(now)));
     }
 
     /// Records which version is published while another one is wanted; an unknown one leaves the recorded one.

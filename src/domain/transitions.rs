@@ -34,7 +34,10 @@ pub fn transitions(before: &[Condition], after: &[Condition], another_version: b
                 Some(stalled || (was_ready && !expected))
             }
             (ConditionType::Healthy | ConditionType::CatalogReady, ConditionStatus::False) => Some(true),
-            (ConditionType::Drifted | ConditionType::RolledBack | ConditionType::KeyExpiring, ConditionStatus::True) => Some(true),
+            (
+                ConditionType::Drifted | ConditionType::RolledBack | ConditionType::KeyExpiring | ConditionType::Exceeded,
+                ConditionStatus::True,
+            ) => Some(true),
             _ => None,
         };
         let turn = warning.zip(Reason::parse(&new.reason)).map(|(warning, reason)| Turn { warning, reason, note: new.message.clone() });

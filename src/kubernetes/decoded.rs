@@ -18,9 +18,11 @@ use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::Value;
 
 use crate::api::instance::N8nInstance;
+use crate::api::quota::WorkflowQuota;
 use crate::api::workflow::Workflow;
 use crate::document::lenient_json::{self, Shallow, Skip};
 use crate::kubernetes::indexed_policy::IndexedPolicy;
+use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::manifest::misfit;
 
@@ -43,8 +45,12 @@ impl<K: Resource<DynamicType = ()>> Decode for PartialObjectMeta<K> {
 impl Decode for IndexedPolicy {
     const WHOLE: bool = false;
 }
+impl Decode for IndexedQuota {
+    const WHOLE: bool = false;
+}
 impl Decode for N8nInstance {}
 impl Decode for Workflow {}
+impl Decode for WorkflowQuota {}
 impl Decode for ConfigMap {}
 impl Decode for ControllerRevision {}
 impl Decode for Namespace {}

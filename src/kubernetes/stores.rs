@@ -11,12 +11,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::decoded::{Decode, metadata_only};
 use super::indexed_policy::IndexedPolicy;
+use super::indexed_quota::IndexedQuota;
 use super::undecodable::UndecodableObjects;
 use super::watched::Watched;
 use super::watches::decodable;
 use super::workflow_index::IndexedWorkflow;
 use crate::api::instance::N8nInstance;
 use crate::api::policy::WorkflowPolicy;
+use crate::api::quota::WorkflowQuota;
 use crate::api::workflow::Workflow;
 
 /// Page size of lists: an object may have one and a half megabytes, and any tenant may fill a page with such objects.
@@ -30,6 +32,8 @@ pub struct Stores {
     pub instances: Watched<N8nInstance>,
     /// Every WorkflowPolicy.
     pub policies: Watched<IndexedPolicy>,
+    /// Every WorkflowQuota.
+    pub quotas: Watched<IndexedQuota>,
     /// N8nInstances that do not fit their kind.
     pub undecodable_instances: UndecodableObjects,
     /// Metadata of every namespace.
@@ -38,7 +42,7 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Starts the watches. `selector` restricts Workflows and N8nInstances, not the rules for them; the API server is asked to end each
+    /// Starts the watches. `selector` restricts Workflows, their quotas and N8nInstances, not the rules for definitions; the API server is asked to end each
     /// watch after `watch_seconds`.
     pub fn start(client: &Client, selector: Option<&str>, watch_seconds: u32) -> Self {
         let all = watcher::Config::default().page_size(PAGE).timeout(watch_seconds);
@@ -46,12 +50,14 @@ impl Stores {
         let undecodable_instances = UndecodableObjects::default();
         let bare = |metadata, _| Some(IndexedWorkflow { metadata, spec: Default::default(), status: Default::default() });
         let (workflows, keep_workflows) = watch(client, ours.clone(), bare, IndexedWorkflow::slim);
-        let (instances, keep_instances) = watch_instances(client, ours, undecodable_instances.clone());
+        let (instances, keep_instances) = watch_instances(client, ours.clone(), undecodable_instances.clone());
+        // Usage is written to a quota, so that two operators must not count for the same one.
+        let (quotas, keep_quotas) = watch(client, ours, |metadata, _| Some(IndexedQuota::unreadable(metadata)), IndexedQuota::slim);
         let (policies, keep_policies) = watch(client, all, |metadata, _| Some(IndexedPolicy::unreadable(metadata)), IndexedPolicy::slim);
         let (namespaces, keep_namespaces) = watch_namespaces(client, watch_seconds);
-        let tasks = [keep_workflows, keep_instances, keep_policies, keep_namespaces];
+        let tasks = [keep_workflows, keep_instances, keep_policies, keep_quotas, keep_namespaces];
         let watches = tasks.into_iter().map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
-        Self { workflows, instances, policies, undecodable_instances, namespaces, _watches: watches }
+        Self { workflows, instances, policies, quotas, undecodable_instances, namespaces, _watches: watches }
     }
 
     /// Returns the paths that are watched on every replica.
@@ -60,19 +66,22 @@ impl Stores {
             Workflow::url_path(&(), None),
             N8nInstance::url_path(&(), None),
             WorkflowPolicy::url_path(&(), None),
+            WorkflowQuota::url_path(&(), None),
             Namespace::url_path(&(), None),
         ]
     }
 
     /// Reports whether there was a complete list of each kind.
     pub fn is_synced(&self) -> bool {
-        self.workflows.is_synced() && self.instances.is_synced() && self.policies.is_synced() && self.namespaces.is_synced()
+        let ours = self.workflows.is_synced() && self.instances.is_synced();
+        ours && self.policies.is_synced() && self.quotas.is_synced() && self.namespaces.is_synced()
     }
 
     /// Waits until all lists are complete: without the instances a Workflow would report that its instance does not exist, without the
-    /// policies its rules would be off, and without the Workflows an instance would seem unused.
+    /// policies and quotas its rules would be off, and without the Workflows an instance would seem unused.
     pub async fn synced(&self) {
-        future::join4(self.workflows.synced(), self.instances.synced(), self.policies.synced(), self.namespaces.synced()).await;
+        let ours = future::join(self.workflows.synced(), self.instances.synced());
+        future::join4(ours, self.policies.synced(), self.quotas.synced(), self.namespaces.synced()).await;
     }
 }
 

@@ -2,15 +2,21 @@
 //!
 //! The types are lenient on purpose: one object that does not fit must not stop the watch of all others.
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
+use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::api::annotation;
 use crate::api::workflow::Workflow;
+use crate::api::workflow_status::Operation;
 use crate::domain::annotations::is_ours;
+use crate::domain::quota::places::{Announced, Candidate, Places};
 use crate::domain::status_bounds;
 use crate::domain::urgency::Urgency;
 
@@ -35,6 +41,10 @@ pub struct IndexedSpec {
     instance_ref: IndexedRef,
     definition_from: Option<IndexedSource>,
     references: Vec<IndexedReference>,
+    #[serde(deserialize_with = "lenient")]
+    active: Option<bool>,
+    #[serde(deserialize_with = "lenient")]
+    suspend: Option<bool>,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -71,6 +81,39 @@ pub struct IndexedStatus {
     pinned_version: Option<i64>,
     /// Resource version of the ConfigMap that the definition was last read from.
     source_version: Option<String>,
+    published: Option<bool>,
+    #[serde(deserialize_with = "announced")]
+    intent: Option<Announced>,
+    #[serde(deserialize_with = "time")]
+    activation_requested_at: Option<Timestamp>,
+}
+
+/// The parts of an intent that decide which places it may use.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IndexedIntent {
+    operation: Operation,
+    #[serde(default)]
+    publishes: bool,
+    #[serde(default, rename = "lastGoodN8nVersionId")]
+    last_good_n8n_version_id: Option<IgnoredAny>,
+}
+
+/// Reads a value, or None if it does not fit.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(T::deserialize(Value::deserialize(deserializer)?).ok())
+}
+
+fn announced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Announced>, D::Error> {
+    let intent: Option<IndexedIntent> = lenient(deserializer)?;
+    Ok(intent.map(|intent| Announced {
+        creates: intent.operation == Operation::Create,
+        publishes: intent.publishes || intent.last_good_n8n_version_id.is_some(),
+    }))
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    Ok(lenient::<D, MicroTime>(deserializer)?.map(|time| time.0))
 }
 
 impl IndexedWorkflow {
@@ -118,6 +161,19 @@ impl IndexedWorkflow {
     /// deleted.
     pub fn should_exist(&self) -> Option<&str> {
         self.status.n8n_workflow_id.as_deref().filter(|_| self.status.active_version.is_some() && !self.deleting())
+    }
+
+    /// Returns the object as one that asks for places under a quota. `holds` are its places, as far as they are known better than from its
+    /// status.
+    pub fn candidate(&self, holds: Option<Places>) -> Candidate<'_> {
+        let status = &self.status;
+        let occupied = || Places::occupied(status.n8n_workflow_id.is_some(), status.published == Some(true), status.intent);
+        Candidate {
+            activation: status.activation_requested_at,
+            holds: holds.unwrap_or_else(occupied),
+            claims: Places::claimed(self.spec.active, self.spec.suspend == Some(true), self.deleting()),
+            ..Candidate::named(&self.metadata)
+        }
     }
 
     /// Returns the urgency of its next reconciliation.
@@ -250,6 +306,33 @@ mod tests {
         let mut going = there;
         going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         assert_eq!(going.should_exist(), None);
+    }
+
+    #[test]
+    fn places_under_a_quota_are_those_that_the_whole_object_shows() {
+        for (spec, status) in [
+            (json!({ "active": true }), json!({})),
+            (json!({ "active": true }), json!({ "activationRequestedAt": "2026-11-29T10:00:00.123456Z", "n8nWorkflowId": "w" })),
+            (json!({ "active": true, "suspend": true }), json!({ "published": true, "n8nWorkflowId": "w" })),
+            (json!({}), json!({ "intent": { "operation": "Create", "digest": "d", "startedAt": "2026-11-29T10:00:00Z" } })),
+            (
+                json!({ "active": false }),
+                json!({ "n8nWorkflowId": "w", "intent": { "operation": "Deploy", "digest": "d", "publishes": true, "startedAt": "2026-11-29T10:00:00Z" } }),
+            ),
+            (
+                json!({}),
+                json!({ "intent": { "operation": "Revert", "digest": "d", "lastGoodN8nVersionId": "v", "startedAt": "2026-11-29T10:00:00Z" } }),
+            ),
+        ] {
+            let mut object = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "spec": spec, "status": status,
+                "metadata": { "name": "a", "namespace": "n", "uid": "u", "creationTimestamp": "2026-11-29T09:00:00Z" } });
+            object["spec"]["instanceRef"] = json!({ "name": "main" });
+            let whole: Workflow = serde_json::from_value(object.clone()).unwrap();
+            let indexed: IndexedWorkflow = serde_json::from_value(object).unwrap();
+            assert_eq!(indexed.candidate(None), Candidate::of(&whole, None), "{spec} {status}");
+            let none = Some(Places::default());
+            assert_eq!(indexed.candidate(none), Candidate::of(&whole, none));
+        }
     }
 
     #[test]

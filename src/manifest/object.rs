@@ -22,8 +22,12 @@ use super::schema;
 use super::set::Member;
 
 /// The kinds of this API group.
-pub(super) const KINDS: [(&str, Kind); 3] =
-    [("Workflow", Kind::Workflow), ("N8nInstance", Kind::N8nInstance), ("WorkflowPolicy", Kind::WorkflowPolicy)];
+pub(super) const KINDS: [(&str, Kind); 4] = [
+    ("Workflow", Kind::Workflow),
+    ("N8nInstance", Kind::N8nInstance),
+    ("WorkflowPolicy", Kind::WorkflowPolicy),
+    ("WorkflowQuota", Kind::WorkflowQuota),
+];
 
 /// Kubernetes objects by their relevance for validation.
 pub(super) enum Object<'a> {

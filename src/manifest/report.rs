@@ -28,6 +28,8 @@ pub enum Kind {
     N8nInstance,
     /// Rules for the definitions of a namespace.
     WorkflowPolicy,
+    /// Limits of a namespace.
+    WorkflowQuota,
 }
 
 /// Validation report on one workflow or instance.

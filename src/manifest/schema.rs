@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::api::duration;
 use crate::api::instance::N8nInstance;
 use crate::api::policy::WorkflowPolicy;
+use crate::api::quota::WorkflowQuota;
 use crate::api::workflow::Workflow;
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::document::json_path;
@@ -22,10 +23,12 @@ fn schema(kind: Kind) -> &'static Value {
     static WORKFLOW: LazyLock<Value> = LazyLock::new(|| of(&Workflow::crd()));
     static INSTANCE: LazyLock<Value> = LazyLock::new(|| of(&N8nInstance::crd()));
     static POLICY: LazyLock<Value> = LazyLock::new(|| of(&WorkflowPolicy::crd()));
+    static QUOTA: LazyLock<Value> = LazyLock::new(|| of(&WorkflowQuota::crd()));
     match kind {
         Kind::Workflow => &WORKFLOW,
         Kind::N8nInstance => &INSTANCE,
         Kind::WorkflowPolicy => &POLICY,
+        Kind::WorkflowQuota => &QUOTA,
     }
 }
 

@@ -43,6 +43,8 @@ mod publication;
 mod published_versions;
 mod publishing;
 mod queue;
+mod quota;
+mod quota_deployments;
 mod readme;
 mod release;
 mod request_cost;

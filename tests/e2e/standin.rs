@@ -186,6 +186,16 @@ impl StandIn {
         change(&mut self.site.options());
     }
 
+    /// Returns the number of workflows, and of published ones.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        self.site.world().counts()
+    }
+
+    /// Returns the maximum number of workflows, and of published ones, that ever existed at the same time.
+    pub(crate) fn most_at_once(&self) -> (usize, usize) {
+        self.site.world().most
+    }
+
     /// Returns the marks under a telemetry key that a create through the API ever put on a second workflow while the first still existed,
     /// even if one is gone by now.
     pub(crate) fn duplicates_seen(&self, key: &str) -> Vec<Duplicate> {

@@ -3,9 +3,10 @@
 use super::bind::{self, Bound};
 use super::deploy::{Deployed, deploy};
 use super::deployment::{Deployment, left_offline_too_often, proven};
+use super::quota::Taken;
 use super::reconciliation::Reconciliation;
 use super::resolve::{Resolved, resolve};
-use super::{callers, route_claims, tags, validate, versions};
+use super::{callers, quota, route_claims, tags, validate, versions};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Operation, VersionSource};
 use crate::controller::connections::Connection;
@@ -16,6 +17,7 @@ use crate::domain::error::ReconcileError;
 use crate::domain::failure::Failure;
 use crate::domain::history;
 use crate::domain::plan::Publication;
+use crate::domain::quota::places::Places;
 use crate::domain::remote::{RemoteWorkflow, WorkflowWrite};
 use crate::domain::render::content_digest;
 
@@ -73,13 +75,24 @@ impl Attempt<'_> {
             return Err(why.clone().into());
         }
         let remote = self.bind_or_create(rec, bound, &mut rendered.write).await?;
-        let wanted =
-            Deployment { version: self.version, digest: &self.digest, write: &rendered.write, publication, operation: self.operation };
+        let wanted = Deployment {
+            version: self.version,
+            digest: &self.digest,
+            write: &rendered.write,
+            publication,
+            operation: self.operation,
+            counts: self.counts(),
+        };
         let timer = rec.ctx.metrics.time("deploy");
         let mut deployed = deploy(rec, self.connection, &wanted, *remote).await?;
         timer.done();
         deployed.wrote |= reregistered;
         Ok(Applied::Deployed { deployed: Box::new(deployed), publication, hold })
+    }
+
+    /// Reports whether the attempt may bring a new version to n8n: it is neither a rollback nor a stored version that a person pinned.
+    fn counts(&self) -> bool {
+        self.operation == Operation::Deploy && !self.pinned
     }
 
     /// Reports whether the version is the content of an adopted workflow, which needs no grants for its references. The body is read from
@@ -135,7 +148,15 @@ impl Attempt<'_> {
             rec.mark().put_beside(&mut write.settings, &remote.settings);
             return Ok(remote);
         }
-        bind::create(rec, self.connection, write, &self.definition, &self.digest).await
+        // A workflow that somebody deleted in n8n is created again: that is no new version.
+        if self.counts() && rec.status.last_attempted_version != Some(self.version) {
+            quota::reserve(rec, self.version).await?;
+        }
+        let created = bind::create(rec, self.connection, write, &self.definition, &self.digest).await;
+        if created.is_err() && !Places::held(&rec.status).workflow {
+            quota::settle(rec, self.version, Taken::No).await;
+        }
+        created
     }
 
     /// Syncs what is not part of the version: callers, and at last the tags, which delay nothing else.

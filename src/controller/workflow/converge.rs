@@ -6,7 +6,7 @@ use super::bind::{self, Bound};
 use super::fail::{fail, handle_reset, hold, rolled_back_or};
 use super::reconciliation::Reconciliation;
 use super::source::Source;
-use super::{republish, route_claims, suspend, validate, versions};
+use super::{quota, republish, route_claims, suspend, validate, versions};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::Operation;
@@ -35,7 +35,15 @@ pub(super) async fn converge(rec: &mut Reconciliation<'_>) -> Result<Outcome, Re
     };
     timer.done();
     let pinned = rec.pinned();
-    let converged = converge_to(rec, &connection, &source, pinned.as_deref()).await;
+    let converged = match quota::admit(rec).await {
+        Ok(()) => converge_to(rec, &connection, &source, pinned.as_deref()).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &converged
+        && error.reason == Reason::QuotaExceeded
+    {
+        watch_published(rec, &connection, error).await;
+    }
     if matches!(&converged, Err(error) if error.class == Class::Transient) {
         note_change(rec, &source).await;
     }
@@ -123,12 +131,13 @@ async fn attempt<'a>(
     })
 }
 
-/// Keeps the published version while the definition cannot be used: it stays published and is monitored, becomes good or is rolled back.
+/// Keeps the published version while the definition cannot be used, or a quota does not allow its deployment: it stays published and is monitored, becomes good or is rolled back.
 /// The result is in the details; the reconciliation ends with the error of the definition.
 async fn watch_published(rec: &mut Reconciliation<'_>, connection: &Connection, error: &ReconcileError) {
     let published = rec.spec().active == Some(true) && (rec.status.published_at.is_some() || rec.interrupted());
     let serving = rec.status.active_version.filter(|_| published);
-    let Some(serving) = serving.filter(|_| matches!(error.class, Class::Invalid | Class::Waiting)) else { return };
+    let lasts = matches!(error.class, Class::Invalid | Class::Waiting) || error.reason == Reason::QuotaExceeded;
+    let Some(serving) = serving.filter(|_| lasts) else { return };
     let watched = match validate::kept(rec, serving).await {
         Some(source) => converge_to(rec, connection, &source, Some(&serving.to_string())).await,
         None => return,

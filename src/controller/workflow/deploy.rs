@@ -7,9 +7,10 @@ use kube::runtime::events::EventType;
 use super::deployment::{Deployment, attempted, failed_too_often};
 use super::failure_class;
 use super::project::Placed;
+use super::quota::Taken;
 use super::reconciliation::Reconciliation;
 use super::remote::{fill_published, read_back};
-use super::{drift, project};
+use super::{drift, project, quota};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::RollbackPolicy;
@@ -53,6 +54,9 @@ pub(super) async fn deploy(
     let confirmed =
         rec.confirmed(wanted.version) && rec.status.intent.as_ref().is_none_or(|intent| changes_nothing(intent, wanted, &remote));
     let mut plan = plan(&seen, wanted.publication, rec.spec().drift_policy, drift::contested(rec));
+    if wanted.counts && plan.steps.contains(&Step::Update) && !rec.confirmed(wanted.version) {
+        quota::reserve(rec, wanted.version).await?;
+    }
     let Placed { moved, misplaced } = project::place(rec, connection, wanted, &mut remote, &mut plan, confirmed).await?;
     if moved {
         let moved: Vec<Drift> = plan.undone.extract_if(.., |drift| *drift == Drift::Moved).collect();
@@ -62,6 +66,7 @@ pub(super) async fn deploy(
     let mut deployed = Deployed { remote, wrote: moved, published: false, left: plan.left.clone(), drift, misplaced };
     if plan.steps.is_empty() {
         confirm(rec, wanted, &deployed.remote, &plan.keeps);
+        quota::settle(rec, wanted.version, Taken::Yes).await;
         return Ok(deployed);
     }
     let remote = &deployed.remote;
@@ -82,9 +87,20 @@ pub(super) async fn deploy(
     announce(rec, wanted, remote, &plan).await?;
     deployed.wrote = true;
     deployed.published = plan.steps.contains(&Step::Publish);
-    let after = match apply(rec, connection, wanted, remote, &plan).await {
+    let mut updated = !plan.steps.contains(&Step::Update);
+    let after = match apply(rec, connection, wanted, remote, &plan, &mut updated).await {
         Ok(()) => read_back(connection, &remote.id).await?,
-        Err(error) => return Err(classify_failure(rec, connection, wanted, &remote.id, &plan.keeps, error).await),
+        Err(error) => {
+            let taken = if updated {
+                Taken::Yes
+            } else if error.unanswered() {
+                Taken::Unknown
+            } else {
+                Taken::No
+            };
+            quota::settle(rec, wanted.version, taken).await;
+            return Err(classify_failure(rec, connection, wanted, &remote.id, &plan.keeps, error).await);
+        }
     };
     let (seen, _) = compare_with(rec, wanted, &after);
     if !seen.holds(wanted.publication, &plan.keeps) {
@@ -96,6 +112,7 @@ pub(super) async fn deploy(
     }
     drift::undone(rec, wanted, remote, &plan.undone, &kept);
     confirm(rec, wanted, &after, &plan.keeps);
+    quota::settle(rec, wanted.version, Taken::Yes).await;
     Ok(Deployed { remote: after, ..deployed })
 }
 
@@ -164,7 +181,8 @@ async fn announce(
     let serving = remote.active.then(|| remote.active_version_id.clone()).flatten();
     let operation = if plan.undone.is_empty() { wanted.operation } else { Operation::Revert };
     let now = rec.now();
-    rec.status.announce_deployment(wanted.version, operation, wanted.digest, serving, now);
+    let publishes = plan.steps.contains(&Step::Publish);
+    rec.status.announce_deployment((wanted.version, operation), wanted.digest, serving, publishes, now);
     let sent = plan::sent(confirmed::wanted(wanted.write, wanted.publication), &plan.keeps);
     rec.status.record_sent(sent, &wanted.write.settings, &confirmed::seen(remote, &wanted.write.settings));
     rec.save().await
@@ -176,6 +194,7 @@ async fn apply(
     wanted: &Deployment<'_>,
     remote: &RemoteWorkflow,
     plan: &Plan,
+    updated: &mut bool,
 ) -> Result<(), N8nError> {
     let client = &connection.client;
     let id = &remote.id;
@@ -189,6 +208,7 @@ async fn apply(
             Step::Update => {
                 let body = plan::body(wanted.write, remote, &plan.keeps);
                 draft = client.update_workflow(id, &body, false).await.inspect_err(|error| note_late(rec, error))?.version_id;
+                *updated = true;
                 if wanted.operation != Operation::Rollback && !plan.keeps.draft {
                     rec.status.record_n8n_version(wanted.digest, draft.as_deref());
                 }

@@ -17,6 +17,8 @@ pub(super) struct Deployment<'a> {
     pub(super) write: &'a WorkflowWrite,
     pub(super) publication: Publication,
     pub(super) operation: Operation,
+    /// Set if it may bring a new version to n8n, which quotas count.
+    pub(super) counts: bool,
 }
 
 impl Deployment<'_> {

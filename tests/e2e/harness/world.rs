@@ -136,6 +136,13 @@ impl World {
             .await
     }
 
+    /// Applies a WorkflowQuota with these limits.
+    pub async fn quota(&self, name: &str, hard: Value) {
+        let spec = json!({ "hard": hard });
+        self.apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowQuota", "metadata": { "name": name }, "spec": spec }))
+            .await;
+    }
+
     /// Applies an object with the namespace (unless it has one) and the label of this world.
     pub async fn apply(&self, object: Value) -> DynamicObject {
         self.try_apply(object).await.expect("the API server takes the object")
@@ -311,7 +318,7 @@ async fn apply(client: &Client, object: Value) -> Result<DynamicObject, kube::Er
 
 fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
-        "Workflow" | "N8nInstance" => ("weirkeeper.dev", "v1alpha1"),
+        "Workflow" | "N8nInstance" | "WorkflowQuota" => ("weirkeeper.dev", "v1alpha1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => ("admissionregistration.k8s.io", "v1"),

@@ -185,6 +185,7 @@ fn begin(site: &Site, id: &str, wish: &Wish) -> Result<(String, bool), Reply> {
     if let Some(workflow) = world.workflows.get_mut(id) {
         workflow.active_version_id = Some(version.clone());
     }
+    world.note_most();
     let hangs = content.node_list().iter().any(|node| !node_types::is_disabled(node) && short(kind(node)) == "redisTrigger");
     Ok((version, hangs))
 }

@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub outbox: Option<Outbox>,
     pub keys: Vec<Key>,
     pub marks: Marks,
+    /// The maximum number of workflows, and of published ones, that existed at the same time.
+    pub most: (usize, usize),
     /// The personal project of the owner of the keys.
     pub project_id: String,
     pub projects: Vec<Project>,
@@ -181,6 +183,7 @@ impl World {
             outbox: None,
             keys: Vec::new(),
             marks: Marks::default(),
+            most: (0, 0),
             projects: vec![Project::personal(project_id.clone(), super::workflow_views::PROJECT_NAME, user_id.clone())],
             project_id,
             user_id,
@@ -189,6 +192,17 @@ impl World {
             publications: 0,
             execution_ids: 0,
         }
+    }
+
+    /// Returns the number of workflows, and of published ones.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.workflows.len(), self.workflows.values().filter(|workflow| workflow.is_active()).count())
+    }
+
+    /// Follows a creation or a publication.
+    pub(crate) fn note_most(&mut self) {
+        let (all, active) = self.counts();
+        self.most = (self.most.0.max(all), self.most.1.max(active));
     }
 
     pub(crate) fn nano_id(&mut self) -> String {

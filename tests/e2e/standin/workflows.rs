@@ -93,6 +93,7 @@ impl World {
         workflow.save_version(false);
         let id = workflow.id.clone();
         self.workflows.insert(id.clone(), workflow);
+        self.note_most();
         Ok(id)
     }
 

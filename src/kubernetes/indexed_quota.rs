@@ -1,0 +1,72 @@
+//! A WorkflowQuota in memory. One whose limits cannot be read is kept, too: they must not be off because of that.
+
+use std::borrow::Cow;
+
+use kube::Resource;
+use kube::api::ObjectMeta;
+use serde::Deserialize;
+
+use super::indexed_policy::Readable;
+use crate::api::quota::{WorkflowQuota, WorkflowQuotaSpec, WorkflowQuotaStatus};
+
+/// A WorkflowQuota.
+#[derive(Resource, Deserialize, Clone, Debug)]
+#[resource(inherit = "WorkflowQuota")]
+pub struct IndexedQuota {
+    /// Metadata of the object.
+    pub metadata: ObjectMeta,
+    /// Its limits.
+    #[serde(default)]
+    pub spec: Readable<WorkflowQuotaSpec>,
+    #[serde(default)]
+    status: Readable<WorkflowQuotaStatus>,
+}
+
+impl IndexedQuota {
+    /// Returns a quota that cannot be read at all.
+    pub fn unreadable(metadata: ObjectMeta) -> Self {
+        Self { metadata, spec: Readable(Err("the object does not fit its kind".to_owned())), status: Readable::default() }
+    }
+
+    /// Returns the object's namespace.
+    pub fn namespace(&self) -> &str {
+        self.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the object's name.
+    pub fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Returns its observed state.
+    pub fn status(&self) -> Cow<'_, WorkflowQuotaStatus> {
+        self.status.0.as_ref().map_or_else(|_| Cow::Owned(WorkflowQuotaStatus::default()), Cow::Borrowed)
+    }
+
+    /// Drops the parts that only other tools read.
+    pub fn slim(&mut self) {
+        self.metadata.managed_fields = None;
+        self.metadata.annotations = None;
+        self.metadata.labels = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn limits_that_cannot_be_read_are_kept_with_the_reason() {
+        let read = |hard: serde_json::Value| -> IndexedQuota {
+            let object =
+                json!({ "metadata": { "name": "a", "namespace": "n" }, "spec": { "hard": hard }, "status": { "day": "2026-11-29" } });
+            serde_json::from_value(object).unwrap()
+        };
+        let quota = read(json!({ "workflows": 3 }));
+        assert_eq!((quota.spec.0.as_ref().unwrap().hard.workflows, quota.status().day.as_deref()), (Some(3), Some("2026-11-29")));
+        assert!(read(json!({ "costPerDay": 3 })).spec.0.unwrap_err().contains("costPerDay"));
+        assert_eq!(IndexedQuota::unreadable(quota.metadata).status().observed_generation, -1);
+    }
+}
