@@ -7,13 +7,18 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::review::Kind;
 use crate::api::policy::AppliesTo;
+use crate::api::workflow::Workflow;
 use crate::catalog::Catalog;
 use crate::domain::admission::grants::InstanceFacts;
 use crate::domain::admission::workflow::{WorkflowFacts, workflow};
 use crate::domain::admission::{Request, Verdict, passes, rules};
+use crate::domain::quota::Limits;
+use crate::domain::quota::places::{Candidate, refusal};
 use crate::domain::validation::ValidationContext;
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::indexed_policy::IndexedPolicy;
@@ -110,10 +115,41 @@ impl Facts {
             context: ValidationContext { catalog, n8n, instead },
             instance: InstanceFacts { namespace: home, spec: instance.as_ref().map(|instance| &instance.spec), labels },
             policies: &policies,
-            exceeded: Vec::new(),
+            exceeded: self.exceeded(request),
             references_of: &references_of,
         };
-        workflow(request, &facts)
+        let mut verdict = workflow(request, &facts);
+        verdict.warnings.splice(0..0, self.unreadable(&request.namespace));
+        verdict
+    }
+
+    /// Returns warnings about rules and limits of the namespace that cannot be read, most likely because a newer version wrote them: they are
+    /// not off because of that.
+    fn unreadable(&self, namespace: &str) -> Vec<String> {
+        let policies = self.stores.policies.store().state_filter(|one| one.namespace() == namespace && one.spec.0.is_err());
+        let quotas = self.stores.quotas.store().state_filter(|one| one.namespace() == namespace && one.spec.0.is_err());
+        let policies = policies.iter().map(|one| format!("WorkflowPolicy {}", one.name()));
+        let names = policies.chain(quotas.iter().map(|one| format!("WorkflowQuota {}", one.name())));
+        names
+            .map(|name| format!("{name} cannot be read by this version of the operator, which deploys nothing new before it can"))
+            .collect()
+    }
+
+    /// Returns the limit that the object would exceed. Nothing is reserved: the same review gets the same answer, and the controllers are
+    /// the ones who count.
+    fn exceeded(&self, request: &Request) -> Option<String> {
+        let namespace = &request.namespace;
+        let quotas = self.stores.quotas.store().state_filter(|quota| quota.namespace() == namespace);
+        let limits = Limits::of(quotas.iter().filter_map(|quota| Some((quota.name(), &quota.spec.0.as_ref().ok()?.hard))));
+        if limits.is_empty() {
+            return None;
+        }
+        let read = |object: &Value| Workflow::deserialize(object).ok();
+        let (after, before) = (read(&request.object)?, read(&request.old));
+        let stored = self.stores.workflows.store().state_filter(|indexed| indexed.namespace() == namespace);
+        let others: Vec<Candidate<'_>> = stored.iter().map(|indexed| indexed.candidate(None)).collect();
+        let before = before.as_ref().map(|before| Candidate::of(before, None));
+        refusal(&limits, &others, before.as_ref(), &Candidate::of(&after, None)).map(|exceeded| exceeded.to_string())
     }
 
     /// Returns the policies of a namespace in the order of their names. No definition of a user counts as generated.

@@ -22,8 +22,8 @@ pub struct WorkflowFacts<'a> {
     pub instance: InstanceFacts<'a>,
     /// Policies of the namespace that apply to it.
     pub policies: &'a [Policy<'a>],
-    /// Limits that it would exceed.
-    pub exceeded: Vec<String>,
+    /// The limit that it would exceed.
+    pub exceeded: Option<String>,
     /// Returns the names of the Workflows that a Workflow of the namespace refers to; None if there is none of that name.
     pub references_of: &'a dyn Fn(&str) -> Option<Vec<String>>,
 }

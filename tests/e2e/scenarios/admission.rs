@@ -114,6 +114,39 @@ async fn a_definition_that_was_accepted_stays_when_the_rules_move() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_at_the_limit_gives_the_same_verdict_each_time_and_an_apply_beyond_it_is_denied() {
+    let (_standin, world, _admission) = world("limit", "Fail").await;
+    let quota = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowQuota", "metadata": { "name": "team-a" },
+        "spec": { "hard": { "workflows": 2, "activeWorkflows": 1 } } });
+    assert!(apply(&world, &quota, &[]).ok);
+    let object = |name: &str, active: bool| workflow(name, json!({ "definition": answers(&world, name, "1"), "active": active }));
+    assert!(apply(&world, &object("a", true), &[]).ok);
+    world.until_ready("a").await;
+    for _ in 0..10 {
+        let tried = apply(&world, &object("b", false), &["--dry-run=server"]);
+        assert!(tried.ok, "one place is left, and a dry run takes none: {tried:?}");
+    }
+    let active = apply(&world, &object("b", true), &[]);
+    println!("one published too many:\n{}", active.err);
+    assert!(active.err.contains("exceeded quota: team-a, requested: activeWorkflows=1, used: 1, limited: 1"), "{active:?}");
+    assert!(apply(&world, &object("b", false), &[]).ok);
+    world.until_ready("b").await;
+    for _ in 0..10 {
+        let third = apply(&world, &object("c", false), &["--dry-run=server"]);
+        assert!(third.err.contains("exceeded quota: team-a, requested: workflows=1, used: 2, limited: 2"), "{third:?}");
+    }
+    let third = apply(&world, &object("c", false), &[]);
+    println!("one too many:\n{}", third.err);
+    assert!(!third.ok && third.err.contains("denied the request"), "{third:?}");
+    let flipped = apply(&world, &object("b", true), &[]);
+    assert!(flipped.err.contains("activeWorkflows=1, used: 1, limited: 1"), "{flipped:?}");
+    assert!(apply(&world, &object("a", false), &[]).ok, "giving up a place is always allowed");
+    world.until("a", "it is not published", |object| object["status"]["published"] == false).await;
+    assert!(apply(&world, &object("b", true), &[]).ok);
+    world.until_ready("b").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_the_operator_gone_nothing_that_is_stored_gets_stuck() {
     let (_standin, mut world, admission) = world("gone", "Fail").await;
     let large = with_node(

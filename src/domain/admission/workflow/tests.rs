@@ -26,12 +26,12 @@ fn object(definition: Value, more: &Value) -> Value {
 struct Given {
     n8n: Option<String>,
     policy: WorkflowPolicySpec,
-    exceeded: Vec<String>,
+    exceeded: Option<String>,
 }
 
 impl Given {
     fn none() -> Self {
-        Self { n8n: Catalog::embedded().index().n8n.clone(), policy: WorkflowPolicySpec::default(), exceeded: Vec::new() }
+        Self { n8n: Catalog::embedded().index().n8n.clone(), policy: WorkflowPolicySpec::default(), exceeded: None }
     }
 
     fn denying(types: &[&str]) -> Self {
@@ -121,7 +121,7 @@ fn an_update_is_denied_for_what_it_brings() {
 #[test]
 fn a_quota_is_told_beside_the_findings() {
     let words = "exceeded quota: team-a, requested: workflows=1, used: 5, limited: 5";
-    let given = Given { exceeded: vec![words.to_owned()], ..Given::denying(&["n8n-nodes-base.webhook"]) };
+    let given = Given { exceeded: Some(words.to_owned()), ..Given::denying(&["n8n-nodes-base.webhook"]) };
     for _ in 0..10 {
         let denied = given.judge(None, object(sound(), &json!({}))).denied.unwrap();
         assert!(denied.contains("WorkflowPolicy rules") && denied.ends_with(words), "{denied}");
