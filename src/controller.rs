@@ -8,6 +8,7 @@ mod instance;
 mod listings;
 mod memory;
 mod metrics;
+mod policies;
 mod quota;
 mod quotas;
 mod reservations;
@@ -139,9 +140,11 @@ pub async fn run(
     let shutdown = future::FutureExt::shared(shutdown);
 
     let changed = Arc::new(Notify::new());
-    let notify = changed.clone();
+    let policies_changed = Arc::new(Notify::new());
+    let selected = policies_changed.clone();
+    let notify = [changed.clone(), policies_changed.clone()];
     let index = stores.workflows.follow();
-    let index = index.inspect(following(ctx.clone())).inspect(move |_| notify.notify_one()).applied_objects();
+    let index = index.inspect(following(ctx.clone())).inspect(move |_| notify.iter().for_each(|one| one.notify_one())).applied_objects();
     let index = index.predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
     let found = stores.instances.follow().inspect(departing(ctx.clone())).applied_objects();
     let found = found.predicate_filter(instance::change_hash, PredicateConfig::default());
@@ -159,6 +162,9 @@ pub async fn run(
         () = quota::keep_counts(ctx.clone()) => {}
         () = quota::admit_waiting(ctx.clone()) => {}
         () = follow_config_maps(ctx.clone()) => {}
+        () = policies::follow(ctx.clone(), policies_changed.clone()) => {}
+        () = stores.on_selection(|| selected.notify_one()) => {}
+        () = policies::keep_status(ctx.clone(), policies_changed) => {}
         // It ends with the watch, and reconciliations may still be running then.
         () = async { instance::finalize_undecodable(ctx.clone(), unfits).await; future::pending().await } => {}
         // kube's own drain also waits for reconciliations that are only scheduled; this waits for the running ones alone.

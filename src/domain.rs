@@ -27,6 +27,8 @@ pub mod lenient_decode;
 pub mod mark;
 pub mod merge_patch;
 pub mod plan;
+pub mod policies;
+pub mod policy_status;
 pub mod probe_answer;
 pub mod quota;
 pub mod reach;

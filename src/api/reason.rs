@@ -82,6 +82,8 @@ reasons! {
     OriginChanged: "`spec.url` of the N8nInstance leads to another origin than the one at which its Workflows are bound. Nothing is written to it until the URL is changed back or `weirkeeper.dev/reset-at` is set on the N8nInstance.",
     QuotaExceeded: "A WorkflowQuota of the namespace does not allow it; the message has the resource, its usage and its limit. What is in n8n or published stays as it is. Nothing of a Workflow without a place is sent; it continues by itself as soon as there is a place, the day ends, or the limit is raised. On a WorkflowQuota the message names the Workflows that wait, and those beyond a lowered limit.",
     WithinQuota: "No Workflow waits for a place under the quota, and no limit is exceeded.",
+    PolicyDenied: "A WorkflowPolicy of the namespace denies the definition; the message has the node and the rule. Nothing of it is sent to n8n, and the version that is published stays as it is, unless the policy has `enforce: Running`: then it is unpublished. Change the definition, or ask the owner of the policy.",
+    PolicyUnreadable: "The rules of the WorkflowPolicy cannot be read, most likely because a newer operator or CRD wrote them. Nothing is deployed in the namespace until they can.",
     RequestFailed: "n8n sent no response or one that is not understood. The request is retried with exponential backoff.",
 
     Synced: "The workflow in n8n matches the spec, as confirmed by reading it back.",

@@ -24,6 +24,10 @@ pub struct WorkflowStatus {
     /// Origin of the bound workflow: `Created` by Weirkeeper, or `Adopted`. It determines the default deletion policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// Names of the WorkflowPolicies that deny the definition. Absent if none does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
+    pub denied_by: Vec<String>,
     /// Write to n8n that is in progress. Absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,

@@ -12,6 +12,7 @@ mod drift;
 mod fail;
 mod failure_class;
 mod observe;
+mod policy;
 mod probe_headers;
 mod project;
 mod quota;
@@ -114,6 +115,8 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
     if let Outcome::Failed(error) = &outcome {
         rec.doubt_instance(error);
     }
+    let denied_by = std::mem::take(&mut rec.denied_by);
+    rec.status.record_denied_by(denied_by);
     let requested = rec.annotation(annotation::REQUESTED_AT).map(str::to_owned);
     rec.status.record_request(requested);
     quota::note_request(&mut rec);

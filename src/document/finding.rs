@@ -79,6 +79,9 @@ pub struct Finding {
     /// Name or value that the author probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<String>,
+    /// Name of the WorkflowPolicy that it violates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 impl Finding {
@@ -94,7 +97,7 @@ impl Finding {
     }
 
     fn new(severity: Severity, code: Code, path: String, message: String) -> Self {
-        Self { code, severity, path, node: None, message, got: None, want: None, suggestion: None }
+        Self { code, severity, path, node: None, message, got: None, want: None, suggestion: None, policy: None }
     }
 
     /// Sets the node; an empty name is left out, a very long one is truncated.

@@ -36,6 +36,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
         cut(&mut intent.digest, 80);
         drop_long(&mut intent.last_good_n8n_version_id, ID);
     }
+    keep_short(&mut status.denied_by, 16, 253);
     for snapshot in [&mut status.confirmed, &mut status.sent].into_iter().flatten() {
         fit_snapshot(snapshot);
     }

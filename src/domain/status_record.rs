@@ -76,6 +76,19 @@ impl StatusRecord {
         status.sent = None;
     }
 
+    /// Records the policies that deny the definition.
+    pub fn record_denied_by(&mut self, policies: Vec<String>) {
+        self.0.denied_by = policies;
+    }
+
+    /// Forgets what was confirmed and sent as the publication, so that a later publication is no drift, and no recovery restores it.
+    pub fn forget_publication(&mut self) {
+        for snapshot in self.0.confirmed.iter_mut().chain(&mut self.0.sent) {
+            snapshot.publication = None;
+        }
+        self.0.intent = None;
+    }
+
     /// Records that the workflow was deleted in n8n and stays deleted.
     pub fn record_deleted_in_n8n(&mut self) {
         self.0.active_version = None;

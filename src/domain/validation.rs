@@ -8,6 +8,7 @@ use crate::api::workflow_status::{NeededFor, RequiredCredential, VersionResult, 
 use crate::catalog::Catalog;
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Finding, Severity, has_errors, summarise};
+use crate::domain::policies::{broken, is_violation};
 use crate::domain::render::called;
 use crate::validator::check::{self, disagreements, doubt, take_for_filled_in};
 use crate::validator::policy::{self, Policy};
@@ -35,6 +36,8 @@ pub struct ValidationContext<'a> {
 pub struct ValidationReport {
     /// True if there are errors: n8n would refuse the definition, or it cannot work.
     pub refused: bool,
+    /// Names of the policies of the namespace that deny the definition.
+    pub denied_by: Vec<String>,
     /// The findings as text for people, errors first, bounded.
     pub message: String,
     /// The credentials that its nodes need, each once, without scopes; none of them is looked up on the instance.
@@ -65,6 +68,7 @@ pub fn examine(
     let (mut findings, nodes) = check::examine(definition, active, measure.catalog);
     let certain = measure.instead.is_none() && measure.catalog.is_of(measure.n8n);
     let doubted = !certain && doubt(&mut findings);
+    // Policies are certain, whatever the catalogue.
     policy::check(definition, policies, measure.catalog, &mut findings);
     findings.extend(warnings);
     findings.extend(disagreements(definition, active, tags));
@@ -83,11 +87,13 @@ pub fn validate(
     warnings: Vec<Finding>,
     measure: ValidationContext<'_>,
     silenced: &[Pattern],
+    policies: &[Policy<'_>],
 ) -> ValidationReport {
-    let Examined { findings, doubted, nodes } = examine(definition, active, tags, warnings, measure, &[], silenced);
+    let Examined { findings, doubted, nodes } = examine(definition, active, tags, warnings, measure, policies, silenced);
     let needs = needs(definition, &nodes);
-    let refused = has_errors(&findings);
-    let mut message = match (findings.is_empty(), refused) {
+    let denied_by = broken(&findings, policies);
+    let refused = findings.iter().any(|finding| finding.is_error() && !is_violation(finding, policies));
+    let mut message = match (findings.is_empty(), has_errors(&findings)) {
         (true, _) => "the definition is valid".to_owned(),
         (false, true) => summarise(&findings, FINDINGS_CHARS),
         (false, false) => summarise(&findings, WARNINGS_CHARS),
@@ -95,7 +101,7 @@ pub fn validate(
     if let Some(why) = doubted {
         message.push_str(&format!(" ({why})"));
     }
-    ValidationReport { refused, message, needs }
+    ValidationReport { refused, denied_by, message, needs }
 }
 
 fn why_doubted(measure: ValidationContext<'_>) -> String {
@@ -184,7 +190,7 @@ mod tests {
     }
 
     fn validated(definition: &Definition, n8n: Option<&str>, instead: Option<&str>) -> ValidationReport {
-        validate(definition, Some(true), None, Vec::new(), ValidationContext { catalog: Catalog::embedded(), n8n, instead }, &[])
+        validate(definition, Some(true), None, Vec::new(), ValidationContext { catalog: Catalog::embedded(), n8n, instead }, &[], &[])
     }
 
     #[test]
@@ -194,10 +200,10 @@ mod tests {
         let measure = ValidationContext { catalog: Catalog::embedded(), n8n: Some("2.39.10"), instead: None };
         let warnings = || vec![Finding::warning(crate::document::finding::Code::SettingUnknown, "settings.x", "it was left out")];
         let fine = definition("n8n-nodes-base.httpRequest", json!({ "url": "https://a.example" }));
-        assert_eq!(validate(&fine, Some(true), None, warnings(), measure, &silenced).message, "the definition is valid");
-        assert!(validate(&fine, Some(true), None, warnings(), measure, &[]).message.starts_with("1 warning: settings.x"));
+        assert_eq!(validate(&fine, Some(true), None, warnings(), measure, &silenced, &[]).message, "the definition is valid");
+        assert!(validate(&fine, Some(true), None, warnings(), measure, &[], &[]).message.starts_with("1 warning: settings.x"));
         let odd = definition("n8n-nodes-base.doesNotExist", json!({}));
-        assert!(validate(&odd, Some(true), None, warnings(), measure, &silenced).refused);
+        assert!(validate(&odd, Some(true), None, warnings(), measure, &silenced, &[]).refused);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec, WorkflowPolicyStatus};
+use crate::domain::policies::applies;
+use crate::validator::policy::Policy;
 
 /// A WorkflowPolicy.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -61,6 +63,12 @@ impl IndexedPolicy {
     /// Returns the object's name.
     pub fn name(&self) -> &str {
         self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the rules, if they can be read and apply to a definition that a language model made (`generated`) or not.
+    pub fn rules(&self, generated: bool) -> Option<Policy<'_>> {
+        let rules = self.spec.0.as_ref().ok().filter(|rules| applies(rules, generated))?;
+        Some(Policy { name: self.name(), rules })
     }
 
     /// Drops the parts that only other tools read.

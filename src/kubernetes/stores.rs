@@ -1,6 +1,6 @@
 //! The objects of Weirkeeper's kinds in memory, on every replica.
 
-use futures::{FutureExt, future};
+use futures::{FutureExt, StreamExt, future};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ObjectMeta;
 use kube::core::PartialObjectMeta;
@@ -34,6 +34,8 @@ pub struct Stores {
     pub policies: Watched<IndexedPolicy>,
     /// Every WorkflowQuota.
     pub quotas: Watched<IndexedQuota>,
+    /// The WorkflowPolicies that the selector selects, if there is one: the operator keeps their status.
+    selected_policies: Option<Watched<PartialObjectMeta<WorkflowPolicy>>>,
     /// N8nInstances that do not fit their kind.
     pub undecodable_instances: UndecodableObjects,
     /// Metadata of every namespace.
@@ -52,12 +54,15 @@ impl Stores {
         let (workflows, keep_workflows) = watch(client, ours.clone(), bare, IndexedWorkflow::slim);
         let (instances, keep_instances) = watch_instances(client, ours.clone(), undecodable_instances.clone());
         // Usage is written to a quota, so that two operators must not count for the same one.
-        let (quotas, keep_quotas) = watch(client, ours, |metadata, _| Some(IndexedQuota::unreadable(metadata)), IndexedQuota::slim);
+        let (quotas, keep_quotas) = watch(client, ours.clone(), |metadata, _| Some(IndexedQuota::unreadable(metadata)), IndexedQuota::slim);
         let (policies, keep_policies) = watch(client, all, |metadata, _| Some(IndexedPolicy::unreadable(metadata)), IndexedPolicy::slim);
         let (namespaces, keep_namespaces) = watch_namespaces(client, watch_seconds);
+        let metadata = metadata_only(client.clone());
+        let selected = selector.map(|_| watch(&metadata, ours, |_, _| None, |_| {}));
+        let (selected_policies, keep_selected) = selected.unzip();
         let tasks = [keep_workflows, keep_instances, keep_policies, keep_quotas, keep_namespaces];
-        let watches = tasks.into_iter().map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
-        Self { workflows, instances, policies, quotas, undecodable_instances, namespaces, _watches: watches }
+        let watches = tasks.into_iter().chain(keep_selected).map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
+        Self { workflows, instances, policies, selected_policies, quotas, undecodable_instances, namespaces, _watches: watches }
     }
 
     /// Returns the paths that are watched on every replica.
@@ -74,7 +79,8 @@ impl Stores {
     /// Reports whether there was a complete list of each kind.
     pub fn is_synced(&self) -> bool {
         let ours = self.workflows.is_synced() && self.instances.is_synced();
-        ours && self.policies.is_synced() && self.quotas.is_synced() && self.namespaces.is_synced()
+        let selected = self.selected_policies.as_ref().is_none_or(Watched::is_synced);
+        ours && selected && self.policies.is_synced() && self.quotas.is_synced() && self.namespaces.is_synced()
     }
 
     /// Waits until all lists are complete: without the instances a Workflow would report that its instance does not exist, without the
@@ -82,6 +88,27 @@ impl Stores {
     pub async fn synced(&self) {
         let ours = future::join(self.workflows.synced(), self.instances.synced());
         future::join4(ours, self.policies.synced(), self.quotas.synced(), self.namespaces.synced()).await;
+        if let Some(selected) = &self.selected_policies {
+            selected.synced().await;
+        }
+    }
+
+    /// Calls a function at each change of the policies whose status this operator keeps by its selector.
+    pub async fn on_selection(&self, notify: impl Fn()) {
+        if let Some(selected) = &self.selected_policies {
+            let mut changes = std::pin::pin!(selected.follow());
+            while changes.next().await.is_some() {
+                notify();
+            }
+        }
+        future::pending().await
+    }
+
+    /// Reports whether this operator keeps the status of a policy. With a selector its rules count for the Workflows of every operator,
+    /// and the status would change for ever if each of them wrote it.
+    pub fn keeps(&self, policy: &IndexedPolicy) -> bool {
+        let Some(selected) = &self.selected_policies else { return true };
+        selected.store().get(&ObjectRef::new(policy.name()).within(policy.namespace())).is_some()
     }
 }
 

@@ -76,6 +76,8 @@ pub struct IndexedStatus {
     pub n8n_workflow_id: Option<String>,
     /// Version that n8n holds, as last confirmed; None if it is known to hold none.
     pub active_version: Option<i64>,
+    /// Names of the WorkflowPolicies that deny the definition.
+    pub denied_by: Vec<String>,
     last_handled_requested_at: Option<String>,
     last_handled_reset_at: Option<String>,
     pinned_version: Option<i64>,

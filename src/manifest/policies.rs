@@ -1,7 +1,8 @@
 //! WorkflowPolicies of files, for the validation of Workflows without a cluster.
 
-use crate::api::policy::{AppliesTo, WorkflowPolicySpec};
+use crate::api::policy::WorkflowPolicySpec;
 use crate::catalog::Catalog;
+use crate::domain::policies::applies;
 use crate::validator::policy::Policy;
 
 /// A WorkflowPolicy of a file.
@@ -23,6 +24,6 @@ pub(super) struct Basis<'c> {
 /// definition of a file counts as generated.
 pub(super) fn of_namespace<'a>(policies: &'a [NamedPolicy], namespace: Option<&str>) -> Vec<Policy<'a>> {
     let same = |policy: &&NamedPolicy| policy.namespace.as_deref().is_none_or(|own| namespace.is_none_or(|namespace| own == namespace));
-    let all = policies.iter().filter(same).filter(|policy| policy.rules.applies_to == AppliesTo::All);
+    let all = policies.iter().filter(same).filter(|policy| applies(&policy.rules, false));
     all.map(|policy| Policy { name: &policy.name, rules: &policy.rules }).collect()
 }

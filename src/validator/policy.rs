@@ -9,9 +9,10 @@ use crate::api::policy::{Effect, WorkflowPolicySpec};
 use crate::catalog::Catalog;
 use crate::document::definition::Definition;
 use crate::document::endpoints::{EndpointKind, of_node};
-use crate::document::finding::{Code, Finding, Severity};
+use crate::document::finding::{Code, Finding, Severity, quoted};
 use crate::document::json_path;
 use crate::text::pattern::matches;
+use crate::text::similar::nearest;
 use subject::Nodes;
 pub use subject::Policy;
 
@@ -26,11 +27,13 @@ pub fn check(definition: &Definition, policies: &[Policy<'_>], catalog: &Catalog
     }
     let nodes = Nodes::of(definition);
     for policy in policies {
+        let before = findings.len();
         node_types::check(policy, &nodes, catalog, findings);
         hosts::check(policy, &nodes, catalog, findings);
         intervals::check(policy, &nodes, findings);
         check_paths(policy, definition, findings);
         check_whole(policy, definition, nodes.all.len(), findings);
+        findings.iter_mut().skip(before).for_each(|finding| finding.policy = Some(policy.name.to_owned()));
     }
 }
 
@@ -75,9 +78,35 @@ fn check_whole(policy: &Policy<'_>, definition: &Definition, nodes: usize, findi
     }
 }
 
+/// Returns the doubts about a policy itself, for people: patterns that probably are misspelt, and rules that cancel each other.
+pub fn doubts(rules: &WorkflowPolicySpec, catalog: &Catalog) -> Vec<String> {
+    let unmatched = unmatched(rules, catalog).into_iter().map(|pattern| {
+        let types = catalog.index().nodes.iter().map(|entry| entry.name.as_str());
+        let meant = nearest(&pattern, types).map(|name| format!("; did you mean {}?", quoted(name))).unwrap_or_default();
+        format!("pattern {} matches no node type of n8n{meant}", quoted(&pattern))
+    });
+    let cancelled = contradictions(rules)
+        .into_iter()
+        .map(|pattern| format!("pattern {} of allowedNodeTypes allows nothing, because deniedNodeTypes denies all of it", quoted(pattern)));
+    let hosts = rules.allowed_hosts.iter().flatten().filter(|host| host.contains('/')).map(|host| {
+        format!(
+            "pattern {} of allowedHosts matches nothing, because a host has no /; write the host alone, as api.example.com",
+            quoted(host)
+        )
+    });
+    unmatched.chain(cancelled).chain(hosts).collect()
+}
+
+/// Returns the patterns of allowed node types all of whose types are denied.
+pub fn contradictions(rules: &WorkflowPolicySpec) -> Vec<&str> {
+    // A pattern denies all that another one allows if it matches that as a text, for `*` stands for itself, too.
+    let denied = |pattern: &&String| rules.denied_node_types.iter().any(|other| matches(other, pattern));
+    rules.allowed_node_types.iter().flatten().filter(denied).map(String::as_str).collect()
+}
+
 /// Returns the patterns of node types that match no type of the catalogue: probably misspelt. A pattern of another package than n8n's own
 /// is left out.
-pub fn unmatched(rules: &WorkflowPolicySpec, catalog: &Catalog) -> Vec<String> {
+fn unmatched(rules: &WorkflowPolicySpec, catalog: &Catalog) -> Vec<String> {
     let patterns = rules.allowed_node_types.iter().flatten().chain(&rules.denied_node_types);
     let own = |pattern: &&String| ["n8n-nodes-base.", "@n8n/n8n-nodes-langchain."].iter().any(|package| pattern.starts_with(package));
     let unknown = |pattern: &&String| !catalog.index().nodes.iter().any(|entry| matches(pattern, &entry.name));

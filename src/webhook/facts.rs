@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::review::Kind;
-use crate::api::policy::AppliesTo;
 use crate::api::workflow::Workflow;
 use crate::catalog::Catalog;
 use crate::domain::admission::grants::InstanceFacts;
@@ -101,11 +100,7 @@ impl Facts {
             None => Catalog::embedded(),
         };
         let policies = self.policies(&request.namespace);
-        let policies: Vec<Policy<'_>> = policies
-            .iter()
-            .filter_map(|policy| Some(Policy { name: policy.name(), rules: policy.spec.0.as_ref().ok()? }))
-            .filter(|policy| policy.rules.applies_to == AppliesTo::All)
-            .collect();
+        let policies: Vec<Policy<'_>> = policies.iter().filter_map(|policy| policy.rules(false)).collect();
         let none = BTreeMap::new();
         let labels = namespace.map(|namespace| namespace.metadata.labels.as_ref().unwrap_or(&none));
         let references_of = |name: &str| {

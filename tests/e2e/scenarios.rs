@@ -35,6 +35,7 @@ mod liveness;
 mod node_names;
 mod outage;
 mod path_owners;
+mod policies;
 mod priority;
 mod probes;
 mod processors;

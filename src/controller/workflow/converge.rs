@@ -6,7 +6,7 @@ use super::bind::{self, Bound};
 use super::fail::{fail, handle_reset, hold, rolled_back_or};
 use super::reconciliation::Reconciliation;
 use super::source::Source;
-use super::{quota, republish, route_claims, suspend, validate, versions};
+use super::{policy, quota, republish, route_claims, suspend, validate, versions};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::Operation;
@@ -25,9 +25,15 @@ const MAX_ATTEMPTS: usize = 4;
 /// Converges n8n with the spec, as far as that is possible now.
 pub(super) async fn converge(rec: &mut Reconciliation<'_>) -> Result<Outcome, ReconcileError> {
     let connection = rec.connect().await?;
+    let withdrawn = policy::withdraw(rec, &connection).await?;
     let timer = rec.ctx.metrics.time("source");
-    let source = match validate::load(rec, &connection).await {
+    let loaded = match validate::load(rec, &connection).await {
+        Ok(source) => policy::judge_pinned(rec, &connection).await.map(|()| source),
+        Err(error) => Err(error),
+    };
+    let source = match loaded {
         Ok(source) => source,
+        Err(error) if withdrawn => return Err(policy::report_withdrawn(rec, error)),
         Err(error) => {
             watch_published(rec, &connection, &error).await;
             return Err(error);
@@ -116,6 +122,9 @@ async fn attempt<'a>(
     left_offline: Option<&str>,
 ) -> Result<Attempt<'a>, ReconcileError> {
     let definition = if version == accepted.version { accepted.symbolic.definition.clone() } else { versions::read(rec, version).await? };
+    if operation == Operation::Rollback {
+        policy::judge(rec, connection, version, &definition).await?;
+    }
     let digest = versions::digest_of(&rec.status, version);
     // Details that an earlier attempt found are about another version.
     rec.details.retain(|update| !matches!(update.kind, ConditionType::Synced | ConditionType::Live | ConditionType::Healthy));
@@ -131,12 +140,14 @@ async fn attempt<'a>(
     })
 }
 
-/// Keeps the published version while the definition cannot be used, or a quota does not allow its deployment: it stays published and is monitored, becomes good or is rolled back.
+/// Keeps the published version while the definition cannot be used, is denied, or may not be deployed under a quota: it stays published and
+/// is monitored, becomes good or is rolled back.
 /// The result is in the details; the reconciliation ends with the error of the definition.
 async fn watch_published(rec: &mut Reconciliation<'_>, connection: &Connection, error: &ReconcileError) {
     let published = rec.spec().active == Some(true) && (rec.status.published_at.is_some() || rec.interrupted());
     let serving = rec.status.active_version.filter(|_| published);
-    let lasts = matches!(error.class, Class::Invalid | Class::Waiting) || error.reason == Reason::QuotaExceeded;
+    let lasts =
+        matches!(error.class, Class::Invalid | Class::Waiting) || matches!(error.reason, Reason::PolicyDenied | Reason::QuotaExceeded);
     let Some(serving) = serving.filter(|_| lasts) else { return };
     let watched = match validate::kept(rec, serving).await {
         Some(source) => converge_to(rec, connection, &source, Some(&serving.to_string())).await,

@@ -40,6 +40,8 @@ pub(super) struct Reconciliation<'a> {
     pub(super) details: Vec<ConditionUpdate>,
     /// Events that are sent when the reconciliation is reported.
     pub(super) events: Vec<PendingEvent>,
+    /// Names of the policies that deny the definition.
+    pub(super) denied_by: Vec<String>,
     /// Resource version of the ConfigMap that the definition was read from.
     pub(super) source_version: Option<String>,
     /// Set once the attempt of this reconciliation is counted as failed.
@@ -93,6 +95,7 @@ impl<'a> Reconciliation<'a> {
             saved: status.clone(),
             status,
             details: Vec::new(),
+            denied_by: Vec::new(),
             source_version: None,
             events: Vec::new(),
             counted: false,

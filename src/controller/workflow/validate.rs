@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::reconciliation::Reconciliation;
 use super::source::{self, Source};
-use super::versions;
+use super::{policy, versions};
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::{RequiredCredential, VersionSource};
@@ -18,8 +18,10 @@ use crate::controller::connections::Connection;
 use crate::controller::memory::CachedValidation;
 use crate::domain::error::ReconcileError;
 use crate::domain::history;
+use crate::domain::policies::Denial;
 use crate::domain::render::Symbolic;
 use crate::domain::validation::{self, ValidationContext, ValidationReport, accepted_before};
+use crate::kubernetes::indexed_policy::IndexedPolicy;
 
 /// Reads the source and validates it. An error stops the reconciliation, unless a pin names a stored version, which goes on.
 pub(super) async fn load(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<Source, ReconcileError> {
@@ -28,7 +30,9 @@ pub(super) async fn load(rec: &mut Reconciliation<'_>, connection: &Connection) 
         Err(error) => Err(error),
     };
     match validated {
-        Err(error) if matches!(error.class, Class::Invalid | Class::Waiting) => pinned(rec).await.ok_or(error),
+        Err(error) if matches!(error.class, Class::Invalid | Class::Waiting) || error.reason == Reason::PolicyDenied => {
+            pinned(rec).await.ok_or(error)
+        }
         validated => validated,
     }
 }
@@ -57,16 +61,23 @@ pub(super) async fn required(
 }
 
 async fn validate(rec: &mut Reconciliation<'_>, connection: &Connection, source: Source) -> Result<Source, ReconcileError> {
-    if believed(rec, &source) {
+    let policies = policy::of(rec)?;
+    if policies.is_empty() && believed(rec, &source) {
         return Ok(source);
     }
-    let (source, report) = report_on(rec, connection, source).await?;
+    let (source, report) = report_on(rec, connection, source, policies).await?;
+    if !report.refused && !report.denied_by.is_empty() {
+        return Err(denied(rec, &report));
+    }
     if !report.refused {
         set_valid(rec, &report.message);
         return Ok(source);
     }
     let digest = versions::symbolic(rec, &source.definition).await?.digest.to_string();
     if accepted_before(&rec.status, &digest, rec.spec().active) {
+        if !report.denied_by.is_empty() {
+            return Err(denied(rec, &report));
+        }
         let message = format!("the definition was accepted earlier and is still used; today it would be rejected: {}", report.message);
         set_valid(rec, &message);
         return Ok(source);
@@ -74,6 +85,13 @@ async fn validate(rec: &mut Reconciliation<'_>, connection: &Connection, source:
     rec.status.record_validated(None);
     rec.set_condition(ConditionType::Validated, ConditionStatus::False, Reason::InvalidDefinition, &report.message);
     Err(ReconcileError::invalid(Reason::InvalidDefinition, &report.message))
+}
+
+/// Policies are judged again for each version, also for one that was accepted before.
+fn denied(rec: &mut Reconciliation<'_>, report: &ValidationReport) -> ReconcileError {
+    rec.status.record_validated(None);
+    rec.set_condition(ConditionType::Validated, ConditionStatus::False, Reason::PolicyDenied, &report.message);
+    policy::denied(rec, Denial { policies: report.denied_by.clone(), message: report.message.clone() })
 }
 
 fn set_valid(rec: &mut Reconciliation<'_>, message: &str) {
@@ -102,6 +120,7 @@ async fn report_on(
     rec: &Reconciliation<'_>,
     connection: &Connection,
     mut source: Source,
+    policies: Vec<Arc<IndexedPolicy>>,
 ) -> Result<(Source, Arc<ValidationReport>), ReconcileError> {
     let n8n = version(connection).await?;
     let held = rec.ctx.catalogs.of(&connection.instance).await?;
@@ -109,7 +128,8 @@ async fn report_on(
     let spec = rec.spec();
     let (active, tags) = (spec.active, spec.tags.clone());
     let silenced = rec.silenced();
-    let rests_on = format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}", spec.display_name, held.id);
+    let rests_on =
+        format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}{:?}", spec.display_name, held.id, versions_of(&policies));
     let of: [u8; 32] = Sha256::new().chain_update(source.text).chain_update(rests_on).finalize().into();
     let known = rec.ctx.remember(&rec.uid(), |memory| match &memory.validation {
         Some(CachedValidation::Known(before, report)) if *before == of => Some(report.clone()),
@@ -123,7 +143,8 @@ async fn report_on(
     let validated = tokio::task::spawn_blocking(move || {
         let measure = ValidationContext { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
         let warnings = std::mem::take(&mut source.warnings);
-        let report = validation::validate(&source.definition, active, tags.as_deref(), warnings, measure, &silenced);
+        let rules: Vec<_> = policies.iter().filter_map(|policy| policy.rules(false)).collect();
+        let report = validation::validate(&source.definition, active, tags.as_deref(), warnings, measure, &silenced, &rules);
         (source, Arc::new(report))
     });
     let (source, report) = validated.await.map_err(|stopped| match stopped.try_into_panic() {
@@ -133,6 +154,14 @@ async fn report_on(
     timer.done();
     rec.ctx.remember(&rec.uid(), |memory| memory.validation = Some(CachedValidation::Known(of, report.clone())));
     Ok((source, report))
+}
+
+/// Returns what tells one state of the policies from another.
+fn versions_of(policies: &[Arc<IndexedPolicy>]) -> Vec<(&str, Option<i64>)> {
+    let mut versions: Vec<_> =
+        policies.iter().map(|policy| (policy.metadata.uid.as_deref().unwrap_or_default(), policy.metadata.generation)).collect();
+    versions.sort_unstable();
+    versions
 }
 
 /// Returns the version of n8n from the instance's status. If the instance was not reconciled yet, n8n itself is asked: the severity of

@@ -8,10 +8,8 @@ use super::Verdict;
 use crate::api::instance::{AllowedFrom, N8nInstance};
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec};
 use crate::catalog::Catalog;
-use crate::document::finding::quoted;
 use crate::domain::annotations::{OF_INSTANCE, unknown};
-use crate::text::pattern::matches;
-use crate::validator::policy::unmatched;
+use crate::validator::policy::{contradictions, doubts};
 
 /// Examines an N8nInstance.
 pub fn instance(object: &Value) -> Verdict {
@@ -47,32 +45,16 @@ pub fn policy(object: &Value, catalog: &Catalog) -> Verdict {
         Ok(policy) => policy.spec,
         Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
     };
-    let mut problems: Vec<(bool, String)> = contradiction(&rules).map(|message| (true, message)).into_iter().collect();
-    problems.extend(unmatched(&rules, catalog).into_iter().map(|pattern| {
-        let message = format!(
-            "no node type of the built-in catalogue matches {}; correct it, unless a community node has that type",
-            quoted(&pattern)
-        );
-        (false, message)
-    }));
-    let hosts = rules.allowed_hosts.iter().flatten().filter(|host| host.contains('/'));
-    problems.extend(hosts.map(|host| {
-        (
-            false,
-            format!(
-                "spec.allowedHosts: {} matches nothing, because a host has no /; write the host alone, such as api.example.com",
-                quoted(host)
-            ),
-        )
-    }));
-    Verdict::of(problems)
+    if let Some(message) = contradiction(&rules) {
+        return Verdict::denied(message);
+    }
+    Verdict::of(doubts(&rules, catalog).into_iter().map(|message| (false, message)).collect())
 }
 
 /// Returns how a policy contradicts itself: each type that it allows is denied, too. A list that is empty on purpose is no contradiction.
 fn contradiction(rules: &WorkflowPolicySpec) -> Option<String> {
     let allowed = rules.allowed_node_types.as_ref().filter(|allowed| !allowed.is_empty())?;
-    let denied = |allowed: &String| rules.denied_node_types.iter().any(|denied| matches(denied, allowed));
-    allowed.iter().all(denied).then(|| {
+    (contradictions(rules).len() == allowed.len()).then(|| {
         "the policy contradicts itself: spec.deniedNodeTypes denies all of spec.allowedNodeTypes, so no node could be used; remove a pattern from one of them"
             .to_owned()
     })

@@ -168,3 +168,19 @@ fn patterns_that_match_nothing_are_found() {
     }));
     assert_eq!(unmatched(&rules, Catalog::embedded()), ["n8n-nodes-base.httpRequst", "@n8n/n8n-nodes-langchain.agnt"]);
 }
+
+#[test]
+fn doubts_about_a_policy_are_told() {
+    let rules = spec(json!({
+        "allowedNodeTypes": ["n8n-nodes-base.httpRequst", "n8n-nodes-base.ssh", "n8n-nodes-base.s*"],
+        "deniedNodeTypes": ["n8n-nodes-base.ss*"]
+    }));
+    let doubts = doubts(&rules, Catalog::embedded());
+    assert_eq!(doubts.len(), 2, "{doubts:?}");
+    assert!(doubts[0].contains("did you mean \"n8n-nodes-base.httpRequest\"?"), "{doubts:?}");
+    assert!(doubts[1].contains("\"n8n-nodes-base.ssh\" of allowedNodeTypes allows nothing"), "{doubts:?}");
+    let mut found = Vec::new();
+    let step = definition(&json!([node("n8n-nodes-base.ssh", json!({}))]), json!({}));
+    check(&step, &[Policy { name: "p", rules: &rules }], Catalog::embedded(), &mut found);
+    assert_eq!(found[0].policy.as_deref(), Some("p"));
+}

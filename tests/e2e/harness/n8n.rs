@@ -127,6 +127,19 @@ impl N8n {
         self.answers(path, 404).await;
     }
 
+    /// Waits until no workflow answers at a path.
+    pub async fn expect_no_workflow_soon(&self, path: &str) {
+        let started = Instant::now();
+        loop {
+            let answer = self.webhook("GET", path).await;
+            if answer.status == 404 {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{path} still answers: {} {}", answer.status, answer.text);
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// Expects a path to answer with a status.
     pub async fn answers(&self, path: &str, status: u16) {
         let answer = self.settled(path, |answer| answer.status == status).await;

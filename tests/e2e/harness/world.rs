@@ -318,14 +318,18 @@ async fn apply(client: &Client, object: Value) -> Result<DynamicObject, kube::Er
 
 fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
-        "Workflow" | "N8nInstance" | "WorkflowQuota" => ("weirkeeper.dev", "v1alpha1"),
+        "Workflow" | "N8nInstance" | "WorkflowPolicy" | "WorkflowQuota" => ("weirkeeper.dev", "v1alpha1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => ("admissionregistration.k8s.io", "v1"),
         "ControllerRevision" => ("apps", "v1"),
         _ => ("", "v1"),
     };
-    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    match kind.strip_suffix("Policy") {
+        Some(_) => ApiResource { plural: format!("{}ies", kind.trim_end_matches('y').to_lowercase()), ..resource },
+        None => resource,
+    }
 }
 
 /// Returns a condition of an object; null if it is not present.

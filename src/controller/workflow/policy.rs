@@ -1,0 +1,119 @@
+//! Policies of the namespace: judged before every deployment, and, for those with `enforce: Running`, on what is in n8n already.
+
+use std::sync::Arc;
+
+use kube::runtime::events::EventType;
+
+use super::bind::{self, Bound};
+use super::reconciliation::Reconciliation;
+use super::versions;
+use crate::api::condition::{ConditionStatus, ConditionType};
+use crate::api::policy::Enforce;
+use crate::api::reason::Reason;
+use crate::controller::connections::Connection;
+use crate::document::definition::Definition;
+use crate::domain::error::ReconcileError;
+use crate::domain::history;
+use crate::domain::policies::{self, Denial};
+use crate::kubernetes::indexed_policy::IndexedPolicy;
+
+/// Returns the policies that apply to the object's definition. One that cannot be read denies everything.
+pub(super) fn of(rec: &mut Reconciliation<'_>) -> Result<Vec<Arc<IndexedPolicy>>, ReconcileError> {
+    let namespace = rec.namespace();
+    let all = rec.ctx.stores.policies.store().state_filter(|policy| policy.namespace() == namespace);
+    let unreadable = all.iter().find_map(|policy| Some(policies::unreadable(policy.name(), policy.spec.0.as_ref().err()?)));
+    match unreadable {
+        Some(denial) => Err(denied(rec, denial)),
+        None => Ok(all),
+    }
+}
+
+/// Returns a denial as an error, and records which policies it is by.
+pub(super) fn denied(rec: &mut Reconciliation<'_>, denial: Denial) -> ReconcileError {
+    rec.denied_by = denial.policies;
+    ReconcileError::denied(Reason::PolicyDenied, denial.message)
+}
+
+/// Fails if a policy denies a stored version that is to be deployed. What is published already may stay.
+pub(super) async fn judge(
+    rec: &mut Reconciliation<'_>,
+    connection: &Connection,
+    version: i64,
+    definition: &Definition,
+) -> Result<(), ReconcileError> {
+    if rec.status.active_version == Some(version) && rec.status.published_at.is_some() {
+        return Ok(());
+    }
+    let Some(denial) = broken_by(rec, connection, definition, None).await? else { return Ok(()) };
+    let error = denied(rec, denial);
+    Err(ReconcileError { message: format!("version {version}: {}", error.message), ..error })
+}
+
+/// Fails if a policy denies the version that a pin names.
+pub(super) async fn judge_pinned(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<(), ReconcileError> {
+    let version = rec.pinned().and_then(|pin| pin.trim().parse().ok());
+    let kept = version.filter(|version| history::numbered(&rec.status.history, *version).is_some());
+    let Some(version) = kept else { return Ok(()) };
+    let definition = versions::read(rec, version).await?;
+    match broken_by(rec, connection, &definition, None).await? {
+        None => Ok(()),
+        Some(denial) => {
+            let error = denied(rec, denial);
+            Err(ReconcileError { message: format!("version {version}, which is pinned: {}", error.message), ..error })
+        }
+    }
+}
+
+/// Unpublishes the version in n8n if a policy with `enforce: Running` denies it. Returns whether one does.
+pub(super) async fn withdraw(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<bool, ReconcileError> {
+    let namespace = rec.namespace();
+    let running = |policy: &IndexedPolicy| {
+        policy.namespace() == namespace && policy.spec.0.as_ref().is_ok_and(|rules| rules.enforce == Enforce::Running)
+    };
+    let Some(version) = rec.status.active_version.filter(|_| !rec.ctx.stores.policies.store().state_filter(running).is_empty()) else {
+        return Ok(false);
+    };
+    let definition = versions::read(rec, version).await?;
+    let Some(denial) = broken_by(rec, connection, &definition, Some(Enforce::Running)).await? else { return Ok(false) };
+    let Bound::Existing(remote) = bind::bind(rec, connection).await? else { return Ok(true) };
+    if remote.active {
+        connection.trusted()?;
+        // What is published is no longer compared with what was: publishing it later is no drift, and no recovery brings it back.
+        rec.status.forget_publication();
+        rec.save().await?;
+        connection.client.unpublish(&remote.id).await?;
+        let note = format!("version {version} was unpublished, as the policy requires (enforce: Running): {}", denial.message);
+        rec.record_event(EventType::Warning, Reason::PolicyDenied, note);
+    }
+    if remote.active || rec.status.published_at.is_some() {
+        rec.not_published();
+        rec.ctx.forget_claims(&rec.uid());
+        rec.record().await?;
+    }
+    Ok(true)
+}
+
+/// Reports on the conditions that nothing is published because of a policy.
+pub(super) fn report_withdrawn(rec: &mut Reconciliation<'_>, error: ReconcileError) -> ReconcileError {
+    let message = "a policy with enforce: Running denies what n8n has";
+    rec.not_published();
+    rec.set_condition(ConditionType::Synced, ConditionStatus::False, Reason::PolicyDenied, message);
+    rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::HealthNotChecked, message);
+    ReconcileError { message: format!("{}; it is not published (enforce: Running)", error.message), ..error }
+}
+
+/// Returns which policies a definition breaks, of those with one enforcement or of all.
+async fn broken_by(
+    rec: &mut Reconciliation<'_>,
+    connection: &Connection,
+    definition: &Definition,
+    only: Option<Enforce>,
+) -> Result<Option<Denial>, ReconcileError> {
+    let all = of(rec)?;
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let catalog = rec.ctx.catalogs.of(&connection.instance).await?;
+    let rules = all.iter().filter_map(|policy| policy.rules(false)).filter(|policy| only.is_none_or(|only| policy.rules.enforce == only));
+    Ok(policies::denial(definition, &rules.collect::<Vec<_>>(), catalog.catalog()))
+}
