@@ -13,6 +13,7 @@ mod catalog;
 mod certificates;
 mod connections;
 mod converge;
+mod decisions;
 mod deleted_in_n8n;
 mod deletion;
 mod events;
