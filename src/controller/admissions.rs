@@ -167,9 +167,7 @@ impl Admissions {
             state.freed.insert(namespace.to_owned());
             self.freed.notify_one();
         }
-        if !state.counted.contains(namespace) {
-            state.counted.insert(namespace.to_owned());
-        }
+        state.counted.insert(namespace.to_owned());
         self.counted.notify_one();
     }
 

@@ -1,6 +1,6 @@
 //! WorkflowPolicies: a change wakes the Workflows that it concerns, and the status of each policy tells how many it denies.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::runtime::status;
 use crate::catalog::Catalog;
 use crate::domain::policy_status::status_of;
 use crate::kubernetes::indexed_policy::IndexedPolicy;
+use crate::kubernetes::objects;
 
 /// Changes within this time cost one write.
 const TOGETHER: Duration = Duration::from_secs(1);
@@ -25,52 +26,30 @@ const RETRY: Duration = Duration::from_secs(5);
 pub async fn follow(ctx: Arc<Context>, changed: Arc<Notify>) {
     ctx.listed().await;
     let mut changes = std::pin::pin!(ctx.stores.policies.follow());
-    // Namespace and generation of each policy, by its UID.
-    let mut known: HashMap<String, (String, Option<i64>)> = HashMap::new();
-    let mut listed: Option<HashMap<String, (String, Option<i64>)>> = None;
-    let mut first = true;
+    // At the start every Workflow is reconciled anyway.
+    let mut known = generations(&ctx);
     while let Some(Ok(event)) = changes.next().await {
-        let entry = |policy: &IndexedPolicy| {
-            let meta = &policy.metadata;
-            (meta.uid.clone().unwrap_or_default(), (policy.namespace().to_owned(), meta.generation))
-        };
-        let concerned: Vec<String> = match event {
-            Event::Init => {
-                listed = Some(HashMap::new());
-                continue;
-            }
-            Event::InitApply(policy) => {
-                listed.get_or_insert_default().extend([entry(&policy)]);
-                continue;
-            }
-            Event::InitDone => {
-                let now = listed.take().unwrap_or_default();
-                let of = |this: &HashMap<String, (String, Option<i64>)>, other: &HashMap<String, (String, Option<i64>)>| {
-                    let other = other.clone();
-                    let differs = move |uid: &String, at: &(String, Option<i64>)| other.get(uid) != Some(at);
-                    this.iter().filter(|(uid, at)| differs(uid, at)).map(|(_, (namespace, _))| namespace.clone()).collect::<Vec<_>>()
-                };
-                let concerned = [of(&now, &known), of(&known, &now)].concat();
-                known = now;
-                // At the start every Workflow is reconciled anyway.
-                if std::mem::take(&mut first) { Vec::new() } else { concerned }
-            }
-            Event::Apply(policy) => {
-                let (uid, at) = entry(&policy);
-                let differs = known.get(&uid) != Some(&at);
-                known.insert(uid, at.clone());
-                differs.then_some(at.0).into_iter().collect()
-            }
-            Event::Delete(policy) => {
-                known.remove(&entry(&policy).0);
-                vec![policy.namespace().to_owned()]
-            }
-        };
+        if matches!(event, Event::Init | Event::InitApply(_)) {
+            continue;
+        }
+        let now = generations(&ctx);
+        let mut concerned: HashSet<&str> = known.symmetric_difference(&now).map(|(namespace, ..)| namespace.as_str()).collect();
+        // One that was created and deleted since the last event may have denied something meanwhile.
+        if let Event::Delete(policy) = &event {
+            concerned.insert(policy.namespace());
+        }
         for namespace in concerned {
             ctx.wake_where(|indexed| indexed.namespace() == namespace);
         }
+        known = now;
         changed.notify_one();
     }
+}
+
+/// Returns namespace, UID and generation of each policy.
+fn generations(ctx: &Context) -> HashSet<(String, Option<String>, Option<i64>)> {
+    let all = ctx.stores.policies.store().state();
+    all.iter().map(|policy| (policy.namespace().to_owned(), policy.metadata.uid.clone(), policy.metadata.generation)).collect()
 }
 
 /// Keeps the status of the policies. `changed` is notified of each change of a Workflow or policy.
@@ -107,7 +86,7 @@ async fn write(ctx: &Context, policy: &IndexedPolicy, denied: i64) -> bool {
     let after = status_of(before, &policy.spec.0, (generation, denied), Catalog::embedded(), Timestamp::now());
     match status::write(&ctx.client, &ctx.metrics.writes, policy, None, (before, &after)).await {
         Ok(_) => true,
-        Err(error) if crate::kubernetes::objects::is_gone(&error) => true,
+        Err(error) if objects::is_gone(&error) => true,
         Err(error) => {
             warn!(%error, namespace = policy.namespace(), name = policy.name(), "cannot write the status of the WorkflowPolicy");
             false

@@ -84,8 +84,7 @@ fn observe(ctx: &Context, namespace: &str, quota: &WorkflowQuota, before: &Workf
     let mut status = before.clone();
     daily::roll(&mut status, now);
     let (others, name) = (ctx.quotas.known(namespace), quota.metadata.name.as_deref().unwrap_or_default());
-    let others = others.iter().filter(|other| other.name() != name);
-    let others = others.filter_map(|other| Some((other.name(), &other.spec.0.as_ref().ok()?.hard)));
+    let others = others.iter().filter(|other| other.name() != name).filter_map(|other| other.limits());
     let all = Limits::of(others.chain([(name, own)]));
     let exceeded = ctx.admissions.with_candidates(namespace, |candidates| report::count(&mut status, own, &all, candidates));
     report::refresh(&mut status, own);

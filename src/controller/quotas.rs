@@ -59,7 +59,7 @@ impl Quotas {
     /// Returns the limits on the number of objects as the watch last saw them.
     pub fn known_limits(&self, namespace: &str) -> Limits {
         let known = self.known(namespace);
-        Limits::of(known.iter().filter_map(|quota| Some((quota.name(), &quota.spec.0.as_ref().ok()?.hard))))
+        Limits::of(known.iter().filter_map(|quota| quota.limits()))
     }
 
     /// Reports whether one more of a resource may be used today, as the watch last saw the quotas.

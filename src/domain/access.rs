@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::instance::{AllowedFrom, Grant, N8nInstanceSpec};
+use crate::document::finding::quoted;
 use crate::text::pattern::matches;
 
 /// Object or capability that a grant covers.
@@ -34,6 +35,25 @@ pub enum Use<'a> {
     },
     /// All workflows, credentials, data tables and node types.
     Everything,
+}
+
+/// Returns the message about an adoption that is not granted to a namespace.
+pub fn no_adoption(namespace: &str, id: &str) -> String {
+    not_granted(namespace, &format!("adoption of workflow {id}"), "adopt")
+}
+
+/// Returns the message about a project that is not granted to a namespace.
+pub fn no_project(namespace: &str, id: &str) -> String {
+    not_granted(namespace, &format!("use of the n8n project {id} that spec.project names"), "projects")
+}
+
+/// Returns the message about a tag that is not granted to a namespace.
+pub fn no_tag(namespace: &str, name: &str) -> String {
+    not_granted(namespace, &format!("use of the tag {} that spec.tags names", quoted(name)), "tags")
+}
+
+fn not_granted(namespace: &str, what: &str, list: &str) -> String {
+    format!("the N8nInstance grants namespace {namespace} no {what}; its owner can add it under spec.grants[].{list}")
 }
 
 /// Identifier that only a grant of `*` covers.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::api::{GROUP, annotation};
 
 use crate::text::similar::nearest;
+use crate::validator::rules::Pattern;
 
 /// Annotations that the operator reads on a Workflow.
 pub const OF_WORKFLOW: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::PINNED_VERSION, annotation::IGNORE_FINDINGS];
@@ -17,6 +18,11 @@ const MOST: usize = 8;
 /// Reports whether an annotation belongs to the `weirkeeper.dev` group.
 pub fn is_ours(key: &str) -> bool {
     key.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Returns the findings that an annotation silences, unless they are errors.
+pub fn silenced(annotations: Option<&BTreeMap<String, String>>) -> Vec<Pattern> {
+    annotations.and_then(|all| all.get(annotation::IGNORE_FINDINGS)).map_or_else(Vec::new, |text| Pattern::parse_known(text).0)
 }
 
 /// Returns a message about annotations of the group that are not in `known`; None when there are none.

@@ -7,7 +7,7 @@ use kube::api::ObjectMeta;
 use serde::Deserialize;
 
 use super::indexed_policy::Readable;
-use crate::api::quota::{WorkflowQuota, WorkflowQuotaSpec, WorkflowQuotaStatus};
+use crate::api::quota::{QuotaLimits, WorkflowQuota, WorkflowQuotaSpec, WorkflowQuotaStatus};
 
 /// A WorkflowQuota.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -36,6 +36,11 @@ impl IndexedQuota {
     /// Returns the object's name.
     pub fn name(&self) -> &str {
         self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Returns its name and limits, if they can be read.
+    pub fn limits(&self) -> Option<(&str, &QuotaLimits)> {
+        Some((self.name(), &self.spec.0.as_ref().ok()?.hard))
     }
 
     /// Returns its observed state.

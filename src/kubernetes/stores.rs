@@ -1,5 +1,7 @@
 //! The objects of Weirkeeper's kinds in memory, on every replica.
 
+use std::sync::Arc;
+
 use futures::{FutureExt, StreamExt, future};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ObjectMeta;
@@ -91,6 +93,13 @@ impl Stores {
         if let Some(selected) = &self.selected_policies {
             selected.synced().await;
         }
+    }
+
+    /// Returns the policies of a namespace in the order of their names.
+    pub fn policies_of(&self, namespace: &str) -> Vec<Arc<IndexedPolicy>> {
+        let mut found = self.policies.store().state_filter(|policy| policy.namespace() == namespace);
+        found.sort_by(|one, other| one.name().cmp(other.name()));
+        found
     }
 
     /// Calls a function at each change of the policies whose status this operator keeps by its selector.

@@ -20,7 +20,6 @@ use crate::domain::quota::Limits;
 use crate::domain::quota::places::{Candidate, refusal};
 use crate::domain::validation::ValidationContext;
 use crate::kubernetes::catalogs::Catalogs;
-use crate::kubernetes::indexed_policy::IndexedPolicy;
 use crate::kubernetes::stores::Stores;
 use crate::validator::policy::Policy;
 
@@ -99,7 +98,7 @@ impl Facts {
             Some(held) => held.catalog(),
             None => Catalog::embedded(),
         };
-        let policies = self.policies(&request.namespace);
+        let policies = self.stores.policies_of(&request.namespace);
         let policies: Vec<Policy<'_>> = policies.iter().filter_map(|policy| policy.rules(false)).collect();
         let none = BTreeMap::new();
         let labels = namespace.map(|namespace| namespace.metadata.labels.as_ref().unwrap_or(&none));
@@ -135,7 +134,7 @@ impl Facts {
     fn exceeded(&self, request: &Request) -> Option<String> {
         let namespace = &request.namespace;
         let quotas = self.stores.quotas.store().state_filter(|quota| quota.namespace() == namespace);
-        let limits = Limits::of(quotas.iter().filter_map(|quota| Some((quota.name(), &quota.spec.0.as_ref().ok()?.hard))));
+        let limits = Limits::of(quotas.iter().filter_map(|quota| quota.limits()));
         if limits.is_empty() {
             return None;
         }
@@ -145,12 +144,5 @@ impl Facts {
         let others: Vec<Candidate<'_>> = stored.iter().map(|indexed| indexed.candidate(None)).collect();
         let before = before.as_ref().map(|before| Candidate::of(before, None));
         refusal(&limits, &others, before.as_ref(), &Candidate::of(&after, None)).map(|exceeded| exceeded.to_string())
-    }
-
-    /// Returns the policies of a namespace in the order of their names. No definition of a user counts as generated.
-    fn policies(&self, namespace: &str) -> Vec<Arc<IndexedPolicy>> {
-        let mut found = self.stores.policies.store().state_filter(|policy| policy.namespace() == namespace);
-        found.sort_by(|one, other| one.name().cmp(other.name()));
-        found
     }
 }

@@ -16,7 +16,7 @@ use crate::api::workflow_status::{Intent, Operation, Origin};
 use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::document::lenient_json::beyond;
-use crate::domain::access::{Use, may_use};
+use crate::domain::access::{Use, may_use, no_adoption};
 use crate::domain::confirmed;
 use crate::domain::error::ReconcileError;
 use crate::domain::failure::{Failure, FailureClass};
@@ -218,12 +218,7 @@ fn may_adopt(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> Res
     if may_take(rec, connection, id) {
         return Ok(());
     }
-    Err(ReconcileError::denied(
-        Reason::AdoptNotGranted,
-        format!(
-            "the N8nInstance grants namespace {namespace} no adoption of workflow {id}; its owner can add it under spec.grants[].adopt"
-        ),
-    ))
+    Err(ReconcileError::denied(Reason::AdoptNotGranted, no_adoption(&namespace, id)))
 }
 
 /// Takes over an existing workflow that may be adopted: its content is stored as a version before anything is written to it.

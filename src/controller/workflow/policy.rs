@@ -19,8 +19,7 @@ use crate::kubernetes::indexed_policy::IndexedPolicy;
 
 /// Returns the policies that apply to the object's definition. One that cannot be read denies everything.
 pub(super) fn of(rec: &mut Reconciliation<'_>) -> Result<Vec<Arc<IndexedPolicy>>, ReconcileError> {
-    let namespace = rec.namespace();
-    let all = rec.ctx.stores.policies.store().state_filter(|policy| policy.namespace() == namespace);
+    let all = rec.ctx.stores.policies_of(&rec.namespace());
     let unreadable = all.iter().find_map(|policy| Some(policies::unreadable(policy.name(), policy.spec.0.as_ref().err()?)));
     match unreadable {
         Some(denial) => Err(denied(rec, denial)),

@@ -9,7 +9,7 @@ use super::remote::read_back;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Intent, Operation};
 use crate::controller::connections::{Connection, errors};
-use crate::domain::access::{Use, may_use};
+use crate::domain::access::{Use, may_use, no_project};
 use crate::domain::error::ReconcileError;
 use crate::domain::plan::{Drift, Place, Plan, Publication, Step};
 use crate::domain::remote::RemoteWorkflow;
@@ -39,12 +39,7 @@ pub(super) fn granted(rec: &Reconciliation<'_>, connection: &Connection) -> Resu
     if may_use(&connection.instance.spec, &connection.namespace(), &namespace, Use::Project(&project)) {
         return Ok(Some(project));
     }
-    Err(ReconcileError::denied(
-        Reason::ProjectNotGranted,
-        format!(
-            "the N8nInstance grants namespace {namespace} no use of the n8n project {project} that spec.project names; its owner can add it under spec.grants[].projects"
-        ),
-    ))
+    Err(ReconcileError::denied(Reason::ProjectNotGranted, no_project(&namespace, &project)))
 }
 
 /// Moves the workflow, if the plan contains a move.

@@ -18,6 +18,7 @@ use crate::controller::context::Context;
 use crate::controller::runtime::slots::Slot;
 use crate::controller::runtime::status;
 use crate::document::derive::IdentitySeed;
+use crate::domain::annotations::silenced;
 use crate::domain::api_key::explained;
 use crate::domain::confirmed::Known;
 use crate::domain::error::ReconcileError;
@@ -140,8 +141,7 @@ impl<'a> Reconciliation<'a> {
 
     /// Returns the findings that an annotation silences. A code that does not exist silences nothing.
     pub(super) fn silenced(&self) -> Vec<Pattern> {
-        let annotations = self.workflow.metadata.annotations.as_ref();
-        annotations.and_then(|all| all.get(annotation::IGNORE_FINDINGS)).map_or_else(Vec::new, |text| Pattern::parse_known(text).0)
+        silenced(self.workflow.metadata.annotations.as_ref())
     }
 
     /// Returns the mark of this object.

@@ -3,8 +3,7 @@
 use super::reconciliation::Reconciliation;
 use crate::api::reason::Reason;
 use crate::controller::connections::Connection;
-use crate::document::finding::quoted;
-use crate::domain::access::{Use, may_use};
+use crate::domain::access::{Use, may_use, no_tag};
 use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteWorkflow;
 
@@ -18,13 +17,7 @@ pub(super) async fn sync(rec: &mut Reconciliation<'_>, connection: &Connection, 
     let surplus: Vec<String> = rec.status.added_tags.iter().filter(|name| !wanted.contains(name) && granted(name)).cloned().collect();
     let missing: Vec<&String> = wanted.iter().filter(|name| !has(name)).collect();
     if let Some(name) = missing.iter().find(|name| !granted(name)) {
-        return Err(ReconcileError::denied(
-            Reason::TagNotGranted,
-            format!(
-                "the N8nInstance grants namespace {namespace} no use of the tag {} that spec.tags names; its owner can add it under spec.grants[].tags",
-                quoted(name)
-            ),
-        ));
+        return Err(ReconcileError::denied(Reason::TagNotGranted, no_tag(&namespace, name)));
     }
     if missing.is_empty() && !surplus.iter().any(has) {
         rec.status.keep_tags(&wanted);

@@ -8,7 +8,7 @@ use crate::catalog::Catalog;
 use crate::document::definition::Definition;
 use crate::document::derive::IdentitySeed;
 use crate::document::finding::quoted;
-use crate::domain::access::{Use, may_refer, may_use};
+use crate::domain::access::{Use, may_refer, may_use, no_adoption, no_project, no_tag};
 use crate::domain::reach::{Reach, reach};
 use crate::domain::render::abstract_references;
 use crate::domain::ungranted_access::ungranted;
@@ -65,30 +65,12 @@ pub fn problems(
     }
     let granted = |wanted: Use<'_>| may_use(target, instance.namespace, namespace, wanted);
     if let Some(adopt) = spec.adopt.as_ref().filter(|adopt| !granted(Use::Adopt(&adopt.id))) {
-        found.push((
-            true,
-            format!(
-                "the N8nInstance grants namespace {namespace} no adoption of workflow {}; its owner can add it under spec.grants[].adopt",
-                adopt.id
-            ),
-        ));
+        found.push((true, no_adoption(namespace, &adopt.id)));
     }
     if let Some(project) = spec.project.as_ref().filter(|project| !granted(Use::Project(&project.id))) {
-        found.push((
-            true,
-            format!(
-                "the N8nInstance grants namespace {namespace} no use of the n8n project {} that spec.project names; its owner can add it under spec.grants[].projects",
-                project.id
-            ),
-        ));
+        found.push((true, no_project(namespace, &project.id)));
     }
-    found.extend(spec.tags.iter().flatten().filter(|tag| !granted(Use::Tag(tag))).map(|tag| {
-        let message = format!(
-            "the N8nInstance grants namespace {namespace} no use of the tag {} that spec.tags names; its owner can add it under spec.grants[].tags",
-            quoted(tag)
-        );
-        (true, message)
-    }));
+    found.extend(spec.tags.iter().flatten().filter(|tag| !granted(Use::Tag(tag))).map(|tag| (true, no_tag(namespace, tag))));
     credentials(spec, target, namespace, &granted, &mut found);
     if let Some(definition) = definition {
         reached(spec, definition, namespace, target, (catalog, certain), &granted, &mut found);

@@ -4,15 +4,13 @@ use serde_json::Value;
 
 use super::grants::{self, InstanceFacts};
 use super::{MESSAGE_CHARS, Operation, Request, Verdict};
-use crate::api::annotation;
 use crate::api::workflow::{LARGEST_INLINE, Workflow};
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, Severity, join_within, summarise};
-use crate::domain::annotations::{OF_WORKFLOW, unknown};
+use crate::domain::annotations::{OF_WORKFLOW, silenced, unknown};
 use crate::domain::validation::{ValidationContext, examine};
 use crate::validator::check::parse_and_check;
 use crate::validator::policy::Policy;
-use crate::validator::rules::Pattern;
 
 /// Facts about the namespace and the instance of a Workflow.
 pub struct WorkflowFacts<'a> {
@@ -84,7 +82,7 @@ impl Problems {
         if let Some(name) = &workflow.spec.display_name {
             definition.name = Some(name.clone());
         }
-        let silenced = silenced(workflow);
+        let silenced = silenced(workflow.metadata.annotations.as_ref());
         let (active, tags) = (workflow.spec.active, workflow.spec.tags.as_deref());
         let examined = examine(&definition, active, tags, parsed.warnings, facts.context, facts.policies, &silenced);
         self.findings = examined.findings;
@@ -127,12 +125,6 @@ impl Problems {
         warnings.extend(doubted);
         Verdict { denied: (!reasons.is_empty()).then(|| join_within("", &reasons, MESSAGE_CHARS)), warnings }
     }
-}
-
-/// Returns the findings that an annotation silences, unless they are errors.
-fn silenced(workflow: &Workflow) -> Vec<Pattern> {
-    let annotations = workflow.metadata.annotations.as_ref();
-    annotations.and_then(|all| all.get(annotation::IGNORE_FINDINGS)).map_or_else(Vec::new, |text| Pattern::parse_known(text).0)
 }
 
 /// Returns the message about an inline definition that is too large.
