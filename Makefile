@@ -70,11 +70,11 @@ demo: ## run the demo (on KUBECONFIG, N8N_URL and N8N_API_KEY when they are set)
 	  done; \
 	  examples/demo/validate.sh && exec examples/demo/demo.sh; \
 	else \
-	  exec $(STACK) run --meanwhile examples/demo/validate.sh -- examples/demo/demo.sh; \
+	  exec $(STACK) run --meanwhile examples/demo/validate.sh -- examples/demo/demo.sh --own-stack; \
 	fi
 
 bench: ## run the benchmarks on a real stack
-	$(STACK) run --meanwhile '$(CARGO) bench --no-run --locked' -- $(CARGO) bench --locked
+	$(STACK) run --meanwhile '$(CARGO) bench --no-run --locked --bench figures' -- $(CARGO) bench --locked --bench figures
 
 bench-beside: ## compare the validator with the npm package n8n-mcp, whose folder WEIRKEEPER_N8N_MCP names (no stack needed)
 	$(CARGO) bench --locked --bench figures -- beside

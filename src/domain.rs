@@ -33,6 +33,7 @@ pub mod probe_answer;
 pub mod quota;
 pub mod reach;
 pub mod recovery;
+pub mod reference_cycle;
 pub mod remote;
 pub mod render;
 pub mod route_claims;

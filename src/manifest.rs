@@ -7,10 +7,11 @@ mod definition;
 mod document;
 mod embedded;
 pub mod import;
+mod namespace_rules;
 mod object;
 mod pending;
-mod policies;
-mod read_policies;
+mod quotas;
+mod read_rules;
 mod report;
 mod rules;
 mod schema;
@@ -25,14 +26,14 @@ use crate::document::parse::{place_of_workflow, several};
 use definition::report_on;
 use document::Document;
 use embedded::Shelf;
+use namespace_rules::Basis;
 use object::Object;
 use pending::Pending;
-use policies::Basis;
 use set::Member;
 use unrendered::Kustomizations;
 
-pub use policies::NamedPolicy;
-pub use read_policies::read_policies;
+pub use namespace_rules::NamespaceRules;
+pub use read_rules::{read_policies, read_quotas};
 pub use report::{Kind, Placed, Report, Source};
 
 /// Returns the first error of an object against the schema of its kind, with its field; `None` for kinds of other API groups.
@@ -43,12 +44,12 @@ pub fn misfit(kind: &str, object: &Value) -> Option<String> {
 
 /// Validates every workflow in a set of files, in their order.
 pub fn validate(sources: &[Source], catalog: &Catalog) -> Vec<Report> {
-    validate_by(sources, catalog, &[])
+    validate_by(sources, catalog, &NamespaceRules::default())
 }
 
-/// Validates every workflow in a set of files against policies, too.
-pub fn validate_by(sources: &[Source], catalog: &Catalog, policies: &[NamedPolicy]) -> Vec<Report> {
-    let basis = Basis { catalog, policies };
+/// Validates every workflow in a set of files against the rules and limits of their namespaces, too.
+pub fn validate_by(sources: &[Source], catalog: &Catalog, rules: &NamespaceRules) -> Vec<Report> {
+    let basis = Basis { catalog, rules };
     let mut work = Work::new(basis, Kustomizations::of(sources));
     for (number, source) in sources.iter().enumerate() {
         let first = work.reports.len();
@@ -80,6 +81,7 @@ pub fn validate_by(sources: &[Source], catalog: &Catalog, policies: &[NamedPolic
         }
     }
     set::check(&work.members, sources, &mut work.reports);
+    quotas::check(&work.members, rules, &mut work.reports);
     for report in &mut work.reports {
         report.findings.sort_by_key(|placed| (placed.source != report.source, placed.span.map(|span| (span.line, span.column))));
     }

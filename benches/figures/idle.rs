@@ -8,6 +8,7 @@ use futures::{StreamExt, stream};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use crate::harness::admission::{Admission, free_port, until_ready};
 use crate::harness::n8n::{answering, with_node};
 use crate::harness::stack::Stack;
 use crate::harness::world::World;
@@ -55,8 +56,27 @@ pub async fn measure() {
         n8n.log().entries().len() as f64 / objects as f64,
         world.operator.processor_seconds(),
     );
+    standby(&mut world, objects).await;
     world.operator.kill();
     sweep(&world).await;
+}
+
+/// Measures a replica that answers admission reviews while another one leads.
+async fn standby(world: &mut World, objects: usize) {
+    let lease = world.namespace.clone();
+    let flags = ["--log", "warn", "--leader-elect", "on", "--lease-name", lease.as_str()];
+    let admission = Admission::in_front(world, "Ignore", &flags).await;
+    let own = admission.flags(free_port());
+    let all: Vec<&str> = own.iter().map(String::as_str).chain(flags).collect();
+    let standby = world.another_operator("standby", &all);
+    until_ready(&standby).await;
+    let first = memory(standby.pid());
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let later = memory(standby.pid());
+    println!(
+        "idle: a standby replica with the webhook and {objects} objects: RSS {} MiB when it is ready, {} MiB 10 s later, highest {} MiB (<= 150)",
+        first.0, later.0, later.1
+    );
 }
 
 /// Creates the objects with an operator that runs.

@@ -4,6 +4,7 @@
 // A measurement that cannot be made has nothing better to do than to panic.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod added_latency;
 mod admission;
 mod beside;
 mod idle;
@@ -37,6 +38,9 @@ async fn main() {
     }
     if runs("admission") {
         admission::measure().await;
+    }
+    if runs("webhook") {
+        added_latency::measure().await;
     }
     if runs("latency") {
         latency::measure().await;

@@ -2,7 +2,8 @@
 # Demonstrates the life of a workflow from creation to deletion, with the kubectl commands that a user would type and their output. Each
 # step checks its output; the first unexpected one ends the demo with exit code 1.
 #
-# `make demo` runs it after validate.sh. It requires KUBECONFIG, N8N_URL and N8N_API_KEY (the Makefile's own stack sets them), kubectl and
+# `make demo` runs it after validate.sh. With the argument --own-stack the API server runs on this machine and reaches the admission webhook; the
+# API server of another cluster does not. It requires KUBECONFIG, N8N_URL and N8N_API_KEY (the Makefile's own stack sets them), kubectl and
 # node.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -14,6 +15,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/weirkeeper-demo-XXXXXX")
 operator=() # the process id, while it runs
 knocker=()
 installed=() # objects that the demo created and deletes at the end
+admission=() # address of the admission webhook, if it is installed
 started=$SECONDS
 results=()
 
@@ -43,6 +45,21 @@ ask_webhook() {
 }
 condition() { kubectl get nwf orders -o jsonpath="{.status.conditions[?(@.type==\"$1\")].$2}"; }
 says() { [[ $(condition Ready message) == *"$1"* ]]; }
+
+# Applies a manifest that Weirkeeper denies. kubectl prints why if the API server reaches the admission webhook; otherwise the condition says it.
+denies() {
+  local wanted=$1 object=$2
+  shift 2
+  if [[ ${#admission[@]} -gt 0 ]]; then
+    refuses "$wanted" "$*"
+    return
+  fi
+  show "$*"
+  local message="kubectl get nwf $object -o jsonpath='{.status.conditions[?(@.type==\"Ready\")].message}'"
+  denied() { [[ $(eval "$message") == *"$wanted"* ]]; }
+  until_true "the Workflow $object is denied" 60 denied
+  shows "$wanted" "$message"
+}
 
 # Starts to call the webhook continuously.
 knock() {
@@ -145,8 +162,16 @@ KUBECONFIG=$work/operator-kubeconfig kubectl config set-credentials weirkeeper -
 KUBECONFIG=$work/operator-kubeconfig kubectl config set-context --current --user=weirkeeper >/dev/null
 identity='{.status.userInfo.username}{"\n"}'
 shows system:serviceaccount:weirkeeper-system:weirkeeper "KUBECONFIG=$work/operator-kubeconfig kubectl auth whoami -o jsonpath='$identity'"
-typed "weirkeeper operator --allow-loopback --watch-label-selector $part_of"
-KUBECONFIG=$work/operator-kubeconfig "${CARGO:-cargo}" run --quiet --locked -- operator --listen 127.0.0.1:0 --allow-loopback --watch-label-selector "$part_of" \
+flags=(--allow-loopback --watch-label-selector "$part_of")
+if [[ ${1:-} == --own-stack ]]; then
+  admission=("127.0.0.1:$(node -e 'require("node:net").createServer().listen(0, "127.0.0.1", function () { console.log(this.address().port); this.close() })')")
+  flags+=(--webhook-address "${admission[0]}" --webhook-host 127.0.0.1)
+  tell "(the API server calls the operator by URL, not through the Service of config/webhook)"
+  installed+=("ValidatingWebhookConfiguration/weirkeeper")
+  kubectl create --dry-run=client -f config/webhook/configuration.yaml -o json | node examples/demo/by-url.mjs "${admission[0]}" "$namespace" | kubectl apply --server-side -f - | indent
+fi
+typed "weirkeeper operator ${flags[*]}"
+KUBECONFIG=$work/operator-kubeconfig "${CARGO:-cargo}" run --quiet --locked -- operator --listen 127.0.0.1:0 "${flags[@]}" \
   </dev/null >/dev/null 2>"$work/operator.log" &
 operator=("$!")
 operator_ready() {
@@ -184,7 +209,24 @@ show "kubectl get nwf orders -o jsonpath='{.status.webhookURLs[0]}'"
 ask_webhook '"order received"'
 proved "a workflow was applied and answers its webhook"
 
-chapter "5. Edit it: version 2"
+chapter "5. Give the namespace limits and rules"
+show "kubectl apply -f examples/demo/rules.yaml"
+ready_policy() { [[ $(kubectl get n8np demo -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}') == True ]]; }
+until_true "the policy is enforced" 60 ready_policy
+counted() { [[ $(kubectl get n8nq demo -o jsonpath='{.status.used.workflows}') == 1 ]]; }
+until_true "the quota counts the workflow" 60 counted
+show "kubectl get n8nq,n8np"
+tell "A second workflow is one too many:"
+denies "exceeded quota: demo, requested: workflows=1, used: 1, limited: 1" returns "sed 's/orders/returns/' examples/demo/orders.yaml | kubectl apply -f -"
+kubectl delete nwf returns --ignore-not-found | indent
+tell "An edit of the first one breaks the rules:"
+denies "weirkeeper-demo" orders "sed 's|path: weirkeeper-demo/orders|path: other/orders|' examples/demo/orders.yaml | kubectl apply -f -"
+show "kubectl apply -f examples/demo/orders.yaml"
+show "kubectl wait --for=condition=Ready --timeout=90s nwf/orders"
+ask_webhook '"order received"'
+proved "what exceeds the quota or breaks the rules is denied, and nothing else is affected"
+
+chapter "6. Edit it: version 2"
 show "kubectl apply -f examples/demo/orders-edited.yaml"
 show "kubectl wait --for=condition=Ready --timeout=90s nwf/orders"
 ask_webhook '"order received and confirmed"'
@@ -192,7 +234,7 @@ history="kubectl get nwf orders -o jsonpath='{range .status.history[*]}version {
 shows "version 2: Good" "$history"
 proved "an edit became version 2"
 
-chapter "6. Apply a bad edit: automatic rollback"
+chapter "7. Apply a bad edit: automatic rollback"
 tell "n8n computes its schedule, and the result is not a cron expression. This is detected only when n8n publishes the workflow."
 knock
 show "kubectl apply -f examples/demo/orders-broken.yaml"
@@ -210,7 +252,7 @@ show "kubectl wait --for=condition=Ready --timeout=90s nwf/orders"
 [[ $(condition Stalled status) != True ]] || fail "a corrected workflow should not be Stalled"
 proved "a bad edit was rolled back, and the webhook answered before and after"
 
-chapter "7. Edit it in n8n: the change is detected and reverted"
+chapter "8. Edit it in n8n: the change is detected and reverted"
 [[ $(kubectl get events --field-selector reason=DriftReverted -o name) == "" ]] || fail "a change was reverted before there was one"
 tell "(in the n8n editor: another answer, saved and published)"
 tell "  $(node examples/demo/n8n.mjs edit "$id" "order received and confirmed" "edited by hand")"
@@ -224,7 +266,7 @@ kept=$(kubectl get nwf orders -o jsonpath='{.status.history[?(@.result=="Kept")]
 tell "No edit is lost: the overwritten content is stored as version $kept."
 proved "an edit in n8n was reverted, with an event, and stored as a version"
 
-chapter "8. Pin a version: the stored edit"
+chapter "9. Pin a version: the stored edit"
 show "kubectl annotate nwf orders weirkeeper.dev/pinned-version=$kept"
 until_true "version $kept is published" 60 says "version $kept is pinned"
 ask_webhook '"edited by hand"'
@@ -234,7 +276,7 @@ until_true "version 2 is published" 60 says "version 2 is published"
 ask_webhook '"order received and confirmed"'
 proved "the stored edit was pinned, published unchanged, and unpinned"
 
-chapter "9. Delete it"
+chapter "10. Delete it"
 show "kubectl delete nwf orders --timeout=60s"
 if command -v curl >/dev/null; then shows "404" "curl -sS -o /dev/null -w '%{http_code}\n' $webhook"; else shows "404" "node examples/demo/n8n.mjs call $webhook"; fi
 [[ $(node examples/demo/n8n.mjs exists "$id") == 404 ]] || fail "the workflow is still in n8n"

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use crate::catalog::Catalog;
 use crate::cli::catalog::{self, CatalogError};
-use crate::manifest::{Report, read_policies, validate_by};
+use crate::manifest::{NamespaceRules, Report, Source, read_policies, read_quotas, validate_by};
 use arguments::{Colour, Form};
 
 pub use arguments::{ValidateArguments, ValidateError};
@@ -36,9 +36,11 @@ pub fn run(arguments: &ValidateArguments, no_color: bool) -> Result<ExitCode, Va
     let sources = files::read(&arguments.paths);
     let given = arguments.catalog.as_deref().map(catalog::read).transpose()?;
     let catalog = given.as_ref().unwrap_or_else(|| Catalog::embedded());
-    let policies =
-        files::read(&arguments.policy).iter().map(read_policies).collect::<Result<Vec<_>, _>>().map_err(ValidateError::Policy)?.concat();
-    let mut reports = validate_by(&sources, catalog, &policies);
+    let rules = NamespaceRules {
+        policies: each(&arguments.policy, read_policies).map_err(ValidateError::Policy)?,
+        quotas: each(&arguments.quota, read_quotas).map_err(ValidateError::Quota)?,
+    };
+    let mut reports = validate_by(&sources, catalog, &rules);
     let hidden = choices::apply(arguments, &sources, &mut reports, catalog)?;
     let coloured = match arguments.color {
         Colour::Always => true,
@@ -57,6 +59,11 @@ pub fn run(arguments: &ValidateArguments, no_color: bool) -> Result<ExitCode, Va
         return Ok(ExitCode::from(u8::from(arguments.strict)));
     }
     Ok(ExitCode::from(code(&reports, arguments.strict)))
+}
+
+/// Returns the objects of all files.
+fn each<T: Clone>(paths: &[String], read: fn(&Source) -> Result<Vec<T>, String>) -> Result<Vec<T>, String> {
+    Ok(files::read(paths).iter().map(read).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 fn print(text: &str) -> Result<(), ValidateError> {

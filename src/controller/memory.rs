@@ -40,6 +40,8 @@ pub struct Memory {
     pub counted: bool,
     /// Probes that no workflow answered.
     pub silence: Silence,
+    /// Version, policies and catalogue with which the policies with `enforce: Running` last allowed the published version.
+    pub allowed: Option<String>,
     /// Last validation of the definition.
     pub validation: Option<CachedValidation>,
 }

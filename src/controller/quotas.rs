@@ -20,7 +20,7 @@ use crate::api::quota::{QuotaResource, WorkflowQuota, WorkflowQuotaStatus};
 use crate::api::reason::Reason;
 use crate::domain::error::ReconcileError;
 use crate::domain::quota::daily::{self, Use};
-use crate::domain::quota::{Exceeded, Limits, report};
+use crate::domain::quota::{Exceeded, Limits, report, unreadable};
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::objects;
@@ -90,11 +90,7 @@ impl Quotas {
         let decoded = listed.items.into_iter().map(|quota| {
             quota.0.map_err(|undecodable| {
                 let name = undecodable.metadata.name.unwrap_or_default();
-                let message = format!(
-                    "the WorkflowQuota {name} does not fit its kind: {}; correct it, or apply the CRDs of this version: nothing is added in this namespace until then",
-                    undecodable.why
-                );
-                ReconcileError::denied(Reason::UnreadableObject, message)
+                ReconcileError::denied(Reason::UnreadableObject, unreadable(&name, &undecodable.why))
             })
         });
         decoded.collect()

@@ -52,6 +52,12 @@ pub fn no_tag(namespace: &str, name: &str) -> String {
     not_granted(namespace, &format!("use of the tag {} that spec.tags names", quoted(name)), "tags")
 }
 
+/// Returns the message about a credential that is not granted to a namespace. `what` is its id or name, `place` what names it.
+pub fn no_credential(namespace: &str, kind: Option<&str>, what: &str, place: &str) -> String {
+    let kind = kind.map_or_else(String::new, |kind| format!("{kind} "));
+    not_granted(namespace, &format!("use of the {kind}credential with {what} that {place} names"), "credentials")
+}
+
 fn not_granted(namespace: &str, what: &str, list: &str) -> String {
     format!("the N8nInstance grants namespace {namespace} no {what}; its owner can add it under spec.grants[].{list}")
 }

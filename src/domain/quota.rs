@@ -8,6 +8,7 @@ use std::fmt;
 use crate::api::quota::{QuotaLimits, QuotaResource};
 use crate::api::reason::Reason;
 use crate::domain::error::ReconcileError;
+use crate::text::one_line;
 
 pub mod daily;
 pub mod places;
@@ -50,6 +51,14 @@ impl From<Exceeded> for ReconcileError {
     fn from(exceeded: Exceeded) -> Self {
         Self::denied(Reason::QuotaExceeded, exceeded.to_string())
     }
+}
+
+/// Returns the message about a quota that does not fit its kind: limits must not be off because of that.
+pub fn unreadable(name: &str, why: &str) -> String {
+    format!(
+        "the WorkflowQuota {name} does not fit its kind ({}), so nothing is added in this namespace; correct it, or upgrade the operator if a newer one wrote it",
+        one_line(why, 200)
+    )
 }
 
 /// Limits on the number of objects that apply in a namespace: the lowest of each resource over all quotas.

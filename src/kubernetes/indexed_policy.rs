@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec, WorkflowPolicyStatus};
-use crate::domain::policies::applies;
+use crate::domain::policies::{Denial, applies, unreadable};
 use crate::validator::policy::Policy;
 
 /// A WorkflowPolicy.
@@ -50,7 +50,7 @@ fn or_default<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(deserial
 
 impl IndexedPolicy {
     /// Returns a policy that cannot be read at all.
-    pub fn unreadable(metadata: ObjectMeta) -> Self {
+    pub fn without_rules(metadata: ObjectMeta) -> Self {
         let spec = Readable(Err("the object does not fit its kind".to_owned()));
         Self { metadata, spec, status: WorkflowPolicyStatus::default() }
     }
@@ -69,6 +69,11 @@ impl IndexedPolicy {
     pub fn rules(&self, generated: bool) -> Option<Policy<'_>> {
         let rules = self.spec.0.as_ref().ok().filter(|rules| applies(rules, generated))?;
         Some(Policy { name: self.name(), rules })
+    }
+
+    /// Returns the denial of everything by rules that cannot be read.
+    pub fn unreadable(&self) -> Option<Denial> {
+        self.spec.0.as_ref().err().map(|why| unreadable(self.name(), why))
     }
 
     /// Drops the parts that only other tools read.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::indexed_policy::Readable;
 use crate::api::quota::{QuotaLimits, WorkflowQuota, WorkflowQuotaSpec, WorkflowQuotaStatus};
+use crate::domain::quota::unreadable;
 
 /// A WorkflowQuota.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -24,7 +25,7 @@ pub struct IndexedQuota {
 
 impl IndexedQuota {
     /// Returns a quota that cannot be read at all.
-    pub fn unreadable(metadata: ObjectMeta) -> Self {
+    pub fn without_limits(metadata: ObjectMeta) -> Self {
         Self { metadata, spec: Readable(Err("the object does not fit its kind".to_owned())), status: Readable::default() }
     }
 
@@ -41,6 +42,11 @@ impl IndexedQuota {
     /// Returns its name and limits, if they can be read.
     pub fn limits(&self) -> Option<(&str, &QuotaLimits)> {
         Some((self.name(), &self.spec.0.as_ref().ok()?.hard))
+    }
+
+    /// Returns the message about limits that cannot be read.
+    pub fn unreadable(&self) -> Option<String> {
+        self.spec.0.as_ref().err().map(|why| unreadable(self.name(), why))
     }
 
     /// Returns its observed state.
@@ -72,6 +78,6 @@ mod tests {
         let quota = read(json!({ "workflows": 3 }));
         assert_eq!((quota.spec.0.as_ref().unwrap().hard.workflows, quota.status().day.as_deref()), (Some(3), Some("2026-11-29")));
         assert!(read(json!({ "costPerDay": 3 })).spec.0.unwrap_err().contains("costPerDay"));
-        assert_eq!(IndexedQuota::unreadable(quota.metadata).status().observed_generation, -1);
+        assert_eq!(IndexedQuota::without_limits(quota.metadata).status().observed_generation, -1);
     }
 }

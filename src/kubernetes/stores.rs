@@ -56,8 +56,9 @@ impl Stores {
         let (workflows, keep_workflows) = watch(client, ours.clone(), bare, IndexedWorkflow::slim);
         let (instances, keep_instances) = watch_instances(client, ours.clone(), undecodable_instances.clone());
         // Usage is written to a quota, so that two operators must not count for the same one.
-        let (quotas, keep_quotas) = watch(client, ours.clone(), |metadata, _| Some(IndexedQuota::unreadable(metadata)), IndexedQuota::slim);
-        let (policies, keep_policies) = watch(client, all, |metadata, _| Some(IndexedPolicy::unreadable(metadata)), IndexedPolicy::slim);
+        let (quotas, keep_quotas) =
+            watch(client, ours.clone(), |metadata, _| Some(IndexedQuota::without_limits(metadata)), IndexedQuota::slim);
+        let (policies, keep_policies) = watch(client, all, |metadata, _| Some(IndexedPolicy::without_rules(metadata)), IndexedPolicy::slim);
         let (namespaces, keep_namespaces) = watch_namespaces(client, watch_seconds);
         let metadata = metadata_only(client.clone());
         let selected = selector.map(|_| watch(&metadata, ours, |_, _| None, |_| {}));

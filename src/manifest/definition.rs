@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::document::{Document, join};
-use super::policies::Basis;
-use super::policies::of_namespace;
+use super::namespace_rules::Basis;
 use super::report::Report;
 use crate::api::workflow::WorkflowSpec;
 use crate::document::definition::Definition;
@@ -36,7 +35,7 @@ pub(super) fn validate(raw: &Value, (spec, namespace): (Option<&WorkflowSpec>, O
     let active = spec.map_or(definition.declared_active, |spec| spec.active);
     let (found, required) = examine(definition, active, basis.catalog);
     findings.extend(found);
-    policy::check(definition, &of_namespace(basis.policies, namespace), basis.catalog, &mut findings);
+    policy::check(definition, &basis.rules.policies_of(namespace), basis.catalog, &mut findings);
     if spec.is_some() {
         take_for_filled_in(&mut findings);
     }

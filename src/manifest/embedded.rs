@@ -14,8 +14,8 @@ use crate::validator::schema::NodeCredentials;
 
 use super::definition::validate;
 use super::document::{Document, indent, join, seen};
+use super::namespace_rules::Basis;
 use super::pending::Pending;
-use super::policies::Basis;
 use super::report::Placed;
 use super::unrendered::Kustomizations;
 

@@ -12,11 +12,13 @@ use crate::document::finding::{Code, Finding, Severity, cut, quoted};
 use crate::document::json_path;
 use crate::document::positions::Span;
 use crate::document::references::sub_workflow_references;
+use crate::domain::quota::places::Places;
 use crate::domain::render::{called, mapping_of};
 use crate::text::similar::nearest;
 
 use super::document::{Document, join};
 use super::embedded::text;
+use super::namespace_rules::may_share;
 use super::report::{Placed, Report, Source};
 
 /// A Workflow of the set.
@@ -38,6 +40,7 @@ impl Member {
             let one = |index| fields.iter().map(move |field| format!("{list}[{index}].{field}"));
             (0..count).flat_map(one).collect()
         };
+        paths.extend(spec.active.map(|_| "spec.active".to_owned()));
         paths.extend(items("spec.credentials", spec.credentials.len(), &["name"]));
         paths.extend(items("spec.references", spec.references.len(), &["id", "workflowRef.name"]));
         let probes = spec.health_check.as_ref().map_or(0, |check| check.probes.len());
@@ -55,7 +58,21 @@ impl Member {
         }
     }
 
-    fn placed(&self, finding: Finding) -> (usize, Placed) {
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the places that the Workflow asks for under a quota.
+    pub(super) fn claims(&self) -> Places {
+        Places::claimed(self.spec.active, self.spec.suspend == Some(true), false)
+    }
+
+    /// Returns a finding with its position, and the index of its report.
+    pub(super) fn placed(&self, finding: Finding) -> (usize, Placed) {
         let span = self.spans.get(&finding.path).or_else(|| self.spans.get("spec")).copied();
         (self.report, Placed { finding, source: self.source, span })
     }
@@ -97,7 +114,7 @@ fn warning(code: Code, at: String, message: String) -> Finding {
 /// Reports references to Workflows that the set does not hold. They may be in the cluster, unless a very similar name in the set makes a
 /// typing error more likely.
 fn workflow_refs(member: &Member, members: &[Member]) -> Vec<Finding> {
-    let beside = |other: &&Member| other.namespace.is_none() || member.namespace.is_none() || other.namespace == member.namespace;
+    let beside = |other: &&Member| may_share(other.namespace(), member.namespace());
     let names: BTreeSet<&str> =
         members.iter().filter(beside).map(|other| other.name.as_str()).filter(|name| *name != member.name).collect();
     let missing = member.spec.references.iter().enumerate().filter(|(_, one)| !names.contains(one.workflow_ref.name.as_str()));

@@ -1,4 +1,6 @@
+use super::namespace_rules::Named;
 use super::*;
+use crate::api::quota::WorkflowQuotaSpec;
 use crate::document::finding::Code;
 
 fn source(name: &str, text: &str) -> Source {
@@ -253,4 +255,63 @@ fn required_credentials_are_listed_and_unmapped_ones_are_no_error() {
     assert!(reports[0].is_valid(false), "{reports:#?}");
     let needs: Vec<_> = reports[0].required.iter().map(|one| (one.node.as_str(), one.types.clone())).collect();
     assert_eq!(needs, [("A", vec!["slackApi".to_owned()])]);
+}
+
+/// Returns a Workflow of a manifest without a definition of its own.
+fn of_quota(namespace: &str, name: &str, more: &str) -> String {
+    let namespace = if namespace.is_empty() { String::new() } else { format!(", namespace: {namespace}") };
+    format!(
+        "apiVersion: weirkeeper.dev/v1alpha1\nkind: Workflow\nmetadata: {{name: {name}{namespace}}}\nspec: {{instanceRef: {{name: main}}, {more}definitionFrom: {{configMapKeyRef: {{name: m, key: k}}}}}}\n---\n"
+    )
+}
+
+#[test]
+fn quotas_count_the_workflows_of_their_namespace_in_the_order_of_the_files() {
+    let quota = |namespace: &str, hard: &str| -> Vec<Named<WorkflowQuotaSpec>> {
+        let text =
+            format!("apiVersion: weirkeeper.dev/v1alpha1\nkind: WorkflowQuota\nmetadata: {{name: q{namespace}}}\nspec: {{hard: {hard}}}\n");
+        let read = read_quotas(&source("q.yaml", &text)).unwrap();
+        read.into_iter().map(|one| Named { namespace: Some(namespace.to_owned()), ..one }).collect()
+    };
+    let files = |texts: &[String]| [source("w.yaml", &texts.concat())];
+    let exceeded = |texts: &[String], quotas: Vec<Named<WorkflowQuotaSpec>>| -> Vec<(String, String, String)> {
+        let rules = NamespaceRules { quotas, ..NamespaceRules::default() };
+        let reports = validate_by(&files(texts), Catalog::embedded(), &rules);
+        let all = reports.iter().flat_map(|report| report.findings.iter().map(move |placed| (report, &placed.finding)));
+        all.filter(|(_, finding)| finding.code == Code::QuotaExceeded)
+            .map(|(report, finding)| (report.name.clone(), finding.path.clone(), finding.message.clone()))
+            .collect()
+    };
+    let three = |namespace: &str| ["c", "b", "a"].map(|name| of_quota(namespace, name, "")).to_vec();
+    let hard = |namespace| quota(namespace, "{workflows: 2}");
+    let words =
+        "exceeded quota: qt, requested: workflows=1, used: 2, limited: 2; delete a Workflow of this namespace, or ask for a higher limit";
+    assert_eq!(exceeded(&three("t"), hard("t")), [("w.yaml#3".to_owned(), "spec".to_owned(), words.to_owned())]);
+    assert_eq!(exceeded(&three("other"), hard("t")), []);
+    assert_eq!(exceeded(&three(""), hard("t")).len(), 1, "a later step of the delivery sets the namespace");
+    let mixed = [of_quota("t", "a", ""), of_quota("", "b", ""), of_quota("t", "c", ""), of_quota("other", "d", "")];
+    assert_eq!(exceeded(&mixed, hard("t")).iter().map(|(report, ..)| report.as_str()).collect::<Vec<_>>(), ["w.yaml#3"]);
+    let stages = [of_quota("t", "a", ""), of_quota("t", "a", ""), of_quota("t", "b", "")];
+    assert_eq!(exceeded(&stages, hard("t")), [], "the same object in two stages");
+    let resting = [of_quota("t", "a", "suspend: true, "), of_quota("t", "b", ""), of_quota("t", "c", "")];
+    assert_eq!(exceeded(&resting, hard("t")), []);
+    let active = [of_quota("t", "a", "active: true, "), of_quota("t", "b", ""), of_quota("t", "c", "active: true, ")];
+    let found = exceeded(&active, quota("t", "{workflows: 3, activeWorkflows: 1}"));
+    assert_eq!((found.len(), found[0].0.as_str(), found[0].1.as_str()), (1, "w.yaml#3", "spec.active"), "{found:?}");
+    assert_eq!(exceeded(&three("t"), [hard("t"), quota("t", "{workflows: 9}")].concat()).len(), 1, "the lowest limit counts");
+    assert_eq!(exceeded(&three("t"), quota("t", "{workflows: 0}")).len(), 3);
+}
+
+#[test]
+fn a_file_of_rules_that_holds_none_or_a_wrong_one_is_refused() {
+    let text =
+        |hard: &str| format!("apiVersion: weirkeeper.dev/v1alpha1\nkind: WorkflowQuota\nmetadata: {{name: q}}\nspec: {{hard: {hard}}}\n");
+    assert_eq!(read_policies(&source("q.yaml", &text("{}"))).unwrap_err(), "q.yaml: it contains no WorkflowPolicy");
+    assert!(read_quotas(&source("q.yaml", &text("{workflows: 1}"))).is_ok());
+    for (hard, part) in
+        [("{workflow: 1}", "spec.hard.workflow"), ("{workflows: -1}", "spec.hard.workflows"), ("{workflows: many}", "spec.hard.workflows")]
+    {
+        let error = read_quotas(&source("q.yaml", &text(hard))).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
 }

@@ -58,7 +58,7 @@ impl Facts {
     pub fn decide(&self, kind: &Kind, request: &Request) -> Result<Verdict, String> {
         let namespace = self.namespace(&request.namespace);
         let deleting = namespace.as_ref().is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some());
-        if passes(request, deleting).is_some() {
+        if passes(request, deleting) {
             return Ok(Verdict::allowed());
         }
         match kind {
@@ -120,13 +120,10 @@ impl Facts {
     /// Returns warnings about rules and limits of the namespace that cannot be read, most likely because a newer version wrote them: they are
     /// not off because of that.
     fn unreadable(&self, namespace: &str) -> Vec<String> {
-        let policies = self.stores.policies.store().state_filter(|one| one.namespace() == namespace && one.spec.0.is_err());
-        let quotas = self.stores.quotas.store().state_filter(|one| one.namespace() == namespace && one.spec.0.is_err());
-        let policies = policies.iter().map(|one| format!("WorkflowPolicy {}", one.name()));
-        let names = policies.chain(quotas.iter().map(|one| format!("WorkflowQuota {}", one.name())));
-        names
-            .map(|name| format!("{name} cannot be read by this version of the operator, which deploys nothing new before it can"))
-            .collect()
+        let policies = self.stores.policies_of(namespace);
+        let quotas = self.stores.quotas.store().state_filter(|one| one.namespace() == namespace);
+        let policies = policies.iter().filter_map(|policy| Some(policy.unreadable()?.message));
+        policies.chain(quotas.iter().filter_map(|quota| quota.unreadable())).collect()
     }
 
     /// Returns the limit that the object would exceed. Nothing is reserved: the same review gets the same answer, and the controllers are

@@ -2,7 +2,7 @@
 //!
 //! The words after a block's language say what it yields: `error`, `warning`, `info`, or `fixed` for no finding of the code. A JSON block
 //! is a part of a workflow, which [`whole`] completes, unless it is marked `whole`; any other block is a complete file. A block marked
-//! `policy` holds the WorkflowPolicy that the entry's examples are validated against.
+//! `policy` or `quota` holds the WorkflowPolicy or WorkflowQuota that the entry's examples are validated against.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use weirkeeper::catalog::Catalog;
 use weirkeeper::document::finding::{Code, Finding, Severity};
-use weirkeeper::manifest::{NamedPolicy, Source, read_policies, validate, validate_by};
+use weirkeeper::manifest::{NamespaceRules, Source, read_policies, read_quotas, validate, validate_by};
 
 /// Codes without an example in the page, because no text of a file yields them.
 const WITHOUT_EXAMPLE: &[Code] = &[Code::FileUnreadable];
@@ -110,17 +110,17 @@ fn source(text: String) -> Source {
     Source { name: "example".to_owned(), text: Ok(text), found: false }
 }
 
-fn look(text: String, policies: &[NamedPolicy]) -> Vec<Finding> {
-    let reports = validate_by(&[source(text)], Catalog::embedded(), policies);
+fn look(text: String, rules: &NamespaceRules) -> Vec<Finding> {
+    let reports = validate_by(&[source(text)], Catalog::embedded(), rules);
     reports.into_iter().flat_map(|report| report.findings).map(|placed| placed.finding).collect()
 }
 
-fn findings_of(block: &Block, policies: &[NamedPolicy]) -> Vec<Finding> {
+fn findings_of(block: &Block, rules: &NamespaceRules) -> Vec<Finding> {
     let text = filled(&block.text);
     if block.language != "json" || block.says("whole") {
-        return look(text, policies);
+        return look(text, rules);
     }
-    look(whole(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))).to_string(), policies)
+    look(whole(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))).to_string(), rules)
 }
 
 /// Returns the severities that the entry's first words name.
@@ -160,11 +160,15 @@ fn every_example_yields_its_code_and_its_fixed_form_does_not() {
     for entry in entries(&page()) {
         let claimed = claimed(&entry);
         let mut shown = BTreeSet::new();
-        let policies = entry.blocks.iter().filter(|block| block.says("policy"));
-        let policies: Vec<NamedPolicy> = policies.flat_map(|block| read_policies(&source(block.text.clone())).unwrap()).collect();
-        for (number, block) in entry.blocks.iter().enumerate().filter(|(_, block)| !block.says("policy")) {
+        let given = |word| entry.blocks.iter().filter(move |block| block.says(word)).map(|block| source(block.text.clone()));
+        let rules = NamespaceRules {
+            policies: given("policy").flat_map(|source| read_policies(&source).unwrap()).collect(),
+            quotas: given("quota").flat_map(|source| read_quotas(&source).unwrap()).collect(),
+        };
+        let examples = entry.blocks.iter().enumerate().filter(|(_, block)| !block.says("policy") && !block.says("quota"));
+        for (number, block) in examples {
             let at = format!("{} block {}", entry.code, number + 1);
-            let findings = findings_of(block, &policies);
+            let findings = findings_of(block, &rules);
             let own: BTreeSet<Severity> =
                 findings.iter().filter(|finding| finding.code.as_str() == entry.code).map(|finding| finding.severity).collect();
             let others: Vec<String> = findings
@@ -254,9 +258,12 @@ fn every_broken_fixture_has_its_one_defect_and_its_sound_counterpart_none() {
     let table = fixtures();
     let mut complaints = Vec::new();
     for row in rows(&table) {
-        let errors = look(fixture(&format!("sound/{}", row.sound)), &[]).into_iter().filter(Finding::is_error).map(|one| one.to_string());
+        let errors = look(fixture(&format!("sound/{}", row.sound)), &NamespaceRules::default())
+            .into_iter()
+            .filter(Finding::is_error)
+            .map(|one| one.to_string());
         complaints.extend(errors.map(|error| format!("{}: {error}", row.sound)));
-        let findings = look(fixture(&format!("broken/{}", row.file)), &[]);
+        let findings = look(fixture(&format!("broken/{}", row.file)), &NamespaceRules::default());
         let told: Vec<(String, String, String, String)> = findings
             .iter()
             .filter(|one| one.is_error() || one.code.as_str() == row.code)
@@ -282,7 +289,7 @@ fn every_error_has_a_broken_fixture_and_every_fixture_a_line() {
         .filter(|entry| claimed(entry).contains("error") && !covered.contains_key(entry.code.as_str()))
         .map(|entry| entry.code.clone())
         // These are no errors to n8n.
-        .filter(|code| !code.starts_with("policy-") && !NOT_IN_A_FILE.contains(&code.as_str()))
+        .filter(|code| !code.starts_with("policy-") && !code.starts_with("quota-") && !NOT_IN_A_FILE.contains(&code.as_str()))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/broken");
@@ -297,6 +304,6 @@ const NOT_IN_A_FILE: &[&str] = &["document-too-large", "file-unreadable", "findi
 
 #[test]
 fn workflows_that_only_look_wrong_have_no_findings() {
-    let findings = look(fixture("sound/stay-quiet.json"), &[]);
+    let findings = look(fixture("sound/stay-quiet.json"), &NamespaceRules::default());
     assert!(findings.is_empty(), "{findings:#?}");
 }

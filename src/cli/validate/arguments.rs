@@ -37,6 +37,9 @@ pub struct ValidateArguments {
     /// File of WorkflowPolicies that the workflows must meet, as in the cluster; repeat the option for several files.
     #[arg(long, value_name = "FILE")]
     pub(super) policy: Vec<String>,
+    /// File of WorkflowQuotas that limit the workflows, as if their namespace had no others; repeat the option for several files.
+    #[arg(long, value_name = "FILE")]
+    pub(super) quota: Vec<String>,
     /// Catalogue built by `weirkeeper catalog build`, or an n8n installation, to use instead of the built-in one.
     #[arg(long, value_name = "FILE|DIR")]
     pub(super) catalog: Option<PathBuf>,
@@ -88,6 +91,9 @@ pub enum ValidateError {
     /// A file of policies cannot be used.
     #[error("--policy {0}")]
     Policy(String),
+    /// A file of quotas cannot be used.
+    #[error("--quota {0}")]
+    Quota(String),
     /// No finding has this code.
     #[error("{0}")]
     Code(String),

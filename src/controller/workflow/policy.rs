@@ -20,8 +20,7 @@ use crate::kubernetes::indexed_policy::IndexedPolicy;
 /// Returns the policies that apply to the object's definition. One that cannot be read denies everything.
 pub(super) fn of(rec: &mut Reconciliation<'_>) -> Result<Vec<Arc<IndexedPolicy>>, ReconcileError> {
     let all = rec.ctx.stores.policies_of(&rec.namespace());
-    let unreadable = all.iter().find_map(|policy| Some(policies::unreadable(policy.name(), policy.spec.0.as_ref().err()?)));
-    match unreadable {
+    match all.iter().find_map(|policy| policy.unreadable()) {
         Some(denial) => Err(denied(rec, denial)),
         None => Ok(all),
     }
@@ -43,7 +42,8 @@ pub(super) async fn judge(
     if rec.status.active_version == Some(version) && rec.status.published_at.is_some() {
         return Ok(());
     }
-    let Some(denial) = broken_by(rec, connection, definition, None).await? else { return Ok(()) };
+    let all = of(rec)?;
+    let Some(denial) = broken_by(rec, connection, definition, &all).await? else { return Ok(()) };
     let error = denied(rec, denial);
     Err(ReconcileError { message: format!("version {version}: {}", error.message), ..error })
 }
@@ -53,8 +53,9 @@ pub(super) async fn judge_pinned(rec: &mut Reconciliation<'_>, connection: &Conn
     let version = rec.pinned().and_then(|pin| pin.trim().parse().ok());
     let kept = version.filter(|version| history::numbered(&rec.status.history, *version).is_some());
     let Some(version) = kept else { return Ok(()) };
+    let all = of(rec)?;
     let definition = versions::read(rec, version).await?;
-    match broken_by(rec, connection, &definition, None).await? {
+    match broken_by(rec, connection, &definition, &all).await? {
         None => Ok(()),
         Some(denial) => {
             let error = denied(rec, denial);
@@ -63,17 +64,23 @@ pub(super) async fn judge_pinned(rec: &mut Reconciliation<'_>, connection: &Conn
     }
 }
 
-/// Unpublishes the version in n8n if a policy with `enforce: Running` denies it. Returns whether one does.
+/// Unpublishes the version in n8n if a policy with `enforce: Running` denies it. Returns whether one does. A policy that cannot be read denies
+/// deployments, and takes nothing away from what runs.
 pub(super) async fn withdraw(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<bool, ReconcileError> {
-    let namespace = rec.namespace();
-    let running = |policy: &IndexedPolicy| {
-        policy.namespace() == namespace && policy.spec.0.as_ref().is_ok_and(|rules| rules.enforce == Enforce::Running)
-    };
-    let Some(version) = rec.status.active_version.filter(|_| !rec.ctx.stores.policies.store().state_filter(running).is_empty()) else {
+    let mut running = rec.ctx.stores.policies_of(&rec.namespace());
+    running.retain(|policy| policy.spec.0.as_ref().is_ok_and(|rules| rules.enforce == Enforce::Running));
+    let Some(version) = rec.status.active_version.filter(|_| !running.is_empty()) else { return Ok(false) };
+    let catalog = rec.ctx.catalogs.of(&connection.instance).await?.id;
+    let judged = format!("{} {:?} {catalog}", versions::digest_of(&rec.status, version), versions_of(&running));
+    // An idle Workflow must not cost a read of its version each time.
+    if rec.ctx.remember(&rec.uid(), |memory| memory.allowed.as_ref() == Some(&judged)) {
+        return Ok(false);
+    }
+    let definition = versions::read(rec, version).await?;
+    let Some(denial) = broken_by(rec, connection, &definition, &running).await? else {
+        rec.ctx.remember(&rec.uid(), |memory| memory.allowed = Some(judged));
         return Ok(false);
     };
-    let definition = versions::read(rec, version).await?;
-    let Some(denial) = broken_by(rec, connection, &definition, Some(Enforce::Running)).await? else { return Ok(false) };
     let Bound::Existing(remote) = bind::bind(rec, connection).await? else { return Ok(true) };
     if remote.active {
         connection.trusted()?;
@@ -101,18 +108,25 @@ pub(super) fn report_withdrawn(rec: &mut Reconciliation<'_>, error: ReconcileErr
     ReconcileError { message: format!("{}; it is not published (enforce: Running)", error.message), ..error }
 }
 
-/// Returns which policies a definition breaks, of those with one enforcement or of all.
+/// Returns what tells one state of the policies from another.
+pub(super) fn versions_of(policies: &[Arc<IndexedPolicy>]) -> Vec<(&str, Option<i64>)> {
+    let mut versions: Vec<_> =
+        policies.iter().map(|policy| (policy.metadata.uid.as_deref().unwrap_or_default(), policy.metadata.generation)).collect();
+    versions.sort_unstable();
+    versions
+}
+
+/// Returns which of these policies a definition breaks.
 async fn broken_by(
-    rec: &mut Reconciliation<'_>,
+    rec: &Reconciliation<'_>,
     connection: &Connection,
     definition: &Definition,
-    only: Option<Enforce>,
+    policies: &[Arc<IndexedPolicy>],
 ) -> Result<Option<Denial>, ReconcileError> {
-    let all = of(rec)?;
-    if all.is_empty() {
+    let rules: Vec<_> = policies.iter().filter_map(|policy| policy.rules(false)).collect();
+    if rules.is_empty() {
         return Ok(None);
     }
     let catalog = rec.ctx.catalogs.of(&connection.instance).await?;
-    let rules = all.iter().filter_map(|policy| policy.rules(false)).filter(|policy| only.is_none_or(|only| policy.rules.enforce == only));
-    Ok(policies::denial(definition, &rules.collect::<Vec<_>>(), catalog.catalog()))
+    Ok(policies::denial(definition, &rules, catalog.catalog()))
 }

@@ -10,17 +10,15 @@ use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
-use crate::domain::access::{Use, may_use};
+use crate::domain::access::{Use, may_use, no_credential};
 use crate::domain::error::ReconcileError;
 use crate::domain::reach::reach;
+use crate::domain::reference_cycle::{self, CycleSearch};
 use crate::domain::remote::RemoteCredential;
 use crate::domain::render::{CredentialSymbol, Means, Rendered, credential_symbols, resolve_references, workflow_symbols};
 use crate::domain::ungranted_access::ungranted;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
-
-/// Maximum length of a chain of references before it is taken for a cycle.
-const DEEPEST_CHAIN: usize = 64;
 
 /// A version with this instance's ids, and what publication has to wait for.
 pub(super) struct Resolved {
@@ -171,9 +169,10 @@ fn exact_one(
         }
         [] => Err(ReconcileError::denied(
             Reason::CredentialNotGranted,
-            format!(
-                "the N8nInstance grants namespace {} no use of the {kind} credential with {what} that {} names; its owner can add it under spec.grants[].credentials",
-                rec.namespace(),
+            no_credential(
+                &rec.namespace(),
+                Some(kind),
+                &what,
                 if symbol.symbol.starts_with("weirkeeper:") { "spec.credentials" } else { "the kept version" },
             ),
         )),
@@ -195,14 +194,10 @@ async fn workflows(
     if symbols.is_empty() {
         return Ok((ids, unpublished));
     }
-    check_ring(rec).await?;
+    check_cycle(rec).await?;
     for (name, must_be_published) in symbols {
-        let child = read(rec, &name).await?.ok_or_else(|| {
-            ReconcileError::waiting(
-                Reason::ReferenceNotFound,
-                format!("Workflow {name}, which spec.references names, does not exist in this namespace"),
-            )
-        })?;
+        let child =
+            read(rec, &name).await?.ok_or_else(|| ReconcileError::waiting(Reason::ReferenceNotFound, reference_cycle::missing(&name)))?;
         let child = child.0.map_err(|undecodable| {
             ReconcileError::waiting(
                 Reason::UnreadableObject,
@@ -257,27 +252,14 @@ async fn read(rec: &Reconciliation<'_>, name: &str) -> Result<Option<Decoded<Wor
 }
 
 /// Follows references from this object; coming back to it is a reference cycle, in which none can be published first.
-async fn check_ring(rec: &Reconciliation<'_>) -> Result<(), ReconcileError> {
+async fn check_cycle(rec: &Reconciliation<'_>) -> Result<(), ReconcileError> {
     let own = rec.name();
     let names = |workflow: &Workflow| -> Vec<String> { workflow.spec.references.iter().map(|one| one.workflow_ref.name.clone()).collect() };
-    let mut open: Vec<Vec<String>> = names(&rec.workflow).into_iter().map(|name| vec![name]).collect();
-    let mut seen = BTreeSet::new();
-    while let Some(chain) = open.pop() {
-        let Some(last) = chain.last().cloned() else { continue };
-        if last == own {
-            return Err(ReconcileError::invalid(
-                Reason::ReferenceCycle,
-                format!("reference cycle between Workflows: {own} -> {}; remove one of the references", chain.join(" -> ")),
-            ));
-        }
-        if chain.len() > DEEPEST_CHAIN || !seen.insert(last.clone()) {
-            continue;
-        }
+    let mut search = CycleSearch::new(&own, names(&rec.workflow));
+    while let Some(next) = search.advance().map_err(|message| ReconcileError::invalid(Reason::ReferenceCycle, message))? {
         // An object that does not fit its kind says so in its own condition, and makes no progress before it is corrected.
-        let next = read(rec, &last).await?.and_then(|next| next.0.ok());
-        for name in next.as_ref().map(names).unwrap_or_default() {
-            open.push(chain.iter().cloned().chain([name]).collect());
-        }
+        let next = read(rec, next).await?.and_then(|next| next.0.ok());
+        search.follow(next.as_ref().map(names).unwrap_or_default());
     }
     Ok(())
 }

@@ -129,7 +129,7 @@ async fn report_on(
     let (active, tags) = (spec.active, spec.tags.clone());
     let silenced = rec.silenced();
     let rests_on =
-        format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}{:?}", spec.display_name, held.id, versions_of(&policies));
+        format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}{:?}", spec.display_name, held.id, policy::versions_of(&policies));
     let of: [u8; 32] = Sha256::new().chain_update(source.text).chain_update(rests_on).finalize().into();
     let known = rec.ctx.remember(&rec.uid(), |memory| match &memory.validation {
         Some(CachedValidation::Known(before, report)) if *before == of => Some(report.clone()),
@@ -154,14 +154,6 @@ async fn report_on(
     timer.done();
     rec.ctx.remember(&rec.uid(), |memory| memory.validation = Some(CachedValidation::Known(of, report.clone())));
     Ok((source, report))
-}
-
-/// Returns what tells one state of the policies from another.
-fn versions_of(policies: &[Arc<IndexedPolicy>]) -> Vec<(&str, Option<i64>)> {
-    let mut versions: Vec<_> =
-        policies.iter().map(|policy| (policy.metadata.uid.as_deref().unwrap_or_default(), policy.metadata.generation)).collect();
-    versions.sort_unstable();
-    versions
 }
 
 /// Returns the version of n8n from the instance's status. If the instance was not reconciled yet, n8n itself is asked: the severity of

@@ -143,6 +143,7 @@ codes! {
     PolicyScheduleInterval = "policy-schedule-interval", "A trigger starts the workflow more often than a WorkflowPolicy of the namespace allows.";
     PolicyErrorWorkflow = "policy-error-workflow", "A WorkflowPolicy of the namespace requires an error workflow.";
     PolicyNodes = "policy-nodes", "The workflow has more nodes than a WorkflowPolicy of the namespace allows.";
+    QuotaExceeded = "quota-exceeded", "The Workflows of the files are more than a WorkflowQuota of the namespace allows.";
 }
 
 impl Code {

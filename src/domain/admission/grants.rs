@@ -8,13 +8,11 @@ use crate::catalog::Catalog;
 use crate::document::definition::Definition;
 use crate::document::derive::IdentitySeed;
 use crate::document::finding::quoted;
-use crate::domain::access::{Use, may_refer, may_use, no_adoption, no_project, no_tag};
+use crate::domain::access::{Use, may_refer, may_use, no_adoption, no_credential, no_project, no_tag};
 use crate::domain::reach::{Reach, reach};
+use crate::domain::reference_cycle::{CycleSearch, missing};
 use crate::domain::render::abstract_references;
 use crate::domain::ungranted_access::ungranted;
-
-/// Maximum length of a chain of references that is followed.
-const DEEPEST_CHAIN: usize = 64;
 
 /// The N8nInstance that a Workflow refers to, as far as it is known.
 #[derive(Clone, Copy, Debug)]
@@ -78,30 +76,18 @@ pub fn problems(
     found
 }
 
-/// Follows the references to Workflows: a ring can never be published, one that is missing may be created later.
+/// Follows the references to Workflows: a cycle can never be published, one that is missing may be created later.
 fn cycle_or_missing(spec: &WorkflowSpec, name: &str, references_of: &dyn Fn(&str) -> Option<Vec<String>>, found: &mut Vec<(bool, String)>) {
     let names: BTreeSet<&str> = spec.references.iter().map(|reference| reference.workflow_ref.name.as_str()).collect();
-    let missing = names.iter().filter(|other| **other != name && references_of(other).is_none());
-    found.extend(missing.map(|other| {
-        (
-            false,
-            format!("Workflow {other}, which spec.references names, does not exist in this namespace; the Workflow waits until it does"),
-        )
-    }));
-    let mut open: Vec<Vec<String>> = names.iter().map(|other| vec![(*other).to_owned()]).collect();
-    let mut seen = BTreeSet::new();
-    while let Some(chain) = open.pop() {
-        let Some(last) = chain.last().cloned() else { continue };
-        if !name.is_empty() && last == name {
-            let message = format!("reference cycle between Workflows: {name} -> {}; remove one of the references", chain.join(" -> "));
-            found.push((true, message));
-            return;
+    let lacking = names.iter().filter(|other| **other != name && references_of(other).is_none());
+    found.extend(lacking.map(|other| (false, format!("{}; the Workflow waits until it does", missing(other)))));
+    let mut search = CycleSearch::new(name, names.iter().map(|other| (*other).to_owned()));
+    loop {
+        match search.advance().map(|next| next.map(|next| references_of(next).unwrap_or_default())) {
+            Ok(Some(references)) => search.follow(references),
+            Ok(None) => return,
+            Err(message) => return found.push((true, message)),
         }
-        if chain.len() > DEEPEST_CHAIN || !seen.insert(last.clone()) {
-            continue;
-        }
-        let next = references_of(&last).unwrap_or_default();
-        open.extend(next.into_iter().map(|next| chain.iter().cloned().chain([next]).collect()));
     }
 }
 
@@ -120,12 +106,7 @@ fn credentials(
             continue;
         }
         let what = if mapping.existing.id.is_some() { format!("id {word}") } else { format!("name {}", quoted(word)) };
-        found.push((
-            !any,
-            format!(
-                "the N8nInstance grants namespace {namespace} no use of the credential with {what} that spec.credentials names; its owner can add it under spec.grants[].credentials"
-            ),
-        ));
+        found.push((!any, no_credential(namespace, mapping.kind.as_deref(), &what, "spec.credentials")));
     }
 }
 
