@@ -171,12 +171,13 @@ if [[ ${1:-} == --own-stack ]]; then
   kubectl create --dry-run=client -f config/webhook/configuration.yaml -o json | node examples/demo/by-url.mjs "${admission[0]}" "$namespace" | kubectl apply --server-side -f - | indent
 fi
 typed "weirkeeper operator ${flags[*]}"
+: >"$work/operator.log"
 KUBECONFIG=$work/operator-kubeconfig "${CARGO:-cargo}" run --quiet --locked -- operator --listen 127.0.0.1:0 "${flags[@]}" \
   </dev/null >/dev/null 2>"$work/operator.log" &
 operator=("$!")
 operator_ready() {
   local address
-  address=$(sed -n 's/.*address=\([0-9.:]*\).*/\1/p' "$work/operator.log" | tail -n 1)
+  address=$(sed -n 's/.*weirkeeper starts address=\([0-9.:]*\).*/\1/p' "$work/operator.log" | tail -n 1)
   [[ -n $address ]] && [[ $(node examples/demo/n8n.mjs call "http://$address/readyz") == ok ]]
 }
 until_true "the operator becomes ready" 60 operator_ready
@@ -220,7 +221,7 @@ tell "A second workflow is one too many:"
 denies "exceeded quota: demo, requested: workflows=1, used: 1, limited: 1" returns "sed 's/orders/returns/' examples/demo/orders.yaml | kubectl apply -f -"
 kubectl delete nwf returns --ignore-not-found | indent
 tell "An edit of the first one breaks the rules:"
-denies "weirkeeper-demo" orders "sed 's|path: weirkeeper-demo/orders|path: other/orders|' examples/demo/orders.yaml | kubectl apply -f -"
+denies "weirkeeper-demo" orders "sed 's|path: weirkeeper-demo/orders|path: other/orders|' examples/demo/orders.yaml | kubectl replace -f -"
 show "kubectl apply -f examples/demo/orders.yaml"
 show "kubectl wait --for=condition=Ready --timeout=90s nwf/orders"
 ask_webhook '"order received"'

@@ -64,11 +64,8 @@ impl Quotas {
 
     /// Reports whether one more of a resource may be used today, as the watch last saw the quotas.
     pub fn may_use(&self, namespace: &str, resource: QuotaResource) -> bool {
-        let one = Use { resource, key: "", amount: 1 };
-        self.known(namespace).iter().all(|quota| {
-            let mut status = quota.status().into_owned();
-            quota.spec.0.as_ref().is_ok_and(|spec| daily::reserve(&mut status, ("", &spec.hard), one, Timestamp::now()).is_ok())
-        })
+        let now = Timestamp::now();
+        self.known(namespace).iter().all(|quota| quota.limits().is_some() && quota.used_up(resource, now).is_none())
     }
 
     /// Reads the limits on the number of objects.

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use kube::Resource;
 use kube::api::ObjectMeta;
 use serde::Deserialize;
 
 use super::indexed_policy::Readable;
-use crate::api::quota::{QuotaLimits, WorkflowQuota, WorkflowQuotaSpec, WorkflowQuotaStatus};
-use crate::domain::quota::unreadable;
+use crate::api::quota::{QuotaLimits, QuotaResource, WorkflowQuota, WorkflowQuotaSpec, WorkflowQuotaStatus};
+use crate::domain::quota::daily::{self, Use};
+use crate::domain::quota::{Exceeded, unreadable};
 
 /// A WorkflowQuota.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -52,6 +54,13 @@ impl IndexedQuota {
     /// Returns its observed state.
     pub fn status(&self) -> Cow<'_, WorkflowQuotaStatus> {
         self.status.0.as_ref().map_or_else(|_| Cow::Owned(WorkflowQuotaStatus::default()), Cow::Borrowed)
+    }
+
+    /// Returns the limit that keeps one more of a resource from being used today.
+    pub fn used_up(&self, resource: QuotaResource, now: Timestamp) -> Option<Exceeded> {
+        let (name, hard) = self.limits()?;
+        let one = Use { resource, key: "", amount: 1 };
+        daily::reserve(&mut self.status().into_owned(), (name, hard), one, now).err()
     }
 
     /// Drops the parts that only other tools read.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::review::Kind;
+use crate::api::quota::QuotaResource;
 use crate::api::workflow::Workflow;
 use crate::catalog::Catalog;
 use crate::domain::admission::grants::InstanceFacts;
@@ -110,6 +112,7 @@ impl Facts {
             instance: InstanceFacts { namespace: home, spec: instance.as_ref().map(|instance| &instance.spec), labels },
             policies: &policies,
             exceeded: self.exceeded(request),
+            used_up: self.used_up(&request.namespace),
             references_of: &references_of,
         };
         let mut verdict = workflow(request, &facts);
@@ -124,6 +127,13 @@ impl Facts {
         let quotas = self.stores.quotas.store().state_filter(|one| one.namespace() == namespace);
         let policies = policies.iter().filter_map(|policy| Some(policy.unreadable()?.message));
         policies.chain(quotas.iter().filter_map(|quota| quota.unreadable())).collect()
+    }
+
+    /// Returns the limit of the day that keeps a new version from being deployed today.
+    fn used_up(&self, namespace: &str) -> Option<String> {
+        let quotas = self.stores.quotas.store().state_filter(|quota| quota.namespace() == namespace);
+        let mut used_up = quotas.iter().filter_map(|quota| quota.used_up(QuotaResource::DeploymentsPerDay, Timestamp::now()));
+        used_up.next().map(|exceeded| exceeded.to_string())
     }
 
     /// Returns the limit that the object would exceed. Nothing is reserved: the same review gets the same answer, and the controllers are

@@ -22,6 +22,8 @@ pub struct WorkflowFacts<'a> {
     pub policies: &'a [Policy<'a>],
     /// The limit that it would exceed.
     pub exceeded: Option<String>,
+    /// The limit of the day that is used up, so that a new version waits.
+    pub used_up: Option<String>,
     /// Returns the names of the Workflows that a Workflow of the namespace refers to; None if there is none of that name.
     pub references_of: &'a dyn Fn(&str) -> Option<Vec<String>>,
 }
@@ -46,9 +48,15 @@ pub fn workflow(request: &Request, facts: &WorkflowFacts<'_>) -> Verdict {
     let mut problems = problems(&new, names, facts);
     let old = (request.operation == Operation::Update).then(|| serde_json::from_value::<Workflow>(request.old.clone()).ok()).flatten();
     let mut accepted = false;
-    if let Some(old) = old.filter(|old| old.spec.definition == new.spec.definition && old.spec.display_name == new.spec.display_name) {
-        accepted = problems.forgive(&self::problems(&old, names, facts));
+    if let Some(old) =
+        old.as_ref().filter(|old| old.spec.definition == new.spec.definition && old.spec.display_name == new.spec.display_name)
+    {
+        accepted = problems.forgive(&self::problems(old, names, facts));
     }
+    let changed =
+        old.as_ref().is_none_or(|old| old.spec.definition != new.spec.definition || old.spec.definition_from != new.spec.definition_from);
+    // The change is kept, and deployed by itself when the day is over.
+    problems.others.extend(facts.used_up.iter().filter(|_| changed).map(|used_up| (false, used_up.clone())));
     problems.others.extend(facts.exceeded.iter().map(|exceeded| (true, exceeded.clone())));
     problems.others.extend(unknown(new.metadata.annotations.as_ref(), OF_WORKFLOW).map(|message| (false, message)));
     problems.verdict(accepted)

@@ -27,11 +27,12 @@ struct Given {
     n8n: Option<String>,
     policy: WorkflowPolicySpec,
     exceeded: Option<String>,
+    used_up: Option<String>,
 }
 
 impl Given {
     fn none() -> Self {
-        Self { n8n: Catalog::embedded().index().n8n.clone(), policy: WorkflowPolicySpec::default(), exceeded: None }
+        Self { n8n: Catalog::embedded().index().n8n.clone(), policy: WorkflowPolicySpec::default(), exceeded: None, used_up: None }
     }
 
     fn denying(types: &[&str]) -> Self {
@@ -56,6 +57,7 @@ impl Given {
             instance: InstanceFacts { namespace: "team-a", spec: Some(&target), labels: None },
             policies: &[Policy { name: "rules", rules: &self.policy }],
             exceeded: self.exceeded.clone(),
+            used_up: self.used_up.clone(),
             references_of: &|_| None,
         };
         workflow(&request, &facts)
@@ -139,4 +141,19 @@ fn unknown_annotations_are_warnings_and_silenced_findings_are_none() {
     let mut silent = object(sound(), &json!({}));
     silent["metadata"]["annotations"] = json!({ "weirkeeper.dev/ignore-findings": "webhook-open" });
     assert!(Given::none().judge(None, silent).warnings.len() < open.len(), "{open:?}");
+}
+
+#[test]
+fn a_day_without_deployments_left_is_a_warning_for_a_new_version_only() {
+    let given = Given { used_up: Some("used up".to_owned()), ..Given::none() };
+    let old = || object(sound(), &json!({}));
+    let judged = |old, new| {
+        let verdict = given.judge(old, new);
+        (verdict.denied, verdict.warnings.iter().any(|warning| warning == "used up"))
+    };
+    assert_eq!(judged(None, old()), (None, true));
+    assert_eq!(judged(Some(old()), object(sound(), &json!({ "active": true }))), (None, false));
+    let mut edited = sound();
+    edited["nodes"][0]["position"] = json!([20, 0]);
+    assert_eq!(judged(Some(old()), object(edited, &json!({}))), (None, true));
 }
