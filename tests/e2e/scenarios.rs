@@ -52,6 +52,7 @@ mod release;
 mod request_cost;
 mod request_faults;
 mod restore;
+mod roles;
 mod rollback;
 mod routes;
 mod scopes;

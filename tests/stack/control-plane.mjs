@@ -143,7 +143,7 @@ const controllerManager = {
     const argv = [
       state.programs['kube-controller-manager'],
       `--kubeconfig=${state.kubernetes.kubeconfigs.admin}`,
-      '--controllers=garbage-collector-controller,namespace-controller',
+      '--controllers=garbage-collector-controller,namespace-controller,clusterrole-aggregation-controller',
       '--leader-elect=false',
       '--secure-port=0',
       '--kube-api-qps=1000',
