@@ -47,6 +47,7 @@ mod publishing;
 mod queue;
 mod quota;
 mod quota_deployments;
+mod quota_race;
 mod readme;
 mod release;
 mod request_cost;
