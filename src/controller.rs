@@ -39,6 +39,7 @@ pub use runtime::liveness::Liveness;
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::decoded::Decoded;
+use crate::kubernetes::events::Events;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::objects;
 use crate::kubernetes::present::Present;
@@ -53,7 +54,6 @@ use context::Context;
 use metrics::Metrics;
 use quotas::Quotas;
 use runtime::backoffs::Backoffs;
-use runtime::events::Events;
 use runtime::reconcile::Runtime;
 use runtime::slots::InstanceSlots;
 

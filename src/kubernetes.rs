@@ -1,8 +1,9 @@
-//! Access to the cluster: objects, Secrets, stored versions, catalogues and the index of Workflows. It decides nothing, so that
+//! Access to the cluster: objects, Secrets, stored versions, catalogues, events and the index of Workflows. It decides nothing, so that
 //! controllers, webhooks and subcommands can share it.
 
 pub mod catalogs;
 pub mod decoded;
+pub mod events;
 pub mod indexed_policy;
 pub mod indexed_quota;
 pub mod objects;

@@ -2,7 +2,6 @@
 //! and finalizers.
 
 pub mod backoffs;
-pub mod events;
 pub mod liveness;
 pub mod reconcile;
 pub mod slots;

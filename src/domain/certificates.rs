@@ -110,10 +110,15 @@ pub enum Step {
 /// Decides what the leader writes to the Secret.
 pub fn decide(facts: &Facts) -> Step {
     let now = facts.now;
+    let served = facts.served.is_some_and(|served| served.serves(now));
     match &facts.stored {
         Stored::Foreign => Step::Refuse,
-        Stored::Absent | Stored::Broken if facts.served.is_some_and(|served| served.serves(now)) => Step::Restore,
+        Stored::Absent | Stored::Broken if served => Step::Restore,
         Stored::Absent | Stored::Broken => Step::Create,
+        // Somebody stored what is not valid: API servers trust what is served, and are not to lose that meanwhile.
+        Stored::Usable { current, next } if served && !current.validity.covers(now) && !next.is_some_and(|next| next.serves(now)) => {
+            Step::Restore
+        }
         Stored::Usable { current, next: Some(next) } => match (next.serves(now), facts.announced) {
             (false, _) => Step::Stage,
             (true, Announced::Yes) if !current.serves(now) || waited(next.validity, facts) => Step::Promote,
@@ -219,6 +224,10 @@ mod tests {
             (Stored::Broken, None, Step::Create),
             (Stored::Broken, served, Step::Restore),
             (Stored::Broken, Some(made(-100 * DAY)), Step::Create),
+            (holding(made(-100 * DAY), None), served, Step::Restore),
+            (holding(made(-100 * DAY), Some(made(-100 * DAY))), served, Step::Restore),
+            (holding(made(10 * DAY), None), served, Step::Restore),
+            (holding(made(-100 * DAY), None), Some(made(-100 * DAY)), Step::Stage),
             (Stored::Foreign, None, Step::Refuse),
             (Stored::Foreign, served, Step::Refuse),
         ] {

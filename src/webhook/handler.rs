@@ -146,3 +146,27 @@ fn examine(body: &[u8], facts: &Facts, metrics: &ReviewMetrics) -> Result<Vec<u8
     metrics.seconds.with_label_values(&[kind.label()]).observe(started.elapsed().as_secs_f64());
     Ok(review::answer(&uid, &verdict).to_string().into_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_bounded_in_length_and_in_time() {
+        let never = stream::pending::<Result<Bytes, io::Error>>();
+        let broken = stream::iter([Ok(Bytes::from_static(b"{")), Err(io::Error::other("gone"))]);
+        for (body, wanted) in [
+            (Body::from(vec![b' '; LARGEST_BODY]), Ok(LARGEST_BODY)),
+            (Body::from(vec![b' '; LARGEST_BODY + 1]), Err((StatusCode::PAYLOAD_TOO_LARGE, "the body has more than 3145728 bytes"))),
+            (Body::from_stream(broken), Err((StatusCode::BAD_REQUEST, "the body ended early"))),
+            (Body::from_stream(never), Err((StatusCode::REQUEST_TIMEOUT, "the body takes too long"))),
+        ] {
+            let read = read_body(Request::new(body)).await;
+            assert_eq!(read.map(|bytes| bytes.len()), wanted.map_err(|(status, message)| (status, message.to_owned())));
+        }
+    }
+}

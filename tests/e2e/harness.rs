@@ -1,8 +1,9 @@
 //! Everything that scenarios share: the stack, a world for each test (namespace, operator, N8nInstance), access to n8n and to the cluster
-//! apart from the operator's own, a relay that counts requests, a balancer of connections, and a random
-//! generator with a seed. No scenario is used here.
+//! apart from the operator's own, a relay that counts requests, a balancer of connections, a stream of applies, and a
+//! random generator with a seed. No scenario is used here.
 
 pub mod admission;
+pub mod applies;
 pub mod balancer;
 pub mod dice;
 pub mod kubectl;

@@ -10,6 +10,7 @@ mod backoff;
 mod bad_input;
 mod callers;
 mod catalog;
+mod certificate_faults;
 mod certificates;
 mod connections;
 mod converge;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ObjectReference, Secret};
 use kube::api::PostParams;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::runtime::events::EventType;
 use kube::{Api, Client, Resource};
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 use rustls::server::ResolvesServerCert;
@@ -17,20 +17,23 @@ use super::content::{Content, is_own};
 use super::issue::issue;
 use super::pair::{Pair, Trust};
 use super::served::Served;
-use crate::api::MANAGER;
 use crate::api::reason::Reason;
 use crate::domain::certificates::{Announced, Facts, Step, Stored, decide, overlap};
 use crate::http::LeaderFence;
+use crate::kubernetes::events::Events;
 use crate::kubernetes::objects;
 
 /// Longest time between two readings of the Secret.
 const PERIOD: Duration = Duration::from_secs(10);
 /// Shortest time between two readings.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(200);
-/// Time between two readings while there is no certificate to serve.
+/// Time between two readings while there is no valid certificate to serve.
 const IMPATIENT: Duration = Duration::from_secs(1);
 /// Time limit of one round.
 const ROUND: Duration = Duration::from_secs(20);
+
+/// Reason why the API server cannot use the webhook while the served certificate is not valid.
+const NOT_VALID: &str = "the webhook's certificate is not valid now";
 
 /// Origin of the certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +96,7 @@ pub struct Certificates {
     fence: LeaderFence,
     served: Arc<Served>,
     metrics: CertificateMetrics,
-    recorder: Recorder,
+    events: Events,
     /// Reason why the webhook cannot be used, as of the last round.
     waiting_for: Mutex<Option<String>>,
     /// The last error, which is logged once.
@@ -116,9 +119,8 @@ impl Certificates {
     /// Returns the certificate of a webhook; nothing is served before [`Certificates::keep`] has read or made one. Writes are made while
     /// the fence permits them.
     pub fn new(client: Client, settings: CertificateSettings, fence: LeaderFence, metrics: CertificateMetrics) -> Self {
-        let reporter = Reporter { controller: MANAGER.to_owned(), instance: Some(MANAGER.to_owned()) };
         Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            events: Events::new(client.clone()),
             client,
             settings,
             fence,
@@ -134,8 +136,12 @@ impl Certificates {
         self.served.clone()
     }
 
-    /// Returns why the API server cannot use the webhook; None if it can, as far as this replica knows.
+    /// Returns why the API server cannot use the webhook; None if it can, as far as this replica knows. A certificate also expires while
+    /// Kubernetes cannot be reached.
     pub fn waiting_for(&self) -> Option<String> {
+        if self.served.get().is_some_and(|served| !served.validity.covers(Timestamp::now())) {
+            return Some(NOT_VALID.to_owned());
+        }
         self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -165,7 +171,7 @@ impl Certificates {
     fn period(&self) -> Duration {
         // Several readings fit between the announcement of a certificate and its use.
         let period = (overlap(self.settings.lifetime) / 3).clamp(SHORTEST_PERIOD, PERIOD);
-        if self.served.get().is_none() { period.min(IMPATIENT) } else { period }
+        if self.served.get().is_some_and(|served| served.validity.covers(Timestamp::now())) { period } else { period.min(IMPATIENT) }
     }
 
     /// Counts an error, and logs it unless it is the same as before.
@@ -242,9 +248,6 @@ impl Certificates {
     /// Returns why the API server cannot use the webhook.
     fn waits(&self, found: Option<&Configuration>, names: &[String]) -> Option<String> {
         let Some(served) = self.served.get() else { return Some("the webhook has no certificate yet".to_owned()) };
-        if !served.validity.covers(Timestamp::now()) {
-            return Some("the webhook's certificate is not valid now".to_owned());
-        }
         let name = &self.settings.configuration;
         found
             .filter(|found| !found.trusts(&served, names))
@@ -347,14 +350,7 @@ impl Certificates {
 
     /// Writes an event. It is not worth an error: the log says the same.
     async fn publish(&self, about: ObjectReference, kind: EventType, reason: Reason, note: &str) {
-        let event = Event {
-            type_: kind,
-            reason: reason.as_str().to_owned(),
-            note: Some(note.to_owned()),
-            action: "Renew".to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = self.recorder.publish(&event, &about).await {
+        if let Err(error) = self.events.send(&about, kind, reason, note.to_owned()).await {
             warn!(%error, "cannot write an event");
         }
     }
