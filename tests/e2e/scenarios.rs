@@ -38,6 +38,7 @@ mod node_names;
 mod outage;
 mod path_owners;
 mod policies;
+mod policy_rules;
 mod priority;
 mod probes;
 mod processors;
