@@ -20,7 +20,7 @@ pub async fn measure() {
     let n8n = StandIn::start(Options::default());
     let mut world = World::bare(Stack::shared(), "added-latency", &n8n.url(), n8n.api_key()).await;
     world.instance("main", &n8n.url(), n8n.api_key(), json!({})).await;
-    let _admission = Admission::in_front(&mut world, "Fail", &["--log", "warn"]).await;
+    let _admission = Admission::in_front(&mut world, "Fail", &["--log", "info"]).await;
     let (_, texts) = workflows();
     let objects: Vec<Workflow> = texts.iter().filter_map(|text| object(text)).collect();
     let with: Api<Workflow> = Api::namespaced(world.admin.clone(), &world.namespace);

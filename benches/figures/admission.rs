@@ -10,6 +10,7 @@ use axum::http::{Request, Response};
 use http_body_util::BodyExt;
 use kube::Client;
 use prometheus::Registry;
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use weirkeeper::kubernetes::catalogs::Catalogs;
@@ -35,22 +36,32 @@ pub async fn measure() {
     let bodies: Vec<String> = texts.iter().filter_map(|text| review(text)).collect();
     // The catalogue is loaded, and each allocation was made once.
     answer(&routes, &bodies[0]).await;
-    let (mut times, mut denied) = (Vec::with_capacity(REVIEWS), 0);
+    let (mut times, mut worked, mut denied) = (Vec::with_capacity(REVIEWS), Vec::with_capacity(REVIEWS), 0);
     for at in 0..REVIEWS {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), processor_time());
         let answer = answer(&routes, &bodies[at % bodies.len()]).await;
+        worked.push(processor_time().saturating_sub(before));
         times.push(started.elapsed());
         denied += usize::from(answer["response"]["allowed"] == false);
     }
-    times.sort();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1_000.0;
+    times.sort_unstable();
+    worked.sort_unstable();
+    let at = |times: &[Duration], share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1_000.0;
     println!(
-        "admission: {REVIEWS} reviews of {} {origin} workflows with {STORED} Workflows in memory: p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms; {denied} denied",
+        "admission: {REVIEWS} reviews of {} {origin} workflows with {STORED} Workflows in memory: p50 {:.2} ms, p99 {:.2} ms (<= 5) of the processor; p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms by the clock; {denied} denied",
         bodies.len(),
-        at(0.5),
-        at(0.99),
-        at(1.0)
+        at(&worked, 0.5),
+        at(&worked, 0.99),
+        at(&times, 0.5),
+        at(&times, 0.99),
+        at(&times, 1.0)
     );
+}
+
+/// Processor time of this process, which does nothing beside the review. Other work on the machine changes it less than the clock.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 async fn answer(routes: &Router, body: &str) -> Value {

@@ -64,7 +64,7 @@ pub async fn measure() {
 /// Measures a replica that answers admission reviews while another one leads.
 async fn standby(world: &mut World, objects: usize) {
     let lease = world.namespace.clone();
-    let flags = ["--log", "warn", "--leader-elect", "on", "--lease-name", lease.as_str()];
+    let flags = ["--log", "info", "--leader-elect", "on", "--lease-name", lease.as_str()];
     let admission = Admission::in_front(world, "Ignore", &flags).await;
     let own = admission.flags(free_port());
     let all: Vec<&str> = own.iter().map(String::as_str).chain(flags).collect();
