@@ -204,13 +204,16 @@ impl Certificates {
         if let Some(content) = readable.filter(|content| self.may_serve(content, secret.as_ref(), found.as_ref())) {
             self.serve(&content.current);
         }
+        let waiting = self.waits(found.as_ref(), names);
+        *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
         let writes = match self.settings.source {
             Source::SelfSigned => self.renew(secret.as_ref(), content.as_ref(), found.as_ref()).await?,
             Source::Secret | Source::CertManager => {
                 let lacks = match &content {
                     None => Some("it does not exist".to_owned()),
                     Some(Err(why)) => Some(why.clone()),
-                    Some(Ok(_)) => None,
+                    Some(Ok(content)) if content.current.validity.covers(Timestamp::now()) => None,
+                    Some(Ok(_)) => Some("its certificate is not valid now; renew it".to_owned()),
                 };
                 lacks.map_or(Ok(false), |why| Err(Trouble { step: "secret", message: format!("Secret {namespace}/{name}: {why}") }))?
             }
@@ -219,8 +222,6 @@ impl Certificates {
             (Some(content), Some(found)) if !writes => self.announce(secret.as_ref(), content, found).await?,
             _ => false,
         };
-        let waiting = self.waits(found.as_ref(), names);
-        *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
         Ok(writes || announces)
     }
 
@@ -233,9 +234,18 @@ impl Certificates {
         {
             return false;
         }
+        if self.is_worse(content) {
+            return false;
+        }
         let (Some(served), Some(found)) = (self.served.get(), found) else { return true };
         let useful = served.validity.covers(Timestamp::now()) && found.trusts(&served, names);
         !useful || found.trusts(&content.current, names)
+    }
+
+    /// Reports whether the stored certificate is not valid now, and the served one is.
+    fn is_worse(&self, content: &Content) -> bool {
+        let now = Timestamp::now();
+        !content.current.validity.covers(now) && self.served.get().is_some_and(|served| served.validity.covers(now))
     }
 
     fn serve(&self, pair: &Pair) {
@@ -329,7 +339,7 @@ impl Certificates {
     async fn announce(&self, secret: Option<&Secret>, content: &Content, found: &Configuration) -> Result<bool, Trouble> {
         let usable = match self.settings.source {
             Source::CertManager => false,
-            Source::Secret => !content.authorities.trim().is_empty(),
+            Source::Secret => !content.authorities.trim().is_empty() && !self.is_worse(content),
             Source::SelfSigned => {
                 secret.is_some_and(is_own)
                     && content.current.trusted_by(content.authorities.as_bytes(), &self.settings.names) != Trust::None

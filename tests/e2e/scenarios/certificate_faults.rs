@@ -126,6 +126,28 @@ async fn an_expired_certificate_that_appears_in_the_secret_costs_no_refusal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_expired_certificate_that_somebody_gives_is_said_and_not_served() {
+    let (_standin, mut world) = World::on_stand_in("given-old", json!({})).await;
+    world.until_kind("N8nInstance", "main", "Ready", ready).await;
+    let secrets: Api<Secret> = Api::namespaced(world.admin.clone(), &world.namespace);
+    secrets.create(&PostParams::default(), &secret(&world, -DAY, DAY).0).await.expect("the Secret is created");
+    let admission = Admission::in_front(&mut world, "Fail", &["--webhook-certificates", "secret"]).await;
+    let stream = Stream::of(&world);
+    secrets.replace(SECRET, &PostParams::default(), &secret(&world, -3 * DAY, -DAY).0).await.expect("the Secret is replaced");
+    const ERRORS: &str = "weirkeeper_webhook_certificate_errors_total{step=\"secret\"}";
+    until(&world, "it is counted", async || metric(&world.operator, ERRORS).await.is_some_and(|errors| errors >= 2)).await;
+    assert!(world.operator.log().contains("its certificate is not valid now; renew it"), "{}", world.operator.tail());
+    let (sent, refused) = stream.end().await;
+    println!("an expired certificate that was given: {sent} creates, {} refused", refused.len());
+    assert!(sent > 10 && refused.is_empty(), "{sent} sent, refused: {refused:?}\n{}", world.operator.tail());
+    // A valid one is used without a restart.
+    let soon = jiff::Timestamp::now().as_second() + 3 * DAY;
+    secrets.replace(SECRET, &PostParams::default(), &secret(&world, -DAY, 4 * DAY).0).await.expect("the Secret is replaced");
+    until(&world, "it is served", async || metric(&world.operator, EXPIRY).await.is_some_and(|expiry| expiry > soon)).await;
+    admission.until_in_force(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_goes_on_after_an_outage_of_the_api_server_and_an_outage_until_the_expiry_is_healed() {
     let (_standin, mut world) = World::on_stand_in("renewal-out", json!({})).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;

@@ -187,6 +187,17 @@ async fn a_policy_says_what_is_doubtful_about_itself_and_the_api_server_refuses_
         world.until_kind("WorkflowPolicy", "misspelt", "it is observed", |policy| policy["status"]["observedGeneration"] == 1).await;
     let message = condition(&doubtful, "Ready")["message"].as_str().unwrap_or_default().to_owned();
     assert!(message.contains("matches no node type") && message.contains("did you mean \"n8n-nodes-base.executeCommand\"?"), "{message}");
+    // Nothing could be used under this one, and without a webhook it is stored.
+    policy(&world, "contradiction", json!({ "allowedNodeTypes": ["n8n-nodes-base.set"], "deniedNodeTypes": ["n8n-nodes-base.*"] })).await;
+    let observed = |policy: &Value| policy["status"]["observedGeneration"] == 1;
+    let contradicts = world.until_kind("WorkflowPolicy", "contradiction", "it is observed", observed).await;
+    let message = condition(&contradicts, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        message.contains("\"n8n-nodes-base.set\" of allowedNodeTypes allows nothing, because deniedNodeTypes denies all of it"),
+        "{message}"
+    );
+    world.workflow("a", json!({ "definition": called("a") })).await;
+    denied(&world, "a", &["WorkflowPolicy contradiction denies node type"]).await;
     for (spec, part) in [
         (json!({ "maximumNodes": 0 }), "maximumNodes"),
         (json!({ "unknownHosts": "Maybe" }), "unknownHosts"),
