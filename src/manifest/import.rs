@@ -25,6 +25,9 @@ const LARGEST_INDENTED: usize = 600_000;
 /// Limits of the lists in a spec.
 const MOST_TAGS: usize = 32;
 
+/// Annotation by which Flux leaves out an object from the substitution of variables.
+const NO_SUBSTITUTION: &str = "kustomize.toolkit.fluxcd.io/substitute";
+
 /// Destination of the manifests.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -119,7 +122,9 @@ fn objects(
     let content = json!(definition);
     let compact = content.to_string();
     let mut objects = Vec::new();
+    let mut inline = Value::Object(spec.clone()).to_string();
     if compact.len() <= LARGEST_INLINE {
+        inline.push_str(&compact);
         spec.insert("definition".into(), content);
     } else {
         let indented = format!("{content:#}\n");
@@ -129,19 +134,26 @@ fn objects(
         }
         let map = format!("{name}-definition");
         spec.insert("definitionFrom".into(), json!({ "configMapKeyRef": { "name": map, "key": "workflow.json" } }));
-        objects.push(
-            json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(&map, target), "data": { "workflow.json": text } }),
-        );
+        let metadata = metadata(&map, target, &text);
+        objects.push(json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": { "workflow.json": text } }));
     }
-    objects.push(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": metadata(name, target), "spec": spec }));
+    objects.push(
+        json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": metadata(name, target, &inline), "spec": spec }),
+    );
     Ok(objects)
 }
 
-fn metadata(name: &str, target: &Target) -> Value {
-    match &target.namespace {
-        Some(namespace) => json!({ "name": name, "namespace": namespace }),
-        None => json!({ "name": name }),
+/// Returns the metadata of an object with this content. A Kustomization of Flux with `postBuild` would replace each `${…}` in the object, so
+/// one that has any asks it not to.
+fn metadata(name: &str, target: &Target, content: &str) -> Value {
+    let mut metadata = json!({ "name": name });
+    if let Some(namespace) = &target.namespace {
+        metadata["namespace"] = json!(namespace);
     }
+    if content.contains("${") {
+        metadata["annotations"] = json!({ NO_SUBSTITUTION: "disabled" });
+    }
+    metadata
 }
 
 #[cfg(test)]

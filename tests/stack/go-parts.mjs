@@ -31,10 +31,11 @@ function goEnv(more = {}) {
 /** Returns the first line that `program --version` prints. */
 const versionLine = (program, args) => execFileSync(program, args, { encoding: 'utf8' }).trim().split('\n')[0];
 
-function goPart({ name, packages, ldflags, versions, seconds, gigabytes }) {
+/** Describes a part; `sources` are the files of this repository that it is compiled from, beside those that pin modules. */
+function goPart({ name, packages, sources = [], ldflags, versions, seconds, gigabytes }) {
   const programs = packages.map((each) => each.program);
   const modules = packages.map((each) => each.module);
-  const lockFiles = lockFilesOf(name, ['go.mod', 'go.sum']);
+  const lockFiles = lockFilesOf(name, ['go.mod', 'go.sum', ...sources]);
   const cwd = path.dirname(lockFiles[0]);
   return {
     name,
@@ -118,6 +119,17 @@ export function goParts(offered) {
       }),
     );
   }
+  all.push(
+    goPart({
+      name: 'flux',
+      packages: [{ program: 'flux', module: '.' }],
+      sources: ['main.go'],
+      ldflags: '-s -w',
+      versions: (program) => versionLine(program, ['version']),
+      seconds: 200,
+      gigabytes: 2,
+    }),
+  );
   return all;
 }
 

@@ -2,6 +2,7 @@
 
 use weirkeeper::cli::crds::documents;
 
+use crate::argocd::{config_map, health_checks};
 use crate::reference::{field_reference, reason_catalogue};
 use crate::schema::kinds;
 use crate::{root, tracked};
@@ -52,4 +53,12 @@ fn generated_reference_of_fields_is_that_of_the_crds() {
     for (kind, schema) in kinds() {
         hold_file(&format!("docs/reference/{}.md", kind.to_lowercase()), &field_reference(&kind, &schema));
     }
+}
+
+#[test]
+fn generated_customizations_of_argo_cd_are_those_of_the_scripts() {
+    for (path, script) in health_checks() {
+        hold_file(&path, &script);
+    }
+    hold_file("config/argocd/argocd-cm.yaml", &config_map());
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod admission;
+mod argocd;
 mod examples;
 mod generated;
 mod imports;

@@ -104,3 +104,20 @@ fn a_large_definition_goes_into_a_configmap() {
     let (imported, notes) = import(vec![large(1_100_000)], &target());
     assert!(imported.is_empty() && notes[0].message.contains("does not fit into a ConfigMap"), "{notes:?}");
 }
+
+#[test]
+fn flux_is_asked_not_to_substitute_variables_in_code_that_looks_like_them() {
+    let code = |code: &str| json!({ "nodes": [node("Start", "n8n-nodes-base.code", json!({ "jsCode": code }))] });
+    let large = format!("// {}\nreturn `${{a}}`", "x".repeat(250_000));
+    for (content, asked) in [("return `order ${id}`", true), (large.as_str(), true), ("return $input.all()", false)] {
+        let (imported, _) = import(vec![held("C", code(content))], &target());
+        let objects = &imported[0].objects;
+        let disabled: Vec<bool> = objects
+            .iter()
+            .map(|object| object["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/substitute"] == "disabled")
+            .collect();
+        // Of a large definition only the ConfigMap has any.
+        let wanted = if objects.len() == 2 { vec![asked, false] } else { vec![asked] };
+        assert_eq!(disabled, wanted, "{}", &content[..10]);
+    }
+}

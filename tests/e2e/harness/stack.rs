@@ -73,6 +73,11 @@ impl Stack {
         self.dir.join("bin/kubectl")
     }
 
+    /// Returns the program that applies manifests as Flux does: tests/stack/flux.
+    pub fn flux(&self) -> PathBuf {
+        self.facts["programs"]["flux"].as_str().expect("the stack has Flux's libraries").into()
+    }
+
     /// Starts another stack, for tests that stop its components; it ends when dropped. Its n8n has the shape of the shared one, unless the
     /// flags name one.
     pub fn own(flags: &[&str]) -> OwnStack {

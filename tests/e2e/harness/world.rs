@@ -203,7 +203,7 @@ impl World {
     }
 
     /// Watches for changes: polling was most of the API server's work, and missed states that last a moment only.
-    async fn until_there(&self, namespace: &str, kind: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until_there(&self, namespace: &str, kind: &str, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         let mut changes = Box::pin(watch_object(self.api_in(namespace, kind), name));
         let mut seen = None;

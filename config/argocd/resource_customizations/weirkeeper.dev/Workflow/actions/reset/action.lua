@@ -1,0 +1,8 @@
+-- Clears a failure: a version that failed is tried again.
+local os = require("os")
+
+if obj.metadata.annotations == nil then
+  obj.metadata.annotations = {}
+end
+obj.metadata.annotations["weirkeeper.dev/reset-at"] = os.date("!%Y-%m-%dT%H:%M:%SZ")
+return obj
