@@ -1,6 +1,7 @@
 //! The process: arguments, logs, health endpoints, leader election.
 
 mod client;
+mod crds;
 mod endpoints;
 mod lease;
 mod logs;
@@ -32,6 +33,10 @@ enum Command {
         /// Folder to write one file per definition and policy to; it must exist.
         #[arg(long)]
         output: Option<std::path::PathBuf>,
+        /// Compare the definitions that are installed in the cluster of the environment instead. Exit code 0: they are those of this
+        /// version; 1: they differ, and the output says what to apply; 2: they cannot be read.
+        #[arg(long, conflicts_with = "output")]
+        check: bool,
     },
     /// Build, inspect, search and compare catalogues of n8n's node types.
     Catalog {
@@ -51,7 +56,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Operator(arguments) => operator::run(&arguments).map_err(|error| error.to_string()),
-        Command::Crds { output: Some(folder) } => cli::crds::write(&folder).map_err(|error| error.to_string()),
+        Command::Crds { check: true, .. } => return ended(cli::crds::check::run(settings::https_proxy().as_deref())),
+        Command::Crds { output: Some(folder), .. } => cli::crds::write(&folder).map_err(|error| error.to_string()),
         Command::Catalog { command } => match cli::catalog::run(&command) {
             Ok(code) => return code,
             Err(error) => Err(error.to_string()),
@@ -59,7 +65,7 @@ pub fn main() -> ExitCode {
         Command::Validate(arguments) => return ended(cli::validate::run(&arguments, settings::no_color())),
         Command::Release(arguments) => cli::release::run(&arguments, settings::https_proxy().as_deref()).map_err(|error| error.to_string()),
         Command::Import(arguments) => cli::import::run(&arguments, settings::n8n_api_key().as_deref()).map_err(|error| error.to_string()),
-        Command::Crds { output: None } => cli::crds::stream().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),
+        Command::Crds { output: None, .. } => cli::crds::stream().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

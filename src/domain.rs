@@ -16,6 +16,7 @@ pub mod caller_policy;
 pub mod certificates;
 pub mod conditions;
 pub mod confirmed;
+pub mod crd_difference;
 pub mod drift;
 pub mod error;
 pub mod executed_version;

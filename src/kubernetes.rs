@@ -10,6 +10,7 @@ pub mod objects;
 pub mod present;
 pub mod revisions;
 pub mod secrets;
+pub mod served_schemas;
 pub mod stores;
 pub mod undecodable;
 pub mod watched;

@@ -1,10 +1,14 @@
 //! The CustomResourceDefinitions, as written to `crds/` and the chart.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
+use serde_json::Value;
 
+use super::VERSION;
 use super::instance::N8nInstance;
 use super::policy::WorkflowPolicy;
 use super::quota::WorkflowQuota;
@@ -13,6 +17,17 @@ use super::workflow::Workflow;
 /// Returns the definition of every kind, in the order in which they are printed.
 pub fn all() -> Vec<CustomResourceDefinition> {
     vec![finish(N8nInstance::crd()), finish(Workflow::crd()), finish(WorkflowPolicy::crd()), finish(WorkflowQuota::crd())]
+}
+
+/// Returns the schema of a definition's version of the group, if it serves it.
+pub fn schema(crd: &CustomResourceDefinition) -> Option<Value> {
+    let version = crd.spec.versions.iter().find(|version| version.name == VERSION && version.served)?;
+    serde_json::to_value(version.schema.as_ref()?.open_api_v3_schema.as_ref()?).ok()
+}
+
+/// Returns the schema of each kind.
+pub fn schemas() -> BTreeMap<String, Value> {
+    all().iter().filter_map(|crd| Some((crd.spec.names.kind.clone(), schema(crd)?))).collect()
 }
 
 /// Adds the parts that the derive cannot express. The status starts with `observedGeneration: -1`, so that kstatus never reports a fresh

@@ -8,12 +8,13 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use prometheus::{Encoder, Registry, TextEncoder};
 
+use super::crds::CrdReadiness;
 use super::webhook::WebhookReadiness;
 use crate::controller::Liveness;
 
 /// Returns the routes. All of them answer from memory.
-pub(super) fn routes(liveness: Liveness, webhook: WebhookReadiness, registry: Registry) -> Router {
-    let ready = Router::new().route("/readyz", get(readyz)).with_state((liveness.clone(), webhook));
+pub(super) fn routes(liveness: Liveness, (crds, webhook): (CrdReadiness, WebhookReadiness), registry: Registry) -> Router {
+    let ready = Router::new().route("/readyz", get(readyz)).with_state((liveness.clone(), crds, webhook));
     let health = Router::new().route("/livez", get(livez)).with_state(liveness).merge(ready);
     health.merge(Router::new().route("/metrics", get(metrics)).with_state(registry))
 }
@@ -25,8 +26,8 @@ async fn livez(State(liveness): State<Liveness>) -> (StatusCode, String) {
     }
 }
 
-async fn readyz(State((liveness, webhook)): State<(Liveness, WebhookReadiness)>) -> (StatusCode, String) {
-    match liveness.waiting_for().map(str::to_owned).or_else(|| webhook.waiting_for()) {
+async fn readyz(State((liveness, crds, webhook)): State<(Liveness, CrdReadiness, WebhookReadiness)>) -> (StatusCode, String) {
+    match crds.waiting_for().or_else(|| liveness.waiting_for().map(str::to_owned)).or_else(|| webhook.waiting_for()) {
         None => (StatusCode::OK, "ok\n".to_owned()),
         Some(waiting) => (StatusCode::SERVICE_UNAVAILABLE, format!("{waiting}\n")),
     }

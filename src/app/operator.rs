@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::client::client;
+use super::crds::{CrdCheck, CrdReadiness};
 use super::endpoints::routes;
 use super::lease::Candidacy;
 use super::logs;
@@ -81,9 +82,10 @@ async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
     // The body read timeout of kube is longer than a watch lives; its own retries suffice.
     let config = cluster::find(settings::https_proxy().as_deref(), |said| warn!("{said}")).await?;
     let webhook = WebhookReadiness::new(arguments.webhook_address.is_some());
-    let endpoints = axum::serve(listener, routes(liveness.clone(), webhook.clone(), registry.clone()));
+    let crds = CrdReadiness::new();
+    let endpoints = axum::serve(listener, routes(liveness.clone(), (crds.clone(), webhook.clone()), registry.clone()));
     tokio::select! {
-        ended = lead(arguments, config, liveness, (&registry, webhook), asked_to_end) => ended,
+        ended = lead(arguments, config, liveness, (&registry, crds, webhook), asked_to_end) => ended,
         ended = async { endpoints.await } => ended.map_err(io("serve health and metrics".to_owned())),
     }
 }
@@ -94,7 +96,7 @@ async fn lead(
     arguments: &OperatorArguments,
     config: kube::Config,
     liveness: Liveness,
-    (registry, webhook): (&Registry, WebhookReadiness),
+    (registry, crds, webhook): (&Registry, CrdReadiness, WebhookReadiness),
     asked_to_end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), OperatorError> {
     let leading = IntGauge::new("weirkeeper_leading", "1 if this replica leads, 0 if it stands by.").map_err(StartError::from)?;
@@ -104,6 +106,11 @@ async fn lead(
     let plain = kube::Client::try_from(config.clone())?;
     tokio::select! {
         checked = check_selector(arguments, plain.clone()) => checked?,
+        () = asked_to_end.clone() => return Ok(()),
+    }
+    let check = CrdCheck::new(plain.clone(), registry).map_err(StartError::from)?;
+    tokio::select! {
+        () = check.until_current(&crds) => {}
         () = asked_to_end.clone() => return Ok(()),
     }
     let namespace = arguments.lease_namespace(&config.default_namespace);
@@ -157,6 +164,7 @@ async fn lead(
     tokio::select! {
         ended = async { futures::try_join!(led, async { Ok(reviews.await?) }).map(|_| ()) } => ended,
         () = synced => Ok(()),
+        () = check.keep() => Ok(()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `weirkeeper crds`: the CustomResourceDefinitions of this version, and their admission policies.
 
+pub mod check;
+
 use std::io;
 use std::path::Path;
 

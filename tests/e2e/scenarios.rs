@@ -15,6 +15,7 @@ mod certificate_faults;
 mod certificates;
 mod connections;
 mod converge;
+mod crds;
 mod decisions;
 mod deleted_in_n8n;
 mod deletion;
