@@ -19,7 +19,9 @@ SHAPE_TESTS ?= access:: adoption:: agreement:: bad_input:: converge:: deletion::
   kill:: leader:: outage:: path_owners:: processors:: projects:: published_versions:: publishing:: rollback:: scopes:: sync:: \
   unsaved_successes:: wire:: wire_restart::
 
-.PHONY: help stack build test test-modes stack-test lint tidy docs demo bench bench-beside agreement clean
+IMAGE ?= localhost/weirkeeper:dev
+
+.PHONY: help image stack build test test-modes stack-test lint tidy docs demo bench bench-beside agreement clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,7 +39,7 @@ test: stack-test ## run all tests, on a real stack that is started for them
 	  $(CARGO) test --locked --no-fail-fast $(ON_STACK) -- --test-threads=$(TEST_THREADS) || code=$$?; exit $$code'
 
 stack-test: ## test the scripts of the stack and the demo (seconds, no stack needed)
-	node --test tests/stack/*.test.mjs
+	node --test tests/stack/*.test.mjs image/*.test.mjs
 
 # Logs are kept in target/modes. A shape whose services are missing on the machine fails and prints the packages to install.
 test-modes: stack ## run the scenarios in each mode of n8n and print a table: docs/n8n-modes.md (requires PostgreSQL and Redis)
@@ -60,6 +62,9 @@ lint: stack-test ## check formatting, clippy, the rules about the source code, a
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) clippy $(ON_STACK) --locked -- -D warnings
 	$(CARGO) test --locked --test tidy
+
+image: ## build the image IMAGE with buildah, podman or docker: docs/image.md
+	image/build.sh $(IMAGE)
 
 # Uses the cluster and the n8n of the environment, or else a stack of its own. The first part needs neither, and runs while a new stack is
 # built.
