@@ -91,7 +91,6 @@ impl Metrics {
             // A state without workflows is a zero, not a gap.
             self.workflows.with_label_values(&[state]).set(0);
         }
-        self.queue.set(0);
         self.connections.set(0);
         self.key_expiry.reset();
     }
@@ -132,5 +131,22 @@ impl StepTimer<'_> {
 impl Drop for StepTimer<'_> {
     fn drop(&mut self) {
         self.metrics.steps.with_label_values(&[self.step, self.outcome]).observe(self.started.elapsed().as_secs_f64());
+    }
+}
+
+/// One more on a gauge until it is dropped, with the future that holds it at the latest.
+pub struct Counted(IntGauge);
+
+impl Counted {
+    /// Counts one more.
+    pub fn on(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

@@ -38,6 +38,7 @@ use kube::runtime::controller::Action;
 use tracing::{info, info_span, warn};
 
 use super::context::Context;
+use super::metrics::Counted;
 use super::runtime::reconcile::{Ended, REPORTING};
 use super::runtime::slots::Slot;
 use crate::api::reason::{Class, Reason};
@@ -55,11 +56,10 @@ pub(super) async fn reconcile(indexed: Arc<IndexedWorkflow>, ctx: Arc<Context>) 
     ctx.listed().await;
     let (namespace, instance) = indexed.instance();
     ctx.runtime.backoffs.restart_on_change(indexed.uid(), indexed.change_hash());
-    let waiting = |more| ctx.metrics.queue.set(i64::try_from(ctx.slots.waiting() + more).unwrap_or(i64::MAX));
-    waiting(1);
+    let waiting = Counted::on(&ctx.metrics.queue);
     let slot = ctx.slots.enter(&objects::key(namespace, instance), indexed.uid(), || ctx.urgency(&indexed)).await;
     let Some(slot) = slot else { return Ok(Action::await_change()) };
-    waiting(0);
+    drop(waiting);
     let span = info_span!("workflow", namespace = indexed.namespace(), name = indexed.name());
     // Boxed, so that thousands of reconciliations that wait for a slot hold no memory for what they will need.
     let reconciliation = Box::pin(reconcile_in_slot(&ctx, &indexed, slot));

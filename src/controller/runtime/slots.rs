@@ -165,6 +165,7 @@ impl InstanceSlots {
     }
 
     /// Returns the number of waiters over all instances.
+    #[cfg(test)]
     pub fn waiting(&self) -> usize {
         self.lock().values().map(|lane| lane.waiting.len()).sum()
     }
