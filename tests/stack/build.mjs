@@ -67,7 +67,7 @@ export async function build(names = parts().map((part) => part.name)) {
   return Object.fromEntries(named.map((part) => [part.name, folderOf(part)]));
 }
 
-const CONTROL_PLANE_PARTS = ['control-plane', 'etcd', 'flux'];
+const CONTROL_PLANE_PARTS = ['control-plane', 'etcd', 'flux', 'helm'];
 const N8N_PARTS = ['node', 'n8n', 'n8n-prepared'];
 
 /** Builds everything that a stack needs and returns the paths of its programs. */
@@ -82,6 +82,7 @@ export async function programs({ withControlPlane, withN8n }) {
       found[program] = offered[program] ?? path.join(folder, program);
     }
     found.flux = path.join(folders.flux, 'flux');
+    found.helm = path.join(folders.helm, 'helm');
   }
   if (withN8n) {
     found.node = nodeBinary(folders.node);

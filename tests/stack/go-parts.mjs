@@ -8,6 +8,7 @@ import { cacheRoot, isWhole, logOf } from './cache.mjs';
 import { lockFilesOf } from './lock-files.mjs';
 import { withLock } from './locks.mjs';
 
+const HELM = 'v3.22.0';
 const KUBERNETES = { version: 'v1.36.3', major: '1', minor: '36' };
 
 /**
@@ -128,6 +129,24 @@ export function goParts(offered) {
       versions: (program) => versionLine(program, ['version']),
       seconds: 200,
       gigabytes: 2,
+    }),
+  );
+  all.push(
+    goPart({
+      name: 'helm',
+      packages: [{ program: 'helm', module: 'helm.sh/helm/v3/cmd/helm' }],
+      // Without the stamps it reports v3.22 and assumes an API server 1.20 where none is asked, which the chart refuses.
+      ldflags: [
+        '-s -w',
+        `-X helm.sh/helm/v3/internal/version.version=${HELM}`,
+        `-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=${KUBERNETES.major}`,
+        `-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=${KUBERNETES.minor}`,
+        `-X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=${KUBERNETES.major}`,
+        `-X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=${KUBERNETES.minor}`,
+      ].join(' '),
+      versions: (program) => versionLine(program, ['version', '--short']),
+      seconds: 210,
+      gigabytes: 1,
     }),
   );
   return all;

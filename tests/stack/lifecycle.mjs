@@ -114,7 +114,7 @@ async function inParallel(tasks) {
 }
 
 /** Everything that a stack creates in its folder, except logs; it is kept for inspection after the stack has ended. */
-const BELONGINGS = /^(apiserver|etcd|n8n|n8n-.*|bin|env|kubeconfig-.*|kubectl-cache|postgres|postgres-password|redis|stack\.json|stack\.ended\.json)$/;
+const BELONGINGS = /^(apiserver|etcd|n8n|n8n-.*|bin|env|kubeconfig-.*|kubectl-cache|helm|postgres|postgres-password|redis|stack\.json|stack\.ended\.json)$/;
 
 /**
  * Refuses a folder in which a stack is running. One whose processes have all ended, after `down` or a crash of the machine, is accepted.
@@ -167,6 +167,7 @@ export function environmentOf(state) {
     variables.KUBECONFIG = state.kubernetes.kubeconfigs.admin;
     variables.KUBECACHEDIR = path.join(state.dir, 'kubectl-cache');
     variables.KUBERC = 'off'; // the user's defaults for kubectl would change what its commands do
+    for (const kind of ['CACHE', 'CONFIG', 'DATA']) variables[`HELM_${kind}_HOME`] = path.join(state.dir, 'helm'); // not the user's
   }
   if (state.n8n) {
     variables.N8N_URL = state.n8n.url;
@@ -180,7 +181,7 @@ export function environmentOf(state) {
 function writeEnvironment(state) {
   const bin = path.join(state.dir, 'bin');
   fs.mkdirSync(bin, { recursive: true });
-  if (state.programs.kubectl) fs.symlinkSync(state.programs.kubectl, path.join(bin, 'kubectl'));
+  for (const name of ['kubectl', 'helm'].filter((each) => state.programs[each])) fs.symlinkSync(state.programs[name], path.join(bin, name));
   const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
   const lines = Object.entries(environmentOf(state)).map(([name, value]) => `export ${name}=${quote(value)}`);
   lines.push(`export PATH=${quote(bin)}:"$PATH"`);
