@@ -20,7 +20,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-use futures::{Stream, StreamExt, future};
+use futures::{Stream, StreamExt, future, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::Action;
@@ -43,6 +43,7 @@ use crate::kubernetes::events::Events;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::objects;
 use crate::kubernetes::present::Present;
+use crate::kubernetes::scope::Scope;
 use crate::kubernetes::secrets::Secrets;
 use crate::kubernetes::stores::Stores;
 use crate::kubernetes::watched::received;
@@ -58,8 +59,8 @@ use runtime::reconcile::Runtime;
 use runtime::slots::InstanceSlots;
 
 /// Returns the paths that the controllers watch beside the stores.
-pub fn watched_paths() -> Vec<String> {
-    vec![ConfigMap::url_path(&(), None)]
+pub fn watched_paths(scope: &Scope) -> Vec<String> {
+    scope.paths::<ConfigMap>()
 }
 
 /// Reason why the controllers could not start.
@@ -264,8 +265,9 @@ async fn follow_config_maps(ctx: Arc<Context>) {
     ctx.listed().await;
     let client = crate::kubernetes::decoded::metadata_only(ctx.client.clone());
     let all = watcher::Config::default().timeout(ctx.runtime.liveness.watch_seconds());
-    let changes = watcher(Api::<Decoded<PartialObjectMeta<ConfigMap>>>::all(client), all);
-    let changes = changes.default_backoff().touched_objects().filter_map(|changed| future::ready(changed.ok()));
+    let apis = ctx.stores.scope.apis::<Decoded<PartialObjectMeta<ConfigMap>>>(&client).into_iter();
+    let watches = apis.map(|api| watcher(api, all.clone()).default_backoff().touched_objects().boxed());
+    let changes = stream::select_all(watches).filter_map(|changed| future::ready(changed.ok()));
     changes
         .for_each(|changed| {
             config_map_changed(&ctx, &changed);

@@ -14,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use weirkeeper::kubernetes::catalogs::Catalogs;
+use weirkeeper::kubernetes::scope::Scope;
 use weirkeeper::kubernetes::stores::Stores;
 use weirkeeper::webhook::facts::Facts;
 use weirkeeper::webhook::handler::{PATH, ReviewMetrics, routes};
@@ -25,7 +26,7 @@ const STORED: usize = 10_000;
 
 pub async fn measure() {
     let client = cluster();
-    let stores = Arc::new(Stores::start(&client, None, 290));
+    let stores = Arc::new(Stores::start(&client, Scope::default(), 290));
     stores.synced().await;
     let facts = Arc::new(Facts::new(stores, Catalogs::new(client)));
     let routes = routes(facts, ReviewMetrics::register(&Registry::new()).expect("new metrics"));

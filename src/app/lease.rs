@@ -14,16 +14,29 @@ use tracing::{info, warn};
 
 use crate::http::{LeaderFence, boot_clock};
 
-/// Duration of a lease after its last renewal.
+/// Duration that the record of a holder without one is given.
 const DURATION: Duration = Duration::from_secs(15);
-/// Time after a renewal for which the holder relies on the lease. The rest of [`DURATION`] covers a request sent at the last moment.
-const TRUSTED: Duration = Duration::from_secs(10);
-/// Interval between renewals.
-const RENEW: Duration = Duration::from_secs(3);
 /// Interval at which a waiting replica checks whether the lease is free.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Timeout of a request.
-const REQUEST: Duration = Duration::from_secs(4);
+
+/// The times of a lease, as shares of its duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Times {
+    /// Time after the last renewal at which others may take it.
+    duration: Duration,
+    /// Time after a renewal for which the holder relies on the lease. The rest covers a request sent at the last moment.
+    trusted: Duration,
+    /// Interval between renewals.
+    renew: Duration,
+    /// Timeout of a request.
+    request: Duration,
+}
+
+impl Times {
+    fn of(duration: Duration) -> Self {
+        Self { duration, trusted: duration * 2 / 3, renew: duration / 5, request: duration * 4 / 15 }
+    }
+}
 
 /// A lease from the perspective of one replica.
 pub(super) struct Candidacy {
@@ -32,6 +45,7 @@ pub(super) struct Candidacy {
     name: String,
     identity: String,
     fence: LeaderFence,
+    times: Times,
     seen: Option<ForeignRecord>,
 }
 
@@ -54,7 +68,12 @@ impl Candidacy {
     /// must not believe that it holds the lease of its predecessor.
     pub(super) fn new(client: Client, namespace: &str, name: &str, identity: String, fence: LeaderFence) -> Self {
         let api = Api::namespaced(client, namespace);
-        Self { api, namespace: namespace.to_owned(), name: name.to_owned(), identity, fence, seen: None }
+        Self { api, namespace: namespace.to_owned(), name: name.to_owned(), identity, fence, times: Times::of(DURATION), seen: None }
+    }
+
+    /// The same with a lease of another duration.
+    pub(super) fn lasting(self, duration: Duration) -> Self {
+        Self { times: Times::of(duration), ..self }
     }
 
     /// Waits until this process holds the lease.
@@ -90,7 +109,7 @@ impl Candidacy {
     /// Renews the lease; returns when it is lost.
     pub(super) async fn keep(&mut self) {
         loop {
-            tokio::time::sleep(RENEW).await;
+            tokio::time::sleep(self.times.renew).await;
             match self.attempt().await {
                 Ok(Attempt::Held) => {}
                 Ok(Attempt::HeldByAnother(_)) => return self.fence.revoke(),
@@ -105,7 +124,7 @@ impl Candidacy {
     /// Releases the lease, so that the next holder need not wait until it expires. Nothing is written afterwards.
     pub(super) async fn hand_over(&self) {
         self.fence.revoke();
-        let handed = tokio::time::timeout(REQUEST, async {
+        let handed = tokio::time::timeout(self.times.request, async {
             let Some(mut lease) = self.api.get_opt(&self.name).await? else { return Ok(()) };
             let spec = lease.spec.get_or_insert_default();
             if spec.holder_identity.as_deref() != Some(self.identity.as_str()) {
@@ -126,9 +145,9 @@ impl Candidacy {
     async fn attempt(&mut self) -> Result<Attempt, AttemptError> {
         // However long the answer takes, the lease began when the request was sent.
         let asked = boot_clock();
-        let attempt = tokio::time::timeout(REQUEST, self.take(asked)).await.map_err(|_| AttemptError::Unanswered)??;
+        let attempt = tokio::time::timeout(self.times.request, self.take(asked)).await.map_err(|_| AttemptError::Unanswered)??;
         if attempt == Attempt::Held {
-            self.fence.extend(asked + TRUSTED);
+            self.fence.extend(asked + self.times.trusted);
         }
         Ok(attempt)
     }
@@ -180,7 +199,7 @@ impl Candidacy {
         let ours = before.filter(|spec| spec.holder_identity.as_deref() == Some(self.identity.as_str()));
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),
-            lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+            lease_duration_seconds: i32::try_from(self.times.duration.as_secs()).ok(),
             acquire_time: ours.and_then(|spec| spec.acquire_time.clone()).or_else(|| Some(now.clone())),
             renew_time: Some(now),
             lease_transitions: match ours {
@@ -198,4 +217,20 @@ enum AttemptError {
     Unanswered,
     #[error(transparent)]
     Kubernetes(#[from] kube::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_gives_up_before_others_may_take_over_and_has_time_for_several_renewals() {
+        let seconds = |times: Times| [times.duration, times.trusted, times.renew, times.request].map(|time| time.as_secs());
+        assert_eq!(seconds(Times::of(DURATION)), [15, 10, 3, 4]);
+        for duration in [5, 15, 60, 600].map(Duration::from_secs) {
+            let times = Times::of(duration);
+            assert!(times.trusted + times.request < times.duration, "{times:?}");
+            assert!(2 * times.renew + times.request <= times.trusted, "{times:?}");
+        }
+    }
 }

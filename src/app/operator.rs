@@ -65,7 +65,8 @@ pub(super) fn run(arguments: &OperatorArguments) -> Result<(), OperatorError> {
 }
 
 async fn serve(arguments: &OperatorArguments) -> Result<(), OperatorError> {
-    let (liveness, registry) = (Liveness::new(arguments.liveness_bound(), Stores::paths(), controller::watched_paths()), Registry::new());
+    let (scope, registry) = (arguments.scope(), Registry::new());
+    let liveness = Liveness::new(arguments.liveness_bound(), Stores::paths(&scope), controller::watched_paths(&scope));
     let io = |attempt: String| move |error| OperatorError::Io(attempt, error);
     let listener = TcpListener::bind(arguments.listen).await.map_err(io(format!("listen on {}", arguments.listen)))?;
     let address = listener.local_addr().map_err(io("read the address".to_owned()))?;
@@ -116,7 +117,7 @@ async fn lead(
     let namespace = arguments.lease_namespace(&config.default_namespace);
     let fence = if arguments.elects() { LeaderFence::none() } else { LeaderFence::unlimited() };
     let client = client(config, fence.clone(), liveness.clone())?;
-    let stores = Arc::new(Stores::start(&client, arguments.selector(), liveness.watch_seconds()));
+    let stores = Arc::new(Stores::start(&client, arguments.scope(), liveness.watch_seconds()));
     let run = || {
         liveness.set_leading(true);
         leading.set(1);
@@ -136,7 +137,8 @@ async fn lead(
         }
         // A restarted container has the same name as its predecessor and must not take over its identity.
         let identity = format!("{}-{}-{:x}", arguments.identity, std::process::id(), jiff::Timestamp::now().as_microsecond());
-        let mut candidacy = Candidacy::new(plain, &namespace, &arguments.lease_name(), identity, fence.clone());
+        let mut candidacy =
+            Candidacy::new(plain, &namespace, &arguments.lease_name(), identity, fence.clone()).lasting(arguments.lease_duration());
         loop {
             tokio::select! {
                 () = candidacy.win() => {}
@@ -172,7 +174,8 @@ async fn lead(
 async fn check_selector(arguments: &OperatorArguments, client: kube::Client) -> Result<(), OperatorError> {
     let Some(selector) = arguments.selector() else { return Ok(()) };
     let one = ListParams::default().labels(selector).limit(1);
-    match tokio::time::timeout(START_CHECK, kube::Api::<Workflow>::all(client).list_metadata(&one)).await {
+    let Some(api) = arguments.scope().apis::<Workflow>(&client).into_iter().next() else { return Ok(()) };
+    match tokio::time::timeout(START_CHECK, api.list_metadata(&one)).await {
         Ok(Err(kube::Error::Api(status))) if status.code == 400 => {
             Err(OperatorError::Selector(selector.to_owned(), status.message.clone()))
         }

@@ -12,12 +12,14 @@ use crate::api::MANAGER;
 use crate::api::duration::{HOUR, SECOND, Within};
 use crate::controller;
 use crate::http::LeaderFence;
+use crate::kubernetes::scope::Scope;
 use crate::text::sha256::sha256_hex;
 use crate::webhook::certificates::{CertificateSettings, Source};
 
 type DeletionBound = Within<SECOND, { 168 * HOUR }>;
 type ReconcileTimeout = Within<{ 10 * SECOND }, HOUR>;
 type CertificateLifetime = Within<{ 10 * SECOND }, { 87_600 * HOUR }>;
+type LeaseDuration = Within<{ 5 * SECOND }, { 600 * SECOND }>;
 type LivenessBound = Within<{ 10 * SECOND }, { 24 * HOUR }>;
 
 /// Arguments of the operator.
@@ -45,6 +47,10 @@ pub(super) struct OperatorArguments {
     /// must belong to the same operator.
     #[arg(long, env = "WEIRKEEPER_WATCH_LABEL_SELECTOR")]
     watch_label_selector: Option<String>,
+    /// Manage only objects in these namespaces, with a watch in each: a Role in each of them suffices. They must exist. Default: all. Separate
+    /// several with commas, or repeat the flag.
+    #[arg(long, env = "WEIRKEEPER_WATCH_NAMESPACES", value_delimiter = ',', value_parser = namespace)]
+    watch_namespaces: Vec<String>,
     /// Leader election: only the operator that holds a Lease reconciles. Without it, two operators for the same objects both write.
     #[arg(long, env = "WEIRKEEPER_LEADER_ELECT", value_enum, default_value_t = LeaderElect::On)]
     leader_elect: LeaderElect,
@@ -55,6 +61,9 @@ pub(super) struct OperatorArguments {
     /// Namespace of the Lease. Default: the namespace that the operator runs in, and `weirkeeper-system` outside a cluster.
     #[arg(long, env = "WEIRKEEPER_LEASE_NAMESPACE")]
     lease_namespace: Option<String>,
+    /// Duration of the Lease after its last renewal (5s to 10m). It is renewed five times as often, and the holder relies on it for two thirds.
+    #[arg(long, env = "WEIRKEEPER_LEASE_DURATION", default_value = "15s", value_parser = LeaseDuration::parse)]
+    lease_duration: LeaseDuration,
     /// Identity of this replica in the Lease; in a cluster the pod's name.
     #[arg(long, env = "HOSTNAME", default_value = "weirkeeper")]
     pub(super) identity: String,
@@ -152,6 +161,19 @@ impl OperatorArguments {
         self.watch_label_selector.as_deref().map(str::trim).filter(|selector| !selector.is_empty())
     }
 
+    /// Returns the restriction of the objects that are managed.
+    pub(super) fn scope(&self) -> Scope {
+        let mut namespaces = self.watch_namespaces.clone();
+        namespaces.sort();
+        namespaces.dedup();
+        Scope { selector: self.selector().map(str::to_owned), namespaces }
+    }
+
+    /// Returns the duration of the Lease.
+    pub(super) fn lease_duration(&self) -> Duration {
+        self.lease_duration.get()
+    }
+
     /// Returns the settings of the webhook's certificate; `namespace` is that of the operator.
     pub(super) fn certificates(&self, namespace: &str) -> CertificateSettings {
         let service = format!("{}.{namespace}.svc", self.webhook_service);
@@ -200,6 +222,16 @@ pub(super) fn https_proxy() -> Option<String> {
 /// Returns the API key of n8n for commands. It is read only from the environment, because an argument would show in the list of processes.
 pub(super) fn n8n_api_key() -> Option<String> {
     std::env::var("WEIRKEEPER_N8N_API_KEY").ok()
+}
+
+/// Parses the name of a namespace.
+fn namespace(text: &str) -> Result<String, String> {
+    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    let sound = (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
+    match sound {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text:?} is not the name of a namespace: write lowercase letters, digits and hyphens, at most 63")),
+    }
 }
 
 /// Parses a host of a certificate.
@@ -276,6 +308,16 @@ mod tests {
         assert_eq!((certificates.source, certificates.lifetime.as_secs()), (Source::SelfSigned, 30));
         for wrong in [["--webhook-host", "https://a"], ["--webhook-certificate-lifetime", "1s"], ["--webhook-certificates", "none"]] {
             assert!(Line::try_parse_from([&["operator"], &wrong[..]].concat()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn namespaces_are_names_and_each_counts_once() {
+        let given = parsed(&["--watch-namespaces", "team-b,team-a", "--watch-namespaces", "team-b"]);
+        assert_eq!(given.scope().namespaces, ["team-a", "team-b"]);
+        assert!(parsed(&[]).scope().namespaces.is_empty());
+        for wrong in ["", "a,", "Team", "a b", "-a", "a/b", &"a".repeat(64)] {
+            assert!(Line::try_parse_from(["operator", "--watch-namespaces", wrong]).is_err(), "{wrong:?}");
         }
     }
 

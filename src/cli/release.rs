@@ -22,8 +22,10 @@ use crate::cli::cluster::{self, ClusterError};
 const PAGE: u32 = 500;
 /// Maximum number of attempts for an object that changes meanwhile.
 const TRIES: usize = 5;
-/// Time within which a running operator renews its lease: operators renew it every three seconds.
+/// Time within which a running operator renews its lease, at least: by default it does every three seconds.
 const RENEWED_WITHIN: Duration = Duration::from_secs(6);
+/// The same for the longest duration of a lease.
+const LONGEST_PAUSE: Duration = Duration::from_secs(240);
 
 /// Selection of the objects to release.
 #[derive(Args)]
@@ -37,6 +39,12 @@ pub struct ReleaseArguments {
     /// Name of the operator's Lease, by which a running operator is found in any namespace.
     #[arg(long, value_name = "NAME", default_value = "weirkeeper")]
     lease_name: String,
+    /// Look for the Lease in this namespace only. Default: all namespaces.
+    #[arg(long, value_name = "NAMESPACE")]
+    lease_namespace: Option<String>,
+    /// Release only objects with these labels, as the operator with the same `--watch-label-selector` managed.
+    #[arg(long, short = 'l', value_name = "LABELS")]
+    selector: Option<String>,
 }
 
 /// Reason for which not all objects were released.
@@ -112,7 +120,7 @@ async fn release(arguments: &ReleaseArguments, proxy: Option<&str>) -> Result<()
     let config = cluster::find(proxy, |said| eprintln!("weirkeeper: {said}")).await?;
     let client = Client::try_from(config).map_err(failed("connect to the cluster"))?;
     if !arguments.dry_run {
-        stopped(&client, &arguments.lease_name).await?;
+        stopped(&client, arguments).await?;
     }
     let (mut released, mut left) = (0, Vec::new());
     // Workflows first: an instance without its finalizer is deleted, and leaves its Workflows without a connection.
@@ -120,7 +128,7 @@ async fn release(arguments: &ReleaseArguments, proxy: Option<&str>) -> Result<()
         ("Workflow", ApiResource::erase::<Workflow>(&()), WORKFLOW_FINALIZER),
         ("N8nInstance", ApiResource::erase::<N8nInstance>(&()), INSTANCE_FINALIZER),
     ] {
-        for object in list(&client, &resource, kind, arguments.namespace.as_deref()).await? {
+        for object in list(&client, &resource, kind, arguments).await? {
             if !object.finalizers.iter().any(|one| one == finalizer) {
                 continue;
             }
@@ -150,13 +158,19 @@ fn failed(attempt: &str) -> impl Fn(kube::Error) -> ReleaseError {
 }
 
 /// Lists all objects of a kind. Only the needed fields are read, so that an object that cannot be decoded is released too.
-async fn list(client: &Client, resource: &ApiResource, kind: &'static str, namespace: Option<&str>) -> Result<Vec<Meta>, ReleaseError> {
+async fn list(
+    client: &Client,
+    resource: &ApiResource,
+    kind: &'static str,
+    arguments: &ReleaseArguments,
+) -> Result<Vec<Meta>, ReleaseError> {
     let (mut all, mut next) = (Vec::new(), None);
     loop {
         let mut params = ListParams::default().limit(PAGE);
         params.continue_token = next;
+        params.label_selector = arguments.selector.clone();
         let attempt = format!("list every {kind}");
-        let request = Request::new(DynamicObject::url_path(resource, namespace)).list_metadata(&params);
+        let request = Request::new(DynamicObject::url_path(resource, arguments.namespace.as_deref())).list_metadata(&params);
         let request = request.map_err(|error| failed(&attempt)(kube::Error::BuildRequest(error)))?;
         let text = match client.request_text(request).await {
             // The CRD is deleted already, and with it all objects.
@@ -196,29 +210,38 @@ async fn remove_finalizer(client: &Client, resource: &ApiResource, mut object: M
     }
 }
 
+/// A lease: its holder, the time of its last renewal, and its duration.
+type Held = (String, Option<MicroTime>, Duration);
+
 /// Checks that no operator is running: no operator's lease is renewed for a while.
-async fn stopped(client: &Client, name: &str) -> Result<(), ReleaseError> {
-    let before = leases(client, name).await?;
-    if before.is_empty() {
-        return Ok(());
-    }
-    eprintln!("weirkeeper: checking for {} s whether an operator still renews its lease", RENEWED_WITHIN.as_secs());
-    tokio::time::sleep(RENEWED_WITHIN).await;
-    for (lease, (holder, renewed)) in leases(client, name).await? {
-        if before.get(&lease).is_none_or(|(_, earlier)| *earlier != renewed) {
+async fn stopped(client: &Client, arguments: &ReleaseArguments) -> Result<(), ReleaseError> {
+    let before = leases(client, arguments).await?;
+    let Some(longest) = before.values().map(|(_, _, duration)| *duration).max() else { return Ok(()) };
+    // A lease is renewed five times in its duration; a foreign record of years must not let the command hang.
+    let pause = (longest * 2 / 5).clamp(RENEWED_WITHIN, LONGEST_PAUSE);
+    eprintln!("weirkeeper: checking for {} s whether an operator still renews its lease", pause.as_secs());
+    tokio::time::sleep(pause).await;
+    for (lease, (holder, renewed, _)) in leases(client, arguments).await? {
+        if before.get(&lease).is_none_or(|(_, earlier, _)| *earlier != renewed) {
             return Err(ReleaseError::Running(format!("Lease {lease}"), holder));
         }
     }
     Ok(())
 }
 
-/// Returns the leases of operators, with their holders and the times of their last renewal.
-async fn leases(client: &Client, name: &str) -> Result<BTreeMap<String, (String, Option<MicroTime>)>, ReleaseError> {
-    let found = Api::<Lease>::all(client.clone()).list(&ListParams::default()).await.map_err(failed("look for the operator's Lease"))?;
+/// Returns the leases of operators that are held.
+async fn leases(client: &Client, arguments: &ReleaseArguments) -> Result<BTreeMap<String, Held>, ReleaseError> {
+    let api = match &arguments.lease_namespace {
+        Some(namespace) => Api::<Lease>::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let found = api.list(&ListParams::default()).await.map_err(failed("look for the operator's Lease"))?;
     let held = found.items.into_iter().filter_map(|lease| {
-        let (own, spec) = (lease.metadata.name.filter(|own| is_operators(own, name))?, lease.spec?);
+        let (own, spec) = (lease.metadata.name.filter(|own| is_operators(own, &arguments.lease_name))?, lease.spec?);
         let holder = spec.holder_identity.filter(|holder| !holder.is_empty())?;
-        Some((format!("{}/{own}", lease.metadata.namespace.unwrap_or_default()), (holder, spec.renew_time)))
+        let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default();
+        let name = format!("{}/{own}", lease.metadata.namespace.unwrap_or_default());
+        Some((name, (holder, spec.renew_time, Duration::from_secs(seconds))))
     });
     Ok(held.collect())
 }

@@ -120,6 +120,10 @@ impl Context {
         if self.workflows.get(&place).is_some_and(|indexed| indexed.uid() == mark.uid) {
             return Ok(true);
         }
+        // In a namespace that this operator does not watch it may exist, and another operator knows.
+        if !self.stores.scope.covers(&mark.namespace) {
+            return Ok(true);
+        }
         let found = objects::metadata::<Workflow>(&self.client, &mark.namespace, &mark.name).await;
         let found = found.map_err(|error| objects::reconcile_error("read the object of a mark", &error))?;
         Ok(found.is_some_and(|found| found.uid.as_deref() == Some(mark.uid.as_str())))

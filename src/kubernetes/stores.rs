@@ -1,19 +1,22 @@
 //! The objects of Weirkeeper's kinds in memory, on every replica.
 
-use std::sync::Arc;
+use std::fmt::Debug;
+use std::sync::{Arc, OnceLock};
 
 use futures::{FutureExt, StreamExt, future};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ObjectMeta;
-use kube::core::PartialObjectMeta;
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::decoded::{Decode, metadata_only};
+use super::decoded::{Decode, Decoded, metadata_only};
 use super::indexed_policy::IndexedPolicy;
 use super::indexed_quota::IndexedQuota;
+use super::merged::merged;
+use super::scope::Scope;
 use super::undecodable::UndecodableObjects;
 use super::watched::Watched;
 use super::watches::decodable;
@@ -40,43 +43,48 @@ pub struct Stores {
     selected_policies: Option<Watched<PartialObjectMeta<WorkflowPolicy>>>,
     /// N8nInstances that do not fit their kind.
     pub undecodable_instances: UndecodableObjects,
-    /// Metadata of every namespace.
+    /// Restriction of the objects above.
+    pub scope: Scope,
+    /// Metadata of every namespace, or of those that the scope names.
     pub namespaces: Watched<PartialObjectMeta<Namespace>>,
     _watches: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Stores {
-    /// Starts the watches. `selector` restricts Workflows, their quotas and N8nInstances, not the rules for definitions; the API server is asked to end each
-    /// watch after `watch_seconds`.
-    pub fn start(client: &Client, selector: Option<&str>, watch_seconds: u32) -> Self {
+    /// Starts the watches. The selector of the scope restricts Workflows, their quotas and N8nInstances, not the rules for definitions; the API
+    /// server is asked to end each watch after `watch_seconds`.
+    pub fn start(client: &Client, scope: Scope, watch_seconds: u32) -> Self {
+        let selector = scope.selector.as_deref();
         let all = watcher::Config::default().page_size(PAGE).timeout(watch_seconds);
         let ours = selector.iter().fold(all.clone(), |config, selector| config.labels(selector));
         let undecodable_instances = UndecodableObjects::default();
         let bare = |metadata, _| Some(IndexedWorkflow { metadata, spec: Default::default(), status: Default::default() });
-        let (workflows, keep_workflows) = watch(client, ours.clone(), bare, IndexedWorkflow::slim);
-        let (instances, keep_instances) = watch_instances(client, ours.clone(), undecodable_instances.clone());
+        let (workflows, keep_workflows) = watch(client, &scope, ours.clone(), bare, IndexedWorkflow::slim);
+        let (instances, keep_instances) = watch_instances(client, &scope, ours.clone(), undecodable_instances.clone());
         // Usage is written to a quota, so that two operators must not count for the same one.
         let (quotas, keep_quotas) =
-            watch(client, ours.clone(), |metadata, _| Some(IndexedQuota::without_limits(metadata)), IndexedQuota::slim);
-        let (policies, keep_policies) = watch(client, all, |metadata, _| Some(IndexedPolicy::without_rules(metadata)), IndexedPolicy::slim);
-        let (namespaces, keep_namespaces) = watch_namespaces(client, watch_seconds);
+            watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedQuota::without_limits(metadata)), IndexedQuota::slim);
+        let (policies, keep_policies) =
+            watch(client, &scope, all, |metadata, _| Some(IndexedPolicy::without_rules(metadata)), IndexedPolicy::slim);
+        let (namespaces, keep_namespaces) = watch_namespaces(client, &scope, watch_seconds);
         let metadata = metadata_only(client.clone());
-        let selected = selector.map(|_| watch(&metadata, ours, |_, _| None, |_| {}));
+        let selected = selector.map(|_| watch(&metadata, &scope, ours, |_, _| None, |_| {}));
         let (selected_policies, keep_selected) = selected.unzip();
         let tasks = [keep_workflows, keep_instances, keep_policies, keep_quotas, keep_namespaces];
         let watches = tasks.into_iter().chain(keep_selected).map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
-        Self { workflows, instances, policies, selected_policies, quotas, undecodable_instances, namespaces, _watches: watches }
+        Self { workflows, instances, policies, selected_policies, quotas, undecodable_instances, scope, namespaces, _watches: watches }
     }
 
     /// Returns the paths that are watched on every replica.
-    pub fn paths() -> Vec<String> {
-        vec![
-            Workflow::url_path(&(), None),
-            N8nInstance::url_path(&(), None),
-            WorkflowPolicy::url_path(&(), None),
-            WorkflowQuota::url_path(&(), None),
-            Namespace::url_path(&(), None),
-        ]
+    pub fn paths(scope: &Scope) -> Vec<String> {
+        let objects = [
+            scope.paths::<Workflow>(),
+            scope.paths::<N8nInstance>(),
+            scope.paths::<WorkflowPolicy>(),
+            scope.paths::<WorkflowQuota>(),
+            vec![Namespace::url_path(&(), None)],
+        ];
+        objects.concat()
     }
 
     /// Reports whether there was a complete list of each kind.
@@ -124,25 +132,53 @@ impl Stores {
 
 type Task = future::BoxFuture<'static, ()>;
 
-fn watch<K: Decode + Clone + std::fmt::Debug + Send + Sync + 'static>(
+fn watch<K>(
     client: &Client,
+    scope: &Scope,
     config: watcher::Config,
-    instead: impl Fn(ObjectMeta, bool) -> Option<K> + Send + 'static,
+    instead: impl Fn(ObjectMeta, bool) -> Option<K> + Send + Sync + 'static,
+    slim: fn(&mut K),
+) -> (Watched<K>, Task)
+where
+    K: Decode + Resource<Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static,
+{
+    keep(scope.apis(client).into_iter().map(|api| (api, config.clone())), instead, slim)
+}
+
+/// Keeps the objects of watches, one for each API with its configuration.
+fn keep<K: Decode + Clone + Debug + Send + Sync + 'static>(
+    watches: impl Iterator<Item = (Api<Decoded<K>>, watcher::Config)>,
+    instead: impl Fn(ObjectMeta, bool) -> Option<K> + Send + Sync + 'static,
     slim: fn(&mut K),
 ) -> (Watched<K>, Task) {
-    let events = decodable(watcher::watcher(Api::all(client.clone()), config), instead).default_backoff().modify(slim);
-    let (watched, keeping) = Watched::of(events);
+    let (instead, known) = (Arc::new(instead), Arc::new(OnceLock::<Watched<K>>::new()));
+    let each = watches.map(|(api, config)| {
+        let instead = instead.clone();
+        decodable(watcher::watcher(api, config), move |metadata, deleted| instead(metadata, deleted)).default_backoff().boxed()
+    });
+    let last = known.clone();
+    let last_known = move |object: &ObjectRef<K>| last.get()?.store().get(object).map(|object| (*object).clone());
+    let (watched, keeping) = Watched::of(merged(each.collect(), last_known).modify(slim));
+    // It is set once.
+    let _ = known.set(watched.clone());
     (watched, keeping.boxed())
 }
 
-/// Watches the metadata of all namespaces: admission needs their labels, and whether they are being deleted.
-fn watch_namespaces(client: &Client, watch_seconds: u32) -> (Watched<PartialObjectMeta<Namespace>>, Task) {
+/// Watches the metadata of namespaces: admission needs their labels, and whether they are being deleted.
+fn watch_namespaces(client: &Client, scope: &Scope, watch_seconds: u32) -> (Watched<PartialObjectMeta<Namespace>>, Task) {
     let slim = |namespace: &mut PartialObjectMeta<Namespace>| namespace.metadata.annotations = None;
-    watch(&metadata_only(client.clone()), watcher::Config::default().timeout(watch_seconds), |_, _| None, slim)
+    let client = metadata_only(client.clone());
+    let configs = scope.of_namespaces(&watcher::Config::default().timeout(watch_seconds));
+    keep(configs.into_iter().map(|config| (Api::all(client.clone()), config)), |_, _| None, slim)
 }
 
-fn watch_instances(client: &Client, config: watcher::Config, undecodable: UndecodableObjects) -> (Watched<N8nInstance>, Task) {
-    let known = std::sync::Arc::new(std::sync::OnceLock::<Watched<N8nInstance>>::new());
+fn watch_instances(
+    client: &Client,
+    scope: &Scope,
+    config: watcher::Config,
+    undecodable: UndecodableObjects,
+) -> (Watched<N8nInstance>, Task) {
+    let known = Arc::new(OnceLock::<Watched<N8nInstance>>::new());
     let last = known.clone();
     // The deletion of an object that does not fit is reported as that of the last version that did.
     let last_known = move |metadata: ObjectMeta, deleted: bool| {
@@ -150,7 +186,8 @@ fn watch_instances(client: &Client, config: watcher::Config, undecodable: Undeco
         undecodable.report(metadata, deleted);
         last.get()?.store().get(&object).filter(|_| deleted).map(|instance| (*instance).clone())
     };
-    let (instances, task) = watch(client, config, last_known, |instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new());
+    let (instances, task) =
+        watch(client, scope, config, last_known, |instance: &mut N8nInstance| *instance.managed_fields_mut() = Vec::new());
     // It is set once.
     let _ = known.set(instances.clone());
     (instances, task)
