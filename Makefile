@@ -21,7 +21,7 @@ SHAPE_TESTS ?= access:: adoption:: agreement:: bad_input:: converge:: deletion::
 
 IMAGE ?= localhost/weirkeeper:dev
 
-.PHONY: help image stack build test test-modes stack-test lint tidy docs demo bench bench-beside agreement clean
+.PHONY: help image stack build test test-modes stack-test lint tidy docs manifests demo bench bench-beside agreement clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -91,8 +91,12 @@ agreement: ## compare the validator with n8n on the workflows in DIR: docs/agree
 	  $(CARGO) test --locked --test e2e -- --ignored --exact --nocapture \
 	  scenarios::agreement::the_validator_agrees_with_n8n_on_the_workflows_of_a_folder
 
-docs: ## regenerate crds/, docs/reasons.md and docs/reference/
+docs: ## regenerate crds/, docs/reasons.md, docs/reference/, and the copies and the README of the chart
 	WEIRKEEPER_WRITE=1 $(CARGO) test --locked --test tidy generated
+
+manifests: ## regenerate config/ from the chart
+	WEIRKEEPER_WRITE=1 $(STACK) run --without-n8n --meanwhile '$(CARGO) test --no-run --locked --test e2e' -- \
+	  $(CARGO) test --locked --test e2e -- chart::manifests::the_manifests_are_those_of_the_chart
 
 tidy: ## check the rules about the source code: layers, generated files, licences, style (no stack needed)
 	$(CARGO) test --locked --test tidy

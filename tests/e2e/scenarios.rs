@@ -13,6 +13,7 @@ mod callers;
 mod catalog;
 mod certificate_faults;
 mod certificates;
+mod chart;
 mod connections;
 mod converge;
 mod crds;

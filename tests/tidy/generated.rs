@@ -10,7 +10,7 @@ use crate::{root, tracked};
 /// Set by `make docs`: write the files instead of comparing them.
 const WRITE: &str = "WEIRKEEPER_WRITE";
 
-fn hold_file(path: &str, wanted: &str) {
+pub fn hold_file(path: &str, wanted: &str) {
     let file = root().join(path);
     if std::env::var_os(WRITE).is_some() {
         std::fs::write(&file, wanted).unwrap_or_else(|error| panic!("{path}: {error}"));

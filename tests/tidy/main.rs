@@ -5,6 +5,7 @@
 
 mod admission;
 mod argocd;
+mod chart;
 mod examples;
 mod generated;
 mod imports;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{hold, read, root, rust_files, tracked};
 
 /// Folders whose files are mentioned by path.
-const FOLDERS: &[&str] = &["src/", "tests/", "docs/", "benches/", "config/", "crds/", "examples/", ".ci/"];
+const FOLDERS: &[&str] = &["src/", "tests/", "docs/", "benches/", "charts/", "config/", "crds/", "examples/", ".ci/"];
 
 /// Files of the kind that docs/adding-a-kind.md adds as an example.
 const EXAMPLES: &[&str] = &["src/api/probe.rs", "src/controller/probe.rs"];

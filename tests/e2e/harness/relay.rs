@@ -24,6 +24,8 @@ pub struct Passed {
     pub method: String,
     /// Path without the query.
     pub path: String,
+    /// Set if it is a watch of Kubernetes.
+    pub watches: bool,
 }
 
 impl Passed {
@@ -186,7 +188,8 @@ impl Drop for Relay {
 
 async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let noted = Passed { method: parts.method.to_string(), path: parts.uri.path().to_owned() };
+    let watches = parts.uri.query().is_some_and(|query| query.split('&').any(|one| ["watch=true", "watch=1"].contains(&one)));
+    let noted = Passed { method: parts.method.to_string(), path: parts.uri.path().to_owned(), watches };
     road.passed.lock().expect("no panic in between").push(noted);
     let gated = road.gate.lock().expect("no panic in between").as_ref().and_then(|gate| gate(&parts.uri));
     if let Some(answer) = gated {

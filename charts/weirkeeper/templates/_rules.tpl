@@ -1,0 +1,105 @@
+{{- /* Permissions of the operator for the objects of its namespaces, with the reason above each rule. */ -}}
+{{- define "weirkeeper.rules.objects" -}}
+# Objects that users apply: read and watched. `patch` is used for finalizers only; spec, labels and annotations are never written.
+- apiGroups: [weirkeeper.dev]
+  resources: [workflows, n8ninstances]
+  verbs: [get, list, watch, patch]
+# Rules for the definitions of a namespace: watched.
+- apiGroups: [weirkeeper.dev]
+  resources: [workflowpolicies]
+  verbs: [list, watch]
+# Its limits: watched, and read before an amount is reserved.
+- apiGroups: [weirkeeper.dev]
+  resources: [workflowquotas]
+  verbs: [get, list, watch]
+# Observed state; written only if it differs.
+- apiGroups: [weirkeeper.dev]
+  resources: [workflows/status, n8ninstances/status, workflowpolicies/status, workflowquotas/status]
+  verbs: [patch]
+# Owner references of stored versions set blockOwnerDeletion, which requires this if the admission plugin
+# OwnerReferencesPermissionEnforcement is enabled.
+- apiGroups: [weirkeeper.dev]
+  resources: [workflows/finalizers]
+  verbs: [update]
+# Stored contents of versions: written once, read for a rollback, deleted by the history limit.
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [get, create, delete]
+# API keys and probe headers: read one at a time by name; never listed or watched.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+# Definitions and catalogues of node types; only metadata is watched, to notice edits.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch]
+# Events on transitions.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{- /* Permissions of the operator for objects without a namespace. */ -}}
+{{- define "weirkeeper.rules.cluster" -}}
+{{- if .Values.scope.namespaces }}
+# The UID of kube-system identifies the cluster.
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: [kube-system]
+  verbs: [get]
+# Labels select the namespaces that may use an instance, and nothing is denied in a namespace that is being deleted; only metadata is
+# watched.
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: {{ .Values.scope.namespaces | uniq | sortAlpha | toJson }}
+  verbs: [get, list, watch]
+{{- else }}
+# The UID of kube-system identifies the cluster. Labels select the namespaces that may use an instance, and nothing is denied in a namespace
+# that is being deleted; only metadata is watched.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get, list, watch]
+{{- end }}
+{{- if .Values.webhook.enabled }}
+# The caBundle of the webhook's own configuration, so that the API server trusts a renewed certificate. No other configuration, and no
+# other field, is written.
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [validatingwebhookconfigurations]
+  resourceNames: [{{ include "weirkeeper.clusterName" . }}]
+  verbs: {{ eq .Values.webhook.certificates.mode "cert-manager" | ternary "[get]" "[get, patch]" }}
+{{- end }}
+{{- end }}
+
+{{- /* Permissions of the operator in the namespace of the release. */ -}}
+{{- define "weirkeeper.rules.own" -}}
+# The lease for leader election: created once, renewed every few seconds, taken over when it has expired.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, update]
+{{- if .Values.webhook.enabled }}
+{{- if eq .Values.webhook.certificates.mode "self-signed" }}
+# The Secret with the webhook's certificate, if the operator makes it (--webhook-certificates self-signed). Creation cannot be restricted by
+# name.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
+# Renewal of the certificate in that Secret, and in no other one.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "weirkeeper.certificateSecret" . }}]
+  verbs: [get, update]
+{{- if .Values.scope.namespaces }}
+# The certificate was damaged and written again.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+{{- else }}
+# The Secret with the webhook's certificate, which somebody else keeps.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "weirkeeper.certificateSecret" . }}]
+  verbs: [get]
+{{- end }}
+{{- end }}
+{{- end }}
