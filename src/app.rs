@@ -28,6 +28,11 @@ struct Arguments {
 enum Command {
     /// Run the operator for the cluster of the environment (in-cluster, or KUBECONFIG).
     Operator(Box<settings::OperatorArguments>),
+    /// Write an n8n workflow in the compact form. Exit code 0: done; 1: it has no compact form; 2: the file or an argument cannot be used.
+    Compact(cli::compact::CompactArguments),
+    /// Write the n8n workflow of a compact one, and validate it. Exit code 0: no errors; 1: errors; 2: the file or an argument cannot be
+    /// used.
+    Expand(cli::compact::ExpandArguments),
     /// Print the CustomResourceDefinitions and their admission policies, or write them to a folder.
     Crds {
         /// Folder to write one file per definition and policy to; it must exist.
@@ -62,6 +67,8 @@ pub fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error.to_string()),
         },
+        Command::Compact(arguments) => return ended(cli::compact::run_compact(&arguments)),
+        Command::Expand(arguments) => return ended(cli::compact::run_expand(&arguments)),
         Command::Validate(arguments) => return ended(cli::validate::run(&arguments, settings::no_color())),
         Command::Release(arguments) => cli::release::run(&arguments, settings::https_proxy().as_deref()).map_err(|error| error.to_string()),
         Command::Import(arguments) => cli::import::run(&arguments, settings::n8n_api_key().as_deref()).map_err(|error| error.to_string()),

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod cluster;
+pub mod compact;
 pub mod connection;
 pub mod crds;
 pub mod import;

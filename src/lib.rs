@@ -2,7 +2,7 @@
 //! n8n, records versions, watches their health, and rolls back to the last good version.
 //!
 //! Each layer uses only those below it (docs/architecture.md):
-//! `app` > `controller`, `webhook`, `cli` > `kubernetes` > `n8n` (wire client) > `http` > `manifest` > `domain` > `validator` > `catalog` > `document` > `text` > `api`.
+//! `app` > `controller`, `webhook`, `cli` > `kubernetes` > `n8n` (wire client) > `http` > `manifest` > `domain`, `generation` > `validator` > `catalog` > `document` > `text` > `api`.
 
 pub mod api;
 pub mod app;
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod controller;
 pub mod document;
 pub mod domain;
+pub mod generation;
 pub mod http;
 pub mod kubernetes;
 pub mod manifest;

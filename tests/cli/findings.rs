@@ -13,7 +13,7 @@ use weirkeeper::document::finding::{Code, Finding, Severity};
 use weirkeeper::manifest::{NamespaceRules, Source, read_policies, read_quotas, validate, validate_by};
 
 /// Codes without an example in the page, because no text of a file yields them.
-const WITHOUT_EXAMPLE: &[Code] = &[Code::FileUnreadable];
+const WITHOUT_EXAMPLE: &[Code] = &[Code::FileUnreadable, Code::CompactInvalid, Code::SlotOpen];
 
 /// An entry of the page.
 struct Entry {

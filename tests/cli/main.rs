@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod choices;
+mod compact;
 mod findings;
 mod hostile;
 mod import;

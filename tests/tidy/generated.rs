@@ -49,6 +49,15 @@ fn generated_schema_of_the_configuration_file_is_that_of_the_type() {
 }
 
 #[test]
+fn generated_schemas_of_the_compact_form_are_those_of_the_type() {
+    use weirkeeper::generation::compact::{schema, strict_schema};
+    for (file, schema) in [("compact", schema()), ("compact-strict", strict_schema())] {
+        let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+        hold_file(&format!("docs/reference/{file}.schema.json"), &format!("{text}\n"));
+    }
+}
+
+#[test]
 fn generated_reference_of_fields_is_that_of_the_crds() {
     for (kind, schema) in kinds() {
         hold_file(&format!("docs/reference/{}.md", kind.to_lowercase()), &field_reference(&kind, &schema));

@@ -14,7 +14,8 @@ const RANKS: &[&[&str]] = &[
     &["n8n", "llm"],
     &["http"],
     &["manifest"],
-    &["domain"],
+    // They use nothing of each other.
+    &["domain", "generation"],
     &["validator"],
     &["catalog"],
     &["document"],
@@ -23,7 +24,7 @@ const RANKS: &[&[&str]] = &[
 ];
 
 /// Layers whose functions depend on their arguments only.
-const PURE: &[&str] = &["manifest", "domain", "validator", "catalog", "document", "text", "api"];
+const PURE: &[&str] = &["manifest", "domain", "generation", "validator", "catalog", "document", "text", "api"];
 
 /// Modules that the pure layers may not use: IO, clocks, the environment and logs.
 const IMPURE: &[&str] = &[

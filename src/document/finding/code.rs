@@ -136,6 +136,8 @@ codes! {
     CredentialTypeUnknown = "credential-type-unknown", "There is no such credential type.";
     CredentialTypeRefused = "credential-type-refused", "The node does not accept credentials of this type.";
     CredentialsMissing = "credentials-missing", "A node requires credentials and has none.";
+    CompactInvalid = "compact-invalid", "A part of a workflow in the compact form has a shape, a name or a value that the form does not have.";
+    SlotOpen = "slot-open", "A value that the user has to give is not there yet.";
     PolicyNodeType = "policy-node-type", "A WorkflowPolicy of the namespace denies the type of a node.";
     PolicyHost = "policy-host", "A WorkflowPolicy of the namespace does not allow the host that a node calls.";
     PolicyHostUnknown = "policy-host-unknown", "A WorkflowPolicy of the namespace restricts hosts, and an expression computes this one.";
