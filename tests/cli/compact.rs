@@ -12,7 +12,7 @@ fn examples() -> Vec<String> {
 
 #[test]
 fn each_example_of_the_page_is_expanded_without_errors_and_comes_back() {
-    let folder = Folder::new("compact-examples", &[]);
+    let folder = Folder::new("compact-examples", &[("empty", "")]);
     let examples = examples();
     assert!(examples.len() >= 3);
     for example in examples {
@@ -44,7 +44,7 @@ fn exit_codes_tell_errors_from_files_that_cannot_be_read() {
 
 #[test]
 fn a_slot_without_a_value_is_a_warning() {
-    let folder = Folder::new("compact-slots", &[]);
+    let folder = Folder::new("compact-slots", &[("empty", "")]);
     let (code, out, told) = folder.run(&["expand", "-"], &examples()[0]);
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("warning: slot-open: ") && out.contains("?channel"), "{told}");

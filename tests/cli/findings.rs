@@ -300,7 +300,7 @@ fn every_error_has_a_broken_fixture_and_every_fixture_a_line() {
 }
 
 /// Errors whose files would be unreadable, huge, or not a workflow; the examples in the page suffice.
-const NOT_IN_A_FILE: &[&str] = &["document-too-large", "file-unreadable", "findings-too-many", "nodes-too-many"];
+const NOT_IN_A_FILE: &[&str] = &["compact-invalid", "document-too-large", "file-unreadable", "findings-too-many", "nodes-too-many"];
 
 #[test]
 fn workflows_that_only_look_wrong_have_no_findings() {
