@@ -121,7 +121,7 @@ impl Ports {
         if let Some((_, index)) = self.names.iter().find(|(own, _)| own == name).or_else(|| self.names.iter().find(|(own, _)| same(own))) {
             return main(*index);
         }
-        for (at, port) in outputs.into_iter().flatten().enumerate().filter(|(_, port)| same(&port.label)) {
+        if let Some((at, port)) = outputs.into_iter().flatten().enumerate().find(|(_, port)| same(&port.label)) {
             let before = outputs.into_iter().flatten().take(at).filter(|before| before.kind == port.kind).count();
             return Ok((port.kind.clone(), before));
         }

@@ -21,11 +21,8 @@ pub(super) fn rewrite(code: &str, mut replace: impl FnMut(&str, char) -> Option<
                 open.push('{');
                 taken += 1;
             }
-            (Some(quote), _) if inside => {
-                if quote == letter {
-                    open.pop();
-                }
-            }
+            (Some(quote), _) if inside && quote == letter => drop(open.pop()),
+            (Some(_), _) if inside => {}
             (_, '\'' | '"' | '`' | '{') => open.push(letter),
             (Some('{'), '}') => drop(open.pop()),
             _ => {}
