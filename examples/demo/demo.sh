@@ -3,19 +3,21 @@
 # step checks its output; the first unexpected one ends the demo with exit code 1.
 #
 # `make demo` runs it after validate.sh. With the argument --own-stack the API server runs on this machine and reaches the admission webhook; the
-# API server of another cluster does not. It requires KUBECONFIG, N8N_URL and N8N_API_KEY (the Makefile's own stack sets them), kubectl and
-# node.
+# API server of another cluster does not. It requires KUBECONFIG, N8N_URL and N8N_API_KEY (the Makefile's own stack sets them), kubectl, helm
+# and node.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 namespace=weirkeeper-demo
 part_of=app.kubernetes.io/part-of=weirkeeper-demo
+release=weirkeeper-demo
 webhook="" # known once the workflow is Ready
 work=$(mktemp -d "${TMPDIR:-/tmp}/weirkeeper-demo-XXXXXX")
 operator=() # the process id, while it runs
 knocker=()
 installed=() # objects that the demo created and deletes at the end
 admission=() # address of the admission webhook, if it is installed
+released="" # set once the release may exist
 started=$SECONDS
 results=()
 
@@ -84,22 +86,21 @@ clean_up() {
   trap - EXIT INT TERM
   set +e
   [[ ${#knocker[@]} -eq 0 ]] || kill "${knocker[0]}" 2>/dev/null
-  if [[ ${#installed[@]} -gt 0 ]]; then
+  if [[ -n $released ]]; then
     tell ""
-    tell "Cleaning up: $(printf '%s\n' "${installed[@]}" | sed 's/ -n .*//' | paste -sd " ")"
+    tell "Cleaning up: Helm release $release, ${installed[*]}"
     # Delete the Workflows first, while the operator can still apply their deletion policy in n8n.
     if [[ " ${installed[*]} " == *" Namespace/$namespace "* ]]; then
       kubectl delete nwf --all -n "$namespace" --timeout=60s >>"$work/clean-up.log" 2>&1
       kubectl delete "namespace/$namespace" --timeout=90s >>"$work/clean-up.log" 2>&1 || { tail -n 5 "$work/clean-up.log" >&2; code=$((code ? code : 1)); }
     fi
+    helm uninstall "$release" --namespace "$home" --ignore-not-found >>"$work/clean-up.log" 2>&1 || code=$((code ? code : 1))
     local one
     for one in "${installed[@]}"; do
-      # shellcheck disable=SC2086 # perhaps with -n and a namespace
-      kubectl delete $one --ignore-not-found --timeout=60s >>"$work/clean-up.log" 2>&1
+      kubectl delete "$one" --ignore-not-found --timeout=60s >>"$work/clean-up.log" 2>&1
     done
     for one in "${installed[@]}"; do
-      # shellcheck disable=SC2086
-      if [[ -n $(kubectl get $one --ignore-not-found -o name 2>>"$work/clean-up.log") ]]; then
+      if [[ -n $(kubectl get "$one" --ignore-not-found -o name 2>>"$work/clean-up.log") ]]; then
         printf 'demo: %s is still there\n' "$one" >&2
         code=$((code ? code : 1))
       fi
@@ -129,7 +130,7 @@ trap 'exit 143' TERM
 : "${KUBECONFIG:?the demo needs a cluster; run it with: make demo}"
 : "${N8N_URL:?the demo needs an n8n; run it with: make demo}"
 : "${N8N_API_KEY:?the demo needs an API key of n8n; run it with: make demo}"
-for tool in kubectl node; do command -v "$tool" >/dev/null || fail "$tool is missing"; done
+for tool in kubectl helm node; do command -v "$tool" >/dev/null || fail "$tool is missing"; done
 
 # The commands below are short because the kubeconfig of the demo sets the namespace.
 if kubectl get namespace "$namespace" >/dev/null 2>&1; then
@@ -139,50 +140,48 @@ kubectl config view --raw --flatten >"$work/kubeconfig"
 chmod 600 "$work/kubeconfig"
 export KUBECONFIG=$work/kubeconfig
 
-chapter "2. Install the CRDs and the RBAC rules"
-objects='{.kind}/{.metadata.name} {.metadata.namespace}{"\n"}'
-while read -r name home; do
-  one="$name${home:+ -n $home}"
-  # shellcheck disable=SC2086 # two words
-  if kubectl get $one >/dev/null 2>&1; then
-    tell "(exists already: $name; an operator in this cluster would reconcile the objects of the demo, too)"
-  else
-    installed+=("$one")
-  fi
-done < <(kubectl create --dry-run=client -f crds/ -f config/rbac/ -o jsonpath="$objects")
-show "kubectl apply --server-side -f crds/ -f config/rbac/"
+chapter "2. Install the chart"
+home=weirkeeper-system
+port() { node -e 'require("node:net").createServer().listen(0, "127.0.0.1", function () { console.log(this.address().port); this.close(); })'; }
+metrics=127.0.0.1:$(port)
+# Without pods: the operator runs outside the cluster.
+settings=(replicas=0 operator.allowLoopback=true operator.logFormat=text "scope.labels.${part_of//./\\.}" "metrics.port=${metrics#*:}" uninstall.releaseFinalizers=false)
+if [[ ${1:-} == --own-stack ]]; then
+  admission=("127.0.0.1:$(port)")
+  settings+=("webhook.url=https://${admission[0]}" "webhook.port=${admission[0]#*:}")
+else
+  settings+=(webhook.enabled=false)
+fi
+if [[ -n $(kubectl get crd workflows.weirkeeper.dev --ignore-not-found -o name) ]]; then
+  tell "(the CRDs exist already; an operator in this cluster may reconcile the objects of the demo, too)"
+  settings+=(crds.install=false admissionPolicies.install=false scope.allowOverlap=true)
+else
+  while read -r crd; do installed+=("CustomResourceDefinition/$crd"); done < <(kubectl create --dry-run=client -f crds/ -o name | sed -n 's|^customresourcedefinition[^/]*/||p')
+fi
+[[ -n $(kubectl get namespace "$home" --ignore-not-found -o name) ]] || installed+=("Namespace/$home")
+released=1
+show "helm install $release charts/weirkeeper --namespace $home --create-namespace $(printf ' \\\n    --set '"'%s'" "${settings[@]}") | sed -n '1,/^STATUS/p'"
 show "kubectl wait --for=condition=Established --timeout=60s crd/workflows.weirkeeper.dev crd/n8ninstances.weirkeeper.dev"
 installed+=("Namespace/$namespace")
 show "kubectl create namespace $namespace"
 kubectl config set-context --current --namespace="$namespace" >/dev/null
-tell "The operator runs outside the cluster, with the service account in config/rbac:"
+tell "The operator runs outside the cluster, with the arguments and the service account of the chart's Deployment:"
 (umask 077 && cp "$work/kubeconfig" "$work/operator-kubeconfig")
-token=$(kubectl create token weirkeeper -n weirkeeper-system --duration=2h)
+token=$(kubectl create token "$release" -n "$home" --duration=2h)
 KUBECONFIG=$work/operator-kubeconfig kubectl config set-credentials weirkeeper --token="$token" >/dev/null
 KUBECONFIG=$work/operator-kubeconfig kubectl config set-context --current --user=weirkeeper >/dev/null
 identity='{.status.userInfo.username}{"\n"}'
-shows system:serviceaccount:weirkeeper-system:weirkeeper "KUBECONFIG=$work/operator-kubeconfig kubectl auth whoami -o jsonpath='$identity'"
-flags=(--allow-loopback --watch-label-selector "$part_of")
-if [[ ${1:-} == --own-stack ]]; then
-  admission=("127.0.0.1:$(node -e 'require("node:net").createServer().listen(0, "127.0.0.1", function () { console.log(this.address().port); this.close() })')")
-  flags+=(--webhook-address "${admission[0]}" --webhook-host 127.0.0.1)
-  tell "(the API server calls the operator by URL, not through the Service of config/webhook)"
-  installed+=("ValidatingWebhookConfiguration/weirkeeper")
-  kubectl create --dry-run=client -f config/webhook/configuration.yaml -o json | node examples/demo/by-url.mjs "${admission[0]}" "$namespace" | kubectl apply --server-side -f - | indent
-fi
-typed "weirkeeper operator ${flags[*]}"
+shows "system:serviceaccount:$home:$release" "KUBECONFIG=$work/operator-kubeconfig kubectl auth whoami -o jsonpath='$identity'"
+mapfile -t arguments < <(kubectl get deployment "$release" -n "$home" -o jsonpath='{range .spec.template.spec.containers[0].args[*]}{@}{"\n"}{end}' | sed 's/=0\.0\.0\.0:/=127.0.0.1:/')
+[[ ${arguments[0]:-} == operator ]] || fail "the Deployment has no arguments for the operator: ${arguments[*]}"
+typed "weirkeeper ${arguments[*]}"
 : >"$work/operator.log"
-KUBECONFIG=$work/operator-kubeconfig "${CARGO:-cargo}" run --quiet --locked -- operator --listen 127.0.0.1:0 "${flags[@]}" \
-  </dev/null >/dev/null 2>"$work/operator.log" &
+KUBECONFIG=$work/operator-kubeconfig WEIRKEEPER_LEASE_NAMESPACE=$home "${CARGO:-cargo}" run --quiet --locked -- "${arguments[@]}" </dev/null >/dev/null 2>"$work/operator.log" &
 operator=("$!")
-operator_ready() {
-  local address
-  address=$(sed -n 's/.*weirkeeper starts address=\([0-9.:]*\).*/\1/p' "$work/operator.log" | tail -n 1)
-  [[ -n $address ]] && [[ $(node examples/demo/n8n.mjs call "http://$address/readyz") == ok ]]
-}
+operator_ready() { [[ $(node examples/demo/n8n.mjs call "http://$metrics/readyz") == ok ]]; }
 until_true "the operator becomes ready" 60 operator_ready
 tell "  /readyz: ok"
-proved "installed, and the operator is ready"
+proved "the chart is installed, and the operator is ready"
 
 chapter "3. Connect an n8n with its API key"
 typed "kubectl create secret generic n8n-api-key --from-literal=apiKey=..."
