@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::cli::catalog::{self, CatalogError};
 use crate::cli::validate::files;
 use crate::document::finding::{Code, Finding, has_errors};
+use crate::document::json_path::is_within;
 use crate::document::parse::read_text;
 use crate::generation::compact::normal::normal;
 use crate::generation::compact::{Compact, compile, decompile, locate, read};
@@ -121,10 +122,10 @@ pub fn run_expand(arguments: &ExpandArguments) -> Result<ExitCode, CompactError>
         Err(findings) => return Ok(told(&findings, 1)),
     };
     let mut findings = compiled.findings;
-    findings.extend(check(&compiled.definition, None, catalog).into_iter().map(|mut finding| {
-        finding.path = locate(&finding.path);
-        finding
-    }));
+    let checked = check(&compiled.definition, None, catalog).into_iter().map(|finding| Finding { path: locate(&finding.path), ..finding });
+    // A value that is still to be given is said once, and nothing is said about what stands in its place.
+    let open: Vec<&String> = compiled.slots.iter().filter(|slot| slot.open).flat_map(|slot| &slot.paths).collect();
+    findings.extend(checked.filter(|finding| !open.iter().any(|path| is_within(&finding.path, path))));
     print(&compiled.definition)?;
     Ok(told(&findings, 1))
 }

@@ -10,7 +10,7 @@ use weirkeeper::document::canonical::{Digest, digest};
 use weirkeeper::document::definition::{Definition, Node};
 use weirkeeper::document::parse::read_text;
 use weirkeeper::generation::compact::normal::normal;
-use weirkeeper::generation::compact::{Compact, compile, decompile, read};
+use weirkeeper::generation::compact::{Compact, OnError, compile, decompile, read};
 use weirkeeper::validator::check::parse_and_check;
 
 use crate::folder::{corpora, note};
@@ -87,6 +87,34 @@ pub fn real_workflows_come_back_the_same() {
     note(&failures.join("\n"));
     assert!(workflows.len() >= 290, "{}", workflows.len());
     assert!(same * 100 >= workflows.len() * SAME, "{same} of {}:\n{}", workflows.len(), failures.join("\n"));
+}
+
+pub fn a_change_of_a_compact_workflow_is_no_harmless_difference() {
+    let catalog = Catalog::embedded();
+    let mut changed = [0; 3];
+    for (file, definition, _) in workflows() {
+        let done = decompile(&definition, catalog).unwrap().compact;
+        let wanted = digest_of(&normal(&definition, catalog));
+        let mut less = done.clone();
+        less.edges.pop();
+        let mut renamed = done.clone();
+        let text = renamed
+            .nodes
+            .iter_mut()
+            .flat_map(|node| node.set.values_mut())
+            .find(|value| value.as_str().is_some_and(|text| !text.is_empty()));
+        let has_text = text.map(|text| *text = "'changed".into()).is_some();
+        let mut off = done.clone();
+        off.nodes[0].on_error = Some(OnError::Continue);
+        let tries = [(&less, !done.edges.is_empty()), (&renamed, has_text), (&off, off != done)];
+        for (at, (compact, _)) in tries.into_iter().enumerate().filter(|(_, (_, changes))| *changes) {
+            let Ok(back) = expanded(compact) else { continue };
+            assert_ne!(digest_of(&normal(&back, catalog)), wanted, "{file}: change {at}");
+            changed[at] += 1;
+        }
+    }
+    note(&format!("changes told apart             {changed:?}"));
+    assert!(changed.iter().all(|count| *count > 200), "{changed:?}");
 }
 
 pub fn the_compact_form_takes_few_tokens() {

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         agreement::at_least_98_percent_of_labelled_defects_are_found_at_their_node_and_no_trap,
         agreement::at_least_99_percent_of_refusals_are_found_and_at_most_1_percent_of_accepted_nodes_are_flagged,
         agreement::parameters_that_n8n_found_missing_at_publication_are_found,
+        compact::a_change_of_a_compact_workflow_is_no_harmless_difference,
         compact::real_workflows_come_back_the_same,
         compact::the_compact_form_takes_few_tokens,
         content::errors_in_real_workflows_are_those_that_were_reviewed,
