@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
+use serde_json::json;
+
 use crate::Folder;
 
 /// Starts an API server without objects; returns the requests that it received, and its kubeconfig.
@@ -17,12 +19,13 @@ fn api_server(more: &str) -> (Arc<Mutex<Vec<String>>>, String) {
             let mut connection = connection.unwrap();
             let mut lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
             let request = lines.next().unwrap_or_default();
-            // Without schemas, an operator on a cluster without CRDs does not wait for them.
-            let status = if request.contains(" /openapi/") { "500 Internal Server Error" } else { "404 Not Found" };
+            // Without an answer about schemas, an operator on a cluster without CRDs does not wait for them.
+            let code = if request.contains(" /openapi/") { 500 } else { 404 };
             heard.lock().unwrap().push(request);
             lines.find(String::is_empty);
-            let body = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"nothing here","code":404}"#;
-            let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
+            let body =
+                json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "nothing here", "code": code }).to_string();
+            let head = format!("HTTP/1.1 {code} Here\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
             connection.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).unwrap();
         }
     });
