@@ -299,7 +299,7 @@ async fn a_leader_that_is_killed_during_a_stream_of_applies_costs_no_refusal() {
         killed.elapsed().as_secs_f64(),
         refused.len()
     );
-    assert!(sent > 100 && refused.is_empty(), "{sent} sent, refused: {refused:?}");
+    assert!(sent > 20 && refused.is_empty(), "{sent} sent, refused: {refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,6 +326,6 @@ async fn a_killed_replica_behind_a_service_costs_no_more_than_the_review_that_it
         refused.extend(ended.1);
     }
     println!("failover behind a Service: {sent} creates by four clients, {} refused: {refused:?}", refused.len());
-    assert!(sent > 100 && refused.len() <= 4, "{sent} sent, refused: {refused:?}");
+    assert!(sent > 20 && refused.len() <= 4, "{sent} sent, refused: {refused:?}");
     assert!(refused.iter().all(|message| message.contains("failed calling webhook")), "{refused:?}");
 }
