@@ -1,4 +1,4 @@
-//! Subcommands for people and pipelines. Only `release` connects to a cluster.
+//! Subcommands for people and pipelines. Only `release` and `crds --check` connect to a cluster.
 
 pub mod catalog;
 pub mod cluster;
@@ -7,4 +7,5 @@ pub mod connection;
 pub mod crds;
 pub mod import;
 pub mod release;
+mod stdout;
 pub mod validate;

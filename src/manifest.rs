@@ -80,8 +80,13 @@ pub fn validate_by(sources: &[Source], catalog: &Catalog, rules: &NamespaceRules
             report.definition = resolved.definition;
         }
     }
-    set::check(&work.members, sources, &mut work.reports);
-    quotas::check(&work.members, rules, &mut work.reports);
+    let mut found = set::check(&work.members, sources, &work.reports);
+    found.extend(quotas::check(&work.members, rules));
+    for (report, placed) in found {
+        if let Some(report) = work.reports.get_mut(report) {
+            report.findings.push(placed);
+        }
+    }
     for report in &mut work.reports {
         report.findings.sort_by_key(|placed| (placed.source != report.source, placed.span.map(|span| (span.line, span.column))));
     }

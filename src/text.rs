@@ -77,6 +77,21 @@ pub fn is_deceptive(character: char) -> bool {
     )
 }
 
+/// Joins texts by commas: the first ones, and the number of the others.
+pub fn listed(texts: &[impl AsRef<str>], most: usize) -> String {
+    let shown = texts.iter().take(most).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    match texts.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// Reports whether a text consists of lower case letters, digits and hyphens, and neither begins nor ends with a hyphen, as a DNS label does.
+pub fn is_label(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(inner) && text.ends_with(inner) && text.chars().all(|c| inner(c) || c == '-')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

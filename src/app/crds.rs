@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::api::crds;
-use crate::domain::crd_difference::outdated;
+use crate::domain::crd_difference::{APPLY, outdated};
 use crate::kubernetes::served_schemas::served_schemas;
 
 /// Time between two comparisons while the CRDs are older, and their timeout.
@@ -20,7 +20,6 @@ const AGAIN: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Time between two comparisons afterwards. A downgrade is rare, and only reported.
 const LATER: Duration = Duration::from_secs(300);
-const ADVICE: &str = "apply the CRDs of this version: weirkeeper crds | kubectl apply --server-side -f -";
 
 /// What the operator waits for, for `/readyz`.
 #[derive(Clone)]
@@ -70,7 +69,7 @@ impl CrdCheck {
             self.metric.with_label_values(&[kind]).set(i64::from(found.contains_key(kind)));
         }
         let messages: Vec<String> = found.into_values().collect();
-        Ok((!messages.is_empty()).then(|| format!("{}; {ADVICE}", messages.join("; "))))
+        Ok((!messages.is_empty()).then(|| format!("{}; apply the CRDs of this version: {APPLY}", messages.join("; "))))
     }
 
     /// Waits until every CRD has the fields of this version. An API server that refuses the comparison is believed to have them.

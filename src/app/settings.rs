@@ -13,6 +13,7 @@ use crate::api::duration::{HOUR, SECOND, Within};
 use crate::controller;
 use crate::http::LeaderFence;
 use crate::kubernetes::scope::Scope;
+use crate::text::is_label;
 use crate::text::sha256::sha256_hex;
 use crate::webhook::certificates::{CertificateSettings, Source};
 
@@ -226,9 +227,7 @@ pub(super) fn n8n_api_key() -> Option<String> {
 
 /// Parses the name of a namespace.
 fn namespace(text: &str) -> Result<String, String> {
-    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    let sound = (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
-    match sound {
+    match text.len() <= 63 && is_label(text) {
         true => Ok(text.to_owned()),
         false => Err(format!("{text:?} is not the name of a namespace: write lowercase letters, digits and hyphens, at most 63")),
     }

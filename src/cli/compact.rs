@@ -1,7 +1,7 @@
 //! `weirkeeper compact` and `weirkeeper expand`: between n8n's workflows and the compact form.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::catalog::Catalog;
 use crate::cli::catalog::{self, CatalogError};
+use crate::cli::stdout;
 use crate::cli::validate::files;
 use crate::document::finding::{Code, Finding, has_errors};
 use crate::document::json_path::is_within;
@@ -138,12 +139,7 @@ fn document(file: &str) -> Result<Result<Value, Vec<Finding>>, CompactError> {
 }
 
 fn print(value: &impl Serialize) -> Result<(), CompactError> {
-    let text = serde_json::to_string_pretty(value)?;
-    match writeln!(io::stdout().lock(), "{text}") {
-        // The reader of the output may have closed it early, as `head` does.
-        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(source.into()),
-        _ => Ok(()),
-    }
+    Ok(stdout::write(&format!("{}\n", serde_json::to_string_pretty(value)?))?)
 }
 
 /// Prints the findings to standard error and returns the exit code.

@@ -11,11 +11,12 @@ mod lines;
 mod order;
 mod sarif;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use crate::catalog::Catalog;
 use crate::cli::catalog::{self, CatalogError};
+use crate::cli::stdout;
 use crate::manifest::{NamespaceRules, Report, Source, read_policies, read_quotas, validate_by};
 use arguments::{Colour, Form};
 
@@ -67,13 +68,8 @@ fn each<T: Clone>(paths: &[String], read: fn(&Source) -> Result<Vec<T>, String>)
 }
 
 fn print(text: &str) -> Result<(), ValidateError> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // The reader of the output may have closed it early, as `head` does.
-        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CatalogError::File { attempt: "write", file: "standard output".to_owned(), source }.into())
-        }
-        _ => Ok(()),
-    }
+    let failed = |source| CatalogError::File { attempt: "write", file: "standard output".to_owned(), source };
+    stdout::write(text).map_err(|source| failed(source).into())
 }
 
 fn code(reports: &[Report], strict: bool) -> u8 {

@@ -6,6 +6,9 @@
 const BASE: &str = "n8n-nodes-base.";
 const LANGCHAIN: &str = "@n8n/n8n-nodes-langchain.";
 
+/// Node type of notes on the canvas, which never run.
+pub const STICKY_NOTE: &str = "n8n-nodes-base.stickyNote";
+
 /// Triggers of n8n-nodes-base that let a service call `/webhook/<webhookId>/<suffix>`: name, methods, suffix.
 const SERVICE_TRIGGERS: &[(&str, &[&str], &str)] = &[
     ("activeCampaignTrigger", POST, WEBHOOK),

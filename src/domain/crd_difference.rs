@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::text::listed;
+
+/// Command that installs the CRDs of this version.
+pub const APPLY: &str = "weirkeeper crds | kubectl apply --server-side -f -";
 /// Maximum number of fields in a list.
 const MOST_FIELDS: usize = 8;
 /// Parts of a schema that hold further schemas, or that only people read.
@@ -41,11 +45,10 @@ impl CrdDifference {
         if rest(own) != rest(installed) {
             self.changed.push(at.to_owned());
         }
-        let fields = |schema: &Value| schema["properties"].as_object().cloned().unwrap_or_default();
-        let (ours, theirs) = (fields(own), fields(installed));
-        for name in ours.keys().chain(theirs.keys().filter(|name| !ours.contains_key(*name))) {
-            let of = |all: &serde_json::Map<String, Value>| all.get(name).cloned().unwrap_or_default();
-            self.compare(&of(&ours), &of(&theirs), &format!("{at}.{name}"));
+        let (ours, theirs) = (&own["properties"], &installed["properties"]);
+        let names = |schema: &'_ Value| schema.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        for name in names(ours).into_iter().chain(names(theirs).into_iter().filter(|name| ours.get(name).is_none())) {
+            self.compare(&ours[&name], &theirs[&name], &format!("{at}.{name}"));
         }
         self.compare(&own["items"], &installed["items"], &format!("{at}[]"));
         if own["additionalProperties"].is_object() || installed["additionalProperties"].is_object() {
@@ -62,15 +65,7 @@ impl CrdDifference {
     pub fn describe(&self) -> String {
         let parts = [("lacks", &self.missing), ("has unknown", &self.unknown), ("has other rules for", &self.changed)];
         let parts = parts.into_iter().filter(|(_, fields)| !fields.is_empty());
-        parts.map(|(verb, fields)| format!("{verb} {}", listed(fields))).collect::<Vec<_>>().join("; ")
-    }
-}
-
-fn listed(fields: &[String]) -> String {
-    let shown = fields[..fields.len().min(MOST_FIELDS)].join(", ");
-    match fields.len().saturating_sub(MOST_FIELDS) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+        parts.map(|(verb, fields)| format!("{verb} {}", listed(fields, MOST_FIELDS))).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -111,6 +111,11 @@ impl Stores {
         found
     }
 
+    /// Returns the quotas of a namespace.
+    pub fn quotas_of(&self, namespace: &str) -> Vec<Arc<IndexedQuota>> {
+        self.quotas.store().state_filter(|quota| quota.namespace() == namespace)
+    }
+
     /// Calls a function at each change of the policies whose status this operator keeps by its selector.
     pub async fn on_selection(&self, notify: impl Fn()) {
         if let Some(selected) = &self.selected_policies {

@@ -9,6 +9,7 @@ use crate::api::{GROUP, VERSION, annotation};
 use crate::document::finding::{Code, Finding, Severity, quoted};
 use crate::document::json_path;
 use crate::domain::annotations::{OF_INSTANCE, OF_WORKFLOW, is_ours, unknown};
+use crate::text::is_label;
 use crate::text::similar::nearest;
 use crate::validator::rules::Pattern;
 
@@ -172,7 +173,5 @@ fn metadata(object: &Value, known: &[&str], report: &mut Report) -> Vec<Finding>
 
 /// Reports whether Kubernetes accepts a name: a DNS subdomain of RFC 1123.
 fn is_name(name: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let label = |label: &str| label.starts_with(inner) && label.ends_with(inner) && label.chars().all(|c| inner(c) || c == '-');
-    name.len() <= 253 && name.split('.').all(label)
+    name.len() <= 253 && name.split('.').all(is_label)
 }

@@ -8,13 +8,13 @@ use crate::domain::quota::Limits;
 use crate::domain::quota::places::{Candidate, Places, Standings};
 
 use super::namespace_rules::{NamespaceRules, may_share};
-use super::report::Report;
+use super::report::Placed;
 use super::set::Member;
 
-/// Adds a finding to the report of each Workflow that would wait for a place.
-pub(super) fn check(members: &[Member], rules: &NamespaceRules, reports: &mut [Report]) {
+/// Returns a finding for each Workflow that would wait for a place, with the index of its report.
+pub(super) fn check(members: &[Member], rules: &NamespaceRules) -> Vec<(usize, Placed)> {
     if rules.quotas.is_empty() {
-        return;
+        return Vec::new();
     }
     let namespaces: BTreeSet<Option<&str>> = members.iter().map(Member::namespace).collect();
     let mut found = Vec::new();
@@ -36,11 +36,7 @@ pub(super) fn check(members: &[Member], rules: &NamespaceRules, reports: &mut [R
             found.push(member.placed(Finding::error(Code::QuotaExceeded, field, exceeded.to_string())));
         }
     }
-    for (report, placed) in found {
-        if let Some(report) = reports.get_mut(report) {
-            report.findings.push(placed);
-        }
-    }
+    found
 }
 
 fn candidate<'a>(rank: &'a str, member: &'a Member) -> Candidate<'a> {

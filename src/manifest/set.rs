@@ -84,8 +84,8 @@ impl Member {
     }
 }
 
-/// Adds the findings of these checks to the reports.
-pub(super) fn check(members: &[Member], sources: &[Source], reports: &mut [Report]) {
+/// Returns the findings of these checks, each with the index of its report.
+pub(super) fn check(members: &[Member], sources: &[Source], reports: &[Report]) -> Vec<(usize, Placed)> {
     let mut found = Vec::new();
     let mut routes = Routes::default();
     for member in members {
@@ -100,11 +100,7 @@ pub(super) fn check(members: &[Member], sources: &[Source], reports: &mut [Repor
         probes.filter_map(|(at, probe)| probe_finding(at, probe, &definition, &endpoints)).for_each(&mut say);
         routes.add(member, &definition, &endpoints, sources).into_iter().for_each(&mut say);
     }
-    for (report, placed) in found {
-        if let Some(report) = reports.get_mut(report) {
-            report.findings.push(placed);
-        }
-    }
+    found
 }
 
 fn warning(code: Code, at: String, message: String) -> Finding {

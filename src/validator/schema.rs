@@ -25,6 +25,7 @@ use crate::document::finding::Finding;
 use crate::document::node_types::is_manual_trigger;
 use crate::validator::structure::too_large;
 
+pub use conditions::operators;
 pub(crate) use reading::Reading;
 pub use resolved::Resolved;
 

@@ -22,6 +22,8 @@ use crate::domain::quota::Limits;
 use crate::domain::quota::places::{Candidate, refusal};
 use crate::domain::validation::ValidationContext;
 use crate::kubernetes::catalogs::Catalogs;
+use crate::kubernetes::indexed_policy::IndexedPolicy;
+use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::stores::Stores;
 use crate::validator::policy::Policy;
 
@@ -100,8 +102,8 @@ impl Facts {
             Some(held) => held.catalog(),
             None => Catalog::embedded(),
         };
-        let policies = self.stores.policies_of(&request.namespace);
-        let policies: Vec<Policy<'_>> = policies.iter().filter_map(|policy| policy.rules(false)).collect();
+        let (policies, quotas) = (self.stores.policies_of(&request.namespace), self.stores.quotas_of(&request.namespace));
+        let rules: Vec<Policy<'_>> = policies.iter().filter_map(|policy| policy.rules(false)).collect();
         let none = BTreeMap::new();
         let labels = namespace.map(|namespace| namespace.metadata.labels.as_ref().unwrap_or(&none));
         let references_of = |name: &str| {
@@ -110,37 +112,20 @@ impl Facts {
         let facts = WorkflowFacts {
             context: ValidationContext { catalog, n8n, instead },
             instance: InstanceFacts { namespace: home, spec: instance.as_ref().map(|instance| &instance.spec), labels },
-            policies: &policies,
-            exceeded: self.exceeded(request),
-            used_up: self.used_up(&request.namespace),
+            policies: &rules,
+            exceeded: self.exceeded(request, &quotas),
+            used_up: used_up(&quotas),
             references_of: &references_of,
         };
         let mut verdict = workflow(request, &facts);
-        verdict.warnings.splice(0..0, self.unreadable(&request.namespace));
+        verdict.warnings.splice(0..0, unreadable(&policies, &quotas));
         verdict
-    }
-
-    /// Returns warnings about rules and limits of the namespace that cannot be read, most likely because a newer version wrote them: they are
-    /// not off because of that.
-    fn unreadable(&self, namespace: &str) -> Vec<String> {
-        let policies = self.stores.policies_of(namespace);
-        let quotas = self.stores.quotas.store().state_filter(|one| one.namespace() == namespace);
-        let policies = policies.iter().filter_map(|policy| Some(policy.unreadable()?.message));
-        policies.chain(quotas.iter().filter_map(|quota| quota.unreadable())).collect()
-    }
-
-    /// Returns the limit of the day that keeps a new version from being deployed today.
-    fn used_up(&self, namespace: &str) -> Option<String> {
-        let quotas = self.stores.quotas.store().state_filter(|quota| quota.namespace() == namespace);
-        let mut used_up = quotas.iter().filter_map(|quota| quota.used_up(QuotaResource::DeploymentsPerDay, Timestamp::now()));
-        used_up.next().map(|exceeded| exceeded.to_string())
     }
 
     /// Returns the limit that the object would exceed. Nothing is reserved: the same review gets the same answer, and the controllers are
     /// the ones who count.
-    fn exceeded(&self, request: &Request) -> Option<String> {
+    fn exceeded(&self, request: &Request, quotas: &[Arc<IndexedQuota>]) -> Option<String> {
         let namespace = &request.namespace;
-        let quotas = self.stores.quotas.store().state_filter(|quota| quota.namespace() == namespace);
         let limits = Limits::of(quotas.iter().filter_map(|quota| quota.limits()));
         if limits.is_empty() {
             return None;
@@ -152,4 +137,17 @@ impl Facts {
         let before = before.as_ref().map(|before| Candidate::of(before, None));
         refusal(&limits, &others, before.as_ref(), &Candidate::of(&after, None)).map(|exceeded| exceeded.to_string())
     }
+}
+
+/// Returns warnings about rules and limits of the namespace that cannot be read, most likely because a newer version wrote them: they are
+/// not off because of that.
+fn unreadable(policies: &[Arc<IndexedPolicy>], quotas: &[Arc<IndexedQuota>]) -> Vec<String> {
+    let policies = policies.iter().filter_map(|policy| Some(policy.unreadable()?.message));
+    policies.chain(quotas.iter().filter_map(|quota| quota.unreadable())).collect()
+}
+
+/// Returns the limit of the day that keeps a new version from being deployed today.
+fn used_up(quotas: &[Arc<IndexedQuota>]) -> Option<String> {
+    let mut used_up = quotas.iter().filter_map(|quota| quota.used_up(QuotaResource::DeploymentsPerDay, Timestamp::now()));
+    used_up.next().map(|exceeded| exceeded.to_string())
 }

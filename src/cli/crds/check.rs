@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use crate::api::{VERSION, crds};
 use crate::cli::cluster::{self, ClusterError};
 use crate::cli::connection;
-use crate::domain::crd_difference::CrdDifference;
+use crate::domain::crd_difference::{APPLY, CrdDifference};
 
 /// Reason for which the CRDs cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +29,10 @@ pub enum CheckError {
 /// # Errors
 /// If the CRDs cannot be read.
 pub fn run(proxy: Option<&str>) -> Result<ExitCode, CheckError> {
-    let installed = connection::runtime()?.block_on(read(proxy))?;
+    let own = crds::all();
+    let installed = connection::runtime()?.block_on(read(&own, proxy))?;
     let mut states = Vec::new();
-    for (own, found) in crds::all().iter().zip(installed) {
+    for (own, found) in own.iter().zip(installed) {
         let (state, line) = compare(own, found.as_ref());
         println!("{}: {line}", own.metadata.name.as_deref().unwrap_or_default());
         states.push(state);
@@ -39,19 +40,19 @@ pub fn run(proxy: Option<&str>) -> Result<ExitCode, CheckError> {
     if states.contains(&State::Newer) {
         println!("\nAt least one CRD is newer than this version: do not apply this version's, upgrade the operator instead.");
     } else if states.iter().any(|state| *state != State::Same) {
-        println!("\nApply the CRDs of this version before the operator starts: weirkeeper crds | kubectl apply --server-side -f -");
+        println!("\nApply the CRDs of this version before the operator starts: {APPLY}");
     }
     Ok(ExitCode::from(u8::from(states.iter().any(|state| *state != State::Same))))
 }
 
-async fn read(proxy: Option<&str>) -> Result<Vec<Option<CustomResourceDefinition>>, CheckError> {
+async fn read(own: &[CustomResourceDefinition], proxy: Option<&str>) -> Result<Vec<Option<CustomResourceDefinition>>, CheckError> {
     let config = cluster::find(proxy, |said| eprintln!("weirkeeper: warning: {said}")).await?;
     let failed = |error| CheckError::Read("all".to_owned(), error);
     let api: Api<CustomResourceDefinition> = Api::all(Client::try_from(config).map_err(failed)?);
     let mut found = Vec::new();
-    for own in crds::all() {
-        let name = own.metadata.name.unwrap_or_default();
-        found.push(api.get_opt(&name).await.map_err(|error| CheckError::Read(name, error))?);
+    for own in own {
+        let name = own.metadata.name.as_deref().unwrap_or_default();
+        found.push(api.get_opt(name).await.map_err(|error| CheckError::Read(name.to_owned(), error))?);
     }
     Ok(found)
 }

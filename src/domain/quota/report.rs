@@ -5,6 +5,7 @@ use crate::api::quota::{QuotaLimits, QuotaResource, WorkflowQuotaStatus};
 use crate::api::reason::Reason;
 use crate::domain::quota::places::{Candidate, Standings};
 use crate::domain::quota::{Limit, Limits};
+use crate::text::listed;
 
 /// Maximum number of names in a message.
 const MOST_NAMES: usize = 10;
@@ -38,13 +39,13 @@ pub fn count<'a>(status: &mut WorkflowQuotaStatus, own: &QuotaLimits, all: &'a L
         let name = resource.as_str();
         let beyond = beyond(hard, resource, candidates);
         if !beyond.is_empty() {
-            points.push(format!("{name}: {} beyond the limit of {hard}, and kept: {}", beyond.len(), names(&beyond)));
+            points.push(format!("{name}: {} beyond the limit of {hard}, and kept: {}", beyond.len(), listed(&beyond, MOST_NAMES)));
         }
         // Another quota of the namespace may be the one that they wait for.
         let lowest = limit.as_ref().is_some_and(|Limit { hard: lowest, .. }| *lowest == hard);
         let waiting: Vec<&str> = waiting.iter().filter(|(_, which)| lowest && *which == resource).map(|(one, _)| one.name).collect();
         if !waiting.is_empty() {
-            points.push(format!("{name}: {} waiting for a place: {}", waiting.len(), names(&waiting)));
+            points.push(format!("{name}: {} waiting for a place: {}", waiting.len(), listed(&waiting, MOST_NAMES)));
         }
     }
     if points.is_empty() {
@@ -59,14 +60,6 @@ fn beyond<'a>(hard: i64, resource: QuotaResource, candidates: &[Candidate<'a>]) 
     let mut holders: Vec<&Candidate<'a>> = candidates.iter().filter(holds).collect();
     holders.sort_unstable_by_key(|one| one.by_creation());
     holders.iter().skip(usize::try_from(hard).unwrap_or(0)).map(|one| one.name).collect()
-}
-
-fn names(all: &[&str]) -> String {
-    let shown = all.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ");
-    match all.len().saturating_sub(MOST_NAMES) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 #[cfg(test)]

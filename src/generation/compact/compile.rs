@@ -15,7 +15,8 @@ use crate::catalog::Catalog;
 use crate::document::definition::{Definition, Node};
 use crate::document::derive::{IdentitySeed, fill_ids_where};
 use crate::document::finding::{Code, Finding, bounded, has_errors, quoted};
-use crate::document::{json_path, node_types};
+use crate::document::json_path;
+use crate::document::node_types::{self, STICKY_NOTE};
 
 /// A compiled workflow.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,7 +173,7 @@ fn add_notes(definition: &mut Definition, notes: &[String]) {
         let parameters: Map<String, Value> = [("content".to_owned(), Value::from(note.as_str()))].into_iter().collect();
         let x = i64::try_from(at).unwrap_or_default() * 260;
         let node =
-            serde_json::json!({"name": name, "type": nodes::NOTE, "typeVersion": 1, "position": [x, -260], "parameters": parameters});
+            serde_json::json!({"name": name, "type": STICKY_NOTE, "typeVersion": 1, "position": [x, -260], "parameters": parameters});
         if let Value::Object(node) = node {
             definition.nodes.push(Node(node));
         }

@@ -13,7 +13,7 @@ use crate::document::json_path;
 const ONE: &[&str] = &["n8n-nodes-base.if", "n8n-nodes-base.filter"];
 pub(super) const SWITCH: &str = "n8n-nodes-base.switch";
 /// Operators without a right side.
-const UNARY: &[&str] = &["exists", "notExists", "empty", "notEmpty", "true", "false"];
+pub(super) const UNARY: &[&str] = &["exists", "notExists", "empty", "notEmpty", "true", "false"];
 
 /// Adds the conditions to the parameters.
 pub(super) fn compile(

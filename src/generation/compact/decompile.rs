@@ -14,6 +14,7 @@ use crate::catalog::{Catalog, NodeVersion, filled};
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, bounded, has_errors, is_full, quoted};
 use crate::document::json_path;
+use crate::document::node_types::STICKY_NOTE;
 
 /// A workflow in the compact form.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +36,7 @@ pub fn decompile(definition: &Definition, catalog: &Catalog) -> Result<Decompile
     if has_errors(&findings) {
         return Err(bounded(findings));
     }
-    let (notes, own): (Vec<&Node>, Vec<&Node>) = definition.nodes.iter().partition(|node| node.kind() == nodes::NOTE && is_note(node));
+    let (notes, own): (Vec<&Node>, Vec<&Node>) = definition.nodes.iter().partition(|node| node.kind() == STICKY_NOTE && is_note(node));
     let prefix = prefix(definition);
     let ids = (1..=own.len()).map(|number| format!("{prefix}{number}")).collect();
     let column = |of: fn(&Node) -> &str| own.iter().map(|node| of(node).to_owned()).collect();

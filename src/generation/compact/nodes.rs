@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use super::form::{CompactNode, Flag, OnError, Retry, Settings};
 use crate::document::definition::Node;
 
-pub(super) const NOTE: &str = "n8n-nodes-base.stickyNote";
+/// Flags, by n8n's key.
+pub(super) const FLAGS: [(&str, Flag); 4] =
+    [("executeOnce", Flag::Once), ("alwaysOutputData", Flag::Always), ("disabled", Flag::Off), ("notesInFlow", Flag::ShowNote)];
 const ORDER: &str = "executionOrder";
 
 /// Adds the settings of a node.
@@ -26,13 +28,7 @@ pub(super) fn compile(compact: &CompactNode, failing: bool, node: &mut Map<Strin
             }
         }
     }
-    for flag in &compact.flags {
-        let key = match flag {
-            Flag::Once => "executeOnce",
-            Flag::Always => "alwaysOutputData",
-            Flag::Off => "disabled",
-            Flag::ShowNote => "notesInFlow",
-        };
+    for (key, _) in compact.flags.iter().filter_map(|flag| FLAGS.iter().find(|(_, own)| own == flag)) {
         put(key, true.into());
     }
     if let Some(note) = &compact.note {
@@ -54,9 +50,8 @@ pub(super) fn decompile(node: &Node, error_output: bool, compact: &mut CompactNo
         compact.retry = Some(Retry { tries: number("maxTries"), wait: number("waitBetweenTries") });
     }
     let note = node.text("notes").filter(|note| !note.is_empty());
-    let flags = [("executeOnce", Flag::Once), ("alwaysOutputData", Flag::Always), ("disabled", Flag::Off), ("notesInFlow", Flag::ShowNote)];
     compact.flags =
-        flags.into_iter().filter(|(key, flag)| on(key) && (*flag != Flag::ShowNote || note.is_some())).map(|(_, flag)| flag).collect();
+        FLAGS.into_iter().filter(|(key, flag)| on(key) && (*flag != Flag::ShowNote || note.is_some())).map(|(_, flag)| flag).collect();
     compact.note = note.map(str::to_owned);
 }
 

@@ -14,14 +14,15 @@
 
 use serde_json::{Map, Value};
 
-use super::nodes::NOTE;
+use super::conditions::UNARY;
 use super::values::Known;
 use crate::catalog::{Catalog, filled};
 use crate::document::definition::{Definition, Node};
+use crate::document::node_types::STICKY_NOTE;
 
 /// Returns the normal form of a workflow. It is for comparison only.
 pub fn normal(definition: &Definition, catalog: &Catalog) -> Definition {
-    let (notes, own): (Vec<&Node>, Vec<&Node>) = definition.nodes.iter().partition(|node| node.kind() == NOTE);
+    let (notes, own): (Vec<&Node>, Vec<&Node>) = definition.nodes.iter().partition(|node| node.kind() == STICKY_NOTE);
     let mut nodes: Vec<Node> = own.into_iter().map(|node| normal_node(node, catalog)).collect();
     nodes.extend(notes.into_iter().filter_map(note));
     let mut settings = definition.settings.clone();
@@ -42,20 +43,15 @@ fn normal_node(node: &Node, catalog: &Catalog) -> Node {
     let none = Map::new();
     let given = node.parameters().unwrap_or(&none);
     let mut parameters = given.clone();
-    if let Some(serving) = facts.as_ref().and_then(|facts| facts.serving(Some(version)))
+    let serving = facts.as_ref().and_then(|facts| facts.serving(Some(version)));
+    if let Some(serving) = serving
         && let Ok(full) = filled(serving, given, version, node.kind())
     {
         // A value that the catalogue does not know stays as it is.
         parameters.retain(|key, _| !serving.parameters.iter().any(|parameter| parameter.name == *key));
         parameters.extend(full);
     }
-    let known = Known {
-        facts: facts.as_ref().and_then(|facts| facts.serving(Some(version))),
-        resource: None,
-        operation: None,
-        version,
-        kind: node.kind(),
-    };
+    let known = Known { facts: serving, resource: None, operation: None, version, kind: node.kind() };
     parameters.retain(|key, _| !known.is_misplaced(key));
     let mut parameters = Value::Object(parameters);
     even(&mut parameters);
@@ -111,7 +107,7 @@ fn even(value: &mut Value) {
 fn even_condition(map: &mut Map<String, Value>) {
     map.remove("id");
     let operation = map.get("operator").and_then(|operator| operator.get("operation")).and_then(Value::as_str).unwrap_or_default();
-    if ["exists", "notExists", "empty", "notEmpty", "true", "false"].contains(&operation) {
+    if UNARY.contains(&operation) {
         map.remove("rightValue");
     }
     if map.get("rightValue").is_some_and(|right| right == "" || right.is_null()) {

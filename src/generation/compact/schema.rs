@@ -2,23 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::form::{Compact, Flag, VERSION};
-
-/// Types and operators of conditions.
-const OPERATORS: &[(&str, &[&str])] = &[
-    (
-        "string",
-        &["equals", "notEquals", "contains", "notContains", "startsWith", "notStartsWith", "endsWith", "notEndsWith", "regex", "notRegex"],
-    ),
-    ("number", &["equals", "notEquals", "gt", "lt", "gte", "lte"]),
-    ("dateTime", &["equals", "notEquals", "after", "before", "afterOrEquals", "beforeOrEquals"]),
-    ("boolean", &["true", "false", "equals", "notEquals"]),
-    ("array", &["contains", "notContains", "lengthEquals", "lengthNotEquals", "lengthGt", "lengthLt", "lengthGte", "lengthLte"]),
-    ("object", &[]),
-];
-
-/// Operators that each type has.
-const OF_EACH: &[&str] = &["exists", "notExists", "empty", "notEmpty"];
+use super::form::{Compact, VERSION};
+use super::nodes::FLAGS;
+use crate::validator::schema::operators as known_operators;
 
 /// Returns the schema of the form as people and `weirkeeper compact` write it.
 pub fn schema() -> Value {
@@ -29,8 +15,9 @@ pub fn schema() -> Value {
     schema
 }
 
+/// Returns the operators of conditions, each with its type.
 fn operators() -> Value {
-    OPERATORS.iter().flat_map(|(kind, own)| OF_EACH.iter().chain(*own).map(move |one| format!("{kind}.{one}"))).collect()
+    known_operators().map(|(kind, operation)| format!("{kind}.{operation}")).collect()
 }
 
 /// Returns the schema for models with strict schema output: every object lists all of its keys and has no other. Parameters are a list of
@@ -43,7 +30,7 @@ pub fn strict_schema() -> Value {
     };
     let maybe = |kind: &str| json!({"type": [kind, "null"]});
     let list = |of: &str| json!({"type": "array", "items": {"$ref": format!("#/$defs/{of}")}});
-    let flags: Vec<Flag> = vec![Flag::Once, Flag::Always, Flag::Off, Flag::ShowNote];
+    let flags = FLAGS.map(|(_, flag)| flag);
     let scalar = json!({"type": ["string", "number", "boolean", "null"]});
     let mut schema = object(json!({
         "compact": {"type": "integer", "enum": [VERSION]},

@@ -3,6 +3,7 @@
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::Severity;
 use crate::document::json_path;
+use crate::document::node_types::STICKY_NOTE;
 
 /// Returns the nodes that n8n runs, with their index: notes on the canvas are left out.
 pub(super) fn nodes(definition: &Definition) -> impl Iterator<Item = (usize, &Node)> {
@@ -10,7 +11,7 @@ pub(super) fn nodes(definition: &Definition) -> impl Iterator<Item = (usize, &No
 }
 
 fn is_note(node: &Node) -> bool {
-    node.kind() == "n8n-nodes-base.stickyNote"
+    node.kind() == STICKY_NOTE
 }
 
 /// Returns the path of a parameter of the node at `index`.

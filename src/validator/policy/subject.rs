@@ -5,6 +5,7 @@ use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, quoted};
 use crate::document::inline::{Found, all_nodes};
 use crate::document::json_path;
+use crate::document::node_types::STICKY_NOTE;
 
 /// A policy and its name.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +15,6 @@ pub struct Policy<'a> {
     /// Its rules.
     pub rules: &'a WorkflowPolicySpec,
 }
-
-const STICKY_NOTE: &str = "n8n-nodes-base.stickyNote";
 
 /// The nodes of a definition and of the workflows inside its nodes, without sticky notes.
 pub(super) struct Nodes<'a> {

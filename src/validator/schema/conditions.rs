@@ -81,6 +81,11 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("false", &["falsy", "no"]),
 ];
 
+/// Returns the type and the name of each operator that n8n knows.
+pub fn operators() -> impl Iterator<Item = (&'static str, &'static str)> {
+    OPERATIONS.iter().flat_map(|(kind, operations)| OF_ANY.iter().chain(*operations).map(move |operation| (*kind, *operation)))
+}
+
 pub(super) fn check(known: &Known<'_>, filter: &Value, place: Place<'_>, findings: &mut Vec<Finding>) {
     let combinator = filter.get("combinator").filter(|value| !value.is_null());
     if let Some(own) = combinator.filter(|own| !matches!(own.as_str(), Some("and" | "or")) && !is_expression(own)) {

@@ -139,7 +139,7 @@ impl Certificates {
     /// Returns why the API server cannot use the webhook; None if it can, as far as this replica knows. A certificate also expires while
     /// Kubernetes cannot be reached.
     pub fn waiting_for(&self) -> Option<String> {
-        if self.served.get().is_some_and(|served| !served.validity.covers(Timestamp::now())) {
+        if self.served.get().is_some_and(|served| !served.is_valid()) {
             return Some(NOT_VALID.to_owned());
         }
         self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -171,7 +171,7 @@ impl Certificates {
     fn period(&self) -> Duration {
         // Several readings fit between the announcement of a certificate and its use.
         let period = (overlap(self.settings.lifetime) / 3).clamp(SHORTEST_PERIOD, PERIOD);
-        if self.served.get().is_some_and(|served| served.validity.covers(Timestamp::now())) { period } else { period.min(IMPATIENT) }
+        if self.served.get().is_some_and(|served| served.is_valid()) { period } else { period.min(IMPATIENT) }
     }
 
     /// Counts an error, and logs it unless it is the same as before.
@@ -212,7 +212,7 @@ impl Certificates {
                 let lacks = match &content {
                     None => Some("it does not exist".to_owned()),
                     Some(Err(why)) => Some(why.clone()),
-                    Some(Ok(content)) if content.current.validity.covers(Timestamp::now()) => None,
+                    Some(Ok(content)) if content.current.is_valid() => None,
                     Some(Ok(_)) => Some("its certificate is not valid now; renew it".to_owned()),
                 };
                 lacks.map_or(Ok(false), |why| Err(Trouble { step: "secret", message: format!("Secret {namespace}/{name}: {why}") }))?
@@ -238,14 +238,13 @@ impl Certificates {
             return false;
         }
         let (Some(served), Some(found)) = (self.served.get(), found) else { return true };
-        let useful = served.validity.covers(Timestamp::now()) && found.trusts(&served, names);
+        let useful = served.is_valid() && found.trusts(&served, names);
         !useful || found.trusts(&content.current, names)
     }
 
     /// Reports whether the stored certificate is not valid now, and the served one is.
     fn is_worse(&self, content: &Content) -> bool {
-        let now = Timestamp::now();
-        !content.current.validity.covers(now) && self.served.get().is_some_and(|served| served.validity.covers(now))
+        !content.current.is_valid() && self.served.get().is_some_and(|served| served.is_valid())
     }
 
     fn serve(&self, pair: &Pair) {

@@ -51,6 +51,11 @@ pub(super) enum Trust {
 }
 
 impl Pair {
+    /// Reports whether the certificate is valid at this moment.
+    pub(super) fn is_valid(&self) -> bool {
+        self.validity.covers(Timestamp::now())
+    }
+
     /// Parses a certificate chain and its key. No message repeats the key.
     ///
     /// # Errors
