@@ -1,4 +1,6 @@
-//! From a sentence to a workflow: the parts that are decisions. So far the compact form, in which models and people write workflows
-//! ([`compact`]). Pure.
+//! From a sentence to a workflow: the parts that are decisions. [`compact`] is the form in which models and people write workflows, [`call`]
+//! what is asked of a model, [`outcome`] what a generation ends with. Pure.
 
+pub mod call;
 pub mod compact;
+pub mod outcome;
