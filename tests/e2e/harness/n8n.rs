@@ -79,7 +79,10 @@ impl N8n {
         let mut cursor = String::new();
         loop {
             let page = self.api("GET", &format!("/workflows?limit=250{cursor}"), None).await.json();
-            all.extend(page["data"].as_array().cloned().unwrap_or_default());
+            // A workflow that is created meanwhile shifts the pages, so that one comes twice.
+            let known: Vec<Value> = all.iter().map(|one: &Value| one["id"].clone()).collect();
+            let page_items = page["data"].as_array().cloned().unwrap_or_default();
+            all.extend(page_items.into_iter().filter(|one| !known.contains(&one["id"])));
             match page["nextCursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return all,
