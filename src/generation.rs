@@ -1,6 +1,9 @@
 //! From a sentence to a workflow: the parts that are decisions. [`compact`] is the form in which models and people write workflows, [`call`]
-//! what is asked of a model, [`outcome`] what a generation ends with. Pure.
+//! what is asked of a model, [`extract`] the JSON in its answers, [`hostile`] what is refused whoever asks, [`outcome`] what a generation ends
+//! with. Pure.
 
 pub mod call;
 pub mod compact;
+pub mod extract;
+pub mod hostile;
 pub mod outcome;

@@ -18,7 +18,7 @@ mod numbers;
 mod reference;
 mod schedule;
 mod script;
-mod secret;
+pub mod secret;
 mod start;
 mod strings;
 mod time_zone;

@@ -138,6 +138,15 @@ codes! {
     CredentialsMissing = "credentials-missing", "A node requires credentials and has none.";
     CompactInvalid = "compact-invalid", "A part of a workflow in the compact form has a shape, a name or a value that the form does not have.";
     SlotOpen = "slot-open", "A value that the user has to give is not there yet.";
+    ValueInvented = "value-invented", "A generated workflow has an address, a host or an id that nobody gave.";
+    EffectMissing = "effect-missing", "Nothing in a generated workflow has an effect that was asked for, or no trigger leads to it.";
+    BranchesJoined = "branches-joined", "Both outputs of a condition lead to the same nodes, so that it decides nothing.";
+    ConditionMissing = "condition-missing", "A node that decides has no conditions.";
+    AnswerAsData = "answer-as-data", "A node reads the answer of the service before it in the place of the data that went in.";
+    WebhookFieldUnknown = "webhook-field-unknown", "A field of a request is read beside the body of a webhook, where it never is.";
+    SentPerItem = "sent-per-item", "Something that was asked for once is sent for each item.";
+    NodeTypeDeprecated = "node-type-deprecated", "A generated workflow uses a node type that n8n no longer offers.";
+    GeneratedForbidden = "generated-forbidden", "A generated workflow reads environment variables, or calls an address of the infrastructure of n8n.";
     PolicyNodeType = "policy-node-type", "A WorkflowPolicy of the namespace denies the type of a node.";
     PolicyHost = "policy-host", "A WorkflowPolicy of the namespace does not allow the host that a node calls.";
     PolicyHostUnknown = "policy-host-unknown", "A WorkflowPolicy of the namespace restricts hosts, and an expression computes this one.";

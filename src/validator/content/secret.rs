@@ -3,6 +3,7 @@
 //! No finding repeats a secret. Texts that look like placeholders are ignored.
 
 mod hooks;
+mod removal;
 mod shape;
 mod value;
 
@@ -12,6 +13,7 @@ use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, Severity, is_full};
 use crate::document::json_path;
 use crate::validator::content::strings::each_string;
+pub use removal::{REMOVED, holds_secret, without_secrets};
 use shape::{is_secret_name, token};
 use value::{is_secret_value, looks_random};
 

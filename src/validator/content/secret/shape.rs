@@ -76,6 +76,12 @@ pub(super) fn token(text: &str) -> Option<&'static str> {
     prefixed(text).or_else(|| json_web_token(text)).or_else(|| private_key(text)).or_else(|| hooks::hook(text))
 }
 
+/// Reports whether a word begins as a service's token does, even if it looks like a placeholder.
+pub(super) fn prefixed_at(word: &str) -> bool {
+    let body = |prefix: &str| word.strip_prefix(prefix).map(run).unwrap_or_default();
+    PREFIXES.iter().any(|(prefix, length, _)| body(prefix).len() >= (*length).min(16) && looks_random(body(prefix)))
+}
+
 /// Checks the beginning of each word once, rather than searching the whole text for each prefix.
 fn prefixed(text: &str) -> Option<&'static str> {
     let (mut inside, mut looks) = (false, 0);
