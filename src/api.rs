@@ -8,7 +8,10 @@ pub mod crds;
 pub mod duration;
 pub mod headers;
 pub mod instance;
+pub mod money;
 pub mod policy;
+pub mod prompt;
+pub mod prompt_status;
 pub mod quota;
 pub mod reason;
 pub mod schema;
@@ -37,6 +40,12 @@ pub mod annotation {
     pub const RESTORED_FROM: &str = "weirkeeper.dev/restored-from";
     /// Number of a stored version to publish instead of the version in the spec.
     pub const PINNED_VERSION: &str = "weirkeeper.dev/pinned-version";
+    /// On a WorkflowPrompt: digest of the proposal (`status.proposal.digest`) that may be deployed.
+    pub const APPROVED_DIGEST: &str = "weirkeeper.dev/approved-digest";
+    /// On a WorkflowPrompt: answers and values as a JSON object of texts, in addition to `spec.answers`, which win.
+    pub const ANSWERS: &str = "weirkeeper.dev/answers";
+    /// On a Workflow: name of the WorkflowPrompt that made it. Its definition counts as generated.
+    pub const GENERATED_BY: &str = "weirkeeper.dev/generated-by";
     /// Comma-separated codes of findings that are not reported for this Workflow. Errors cannot be ignored.
     pub const IGNORE_FINDINGS: &str = "weirkeeper.dev/ignore-findings";
 }

@@ -31,6 +31,7 @@ pub mod plan;
 pub mod policies;
 pub mod policy_status;
 pub mod probe_answer;
+pub mod prompt;
 pub mod quota;
 pub mod reach;
 pub mod recovery;

@@ -38,6 +38,18 @@ pub enum ConditionType {
     KeyExpiring,
     /// Workflows wait for a place under a limit, or more are in use than a limit allows (WorkflowQuota).
     Exceeded,
+    /// The prompt was understood well enough to choose how the workflow is built (WorkflowPrompt).
+    Analysed,
+    /// Answers of a person are needed (WorkflowPrompt).
+    NeedsInput,
+    /// A workflow was generated from the prompt (WorkflowPrompt).
+    Generated,
+    /// A quota or a limit of the prompt stops the use of a language model (WorkflowPrompt).
+    BudgetExceeded,
+    /// The generated workflow may be deployed (WorkflowPrompt).
+    Approved,
+    /// The Workflow object holds what was generated (WorkflowPrompt).
+    Deployed,
 }
 
 /// Status of a condition: `True`, `False` or `Unknown`.

@@ -11,12 +11,19 @@ use serde_json::Value;
 use super::VERSION;
 use super::instance::N8nInstance;
 use super::policy::WorkflowPolicy;
+use super::prompt::WorkflowPrompt;
 use super::quota::WorkflowQuota;
 use super::workflow::Workflow;
 
 /// Returns the definition of every kind, in the order in which they are printed.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![finish(N8nInstance::crd()), finish(Workflow::crd()), finish(WorkflowPolicy::crd()), finish(WorkflowQuota::crd())]
+    vec![
+        finish(N8nInstance::crd()),
+        finish(Workflow::crd()),
+        finish(WorkflowPolicy::crd()),
+        finish(WorkflowQuota::crd()),
+        finish(WorkflowPrompt::crd()),
+    ]
 }
 
 /// Returns the schema of a definition's version of the group, if it serves it.

@@ -65,6 +65,9 @@ pub struct WorkflowPolicySpec {
     /// Requires the setting `errorWorkflow`. Defaults to false.
     #[serde(default)]
     pub require_error_workflow: bool,
+    /// Requires the approval of a person for each definition that a WorkflowPrompt makes, whatever its `approval` says. Defaults to false.
+    #[serde(default)]
+    pub require_approval: bool,
     /// Maximum number of nodes, including those of workflows inside nodes, and without sticky notes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 5000))]

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::money::Money;
 
 /// Limits on the Workflows of this namespace. Several quotas of a namespace all apply.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ use super::condition::Condition;
     shortname = "n8nq",
     status = "WorkflowQuotaStatus",
     derive = "PartialEq",
-    doc = "Limits on the number of Workflows in this namespace, of published ones, and of deployments in a day.",
+    doc = "Limits on the number of Workflows in this namespace, of published ones, and of deployments and the use of language models in a day.",
     printcolumn(name = "Request", type_ = "string", json_path = ".status.summary"),
     printcolumn(name = "Exceeded", type_ = "string", json_path = r#".status.conditions[?(@.type=="Exceeded")].status"#),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -52,6 +53,18 @@ pub struct QuotaLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub deployments_per_day: Option<i64>,
+    /// Number of prompts, and of changed prompts, that may be given to a language model in a day (UTC). What is built without a model is
+    /// not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub generations_per_day: Option<i64>,
+    /// Number of tokens of language models, of questions and answers, in a day (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000_000_000i64))]
+    pub tokens_per_day: Option<i64>,
+    /// Cost of language models in a day (UTC), in the currency of the ModelProviders' prices, such as `"5.00"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_day: Option<Money>,
 }
 
 /// Resource that a quota can limit. The name is the one in `spec.hard`, in the status, and in messages.
@@ -66,11 +79,21 @@ pub enum QuotaResource {
     /// New versions in a day.
     #[serde(rename = "deploymentsPerDay")]
     DeploymentsPerDay,
+    /// Prompts that are given to a language model in a day.
+    #[serde(rename = "generationsPerDay")]
+    GenerationsPerDay,
+    /// Tokens of language models in a day.
+    #[serde(rename = "tokensPerDay")]
+    TokensPerDay,
+    /// Cost of language models in a day. Amounts are millionths.
+    #[serde(rename = "costPerDay")]
+    CostPerDay,
 }
 
 impl QuotaResource {
     /// Every resource, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Workflows, Self::ActiveWorkflows, Self::DeploymentsPerDay];
+    pub const ALL: [Self; 6] =
+        [Self::Workflows, Self::ActiveWorkflows, Self::DeploymentsPerDay, Self::GenerationsPerDay, Self::TokensPerDay, Self::CostPerDay];
 
     /// Returns the name of the resource.
     pub const fn as_str(self) -> &'static str {
@@ -78,22 +101,39 @@ impl QuotaResource {
             Self::Workflows => "workflows",
             Self::ActiveWorkflows => "activeWorkflows",
             Self::DeploymentsPerDay => "deploymentsPerDay",
+            Self::GenerationsPerDay => "generationsPerDay",
+            Self::TokensPerDay => "tokensPerDay",
+            Self::CostPerDay => "costPerDay",
         }
     }
 
     /// Reports whether the resource is an amount in a day, and not a number of objects.
     pub const fn per_day(self) -> bool {
-        matches!(self, Self::DeploymentsPerDay)
+        !matches!(self, Self::Workflows | Self::ActiveWorkflows)
+    }
+
+    /// Returns an amount of the resource as people write it.
+    pub fn shown(self, amount: i64) -> String {
+        match self {
+            Self::CostPerDay => Money::from_micros(amount).to_string(),
+            _ => amount.to_string(),
+        }
     }
 }
 
 impl QuotaLimits {
-    /// Returns the limit of a resource.
+    /// Returns the limit of a resource; of the cost in millionths.
     pub const fn get(&self, resource: QuotaResource) -> Option<i64> {
         match resource {
             QuotaResource::Workflows => self.workflows,
             QuotaResource::ActiveWorkflows => self.active_workflows,
             QuotaResource::DeploymentsPerDay => self.deployments_per_day,
+            QuotaResource::GenerationsPerDay => self.generations_per_day,
+            QuotaResource::TokensPerDay => self.tokens_per_day,
+            QuotaResource::CostPerDay => match self.cost_per_day {
+                Some(cost) => Some(cost.micros()),
+                None => None,
+            },
         }
     }
 }
@@ -114,15 +154,32 @@ pub struct QuotaAmounts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub deployments_per_day: Option<i64>,
+    /// Number of prompts that were given to a language model in the day that `day` names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub generations_per_day: Option<i64>,
+    /// Number of tokens of language models in the day that `day` names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub tokens_per_day: Option<i64>,
+    /// Cost of language models in the day that `day` names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_per_day: Option<Money>,
 }
 
 impl QuotaAmounts {
-    /// Returns the amount of a resource.
+    /// Returns the amount of a resource; of the cost in millionths.
     pub const fn get(&self, resource: QuotaResource) -> Option<i64> {
         match resource {
             QuotaResource::Workflows => self.workflows,
             QuotaResource::ActiveWorkflows => self.active_workflows,
             QuotaResource::DeploymentsPerDay => self.deployments_per_day,
+            QuotaResource::GenerationsPerDay => self.generations_per_day,
+            QuotaResource::TokensPerDay => self.tokens_per_day,
+            QuotaResource::CostPerDay => match self.cost_per_day {
+                Some(cost) => Some(cost.micros()),
+                None => None,
+            },
         }
     }
 
@@ -132,6 +189,14 @@ impl QuotaAmounts {
             QuotaResource::Workflows => self.workflows = amount,
             QuotaResource::ActiveWorkflows => self.active_workflows = amount,
             QuotaResource::DeploymentsPerDay => self.deployments_per_day = amount,
+            QuotaResource::GenerationsPerDay => self.generations_per_day = amount,
+            QuotaResource::TokensPerDay => self.tokens_per_day = amount,
+            QuotaResource::CostPerDay => {
+                self.cost_per_day = match amount {
+                    Some(micros) => Some(Money::from_micros(micros)),
+                    None => None,
+                }
+            }
         }
     }
 }
@@ -145,7 +210,7 @@ pub struct WorkflowQuotaStatus {
     pub observed_generation: i64,
     /// Usage and limit of each resource in one line, for printer columns.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 512))]
     pub summary: Option<String>,
     /// Limits that are enforced.
     pub hard: QuotaAmounts,
@@ -194,7 +259,7 @@ pub struct QuotaReservation {
     /// the version.
     #[schemars(length(min = 1, max = 128))]
     pub key: String,
-    /// Reserved amount; an estimate if the actual amount is only known after the use.
+    /// Reserved amount, of the cost in millionths; an estimate if the actual amount is only known after the use.
     #[schemars(range(min = 0))]
     pub amount: i64,
     /// Time of the reservation.
@@ -212,13 +277,17 @@ mod tests {
             let number = i64::try_from(number).unwrap();
             let name = resource.as_str();
             assert_eq!(serde_json::to_value(resource).unwrap(), name);
-            let limits: QuotaLimits = serde_json::from_value(serde_json::json!({ name: number })).unwrap();
+            let written = match resource {
+                QuotaResource::CostPerDay => serde_json::json!(resource.shown(number)),
+                _ => serde_json::json!(number),
+            };
+            let limits: QuotaLimits = serde_json::from_value(serde_json::json!({ name: written })).unwrap();
             assert_eq!(limits.get(resource), Some(number));
             let mut amounts = QuotaAmounts::default();
             amounts.set(resource, Some(number));
             assert_eq!(
                 (serde_json::to_value(&amounts).unwrap(), amounts.get(resource)),
-                (serde_json::json!({ name: number }), Some(number))
+                (serde_json::json!({ name: written }), Some(number))
             );
         }
     }
@@ -226,6 +295,6 @@ mod tests {
     #[test]
     fn a_limit_of_an_unknown_resource_is_refused_and_one_in_a_newer_status_is_not() {
         assert!(serde_json::from_str::<WorkflowQuotaSpec>(r#"{ "hard": { "workflow": 3 } }"#).is_err());
-        assert!(serde_json::from_str::<WorkflowQuotaStatus>(r#"{ "used": { "costPerDay": 3 } }"#).is_ok());
+        assert!(serde_json::from_str::<WorkflowQuotaStatus>(r#"{ "used": { "gpuHoursPerDay": 3 } }"#).is_ok());
     }
 }

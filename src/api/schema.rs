@@ -17,6 +17,16 @@ pub fn labels(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "minProperties": 1, "maxProperties": 16, "additionalProperties": { "type": "string", "maxLength": 63 } })
 }
 
+/// Labels of an object that is made.
+pub fn object_labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "maxProperties": 32, "additionalProperties": { "type": "string", "maxLength": 63 } })
+}
+
+/// Texts by id.
+pub fn short_texts(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "maxProperties": 32, "additionalProperties": { "type": "string", "maxLength": 2048 } })
+}
+
 /// Values of the parameters in a URL's path.
 pub fn path_parameters(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "maxProperties": 16, "additionalProperties": { "type": "string", "maxLength": 256 } })

@@ -35,6 +35,7 @@ impl fmt::Display for Exceeded {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { quota, resource, requested, used, limited, .. } = self;
         let name = resource.as_str();
+        let [requested, used, limited] = [requested, used, limited].map(|amount| resource.shown(*amount));
         write!(out, "exceeded quota: {quota}, requested: {name}={requested}, used: {used}, limited: {limited}; ")?;
         match (resource, &self.until) {
             (QuotaResource::Workflows, _) => out.write_str("delete a Workflow of this namespace, or ask for a higher limit"),
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_lowest_limit_of_each_resource_applies_and_is_named() {
-        let hard = |workflows, active_workflows| QuotaLimits { workflows, active_workflows, deployments_per_day: None };
+        let hard = |workflows, active_workflows| QuotaLimits { workflows, active_workflows, ..QuotaLimits::default() };
         let (a, b, c) = (hard(Some(5), None), hard(Some(3), Some(9)), hard(Some(3), Some(2)));
         let limits = Limits::of([("a", &a), ("c", &c), ("b", &b)]);
         assert_eq!(limits.workflows, Some(Limit { hard: 3, quota: "b".to_owned() }));

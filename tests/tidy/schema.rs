@@ -88,6 +88,9 @@ fn every_duration_of_every_kind_has_a_shortest_and_a_longest() {
         "Workflow spec.healthCheck.probes[].timeout",
         "Workflow spec.interval",
         "WorkflowPolicy spec.minimumScheduleInterval",
+        "WorkflowPrompt spec.limits.deadline",
+        "WorkflowPrompt spec.workflow.healthCheck.bakeTime",
+        "WorkflowPrompt spec.workflow.healthCheck.probes[].timeout",
     ];
     assert_eq!(durations, known, "a duration is told by its pattern");
 }

@@ -1,9 +1,18 @@
 {{- /* Permissions of the operator for the objects of its namespaces, with the reason above each rule. */ -}}
 {{- define "weirkeeper.rules.objects" -}}
-# Objects that users apply: read and watched. `patch` is used for finalizers only; spec, labels and annotations are never written.
+# Objects that users apply: read and watched. `patch` is used for finalizers, and to change the Workflows that WorkflowPrompts make; spec,
+# labels and annotations of what users apply are never written.
 - apiGroups: [weirkeeper.dev]
   resources: [workflows, n8ninstances]
   verbs: [get, list, watch, patch]
+# Workflows that WorkflowPrompts make.
+- apiGroups: [weirkeeper.dev]
+  resources: [workflows]
+  verbs: [create]
+# Prompts: watched, and read before they are worked on.
+- apiGroups: [weirkeeper.dev]
+  resources: [workflowprompts]
+  verbs: [get, list, watch]
 # Rules for the definitions of a namespace: watched.
 - apiGroups: [weirkeeper.dev]
   resources: [workflowpolicies]
@@ -14,14 +23,15 @@
   verbs: [get, list, watch]
 # Observed state; written only if it differs.
 - apiGroups: [weirkeeper.dev]
-  resources: [workflows/status, n8ninstances/status, workflowpolicies/status, workflowquotas/status]
+  resources: [workflows/status, n8ninstances/status, workflowpolicies/status, workflowquotas/status, workflowprompts/status]
   verbs: [patch]
 # Owner references of stored versions set blockOwnerDeletion, which requires this if the admission plugin
 # OwnerReferencesPermissionEnforcement is enabled.
 - apiGroups: [weirkeeper.dev]
-  resources: [workflows/finalizers]
+  resources: [workflows/finalizers, workflowprompts/finalizers]
   verbs: [update]
-# Stored contents of versions: written once, read for a rollback, deleted by the history limit.
+# Stored contents of versions, proposals and answers of language models: written once, read when they are needed, deleted by the history
+# limit.
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [get, create, delete]

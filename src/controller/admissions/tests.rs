@@ -69,7 +69,7 @@ impl Cluster {
 }
 
 fn limits(workflows: i64, active: i64) -> Limits {
-    let hard = QuotaLimits { workflows: Some(workflows), active_workflows: Some(active), deployments_per_day: None };
+    let hard = QuotaLimits { workflows: Some(workflows), active_workflows: Some(active), ..QuotaLimits::default() };
     Limits::of([("team-a", &hard)])
 }
 

@@ -214,7 +214,7 @@ impl<'a> Standings<'a> {
         match resource {
             QuotaResource::Workflows => Some(self.workflows.used()),
             QuotaResource::ActiveWorkflows => Some(self.active.used()),
-            QuotaResource::DeploymentsPerDay => None,
+            _ => None,
         }
     }
 

@@ -19,7 +19,7 @@ pub fn refresh(status: &mut WorkflowQuotaStatus, limits: &QuotaLimits) {
         status.hard.set(resource, hard);
         status.used.set(resource, used);
         status.remaining.set(resource, hard.zip(used).map(|(hard, used)| (hard - used).max(0)));
-        line.extend(hard.zip(used).map(|(hard, used)| format!("{}: {used}/{hard}", resource.as_str())));
+        line.extend(hard.zip(used).map(|(hard, used)| format!("{}: {}/{}", resource.as_str(), resource.shown(used), resource.shown(hard))));
     }
     status.summary = Some(line.join(", "));
 }

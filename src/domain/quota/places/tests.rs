@@ -16,7 +16,7 @@ fn candidate(uid: &str, created: i64, holds: Places, claims: Places) -> Candidat
 }
 
 fn limits(workflows: Option<i64>, active_workflows: Option<i64>) -> Limits {
-    Limits::of([("team-a", &QuotaLimits { workflows, active_workflows, deployments_per_day: None })])
+    Limits::of([("team-a", &QuotaLimits { workflows, active_workflows, ..QuotaLimits::default() })])
 }
 
 /// Returns the refused objects, in the order given, each with the resource.

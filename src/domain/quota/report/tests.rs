@@ -11,7 +11,7 @@ fn candidate(name: &str, created: i64, holds: Places, claims: Places) -> Candida
 }
 
 fn limits(workflows: Option<i64>, active_workflows: Option<i64>) -> QuotaLimits {
-    QuotaLimits { workflows, active_workflows, deployments_per_day: Some(50) }
+    QuotaLimits { workflows, active_workflows, deployments_per_day: Some(50), ..QuotaLimits::default() }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::standin::{Options, StandIn};
 const NAMESPACE: &str = "weirkeeper-system";
 
 /// Rights that no request shows: the API server asks for them itself if OwnerReferencesPermissionEnforcement is enabled.
-const UNSEEN: &[&str] = &["weirkeeper.dev/workflows/finalizers update"];
+const UNSEEN: &[&str] = &["weirkeeper.dev/workflows/finalizers update", "weirkeeper.dev/workflowprompts/finalizers update"];
 
 /// Returns the rights that the rules of a release grant to the operator, as `group/resource verb`.
 fn granted(stack: &Stack) -> BTreeSet<String> {

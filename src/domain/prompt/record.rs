@@ -1,0 +1,111 @@
+//! Changes of a prompt's status, each by what happened.
+
+use jiff::Timestamp;
+
+use super::line;
+use crate::api::condition::whole_seconds;
+use crate::api::money::Money;
+use crate::api::prompt_status::{CallUsage, MOST_CALLS, MOST_GENERATIONS, PendingCall, PromptGeneration, Proposal, WorkflowPromptStatus};
+
+/// Number of digits of a hash that lists show.
+const SHOWN: usize = 16;
+
+/// A proposal that is recorded.
+#[derive(Clone, Debug)]
+pub struct Proposed<'a> {
+    /// The proposal.
+    pub proposal: Proposal,
+    /// The prompt that it was made from.
+    pub prompt: &'a str,
+}
+
+impl WorkflowPromptStatus {
+    /// Begins a generation from other inputs: what was found out about the earlier ones is gone, and what is deployed stays.
+    pub fn begin(&mut self, input_hash: &str) {
+        let kept = self.clone();
+        *self = Self {
+            input_hash: Some(input_hash.to_owned()),
+            conditions: kept.conditions,
+            observed_generation: kept.observed_generation,
+            summary: kept.summary,
+            workflow_ref: kept.workflow_ref,
+            deployed_digest: kept.deployed_digest,
+            history: kept.history,
+            last_handled_reset_at: kept.last_handled_reset_at,
+            last_handled_requested_at: kept.last_handled_requested_at,
+            pending_calls: kept.pending_calls,
+            ..Self::default()
+        };
+        self.usage.tokens = kept.usage.tokens;
+        self.usage.cost = kept.usage.cost;
+        self.usage.calls = kept.usage.calls;
+    }
+
+    /// Records that a call of a model is about to be made.
+    pub fn record_call(&mut self, call: PendingCall, now: Timestamp) {
+        self.began_at.get_or_insert_with(|| whole_seconds(now));
+        if self.pending_calls.iter().all(|pending| pending.key != call.key) {
+            self.pending_calls.push(call);
+        }
+    }
+
+    /// Records the end of a call and what it used.
+    pub fn record_answer(&mut self, key: &str, used: CallUsage) {
+        self.pending_calls.retain(|pending| pending.key != key);
+        let cost = Money::parse(&self.usage.cost).unwrap_or_default().micros();
+        let more = Money::parse(&used.cost).unwrap_or_default().micros();
+        self.usage.cost = Money::from_micros(cost.saturating_add(more)).to_string();
+        self.usage.tokens = self.usage.tokens.saturating_add(used.input).saturating_add(used.output);
+        self.usage.calls.push(CallUsage { key: key.chars().take(SHOWN).collect(), ..used });
+        let surplus = self.usage.calls.len().saturating_sub(MOST_CALLS);
+        self.usage.calls.drain(..surplus);
+    }
+
+    /// Records a proposal. Returns the names of ControllerRevisions that are no longer needed.
+    pub fn record_proposal(&mut self, proposed: Proposed<'_>, now: Timestamp) -> Vec<String> {
+        let Proposed { proposal, prompt } = proposed;
+        if self.proposal.as_ref() == Some(&proposal) {
+            return Vec::new();
+        }
+        let deployed = self.deployed_digest.as_deref() == Some(proposal.digest.as_str());
+        self.history.retain(|one| one.digest != proposal.digest);
+        self.history.insert(
+            0,
+            PromptGeneration {
+                input_hash: self.input_hash.iter().flat_map(|hash| hash.chars()).take(SHOWN).collect(),
+                digest: proposal.digest.clone(),
+                revision: proposal.revision.clone(),
+                prompt: line(prompt, 200),
+                deployed,
+                at: whole_seconds(now),
+            },
+        );
+        self.proposal = Some(proposal);
+        let mut dropped = Vec::new();
+        while self.history.len() > MOST_GENERATIONS {
+            // What is deployed is needed for the next difference.
+            let oldest = self.history.iter().rposition(|one| Some(&one.digest) != self.deployed_digest.as_ref());
+            match oldest {
+                Some(oldest) => dropped.push(self.history.remove(oldest).revision),
+                None => break,
+            }
+        }
+        dropped.retain(|name| self.history.iter().all(|one| one.revision != *name));
+        dropped
+    }
+
+    /// Records that the Workflow holds a proposal.
+    pub fn record_deployed(&mut self, workflow: &str, digest: &str) {
+        self.workflow_ref = Some(crate::api::workflow::LocalRef { name: workflow.to_owned() });
+        self.deployed_digest = Some(digest.to_owned());
+        for one in &mut self.history {
+            one.deployed |= one.digest == digest;
+        }
+    }
+
+    /// Returns the name of the ControllerRevision that holds what is deployed.
+    pub fn deployed_revision(&self) -> Option<&str> {
+        let digest = self.deployed_digest.as_deref()?;
+        self.history.iter().find(|one| one.digest == digest).map(|one| one.revision.as_str())
+    }
+}

@@ -1,0 +1,174 @@
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::json;
+
+use super::record::Proposed;
+use super::*;
+use crate::api::prompt_status::{CallUsage, MOST_GENERATIONS, PendingCall, Proposal, WorkflowPromptStatus};
+use crate::catalog::Catalog;
+use crate::validator::check::parse_and_check;
+
+fn prompt(spec: Value, annotations: Value) -> WorkflowPrompt {
+    let mut whole = json!({ "prompt": "when the webhook is called, answer", "instanceRef": { "name": "main" } });
+    whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    serde_json::from_value(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPrompt",
+        "metadata": { "name": "p", "namespace": "n", "uid": "u", "annotations": annotations, "labels": { "shard": "a" } }, "spec": whole }))
+    .unwrap()
+}
+
+fn definition(url: &str) -> Definition {
+    let value = json!({ "name": "Fetches", "nodes": [
+        { "name": "Fetch", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [200, 0], "parameters": { "url": url },
+          "credentials": { "httpHeaderAuth": { "name": "httpHeaderAuth" } } },
+        { "name": "Daily", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "position": [0, 0], "parameters": {} },
+        { "name": "Note", "type": "n8n-nodes-base.stickyNote", "typeVersion": 1, "position": [0, 0], "parameters": { "content": "x" } } ],
+        "connections": { "Daily": { "main": [[{ "node": "Fetch", "type": "main", "index": 0 }]] } }, "settings": {} });
+    parse_and_check(&value).unwrap().definition
+}
+
+#[test]
+fn answers_of_the_spec_win_over_those_of_the_annotation() {
+    let given = prompt(json!({ "answers": { "a": "spec" } }), json!({ annotation::ANSWERS: r#"{ "a": "annotation", "b": "2" }"# }));
+    let wanted = [("a", "spec"), ("b", "2")].map(|(id, answer)| (id.to_owned(), answer.to_owned()));
+    assert_eq!(answers(&given).unwrap(), BTreeMap::from(wanted));
+    for wrong in ["", "[]", r#"{ "a": 1 }"#, "a=b"] {
+        let error = answers(&prompt(json!({}), json!({ annotation::ANSWERS: wrong }))).unwrap_err();
+        assert!(error.contains("weirkeeper.dev/answers") && error.contains("\"id\""), "{error}");
+    }
+    let long = format!("{{\"a\": \"{}\"}}", "x".repeat(LARGEST_ANSWERS));
+    assert!(answers(&prompt(json!({}), json!({ annotation::ANSWERS: long }))).unwrap_err().contains("at most"));
+}
+
+#[test]
+fn an_approval_is_required_unless_neither_the_prompt_nor_a_policy_wants_one() {
+    let rules = |require_approval| WorkflowPolicySpec { require_approval, ..WorkflowPolicySpec::default() };
+    let (lax, strict) = (rules(false), rules(true));
+    let automatic = prompt(json!({ "approval": "Automatic" }), json!({}));
+    assert_eq!(approval_required(&automatic, [("a", &lax)]), None);
+    assert!(approval_required(&automatic, [("a", &lax), ("b", &strict)]).unwrap().contains("WorkflowPolicy b"));
+    assert!(approval_required(&prompt(json!({}), json!({})), []).unwrap().contains("spec.approval"));
+}
+
+#[test]
+fn a_digest_changes_with_whatever_was_approved() {
+    let rules = WorkflowPolicySpec { maximum_nodes: Some(3), ..WorkflowPolicySpec::default() };
+    let of = |spec: Value, url: &str, policies: Vec<(&str, &WorkflowPolicySpec)>| {
+        proposal_digest(&prompt(spec, json!({})), &definition(url), policies)
+    };
+    let first = of(json!({}), "https://a.example.com", vec![]);
+    assert_eq!(first, of(json!({ "prompt": "other words" }), "https://a.example.com", vec![]));
+    for other in [
+        of(json!({}), "https://b.example.com", vec![]),
+        of(json!({ "workflow": { "active": true } }), "https://a.example.com", vec![]),
+        of(json!({}), "https://a.example.com", vec![("p", &rules)]),
+    ] {
+        assert_ne!(first, other);
+    }
+    assert!(is_approved(&prompt(json!({}), json!({ annotation::APPROVED_DIGEST: format!(" {first}\n") })), &first));
+    assert!(!is_approved(&prompt(json!({}), json!({ annotation::APPROVED_DIGEST: first[..31] })), &first));
+    assert!(!is_approved(&prompt(json!({}), json!({})), &first));
+}
+
+#[test]
+fn the_workflow_carries_what_the_prompt_says_of_it() {
+    let spec = json!({ "workflow": { "name": "made", "active": true, "labels": { "team": "a" },
+        "credentials": [{ "name": "httpHeaderAuth", "existing": { "name": "Shop" } }] } });
+    let object = workflow_object(&prompt(spec, json!({})), &definition("https://a.example.com")).unwrap();
+    assert_eq!(object["metadata"]["name"], "made");
+    assert_eq!(object["metadata"]["labels"], json!({ "team": "a", "shard": "a" }));
+    assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "u");
+    assert_eq!(object["metadata"]["annotations"][annotation::GENERATED_BY], "p");
+    assert_eq!(object["spec"]["credentials"][0]["existing"]["name"], "Shop");
+    let whole: crate::api::workflow::Workflow = serde_json::from_value(object).unwrap();
+    assert_eq!(
+        (whole.spec.active, whole.spec.definition.unwrap()["name"].as_str().map(str::to_owned)),
+        (Some(true), Some("Fetches".to_owned()))
+    );
+    let kept = workflow_object(&prompt(json!({ "deletionPolicy": "Retain" }), json!({})), &definition("https://a.example.com")).unwrap();
+    assert!(kept["metadata"]["ownerReferences"].is_null() && kept["metadata"]["name"] == "p");
+    let huge = definition(&format!("https://a.example.com/{}", "x".repeat(LARGEST_INLINE)));
+    assert!(workflow_object(&prompt(json!({}), json!({})), &huge).unwrap_err().contains("at most 200000"));
+}
+
+#[test]
+fn only_what_the_prompt_made_is_its_workflow() {
+    let mut prompt = prompt(json!({}), json!({}));
+    let meta = |value: Value| serde_json::from_value::<kube::api::ObjectMeta>(value).unwrap();
+    let marked = json!({ "name": "p", "annotations": { annotation::GENERATED_BY: "p" } });
+    let owned = json!({ "name": "p", "ownerReferences": [{ "apiVersion": "v", "kind": "WorkflowPrompt", "name": "p", "uid": "u" }] });
+    assert!(!is_made_by(&meta(marked.clone()), &prompt), "the annotation alone proves nothing");
+    assert!(is_made_by(&meta(owned), &prompt));
+    let mut status = WorkflowPromptStatus::default();
+    status.record_deployed("p", "d");
+    prompt.status = Some(status);
+    assert!(is_made_by(&meta(marked), &prompt));
+    assert!(!is_made_by(&meta(json!({ "name": "p" })), &prompt));
+}
+
+#[test]
+fn people_read_what_a_workflow_does() {
+    let catalog = Catalog::embedded();
+    let definition = definition("https://shop.example.com/orders");
+    let plan = proposal::plan(&definition, catalog);
+    assert_eq!(plan, ["Daily (Schedule Trigger)", "Fetch (HTTP Request) at https://shop.example.com/orders"]);
+    let credentials = proposal::credentials(&definition, &BTreeSet::from(["other"]), catalog);
+    assert_eq!((credentials.len(), credentials[0].kind.as_str(), credentials[0].satisfied), (1, "httpHeaderAuth", false));
+    assert_eq!(
+        proposal::effect(&definition, &credentials),
+        "It is started by \"Daily\". It has 2 nodes. It calls shop.example.com. It needs credentials of the types httpHeaderAuth."
+    );
+    let other = self::definition("https://other.example.com/orders");
+    assert_eq!(proposal::changes(&definition, &other), ["node \"Fetch\": parameters.url changed"]);
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn proposed(digest: &str) -> Proposed<'static> {
+    let proposal = Proposal { digest: digest.to_owned(), revision: format!("p-{digest}"), ..Proposal::default() };
+    Proposed { proposal, prompt: "words" }
+}
+
+#[test]
+fn usage_is_kept_for_the_life_of_the_object_and_calls_are_bounded() {
+    let mut status = WorkflowPromptStatus::default();
+    status.begin("one");
+    for number in 0..40 {
+        let key = format!("{number:064}");
+        status.record_call(PendingCall { key: key.clone(), stage: "plan".into(), tokens: 9, micros: 9, at: Time(at(number)) }, at(number));
+        status.record_call(PendingCall { key: key.clone(), stage: "plan".into(), tokens: 9, micros: 9, at: Time(at(number)) }, at(number));
+        assert_eq!(status.pending_calls.len(), 1);
+        let used = CallUsage {
+            key: key.clone(),
+            stage: "plan".into(),
+            model: "m".into(),
+            input: 100,
+            output: 10,
+            cost: "0.01".into(),
+            estimated: false,
+            at: Time(at(number)),
+        };
+        status.record_answer(&key, used);
+    }
+    assert_eq!((status.usage.tokens, status.usage.cost.as_str(), status.usage.calls.len()), (4400, "0.40", 32));
+    assert_eq!((status.pending_calls.len(), status.began_at.clone()), (0, Some(Time(at(0)))));
+    status.usage.attempts = 3;
+    status.begin("two");
+    assert_eq!((status.usage.tokens, status.usage.attempts, status.began_at), (4400, 0, None));
+}
+
+#[test]
+fn the_generation_that_is_deployed_is_never_forgotten() {
+    let mut status = WorkflowPromptStatus::default();
+    assert!(status.record_proposal(proposed("first"), at(0)).is_empty());
+    status.record_deployed("w", "first");
+    let mut dropped = Vec::new();
+    for number in 0..20 {
+        dropped.extend(status.record_proposal(proposed(&format!("d{number}")), at(number)));
+        assert!(status.record_proposal(proposed(&format!("d{number}")), at(number)).is_empty(), "the same again");
+    }
+    assert_eq!((status.history.len(), dropped.len()), (MOST_GENERATIONS, 13));
+    assert_eq!(status.deployed_revision(), Some("p-first"));
+    assert!(!dropped.contains(&"p-first".to_owned()));
+}
