@@ -5,6 +5,7 @@ pub mod catalogs;
 pub mod decoded;
 pub mod events;
 pub mod indexed_policy;
+pub mod indexed_prompt;
 pub mod indexed_quota;
 mod merged;
 pub mod objects;

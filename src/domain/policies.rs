@@ -1,5 +1,8 @@
 //! Decision whether the policies of a namespace allow a definition.
 
+use std::collections::{BTreeMap, HashSet};
+
+use crate::api::annotation;
 use crate::api::policy::{AppliesTo, Effect, WorkflowPolicySpec};
 use crate::catalog::Catalog;
 use crate::document::definition::Definition;
@@ -22,6 +25,42 @@ pub struct Denial {
 /// Reports whether a policy applies to a definition, which a language model made (`generated`) or not.
 pub fn applies(rules: &WorkflowPolicySpec, generated: bool) -> bool {
     rules.applies_to == AppliesTo::All || generated
+}
+
+/// Node types that generated definitions may not use unless a policy allows them by their full names: they execute code or commands, read or
+/// write files of n8n's host, or control n8n itself.
+const NOT_GENERATED: [&str; 15] = [
+    "@n8n/n8n-nodes-langchain.code",
+    "@n8n/n8n-nodes-langchain.toolCode",
+    "n8n-nodes-base.aiTransform",
+    "n8n-nodes-base.code",
+    "n8n-nodes-base.executeCommand",
+    "n8n-nodes-base.function",
+    "n8n-nodes-base.functionItem",
+    "n8n-nodes-base.git",
+    "n8n-nodes-base.localFileTrigger",
+    "n8n-nodes-base.n8n",
+    "n8n-nodes-base.readBinaryFile",
+    "n8n-nodes-base.readBinaryFiles",
+    "n8n-nodes-base.readWriteFile",
+    "n8n-nodes-base.ssh",
+    "n8n-nodes-base.writeBinaryFile",
+];
+
+/// Name by which messages mention the built-in rules.
+pub const BUILT_IN: &str = "built-in";
+
+/// Reports whether annotations say that a WorkflowPrompt made the definition.
+pub fn is_generated(annotations: Option<&BTreeMap<String, String>>) -> bool {
+    annotations.is_some_and(|all| all.contains_key(annotation::GENERATED_BY))
+}
+
+/// Returns the built-in rules for generated definitions in a namespace with these policies.
+pub fn built_in<'a>(policies: impl IntoIterator<Item = &'a WorkflowPolicySpec>) -> WorkflowPolicySpec {
+    let allowed: HashSet<&str> =
+        policies.into_iter().flat_map(|rules| rules.allowed_node_types.iter().flatten()).map(String::as_str).collect();
+    let denied = NOT_GENERATED.iter().filter(|kind| !allowed.contains(*kind)).map(|kind| (*kind).to_owned()).collect();
+    WorkflowPolicySpec { denied_node_types: denied, literal_secrets: Effect::Deny, ..WorkflowPolicySpec::default() }
 }
 
 /// Returns the denial of a stored version, if policies deny it.
@@ -57,4 +96,26 @@ pub fn unreadable(name: &str, why: &str) -> Denial {
         one_line(why, 200)
     );
     Denial { policies: vec![name.to_owned()], message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_definitions_execute_no_code_unless_a_policy_names_the_node_type() {
+        let allowing = |kinds: &[&str]| WorkflowPolicySpec {
+            allowed_node_types: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
+            ..WorkflowPolicySpec::default()
+        };
+        let denied = |policies: &[WorkflowPolicySpec]| built_in(policies).denied_node_types;
+        assert_eq!(denied(&[]).len(), NOT_GENERATED.len());
+        // A pattern that covers much was not written with these types in mind.
+        assert_eq!(denied(&[allowing(&["*", "n8n-nodes-base.*"])]).len(), NOT_GENERATED.len());
+        let some = denied(&[allowing(&["n8n-nodes-base.code"]), allowing(&["n8n-nodes-base.slack"])]);
+        assert!(!some.contains(&"n8n-nodes-base.code".to_owned()) && some.contains(&"n8n-nodes-base.ssh".to_owned()));
+        for kind in NOT_GENERATED {
+            assert!(Catalog::embedded().node(kind).is_some(), "{kind} is no node type");
+        }
+    }
 }

@@ -18,10 +18,12 @@ use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::Value;
 
 use crate::api::instance::N8nInstance;
+use crate::api::prompt::WorkflowPrompt;
 use crate::api::quota::WorkflowQuota;
 use crate::api::workflow::Workflow;
 use crate::document::lenient_json::{self, Shallow, Skip};
 use crate::kubernetes::indexed_policy::IndexedPolicy;
+use crate::kubernetes::indexed_prompt::IndexedPrompt;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::manifest::misfit;
@@ -48,7 +50,11 @@ impl Decode for IndexedPolicy {
 impl Decode for IndexedQuota {
     const WHOLE: bool = false;
 }
+impl Decode for IndexedPrompt {
+    const WHOLE: bool = false;
+}
 impl Decode for N8nInstance {}
+impl Decode for WorkflowPrompt {}
 impl Decode for Workflow {}
 impl Decode for WorkflowQuota {}
 impl Decode for ConfigMap {}

@@ -1,12 +1,14 @@
 //! A WorkflowPolicy in memory. One whose rules cannot be read is kept, too: its rules must not be off because of that.
 
+use std::sync::Arc;
+
 use kube::Resource;
 use kube::api::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec, WorkflowPolicyStatus};
-use crate::domain::policies::{Denial, applies, unreadable};
+use crate::domain::policies::{BUILT_IN, Denial, applies, built_in, unreadable};
 use crate::validator::policy::Policy;
 
 /// A WorkflowPolicy.
@@ -69,6 +71,17 @@ impl IndexedPolicy {
     pub fn rules(&self, generated: bool) -> Option<Policy<'_>> {
         let rules = self.spec.0.as_ref().ok().filter(|rules| applies(rules, generated))?;
         Some(Policy { name: self.name(), rules })
+    }
+
+    /// Returns the rules of a namespace's policies, together with the built-in ones for a generated definition.
+    pub fn rules_of<'a>(policies: &'a [Arc<Self>], built_in: Option<&'a WorkflowPolicySpec>) -> Vec<Policy<'a>> {
+        let own = policies.iter().filter_map(|policy| policy.rules(built_in.is_some()));
+        own.chain(built_in.map(|rules| Policy { name: BUILT_IN, rules })).collect()
+    }
+
+    /// Returns the built-in rules for a definition that a language model made (`generated`); None for another.
+    pub fn built_in(policies: &[Arc<Self>], generated: bool) -> Option<WorkflowPolicySpec> {
+        generated.then(|| built_in(policies.iter().filter_map(|policy| policy.spec.0.as_ref().ok())))
     }
 
     /// Returns the denial of everything by rules that cannot be read.

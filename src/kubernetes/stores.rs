@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::decoded::{Decode, Decoded, metadata_only};
 use super::indexed_policy::IndexedPolicy;
+use super::indexed_prompt::IndexedPrompt;
 use super::indexed_quota::IndexedQuota;
 use super::merged::merged;
 use super::scope::Scope;
@@ -23,6 +24,7 @@ use super::watches::decodable;
 use super::workflow_index::IndexedWorkflow;
 use crate::api::instance::N8nInstance;
 use crate::api::policy::WorkflowPolicy;
+use crate::api::prompt::WorkflowPrompt;
 use crate::api::quota::WorkflowQuota;
 use crate::api::workflow::Workflow;
 
@@ -37,6 +39,8 @@ pub struct Stores {
     pub instances: Watched<N8nInstance>,
     /// Every WorkflowPolicy.
     pub policies: Watched<IndexedPolicy>,
+    /// Every WorkflowPrompt, without its prompt.
+    pub prompts: Watched<IndexedPrompt>,
     /// Every WorkflowQuota.
     pub quotas: Watched<IndexedQuota>,
     /// The WorkflowPolicies that the selector selects, if there is one: the operator keeps their status.
@@ -62,6 +66,8 @@ impl Stores {
         let (workflows, keep_workflows) = watch(client, &scope, ours.clone(), bare, IndexedWorkflow::slim);
         let (instances, keep_instances) = watch_instances(client, &scope, ours.clone(), undecodable_instances.clone());
         // Usage is written to a quota, so that two operators must not count for the same one.
+        let (prompts, keep_prompts) =
+            watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedPrompt::without_references(metadata)), IndexedPrompt::slim);
         let (quotas, keep_quotas) =
             watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedQuota::without_limits(metadata)), IndexedQuota::slim);
         let (policies, keep_policies) =
@@ -70,9 +76,20 @@ impl Stores {
         let metadata = metadata_only(client.clone());
         let selected = selector.map(|_| watch(&metadata, &scope, ours, |_, _| None, |_| {}));
         let (selected_policies, keep_selected) = selected.unzip();
-        let tasks = [keep_workflows, keep_instances, keep_policies, keep_quotas, keep_namespaces];
+        let tasks = [keep_workflows, keep_instances, keep_policies, keep_prompts, keep_quotas, keep_namespaces];
         let watches = tasks.into_iter().chain(keep_selected).map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
-        Self { workflows, instances, policies, selected_policies, quotas, undecodable_instances, scope, namespaces, _watches: watches }
+        Self {
+            workflows,
+            instances,
+            policies,
+            prompts,
+            selected_policies,
+            quotas,
+            undecodable_instances,
+            scope,
+            namespaces,
+            _watches: watches,
+        }
     }
 
     /// Returns the paths that are watched on every replica.
@@ -81,6 +98,7 @@ impl Stores {
             scope.paths::<Workflow>(),
             scope.paths::<N8nInstance>(),
             scope.paths::<WorkflowPolicy>(),
+            scope.paths::<WorkflowPrompt>(),
             scope.paths::<WorkflowQuota>(),
             vec![Namespace::url_path(&(), None)],
         ];
@@ -91,13 +109,14 @@ impl Stores {
     pub fn is_synced(&self) -> bool {
         let ours = self.workflows.is_synced() && self.instances.is_synced();
         let selected = self.selected_policies.as_ref().is_none_or(Watched::is_synced);
-        ours && selected && self.policies.is_synced() && self.quotas.is_synced() && self.namespaces.is_synced()
+        let rules = self.policies.is_synced() && self.quotas.is_synced() && self.namespaces.is_synced();
+        ours && selected && rules && self.prompts.is_synced()
     }
 
     /// Waits until all lists are complete: without the instances a Workflow would report that its instance does not exist, without the
     /// policies and quotas its rules would be off, and without the Workflows an instance would seem unused.
     pub async fn synced(&self) {
-        let ours = future::join(self.workflows.synced(), self.instances.synced());
+        let ours = future::join3(self.workflows.synced(), self.instances.synced(), self.prompts.synced());
         future::join4(ours, self.policies.synced(), self.quotas.synced(), self.namespaces.synced()).await;
         if let Some(selected) = &self.selected_policies {
             selected.synced().await;

@@ -18,6 +18,7 @@ use crate::catalog::Catalog;
 use crate::domain::admission::grants::InstanceFacts;
 use crate::domain::admission::workflow::{WorkflowFacts, workflow};
 use crate::domain::admission::{Request, Verdict, passes, rules};
+use crate::domain::policies::is_generated;
 use crate::domain::quota::Limits;
 use crate::domain::quota::places::{Candidate, refusal};
 use crate::domain::validation::ValidationContext;
@@ -25,7 +26,6 @@ use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::indexed_policy::IndexedPolicy;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::stores::Stores;
-use crate::validator::policy::Policy;
 
 /// Time between two looks at the catalogues in ConfigMaps.
 const CATALOGS_FRESH_FOR: Duration = Duration::from_secs(60);
@@ -103,7 +103,9 @@ impl Facts {
             None => Catalog::embedded(),
         };
         let (policies, quotas) = (self.stores.policies_of(&request.namespace), self.stores.quotas_of(&request.namespace));
-        let rules: Vec<Policy<'_>> = policies.iter().filter_map(|policy| policy.rules(false)).collect();
+        let annotations = BTreeMap::deserialize(&request.object["metadata"]["annotations"]).ok();
+        let built_in = IndexedPolicy::built_in(&policies, is_generated(annotations.as_ref()));
+        let rules = IndexedPolicy::rules_of(&policies, built_in.as_ref());
         let none = BTreeMap::new();
         let labels = namespace.map(|namespace| namespace.metadata.labels.as_ref().unwrap_or(&none));
         let references_of = |name: &str| {

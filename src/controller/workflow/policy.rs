@@ -26,6 +26,11 @@ pub(super) fn of(rec: &mut Reconciliation<'_>) -> Result<Vec<Arc<IndexedPolicy>>
     }
 }
 
+/// Reports whether a WorkflowPrompt made the object.
+pub(super) fn is_generated(rec: &Reconciliation<'_>) -> bool {
+    policies::is_generated(rec.workflow.metadata.annotations.as_ref())
+}
+
 /// Returns a denial as an error, and records which policies it is by.
 pub(super) fn denied(rec: &mut Reconciliation<'_>, denial: Denial) -> ReconcileError {
     rec.denied_by = denial.policies;
@@ -43,7 +48,7 @@ pub(super) async fn judge(
         return Ok(());
     }
     let all = of(rec)?;
-    let Some(denial) = broken_by(rec, connection, definition, &all).await? else { return Ok(()) };
+    let Some(denial) = broken_by(rec, connection, definition, &all, is_generated(rec)).await? else { return Ok(()) };
     let error = denied(rec, denial);
     Err(ReconcileError { message: format!("version {version}: {}", error.message), ..error })
 }
@@ -55,7 +60,7 @@ pub(super) async fn judge_pinned(rec: &mut Reconciliation<'_>, connection: &Conn
     let Some(version) = kept else { return Ok(()) };
     let all = of(rec)?;
     let definition = versions::read(rec, version).await?;
-    match broken_by(rec, connection, &definition, &all).await? {
+    match broken_by(rec, connection, &definition, &all, is_generated(rec)).await? {
         None => Ok(()),
         Some(denial) => {
             let error = denied(rec, denial);
@@ -77,7 +82,8 @@ pub(super) async fn withdraw(rec: &mut Reconciliation<'_>, connection: &Connecti
         return Ok(false);
     }
     let definition = versions::read(rec, version).await?;
-    let Some(denial) = broken_by(rec, connection, &definition, &running).await? else {
+    // The built-in rules do not unpublish anything.
+    let Some(denial) = broken_by(rec, connection, &definition, &running, false).await? else {
         rec.ctx.remember(&rec.uid(), |memory| memory.allowed = Some(judged));
         return Ok(false);
     };
@@ -116,14 +122,16 @@ pub(super) fn versions_of(policies: &[Arc<IndexedPolicy>]) -> Vec<(&str, Option<
     versions
 }
 
-/// Returns which of these policies a definition breaks.
+/// Returns which of these policies, and of the built-in rules for a `generated` definition, a definition breaks.
 async fn broken_by(
     rec: &Reconciliation<'_>,
     connection: &Connection,
     definition: &Definition,
     policies: &[Arc<IndexedPolicy>],
+    generated: bool,
 ) -> Result<Option<Denial>, ReconcileError> {
-    let rules: Vec<_> = policies.iter().filter_map(|policy| policy.rules(false)).collect();
+    let built_in = IndexedPolicy::built_in(policies, generated);
+    let rules = IndexedPolicy::rules_of(policies, built_in.as_ref());
     if rules.is_empty() {
         return Ok(None);
     }

@@ -62,7 +62,7 @@ pub(super) async fn required(
 
 async fn validate(rec: &mut Reconciliation<'_>, connection: &Connection, source: Source) -> Result<Source, ReconcileError> {
     let policies = policy::of(rec)?;
-    if policies.is_empty() && believed(rec, &source) {
+    if policies.is_empty() && !policy::is_generated(rec) && believed(rec, &source) {
         return Ok(source);
     }
     let (source, report) = report_on(rec, connection, source, policies).await?;
@@ -127,9 +127,13 @@ async fn report_on(
     let instead = held.error.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read, so the built-in one is used");
     let spec = rec.spec();
     let (active, tags) = (spec.active, spec.tags.clone());
-    let silenced = rec.silenced();
-    let rests_on =
-        format!("{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}{:?}", spec.display_name, held.id, policy::versions_of(&policies));
+    let (silenced, generated) = (rec.silenced(), policy::is_generated(rec));
+    let rests_on = format!(
+        "{generated}{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}{:?}",
+        spec.display_name,
+        held.id,
+        policy::versions_of(&policies)
+    );
     let of: [u8; 32] = Sha256::new().chain_update(source.text).chain_update(rests_on).finalize().into();
     let known = rec.ctx.remember(&rec.uid(), |memory| match &memory.validation {
         Some(CachedValidation::Known(before, report)) if *before == of => Some(report.clone()),
@@ -143,7 +147,8 @@ async fn report_on(
     let validated = tokio::task::spawn_blocking(move || {
         let measure = ValidationContext { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
         let warnings = std::mem::take(&mut source.warnings);
-        let rules: Vec<_> = policies.iter().filter_map(|policy| policy.rules(false)).collect();
+        let built_in = IndexedPolicy::built_in(&policies, generated);
+        let rules = IndexedPolicy::rules_of(&policies, built_in.as_ref());
         let report = validation::validate(&source.definition, active, tags.as_deref(), warnings, measure, &silenced, &rules);
         (source, Arc::new(report))
     });
