@@ -10,6 +10,7 @@ pub mod indexed_quota;
 mod merged;
 pub mod objects;
 pub mod present;
+pub mod prompt_records;
 pub mod revisions;
 pub mod scope;
 pub mod secrets;

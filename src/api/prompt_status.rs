@@ -32,6 +32,10 @@ pub struct WorkflowPromptStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub input_hash: Option<String>,
+    /// Value of the annotation `weirkeeper.dev/reset-at` with which a failed generation was begun again; part of the inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub begun_again_at: Option<String>,
     /// What made the workflow, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<PromptRoute>,
@@ -105,6 +109,7 @@ impl Default for WorkflowPromptStatus {
             stage: PromptStage::default(),
             summary: None,
             input_hash: None,
+            begun_again_at: None,
             route: None,
             plan: Vec::new(),
             assumptions: Vec::new(),

@@ -10,6 +10,8 @@ use crate::validator::rules::Pattern;
 /// Annotations that the operator reads on a Workflow.
 pub const OF_WORKFLOW: &[&str] =
     &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::PINNED_VERSION, annotation::IGNORE_FINDINGS, annotation::GENERATED_BY];
+/// Annotations that the operator reads on a WorkflowPrompt.
+pub const OF_PROMPT: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::APPROVED_DIGEST, annotation::ANSWERS];
 /// Annotations that the operator reads on an N8nInstance.
 pub const OF_INSTANCE: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::RESTORED_FROM];
 

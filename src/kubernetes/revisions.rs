@@ -63,7 +63,7 @@ fn same_body(one: Option<&RawExtension>, other: Option<&RawExtension>) -> bool {
     one == other || decoded(one).is_some_and(|one| decoded(other) == Some(one))
 }
 
-async fn create(client: &Client, namespace: &str, revision: &ControllerRevision) -> Result<(), kube::Error> {
+pub(super) async fn create(client: &Client, namespace: &str, revision: &ControllerRevision) -> Result<(), kube::Error> {
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
     let body = serde_json::to_vec(revision).map_err(kube::Error::SerdeError)?;
     let request = Request::new(ControllerRevision::url_path(&(), Some(namespace))).create(&params, body);

@@ -25,6 +25,7 @@ impl WorkflowPromptStatus {
         let kept = self.clone();
         *self = Self {
             input_hash: Some(input_hash.to_owned()),
+            begun_again_at: kept.begun_again_at,
             conditions: kept.conditions,
             observed_generation: kept.observed_generation,
             summary: kept.summary,

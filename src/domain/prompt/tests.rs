@@ -2,9 +2,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
+use super::made::{is_made_by, patch, workflow_object};
 use super::record::Proposed;
 use super::*;
 use crate::api::prompt_status::{CallUsage, MOST_GENERATIONS, PendingCall, Proposal, WorkflowPromptStatus};
+use crate::api::workflow::LARGEST_INLINE;
 use crate::catalog::Catalog;
 use crate::validator::check::parse_and_check;
 
@@ -119,6 +121,28 @@ fn people_read_what_a_workflow_does() {
     );
     let other = self::definition("https://other.example.com/orders");
     assert_eq!(proposal::changes(&definition, &other), ["node \"Fetch\": parameters.url changed"]);
+}
+
+#[test]
+fn a_patch_changes_what_the_prompt_decides_and_nothing_else() {
+    let object = |spec: Value, url: &str| workflow_object(&prompt(spec, json!({})), &definition(url)).unwrap();
+    let mut stored = object(json!({ "workflow": { "active": true, "labels": { "team": "a" } } }), "https://a.example.com");
+    stored["metadata"]["uid"] = json!("w");
+    stored["metadata"]["resourceVersion"] = json!("7");
+    assert_eq!(patch(&stored, &object(json!({ "workflow": { "active": true } }), "https://a.example.com")), None);
+    // Somebody else added a tag, a label and an owner.
+    stored["spec"]["tags"] = json!(["mine"]);
+    stored["metadata"]["labels"]["other"] = json!("x");
+    stored["metadata"]["ownerReferences"].as_array_mut().unwrap().push(json!({ "kind": "Other", "uid": "o" }));
+    let kept = object(json!({ "deletionPolicy": "Retain", "workflow": { "labels": { "team": "b" } } }), "https://b.example.com");
+    let found = patch(&stored, &kept).unwrap();
+    assert_eq!(found["metadata"]["uid"], "w");
+    assert_eq!(found["metadata"]["resourceVersion"], "7");
+    assert_eq!(found["metadata"]["labels"], json!({ "team": "b" }));
+    assert_eq!(found["metadata"]["ownerReferences"], json!([{ "kind": "Other", "uid": "o" }]));
+    assert_eq!(found["spec"]["active"], Value::Null, "it is no longer decided");
+    assert_eq!(found["spec"]["definition"]["nodes"][0]["parameters"]["url"], "https://b.example.com");
+    assert!(found["spec"].get("tags").is_none() && found["spec"].get("instanceRef").is_none());
 }
 
 fn at(second: i64) -> Timestamp {
