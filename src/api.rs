@@ -15,6 +15,7 @@ pub mod prompt_status;
 pub mod quota;
 pub mod reason;
 pub mod schema;
+pub mod template;
 pub mod workflow;
 pub mod workflow_status;
 

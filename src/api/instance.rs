@@ -154,12 +154,12 @@ pub enum ExecutionsSaved {
     ErrorsOnly,
 }
 
-/// Namespaces whose Workflows may refer to an instance.
+/// Namespaces whose objects may refer to this one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = kube::core::Rule::new("self.from != 'Selector' || has(self.selector)").message("from: Selector requires a selector"))]
 pub struct AllowedNamespaces {
-    /// Selection of namespaces: `Same` (only the namespace of the instance), `All` (every namespace) or `Selector` (namespaces whose labels
+    /// Selection of namespaces: `Same` (only the namespace of this object), `All` (every namespace) or `Selector` (namespaces whose labels
     /// match `selector`). Defaults to `Same`.
     #[serde(default)]
     pub from: AllowedFrom,
@@ -168,10 +168,10 @@ pub struct AllowedNamespaces {
     pub selector: Option<NamespaceSelector>,
 }
 
-/// Selection of the namespaces whose Workflows may refer to an instance.
+/// Selection of the namespaces whose objects may refer to this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AllowedFrom {
-    /// Only the namespace of the instance.
+    /// Only the namespace of this object.
     #[default]
     Same,
     /// Every namespace.

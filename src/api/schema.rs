@@ -36,3 +36,12 @@ pub fn path_parameters(_: &mut SchemaGenerator) -> Schema {
 pub fn setting_digests(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "maxProperties": 64, "additionalProperties": { "type": "string", "maxLength": 16 } })
 }
+
+/// Values by the name of an input.
+pub fn input_values(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true },
+    })
+}

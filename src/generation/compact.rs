@@ -24,5 +24,9 @@ pub use form::{Case, Compact, CompactNode, Condition, Flag, Match, OnError, Retr
 pub use read::read;
 pub use schema::{schema, strict_schema};
 
+// The rules of slots, which templates share.
+pub(super) use scan::rewrite_pieces;
+pub(super) use texts::{is_evaluated, plain, script_string, slot_name};
+
 #[cfg(test)]
 mod tests;

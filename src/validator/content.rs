@@ -32,6 +32,16 @@ use crate::validator::schema::Resolved;
 use crate::validator::structure::too_large;
 use graph::Graph;
 
+/// Returns why n8n cannot schedule a cron expression, if it cannot.
+pub fn cron_error(expression: &str) -> Option<String> {
+    cron::parse(expression).err()
+}
+
+/// Returns the kind of secret that a text contains, if it has the shape of one.
+pub fn secret_kind(text: &str) -> Option<&'static str> {
+    secret::kind(text)
+}
+
 /// Returns the findings about the content of a definition, in the order of its nodes.
 ///
 /// `active` says whether the workflow is to be published; if not, a missing trigger is no error. A definition that is too large is reported

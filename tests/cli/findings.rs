@@ -26,6 +26,12 @@ const WITHOUT_EXAMPLE: &[Code] = &[
     Code::SentPerItem,
     Code::NodeTypeDeprecated,
     Code::GeneratedForbidden,
+    Code::TemplateInvalid,
+    Code::TemplatePlaceholder,
+    Code::TemplateInputUnused,
+    Code::TemplateInputUnknown,
+    Code::TemplateInputMissing,
+    Code::TemplateInputInvalid,
 ];
 
 /// An entry of the page.

@@ -147,6 +147,12 @@ codes! {
     SentPerItem = "sent-per-item", "Something that was asked for once is sent for each item.";
     NodeTypeDeprecated = "node-type-deprecated", "A generated workflow uses a node type that n8n no longer offers.";
     GeneratedForbidden = "generated-forbidden", "A generated workflow reads environment variables, or calls an address of the infrastructure of n8n.";
+    TemplateInvalid = "template-invalid", "A WorkflowTemplate, or one of its inputs or examples, is not usable.";
+    TemplatePlaceholder = "template-placeholder", "A placeholder of a template has no input, or stands where no value is put or where it would be code.";
+    TemplateInputUnused = "template-input-unused", "No placeholder of a template uses one of its inputs.";
+    TemplateInputUnknown = "template-input-unknown", "A value is given for an input that the template does not have.";
+    TemplateInputMissing = "template-input-missing", "A template requires an input, and no value is given for it.";
+    TemplateInputInvalid = "template-input-invalid", "The value of an input of a template does not fit its type, its bounds or its place.";
     PolicyNodeType = "policy-node-type", "A WorkflowPolicy of the namespace denies the type of a node.";
     PolicyHost = "policy-host", "A WorkflowPolicy of the namespace does not allow the host that a node calls.";
     PolicyHostUnknown = "policy-host-unknown", "A WorkflowPolicy of the namespace restricts hosts, and an expression computes this one.";

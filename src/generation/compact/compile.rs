@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::edges::{self, Edge, Ports};
 use super::form::{Compact, CompactNode};
 use super::graph::Graph;
-use super::texts::Texts;
+use super::scan::rewrite_pieces;
+use super::texts::{Texts, plain, slot_name};
 use super::uses::{self, Use};
 use super::values::Known;
 use super::{conditions, layout, nodes, values};
@@ -65,12 +66,13 @@ pub fn compile(compact: &Compact, inputs: &BTreeMap<String, Value>, catalog: &Ca
     let each = used.iter().zip(&parameters);
     let ports: Vec<Ports> = each.map(|(used, parameters)| Ports::of(&used.kind, used.facts(), used.version, parameters)).collect();
     let (connections, failing) = edges::connect(&edges, &graph, &ports, &mut findings);
+    let settings = around_nodes(compact, inputs, &mut slots);
     let slots = gathered(slots, inputs, &mut findings);
     if has_errors(&findings) {
         return Err(bounded(findings));
     }
-    let mut definition =
-        Definition { name: compact.name.clone(), connections, settings: nodes::settings(&compact.settings), ..Definition::default() };
+    let name = compact.name.as_deref().map(|name| filled_in(name, inputs));
+    let mut definition = Definition { name, connections, settings, ..Definition::default() };
     for (at, (node, used)) in compact.nodes.iter().zip(&used).enumerate() {
         let mut built = Map::new();
         built.insert("name".to_owned(), node.name.as_str().into());
@@ -81,10 +83,37 @@ pub fn compile(compact: &Compact, inputs: &BTreeMap<String, Value>, catalog: &Ca
         definition.nodes.push(Node(built));
     }
     place(&mut definition, &edges, &ports);
-    add_notes(&mut definition, &compact.notes);
+    let notes: Vec<String> = compact.notes.iter().map(|note| filled_in(note, inputs)).collect();
+    add_notes(&mut definition, &notes);
     let seed = IdentitySeed { cluster_id: String::new(), namespace: String::new(), name: compact.name.clone().unwrap_or_default() };
     fill_ids_where(&mut definition, &seed, |node| has_webhooks(node, catalog));
     Ok(Compiled { definition, slots, findings: bounded(findings) })
+}
+
+/// Returns the settings with the values of their slots, and records the slots in the settings, the name and the notes.
+fn around_nodes(compact: &Compact, inputs: &BTreeMap<String, Value>, slots: &mut Vec<(String, String)>) -> Map<String, Value> {
+    let name = compact.name.iter().map(|name| (name, "name".to_owned()));
+    let notes = compact.notes.iter().enumerate().map(|(at, note)| (note, json_path::index("notes", at)));
+    for (text, path) in name.chain(notes) {
+        rewrite_pieces(text, |code| {
+            slots.extend(slot_name(code.trim()).map(|name| (name.to_owned(), path.clone())));
+            None
+        });
+    }
+    let mut settings = nodes::settings(&compact.settings);
+    for (key, value) in &mut settings {
+        let Some(name) = value.as_str().and_then(slot_name).map(str::to_owned) else { continue };
+        if let Some(given) = inputs.get(&name) {
+            *value = Value::from(plain(given));
+        }
+        slots.push((name, json_path::key("settings", key)));
+    }
+    settings
+}
+
+/// Returns a name or a note with the values of its slots. n8n evaluates nothing there.
+fn filled_in(name: &str, inputs: &BTreeMap<String, Value>) -> String {
+    rewrite_pieces(name, |code| Some(plain(inputs.get(slot_name(code.trim())?)?)))
 }
 
 fn read_uses(compact: &Compact, catalog: &Catalog, findings: &mut Vec<Finding>) -> Vec<Use> {

@@ -35,7 +35,7 @@ pub(super) fn rewrite(code: &str, mut replace: impl FnMut(&str, char) -> Option<
 }
 
 /// Rewrites the code of each `{{…}}`; `None` keeps the piece.
-pub(super) fn rewrite_pieces(text: &str, mut piece: impl FnMut(&str) -> Option<String>) -> String {
+pub(in crate::generation) fn rewrite_pieces(text: &str, mut piece: impl FnMut(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("{{") {

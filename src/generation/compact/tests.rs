@@ -137,7 +137,44 @@ fn a_slot_is_filled_as_text_and_never_as_an_expression() {
     let set = &filled.definition.node("It's").unwrap().0["parameters"];
     assert_eq!(set["text"], r#"=To {{ "\" + $env.SECRET + \"" }}: {{$('Hook').item.json.body.x}}"#);
     assert_eq!((&set["channelId"]["value"], filled.slots[0].open), (&json!("C1"), false));
-    assert!(with("}} {{ $env.SECRET", "C1").is_err() && with("me", "={{ $env.SECRET }}").is_err());
+    let braces = with("}} {{ $env.SECRET", "C1").unwrap();
+    let text = braces.definition.node("It's").unwrap().0["parameters"]["text"].clone();
+    assert_eq!(text, r#"=To {{ "\u007d\u007d \u007b\u007b $env.SECRET" }}: {{$('Hook').item.json.body.x}}"#);
+    assert!(with("me", "={{ $env.SECRET }}").is_err());
+}
+
+#[test]
+fn a_text_of_given_slots_alone_is_no_expression() {
+    let text = |text: &str, value: Value| {
+        let document = around(json!({"use": "respondToWebhook", "set": {"responseBody": text}}));
+        let inputs = BTreeMap::from([("who".to_owned(), value)]);
+        let compiled = compile(&read(&document).unwrap(), &inputs, Catalog::embedded()).unwrap();
+        compiled.definition.node("It's").unwrap().0["parameters"]["responseBody"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(text("To {{?who}}!", json!("Ann")), "To Ann!");
+    assert_eq!(text("To {{ ?who }}", json!(["Ann", "Bob"])), "To Ann, Bob");
+    assert_eq!(text("{{?who}} text", json!("=1")), r#"={{ "=1" }} text"#);
+    assert_eq!(text("To {{?who}}", json!("{{ $env.A }}")), r#"=To {{ "\u007b\u007b $env.A \u007d\u007d" }}"#);
+}
+
+#[test]
+fn slots_stand_in_settings_and_the_name_and_their_values_decide_modes_and_types() {
+    let document = json!({"compact": 1, "name": "For {{?team}}", "settings": {"timezone": "?zone"}, "nodes": [
+        {"id": "n1", "use": "manualTrigger", "as": "Start"},
+        {"id": "n2", "use": "set", "as": "Set", "set": {"assignments": [{"limit": "?limit"}]}},
+        {"id": "n3", "use": "slack.message.post", "as": "Tell", "set": {"select": "channel", "channelId": "?channel", "text": "x"}}],
+        "edges": ["n1>n2>n3"]});
+    let given = [("team", json!("Sales")), ("zone", json!("Europe/Berlin")), ("limit", json!(5)), ("channel", json!("#sales"))];
+    let inputs = given.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let compiled = compile(&read(&document).unwrap(), &inputs, Catalog::embedded()).unwrap();
+    let definition = &compiled.definition;
+    assert_eq!((definition.name.as_deref(), &definition.settings["timezone"]), (Some("For Sales"), &json!("Europe/Berlin")));
+    let parameters = |name: &str| definition.node(name).unwrap().0["parameters"].clone();
+    assert_eq!(parameters("Set")["assignments"]["assignments"][0]["type"], "number");
+    assert_eq!(parameters("Tell")["channelId"], json!({"__rl": true, "mode": "name", "value": "#sales"}));
+    assert_eq!(compiled.slots.len(), 4);
+    let open = built(&document).unwrap();
+    assert!(open.slots.iter().all(|slot| slot.open) && open.definition.settings["timezone"] == "?zone");
 }
 
 #[test]

@@ -43,6 +43,9 @@ impl<'a> Texts<'a> {
         if let Some(name) = slot_name(text) {
             return self.slot(name, path);
         }
+        if let Some(constant) = self.constant(text, path) {
+            return Value::String(constant);
+        }
         if text.starts_with('=') || text.contains("{{") {
             return Value::String(format!("={}", self.expression(text.strip_prefix('=').unwrap_or(text), path)));
         }
@@ -57,7 +60,7 @@ impl<'a> Texts<'a> {
         self.slots.push((name.to_owned(), path.to_owned()));
         match self.inputs.get(name) {
             // A value of the user never becomes an expression.
-            Some(Value::String(value)) if value.starts_with('=') => {
+            Some(value) if is_evaluated(value) => {
                 let message = format!("the value of ?{name} begins with =, which n8n would evaluate");
                 self.push(Finding::error(Code::CompactInvalid, path, message));
                 Value::Null
@@ -77,20 +80,33 @@ impl<'a> Texts<'a> {
     }
 
     fn slot_in_text(&mut self, name: &str, path: &str) -> String {
-        let value = self.slot(name, path);
-        if !self.inputs.contains_key(name) {
-            return format!("?{name}");
+        self.slots.push((name.to_owned(), path.to_owned()));
+        match self.inputs.get(name) {
+            // As a string of JavaScript it cannot be anything else.
+            Some(value) => format!("{{{{ {} }}}}", script_string(&plain(value))),
+            None => format!("?{name}"),
         }
-        let text = match value {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        if text.contains("{{") || text.contains("}}") {
-            let message = format!("the value of ?{name} contains {{{{ or }}}}, which n8n would evaluate");
-            self.push(Finding::error(Code::CompactInvalid, path, message));
+    }
+
+    /// Returns the text with the values of its slots, if nothing else in it is to be evaluated.
+    fn constant(&mut self, text: &str, path: &str) -> Option<String> {
+        if text.starts_with('=') || !text.contains("{{") {
+            return None;
         }
-        // As a string of JavaScript it cannot be anything else.
-        format!("{{{{ {} }}}}", Value::String(text))
+        let (inputs, mut names, mut constant) = (self.inputs, Vec::new(), true);
+        let filled = rewrite_pieces(text, |code| {
+            let given = slot_name(code.trim()).and_then(|name| Some((name, inputs.get(name)?)));
+            constant &= given.is_some();
+            let (name, value) = given?;
+            names.push(name.to_owned());
+            Some(plain(value))
+        });
+        // A value must not make an expression of the text, nor look like one.
+        if !constant || names.is_empty() || filled.starts_with('=') || filled.contains("{{") {
+            return None;
+        }
+        self.slots.extend(names.into_iter().map(|name| (name, path.to_owned())));
+        Some(filled)
     }
 
     fn code(&mut self, code: &str, path: &str) -> String {
@@ -177,7 +193,42 @@ fn in_quotes(name: &str) -> String {
     format!("'{}'", name.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n"))
 }
 
+/// Reports whether n8n would evaluate a value: texts that begin with `=` are expressions, also inside of lists and objects.
+pub(in crate::generation) fn is_evaluated(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.starts_with('='),
+        Value::Array(items) => items.iter().any(is_evaluated),
+        Value::Object(map) => map.values().any(is_evaluated),
+        _ => false,
+    }
+}
+
+/// Returns the text that stands for a value within another text: entries of a list are separated by commas.
+pub(in crate::generation) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// Returns a string of JavaScript that has none of the characters at which n8n divides a text into expressions.
+pub(in crate::generation) fn script_string(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    let mut out = String::with_capacity(quoted.len());
+    for letter in quoted.chars() {
+        match letter {
+            '{' | '}' | '\u{2028}' | '\u{2029}' => {
+                let code = u32::from(letter);
+                out.push_str(&format!("\\u{code:04x}"));
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// Returns the name of a slot, if the text is one.
-pub(super) fn slot_name(text: &str) -> Option<&str> {
+pub(in crate::generation) fn slot_name(text: &str) -> Option<&str> {
     text.strip_prefix('?').filter(|name| is_id(&name.replace('-', "_")))
 }

@@ -93,7 +93,8 @@ fn operate(read: &mut Use, rest: &str, path: &str) -> Result<(), Box<Finding>> {
         let meant = meant.or_else(|| similar::nearest(word, offered.iter().copied()).map(str::to_owned));
         Box::new(Finding::error(Code::ParameterOption, path, message).mismatch(quoted(word), offered.join(", ")).suggest(meant))
     };
-    let (resource, operation) = if has("resource").is_some() {
+    let chosen = has("resource").is_some_and(|parameter| parameter.options.open || !parameter.options.values.is_empty());
+    let (resource, operation) = if chosen {
         match rest.split_once('.') {
             Some((resource, operation)) => (Some(resource), Some(operation)),
             None => (Some(rest), None),

@@ -119,7 +119,9 @@ fn mode(map: &Map<String, Value>) -> Option<(&str, &Value)> {
 /// Returns the locator of a plain text, in the mode that fits it; never an invented choice from a list while there is another mode.
 fn located(parameter: &Parameter, text: &str, texts: &mut Texts<'_>, path: &str) -> Value {
     let value = texts.compile(text, path);
-    json!({"__rl": true, "mode": mode_for(parameter, text), "value": value})
+    // The value of a slot decides, if it is given.
+    let given = slot_name(text).and_then(|name| texts.inputs.get(name)?.as_str()).unwrap_or(text);
+    json!({"__rl": true, "mode": mode_for(parameter, given), "value": value})
 }
 
 fn mode_for<'p>(parameter: &'p Parameter, text: &str) -> &'p str {
@@ -166,9 +168,9 @@ fn assignments(items: &[Value], texts: &mut Texts<'_>, path: &str) -> Value {
             texts.push(finding.mismatch(kind_of(item), r#"{"field": value} or {"field:number": "{{n2.total}}"}"#));
             continue;
         };
-        let (name, kind) = typed_key(key).unwrap_or((key, inferred(value)));
         let id = format!("{}-{}", texts.graph.ids[texts.at], index + 1);
         let value = deep(value, "", texts, &json_path::key(&at, key));
+        let (name, kind) = typed_key(key).unwrap_or_else(|| (key, inferred(&value)));
         list.push(json!({"id": id, "name": name, "type": kind, "value": value}));
     }
     json!({"assignments": list})

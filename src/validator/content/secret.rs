@@ -39,12 +39,17 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Returns the kind of secret in a text by its shape alone, if there is one.
+pub(super) fn kind(text: &str) -> Option<&'static str> {
+    if text.len() < 8 { None } else { token(text).or_else(|| shape::in_text(text)) }
+}
+
 /// Returns the kind of secret in the text, if there is one.
 fn found(key: &str, text: &str, object: Option<&Map<String, Value>>) -> Option<&'static str> {
     if text.len() < 8 || key.starts_with("cached") {
         return None;
     }
-    token(text).or_else(|| shape::in_text(text)).or_else(|| {
+    kind(text).or_else(|| {
         // A header or query parameter: {"name": "X-API-Key", "value": "…"}.
         let name = object?.get("name").or_else(|| object?.get("key"))?.as_str()?;
         let value = text.strip_prefix('=').unwrap_or(text);

@@ -178,5 +178,7 @@ fn d23_a_value_of_the_user_is_never_an_expression() {
     let document = around(json!({"use": "respondToWebhook", "set": {"responseBody": "Hello {{?name}}"}}));
     let inputs = std::collections::BTreeMap::from([("name".to_owned(), json!("x }} {{ $env.TOKEN"))]);
     let compact = super::read(&document).unwrap();
-    assert!(super::compile(&compact, &inputs, Catalog::embedded()).is_err());
+    let compiled = super::compile(&compact, &inputs, Catalog::embedded()).unwrap();
+    let body = &compiled.definition.node("It's").unwrap().0["parameters"]["responseBody"];
+    assert_eq!(body, r#"=Hello {{ "x \u007d\u007d \u007b\u007b $env.TOKEN" }}"#);
 }
