@@ -37,7 +37,7 @@ pub use credentials::CredentialWrite;
 pub use error::{Denial, N8nError, SettingsError};
 pub use executions::ExecutionQuery;
 pub use item::Unread;
-pub use key::{ApiKey, key_expiry};
+pub use key::key_expiry;
 pub use listing::List;
 pub use metrics::N8nMetrics;
 pub use operation::Operation;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use url::Url;
 
-use crate::n8n::{ApiKey, ClientSettings, N8nClient, N8nMetrics, SettingsError};
+use crate::http::ApiKey;
+use crate::n8n::{ClientSettings, N8nClient, N8nMetrics, SettingsError};
 
 /// Timeout of a request to n8n. A page of a list has up to 250 workflows.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -49,8 +50,8 @@ impl Connection {
         let settings = ClientSettings {
             url: self.url.clone(),
             api_key: match &self.api_key_file {
-                Some(path) => ApiKey::parse(&String::from_utf8_lossy(&read(path)?))?,
-                None => ApiKey::parse(key.ok_or(ConnectionError::NoKey)?)?,
+                Some(path) => ApiKey::parse(&String::from_utf8_lossy(&read(path)?)).map_err(SettingsError::from)?,
+                None => ApiKey::parse(key.ok_or(ConnectionError::NoKey)?).map_err(SettingsError::from)?,
             },
             ca_bundle: self.ca_file.as_deref().map(read).transpose()?,
             trust_named_in: "--ca-file",

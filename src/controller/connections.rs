@@ -23,10 +23,10 @@ use crate::domain::access::may_refer;
 use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::status_bounds;
-use crate::http::LeaderFence;
+use crate::http::{ApiKey, LeaderFence};
 use crate::kubernetes::objects;
 use crate::kubernetes::secrets::Secrets;
-use crate::n8n::{ApiKey, ClientSettings, List, N8nClient, N8nError, N8nMetrics};
+use crate::n8n::{ClientSettings, List, N8nClient, N8nError, N8nMetrics};
 
 /// Maximum age of a list of credentials that contains every credential that is looked up.
 const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);

@@ -8,6 +8,11 @@ use super::throttle::LONGEST_PAUSE;
 
 /// Returns `Retry-After`, given in seconds or as an HTTP date, up to the longest pause that an answer can impose.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    Some(asked_pause(headers)?.min(LONGEST_PAUSE))
+}
+
+/// Returns `Retry-After` as the server wrote it, for messages.
+pub fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Ok(seconds) = text.parse::<u64>() {
         Duration::from_secs(seconds)
@@ -15,7 +20,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
         Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default()
     };
-    Some(wait.min(LONGEST_PAUSE))
+    Some(wait)
 }
 
 /// Returns how many seconds the server's clock is ahead of the local one. `Date` has no fractions of a second and the answer took time to

@@ -6,10 +6,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::{Denial, MESSAGE_CHARS, N8nError};
-use super::key::ApiKey;
 use super::operation::Operation;
 use crate::document::lenient_json::{self, Shallow};
-use crate::http::{Part, retry_after};
+use crate::http::{ApiKey, Part, retry_after};
 use crate::text::one_line;
 
 /// Beginning of the page that n8n sends with status 200 on every path while it migrates its database.

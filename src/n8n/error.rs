@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::operation::Operation;
-use crate::http::ClientError;
+use crate::http::{ClientError, UnsendableKey};
 
 /// Maximum length of n8n's message in an error, in characters.
 pub(super) const MESSAGE_CHARS: usize = 500;
@@ -303,8 +303,8 @@ pub enum SettingsError {
     #[error("{0} {1}")]
     Url(&'static str, &'static str),
     /// The key is empty or cannot be sent as an HTTP header.
-    #[error("the API key is empty or contains characters that cannot be sent")]
-    ApiKey,
+    #[error(transparent)]
+    ApiKey(#[from] UnsendableKey),
     /// The CA bundle is unreadable, or TLS cannot be set up.
     #[error(transparent)]
     Http(#[from] ClientError),

@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{ApiKey, ClientSettings, N8nClient, N8nMetrics};
-use crate::http::Memory;
+use super::{ClientSettings, N8nClient, N8nMetrics};
+use crate::http::{ApiKey, Memory};
 
 pub(super) const KEY: &str = "the-secret-key";
 

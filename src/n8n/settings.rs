@@ -6,8 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::error::SettingsError;
-use super::key::ApiKey;
-use crate::http::{HttpSettings, check_base};
+use crate::http::{ApiKey, HttpSettings, check_base};
 
 /// Connection settings of one n8n. None are read from the environment; proxies are never used.
 #[derive(Clone, Debug)]

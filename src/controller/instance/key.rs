@@ -10,7 +10,8 @@ use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::Reason;
 use crate::controller::connections::Connection;
 use crate::controller::context::Context;
-use crate::n8n::{ApiKey, key_expiry};
+use crate::http::ApiKey;
+use crate::n8n::key_expiry;
 
 /// Keys that expire sooner than this are reported.
 const EXPIRING: Duration = Duration::from_secs(14 * 24 * 3600);

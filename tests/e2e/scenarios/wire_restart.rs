@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::process::Command;
 use weirkeeper::domain::remote::WorkflowWrite;
-use weirkeeper::n8n::{ApiKey, ClientSettings, N8nClient, N8nError, N8nMetrics};
+use weirkeeper::http::ApiKey;
+use weirkeeper::n8n::{ClientSettings, N8nClient, N8nError, N8nMetrics};
 
 use super::wire::calls::delete;
 use crate::harness::stack::Stack;

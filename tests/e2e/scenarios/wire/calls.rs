@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use reqwest::Method;
 use serde_json::{Value, json};
 use weirkeeper::domain::remote::{RemoteWorkflow, WorkflowWrite};
-use weirkeeper::n8n::{ApiKey, ClientSettings, N8nClient, N8nError, N8nMetrics, ProbeRequest, WebhookCheck};
+use weirkeeper::http::ApiKey;
+use weirkeeper::n8n::{ClientSettings, N8nClient, N8nError, N8nMetrics, ProbeRequest, WebhookCheck};
 
 use crate::harness::stack::{Stack, publishes_later, webhook_url};
 use crate::harness::world::PATIENCE;
