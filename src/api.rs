@@ -12,6 +12,7 @@ pub mod money;
 pub mod policy;
 pub mod prompt;
 pub mod prompt_status;
+pub mod provider;
 pub mod quota;
 pub mod reason;
 pub mod schema;

@@ -2,7 +2,7 @@
 //! n8n, records versions, watches their health, and rolls back to the last good version.
 //!
 //! Each layer uses only those below it (docs/architecture.md):
-//! `app` > `controller`, `webhook`, `cli` > `kubernetes` > `n8n` (wire client) > `http` > `manifest` > `domain`, `generation` > `validator` > `catalog` > `document` > `text` > `api`.
+//! `app` > `controller`, `webhook`, `cli` > `kubernetes` > `n8n`, `llm` (wire clients) > `http` > `manifest` > `domain`, `generation` > `validator` > `catalog` > `document` > `text` > `api`.
 
 pub mod api;
 pub mod app;
@@ -14,6 +14,7 @@ pub mod domain;
 pub mod generation;
 pub mod http;
 pub mod kubernetes;
+pub mod llm;
 pub mod manifest;
 pub mod n8n;
 pub mod text;

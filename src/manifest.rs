@@ -153,7 +153,7 @@ impl<'c> Work<'c> {
                 self.pending.extend(pending);
                 self.members.extend(member);
             }
-            Object::Managed(kind @ (Kind::N8nInstance | Kind::WorkflowPolicy | Kind::WorkflowQuota)) => {
+            Object::Managed(kind @ (Kind::N8nInstance | Kind::WorkflowPolicy | Kind::WorkflowQuota | Kind::ModelProvider)) => {
                 self.reports.push(object::validate_other(kind, document, value, path));
             }
             Object::Unknown(finding) => self.reports.push(object::unknown_kind(document, finding, path)),

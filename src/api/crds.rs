@@ -12,6 +12,7 @@ use super::VERSION;
 use super::instance::N8nInstance;
 use super::policy::WorkflowPolicy;
 use super::prompt::WorkflowPrompt;
+use super::provider::ModelProvider;
 use super::quota::WorkflowQuota;
 use super::workflow::Workflow;
 
@@ -23,6 +24,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         finish(WorkflowPolicy::crd()),
         finish(WorkflowQuota::crd()),
         finish(WorkflowPrompt::crd()),
+        finish(ModelProvider::crd()),
     ]
 }
 

@@ -110,6 +110,11 @@ impl Transport {
         self.transfer(request, permit).await
     }
 
+    /// Returns a client that builds requests. Sent by it, a request would wait for no turn and its answer have no bound.
+    pub fn builder(&self) -> reqwest::Client {
+        self.client.clone()
+    }
+
     /// Pauses all requests for as long as an answer asks.
     pub fn pause_as_asked(&self, response: &Response) {
         match (response.status.as_u16(), retry_after(&response.headers)) {

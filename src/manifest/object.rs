@@ -8,7 +8,7 @@ use crate::api::workflow::{ConfigMapKeyRef, LARGEST_INLINE, Workflow};
 use crate::api::{GROUP, VERSION, annotation};
 use crate::document::finding::{Code, Finding, Severity, quoted};
 use crate::document::json_path;
-use crate::domain::annotations::{OF_INSTANCE, OF_WORKFLOW, is_ours, unknown};
+use crate::domain::annotations::{OF_INSTANCE, OF_PROVIDER, OF_WORKFLOW, is_ours, unknown};
 use crate::text::is_label;
 use crate::text::similar::nearest;
 use crate::validator::rules::Pattern;
@@ -23,11 +23,12 @@ use super::schema;
 use super::set::Member;
 
 /// The kinds of this API group.
-pub(super) const KINDS: [(&str, Kind); 4] = [
+pub(super) const KINDS: [(&str, Kind); 5] = [
     ("Workflow", Kind::Workflow),
     ("N8nInstance", Kind::N8nInstance),
     ("WorkflowPolicy", Kind::WorkflowPolicy),
     ("WorkflowQuota", Kind::WorkflowQuota),
+    ("ModelProvider", Kind::ModelProvider),
 ];
 
 /// Kubernetes objects by their relevance for validation.
@@ -76,7 +77,11 @@ pub(super) fn unknown_kind(document: &Document<'_>, finding: Finding, at: &str) 
 pub(super) fn validate_other(kind: Kind, document: &Document<'_>, object: &Value, at: &str) -> Report {
     let mut report = Report::new(document.source).with(document.warnings(at)).with(document.words(at));
     report.kind = kind;
-    let known: &[&str] = if kind == Kind::N8nInstance { OF_INSTANCE } else { &[] };
+    let known: &[&str] = match kind {
+        Kind::N8nInstance => OF_INSTANCE,
+        Kind::ModelProvider => OF_PROVIDER,
+        _ => &[],
+    };
     let findings = schema::check(kind, object).into_iter().chain(metadata(object, known, &mut report));
     let placed: Vec<_> = findings.map(|finding| document.place(finding, at)).collect();
     report.with(placed)

@@ -30,6 +30,8 @@ pub enum Kind {
     WorkflowPolicy,
     /// Limits of a namespace.
     WorkflowQuota,
+    /// A source of generated workflows.
+    ModelProvider,
 }
 
 /// Validation report on one workflow or instance.

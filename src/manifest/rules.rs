@@ -24,12 +24,33 @@ const RULES: &[Rule] = &[
     ),
     ("self.metadata.name.size() <= 63", |object| object["metadata"]["name"].as_str().is_none_or(|name| name.chars().count() <= 63)),
     ("!self.matches('/api/v1/*$')", |url| url.as_str().is_none_or(|url| !url.trim_end_matches('/').ends_with("/api/v1"))),
+    ("self.type == 'Builtin' || (has(self.baseURL) && has(self.models))", |spec| {
+        is_builtin(spec) || (has(spec, "baseURL") && has(spec, "models"))
+    }),
+    (
+        "self.type == 'OpenAI' || !(has(self.baseURL) || has(self.models) || has(self.apiKeySecretRef) || has(self.caBundle) || has(self.limits))",
+        |spec| !is_builtin(spec) || !["baseURL", "models", "apiKeySecretRef", "caBundle", "limits"].iter().any(|field| has(spec, field)),
+    ),
+    ("!self.matches('/chat/completions/*$')", |url| {
+        url.as_str().is_none_or(|url| !url.trim_end_matches('/').ends_with("/chat/completions"))
+    }),
+    ("has(self.inputPricePerMillion) == has(self.outputPricePerMillion)", |model| {
+        has(model, "inputPricePerMillion") == has(model, "outputPricePerMillion")
+    }),
+    ("!has(self.cachedInputPricePerMillion) || has(self.inputPricePerMillion)", |model| {
+        !has(model, "cachedInputPricePerMillion") || has(model, "inputPricePerMillion")
+    }),
 ];
 
 /// Reports whether a value satisfies a rule; `None` for a rule that only the API server can check.
 pub(super) fn holds(rule: &str, value: &Value) -> Option<bool> {
     let known = RULES.iter().find(|(text, _)| *text == rule).map(|(_, holds)| holds(value));
     known.or_else(|| Some(is_within(value, duration_bounds(rule)?)))
+}
+
+/// Reports whether the spec of a ModelProvider is that of the built-in generator, which is the default.
+fn is_builtin(spec: &Value) -> bool {
+    spec["type"].as_str().is_none_or(|kind| kind == "Builtin")
 }
 
 /// Returns the bounds of a rule for durations, which every field of that type has.

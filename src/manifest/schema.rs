@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::api::duration;
 use crate::api::instance::N8nInstance;
 use crate::api::policy::WorkflowPolicy;
+use crate::api::provider::ModelProvider;
 use crate::api::quota::WorkflowQuota;
 use crate::api::workflow::Workflow;
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
@@ -24,11 +25,13 @@ fn schema(kind: Kind) -> &'static Value {
     static INSTANCE: LazyLock<Value> = LazyLock::new(|| of(&N8nInstance::crd()));
     static POLICY: LazyLock<Value> = LazyLock::new(|| of(&WorkflowPolicy::crd()));
     static QUOTA: LazyLock<Value> = LazyLock::new(|| of(&WorkflowQuota::crd()));
+    static PROVIDER: LazyLock<Value> = LazyLock::new(|| of(&ModelProvider::crd()));
     match kind {
         Kind::Workflow => &WORKFLOW,
         Kind::N8nInstance => &INSTANCE,
         Kind::WorkflowPolicy => &POLICY,
         Kind::WorkflowQuota => &QUOTA,
+        Kind::ModelProvider => &PROVIDER,
     }
 }
 

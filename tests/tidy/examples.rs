@@ -4,6 +4,7 @@
 use serde_json::Value;
 use weirkeeper::api::instance::N8nInstance;
 use weirkeeper::api::policy::WorkflowPolicy;
+use weirkeeper::api::provider::ModelProvider;
 use weirkeeper::api::quota::WorkflowQuota;
 use weirkeeper::api::workflow::Workflow;
 use weirkeeper::catalog::Catalog;
@@ -93,6 +94,7 @@ fn every_example_fits_its_type_and_its_definition_is_taken_and_valid() {
             Some("Workflow") => serde_json::from_value::<Workflow>(object.clone()).map(|workflow| workflow.spec.definition),
             Some("WorkflowPolicy") => serde_json::from_value::<WorkflowPolicy>(object.clone()).map(|_| None),
             Some("WorkflowQuota") => serde_json::from_value::<WorkflowQuota>(object.clone()).map(|_| None),
+            Some("ModelProvider") => serde_json::from_value::<ModelProvider>(object.clone()).map(|_| None),
             _ => serde_json::from_value::<N8nInstance>(object.clone()).map(|_| None),
         };
         match read {

@@ -82,6 +82,8 @@ fn every_duration_of_every_kind_has_a_shortest_and_a_longest() {
     hold("a duration without bounds", &complaints);
     durations.sort();
     let known = [
+        "ModelProvider spec.interval",
+        "ModelProvider spec.requestTimeout",
         "N8nInstance spec.interval",
         "N8nInstance spec.requestTimeout",
         "Workflow spec.healthCheck.bakeTime",

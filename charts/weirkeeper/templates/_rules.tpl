@@ -13,6 +13,10 @@
 - apiGroups: [weirkeeper.dev]
   resources: [workflowprompts]
   verbs: [get, list, watch]
+# Sources of generated workflows: watched, and read before they are checked.
+- apiGroups: [weirkeeper.dev]
+  resources: [modelproviders]
+  verbs: [get, list, watch]
 # Rules for the definitions of a namespace: watched.
 - apiGroups: [weirkeeper.dev]
   resources: [workflowpolicies]
@@ -23,7 +27,7 @@
   verbs: [get, list, watch]
 # Observed state; written only if it differs.
 - apiGroups: [weirkeeper.dev]
-  resources: [workflows/status, n8ninstances/status, workflowpolicies/status, workflowquotas/status, workflowprompts/status]
+  resources: [workflows/status, n8ninstances/status, workflowpolicies/status, workflowquotas/status, workflowprompts/status, modelproviders/status]
   verbs: [patch]
 # Owner references of stored versions set blockOwnerDeletion, which requires this if the admission plugin
 # OwnerReferencesPermissionEnforcement is enabled.
