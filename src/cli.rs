@@ -8,5 +8,4 @@ pub mod crds;
 pub mod import;
 pub mod release;
 mod stdout;
-pub mod template;
 pub mod validate;

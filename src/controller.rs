@@ -9,6 +9,8 @@ mod listings;
 mod memory;
 mod metrics;
 mod policies;
+mod provider;
+mod providers;
 mod quota;
 mod quotas;
 mod reservations;
@@ -40,6 +42,7 @@ use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::events::Events;
+use crate::kubernetes::indexed_provider::IndexedProvider;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::objects;
 use crate::kubernetes::present::Present;
@@ -48,11 +51,13 @@ use crate::kubernetes::secrets::Secrets;
 use crate::kubernetes::stores::Stores;
 use crate::kubernetes::watched::received;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
+use crate::llm::ModelMetrics;
 use crate::n8n::N8nMetrics;
 use admissions::Admissions;
 use connections::{Connections, Wire};
 use context::Context;
 use metrics::Metrics;
+use providers::{ModelWire, Providers};
 use quotas::Quotas;
 use runtime::backoffs::Backoffs;
 use runtime::reconcile::Runtime;
@@ -79,16 +84,21 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
 }
 
-/// Metrics of the controllers and of their requests to n8n.
+/// Metrics of the controllers and of their requests to n8n and to language models.
 #[derive(Clone)]
 pub struct Registered {
     controllers: Metrics,
     n8n: N8nMetrics,
+    models: ModelMetrics,
 }
 
 /// Registers the metrics. They outlive the controllers, which end with the lease.
 pub fn register(registry: &Registry) -> Result<Registered, prometheus::Error> {
-    Ok(Registered { controllers: Metrics::register(registry)?, n8n: N8nMetrics::register(registry)? })
+    Ok(Registered {
+        controllers: Metrics::register(registry)?,
+        n8n: N8nMetrics::register(registry)?,
+        models: ModelMetrics::register(registry)?,
+    })
 }
 
 /// Runs the controllers over the stores until `shutdown` resolves and the running reconciliations have ended.
@@ -105,10 +115,12 @@ pub async fn run(
     let (wake, woken) = unbounded_channel();
     let (wake_instance, woken_instances) = unbounded_channel();
     let (wake_quota, woken_quotas) = unbounded_channel();
-    let Registered { controllers: metrics, n8n } = metrics.clone();
+    let (wake_provider, woken_providers) = unbounded_channel();
+    let Registered { controllers: metrics, n8n, models } = metrics.clone();
     metrics.restart();
     let secrets = Arc::new(Secrets::new(client.clone()));
     let wire = Wire { allow_loopback: settings.allow_loopback, fence: settings.fence.clone(), metrics: n8n };
+    let model_wire = ModelWire { allow_loopback: settings.allow_loopback, fence: settings.fence.clone(), metrics: models };
     let ctx = Arc::new(Context {
         events: Events::new(client.clone()),
         cluster,
@@ -120,6 +132,7 @@ pub async fn run(
         instances: instances.clone(),
         stores: stores.clone(),
         connections: Connections::new(client.clone(), instances.clone(), secrets.clone(), wire, metrics.connections.clone()),
+        providers: Providers::new(client.clone(), stores.providers.store().clone(), secrets.clone(), model_wire, wake_provider),
         secrets,
         catalogs: Catalogs::new(client.clone()),
         claims: Mutex::default(),
@@ -151,14 +164,18 @@ pub async fn run(
     let found = found.predicate_filter(instance::change_hash, PredicateConfig::default());
     let limits = stores.quotas.follow().inspect(limiting(ctx.clone())).applied_objects();
     let limits = limits.predicate_filter(quota::change_hash, PredicateConfig::default());
+    let offers = stores.providers.follow().inspect(providing(ctx.clone())).applied_objects();
+    let offers = offers.predicate_filter(IndexedProvider::change_hash, PredicateConfig::default());
     let unfits = stores.undecodable_instances.follow();
 
     let instance_controller = control(found, instances, woken_instances, shutdown.clone(), instance::reconcile, ctx.clone());
     let quotas = stores.quotas.store().clone();
     let quota_controller = control(limits, quotas, woken_quotas, shutdown.clone(), quota::reconcile, ctx.clone());
+    let providers = stores.providers.store().clone();
+    let provider_controller = control(offers, providers, woken_providers, shutdown.clone(), provider::reconcile, ctx.clone());
     let workflow_controller = control(index, workflows.clone(), woken, shutdown.clone(), workflow::reconcile, ctx.clone());
     tokio::select! {
-        _ = future::join3(instance_controller, workflow_controller, quota_controller) => {}
+        _ = future::join4(instance_controller, workflow_controller, quota_controller, provider_controller) => {}
         () = instance::keep_counts(ctx.clone(), changed) => {}
         () = quota::keep_counts(ctx.clone()) => {}
         () = quota::admit_waiting(ctx.clone()) => {}
@@ -228,6 +245,18 @@ fn limiting(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedQuota>, watche
     move |event| match event {
         Ok(Event::Apply(quota) | Event::InitApply(quota) | Event::Delete(quota)) => ctx.admissions.changed(quota.namespace()),
         Ok(Event::InitDone) => ctx.admissions.all_changed(),
+        _ => {}
+    }
+}
+
+/// Closes the clients of providers that are gone.
+fn providing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedProvider>, watcher::Error>) + Send {
+    move |event| match event {
+        Ok(Event::Delete(provider)) => {
+            ctx.providers.close(provider.namespace(), provider.name());
+            ctx.forget_instance(provider.metadata.uid.as_deref().unwrap_or_default());
+        }
+        Ok(Event::InitDone) => ctx.providers.close_absent(),
         _ => {}
     }
 }

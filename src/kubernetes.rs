@@ -6,6 +6,7 @@ pub mod decoded;
 pub mod events;
 pub mod indexed_policy;
 pub mod indexed_prompt;
+pub mod indexed_provider;
 pub mod indexed_quota;
 mod merged;
 pub mod objects;

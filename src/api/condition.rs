@@ -30,7 +30,7 @@ pub enum ConditionType {
     Drifted,
     /// The last good version is published instead of the version in the spec.
     RolledBack,
-    /// n8n answers and accepts the API key (N8nInstance).
+    /// The server answers and accepts the key (N8nInstance, ModelProvider).
     Reachable,
     /// The requested catalogue of node types is loaded and matches the version of n8n (N8nInstance).
     CatalogReady,

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
 use prometheus::IntGauge;
@@ -131,13 +130,11 @@ impl Connections {
         };
         let found = self.instances.get(&ObjectRef::new(instance.1).within(instance.0)).ok_or_else(missing)?;
         let labels = if instance.0 != namespace && found.spec.allowed_namespaces.from == AllowedFrom::Selector {
-            let found = objects::get::<Namespace>(&self.client, None, namespace).await;
-            let found = found.map_err(|error| objects::reconcile_error("read the namespace", &error))?;
-            found.and_then(|namespace| namespace.metadata.labels).unwrap_or_default()
+            objects::namespace_labels(&self.client, namespace).await?
         } else {
             Default::default()
         };
-        if !may_refer(&found.spec, instance.0, namespace, &labels) {
+        if !may_refer(&found.spec.allowed_namespaces, instance.0, namespace, &labels) {
             return Err(missing());
         }
         // An instance in another namespace does not disclose the name of its Secret.

@@ -14,6 +14,7 @@ use super::admissions::Admissions;
 use super::connections::Connections;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::providers::Providers;
 use super::quotas::Quotas;
 use super::reservations::Reservations;
 use super::runtime::reconcile::Runtime;
@@ -70,6 +71,8 @@ pub struct Context {
     pub stores: Arc<Stores>,
     /// Open connections.
     pub connections: Connections,
+    /// Clients of language models.
+    pub providers: Providers,
     /// Cache of Secrets.
     pub secrets: Arc<Secrets>,
     /// Catalogues of node types.
@@ -190,6 +193,7 @@ impl Context {
     /// Sends an event. The loss of an event has no other effect, so a failure is only logged.
     pub async fn send_event<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, mut note: String) {
         self.connections.hide_keys([&mut note].into_iter());
+        self.providers.hide_keys([&mut note].into_iter());
         if let Err(error) = self.events.send(&object.object_ref(&()), kind, reason, note).await {
             debug!(%error, "cannot send the event");
         }
@@ -225,7 +229,7 @@ impl Context {
         self.forget_claims(uid);
     }
 
-    /// Forgets what reconciliations of an instance remember, when it is gone. It may never have had a connection.
+    /// Forgets what reconciliations of an instance or a provider remember, when it is gone. It may never have had a connection.
     pub fn forget_instance(&self, uid: &str) {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.runtime.backoffs.forget(uid);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::instance::{AllowedFrom, Grant, N8nInstanceSpec};
+use crate::api::instance::{AllowedFrom, AllowedNamespaces, Grant, N8nInstanceSpec};
 use crate::document::finding::quoted;
 use crate::text::pattern::matches;
 
@@ -74,13 +74,13 @@ impl Use<'_> {
     pub const ANY_CREDENTIAL: Self = Self::Credential { id: ANY, name: ANY };
 }
 
-/// Reports whether a namespace may refer to the instance at all.
-pub fn may_refer(spec: &N8nInstanceSpec, instance_namespace: &str, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
-    namespace == instance_namespace
-        || match spec.allowed_namespaces.from {
+/// Reports whether a namespace may refer to an object at all. `home` is the namespace of the object, `labels` are those of the other.
+pub fn may_refer(allowed: &AllowedNamespaces, home: &str, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+    namespace == home
+        || match allowed.from {
             AllowedFrom::Same => false,
             AllowedFrom::All => true,
-            AllowedFrom::Selector => spec.allowed_namespaces.selector.as_ref().is_some_and(|selector| {
+            AllowedFrom::Selector => allowed.selector.as_ref().is_some_and(|selector| {
                 !selector.match_labels.is_empty() && selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             }),
         }
@@ -124,13 +124,13 @@ mod tests {
     fn other_namespaces_may_refer_only_when_they_are_allowed() {
         let labels = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
         let none = BTreeMap::new();
-        assert!(may_refer(&spec(json!({})), "ops", "ops", &none));
-        assert!(!may_refer(&spec(json!({})), "ops", "team-a", &labels));
+        assert!(may_refer(&spec(json!({})).allowed_namespaces, "ops", "ops", &none));
+        assert!(!may_refer(&spec(json!({})).allowed_namespaces, "ops", "team-a", &labels));
         let all = spec(json!({ "allowedNamespaces": { "from": "All" } }));
-        assert!(may_refer(&all, "ops", "team-a", &none));
+        assert!(may_refer(&all.allowed_namespaces, "ops", "team-a", &none));
         let some = spec(json!({ "allowedNamespaces": { "from": "Selector", "selector": { "matchLabels": { "team": "a" } } } }));
-        assert!(may_refer(&some, "ops", "team-a", &labels));
-        assert!(!may_refer(&some, "ops", "team-b", &none));
+        assert!(may_refer(&some.allowed_namespaces, "ops", "team-a", &labels));
+        assert!(!may_refer(&some.allowed_namespaces, "ops", "team-b", &none));
     }
 
     #[test]

@@ -93,8 +93,8 @@ fn says_nothing(reconcile_error: &ReconcileError) -> bool {
 
 /// Reports whether n8n or Kubernetes is only temporarily unavailable.
 pub fn is_temporary(reason: Reason) -> bool {
-    use Reason::{ApiNotFound, InstanceStarting, InstanceUnreachable, Progressing, RateLimited, RequestFailed};
-    matches!(reason, InstanceUnreachable | InstanceStarting | ApiNotFound | RateLimited | RequestFailed | Progressing)
+    use Reason::{ApiNotFound, InstanceStarting, InstanceUnreachable, Progressing, ProviderUnreachable, RateLimited, RequestFailed};
+    matches!(reason, InstanceUnreachable | InstanceStarting | ApiNotFound | ProviderUnreachable | RateLimited | RequestFailed | Progressing)
 }
 
 /// Reports whether the reconciliation observed, before it failed, that n8n does not hold or publish what it should. An unreachable instance

@@ -5,6 +5,7 @@
 
 use crate::api::condition::Condition;
 use crate::api::instance::N8nInstanceStatus;
+use crate::api::provider::ModelProviderStatus;
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 
 use crate::domain::{history, summary};
@@ -101,6 +102,18 @@ pub fn fit_instance(status: &mut N8nInstanceStatus) {
     keep_short(&mut status.key_scopes, 512, 128);
     keep_short(&mut status.orphans, 100, ID);
     keep_short(&mut status.duplicates, 100, ID);
+    cut_some(&mut status.last_handled_requested_at, ANNOTATION);
+    cut_some(&mut status.last_handled_reset_at, ANNOTATION);
+    fit_conditions(&mut status.conditions);
+}
+
+/// Limits a ModelProvider's status to its bounds.
+pub fn fit_provider(status: &mut ModelProviderStatus) {
+    say_some(&mut status.summary, summary::LONGEST);
+    // A part of a name is the name of another model.
+    status.models.retain(|model| fits(&model.name, 256));
+    status.models.truncate(2);
+    drop_long(&mut status.observed_server, 64);
     cut_some(&mut status.last_handled_requested_at, ANNOTATION);
     cut_some(&mut status.last_handled_reset_at, ANNOTATION);
     fit_conditions(&mut status.conditions);
@@ -221,6 +234,13 @@ mod tests {
             let mut status: N8nInstanceStatus = serde_json::from_value(beyond(&schema, more, letter)).unwrap();
             let before = status.clone();
             fit_instance(&mut status);
+            prop_assert_eq!(exceeding(&schema, &serde_json::to_value(&status).unwrap(), ""), Vec::<String>::new());
+            prop_assert_eq!(more <= 0, status == before);
+
+            let schema = schema_of("ModelProvider");
+            let mut status: ModelProviderStatus = serde_json::from_value(beyond(&schema, more, letter)).unwrap();
+            let before = status.clone();
+            fit_provider(&mut status);
             prop_assert_eq!(exceeding(&schema, &serde_json::to_value(&status).unwrap(), ""), Vec::<String>::new());
             prop_assert_eq!(more <= 0, status == before);
         }

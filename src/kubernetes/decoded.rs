@@ -19,11 +19,13 @@ use serde_json::Value;
 
 use crate::api::instance::N8nInstance;
 use crate::api::prompt::WorkflowPrompt;
+use crate::api::provider::ModelProvider;
 use crate::api::quota::WorkflowQuota;
 use crate::api::workflow::Workflow;
 use crate::document::lenient_json::{self, Shallow, Skip};
 use crate::kubernetes::indexed_policy::IndexedPolicy;
 use crate::kubernetes::indexed_prompt::IndexedPrompt;
+use crate::kubernetes::indexed_provider::IndexedProvider;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::manifest::misfit;
@@ -53,6 +55,10 @@ impl Decode for IndexedQuota {
 impl Decode for IndexedPrompt {
     const WHOLE: bool = false;
 }
+impl Decode for IndexedProvider {
+    const WHOLE: bool = false;
+}
+impl Decode for ModelProvider {}
 impl Decode for N8nInstance {}
 impl Decode for WorkflowPrompt {}
 impl Decode for Workflow {}

@@ -86,7 +86,7 @@ mod tests {
         };
         let quota = read(json!({ "workflows": 3 }));
         assert_eq!((quota.spec.0.as_ref().unwrap().hard.workflows, quota.status().day.as_deref()), (Some(3), Some("2026-11-29")));
-        assert!(read(json!({ "costPerDay": 3 })).spec.0.unwrap_err().contains("costPerDay"));
+        assert!(read(json!({ "callsPerDay": 3 })).spec.0.unwrap_err().contains("callsPerDay"));
         assert_eq!(IndexedQuota::without_limits(quota.metadata).status().observed_generation, -1);
     }
 }

@@ -1,6 +1,9 @@
 //! Reads and writes of Kubernetes objects, and the classes of their errors.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{GetParams, ObjectMeta, Patch, PatchParams};
 use kube::core::{PartialObjectMeta, Request};
 use kube::{Client, Resource};
@@ -70,6 +73,12 @@ where
 /// Reads an object; returns an error with the reason if it does not fit its kind.
 pub async fn get<K: Decode>(client: &Client, namespace: Option<&str>, name: &str) -> Result<Option<K>, kube::Error> {
     read_as::<K>(client, namespace, name).await?.map(Decoded::fitting).transpose()
+}
+
+/// Returns the labels of a namespace, by which others may be allowed to it; none if it does not exist.
+pub async fn namespace_labels(client: &Client, namespace: &str) -> Result<BTreeMap<String, String>, ReconcileError> {
+    let found = get::<Namespace>(client, None, namespace).await.map_err(|error| reconcile_error("read the namespace", &error))?;
+    Ok(found.and_then(|namespace| namespace.metadata.labels).unwrap_or_default())
 }
 
 /// Reads an object, whether or not it fits its kind.

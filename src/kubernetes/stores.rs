@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::decoded::{Decode, Decoded, metadata_only};
 use super::indexed_policy::IndexedPolicy;
 use super::indexed_prompt::IndexedPrompt;
+use super::indexed_provider::IndexedProvider;
 use super::indexed_quota::IndexedQuota;
 use super::merged::merged;
 use super::scope::Scope;
@@ -25,6 +26,7 @@ use super::workflow_index::IndexedWorkflow;
 use crate::api::instance::N8nInstance;
 use crate::api::policy::WorkflowPolicy;
 use crate::api::prompt::WorkflowPrompt;
+use crate::api::provider::ModelProvider;
 use crate::api::quota::WorkflowQuota;
 use crate::api::workflow::Workflow;
 
@@ -41,6 +43,8 @@ pub struct Stores {
     pub policies: Watched<IndexedPolicy>,
     /// Every WorkflowPrompt, without its prompt.
     pub prompts: Watched<IndexedPrompt>,
+    /// Every ModelProvider.
+    pub providers: Watched<IndexedProvider>,
     /// Every WorkflowQuota.
     pub quotas: Watched<IndexedQuota>,
     /// The WorkflowPolicies that the selector selects, if there is one: the operator keeps their status.
@@ -68,6 +72,8 @@ impl Stores {
         // Usage is written to a quota, so that two operators must not count for the same one.
         let (prompts, keep_prompts) =
             watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedPrompt::without_references(metadata)), IndexedPrompt::slim);
+        let (providers, keep_providers) =
+            watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedProvider::without_spec(metadata)), IndexedProvider::slim);
         let (quotas, keep_quotas) =
             watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedQuota::without_limits(metadata)), IndexedQuota::slim);
         let (policies, keep_policies) =
@@ -76,7 +82,7 @@ impl Stores {
         let metadata = metadata_only(client.clone());
         let selected = selector.map(|_| watch(&metadata, &scope, ours, |_, _| None, |_| {}));
         let (selected_policies, keep_selected) = selected.unzip();
-        let tasks = [keep_workflows, keep_instances, keep_policies, keep_prompts, keep_quotas, keep_namespaces];
+        let tasks = [keep_workflows, keep_instances, keep_policies, keep_prompts, keep_providers, keep_quotas, keep_namespaces];
         let watches = tasks.into_iter().chain(keep_selected).map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
         Self {
             workflows,
@@ -84,6 +90,7 @@ impl Stores {
             policies,
             prompts,
             selected_policies,
+            providers,
             quotas,
             undecodable_instances,
             scope,
@@ -99,6 +106,7 @@ impl Stores {
             scope.paths::<N8nInstance>(),
             scope.paths::<WorkflowPolicy>(),
             scope.paths::<WorkflowPrompt>(),
+            scope.paths::<ModelProvider>(),
             scope.paths::<WorkflowQuota>(),
             vec![Namespace::url_path(&(), None)],
         ];
@@ -110,13 +118,13 @@ impl Stores {
         let ours = self.workflows.is_synced() && self.instances.is_synced();
         let selected = self.selected_policies.as_ref().is_none_or(Watched::is_synced);
         let rules = self.policies.is_synced() && self.quotas.is_synced() && self.namespaces.is_synced();
-        ours && selected && rules && self.prompts.is_synced()
+        ours && selected && rules && self.prompts.is_synced() && self.providers.is_synced()
     }
 
     /// Waits until all lists are complete: without the instances a Workflow would report that its instance does not exist, without the
     /// policies and quotas its rules would be off, and without the Workflows an instance would seem unused.
     pub async fn synced(&self) {
-        let ours = future::join3(self.workflows.synced(), self.instances.synced(), self.prompts.synced());
+        let ours = future::join4(self.workflows.synced(), self.instances.synced(), self.prompts.synced(), self.providers.synced());
         future::join4(ours, self.policies.synced(), self.quotas.synced(), self.namespaces.synced()).await;
         if let Some(selected) = &self.selected_policies {
             selected.synced().await;

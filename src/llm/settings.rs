@@ -11,7 +11,7 @@ use crate::generation::call::ModelTier;
 use crate::http::{ApiKey, ClientError, HttpSettings, check_base};
 
 /// Settings of the client of one server. None are read from the environment; proxies are never used.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The base URL, the part before `/chat/completions`.
     pub base_url: Url,

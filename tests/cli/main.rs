@@ -9,7 +9,6 @@ mod hostile;
 mod import;
 mod operator;
 mod proxies;
-mod template;
 mod validate;
 
 use std::io::Write;

@@ -8,5 +8,8 @@
 
 mod agreement;
 mod harness;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "../model/server.rs"]
+mod model;
 mod scenarios;
 mod standin;

@@ -30,7 +30,7 @@ impl<'a> InstanceFacts<'a> {
     /// does not learn that it exists.
     fn allowing(&self, namespace: &str) -> Option<&'a N8nInstanceSpec> {
         let none = BTreeMap::new();
-        self.spec.filter(|spec| may_refer(spec, self.namespace, namespace, self.labels.unwrap_or(&none)))
+        self.spec.filter(|spec| may_refer(&spec.allowed_namespaces, self.namespace, namespace, self.labels.unwrap_or(&none)))
     }
 }
 

@@ -225,8 +225,7 @@ pub(in crate::generation) fn script_string(text: &str) -> String {
             other => out.push(other),
         }
     }
-    // n8n refuses each expression that contains this word behind a dot.
-    out.replace("constructor", "\\u0063onstructor")
+    out
 }
 
 /// Returns the name of a slot, if the text is one.

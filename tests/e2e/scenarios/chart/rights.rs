@@ -92,10 +92,12 @@ async fn rights_of(mut more: Value, name: &str) {
         "spec": { "deniedNodeTypes": ["n8n-nodes-base.executeCommand"] } });
     let quota = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowQuota", "metadata": { "name": "limits" },
         "spec": { "hard": { "workflows": 9, "deploymentsPerDay": 100 } } });
+    let provider =
+        json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "ModelProvider", "metadata": { "name": "builtin" }, "spec": {} });
     let stored = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "stored" }, "data": { "workflow.json": answering("team-a/stored", "1").to_string() } });
     let from_stored = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "stored" },
         "spec": { "instanceRef": { "name": "main" }, "active": true, "definitionFrom": { "configMapKeyRef": { "name": "stored", "key": "workflow.json" } } } });
-    for object in [&policy, &quota, &stored, &from_stored, &workflow("team-a", "gone", "1")] {
+    for object in [&policy, &quota, &provider, &stored, &from_stored, &workflow("team-a", "gone", "1")] {
         apply(&stack, "team-a", &[], object).text();
     }
     for version in ["1", "2", "3"] {
@@ -104,7 +106,7 @@ async fn rights_of(mut more: Value, name: &str) {
         apply(&stack, "team-a", &[], &object).text();
         ready(&stack, "team-a", "nwf/a");
     }
-    for object in ["nwf/stored", "nwf/gone", "workflowpolicy/rules", "workflowquota/limits"] {
+    for object in ["nwf/stored", "nwf/gone", "workflowpolicy/rules", "workflowquota/limits", "nmp/builtin"] {
         ready(&stack, "team-a", object);
     }
     let kept = get(&stack, &["nwf", "a", "--namespace", "team-a"])["status"]["history"].as_array().expect("a history").clone();
