@@ -53,6 +53,11 @@ enum Command {
     /// Remove Weirkeeper's finalizers from all objects before uninstalling, so that no deletion hangs and n8n stays unchanged. Stop the
     /// operator first.
     Release(cli::release::ReleaseArguments),
+    /// List, show, render and validate templates of workflows.
+    Template {
+        #[command(subcommand)]
+        command: cli::template::TemplateCommand,
+    },
     /// Validate workflow files. Exit code 0: no errors; 1: errors; 2: a file, the configuration or an argument cannot be used.
     Validate(cli::validate::ValidateArguments),
 }
@@ -69,6 +74,7 @@ pub fn main() -> ExitCode {
         },
         Command::Compact(arguments) => return ended(cli::compact::run_compact(&arguments)),
         Command::Expand(arguments) => return ended(cli::compact::run_expand(&arguments)),
+        Command::Template { command } => return ended(cli::template::run(&command)),
         Command::Validate(arguments) => return ended(cli::validate::run(&arguments, settings::no_color())),
         Command::Release(arguments) => cli::release::run(&arguments, settings::https_proxy().as_deref()).map_err(|error| error.to_string()),
         Command::Import(arguments) => cli::import::run(&arguments, settings::n8n_api_key().as_deref()).map_err(|error| error.to_string()),

@@ -8,4 +8,5 @@ pub mod crds;
 pub mod import;
 pub mod release;
 mod stdout;
+pub mod template;
 pub mod validate;

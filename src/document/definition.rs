@@ -117,6 +117,14 @@ impl Definition {
         body
     }
 
+    /// Removes the ids of nodes and webhooks, so that each workflow made from the same document gets its own.
+    pub fn without_ids(&mut self) {
+        for node in &mut self.nodes {
+            node.0.remove("id");
+            node.0.remove("webhookId");
+        }
+    }
+
     /// Returns the node of that name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name() == name)

@@ -9,6 +9,7 @@ mod hostile;
 mod import;
 mod operator;
 mod proxies;
+mod template;
 mod validate;
 
 use std::io::Write;

@@ -5,6 +5,7 @@
 pub mod admission;
 pub mod applies;
 pub mod balancer;
+pub mod credentials;
 pub mod dice;
 pub mod kubectl;
 pub mod n8n;

@@ -72,6 +72,7 @@ mod standin_check;
 mod status_records;
 mod sync;
 mod tables;
+mod templates;
 mod tls;
 mod undecodable;
 mod unsaved_successes;

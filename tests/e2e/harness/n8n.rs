@@ -62,6 +62,14 @@ impl N8n {
         Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
     }
 
+    /// Sends a request to a path below the production webhooks' URL, such as `webhook/a` or `form/b`.
+    pub async fn send(&self, method: &str, path: &str, content_type: &str, body: String) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let request = self.http.request(method, format!("{}/{path}", self.webhooks)).header("Content-Type", content_type).body(body);
+        let answer = request.send().await.expect("n8n answers");
+        Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
+    }
+
     /// Returns every workflow whose mark names the object, by n8n id.
     pub async fn marked(&self, namespace: &str, name: &str) -> Vec<String> {
         let suffix = format!("/{namespace}/{name}");

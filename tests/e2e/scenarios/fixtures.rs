@@ -18,7 +18,7 @@ fn read(file: &str) -> String {
 }
 
 /// Offers a feed for the trigger that polls one: n8n reads it once before it publishes.
-async fn feed() -> String {
+pub async fn feed() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

@@ -1,0 +1,39 @@
+//! Calls of models, and the next step of a generation.
+
+use serde_json::json;
+
+use super::output::{Content, output_schema};
+use crate::generation::call::{Message, ModelCall, ModelTier, Stage};
+use crate::generation::outcome::Outcome;
+use crate::text::sha256::sha256_hex;
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// These calls are wanted; they do not depend on each other.
+    Call(Vec<ModelCall>),
+    /// The generation has ended.
+    Done(Outcome),
+}
+
+/// A call before it has a key.
+pub(super) struct Ask {
+    pub(super) stage: Stage,
+    pub(super) tier: ModelTier,
+    pub(super) messages: Vec<Message>,
+    pub(super) content: Content,
+    /// Maximum number of tokens of the answer.
+    pub(super) room: u32,
+    /// Number of the attempt.
+    pub(super) attempt: u32,
+}
+
+impl Ask {
+    /// Returns the call, whose key is the digest of all that its answer depends on.
+    pub(super) fn call(self, salt: &str) -> ModelCall {
+        let Self { stage, tier, messages, content, room, attempt } = self;
+        let output = output_schema(content);
+        let key = sha256_hex(json!([salt, stage, tier, messages, output.strict, room, attempt]).to_string());
+        ModelCall { key, stage, tier, messages, output: Some(output), maximum_output_tokens: room }
+    }
+}

@@ -1,0 +1,180 @@
+//! Attempts: repairs, escalation, ends.
+
+use serde_json::{Value, json};
+
+use super::{answer, built, replied, request, run, with_replies};
+use crate::document::finding::Code;
+use crate::generation::call::{CallFailure, Finish, ModelTier, Stage};
+use crate::generation::engine::{Request, Tier};
+use crate::generation::outcome::Outcome;
+use crate::generation::prompt::Clarification;
+
+const PROMPT: &str = "When the webhook at /orders is called, post the customer's name to Slack #sales.";
+
+fn good() -> Value {
+    let mut good = answer(
+        json!([
+            {"id": "n1", "use": "webhook", "as": "Order", "set": {"path": "orders", "httpMethod": "POST"}},
+            {"id": "n2", "use": "slack.message.post", "as": "Tell", "set": {"select": "channel", "channelId": "#sales", "text": "{{n1.body.name}}"}}]),
+        json!(["n1>n2"]),
+    );
+    good["effects"] = json!([{"what": "post the name", "node": "n2", "once": true}]);
+    good
+}
+
+fn bad() -> Value {
+    let mut bad = good();
+    bad["workflow"]["nodes"][1]["use"] = "coffeeMachine".into();
+    bad
+}
+
+#[test]
+fn a_right_answer_takes_one_call() {
+    let (outcome, calls) = with_replies(&request(PROMPT), &[good()]);
+    let definition = built(&outcome);
+    assert_eq!((calls.len(), definition.nodes.len()), (1, 2));
+    assert_eq!(definition.node("Tell").unwrap().parameter("text").unwrap(), "={{$('Order').item.json.body.name}}");
+    assert!(
+        definition.node("Tell").unwrap().credentials().is_some_and(|own| own.contains_key("slackApi")),
+        "credentials are added by code"
+    );
+    assert_eq!((calls[0].stage, calls[0].tier), (Stage::Plan, ModelTier::Simple));
+    let (again, _) = with_replies(&request(PROMPT), &[good()]);
+    assert_eq!(outcome, again, "byte for byte");
+}
+
+#[test]
+fn a_wrong_answer_is_repaired_by_a_change_and_the_last_attempt_is_on_the_complex_model() {
+    let change = json!({"change": {"nodes": [good()["workflow"]["nodes"][1]], "remove": [], "edges": null}, "workflow": null});
+    let (outcome, calls) = with_replies(&request(PROMPT), &[bad(), change.clone()]);
+    assert_eq!(built(&outcome).nodes.len(), 2);
+    assert_eq!(
+        calls.iter().map(|call| (call.stage, call.tier)).collect::<Vec<_>>(),
+        [(Stage::Plan, ModelTier::Simple), (Stage::Repair, ModelTier::Simple)]
+    );
+    let asked = &calls[1].messages.last().unwrap().text;
+    assert!(asked.contains("1. n2.use") || asked.contains("n2.use"), "{asked}");
+    let mut other = bad();
+    other["workflow"]["nodes"][1]["use"] = "teaMachine".into();
+    let (outcome, calls) = with_replies(&request(PROMPT), &[bad(), other, change]);
+    assert_eq!((built(&outcome).nodes.len(), calls.len(), calls[2].tier), (2, 3, ModelTier::Complex));
+}
+
+#[test]
+fn three_wrong_answers_fail_with_the_best_candidate() {
+    let mut unknown = good();
+    unknown["workflow"]["nodes"][1]["set"]["channelId"] = "C0123456789".into();
+    let mut worse = unknown.clone();
+    worse["workflow"]["nodes"][1]["set"]["text"] = "write to user@example.com".into();
+    worse["workflow"]["nodes"][1]["set"]["select"] = "both".into();
+    let (outcome, calls) = with_replies(&request(PROMPT), &[unknown, worse, bad()]);
+    let Outcome::Failed(failure) = &outcome else { panic!("{outcome:#?}") };
+    assert_eq!(calls.len(), 3);
+    let best = failure.best.as_ref().unwrap();
+    assert!(best.definition.node("Tell").unwrap().parameter("text").unwrap().as_str().unwrap().contains("Order"));
+    assert!(failure.findings.iter().any(|finding| finding.code == Code::ValueInvented), "{:#?}", failure.findings);
+}
+
+#[test]
+fn the_same_wrong_answer_goes_to_the_complex_model_and_then_ends() {
+    let (outcome, calls) = with_replies(&request(PROMPT), &[bad()]);
+    assert!(matches!(outcome, Outcome::Failed(_)));
+    assert!(calls.len() <= 3 && calls.last().unwrap().tier == ModelTier::Complex);
+    let complex = Request { tier: Tier::Complex, ..request(PROMPT) };
+    let (outcome, calls) = with_replies(&complex, &[bad()]);
+    let Outcome::Failed(failure) = outcome else { panic!() };
+    assert_eq!(calls.len(), 2, "{}", failure.reason);
+    assert!(failure.reason.contains("same wrong answer"), "{}", failure.reason);
+}
+
+#[test]
+fn a_cut_off_answer_is_asked_for_again_with_more_room_and_no_attempt() {
+    let (outcome, calls) = run(&request(PROMPT), |number, _| {
+        let mut reply = replied(good().to_string()).unwrap();
+        if number == 0 {
+            reply.finish = Finish::Length;
+            reply.text.truncate(100);
+        }
+        Ok(reply)
+    });
+    built(&outcome);
+    assert_eq!((calls.len(), calls[1].maximum_output_tokens), (2, 2 * calls[0].maximum_output_tokens));
+    assert_eq!(calls[0].messages, calls[1].messages);
+}
+
+#[test]
+fn questions_follow_the_mode_of_clarification() {
+    let asking = |default: Value| json!({"questions": [{"id": "when", "text": "How often?", "options": ["daily"], "default": default}], "workflow": null, "refusal": null});
+    let ask = |mode, reply: &Value| with_replies(&Request { clarification: mode, ..request(PROMPT) }, std::slice::from_ref(reply)).0;
+    let Outcome::Questions(questions) = ask(Clarification::Ask, &asking(Value::Null)) else { panic!() };
+    assert_eq!(questions.questions[0].id, "when");
+    assert!(matches!(ask(Clarification::Never, &asking(Value::Null)), Outcome::Abstained(_)));
+    let mut both = good();
+    both["questions"] = asking("daily".into())["questions"].clone();
+    assert!(matches!(ask(Clarification::Ask, &both), Outcome::Questions(_)));
+    assert!(matches!(ask(Clarification::AssumeDefaults, &both), Outcome::Built(_)));
+    let answers = [("when".to_owned(), "daily".to_owned())].into_iter().collect();
+    let answered = Request { answers: &answers, ..request(PROMPT) };
+    assert!(matches!(with_replies(&answered, &[both]).0, Outcome::Built(_)), "what is answered is not asked again");
+}
+
+#[test]
+fn refusals_and_failures_end_a_generation() {
+    let refusing =
+        |harmful: bool| json!({"refusal": {"harmful": harmful, "reason": "no node does that", "nearest": "a reminder"}, "workflow": null});
+    assert!(matches!(with_replies(&request(PROMPT), &[refusing(true)]).0, Outcome::Refused(_)));
+    let Outcome::Abstained(abstention) = with_replies(&request(PROMPT), &[refusing(false)]).0 else { panic!() };
+    assert_eq!(abstention.nearest, ["a reminder"]);
+    let (outcome, _) = run(&request(PROMPT), |_, _| Err(CallFailure { message: "quota exhausted".to_owned(), may_have_been_paid: false }));
+    let Outcome::Failed(failure) = outcome else { panic!() };
+    assert!(failure.reason.contains("quota exhausted"));
+    for (prompt, word) in [("", "empty"), (" \n", "empty"), (&*"x".repeat(9_000), "shorten")] {
+        let (outcome, calls) = with_replies(&request(prompt), &[good()]);
+        let Outcome::Failed(failure) = outcome else { panic!() };
+        assert!(failure.reason.contains(word) && calls.is_empty());
+    }
+}
+
+#[test]
+fn a_doubtful_workflow_is_mended_once_and_then_taken_with_its_warning() {
+    let mut doubtful = good();
+    doubtful["workflow"]["nodes"][1]["set"]["text"] = "{{ $json.name }}".into();
+    let (outcome, calls) = with_replies(&request(PROMPT), &[doubtful]);
+    let Outcome::Built(candidate) = outcome else { panic!("{outcome:#?}") };
+    assert_eq!(calls.len(), 2);
+    assert!(candidate.findings.iter().any(|finding| finding.code == Code::WebhookFieldUnknown), "{:#?}", candidate.findings);
+}
+
+#[test]
+fn a_plan_is_filled_in_by_parallel_calls() {
+    let prompt = "Each time a page is added to Notion, if it is long split it, otherwise keep it; for each part ask an agent with memory and tools, classify the answer, \
+                  compare it with a vector store, wait until somebody approves, then post to Slack, create a Jira issue, a Trello card, a Gmail draft, an Airtable row, \
+                  a HubSpot contact, a GitHub issue and a Discord message; on an error retry and tell Telegram.";
+    let nodes: Vec<Value> = std::iter::once(json!({"id": "n1", "use": "webhook", "as": "Start"}))
+        .chain((2..=9).map(|at| json!({"id": format!("n{at}"), "use": "noOp", "as": format!("Step {at}")})))
+        .chain((10..=18).map(|at| json!({"id": format!("n{at}"), "use": "slack.message.post", "as": format!("Tell {at}")})))
+        .collect();
+    let edges: Vec<String> = (2..=18).map(|at| format!("n1>n{at}")).collect();
+    let plan = answer(json!(nodes), json!(edges));
+    let (outcome, calls) = run(&request(prompt), |_, call| match call.stage {
+        Stage::Plan => replied(plan.to_string()),
+        Stage::Fill => {
+            let ids: Vec<String> = (1..=18).map(|at| format!("n{at}")).collect();
+            let node = |id: &String| match id.as_str() {
+                "n1" => json!({"id": id, "set": [{"key": "path", "value": "start"}], "when": null}),
+                _ => {
+                    json!({"id": id, "set": [{"key": "select", "value": "channel"}, {"key": "channelId", "value": "?channel"}, {"key": "text", "value": "new"}], "when": null})
+                }
+            };
+            let own = ids
+                .iter()
+                .filter(|id| call.messages[1].text.contains(&format!(" {id},")) || call.messages[1].text.contains(&format!(", {id} of")));
+            replied(json!({"nodes": own.map(node).collect::<Vec<_>>()}).to_string())
+        }
+        Stage::Repair => panic!("{}", call.messages.last().unwrap().text),
+    });
+    let fills = calls.iter().filter(|call| call.stage == Stage::Fill).count();
+    assert!(fills == 2 && calls[0].messages[1].text.contains("Plan the workflow"), "{fills} fills");
+    assert!(calls.iter().all(|call| call.tier == ModelTier::Complex));
+    assert_eq!(built(&outcome).node("Tell 10").unwrap().parameter("text").unwrap(), "new");
+}
