@@ -1,4 +1,5 @@
 # Requires Linux, git, make, Rust (rustup), Go 1.26, Node.js 20 with npm, and a C and C++ compiler; nothing else is expected on the machine.
+# With Python 3.10 and pip there is a real model server, too; without them its tests are ignored.
 # The real stack (Kubernetes API server, controller manager, etcd, n8n) is built once into $(WEIRKEEPER_CACHE), by default
 # ~/.cache/weirkeeper, and then reused.
 
@@ -9,7 +10,7 @@ SHELL := bash
 STACK := node tests/stack/stack.mjs
 CARGO ?= cargo
 # Tests that need the real parts; a plain `cargo test` leaves them out.
-ON_STACK := --test e2e --test catalog
+ON_STACK := --test e2e --test catalog --test llama
 # Scenarios mostly wait, so more of them run at once than there are processors.
 TEST_THREADS ?= 6
 

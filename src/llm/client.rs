@@ -134,7 +134,7 @@ impl ModelClient {
         let mut ignored = false;
         loop {
             state.facts().maximum_output = u64::from(maximum_output(call, model));
-            let (read, usage) = match self.ask(chat::request(call, model, style), state).await {
+            let (read, usage) = match self.ask(call, chat::request(call, model, style), state).await {
                 Ok(answer) => answer,
                 Err(Undelivered { error, refusal }) => {
                     if refusal.as_ref().is_some_and(super::refusal::Refusal::is_filtered) {
@@ -170,7 +170,12 @@ impl ModelClient {
     }
 
     /// Sends one request and reads its answer.
-    async fn ask(&self, request: CreateChatCompletionRequest, state: &Arc<CallState>) -> Result<(Read, Usage), Undelivered> {
+    async fn ask(
+        &self,
+        call: &ModelCall,
+        request: CreateChatCompletionRequest,
+        state: &Arc<CallState>,
+    ) -> Result<(Read, Usage), Undelivered> {
         let courier = Courier { server: self.server.clone(), call: state.clone() };
         let client = Client::build(self.server.http.builder(), Address::of(&self.server.settings)).with_http_service(courier);
         let answer: Result<Value, _> = client.chat().create_byot(request).await;
@@ -181,7 +186,7 @@ impl ModelClient {
             (facts.question, facts.maximum_output)
         };
         let read = reply::read(&answer).map_err(Undelivered::from)?;
-        let sizes = Sizes { question, estimate: usage::tokens(question), answer: read.bytes, maximum_output };
+        let sizes = Sizes { question, text: text(call), estimate: usage::tokens(question), answer: read.bytes, maximum_output };
         let usage = usage::read(answer.get("usage"), sizes);
         Ok((read, usage))
     }
@@ -206,10 +211,14 @@ impl ModelClient {
     }
 }
 
+/// Returns the bytes of the messages.
+fn text(call: &ModelCall) -> u64 {
+    call.messages.iter().map(|message| usage::size(message.text.len())).sum()
+}
+
 /// Refuses a question that cannot fit into the context of the model, however few tokens it takes.
 fn fits(call: &ModelCall, model: &ModelSettings) -> Result<(), ModelError> {
-    let bytes: u64 = call.messages.iter().map(|message| usage::size(message.text.len())).sum();
-    let least = bytes / SHORT_TOKENS + u64::from(maximum_output(call, model));
+    let least = text(call) / SHORT_TOKENS + u64::from(maximum_output(call, model));
     match model.context_tokens {
         Some(most) if least > u64::from(most) => Err(ModelError::new(
             ErrorKind::TooLong,

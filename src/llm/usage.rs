@@ -21,6 +21,8 @@ const ADDED: u64 = 4096;
 pub struct Sizes {
     /// Bytes of the body of the request.
     pub question: u64,
+    /// Bytes of the messages in it: a schema that the server enforces may cost no tokens.
+    pub text: u64,
     /// Tokens that are estimated for the question.
     pub estimate: u64,
     /// Bytes of the text of the answer, with what the model thought.
@@ -53,7 +55,7 @@ pub fn size(bytes: usize) -> u64 {
 /// Returns the usage that a server reports, with an estimate in place of each number that is missing or cannot be true.
 pub fn read(reported: Option<&Value>, sizes: Sizes) -> Usage {
     let field = |names: &[&str]| names.iter().find_map(|name| number(reported?.get(*name)?));
-    let plausible_input = |tokens: &u64| (sizes.question / LONGEST_TOKEN..=sizes.question + ADDED).contains(tokens) && *tokens > 0;
+    let plausible_input = |tokens: &u64| (sizes.text / LONGEST_TOKEN..=sizes.question + ADDED).contains(tokens) && *tokens > 0;
     // What a model thinks is part of the answer, but not always of its text.
     let most = sizes.maximum_output.max(sizes.answer) + TEMPLATE;
     let plausible_output = |tokens: &u64| (sizes.answer / LONGEST_TOKEN..=most).contains(tokens) && (*tokens > 0 || sizes.answer == 0);
@@ -88,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    const SIZES: Sizes = Sizes { question: 4000, estimate: 1300, answer: 900, maximum_output: 1000 };
+    const SIZES: Sizes = Sizes { question: 4000, text: 3600, estimate: 1300, answer: 900, maximum_output: 1000 };
 
     #[test]
     fn a_report_that_can_be_true_is_taken() {

@@ -6,8 +6,10 @@ import path from 'node:path';
 import { ensurePart, folderOf, isWhole } from './cache.mjs';
 import { goParts, removeCompiled } from './go-parts.mjs';
 import { makeCacheRoot, requireMachine } from './machine.mjs';
+import { modelPackages, modelParts, pythonComplaint } from './model-part.mjs';
 import { n8n, n8nProgram, node, nodeBinary, prepared } from './n8n-parts.mjs';
 import { byLane, startProgress } from './progress.mjs';
+import { say } from './say.mjs';
 
 /** The programs in KUBEBUILDER_ASSETS: ready-made kube-apiserver, etcd and kubectl replace built ones. */
 function readyMade() {
@@ -23,7 +25,7 @@ function readyMade() {
 }
 
 /** The parts of this machine, without the programs in KUBEBUILDER_ASSETS. */
-export const parts = () => [...goParts(readyMade()), node, n8n, prepared];
+export const parts = () => [...goParts(readyMade()), node, n8n, prepared, ...modelParts()];
 
 /**
  * Builds parts in lanes: sequentially within a lane, with the lanes in parallel, because npm waits for the network and the disk while Go
@@ -47,6 +49,9 @@ export async function buildInLanes(wanted) {
 /** Builds the named parts and their dependencies, and returns the folders of the named ones. */
 export async function build(names = parts().map((part) => part.name)) {
   const known = parts();
+  if (!known.some((part) => part.name === 'model')) {
+    say(`model: left out, and the tests with a real model server with it: ${pythonComplaint()}`);
+  }
   const unknown = names.filter((name) => !known.some((part) => part.name === name));
   if (unknown.length > 0) {
     throw new Error(`no part named ${unknown.join(', ')}; there are: ${known.map((part) => part.name).join(', ')}`);
@@ -69,10 +74,11 @@ export async function build(names = parts().map((part) => part.name)) {
 
 const CONTROL_PLANE_PARTS = ['control-plane', 'etcd', 'flux', 'helm'];
 const N8N_PARTS = ['node', 'n8n', 'n8n-prepared'];
+const MODEL_PARTS = ['model'];
 
 /** Builds everything that a stack needs and returns the paths of its programs. */
 export async function programs({ withControlPlane, withN8n }) {
-  const wanted = [...(withControlPlane ? CONTROL_PLANE_PARTS : []), ...(withN8n ? N8N_PARTS : [])];
+  const wanted = [...(withControlPlane ? CONTROL_PLANE_PARTS : []), ...(withN8n ? N8N_PARTS : []), ...MODEL_PARTS];
   const folders = await build(parts().map((part) => part.name).filter((name) => wanted.includes(name)));
   const found = {};
   if (withControlPlane) {
@@ -89,5 +95,6 @@ export async function programs({ withControlPlane, withN8n }) {
     found.n8n = n8nProgram(folders.n8n);
     found.n8nPrepared = folders['n8n-prepared'];
   }
+  if (folders.model) found.modelPackages = modelPackages(folders.model);
   return found;
 }

@@ -169,6 +169,7 @@ export function environmentOf(state) {
     variables.KUBERC = 'off'; // the user's defaults for kubectl would change what its commands do
     for (const kind of ['CACHE', 'CONFIG', 'DATA']) variables[`HELM_${kind}_HOME`] = path.join(state.dir, 'helm'); // not the user's
   }
+  if (state.programs.modelPackages) variables.WEIRKEEPER_MODEL_PACKAGES = state.programs.modelPackages;
   if (state.n8n) {
     variables.N8N_URL = state.n8n.url;
     variables.WEIRKEEPER_SHAPE = state.n8n.shape;

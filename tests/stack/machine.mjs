@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 
 import { cacheRoot, finishedStages } from './cache.mjs';
+import { pythonComplaint } from './model-part.mjs';
 
 const GIGABYTE = 1e9;
 
@@ -32,6 +33,7 @@ const TOOLS = {
     if (problem) return `${problem}. ${advice}.`;
     return Number.parseInt(answer, 10) < 9 ? `\`npm\` is too old: ${answer.trim()}. ${advice}.` : undefined;
   },
+  python3: pythonComplaint,
   cc: () => compiler('cc', 'C'),
   'c++': () => compiler('c++', 'C++'),
 };

@@ -7,6 +7,8 @@ import { after, test } from 'node:test';
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'weirkeeper-machine-test-'));
 after(() => fs.rmSync(root, { recursive: true, force: true }));
 process.env.WEIRKEEPER_CACHE = path.join(root, 'cache');
+// A pipeline sets it, and these tests say themselves what it changes.
+delete process.env.CI;
 // Variables that a user may have set and that must not affect the build.
 Object.assign(process.env, { GOFLAGS: '-mod=vendor', GOOS: 'windows', GOARCH: 'wasm', GOEXPERIMENT: 'nothing', CGO_ENABLED: '1', GOCACHE: '/nowhere' });
 
@@ -49,6 +51,26 @@ test('every missing tool is told, at once, with what to install', () => {
   const said = found({}).join('\n');
   for (const words of ['`go` was not found', '`npm` was not found', '`cc` was not found', '`c++` was not found', 'Go 1.26', 'build-essential']) {
     assert.ok(said.includes(words), `${words} in: ${said}`);
+  }
+});
+
+test('a machine without Python does without the model server, and a pipeline does not', () => {
+  const withPython = (version) => ({ ...sound, python3: version });
+  const named = (answers) => {
+    const restore = onlyTools(answers);
+    try {
+      return parts().some((part) => part.name === 'model');
+    } finally {
+      restore();
+    }
+  };
+  assert.deepEqual([named(sound), named(withPython('3.8')), named(withPython('3.10')), named(withPython('3.14'))], [false, false, true, true]);
+  process.env.CI = 'true';
+  try {
+    assert.match(found(sound).join(), /`python3` was not found.*python3-pip/);
+    assert.match(found(withPython('3.8')).join(), /`python3` is too old: 3\.8/);
+  } finally {
+    delete process.env.CI;
   }
 });
 

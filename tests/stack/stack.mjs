@@ -16,7 +16,7 @@ import { say } from './say.mjs';
 import { checkShape, SHAPES } from './shapes.mjs';
 
 const USAGE = `usage: node stack.mjs COMMAND
-  build [PART...]                     build the parts (control-plane etcd flux helm node n8n n8n-prepared) into the cache
+  build [PART...]                     build the parts (control-plane etcd flux helm node n8n n8n-prepared model) into the cache
   up --dir DIR [UP]                   start a stack; writes DIR/stack.json and DIR/env
   down --dir DIR                      end it
   run [--dir DIR] [--meanwhile SHELL] [UP] -- COMMAND...
