@@ -1,7 +1,9 @@
 //! From a sentence to a workflow: the parts that are decisions. [`compact`] is the form in which models and people write workflows, [`call`]
 //! what is asked of a model, [`extract`] the JSON in its answers, [`cost`] what they cost, [`hostile`] what is refused whoever asks,
-//! [`outcome`] what a generation ends with, [`engine`] the pipeline of all this, [`template`] makes workflows of templates and their inputs. Pure.
+//! [`outcome`] what a generation ends with, [`engine`] the pipeline of all this, [`template`] makes workflows of templates and their inputs,
+//! [`builtin`] makes them without a model. Pure.
 
+pub mod builtin;
 pub mod call;
 pub mod compact;
 pub mod cost;

@@ -1,0 +1,180 @@
+//! Which clause starts the workflow, and in which order clauses count.
+
+use super::clauses::{self, Clause, Role};
+use super::conditions::{self, Test};
+use super::reading::Item;
+use super::services::Lexicon;
+use super::starts::{self, Start};
+use super::words::Act;
+
+/// Something that starts the workflow.
+pub(super) struct Event {
+    pub start: Start,
+    pub items: Vec<Item>,
+    pub role: Role,
+    /// True if it is not an event but something to look for: `check the feed for new entries`.
+    pub is_state: bool,
+}
+
+/// Finds the clause that starts the workflow, and takes it, or the part of it that does so, out of the clauses.
+pub(super) fn find_start(clauses: &mut Vec<Clause>, lexicon: &Lexicon, scheduled: bool) -> Option<Event> {
+    let mut weak: Option<(usize, Event)> = None;
+    for at in 0..clauses.len() {
+        let clause = &clauses[at];
+        let detected = starts::detect(&clause.items, lexicon);
+        match clause.role {
+            Role::Start | Role::Condition => {
+                let state =
+                    conditions::read(&clause.items).is_some_and(|test| !matches!(test, Test::Number { .. } | Test::Contains { .. }));
+                let when = clause.role == Role::Start && !state;
+                let event = when || starts::says_event(&clause.items) || matches!(detected, Some(Start::Manual | Start::Error));
+                let Some(start) = detected.filter(|_| event) else { continue };
+                let clause = clauses.remove(at);
+                return Some(Event { start, items: clause.items, role: Role::Start, is_state: false });
+            }
+            Role::Otherwise => {}
+            Role::Step => {
+                if let Some((event, rest)) = from_step(clause, lexicon, scheduled, at) {
+                    let strong = event.role == Role::Start;
+                    if strong {
+                        match rest {
+                            Some(items) => clauses[at].items = items,
+                            None => drop(clauses.remove(at)),
+                        }
+                        return Some(event);
+                    }
+                    if weak.is_none() {
+                        weak = Some((at, event));
+                    }
+                }
+            }
+        }
+    }
+    let (at, event) = weak?;
+    if !event.is_state || !scheduled {
+        clauses.remove(at);
+    }
+    Some(event)
+}
+
+/// Finds a start in a clause that is no subordinate clause. Returns what is left of the clause. The role is `Start` if it is certain.
+fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> Option<(Event, Option<Vec<Item>>)> {
+    let items = &clause.items;
+    let is = |words: &[&str]| items.iter().any(|item| item.is(words));
+    let noun = |noun: &str| items.iter().any(|item| item.noun == Some(noun) && item.service.is_none());
+    let event = |start: Start, items: &[Item], role: Role, is_state: bool| Event { start, items: items.to_vec(), role, is_state };
+    // `new rows in my sheet | should be sent …`
+    if let Some(end) = clauses::subject_end(clause) {
+        let subject = &items[..end];
+        let fresh = starts::says_event(subject) || subject.iter().any(|item| item.is(&["each", "every", "all", "any", "alle", "jede"]));
+        let start = starts::detect(subject, lexicon).filter(|start| fresh && !matches!(start, Start::Manual | Start::Chat | Start::Error));
+        let pronoun = subject.first().is_some_and(|item| item.is(&["i", "we", "you", "ich", "wir", "nous", "je"]));
+        if let Some(start) = start.filter(|_| !pronoun && !scheduled) {
+            return Some((event(start, subject, Role::Start, false), Some(items[end..].to_vec())));
+        }
+    }
+    if let Some((from, to)) = fresh_object(items).filter(|_| !scheduled)
+        && let Some(start) = starts::detect(&items[from..to], lexicon)
+        && !matches!(start, Start::Manual | Start::Chat | Start::Error | Start::Form | Start::Webhook)
+    {
+        let mut rest = items[..from].to_vec();
+        rest.extend_from_slice(&items[to..]);
+        let left = rest.iter().any(|item| item.is_verb).then_some(rest);
+        return Some((event(start, &items[from..to], Role::Start, false), left));
+    }
+    let start = starts::detect(items, lexicon)?;
+    let verbs = clause.verbs();
+    let acts: Vec<Act> = verbs.iter().filter_map(|at| items[*at].act).collect();
+    let takes_in = items.iter().take(2).any(|item| item.is(&["we", "i", "people", "customers", "users", "ich", "wir", "nous", "je"]));
+    let gets = is(&["get", "receive", "mention", "mentions", "bekommen", "erhalten", "recevons", "recibimos"]);
+    if takes_in && gets && !scheduled && acts.len() <= 1 && !matches!(start, Start::Manual | Start::Schedule(_)) {
+        return Some((event(start, items, Role::Start, false), None));
+    }
+    let watched = items.first().is_some_and(|item| item.is(&["watch", "monitor", "uberwache", "surveille", "vigila", "poll", "listen"]));
+    if watched && acts.iter().all(|act| *act == Act::Get) && matches!(start, Start::Service(_) | Start::Feed | Start::Mail) {
+        return Some((event(start, items, Role::Step, true), None));
+    }
+    let mild = acts.iter().all(|act| matches!(act, Act::Create | Act::Light | Act::Reply | Act::Unsupported | Act::Upload | Act::Call));
+    match start {
+        Start::Webhook if mild && noun("webhook") => Some((event(start, items, Role::Start, false), None)),
+        Start::Form if mild || acts == [Act::Get] => Some((event(start, items, Role::Start, false), None)),
+        Start::Chat if at == 0 && (mild || verbs.is_empty()) => Some((event(start, items, Role::Step, false), None)),
+        Start::Manual if !scheduled => Some((event(start, items, Role::Step, false), acts.is_empty().then(Vec::new))),
+        // `Telegram bot: …`, `auto reply for our WhatsApp number: …`
+        Start::Service(_)
+            if !scheduled
+                && (noun("bot") || noun("reply"))
+                && acts.iter().all(|act| matches!(act, Act::Create | Act::Reply | Act::Light)) =>
+        {
+            Some((event(start, items, Role::Step, false), None))
+        }
+        Start::Service(_) | Start::Mail | Start::Feed if verbs.is_empty() && starts::says_event(items) && !scheduled => {
+            Some((event(start, items, Role::Start, false), None))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the part of a clause that names new things: `post | every new issue in GitHub | to Discord`.
+fn fresh_object(items: &[Item]) -> Option<(usize, usize)> {
+    const FRESH: &str = "new incoming neue neuen neuer neues nouveau nouveaux nouvelle nouvelles nuevo nuevos nueva nuevas eingehende";
+    let fresh = items.iter().position(|item| item.among(FRESH) || item.is(&["every", "each"]))?;
+    let after_verb = items[..fresh].iter().any(|item| item.is_verb);
+    let upto = items[fresh + 1..].iter().position(|item| {
+        item.is(&["to", "into", "with", "via", "by", "using", "per", "mit", "an", "avec", "par", "con", "por", "through"]) || item.is_verb
+    });
+    let to = upto.map_or(items.len(), |by| fresh + 1 + by);
+    let says = items[fresh..to].iter().any(|item| item.among(FRESH));
+    (after_verb && says).then_some((fresh, to))
+}
+
+/// Puts a condition behind its step before it: `alert me | if it is down`.
+pub(super) fn conditions_first(clauses: &mut [Clause]) {
+    let is_condition = |clause: &Clause| clause.role == Role::Condition || clause.role == Role::Start && clause.either;
+    for at in 1..clauses.len() {
+        let ends = clauses.get(at + 1).is_none_or(|next| next.sentence != clauses[at].sentence || next.role == Role::Otherwise);
+        let behind =
+            clauses[at - 1].role == Role::Step && clauses[at - 1].sentence == clauses[at].sentence && !clauses[at - 1].verbs().is_empty();
+        if is_condition(&clauses[at]) && ends && behind {
+            clauses.swap(at - 1, at);
+        }
+    }
+}
+
+/// Returns the items of a start with those of the prompt that say what its data has.
+pub(super) fn with_details(start: &[Item], items: &[Item], kind: &Start) -> Vec<Item> {
+    let attached = |item: &Item| item.is(&["attachment", "attachments", "attached", "anhang", "anhange", "adjunto", "joint"]);
+    let field = |item: &Item| {
+        matches!(
+            item.noun,
+            Some(
+                "name"
+                    | "mail"
+                    | "address"
+                    | "phone"
+                    | "company"
+                    | "message"
+                    | "question"
+                    | "feedback"
+                    | "file"
+                    | "image"
+                    | "document"
+                    | "date"
+            )
+        )
+    };
+    let mut all = start.to_vec();
+    let wanted = |item: &Item| match kind {
+        Start::Form => item.service.is_none() && (field(item) || item.is(&["cv", "pdf", "upload", "newsletter"])),
+        _ => attached(item),
+    };
+    // A form only asks for what is said before the first place that it goes to.
+    let upto = if *kind == Start::Form { items.iter().position(|item| item.service.is_some()).unwrap_or(items.len()) } else { items.len() };
+    all.extend(items[..upto].iter().filter(|item| wanted(item)).cloned());
+    all
+}
+
+pub(super) fn is_error_flow(clause: &Clause) -> bool {
+    let first = clause.items.iter().position(|item| item.noun == Some("error") || item.is(&["failures"]));
+    first.is_some_and(|at| at < 2) && clause.items.iter().any(|item| item.service.is_some() || item.noun == Some("mail"))
+}

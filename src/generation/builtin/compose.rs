@@ -1,0 +1,137 @@
+//! From a prompt to nodes: finds the start, then adds the steps under their conditions.
+
+use super::ai;
+use super::begin::{Event, conditions_first, find_start, with_details};
+use super::clauses::{self, Clause, Role};
+use super::conditions::{self, Test};
+use super::coverage::{forgotten, strangers};
+use super::flow::Flow;
+use super::reading::{self, Item};
+use super::run::Run;
+use super::schedule;
+use super::services::Lexicon;
+use super::starts::{self, Start};
+use super::words::Act;
+use super::world::{Stuck, World};
+use crate::catalog::Catalog;
+
+/// What is understood of a prompt.
+pub(super) struct Composed<'c> {
+    pub flow: Flow<'c>,
+    pub start: Option<Start>,
+    /// What stands in the way of building, in the order of the prompt.
+    pub stuck: Vec<Stuck>,
+    pub items: Vec<Item>,
+}
+
+/// Composes a workflow.
+pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexicon: &'c Lexicon) -> Composed<'c> {
+    let items = reading::items(text, lexicon);
+    let mut flow = Flow::new(catalog, lexicon);
+    let found = schedule::find(&items);
+    let used = found.as_ref().map(|(_, used)| used.clone()).unwrap_or_default();
+    let mut rest: Vec<Item> = items.iter().enumerate().filter(|(at, _)| !used.contains(at)).map(|(_, item)| item.clone()).collect();
+    reading::mark_verbs(&mut rest);
+    let mut clauses = clauses::clauses(&rest);
+    let mut stuck = Vec::new();
+    let event = find_start(&mut clauses, lexicon, found.is_some());
+    let (start, of_start) = match (found.map(|(schedule, _)| schedule), event) {
+        (Some(schedule), Some(event)) if schedule.weak => (Start::Schedule(schedule), None).or_event(event),
+        (Some(schedule), Some(event)) => match event.role {
+            // `every morning, for each new row in the sheet …` reads the sheet.
+            Role::Step if event.is_state => (Start::Schedule(schedule), None),
+            _ if matches!(event.start, Start::Manual) => (Start::Schedule(schedule), None),
+            _ => {
+                stuck.push(Stuck::Unknown("two different starts of one workflow".to_owned()));
+                (event.start, Some(event.items))
+            }
+        },
+        (Some(schedule), None) => (Start::Schedule(schedule), None),
+        (None, Some(event)) => (event.start, Some(event.items)),
+        (None, None) => {
+            let unclear = clauses.iter().find(|clause| clause.role == Role::Start).map(Clause::text);
+            stuck.push(Stuck::Unknown(unclear.unwrap_or_else(|| "what starts the workflow".to_owned())));
+            return Composed { flow, start: None, stuck, items };
+        }
+    };
+    conditions_first(&mut clauses);
+    let start_service = if let Start::Service(at) = start { Some(at) } else { None };
+    let channel = reading::items(channel, lexicon);
+    let world = World { lexicon, items: &items, start: start.clone(), channel, start_service };
+    let answers = clauses.iter().any(|clause| clause.verbs().iter().any(|at| clause.items[*at].act == Some(Act::Reply)));
+    let of_start = of_start.unwrap_or_default();
+    // What the form asks for, and what is attached, may be said later.
+    let about: Vec<Item> = if matches!(start, Start::Form | Start::Mail | Start::Service(_)) {
+        with_details(&of_start, &items, &start)
+    } else {
+        of_start.clone()
+    };
+    if let Err(what) = starts::build(&mut flow, &start, &about, answers) {
+        stuck.push(Stuck::Unknown(what));
+        return Composed { flow, start: Some(start), stuck, items };
+    }
+    filter_start(&mut flow, &of_start);
+    let mut run = Run {
+        world: &world,
+        stuck: &mut stuck,
+        before: None,
+        gate: None,
+        sentence: usize::MAX,
+        parted: false,
+        effects: 0,
+        answered: false,
+    };
+    for at in 0..clauses.len() {
+        run.answered = clauses[at + 1..].iter().any(is_answer);
+        let parted = clauses.get(at + 1).is_some_and(|next| next.role == Role::Otherwise && next.sentence == clauses[at].sentence);
+        run.parted = parted && clauses[at].role == Role::Step && run.gate.is_none();
+        run.clause(&mut flow, &clauses[at]);
+    }
+    if run.before.is_some() {
+        run.close(&flow);
+    }
+    if flow.effects == 0
+        && stuck.is_empty()
+        && start == Start::Chat
+        && let Some(clause) = clauses.first().cloned().or_else(|| whole(&items))
+        && let Err(error) = ai::chat(&mut flow, &clause, &world)
+    {
+        stuck.push(error);
+    }
+    stuck.extend(strangers(&items, &used));
+    stuck.extend(forgotten(&flow, &rest));
+    Composed { flow, start: Some(start), stuck, items }
+}
+
+trait OrEvent {
+    fn or_event(self, event: Event) -> (Start, Option<Vec<Item>>);
+}
+
+impl OrEvent for (Start, Option<Vec<Item>>) {
+    /// Prefers an event to an adjective such as `daily`.
+    fn or_event(self, event: Event) -> (Start, Option<Vec<Item>>) {
+        if event.is_state { self } else { (event.start, Some(event.items)) }
+    }
+}
+
+fn whole(items: &[Item]) -> Option<Clause> {
+    (!items.is_empty()).then(|| Clause { role: Role::Step, items: items.to_vec(), sentence: 0, either: false })
+}
+
+fn is_answer(clause: &Clause) -> bool {
+    clause.role == Role::Step
+        && clause.verbs().iter().any(|at| matches!(clause.items[*at].act, Some(Act::Reply | Act::Send)))
+        && clause
+            .items
+            .iter()
+            .any(|item| item.is(&["back", "answer", "reply", "response", "result", "thread", "it", "antwort", "replies", "answers"]))
+}
+
+/// Adds a filter that the description of the start has: `orders over 100 EUR`.
+fn filter_start(flow: &mut Flow<'_>, items: &[Item]) {
+    if let Some(test @ (Test::Number { .. } | Test::Contains { .. })) = conditions::read(items)
+        && let Some(case) = conditions::case(&test, flow)
+    {
+        flow.condition("filter", "Filter", vec![case]);
+    }
+}

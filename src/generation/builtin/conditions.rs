@@ -1,0 +1,198 @@
+//! Conditions in words: `over 100 EUR`, `contains "urgent"`, `is positive`, `is not valid`.
+
+use serde_json::Value;
+
+use super::flow::Flow;
+use super::reading::Item;
+use super::tokens::Kind;
+use crate::generation::compact::{Case, Condition};
+
+/// A condition.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Test {
+    /// A number compared with a value.
+    Number { nouns: Vec<String>, op: &'static str, value: f64 },
+    /// A text that contains another.
+    Contains { nouns: Vec<String>, text: String, not: bool },
+    /// A text that equals another.
+    Equals { nouns: Vec<String>, text: String, not: bool },
+    /// The mood of a text: 1, 0 or -1.
+    Mood(i8),
+    /// The outcome of a check.
+    Valid(bool),
+    /// An address does not answer.
+    Down,
+}
+
+const COMPARE: &[(&str, &str)] =
+    &[("over above exceeds exceed exceeding uber mayor superior superieur", "gt"), ("below under unter inferior inferieur menor", "lt")];
+const THAN: &[(&str, &str)] = &[
+    ("more greater higher bigger larger older mehr grosser hoher plus mas", "gt"),
+    ("less lower smaller fewer weniger kleiner niedriger moins menos", "lt"),
+];
+const NOT: &str = "not isnt doesnt dont nicht kein keine pas no without";
+const IS: &str = "is are equals equal ist sind est sont es son esta be";
+const CONTAINS: &str = "contains contain containing mentions mention mentioning includes include including enthalt enthalten contient contiennent contenant contiene contienen";
+
+/// Reads a condition; `None` if it is not one of those that are known.
+pub(super) fn read(items: &[Item]) -> Option<Test> {
+    let nouns = |upto: usize| -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for item in items[..upto].iter().filter(|item| item.kind == Kind::Word && item.service.is_none()) {
+            match item.noun {
+                Some(noun) => found.push(noun.to_owned()),
+                None if !item.plain && item.act.is_none() => found.push(item.word.clone()),
+                None => {}
+            }
+        }
+        found
+    };
+    let not = items.iter().any(|item| item.among(NOT));
+    let negated = items.iter().any(|item| item.is(&["unless"])) != not;
+    for (at, item) in items.iter().enumerate() {
+        let next = items.get(at + 1);
+        let number = |by: usize| {
+            let skip = usize::from(items.get(at + by).is_some_and(|one| matches!(one.text.as_str(), "€" | "$" | "£")));
+            items.get(at + by + skip).and_then(Item::number)
+        };
+        let compare = COMPARE.iter().find(|(words, _)| item.among(words)).and_then(|(_, op)| Some((*op, number(1)?)));
+        let than =
+            THAN.iter().find(|(words, _)| item.among(words)).filter(|_| next.is_some_and(|next| next.is(&["than", "als", "que", "de"])));
+        let than = than.and_then(|(_, op)| Some((*op, number(2)?)));
+        let least = item.is(&["at"]).then(|| match next {
+            Some(next) if next.is(&["least"]) => number(2).map(|value| ("gte", value)),
+            Some(next) if next.is(&["most"]) => number(2).map(|value| ("lte", value)),
+            _ => None,
+        });
+        let sign = match item.text.as_str() {
+            ">" => number(1).map(|value| ("gt", value)),
+            "<" => number(1).map(|value| ("lt", value)),
+            _ => None,
+        };
+        if let Some((op, value)) = compare.or(than).or(least.flatten()).or(sign) {
+            return Some(Test::Number { nouns: nouns(at), op, value });
+        }
+        if item.among(CONTAINS) {
+            let text = items[at + 1..].iter().find(|item| item.kind == Kind::Quoted).map(|item| item.text.clone());
+            let word = || {
+                let mut rest = items[at + 1..].iter().filter(|item| {
+                    item.kind == Kind::Word && !item.is(&["the", "word", "a", "an", "keyword", "das", "wort", "le", "mot", "la", "palabra"])
+                });
+                let first = rest.next().map(|item| item.text.clone());
+                first.filter(|_| rest.next().is_none())
+            };
+            return text.or_else(word).map(|text| Test::Contains { nouns: nouns(at), text, not: negated });
+        }
+    }
+    let says = |words: &[&str]| items.iter().any(|item| item.is(words));
+    let attitude = [
+        (&["positive", "positiv", "positif", "positivo", "good", "happy"][..], 1),
+        (&["negative", "negativ", "negatif", "negativo", "unhappy"][..], -1),
+        (&["neutral"][..], 0),
+    ];
+    if let Some((_, mood)) = attitude.iter().find(|(words, _)| says(words)).filter(|_| !not) {
+        return Some(Test::Mood(*mood));
+    }
+    if says(&["valid", "deliverable", "gultig", "valide", "valida", "valido"]) {
+        return Some(Test::Valid(!negated));
+    }
+    if says(&["invalid", "undeliverable", "ungultig"]) {
+        return Some(Test::Valid(negated));
+    }
+    if says(&["down", "unreachable", "offline", "unavailable"])
+        || not && says(&["answer", "respond", "reachable", "antwortet", "erreichbar", "repond", "responde"])
+    {
+        return Some(Test::Down);
+    }
+    let is = items.iter().position(|item| item.among(IS))?;
+    let rest: Vec<&Item> = items[is + 1..]
+        .iter()
+        .filter(|item| !item.among(NOT) && !item.is(&["a", "an", "the", "equal", "to", "ein", "eine", "un", "une", "una"]))
+        .collect();
+    let subject = nouns(is);
+    match rest.as_slice() {
+        [one] if !subject.is_empty() && (one.kind == Kind::Quoted || one.kind == Kind::Word && one.service.is_none()) => {
+            Some(Test::Equals { nouns: subject, text: one.text.clone(), not: negated })
+        }
+        _ => None,
+    }
+}
+
+/// Returns a condition of the compact form; `None` if the data has nothing that it could be about.
+pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
+    let read =
+        |flow: &Flow<'_>, nouns: &[String]| nouns.iter().rev().find_map(|noun| flow.read(noun)).map(|code| format!("{{{{{code}}}}}"));
+    let one = |left: String, op: &str, right: Value| Condition { left: Value::String(left), op: op.to_owned(), right };
+    let (of, ignore_case, loose) = match test {
+        Test::Number { nouns, op, value } => {
+            let known = ["amount", "total", "price", "score", "rating", "temperature", "number"];
+            let named = nouns.iter().rev().find(|noun| {
+                known.contains(&noun.as_str()) || flow.data.field(noun).is_some_and(|field| !field.words.iter().any(|word| word == "title"))
+            });
+            let left = match named.and_then(|noun| flow.read(noun)) {
+                Some(code) => format!("{{{{ Number({code}) }}}}"),
+                None => amount(flow)?,
+            };
+            let right = if value.fract() == 0.0 { Value::from(*value as i64) } else { Value::from(*value) };
+            (one(left, &format!("number.{op}"), right), false, false)
+        }
+        Test::Contains { nouns, text, not } => {
+            let whole = nouns.iter().all(|noun| matches!(noun.as_str(), "mail" | "message" | "text"));
+            let both = flow.data.field("subject").filter(|_| whole).and_then(|subject| {
+                let text = flow.data.field("text")?;
+                Some(format!("{{{{ {} + ' ' + {} }}}}", flow.data.code(&subject.path), flow.data.code(&text.path)))
+            });
+            let subject = flow
+                .data
+                .field("title")
+                .filter(|_| whole && flow.data.field("text").is_none())
+                .map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)));
+            let left = both
+                .or(subject)
+                .or_else(|| read(flow, nouns))
+                .or_else(|| flow.made.as_ref().map(|code| format!("{{{{{code}}}}}")))
+                .or_else(|| read(flow, &["subject".to_owned(), "text".to_owned()]));
+            (one(left?, if *not { "string.notContains" } else { "string.contains" }, plain(text)), true, false)
+        }
+        Test::Equals { nouns, text, not } => {
+            let of_type = ["text", "image", "audio", "video", "document"].contains(&text.to_lowercase().as_str());
+            let kind = flow.data.field("type").map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)));
+            let left = kind.filter(|_| of_type).or_else(|| read(flow, nouns));
+            (one(left?, if *not { "string.notEquals" } else { "string.equals" }, plain(&text.to_lowercase())), true, true)
+        }
+        Test::Mood(mood) => {
+            let score = flow.data.field("sentiment").map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)))?;
+            let op = ["number.lt", "number.equals", "number.gt"][usize::try_from(mood + 1).ok()?];
+            (one(score, op, Value::from(0)), false, false)
+        }
+        Test::Valid(valid) => {
+            let status = flow.data.field("status").map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)))?;
+            (one(status, if *valid { "string.equals" } else { "string.notEquals" }, Value::from("valid")), false, false)
+        }
+        Test::Down => return None,
+    };
+    Some(Case { of: vec![of], ignore_case, loose, ..Case::default() })
+}
+
+/// Returns the amount of an item whose fields the prompt does not name: services call it by one of a few names.
+fn amount(flow: &mut Flow<'_>) -> Option<String> {
+    if let Some(code) =
+        ["amount", "total", "price", "score"].iter().find_map(|noun| flow.data.field(noun).map(|field| flow.data.code(&field.path)))
+    {
+        return Some(format!("{{{{ Number({code}) }}}}"));
+    }
+    flow.data.open.as_ref()?;
+    let object = flow.data.object();
+    flow.assume("The amount of an item is in its field total, amount, price or value");
+    let names = ["total", "amount", "price", "value"].map(|name| format!("{object}.{name}"));
+    Some(format!("{{{{ Number({}) }}}}", names.join(" ?? ")))
+}
+
+/// Returns a text that n8n takes as it is.
+fn plain(text: &str) -> Value {
+    if text.contains("{{") || text.starts_with(['=', '?', '\'']) {
+        Value::String(format!("'{}", text.trim_start_matches('=')))
+    } else {
+        Value::from(text)
+    }
+}

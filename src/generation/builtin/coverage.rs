@@ -1,0 +1,97 @@
+//! Words and values of a prompt that nothing in the workflow explains.
+
+use std::collections::BTreeSet;
+
+use super::clauses;
+use super::flow::Flow;
+use super::reading::Item;
+use super::tokens::Kind;
+use super::world::{Stuck, harmless};
+
+/// Finds values of the prompt that are nowhere in the workflow.
+pub(super) fn forgotten(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
+    let written: String = flow.nodes.iter().filter_map(|node| serde_json::to_string(node).ok()).collect();
+    let assumed = flow.assumptions.join(" ");
+    let has = |text: &str| {
+        let quoted = serde_json::Value::from(text).to_string();
+        written.contains(quoted.trim_matches('"')) || assumed.contains(text)
+    };
+    let missing = items.iter().find(|item| match item.kind {
+        Kind::Url | Kind::Mail | Kind::Host => !has(&harmless(&item.text)),
+        Kind::Quoted => !has(&harmless(&item.text)) && !item.text.is_empty() && !names_place(items, item),
+        Kind::Channel => !has(item.text.trim_start_matches(['#', '@'])),
+        Kind::Number(value) => value > 1.0 && !has(&value.to_string()),
+        Kind::Time(_) => true,
+        _ => false,
+    })?;
+    Some(Stuck::Unknown(format!("the value {}", crate::text::one_line(&missing.text, 60))))
+}
+
+/// Reports whether a quotation is the name of a sheet, a board and so on, for which the user gives an id.
+fn names_place(items: &[Item], quoted: &Item) -> bool {
+    let at = items.iter().position(|item| std::ptr::eq(item, quoted)).unwrap_or_default();
+    let place = |item: &Item| {
+        item.service.is_some()
+            || matches!(
+                item.noun,
+                Some(
+                    "sheet"
+                        | "table"
+                        | "database"
+                        | "list"
+                        | "board"
+                        | "project"
+                        | "folder"
+                        | "channel"
+                        | "form"
+                        | "calendar"
+                        | "group"
+                        | "bucket"
+                )
+            )
+    };
+    items[at.saturating_sub(3)..(at + 4).min(items.len())].iter().any(place)
+}
+
+/// Finds words that nothing explains: names of products, above all.
+pub(super) fn strangers(items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
+    let german = items
+        .iter()
+        .filter(|item| {
+            item.is(&["der", "die", "das", "und", "den", "ein", "eine", "einen", "wenn", "im", "an", "jeden", "per", "mit", "aus"])
+        })
+        .count()
+        > 2;
+    let mut weight = 0;
+    let mut names: Vec<String> = Vec::new();
+    let mut content = 0;
+    for (at, item) in items.iter().enumerate() {
+        if used.contains(&at)
+            || !matches!(item.kind, Kind::Word | Kind::Host)
+            || item.plain
+            || item.service.is_some()
+            || item.vendor.is_some()
+        {
+            content += usize::from(item.service.is_some());
+            continue;
+        }
+        content += 1;
+        let known = item.act.is_some() || item.noun.is_some() || clauses::is_event_word(&item.word) || is_format(&item.word);
+        if known || item.number().is_some() {
+            continue;
+        }
+        // A proper name is a product as often as not; after a named service it is only a part of its name.
+        let after_service = at.checked_sub(1).is_some_and(|before| items[before].service.is_some());
+        let proper = item.name && !german && !after_service || item.kind == Kind::Host;
+        weight += if proper { 4 } else { 1 };
+        names.push(item.text.clone());
+    }
+    (weight > 3 + content / 5).then(|| Stuck::Unknown(format!("the words {}", crate::text::listed(&names, 6))))
+}
+
+fn is_format(word: &str) -> bool {
+    const FORMATS: &str = "csv pdf xml json html markdown xlsx excel zip eur usd euro euros dollar dollars imap smtp http https rest api sql german english french spanish \
+        italian deutsch englisch francais espanol portuguese dutch urgent id ids positive negative neutral valid invalid subject german new sync rss url cv hr sms \
+        gmt cet utc crm erp hashtag berlin paris london madrid pipeline stage newsletter blog";
+    FORMATS.split_whitespace().any(|one| one == word)
+}

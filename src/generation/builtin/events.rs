@@ -1,0 +1,173 @@
+//! Events of services that start workflows.
+
+use serde_json::{Map, Value, json};
+
+use super::operations::parts;
+use crate::catalog::{Catalog, Kind, NodeVersion};
+
+/// Parameters of triggers by service: the words of which one is said (none: always), and the parameters. The first rule that fits decides.
+const RULES: &[(&str, &str, &str)] = &[
+    ("telegram", "channel", r#"{"updates": ["channel_post"]}"#),
+    ("telegram", "", r#"{"updates": ["message"]}"#),
+    ("slack", "mention mentions mentioned", r#"{"trigger": ["app_mention"]}"#),
+    ("slack", "reaction reacts emoji", r#"{"trigger": ["reaction_added"]}"#),
+    ("slack", "file", r#"{"trigger": ["file_share"]}"#),
+    ("slack", "joins join joined", r#"{"trigger": ["team_join"], "watchWorkspace": true}"#),
+    ("slack", "", r#"{"trigger": ["message"]}"#),
+    (
+        "gmail",
+        "attachment",
+        r#"{"simple": false, "options": {"downloadAttachments": true, "dataPropertyAttachmentsPrefixName": "attachment_"}}"#,
+    ),
+    ("gmail", "", r#"{"simple": false}"#),
+    ("microsoftOutlook", "attachment", r#"{"options": {"downloadAttachments": true, "attachmentsPrefix": "attachment_"}}"#),
+    ("whatsApp", "", r#"{"updates": ["messages"]}"#),
+    ("github", "pullrequest pull", r#"{"events": ["pull_request"]}"#),
+    ("github", "comment", r#"{"events": ["issue_comment"]}"#),
+    ("github", "issue", r#"{"events": ["issues"]}"#),
+    ("github", "release released version", r#"{"events": ["release"]}"#),
+    ("github", "star starred stars", r#"{"events": ["star"]}"#),
+    ("github", "push pushed pushes commit", r#"{"events": ["push"]}"#),
+    ("gitlab", "merge", r#"{"events": ["merge_requests"]}"#),
+    ("gitlab", "issue", r#"{"events": ["issues"]}"#),
+    ("gitlab", "pipeline", r#"{"events": ["pipeline"]}"#),
+    ("gitlab", "release", r#"{"events": ["releases"]}"#),
+    ("gitlab", "push commit", r#"{"events": ["push"]}"#),
+    ("jira", "comment", r#"{"events": ["comment_created"]}"#),
+    ("jira", "updated changed changes update moved status", r#"{"events": ["jira:issue_updated"]}"#),
+    ("jira", "", r#"{"events": ["jira:issue_created"]}"#),
+    ("googleSheets", "updated changed changes update", r#"{"event": "rowUpdate"}"#),
+    ("googleSheets", "", r#"{"event": "rowAdded"}"#),
+    ("googleDrive", "updated changed changes modified", r#"{"triggerOn": "specificFolder", "event": "fileUpdated"}"#),
+    ("googleDrive", "", r#"{"triggerOn": "specificFolder", "event": "fileCreated"}"#),
+    ("microsoftOneDrive", "updated changed changes modified", r#"{"event": "fileUpdated", "watch": "selectedFolder"}"#),
+    ("microsoftOneDrive", "", r#"{"event": "fileCreated", "watchFolder": true}"#),
+    ("notion", "updated changed changes update edited", r#"{"event": "pagedUpdatedInDatabase"}"#),
+    ("notion", "", r#"{"event": "pageAddedToDatabase"}"#),
+    ("stripe", "dispute", r#"{"events": ["charge.dispute.created"]}"#),
+    ("stripe", "refund refunded", r#"{"events": ["charge.refunded"]}"#),
+    ("stripe", "checkout", r#"{"events": ["checkout.session.completed"]}"#),
+    ("stripe", "failed fails failure declined", r#"{"events": ["payment_intent.payment_failed"]}"#),
+    ("stripe", "cancelled canceled cancels deleted unsubscribes", r#"{"events": ["customer.subscription.deleted"]}"#),
+    ("stripe", "subscription subscribes", r#"{"events": ["customer.subscription.created"]}"#),
+    ("stripe", "invoice", r#"{"events": ["invoice.paid"]}"#),
+    ("stripe", "payment paid pays charge succeeds", r#"{"events": ["payment_intent.succeeded"]}"#),
+    ("stripe", "customer", r#"{"events": ["customer.created"]}"#),
+    ("shopify", "cancelled canceled", r#"{"topic": "orders/cancelled"}"#),
+    ("shopify", "paid", r#"{"topic": "orders/paid"}"#),
+    ("shopify", "refund", r#"{"topic": "refunds/create"}"#),
+    ("shopify", "order ordered sale", r#"{"topic": "orders/create"}"#),
+    ("shopify", "customer", r#"{"topic": "customers/create"}"#),
+    ("shopify", "product", r#"{"topic": "products/create"}"#),
+    ("hubspot", "deal", r#"{"eventsUi": {"eventValues": [{"name": "deal.creation"}]}}"#),
+    ("hubspot", "company", r#"{"eventsUi": {"eventValues": [{"name": "company.creation"}]}}"#),
+    ("hubspot", "ticket", r#"{"eventsUi": {"eventValues": [{"name": "ticket.creation"}]}}"#),
+    ("hubspot", "contact lead", r#"{"eventsUi": {"eventValues": [{"name": "contact.creation"}]}}"#),
+    ("calendly", "cancelled canceled cancels cancellation", r#"{"scope": "user", "events": ["invitee.canceled"]}"#),
+    ("calendly", "", r#"{"scope": "user", "events": ["invitee.created"]}"#),
+    ("cal", "cancelled canceled cancels", r#"{"events": ["BOOKING_CANCELLED"]}"#),
+    ("cal", "", r#"{"events": ["BOOKING_CREATED"]}"#),
+    ("linear", "comment", r#"{"resources": ["comment"]}"#),
+    ("linear", "project", r#"{"resources": ["project"]}"#),
+    ("linear", "", r#"{"resources": ["issue"]}"#),
+    ("mailchimp", "unsubscribes unsubscribed", r#"{"events": ["unsubscribe"], "sources": ["user", "admin", "api"]}"#),
+    ("mailchimp", "", r#"{"events": ["subscribe"], "sources": ["user", "admin", "api"]}"#),
+    ("googleCalendar", "starts started begins", r#"{"triggerOn": "eventStarted"}"#),
+    ("googleCalendar", "ends ended", r#"{"triggerOn": "eventEnded"}"#),
+    ("googleCalendar", "cancelled canceled", r#"{"triggerOn": "eventCancelled"}"#),
+    ("googleCalendar", "updated changed", r#"{"triggerOn": "eventUpdated"}"#),
+    ("googleCalendar", "", r#"{"triggerOn": "eventCreated"}"#),
+    ("twilio", "", r#"{"updates": ["com.twilio.messaging.inbound-message.received"]}"#),
+    ("postgres", "updated changed", r#"{"firesOn": "UPDATE"}"#),
+    ("microsoftTeams", "", r#"{"event": "newChannelMessage"}"#),
+    ("mqtt", "", r#"{"topics": "?mqtt-topic", "options": {"onlyMessage": false}}"#),
+    ("airtable", "", r#"{"triggerField": "?airtable-created-time-field"}"#),
+    ("rabbitmq", "", r#"{"queue": "?rabbitmq-queue"}"#),
+];
+
+/// Kinds of changes: words of prompts, and words of options.
+const CHANGES: &[(&str, &str)] = &[
+    (
+        "created added new submitted submits received arrives placed opened opens uploaded made booked registered signed erstellt angelegt neu neue \
+         neuer neues eingeht cree ajoute nouveau nouvelle creado crea nuevo nueva llega comes posted appears incoming joins",
+        "created create added add new creation received submitted opened placed scheduled booking_created newlead newticket inserted",
+    ),
+    (
+        "updated changed changes update edited modified moved geandert aktualisiert modifie actualiza",
+        "updated update changed change edited modified moved",
+    ),
+    ("deleted removed cancelled canceled geloscht gekundigt supprime elimina", "deleted delete removed cancelled canceled deletion cancel"),
+];
+
+/// Parameters that choose the event of a trigger.
+const CHOOSE: &[&str] = &["event", "events", "triggerOn", "topic", "action", "entity", "trigger", "resource", "resources"];
+
+/// Sets the parameters that choose the event. Returns what tells the outputs of the trigger's events apart; `None` if the prompt does not
+/// say which event is meant.
+pub(super) fn choose(
+    service: &str,
+    trigger: &str,
+    words: &[String],
+    set: &mut Map<String, Value>,
+    catalog: &Catalog,
+) -> Option<Option<String>> {
+    let said = |list: &str| list.is_empty() || list.split_whitespace().any(|word| words.iter().any(|own| own == word));
+    let rule = RULES.iter().find(|(key, list, _)| *key == service && said(list));
+    if let Some((.., parameters)) = rule {
+        let Ok(Value::Object(parameters)) = serde_json::from_str(parameters) else { return None };
+        let event = parameters.values().find_map(|value| value.as_array()?.first()?.as_str().map(str::to_owned));
+        set.extend(parameters);
+        return Some(event);
+    }
+    if RULES.iter().any(|(key, ..)| *key == service) && service != "microsoftOutlook" && service != "postgres" {
+        return None;
+    }
+    let facts = catalog.node(trigger)?;
+    let facts = facts.latest()?;
+    for name in CHOOSE {
+        option(name, facts, words, set)?;
+    }
+    Some(None)
+}
+
+/// Sets a parameter to the option that the words name; `None` if it needs a choice and the words do not make it.
+fn option(name: &str, facts: &NodeVersion, words: &[String], set: &mut Map<String, Value>) -> Option<()> {
+    let version = facts.versions.last().copied().unwrap_or(1.0);
+    let none = Map::new();
+    let shows = |own: &&crate::catalog::Parameter| {
+        let around = crate::catalog::Around::new(&none, version, "");
+        own.display.show.iter().all(|rule| rule.0.starts_with('@')) && crate::catalog::shown(&own.display, &none, around)
+    };
+    let found = facts.parameters.iter().map(|own| &**own).find(|own| own.name == name && !own.options.values.is_empty() && shows(own));
+    let Some(parameter) = found else { return Some(()) };
+    let score = |value: &Value| {
+        let option = parts(value.as_str().unwrap_or_default());
+        let noun =
+            option.iter().filter(|part| words.iter().any(|word| word == *part || word.strip_suffix('s') == Some(part.as_str()))).count();
+        let change = CHANGES.iter().any(|(said, named)| {
+            let is = |list: &str, word: &str| list.split_whitespace().any(|one| one == word);
+            words.iter().any(|word| is(said, word)) && option.iter().any(|part| is(named, part))
+        });
+        // A longer option says more than the prompt does.
+        (noun * 4 + usize::from(change) * 3, std::cmp::Reverse(option.len()))
+    };
+    let mut scored: Vec<_> = parameter.options.values.iter().map(|value| (score(value), value)).collect();
+    scored.sort_by_key(|one| std::cmp::Reverse(one.0));
+    let has_default = parameter.default.as_str().is_some_and(|text| !text.is_empty()) || parameter.options.values.len() == 1;
+    let wins = match scored.as_slice() {
+        [first, second, ..] => first.0.0 > 0 && (first.0 > second.0 || first.0.0 >= 7),
+        [first] => first.0.0 > 0,
+        [] => false,
+    };
+    let (_, value) = scored.first()?;
+    if wins {
+        let value = if parameter.kind == Kind::MultiOptions { json!([value]) } else { (*value).clone() };
+        set.insert(name.to_owned(), value);
+        return Some(());
+    }
+    if parameter.options.values.len() == 1 && parameter.kind == Kind::MultiOptions {
+        set.insert(name.to_owned(), json!([value]));
+        return Some(());
+    }
+    has_default.then_some(()).or((!parameter.required).then_some(()))
+}

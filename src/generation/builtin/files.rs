@@ -1,0 +1,92 @@
+//! Files: where the file of an item is, and what is read from it.
+
+use serde_json::json;
+
+use super::clauses::Clause;
+use super::data::{Data, Field};
+use super::flow::Flow;
+use super::starts::map;
+
+/// Returns the node and the property with the item's file; one that is in a drive is downloaded.
+pub(super) fn held(flow: &mut Flow<'_>) -> Option<(String, String)> {
+    if flow.file.is_some() {
+        return flow.file.clone();
+    }
+    let kind = match flow.data.service.as_str() {
+        "googleDrive" => "googleDrive.file.download",
+        "microsoftOneDrive" => "microsoftOneDrive.file.download",
+        _ => return None,
+    };
+    let id = flow.data.field("id").map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)))?;
+    let node = flow.node(kind, "Download File", map(json!({"fileId": id})));
+    flow.extend(&node);
+    flow.file = Some((node, "data".to_owned()));
+    flow.file.clone()
+}
+
+/// Returns the node and the property with the item's file; makes one of the data if there is none.
+pub(super) fn file(flow: &mut Flow<'_>, clause: &Clause) -> Result<(String, String), String> {
+    if let Some(file) = held(flow) {
+        return Ok(file);
+    }
+    if flow.data.node.is_empty() {
+        return Err("a file".to_owned());
+    }
+    // A file in a drive has to be read first.
+    let csv = clause.items.iter().any(|item| item.is(&["csv", "spreadsheet"]));
+    if !flow.data.many && !csv && flow.data.open.is_none() && flow.made.is_none() {
+        return Err("a file".to_owned());
+    }
+    let set = if let Some(made) = flow.made.clone().filter(|_| !flow.data.many) {
+        let id = flow.node("set", "Text of the File", map(json!({"assignments": [{"text": format!("{{{{{made}}}}}")}]})));
+        flow.extend(&id);
+        json!({"operation": "toText", "sourceProperty": "text"})
+    } else {
+        json!({"operation": if csv { "csv" } else { "toJson" }})
+    };
+    let id = flow.node("convertToFile", "Make File", map(set));
+    flow.extend(&id);
+    flow.data.many = false;
+    flow.file = Some((id.clone(), "data".to_owned()));
+    Ok((id, "data".to_owned()))
+}
+
+/// Changes the format of the data; `None` if the clause does not say how.
+pub(super) fn convert(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&str]) -> Option<()> {
+    let said = |words: &[&str]| clause.items.iter().any(|item| item.is(words));
+    let holds = |flow: &mut Flow<'_>| held(flow);
+    let extracted = |flow: &mut Flow<'_>, operation: &str| -> Option<String> {
+        let (_, property) = holds(flow)?;
+        let id = flow.node("extractFromFile", "Read File", map(json!({"operation": operation, "binaryPropertyName": property})));
+        flow.extend(&id);
+        Some(id)
+    };
+    if said(&["xml"]) && !said(&["json"]) || said(&["xml"]) && position(clause, "xml") < position(clause, "json") {
+        if holds(flow).is_some() {
+            extracted(flow, "xml")?;
+        }
+        let id = flow.node("xml", "XML to JSON", map(json!({"mode": "xmlToJson", "dataPropertyName": "data"})));
+        flow.extend(&id);
+        let noun = flow.data.noun.clone();
+        flow.turn_to(Data { node: id, open: Some(String::new()), noun, ..Data::default() });
+        flow.file = None;
+        return Some(());
+    }
+    if said(&["csv", "spreadsheet", "excel", "xlsx"]) && holds(flow).is_some() && !said(&["to", "into"]) {
+        let id = extracted(flow, if said(&["csv"]) { "csv" } else { "xlsx" })?;
+        flow.turn_to(Data { node: id, open: Some(String::new()), many: true, noun: "row".to_owned(), ..Data::default() });
+        return Some(());
+    }
+    if (said(&["pdf"]) || nouns.contains(&"document")) && holds(flow).is_some() {
+        let id = extracted(flow, "pdf")?;
+        let text =
+            Field { label: "Text".to_owned(), words: vec!["text".to_owned(), "message".to_owned()], path: "text".to_owned(), main: true };
+        flow.turn_to(Data { node: id, fields: vec![text], noun: "document".to_owned(), ..Data::default() });
+        return Some(());
+    }
+    None
+}
+
+fn position(clause: &Clause, word: &str) -> usize {
+    clause.items.iter().position(|item| item.is(&[word])).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,240 @@
+//! Parameters of a node: fixed ones, those that come from the data, and slots for what only the user knows.
+
+use serde_json::{Map, Value, json};
+
+use super::data::Data;
+use super::operations::parts;
+use super::presets::PRESETS;
+use crate::catalog::{Catalog, IssueKind, Kind, NodeVersion, Parameter, filled, issues};
+
+/// What a node is filled in from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Source {
+    /// Text of a message or of a document.
+    pub text: String,
+    pub title: String,
+    /// Code of the e-mail address that the item has.
+    pub address: Option<String>,
+    /// A literal address, or `?slot`, if the user is the recipient.
+    pub recipient: Option<String>,
+    /// Code of the chat that the item comes from, if the node answers there.
+    pub chat: Option<String>,
+    /// A channel that the prompt names.
+    pub channel: Option<String>,
+    /// Words of the prompt that a search is for.
+    pub search: Option<String>,
+    /// Language to translate into, as two letters.
+    pub language: Option<String>,
+    pub data: Data,
+    /// Prefix of the names of slots.
+    pub prefix: String,
+}
+
+const TEXTS: &str =
+    "text message content body bodycontent textbody description comment note messagecontent prompt html messagetext details";
+const TITLES: &str = "title subject summary name messagetitle";
+const RECIPIENTS: &str = "to sendto toemail toaddresses torecipients recipient recipients toaddress recipientphonenumber tonumber phonenumber sendtoaddress useremail";
+const ADDRESSES: &str = "email emailaddress contactemail customeremail subscriberemail mail";
+const CHANNELS: &str = "channel channelid chatid roomid room spaceid stream streamid channelname";
+/// Values that belong to an item: they come from its data, and no user could give them once for all.
+const OF_ITEM: &str = "firstname lastname givenname familyname start end date duedate amount price quantity currency total phone city \
+     country zip street starttime endtime identifier requester value label";
+
+fn among(words: &str, name: &str) -> bool {
+    words.split_whitespace().any(|word| word == name)
+}
+
+/// Completes the parameters of a node. `name` is its type with resource and operation, `full` the full name of its type.
+///
+/// # Errors
+///
+/// The name of a parameter for which there is no value that would be right.
+pub(super) fn fill(
+    name: &str,
+    full: &str,
+    operation: &str,
+    set: &mut Map<String, Value>,
+    source: &Source,
+    catalog: &Catalog,
+) -> Result<(), String> {
+    for (own, preset) in PRESETS {
+        let fits = *own == name || own.strip_suffix(".*").is_some_and(|start| name.starts_with(start));
+        let Some(Value::Object(preset)) = Some(*preset).filter(|_| fits).and_then(|preset| serde_json::from_str(preset).ok()) else {
+            continue;
+        };
+        for (key, value) in preset {
+            if let Some(value) = resolve(value, source) {
+                set.entry(key).or_insert(value);
+            }
+        }
+    }
+    let Some(kind) = catalog.node(full) else { return Err(name.to_owned()) };
+    let Some(facts) = kind.latest() else { return Err(name.to_owned()) };
+    let version =
+        facts.versions.iter().copied().find(|version| *version == kind.default_version).or(facts.versions.last().copied()).unwrap_or(1.0);
+    let mut tried: Vec<String> = Vec::new();
+    for _ in 0..16 {
+        let values = written(name, operation, set, facts);
+        let Ok(full_values) = filled(facts, &values, version, full) else { return Err(name.to_owned()) };
+        optional(facts, &full_values, set, source);
+        let found = issues(facts, &full_values, version, full);
+        let missing = found.iter().find(|issue| matches!(issue.kind, IssueKind::Missing));
+        let Some(issue) = missing else { return unset(facts, &full_values, version, full) };
+        let shown = |own: &&Parameter| own.name == issue.parameter && shows(own, &full_values, version, full);
+        let parameter = facts.parameters.iter().map(|own| &**own).find(shown);
+        let Some(parameter) = parameter.filter(|_| !issue.path.contains('.') && !tried.contains(&issue.path)) else {
+            return Err(issue.path.clone());
+        };
+        tried.push(issue.path.clone());
+        let value = value_of(parameter, source).ok_or_else(|| issue.parameter.clone())?;
+        set.insert(issue.parameter.clone(), value);
+    }
+    Err(name.to_owned())
+}
+
+/// Finds a required id that n8n would take as 0.
+fn unset(facts: &NodeVersion, values: &Map<String, Value>, version: f64, full: &str) -> Result<(), String> {
+    let zero = |own: &&Parameter| {
+        own.required
+            && own.kind == Kind::Number
+            && values.get(&own.name).and_then(Value::as_f64) == Some(0.0)
+            && shows(own, values, version, full)
+    };
+    let ends = |own: &&Parameter| own.name.to_lowercase().ends_with("id");
+    facts.parameters.iter().map(|own| &**own).find(|own| zero(own) && ends(own)).map_or(Ok(()), |own| Err(own.name.clone()))
+}
+
+fn shows(parameter: &Parameter, values: &Map<String, Value>, version: f64, full: &str) -> bool {
+    crate::catalog::shown(&parameter.display, values, crate::catalog::Around::new(values, version, full))
+}
+
+/// Returns the parameters as n8n writes them, as far as the check for missing ones needs it.
+fn written(name: &str, operation: &str, set: &Map<String, Value>, facts: &NodeVersion) -> Map<String, Value> {
+    let mut values = set.clone();
+    let mut words = name.split('.').skip(1);
+    if let (Some(resource), Some(_)) = (words.next(), words.next()) {
+        values.entry("resource".to_owned()).or_insert_with(|| resource.into());
+    }
+    if !operation.is_empty() {
+        values.entry("operation".to_owned()).or_insert_with(|| operation.into());
+    }
+    for parameter in facts.parameters.iter().filter(|own| own.kind == Kind::ResourceLocator) {
+        let Some(value) = values.get_mut(&parameter.name).filter(|value| value.is_string()) else { continue };
+        let free = parameter.modes.iter().find(|mode| !mode.list && mode.patterns.is_empty()).map_or("id", |mode| mode.name.as_str());
+        *value = json!({"__rl": true, "mode": free, "value": value.take()});
+    }
+    values
+}
+
+/// Sets texts and titles that n8n does not require.
+fn optional(facts: &NodeVersion, values: &Map<String, Value>, set: &mut Map<String, Value>, source: &Source) {
+    for (name, value) in values {
+        if set.contains_key(name) || value.as_str() != Some("") {
+            continue;
+        }
+        let own = facts.parameters.iter().find(|own| own.name == *name && own.kind == Kind::String && !own.no_data_expression);
+        let folded = name.to_lowercase();
+        let text = if among(TEXTS, &folded) {
+            &source.text
+        } else if among(TITLES, &folded) {
+            &source.title
+        } else {
+            continue;
+        };
+        if own.is_some() && !text.is_empty() {
+            set.insert(name.clone(), text.as_str().into());
+        }
+    }
+}
+
+/// Returns a value for a required parameter.
+fn value_of(parameter: &Parameter, source: &Source) -> Option<Value> {
+    let folded: String = parameter.name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
+    match parameter.kind {
+        Kind::Number => {
+            return source.data.read(&folded).filter(|_| source.data.field(&folded).is_some()).map(|code| format!("{{{{{code}}}}}").into());
+        }
+        Kind::Boolean => return Some(Value::Bool(false)),
+        Kind::Options | Kind::MultiOptions if !parameter.options.open => return None,
+        Kind::ResourceMapper => {
+            return Some(json!({"mappingMode": "autoMapInputData", "value": {}, "matchingColumns": [], "schema": []}));
+        }
+        Kind::Collection | Kind::FixedCollection | Kind::Json => return None,
+        _ => {}
+    }
+    if among(CHANNELS, &folded) {
+        let chat = source.chat.as_ref().map(|chat| format!("{{{{{chat}}}}}"));
+        let channel = source.channel.clone();
+        return Some(chat.or(channel).unwrap_or_else(|| slot(source, &parameter.name)).into());
+    }
+    if among(RECIPIENTS, &folded) {
+        let address = source.address.as_ref().map(|code| format!("{{{{{code}}}}}"));
+        let chat = source.chat.as_ref().map(|chat| format!("{{{{{chat}}}}}"));
+        return Some(source.recipient.clone().or(chat).or(address).unwrap_or_else(|| slot(source, "recipient")).into());
+    }
+    if among(ADDRESSES, &folded) {
+        return source.address.as_ref().map(|code| format!("{{{{{code}}}}}").into());
+    }
+    if among(TEXTS, &folded) {
+        return text(&source.text);
+    }
+    if among(TITLES, &folded) {
+        return text(&source.title);
+    }
+    if matches!(folded.as_str(), "query" | "searchtext" | "q" | "keyword") {
+        return Some(source.search.clone().unwrap_or_else(|| slot(source, &parameter.name)).into());
+    }
+    if matches!(folded.as_str(), "translateto" | "targetlanguage" | "target") {
+        return Some(source.language.clone().unwrap_or_else(|| slot(source, "language")).into());
+    }
+    if folded.starts_with("binary") || folded == "inputdatafieldname" {
+        return source.data.binary.clone().map(Value::from);
+    }
+    if among(OF_ITEM, &folded) || parameter.kind == Kind::DateTime {
+        let word = parts(&parameter.name).concat();
+        let known = source.data.field(&word).map(|field| source.data.code(&field.path));
+        let open = source.data.open.as_ref().and_then(|_| source.data.read(&parameter.name));
+        return known.or(open).map(|code| format!("{{{{{code}}}}}").into());
+    }
+    // The id of the record itself cannot be a fixed value.
+    Some(slot(source, &parameter.name).into())
+}
+
+/// Returns a slot for a value that the user gives.
+pub(super) fn slot(source: &Source, parameter: &str) -> String {
+    let mut words = parts(parameter);
+    if words.len() > 1 && words.last().is_some_and(|last| last == "id") {
+        words.pop();
+    }
+    let prefix = parts(&source.prefix);
+    let words: Vec<String> = prefix.iter().chain(words.iter().filter(|word| !prefix.contains(word))).cloned().collect();
+    format!("?{}", words.join("-"))
+}
+
+/// Replaces `@text` and such words within a preset; `None` if there is no value.
+fn resolve(value: Value, source: &Source) -> Option<Value> {
+    let some = |text: &str| (!text.is_empty()).then(|| Value::from(text));
+    let braced = |code: &Option<String>| code.as_ref().map(|code| Value::from(format!("{{{{{code}}}}}")));
+    match value {
+        Value::String(text) => match text.as_str() {
+            "@text" => some(&source.text),
+            "@title" => some(&source.title),
+            "@address" => braced(&source.address),
+            "@chat" => braced(&source.chat),
+            "@binary" => source.data.binary.clone().map(Value::from),
+            "@id" => source.data.field("id").map(|field| format!("{{{{{}}}}}", source.data.code(&field.path)).into()),
+            "@object" => Some(format!("{{{{{}}}}}", source.data.object()).into()),
+            other => match other.strip_prefix("@field:") {
+                Some(noun) => source.data.field(noun).map(|field| format!("{{{{{}}}}}", source.data.code(&field.path)).into()),
+                None => Some(text.into()),
+            },
+        },
+        Value::Object(map) => {
+            let map: Map<String, Value> = map.into_iter().filter_map(|(key, value)| Some((key, resolve(value, source)?))).collect();
+            Some(Value::Object(map))
+        }
+        Value::Array(items) => Some(Value::Array(items.into_iter().filter_map(|item| resolve(item, source)).collect())),
+        other => Some(other),
+    }
+}

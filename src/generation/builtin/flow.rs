@@ -1,0 +1,143 @@
+//! The workflow while it grows: nodes, edges, and what the items are about.
+
+use serde_json::{Map, Value};
+
+use super::data::Data;
+use super::fill::{self, Source};
+use super::operations::Operation;
+use super::services::Lexicon;
+use crate::catalog::Catalog;
+use crate::generation::compact::{Case, CompactNode};
+
+/// A workflow that grows.
+pub(super) struct Flow<'c> {
+    pub catalog: &'c Catalog,
+    pub lexicon: &'c Lexicon,
+    pub nodes: Vec<CompactNode>,
+    pub edges: Vec<String>,
+    /// Where the next node is attached: an id, with an output if it needs one.
+    pub tail: String,
+    /// What the items are about.
+    pub data: Data,
+    /// What they were about before, the latest last.
+    pub earlier: Vec<Data>,
+    /// Text that was made for the item: the code that reads it.
+    pub made: Option<String>,
+    /// Node and property that hold the item's file.
+    pub file: Option<(String, String)>,
+    pub assumptions: Vec<String>,
+    /// Number of nodes with an effect outside the workflow.
+    pub effects: usize,
+    /// True if each item is handled for itself, as the prompt says.
+    pub each: bool,
+    /// Node whose outputs are the moods of the text.
+    pub mood: Option<String>,
+    /// Node that collected the items.
+    pub collected: Option<String>,
+}
+
+impl<'c> Flow<'c> {
+    pub(super) fn new(catalog: &'c Catalog, lexicon: &'c Lexicon) -> Self {
+        Self {
+            catalog,
+            lexicon,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            tail: String::new(),
+            data: Data::default(),
+            earlier: Vec::new(),
+            made: None,
+            file: None,
+            assumptions: Vec::new(),
+            effects: 0,
+            each: false,
+            mood: None,
+            collected: None,
+        }
+    }
+
+    /// Adds a node without connections; returns its id.
+    pub(super) fn node(&mut self, kind: &str, name: &str, set: Map<String, Value>) -> String {
+        let id = format!("n{}", self.nodes.len() + 1);
+        let taken = |name: &str| self.nodes.iter().any(|node| node.name == name);
+        let name =
+            (1..).map(|at| if at == 1 { name.to_owned() } else { format!("{name} {at}") }).find(|name| !taken(name)).unwrap_or_default();
+        self.nodes.push(CompactNode { id: id.clone(), kind: kind.to_owned(), name, set, ..CompactNode::default() });
+        id
+    }
+
+    /// Attaches a node to the end of the branch; the branch goes on as before.
+    pub(super) fn attach(&mut self, id: &str) {
+        if !self.tail.is_empty() {
+            self.edges.push(format!("{}>{id}", self.tail));
+        }
+    }
+
+    /// Attaches a node to the end of the branch, which goes on behind it.
+    pub(super) fn extend(&mut self, id: &str) {
+        self.attach(id);
+        id.clone_into(&mut self.tail);
+    }
+
+    /// Makes the items those of another node.
+    pub(super) fn turn_to(&mut self, data: Data) {
+        let before = std::mem::replace(&mut self.data, data);
+        self.earlier.push(before);
+        self.made = None;
+    }
+
+    pub(super) fn assume(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        if !self.assumptions.contains(&text) {
+            self.assumptions.push(text);
+        }
+    }
+
+    /// Returns the node of an id.
+    pub(super) fn by_id(&mut self, id: &str) -> Option<&mut CompactNode> {
+        self.nodes.iter_mut().find(|node| node.id == id)
+    }
+
+    /// Adds a condition with these cases, behind which the branch goes on at `true`.
+    pub(super) fn condition(&mut self, kind: &str, name: &str, cases: Vec<Case>) -> String {
+        let id = self.node(kind, name, Map::new());
+        if let Some(node) = self.by_id(&id) {
+            node.when = cases;
+        }
+        self.attach(&id);
+        self.tail = if kind == "filter" { id.clone() } else { format!("{id}.true") };
+        id
+    }
+
+    /// Returns the code that reads what a noun means, in the latest data that has it.
+    pub(super) fn read(&self, noun: &str) -> Option<String> {
+        let all = || std::iter::once(&self.data).chain(self.earlier.iter().rev());
+        let known = all().find_map(|data| data.field(noun).map(|field| data.code(&field.path)));
+        known.or_else(|| all().find_map(|data| data.read(noun)))
+    }
+
+    /// Returns the code of the item's e-mail address.
+    pub(super) fn address(&self) -> Option<String> {
+        std::iter::once(&self.data).chain(self.earlier.iter().rev()).find_map(Data::address)
+    }
+
+    /// Adds a node of a service and fills it in; returns its id, without a connection.
+    ///
+    /// # Errors
+    ///
+    /// The name of a parameter that has no value.
+    pub(super) fn act(
+        &mut self,
+        full: &str,
+        operation: &Operation,
+        name: &str,
+        source: &Source,
+        mut set: Map<String, Value>,
+    ) -> Result<String, String> {
+        if operation.in_set {
+            set.insert("operation".to_owned(), operation.operation.as_str().into());
+        }
+        fill::fill(&operation.name, full, &operation.operation, &mut set, source, self.catalog)?;
+        Ok(self.node(&operation.kind, name, set))
+    }
+}

@@ -1,0 +1,233 @@
+//! The items of a prompt: its tokens with what each may mean.
+
+use super::services::{Lexicon, Meaning};
+use super::tokens::{Kind, Token, tokens};
+use super::words::{self, Act};
+
+/// A token, or several that name one service, with what it may mean.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub kind: Kind,
+    /// The text as it is written.
+    pub text: String,
+    pub word: String,
+    /// Begins with a capital letter inside a sentence.
+    pub name: bool,
+    pub service: Option<usize>,
+    pub vendor: Option<usize>,
+    /// What it asks for as a verb.
+    pub act: Option<Act>,
+    /// What it names as a noun.
+    pub noun: Option<&'static str>,
+    /// Says nothing about the workflow.
+    pub plain: bool,
+    /// Is a verb here, rather than a noun or an adjective.
+    pub is_verb: bool,
+}
+
+impl Item {
+    pub(super) fn is(&self, words: &[&str]) -> bool {
+        self.kind == Kind::Word && self.service.is_none() && words.contains(&self.word.as_str())
+    }
+
+    /// Reports whether it is one of the words, which blanks part.
+    pub(super) fn among(&self, words: &str) -> bool {
+        self.kind == Kind::Word && self.service.is_none() && words.split_whitespace().any(|word| word == self.word)
+    }
+
+    /// Reports whether it is a literal value of the user.
+    pub(super) fn is_value(&self) -> bool {
+        matches!(self.kind, Kind::Number(_) | Kind::Time(_) | Kind::Url | Kind::Mail | Kind::Channel | Kind::Quoted)
+    }
+
+    pub(super) fn number(&self) -> Option<f64> {
+        match self.kind {
+            Kind::Number(value) => Some(value),
+            Kind::Word => number_word(&self.word),
+            _ => None,
+        }
+    }
+}
+
+/// Words that join clauses.
+pub(super) const JOINS: &str = "and then afterwards und dann anschliessend danach et puis ensuite y luego despues entonces e";
+/// Words that may stand before a noun.
+const DETERMINERS: &str = "the a an this that these those my our your his her its their each every all any some no new one der die das den dem des ein \
+     eine einen einem einer mein meine meinen meinem unser unsere unseren unserem unserer jede jeden jedes jeder neue neuen neuer \
+     neues le la les l un une des du mon ma mes notre nos votre chaque ce cette el los las una unos unas mi mis nuestro nuestra \
+     nuestros nuestras cada short daily weekly monthly latest same incoming first last kurze kurzen nuevo nueva nuevos nuevas \
+     nouveau nouvelle nouveaux nouvelles nouvel full small open unread whole single sus su leur leurs another other more which \
+     whose";
+/// Words after which a word that may be a verb is one.
+const BEFORE_VERBS: &str = "to should must will shall can could would may please also then just only automatically immediately i we you it they not dont \
+     me bitte ich wir directly n8n that who him her them us";
+
+/// Reads the items of a text.
+pub(super) fn items(text: &str, lexicon: &Lexicon) -> Vec<Item> {
+    let tokens = tokens(text);
+    let (mut items, mut at) = (Vec::with_capacity(tokens.len()), 0);
+    while at < tokens.len() {
+        let found = lexicon.find(&tokens, at);
+        let length = found.map_or(1, |(_, length)| length);
+        items.push(item(&tokens[at..at + length], found.map(|(meaning, _)| meaning)));
+        at += length;
+    }
+    mark_verbs(&mut items);
+    items
+}
+
+/// Marks the words that are verbs where they stand.
+pub(super) fn mark_verbs(items: &mut [Item]) {
+    for at in 0..items.len() {
+        items[at].is_verb = is_verb(items, at);
+    }
+}
+
+fn item(tokens: &[Token], meaning: Option<Meaning>) -> Item {
+    let first = &tokens[0];
+    let text = tokens.iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ");
+    let (service, vendor) = match meaning {
+        Some(Meaning::Service(at)) => (Some(at), None),
+        Some(Meaning::Vendor(at)) => (None, Some(at)),
+        None => (None, None),
+    };
+    let is_word = first.kind == Kind::Word && meaning.is_none();
+    Item {
+        kind: if meaning.is_some() { Kind::Word } else { first.kind },
+        text,
+        word: first.word.clone(),
+        name: first.name,
+        service,
+        vendor,
+        act: words::act(&first.word).filter(|_| is_word || service.is_some() && first.word == "tweet"),
+        noun: words::noun(&first.word).filter(|_| is_word),
+        plain: is_word && words::is_plain(&first.word),
+        is_verb: false,
+    }
+}
+
+/// Decides whether a word that may be a verb is one here.
+fn is_verb(items: &[Item], at: usize) -> bool {
+    let item = &items[at];
+    if item.act.is_none() {
+        return false;
+    }
+    let before = at.checked_sub(1).map(|before| &items[before]);
+    let next = items.get(at + 1);
+    let determined = before.is_some_and(|before| before.among(DETERMINERS) && !before.among(BEFORE_VERBS) || before.service.is_some());
+    let noun_follows = next.is_some_and(|next| next.noun.is_some() || next.service.is_some() || next.kind == Kind::Word && !next.plain);
+    let participle = item.word.ends_with("ed") || item.word.ends_with("ing") || matches!(item.word.as_str(), "sent" | "written" | "won");
+    // `the attached file`, `a recorded message`.
+    if participle && determined && before.is_some_and(|before| before.service.is_none()) && noun_follows {
+        return false;
+    }
+    if !words::is_also_noun(&item.word) || item.word.ends_with("ed") && item.word.len() > 4 {
+        return !(determined && before.is_some_and(|before| before.service.is_none()) && item.noun.is_some());
+    }
+    // German writes nouns with a capital letter; a request begins its sentence.
+    let begins = before.is_none_or(|before| matches!(before.kind, Kind::Stop | Kind::Comma | Kind::Colon) || before.among(JOINS));
+    let object = next.is_some_and(|next| {
+        next.among(DETERMINERS)
+            || next.is(&[
+                "it",
+                "them",
+                "me",
+                "us",
+                "him",
+                "her",
+                "this",
+                "everyone",
+                "everybody",
+                "to",
+                "in",
+                "into",
+                "as",
+                "via",
+                "up",
+                "down",
+                "through",
+            ])
+            || next.service.is_some()
+            || next.is_value()
+            || next.noun.is_some()
+            || next.kind == Kind::Word && !next.plain && next.act.is_none()
+    });
+    let first = before.is_none_or(|before| matches!(before.kind, Kind::Stop | Kind::Colon));
+    if begins {
+        return object
+            || first && next.is_some() && !next.is_some_and(|next| next.is_verb || matches!(next.kind, Kind::Stop | Kind::Comma));
+    }
+    let modal = before.is_some_and(|before| before.among(BEFORE_VERBS));
+    modal && (object || next.is_none_or(|next| next.plain || !matches!(next.kind, Kind::Word)))
+}
+
+/// Returns the value of a number that is written out.
+pub(super) fn number_word(word: &str) -> Option<f64> {
+    const NUMBERS: &[(&str, f64)] = &[
+        ("one", 1.0),
+        ("two", 2.0),
+        ("three", 3.0),
+        ("four", 4.0),
+        ("five", 5.0),
+        ("six", 6.0),
+        ("seven", 7.0),
+        ("eight", 8.0),
+        ("nine", 9.0),
+        ("ten", 10.0),
+        ("twelve", 12.0),
+        ("fifteen", 15.0),
+        ("twenty", 20.0),
+        ("thirty", 30.0),
+        ("zwei", 2.0),
+        ("drei", 3.0),
+        ("vier", 4.0),
+        ("funf", 5.0),
+        ("sechs", 6.0),
+        ("acht", 8.0),
+        ("zehn", 10.0),
+        ("zwolf", 12.0),
+        ("funfzehn", 15.0),
+        ("zwanzig", 20.0),
+        ("dreissig", 30.0),
+        ("deux", 2.0),
+        ("trois", 3.0),
+        ("quatre", 4.0),
+        ("cinq", 5.0),
+        ("dix", 10.0),
+        ("quinze", 15.0),
+        ("trente", 30.0),
+        ("dos", 2.0),
+        ("tres", 3.0),
+        ("cuatro", 4.0),
+        ("cinco", 5.0),
+        ("diez", 10.0),
+        ("quince", 15.0),
+        ("treinta", 30.0),
+        ("hundred", 100.0),
+    ];
+    NUMBERS.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn verbs(text: &str) -> Vec<String> {
+        let lexicon = Lexicon::of(Catalog::embedded());
+        items(text, &lexicon).into_iter().filter(|item| item.is_verb).map(|item| item.word).collect()
+    }
+
+    #[test]
+    fn verbs_are_told_from_nouns_by_their_place() {
+        for (text, wanted) in [
+            ("Mail me the report and post a note to Slack", vec!["mail", "post"]),
+            ("send the mail to the list, then log it", vec!["send", "log"]),
+            ("turn the attached XML into JSON and POST it to https://a.example/x", vec!["turn", "post"]),
+            ("keep text, score and magnitude in Postgres", vec!["keep"]),
+            ("should be uploaded to an S3 bucket", vec!["should", "be", "uploaded"]),
+        ] {
+            assert_eq!(verbs(text), wanted, "{text}");
+        }
+    }
+}

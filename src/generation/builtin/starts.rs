@@ -1,0 +1,345 @@
+//! What starts a workflow.
+
+use serde_json::{Map, Value, json};
+
+use super::clauses::is_event_word;
+use super::data::{Data, Field};
+use super::events;
+use super::fill::{self, Source};
+use super::flow::Flow;
+use super::operations::Operation;
+use super::reading::Item;
+use super::schedule::Schedule;
+use super::services::Lexicon;
+use super::tokens::Kind;
+
+/// Kind of a start.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Start {
+    Schedule(Schedule),
+    Webhook,
+    Form,
+    Chat,
+    Mail,
+    Feed,
+    /// A failed execution.
+    Error,
+    Manual,
+    /// An event of a service, by index.
+    Service(usize),
+}
+
+/// Finds what a clause says about a start; `None` if it says nothing that is known.
+pub(super) fn detect(items: &[Item], lexicon: &Lexicon) -> Option<Start> {
+    let has = |words: &[&str]| items.iter().any(|item| item.is(words));
+    let noun = |noun: &str| items.iter().any(|item| item.noun == Some(noun) && item.service.is_none());
+    let services = || items.iter().filter_map(|item| item.service);
+    let with_trigger = services().find(|at| lexicon.services[*at].trigger.is_some());
+    if has(&["manually", "manual", "manuell", "manuellement", "manualmente", "demand"])
+        || has(&["hand"]) && has(&["by", "von"])
+        || has(&["click", "klicke"]) && services().next().is_none()
+    {
+        return Some(Start::Manual);
+    }
+    let here = has(&["n8n", "workflow", "workflows", "execution", "executions", "automation", "ablauf", "flujo"]);
+    if here && (noun("error") || has(&["fails", "failed", "fail", "fehlschlagt", "falla", "echoue"])) {
+        return Some(Start::Error);
+    }
+    if noun("webhook")
+        || has(&["endpoint", "url"]) && has(&["called", "hit", "aufgerufen"])
+        || has(&["http", "post", "api"]) && noun("request")
+    {
+        return Some(Start::Webhook);
+    }
+    if let Some(service) =
+        with_trigger.filter(|at| !(noun("form") && lexicon.services[*at].key.starts_with("google") && services().count() == 1))
+    {
+        return Some(Start::Service(service));
+    }
+    if noun("form") && services().next().is_none() {
+        return Some(Start::Form);
+    }
+    if noun("feed") || has(&["rss", "atom"]) {
+        return Some(Start::Feed);
+    }
+    if services().next().is_none() && noun("chat") {
+        return Some(Start::Chat);
+    }
+    if services().next().is_none() && (noun("mail") || has(&["imap"])) {
+        return Some(Start::Mail);
+    }
+    None
+}
+
+/// Reports whether a clause says that something new came or happened.
+pub(super) fn says_event(items: &[Item]) -> bool {
+    items.iter().any(|item| {
+        is_event_word(&item.word)
+            || item.is(&[
+                "new", "incoming", "neue", "neuer", "neues", "neuen", "nouveau", "nouvelle", "nouveaux", "nouvel", "nuevo", "nueva",
+                "nuevos", "nuevas",
+            ])
+    })
+}
+
+/// Adds the node that starts the workflow. `items` are those that describe the start.
+///
+/// # Errors
+///
+/// What is missing, for people.
+pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], answers: bool) -> Result<(), String> {
+    let value = |kind: fn(&Kind) -> bool| items.iter().find(|item| kind(&item.kind)).map(|item| item.text.clone());
+    let words = words(items);
+    let said = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    match start {
+        Start::Schedule(schedule) => {
+            let id = flow.node("scheduleTrigger", "Schedule", map(json!({"rule": {"interval": schedule.intervals}})));
+            flow.assume(format!("Runs {}", schedule.said));
+            if let Some(assumed) = &schedule.assumed {
+                flow.assume(format!("The prompt names no time: {assumed}"));
+            }
+            begin(flow, &id, "scheduleTrigger", None, "");
+            flow.data.noun = "result".to_owned();
+        }
+        Start::Manual => {
+            let id = flow.node("manualTrigger", "Start", Map::new());
+            begin(flow, &id, "manualTrigger", None, "");
+        }
+        Start::Error => {
+            let id = flow.node("errorTrigger", "On Error", Map::new());
+            begin(flow, &id, "errorTrigger", None, "error");
+            flow.assume("Workflows that name this one as their error workflow start it when they fail");
+        }
+        Start::Webhook => {
+            let noun = subject(items).unwrap_or("request");
+            let path = value(|kind| matches!(kind, Kind::Quoted)).filter(|path| is_path(path)).unwrap_or_else(|| slug(noun));
+            let method = if items.iter().any(|item| item.text == "GET") { "GET" } else { "POST" };
+            let mode = if answers { "responseNode" } else { "onReceived" };
+            let set = json!({"path": path, "httpMethod": method, "responseMode": mode});
+            let id = flow.node("webhook", "Webhook", map(set));
+            flow.assume(format!("The webhook takes {method} requests at the path {path}"));
+            begin(flow, &id, "webhook", None, "");
+            if method == "GET" {
+                (flow.data.open, flow.data.whole) = (Some("query".to_owned()), "query".to_owned());
+            }
+            noun.clone_into(&mut flow.data.noun);
+        }
+        Start::Form => form(flow, items, &words),
+        Start::Chat => {
+            let id = flow.node("chatTrigger", "Chat", Map::new());
+            begin(flow, &id, "chatTrigger", None, "chat");
+        }
+        Start::Mail => {
+            let attached = said(&["attachment", "attached", "attachments", "anhang", "anhange", "pdf"]);
+            let mut set = json!({"options": {}});
+            if attached {
+                set["downloadAttachments"] = Value::Bool(true);
+            }
+            let id = flow.node("emailReadImap", "New Mail", map(set));
+            flow.assume("Mails are read from a mailbox by IMAP");
+            begin(flow, &id, "emailReadImap", None, "");
+            if attached {
+                flow.data.binary = Some("attachment_0".to_owned());
+                flow.file = Some((id, "attachment_0".to_owned()));
+            }
+            "mail".clone_into(&mut flow.data.noun);
+        }
+        Start::Feed => {
+            let url = value(|kind| matches!(kind, Kind::Url)).unwrap_or_else(|| "?feed-url".to_owned());
+            let id = flow.node(
+                "rssFeedReadTrigger",
+                "New Article",
+                map(json!({"feedUrl": url, "pollTimes": {"item": [{"mode": "everyX", "value": 15, "unit": "minutes"}]}})),
+            );
+            flow.assume("The feed is read every 15 minutes");
+            begin(flow, &id, "rssFeedReadTrigger", None, "article");
+        }
+        Start::Service(at) => return service(flow, *at, items, &words),
+    }
+    Ok(())
+}
+
+fn service(flow: &mut Flow<'_>, at: usize, items: &[Item], words: &[String]) -> Result<(), String> {
+    let service = flow.lexicon.services[at].clone();
+    let Some(trigger) = &service.trigger else { return Err(format!("{} starts no workflows", service.display)) };
+    let short = trigger.rsplit_once('.').map_or(trigger.as_str(), |(_, short)| short);
+    let mut set = Map::new();
+    let Some(event) = events::choose(&service.key, trigger, words, &mut set, flow.catalog) else {
+        return Err(format!("which event of {} starts the workflow", service.display));
+    };
+    let said = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    let files = said(&["file", "image", "document", "audio", "video", "attachment", "voice", "attached", "invoice", "csv", "xml", "pdf"]);
+    if short == "telegramTrigger" && files {
+        set.insert("additionalFields".to_owned(), json!({"download": true}));
+    }
+    if short == "slackTrigger" && set.get("trigger") == Some(&json!(["file_share"])) {
+        set.insert("downloadFiles".to_owned(), Value::Bool(true));
+    }
+    if short == "gmailTrigger"
+        && let Some(from) = items.iter().find(|item| item.kind == Kind::Mail)
+    {
+        set.insert("filters".to_owned(), json!({"sender": from.text}));
+    }
+    let channel = items.iter().find(|item| item.kind == Kind::Channel).map(|item| item.text.clone());
+    // A trigger takes no channel by its name.
+    let source = Source { prefix: format!("{} source", service.key), data: Data::default(), ..Source::default() };
+    fill::fill(short, trigger, "", &mut set, &source, flow.catalog).map_err(|name| format!("{name} of the {} trigger", service.display))?;
+    let noun = subject(items).unwrap_or("item");
+    let id = flow.node(short, &format!("{} Trigger", service.display), set);
+    if let Some(channel) = channel {
+        flow.assume(format!("Give the id of {channel} for the channel of the trigger"));
+    }
+    begin(flow, &id, short, event.as_deref(), noun);
+    service.key.clone_into(&mut flow.data.service);
+    if short == "hubspotTrigger" {
+        whole_record(flow, trigger)?;
+    }
+    let file = match short {
+        "telegramTrigger" if files => Some("data"),
+        "gmailTrigger" | "microsoftOutlookTrigger" if said(&["attachment", "attached", "attachments"]) => Some("attachment_0"),
+        "slackTrigger" if files => Some("file_0"),
+        _ => None,
+    };
+    if let Some(property) = file {
+        flow.data.binary = Some(property.to_owned());
+        flow.file = Some((id, property.to_owned()));
+    }
+    Ok(())
+}
+
+/// Reads the record of an event that tells only its id.
+fn whole_record(flow: &mut Flow<'_>, trigger: &str) -> Result<(), String> {
+    let full = trigger.strip_suffix("Trigger").unwrap_or(trigger).to_owned();
+    let named = flow.nodes.last().map(|node| node.set.get("eventsUi").map(Value::to_string).unwrap_or_default()).unwrap_or_default();
+    let Some(record) = ["contact", "company", "deal", "ticket"].into_iter().find(|record| named.contains(&format!("{record}.creation")))
+    else {
+        return Ok(());
+    };
+    let name = format!("hubspot.{record}.get");
+    let operation = Operation { kind: name.clone(), name: name.clone(), operation: "get".to_owned(), in_set: false };
+    let id_field = format!("{record}Id");
+    let set = map(json!({id_field.clone(): format!("{{{{{}.{id_field}}}}}", flow.data.node)}));
+    let source = Source { prefix: "hubspot".to_owned(), data: flow.data.clone(), ..Source::default() };
+    let id = flow.act(&full, &operation, &format!("Get {record}"), &source, set)?;
+    flow.extend(&id);
+    let noun = flow.data.noun.clone();
+    flow.turn_to(Data { noun, service: "hubspot".to_owned(), ..Data::of(&id, &name, None) });
+    Ok(())
+}
+
+/// Returns a path for a noun.
+fn slug(noun: &str) -> String {
+    if noun.ends_with('s') || noun == "data" { noun.to_owned() } else { format!("{noun}s") }
+}
+
+fn is_path(text: &str) -> bool {
+    !text.is_empty() && text.len() < 60 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/'))
+}
+
+fn begin(flow: &mut Flow<'_>, id: &str, kind: &str, event: Option<&str>, noun: &str) {
+    flow.extend(id);
+    flow.data = Data { noun: noun.to_owned(), ..Data::of(id, kind, event) };
+}
+
+pub(super) fn map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Returns the words of items: nouns in English, and all others as they are.
+pub(super) fn words(items: &[Item]) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for item in items.iter().filter(|item| item.kind == Kind::Word) {
+        words.extend(item.noun.map(str::to_owned));
+        words.push(item.word.clone());
+    }
+    words
+}
+
+/// Returns the noun that the items are about: the first that is no place.
+pub(super) fn subject(items: &[Item]) -> Option<&'static str> {
+    const PLACES: &[&str] = &[
+        "webhook",
+        "form",
+        "channel",
+        "folder",
+        "table",
+        "database",
+        "sheet",
+        "list",
+        "board",
+        "feed",
+        "account",
+        "team",
+        "group",
+        "bot",
+        "website",
+        "bucket",
+        "workflow",
+        "repository",
+        "project",
+        "list",
+        "chat",
+        "link",
+    ];
+    let nouns = || items.iter().filter(|item| item.service.is_none() && !item.is_verb).filter_map(|item| item.noun);
+    nouns().find(|noun| !PLACES.contains(noun))
+}
+
+/// Label, name and type of a field of a form.
+type FormField = (&'static str, &'static str, &'static str);
+
+/// Adds a form with the fields that the prompt names.
+fn form(flow: &mut Flow<'_>, items: &[Item], words: &[String]) {
+    let said = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    let mut fields: Vec<FormField> = Vec::new();
+    let known: &[(&[&str], FormField)] = &[
+        (&["name"], ("Name", "name", "text")),
+        (&["mail", "address", "newsletter", "signup", "email", "emails"], ("Email", "email", "email")),
+        (&["phone"], ("Phone", "phone", "text")),
+        (&["company"], ("Company", "company", "text")),
+        (&["title"], ("Title", "title", "text")),
+        (&["date"], ("Date", "date", "date")),
+        (&["number", "amount"], ("Amount", "amount", "number")),
+        (&["message", "text", "question", "feedback", "comment", "description", "issue"], ("Message", "message", "textarea")),
+        (&["document", "file", "image", "pdf", "cv", "upload", "audio", "invoice"], ("File", "file", "file")),
+    ];
+    for (nouns, field) in known {
+        if said(nouns) {
+            fields.push(*field);
+        }
+    }
+    if fields.is_empty() {
+        fields = vec![("Name", "name", "text"), ("Email", "email", "email"), ("Message", "message", "textarea")];
+    }
+    let labels: Vec<&str> = fields.iter().map(|(label, ..)| *label).collect();
+    flow.assume(format!("The form asks for {}", labels.join(", ")));
+    let values: Vec<Value> = fields
+        .iter()
+        .map(|(label, name, kind)| json!({"fieldLabel": label, "fieldName": name, "fieldType": kind, "requiredField": true}))
+        .collect();
+    let title = items.iter().find(|item| item.kind == Kind::Quoted).map_or_else(|| "Form".to_owned(), |item| item.text.clone());
+    let id = flow.node("formTrigger", "Form", map(json!({"formTitle": title, "formFields": {"values": values}})));
+    begin(flow, &id, "formTrigger", None, subject(items).unwrap_or("submission"));
+    flow.data.fields = fields
+        .iter()
+        .filter(|(.., kind)| *kind != "file")
+        .map(|(label, name, _)| Field {
+            label: (*label).to_owned(),
+            words: known
+                .iter()
+                .filter(|(_, field)| field.1 == *name)
+                .flat_map(|(nouns, _)| nouns.iter().map(|noun| (*noun).to_owned()))
+                .chain([(*name).to_owned(), if *name == "email" { "contact".to_owned() } else { (*name).to_owned() }])
+                .collect(),
+            path: (*name).to_owned(),
+            main: true,
+        })
+        .collect();
+    if fields.iter().any(|(.., kind)| *kind == "file") {
+        flow.data.binary = Some("file".to_owned());
+        flow.file = Some((id, "file".to_owned()));
+    }
+}

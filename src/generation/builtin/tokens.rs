@@ -1,0 +1,339 @@
+//! Words, numbers, addresses and quotations of a prompt.
+
+/// Kind of a token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    /// A word.
+    Word,
+    /// A number, with its value.
+    Number(f64),
+    /// A time of day in minutes after midnight.
+    Time(u32),
+    /// An address with a scheme.
+    Url,
+    /// A host name without a scheme.
+    Host,
+    /// An e-mail address.
+    Mail,
+    /// A channel or a tag, with its sign.
+    Channel,
+    /// A quotation, without its marks.
+    Quoted,
+    /// The end of a sentence.
+    Stop,
+    /// A comma or a bracket.
+    Comma,
+    /// A colon.
+    Colon,
+    /// Any other sign.
+    Sign,
+}
+
+/// A token.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Token {
+    pub kind: Kind,
+    /// The text as it is written.
+    pub text: String,
+    /// The text in lower case, without accents and possessive endings.
+    pub word: String,
+    /// Begins with a capital letter where no sentence begins.
+    pub name: bool,
+}
+
+impl Token {
+    fn new(kind: Kind, text: &str) -> Self {
+        Self { kind, text: text.to_owned(), word: fold(text), name: false }
+    }
+}
+
+/// Returns the text in lower case and without accents.
+pub(super) fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.chars().flat_map(char::to_lowercase) {
+        match letter {
+            'ä' | 'á' | 'à' | 'â' | 'ã' => folded.push('a'),
+            'ö' | 'ó' | 'ò' | 'ô' | 'õ' => folded.push('o'),
+            'ü' | 'ú' | 'ù' | 'û' => folded.push('u'),
+            'é' | 'è' | 'ê' | 'ë' => folded.push('e'),
+            'í' | 'ì' | 'î' | 'ï' => folded.push('i'),
+            'ç' => folded.push('c'),
+            'ñ' => folded.push('n'),
+            'ß' => folded.push_str("ss"),
+            'œ' => folded.push_str("oe"),
+            '’' => folded.push('\''),
+            other => folded.push(other),
+        }
+    }
+    folded
+}
+
+/// Splits a text into tokens, in a time that grows with its length.
+pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let letters: Vec<char> = text.chars().collect();
+    let mut scan = Scan { letters: &letters, at: 0, found: Vec::new() };
+    while scan.at < letters.len() {
+        scan.step();
+    }
+    let mut found = scan.found;
+    mark_names(&mut found);
+    found
+}
+
+/// Marks the words with a capital letter that begin no sentence.
+fn mark_names(tokens: &mut [Token]) {
+    let mut begins = true;
+    for token in tokens {
+        token.name = !begins && token.text.starts_with(char::is_uppercase);
+        begins = matches!(token.kind, Kind::Stop | Kind::Colon);
+    }
+}
+
+struct Scan<'t> {
+    letters: &'t [char],
+    at: usize,
+    found: Vec<Token>,
+}
+
+impl Scan<'_> {
+    fn step(&mut self) {
+        let letter = self.letters[self.at];
+        if letter.is_whitespace() {
+            self.blank();
+        } else if let Some(close) = closing(letter).filter(|_| self.opens_quotation()) {
+            self.quotation(close);
+        } else if letter.is_alphanumeric() || (matches!(letter, '#' | '@') && self.peek(1).is_some_and(char::is_alphanumeric)) {
+            self.word();
+        } else {
+            let kind = match letter {
+                '.' | '!' | '?' | ';' => Kind::Stop,
+                ',' | '(' | ')' | '–' | '—' => Kind::Comma,
+                '-' if self.peek(1).is_none_or(char::is_whitespace) => Kind::Comma,
+                ':' => Kind::Colon,
+                _ => Kind::Sign,
+            };
+            self.push(kind, &letter.to_string());
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self, by: usize) -> Option<char> {
+        self.letters.get(self.at + by).copied()
+    }
+
+    fn push(&mut self, kind: Kind, text: &str) {
+        self.found.push(Token::new(kind, text));
+    }
+
+    /// Skips blanks; an empty line, or a line that begins a list, ends a sentence.
+    fn blank(&mut self) {
+        let start = self.at;
+        while self.peek(0).is_some_and(char::is_whitespace) {
+            self.at += 1;
+        }
+        if self.letters[start..self.at].contains(&'\n') && self.found.last().is_some_and(|last| last.kind != Kind::Stop) {
+            let listed = self.peek(0).is_some_and(|c| matches!(c, '-' | '*' | '•') || c.is_ascii_digit());
+            if listed || self.letters[start..self.at].iter().filter(|c| **c == '\n').count() > 1 {
+                self.push(Kind::Stop, "\n");
+            }
+        }
+    }
+
+    fn opens_quotation(&self) -> bool {
+        let before = self.at.checked_sub(1).map(|at| self.letters[at]);
+        before.is_none_or(|before| !before.is_alphanumeric()) && self.peek(1).is_some_and(|next| !next.is_whitespace())
+    }
+
+    /// Reads a quotation of at most a few hundred letters on one line; a mark without its other half is a sign.
+    fn quotation(&mut self, close: char) {
+        let rest = &self.letters[self.at + 1..];
+        let end = rest.iter().take(400).take_while(|c| **c != '\n').position(|c| *c == close);
+        match end.filter(|end| *end > 0 && rest.get(end + 1).is_none_or(|next| !next.is_alphanumeric())) {
+            Some(end) => {
+                let text: String = rest[..end].iter().collect();
+                self.push(Kind::Quoted, text.trim());
+                self.at += end + 2;
+            }
+            None => {
+                self.push(Kind::Sign, "\"");
+                self.at += 1;
+            }
+        }
+    }
+
+    fn word(&mut self) {
+        let rest = &self.letters[self.at..];
+        let whole = rest.iter().position(|c| c.is_whitespace() || closing(*c).is_some() && *c != '\'').unwrap_or(rest.len());
+        let chunk: String = rest[..whole].iter().collect();
+        if let Some(url) = url(&chunk) {
+            self.push(Kind::Url, url);
+            self.at += url.chars().count();
+            return;
+        }
+        let trimmed = chunk.trim_end_matches(|c: char| !c.is_alphanumeric());
+        if is_mail(trimmed) {
+            self.push(Kind::Mail, trimmed);
+            self.at += trimmed.chars().count();
+            return;
+        }
+        if let Some((token, length)) = host(trimmed).or_else(|| number(trimmed)) {
+            self.found.push(token);
+            self.at += length;
+            return;
+        }
+        let channel = chunk.starts_with(['#', '@']);
+        let inner = |c: char| c.is_alphanumeric() || c == '_' || channel && matches!(c, '-' | '.' | '#' | '@');
+        let mut length = chunk.chars().take_while(|c| inner(*c)).count();
+        // `don't`, `Hunter's` and `l'heure` are told apart by what follows the apostrophe.
+        if let Some(mark) = chunk.chars().nth(length).filter(|c| matches!(c, '\'' | '’')) {
+            let tail: String = chunk.chars().skip(length + 1).take_while(|c| c.is_alphanumeric()).collect();
+            let head: String = chunk.chars().take(length).collect();
+            if !tail.is_empty() && (tail.len() <= 2 && length > 1 || mark == '’' && length > 2) {
+                let whole = length + 1 + tail.chars().count();
+                let text: String = chunk.chars().take(whole).collect();
+                let mut token = Token::new(Kind::Word, &text);
+                token.word = if matches!(tail.as_str(), "s" | "S") { fold(&head) } else { fold(&head) + &fold(&tail) };
+                self.found.push(token);
+                self.at += whole;
+                return;
+            }
+        }
+        length = length.max(1);
+        let text: String = chunk.chars().take(length).collect();
+        self.at += length;
+        match text.strip_prefix(['#', '@']).map(|_| text.trim_end_matches(['.', '-'])) {
+            Some(channel) => self.push(Kind::Channel, channel),
+            None => self.joined(&text),
+        }
+        if matches!(self.peek(0), Some('-' | '\'' | '’' | '/')) && self.peek(1).is_some_and(char::is_alphanumeric) {
+            self.at += 1;
+        }
+    }
+
+    /// Adds a word; `e-mail` is one.
+    fn joined(&mut self, text: &str) {
+        let after_e = self.found.last().is_some_and(|last| last.word == "e" && last.kind == Kind::Word);
+        if after_e && self.at > text.chars().count() && fold(text).starts_with("mail") {
+            self.found.pop();
+            let mut token = Token::new(Kind::Word, text);
+            token.word = format!("e{}", fold(text));
+            self.found.push(token);
+            return;
+        }
+        self.push(Kind::Word, text);
+    }
+}
+
+fn closing(open: char) -> Option<char> {
+    match open {
+        '"' | '\'' | '`' => Some(open),
+        '“' | '„' => Some(if open == '„' { '“' } else { '”' }),
+        '‘' => Some('’'),
+        '«' => Some('»'),
+        '‚' => Some('‘'),
+        _ => None,
+    }
+}
+
+fn url(chunk: &str) -> Option<&str> {
+    let scheme = chunk.find("://").filter(|at| *at > 0 && chunk[..*at].bytes().all(|byte| byte.is_ascii_alphanumeric()))?;
+    let url = chunk.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '}', '>']);
+    (url.len() > scheme + 3).then_some(url)
+}
+
+fn is_mail(chunk: &str) -> bool {
+    let Some((user, host)) = chunk.split_once('@') else { return false };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
+    !user.is_empty() && host.contains('.') && !host.starts_with('.') && user.chars().all(plain) && host.chars().all(plain)
+}
+
+/// Reads `upload-post.com`, and product names that have the form of a host, such as `Sentry.io`.
+fn host(chunk: &str) -> Option<(Token, usize)> {
+    let chunk = chunk.strip_suffix("'s").or_else(|| chunk.strip_suffix("’s")).unwrap_or(chunk);
+    let (body, last) = chunk.rsplit_once('.')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let named = body.len() > 1 && body.chars().all(plain) && body.starts_with(|c: char| c.is_ascii_alphabetic());
+    let ending = (2..=5).contains(&last.len()) && last.bytes().all(|byte| byte.is_ascii_lowercase());
+    (named && ending).then(|| (Token::new(Kind::Host, chunk), chunk.chars().count()))
+}
+
+/// Reads numbers (`1,000.5`, `100€`, `30`) and times of day (`9:30`, `9am`, `18h`, `8 Uhr` without its word).
+fn number(chunk: &str) -> Option<(Token, usize)> {
+    if !chunk.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let digits = chunk.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | ':'))).unwrap_or(chunk.len());
+    let (body, tail) = chunk.split_at(digits);
+    let body = body.trim_end_matches(['.', ',', ':']);
+    let tail = if body.len() == digits { fold(tail) } else { String::new() };
+    let time = |hour: &str, minute: &str, half: &str| -> Option<u32> {
+        let (hour, minute) = (hour.parse::<u32>().ok()?, if minute.is_empty() { 0 } else { minute.parse::<u32>().ok()? });
+        let hour = match half {
+            "pm" if hour < 12 => hour + 12,
+            "am" if hour == 12 => 0,
+            _ => hour,
+        };
+        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+    };
+    let token = |kind: Kind, length: usize| {
+        let text: String = chunk.chars().take(length).collect();
+        Some((Token::new(kind, &text), length))
+    };
+    if let Some((hour, minute)) = body.split_once(':') {
+        let half = if matches!(tail.as_str(), "am" | "pm") { tail.as_str() } else { "" };
+        return token(Kind::Time(time(hour, minute, half)?), body.len() + half.len());
+    }
+    if let Some(minutes) = tail.strip_prefix('h').filter(|rest| rest.is_empty() || rest.len() == 2) {
+        return token(Kind::Time(time(body, minutes, "")?), body.len() + tail.len());
+    }
+    if matches!(tail.as_str(), "am" | "pm") {
+        return token(Kind::Time(time(body, "", &tail)?), body.len() + 2);
+    }
+    let plain: String = match body.rsplit_once([',', '.']) {
+        Some((whole, rest)) if rest.len() != 3 => format!("{}.{rest}", whole.replace([',', '.'], "")),
+        _ => body.replace([',', '.'], ""),
+    };
+    let value = plain.parse::<f64>().ok().filter(|value| value.is_finite())?;
+    // `2nd`, `3x`: the ending tells nothing.
+    let ordinal = matches!(tail.as_str(), "st" | "nd" | "rd" | "th" | "x");
+    token(Kind::Number(value), body.len() + if ordinal { tail.len() } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> String {
+        let show = |token: Token| match token.kind {
+            Kind::Word => token.word,
+            Kind::Number(value) => format!("n{value}"),
+            Kind::Time(at) => format!("t{at}"),
+            other => format!("{other:?}:{}", token.text),
+        };
+        tokens(text).into_iter().map(show).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn words_numbers_times_and_addresses_are_told_apart() {
+        for (text, wanted) in [
+            ("Don't use Hunter's e-mail", "dont use hunter email"),
+            ("à l'heure", "a l heure"),
+            ("POST to https://a.example/x?y=1.", "post to Url:https://a.example/x?y=1 Stop:."),
+            ("#sales-eu, @ops", "Channel:#sales-eu Comma:, Channel:@ops"),
+            ("at 9:30 or 9am or 18h30", "at t570 or t540 or t1110"),
+            ("1,000.50 € and 2.000 and 3,5", "n1000.5 Sign:€ and n2000 and n3.5"),
+            ("'content ideas' sheet", "Quoted:content ideas sheet"),
+            ("Sentry.io and a-b.com", "Host:Sentry.io and Host:a-b.com"),
+            ("mail jo@ex.org now", "mail Mail:jo@ex.org now"),
+            ("für Größe „hallo“", "fur grosse Quoted:hallo"),
+        ] {
+            assert_eq!(said(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_capitalised_words_inside_a_sentence() {
+        let names: Vec<String> = tokens("Line up. Use Line").into_iter().filter(|token| token.name).map(|token| token.text).collect();
+        assert_eq!(names, ["Line"]);
+    }
+}
