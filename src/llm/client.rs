@@ -69,7 +69,7 @@ impl ModelClient {
     }
 
     /// Returns the client with a function that is called whenever [`output_modes`](Self::output_modes) or [`breaker`](Self::breaker) may
-    /// have changed.
+    /// have changed, and when the key was refused.
     #[must_use]
     pub fn on_change(self, changed: impl Fn() + Send + Sync + 'static) -> Self {
         Self { on_change: Some(Arc::new(changed)), ..self }
@@ -89,6 +89,14 @@ impl ModelClient {
     /// Returns the state of the circuit breaker.
     pub fn breaker(&self) -> Breaker {
         self.server.breaker.state()
+    }
+
+    /// Returns the tokens to reserve for a call: until a model has obeyed a way of asking for JSON, its first answer may have to be asked for
+    /// once more.
+    pub fn reservation(&self, call: &ModelCall) -> Usage {
+        let model = self.server.settings.model(call.tier);
+        let once = Usage { output: u64::from(maximum_output(call, model)), ..usage::estimate(call) };
+        if call.output.is_some() && !self.style(&model.name).confirmed { once.plus(once) } else { once }
     }
 
     /// Asks the model. The answer's usage is that of all requests that the call took.
@@ -117,7 +125,9 @@ impl ModelClient {
             },
         );
         self.server.metrics.call(call, outcome, usage, started.elapsed());
-        if open_before != (self.breaker() == Breaker::Closed) {
+        // A key may have been replaced a moment ago.
+        let refused = matches!(&result, Err(error) if error.kind == ErrorKind::Unauthorized);
+        if refused || open_before != (self.breaker() == Breaker::Closed) {
             self.changed();
         }
         result

@@ -247,6 +247,9 @@ impl Courier {
             return Err(ModelError::paid(ErrorKind::TooLarge, message).into());
         }
         mend_surrogates(&mut response.body);
+        if std::str::from_utf8(&response.body).is_err() {
+            response.body = String::from_utf8_lossy(&response.body).into_owned().into_bytes();
+        }
         let meter = Meter::new(LARGEST);
         let value = match lenient_json::read_only(&mut serde_json::Deserializer::from_slice(&response.body), PARTS, &meter) {
             Ok(read) => read.value,

@@ -71,6 +71,7 @@ impl Facts {
                 return Ok(Verdict { denied: None, warnings: vec![warning] });
             }
             Kind::N8nInstance => return Ok(rules::instance(&request.object)),
+            Kind::ModelProvider => return Ok(rules::provider(&request.object)),
             Kind::WorkflowPolicy => return Ok(rules::policy(&request.object, Catalog::embedded())),
             Kind::WorkflowQuota => return Ok(Verdict::allowed()),
             Kind::Workflow => {}

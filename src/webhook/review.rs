@@ -42,6 +42,8 @@ pub enum Kind {
     WorkflowPolicy,
     /// WorkflowQuota.
     WorkflowQuota,
+    /// ModelProvider.
+    ModelProvider,
     /// A kind that this webhook has no rules for.
     Other(String),
 }
@@ -54,6 +56,7 @@ impl Kind {
             Self::N8nInstance => "N8nInstance",
             Self::WorkflowPolicy => "WorkflowPolicy",
             Self::WorkflowQuota => "WorkflowQuota",
+            Self::ModelProvider => "ModelProvider",
             Self::Other(_) => "other",
         }
     }
@@ -107,6 +110,7 @@ pub fn read(body: &[u8]) -> Result<Review, Unread> {
         (Some(GROUP), Some(VERSION), Some("N8nInstance")) => Kind::N8nInstance,
         (Some(GROUP), Some(VERSION), Some("WorkflowPolicy")) => Kind::WorkflowPolicy,
         (Some(GROUP), Some(VERSION), Some("WorkflowQuota")) => Kind::WorkflowQuota,
+        (Some(GROUP), Some(VERSION), Some("ModelProvider")) => Kind::ModelProvider,
         (_, _, kind) => Kind::Other(one_line(kind.unwrap_or("an object without a kind"), 80)),
     };
     let subresource = request["subResource"].as_str().is_some_and(|part| !part.is_empty());

@@ -127,7 +127,7 @@ fn an_answer_ends_at_the_maximum_length(server: &LlamaServer) {
 
 fn a_question_that_is_too_long_says_so(server: &LlamaServer) {
     let client = client(server, server.key());
-    let error = wait(client.call(&call(&"many different words in one question ".repeat(500), yes_or_no(), 40))).unwrap_err();
+    let error = wait(client.call(&call(&"many different words in one question ".repeat(1_500), yes_or_no(), 40))).unwrap_err();
     assert!(error.kind == ErrorKind::TooLong && !error.may_have_been_paid, "{error:?}");
 }
 

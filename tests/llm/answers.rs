@@ -140,6 +140,22 @@ async fn a_lone_surrogate_and_deep_nesting_do_no_harm() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_no_text_do_no_harm() {
+    let server = ModelServer::completing(|asked| {
+        let body = completion_body(asked, "half a letter: HALF").to_string();
+        let at = body.find("HALF").unwrap();
+        let mut bytes = body.into_bytes();
+        bytes.splice(at..at + 4, [0xc3, b'!', 0xff, b'?']);
+        let mut answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len()).into_bytes();
+        answer.extend(bytes);
+        Reply::Send(answer)
+    });
+    let mut without_schema = call();
+    without_schema.output = None;
+    assert_eq!(client(&server).call(&without_schema).await.unwrap().text, "half a letter: \u{fffd}!\u{fffd}?");
+}
+
+#[tokio::test]
 async fn the_same_wrong_answer_is_handed_on_each_time() {
     let wrong = r#"{"name":"Report","nodes":["n8n-nodes-base.telepathy"]}"#;
     let server = ModelServer::completing(move |asked: &Asked| complete(asked, wrong));

@@ -62,10 +62,16 @@ async fn a_model_with_a_shorter_answer_is_asked_for_less() {
     assert_eq!(server.completions()[0].json()["max_tokens"], 120);
 }
 
-#[test]
-fn a_reservation_covers_what_a_call_takes() {
-    let reserved = estimate(&call());
-    assert!(reserved.estimated && reserved.output == 400 && (60..400).contains(&reserved.input), "{reserved:?}");
+#[tokio::test]
+async fn a_reservation_covers_what_a_call_takes() {
+    let once = estimate(&call());
+    assert!(once.estimated && once.output == 400 && (60..400).contains(&once.input), "{once:?}");
+    let server = ModelServer::completing(|asked| complete(asked, if asked.output_mode() == "JSON" { GOOD } else { "Sure!" }));
+    let client = client(&server);
+    assert_eq!(client.reservation(&call()), once.plus(once), "the schema may be ignored");
+    let used = client.call(&call()).await.unwrap().usage;
+    assert!(server.completions().len() == 2 && used.total() <= once.plus(once).total(), "{used:?}");
+    assert_eq!(client.reservation(&call()), once, "the model is known now");
 }
 
 #[tokio::test]

@@ -70,6 +70,18 @@ async fn no_error_shows_the_key_or_the_body_of_an_answer() {
 }
 
 #[tokio::test]
+async fn a_refused_key_is_reported_at_once() {
+    let server = ModelServer::replying(vec![refuse(401, "invalid_api_key", "no")]);
+    let changes = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = changes.clone();
+    let client = client(&server).on_change(move || {
+        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    });
+    client.call(&call()).await.unwrap_err();
+    assert_eq!(changes.load(std::sync::atomic::Ordering::SeqCst), 1, "the Secret may hold another key");
+}
+
+#[tokio::test]
 async fn the_check_shows_nothing_either() {
     let secret = key();
     let body = json!({ "error": { "message": format!("wrong key {secret}") } });

@@ -5,10 +5,11 @@ use serde_json::Value;
 use url::Url;
 
 use super::Verdict;
-use crate::api::instance::{AllowedFrom, N8nInstance};
+use crate::api::instance::{AllowedFrom, AllowedNamespaces, N8nInstance};
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec};
+use crate::api::provider::ModelProvider;
 use crate::catalog::Catalog;
-use crate::domain::annotations::{OF_INSTANCE, unknown};
+use crate::domain::annotations::{OF_INSTANCE, OF_PROVIDER, unknown};
 use crate::validator::policy::{contradictions, doubts};
 
 /// Examines an N8nInstance.
@@ -27,16 +28,45 @@ pub fn instance(object: &Value) -> Verdict {
         .into_iter()
         .filter_map(|(field, text)| Some((true, format!("spec.{field} is not a URL: {}", Url::parse(text?).err()?))))
         .collect();
-    let allowed = &spec.allowed_namespaces;
-    if allowed.from == AllowedFrom::Selector && allowed.selector.as_ref().is_some_and(|selector| selector.match_labels.is_empty()) {
-        problems.push((
-            false,
-            "spec.allowedNamespaces.selector has no labels, so it selects no namespace; write from: All to allow every namespace"
-                .to_owned(),
-        ));
-    }
+    problems.extend(selects_nothing(&spec.allowed_namespaces).map(|message| (false, message)));
     problems.extend(unknown(Some(instance.annotations()), OF_INSTANCE).map(|message| (false, message)));
     Verdict::of(problems)
+}
+
+/// Examines a ModelProvider.
+pub fn provider(object: &Value) -> Verdict {
+    let provider = match serde_json::from_value::<ModelProvider>(object.clone()) {
+        Ok(provider) => provider,
+        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
+    };
+    let spec = &provider.spec;
+    let mut problems: Vec<(bool, String)> = Vec::new();
+    let parsed = spec.base_url.as_deref().map(Url::parse);
+    if let Some(Err(error)) = &parsed {
+        problems.push((true, format!("spec.baseURL is not a URL: {error}")));
+    }
+    if let Some(Ok(url)) = &parsed {
+        if !url.username().is_empty() || url.password().is_some() {
+            problems.push((
+                true,
+                "spec.baseURL contains a user name or password; put the key into a Secret and name it in spec.apiKeySecretRef".to_owned(),
+            ));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            problems.push((true, "spec.baseURL has a query or fragment; it is the part of the URL before /chat/completions".to_owned()));
+        }
+    }
+    problems.extend(selects_nothing(&spec.allowed_namespaces).map(|message| (false, message)));
+    problems.extend(unknown(Some(provider.annotations()), OF_PROVIDER).map(|message| (false, message)));
+    Verdict::of(problems)
+}
+
+/// Returns the warning about a selector of namespaces that selects none.
+fn selects_nothing(allowed: &AllowedNamespaces) -> Option<String> {
+    let empty = allowed.selector.as_ref().is_some_and(|selector| selector.match_labels.is_empty());
+    (allowed.from == AllowedFrom::Selector && empty).then(|| {
+        "spec.allowedNamespaces.selector has no labels, so it selects no namespace; write from: All to allow every namespace".to_owned()
+    })
 }
 
 /// Examines a WorkflowPolicy.
@@ -65,6 +95,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_base_url_that_cannot_be_used_is_denied_and_doubts_are_warnings() {
+        let examined = |spec: Value, annotations: Value| {
+            let metadata = json!({ "name": "a", "annotations": annotations });
+            provider(&json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "ModelProvider", "metadata": metadata, "spec": spec }))
+        };
+        assert_eq!(examined(json!({}), json!({})), Verdict::allowed());
+        let with_url = |url: &str| json!({ "type": "OpenAI", "baseURL": url, "models": { "complex": { "name": "m" } } });
+        assert_eq!(examined(with_url("https://models.example/v1"), json!({})), Verdict::allowed());
+        for (url, part) in [("http://[", "not a URL"), ("http://a:b@models/v1", "apiKeySecretRef"), ("http://models/v1?key=1", "query")] {
+            assert!(examined(with_url(url), json!({})).denied.is_some_and(|message| message.contains(part)), "{url}");
+        }
+        let selector = json!({ "allowedNamespaces": { "from": "Selector", "selector": { "matchLabels": {} } } });
+        let doubtful = examined(selector, json!({ "weirkeeper.dev/rset-at": "1" }));
+        assert!(doubtful.denied.is_none() && doubtful.warnings.len() == 2, "{doubtful:?}");
+        assert!(examined(json!({ "type": "Other" }), json!({})).denied.is_some());
+    }
 
     fn judged(spec: Value) -> Verdict {
         let object =

