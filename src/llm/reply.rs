@@ -113,9 +113,60 @@ fn finish(reason: Option<&str>, refused: bool) -> Finish {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::llm::refusal::Refusal;
+    use crate::llm::usage::{self, Sizes};
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,8}".prop_map(Value::from),
+        ];
+        let names = prop::sample::select(vec![
+            "error",
+            "message",
+            "code",
+            "type",
+            "detail",
+            "choices",
+            "content",
+            "tool_calls",
+            "function",
+            "arguments",
+            "refusal",
+            "usage",
+            "prompt_tokens",
+            "completion_tokens",
+            "finish_reason",
+            "text",
+        ]);
+        leaf.prop_recursive(5, 40, 5, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((names.clone(), inner), 0..5)
+                    .prop_map(|fields| Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_of_any_shape_causes_a_panic_or_an_absurd_usage(answer in any_json(), status in 100u16..600) {
+            let sizes = Sizes { question: 4000, text: 3000, estimate: 1300, answer: 90, maximum_output: 1000 };
+            let used = usage::read(answer.get("usage"), sizes);
+            prop_assert!(used.input > 0 && used.input < 10_000 && used.output > 0 && used.output < 2_000 && used.cached <= used.input);
+            let error = Refusal::read(status, answer.to_string().as_bytes()).error(None, None);
+            let fits = error.message.chars().count() < 600 && !error.message.contains(['\n', '\u{202e}']);
+            prop_assert!(fits, "{}", error.message);
+            let _ = (read(&answer), Refusal::in_success(&answer));
+        }
+    }
 
     fn of(choice: &Value) -> Result<(String, Finish), ErrorKind> {
         read(&json!({ "choices": [choice] })).map(|read| (read.text, read.finish)).map_err(|error| error.kind)

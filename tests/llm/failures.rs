@@ -81,6 +81,18 @@ async fn a_long_pause_is_not_waited_for_but_named() {
 }
 
 #[tokio::test]
+async fn a_pause_may_be_given_as_a_date() {
+    let in_an_hour = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC).saturating_add(jiff::SignedDuration::from_hours(1));
+    let date = jiff::fmt::rfc2822::to_string(&in_an_hour).unwrap();
+    let server = ModelServer::replying(vec![limited(&format!("retry-after: {date}\r\n"))]);
+    let (error, _) = failure(&server).await;
+    let asked = error.retry_after.unwrap().as_secs();
+    assert!((3_590..=3_600).contains(&asked), "{date}: {asked}");
+    let server = then_well(vec![limited("retry-after: Mon, 05 Oct 2020 10:00:00 GMT\r\n")]);
+    assert_eq!(client(&server).call(&call()).await.unwrap().text, GOOD, "a time in the past is no pause");
+}
+
+#[tokio::test]
 async fn a_persistent_rate_limit_is_tried_until_the_deadline_and_not_for_a_moment() {
     let server = ModelServer::replying(vec![limited("")]);
     let (error, took) = failure(&server).await;

@@ -137,7 +137,12 @@ fn closed(path: &str, schema: &Value, with: &mut impl FnMut(&str, &Value)) {
 #[test]
 fn the_schema_knows_the_fields_of_the_objects_that_values_may_hold() {
     let schema: Value = serde_json::from_str(&read(&format!("{CHART}/values.schema.json"))).expect("JSON");
-    for (value, kind) in [("n8nInstances", "N8nInstance"), ("workflowQuotas", "WorkflowQuota"), ("workflowPolicies", "WorkflowPolicy")] {
+    for (value, kind) in [
+        ("n8nInstances", "N8nInstance"),
+        ("modelProviders", "ModelProvider"),
+        ("workflowQuotas", "WorkflowQuota"),
+        ("workflowPolicies", "WorkflowPolicy"),
+    ] {
         let held = &schema["properties"]["objects"]["properties"][value]["items"]["properties"]["spec"];
         let (_, wanted) = kinds().into_iter().find(|(name, _)| name == kind).expect("the kind");
         let names =

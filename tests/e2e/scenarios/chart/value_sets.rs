@@ -86,7 +86,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         (
             "first objects",
             json!({ "objects": {
-            "n8nInstances": [instance], "workflowQuotas": [{ "name": "team", "namespace": "team-a", "spec": { "hard": { "workflows": 20 } } }],
+            "n8nInstances": [instance], "modelProviders": [{ "name": "builtin", "namespace": "team-a", "spec": {} }], "workflowQuotas": [{ "name": "team", "namespace": "team-a", "spec": { "hard": { "workflows": 20 } } }],
             "workflowPolicies": [{ "name": "team", "namespace": "team-a", "spec": { "deniedNodeTypes": ["n8n-nodes-base.executeCommand"] } }] } }),
         ),
         ("no hooks", json!({ "tests": { "enabled": false }, "uninstall": { "releaseFinalizers": false } })),
