@@ -17,6 +17,7 @@ pub mod quota;
 pub mod reason;
 pub mod schema;
 pub mod template;
+pub mod template_ref;
 pub mod workflow;
 pub mod workflow_status;
 

@@ -15,6 +15,7 @@ mod quota;
 mod quotas;
 mod reservations;
 mod runtime;
+mod template;
 mod workflow;
 
 use std::convert::Infallible;
@@ -116,6 +117,7 @@ pub async fn run(
     let (wake_instance, woken_instances) = unbounded_channel();
     let (wake_quota, woken_quotas) = unbounded_channel();
     let (wake_provider, woken_providers) = unbounded_channel();
+    let (wake_template, woken_templates) = unbounded_channel();
     let Registered { controllers: metrics, n8n, models } = metrics.clone();
     metrics.restart();
     let secrets = Arc::new(Secrets::new(client.clone()));
@@ -149,6 +151,7 @@ pub async fn run(
         wake,
         wake_instance,
         wake_quota,
+        wake_template,
         client: client.clone(),
     });
     let shutdown = future::FutureExt::shared(shutdown);
@@ -156,7 +159,8 @@ pub async fn run(
     let changed = Arc::new(Notify::new());
     let policies_changed = Arc::new(Notify::new());
     let selected = policies_changed.clone();
-    let notify = [changed.clone(), policies_changed.clone()];
+    let templates_changed = Arc::new(Notify::new());
+    let notify = [changed.clone(), policies_changed.clone(), templates_changed.clone()];
     let index = stores.workflows.follow();
     let index = index.inspect(following(ctx.clone())).inspect(move |_| notify.iter().for_each(|one| one.notify_one())).applied_objects();
     let index = index.predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
@@ -166,6 +170,8 @@ pub async fn run(
     let limits = limits.predicate_filter(quota::change_hash, PredicateConfig::default());
     let offers = stores.providers.follow().inspect(providing(ctx.clone())).applied_objects();
     let offers = offers.predicate_filter(IndexedProvider::change_hash, PredicateConfig::default());
+    let forms = stores.templates.follow().inspect(template::following(ctx.clone())).applied_objects();
+    let forms = forms.predicate_filter(template::change_hash, PredicateConfig::default());
     let unfits = stores.undecodable_instances.follow();
 
     let instance_controller = control(found, instances, woken_instances, shutdown.clone(), instance::reconcile, ctx.clone());
@@ -173,11 +179,14 @@ pub async fn run(
     let quota_controller = control(limits, quotas, woken_quotas, shutdown.clone(), quota::reconcile, ctx.clone());
     let providers = stores.providers.store().clone();
     let provider_controller = control(offers, providers, woken_providers, shutdown.clone(), provider::reconcile, ctx.clone());
+    let templates = stores.templates.store().clone();
+    let template_controller = control(forms, templates, woken_templates, shutdown.clone(), template::reconcile, ctx.clone());
     let workflow_controller = control(index, workflows.clone(), woken, shutdown.clone(), workflow::reconcile, ctx.clone());
     tokio::select! {
-        _ = future::join4(instance_controller, workflow_controller, quota_controller, provider_controller) => {}
+        _ = future::join5(instance_controller, workflow_controller, quota_controller, provider_controller, template_controller) => {}
         () = instance::keep_counts(ctx.clone(), changed) => {}
         () = quota::keep_counts(ctx.clone()) => {}
+        () = template::keep_counts(ctx.clone(), templates_changed) => {}
         () = quota::admit_waiting(ctx.clone()) => {}
         () = follow_config_maps(ctx.clone()) => {}
         () = policies::follow(ctx.clone(), policies_changed.clone()) => {}

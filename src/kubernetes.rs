@@ -8,6 +8,7 @@ pub mod indexed_policy;
 pub mod indexed_prompt;
 pub mod indexed_provider;
 pub mod indexed_quota;
+pub mod indexed_template;
 mod merged;
 pub mod objects;
 pub mod present;

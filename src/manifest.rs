@@ -16,6 +16,7 @@ mod report;
 mod rules;
 mod schema;
 mod set;
+mod templates;
 mod unrendered;
 mod words;
 
@@ -30,6 +31,7 @@ use namespace_rules::Basis;
 use object::Object;
 use pending::Pending;
 use set::Member;
+use templates::{TemplateShelf, Templated};
 use unrendered::Kustomizations;
 
 pub use namespace_rules::NamespaceRules;
@@ -80,6 +82,14 @@ pub fn validate_by(sources: &[Source], catalog: &Catalog, rules: &NamespaceRules
             report.definition = resolved.definition;
         }
     }
+    for workflow in std::mem::take(&mut work.templated) {
+        let resolved = work.templates.resolve(&workflow, basis);
+        if let Some(report) = work.reports.get_mut(workflow.report) {
+            report.findings.extend(resolved.findings);
+            report.required = resolved.required;
+            report.definition = resolved.definition;
+        }
+    }
     let mut found = set::check(&work.members, sources, &work.reports);
     found.extend(quotas::check(&work.members, rules));
     for (report, placed) in found {
@@ -99,6 +109,9 @@ struct Work<'c> {
     shelf: Shelf,
     /// Workflows whose definition may stand in a later file.
     pending: Vec<Pending>,
+    templates: TemplateShelf,
+    /// Workflows whose template may stand in a later file.
+    templated: Vec<Templated>,
     /// Workflows that fit their kind.
     members: Vec<Member>,
     kustomizations: Kustomizations,
@@ -106,7 +119,9 @@ struct Work<'c> {
 
 impl<'c> Work<'c> {
     fn new(basis: Basis<'c>, kustomizations: Kustomizations) -> Self {
-        Self { basis, reports: Vec::new(), shelf: Shelf::default(), pending: Vec::new(), members: Vec::new(), kustomizations }
+        let (shelf, templates) = (Shelf::default(), TemplateShelf::default());
+        let (reports, pending, templated, members) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { basis, reports, shelf, pending, templates, templated, members, kustomizations }
     }
 
     fn take(&mut self, document: &Document<'_>, found: bool) {
@@ -148,13 +163,19 @@ impl<'c> Work<'c> {
             }
             Object::ConfigMap => self.shelf.put(document, value, path),
             Object::Managed(Kind::Workflow) => {
-                let (report, pending, member) = object::validate_workflow(document, value, path, self.reports.len(), self.basis);
+                let number = self.reports.len();
+                let (report, pending, member) = object::validate_workflow(document, value, path, number, self.basis);
                 self.reports.push(report);
+                self.templated.extend(member.as_ref().and_then(|member| Templated::of(document, value, path, number, member.spec())));
                 self.pending.extend(pending);
                 self.members.extend(member);
             }
             Object::Managed(kind @ (Kind::N8nInstance | Kind::WorkflowPolicy | Kind::WorkflowQuota | Kind::ModelProvider)) => {
                 self.reports.push(object::validate_other(kind, document, value, path));
+            }
+            Object::Managed(Kind::WorkflowTemplate) => {
+                let report = self.templates.put(document, value, path, self.basis);
+                self.reports.push(report);
             }
             Object::Unknown(finding) => self.reports.push(object::unknown_kind(document, finding, path)),
             Object::Other => {}

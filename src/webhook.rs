@@ -8,3 +8,4 @@ pub mod facts;
 pub mod handler;
 pub mod review;
 pub mod server;
+mod template;

@@ -14,6 +14,7 @@ use super::policy::WorkflowPolicy;
 use super::prompt::WorkflowPrompt;
 use super::provider::ModelProvider;
 use super::quota::WorkflowQuota;
+use super::template::WorkflowTemplate;
 use super::workflow::Workflow;
 
 /// Returns the definition of every kind, in the order in which they are printed.
@@ -25,6 +26,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         finish(WorkflowQuota::crd()),
         finish(WorkflowPrompt::crd()),
         finish(ModelProvider::crd()),
+        finish(WorkflowTemplate::crd()),
     ]
 }
 

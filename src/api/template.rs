@@ -193,18 +193,20 @@ pub struct TemplateInput {
     pub pattern: Option<String>,
     /// Minimum of a `Number`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1_000_000_000_000i64, max = 1_000_000_000_000i64))]
     pub minimum: Option<i64>,
     /// Maximum of a `Number`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1_000_000_000_000i64, max = 1_000_000_000_000i64))]
     pub maximum: Option<i64>,
     /// Minimum number of characters of a text, or of entries of a `List`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 65536))]
-    pub min_length: Option<u32>,
+    pub min_length: Option<i64>,
     /// Maximum number of characters of a text, or of entries of a `List`. Defaults to 4096 characters or 256 entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 65536))]
-    pub max_length: Option<u32>,
+    pub max_length: Option<i64>,
     /// Type of the entries of a `List`: `String`, `Number`, `Url` or `Email`. Defaults to `String`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<InputType>,

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::duration::{HOUR, MINUTE, SECOND, Within};
 use super::headers::NO_STEERING_HEADER;
 use super::schema::{free_object, free_value, path_parameters};
+use super::template_ref::TemplateRef;
 use super::workflow_status::WorkflowStatus;
 
 /// Maximum size of an inline definition, in bytes of JSON: client-side apply keeps a copy in an annotation, which holds 262,144.
@@ -42,8 +43,9 @@ pub const LARGEST_INLINE: usize = 200_000;
     printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
 )]
 #[x_kube(
-    validation = kube::core::Rule::new("(has(self.definition) ? 1 : 0) + (has(self.definitionFrom) ? 1 : 0) == 1")
-        .message("exactly one of definition and definitionFrom must be set"),
+    validation = kube::core::Rule::new(
+        "(has(self.definition) ? 1 : 0) + (has(self.definitionFrom) ? 1 : 0) + (has(self.templateRef) ? 1 : 0) == 1"
+    ).message("exactly one of definition, definitionFrom and templateRef must be set"),
     validation = kube::core::Rule::new("self.instanceRef == oldSelf.instanceRef")
         .message("instanceRef is immutable; create another Workflow for another instance"),
 )]
@@ -52,13 +54,16 @@ pub struct WorkflowSpec {
     /// N8nInstance that runs the workflow. Immutable.
     pub instance_ref: InstanceRef,
     /// Workflow as exported by n8n (JSON, written here as a structured object), at most 200 kB. Fields that n8n generates (ids, timestamps,
-    /// meta) may stay; they are ignored. Exactly one of `definition` and `definitionFrom` must be set.
+    /// meta) may stay; they are ignored. Exactly one of `definition`, `definitionFrom` and `templateRef` must be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_object")]
     pub definition: Option<Value>,
-    /// Source of the definition, if it is not inline. Exactly one of `definition` and `definitionFrom` must be set.
+    /// Source of the definition, if it is not inline. Exactly one of `definition`, `definitionFrom` and `templateRef` must be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition_from: Option<DefinitionFrom>,
+    /// Template that the definition is made from, with the values of its inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_ref: Option<TemplateRef>,
     /// Name of the workflow in n8n; need not be unique. Defaults to the name in the definition, or else to the name of this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]

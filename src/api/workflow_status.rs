@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::schema::setting_digests;
+use super::template_ref::TemplateUse;
 
 /// Observed state of the Workflow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -127,6 +128,9 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub source_version: Option<String>,
+    /// Template that the definition was last rendered from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<TemplateUse>,
     /// Generation whose definition was last validated and found valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
@@ -277,7 +281,7 @@ pub struct VersionRecord {
     /// Name of the ControllerRevision that holds the content.
     #[schemars(length(max = 253))]
     pub revision: String,
-    /// Source of the version: `Definition` (`spec.definition`), `ConfigMap` (`spec.definitionFrom`), `Adopted` (content of an adopted
+    /// Source of the version: `Definition` (`spec.definition`), `ConfigMap` (`spec.definitionFrom`), `Template` (`spec.templateRef`), `Adopted` (content of an adopted
     /// workflow before the first write) or `Drift` (a change made in n8n, stored before it was overwritten).
     pub source: VersionSource,
     /// Result of the version: `Pending` (accepted, not sent or not evaluated yet), `Deployed` (saved in n8n and published if `spec.active`
@@ -308,6 +312,8 @@ pub enum VersionSource {
     Definition,
     /// `spec.definitionFrom`.
     ConfigMap,
+    /// `spec.templateRef`.
+    Template,
     /// Content of an adopted workflow before the first write.
     Adopted,
     /// Change made in n8n, stored before it was overwritten.

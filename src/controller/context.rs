@@ -30,6 +30,7 @@ use crate::http::LeaderFence;
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::events::Events;
 use crate::kubernetes::indexed_quota::IndexedQuota;
+use crate::kubernetes::indexed_template::IndexedTemplate;
 use crate::kubernetes::objects;
 use crate::kubernetes::secrets::Secrets;
 use crate::kubernetes::stores::Stores;
@@ -101,6 +102,8 @@ pub struct Context {
     pub wake_instance: UnboundedSender<ObjectRef<N8nInstance>>,
     /// Starts a reconciliation of a WorkflowQuota.
     pub wake_quota: UnboundedSender<ObjectRef<IndexedQuota>>,
+    /// Starts a reconciliation of a WorkflowTemplate.
+    pub wake_template: UnboundedSender<ObjectRef<IndexedTemplate>>,
     /// Runs reconciliations.
     pub runtime: Runtime,
 }

@@ -25,6 +25,7 @@ mod route_claims;
 mod source;
 mod suspend;
 mod tags;
+mod template;
 mod validate;
 mod verify;
 mod versions;

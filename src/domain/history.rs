@@ -26,7 +26,7 @@ pub fn accept(status: &mut WorkflowStatus, digest: &str, source: VersionSource, 
         VersionSource::Drift => VersionResult::Kept,
         // The version published before the adoption is the first one to roll back to.
         VersionSource::Adopted => VersionResult::Good,
-        VersionSource::Definition | VersionSource::ConfigMap => VersionResult::Pending,
+        VersionSource::Definition | VersionSource::ConfigMap | VersionSource::Template => VersionResult::Pending,
     };
     let decided_at = (result == VersionResult::Good).then(|| whole_seconds(now));
     history.insert(

@@ -6,6 +6,7 @@
 use crate::api::condition::Condition;
 use crate::api::instance::N8nInstanceStatus;
 use crate::api::provider::ModelProviderStatus;
+use crate::api::template_ref::TemplateUse;
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 
 use crate::domain::{history, summary};
@@ -78,6 +79,10 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
     cut_some(&mut status.last_handled_requested_at, ANNOTATION);
     cut_some(&mut status.last_handled_reset_at, ANNOTATION);
     drop_long(&mut status.source_version, ID);
+    // Part of a name would be another one.
+    let fits_template =
+        |used: &TemplateUse| fits(&used.name, 253) && fits(&used.digest, 64) && used.revision.iter().all(|name| fits(name, 253));
+    status.template = status.template.take().filter(fits_template);
     fit_conditions(&mut status.conditions);
     dropped
 }

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Map, Value};
 
 use crate::api::condition::{Condition, milliseconds, whole_seconds};
+use crate::api::template_ref::TemplateUse;
 use crate::api::workflow_status::{Intent, LastFailure, Operation, Origin, RequiredCredential, Snapshot, WorkflowStatus};
 use crate::domain::backoff::enough;
 use crate::domain::plan::Keeps;
@@ -305,6 +306,12 @@ impl StatusRecord {
     /// Records the resource version of the ConfigMap that was read.
     pub fn record_source_version(&mut self, version: Option<String>) {
         self.0.source_version = version;
+    }
+
+    /// Records the template that the definition was rendered from. Returns the revision of an earlier one that is no longer used.
+    pub fn record_template(&mut self, used: Option<TemplateUse>) -> Option<String> {
+        let before = std::mem::replace(&mut self.0.template, used)?.revision?;
+        (self.0.template.as_ref().and_then(|now| now.revision.as_ref()) != Some(&before)).then_some(before)
     }
 
     /// Records the generation whose definition is valid.

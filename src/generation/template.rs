@@ -15,7 +15,7 @@ mod validate;
 mod value;
 
 pub use inputs::{check_inputs, from_text};
-pub use render::{Missing, Rendered, digest, render};
+pub use render::{Missing, Rendered, digest, pinned_versions, render};
 pub use shipped::{Template, manifests, shipped as templates};
 pub use validate::validate;
 

@@ -21,12 +21,14 @@ use crate::api::instance::N8nInstance;
 use crate::api::prompt::WorkflowPrompt;
 use crate::api::provider::ModelProvider;
 use crate::api::quota::WorkflowQuota;
+use crate::api::template::WorkflowTemplate;
 use crate::api::workflow::Workflow;
 use crate::document::lenient_json::{self, Shallow, Skip};
 use crate::kubernetes::indexed_policy::IndexedPolicy;
 use crate::kubernetes::indexed_prompt::IndexedPrompt;
 use crate::kubernetes::indexed_provider::IndexedProvider;
 use crate::kubernetes::indexed_quota::IndexedQuota;
+use crate::kubernetes::indexed_template::IndexedTemplate;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::manifest::misfit;
 
@@ -39,7 +41,7 @@ pub trait Decode: Resource<DynamicType = ()> + DeserializeOwned {
 }
 
 impl Decode for IndexedWorkflow {
-    const SKIP: Skip<'static> = &[&["metadata", "managedFields"], &["spec", "definition"]];
+    const SKIP: Skip<'static> = &[&["metadata", "managedFields"], &["spec", "definition"], &["spec", "templateRef", "inputs"]];
     const WHOLE: bool = false;
 }
 impl<K: Resource<DynamicType = ()>> Decode for PartialObjectMeta<K> {
@@ -52,6 +54,9 @@ impl Decode for IndexedPolicy {
 impl Decode for IndexedQuota {
     const WHOLE: bool = false;
 }
+impl Decode for IndexedTemplate {
+    const WHOLE: bool = false;
+}
 impl Decode for IndexedPrompt {
     const WHOLE: bool = false;
 }
@@ -62,6 +67,7 @@ impl Decode for ModelProvider {}
 impl Decode for N8nInstance {}
 impl Decode for WorkflowPrompt {}
 impl Decode for Workflow {}
+impl Decode for WorkflowTemplate {}
 impl Decode for WorkflowQuota {}
 impl Decode for ConfigMap {}
 impl Decode for ControllerRevision {}

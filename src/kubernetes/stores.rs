@@ -17,6 +17,7 @@ use super::indexed_policy::IndexedPolicy;
 use super::indexed_prompt::IndexedPrompt;
 use super::indexed_provider::IndexedProvider;
 use super::indexed_quota::IndexedQuota;
+use super::indexed_template::IndexedTemplate;
 use super::merged::merged;
 use super::scope::Scope;
 use super::undecodable::UndecodableObjects;
@@ -28,6 +29,7 @@ use crate::api::policy::WorkflowPolicy;
 use crate::api::prompt::WorkflowPrompt;
 use crate::api::provider::ModelProvider;
 use crate::api::quota::WorkflowQuota;
+use crate::api::template::WorkflowTemplate;
 use crate::api::workflow::Workflow;
 
 /// Page size of lists: an object may have one and a half megabytes, and any tenant may fill a page with such objects.
@@ -45,6 +47,8 @@ pub struct Stores {
     pub prompts: Watched<IndexedPrompt>,
     /// Every ModelProvider.
     pub providers: Watched<IndexedProvider>,
+    /// Every WorkflowTemplate, without its workflow.
+    pub templates: Watched<IndexedTemplate>,
     /// Every WorkflowQuota.
     pub quotas: Watched<IndexedQuota>,
     /// The WorkflowPolicies that the selector selects, if there is one: the operator keeps their status.
@@ -76,19 +80,31 @@ impl Stores {
             watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedProvider::without_spec(metadata)), IndexedProvider::slim);
         let (quotas, keep_quotas) =
             watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedQuota::without_limits(metadata)), IndexedQuota::slim);
+        let (templates, keep_templates) =
+            watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedTemplate::without_spec(metadata)), IndexedTemplate::slim);
         let (policies, keep_policies) =
             watch(client, &scope, all, |metadata, _| Some(IndexedPolicy::without_rules(metadata)), IndexedPolicy::slim);
         let (namespaces, keep_namespaces) = watch_namespaces(client, &scope, watch_seconds);
         let metadata = metadata_only(client.clone());
         let selected = selector.map(|_| watch(&metadata, &scope, ours, |_, _| None, |_| {}));
         let (selected_policies, keep_selected) = selected.unzip();
-        let tasks = [keep_workflows, keep_instances, keep_policies, keep_prompts, keep_providers, keep_quotas, keep_namespaces];
+        let tasks = [
+            keep_workflows,
+            keep_instances,
+            keep_policies,
+            keep_prompts,
+            keep_providers,
+            keep_templates,
+            keep_quotas,
+            keep_namespaces,
+        ];
         let watches = tasks.into_iter().chain(keep_selected).map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
         Self {
             workflows,
             instances,
             policies,
             prompts,
+            templates,
             selected_policies,
             providers,
             quotas,
@@ -107,6 +123,7 @@ impl Stores {
             scope.paths::<WorkflowPolicy>(),
             scope.paths::<WorkflowPrompt>(),
             scope.paths::<ModelProvider>(),
+            scope.paths::<WorkflowTemplate>(),
             scope.paths::<WorkflowQuota>(),
             vec![Namespace::url_path(&(), None)],
         ];
@@ -118,13 +135,15 @@ impl Stores {
         let ours = self.workflows.is_synced() && self.instances.is_synced();
         let selected = self.selected_policies.as_ref().is_none_or(Watched::is_synced);
         let rules = self.policies.is_synced() && self.quotas.is_synced() && self.namespaces.is_synced();
-        ours && selected && rules && self.prompts.is_synced() && self.providers.is_synced()
+        let rest = self.prompts.is_synced() && self.providers.is_synced() && self.templates.is_synced();
+        ours && selected && rules && rest
     }
 
     /// Waits until all lists are complete: without the instances a Workflow would report that its instance does not exist, without the
     /// policies and quotas its rules would be off, and without the Workflows an instance would seem unused.
     pub async fn synced(&self) {
-        let ours = future::join4(self.workflows.synced(), self.instances.synced(), self.prompts.synced(), self.providers.synced());
+        let models = future::join(self.providers.synced(), self.templates.synced());
+        let ours = future::join4(self.workflows.synced(), self.instances.synced(), self.prompts.synced(), models);
         future::join4(ours, self.policies.synced(), self.quotas.synced(), self.namespaces.synced()).await;
         if let Some(selected) = &self.selected_policies {
             selected.synced().await;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::api::annotation;
+use crate::api::template_ref::TemplateRef;
 use crate::api::workflow::Workflow;
 use crate::api::workflow_status::Operation;
 use crate::domain::annotations::is_ours;
@@ -40,6 +41,8 @@ pub struct IndexedWorkflow {
 pub struct IndexedSpec {
     instance_ref: IndexedRef,
     definition_from: Option<IndexedSource>,
+    #[serde(deserialize_with = "lenient")]
+    template_ref: Option<TemplateRef>,
     references: Vec<IndexedReference>,
     #[serde(deserialize_with = "lenient")]
     active: Option<bool>,
@@ -142,6 +145,14 @@ impl IndexedWorkflow {
     /// Returns the name of the ConfigMap that holds its definition, if one does.
     pub fn config_map(&self) -> Option<&str> {
         self.spec.definition_from.as_ref().map(|source| source.config_map_key_ref.name.as_str())
+    }
+
+    /// Reports whether it is made from this WorkflowTemplate.
+    pub fn is_made_from(&self, namespace: &str, name: &str) -> bool {
+        self.spec
+            .template_ref
+            .as_ref()
+            .is_some_and(|reference| reference.name == name && reference.home(self.namespace()) == Some(namespace))
     }
 
     /// Reports whether it refers to the Workflow of that name in its namespace.

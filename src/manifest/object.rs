@@ -23,12 +23,13 @@ use super::schema;
 use super::set::Member;
 
 /// The kinds of this API group.
-pub(super) const KINDS: [(&str, Kind); 5] = [
+pub(super) const KINDS: [(&str, Kind); 6] = [
     ("Workflow", Kind::Workflow),
     ("N8nInstance", Kind::N8nInstance),
     ("WorkflowPolicy", Kind::WorkflowPolicy),
     ("WorkflowQuota", Kind::WorkflowQuota),
     ("ModelProvider", Kind::ModelProvider),
+    ("WorkflowTemplate", Kind::WorkflowTemplate),
 ];
 
 /// Kubernetes objects by their relevance for validation.

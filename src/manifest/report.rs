@@ -32,6 +32,8 @@ pub enum Kind {
     WorkflowQuota,
     /// A source of generated workflows.
     ModelProvider,
+    /// A workflow with inputs.
+    WorkflowTemplate,
 }
 
 /// Validation report on one workflow or instance.

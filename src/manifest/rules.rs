@@ -11,8 +11,12 @@ type Rule = (&'static str, fn(&Value) -> bool);
 
 /// Rules as they stand in the CRD, with their functions. A rule that compares with the previous object cannot be checked in a file.
 const RULES: &[Rule] = &[
-    ("(has(self.definition) ? 1 : 0) + (has(self.definitionFrom) ? 1 : 0) == 1", |spec| {
-        has(spec, "definition") != has(spec, "definitionFrom")
+    ("(has(self.definition) ? 1 : 0) + (has(self.definitionFrom) ? 1 : 0) + (has(self.templateRef) ? 1 : 0) == 1", |spec| {
+        ["definition", "definitionFrom", "templateRef"].iter().filter(|field| has(spec, field)).count() == 1
+    }),
+    ("(has(self.definition) ? 1 : 0) + (has(self.compact) ? 1 : 0) == 1", |spec| has(spec, "definition") != has(spec, "compact")),
+    ("self.kind != 'BuiltinTemplate' || !has(self.namespace)", |reference| {
+        reference["kind"] != "BuiltinTemplate" || !has(reference, "namespace")
     }),
     ("has(self.id) != has(self.name)", |existing| has(existing, "id") != has(existing, "name")),
     ("has(self.value) != has(self.secretKeyRef)", |header| has(header, "value") != has(header, "secretKeyRef")),

@@ -11,6 +11,7 @@ use crate::api::instance::N8nInstance;
 use crate::api::policy::WorkflowPolicy;
 use crate::api::provider::ModelProvider;
 use crate::api::quota::WorkflowQuota;
+use crate::api::template::WorkflowTemplate;
 use crate::api::workflow::Workflow;
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::document::json_path;
@@ -26,12 +27,14 @@ fn schema(kind: Kind) -> &'static Value {
     static POLICY: LazyLock<Value> = LazyLock::new(|| of(&WorkflowPolicy::crd()));
     static QUOTA: LazyLock<Value> = LazyLock::new(|| of(&WorkflowQuota::crd()));
     static PROVIDER: LazyLock<Value> = LazyLock::new(|| of(&ModelProvider::crd()));
+    static TEMPLATE: LazyLock<Value> = LazyLock::new(|| of(&WorkflowTemplate::crd()));
     match kind {
         Kind::Workflow => &WORKFLOW,
         Kind::N8nInstance => &INSTANCE,
         Kind::WorkflowPolicy => &POLICY,
         Kind::WorkflowQuota => &QUOTA,
         Kind::ModelProvider => &PROVIDER,
+        Kind::WorkflowTemplate => &TEMPLATE,
     }
 }
 
@@ -234,7 +237,7 @@ mod tests {
                 json!({ "credentials": [{ "name": "crm", "existing": {} }] }),
                 &["spec.credentials[0].existing: exactly one of id and name must be set"],
             ),
-            (json!({ "definition": null }), &["spec: exactly one of definition and definitionFrom must be set"]),
+            (json!({ "definition": null }), &["spec: exactly one of definition, definitionFrom and templateRef must be set"]),
             (json!({ "instanceRef": null }), &["spec.instanceRef: instanceRef is missing"]),
         ] {
             assert_eq!(findings(with(more.clone())), wanted, "{more}");

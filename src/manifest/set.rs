@@ -62,6 +62,10 @@ impl Member {
         self.namespace.as_deref()
     }
 
+    pub(super) fn spec(&self) -> &WorkflowSpec {
+        &self.spec
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

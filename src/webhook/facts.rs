@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::review::Kind;
+use super::template;
 use crate::api::quota::QuotaResource;
 use crate::api::workflow::Workflow;
 use crate::catalog::Catalog;
@@ -74,6 +75,7 @@ impl Facts {
             Kind::ModelProvider => return Ok(rules::provider(&request.object)),
             Kind::WorkflowPolicy => return Ok(rules::policy(&request.object, Catalog::embedded())),
             Kind::WorkflowQuota => return Ok(Verdict::allowed()),
+            Kind::WorkflowTemplate => return Ok(template::verdict(&request.object)),
             Kind::Workflow => {}
         }
         if !self.stores.is_synced() {
@@ -120,7 +122,9 @@ impl Facts {
             used_up: used_up(&quotas),
             references_of: &references_of,
         };
-        let mut verdict = workflow(request, &facts);
+        let rendered = template::rendered(request, catalog);
+        let mut verdict = workflow(rendered.as_ref().unwrap_or(request), &facts);
+        template::judge(request, &self.stores, (catalog, labels), &mut verdict);
         verdict.warnings.splice(0..0, unreadable(&policies, &quotas));
         verdict
     }

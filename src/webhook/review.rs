@@ -44,6 +44,8 @@ pub enum Kind {
     WorkflowQuota,
     /// ModelProvider.
     ModelProvider,
+    /// WorkflowTemplate.
+    WorkflowTemplate,
     /// A kind that this webhook has no rules for.
     Other(String),
 }
@@ -57,6 +59,7 @@ impl Kind {
             Self::WorkflowPolicy => "WorkflowPolicy",
             Self::WorkflowQuota => "WorkflowQuota",
             Self::ModelProvider => "ModelProvider",
+            Self::WorkflowTemplate => "WorkflowTemplate",
             Self::Other(_) => "other",
         }
     }
@@ -111,6 +114,7 @@ pub fn read(body: &[u8]) -> Result<Review, Unread> {
         (Some(GROUP), Some(VERSION), Some("WorkflowPolicy")) => Kind::WorkflowPolicy,
         (Some(GROUP), Some(VERSION), Some("WorkflowQuota")) => Kind::WorkflowQuota,
         (Some(GROUP), Some(VERSION), Some("ModelProvider")) => Kind::ModelProvider,
+        (Some(GROUP), Some(VERSION), Some("WorkflowTemplate")) => Kind::WorkflowTemplate,
         (_, _, kind) => Kind::Other(one_line(kind.unwrap_or("an object without a kind"), 80)),
     };
     let subresource = request["subResource"].as_str().is_some_and(|part| !part.is_empty());

@@ -72,6 +72,7 @@ mod standin_check;
 mod status_records;
 mod sync;
 mod tables;
+mod template_refs;
 mod templates;
 mod tls;
 mod undecodable;

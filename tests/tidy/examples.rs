@@ -6,9 +6,11 @@ use weirkeeper::api::instance::N8nInstance;
 use weirkeeper::api::policy::WorkflowPolicy;
 use weirkeeper::api::provider::ModelProvider;
 use weirkeeper::api::quota::WorkflowQuota;
+use weirkeeper::api::template::WorkflowTemplate;
 use weirkeeper::api::workflow::Workflow;
 use weirkeeper::catalog::Catalog;
 use weirkeeper::document::parse::read_text;
+use weirkeeper::generation::template::validate;
 use weirkeeper::validator::check::{check, parse_and_check};
 
 use crate::schema::{is_free, kinds};
@@ -94,6 +96,11 @@ fn every_example_fits_its_type_and_its_definition_is_taken_and_valid() {
             Some("Workflow") => serde_json::from_value::<Workflow>(object.clone()).map(|workflow| workflow.spec.definition),
             Some("WorkflowPolicy") => serde_json::from_value::<WorkflowPolicy>(object.clone()).map(|_| None),
             Some("WorkflowQuota") => serde_json::from_value::<WorkflowQuota>(object.clone()).map(|_| None),
+            Some("WorkflowTemplate") => serde_json::from_value::<WorkflowTemplate>(object.clone()).map(|template| {
+                let found = validate(&template.spec, Catalog::embedded()).into_iter().filter(|finding| finding.is_error());
+                complaints.extend(found.map(|finding| format!("{at}: {finding}")));
+                None
+            }),
             Some("ModelProvider") => serde_json::from_value::<ModelProvider>(object.clone()).map(|_| None),
             _ => serde_json::from_value::<N8nInstance>(object.clone()).map(|_| None),
         };

@@ -5,7 +5,7 @@ use weirkeeper::cli::crds::documents;
 use crate::argocd::{config_map, health_checks};
 use crate::reference::{field_reference, reason_catalogue};
 use crate::schema::kinds;
-use crate::{root, tracked};
+use crate::{read, root, tracked};
 
 /// Set by `make docs`: write the files instead of comparing them.
 const WRITE: &str = "WEIRKEEPER_WRITE";
@@ -82,4 +82,11 @@ fn generated_table_of_templates_and_their_copies_in_the_chart_are_those_of_the_f
     }
     table.push_str("];\n");
     hold_file("src/generation/template/shipped/table.rs", &table);
+    let copy = |path: &String| format!("charts/weirkeeper/files/{path}");
+    files.iter().for_each(|path| hold_file(&copy(path), &read(path)));
+    assert_eq!(
+        tracked("charts/weirkeeper/files/templates"),
+        files.iter().map(copy).collect::<Vec<_>>(),
+        "the chart holds each template and nothing else"
+    );
 }

@@ -93,6 +93,7 @@ fn every_duration_of_every_kind_has_a_shortest_and_a_longest() {
         "WorkflowPrompt spec.limits.deadline",
         "WorkflowPrompt spec.workflow.healthCheck.bakeTime",
         "WorkflowPrompt spec.workflow.healthCheck.probes[].timeout",
+        "WorkflowTemplate spec.expectedRunTime",
     ];
     assert_eq!(durations, known, "a duration is told by its pattern");
 }

@@ -17,6 +17,10 @@
 - apiGroups: [weirkeeper.dev]
   resources: [modelproviders]
   verbs: [get, list, watch]
+# Templates of Workflows: watched, and read before a Workflow is made from one.
+- apiGroups: [weirkeeper.dev]
+  resources: [workflowtemplates]
+  verbs: [get, list, watch]
 # Rules for the definitions of a namespace: watched.
 - apiGroups: [weirkeeper.dev]
   resources: [workflowpolicies]
@@ -27,7 +31,7 @@
   verbs: [get, list, watch]
 # Observed state; written only if it differs.
 - apiGroups: [weirkeeper.dev]
-  resources: [workflows/status, n8ninstances/status, workflowpolicies/status, workflowquotas/status, workflowprompts/status, modelproviders/status]
+  resources: [workflows/status, n8ninstances/status, workflowpolicies/status, workflowquotas/status, workflowprompts/status, modelproviders/status, workflowtemplates/status]
   verbs: [patch]
 # Owner references of stored versions set blockOwnerDeletion, which requires this if the admission plugin
 # OwnerReferencesPermissionEnforcement is enabled.

@@ -11,6 +11,7 @@ use kube::runtime::events::EventType;
 use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate};
 use crate::api::reason::Reason;
+use crate::api::template_ref::TemplateUse;
 use crate::api::workflow::{Workflow, WorkflowSpec};
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 use crate::controller::connections::Connection;
@@ -60,6 +61,8 @@ pub(super) struct Reconciliation<'a> {
     wrote: bool,
     /// Set if the object changed in a way that this reconciliation did not read: it ends and reports nothing.
     superseded: bool,
+    /// Revisions of templates that are no longer used, deleted once the status says so.
+    unused_revisions: Vec<String>,
     /// Content that was sent without an answer and may still take effect.
     late: Option<Snapshot>,
 }
@@ -103,6 +106,7 @@ impl<'a> Reconciliation<'a> {
             resource_version,
             wrote: false,
             superseded: false,
+            unused_revisions: Vec::new(),
         }
     }
 
@@ -188,6 +192,11 @@ impl<'a> Reconciliation<'a> {
     pub(super) fn set_condition(&mut self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) {
         self.details.retain(|one| one.kind != kind);
         self.details.push(ConditionUpdate::new(kind, status, reason, message));
+    }
+
+    /// Records which template the definition is rendered from.
+    pub(super) fn use_template(&mut self, used: Option<TemplateUse>) {
+        self.unused_revisions.extend(self.status.record_template(used));
     }
 
     /// Returns what is known of the content that Weirkeeper sent to n8n.
@@ -291,7 +300,7 @@ impl<'a> Reconciliation<'a> {
             // The conditions describe the previous version until the reconciliation is reported.
             self.status.record_progress(format!("version {version} is in n8n and is being verified"));
         }
-        let dropped = self.status.fit();
+        let mut dropped = self.status.fit();
         self.ctx.connections.hide_keys(self.status.texts());
         let version = self.resource_version.as_deref();
         let (client, writes) = (&self.ctx.client, &self.ctx.metrics.writes);
@@ -300,6 +309,7 @@ impl<'a> Reconciliation<'a> {
         self.wrote = true;
         self.resource_version = written;
         self.saved = self.status.clone();
+        dropped.append(&mut self.unused_revisions);
         revisions::delete(&self.ctx.client, &self.namespace(), &dropped, &self.uid()).await
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::reconciliation::Reconciliation;
+use super::template;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::LARGEST_INLINE;
@@ -41,7 +42,13 @@ pub(super) type TextDigest = [u8; 32];
 
 /// Reads and parses the source.
 pub(super) async fn load(rec: &mut Reconciliation<'_>) -> Result<Source, ReconcileError> {
-    let source = taken_in(rec).await;
+    let source = match rec.spec().template_ref.clone() {
+        Some(reference) => template::load(rec, &reference).await.map(|made| {
+            let template::Made { definition, text, warnings } = made;
+            named(rec, Source { definition, kind: VersionSource::Template, text, source_version: None, warnings, accepted: true })
+        }),
+        None => taken_in(rec).await.inspect(|_| rec.use_template(None)),
+    };
     rec.source_version = source.as_ref().ok().and_then(|source| source.source_version.clone());
     if let Err(error) = &source {
         rec.status.record_validated(None);
@@ -55,12 +62,14 @@ async fn taken_in(rec: &Reconciliation<'_>) -> Result<Source, ReconcileError> {
     let intake = parse_and_check(&value)
         .map_err(|findings| ReconcileError::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS)))?;
     warnings.extend(intake.warnings);
-    let mut definition = intake.definition;
-    if let Some(name) = &rec.spec().display_name {
-        // The name is sent to n8n, so it must fit the limits.
-        definition.name = Some(name.clone());
-    }
-    Ok(Source { definition, kind: source, text: digest, source_version: version, warnings, accepted: true })
+    let definition = intake.definition;
+    Ok(named(rec, Source { definition, kind: source, text: digest, source_version: version, warnings, accepted: true }))
+}
+
+/// Gives the definition the name that the spec asks for: it is sent to n8n, so it must fit the limits.
+fn named(rec: &Reconciliation<'_>, mut source: Source) -> Source {
+    source.definition.name = rec.spec().display_name.clone().or(source.definition.name);
+    source
 }
 
 /// Text of a source.
@@ -85,7 +94,7 @@ async fn read_source(rec: &Reconciliation<'_>) -> Result<Text, ReconcileError> {
     let Some(from) = &rec.spec().definition_from else {
         return Err(ReconcileError::invalid(
             Reason::InvalidDefinition,
-            "neither spec.definition nor spec.definitionFrom is set; set exactly one",
+            "none of spec.definition, spec.definitionFrom and spec.templateRef is set; set exactly one",
         ));
     };
     let (name, key) = (&from.config_map_key_ref.name, &from.config_map_key_ref.key);

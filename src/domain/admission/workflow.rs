@@ -53,8 +53,10 @@ pub fn workflow(request: &Request, facts: &WorkflowFacts<'_>) -> Verdict {
     {
         accepted = problems.forgive(&self::problems(old, names, facts));
     }
-    let changed =
-        old.as_ref().is_none_or(|old| old.spec.definition != new.spec.definition || old.spec.definition_from != new.spec.definition_from);
+    let changed = old.as_ref().is_none_or(|old| {
+        let (old, new) = (&old.spec, &new.spec);
+        (&old.definition, &old.definition_from, &old.template_ref) != (&new.definition, &new.definition_from, &new.template_ref)
+    });
     // The change is kept, and deployed by itself when the day is over.
     problems.others.extend(facts.used_up.iter().filter(|_| changed).map(|used_up| (false, used_up.clone())));
     problems.others.extend(facts.exceeded.iter().map(|exceeded| (true, exceeded.clone())));

@@ -124,3 +124,24 @@ pub fn digest(spec: &WorkflowTemplateSpec) -> String {
     let document = json!({ "inputs": inputs, "definition": spec.definition, "compact": spec.compact });
     sha256_hex(document.to_string())
 }
+
+/// Returns the template with the versions of its node types written out: with any catalogue it then gives the same workflow.
+///
+/// # Errors
+///
+/// What is wrong with the template, at paths below `compact`.
+pub fn pinned_versions(spec: &WorkflowTemplateSpec, catalog: &Catalog) -> Result<WorkflowTemplateSpec, Vec<Finding>> {
+    let mut pinned = spec.clone();
+    let Some(document) = &mut pinned.compact else { return Ok(pinned) };
+    let compact = compact::read(document).map_err(|findings| below("compact", findings))?;
+    let compiled = compact::compile(&compact, &BTreeMap::new(), catalog).map_err(|findings| below("compact", findings))?;
+    let nodes = document.get_mut("nodes").and_then(Value::as_array_mut).into_iter().flatten();
+    for (node, built) in nodes.zip(&compiled.definition.nodes) {
+        let (Some(text), Some(version)) = (node["use"].as_str(), built.type_version()) else { continue };
+        let named = |(kind, version): (&str, &str)| !kind.is_empty() && version.starts_with(|c: char| c.is_ascii_digit());
+        if !text.rsplit_once('@').is_some_and(named) {
+            node["use"] = format!("{text}@{version}").into();
+        }
+    }
+    Ok(pinned)
+}

@@ -326,3 +326,23 @@ fn the_digest_changes_with_what_workflows_are_made_from() {
     assert_eq!(digest(&saying(declared("other words", "a"), set.clone())), base);
     assert_ne!(digest(&saying(declared("d", "b"), set)), base);
 }
+
+#[test]
+fn a_pinned_template_names_the_versions_of_its_nodes() {
+    for template in templates() {
+        let pinned = pinned_versions(&template.spec, Catalog::embedded()).unwrap();
+        let uses = |spec: &WorkflowTemplateSpec| -> Vec<String> {
+            let nodes = spec.compact.as_ref().unwrap()["nodes"].as_array().unwrap().clone();
+            nodes.iter().map(|node| node["use"].as_str().unwrap().to_owned()).collect()
+        };
+        assert!(
+            uses(&pinned).iter().all(|text| text.rsplit_once('@').is_some_and(|(_, version)| version.parse::<f64>().is_ok())),
+            "{:?}",
+            uses(&pinned)
+        );
+        assert_eq!(pinned_versions(&pinned, Catalog::embedded()).unwrap(), pinned);
+        let given: Inputs = template.spec.examples[0].inputs.clone().into_iter().collect();
+        let made = |spec: &WorkflowTemplateSpec| render(spec, &given, Missing::Refuse, Catalog::embedded()).unwrap().definition;
+        assert_eq!(made(&pinned), made(&template.spec), "{}", template.name);
+    }
+}

@@ -78,8 +78,7 @@ fn number_complaint(input: &TemplateInput, number: f64) -> Option<Complaint> {
 }
 
 fn list_complaint(input: &TemplateInput, items: &[Value]) -> Option<Complaint> {
-    let most = input.max_length.map_or(MOST_ENTRIES, |most| most as usize);
-    let least = input.min_length.map_or(0, |least| least as usize);
+    let (least, most) = bounds(input, MOST_ENTRIES);
     if items.len() < least || items.len() > most {
         let want = if least > 0 { format!("{least} to {most} entries") } else { format!("at most {most} entries") };
         return Some(Complaint::mismatch(format!("{} entries", items.len()), want));
@@ -100,7 +99,7 @@ fn text_complaint(input: &TemplateInput, kind: InputType, text: &str) -> Option<
         return Some(Complaint::new("the value contains a control character; remove it"));
     }
     let length = text.chars().count();
-    let (least, most) = (input.min_length.unwrap_or(0) as usize, input.max_length.map_or(LONGEST_TEXT, |most| most as usize));
+    let (least, most) = bounds(input, LONGEST_TEXT);
     if length < least || length > most {
         let want = if least > 0 { format!("{least} to {most} characters") } else { format!("at most {most} characters") };
         return Some(Complaint::mismatch(format!("{length} characters"), want));
@@ -132,6 +131,12 @@ fn text_complaint(input: &TemplateInput, kind: InputType, text: &str) -> Option<
         Some(Err(why)) => Some(Complaint::new(why)),
         _ => None,
     }
+}
+
+/// Returns the bounds of a length.
+fn bounds(input: &TemplateInput, most: usize) -> (usize, usize) {
+    let read = |bound: Option<i64>, otherwise: usize| bound.and_then(|bound| usize::try_from(bound).ok()).unwrap_or(otherwise);
+    (read(input.min_length, 0), read(input.max_length, most))
 }
 
 /// Reports whether the whole text matches a pattern.

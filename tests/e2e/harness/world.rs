@@ -188,6 +188,12 @@ impl World {
         object.map_or(Value::Null, |object| serde_json::to_value(object).expect("an object is JSON"))
     }
 
+    /// Returns a ControllerRevision of this world's namespace, if it exists.
+    pub async fn stored(&self, name: &str) -> Option<Value> {
+        let found = self.api("ControllerRevision").get_opt(name).await.expect("the API server answers");
+        found.map(|object| serde_json::to_value(object).expect("an object is JSON"))
+    }
+
     /// Waits until a Workflow satisfies a predicate.
     pub async fn until(&self, name: &str, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
         self.until_kind("Workflow", name, wanted, holds).await
@@ -318,7 +324,7 @@ async fn apply(client: &Client, object: Value) -> Result<DynamicObject, kube::Er
 
 fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
-        "Workflow" | "N8nInstance" | "WorkflowPolicy" | "WorkflowQuota" | "ModelProvider" => ("weirkeeper.dev", "v1alpha1"),
+        "Workflow" | "N8nInstance" | "WorkflowPolicy" | "WorkflowQuota" | "ModelProvider" | "WorkflowTemplate" => ("weirkeeper.dev", "v1alpha1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => ("admissionregistration.k8s.io", "v1"),

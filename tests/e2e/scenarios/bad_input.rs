@@ -51,9 +51,9 @@ async fn the_api_server_refuses_invalid_fields_with_an_explanation() {
     let world = World::on_real_n8n("rules").await;
     let refused = async |spec: Value| world.try_workflow("a", spec).await.expect_err("it is refused").to_string();
     let definition = answering("x", "1");
-    assert!(refused(json!({})).await.contains("exactly one of definition and definitionFrom"));
+    assert!(refused(json!({})).await.contains("exactly one of definition, definitionFrom and templateRef"));
     let both = json!({ "definition": definition, "definitionFrom": { "configMapKeyRef": { "name": "a", "key": "b" } } });
-    assert!(refused(both).await.contains("exactly one of definition and definitionFrom"));
+    assert!(refused(both).await.contains("exactly one of definition, definitionFrom and templateRef"));
     assert!(refused(json!({ "definition": definition, "interval": "5 minutes" })).await.contains("spec.interval"));
     assert!(refused(json!({ "definition": definition, "driftPolicy": "Fight" })).await.contains("driftPolicy"));
     assert!(refused(json!({ "definition": definition, "tags": ["a,b"] })).await.contains("tags"));

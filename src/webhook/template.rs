@@ -1,0 +1,126 @@
+//! Templates in reviews: a WorkflowTemplate itself, and the template and inputs that a Workflow names.
+
+use std::collections::BTreeMap;
+
+use kube::runtime::reflector::ObjectRef;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::api::template::{WorkflowTemplate, WorkflowTemplateSpec};
+use crate::api::template_ref::{TemplateKind, TemplatePolicy, TemplateRef};
+use crate::catalog::Catalog;
+use crate::document::finding::{Finding, Severity, has_errors, quoted, summarise};
+use crate::domain::access::may_refer;
+use crate::domain::admission::{Operation, Request, Verdict};
+use crate::generation::outcome::Inputs;
+use crate::generation::template::{Missing, check_inputs, render, templates, validate};
+use crate::kubernetes::stores::Stores;
+use crate::text::similar::nearest;
+
+/// Maximum length of the findings in a denial.
+const FINDINGS_CHARS: usize = 1_500;
+
+/// Examines a WorkflowTemplate.
+pub(super) fn verdict(object: &Value) -> Verdict {
+    let template = match WorkflowTemplate::deserialize(object) {
+        Ok(template) => template,
+        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
+    };
+    let mut findings = validate(&template.spec, Catalog::embedded());
+    findings.retain(|finding| finding.severity < Severity::Info);
+    let errors: Vec<Finding> = findings.iter().filter(|finding| finding.is_error()).cloned().collect();
+    let denied = has_errors(&errors).then(|| summarise(&errors, FINDINGS_CHARS));
+    let warnings = findings.iter().filter(|finding| !finding.is_error()).map(ToString::to_string).collect();
+    Verdict { denied, warnings }
+}
+
+/// Returns the request with the rendered workflow as its definition, if the template is one that ships with the operator: then the definition
+/// is examined like one that is written out.
+pub(super) fn rendered(request: &Request, catalog: &Catalog) -> Option<Request> {
+    let mut all = request.clone();
+    all.object = with_definition(&request.object, catalog)?;
+    if let Some(old) = with_definition(&request.old, catalog) {
+        all.old = old;
+    }
+    Some(all)
+}
+
+fn with_definition(object: &Value, catalog: &Catalog) -> Option<Value> {
+    let reference = reference(object).filter(|reference| reference.kind == TemplateKind::BuiltinTemplate)?;
+    let template = templates().iter().find(|template| template.name == reference.name)?;
+    let mut made = render(&template.spec, &inputs(&reference), Missing::Refuse, catalog).ok()?;
+    made.definition.without_ids();
+    let mut object = object.clone();
+    let spec = object.get_mut("spec")?.as_object_mut()?;
+    spec.remove("templateRef");
+    spec.insert("definition".to_owned(), serde_json::to_value(&made.definition).ok()?);
+    Some(object)
+}
+
+fn reference(object: &Value) -> Option<TemplateRef> {
+    TemplateRef::deserialize(object.get("spec")?.get("templateRef")?).ok()
+}
+
+fn inputs(reference: &TemplateRef) -> Inputs {
+    reference.inputs.clone().into_iter().collect()
+}
+
+/// Adds what is wrong with the template and the inputs that a Workflow names. `labels` are those of its namespace, if they are known.
+pub(super) fn judge(
+    request: &Request,
+    stores: &Stores,
+    (catalog, labels): (&Catalog, Option<&BTreeMap<String, String>>),
+    verdict: &mut Verdict,
+) {
+    let Some(wanted) = reference(&request.object) else { return };
+    let findings = match wanted.home(&request.namespace) {
+        None => match templates().iter().find(|template| template.name == wanted.name) {
+            Some(template) => render(&template.spec, &inputs(&wanted), Missing::Refuse, catalog).err(),
+            None => return deny(verdict, unknown(&wanted.name)),
+        },
+        Some(home) => match usable(stores, home, &wanted.name, &request.namespace, labels) {
+            Ok(spec) => check_inputs(&spec.inputs, &inputs(&wanted), false).err(),
+            Err(warning) => return verdict.warnings.insert(0, warning),
+        },
+    };
+    let Some(findings) = findings else { return };
+    let message = format!("spec.templateRef: {}", summarise(&findings, FINDINGS_CHARS));
+    // The template may have changed since, and a pinned one is not known here.
+    let before = (request.operation == Operation::Update).then(|| reference(&request.old)).flatten();
+    let stands = before.is_some_and(|before| before == wanted || (wanted.policy == TemplatePolicy::Pin && before.name == wanted.name));
+    if stands { verdict.warnings.insert(0, message) } else { deny(verdict, message) }
+}
+
+/// Returns a template in memory that a namespace may use, or the warning that there is none: it may be applied or allowed later.
+fn usable(
+    stores: &Stores,
+    home: &str,
+    name: &str,
+    namespace: &str,
+    labels: Option<&BTreeMap<String, String>>,
+) -> Result<WorkflowTemplateSpec, String> {
+    let none = BTreeMap::new();
+    let found = stores.templates.store().get(&ObjectRef::new(name).within(home));
+    let spec = found.and_then(|found| found.spec.0.clone().ok());
+    let spec = spec.filter(|spec| may_refer(&spec.allowed_namespaces, home, namespace, labels.unwrap_or(&none)));
+    spec.ok_or_else(|| {
+        let lack = match home == namespace {
+            true => format!("WorkflowTemplate {name} does not exist in this namespace"),
+            false => format!("WorkflowTemplate {name} does not exist in namespace {home} or does not allow namespace {namespace}"),
+        };
+        format!("{lack}; the Workflow waits until it does")
+    })
+}
+
+fn unknown(name: &str) -> String {
+    let near = nearest(name, templates().iter().map(|template| template.name.as_str()));
+    let meant = near.map_or_else(String::new, |near| format!("; did you mean {}?", quoted(near)));
+    format!("spec.templateRef.name: no template {} ships with this version of the operator{meant}", quoted(name))
+}
+
+fn deny(verdict: &mut Verdict, message: String) {
+    verdict.denied = Some(match verdict.denied.take() {
+        Some(other) => format!("{message}; {other}"),
+        None => message,
+    });
+}
