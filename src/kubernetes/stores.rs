@@ -88,16 +88,8 @@ impl Stores {
         let metadata = metadata_only(client.clone());
         let selected = selector.map(|_| watch(&metadata, &scope, ours, |_, _| None, |_| {}));
         let (selected_policies, keep_selected) = selected.unzip();
-        let tasks = [
-            keep_workflows,
-            keep_instances,
-            keep_policies,
-            keep_prompts,
-            keep_providers,
-            keep_templates,
-            keep_quotas,
-            keep_namespaces,
-        ];
+        let tasks =
+            [keep_workflows, keep_instances, keep_policies, keep_prompts, keep_providers, keep_templates, keep_quotas, keep_namespaces];
         let watches = tasks.into_iter().chain(keep_selected).map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
         Self {
             workflows,
