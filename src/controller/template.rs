@@ -39,6 +39,9 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 /// Maximum length of the findings in a condition.
 const FINDINGS_CHARS: usize = 1_500;
 
+/// UID and generation of each template, by namespace and name.
+type Known = HashMap<(String, String), (Option<String>, Option<i64>)>;
+
 /// Returns a hash of the parts whose change needs a reconciliation. The status is left out: it is written by the operator itself.
 pub(super) fn change_hash(template: &IndexedTemplate) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
@@ -48,8 +51,7 @@ pub(super) fn change_hash(template: &IndexedTemplate) -> Option<u64> {
 
 /// Wakes the Workflows that are made from a template when it is created, changed or deleted.
 pub(super) fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedTemplate>, watcher::Error>) + Send {
-    let mut known: HashMap<(String, String), (Option<String>, Option<i64>)> = HashMap::new();
-    let mut before: Option<HashMap<(String, String), (Option<String>, Option<i64>)>> = None;
+    let (mut known, mut before) = (Known::new(), None::<Known>);
     move |event| {
         let wake = |(namespace, name): &(String, String)| ctx.wake_where(|indexed| indexed.is_made_from(namespace, name));
         match event {
