@@ -8,7 +8,9 @@ mod instance;
 mod listings;
 mod memory;
 mod metrics;
+mod models;
 mod policies;
+mod prompt;
 mod provider;
 mod providers;
 mod quota;
@@ -43,6 +45,7 @@ use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::events::Events;
+use crate::kubernetes::indexed_prompt::IndexedPrompt;
 use crate::kubernetes::indexed_provider::IndexedProvider;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::objects;
@@ -58,6 +61,7 @@ use admissions::Admissions;
 use connections::{Connections, Wire};
 use context::Context;
 use metrics::Metrics;
+use models::ModelQueue;
 use providers::{ModelWire, Providers};
 use quotas::Quotas;
 use runtime::backoffs::Backoffs;
@@ -116,6 +120,7 @@ pub async fn run(
     let (wake, woken) = unbounded_channel();
     let (wake_instance, woken_instances) = unbounded_channel();
     let (wake_quota, woken_quotas) = unbounded_channel();
+    let (wake_prompt, woken_prompts) = unbounded_channel();
     let (wake_provider, woken_providers) = unbounded_channel();
     let (wake_template, woken_templates) = unbounded_channel();
     let Registered { controllers: metrics, n8n, models } = metrics.clone();
@@ -128,6 +133,7 @@ pub async fn run(
         cluster,
         slots: InstanceSlots::new(settings.concurrency),
         admissions: Admissions::new(client.clone(), settings.selector.clone(), workflows.clone()),
+        models: ModelQueue::new(metrics.model_calls.clone(), wake_prompt.clone()),
         quotas: Quotas::new(client.clone(), stores.quotas.store().clone(), settings.selector.clone(), metrics.writes.clone()),
         settings,
         workflows: workflows.clone(),
@@ -152,6 +158,7 @@ pub async fn run(
         wake_instance,
         wake_quota,
         wake_template,
+        wake_prompt,
         client: client.clone(),
     });
     let shutdown = future::FutureExt::shared(shutdown);
@@ -168,6 +175,7 @@ pub async fn run(
     let found = found.predicate_filter(instance::change_hash, PredicateConfig::default());
     let limits = stores.quotas.follow().inspect(limiting(ctx.clone())).applied_objects();
     let limits = limits.predicate_filter(quota::change_hash, PredicateConfig::default());
+    let asked = stores.prompts.follow().applied_objects().predicate_filter(IndexedPrompt::change_hash, PredicateConfig::default());
     let offers = stores.providers.follow().inspect(providing(ctx.clone())).applied_objects();
     let offers = offers.predicate_filter(IndexedProvider::change_hash, PredicateConfig::default());
     let forms = stores.templates.follow().inspect(template::following(ctx.clone())).applied_objects();
@@ -177,13 +185,17 @@ pub async fn run(
     let instance_controller = control(found, instances, woken_instances, shutdown.clone(), instance::reconcile, ctx.clone());
     let quotas = stores.quotas.store().clone();
     let quota_controller = control(limits, quotas, woken_quotas, shutdown.clone(), quota::reconcile, ctx.clone());
+    let prompts = stores.prompts.store().clone();
+    let prompt_controller = control(asked, prompts, woken_prompts, shutdown.clone(), prompt::reconcile, ctx.clone());
     let providers = stores.providers.store().clone();
     let provider_controller = control(offers, providers, woken_providers, shutdown.clone(), provider::reconcile, ctx.clone());
     let templates = stores.templates.store().clone();
     let template_controller = control(forms, templates, woken_templates, shutdown.clone(), template::reconcile, ctx.clone());
     let workflow_controller = control(index, workflows.clone(), woken, shutdown.clone(), workflow::reconcile, ctx.clone());
+    let made = future::join3(workflow_controller, template_controller, prompt_controller);
     tokio::select! {
-        _ = future::join5(instance_controller, workflow_controller, quota_controller, provider_controller, template_controller) => {}
+        _ = future::join(made, future::join3(instance_controller, quota_controller, provider_controller)) => {}
+        () = prompt::follow_changes(ctx.clone()) => {}
         () = instance::keep_counts(ctx.clone(), changed) => {}
         () = quota::keep_counts(ctx.clone()) => {}
         () = template::keep_counts(ctx.clone(), templates_changed) => {}

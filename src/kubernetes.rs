@@ -9,6 +9,7 @@ pub mod indexed_prompt;
 pub mod indexed_provider;
 pub mod indexed_quota;
 pub mod indexed_template;
+pub mod made_workflows;
 mod merged;
 pub mod objects;
 pub mod present;

@@ -6,6 +6,7 @@
 pub mod certificates;
 pub mod facts;
 pub mod handler;
+pub mod prompts;
 pub mod review;
 pub mod server;
 mod template;

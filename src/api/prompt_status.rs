@@ -32,6 +32,11 @@ pub struct WorkflowPromptStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub input_hash: Option<String>,
+    /// SHA-256 of what the user asks for, the part of the inputs that an upgrade of the operator or a change of rules leaves alone. A
+    /// proposal that still passes them is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub asked_hash: Option<String>,
     /// Value of the annotation `weirkeeper.dev/reset-at` with which a failed generation was begun again; part of the inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
@@ -109,6 +114,7 @@ impl Default for WorkflowPromptStatus {
             stage: PromptStage::default(),
             summary: None,
             input_hash: None,
+            asked_hash: None,
             begun_again_at: None,
             route: None,
             plan: Vec::new(),
@@ -321,6 +327,9 @@ pub struct PendingCall {
     /// `plan`, `fill` or `repair`.
     #[schemars(length(max = 16))]
     pub stage: String,
+    /// Which of the provider's models is asked: `simple` or `complex`.
+    #[schemars(length(max = 16))]
+    pub tier: String,
     /// Tokens that are reserved for it.
     #[schemars(range(min = 0))]
     pub tokens: i64,
@@ -336,9 +345,9 @@ pub struct PendingCall {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PromptGeneration {
-    /// Beginning of the hash of its inputs.
+    /// Beginning of the hash of what the user asked for.
     #[schemars(length(max = 64))]
-    pub input_hash: String,
+    pub asked_hash: String,
     /// Digest of its proposal.
     #[schemars(length(max = 64))]
     pub digest: String,

@@ -14,6 +14,7 @@ use super::admissions::Admissions;
 use super::connections::Connections;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::models::ModelQueue;
 use super::providers::Providers;
 use super::quotas::Quotas;
 use super::reservations::Reservations;
@@ -29,6 +30,7 @@ use crate::domain::urgency::Urgency;
 use crate::http::LeaderFence;
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::events::Events;
+use crate::kubernetes::indexed_prompt::IndexedPrompt;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::indexed_template::IndexedTemplate;
 use crate::kubernetes::objects;
@@ -86,6 +88,8 @@ pub struct Context {
     pub reservations: Reservations,
     /// Places of Workflows under quotas.
     pub admissions: Admissions,
+    /// Calls of language models.
+    pub models: ModelQueue,
     /// Quotas, and their usage in a day.
     pub quotas: Quotas,
     /// State of each object that is kept between reconciliations; nothing in it is needed after a restart.
@@ -104,6 +108,8 @@ pub struct Context {
     pub wake_quota: UnboundedSender<ObjectRef<IndexedQuota>>,
     /// Starts a reconciliation of a WorkflowTemplate.
     pub wake_template: UnboundedSender<ObjectRef<IndexedTemplate>>,
+    /// Starts a reconciliation of a WorkflowPrompt.
+    pub wake_prompt: UnboundedSender<ObjectRef<IndexedPrompt>>,
     /// Runs reconciliations.
     pub runtime: Runtime,
 }

@@ -33,6 +33,8 @@ pub struct Metrics {
     pub abandoned: IntCounter,
     /// Writes to Kubernetes by kind of object.
     pub writes: IntCounterVec,
+    /// Calls of language models that are under way.
+    pub model_calls: IntGauge,
 }
 
 /// States by which workflows are counted.
@@ -68,11 +70,13 @@ impl Metrics {
                 Opts::new("weirkeeper_kubernetes_writes_total", "Writes to Kubernetes by kind of object."),
                 &["kind"],
             )?,
+            model_calls: IntGauge::new("weirkeeper_ai_calls_running", "Calls of language models that are under way or wait for a turn.")?,
         };
         metrics.restart();
         registry.register(Box::new(metrics.reconciliations.clone()))?;
         registry.register(Box::new(metrics.steps.clone()))?;
         registry.register(Box::new(metrics.queue.clone()))?;
+        registry.register(Box::new(metrics.model_calls.clone()))?;
         registry.register(Box::new(metrics.workflows.clone()))?;
         registry.register(Box::new(metrics.key_expiry.clone()))?;
         registry.register(Box::new(metrics.connections.clone()))?;

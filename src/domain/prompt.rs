@@ -3,21 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-
 use crate::api::annotation;
 use crate::api::policy::WorkflowPolicySpec;
 use crate::api::prompt::{Approval, WorkflowPrompt};
 use crate::document::canonical;
 use crate::document::definition::Definition;
 use crate::text::one_line;
-use crate::text::sha256::hex;
+use crate::text::sha256::sha256_hex;
+use serde_json::{Value, json};
 
 pub mod made;
 pub mod proposal;
 pub mod record;
 
+/// Number of digits of a proposal's digest that are about its content; the others are about the rules.
+const CONTENT_DIGITS: usize = 24;
 /// Maximum size of the annotation with answers.
 const LARGEST_ANSWERS: usize = 16 * 1024;
 
@@ -68,11 +68,33 @@ pub fn proposal_digest<'a>(
     let settings: BTreeSet<String> = definition.settings.keys().cloned().collect();
     let workflow = canonical::digest(definition.into(), &settings);
     let rules: Vec<Value> = policies.into_iter().map(|(name, rules)| json!([name, rules])).collect();
-    let given = json!([definition.name, workflow.to_string(), prompt.spec.workflow, rules]);
-    let mut hasher = Sha256::new();
-    hasher.update(given.to_string());
+    let content = json!([definition.name, workflow.to_string(), prompt.spec.workflow]);
     // Short enough to be typed; a person who approves does not choose among many.
-    hex(&hasher.finalize())[..32].to_owned()
+    format!("{}{}", &sha256_hex(content.to_string())[..CONTENT_DIGITS], &sha256_hex(Value::Array(rules).to_string())[..8])
+}
+
+/// Reports whether two proposals differ at most in the rules that they were checked against.
+pub fn same_content(one: &str, other: &str) -> bool {
+    one.get(..CONTENT_DIGITS).is_some_and(|one| other.get(..CONTENT_DIGITS) == Some(one))
+}
+
+/// Returns the hash of what the user asks for. `base` is the workflow that is to be changed, `again` the request to try again.
+pub fn asked_hash(prompt: &WorkflowPrompt, base: Option<&Definition>, again: Option<&str>) -> String {
+    let spec = &prompt.spec;
+    let given = prompt.metadata.annotations.as_ref().and_then(|all| all.get(annotation::ANSWERS));
+    let asked = json!([
+        spec.prompt,
+        spec.answers,
+        given,
+        spec.timezone,
+        spec.clarification,
+        spec.tier,
+        spec.provider_ref,
+        spec.limits.attempts,
+        base,
+        again,
+    ]);
+    sha256_hex(asked.to_string())
 }
 
 /// Returns a text as one line within a bound.

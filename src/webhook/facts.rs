@@ -11,6 +11,7 @@ use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::prompts;
 use super::review::Kind;
 use super::template;
 use crate::api::quota::QuotaResource;
@@ -74,6 +75,7 @@ impl Facts {
             Kind::N8nInstance => return Ok(rules::instance(&request.object)),
             Kind::ModelProvider => return Ok(rules::provider(&request.object)),
             Kind::WorkflowPolicy => return Ok(rules::policy(&request.object, Catalog::embedded())),
+            Kind::WorkflowPrompt => return Ok(prompts::prompt(&request.object)),
             Kind::WorkflowQuota => return Ok(Verdict::allowed()),
             Kind::WorkflowTemplate => return Ok(template::verdict(&request.object)),
             Kind::Workflow => {}

@@ -46,6 +46,8 @@ pub enum Kind {
     ModelProvider,
     /// WorkflowTemplate.
     WorkflowTemplate,
+    /// WorkflowPrompt.
+    WorkflowPrompt,
     /// A kind that this webhook has no rules for.
     Other(String),
 }
@@ -60,6 +62,7 @@ impl Kind {
             Self::WorkflowQuota => "WorkflowQuota",
             Self::ModelProvider => "ModelProvider",
             Self::WorkflowTemplate => "WorkflowTemplate",
+            Self::WorkflowPrompt => "WorkflowPrompt",
             Self::Other(_) => "other",
         }
     }
@@ -115,6 +118,7 @@ pub fn read(body: &[u8]) -> Result<Review, Unread> {
         (Some(GROUP), Some(VERSION), Some("WorkflowQuota")) => Kind::WorkflowQuota,
         (Some(GROUP), Some(VERSION), Some("ModelProvider")) => Kind::ModelProvider,
         (Some(GROUP), Some(VERSION), Some("WorkflowTemplate")) => Kind::WorkflowTemplate,
+        (Some(GROUP), Some(VERSION), Some("WorkflowPrompt")) => Kind::WorkflowPrompt,
         (_, _, kind) => Kind::Other(one_line(kind.unwrap_or("an object without a kind"), 80)),
     };
     let subresource = request["subResource"].as_str().is_some_and(|part| !part.is_empty());

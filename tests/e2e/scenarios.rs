@@ -48,6 +48,7 @@ mod probes;
 mod processors;
 mod projects;
 mod promotion;
+mod prompts;
 mod providers;
 mod publication;
 mod published_versions;

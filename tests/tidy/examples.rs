@@ -4,6 +4,7 @@
 use serde_json::Value;
 use weirkeeper::api::instance::N8nInstance;
 use weirkeeper::api::policy::WorkflowPolicy;
+use weirkeeper::api::prompt::WorkflowPrompt;
 use weirkeeper::api::provider::ModelProvider;
 use weirkeeper::api::quota::WorkflowQuota;
 use weirkeeper::api::template::WorkflowTemplate;
@@ -101,6 +102,7 @@ fn every_example_fits_its_type_and_its_definition_is_taken_and_valid() {
                 complaints.extend(found.map(|finding| format!("{at}: {finding}")));
                 None
             }),
+            Some("WorkflowPrompt") => serde_json::from_value::<WorkflowPrompt>(object.clone()).map(|_| None),
             Some("ModelProvider") => serde_json::from_value::<ModelProvider>(object.clone()).map(|_| None),
             _ => serde_json::from_value::<N8nInstance>(object.clone()).map(|_| None),
         };

@@ -19,12 +19,18 @@ pub struct Proposed<'a> {
     pub prompt: &'a str,
 }
 
+/// Returns the part of a hash that lists have.
+fn shown(hash: &str) -> &str {
+    hash.get(..SHOWN).unwrap_or(hash)
+}
+
 impl WorkflowPromptStatus {
     /// Begins a generation from other inputs: what was found out about the earlier ones is gone, and what is deployed stays.
-    pub fn begin(&mut self, input_hash: &str) {
+    pub fn begin(&mut self, input_hash: &str, asked_hash: &str) {
         let kept = self.clone();
         *self = Self {
             input_hash: Some(input_hash.to_owned()),
+            asked_hash: Some(asked_hash.to_owned()),
             begun_again_at: kept.begun_again_at,
             conditions: kept.conditions,
             observed_generation: kept.observed_generation,
@@ -57,7 +63,7 @@ impl WorkflowPromptStatus {
         let more = Money::parse(&used.cost).unwrap_or_default().micros();
         self.usage.cost = Money::from_micros(cost.saturating_add(more)).to_string();
         self.usage.tokens = self.usage.tokens.saturating_add(used.input).saturating_add(used.output);
-        self.usage.calls.push(CallUsage { key: key.chars().take(SHOWN).collect(), ..used });
+        self.usage.calls.push(CallUsage { key: shown(key).to_owned(), ..used });
         let surplus = self.usage.calls.len().saturating_sub(MOST_CALLS);
         self.usage.calls.drain(..surplus);
     }
@@ -73,7 +79,7 @@ impl WorkflowPromptStatus {
         self.history.insert(
             0,
             PromptGeneration {
-                input_hash: self.input_hash.iter().flat_map(|hash| hash.chars()).take(SHOWN).collect(),
+                asked_hash: self.asked_hash.as_deref().map(shown).unwrap_or_default().to_owned(),
                 digest: proposal.digest.clone(),
                 revision: proposal.revision.clone(),
                 prompt: line(prompt, 200),
@@ -102,6 +108,16 @@ impl WorkflowPromptStatus {
         for one in &mut self.history {
             one.deployed |= one.digest == digest;
         }
+    }
+
+    /// Returns the earlier generations from what else the user asked for, the latest first.
+    pub fn earlier(&self, asked_hash: &str) -> impl Iterator<Item = &PromptGeneration> {
+        self.history.iter().filter(move |one| one.asked_hash != shown(asked_hash))
+    }
+
+    /// Returns the latest generation from what the user asks for.
+    pub fn generated_from(&self, asked_hash: &str) -> Option<&PromptGeneration> {
+        self.history.iter().find(|one| one.asked_hash == shown(asked_hash))
     }
 
     /// Returns the name of the ControllerRevision that holds what is deployed.

@@ -59,16 +59,33 @@ fn a_digest_changes_with_whatever_was_approved() {
     };
     let first = of(json!({}), "https://a.example.com", vec![]);
     assert_eq!(first, of(json!({ "prompt": "other words" }), "https://a.example.com", vec![]));
-    for other in [
-        of(json!({}), "https://b.example.com", vec![]),
-        of(json!({ "workflow": { "active": true } }), "https://a.example.com", vec![]),
-        of(json!({}), "https://a.example.com", vec![("p", &rules)]),
-    ] {
-        assert_ne!(first, other);
+    let ruled = of(json!({}), "https://a.example.com", vec![("p", &rules)]);
+    assert!(first != ruled && same_content(&first, &ruled));
+    for other in
+        [of(json!({}), "https://b.example.com", vec![]), of(json!({ "workflow": { "active": true } }), "https://a.example.com", vec![])]
+    {
+        assert!(first != other && !same_content(&first, &other));
     }
     assert!(is_approved(&prompt(json!({}), json!({ annotation::APPROVED_DIGEST: format!(" {first}\n") })), &first));
     assert!(!is_approved(&prompt(json!({}), json!({ annotation::APPROVED_DIGEST: first[..31] })), &first));
     assert!(!is_approved(&prompt(json!({}), json!({})), &first));
+}
+
+#[test]
+fn what_is_asked_for_is_told_from_what_is_done_with_it() {
+    let of = |spec: Value, annotations: Value| asked_hash(&prompt(spec, annotations), None, None);
+    let first = of(json!({}), json!({}));
+    assert_eq!(first, of(json!({ "approval": "Automatic", "workflow": { "active": true }, "suspend": true }), json!({ "other": "x" })));
+    for other in [
+        of(json!({ "prompt": "other words" }), json!({})),
+        of(json!({ "answers": { "a": "b" } }), json!({})),
+        of(json!({}), json!({ annotation::ANSWERS: r#"{"a":"b"}"# })),
+        of(json!({ "tier": "Complex" }), json!({})),
+        asked_hash(&prompt(json!({}), json!({})), Some(&definition("https://a.example.com")), None),
+        asked_hash(&prompt(json!({}), json!({})), None, Some("again")),
+    ] {
+        assert_ne!(first, other);
+    }
 }
 
 #[test]
@@ -157,11 +174,17 @@ fn proposed(digest: &str) -> Proposed<'static> {
 #[test]
 fn usage_is_kept_for_the_life_of_the_object_and_calls_are_bounded() {
     let mut status = WorkflowPromptStatus::default();
-    status.begin("one");
+    status.begin("one", "asked");
     for number in 0..40 {
         let key = format!("{number:064}");
-        status.record_call(PendingCall { key: key.clone(), stage: "plan".into(), tokens: 9, micros: 9, at: Time(at(number)) }, at(number));
-        status.record_call(PendingCall { key: key.clone(), stage: "plan".into(), tokens: 9, micros: 9, at: Time(at(number)) }, at(number));
+        status.record_call(
+            PendingCall { key: key.clone(), stage: "plan".into(), tier: "simple".into(), tokens: 9, micros: 9, at: Time(at(number)) },
+            at(number),
+        );
+        status.record_call(
+            PendingCall { key: key.clone(), stage: "plan".into(), tier: "simple".into(), tokens: 9, micros: 9, at: Time(at(number)) },
+            at(number),
+        );
         assert_eq!(status.pending_calls.len(), 1);
         let used = CallUsage {
             key: key.clone(),
@@ -178,7 +201,7 @@ fn usage_is_kept_for_the_life_of_the_object_and_calls_are_bounded() {
     assert_eq!((status.usage.tokens, status.usage.cost.as_str(), status.usage.calls.len()), (4400, "0.40", 32));
     assert_eq!((status.pending_calls.len(), status.began_at.clone()), (0, Some(Time(at(0)))));
     status.usage.attempts = 3;
-    status.begin("two");
+    status.begin("two", "asked");
     assert_eq!((status.usage.tokens, status.usage.attempts, status.began_at), (4400, 0, None));
 }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::output::{Content, output_schema};
+use super::request::Request;
 use crate::generation::call::{Message, ModelCall, ModelTier, Stage};
 use crate::generation::outcome::Outcome;
 use crate::text::sha256::sha256_hex;
@@ -14,6 +15,11 @@ pub enum Step {
     Call(Vec<ModelCall>),
     /// The generation has ended.
     Done(Outcome),
+}
+
+/// Returns the same question as a new one, after its answer was lost so many times: a server may have been paid for each.
+pub(super) fn asked_again(call: &ModelCall, lost: u32) -> ModelCall {
+    ModelCall { key: sha256_hex(format!("{} {lost}", call.key)), ..call.clone() }
 }
 
 /// A call before it has a key.
@@ -30,10 +36,10 @@ pub(super) struct Ask {
 
 impl Ask {
     /// Returns the call, whose key is the digest of all that its answer depends on.
-    pub(super) fn call(self, salt: &str) -> ModelCall {
+    pub(super) fn call(self, request: &Request<'_>) -> ModelCall {
         let Self { stage, tier, messages, content, room, attempt } = self;
         let output = output_schema(content);
-        let key = sha256_hex(json!([salt, stage, tier, messages, output.strict, room, attempt]).to_string());
+        let key = sha256_hex(json!([request.salt, request.provider, stage, tier, messages, output.strict, room, attempt]).to_string());
         ModelCall { key, stage, tier, messages, output: Some(output), maximum_output_tokens: room }
     }
 }

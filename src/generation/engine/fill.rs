@@ -80,5 +80,5 @@ fn group_call(context: &Context<'_>, plan: &Value, group: &[&Value]) -> ModelCal
     );
     let messages = vec![Message { role: Role::System, text: rules(request, context.denied) }, Message { role: Role::User, text: user }];
     let ask = Ask { stage: Stage::Fill, tier: ModelTier::Complex, messages, content: Content::Parameters, room: ROOM, attempt: 1 };
-    ask.call(request.salt)
+    ask.call(request)
 }

@@ -1,10 +1,11 @@
 //! Attempts of models: the first answer, the parameters of a plan, and repairs.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::calls::{Ask, Step};
+use super::calls::{Ask, Step, asked_again};
 use super::complexity::Choice;
 use super::edit::apply;
 use super::fence::cut;
@@ -35,12 +36,14 @@ pub(super) struct Rounds<'c, 'a> {
     wrong: BTreeSet<String>,
     /// The candidate with the fewest errors, and these.
     best: Option<(Box<Candidate>, Vec<Finding>)>,
+    /// Number of answers that were lost.
+    lost: Cell<u32>,
 }
 
 impl<'c, 'a> Rounds<'c, 'a> {
     pub(super) fn new(context: &'c Context<'a>, answers: &'c BTreeMap<String, Answer>, choice: Choice) -> Self {
         let tier = choice.tier;
-        Self { context, answers, choice, tier, told: Told::default(), wrong: BTreeSet::new(), best: None }
+        Self { context, answers, choice, tier, told: Told::default(), wrong: BTreeSet::new(), best: None, lost: Cell::new(0) }
     }
 
     /// Runs all rounds for which there are answers.
@@ -84,7 +87,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
             if let Some(candidate) = judged.candidate.as_mut() {
                 self.complete(candidate, &draft);
             }
-            let last = attempt >= request.attempts;
+            let last = attempt + self.lost.get() >= request.attempts;
             let open = self.told.open(&judged);
             if judged.errors.is_empty()
                 && (last || open.is_empty())
@@ -105,7 +108,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
                 self.tier = ModelTier::Complex;
             }
             attempt += 1;
-            if attempt == request.attempts {
+            if attempt + self.lost.get() >= request.attempts {
                 self.tier = ModelTier::Complex;
             }
             stage = Stage::Repair;
@@ -218,8 +221,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
 
     /// Returns the answer of a call. One that was cut off is asked for once more, with twice the room; that is no attempt.
     fn ask(&self, stage: Stage, messages: &[Message], content: Content, attempt: u32) -> Result<ModelReply, Step> {
-        let ask =
-            |room| Ask { stage, tier: self.tier, messages: messages.to_vec(), content, room, attempt }.call(self.context.request.salt);
+        let ask = |room| Ask { stage, tier: self.tier, messages: messages.to_vec(), content, room, attempt }.call(self.context.request);
         let reply = self.one(ask(ROOM))?;
         if reply.finish != Finish::Length {
             return Ok(reply);
@@ -236,7 +238,15 @@ impl<'c, 'a> Rounds<'c, 'a> {
     fn all(&self, calls: Vec<ModelCall>) -> Result<Vec<ModelReply>, Step> {
         let mut replies = Vec::with_capacity(calls.len());
         let mut missing = Vec::new();
-        for call in calls {
+        for mut call in calls {
+            // An answer that was lost, and may have been paid, counts as an attempt.
+            while let Some(Err(failure)) = self.answers.get(&call.key)
+                && failure.may_have_been_paid
+                && self.lost.get() + 1 < self.context.request.attempts
+            {
+                self.lost.set(self.lost.get() + 1);
+                call = asked_again(&call, self.lost.get());
+            }
             match self.answers.get(&call.key) {
                 Some(Ok(reply)) => replies.push(reply.clone()),
                 Some(Err(failure)) => {

@@ -324,7 +324,7 @@ async fn apply(client: &Client, object: Value) -> Result<DynamicObject, kube::Er
 
 fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
-        "Workflow" | "N8nInstance" | "WorkflowPolicy" | "WorkflowQuota" | "ModelProvider" | "WorkflowTemplate" => {
+        "Workflow" | "N8nInstance" | "WorkflowPolicy" | "WorkflowQuota" | "WorkflowPrompt" | "WorkflowTemplate" | "ModelProvider" => {
             ("weirkeeper.dev", "v1alpha1")
         }
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),

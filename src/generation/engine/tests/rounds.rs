@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{answer, built, replied, request, run, with_replies};
 use crate::document::finding::Code;
 use crate::generation::call::{CallFailure, Finish, ModelTier, Stage};
-use crate::generation::engine::{Request, Tier};
+use crate::generation::engine::{Provider, Request, Tier};
 use crate::generation::outcome::Outcome;
 use crate::generation::prompt::Clarification;
 
@@ -177,4 +177,20 @@ fn a_plan_is_filled_in_by_parallel_calls() {
     assert!(fills == 2 && calls[0].messages[1].text.contains("Plan the workflow"), "{fills} fills");
     assert!(calls.iter().all(|call| call.tier == ModelTier::Complex));
     assert_eq!(built(&outcome).node("Tell 10").unwrap().parameter("text").unwrap(), "new");
+}
+
+#[test]
+fn a_lost_answer_counts_as_an_attempt_and_its_question_is_not_asked_again() {
+    let lost = || Err(CallFailure { message: "the operator was restarted".to_owned(), may_have_been_paid: true });
+    let (outcome, calls) = run(&request(PROMPT), |number, _| if number == 0 { lost() } else { replied(good().to_string()) });
+    assert!(matches!(outcome, Outcome::Built(_)));
+    assert_eq!(calls.len(), 2);
+    assert_ne!(calls[0].key, calls[1].key);
+    assert_eq!(calls[0].messages, calls[1].messages);
+    let (outcome, calls) = run(&request(PROMPT), |_, _| lost());
+    assert!(matches!(outcome, Outcome::Failed(_)));
+    assert_eq!(calls.len(), 3, "three attempts in all");
+    let other = Request { provider: Provider::Model { identity: "another" }, ..request(PROMPT) };
+    let keys = [&request(PROMPT), &other].map(|request| with_replies(request, &[good()]).1[0].key.clone());
+    assert_ne!(keys[0], keys[1], "another model is another question");
 }

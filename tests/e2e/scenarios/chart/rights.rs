@@ -97,7 +97,11 @@ async fn rights_of(mut more: Value, name: &str) {
     let stored = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "stored" }, "data": { "workflow.json": answering("team-a/stored", "1").to_string() } });
     let from_stored = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "stored" },
         "spec": { "instanceRef": { "name": "main" }, "active": true, "definitionFrom": { "configMapKeyRef": { "name": "stored", "key": "workflow.json" } } } });
-    for object in [&policy, &quota, &provider, &stored, &from_stored, &workflow("team-a", "gone", "1")] {
+    // A prompt makes a Workflow.
+    let prompt = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPrompt", "metadata": { "name": "prompt" },
+        "spec": { "prompt": "An endpoint that answers ok so that a monitor can check n8n", "instanceRef": { "name": "main" }, "approval": "Automatic",
+            "answers": { "path": "team-a/prompt", "service": "n8n" }, "workflow": { "active": true } } });
+    for object in [&policy, &quota, &provider, &stored, &from_stored, &workflow("team-a", "gone", "1"), &prompt] {
         apply(&stack, "team-a", &[], object).text();
     }
     for version in ["1", "2", "3"] {
@@ -106,7 +110,7 @@ async fn rights_of(mut more: Value, name: &str) {
         apply(&stack, "team-a", &[], &object).text();
         ready(&stack, "team-a", "nwf/a");
     }
-    for object in ["nwf/stored", "nwf/gone", "workflowpolicy/rules", "workflowquota/limits", "nmp/builtin"] {
+    for object in ["nwf/stored", "nwf/gone", "nwfp/prompt", "workflowpolicy/rules", "workflowquota/limits", "nmp/builtin"] {
         ready(&stack, "team-a", object);
     }
     let kept = get(&stack, &["nwf", "a", "--namespace", "team-a"])["status"]["history"].as_array().expect("a history").clone();

@@ -1,0 +1,94 @@
+//! Calls of language models that are under way: in tasks of their own, at most so many at once, so that no reconciliation waits for a model.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use kube::runtime::reflector::ObjectRef;
+use prometheus::IntGauge;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::{Instrument, info_span};
+
+use crate::generation::call::{Answer, CallFailure, ModelCall};
+use crate::kubernetes::indexed_prompt::IndexedPrompt;
+use crate::llm::ModelClient;
+
+/// Maximum number of calls at once, of all providers together.
+const MOST: usize = 32;
+
+/// State of a call.
+#[derive(Clone, Debug)]
+pub enum CallState {
+    /// It waits for a turn or for its answer.
+    Running,
+    /// It has ended.
+    Done(Answer),
+}
+
+/// Calls by the UID of the prompt and the hash of the question.
+#[derive(Default)]
+struct Calls(HashMap<(String, String), CallState>);
+
+/// The calls of this process.
+pub struct ModelQueue {
+    calls: Arc<Mutex<Calls>>,
+    turns: Arc<Semaphore>,
+    waiting: IntGauge,
+    wake: UnboundedSender<ObjectRef<IndexedPrompt>>,
+}
+
+impl ModelQueue {
+    /// Creates the queue; `waiting` follows the number of calls that are under way, and `wake` starts a reconciliation when one has ended.
+    pub fn new(waiting: IntGauge, wake: UnboundedSender<ObjectRef<IndexedPrompt>>) -> Self {
+        Self { calls: Arc::default(), turns: Arc::new(Semaphore::new(MOST)), waiting, wake }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        lock(&self.calls)
+    }
+
+    /// Returns the state of a call; None if this process does not know it.
+    pub fn state(&self, uid: &str, key: &str) -> Option<CallState> {
+        self.calls().0.get(&(uid.to_owned(), key.to_owned())).cloned()
+    }
+
+    /// Forgets a call whose answer is recorded.
+    pub fn forget(&self, uid: &str, key: &str) {
+        self.calls().0.remove(&(uid.to_owned(), key.to_owned()));
+    }
+
+    /// Forgets the ended calls of a prompt that is gone.
+    pub fn forget_prompt(&self, uid: &str) {
+        self.calls().0.retain(|(of, _), state| of != uid || matches!(state, CallState::Running));
+    }
+
+    /// Starts a call, unless it is known already.
+    pub fn start(&self, (uid, prompt): (&str, ObjectRef<IndexedPrompt>), client: Arc<ModelClient>, call: ModelCall) {
+        let id = (uid.to_owned(), call.key.clone());
+        if self.calls().0.contains_key(&id) {
+            return;
+        }
+        self.calls().0.insert(id.clone(), CallState::Running);
+        self.waiting.inc();
+        let (calls, turns, waiting, wake) = (self.calls.clone(), self.turns.clone(), self.waiting.clone(), self.wake.clone());
+        let span = info_span!("model", namespace = prompt.namespace, prompt = prompt.name, stage = call.stage.as_str());
+        let asking = async move {
+            // The semaphore is never closed.
+            let _turn = turns.acquire().await;
+            let answer = AssertUnwindSafe(client.complete(&call)).catch_unwind().await.unwrap_or_else(|_| {
+                Err(CallFailure { message: "the call panicked, which is a bug in Weirkeeper".to_owned(), may_have_been_paid: true })
+            });
+            lock(&calls).0.insert(id, CallState::Done(answer));
+            waiting.dec();
+            // The receiver only goes away with the operator.
+            let _ = wake.send(prompt);
+        };
+        tokio::spawn(asking.instrument(span));
+    }
+}
+
+fn lock(calls: &Mutex<Calls>) -> MutexGuard<'_, Calls> {
+    calls.lock().unwrap_or_else(PoisonError::into_inner)
+}

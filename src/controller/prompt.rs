@@ -1,0 +1,212 @@
+//! The controller of `WorkflowPrompt`: gathers what a generation depends on, has the engine decide the next step, asks models in a queue of
+//! their own, and keeps the Workflow that is made.
+
+mod answers;
+mod budget;
+mod deliver;
+mod facts;
+mod report;
+mod stage;
+mod wake;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::core::PartialObjectMetaExt;
+use kube::runtime::controller::Action;
+use kube::runtime::events::EventType;
+use kube::runtime::reflector::ObjectRef;
+use tracing::{info_span, warn};
+
+use super::context::Context;
+use super::runtime::reconcile::{Ended, Next, REPORTING};
+use super::runtime::status;
+use crate::api::annotation;
+use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate};
+use crate::api::prompt::WorkflowPrompt;
+use crate::api::prompt_status::{PromptStage, WorkflowPromptStatus};
+use crate::api::reason::{Class, Reason};
+use crate::domain::backoff;
+use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::error::ReconcileError;
+use crate::domain::status_bounds;
+use crate::kubernetes::decoded::{Decoded, Undecodable};
+use crate::kubernetes::indexed_prompt::IndexedPrompt;
+use crate::kubernetes::objects;
+
+pub(super) use wake::follow_changes;
+
+/// Interval at which a prompt is looked at while nothing changes: its Workflow may have been changed or deleted.
+const INTERVAL: Duration = Duration::from_secs(600);
+
+/// One reconciliation of a prompt.
+struct Work<'c> {
+    ctx: &'c Context,
+    prompt: WorkflowPrompt,
+    /// Status as it is to be.
+    status: WorkflowPromptStatus,
+    /// Status as it is stored.
+    stored: WorkflowPromptStatus,
+    /// Resource version of the stored object.
+    version: Option<String>,
+    /// Conditions that this reconciliation determined.
+    details: Vec<ConditionUpdate>,
+    /// Events for stages that were reached.
+    reached: Vec<(EventType, Reason, String)>,
+}
+
+/// Reconciles one WorkflowPrompt.
+pub(super) async fn reconcile(prompt: Arc<IndexedPrompt>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+    ctx.listed().await;
+    let (namespace, name, uid) = (prompt.namespace().to_owned(), prompt.name().to_owned(), prompt.uid().unwrap_or_default());
+    let span = info_span!("prompt", namespace, name);
+    Ok(ctx.runtime.run("prompt", &uid, span, ctx.settings.reconcile_timeout + REPORTING, reconcile_latest(&ctx, &namespace, &name)).await)
+}
+
+async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
+    let prompt = match objects::read_as::<WorkflowPrompt>(&ctx.client, Some(namespace), name).await {
+        Ok(Some(Decoded(Ok(prompt)))) => prompt,
+        Ok(Some(Decoded(Err(undecodable)))) => return unreadable(ctx, &undecodable).await,
+        Ok(None) => return Ended::for_good(Reason::Cleaned),
+        Err(error) => {
+            warn!(%error, "cannot read the WorkflowPrompt");
+            return Ended::failed(Reason::RequestFailed);
+        }
+    };
+    if prompt.metadata.deletion_timestamp.is_some() {
+        // The garbage collector deletes the Workflow that the prompt owns.
+        ctx.models.forget_prompt(prompt.metadata.uid.as_deref().unwrap_or_default());
+        return Ended::for_good(Reason::Deleting);
+    }
+    let stored = prompt.status.clone().unwrap_or_default();
+    let version = prompt.resource_version();
+    let mut work = Work { ctx, status: stored.clone(), stored, version, prompt, details: Vec::new(), reached: Vec::new() };
+    let limited = tokio::time::timeout(ctx.settings.reconcile_timeout, work.run()).await;
+    let outcome = match limited {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Outcome::Failed(error),
+        Err(_) => Outcome::Failed(ReconcileError::timed_out(ctx.settings.reconcile_timeout)),
+    };
+    work.report(outcome).await
+}
+
+impl Work<'_> {
+    fn uid(&self) -> &str {
+        self.prompt.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    fn namespace(&self) -> &str {
+        self.prompt.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    fn object_ref(&self) -> ObjectRef<IndexedPrompt> {
+        ObjectRef::new(self.prompt.metadata.name.as_deref().unwrap_or_default()).within(self.namespace())
+    }
+
+    fn annotation(&self, key: &str) -> Option<&str> {
+        self.prompt.metadata.annotations.as_ref()?.get(key).map(|value| status_bounds::annotation(value))
+    }
+
+    fn set(&mut self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) {
+        self.details.push(ConditionUpdate::new(kind, status, reason, message));
+    }
+
+    /// Takes the steps from the prompt to the Workflow, until one has to wait.
+    async fn run(&mut self) -> Result<Outcome, ReconcileError> {
+        self.take_up_requests();
+        if self.prompt.spec.suspend == Some(true) {
+            return Ok(Outcome::Suspended { spec_changed: self.prompt.metadata.generation != Some(self.status.observed_generation) });
+        }
+        let facts = self.gather().await?;
+        self.collect_answers(&facts).await?;
+        let inputs = self.inputs(&facts).await?;
+        let definition = match self.take_up(&facts, &inputs).await? {
+            Some(definition) => definition,
+            None => match self.generate(&facts, &inputs).await? {
+                Ok(definition) => definition,
+                Err(waiting) => return Ok(waiting),
+            },
+        };
+        if let Some(waiting) = self.approve(&facts, &definition).await? {
+            return Ok(waiting);
+        }
+        self.deliver(&definition).await
+    }
+
+    /// Notes the annotations that ask for another reconciliation or another try.
+    fn take_up_requests(&mut self) {
+        let requested = self.annotation(annotation::REQUESTED_AT).map(str::to_owned);
+        if requested.is_some() {
+            self.status.last_handled_requested_at = requested;
+        }
+        let reset = self.annotation(annotation::RESET_AT).map(str::to_owned);
+        if reset.is_some() && reset != self.status.last_handled_reset_at {
+            self.status.last_handled_reset_at.clone_from(&reset);
+            // What has succeeded is not generated again.
+            if self.status.stage == PromptStage::Failed {
+                self.status.begun_again_at = reset;
+            }
+        }
+    }
+
+    /// Enters a stage, with an event if it is another one than before.
+    fn reach(&mut self, stage: PromptStage, reason: Reason, note: impl Into<String>) {
+        if self.status.stage != stage {
+            self.status.stage = stage;
+            let kind = if stage == PromptStage::Failed { EventType::Warning } else { EventType::Normal };
+            self.reached.push((kind, reason, note.into()));
+        }
+    }
+
+    /// Writes the status before something that must not be repeated.
+    async fn save(&mut self) -> Result<(), ReconcileError> {
+        let written =
+            status::write(&self.ctx.client, &self.ctx.metrics.writes, &self.prompt, self.version.as_deref(), (&self.stored, &self.status));
+        match written.await {
+            Ok(Some(version)) => {
+                self.version = version;
+                self.stored = self.status.clone();
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) if objects::is_conflict(&error) => {
+                let again = ReconcileError::transient(Reason::Progressing, "the WorkflowPrompt was changed meanwhile; retrying");
+                Err(again.again_in(Duration::from_millis(100)))
+            }
+            Err(error) => Err(objects::reconcile_error("write the status of the WorkflowPrompt", &error)),
+        }
+    }
+}
+
+/// Writes a status that says so to a prompt that does not fit its kind.
+async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
+    let message =
+        format!("the object does not fit the kind WorkflowPrompt: {}; correct the field, or apply the CRDs of this version", object.why);
+    let found = Found { outcome: Outcome::Failed(ReconcileError::invalid(Reason::UnreadableObject, message)), details: Vec::new() };
+    let old: WorkflowPromptStatus = serde_json::from_value(object.data["status"].clone()).unwrap_or_default();
+    let generation = object.metadata.generation.unwrap_or(0);
+    let (after, _) = conditions(&old.conditions, None, &found, generation, Duration::ZERO, Timestamp::now());
+    let new = WorkflowPromptStatus { observed_generation: generation, conditions: after, ..old.clone() };
+    let bare = object.metadata.clone().into_response_partial::<WorkflowPrompt>();
+    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &bare, None, (&old, &new)).await {
+        warn!(%error, "cannot write the status");
+    }
+    Ended::failed(Reason::UnreadableObject)
+}
+
+/// Returns what follows a reconciliation.
+fn next(outcome: &Outcome) -> Ended {
+    match outcome {
+        Outcome::Ready(_) => Ended { reason: Reason::Succeeded, next: Next::Interval(INTERVAL) },
+        Outcome::Suspended { .. } => Ended::for_good(Reason::Suspended),
+        // Each is ended by an event: an answer, an approval, a change of the Workflow or of the prompt.
+        Outcome::Blocked(reason, _) | Outcome::InProgress(reason, _) => Ended { reason: *reason, next: Next::In(INTERVAL) },
+        Outcome::Failed(error) => match error.requeue_after {
+            Some(delay) if error.class != Class::Bug => Ended::again_in(error.reason, delay),
+            _ => Ended { reason: error.reason, next: Next::Backoff { asked: error.retry_after, longest: backoff::LONGEST_PAUSE } },
+        },
+    }
+}

@@ -1,0 +1,117 @@
+//! Budgets: the limits of the prompt, and the quotas of its namespace, reserved before a call and settled after it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Work;
+use crate::api::money::Money;
+use crate::api::prompt_status::PendingCall;
+use crate::api::quota::QuotaResource;
+use crate::api::reason::Reason;
+use crate::controller::providers::ModelConnection;
+use crate::domain::error::ReconcileError;
+use crate::domain::quota::daily::Use;
+use crate::generation::call::{ModelCall, Usage};
+
+/// Time from the first call after which no further one is made, unless the prompt says otherwise.
+const DEADLINE: Duration = Duration::from_secs(15 * 60);
+/// Least number of bytes of a token that is assumed before a call. Most have four; what is reserved must suffice for other scripts.
+const BYTES_PER_TOKEN: usize = 2;
+
+/// What is reserved for a call.
+pub(super) struct Reserved {
+    pub(super) tokens: i64,
+    pub(super) cost: Money,
+}
+
+impl Work<'_> {
+    /// Reserves what a call may use at most. Fails if a limit of the prompt or a quota of the namespace does not allow it.
+    pub(super) async fn reserve(&self, models: &ModelConnection, call: &ModelCall) -> Result<Reserved, ReconcileError> {
+        let bytes: usize = call.messages.iter().map(|message| message.text.len()).sum::<usize>()
+            + call.output.as_ref().map_or(0, |output| output.schema.to_string().len().max(output.strict.to_string().len()));
+        let room = models.maximum_output(call.tier).map_or(call.maximum_output_tokens, |most| most.min(call.maximum_output_tokens));
+        let usage = Usage {
+            input: u64::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u64::MAX),
+            output: u64::from(room),
+            ..Usage::default()
+        };
+        let reserved = Reserved { tokens: i64::try_from(usage.total()).unwrap_or(i64::MAX), cost: models.prices(call.tier).cost(&usage) };
+        self.within_limits(reserved.tokens)?;
+        let generation = self.generation_key();
+        let of_generation = Use { resource: QuotaResource::GenerationsPerDay, key: &generation, amount: 1 };
+        let first = self.status.began_at.is_none();
+        if first {
+            self.ctx.quotas.reserve(self.namespace(), of_generation).await?;
+        }
+        let key = self.call_key(&call.key);
+        let tokens = Use { resource: QuotaResource::TokensPerDay, key: &key, amount: reserved.tokens };
+        let cost = Use { resource: QuotaResource::CostPerDay, key: &key, amount: reserved.cost.micros() };
+        let mut held = Vec::new();
+        for of in [tokens, cost] {
+            if let Err(error) = self.ctx.quotas.reserve(self.namespace(), of).await {
+                for of in held.into_iter().chain(first.then_some(of_generation)) {
+                    self.ctx.quotas.settle(self.namespace(), Use { amount: 0, ..of }).await;
+                }
+                return Err(error);
+            }
+            held.push(of);
+        }
+        Ok(reserved)
+    }
+
+    /// Counts the generation that has begun.
+    pub(super) async fn begun(&self) {
+        let key = self.generation_key();
+        self.ctx.quotas.settle(self.namespace(), Use { resource: QuotaResource::GenerationsPerDay, key: &key, amount: 1 }).await;
+    }
+
+    /// Replaces what was reserved for a call by what it used.
+    pub(super) async fn settle(&self, pending: &PendingCall, tokens: i64, micros: i64) {
+        let key = self.call_key(&pending.key);
+        for (resource, amount) in [(QuotaResource::TokensPerDay, tokens), (QuotaResource::CostPerDay, micros)] {
+            self.ctx.quotas.settle(self.namespace(), Use { resource, key: &key, amount }).await;
+        }
+    }
+
+    fn call_key(&self, key: &str) -> String {
+        format!("{}/{key}", self.uid())
+    }
+
+    fn generation_key(&self) -> String {
+        format!("{}/{}", self.uid(), self.status.asked_hash.as_deref().unwrap_or_default())
+    }
+
+    fn within_limits(&self, tokens: i64) -> Result<(), ReconcileError> {
+        let limits = &self.prompt.spec.limits;
+        let Some(began) = &self.status.began_at else {
+            return allowed(limits.tokens, 0, tokens);
+        };
+        let deadline = limits.deadline.map_or(DEADLINE, |deadline| deadline.get());
+        let passed = Duration::try_from(Timestamp::now().duration_since(began.0)).unwrap_or_default();
+        if passed > deadline {
+            let message = format!(
+                "the generation began {} s ago and may take {} s (spec.limits.deadline); raise the limit, or set weirkeeper.dev/reset-at to begin again",
+                passed.as_secs(),
+                deadline.as_secs()
+            );
+            return Err(ReconcileError::denied(Reason::LimitExceeded, message));
+        }
+        let calls = self.status.usage.calls.iter().filter(|call| call.at.0 >= began.0);
+        let used = calls.map(|call| call.input.saturating_add(call.output)).fold(0, i64::saturating_add);
+        let pending = self.status.pending_calls.iter().map(|call| call.tokens).fold(0, i64::saturating_add);
+        allowed(limits.tokens, used.saturating_add(pending), tokens)
+    }
+}
+
+fn allowed(limit: Option<i64>, used: i64, wanted: i64) -> Result<(), ReconcileError> {
+    match limit.filter(|limit| used.saturating_add(wanted) > *limit) {
+        None => Ok(()),
+        Some(limit) => Err(ReconcileError::denied(
+            Reason::LimitExceeded,
+            format!(
+                "the next call may take {wanted} tokens, {used} are used, and spec.limits.tokens is {limit}; raise it, or ask for less"
+            ),
+        )),
+    }
+}

@@ -1,0 +1,275 @@
+//! The generation: the engine decides what is next, from the inputs and the answers that are recorded.
+
+use std::collections::BTreeMap;
+
+use super::Work;
+use super::facts::Facts;
+use crate::api::condition::{ConditionStatus, ConditionType};
+use crate::api::prompt::{Clarification, Tier};
+use crate::api::prompt_status::{MOST_ITEMS, PromptFinding, PromptQuestion, PromptRoute, PromptStage, RequiredInput};
+use crate::api::reason::Reason;
+use crate::document::definition::Definition;
+use crate::document::finding::{Finding, summarise};
+use crate::domain::conditions::Outcome;
+use crate::domain::error::ReconcileError;
+use crate::domain::policies::denial;
+use crate::domain::prompt::asked_hash;
+use crate::generation::call::{Answer, ModelCall, Stage};
+use crate::generation::engine::{self, Inventory, MOST_ATTEMPTS, Provider, Request, Step, Turn};
+use crate::generation::outcome::{Abstention, Candidate, Failure, Outcome as Generated, Questions, Route};
+use crate::generation::prompt::Clarification as Asking;
+use crate::text::{listed, one_line};
+
+/// Maximum length of a text of the user in the status.
+const LONGEST: usize = 480;
+
+/// What is given to the engine.
+pub(super) struct Inputs {
+    asked: String,
+    base: Option<Definition>,
+    conversation: Vec<Turn>,
+    inventory: Inventory,
+    identity: Option<String>,
+    salt: String,
+}
+
+impl Inputs {
+    /// Returns the request for the engine.
+    pub(super) fn request<'a>(
+        &'a self,
+        work: &'a Work<'_>,
+        facts: &'a Facts,
+        policies: &'a [crate::validator::policy::Policy<'a>],
+    ) -> Request<'a> {
+        let spec = &work.prompt.spec;
+        Request {
+            prompt: &spec.prompt,
+            answers: &facts.answers,
+            timezone: spec.timezone.as_deref(),
+            clarification: match spec.clarification {
+                Clarification::Ask => Asking::Ask,
+                Clarification::AssumeDefaults => Asking::AssumeDefaults,
+                Clarification::Never => Asking::Never,
+            },
+            tier: match spec.tier {
+                Tier::Auto => engine::Tier::Auto,
+                Tier::Simple => engine::Tier::Simple,
+                Tier::Complex => engine::Tier::Complex,
+            },
+            base: self.base.as_ref(),
+            failure: None,
+            conversation: &self.conversation,
+            inventory: &self.inventory,
+            policies,
+            catalog: facts.catalog(),
+            provider: self.identity.as_deref().map_or(Provider::Builtin, |identity| Provider::Model { identity }),
+            attempts: spec.limits.attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(MOST_ATTEMPTS),
+            salt: &self.salt,
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Returns what is given to the engine.
+    pub(super) async fn inputs(&self, facts: &Facts) -> Result<Inputs, ReconcileError> {
+        let again = self.status.begun_again_at.as_deref();
+        let asked = asked_hash(&self.prompt, facts.base.as_ref(), again);
+        let mut base = facts.base.clone();
+        // A changed prompt changes what was deployed before, so that the rest of it stays. Without a model it is built anew.
+        if base.is_none() && facts.models.is_some() {
+            let deployed = self.status.earlier(&asked).find(|one| one.deployed).map(|one| one.revision.clone());
+            if let Some(revision) = deployed {
+                base = self.stored_definition(&revision).await?;
+            }
+        }
+        let mut earlier: Vec<_> = self.status.earlier(&asked).map(|one| Turn { user: true, text: one.prompt.clone() }).collect();
+        earlier.reverse();
+        let mapped = self.prompt.spec.workflow.credentials.iter();
+        let credentials = mapped.map(|one| (one.kind.clone().unwrap_or_else(|| one.name.clone()), one.name.clone())).collect();
+        Ok(Inputs {
+            asked,
+            base,
+            conversation: earlier,
+            inventory: Inventory { credentials, ..Inventory::default() },
+            identity: facts.models.as_ref().map(|models| models.identity()),
+            salt: again.unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Takes up the inputs. Returns the workflow that was generated from them already, if it still passes all rules.
+    pub(super) async fn take_up(&mut self, facts: &Facts, inputs: &Inputs) -> Result<Option<Definition>, ReconcileError> {
+        let policies = facts.policies();
+        let hash = inputs.request(self, facts, &policies).input_hash();
+        let asks_the_same = self.status.asked_hash.as_deref() == Some(inputs.asked.as_str());
+        let known = self.status.generated_from(&inputs.asked).map(|one| one.revision.clone());
+        if let Some(revision) = known
+            && let Some(definition) = self.stored_definition(&revision).await?
+            && denial(&definition, &policies, facts.catalog()).is_none()
+        {
+            if !asks_the_same {
+                self.status.begin(&hash, &inputs.asked);
+            }
+            self.status.input_hash = Some(hash);
+            self.set(ConditionType::NeedsInput, ConditionStatus::False, Reason::NothingAsked, "");
+            self.set(ConditionType::Generated, ConditionStatus::True, Reason::Generated, "generated earlier from the same inputs");
+            return Ok(Some(definition));
+        }
+        if !asks_the_same || self.status.input_hash.as_deref() != Some(hash.as_str()) {
+            self.status.begin(&hash, &inputs.asked);
+            self.reach(PromptStage::Understanding, Reason::GenerationPending, "understanding: the prompt is analysed");
+        }
+        Ok(None)
+    }
+
+    /// Has the engine go on until the workflow is generated, or something has to wait: then the outcome says for what.
+    pub(super) async fn generate(&mut self, facts: &Facts, inputs: &Inputs) -> Result<Result<Definition, Outcome>, ReconcileError> {
+        let mut answers: BTreeMap<String, Answer> = BTreeMap::new();
+        loop {
+            let step = {
+                let policies = facts.policies();
+                let request = inputs.request(self, facts, &policies);
+                // Validation takes a while, and must not delay other reconciliations.
+                tokio::task::block_in_place(|| engine::step(&request, &answers))
+            };
+            let calls = match step {
+                Step::Done(generated) => return self.take(generated),
+                Step::Call(calls) => calls,
+            };
+            let mut waits = false;
+            for call in calls {
+                match self.answer(facts, &call).await? {
+                    Some(answer) => drop(answers.insert(call.key.clone(), answer)),
+                    None => {
+                        waits = true;
+                        self.tell_call(facts, &call);
+                    }
+                }
+            }
+            if waits {
+                let message = format!("{}: a language model is asked", self.status.stage.as_str());
+                self.set(ConditionType::Generated, ConditionStatus::False, Reason::GenerationPending, "");
+                return Ok(Err(Outcome::InProgress(Reason::GenerationPending, message)));
+            }
+        }
+    }
+
+    fn tell_call(&mut self, facts: &Facts, call: &ModelCall) {
+        let model = facts.models.as_ref().map(|models| models.model(call.tier).to_owned()).unwrap_or_default();
+        match call.stage {
+            Stage::Plan => self.reach(PromptStage::Planning, Reason::GenerationPending, format!("planning: model {model} is asked")),
+            Stage::Fill => {
+                self.reach(PromptStage::Building, Reason::GenerationPending, format!("building: model {model} fills in the nodes"))
+            }
+            Stage::Repair => {
+                self.reach(PromptStage::Building, Reason::GenerationPending, format!("building: model {model} corrects what was found"));
+            }
+        }
+    }
+
+    /// Records what a generation ended with. Returns the workflow, or the outcome if there is none.
+    fn take(&mut self, generated: Generated) -> Result<Result<Definition, Outcome>, ReconcileError> {
+        match generated {
+            Generated::Built(candidate) => Ok(self.built(*candidate)),
+            Generated::Questions(questions) => Ok(Err(self.asks(&questions))),
+            Generated::Abstained(abstention) => Ok(Err(self.abstains(&abstention))),
+            Generated::Refused(why) => {
+                self.set(ConditionType::Analysed, ConditionStatus::False, Reason::PromptRefused, &why);
+                self.reach(PromptStage::Failed, Reason::PromptRefused, &why);
+                Ok(Err(Outcome::Blocked(Reason::PromptRefused, why)))
+            }
+            Generated::Failed(failure) => Ok(Err(self.fails(failure))),
+        }
+    }
+
+    fn analysed(&mut self, route: &Route) {
+        let message = format!("{}: {}", route.name, route.reason);
+        self.set(ConditionType::Analysed, ConditionStatus::True, Reason::PromptAnalysed, message);
+        let kind = serde_json::to_value(route.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+        self.status.route = Some(PromptRoute { kind, name: one_line(&route.name, 128), reason: one_line(&route.reason, LONGEST) });
+    }
+
+    fn built(&mut self, candidate: Candidate) -> Result<Definition, Outcome> {
+        self.analysed(&candidate.route);
+        self.status.assumptions = candidate.assumptions.iter().take(MOST_ITEMS).map(|text| one_line(text, LONGEST)).collect();
+        self.status.validation = findings(&candidate.findings);
+        self.set(ConditionType::Generated, ConditionStatus::True, Reason::Generated, format!("made by {}", candidate.route.name));
+        self.set(ConditionType::Validated, ConditionStatus::True, Reason::Valid, summarise(&candidate.findings, LONGEST));
+        let open = candidate.slots.iter().filter(|slot| slot.open);
+        self.status.required_inputs = open
+            .take(MOST_ITEMS)
+            .map(|slot| RequiredInput { name: one_line(&slot.name, 128), used_in: one_line(&slot.paths.join(", "), 250) })
+            .collect();
+        self.status.questions.clear();
+        if self.status.required_inputs.is_empty() {
+            self.set(ConditionType::NeedsInput, ConditionStatus::False, Reason::NothingAsked, "");
+            return Ok(candidate.definition);
+        }
+        let names: Vec<&str> = self.status.required_inputs.iter().map(|input| input.name.as_str()).collect();
+        let message = format!("the workflow needs values that the prompt does not give: {}; set them in spec.answers", listed(&names, 10));
+        Err(self.waits_for_answers(message))
+    }
+
+    fn asks(&mut self, questions: &Questions) -> Outcome {
+        self.status.questions = questions
+            .questions
+            .iter()
+            .take(3)
+            .map(|question| PromptQuestion {
+                id: one_line(&question.id, 64),
+                text: one_line(&question.text, LONGEST),
+                options: question.options.iter().take(16).map(|option| one_line(option, 120)).collect(),
+                default: question.default.as_ref().map(|answer| one_line(answer, 250)),
+            })
+            .collect();
+        self.status.required_inputs.clear();
+        self.set(ConditionType::Analysed, ConditionStatus::True, Reason::PromptAnalysed, listed(&questions.candidates, 5));
+        let asked: Vec<String> = self.status.questions.iter().map(|question| format!("{} ({})", question.text, question.id)).collect();
+        self.waits_for_answers(format!("answer in spec.answers: {}", listed(&asked, 3)))
+    }
+
+    fn waits_for_answers(&mut self, message: String) -> Outcome {
+        self.set(ConditionType::NeedsInput, ConditionStatus::True, Reason::AnswersNeeded, &message);
+        self.reach(PromptStage::WaitingForAnswers, Reason::AnswersNeeded, &message);
+        Outcome::Blocked(Reason::AnswersNeeded, message)
+    }
+
+    fn abstains(&mut self, abstention: &Abstention) -> Outcome {
+        let parts = [
+            ("services", &abstention.services),
+            ("node types", &abstention.node_types),
+            ("credentials", &abstention.credentials),
+            ("nearest templates", &abstention.nearest),
+        ];
+        let recognised: Vec<String> =
+            parts.iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| format!("{what}: {}", listed(names, 8))).collect();
+        let more = if recognised.is_empty() { String::new() } else { format!("; recognised {}", recognised.join(", ")) };
+        let message = format!("{}{more}", abstention.reason);
+        self.set(ConditionType::Analysed, ConditionStatus::False, Reason::PromptAbstained, &message);
+        self.reach(PromptStage::Failed, Reason::PromptAbstained, &message);
+        Outcome::Blocked(Reason::PromptAbstained, message)
+    }
+
+    fn fails(&mut self, failure: Failure) -> Outcome {
+        self.status.validation = findings(&failure.findings);
+        if let Some(best) = &failure.best {
+            self.analysed(&best.route);
+        }
+        let found = if failure.findings.is_empty() { String::new() } else { summarise(&failure.findings, LONGEST) };
+        let message = if found.is_empty() { failure.reason } else { format!("{}: {found}", failure.reason) };
+        self.set(ConditionType::Generated, ConditionStatus::False, Reason::GenerationFailed, &message);
+        self.set(ConditionType::Validated, ConditionStatus::False, Reason::GenerationFailed, found);
+        self.reach(PromptStage::Failed, Reason::GenerationFailed, &message);
+        Outcome::Blocked(Reason::GenerationFailed, message)
+    }
+}
+
+fn findings(all: &[Finding]) -> Vec<PromptFinding> {
+    let shown = all.iter().take(MOST_ITEMS);
+    shown
+        .map(|finding| PromptFinding {
+            code: finding.code.to_string(),
+            severity: finding.severity.to_string(),
+            message: one_line(&finding.to_string(), LONGEST),
+        })
+        .collect()
+}
