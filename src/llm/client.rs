@@ -114,7 +114,7 @@ impl ModelClient {
         let state = Arc::new(CallState::new(&call.key, started + limit, self.fence.clone()));
         let open_before = self.breaker() == Breaker::Closed;
         let result = tokio::time::timeout_at(state.deadline, self.converse(call, &state, started)).await;
-        let result = result.unwrap_or_else(|_| Err(ModelError::timed_out(limit, state.facts().sent)));
+        let result = result.unwrap_or_else(|_| Err(ModelError::timed_out(limit, state.facts().sent > 0)));
         let usage = result.as_ref().map_or_else(|_| lost(&state), |reply| reply.usage);
         let outcome = result.as_ref().map_or_else(
             |error| error.kind.as_str(),

@@ -55,8 +55,8 @@ pub(super) struct CallState {
 
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    /// Whether a request was sent.
-    pub sent: bool,
+    /// Number of requests that were sent.
+    pub sent: u32,
     /// Tokens that are estimated for questions whose answer got lost.
     pub lost: u64,
     /// Bytes of the body of the last request.
@@ -152,10 +152,10 @@ impl tower::Service<HttpRequestFactory> for Courier {
 impl Courier {
     /// Sends the request until it is answered, or nothing speaks for sending it again.
     async fn deliver(&self, factory: &HttpRequestFactory) -> Result<reqwest::Response, Undelivered> {
-        let (mut attempts, mut paid) = (0, 0);
+        let mut paid = 0;
         let mut last: Option<Undelivered> = None;
+        let before = self.call.facts().sent;
         loop {
-            attempts += 1;
             let request = self.request(factory).await?;
             let failed = match self.attempt(&request).await {
                 Ok(answer) => return respond(&answer),
@@ -167,6 +167,8 @@ impl Courier {
                 paid += 1;
                 self.call.facts().lost += usage::tokens(usage::size(request.body.as_ref().map_or(0, Vec::len)));
             }
+            // A wait for the end of a pause is no attempt.
+            let attempts = self.call.facts().sent - before;
             let jitter = retry::jitter(&self.call.key, attempts);
             match retry::pause(&failed.error, attempts, paid, self.call.left(), jitter) {
                 Some(pause) => tokio::time::sleep(pause).await,
@@ -217,8 +219,10 @@ impl Courier {
             ..*request
         };
         let permit = WritePermit { fence: self.call.fence.clone(), latest: None };
+        let mut was_sent = false;
         let sent = || {
-            self.call.facts().sent = true;
+            was_sent = true;
+            self.call.facts().sent += 1;
             passage.sent();
         };
         let answered = server.http.exchange(Lane::Short, request, Some(&permit), sent).await;
@@ -228,7 +232,9 @@ impl Courier {
         };
         let kind = result.as_ref().err().map(|undelivered| undelivered.error.kind);
         passage.end(verdict(kind));
-        server.metrics.request(kind.map_or("ok", ErrorKind::as_str));
+        if was_sent {
+            server.metrics.request(kind.map_or("ok", ErrorKind::as_str));
+        }
         result
     }
 

@@ -27,7 +27,8 @@ pub fn pause(error: &ModelError, attempts: u32, paid: u32, left: Duration, jitte
     }
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
     let pause = doubled.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
-    let pause = error.retry_after.map_or(pause, |asked| asked.max(pause));
+    // Calls that wait for the same time do not go on at the same moment.
+    let pause = error.retry_after.map_or(pause, |asked| asked.max(pause) + FIRST_PAUSE.mul_f64(jitter.clamp(0.0, 1.0)));
     (pause < left).then_some(pause)
 }
 
@@ -72,8 +73,8 @@ mod tests {
     #[test]
     fn a_pause_that_the_server_asks_for_is_kept_up_to_the_bound_and_the_deadline() {
         let limited = |asked, left| pause(&error(ErrorKind::RateLimited, Some(asked)), 1, 0, Duration::from_secs(left), 0.5);
-        assert_eq!(limited(7, 600), Some(Duration::from_secs(7)));
-        assert_eq!(limited(60, 600), Some(Duration::from_secs(60)));
+        assert_eq!(limited(7, 600), Some(Duration::from_millis(7_250)));
+        assert_eq!(limited(60, 600), Some(Duration::from_millis(60_250)));
         assert_eq!(limited(61, 600), None);
         assert_eq!(limited(7, 7), None);
         assert!(limited(0, 600).unwrap() >= Duration::from_millis(250));

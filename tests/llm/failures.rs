@@ -98,7 +98,10 @@ async fn a_persistent_rate_limit_is_tried_until_the_deadline_and_not_for_a_momen
     let (error, took) = failure(&server).await;
     assert_eq!(error.kind, ErrorKind::RateLimited);
     assert!((3.0..8.5).contains(&took.as_secs_f64()), "{took:?}");
-    assert!((3..=8).contains(&server.completions().len()), "{}", server.completions().len());
+    let asked = server.completions();
+    assert!((4..=8).contains(&asked.len()), "{}", asked.len());
+    let pauses: Vec<f64> = asked.windows(2).map(|two| (two[1].at - two[0].at).as_secs_f64()).collect();
+    assert!(pauses.iter().all(|pause| *pause >= 0.9), "no request within the second after a 429: {pauses:?}");
 }
 
 #[tokio::test]
