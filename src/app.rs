@@ -48,6 +48,11 @@ enum Command {
         #[command(subcommand)]
         command: cli::catalog::CatalogCommand,
     },
+    /// Run prompts against any provider and print how well it does. Exit code 0: done; 2: a file or an argument cannot be used.
+    Evaluate(Box<cli::evaluate::EvaluateArguments>),
+    /// Make a workflow of a sentence, and write it as a manifest. Exit code 0: built; 1: every attempt had errors; 2: a file or an argument
+    /// cannot be used; 3: there are questions; 4: nothing is built, and the output says why.
+    Generate(Box<cli::generate::GenerateArguments>),
     /// Write the workflows of an existing n8n as manifests, ready to commit and to adopt.
     Import(Box<cli::import::ImportArguments>),
     /// Remove Weirkeeper's finalizers from all objects before uninstalling, so that no deletion hangs and n8n stays unchanged. Stop the
@@ -74,6 +79,11 @@ pub fn main() -> ExitCode {
         },
         Command::Compact(arguments) => return ended(cli::compact::run_compact(&arguments)),
         Command::Expand(arguments) => return ended(cli::compact::run_expand(&arguments)),
+        Command::Evaluate(arguments) => {
+            let (model, n8n) = (settings::model_key(), settings::n8n_api_key());
+            return ended(cli::evaluate::run(&arguments, model.as_deref(), n8n.as_deref()));
+        }
+        Command::Generate(arguments) => return ended(cli::generate::run(&arguments, settings::model_key().as_deref())),
         Command::Template { command } => return ended(cli::template::run(&command)),
         Command::Validate(arguments) => return ended(cli::validate::run(&arguments, settings::no_color())),
         Command::Release(arguments) => cli::release::run(&arguments, settings::https_proxy().as_deref()).map_err(|error| error.to_string()),

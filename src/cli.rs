@@ -5,6 +5,8 @@ pub mod cluster;
 pub mod compact;
 pub mod connection;
 pub mod crds;
+pub mod evaluate;
+pub mod generate;
 pub mod import;
 pub mod release;
 mod stdout;

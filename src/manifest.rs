@@ -34,7 +34,7 @@ use set::Member;
 use templates::{TemplateShelf, Templated};
 use unrendered::Kustomizations;
 
-pub use namespace_rules::NamespaceRules;
+pub use namespace_rules::{Named, NamespaceRules};
 pub use read_rules::{read_policies, read_quotas};
 pub use report::{Kind, Placed, Report, Source};
 

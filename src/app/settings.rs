@@ -225,6 +225,12 @@ pub(super) fn n8n_api_key() -> Option<String> {
     std::env::var("WEIRKEEPER_N8N_API_KEY").ok()
 }
 
+/// Returns the key of a server of language models for commands. It is read only from the environment, because an argument would show in the
+/// list of processes.
+pub(super) fn model_key() -> Option<String> {
+    ["WEIRKEEPER_MODEL_KEY", "OPENAI_API_KEY"].iter().find_map(|name| std::env::var(name).ok().filter(|key| !key.trim().is_empty()))
+}
+
 /// Parses the name of a namespace.
 fn namespace(text: &str) -> Result<String, String> {
     match text.len() <= 63 && is_label(text) {

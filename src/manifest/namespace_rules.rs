@@ -23,6 +23,13 @@ pub struct Named<S> {
     pub(super) spec: S,
 }
 
+impl<S> Named<S> {
+    /// Returns the name of the object and its spec.
+    pub fn into_parts(self) -> (String, S) {
+        (self.name, self.spec)
+    }
+}
+
 /// Catalogue and rules that definitions are validated against.
 #[derive(Clone, Copy)]
 pub(super) struct Basis<'c> {

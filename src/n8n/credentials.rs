@@ -39,6 +39,14 @@ impl N8nClient {
         self.send_json(self.api(Operation::CreateCredential, Method::POST, &["credentials"])?.small().json(credential)?).await
     }
 
+    /// Returns the JSON Schema of the data of a credential type.
+    ///
+    /// # Errors
+    /// `NotFound` if n8n does not know the type.
+    pub async fn credential_schema(&self, kind: &str) -> Result<Value, N8nError> {
+        self.send_json(self.api(Operation::CredentialSchema, Method::GET, &["credentials", "schema", kind])?.small()).await
+    }
+
     /// Replaces name and all data of a credential; effective from the next execution.
     ///
     /// # Errors

@@ -68,6 +68,8 @@ operations! {
     SetTags = "set_tags", "set tags", true;
     /// `GET /api/v1/credentials`.
     ListCredentials = "list_credentials", "list credentials", false;
+    /// `GET /api/v1/credentials/schema/{type}`.
+    CredentialSchema = "credential_schema", "get the schema of a credential type", false;
     /// `POST /api/v1/credentials`.
     CreateCredential = "create_credential", "create credential", true;
     /// `PATCH /api/v1/credentials/{id}`.
@@ -102,7 +104,7 @@ impl Operation {
             Self::CreateTag => "tag:create",
             Self::SetTags => "workflowTags:update",
             Self::ListCredentials => "credential:list",
-            Self::CreateCredential => "credential:create",
+            Self::CreateCredential | Self::CredentialSchema => "credential:create",
             Self::UpdateCredential => "credential:update",
             Self::DeleteCredential => "credential:delete",
             Self::ListExecutions => "execution:list",

@@ -9,8 +9,13 @@ use crate::catalog::{Catalog, NodeEntry};
 use crate::generation::hostile::fold;
 
 /// Maximum number of types, and of operations of one type.
-const MOST_TYPES: usize = 14;
-const MOST_OPERATIONS: usize = 3;
+const MOST_TYPES: usize = 16;
+const MOST_OPERATIONS: usize = 6;
+/// Operations of a type that the prompt does not name.
+const FEW_OPERATIONS: usize = 2;
+/// Score of a type that the prompt names, and the least score of others beside such a type.
+const NAMED: u32 = 100;
+const LEAST: u32 = 25;
 /// Most words of a name that are compared.
 const MOST_WORDS: usize = 4;
 
@@ -113,6 +118,25 @@ const COMMON: &[&str] = &[
     "output",
 ];
 
+/// Operations that most workflows use.
+const USUAL: &[&str] = &[
+    "create",
+    "append",
+    "send",
+    "post",
+    "getall",
+    "reply",
+    "search",
+    "upload",
+    "download",
+    "appendorupdate",
+    "upsert",
+    "sendmessage",
+    "executequery",
+    "insert",
+    "message",
+];
+
 /// Returns the signatures of the operations that the prompt probably needs, the best first, one a line, in at most so many bytes.
 pub(super) fn signatures(prompt: &str, catalog: &Catalog, denied: &Denied<'_>, most_bytes: usize) -> String {
     let mut out = String::new();
@@ -138,8 +162,12 @@ pub(super) fn likely(prompt: &str, catalog: &Catalog, denied: &Denied<'_>) -> Ve
         usable.map(|entry| (score(entry, &words, &phrases, &rarity), entry)).filter(|(score, _)| *score > 0).collect();
     scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
     scored.truncate(MOST_TYPES);
+    if scored.first().is_some_and(|(best, _)| *best >= NAMED) {
+        scored.retain(|(score, _)| *score >= LEAST);
+    }
     // One operation of each type first, so that a limit cuts off second choices.
-    let ranked: Vec<Vec<Operation>> = scored.iter().map(|(_, entry)| best(entry, &words, catalog)).collect();
+    let most = |score: u32| if score >= NAMED { MOST_OPERATIONS } else { FEW_OPERATIONS };
+    let ranked: Vec<Vec<Operation>> = scored.iter().map(|(score, entry)| best(entry, &words, catalog, most(*score))).collect();
     (0..MOST_OPERATIONS).flat_map(|rank| ranked.iter().filter_map(move |of| of.get(rank)).cloned().collect::<Vec<_>>()).collect()
 }
 
@@ -205,7 +233,7 @@ fn score(entry: &NodeEntry, words: &[String], phrases: &BTreeSet<String>, rarity
 }
 
 /// Returns the operations of a type that the verbs of the prompt ask for.
-fn best(entry: &NodeEntry, words: &[String], catalog: &Catalog) -> Vec<Operation> {
+fn best(entry: &NodeEntry, words: &[String], catalog: &Catalog, most: usize) -> Vec<Operation> {
     let all = operations(&entry.name, catalog);
     let asked: Vec<&str> = VERBS
         .iter()
@@ -216,7 +244,7 @@ fn best(entry: &NodeEntry, words: &[String], catalog: &Catalog) -> Vec<Operation
         .collect();
     let mut scored: Vec<(i32, usize)> = all.iter().enumerate().map(|(at, operation)| (fit(operation, at, words, &asked), at)).collect();
     scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    scored.into_iter().take(MOST_OPERATIONS).filter_map(|(_, at)| all.get(at).cloned()).collect()
+    scored.into_iter().take(most).filter_map(|(_, at)| all.get(at).cloned()).collect()
 }
 
 fn fit(operation: &Operation, at: usize, words: &[String], asked: &[&str]) -> i32 {
@@ -234,6 +262,7 @@ fn fit(operation: &Operation, at: usize, words: &[String], asked: &[&str]) -> i3
     }
     if let Some(name) = &operation.operation {
         let folded = name.to_lowercase();
+        fit += if USUAL.contains(&folded.as_str()) { 15 } else { 0 };
         fit += if asked.iter().any(|verb| folded == *verb) {
             40
         } else if asked.iter().any(|verb| verb.len() > 3 && folded.starts_with(verb)) {

@@ -139,5 +139,5 @@ fn a_long_prompt_stays_within_the_budget() {
     let long = "Read the orders from the shop, then write each to Slack, Notion, Jira, Trello, Gmail and Airtable. ".repeat(82);
     let all = told(&request(&long[..8_000]));
     let bytes: usize = all.iter().map(|(_, text)| text.len()).sum();
-    assert!(bytes < 40_500, "{bytes} bytes");
+    assert!(bytes < 44_000, "{bytes} bytes");
 }

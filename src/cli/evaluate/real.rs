@@ -1,0 +1,189 @@
+//! A real n8n: it creates the workflow, publishes it and deletes it again, with stand-ins for credentials.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::arguments::EvaluateError;
+use crate::document::definition::Definition;
+use crate::document::triggers::may_be_published;
+use crate::domain::remote::WorkflowWrite;
+use crate::http::ApiKey;
+use crate::n8n::{ClientSettings, CredentialWrite, N8nClient, N8nMetrics};
+use crate::text::one_line;
+
+/// What n8n said about a workflow.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Verdict {
+    pub(super) created: bool,
+    /// True if it has a start that n8n publishes.
+    pub(super) publishable: bool,
+    pub(super) published: bool,
+    /// The refusal.
+    pub(super) message: String,
+}
+
+impl Verdict {
+    pub(super) fn line(&self) -> String {
+        match (self.created, self.publishable, self.published) {
+            (true, true, true) => "published".to_owned(),
+            (true, false, _) => "created".to_owned(),
+            _ => format!("refused ({})", one_line(&self.message, 200)),
+        }
+    }
+}
+
+/// A real n8n.
+pub(super) struct Real {
+    client: N8nClient,
+    /// Ids of the stand-ins by type.
+    credentials: Mutex<BTreeMap<String, Result<String, String>>>,
+}
+
+impl Real {
+    /// Creates the client.
+    pub(super) fn new(url: &Url, key: Option<&str>) -> Result<Self, EvaluateError> {
+        let failed = |error: String| EvaluateError::Real(error);
+        let key = key.ok_or_else(|| failed("no API key: set WEIRKEEPER_N8N_API_KEY".to_owned()))?;
+        let settings = ClientSettings {
+            url: url.clone(),
+            api_key: ApiKey::parse(key).map_err(|error| failed(error.to_string()))?,
+            ca_bundle: None,
+            trust_named_in: "the system's certificates",
+            request_timeout: Duration::from_secs(60),
+            requests_per_second: None,
+            max_concurrent_requests: NonZeroU32::MIN.saturating_add(3),
+            webhook_check_url: None,
+            // The user of the command chose the address for this machine.
+            allow_loopback: true,
+        };
+        let metrics = N8nMetrics::register(&prometheus::Registry::new()).map_err(|error| failed(error.to_string()))?;
+        let client = N8nClient::new(settings, metrics).map_err(|error| failed(error.to_string()))?;
+        Ok(Self { client, credentials: Mutex::new(BTreeMap::new()) })
+    }
+
+    /// Creates, publishes and deletes a workflow.
+    pub(super) async fn try_out(&self, definition: &Definition, limit: Duration) -> Verdict {
+        match tokio::time::timeout(limit, self.tried(definition)).await {
+            Ok(verdict) => verdict,
+            Err(_) => Verdict { message: format!("n8n did not answer within {} s", limit.as_secs()), ..Verdict::default() },
+        }
+    }
+
+    async fn tried(&self, definition: &Definition) -> Verdict {
+        let mut definition = definition.clone();
+        let publishable = may_be_published(&definition);
+        for node in &mut definition.nodes {
+            for (kind, reference) in node.0.get_mut("credentials").and_then(Value::as_object_mut).into_iter().flatten() {
+                match self.stand_in(kind).await {
+                    Ok(id) => reference["id"] = id.into(),
+                    Err(message) => return Verdict { publishable, message, ..Verdict::default() },
+                }
+            }
+        }
+        // Webhook paths of an earlier prompt may still be registered.
+        own_paths(&mut definition);
+        let write = WorkflowWrite {
+            name: definition.name.clone().unwrap_or_else(|| "evaluation".to_owned()),
+            nodes: definition.nodes.iter().map(|node| Value::Object(node.0.clone())).collect(),
+            connections: Value::Object(definition.connections.clone()),
+            settings: definition.settings.clone(),
+            node_groups: None,
+        };
+        let made = match self.client.create_workflow(&write).await {
+            Ok(made) => made,
+            Err(error) => return Verdict { publishable, message: error.to_string(), ..Verdict::default() },
+        };
+        let mut verdict = Verdict { created: true, publishable, ..Verdict::default() };
+        if publishable {
+            match self.client.publish(&made.id, None).await {
+                Ok(_) => verdict.published = true,
+                Err(error) => verdict.message = error.to_string(),
+            }
+        }
+        if let Err(error) = self.client.delete_workflow(&made.id).await {
+            verdict.message = format!("{}; it was not deleted: {error}", verdict.message);
+        }
+        verdict
+    }
+
+    /// Returns the id of a credential of a type with values of no use.
+    async fn stand_in(&self, kind: &str) -> Result<String, String> {
+        let mut known = self.credentials.lock().await;
+        if let Some(made) = known.get(kind) {
+            return made.clone();
+        }
+        let made = match self.client.credential_schema(kind).await {
+            Err(error) => Err(format!("{kind}: {error}")),
+            Ok(schema) => {
+                let write = CredentialWrite { name: format!("evaluation of {kind}"), kind: kind.to_owned(), data: data(&schema) };
+                self.client.create_credential(&write).await.map(|made| made.id).map_err(|error| format!("{kind}: {error}"))
+            }
+        };
+        known.insert(kind.to_owned(), made.clone());
+        made
+    }
+
+    /// Deletes the stand-ins.
+    pub(super) async fn clear(&self) {
+        for id in self.credentials.lock().await.values().filter_map(|made| made.as_ref().ok()) {
+            if let Err(error) = self.client.delete_credential(id).await {
+                eprintln!("weirkeeper: the credential {id} was not deleted: {error}");
+            }
+        }
+    }
+}
+
+/// Gives webhooks and forms paths of their own.
+fn own_paths(definition: &mut Definition) {
+    let own = crate::text::sha256::sha256_hex(serde_json::to_string(definition).unwrap_or_default());
+    for (at, node) in definition.nodes.iter_mut().enumerate() {
+        let Some(path) = node.0.get_mut("parameters").and_then(|parameters| parameters.get_mut("path")) else { continue };
+        if path.as_str().is_some_and(|text| !text.is_empty() && !text.starts_with('=')) {
+            *path = json!(format!("evaluation/{}-{at}/{}", &own[..12], path.as_str().unwrap_or_default().trim_matches('/')));
+        }
+    }
+}
+
+/// Returns values for what a schema requires, and for what it requires with these values.
+fn data(schema: &Value) -> Map<String, Value> {
+    let mut data = Map::new();
+    let fill = |names: Option<&Value>, data: &mut Map<String, Value>| {
+        for name in names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            let value = schema.get("properties").and_then(|properties| properties.get(name)).map_or(Value::Null, value);
+            data.entry(name).or_insert(value);
+        }
+    };
+    fill(schema.get("required"), &mut data);
+    // A value may require others, and these more.
+    for _ in 0..3 {
+        for rule in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            let conditions = rule.pointer("/if/properties").and_then(Value::as_object);
+            let holds = conditions.into_iter().flatten().all(|(name, wanted)| {
+                let offered = wanted.get("enum").and_then(Value::as_array);
+                offered.is_some_and(|offered| offered.contains(data.get(name).unwrap_or(&Value::Null)))
+            });
+            for then in
+                rule.pointer("/then/allOf").and_then(Value::as_array).into_iter().flatten().filter(|_| holds && conditions.is_some())
+            {
+                fill(then.get("required"), &mut data);
+            }
+        }
+    }
+    data
+}
+
+fn value(property: &Value) -> Value {
+    let first = property.get("enum").and_then(Value::as_array).and_then(|offered| offered.first().cloned());
+    first.unwrap_or_else(|| match property.get("type").and_then(Value::as_str) {
+        Some("number") => json!(9),
+        Some("boolean") => json!(false),
+        Some("object") => json!({}),
+        _ => json!("http://127.0.0.1:9"),
+    })
+}
