@@ -8,13 +8,15 @@ use super::complexity::choose;
 use super::denied::Denied;
 use super::edit::Base;
 use super::judge::Context;
-use super::request::{MOST_ATTEMPTS, Request};
+use super::request::{MOST_ATTEMPTS, Provider, Request, SECRET_IN_PROMPT};
 use super::rounds::Rounds;
+use crate::generation::builtin::propose;
 use crate::generation::call::Answer;
 use crate::generation::compact::Compact;
 use crate::generation::hostile;
 use crate::generation::outcome::{Failure, Outcome};
-use crate::generation::prompt::MAX_PROMPT;
+use crate::generation::prompt::{MAX_PROMPT, Prompt};
+use crate::validator::content::secret::{holds_secret, without_secrets};
 
 /// Largest compact form of a workflow that a prompt can change, in bytes.
 const LARGEST_BASE: usize = 60_000;
@@ -30,6 +32,29 @@ pub fn step(request: &Request<'_>, answers: &BTreeMap<String, Answer>) -> Step {
 fn run(request: &Request<'_>, answers: &BTreeMap<String, Answer>) -> Result<Outcome, Step> {
     if let Some(outcome) = not_admitted(request) {
         return Ok(outcome);
+    }
+    if request.base.is_none() {
+        // For patterns alone a secret is a reason to refuse; a model is asked without it.
+        let clean = without_secrets(request.prompt).0;
+        let first = propose(&Prompt {
+            text: if request.provider == Provider::Builtin { request.prompt } else { &clean },
+            answers: request.answers,
+            timezone: request.timezone,
+            clarification: request.clarification,
+            catalog: request.catalog,
+        });
+        let allowed = |outcome: Outcome| within_policies(request, outcome);
+        match (&first, request.provider) {
+            (Outcome::Built(_) | Outcome::Refused(_), _) | (_, Provider::Builtin) => match allowed(first) {
+                // What a pattern may not do, a model may find another way for.
+                Outcome::Failed(_) if request.provider != Provider::Builtin => {}
+                outcome => return Ok(outcome),
+            },
+            _ => {}
+        }
+    } else if request.provider == Provider::Builtin {
+        let reason = "only a model can change a workflow; set a ModelProvider, or edit the workflow by hand";
+        return Ok(failed(reason, Vec::new()));
     }
     let denied = Denied::of(request.policies, request.catalog);
     let base = match request.base.map(|base| Base::of(base, request.catalog)) {
@@ -65,6 +90,22 @@ fn not_admitted(request: &Request<'_>) -> Option<Outcome> {
 
 fn failed(reason: &str, findings: Vec<crate::document::finding::Finding>) -> Outcome {
     Outcome::Failed(Failure { reason: reason.to_owned(), best: None, findings })
+}
+
+/// Returns the outcome, failed if the policies deny the workflow.
+fn within_policies(request: &Request<'_>, outcome: Outcome) -> Outcome {
+    let Outcome::Built(mut candidate) = outcome else { return outcome };
+    let mut findings = Vec::new();
+    Denied::of(request.policies, request.catalog).check(&candidate.definition, &mut findings);
+    let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(crate::document::finding::Finding::is_error);
+    candidate.findings.extend(warnings);
+    if holds_secret(request.prompt) {
+        candidate.assumptions.push(SECRET_IN_PROMPT.to_owned());
+    }
+    if errors.is_empty() {
+        return Outcome::Built(candidate);
+    }
+    Outcome::Failed(Failure { reason: "policies of the namespace deny the workflow".to_owned(), best: Some(candidate), findings: errors })
 }
 
 fn size(compact: &Compact) -> usize {

@@ -9,7 +9,15 @@ use crate::generation::engine::{Provider, Request, Tier};
 use crate::generation::outcome::Outcome;
 use crate::generation::prompt::Clarification;
 
-const PROMPT: &str = "When the webhook at /orders is called, post the customer's name to Slack #sales.";
+/// A prompt that patterns alone do not understand.
+const PROMPT: &str = "When the webhook at /orders is called, frobnicate the customer's name with Babelfish and post it to Slack #sales.";
+
+#[test]
+fn what_patterns_understand_needs_no_model() {
+    let prompt = "Every day at 9 post \"Stand-up in ten minutes\" to Slack #team";
+    let (outcome, calls) = with_replies(&request(prompt), &[good()]);
+    assert!(calls.is_empty() && built(&outcome).nodes.len() == 2, "{outcome:#?}");
+}
 
 fn good() -> Value {
     let mut good = answer(
