@@ -2,23 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::{request, run};
+use super::request;
 use crate::api::policy::WorkflowPolicySpec;
 use crate::catalog::Catalog;
 use crate::document::finding::Finding;
 use crate::document::json_path::is_within;
-use crate::generation::call::{CallFailure, Role};
+use crate::generation::call::Role;
 use crate::generation::compact::{compile, locate, read};
+use crate::generation::engine::denied::Denied;
+use crate::generation::engine::prompt::{Task, first};
 use crate::generation::engine::request::RULES;
 use crate::generation::engine::{Inventory, Request, Turn};
 use crate::validator::check::check;
 use crate::validator::policy::Policy;
 
-/// Returns the messages of the first call.
+/// Returns the messages of the first call, if patterns do not build the workflow.
 fn told(request: &Request<'_>) -> Vec<(Role, String)> {
-    let none = Err(CallFailure { message: "none".to_owned(), may_have_been_paid: false });
-    let (_, calls) = run(request, |_, _| none.clone());
-    calls[0].messages.iter().map(|message| (message.role, message.text.clone())).collect()
+    let messages = first(request, &Denied::of(request.policies, request.catalog), Task::Write, None);
+    messages.into_iter().map(|message| (message.role, message.text)).collect()
 }
 
 /// Returns the pieces between backticks that are JSON objects.
