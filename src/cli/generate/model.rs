@@ -144,7 +144,9 @@ impl ModelArguments {
 
     /// Returns what answers calls; none for the provider `builtin`.
     pub(crate) fn asker(&self, key: Option<ApiKey>, record: Option<&Path>, replay: Option<&Path>) -> Result<Option<Asker>, ModelError> {
-        let folder = |path: Option<&Path>, make: bool| path.map(|path| Replies::of(path, make)).transpose();
+        let folder = |path: Option<&Path>, make: bool| {
+            path.map(|path| Replies::of(path, make).map_err(|error| ModelError::Folder(path.display().to_string(), error))).transpose()
+        };
         let (record, replay) = (folder(record, true)?, folder(replay, false)?);
         if !self.asks()? {
             return Ok(replay.map(|replay| Asker { client: None, record: None, replay: Some(replay) }));

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::model::ModelError;
 use crate::generation::call::{Answer, CallFailure, ModelCall, ModelReply, ModelTier, Stage};
 
 /// A folder of answers.
@@ -20,12 +19,11 @@ struct Recorded {
 
 impl Replies {
     /// Opens a folder; `make` creates it.
-    pub(super) fn of(path: &Path, make: bool) -> Result<Self, ModelError> {
-        let failed = |error| ModelError::Folder(path.display().to_string(), error);
+    pub(super) fn of(path: &Path, make: bool) -> std::io::Result<Self> {
         if make {
-            std::fs::create_dir_all(path).map_err(failed)?;
-        } else if let Err(error) = std::fs::read_dir(path) {
-            return Err(failed(error));
+            std::fs::create_dir_all(path)?;
+        } else {
+            std::fs::read_dir(path)?;
         }
         Ok(Self(path.to_owned()))
     }
