@@ -33,13 +33,15 @@ use state::State;
 
 pub use arguments::{EvaluateArguments, EvaluateError};
 
+/// Stands for whichever model is evaluated, so that answers are found again without its address.
+const IDENTITY: &str = "evaluation";
+
 /// What all prompts of an evaluation share.
 struct Bench<'b> {
     arguments: &'b EvaluateArguments,
     policies: &'b [Policy<'b>],
     catalog: &'b Catalog,
     asker: Option<&'b Asker>,
-    identity: &'b str,
     real: Option<&'b Real>,
 }
 
@@ -57,8 +59,7 @@ pub fn run(arguments: &EvaluateArguments, model_key: Option<&str>, n8n_key: Opti
     let asker = arguments.model.asker(key, arguments.record.as_deref(), arguments.replay.as_deref())?;
     let real = arguments.n8n_url.as_ref().map(|url| Real::new(url, n8n_key)).transpose()?;
     let mut state = State::open(arguments.state.as_deref())?;
-    let identity = arguments.model.identity();
-    let bench = Bench { arguments, policies: &policies, catalog, asker: asker.as_ref(), identity: &identity, real: real.as_ref() };
+    let bench = Bench { arguments, policies: &policies, catalog, asker: asker.as_ref(), real: real.as_ref() };
     let open: Vec<&Prompt> = prompts.iter().filter(|prompt| !state.has(&prompt.id)).collect();
     if open.len() < prompts.len() {
         eprintln!("weirkeeper: {} of {} prompts were done before", prompts.len() - open.len(), prompts.len());
@@ -97,7 +98,7 @@ impl Bench<'_> {
             inventory: &Inventory::default(),
             policies: self.policies,
             catalog: self.catalog,
-            provider: if self.asker.is_some() { Provider::Model { identity: self.identity } } else { Provider::Builtin },
+            provider: if self.asker.is_some() { Provider::Model { identity: IDENTITY } } else { Provider::Builtin },
             salt: "",
             attempts: MOST_ATTEMPTS,
         };
