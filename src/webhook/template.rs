@@ -124,3 +124,46 @@ fn deny(verdict: &mut Verdict, message: String) {
         None => message,
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(reference: Value) -> Request {
+        let object = json!({"metadata": {"name": "a"}, "spec": {"instanceRef": {"name": "main"}, "templateRef": reference}});
+        let (namespace, name) = ("n".to_owned(), "a".to_owned());
+        Request { operation: Operation::Create, subresource: false, namespace, name, object, old: Value::Null }
+    }
+
+    #[test]
+    fn the_workflow_of_a_built_in_template_is_examined_like_a_definition() {
+        let reference = json!({"kind": "BuiltinTemplate", "name": "status-endpoint", "inputs": {"path": "mine"}});
+        let rendered = rendered(&request(reference), Catalog::embedded()).unwrap();
+        let spec = &rendered.object["spec"];
+        assert_eq!((&spec["templateRef"], &spec["definition"]["nodes"][0]["parameters"]["path"]), (&Value::Null, &json!("mine")));
+        for other in [
+            json!({"kind": "BuiltinTemplate", "name": "status-endpoint", "inputs": {"path": "not a path"}}),
+            json!({"kind": "BuiltinTemplate", "name": "no-such"}),
+            json!({"name": "status-endpoint"}),
+            json!({"name": 1}),
+        ] {
+            assert!(super::rendered(&request(other.clone()), Catalog::embedded()).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_template_with_errors_is_denied_with_their_places() {
+        let object = |using: &str| {
+            let nodes = json!([{"id": "n1", "use": "webhook", "as": "Hook", "set": {"path": using, "httpMethod": "GET"}}]);
+            json!({"metadata": {"name": "a"}, "spec": {"title": "T", "category": "Development", "description": "d",
+                "inputs": [{"name": "path", "description": "d", "required": true}],
+                "compact": {"compact": 1, "name": "w", "nodes": nodes, "edges": []}}})
+        };
+        assert_eq!(verdict(&object("?path")).denied, None);
+        let denied = verdict(&object("?pth")).denied.unwrap();
+        assert!(denied.contains("compact.nodes[0].set.path") && denied.contains("did you mean \"path\"?"), "{denied}");
+        assert!(verdict(&json!({"metadata": {"name": "a"}, "spec": {}})).denied.unwrap().contains("does not fit its kind"));
+    }
+}

@@ -109,3 +109,57 @@ fn the_templates_of_the_folder_are_valid_by_the_command_too() {
     let (code, _, told) = folder.run(&["template", "validate", path], "");
     assert_eq!(code, 0, "{told}");
 }
+
+#[test]
+fn workflows_of_a_set_are_rendered_from_its_templates_and_from_those_that_ship() {
+    let workflow = |reference: Value| {
+        json!({"apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": {"name": "w"},
+            "spec": {"instanceRef": {"name": "main"}, "templateRef": reference,
+                "credentials": [{"name": "smtp", "existing": {"name": "Mail"}}]}})
+        .to_string()
+    };
+    let own = |inputs: Value| workflow(json!({"name": "hello", "inputs": inputs}));
+    let files = [
+        ("template.yaml", template("Hello {{?who}}")),
+        ("sound.yaml", own(json!({"who": "Ann"}))),
+        ("inputs.yaml", own(json!({"whom": "Ann", "times": "two"}))),
+        ("found.yaml", own(json!({"who": "Ann", "to": ["nobody"]}))),
+        ("missing.yaml", workflow(json!({"name": "helo"}))),
+        ("ships.yaml", workflow(json!({"kind": "BuiltinTemplate", "name": "status-endpoint", "inputs": {"path": "a b"}}))),
+        ("unknown.yaml", workflow(json!({"kind": "BuiltinTemplate", "name": "status-endpont"}))),
+        ("both.yaml", workflow(json!({"kind": "BuiltinTemplate", "name": "status-endpoint", "namespace": "a"}))),
+    ];
+    let folder = Folder::new("template-set", &files.each_ref().map(|(name, text)| (*name, text.as_str())));
+    let run = |file: &str| folder.run(&["validate", "template.yaml", file], "");
+    let (code, out, told) = run("sound.yaml");
+    assert_eq!(code, 0, "{out}{told}");
+    for (file, code, parts) in [
+        (
+            "inputs.yaml",
+            1,
+            &["template-input-unknown", "did you mean \"who\"?", "template-input-missing", "spec.templateRef.inputs.times"][..],
+        ),
+        ("found.yaml", 1, &["template-input-invalid", "entry 1"]),
+        ("missing.yaml", 0, &["definition-not-found", "did you mean \"hello\"?"]),
+        ("ships.yaml", 1, &["template-input-invalid", "spec.templateRef.inputs.path"]),
+        ("unknown.yaml", 1, &["definition-not-found", "did you mean \"status-endpoint\"?"]),
+        ("both.yaml", 1, &["a BuiltinTemplate has no namespace"]),
+    ] {
+        let (exit, out, told) = run(file);
+        let all = format!("{out}{told}");
+        assert_eq!(exit, code, "{file}: {all}");
+        assert!(parts.iter().all(|part| all.contains(part)), "{file}: {all}");
+    }
+}
+
+#[test]
+fn a_manifest_by_reference_names_the_template_and_its_inputs() {
+    let folder = Folder::new("template-reference", &[("empty", "")]);
+    let arguments = ["template", "render", "status-endpoint", "--set", "path=mine", "--manifest", "--by-reference", "--name", "mine"];
+    let (code, out, told) = folder.run(&arguments, "");
+    assert_eq!(code, 0, "{told}");
+    let manifest: Value = serde_saphyr::from_str(&out).unwrap();
+    let reference = json!({"kind": "BuiltinTemplate", "name": "status-endpoint", "inputs": {"path": "mine"}});
+    assert_eq!((&manifest["spec"]["templateRef"], &manifest["spec"]["definition"]), (&reference, &Value::Null));
+    assert_eq!(folder.run(&["validate", "-"], &out).0, 0);
+}

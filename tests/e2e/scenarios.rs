@@ -74,6 +74,7 @@ mod status_records;
 mod sync;
 mod tables;
 mod template_refs;
+mod template_runs;
 mod templates;
 mod tls;
 mod undecodable;

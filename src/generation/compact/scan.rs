@@ -1,5 +1,7 @@
 //! Rewriting of JavaScript outside of its strings, and of the pieces of a text between `{{` and `}}`.
 
+use std::ops::Range;
+
 /// Rewrites the code: at each position outside of strings, `replace` gets the rest of the code and the character before it, and returns
 /// the number of bytes that it replaces and the replacement.
 pub(super) fn rewrite(code: &str, mut replace: impl FnMut(&str, char) -> Option<(usize, String)>) -> String {
@@ -64,4 +66,70 @@ pub(super) fn name_at(code: &str, before: char) -> Option<&str> {
     }
     let end = code.find(|c| !in_name(c)).unwrap_or(code.len());
     (end > 0 && code.starts_with(|c: char| c.is_ascii_alphabetic())).then(|| &code[..end])
+}
+
+/// The parameters of an arrow function, and where in the code they are visible.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Scope<'c> {
+    names: Vec<&'c str>,
+    range: Range<usize>,
+}
+
+impl Scope<'_> {
+    /// Reports whether a name at a place in the code is a parameter of this function.
+    pub(super) fn binds(&self, name: &str, at: usize) -> bool {
+        self.range.contains(&at) && self.names.contains(&name)
+    }
+}
+
+/// Returns the arrow functions in the code: their parameters are not nodes, whatever the ids of nodes are.
+pub(super) fn arrow_functions(code: &str) -> Vec<Scope<'_>> {
+    let scope = |(at, _): (usize, &str)| {
+        let before = code[..at].trim_end();
+        let start = match before.strip_suffix(')') {
+            Some(list) => list.rfind('(')?,
+            None => before.char_indices().rev().take_while(|(_, letter)| in_name(*letter)).last()?.0,
+        };
+        let names = before[start..].split(|letter| !in_name(letter)).filter(|name| !name.is_empty()).collect();
+        Some(Scope { names, range: start..at + body_end(&code[at..]) })
+    };
+    code.match_indices("=>").filter_map(scope).collect()
+}
+
+/// Returns where the body of an arrow function ends: at the bracket that closes what is around it, or at a comma beside it.
+fn body_end(code: &str) -> usize {
+    let (mut depth, mut quote) = (0_usize, None);
+    for (at, letter) in code.char_indices() {
+        match (quote, letter) {
+            (Some(open), _) if open == letter => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"' | '`') => quote = Some(letter),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}' | ',') if depth == 0 => return at,
+            (None, ')' | ']' | '}') => depth -= 1,
+            _ => {}
+        }
+    }
+    code.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_visible_in_their_arrow_function_alone() {
+        for (code, names, body) in [
+            ("rows.map(row => row.a) + row", vec!["row"], "row => row.a"),
+            ("rows.map((row, index) => row.a + index)", vec!["row", "index"], "(row, index) => row.a + index"),
+            ("Object.entries(a).map(([name, value]) => name + value)", vec!["name", "value"], "([name, value]) => name + value"),
+            ("a.map(é => f(é, ')'), é)", vec!["é"], "é => f(é, ')')"),
+            ("() => 1", vec![], "() => 1"),
+        ] {
+            let found = arrow_functions(code);
+            assert_eq!((&found[0].names, &code[found[0].range.clone()]), (&names, body), "{code}");
+        }
+        assert!(arrow_functions("a >= b").is_empty() && arrow_functions("=> x").is_empty());
+        assert_eq!(arrow_functions("a => b => a + b").len(), 2);
+    }
 }

@@ -64,6 +64,8 @@ fn a_reference_becomes_an_expression_on_the_right_node() {
         ("Hello {{n1.body.name}}!", "=Hello {{$('Hook').item.json.body.name}}!"),
         ("{{ n1.body.a + n1['body'].b }}", "={{ $('Hook').item.json.body.a + $('Hook').item.json['body'].b }}"),
         ("{{ $(n1).first().json.body }}", "={{ $('Hook').first().json.body }}"),
+        ("{{ n1.body.map(n1 => n1.x) }}", "={{ $('Hook').item.json.body.map(n1 => n1.x) }}"),
+        ("{{ $json.rows.map(n3 => n3.x + n1.body.y) }}", "={{ $json.rows.map(n3 => n3.x + $('Hook').item.json.body.y) }}"),
         ("{{ 'n1.x' + $json.n1 }}", "={{ 'n1.x' + $json.n1 }}"),
         ("{{ `${n1.body.x} n1` }}", "={{ `${$('Hook').item.json.body.x} n1` }}"),
         ("={{ n1.body.x }}", "={{ $('Hook').item.json.body.x }}"),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::graph::{Graph, WEBHOOK, WEBHOOK_KEYS};
 use super::read::is_id;
-use super::scan::{in_name, name_at, rewrite, rewrite_pieces};
+use super::scan::{arrow_functions, in_name, name_at, rewrite, rewrite_pieces};
 use crate::document::finding::{Code, Finding, is_full, quoted};
 use crate::text::similar;
 
@@ -112,6 +112,7 @@ impl<'a> Texts<'a> {
     fn code(&mut self, code: &str, path: &str) -> String {
         let graph = self.graph;
         let first = code.len() - code.trim_start().len();
+        let functions = arrow_functions(code);
         let mut wrong = Vec::new();
         let rewritten = rewrite(code, |rest, before| {
             if let Some(inner) = rest.strip_prefix("$(").filter(|_| !in_name(before)) {
@@ -119,7 +120,8 @@ impl<'a> Texts<'a> {
                 let name = &graph.names[graph.by_id(id.trim())?];
                 return Some((id.len() + 3, format!("$({})", in_quotes(name))));
             }
-            let id = name_at(rest, before)?;
+            let at = code.len() - rest.len();
+            let id = name_at(rest, before).filter(|id| !functions.iter().any(|function| function.binds(id, at)))?;
             let after = rest[id.len()..].trim_start();
             let Some(from) = graph.by_id(id) else {
                 let numbered = id.strip_prefix('n').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
