@@ -30,4 +30,3 @@ pub use error::{ErrorKind, ModelError};
 pub use metrics::ModelMetrics;
 pub use prober::Listed;
 pub use settings::{Limits, ModelSettings, Settings, SettingsError};
-pub use usage::estimate;

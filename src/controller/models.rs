@@ -11,9 +11,9 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{Instrument, info_span};
 
-use crate::generation::call::{Answer, CallFailure, ModelCall};
+use crate::generation::call::{ModelCall, ModelReply};
 use crate::kubernetes::indexed_prompt::IndexedPrompt;
-use crate::llm::ModelClient;
+use crate::llm::{ErrorKind, ModelClient, ModelError};
 
 /// Maximum number of calls at once, of all providers together.
 const MOST: usize = 32;
@@ -24,7 +24,7 @@ pub enum CallState {
     /// It waits for a turn or for its answer.
     Running,
     /// It has ended.
-    Done(Answer),
+    Done(Result<ModelReply, ModelError>),
 }
 
 /// Calls by the UID of the prompt and the hash of the question.
@@ -77,9 +77,8 @@ impl ModelQueue {
         let asking = async move {
             // The semaphore is never closed.
             let _turn = turns.acquire().await;
-            let answer = AssertUnwindSafe(client.complete(&call)).catch_unwind().await.unwrap_or_else(|_| {
-                Err(CallFailure { message: "the call panicked, which is a bug in Weirkeeper".to_owned(), may_have_been_paid: true })
-            });
+            let answer = AssertUnwindSafe(client.call(&call)).catch_unwind().await;
+            let answer = answer.unwrap_or_else(|_| Err(lost("the call panicked, which is a bug in Weirkeeper")));
             lock(&calls).0.insert(id, CallState::Done(answer));
             waiting.dec();
             // The receiver only goes away with the operator.
@@ -87,6 +86,11 @@ impl ModelQueue {
         };
         tokio::spawn(asking.instrument(span));
     }
+}
+
+/// Returns the error of a call whose answer will never be known.
+pub fn lost(message: &str) -> ModelError {
+    ModelError { kind: ErrorKind::Unusable, message: message.to_owned(), retry_after: None, may_have_been_paid: true }
 }
 
 fn lock(calls: &Mutex<Calls>) -> MutexGuard<'_, Calls> {

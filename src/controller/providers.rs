@@ -49,7 +49,6 @@ pub struct ModelConnection {
     settings: Settings,
 }
 
-#[allow(dead_code, reason = "the controller of WorkflowPrompts asks for these")]
 impl ModelConnection {
     /// Returns what answers depend on: the server and its models. The key is no part of it.
     pub fn identity(&self) -> String {
@@ -74,11 +73,6 @@ impl ModelConnection {
         &self.of(tier).name
     }
 
-    /// Returns the maximum number of tokens of a model's answer, if the provider has one.
-    pub fn maximum_output(&self, tier: ModelTier) -> Option<u32> {
-        self.settings.model(tier).maximum_output_tokens
-    }
-
     fn of(&self, tier: ModelTier) -> &Model {
         match tier {
             ModelTier::Simple => self.models.simple(),
@@ -100,7 +94,6 @@ pub struct ModelWire {
 
 /// The clients that are open.
 pub struct Providers {
-    #[allow(dead_code, reason = "the controller of WorkflowPrompts asks for providers of other namespaces")]
     client: Client,
     store: Store<IndexedProvider>,
     secrets: Arc<Secrets>,
@@ -123,7 +116,6 @@ impl Providers {
     }
 
     /// Returns what a provider offers to a WorkflowPrompt in `namespace`.
-    #[allow(dead_code, reason = "the controller of WorkflowPrompts asks for it")]
     pub async fn for_prompt(&self, namespace: &str, provider: (&str, &str)) -> Result<Provided, ReconcileError> {
         let (home, name) = provider;
         let missing = || {

@@ -7,6 +7,7 @@ use kube::api::ObjectMeta;
 use serde::Deserialize;
 
 use super::indexed_policy::Readable;
+use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::provider::{ModelProvider, ModelProviderSpec, ModelProviderStatus};
 use crate::domain::annotations::is_ours;
 
@@ -43,6 +44,12 @@ impl IndexedProvider {
     pub fn object(&self) -> Result<ModelProvider, &str> {
         let spec = self.spec.0.as_ref().map_err(String::as_str)?.clone();
         Ok(ModelProvider { metadata: self.metadata.clone(), spec, status: self.status.0.as_ref().ok().cloned() })
+    }
+
+    /// Reports whether its condition Ready is True.
+    pub fn is_ready(&self) -> bool {
+        let conditions = self.status.0.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        find(conditions, ConditionType::Ready).is_some_and(|ready| ready.status == ConditionStatus::True)
     }
 
     /// Drops the parts that only other tools read.

@@ -95,7 +95,7 @@ impl ModelClient {
     /// once more.
     pub fn reservation(&self, call: &ModelCall) -> Usage {
         let model = self.server.settings.model(call.tier);
-        let once = Usage { output: u64::from(maximum_output(call, model)), ..usage::estimate(call) };
+        let once = Usage { output: u64::from(maximum_output(call, model)), ..usage::most(call) };
         if call.output.is_some() && !self.style(&model.name).confirmed { once.plus(once) } else { once }
     }
 

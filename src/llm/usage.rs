@@ -5,10 +5,12 @@
 
 use serde_json::Value;
 
-use crate::generation::call::{Message, ModelCall, Usage};
+use crate::generation::call::{ModelCall, Usage};
 
 /// Number of bytes for which a token is estimated.
 const BYTES: u64 = 3;
+/// Number of bytes of a token that is assumed where too few tokens would break a budget: Chinese takes about two.
+const FEWEST_BYTES: u64 = 2;
 /// Number of tokens that the template of a chat adds to a message.
 const TEMPLATE: u64 = 4;
 /// Maximum number of bytes of a token in a text that a person would send. A report of fewer tokens cannot be true.
@@ -36,15 +38,12 @@ pub const fn tokens(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES)
 }
 
-/// Returns the tokens to reserve for a call: the estimated question, and the answer as long as it may become.
-pub fn estimate(call: &ModelCall) -> Usage {
-    let schema = call.output.as_ref().map_or(0, |output| output.strict.to_string().len());
-    let input = messages(&call.messages) + tokens(size(schema));
+/// Returns the tokens to reserve for a call: as many as its question may take in any language, and the answer as long as it may become.
+pub fn most(call: &ModelCall) -> Usage {
+    let schema = call.output.as_ref().map_or(0, |output| output.strict.to_string().len().max(output.schema.to_string().len()));
+    let bytes = call.messages.iter().map(|message| size(message.text.len())).sum::<u64>() + size(schema);
+    let input = bytes.div_ceil(FEWEST_BYTES) + TEMPLATE * size(call.messages.len());
     Usage { input, cached: 0, output: u64::from(call.maximum_output_tokens), estimated: true }
-}
-
-fn messages(messages: &[Message]) -> u64 {
-    messages.iter().map(|message| tokens(size(message.text.len())) + TEMPLATE).sum()
 }
 
 /// Returns a number of bytes.

@@ -11,7 +11,7 @@ use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::money::Money;
 use crate::api::prompt_status::{CallUsage, PendingCall};
 use crate::api::reason::Reason;
-use crate::controller::models::CallState;
+use crate::controller::models::{CallState, lost};
 use crate::domain::error::ReconcileError;
 use crate::generation::call::{Answer, CallFailure, ModelCall, ModelReply, ModelTier};
 use crate::kubernetes::prompt_records::{answer_name, lost_name};
@@ -61,10 +61,7 @@ impl Work<'_> {
                 // The record may have been written before the status was.
                 None => match self.recorded(&pending.key).await? {
                     Some(reply) => Ok(reply),
-                    None => Err(CallFailure {
-                        message: "the operator was restarted while it waited for the answer".to_owned(),
-                        may_have_been_paid: true,
-                    }),
+                    None => Err(lost("the operator was restarted while it waited for the answer")),
                 },
             };
             let (used, cost) = match answer {
@@ -79,12 +76,12 @@ impl Work<'_> {
                     self.settle(&pending, 0, 0).await;
                     self.status.pending_calls.retain(|one| one.key != pending.key);
                     self.ctx.models.forget(self.uid(), &pending.key);
-                    failed = Some(failure.message);
+                    failed = Some(ReconcileError::from(failure));
                     continue;
                 }
                 Err(failure) => {
                     warn!(message = failure.message, "the answer of a model was lost");
-                    self.keep(&lost_name(self.uid(), &pending.key), &json(&failure)?).await?;
+                    self.keep(&lost_name(self.uid(), &pending.key), &json(&CallFailure::from(failure))?).await?;
                     let cost = Money::from_micros(pending.micros);
                     (CallUsage { input: pending.tokens, estimated: true, ..self.usage_of(&pending, String::new(), cost) }, cost)
                 }
@@ -97,9 +94,10 @@ impl Work<'_> {
         }
         match failed {
             None => Ok(()),
-            Some(message) => {
+            // Its class says whether a person has to act; it is tried again in any case, and not before the server allows it.
+            Some(error) => {
                 self.save().await?;
-                Err(ReconcileError::transient(Reason::ModelFailed, format!("{message}; retrying with exponential backoff")))
+                Err(error)
             }
         }
     }

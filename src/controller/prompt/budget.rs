@@ -12,12 +12,10 @@ use crate::api::reason::Reason;
 use crate::controller::providers::ModelConnection;
 use crate::domain::error::ReconcileError;
 use crate::domain::quota::daily::Use;
-use crate::generation::call::{ModelCall, Usage};
+use crate::generation::call::ModelCall;
 
 /// Time from the first call after which no further one is made, unless the prompt says otherwise.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
-/// Least number of bytes of a token that is assumed before a call. Most have four; what is reserved must suffice for other scripts.
-const BYTES_PER_TOKEN: usize = 2;
 
 /// What is reserved for a call.
 pub(super) struct Reserved {
@@ -28,14 +26,7 @@ pub(super) struct Reserved {
 impl Work<'_> {
     /// Reserves what a call may use at most. Fails if a limit of the prompt or a quota of the namespace does not allow it.
     pub(super) async fn reserve(&self, models: &ModelConnection, call: &ModelCall) -> Result<Reserved, ReconcileError> {
-        let bytes: usize = call.messages.iter().map(|message| message.text.len()).sum::<usize>()
-            + call.output.as_ref().map_or(0, |output| output.schema.to_string().len().max(output.strict.to_string().len()));
-        let room = models.maximum_output(call.tier).map_or(call.maximum_output_tokens, |most| most.min(call.maximum_output_tokens));
-        let usage = Usage {
-            input: u64::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u64::MAX),
-            output: u64::from(room),
-            ..Usage::default()
-        };
+        let usage = models.client.reservation(call);
         let reserved = Reserved { tokens: i64::try_from(usage.total()).unwrap_or(i64::MAX), cost: models.prices(call.tier).cost(&usage) };
         self.within_limits(reserved.tokens)?;
         let generation = self.generation_key();

@@ -1,6 +1,6 @@
-//! What else starts a reconciliation of a prompt: changes of its Workflow, of the rules and of the instance.
+//! What else starts a reconciliation of a prompt: changes of its Workflow, of the rules, of the instance and of the provider.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, future};
@@ -14,7 +14,7 @@ use crate::kubernetes::indexed_prompt::IndexedPrompt;
 /// Wakes prompts whenever something changes that they depend on, until the process ends.
 pub async fn follow_changes(ctx: Arc<Context>) {
     ctx.listed().await;
-    future::join4(follow_workflows(&ctx), follow_policies(&ctx), follow_instances(&ctx), follow_quotas(&ctx)).await;
+    future::join5(follow_workflows(&ctx), follow_policies(&ctx), follow_instances(&ctx), follow_quotas(&ctx), follow_providers(&ctx)).await;
 }
 
 /// Wakes the prompt of each Workflow that changes, and those that change its definition.
@@ -65,6 +65,29 @@ async fn follow_quotas(ctx: &Context) {
         let (Ok(Event::Apply(quota)) | Ok(Event::Delete(quota))) = event else { continue };
         if known.insert((quota.metadata.uid.clone(), quota.metadata.generation)) {
             wake(ctx, |prompt| prompt.namespace() == quota.namespace());
+        }
+    }
+}
+
+/// Wakes the prompts of a provider that is there now, has another spec, or is Ready or not any more: their backoff may be long.
+async fn follow_providers(ctx: &Context) {
+    let mut changes = std::pin::pin!(ctx.stores.providers.follow());
+    let mut known: HashMap<(String, String), (Option<i64>, bool)> = HashMap::new();
+    while let Some(event) = changes.next().await {
+        let (provider, gone) = match event {
+            Ok(Event::Apply(provider)) => (provider, false),
+            Ok(Event::Delete(provider)) => (provider, true),
+            _ => continue,
+        };
+        let (namespace, name) = (provider.namespace().to_owned(), provider.name().to_owned());
+        let now = (provider.metadata.generation, provider.is_ready());
+        if gone || known.get(&(namespace.clone(), name.clone())) != Some(&now) {
+            wake(ctx, |prompt| prompt.asks(&namespace, &name));
+        }
+        if gone {
+            known.remove(&(namespace, name));
+        } else {
+            known.insert((namespace, name), now);
         }
     }
 }

@@ -225,9 +225,9 @@ async fn a_model_that_is_away_is_asked_again_and_costs_nothing_meanwhile() {
     });
     provider(&world, &server).await;
     prompt(&world, "waits", &for_a_model("x"), json!({ "providerRef": { "name": "models" } })).await;
-    let told = |object: &Value| condition(object, "Ready")["reason"] == "ModelFailed";
-    let waiting = world.until_kind("WorkflowPrompt", "waits", "it says that the model fails", told).await;
-    assert_eq!(condition(&waiting, "Stalled")["status"], "False");
+    let told = |object: &Value| condition(object, "Ready")["reason"] == "Unauthorized";
+    let waiting = world.until_kind("WorkflowPrompt", "waits", "it says that the key is refused", told).await;
+    assert_eq!(condition(&waiting, "Stalled")["status"], "True", "a person has to act, and it is tried again nevertheless");
     assert!(waiting["status"]["usage"]["calls"].is_null(), "{}", waiting["status"]["usage"]);
     at(&world, "waits", "WaitingForApproval").await;
 }
