@@ -14,6 +14,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("defaults", json!({})),
         ("one replica", json!({ "replicas": 1 })),
+        ("the templates that ship", json!({ "templates": { "install": true } })),
         (
             "many replicas, spread strictly",
             json!({ "replicas": 5, "podDisruptionBudget": { "minAvailable": "50%" }, "topologySpread": { "whenUnsatisfiable": "DoNotSchedule" } }),
