@@ -10,6 +10,7 @@ mod compose;
 mod conditions;
 mod coverage;
 mod data;
+mod drafts;
 mod events;
 mod fetch;
 mod files;
@@ -17,6 +18,7 @@ mod fill;
 mod finish;
 mod flow;
 mod guard;
+mod nearest;
 mod operations;
 mod presets;
 mod questions;
@@ -26,6 +28,7 @@ mod run;
 mod schedule;
 mod schedule_words;
 mod services;
+mod shapes;
 mod starts;
 mod steps;
 mod tokens;
@@ -68,6 +71,9 @@ pub fn propose(request: &Prompt<'_>) -> Outcome {
         let composed = compose(&text, &channel, request.catalog, &lexicon);
         if composed.stuck.is_empty() && composed.flow.effects > 0 {
             return finish::built(composed, request, &assumed);
+        }
+        if let Some(outcome) = nearest::phrase(request) {
+            return outcome;
         }
         let asked = questions::about(&composed);
         if asked.is_empty() {

@@ -9,6 +9,7 @@ mod applying;
 mod argocd;
 mod backoff;
 mod bad_input;
+mod builtin;
 mod callers;
 mod catalog;
 mod certificate_faults;

@@ -3,6 +3,7 @@
 use serde_json::Map;
 
 use super::compose::Composed;
+use super::nearest::nearest;
 use super::services::VENDORS;
 use super::world::Stuck;
 use crate::catalog::{Around, Catalog, filled, shown};
@@ -109,7 +110,7 @@ pub(super) fn from(composed: &Composed<'_>, catalog: &Catalog, why: Option<Strin
         services: analysis.services,
         node_types: analysis.node_types,
         credentials: analysis.credentials,
-        nearest: Vec::new(),
+        nearest: nearest(&composed.items),
     }
 }
 

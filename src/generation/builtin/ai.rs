@@ -78,6 +78,10 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
     if clause.items.iter().any(|item| item.among(MOOD)) {
         return mood(flow, clause, vendor).ok_or_else(unknown);
     }
+    // A text is read out of a PDF before a model sees it.
+    if flow.made.is_none() && flow.file.is_some() && world.items.iter().any(|item| item.is(&["pdf"])) {
+        files::text_of_pdf(flow).ok_or_else(unknown)?;
+    }
     if acts.contains(&Act::Extract) {
         return extract(flow, clause, vendor).ok_or_else(unknown);
     }
@@ -244,7 +248,8 @@ fn mood(flow: &mut Flow<'_>, clause: &Clause, vendor: usize) -> Option<()> {
     let _ = clause;
     let id = flow.node("sentimentAnalysis", "Sentiment", map(json!({"inputText": text})));
     model(flow, vendor, &id);
-    flow.extend(&id);
+    // What does not depend on the mood goes on beside it.
+    flow.attach(&id);
     flow.mood = Some(id);
     Some(())
 }
@@ -283,7 +288,13 @@ fn extract(flow: &mut Flow<'_>, clause: &Clause, vendor: usize) -> Option<()> {
 pub(super) fn chat(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> Result<(), Stuck> {
     let vendor = world.items.iter().find_map(|item| item.vendor);
     let generic = world.items.iter().any(|item| item.among(GENERIC));
-    if vendor.is_none() && !generic {
+    // Sources, tools and documents make it more than a chat.
+    let more = world.items.iter().any(|item| {
+        item.noun.is_some_and(|noun| {
+            !matches!(noun, "chat" | "bot" | "question" | "message" | "text" | "answer" | "reply" | "user" | "workflow")
+        })
+    });
+    if vendor.is_none() && !generic || more {
         return Err(Stuck::Unknown("what answers in the chat".to_owned()));
     }
     text(flow, clause, vendor.unwrap_or(OPENAI), world)?;

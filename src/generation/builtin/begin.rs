@@ -82,6 +82,10 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
         let left = rest.iter().any(|item| item.is_verb).then_some(rest);
         return Some((event(start, &items[from..to], Role::Start, false), left));
     }
+    if let Some((start, left)) = described(items, lexicon).filter(|_| !scheduled) {
+        let upto = items.len() - left.len();
+        return Some((event(start, &items[..upto], Role::Start, false), Some(left)));
+    }
     let start = starts::detect(items, lexicon)?;
     let verbs = clause.verbs();
     let acts: Vec<Act> = verbs.iter().filter_map(|at| items[*at].act).collect();
@@ -126,6 +130,23 @@ fn fresh_object(items: &[Item]) -> Option<(usize, usize)> {
     let to = upto.map_or(items.len(), |by| fresh + 1 + by);
     let says = items[fresh..to].iter().any(|item| item.among(FRESH));
     (after_verb && says).then_some((fresh, to))
+}
+
+/// Finds what a thing that is to be made does: `a Telegram bot that | answers questions with Gemini`.
+fn described(items: &[Item], lexicon: &Lexicon) -> Option<(Start, Vec<Item>)> {
+    let at = items.iter().position(|item| item.is(&["that", "which", "der", "die", "qui", "que"]))?;
+    let thing = &items[..at];
+    let is_thing = thing.iter().any(|item| matches!(item.noun, Some("bot" | "webhook" | "chat" | "form" | "workflow")));
+    let own = thing.iter().any(|item| item.is_verb && !matches!(item.act, None | Some(Act::Light | Act::Create)));
+    let does = |item: &Item| {
+        matches!(
+            item.act,
+            Some(Act::Reply | Act::Summarize | Act::Translate | Act::Write | Act::Create | Act::Send | Act::Transcribe | Act::Extract)
+        )
+    };
+    let verb = items.get(at + 1).filter(|item| item.is_verb && does(item));
+    let start = starts::detect(thing, lexicon)?;
+    (is_thing && !own && verb.is_some()).then(|| (start, items[at + 1..].to_vec()))
 }
 
 /// Puts a condition behind its step before it: `alert me | if it is down`.

@@ -181,7 +181,11 @@ fn joins_numbers(items: &[Item], at: usize) -> bool {
 fn is_request(items: &[Item], at: usize) -> bool {
     let before = &items[at - 1];
     let own = items[..at].iter().any(|item| is_event_word(&item.word) || item.is_verb);
-    own && !before.is(&["to", "i", "we", "you", "they", "people", "users", "customers", "someone", "he", "she", "it"])
+    let german = items.get(at + 1).is_none_or(|next| next.is(&["wird", "werden", "wurde", "ist", "sind", "hat", "haben"]));
+    let negated = before.is(&["not", "dont", "doesnt", "nicht", "pas", "no", "does", "do", "can", "cannot", "cant", "ne", "ihn", "sie"]);
+    own && !german
+        && !negated
+        && !before.is(&["to", "i", "we", "you", "they", "people", "users", "customers", "someone", "he", "she", "it"])
         && !items[at].word.ends_with('s')
         && !items[at].word.ends_with("ed")
 }
@@ -207,7 +211,7 @@ fn role(chunk: &[Item]) -> (Role, bool, usize) {
     let word = |at: usize, words: &[&str]| chunk.get(at).is_some_and(|item| item.is(words));
     let skip = chunk.iter().take_while(|item| item.is(LEADING)).count();
     let Some(first) = chunk.get(skip) else { return (Role::Step, false, chunk.len()) };
-    let not_follows = word(skip + 1, &["not", "nicht", "no", "non", "so"]) && chunk.len() == skip + 2;
+    let not_follows = word(skip + 1, &["not", "nicht", "no", "non"]) && chunk.len() == skip + 2;
     if first.among(ELSE) || first.among(IF) && not_follows {
         return (Role::Otherwise, false, skip + 1 + usize::from(not_follows));
     }
@@ -221,6 +225,10 @@ fn role(chunk: &[Item]) -> (Role, bool, usize) {
     }
     if first.is(&["in", "for"]) && word(skip + 1, &["all"]) && word(skip + 2, &["other", "others"]) {
         return (Role::Otherwise, false, (skip + 4).min(chunk.len()));
+    }
+    // `and if so, …` goes on with what was asked.
+    if first.among(IF) && word(skip + 1, &["so", "yes", "ja", "oui"]) {
+        return (Role::Step, false, skip + 2);
     }
     if first.among(IF) || first.is(&["unless"]) {
         return (Role::Condition, true, skip + usize::from(!first.is(&["unless"])));

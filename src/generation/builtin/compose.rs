@@ -4,7 +4,7 @@ use super::ai;
 use super::begin::{Event, conditions_first, find_start, with_details};
 use super::clauses::{self, Clause, Role};
 use super::conditions::{self, Test};
-use super::coverage::{forgotten, strangers};
+use super::coverage::{forgotten, strangers, unreached};
 use super::flow::Flow;
 use super::reading::{self, Item};
 use super::run::Run;
@@ -70,17 +70,9 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
         stuck.push(Stuck::Unknown(what));
         return Composed { flow, start: Some(start), stuck, items };
     }
-    filter_start(&mut flow, &of_start);
-    let mut run = Run {
-        world: &world,
-        stuck: &mut stuck,
-        before: None,
-        gate: None,
-        sentence: usize::MAX,
-        parted: false,
-        effects: 0,
-        answered: false,
-    };
+    let gate = filter_start(&mut flow, &of_start, &clauses);
+    let mut run =
+        Run { world: &world, stuck: &mut stuck, before: None, gate, sentence: usize::MAX, parted: false, effects: 0, answered: false };
     for at in 0..clauses.len() {
         run.answered = clauses[at + 1..].iter().any(is_answer);
         let parted = clauses.get(at + 1).is_some_and(|next| next.role == Role::Otherwise && next.sentence == clauses[at].sentence);
@@ -100,6 +92,9 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
     }
     stuck.extend(strangers(&items, &used));
     stuck.extend(forgotten(&flow, &rest));
+    if stuck.is_empty() {
+        stuck.extend(unreached(&flow, &items));
+    }
     Composed { flow, start: Some(start), stuck, items }
 }
 
@@ -127,11 +122,16 @@ fn is_answer(clause: &Clause) -> bool {
             .any(|item| item.is(&["back", "answer", "reply", "response", "result", "thread", "it", "antwort", "replies", "answers"]))
 }
 
-/// Adds a filter that the description of the start has: `orders over 100 EUR`.
-fn filter_start(flow: &mut Flow<'_>, items: &[Item]) {
-    if let Some(test @ (Test::Number { .. } | Test::Contains { .. })) = conditions::read(items)
-        && let Some(case) = conditions::case(&test, flow)
-    {
-        flow.condition("filter", "Filter", vec![case]);
+/// Adds the condition that the description of the start has: `orders over 100 EUR`. Returns the output for all others, if the prompt says what
+/// happens otherwise.
+fn filter_start(flow: &mut Flow<'_>, items: &[Item], clauses: &[Clause]) -> Option<String> {
+    let direct = || conditions::read(items).filter(|test| matches!(test, Test::Number { .. } | Test::Contains { .. }));
+    let test = conditions::within(items).or_else(direct)?;
+    let case = conditions::case(&test, flow)?;
+    let otherwise = clauses.iter().position(|clause| clause.role == Role::Otherwise);
+    if otherwise.is_some_and(|at| clauses[..at].iter().all(|clause| clause.role == Role::Step)) {
+        return Some(format!("{}.false", flow.condition("if", "If", vec![case])));
     }
+    flow.condition("filter", "Filter", vec![case]);
+    None
 }

@@ -40,7 +40,13 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
         let mut found: Vec<String> = Vec::new();
         for item in items[..upto].iter().filter(|item| item.kind == Kind::Word && item.service.is_none()) {
             match item.noun {
-                Some(noun) => found.push(noun.to_owned()),
+                Some(noun) => {
+                    found.push(noun.to_owned());
+                    // Where the user names the fields, the user's word is the name.
+                    if item.word != noun && !item.word.ends_with('s') {
+                        found.push(item.word.clone());
+                    }
+                }
                 None if !item.plain && item.act.is_none() => found.push(item.word.clone()),
                 None => {}
             }
@@ -118,6 +124,37 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
     }
 }
 
+/// Reads the condition that a clause has within: `orders over 100 EUR`, `rows with status open`, `articles that mention "n8n"`.
+pub(super) fn within(items: &[Item]) -> Option<Test> {
+    for (at, item) in items.iter().enumerate() {
+        let rest = &items[at + 1..];
+        let value = |by: usize| {
+            rest.get(by).filter(|one| one.kind == Kind::Quoted || one.kind == Kind::Word && one.service.is_none() && !one.is_verb)
+        };
+        if item.is(&["with", "where", "whose", "having", "mit", "deren", "avec", "dont", "con", "cuyo", "cuya"])
+            && let Some(noun) = rest
+                .first()
+                .and_then(|one| one.noun.or(Some(one.word.as_str()).filter(|word| is_field(word))))
+                .filter(|noun| is_field(noun))
+        {
+            let by = 1 + usize::from(rest.get(1).is_some_and(|one| one.among(IS) || one.is(&["="])));
+            let text = value(by).filter(|one| !one.is(&["and", "to", "in"]))?;
+            return Some(Test::Equals { nouns: vec![noun.to_owned()], text: text.text.clone(), not: false });
+        }
+    }
+    let relative =
+        items.iter().any(|item| item.is(&["that", "which", "containing", "mentioning", "die", "qui", "que", "enthalten", "contenant"]));
+    match read(items)? {
+        test @ Test::Number { .. } => Some(test),
+        test @ Test::Contains { .. } if relative => Some(test),
+        _ => None,
+    }
+}
+
+fn is_field(word: &str) -> bool {
+    matches!(word, "status" | "state" | "label" | "tag" | "category" | "priority" | "type" | "country" | "language" | "stage" | "role")
+}
+
 /// Returns a condition of the compact form; `None` if the data has nothing that it could be about.
 pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
     let read =
@@ -125,7 +162,23 @@ pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
     let one = |left: String, op: &str, right: Value| Condition { left: Value::String(left), op: op.to_owned(), right };
     let (of, ignore_case, loose) = match test {
         Test::Number { nouns, op, value } => {
-            let known = ["amount", "total", "price", "score", "rating", "temperature", "number"];
+            let known = [
+                "betrag",
+                "montant",
+                "importe",
+                "summe",
+                "preis",
+                "prix",
+                "precio",
+                "sum",
+                "amount",
+                "total",
+                "price",
+                "score",
+                "rating",
+                "temperature",
+                "number",
+            ];
             let named = nouns.iter().rev().find(|noun| {
                 known.contains(&noun.as_str()) || flow.data.field(noun).is_some_and(|field| !field.words.iter().any(|word| word == "title"))
             });

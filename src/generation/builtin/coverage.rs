@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::clauses;
 use super::flow::Flow;
 use super::reading::Item;
+use super::services::VENDORS;
 use super::tokens::Kind;
 use super::world::{Stuck, harmless};
 
@@ -50,7 +51,31 @@ fn names_place(items: &[Item], quoted: &Item) -> bool {
                 )
             )
     };
-    items[at.saturating_sub(3)..(at + 4).min(items.len())].iter().any(place)
+    items[at.saturating_sub(1)..(at + 2).min(items.len())].iter().any(place)
+}
+
+/// Finds a service of the prompt that no node reaches.
+pub(super) fn unreached(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
+    let reaches = |kinds: [Option<&str>; 2]| {
+        flow.nodes.iter().any(|node| {
+            let short = node.kind.split('.').next().unwrap_or_default();
+            kinds.into_iter().flatten().any(|kind| kind.rsplit_once('.').is_some_and(|(_, own)| own == short))
+                || kinds.contains(&Some(node.kind.as_str()))
+        })
+    };
+    let missing = items.iter().find(|item| {
+        if let Some(at) = item.service {
+            let service = &flow.lexicon.services[at];
+            let memory = service.key == "postgres" && flow.nodes.iter().any(|node| node.kind == "memoryPostgresChat");
+            return !memory && !reaches([service.action.as_deref(), service.trigger.as_deref()]);
+        }
+        item.vendor.is_some_and(|at| {
+            let vendor = &VENDORS[at];
+            let own = vendor.display == "OpenAI" && flow.nodes.iter().any(|node| node.kind.contains("langchain.openAi"));
+            !own && !flow.nodes.iter().any(|node| node.kind == vendor.chat)
+        })
+    })?;
+    Some(Stuck::Unknown(format!("what {} is for", missing.text)))
 }
 
 /// Finds words that nothing explains: names of products, above all.

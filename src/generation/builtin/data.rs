@@ -15,6 +15,8 @@ pub(super) struct Data {
     pub binary: Option<String>,
     /// True if a run has several items.
     pub many: bool,
+    /// True if the items say nothing but that the workflow started.
+    pub hollow: bool,
     /// The service that the items come from, by the name of its node type.
     pub service: String,
     /// Noun for an item, in English.
@@ -112,6 +114,10 @@ const OUTPUTS: &[(&str, &str)] = &[
     ),
     ("calTrigger", "Title:title,name,event:title;Start:date,time:startTime;Email:mail,address,email:attendees[0].email"),
     ("typeformTrigger", "open:;whole:"),
+    ("jotFormTrigger", "open:;whole:"),
+    ("facebookLeadAdsTrigger", "open:data;whole:data"),
+    ("formIoTrigger", "open:;whole:"),
+    ("wufooTrigger", "open:;whole:"),
     ("hubspotTrigger", "-Contact:id,contact:contactId;-Company:company:companyId;-Deal:deal:dealId"),
     (
         "googleCalendarTrigger",

@@ -51,7 +51,7 @@ const RULES: &[(&str, &str, &str)] = &[
     ("stripe", "cancelled canceled cancels deleted unsubscribes", r#"{"events": ["customer.subscription.deleted"]}"#),
     ("stripe", "subscription subscribes", r#"{"events": ["customer.subscription.created"]}"#),
     ("stripe", "invoice", r#"{"events": ["invoice.paid"]}"#),
-    ("stripe", "payment paid pays charge succeeds", r#"{"events": ["payment_intent.succeeded"]}"#),
+    ("stripe", "payment paid pays charge succeeds paga pagan zahlt bezahlt paie paye", r#"{"events": ["payment_intent.succeeded"]}"#),
     ("stripe", "customer", r#"{"events": ["customer.created"]}"#),
     ("shopify", "cancelled canceled", r#"{"topic": "orders/cancelled"}"#),
     ("shopify", "paid", r#"{"topic": "orders/paid"}"#),

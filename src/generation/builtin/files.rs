@@ -78,15 +78,23 @@ pub(super) fn convert(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&str]) -> O
         return Some(());
     }
     if (said(&["pdf"]) || nouns.contains(&"document")) && holds(flow).is_some() {
-        let id = extracted(flow, "pdf")?;
-        let text =
-            Field { label: "Text".to_owned(), words: vec!["text".to_owned(), "message".to_owned()], path: "text".to_owned(), main: true };
-        flow.turn_to(Data { node: id, fields: vec![text], noun: "document".to_owned(), ..Data::default() });
-        return Some(());
+        return text_of_pdf(flow);
     }
     None
 }
 
 fn position(clause: &Clause, word: &str) -> usize {
     clause.items.iter().position(|item| item.is(&[word])).unwrap_or(usize::MAX)
+}
+
+/// Reads the text of the item's PDF.
+pub(super) fn text_of_pdf(flow: &mut Flow<'_>) -> Option<()> {
+    let (_, property) = held(flow)?;
+    let id = flow.node("extractFromFile", "Read File", map(json!({"operation": "pdf", "binaryPropertyName": property})));
+    flow.extend(&id);
+    let words = vec!["text".to_owned(), "message".to_owned()];
+    let text = Field { label: "Text".to_owned(), words, path: "text".to_owned(), main: true };
+    let noun = if flow.data.noun.is_empty() { "document".to_owned() } else { flow.data.noun.clone() };
+    flow.turn_to(Data { node: id, fields: vec![text], noun, ..Data::default() });
+    Some(())
 }

@@ -26,12 +26,16 @@ pub(super) struct Source {
     /// Language to translate into, as two letters.
     pub language: Option<String>,
     pub data: Data,
+    /// The service of the node.
+    pub service: String,
+    /// Resource whose record the operation is about, if it is about one that exists.
+    pub own_id: String,
     /// Prefix of the names of slots.
     pub prefix: String,
 }
 
 const TEXTS: &str =
-    "text message content body bodycontent textbody description comment note messagecontent prompt html messagetext details";
+    "text message content body bodycontent textbody description comment note messagecontent prompt html messagetext details contentvalue";
 const TITLES: &str = "title subject summary name messagetitle";
 const RECIPIENTS: &str = "to sendto toemail toaddresses torecipients recipient recipients toaddress recipientphonenumber tonumber phonenumber sendtoaddress useremail";
 const ADDRESSES: &str = "email emailaddress contactemail customeremail subscriberemail mail";
@@ -128,12 +132,24 @@ fn written(name: &str, operation: &str, set: &Map<String, Value>, facts: &NodeVe
 
 /// Sets texts and titles that n8n does not require.
 fn optional(facts: &NodeVersion, values: &Map<String, Value>, set: &mut Map<String, Value>, source: &Source) {
+    // Without a mapping n8n writes rows without values.
+    for mapper in facts.parameters.iter().filter(|own| own.kind == Kind::ResourceMapper && values.contains_key(&own.name)) {
+        set.entry(mapper.name.clone()).or_insert_with(automatic);
+    }
     for (name, value) in values {
         if set.contains_key(name) || value.as_str() != Some("") {
             continue;
         }
         let own = facts.parameters.iter().find(|own| own.name == *name && own.kind == Kind::String && !own.no_data_expression);
         let folded = name.to_lowercase();
+        let address = among(ADDRESSES, &folded) || among(RECIPIENTS, &folded);
+        if let Some(own) = own.filter(|_| address || matches!(folded.as_str(), "fromemail" | "from" | "sender" | "fromaddress")) {
+            let value = if address { value_of(own, source) } else { Some(slot(source, name).into()) };
+            if let Some(value) = value {
+                set.insert(name.clone(), value);
+            }
+            continue;
+        }
         let text = if among(TEXTS, &folded) {
             &source.text
         } else if among(TITLES, &folded) {
@@ -147,6 +163,11 @@ fn optional(facts: &NodeVersion, values: &Map<String, Value>, set: &mut Map<Stri
     }
 }
 
+/// Returns the mapping by which each field goes into the column of its name.
+fn automatic() -> Value {
+    json!({"mappingMode": "autoMapInputData", "value": {}, "matchingColumns": [], "schema": []})
+}
+
 /// Returns a value for a required parameter.
 fn value_of(parameter: &Parameter, source: &Source) -> Option<Value> {
     let folded: String = parameter.name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
@@ -157,16 +178,14 @@ fn value_of(parameter: &Parameter, source: &Source) -> Option<Value> {
         }
         Kind::Boolean => return Some(Value::Bool(false)),
         Kind::Options | Kind::MultiOptions if !parameter.options.open => return None,
-        Kind::ResourceMapper => {
-            return Some(json!({"mappingMode": "autoMapInputData", "value": {}, "matchingColumns": [], "schema": []}));
-        }
+        Kind::ResourceMapper => return Some(automatic()),
         Kind::Collection | Kind::FixedCollection | Kind::Json => return None,
         _ => {}
     }
     if among(CHANNELS, &folded) {
         let chat = source.chat.as_ref().map(|chat| format!("{{{{{chat}}}}}"));
         let channel = source.channel.clone();
-        return Some(chat.or(channel).unwrap_or_else(|| slot(source, &parameter.name)).into());
+        return Some(channel.or(chat).unwrap_or_else(|| slot(source, &parameter.name)).into());
     }
     if among(RECIPIENTS, &folded) {
         let address = source.address.as_ref().map(|code| format!("{{{{{code}}}}}"));
@@ -192,13 +211,31 @@ fn value_of(parameter: &Parameter, source: &Source) -> Option<Value> {
         return source.data.binary.clone().map(Value::from);
     }
     if among(OF_ITEM, &folded) || parameter.kind == Kind::DateTime {
-        let word = parts(&parameter.name).concat();
+        let word = match folded.as_str() {
+            "lastname" | "familyname" => "name".to_owned(),
+            _ => parts(&parameter.name).concat(),
+        };
         let known = source.data.field(&word).map(|field| source.data.code(&field.path));
         let open = source.data.open.as_ref().and_then(|_| source.data.read(&parameter.name));
         return known.or(open).map(|code| format!("{{{{{code}}}}}").into());
     }
     // The id of the record itself cannot be a fixed value.
+    if !source.own_id.is_empty() && is_own_id(&folded, &source.own_id) {
+        return source
+            .data
+            .field("id")
+            .filter(|_| source.data.service == source.service)
+            .map(|field| format!("{{{{{}}}}}", source.data.code(&field.path)).into());
+    }
     Some(slot(source, &parameter.name).into())
+}
+
+/// Reports whether a parameter is the id of a record of the resource.
+fn is_own_id(name: &str, resource: &str) -> bool {
+    let resource = resource.to_lowercase();
+    matches!(name, "id" | "recordid" | "pageid" | "rowid" | "itemid" | "documentid" | "key")
+        || name == resource
+        || name.strip_suffix("id") == Some(resource.as_str())
 }
 
 /// Returns a slot for a value that the user gives.

@@ -137,6 +137,29 @@ impl<'c> Flow<'c> {
         if operation.in_set {
             set.insert("operation".to_owned(), operation.operation.as_str().into());
         }
+        const OF_ONE: &[&str] = &[
+            "get",
+            "update",
+            "delete",
+            "close",
+            "complete",
+            "archive",
+            "reopen",
+            "move",
+            "deleteRecord",
+            "edit",
+            "cancel",
+            "addNote",
+            "addLabels",
+            "markAsRead",
+        ];
+        let mut source = source.clone();
+        let parts: Vec<&str> = operation.name.split('.').collect();
+        source.service = parts.first().copied().unwrap_or_default().to_owned();
+        if OF_ONE.contains(&operation.operation.as_str()) && !set.keys().any(|key| key.to_lowercase().ends_with("id")) {
+            source.own_id = parts.get(1).filter(|_| parts.len() > 2).copied().unwrap_or("record").to_owned();
+        }
+        let source = &source;
         fill::fill(&operation.name, full, &operation.operation, &mut set, source, self.catalog)?;
         Ok(self.node(&operation.kind, name, set))
     }

@@ -29,6 +29,11 @@ pub(super) const PRESETS: &[(&str, &str)] = &[
     ("asana.task.create", r#"{"otherProperties": {"notes": "@text"}}"#),
     ("clickUp.task.create", r#"{"folderless": true, "additionalFields": {"content": "@text"}}"#),
     ("zendesk.ticket.create", r#"{"additionalFields": {"subject": "@title"}}"#),
+    (
+        "freshdesk.ticket.create",
+        r#"{"requester": "email", "requesterIdentificationValue": "@address", "additionalFields": {"subject": "@title", "description": "@text"}}"#,
+    ),
+    ("googleTasks.task.create", r#"{"title": "@title"}"#),
     ("hubspot.*", r#"{"authentication": "appToken"}"#),
     ("hubspot.contact.upsert", r#"{"additionalFields": {"jobTitle": "@field:jobtitle", "companyName": "@field:company"}}"#),
     ("hubspot.contact.get", r#"{"contactId": "@field:contact"}"#),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::clauses::Clause;
 use super::conditions;
 use super::data::Data;
+use super::drafts;
 use super::files::file;
 use super::fill::Source;
 use super::flow::Flow;
@@ -56,6 +57,7 @@ pub(super) fn source(flow: &Flow<'_>, clause: &Clause, kind: &str, nouns: &[&str
         language: None,
         data: flow.data.clone(),
         prefix,
+        ..Source::default()
     }
 }
 
@@ -68,32 +70,10 @@ fn named_channel(clause: &Clause) -> Option<String> {
 
 /// Reports whether a clause speaks to the person that the item is about.
 pub(super) fn to_sender(clause: &Clause) -> bool {
-    clause.items.iter().any(|item| {
-        item.is(&[
-            "back",
-            "sender",
-            "them",
-            "him",
-            "her",
-            "person",
-            "address",
-            "adresse",
-            "submitter",
-            "applicant",
-            "visitor",
-            "absender",
-            "kunden",
-            "zuruck",
-            "thread",
-            "it",
-            "customer",
-            "client",
-            "user",
-            "lead",
-            "subscriber",
-            "requester",
-        ]) || matches!(item.noun, Some("customer" | "contact" | "address" | "user" | "lead" | "visitor"))
-    })
+    const SENDERS: &str = "back sender them him her person address adresse submitter applicant visitor absender kunden zuruck thread customer \
+        client user lead subscriber requester invitee customers candidate applicants subscribers attendee";
+    let is_person = |noun| matches!(noun, Some("customer" | "contact" | "address" | "user" | "lead" | "visitor"));
+    clause.items.iter().any(|item| item.among(SENDERS) || is_person(item.noun))
 }
 
 fn plural(noun: &str) -> String {
@@ -124,7 +104,7 @@ pub(super) fn collect(flow: &mut Flow<'_>, _nouns: &[&str]) {
 
 /// Adds the filter that a clause has within: `orders over 100 EUR`.
 pub(super) fn inline_filter(flow: &mut Flow<'_>, clause: &Clause) {
-    if let Some(test @ (conditions::Test::Number { .. } | conditions::Test::Contains { .. })) = conditions::read(&clause.items)
+    if let Some(test) = conditions::within(&clause.items)
         && let Some(case) = conditions::case(&test, flow)
     {
         flow.condition("filter", "Filter", vec![case]);
@@ -158,11 +138,21 @@ pub(super) fn sink(
         collect(flow, nouns);
     }
     let mut source = source(flow, clause, &operation.kind, nouns);
-    if is_message(operation)
-        && flow.made.is_none()
-        && let Some(text) = literal(clause)
-    {
+    let said = literal(clause).filter(|_| is_message(operation) && flow.made.is_none());
+    if flow.data.hollow && flow.made.is_none() && said.is_none() {
+        return Err("what goes there".to_owned());
+    }
+    let draft = drafts::draft(clause, &flow.data.noun).filter(|_| is_message(operation) && flow.made.is_none() && said.is_none());
+    if let Some(text) = said {
         source.text = text;
+    }
+    if let Some((subject, text)) = draft {
+        (source.title, source.text) = (subject, text);
+        // It is written to the person that the item is about, unless the prompt names an address.
+        if source.address.is_some() && source.recipient.as_deref() == Some("?recipient") {
+            source.recipient = None;
+        }
+        flow.assume("The text of the message is a draft; change it as you like");
     }
     if replies {
         source.chat = std::iter::once(&flow.data)
@@ -195,6 +185,13 @@ pub(super) fn sink(
         set.insert("select".to_owned(), "user".into());
         set.insert("user".to_owned(), "?slack-user".into());
     }
+    if service.key == "slack"
+        && replies
+        && let Some(thread) = flow.data.field("thread").filter(|_| clause.items.iter().any(|item| item.noun == Some("thread")))
+    {
+        let thread = format!("{{{{{}}}}}", flow.data.code(&thread.path));
+        set.insert("otherOptions".to_owned(), json!({"includeLinkToWorkflow": false, "thread_ts": {"replyValues": {"thread_ts": thread}}}));
+    }
     let name =
         if is_message(operation) { format!("Tell {}", service.display) } else { format!("{} in {}", verb(operation), service.display) };
     let before = flow.nodes.len();
@@ -210,8 +207,24 @@ pub(super) fn sink(
         (None, Some((holder, _))) if holder != flow.tail && !flow.tail.contains('.') => flow.edges.push(format!("{holder}>{id}")),
         (None, _) => flow.attach(&id),
     }
+    if !needs_file && !says_something(flow, before) {
+        return Err("what it says".to_owned());
+    }
     flow.effects += 1;
     Ok(())
+}
+
+/// Reports whether a node has a value of the data, a literal text, or takes the whole item: one without is an empty record.
+fn says_something(flow: &Flow<'_>, at: usize) -> bool {
+    fn any(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains("{{") || text.len() > 2 && text.contains(' '),
+            Value::Array(items) => items.iter().any(any),
+            Value::Object(map) => map.values().any(any) || maps_automatically(value),
+            _ => false,
+        }
+    }
+    flow.nodes.get(at).is_some_and(|node| node.set.values().any(|value| any(value) || maps_automatically(value)) || node.kind == "mqtt")
 }
 
 fn verb(operation: &Operation) -> &'static str {
@@ -230,7 +243,7 @@ fn maps_automatically(value: &Value) -> bool {
 
 /// Returns the text that a message is to have, if it is quoted.
 fn literal(clause: &Clause) -> Option<String> {
-    let at = clause.items.iter().position(|item| item.kind == Kind::Quoted)?;
+    let at = clause.items.iter().position(|item| item.kind == Kind::Quoted).filter(|_| conditions::within(&clause.items).is_none())?;
     let beside = |item: Option<&super::reading::Item>| {
         item.is_some_and(|item| {
             matches!(item.noun, Some("channel" | "sheet" | "table" | "database" | "list" | "board" | "folder" | "tag"))

@@ -83,10 +83,21 @@ impl Run<'_, '_> {
     /// Adds the condition that a step has within: `post the positive ones`. Returns whether there is one.
     fn choose(&mut self, flow: &mut Flow<'_>, clause: &Clause) -> Result<bool, Stuck> {
         let said = |words: &[&str]| clause.items.iter().any(|item| item.is(words));
-        let chosen = said(&["ones", "those"]) && said(&["positive", "negative", "neutral"]);
-        if chosen && let Some(test) = conditions::read(&clause.items) {
+        let moody = said(&["positive", "negative", "neutral", "positiv", "negativ", "positif", "negatif", "positivo", "negativo"]);
+        if let (true, Some(id), Some(Test::Mood(mood))) = (moody, flow.mood.clone(), conditions::read(&clause.items)) {
+            flow.tail = format!("{id}.{}", 1 - mood);
+            return Ok(true);
+        }
+        if moody && let Some(test) = conditions::read(&clause.items) {
             let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;
             flow.condition("if", "If", vec![case]);
+            return Ok(true);
+        }
+        // What is read is filtered behind its node; here it is about what there is already.
+        let reads = clause.verbs().iter().any(|at| matches!(clause.items[*at].act, Some(Act::Get | Act::Download)));
+        if !reads && let Some(test) = conditions::within(&clause.items) {
+            let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;
+            flow.condition("filter", "Filter", vec![case]);
             return Ok(true);
         }
         // Any other choice among the items is not understood.

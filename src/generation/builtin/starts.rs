@@ -100,10 +100,12 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], answers:
             }
             begin(flow, &id, "scheduleTrigger", None, "");
             flow.data.noun = "result".to_owned();
+            flow.data.hollow = true;
         }
         Start::Manual => {
             let id = flow.node("manualTrigger", "Start", Map::new());
             begin(flow, &id, "manualTrigger", None, "");
+            flow.data.hollow = true;
         }
         Start::Error => {
             let id = flow.node("errorTrigger", "On Error", Map::new());

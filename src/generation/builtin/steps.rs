@@ -3,6 +3,7 @@
 use serde_json::{Map, json};
 
 use super::clauses::Clause;
+use super::conditions;
 use super::data::Data;
 use super::fetch::{FRESH, feed, http, limit, read_first, unseen};
 use super::files;
@@ -10,6 +11,7 @@ use super::flow::Flow;
 use super::operations::{self, Operation};
 use super::reading::Item;
 use super::records;
+use super::shapes::{language, shape, wait};
 use super::starts::{Start, map};
 use super::tokens::Kind;
 use super::words::Act;
@@ -28,8 +30,25 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> R
     if acts.contains(&Act::Unsupported) {
         return Err(unknown());
     }
+    // `whatever text I send it` describes what arrives.
+    let arrives =
+        |at: &usize| *at > 0 && clause.items[at - 1].is(&["i", "we", "you", "they", "people", "users", "customers", "someone", "somebody"]);
+    let speaks = matches!(world.start, Start::Service(_) | Start::Chat | Start::Webhook | Start::Form);
+    if speaks
+        && acts == [Act::Send]
+        && verbs.iter().all(arrives)
+        && clause.items.iter().all(|item| item.service.is_none() && !item.is_value())
+    {
+        return Ok(());
+    }
     let nouns: Vec<&'static str> = clause.items.iter().filter_map(|item| item.noun).collect();
+    // `check` before `if` is no step of its own.
+    let bare = clause.items.iter().all(|item| item.is_verb || item.plain && item.service.is_none());
+    if bare && acts == [Act::Get] && said(&["check", "checks", "prufe", "verifie", "comprueba"]) {
+        return Ok(());
+    }
     let act = main_act(&acts, clause);
+    let act = if gets_message(clause, &nouns) { Act::Send } else { act };
     match act {
         Act::Wait => return wait(flow, clause).ok_or_else(unknown),
         Act::Stop => {
@@ -52,6 +71,7 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> R
     if sources.is_empty() && !reads {
         read_first(flow, clause)?;
     }
+    let (sources, targets) = if act == Act::Send { mailed(clause, sources, targets, world) } else { (sources, targets) };
     let own = |service: &usize| world.start_service == Some(*service);
     for (_, service) in &sources {
         let repeats = !reads && (own(service) || flow.data.service == world.lexicon.services[*service].key);
@@ -67,6 +87,9 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> R
         Act::Create if acts.contains(&Act::Update) && said(&["or", "oder", "ou", "o"]) => Act::Upsert,
         other => other,
     };
+    if act == Act::Send && targets.is_empty() && !sources.is_empty() {
+        return without_service(flow, clause, act, &nouns, world);
+    }
     let mut done: Vec<usize> = Vec::new();
     for (_, service) in targets {
         if !done.contains(&service) {
@@ -75,6 +98,33 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> R
         }
     }
     Ok(())
+}
+
+/// Reports whether somebody gets a message: `the customer gets a mail by Gmail`.
+fn gets_message(clause: &Clause, nouns: &[&str]) -> bool {
+    let gets = clause
+        .items
+        .iter()
+        .any(|item| item.is_verb && item.is(&["get", "gets", "receive", "receives", "bekommt", "erhalt", "recoit", "recibe"]));
+    let message = nouns.iter().any(|noun| matches!(*noun, "mail" | "message" | "sms"));
+    let from = clause.items.iter().any(|item| item.is(&["from", "in", "aus", "all", "unread"]));
+    gets && message && !from
+}
+
+/// Places of services among the items of a clause, with the services.
+type Places = Vec<(usize, usize)>;
+
+/// Tells what a mail is about from what sends it: `mail me my Google Calendar events`.
+fn mailed(clause: &Clause, mut sources: Places, targets: Places, world: &World<'_>) -> (Places, Places) {
+    let mails = clause.items.iter().any(|item| item.is_verb && item.is(&["mail", "mails", "email", "emails", "mailed", "emailed"]));
+    if !mails {
+        return (sources, targets);
+    }
+    const SENDERS: &[&str] = &["gmail", "microsoftOutlook", "awsSes", "sendGrid", "mailgun", "mailjet", "mandrill", "sendInBlue"];
+    let (senders, others): (Vec<_>, Vec<_>) =
+        targets.into_iter().partition(|(_, at)| SENDERS.contains(&world.lexicon.services[*at].key.as_str()));
+    sources.extend(others);
+    (sources, senders)
 }
 
 /// Returns the verb that decides what the clause does.
@@ -124,6 +174,14 @@ pub(super) fn perform(
     } else if file_act {
         nouns.retain(|noun| flow.file.is_some() || !matches!(*noun, "image" | "file" | "document"));
     }
+    if service.key == "telegram"
+        && matches!(act, Act::Send | Act::Reply)
+        && flow.data.noun == "file"
+        && !nouns.contains(&"name")
+        && files::held(flow).is_some()
+    {
+        nouns.insert(0, "document");
+    }
     // `orders go to Slack`: what a service does not process is put there.
     let acts: &[Act] = if act == Act::Process { &[Act::Process, Act::Send, Act::Create] } else { &[act] };
     let found = acts.iter().find_map(|act| Some((*act, operations::choose(&service, *act, &nouns, flow.catalog)?)));
@@ -143,6 +201,21 @@ pub(super) fn perform(
         "" => unknown(&clause.text()),
         name => unknown(&format!("{}: no value for {name}", clause.text())),
     })
+}
+
+/// Returns the state that the records to read are in, unless the operation returns only such records.
+fn state(clause: &Clause, operation: &Operation) -> Option<String> {
+    const STATES: &str = "open closed won lost overdue unpaid paid active inactive pending failed completed done unassigned urgent expired due cancelled \
+        offene offenen uberfallige uberfalligen unbezahlte bezahlte aktive ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
+    let item = clause
+        .items
+        .windows(2)
+        .find(|pair| pair[0].among(STATES) && (pair[1].noun.is_some() || pair[1].service.is_some()))
+        .map(|pair| &pair[0])?;
+    let has_open = ["github.repository.getIssues", "github.repository.getPullRequests", "todoist.task.getAll", "trello.list.getCards"];
+    let given = has_open.contains(&operation.name.as_str())
+        && item.is(&["open", "active", "offene", "offenen", "pendientes", "abiertos", "abiertas", "ouverts", "ouvertes"]);
+    (!given).then(|| item.word.clone())
 }
 
 /// Reports whether an operation reads a list of records.
@@ -176,6 +249,13 @@ fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation,
     if many && clause.items.iter().any(|item| item.among(FRESH)) {
         unseen(flow);
     }
+    if let Some(state) = state(clause, operation) {
+        let test = conditions::Test::Equals { nouns: vec!["status".to_owned()], text: state.clone(), not: false };
+        let known = flow.data.open.is_some() || flow.data.field("status").is_some();
+        let case = conditions::case(&test, flow).filter(|_| known).ok_or_else(|| format!("which are {state}"))?;
+        flow.condition("filter", "Filter", vec![case]);
+        flow.assume(format!("Those are {state} whose status says so"));
+    }
     records::inline_filter(flow, clause);
     limit(flow, clause);
     Ok(())
@@ -192,6 +272,12 @@ fn process(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operati
         source.text = format!("{{{{{}}}}}", flow.data.code(&text.path));
     }
     let of_file = operation.name == "awsTextract.analyzeExpense";
+    // A service that reads a text is given none that is made up of all fields.
+    let reads_text = operation.name.contains("translate") || operation.name.contains("Sentiment");
+    let has_text = ["text", "message", "comment", "title"].iter().any(|noun| flow.data.field(noun).is_some());
+    if reads_text && flow.made.is_none() && !has_text && flow.data.open.is_none() {
+        return Err("the text".to_owned());
+    }
     if of_file {
         let (_, property) = files::held(flow).ok_or_else(|| "a file".to_owned())?;
         source.data.binary = Some(property);
@@ -213,61 +299,6 @@ fn process(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operati
         flow.made = flow.data.field("text").map(|field| flow.data.code(&field.path));
     }
     Ok(())
-}
-
-fn language(clause: &Clause) -> Option<String> {
-    const LANGUAGES: &[(&str, &str)] = &[
-        ("english englisch anglais ingles", "EN"),
-        ("german deutsch allemand aleman", "DE"),
-        ("french franzosisch francais frances", "FR"),
-        ("spanish spanisch espagnol espanol", "ES"),
-        ("italian italienisch italien italiano", "IT"),
-        ("dutch niederlandisch", "NL"),
-        ("polish polnisch", "PL"),
-        ("portuguese portugiesisch", "PT"),
-        ("japanese japanisch", "JA"),
-        ("chinese", "ZH"),
-    ];
-    LANGUAGES.iter().find(|(words, _)| clause.items.iter().any(|item| item.among(words))).map(|(_, code)| (*code).to_owned())
-}
-
-fn wait(flow: &mut Flow<'_>, clause: &Clause) -> Option<()> {
-    const UNITS: &[(&str, &str)] = &[
-        ("second seconds sekunden secondes segundos", "seconds"),
-        ("minute minutes minuten minutos", "minutes"),
-        ("hour hours stunde stunden heure heures hora horas", "hours"),
-        ("day days tag tage jour jours dia dias", "days"),
-    ];
-    let (at, unit) = clause
-        .items
-        .iter()
-        .enumerate()
-        .find_map(|(at, item)| UNITS.iter().find(|(words, _)| item.among(words)).map(|(_, unit)| (at, *unit)))?;
-    let before = at.checked_sub(1).map(|before| &clause.items[before])?;
-    let amount = before.number().or_else(|| before.is(&["a", "an", "eine", "einen", "une", "un", "una"]).then_some(1.0))?;
-    let id = flow.node("wait", "Wait", map(json!({"resume": "timeInterval", "amount": amount, "unit": unit})));
-    flow.extend(&id);
-    Some(())
-}
-
-fn shape(flow: &mut Flow<'_>, clause: &Clause, act: Act) -> Option<()> {
-    match act {
-        Act::Filter => {
-            let test = super::conditions::read(&clause.items)?;
-            let drop = clause.items.iter().any(|item| item.is(&["drop", "skip", "ignore", "exclude", "discard", "out", "ignoriere"]));
-            let case = super::conditions::case(&test, flow).filter(|_| !drop)?;
-            flow.condition("filter", "Filter", vec![case]);
-        }
-        Act::Collect => {
-            records::collect(flow, &[]);
-        }
-        Act::Deduplicate => {
-            let id = flow.node("removeDuplicates", "Remove Duplicates", Map::new());
-            flow.extend(&id);
-        }
-        _ => return None,
-    }
-    Some(())
 }
 
 fn quoted(clause: &Clause) -> Option<String> {

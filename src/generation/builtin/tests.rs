@@ -249,6 +249,19 @@ fn odd_prompts_end_without_a_workflow() {
     let _ = proposed(&most);
 }
 
+#[test]
+fn a_phrase_of_a_template_makes_that_template_and_others_are_named_as_near() {
+    let Outcome::Built(candidate) = proposed("Access requests are approved in Slack and become Jira tickets") else { panic!("not built") };
+    assert_eq!(candidate.route.name, "access-request");
+    assert!(candidate.slots.iter().any(|slot| slot.open));
+    let Outcome::Abstained(said) = proposed(
+        "When a colleague asks for access, a manager must approve the request in Slack within 3 days, and a permission ticket in Jira is negotiated.",
+    ) else {
+        panic!("not abstained")
+    };
+    assert!(said.nearest.iter().any(|near| near.starts_with("access-request")), "{:?}", said.nearest);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 

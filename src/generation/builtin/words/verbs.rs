@@ -5,7 +5,7 @@ use super::act::Act;
 pub(super) const VERBS: &[(Act, &str)] = &[
     (
         Act::Send,
-        "send sent post notify tell told inform alert message email mail text sms ping announce warn dm share publish remind forward \
+        "send sent post thank notify tell told inform alert message email mail text sms ping announce warn dm share publish remind forward \
          broadcast deliver report publishes push tweet \
          sende senden sendet gesendet schick schicke schicken schickt geschickt verschicke verschicken versende versenden benachrichtige \
          benachrichtigen benachrichtigt informiere informieren melde melden gemeldet poste posten gepostet warne erinnere maile teile \

@@ -1,0 +1,135 @@
+//! Each workflow that the `builtin` provider makes of the prompts of its table, and of the prompts of the corpora, is created and published by
+//! the real n8n, with stand-ins for credentials and plausible values for open slots.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use weirkeeper::catalog::Catalog;
+use weirkeeper::generation::builtin::propose;
+use weirkeeper::generation::compact::compile;
+use weirkeeper::generation::credentials;
+use weirkeeper::generation::outcome::{Answers, Candidate, Inputs, Outcome};
+use weirkeeper::generation::prompt::{Clarification, Prompt};
+
+use crate::harness::credentials::stand_in;
+use crate::harness::n8n::N8n;
+use crate::harness::stack::{Stack, rand};
+
+const TABLE: &str = include_str!("../../../src/generation/builtin/prompts.jsonl");
+
+/// Returns the prompts of the table, and those of the corpora if they are there.
+fn prompts() -> Vec<String> {
+    let corpora = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora/prompts/dev.jsonl");
+    let more = std::fs::read_to_string(corpora).unwrap_or_default();
+    let rows = TABLE.lines().chain(more.lines()).map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    rows.map(|row| row["prompt"].as_str().expect("a prompt").to_owned()).collect()
+}
+
+fn built(text: &str) -> Option<Candidate> {
+    let request = Prompt {
+        text,
+        answers: &Answers::new(),
+        timezone: Some("Europe/Berlin"),
+        clarification: Clarification::Ask,
+        catalog: Catalog::embedded(),
+    };
+    match propose(&request) {
+        Outcome::Built(candidate) => Some(*candidate),
+        _ => None,
+    }
+}
+
+/// Returns a value that a user could give for a slot.
+fn plausible(slot: &str) -> Value {
+    let has = |word: &str| slot.contains(word);
+    let text = if has("url") {
+        "https://feed.example.org/rss"
+    } else if has("sender") || has("recipient") {
+        "someone@example.org"
+    } else if has("google-sheets") && has("document") || has("folder") {
+        "1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEf"
+    } else if has("teams") && !has("channel") {
+        "01234567-89ab-cdef-0123-456789abcdef"
+    } else if slot == "google-calendar" || has("calendar-source") {
+        "team@example.org"
+    } else if has("business-profile") && has("account") {
+        "accounts/1234567890"
+    } else if has("business-profile") {
+        "locations/1234567890"
+    } else if has("notion") {
+        "0123456789abcdef0123456789abcdef"
+    } else if has("airtable-source-base") || has("airtable-base") {
+        "appAbCdEfGhIjKlMn"
+    } else if has("airtable") && has("table") {
+        "tblAbCdEfGhIjKlMn"
+    } else if has("slack") && has("channel") {
+        "C0123456789"
+    } else {
+        "1234567890"
+    };
+    json!(text)
+}
+
+/// Compiles a candidate with values for its slots, a webhook path of its own, and no credentials yet.
+fn complete(candidate: &Candidate, own: &str) -> Value {
+    let mut compact = candidate.compact.clone().expect("a compact form");
+    for node in &mut compact.nodes {
+        if let Some(path) = node.set.get_mut("path").filter(|_| node.kind == "webhook") {
+            *path = json!(format!("builtin-{own}/{}", path.as_str().unwrap_or_default()));
+        }
+    }
+    let inputs: Inputs = candidate.slots.iter().map(|slot| (slot.name.clone(), plausible(&slot.name))).collect();
+    let mut definition = compile(&compact, &inputs, Catalog::embedded()).expect("it compiles with its values").definition;
+    credentials::add(&mut definition, Catalog::embedded());
+    serde_json::to_value(&definition).expect("JSON")
+}
+
+#[tokio::test]
+async fn each_workflow_of_the_builtin_provider_is_created_and_published() {
+    let stack = Stack::shared();
+    let n8n = N8n::new(&stack.n8n_url(), &stack.n8n_key());
+    let own = format!("{:x}", rand());
+    let mut stand_ins: BTreeMap<String, String> = BTreeMap::new();
+    let (mut complaints, mut seen, mut published) = (Vec::new(), BTreeSet::new(), 0);
+    for text in prompts() {
+        let Some(candidate) = built(&text) else { continue };
+        let manual = candidate.definition.nodes.iter().any(|node| node.kind() == "n8n-nodes-base.manualTrigger");
+        let mut document = complete(&candidate, &format!("{own}-{}", seen.len()));
+        for node in document["nodes"].as_array_mut().into_iter().flatten() {
+            for (kind, reference) in node.get_mut("credentials").and_then(Value::as_object_mut).into_iter().flatten() {
+                if !stand_ins.contains_key(kind) {
+                    let id = stand_in(&n8n, kind, &format!("builtin {own}")).await;
+                    stand_ins.insert(kind.clone(), id);
+                }
+                reference["id"] = json!(stand_ins[kind]);
+            }
+        }
+        seen.insert(text.clone());
+        let made = n8n.api("POST", "/workflows", Some(document)).await;
+        if made.status != 200 {
+            complaints.push(format!("{text}: is not created: {} {}", made.status, made.text));
+            continue;
+        }
+        let id = made.json()["id"].as_str().expect("an id").to_owned();
+        let answer = n8n.api("POST", &format!("/workflows/{id}/publish"), Some(json!({}))).await;
+        let message = answer.json()["message"].as_str().unwrap_or_default().to_owned();
+        // A trigger that registers itself with its service, or connects to it, cannot do so with a stand-in: n8n had accepted the workflow.
+        let unreachable = answer.status != 200 && registers(&message);
+        if answer.status == 200 || unreachable {
+            published += 1;
+        } else if !manual {
+            complaints.push(format!("{text}: is not published: {} {message}", answer.status));
+        }
+        n8n.delete(&id).await;
+    }
+    for id in stand_ins.values() {
+        n8n.api("DELETE", &format!("/credentials/{id}"), None).await;
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    assert!(published >= 40, "only {published} of {} workflows were published", seen.len());
+}
+
+/// Reports whether n8n failed to reach the service of a trigger, after it had accepted the nodes.
+fn registers(message: &str) -> bool {
+    !message.contains("required") && !message.contains("Unrecognized") && !message.starts_with("Cannot publish workflow")
+}
