@@ -36,6 +36,69 @@ pub(super) fn rewrite(code: &str, mut replace: impl FnMut(&str, char) -> Option<
     out
 }
 
+/// Puts spaces between closing braces of JavaScript: n8n ends the code of `{{…}}` at the first `}}`, wherever it stands.
+pub(super) fn apart(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("{{") {
+        let code = &rest[start + 2..];
+        let Some(first) = code.find("}}") else { break };
+        out.push_str(&rest[..start + 2]);
+        let length = match closed(code) {
+            // Within a string they cannot be moved apart.
+            Some((length, spaced)) if length > first && !spaced.contains("}}") => {
+                out.push_str(&spaced);
+                length
+            }
+            _ => {
+                out.push_str(&code[..first]);
+                first
+            }
+        };
+        out.push_str("}}");
+        rest = &code[length + 2..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Returns the length of the code before the `}}` at which all of its braces and strings are closed, and the code with spaces between
+/// closing braces.
+fn closed(code: &str) -> Option<(usize, String)> {
+    let mut out = String::with_capacity(code.len());
+    let mut open: Vec<char> = Vec::new();
+    let mut rest = code;
+    while let Some(letter) = rest.chars().next() {
+        if open.is_empty() && rest.starts_with("}}") {
+            if out.ends_with('}') {
+                out.push(' ');
+            }
+            return Some((code.len() - rest.len(), out));
+        }
+        let mut taken = letter.len_utf8();
+        match open.last().copied() {
+            Some('\'' | '"' | '`') if letter == '\\' => taken += rest[taken..].chars().next().map_or(0, char::len_utf8),
+            Some('`') if rest.starts_with("${") => {
+                open.push('{');
+                taken += 1;
+            }
+            Some(quote @ ('\'' | '"' | '`')) if quote == letter => drop(open.pop()),
+            Some('\'' | '"' | '`') => {}
+            _ if matches!(letter, '\'' | '"' | '`' | '{') => open.push(letter),
+            _ if letter == '}' => {
+                open.pop()?;
+                if out.ends_with('}') {
+                    out.push(' ');
+                }
+            }
+            _ => {}
+        }
+        out.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    None
+}
+
 /// Rewrites the code of each `{{…}}`; `None` keeps the piece.
 pub(in crate::generation) fn rewrite_pieces(text: &str, mut piece: impl FnMut(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
@@ -131,5 +194,28 @@ mod tests {
         }
         assert!(arrow_functions("a >= b").is_empty() && arrow_functions("=> x").is_empty());
         assert_eq!(arrow_functions("a => b => a + b").len(), 2);
+    }
+
+    #[test]
+    fn closing_braces_of_javascript_do_not_end_the_code() {
+        for (text, wanted) in [
+            ("{{ f({a: {b: 1}}) }}", "{{ f({a: {b: 1} }) }}"),
+            ("x {{ {a: 1}}} y {{b}}", "x {{ {a: 1} }} y {{b}}"),
+            ("{{ `${ {a: {b: 1}}.a }` }}", "{{ `${ {a: {b: 1} }.a }` }}"),
+        ] {
+            assert_eq!(apart(text), wanted);
+        }
+        // What n8n ends at the right place, what is not closed, and what stands in a string stay.
+        for text in [
+            "{{ a }} {{b.c}}",
+            "{{ {a: 1} }}",
+            "{{ f({a: {b: 1 }} ",
+            "{{ '}}' }}",
+            "{{ it's }} and {{ it's }}",
+            "}} {{",
+            "{\"a\": {\"b\": \"{{c}}\"}}",
+        ] {
+            assert_eq!(apart(text), text);
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::graph::{Graph, WEBHOOK, WEBHOOK_KEYS};
 use super::read::is_id;
-use super::scan::{arrow_functions, in_name, name_at, rewrite, rewrite_pieces};
+use super::scan::{apart, arrow_functions, in_name, name_at, rewrite, rewrite_pieces};
 use crate::document::finding::{Code, Finding, is_full, quoted};
 use crate::text::similar;
 
@@ -71,7 +71,7 @@ impl<'a> Texts<'a> {
     }
 
     fn expression(&mut self, text: &str, path: &str) -> String {
-        rewrite_pieces(text, |code| {
+        rewrite_pieces(&apart(text), |code| {
             if let Some(name) = slot_name(code.trim()) {
                 return Some(self.slot_in_text(name, path));
             }
