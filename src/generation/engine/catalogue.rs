@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::denied::Denied;
 use super::signature::{Detail, Operation, operations, short};
-use crate::catalog::{Catalog, Ports};
+use crate::catalog::{Catalog, NodeEntry, Ports};
 use crate::document::node_types::STICKY_NOTE;
 
 /// Operations that many workflows need and whose signatures are always told.
@@ -32,8 +32,9 @@ const CORE: &[&str] = &[
 /// Maximum number of operations of a type without resources that are listed.
 const MOST_OPERATIONS: usize = 9;
 
-/// The choice with which n8n's editor leads from a node to an HTTP Request.
-const CUSTOM: &str = "__CUSTOM_API_CALL__";
+/// Types with which n8n is tested or taught. Workflows have no use for them.
+const OF_TESTS: &[&str] =
+    &["e2eTest", "e2eTestPollingTrigger", "debugHelper", "n8nTrainingCustomerDatastore", "n8nTrainingCustomerMessenger"];
 
 /// Headings, in the order of the text, with the kind of output of the types below them.
 const HEADINGS: &[(&str, &str)] = &[
@@ -51,10 +52,16 @@ const HEADINGS: &[(&str, &str)] = &[
     ("ai_reranker", "Rerankers (sub-nodes)"),
 ];
 
+/// Reports whether a type is told to a model.
+pub(super) fn is_told(entry: &NodeEntry, denied: &Denied<'_>) -> bool {
+    let short = entry.name.rsplit_once('.').map_or(entry.name.as_str(), |(_, short)| short);
+    !entry.hidden && entry.name != STICKY_NOTE && !OF_TESTS.contains(&short) && !denied.denies(&entry.name)
+}
+
 /// Returns the node types that may be used, one line each if they have resources.
 pub(super) fn lines(catalog: &Catalog, denied: &Denied<'_>) -> String {
     let mut groups: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
-    for entry in catalog.index().nodes.iter().filter(|entry| !entry.hidden && entry.name != STICKY_NOTE && !denied.denies(&entry.name)) {
+    for entry in catalog.index().nodes.iter().filter(|entry| is_told(entry, denied)) {
         let Some(facts) = catalog.node(&entry.name) else { continue };
         let Some(newest) = facts.latest().filter(|newest| !newest.hidden) else { continue };
         let output = match &newest.outputs {
@@ -93,7 +100,7 @@ fn resources(operations: &[Operation]) -> Option<String> {
     let mut words: Vec<&str> = Vec::new();
     for operation in operations {
         let Some(word) = operation.resource.as_deref().or(operation.operation.as_deref()) else { continue };
-        if !words.contains(&word) && word != CUSTOM {
+        if !words.contains(&word) {
             words.push(word);
         }
     }

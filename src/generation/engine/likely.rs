@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::catalogue::is_told;
 use super::denied::Denied;
 use super::signature::{Detail, Operation, operations};
 use crate::catalog::{Catalog, NodeEntry};
@@ -157,7 +158,7 @@ pub(super) fn likely(prompt: &str, catalog: &Catalog, denied: &Denied<'_>) -> Ve
     let phrases: BTreeSet<String> =
         (1..=MOST_WORDS).flat_map(|length| words.windows(length).map(|window| window.concat()).collect::<Vec<_>>()).collect();
     let rarity = rarity(catalog);
-    let usable = catalog.index().nodes.iter().filter(|entry| !entry.hidden && !denied.denies(&entry.name));
+    let usable = catalog.index().nodes.iter().filter(|entry| is_told(entry, denied));
     let mut scored: Vec<(u32, &NodeEntry)> =
         usable.map(|entry| (score(entry, &words, &phrases, &rarity), entry)).filter(|(score, _)| *score > 0).collect();
     scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
@@ -242,16 +243,22 @@ fn best(entry: &NodeEntry, words: &[String], catalog: &Catalog, most: usize) -> 
         })
         .flat_map(|(names, _)| names.split(' '))
         .collect();
-    let mut scored: Vec<(i32, usize)> = all.iter().enumerate().map(|(at, operation)| (fit(operation, at, words, &asked), at)).collect();
+    let own = name_words(&entry.display_name);
+    let mut scored: Vec<(i32, usize)> =
+        all.iter().enumerate().map(|(at, operation)| (fit(operation, at, words, &asked, &own), at)).collect();
     scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     scored.into_iter().take(most).filter_map(|(_, at)| all.get(at).cloned()).collect()
 }
 
-fn fit(operation: &Operation, at: usize, words: &[String], asked: &[&str]) -> i32 {
+/// Scores an operation at its place among those of its type; `own` are the words of the type's name, which ask for no resource: a file in
+/// Google Drive is not asked for by a shared drive.
+fn fit(operation: &Operation, at: usize, words: &[String], asked: &[&str], own: &[String]) -> i32 {
     let mut fit = -i32::try_from(at.min(40)).unwrap_or(40);
     if let Some(resource) = &operation.resource {
-        let hit =
-            name_words(resource).iter().any(|part| words.iter().any(|word| word.starts_with(part.trim_end_matches('s')) && part.len() > 2));
+        let hit = name_words(resource)
+            .iter()
+            .filter(|part| !own.contains(part))
+            .any(|part| words.iter().any(|word| word.starts_with(part.trim_end_matches('s')) && part.len() > 2));
         fit += if hit { 40 } else { 0 };
         // What most workflows use.
         fit += if ["message", "contact", "event", "page", "databasePage", "row", "sheet", "file", "text"].contains(&resource.as_str()) {
@@ -294,6 +301,7 @@ mod tests {
             ("check the address with Hunter's email verifier", "hunter.emailVerifier"),
             ("create a card in Trello", "trello.card.create"),
             ("create an event in Google Calendar", "googleCalendar.event.create"),
+            ("When a video lands in a Google Drive folder, download it", "googleDrive.file.download"),
         ] {
             let found = found(prompt);
             assert!(found.iter().any(|text| text.starts_with(wanted)), "{prompt}: {found:?}");

@@ -91,12 +91,14 @@ fn signatures(findings: &[Finding], workflow: &Value, catalog: &Catalog) -> Stri
         .filter(|finding| finding.path.contains(".set") || finding.path.contains(".use"))
         .filter_map(|finding| index(&finding.path))
     {
-        let Some(text) = workflow.get("nodes").and_then(|nodes| nodes.get(at)?.get("use")?.as_str()) else { continue };
+        let Some(node) = workflow.get("nodes").and_then(|nodes| nodes.get(at)) else { continue };
+        let Some(text) = node.get("use").and_then(Value::as_str) else { continue };
+        let set = node.get("set").and_then(Value::as_object).cloned().unwrap_or_default();
         for operation in named(text, catalog) {
             if !seen.insert(operation.clone()) {
                 continue;
             }
-            let Some(signature) = operation.signature(catalog, Detail::EXACT) else { continue };
+            let Some(signature) = operation.signature_with(&set, catalog, Detail::EXACT) else { continue };
             if out.len() + signature.len() < SIGNATURES {
                 let _ = writeln!(out, "{signature}");
             }

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use crate::catalog::display::{Match, Rule};
 use crate::catalog::{Around, Catalog, Display, Kind, NodeVersion, Parameter, Shared, filled, shown};
 
+/// The choice with which n8n's editor leads from a node to an HTTP Request.
+pub(super) const CUSTOM: &str = "__CUSTOM_API_CALL__";
+
 /// Maximum numbers of characters, options and fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Detail {
@@ -25,6 +28,8 @@ impl Detail {
     pub(super) const EXACT: Self = Self { characters: 1_800, options: 30, fields: 24 };
 }
 
+/// Values of a condition that are told.
+const MOST_VALUES: usize = 4;
 /// Parameters that code supplies, or that mean nothing to a workflow.
 const SUPPLIED: &[&str] = &["resource", "operation", "authentication", "curlImport", "preBuiltAgentsCallout", "credentials"];
 /// Types whose `authentication` the author chooses.
@@ -53,10 +58,14 @@ pub(super) fn operations(kind: &str, catalog: &Catalog) -> Vec<Operation> {
     let one = |resource: &str, operation: Option<String>| Operation { kind: kind.to_owned(), resource: some(resource), operation };
     let mut found = Vec::new();
     for (resource, operations) in newest.operations() {
+        if resource == CUSTOM {
+            continue;
+        }
         if operations.is_empty() {
             found.push(one(&resource, None));
         }
-        found.extend(operations.into_iter().map(|operation| one(&resource, Some(operation))));
+        let real = operations.into_iter().filter(|operation| operation != CUSTOM);
+        found.extend(real.map(|operation| one(&resource, Some(operation))));
     }
     found
 }
@@ -70,23 +79,30 @@ impl Operation {
 
     /// Returns the signature; `None` if the catalogue does not have the type.
     pub(super) fn signature(&self, catalog: &Catalog, detail: Detail) -> Option<String> {
+        self.signature_with(&Map::new(), catalog, detail)
+    }
+
+    /// Returns the signature for a node with some parameters: of several with the same name it has the one that shows beside them.
+    pub(super) fn signature_with(&self, set: &Map<String, Value>, catalog: &Catalog, detail: Detail) -> Option<String> {
         let facts = catalog.node(&self.kind)?;
         let newest = facts.latest()?;
         let mut out = format!("{}(", self.text(catalog));
         let base = out.len();
         let parameters: Vec<&Parameter> =
             newest.parameters.iter().map(|shared| &**shared).filter(|own| self.has(own, &facts.name, facts.default_version)).collect();
-        let values = self.values(newest, facts.default_version);
-        // What shows at first comes first: those that are cut off matter least.
-        let at_first = |own: &&&Parameter| values.as_ref().is_none_or(|values| values.contains_key(&own.name));
-        let (first, later): (Vec<&Parameter>, Vec<&Parameter>) = parameters.iter().partition(|own| at_first(own));
+        let values = self.values(set, newest, facts.default_version);
+        let shows = |own: &Parameter| {
+            values.as_ref().is_none_or(|values| shown(&own.display, values, Around::new(values, facts.default_version, &self.kind)))
+        };
+        let mut ranked = parameters.clone();
+        ranked.sort_by_key(|own| rank(own, shows(own)));
         let mut named: Vec<&str> = Vec::new();
-        for parameter in first.into_iter().chain(later) {
-            if named.contains(&parameter.name.as_str()) && parameter.display.show.len() <= 2 {
+        for parameter in ranked {
+            if named.contains(&parameter.name.as_str()) {
                 continue;
             }
             named.push(&parameter.name);
-            let written = self.parameter(parameter, detail, 0);
+            let written = self.parameter(parameter, &parameters, detail, 0);
             if out.len() - base + written.len() > detail.characters {
                 out.push_str(if out.len() == base { "…" } else { ", …" });
                 break;
@@ -100,10 +116,13 @@ impl Operation {
         Some(out)
     }
 
-    /// Returns the values of a node with this operation and nothing else.
-    fn values(&self, facts: &NodeVersion, version: f64) -> Option<Map<String, Value>> {
-        let given = [("resource", &self.resource), ("operation", &self.operation)];
-        let given = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value.clone()?)))).collect();
+    /// Returns the values of a node with this operation and the choices among its parameters.
+    fn values(&self, set: &Map<String, Value>, facts: &NodeVersion, version: f64) -> Option<Map<String, Value>> {
+        let is_choice = |key: &str| facts.parameters.iter().any(|own| own.name == key && matches!(own.kind, Kind::Options | Kind::Boolean));
+        let chosen = set.iter().filter(|(key, value)| is_choice(key) && (value.is_string() || value.is_boolean()));
+        let mut given: Map<String, Value> = chosen.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let of_use = [("resource", &self.resource), ("operation", &self.operation)];
+        given.extend(of_use.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value.clone()?)))));
         filled(facts, &given, version, &self.kind).ok()
     }
 
@@ -121,7 +140,8 @@ impl Operation {
         admits("resource", &self.resource) && admits("operation", &self.operation) && is_of(&own.display, kind, version)
     }
 
-    fn parameter(&self, own: &Parameter, detail: Detail, level: usize) -> String {
+    /// Returns a parameter; `beside` are those of its level.
+    fn parameter(&self, own: &Parameter, beside: &[&Parameter], detail: Detail, level: usize) -> String {
         let mut out = own.name.clone();
         if own.required && empty(&own.default) {
             out.push('*');
@@ -141,7 +161,7 @@ impl Operation {
         if own.bounds.multiple == Some(true) && !matches!(own.kind, Kind::FixedCollection) {
             out.push_str("[]");
         }
-        let when: Vec<String> = own.display.show.iter().filter_map(condition).take(2).collect();
+        let when = conditions(own, beside);
         if !when.is_empty() {
             out.push_str(&format!("[{}]", when.join(" & ")));
         }
@@ -150,11 +170,31 @@ impl Operation {
 
     fn fields(&self, fields: &[Shared], detail: Detail, level: usize) -> Vec<String> {
         let visible: Vec<&Parameter> = fields.iter().map(|shared| &**shared).filter(|own| own.kind != Kind::Hidden).collect();
-        let mut out: Vec<String> = visible.iter().take(detail.fields).map(|own| self.parameter(own, detail, level)).collect();
-        if visible.len() > detail.fields {
+        let mut named: Vec<&str> = Vec::new();
+        let mut first = visible.clone();
+        first.retain(|own| {
+            let new = !named.contains(&own.name.as_str());
+            named.push(&own.name);
+            new
+        });
+        let mut out: Vec<String> = first.iter().take(detail.fields).map(|own| self.parameter(own, &visible, detail, level)).collect();
+        if first.len() > detail.fields {
             out.push("…".to_owned());
         }
         out
+    }
+}
+
+/// Returns the place of a parameter: what is required and what shows at first come first, objects with options late, since a signature that
+/// is too long ends early.
+fn rank(own: &Parameter, shows: bool) -> u8 {
+    let required = own.required && empty(&own.default);
+    match (shows, matches!(own.kind, Kind::Collection | Kind::FixedCollection)) {
+        (true, false) => 0,
+        (true, true) if required => 0,
+        (false, false) if required => 1,
+        (true, true) => 2,
+        (false, _) => 3,
     }
 }
 
@@ -218,8 +258,42 @@ const fn suffix(kind: Kind) -> &'static str {
     }
 }
 
-/// Returns a condition on another parameter in short. Conditions on resource, operation and version are known from the `use`.
-fn condition(rule: &Rule) -> Option<String> {
+/// Returns the conditions of a parameter in short. Parameters of one name and with the same choices are told as
+/// one if they depend on one other parameter.
+fn conditions(own: &Parameter, beside: &[&Parameter]) -> Vec<String> {
+    let of = |own: &Parameter| own.display.show.iter().filter_map(condition).collect::<Vec<_>>();
+    let mut rules = of(own);
+    rules.truncate(2);
+    if let [(key, values)] = &mut rules[..] {
+        let is_object = matches!(own.kind, Kind::Collection | Kind::FixedCollection);
+        let same = |other: &&&Parameter| {
+            !is_object && other.name == own.name && other.kind == own.kind && other.options.values == own.options.values
+        };
+        for other in beside.iter().filter(same) {
+            match &of(other)[..] {
+                [] => return Vec::new(),
+                [(name, more)] if name == key => values.extend(more.iter().cloned()),
+                _ => {}
+            }
+        }
+    }
+    let text = |(key, mut values): (String, Vec<String>)| {
+        let mut seen: Vec<String> = Vec::new();
+        values.retain(|value| {
+            !seen.contains(value) && {
+                seen.push(value.clone());
+                true
+            }
+        });
+        let more = if values.len() > MOST_VALUES { "|…" } else { "" };
+        values.truncate(MOST_VALUES);
+        format!("{key}={}{more}", values.join("|"))
+    };
+    rules.into_iter().map(text).collect()
+}
+
+/// Returns a condition on another parameter. Conditions on resource, operation and version are known from the `use`.
+fn condition(rule: &Rule) -> Option<(String, Vec<String>)> {
     let Rule(key, any) = rule;
     let name = key.trim_start_matches('/');
     if key.starts_with('@') || ["resource", "operation", "authentication"].contains(&name) {
@@ -232,9 +306,8 @@ fn condition(rule: &Rule) -> Option<String> {
             Match::Is(Value::Array(_) | Value::Object(_)) | Match::Condition(_) => None,
             Match::Is(other) => Some(other.to_string()),
         })
-        .take(4)
         .collect();
-    (!values.is_empty()).then(|| format!("{name}={}", values.join("|")))
+    (!values.is_empty()).then(|| (name.to_owned(), values))
 }
 
 #[cfg(test)]
@@ -250,13 +323,37 @@ mod tests {
     #[test]
     fn a_signature_names_parameters_choices_and_conditions() {
         let slack = signature("n8n-nodes-base.slack", Some("message"), Some("post"));
-        for part in ["slack.message.post(", "channelId*:locator", "messageType=text|", "text*[messageType=text]"] {
+        for part in ["slack.message.post(", "channelId*:locator", "messageType=text|", "text*[messageType=text|block]"] {
             assert!(slack.contains(part), "{part}: {slack}");
         }
         assert!(!slack.contains("authentication") && !slack.contains("resource"), "{slack}");
+        let agent = signature("@n8n/n8n-nodes-langchain.agent", None, None);
+        assert!(
+            agent.contains("define") && agent.matches("text").count() >= 1 && !agent.contains("text[promptType=guardrails]"),
+            "{agent}"
+        );
         let schedule = signature("n8n-nodes-base.scheduleTrigger", None, None);
         assert!(schedule.contains("rule{interval[]{field=") && schedule.contains("triggerAtHour"), "{schedule}");
         assert!(signature("n8n-nodes-base.httpRequest", None, None).contains("authentication="));
+    }
+
+    #[test]
+    fn what_is_required_is_told_before_options_are_cut_off() {
+        let catalog = Catalog::embedded();
+        let slack = operations("n8n-nodes-base.slack", catalog);
+        let post = slack.iter().find(|own| own.text(catalog) == "slack.message.post").unwrap();
+        let text = post.signature(catalog, Detail::LIKELY).unwrap();
+        assert!(text.contains("channelId*:locator[select=channel]"), "{text}");
+        assert!(slack.iter().all(|own| !own.text(catalog).contains(CUSTOM)));
+    }
+
+    #[test]
+    fn a_signature_has_the_parameters_that_show_beside_the_given_ones() {
+        let catalog = Catalog::embedded();
+        let uproc = operations("n8n-nodes-base.uproc", catalog).remove(0);
+        let set = serde_json::json!({"group": "image", "tool": "getUrlScreenshot"});
+        let text = uproc.signature_with(set.as_object().unwrap(), catalog, Detail::EXACT).unwrap();
+        assert!(text.contains("getUrlScreenshot") && text.contains("useragent"), "{text}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::document::finding::{Code, Finding, quoted};
 use crate::document::json_path;
+use crate::generation::compact::Flag;
 use crate::generation::engine::graph::Flow;
 use crate::generation::engine::output::Effect;
 
@@ -74,7 +75,7 @@ fn answers(flow: &Flow<'_>) -> bool {
 
 /// Reports whether several items may reach a node: nothing between it and a source of items makes one of them.
 fn is_repeated(flow: &Flow<'_>, at: usize) -> bool {
-    let once = |at: usize| flow.compact.nodes[at].flags.contains(&crate::generation::compact::Flag::Once);
+    let once = |at: usize| flow.compact.nodes[at].flags.contains(&Flag::Once);
     if once(at) {
         return false;
     }
@@ -99,18 +100,24 @@ fn is_source(flow: &Flow<'_>, at: usize) -> bool {
     if SINGLE.contains(&short) {
         return false;
     }
-    let operation = flow.node(at).and_then(|node| node.parameter("operation")).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let parameter = |key: &str| flow.node(at).and_then(|node| node.parameter(key));
+    if parameter("limit").and_then(serde_json::Value::as_u64) == Some(1)
+        && parameter("returnAll").and_then(serde_json::Value::as_bool) != Some(true)
+    {
+        return false;
+    }
+    let operation = parameter("operation").and_then(serde_json::Value::as_str).unwrap_or_default();
     let many = |operation: &str| ["getAll", "getMany", "list", "search", "read"].iter().any(|word| operation.starts_with(word));
     many(operation) || ["splitOut", "rssFeedRead", "itemLists"].contains(&short)
 }
 
 /// Reports nodes that put out an empty item to go on without data, which then counts as a row.
 fn phantoms(flow: &Flow<'_>, findings: &mut Vec<Finding>) {
-    for (at, own, _) in flow.nodes().filter(|(_, own, _)| own.flags.contains(&crate::generation::compact::Flag::Always)) {
-        let decided = flow
-            .after(at)
-            .filter(|link| link.main)
-            .all(|link| ["if", "filter", "switch", "code", "aggregate"].contains(&flow.short(link.to)));
+    let has = |at: usize, flag| flow.compact.nodes[at].flags.contains(&flag);
+    for (at, own, _) in flow.nodes().filter(|(at, _, _)| has(*at, Flag::Always)) {
+        // A node that runs once in any case reads no item for each row.
+        let decides = |to: usize| ["if", "filter", "switch", "code", "aggregate"].contains(&flow.short(to)) || has(to, Flag::Once);
+        let decided = flow.after(at).filter(|link| link.main).all(|link| decides(link.to));
         if !decided {
             let message = "with the flag always an empty item goes on as if it were data; leave the flag out, or let an if follow";
             let path = json_path::key(&json_path::index("nodes", at), "flags");

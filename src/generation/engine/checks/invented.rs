@@ -126,7 +126,7 @@ impl Known {
         if SAMPLE.iter().any(within) {
             return false;
         }
-        let labels: Vec<String> = host.split('.').map(|label| label.chars().filter(char::is_ascii_alphanumeric).collect()).collect();
+        let labels: Vec<String> = host.split('.').map(name_in).collect();
         let named = |label: &String| {
             label.len() >= 4
                 && !["api", "www", "test", "prod", "app", "server", "host"].contains(&label.as_str())
@@ -136,6 +136,13 @@ impl Known {
         let own = labels.split_last().map(|(_, rest)| rest).unwrap_or_default();
         PUBLIC.iter().any(within) || own.iter().any(|label| named(label) || service(label))
     }
+}
+
+/// Returns the name in a label of a host, without the mark of an interface: `dropboxapi`, `api-eu`.
+fn name_in(label: &str) -> String {
+    let plain: String = label.chars().filter(char::is_ascii_alphanumeric).collect();
+    let bare = ["apis", "api"].iter().find_map(|mark| plain.strip_suffix(mark).or_else(|| plain.strip_prefix(mark)));
+    bare.filter(|bare| bare.len() >= 4).map_or(plain.clone(), str::to_owned)
 }
 
 /// Adds a finding for each node with an invented value.
@@ -283,7 +290,7 @@ mod tests {
 
     #[test]
     fn values_of_the_prompt_are_known_and_others_are_not() {
-        let prompt = "Read https://shop.example/api/orders, post to Slack #sales, tell anna@acme.test, call Clockify, Hacker News and upload-post.com, sheet 1aB2c3D4";
+        let prompt = "Read https://shop.example/api/orders, post to Slack #sales, store it in Dropbox, tell anna@acme.test, call Clockify, Hacker News and upload-post.com, sheet 1aB2c3D4";
         let known = Known::of([prompt].into_iter(), Catalog::embedded());
         for (path, text) in [
             ("set.url", "https://shop.example/api/orders?x=1"),
@@ -291,6 +298,7 @@ mod tests {
             ("set.url", "https://hacker-news.firebaseio.com/v0/topstories.json"),
             ("set.url", "https://api.upload-post.com/api/upload"),
             ("set.url", "https://api.openai.com/v1/files"),
+            ("set.url", "https://api.dropboxapi.com/2/files/upload"),
             ("set.url", "?url"),
             ("set.channelId.value", "#sales"),
             ("set.toEmail", "anna@acme.test"),
@@ -303,6 +311,7 @@ mod tests {
         }
         for (path, text) in [
             ("set.url", "https://api.example.com/orders"),
+            ("set.url", "https://someapi.vendorapi.io/v1"),
             ("set.url", "=https://erp.internal-system.de/{{ $json.id }}"),
             ("set.channelId.value", "#general-news"),
             ("set.channelId.value", "C0123456789"),

@@ -154,6 +154,31 @@ fn a_doubtful_workflow_is_mended_once_and_then_taken_with_its_warning() {
 }
 
 #[test]
+fn one_row_is_no_list_and_an_empty_item_may_start_what_runs_once() {
+    let search = |flags: Value, limit: Option<u32>| {
+        let mut set = json!({"base": "?base", "table": "?table", "filterByFormula": "{ID}='{{n1.body.id}}'", "returnAll": limit.is_none()});
+        if let Some(limit) = limit {
+            set["limit"] = limit.into();
+        }
+        json!({"id": "n2", "use": "airtable.record.search", "as": "Find", "set": set, "flags": flags})
+    };
+    let tell = |flags: Value| {
+        let set = json!({"select": "channel", "channelId": "#sales", "text": "{{n1.body.name}}"});
+        json!({"id": "n3", "use": "slack.message.post", "as": "Tell", "set": set, "flags": flags})
+    };
+    let calls = |find: Value, tell: Value| {
+        let order = json!({"id": "n1", "use": "webhook", "as": "Order", "set": {"path": "orders", "httpMethod": "POST"}});
+        let mut reply = answer(json!([order, find, tell]), json!(["n1>n2>n3"]));
+        reply["effects"] = json!([{"what": "post the name", "node": "n3", "once": true}]);
+        with_replies(&request(PROMPT), &[reply]).1.len()
+    };
+    assert_eq!(calls(search(json!([]), Some(1)), tell(json!([]))), 1, "at most one row is found");
+    assert_eq!(calls(search(json!([]), Some(5)), tell(json!([]))), 2, "a message for each row");
+    assert_eq!(calls(search(json!(["always"]), None), tell(json!(["once"]))), 1, "one message in any case");
+    assert_eq!(calls(search(json!(["always"]), Some(1)), tell(json!([]))), 2, "an empty item counts as a row");
+}
+
+#[test]
 fn a_plan_is_filled_in_by_parallel_calls() {
     let prompt = "Each time a page is added to Notion, if it is long split it, otherwise keep it; for each part ask an agent with memory and tools, classify the answer, \
                   compare it with a vector store, wait until somebody approves, then post to Slack, create a Jira issue, a Trello card, a Gmail draft, an Airtable row, \
