@@ -10,8 +10,8 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::arguments::EvaluateError;
-use crate::document::definition::Definition;
-use crate::document::triggers::may_be_published;
+use crate::document::definition::{Definition, Node};
+use crate::document::triggers::{may_be_published, production_triggers};
 use crate::domain::remote::WorkflowWrite;
 use crate::http::ApiKey;
 use crate::n8n::{ClientSettings, CredentialWrite, N8nClient, N8nMetrics};
@@ -24,6 +24,9 @@ pub(super) struct Verdict {
     /// True if it has a start that n8n publishes.
     pub(super) publishable: bool,
     pub(super) published: bool,
+    /// True if it was not published because a trigger has to sign in to its service for that, which the stand-in for its credential cannot.
+    #[serde(default)]
+    pub(super) needs_service: bool,
     /// The refusal.
     pub(super) message: String,
 }
@@ -33,6 +36,7 @@ impl Verdict {
         match (self.created, self.publishable, self.published) {
             (true, true, true) => "published".to_owned(),
             (true, false, _) => "created".to_owned(),
+            (true, true, false) if self.needs_service => "created; its trigger cannot sign in to the service".to_owned(),
             _ => format!("refused ({})", one_line(&self.message, 200)),
         }
     }
@@ -103,7 +107,10 @@ impl Real {
         if publishable {
             match self.client.publish(&made.id, None).await {
                 Ok(_) => verdict.published = true,
-                Err(error) => verdict.message = error.to_string(),
+                Err(error) => {
+                    verdict.message = error.to_string();
+                    verdict.needs_service = starts_at_service(&definition) && !is_of_workflow(&verdict.message);
+                }
             }
         }
         if let Err(error) = self.client.delete_workflow(&made.id).await {
@@ -137,6 +144,17 @@ impl Real {
             }
         }
     }
+}
+
+/// Reports whether a trigger has a credential: n8n registers it at its service, or polls the service, when it publishes the workflow.
+fn starts_at_service(definition: &Definition) -> bool {
+    let signs_in = |node: &Node| node.0.get("credentials").and_then(Value::as_object).is_some_and(|own| !own.is_empty());
+    production_triggers(definition).any(signs_in)
+}
+
+/// Reports whether n8n's refusal is about the workflow itself.
+fn is_of_workflow(message: &str) -> bool {
+    ["Cannot publish workflow", "Unrecognized node type"].iter().any(|part| message.contains(part))
 }
 
 /// Gives webhooks and forms paths of their own.
@@ -186,4 +204,22 @@ fn value(property: &Value) -> Value {
         Some("object") => json!({}),
         _ => json!("http://127.0.0.1:9"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::parse::parse;
+
+    #[test]
+    fn a_refusal_of_the_service_is_told_from_one_of_the_workflow() {
+        let with = |credentials: Value| {
+            let trigger = json!({"name": "New", "type": "n8n-nodes-base.gmailTrigger", "credentials": credentials});
+            parse(&json!({"nodes": [trigger], "connections": {}})).unwrap().definition
+        };
+        assert!(starts_at_service(&with(json!({"gmailOAuth2": {"id": "1"}}))));
+        assert!(!starts_at_service(&with(json!({}))));
+        assert!(!is_of_workflow("There was a problem activating the workflow: \"connect ECONNREFUSED 127.0.0.1:1883\""));
+        assert!(is_of_workflow("Cannot publish workflow: 1 node have configuration issues"));
+    }
 }

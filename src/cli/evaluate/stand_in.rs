@@ -15,7 +15,8 @@ use crate::validator::check::check;
 /// Values that are tried, in this order.
 fn values() -> [Value; 8] {
     [
-        json!("a1b2c3d4e5f6"),
+        // Hexadecimal digits as in an id of Notion, which n8n looks at when it publishes.
+        json!("0a1b2c3d4e5f4a6b8c7d9e0f1a2b3c4d"),
         json!("1234567890"),
         json!("https://service.example/a"),
         json!("anna@service.example"),
