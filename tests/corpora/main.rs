@@ -10,6 +10,7 @@ mod compact;
 mod content;
 mod document;
 mod folder;
+mod generation;
 mod prompts;
 
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         document::every_repaired_document_is_one_that_n8n_accepts,
         document::parsing_is_idempotent_and_stable_under_a_round_trip,
         document::workflows_that_n8n_creates_have_no_error_and_those_that_it_refuses_have_one,
+        generation::recorded_answers_reach_the_targets,
         prompts::nearly_all_that_is_built_has_the_expected_start_and_nodes_and_half_of_the_simple_prompts_are_built,
         prompts::vague_prompts_are_asked_about_and_others_refused,
     ];
