@@ -13,7 +13,7 @@ use weirkeeper::generation::prompt::{Clarification, Prompt};
 
 use crate::harness::credentials::stand_in;
 use crate::harness::n8n::N8n;
-use crate::harness::stack::{Stack, rand};
+use crate::harness::stack::{Stack, rand, say};
 
 const TABLE: &str = include_str!("../../../src/generation/builtin/prompts.jsonl");
 
@@ -49,7 +49,7 @@ fn plausible(slot: &str) -> Value {
     } else if has("google-sheets") && has("document") || has("folder") {
         "1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEf"
     } else if has("teams") && !has("channel") {
-        "01234567-89ab-cdef-0123-456789abcdef"
+        "01234567-89ab-4def-8123-456789abcdef"
     } else if slot == "google-calendar" || has("calendar-source") {
         "team@example.org"
     } else if has("business-profile") && has("account") {
@@ -90,7 +90,7 @@ async fn each_workflow_of_the_builtin_provider_is_created_and_published() {
     let n8n = N8n::new(&stack.n8n_url(), &stack.n8n_key());
     let own = format!("{:x}", rand());
     let mut stand_ins: BTreeMap<String, String> = BTreeMap::new();
-    let (mut complaints, mut seen, mut published) = (Vec::new(), BTreeSet::new(), 0);
+    let (mut complaints, mut seen, mut published, mut unreached) = (Vec::new(), BTreeSet::new(), 0, Vec::new());
     for text in prompts() {
         let Some(candidate) = built(&text) else { continue };
         let manual = candidate.definition.nodes.iter().any(|node| node.kind() == "n8n-nodes-base.manualTrigger");
@@ -115,8 +115,10 @@ async fn each_workflow_of_the_builtin_provider_is_created_and_published() {
         let message = answer.json()["message"].as_str().unwrap_or_default().to_owned();
         // A trigger that registers itself with its service, or connects to it, cannot do so with a stand-in: n8n had accepted the workflow.
         let unreachable = answer.status != 200 && registers(&message);
-        if answer.status == 200 || unreachable {
+        if answer.status == 200 {
             published += 1;
+        } else if unreachable {
+            unreached.push(format!("{text}: {message}"));
         } else if !manual {
             complaints.push(format!("{text}: is not published: {} {message}", answer.status));
         }
@@ -126,7 +128,13 @@ async fn each_workflow_of_the_builtin_provider_is_created_and_published() {
         n8n.api("DELETE", &format!("/credentials/{id}"), None).await;
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
-    assert!(published >= 40, "only {published} of {} workflows were published", seen.len());
+    say(&format!("{published} of {} workflows were published; the service of a trigger is missing for {}", seen.len(), unreached.len()));
+    unreached.iter().for_each(|one| say(one));
+    assert!(
+        published >= 35 && published + unreached.len() >= seen.len() - 1,
+        "only {published} of {} workflows were published",
+        seen.len()
+    );
 }
 
 /// Reports whether n8n failed to reach the service of a trigger, after it had accepted the nodes.
