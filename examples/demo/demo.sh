@@ -282,3 +282,25 @@ if command -v curl >/dev/null; then shows "404" "curl -sS -o /dev/null -w '%{htt
 [[ $(node examples/demo/n8n.mjs exists "$id") == 404 ]] || fail "the workflow is still in n8n"
 tell "n8n has no workflow $id any more."
 proved "deleting the object deleted the workflow in n8n"
+
+chapter "11. From a sentence to a workflow"
+show "cat examples/demo/prompt.yaml"
+show "kubectl apply -f examples/demo/prompt.yaml"
+prompt() { kubectl get nwfp status -o jsonpath="{.status.$1}"; }
+proposed() { [[ $(prompt stage) == WaitingForApproval ]]; }
+until_true "a workflow is proposed" 90 proposed
+show "kubectl get nwfp status"
+tell "The plan, and what it does:"
+shows "Webhook" "kubectl get nwfp status -o jsonpath='{range .status.plan[*]}{@}{\"\\n\"}{end}'"
+shows "It is started by" "kubectl get nwfp status -o jsonpath='{.status.proposal.summary}{\"\\n\"}'"
+[[ -z $(kubectl get nwf status --ignore-not-found -o name) ]] || fail "nothing may be deployed before the approval"
+tell "Nothing is deployed before somebody approves it, by its digest:"
+show "kubectl annotate nwfp status weirkeeper.dev/approved-digest=\$(kubectl get nwfp status -o jsonpath='{.status.proposal.digest}')"
+show "kubectl wait --for=condition=Ready --timeout=90s nwfp/status"
+show "kubectl get nwfp,nwf status"
+webhook=$(kubectl get nwf status -o jsonpath='{.status.webhookURLs[0]}')
+ask_webhook '"status":"ok"'
+show "kubectl delete nwfp status --timeout=60s"
+gone() { [[ -z $(kubectl get nwf status --ignore-not-found -o name) ]]; }
+until_true "its Workflow is deleted" 60 gone
+proved "a sentence became a workflow that answers its webhook"
