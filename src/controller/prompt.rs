@@ -122,6 +122,7 @@ impl Work<'_> {
         }
         let facts = self.gather().await?;
         self.collect_answers(&facts).await?;
+        self.settle_left().await;
         let inputs = self.inputs(&facts).await?;
         let definition = match self.take_up(&facts, &inputs).await? {
             Some(definition) => definition,

@@ -49,6 +49,7 @@ mod probes;
 mod processors;
 mod projects;
 mod promotion;
+mod prompt_kills;
 mod prompts;
 mod providers;
 mod publication;

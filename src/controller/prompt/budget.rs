@@ -1,5 +1,6 @@
 //! Budgets: the limits of the prompt, and the quotas of its namespace, reserved before a call and settled after it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -62,6 +63,33 @@ impl Work<'_> {
         let key = self.call_key(&pending.key);
         for (resource, amount) in [(QuotaResource::TokensPerDay, tokens), (QuotaResource::CostPerDay, micros)] {
             self.ctx.quotas.settle(self.namespace(), Use { resource, key: &key, amount }).await;
+        }
+    }
+
+    /// Settles what an operator that was stopped had reserved and not settled: before a call was announced nothing was used, and after its answer
+    /// was recorded the status knows what was.
+    pub(super) async fn settle_left(&self) {
+        let prefix = self.call_key("");
+        let known = self.ctx.quotas.known(self.namespace());
+        let statuses: Vec<_> = known.iter().map(|quota| quota.status()).collect();
+        let left: HashSet<(QuotaResource, &str)> = statuses
+            .iter()
+            .flat_map(|status| &status.reservations)
+            .filter(|one| one.key.starts_with(&prefix))
+            .map(|one| (one.resource, one.key.as_str()))
+            .collect();
+        for (resource, key) in left {
+            let call = &key[prefix.len()..];
+            let amount = match resource {
+                QuotaResource::GenerationsPerDay if self.status.began_at.is_none() && key == self.generation_key() => continue,
+                QuotaResource::GenerationsPerDay => 1,
+                _ if self.status.pending_calls.iter().any(|pending| pending.key == call) => continue,
+                _ => self.status.used_by(call).map_or(0, |used| match resource {
+                    QuotaResource::CostPerDay => Money::parse(&used.cost).unwrap_or_default().micros(),
+                    _ => used.input.saturating_add(used.output),
+                }),
+            };
+            self.ctx.quotas.settle(self.namespace(), Use { resource, key, amount }).await;
         }
     }
 

@@ -68,6 +68,11 @@ impl WorkflowPromptStatus {
         self.usage.calls.drain(..surplus);
     }
 
+    /// Returns what a recorded call used.
+    pub fn used_by(&self, key: &str) -> Option<&CallUsage> {
+        self.usage.calls.iter().find(|call| call.key == shown(key))
+    }
+
     /// Records a proposal. Returns the names of ControllerRevisions that are no longer needed.
     pub fn record_proposal(&mut self, proposed: Proposed<'_>, now: Timestamp) -> Vec<String> {
         let Proposed { proposal, prompt } = proposed;

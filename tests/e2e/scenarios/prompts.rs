@@ -9,18 +9,18 @@ use crate::harness::world::{World, condition, current, ready};
 use crate::model::{Asked, ModelServer, Reply, complete, refuse};
 
 /// Returns a workflow in the compact form that answers at a path, as a model writes it.
-fn answering(path: &str, answer: &str) -> Value {
+pub fn answering(path: &str, answer: &str) -> Value {
     json!({ "compact": 1, "name": "Answers", "nodes": [
         { "id": "n1", "use": "webhook", "as": "Called", "set": { "path": path, "httpMethod": "GET", "responseMode": "lastNode" } },
         { "id": "n2", "use": "set", "as": "Answer", "set": { "assignments": [{ "answer": answer }] } } ],
         "edges": ["n1>n2"] })
 }
 
-fn said(workflow: Value) -> String {
+pub fn said(workflow: Value) -> String {
     json!({ "assumptions": ["it is called with GET"], "effects": [], "questions": [], "refusal": null, "workflow": workflow }).to_string()
 }
 
-async fn provider(world: &World, server: &ModelServer) {
+pub async fn provider(world: &World, server: &ModelServer) {
     world.secret("models-key", "local").await;
     let model = json!({ "name": "scripted", "inputPricePerMillion": "1.00", "outputPricePerMillion": "2.00" });
     let spec = json!({ "type": "OpenAI", "baseURL": server.base_url(), "apiKeySecretRef": { "name": "models-key", "key": "apiKey" },
@@ -30,7 +30,7 @@ async fn provider(world: &World, server: &ModelServer) {
         .await;
 }
 
-async fn prompt(world: &World, name: &str, text: &str, more: Value) {
+pub async fn prompt(world: &World, name: &str, text: &str, more: Value) {
     let mut spec = json!({ "prompt": text, "instanceRef": { "name": "main" }, "workflow": { "active": true } });
     spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     world
@@ -163,7 +163,7 @@ async fn questions_are_answered_by_annotation_and_a_changed_prompt_voids_an_appr
     prompt(&world, "asks", &format!("{} Tell it in French.", for_a_model(&path)), json!({ "providerRef": { "name": "models" } })).await;
     let again = at(&world, "asks", "WaitingForApproval").await;
     assert_ne!(again["status"]["proposal"]["digest"], proposed["status"]["proposal"]["digest"]);
-    assert_eq!(again["status"]["proposal"]["difference"], json!(["node \"Answer\": parameters.assignments.assignments changed"]));
+    assert_eq!(again["status"]["proposal"]["difference"], json!(["node \"Answer\": parameters.assignments.assignments[0].value changed"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,87 @@
+//! The operator is killed at random moments while prompts are worked on, and while they are edited: no question is sent twice, no budget is lost, and
+//! none is overspent.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::prompts::{answering, prompt, provider, said};
+use crate::harness::dice::Dice;
+use crate::harness::stack::rand;
+use crate::harness::world::{PATIENCE, World};
+use crate::model::{Asked, ModelServer, Reply, complete};
+
+const KILLS: u32 = 200;
+const PROMPTS: u64 = 12;
+
+fn words(name: &str, version: u32) -> String {
+    format!("Build frobnication gateway {name} {version}: whoever visits it is told how many widgets were frobnicated by the quux.")
+}
+
+async fn ask(world: &World, name: &str, version: u32) {
+    prompt(world, name, &words(name, version), json!({ "providerRef": { "name": "models" } })).await;
+}
+
+/// Returns a value of the tokens that all prompts say they used.
+async fn used(world: &World) -> i64 {
+    let mut sum = 0;
+    for number in 0..PROMPTS {
+        let object = world.get_kind("WorkflowPrompt", &format!("p{number}")).await;
+        sum += object["status"]["usage"]["tokens"].as_i64().unwrap_or(0);
+    }
+    sum
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_kills_send_no_question_twice_and_lose_no_budget() {
+    let (_standin, mut world) = World::on_stand_in("prompt-kills", json!({})).await;
+    let (seed, path) = (rand(), world.namespace.clone());
+    println!("seed {seed:#x}");
+    let mut thinking = Dice(seed);
+    let server = ModelServer::completing(move |asked: &Asked| {
+        let reply = complete(asked, &said(answering(&format!("{path}/a"), "x")));
+        Reply::After(Duration::from_millis(thinking.roll(400)), Box::new(reply))
+    });
+    provider(&world, &server).await;
+    let limit = 900_000_000;
+    world.quota("budget", json!({ "tokensPerDay": limit, "costPerDay": "9000.00", "generationsPerDay": 100_000 })).await;
+    let mut dice = Dice(seed ^ 1);
+    let started = Instant::now();
+    for turn in 0..KILLS {
+        for _ in 0..=dice.roll(2) {
+            ask(&world, &format!("p{}", dice.roll(PROMPTS)), turn).await;
+        }
+        // Not a wait for something: the moment of the kill is random.
+        tokio::time::sleep(Duration::from_millis(dice.roll(1_500))).await;
+        world.operator.kill();
+        world.operator.start();
+    }
+    for number in 0..PROMPTS {
+        ask(&world, &format!("p{number}"), KILLS).await;
+    }
+    for number in 0..PROMPTS {
+        let proposed = |object: &Value| object["status"]["stage"] == "WaitingForApproval" && object["status"]["pendingCalls"].is_null();
+        world.until_kind("WorkflowPrompt", &format!("p{number}"), "a workflow is proposed", proposed).await;
+    }
+    let keys: Vec<String> = server.completions().iter().filter_map(|asked| asked.header("idempotency-key").map(str::to_owned)).collect();
+    let distinct: BTreeSet<&String> = keys.iter().collect();
+    println!("{KILLS} kills in {:?}: {} questions were sent, {} of them distinct", started.elapsed(), keys.len(), distinct.len());
+    assert!(keys.len() >= usize::try_from(PROMPTS).expect("a small number") && keys.len() == distinct.len(), "a question was sent twice");
+    let waiting = Instant::now();
+    loop {
+        let quota = world.get_kind("WorkflowQuota", "budget").await;
+        let (reserved, counted) = (&quota["status"]["reservations"], quota["status"]["used"]["tokensPerDay"].as_i64());
+        let used = used(&world).await;
+        if reserved.is_null() && counted == Some(used) && used > 0 {
+            println!("the quota counts {used} tokens, and so do the prompts");
+            return;
+        }
+        assert!(waiting.elapsed() < PATIENCE, "the quota counts {counted:?} tokens and the prompts {used}; reserved: {reserved}");
+        // A reservation that was left is settled by the next reconciliation.
+        for number in 0..PROMPTS {
+            world.annotate("WorkflowPrompt", &format!("p{number}"), "requested-at", json!(format!("{:?}", waiting.elapsed()))).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
