@@ -42,6 +42,8 @@ pub const LONGEST_PROMPT: u32 = 8192;
 #[x_kube(
     validation = kube::core::Rule::new("self.instanceRef == oldSelf.instanceRef")
         .message("instanceRef is immutable; create another WorkflowPrompt for another instance"),
+    validation = kube::core::Rule::new("self.?workflow.?name.orValue('') == oldSelf.?workflow.?name.orValue('')")
+        .message("workflow.name is immutable; create another WorkflowPrompt for another Workflow"),
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WorkflowPromptSpec {
@@ -198,7 +200,7 @@ pub struct GenerationLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3))]
     pub attempts: Option<i64>,
-    /// Time from the first call of a model after which no further one is made, from 1s to 24h. Defaults to 15m.
+    /// Time from the first answer of a model after which no further call is made, from 1s to 24h. Defaults to 15m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Within<SECOND, { 24 * HOUR }>>,
 }

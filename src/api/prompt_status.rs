@@ -39,7 +39,7 @@ pub struct WorkflowPromptStatus {
     pub asked_hash: Option<String>,
     /// Value of the annotation `weirkeeper.dev/reset-at` with which a failed generation was begun again; part of the inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 256))]
     pub begun_again_at: Option<String>,
     /// What made the workflow, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,11 +95,11 @@ pub struct WorkflowPromptStatus {
     pub history: Vec<PromptGeneration>,
     /// Last handled value of the annotation `weirkeeper.dev/reset-at`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 256))]
     pub last_handled_reset_at: Option<String>,
     /// Last handled value of the annotation `weirkeeper.dev/requested-at`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 256))]
     pub last_handled_requested_at: Option<String>,
     /// Conditions: Ready, Reconciling, Stalled, and one for each step: Analysed, NeedsInput, Generated, Valid, BudgetExceeded, Approved and
     /// Deployed.

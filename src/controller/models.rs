@@ -59,9 +59,9 @@ impl ModelQueue {
         self.calls().0.remove(&(uid.to_owned(), key.to_owned()));
     }
 
-    /// Forgets the ended calls of a prompt that is gone.
+    /// Forgets the calls of a prompt that is gone; one that waits for its turn is not sent any more.
     pub fn forget_prompt(&self, uid: &str) {
-        self.calls().0.retain(|(of, _), state| of != uid || matches!(state, CallState::Running));
+        self.calls().0.retain(|(of, _), _| of != uid);
     }
 
     /// Starts a call, unless it is known already.
@@ -77,9 +77,16 @@ impl ModelQueue {
         let asking = async move {
             // The semaphore is never closed.
             let _turn = turns.acquire().await;
+            if !lock(&calls).0.contains_key(&id) {
+                waiting.dec();
+                return;
+            }
             let answer = AssertUnwindSafe(client.call(&call)).catch_unwind().await;
             let answer = answer.unwrap_or_else(|_| Err(lost("the call panicked, which is a bug in Weirkeeper")));
-            lock(&calls).0.insert(id, CallState::Done(answer));
+            // The prompt may be gone meanwhile.
+            if let Some(state) = lock(&calls).0.get_mut(&id) {
+                *state = CallState::Done(answer);
+            }
             waiting.dec();
             // The receiver only goes away with the operator.
             let _ = wake.send(prompt);

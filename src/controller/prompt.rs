@@ -32,6 +32,7 @@ use crate::api::reason::{Class, Reason};
 use crate::domain::backoff;
 use crate::domain::conditions::{Found, Outcome, conditions};
 use crate::domain::error::ReconcileError;
+use crate::domain::prompt::asked_hash;
 use crate::domain::status_bounds;
 use crate::kubernetes::decoded::{Decoded, Undecodable};
 use crate::kubernetes::indexed_prompt::IndexedPrompt;
@@ -118,7 +119,7 @@ impl Work<'_> {
     async fn run(&mut self) -> Result<Outcome, ReconcileError> {
         self.take_up_requests();
         if self.prompt.spec.suspend == Some(true) {
-            return Ok(Outcome::Suspended { spec_changed: self.prompt.metadata.generation != Some(self.status.observed_generation) });
+            return Ok(Outcome::Suspended { spec_changed: self.asks_for_more() });
         }
         let facts = self.gather().await?;
         self.collect_answers(&facts).await?;
@@ -147,10 +148,17 @@ impl Work<'_> {
         if reset.is_some() && reset != self.status.last_handled_reset_at {
             self.status.last_handled_reset_at.clone_from(&reset);
             // What has succeeded is not generated again.
-            if self.status.stage == PromptStage::Failed {
+            if self.status.stage == PromptStage::Failed && self.status.proposal.is_none() {
                 self.status.begun_again_at = reset;
             }
         }
+    }
+
+    /// Reports whether something is asked for that is not deployed. Suspending is an edit of the spec, too, and asks for nothing.
+    fn asks_for_more(&self) -> bool {
+        let deployed = self.status.proposal.as_ref().is_some_and(|proposal| self.status.deployed_digest.as_ref() == Some(&proposal.digest));
+        let asked = asked_hash(&self.prompt, None, self.status.begun_again_at.as_deref());
+        !deployed || self.prompt.spec.base_workflow_ref.is_none() && self.status.asked_hash.as_ref() != Some(&asked)
     }
 
     /// Enters a stage, with an event if it is another one than before.

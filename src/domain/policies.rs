@@ -1,9 +1,11 @@
 //! Decision whether the policies of a namespace allow a definition.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use crate::api::annotation;
+use kube::api::ObjectMeta;
+
 use crate::api::policy::{AppliesTo, Effect, WorkflowPolicySpec};
+use crate::api::{GROUP, annotation};
 use crate::catalog::Catalog;
 use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding, has_errors, summarise};
@@ -50,9 +52,11 @@ const NOT_GENERATED: [&str; 15] = [
 /// Name by which messages mention the built-in rules.
 pub const BUILT_IN: &str = "built-in";
 
-/// Reports whether annotations say that a WorkflowPrompt made the definition.
-pub fn is_generated(annotations: Option<&BTreeMap<String, String>>) -> bool {
-    annotations.is_some_and(|all| all.contains_key(annotation::GENERATED_BY))
+/// Reports whether a WorkflowPrompt made the definition of a Workflow with this metadata.
+pub fn is_generated(metadata: &ObjectMeta) -> bool {
+    let marked = metadata.annotations.as_ref().is_some_and(|all| all.contains_key(annotation::GENERATED_BY));
+    let prefix = format!("{GROUP}/");
+    marked || metadata.owner_references.iter().flatten().any(|one| one.kind == "WorkflowPrompt" && one.api_version.starts_with(&prefix))
 }
 
 /// Returns the built-in rules for generated definitions in a namespace with these policies.

@@ -17,7 +17,7 @@ pub mod proposal;
 pub mod record;
 
 /// Number of digits of a proposal's digest that are about its content; the others are about the rules.
-const CONTENT_DIGITS: usize = 24;
+const CONTENT_DIGITS: usize = 56;
 /// Maximum size of the annotation with answers.
 const LARGEST_ANSWERS: usize = 16 * 1024;
 
@@ -69,7 +69,6 @@ pub fn proposal_digest<'a>(
     let workflow = canonical::digest(definition.into(), &settings);
     let rules: Vec<Value> = policies.into_iter().map(|(name, rules)| json!([name, rules])).collect();
     let content = json!([definition.name, workflow.to_string(), prompt.spec.workflow]);
-    // Short enough to be typed; a person who approves does not choose among many.
     format!("{}{}", &sha256_hex(content.to_string())[..CONTENT_DIGITS], &sha256_hex(Value::Array(rules).to_string())[..8])
 }
 

@@ -73,9 +73,9 @@ impl IndexedPolicy {
         Some(Policy { name: self.name(), rules })
     }
 
-    /// Returns the rules of a namespace's policies, together with the built-in ones for a generated definition.
-    pub fn rules_of<'a>(policies: &'a [Arc<Self>], built_in: Option<&'a WorkflowPolicySpec>) -> Vec<Policy<'a>> {
-        let own = policies.iter().filter_map(|policy| policy.rules(built_in.is_some()));
+    /// Returns the rules of policies for a definition that a language model made (`generated`) or not, together with built-in ones.
+    pub fn rules_of<'a>(policies: &'a [Arc<Self>], generated: bool, built_in: Option<&'a WorkflowPolicySpec>) -> Vec<Policy<'a>> {
+        let own = policies.iter().filter_map(|policy| policy.rules(generated));
         own.chain(built_in.map(|rules| Policy { name: BUILT_IN, rules })).collect()
     }
 

@@ -7,23 +7,35 @@ use serde_json::Value;
 
 use super::decoded::Decoded;
 use crate::api::MANAGER;
+use crate::api::prompt::WorkflowPrompt;
 use crate::api::workflow::Workflow;
-use crate::domain::prompt::made::patch;
+use crate::domain::prompt::made::{ownership, patch};
+
+/// Brings the owner reference of a Workflow in line with the deletion policy of its prompt. Returns whether something was written.
+pub async fn own(client: &Client, namespace: &str, name: &str, stored: &Workflow, prompt: &WorkflowPrompt) -> Result<bool, kube::Error> {
+    let Some(patch) = ownership(&serde_json::to_value(stored).map_err(kube::Error::SerdeError)?, prompt) else { return Ok(false) };
+    change(client, namespace, name, patch).await
+}
 
 /// Creates a Workflow, or changes the one that is there (`stored`), bound to its UID and resource version. Returns whether something was
 /// written.
 pub async fn write(client: &Client, namespace: &str, name: &str, stored: Option<&Value>, object: &Value) -> Result<bool, kube::Error> {
-    let path = Request::new(Workflow::url_path(&(), Some(namespace)));
-    let request = match stored {
+    match stored {
         None => {
             let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-            path.create(&params, serde_json::to_vec(object).map_err(kube::Error::SerdeError)?)
+            let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+            let request = Request::new(Workflow::url_path(&(), Some(namespace))).create(&params, body);
+            client.request::<Decoded<PartialObjectMeta<Workflow>>>(request.map_err(kube::Error::BuildRequest)?).await.map(|_| true)
         }
-        Some(stored) => {
-            let Some(patch) = patch(stored, object) else { return Ok(false) };
-            let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-            path.patch(name, &params, &Patch::Merge(patch))
-        }
-    };
+        Some(stored) => match patch(stored, object) {
+            Some(patch) => change(client, namespace, name, patch).await,
+            None => Ok(false),
+        },
+    }
+}
+
+async fn change(client: &Client, namespace: &str, name: &str, patch: Value) -> Result<bool, kube::Error> {
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let request = Request::new(Workflow::url_path(&(), Some(namespace))).patch(name, &params, &Patch::Merge(patch));
     client.request::<Decoded<PartialObjectMeta<Workflow>>>(request.map_err(kube::Error::BuildRequest)?).await.map(|_| true)
 }

@@ -5,8 +5,9 @@
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::Client;
-use kube::api::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
+use kube::api::{DeleteParams, ObjectMeta, Preconditions};
+use kube::{Api, Client};
 use serde_json::Value;
 
 use super::objects::{get, is_conflict};
@@ -53,19 +54,35 @@ pub async fn keep(client: &Client, namespace: &str, owner: &OwnerReference, name
         revision: 1,
     };
     match create(client, namespace, &revision).await {
-        Err(error) if is_conflict(&error) => Ok(()),
-        created => created,
+        Err(error) if is_conflict(&error) => {}
+        created => return created,
     }
+    // What is there may belong to nobody any more, or be something else: then it would never be read.
+    let Some(twin) = get::<ControllerRevision>(client, Some(namespace), name).await? else { return Ok(()) };
+    if is_of_prompt(&twin, None) && keys_of(twin.data.as_ref()) == keys_of(revision.data.as_ref()) {
+        return Ok(());
+    }
+    let preconditions = Preconditions { uid: twin.metadata.uid, resource_version: twin.metadata.resource_version };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    Api::<ControllerRevision>::namespaced(client.clone(), namespace).delete(name, &params).await?;
+    create(client, namespace, &revision).await
 }
 
 /// Reads content that was stored for a WorkflowPrompt. With `owner` only that of the prompt with this UID counts.
 pub async fn read(client: &Client, namespace: &str, name: &str, owner: Option<&str>) -> Result<Option<Value>, kube::Error> {
     let found = get::<ControllerRevision>(client, Some(namespace), name).await?;
-    let owned = |found: &ControllerRevision| {
-        let mut owners = found.metadata.owner_references.iter().flatten();
-        owners.any(|one| one.kind == "WorkflowPrompt" && owner.is_none_or(|uid| one.uid == uid))
-    };
-    Ok(found.filter(owned).and_then(|found| serde_json::to_value(found.data?).ok()))
+    Ok(found.filter(|found| is_of_prompt(found, owner)).and_then(|found| serde_json::to_value(found.data?).ok()))
+}
+
+/// Reports whether a WorkflowPrompt owns a record, or the one with a UID.
+fn is_of_prompt(found: &ControllerRevision, owner: Option<&str>) -> bool {
+    let mut owners = found.metadata.owner_references.iter().flatten();
+    owners.any(|one| one.kind == "WorkflowPrompt" && owner.is_none_or(|uid| one.uid == uid))
+}
+
+/// Returns the keys of stored content, which tell its kind.
+fn keys_of(data: Option<&RawExtension>) -> Vec<String> {
+    data.and_then(|data| data.0.as_object()).into_iter().flatten().map(|(key, _)| key.clone()).collect()
 }
 
 /// Deletes what is stored for a prompt and no longer needed. An object of such a name with another owner stays.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ObjectMeta;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
@@ -64,7 +65,7 @@ impl Facts {
     pub fn decide(&self, kind: &Kind, request: &Request) -> Result<Verdict, String> {
         let namespace = self.namespace(&request.namespace);
         let deleting = namespace.as_ref().is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some());
-        if passes(request, deleting) {
+        if passes(request, deleting) && !(*kind == Kind::WorkflowPrompt && prompts::answers_changed(request)) {
             return Ok(Verdict::allowed());
         }
         match kind {
@@ -108,9 +109,9 @@ impl Facts {
             None => Catalog::embedded(),
         };
         let (policies, quotas) = (self.stores.policies_of(&request.namespace), self.stores.quotas_of(&request.namespace));
-        let annotations = BTreeMap::deserialize(&request.object["metadata"]["annotations"]).ok();
-        let built_in = IndexedPolicy::built_in(&policies, is_generated(annotations.as_ref()));
-        let rules = IndexedPolicy::rules_of(&policies, built_in.as_ref());
+        let generated = ObjectMeta::deserialize(&request.object["metadata"]).is_ok_and(|metadata| is_generated(&metadata));
+        let built_in = IndexedPolicy::built_in(&policies, generated);
+        let rules = IndexedPolicy::rules_of(&policies, generated, built_in.as_ref());
         let none = BTreeMap::new();
         let labels = namespace.map(|namespace| namespace.metadata.labels.as_ref().unwrap_or(&none));
         let references_of = |name: &str| {

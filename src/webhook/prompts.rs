@@ -2,13 +2,22 @@
 
 use serde_json::Value;
 
+use crate::api::annotation;
 use crate::api::prompt::WorkflowPrompt;
-use crate::domain::admission::Verdict;
+use crate::domain::admission::{Operation, Request, Verdict};
 use crate::domain::annotations::{OF_PROMPT, unknown};
 use crate::domain::prompt::answers;
 use crate::generation::hostile::refusal;
 use crate::generation::prompt::MAX_PROMPT;
 use crate::validator::content::secret::holds_secret;
+
+/// Reports whether an update of the object itself changes its answers, which may be all that it changes.
+pub fn answers_changed(request: &Request) -> bool {
+    let answers = |object: &Value| object["metadata"]["annotations"][annotation::ANSWERS].clone();
+    let updates =
+        request.operation == Operation::Update && !request.subresource && request.object["metadata"]["deletionTimestamp"].is_null();
+    updates && answers(&request.object) != answers(&request.old)
+}
 
 /// Examines a WorkflowPrompt.
 pub fn prompt(object: &Value) -> Verdict {

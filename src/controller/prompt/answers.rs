@@ -17,6 +17,9 @@ use crate::generation::call::{Answer, CallFailure, ModelCall, ModelReply, ModelT
 use crate::kubernetes::prompt_records::{answer_name, lost_name};
 use crate::kubernetes::{objects, prompt_records};
 
+/// Maximum size of an answer that is stored, in bytes; etcd takes objects of a little more than a megabyte.
+const LARGEST_ANSWER: usize = 1_000_000;
+
 impl Work<'_> {
     /// Returns the recorded answer to a question. Without one the question is sent, or is on its way: then None.
     pub(super) async fn answer(&mut self, facts: &Facts, call: &ModelCall) -> Result<Option<Answer>, ReconcileError> {
@@ -57,6 +60,7 @@ impl Work<'_> {
         for pending in self.status.pending_calls.clone() {
             let answer = match self.ctx.models.state(self.uid(), &pending.key) {
                 Some(CallState::Running) => continue,
+                Some(CallState::Done(Ok(reply))) if reply.text.len() > LARGEST_ANSWER => Err(lost("the answer is too large to be stored")),
                 Some(CallState::Done(answer)) => answer,
                 // The record may have been written before the status was.
                 None => match self.recorded(&pending.key).await? {
@@ -68,7 +72,9 @@ impl Work<'_> {
                 Ok(reply) => {
                     self.keep(&answer_name(&pending.key), &json(&reply)?).await?;
                     let tier = if pending.tier == ModelTier::Simple.as_str() { ModelTier::Simple } else { ModelTier::Complex };
-                    let cost = facts.models.as_ref().map(|models| models.prices(tier).cost(&reply.usage)).unwrap_or_default();
+                    // Without its provider the price is not known any more: what was reserved counts.
+                    let reserved = Money::from_micros(pending.micros);
+                    let cost = facts.models.as_ref().map_or(reserved, |models| models.prices(tier).cost(&reply.usage));
                     (self.usage(&pending, &reply, cost, facts), cost)
                 }
                 Err(failure) if !failure.may_have_been_paid => {

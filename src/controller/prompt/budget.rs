@@ -15,8 +15,10 @@ use crate::domain::error::ReconcileError;
 use crate::domain::quota::daily::Use;
 use crate::generation::call::ModelCall;
 
-/// Time from the first call after which no further one is made, unless the prompt says otherwise.
+/// Time from the first answer after which no further call is made, unless the prompt says otherwise.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
+/// Time until a limit that only an edit can change is looked at again.
+const LATER: Duration = Duration::from_secs(600);
 
 /// What is reserved for a call.
 pub(super) struct Reserved {
@@ -107,14 +109,15 @@ impl Work<'_> {
             return allowed(limits.tokens, 0, tokens);
         };
         let deadline = limits.deadline.map_or(DEADLINE, |deadline| deadline.get());
-        let passed = Duration::try_from(Timestamp::now().duration_since(began.0)).unwrap_or_default();
-        if passed > deadline {
+        // A server that is away, or a budget that is used up, is no part of the time.
+        let answered = self.status.usage.calls.iter().filter(|call| call.at.0 >= began.0).map(|call| call.at.0).min();
+        let passed = answered.map(|first| Duration::try_from(Timestamp::now().duration_since(first)).unwrap_or_default());
+        if let Some(first) = answered.filter(|_| passed.is_some_and(|passed| passed > deadline)) {
             let message = format!(
-                "the generation began {} s ago and may take {} s (spec.limits.deadline); raise the limit, or set weirkeeper.dev/reset-at to begin again",
-                passed.as_secs(),
+                "the first call was answered at {first}, and the generation may take {} s from then (spec.limits.deadline); raise the limit, or set weirkeeper.dev/reset-at to begin again",
                 deadline.as_secs()
             );
-            return Err(ReconcileError::denied(Reason::LimitExceeded, message));
+            return Err(ReconcileError::denied(Reason::LimitExceeded, message).again_in(LATER));
         }
         let calls = self.status.usage.calls.iter().filter(|call| call.at.0 >= began.0);
         let used = calls.map(|call| call.input.saturating_add(call.output)).fold(0, i64::saturating_add);

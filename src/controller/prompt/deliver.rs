@@ -123,8 +123,13 @@ impl Work<'_> {
             self.status.record_deployed(&name, &digest);
             self.save().await?;
         }
-        self.set(ConditionType::Deployed, ConditionStatus::True, Reason::Deployed, format!("Workflow {name} holds proposal {digest}"));
-        Ok(self.follow(&name, found.as_ref()))
+        let message = format!("Workflow {name} holds proposal {digest}");
+        self.set(ConditionType::Deployed, ConditionStatus::True, Reason::Deployed, message);
+        // What was read before the write says nothing about what was written.
+        let Some(found) = found.filter(|_| deployed) else { return Ok(self.follow(&name, None)) };
+        let owned = made_workflows::own(&self.ctx.client, self.namespace(), &name, &found, &self.prompt).await;
+        owned.map_err(|error| self.refused(&name, &error))?;
+        Ok(self.follow(&name, Some(&found)))
     }
 
     /// Returns the error for a Workflow that cannot be written. A denial by a policy or a quota has the words for the author.

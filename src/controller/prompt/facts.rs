@@ -15,8 +15,8 @@ use crate::document::definition::Definition;
 use crate::document::finding::summarise;
 use crate::document::parse::read_text;
 use crate::domain::error::ReconcileError;
-use crate::domain::policies::BUILT_IN;
-use crate::domain::prompt;
+use crate::domain::policies::{BUILT_IN, is_generated};
+use crate::domain::prompt::{self, made::workflow_name};
 use crate::kubernetes::catalogs::LoadedCatalog;
 use crate::kubernetes::indexed_policy::IndexedPolicy;
 use crate::kubernetes::objects;
@@ -49,7 +49,7 @@ impl Facts {
 
     /// Returns the rules for generated definitions.
     pub(super) fn policies(&self) -> Vec<Policy<'_>> {
-        IndexedPolicy::rules_of(&self.policies, Some(&self.built_in))
+        IndexedPolicy::rules_of(&self.policies, true, Some(&self.built_in))
     }
 
     /// Returns the rules for generated definitions by name.
@@ -96,6 +96,10 @@ impl Work<'_> {
         let missing = |what: String| ReconcileError::waiting(Reason::BaseNotFound, what);
         let found =
             found.ok_or_else(|| missing(format!("Workflow {name}, which spec.baseWorkflowRef names, does not exist in this namespace")))?;
+        if name == workflow_name(&self.prompt) || is_generated(&found.metadata) {
+            // Each delivery would change the base, and with it the inputs.
+            return Err(unusable(name, "a WorkflowPrompt makes it; change that prompt instead"));
+        }
         let value = match (found.spec.definition, found.spec.definition_from) {
             (Some(definition), _) => definition,
             (None, Some(from)) => {

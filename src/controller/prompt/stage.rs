@@ -112,10 +112,12 @@ impl Work<'_> {
             self.status.input_hash = Some(hash);
             self.set(ConditionType::NeedsInput, ConditionStatus::False, Reason::NothingAsked, "");
             self.set(ConditionType::Generated, ConditionStatus::True, Reason::Generated, "generated earlier from the same inputs");
+            self.set(ConditionType::BudgetExceeded, ConditionStatus::False, Reason::WithinBudget, "");
             return Ok(Some(definition));
         }
         if !asks_the_same || self.status.input_hash.as_deref() != Some(hash.as_str()) {
             self.status.begin(&hash, &inputs.asked);
+            self.set(ConditionType::NeedsInput, ConditionStatus::False, Reason::NothingAsked, "");
             self.reach(PromptStage::Understanding, Reason::GenerationPending, "understanding: the prompt is analysed");
         }
         Ok(None)
@@ -193,6 +195,7 @@ impl Work<'_> {
         self.status.assumptions = candidate.assumptions.iter().take(MOST_ITEMS).map(|text| one_line(text, LONGEST)).collect();
         self.status.validation = findings(&candidate.findings);
         self.set(ConditionType::Generated, ConditionStatus::True, Reason::Generated, format!("made by {}", candidate.route.name));
+        self.set(ConditionType::BudgetExceeded, ConditionStatus::False, Reason::WithinBudget, "");
         self.set(ConditionType::Validated, ConditionStatus::True, Reason::Valid, summarise(&candidate.findings, LONGEST));
         let open = candidate.slots.iter().filter(|slot| slot.open);
         self.status.required_inputs = open

@@ -14,7 +14,20 @@ use crate::kubernetes::indexed_prompt::IndexedPrompt;
 /// Wakes prompts whenever something changes that they depend on, until the process ends.
 pub async fn follow_changes(ctx: Arc<Context>) {
     ctx.listed().await;
-    future::join5(follow_workflows(&ctx), follow_policies(&ctx), follow_instances(&ctx), follow_quotas(&ctx), follow_providers(&ctx)).await;
+    let rules = future::join(follow_policies(&ctx), follow_quotas(&ctx));
+    future::join5(follow_workflows(&ctx), rules, follow_instances(&ctx), follow_providers(&ctx), follow_prompts(&ctx)).await;
+}
+
+/// Forgets prompts that are gone: nothing is asked for them any more.
+async fn follow_prompts(ctx: &Context) {
+    let mut changes = std::pin::pin!(ctx.stores.prompts.follow());
+    while let Some(event) = changes.next().await {
+        if let Ok(Event::Delete(prompt)) = event {
+            let uid = prompt.metadata.uid.as_deref().unwrap_or_default();
+            ctx.models.forget_prompt(uid);
+            ctx.forget_instance(uid);
+        }
+    }
 }
 
 /// Wakes the prompt of each Workflow that changes, and those that change its definition.

@@ -28,7 +28,7 @@ pub(super) fn of(rec: &mut Reconciliation<'_>) -> Result<Vec<Arc<IndexedPolicy>>
 
 /// Reports whether a WorkflowPrompt made the object.
 pub(super) fn is_generated(rec: &Reconciliation<'_>) -> bool {
-    policies::is_generated(rec.workflow.metadata.annotations.as_ref())
+    policies::is_generated(&rec.workflow.metadata)
 }
 
 /// Returns a denial as an error, and records which policies it is by.
@@ -48,7 +48,7 @@ pub(super) async fn judge(
         return Ok(());
     }
     let all = of(rec)?;
-    let Some(denial) = broken_by(rec, connection, definition, &all, is_generated(rec)).await? else { return Ok(()) };
+    let Some(denial) = broken_by(rec, connection, definition, &all, BuiltIn::With).await? else { return Ok(()) };
     let error = denied(rec, denial);
     Err(ReconcileError { message: format!("version {version}: {}", error.message), ..error })
 }
@@ -60,7 +60,7 @@ pub(super) async fn judge_pinned(rec: &mut Reconciliation<'_>, connection: &Conn
     let Some(version) = kept else { return Ok(()) };
     let all = of(rec)?;
     let definition = versions::read(rec, version).await?;
-    match broken_by(rec, connection, &definition, &all, is_generated(rec)).await? {
+    match broken_by(rec, connection, &definition, &all, BuiltIn::With).await? {
         None => Ok(()),
         Some(denial) => {
             let error = denied(rec, denial);
@@ -83,7 +83,7 @@ pub(super) async fn withdraw(rec: &mut Reconciliation<'_>, connection: &Connecti
     }
     let definition = versions::read(rec, version).await?;
     // The built-in rules do not unpublish anything.
-    let Some(denial) = broken_by(rec, connection, &definition, &running, false).await? else {
+    let Some(denial) = broken_by(rec, connection, &definition, &running, BuiltIn::Without).await? else {
         rec.ctx.remember(&rec.uid(), |memory| memory.allowed = Some(judged));
         return Ok(false);
     };
@@ -122,16 +122,24 @@ pub(super) fn versions_of(policies: &[Arc<IndexedPolicy>]) -> Vec<(&str, Option<
     versions
 }
 
-/// Returns which of these policies, and of the built-in rules for a `generated` definition, a definition breaks.
+/// Whether the built-in rules for generated definitions count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BuiltIn {
+    With,
+    Without,
+}
+
+/// Returns which of these policies, and of the built-in rules for a generated definition, a definition breaks.
 async fn broken_by(
     rec: &Reconciliation<'_>,
     connection: &Connection,
     definition: &Definition,
     policies: &[Arc<IndexedPolicy>],
-    generated: bool,
+    built_in: BuiltIn,
 ) -> Result<Option<Denial>, ReconcileError> {
-    let built_in = IndexedPolicy::built_in(policies, generated);
-    let rules = IndexedPolicy::rules_of(policies, built_in.as_ref());
+    let generated = is_generated(rec);
+    let built_in = IndexedPolicy::built_in(policies, generated && built_in == BuiltIn::With);
+    let rules = IndexedPolicy::rules_of(policies, generated, built_in.as_ref());
     if rules.is_empty() {
         return Ok(None);
     }

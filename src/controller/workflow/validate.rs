@@ -148,7 +148,7 @@ async fn report_on(
         let measure = ValidationContext { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
         let warnings = std::mem::take(&mut source.warnings);
         let built_in = IndexedPolicy::built_in(&policies, generated);
-        let rules = IndexedPolicy::rules_of(&policies, built_in.as_ref());
+        let rules = IndexedPolicy::rules_of(&policies, generated, built_in.as_ref());
         let report = validation::validate(&source.definition, active, tags.as_deref(), warnings, measure, &silenced, &rules);
         (source, Arc::new(report))
     });

@@ -48,10 +48,9 @@ pub fn workflow_object(prompt: &WorkflowPrompt, definition: &Definition) -> Resu
         "labels": labels,
         "annotations": { annotation::GENERATED_BY: name },
     });
-    if prompt.spec.deletion_policy == PromptDeletion::Delete {
-        metadata["ownerReferences"] = json!([{
-            "apiVersion": format!("{GROUP}/{VERSION}"), "kind": "WorkflowPrompt", "name": name, "uid": prompt.metadata.uid, "controller": true,
-        }]);
+    let owners = owners(prompt);
+    if !owners.is_empty() {
+        metadata["ownerReferences"] = Value::Array(owners);
     }
     let mut spec = Map::new();
     spec.insert("instanceRef".to_owned(), json!(prompt.spec.instance_ref));
@@ -97,14 +96,40 @@ pub fn patch(stored: &Value, object: &Value) -> Option<Value> {
             wanted["metadata"][kind][key] = value.clone();
         }
     }
-    let of_prompts = |owner: &Value| owner["kind"] == "WorkflowPrompt" && owner["apiVersion"] == object["apiVersion"];
-    let mut owners = stored["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+    set_owners(&mut wanted, object["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default());
+    bound(stored, &wanted)
+}
+
+/// Returns the merge patch that brings the owner of a stored Workflow in line with the deletion policy of its prompt; None if it is already.
+pub fn ownership(stored: &Value, prompt: &WorkflowPrompt) -> Option<Value> {
+    let mut wanted = stored.clone();
+    set_owners(&mut wanted, owners(prompt));
+    bound(stored, &wanted)
+}
+
+/// Returns the owner of the Workflow that a prompt makes, if the garbage collector is to delete it with the prompt.
+fn owners(prompt: &WorkflowPrompt) -> Vec<Value> {
+    let owner = json!({
+        "apiVersion": format!("{GROUP}/{VERSION}"), "kind": "WorkflowPrompt", "name": prompt.metadata.name, "uid": prompt.metadata.uid,
+        "controller": true,
+    });
+    (prompt.spec.deletion_policy == PromptDeletion::Delete).then_some(owner).into_iter().collect()
+}
+
+/// Replaces the owners that are WorkflowPrompts.
+fn set_owners(object: &mut Value, own: Vec<Value>) {
+    let of_prompts = |owner: &Value| owner["kind"] == "WorkflowPrompt" && owner["apiVersion"] == format!("{GROUP}/{VERSION}");
+    let mut owners = object["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
     owners.retain(|owner| !of_prompts(owner));
-    owners.extend(object["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default());
-    if !owners.is_empty() || stored["metadata"].get("ownerReferences").is_some() {
-        wanted["metadata"]["ownerReferences"] = Value::Array(owners);
+    owners.extend(own);
+    if !owners.is_empty() || object["metadata"].get("ownerReferences").is_some() {
+        object["metadata"]["ownerReferences"] = Value::Array(owners);
     }
-    let mut patch = merge_patch(stored, &wanted)?;
+}
+
+/// Returns the merge patch from a stored object to the wanted one, bound to its UID and resource version.
+fn bound(stored: &Value, wanted: &Value) -> Option<Value> {
+    let mut patch = merge_patch(stored, wanted)?;
     for key in ["uid", "resourceVersion"] {
         patch["metadata"][key] = stored["metadata"][key].clone();
     }

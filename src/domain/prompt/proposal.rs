@@ -17,6 +17,8 @@ use crate::text::listed;
 
 /// Maximum length of a line of the plan.
 const LONGEST_LINE: usize = 200;
+/// Maximum length of the effect.
+const LONGEST_EFFECT: usize = 1_900;
 /// Maximum length of a line of the difference.
 const LONGEST_CHANGE: usize = 400;
 /// Maximum number of names in a list.
@@ -98,7 +100,7 @@ pub fn effect(definition: &Definition, credentials: &[RequiredCredential]) -> St
     if !kinds.is_empty() {
         sentences.push(format!("It needs credentials of the types {}.", listed(&kinds, MOST_NAMES)));
     }
-    sentences.join(" ")
+    line(&sentences.join(" "), LONGEST_EFFECT)
 }
 
 /// Returns the difference of a workflow to the one that is deployed.
@@ -106,7 +108,13 @@ pub fn changes(deployed: &Definition, proposed: &Definition) -> Vec<String> {
     let settings: BTreeSet<String> = deployed.settings.keys().chain(proposed.settings.keys()).cloned().collect();
     let found = difference(deployed.into(), proposed.into(), &settings);
     let found = found.with_names(deployed.name.as_deref().unwrap_or_default(), proposed.name.as_deref().unwrap_or_default());
-    found.lines().iter().take(MOST_ITEMS).map(|change| line(change, LONGEST_CHANGE)).collect()
+    let all = found.lines();
+    let mut shown: Vec<String> = all.iter().take(MOST_ITEMS).map(|change| line(change, LONGEST_CHANGE)).collect();
+    if all.len() > shown.len() {
+        shown.pop();
+        shown.push(format!("and {} more changes: compare the stored revision with the one before", all.len() - shown.len()));
+    }
+    shown
 }
 
 /// Returns the credentials that the nodes of a generated workflow name, each once. `mapped` are the names that the prompt maps.

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
-use super::made::{is_made_by, patch, workflow_object};
+use super::made::{is_made_by, ownership, patch, workflow_object};
 use super::record::Proposed;
 use super::*;
 use crate::api::prompt_status::{CallUsage, MOST_GENERATIONS, PendingCall, Proposal, WorkflowPromptStatus};
@@ -67,7 +67,7 @@ fn a_digest_changes_with_whatever_was_approved() {
         assert!(first != other && !same_content(&first, &other));
     }
     assert!(is_approved(&prompt(json!({}), json!({ annotation::APPROVED_DIGEST: format!(" {first}\n") })), &first));
-    assert!(!is_approved(&prompt(json!({}), json!({ annotation::APPROVED_DIGEST: first[..31] })), &first));
+    assert!(!is_approved(&prompt(json!({}), json!({ annotation::APPROVED_DIGEST: first[..63] })), &first));
     assert!(!is_approved(&prompt(json!({}), json!({})), &first));
 }
 
@@ -160,6 +160,19 @@ fn a_patch_changes_what_the_prompt_decides_and_nothing_else() {
     assert_eq!(found["spec"]["active"], Value::Null, "it is no longer decided");
     assert_eq!(found["spec"]["definition"]["nodes"][0]["parameters"]["url"], "https://b.example.com");
     assert!(found["spec"].get("tags").is_none() && found["spec"].get("instanceRef").is_none());
+}
+
+#[test]
+fn the_owner_follows_the_deletion_policy() {
+    let (deleting, keeping) = (prompt(json!({}), json!({})), prompt(json!({ "deletionPolicy": "Retain" }), json!({})));
+    let mut stored = workflow_object(&deleting, &definition("https://a.example.com")).unwrap();
+    stored["metadata"]["uid"] = json!("w");
+    assert_eq!(ownership(&stored, &deleting), None);
+    let freed = ownership(&stored, &keeping).unwrap();
+    assert_eq!((&freed["metadata"]["ownerReferences"], &freed["metadata"]["uid"]), (&json!([]), &json!("w")));
+    let kept = workflow_object(&keeping, &definition("https://a.example.com")).unwrap();
+    assert_eq!(ownership(&kept, &keeping), None);
+    assert_eq!(ownership(&kept, &deleting).unwrap()["metadata"]["ownerReferences"][0]["uid"], "u");
 }
 
 fn at(second: i64) -> Timestamp {

@@ -45,7 +45,7 @@ async fn at(world: &World, name: &str, stage: &str) -> Value {
 
 async fn approve(world: &World, name: &str, waiting: &Value) {
     let digest = waiting["status"]["proposal"]["digest"].clone();
-    assert!(digest.as_str().is_some_and(|digest| digest.len() == 32), "{digest}");
+    assert!(digest.as_str().is_some_and(|digest| digest.len() == 64), "{digest}");
     world.annotate("WorkflowPrompt", name, "approved-digest", digest).await;
 }
 
