@@ -68,11 +68,15 @@ pub fn propose(request: &Prompt<'_>) -> Outcome {
         if let Some(outcome) = guarded(&format!("{text} {channel}"), &lexicon) {
             return outcome;
         }
+        // A template is more than its phrase says; what the prompt says beyond the phrase is in no template.
+        if let Some(outcome) = nearest::phrase(request, nearest::EXACT) {
+            return outcome;
+        }
         let composed = compose(&text, &channel, request.catalog, &lexicon);
         if composed.stuck.is_empty() && composed.flow.effects > 0 {
             return finish::built(composed, request, &assumed);
         }
-        if let Some(outcome) = nearest::phrase(request) {
+        if let Some(outcome) = nearest::phrase(request, nearest::SAME) {
             return outcome;
         }
         let asked = questions::about(&composed);

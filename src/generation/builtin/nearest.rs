@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use super::reading::Item;
 use super::tokens::{Kind, tokens};
 use crate::document::finding::{Severity, has_errors};
-use crate::generation::outcome::{Candidate, Inputs, Outcome, Route, RouteKind};
+use crate::generation::outcome::{Candidate, Failure, Inputs, Outcome, Route, RouteKind};
 use crate::generation::prompt::Prompt;
-use crate::generation::template::{Missing, Template, render, templates};
+use crate::generation::template::{Missing, Template, from_text, render, templates};
 use crate::validator::check::check;
 
 /// Share of common words from which a prompt is the phrase of a template: nearly all.
-const SAME: f64 = 0.85;
+pub(super) const SAME: f64 = 0.85;
+/// The same for a prompt that is the phrase itself.
+pub(super) const EXACT: f64 = 1.0;
 /// Number of keywords from which a template is near.
 const NEAR: usize = 3;
 
@@ -30,8 +32,8 @@ pub(super) fn nearest(items: &[Item]) -> Vec<String> {
     near.iter().take(3).map(|(_, template)| format!("{}: {}", template.name, template.spec.title)).collect()
 }
 
-/// Returns the workflow of the template whose phrase the prompt is, but for a few words; its inputs stay open.
-pub(super) fn phrase(request: &Prompt<'_>) -> Option<Outcome> {
+/// Returns the workflow of the template whose phrase the prompt is, but for a few words. Answers are its inputs; the others stay open.
+pub(super) fn phrase(request: &Prompt<'_>, least: f64) -> Option<Outcome> {
     let words = bag(request.text);
     let alike = |phrase: &String| {
         let other = bag(phrase);
@@ -40,10 +42,18 @@ pub(super) fn phrase(request: &Prompt<'_>) -> Option<Outcome> {
     };
     let best = |template: &Template| template.spec.phrases.iter().map(alike).fold(0.0, f64::max);
     let (score, template) = templates().iter().map(|template| (best(template), template)).max_by(|a, b| a.0.total_cmp(&b.0))?;
-    if score < SAME || words.len() < 4 {
+    if score < least || words.len() < 4 {
         return None;
     }
-    let rendered = render(&template.spec, &Inputs::new(), Missing::LeaveOpen, request.catalog).ok()?;
+    let given =
+        template.spec.inputs.iter().filter_map(|input| Some((input.name.clone(), from_text(input, request.answers.get(&input.name)?))));
+    let rendered = match render(&template.spec, &given.collect::<Inputs>(), Missing::LeaveOpen, request.catalog) {
+        Ok(rendered) => rendered,
+        Err(findings) => {
+            let reason = format!("an answer does not fit the inputs of template {}", template.name);
+            return Some(Outcome::Failed(Failure { reason, best: None, findings }));
+        }
+    };
     let findings = check(&rendered.definition, None, request.catalog);
     if has_errors(&findings) && rendered.slots.iter().all(|slot| !slot.open) {
         return None;
