@@ -5,6 +5,7 @@
 mod choices;
 mod compact;
 mod findings;
+mod generate;
 mod hostile;
 mod import;
 mod operator;

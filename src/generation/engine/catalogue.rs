@@ -1,7 +1,7 @@
 //! The catalogue as a model reads it: each node type that may be used, with its resources, in an order that never changes.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
 
 use super::denied::Denied;
 use super::signature::{Detail, Operation, operations, short};
@@ -54,42 +54,71 @@ const HEADINGS: &[(&str, &str)] = &[
 
 /// Reports whether a type is told to a model.
 pub(super) fn is_told(entry: &NodeEntry, denied: &Denied<'_>) -> bool {
-    let short = entry.name.rsplit_once('.').map_or(entry.name.as_str(), |(_, short)| short);
-    !entry.hidden && entry.name != STICKY_NOTE && !OF_TESTS.contains(&short) && !denied.denies(&entry.name)
+    is_offered(entry) && !denied.denies(&entry.name)
 }
 
-/// Returns the node types that may be used, one line each if they have resources.
-pub(super) fn lines(catalog: &Catalog, denied: &Denied<'_>) -> String {
-    let mut groups: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
-    for entry in catalog.index().nodes.iter().filter(|entry| is_told(entry, denied)) {
+fn is_offered(entry: &NodeEntry) -> bool {
+    let short = entry.name.rsplit_once('.').map_or(entry.name.as_str(), |(_, short)| short);
+    !entry.hidden && entry.name != STICKY_NOTE && !OF_TESTS.contains(&short)
+}
+
+/// A node type as a model reads it.
+struct Entry {
+    /// Full name.
+    kind: String,
+    /// Index of its heading.
+    heading: usize,
+    /// Short name.
+    name: String,
+    /// Its resources, if they are told.
+    words: Option<String>,
+}
+
+/// Returns the node types of a catalogue; those of the built-in one are put together once.
+fn entries(catalog: &Catalog) -> Arc<[Entry]> {
+    static BUILT_IN: OnceLock<Arc<[Entry]>> = OnceLock::new();
+    if std::ptr::eq(catalog, Catalog::embedded()) { Arc::clone(BUILT_IN.get_or_init(|| all(catalog).into())) } else { all(catalog).into() }
+}
+
+fn all(catalog: &Catalog) -> Vec<Entry> {
+    let mut found = Vec::new();
+    for entry in catalog.index().nodes.iter().filter(|entry| is_offered(entry)) {
         let Some(facts) = catalog.node(&entry.name) else { continue };
         let Some(newest) = facts.latest().filter(|newest| !newest.hidden) else { continue };
         let output = match &newest.outputs {
             Ports::Fixed(ports) => ports.first().map_or("main", |port| port.kind.as_str()),
             Ports::Cases(_) | Ports::Unknown => "main",
         };
-        let is_store = entry.name.contains(".vectorStore");
         let wanted = if newest.starts() && output == "main" && entry.name.contains("rigger") {
             "triggers"
-        } else if is_store {
+        } else if entry.name.contains(".vectorStore") {
             "ai_vectorStore"
         } else {
             output
         };
-        let heading = HEADINGS.iter().map(|(kind, _)| *kind).find(|kind| *kind == wanted).unwrap_or("main");
-        let name = short(&entry.name, catalog);
-        let (plain, detailed) = groups.entry(heading).or_default();
-        match resources(&operations(&entry.name, catalog)) {
-            Some(words) if heading == "main" => detailed.push(format!("{name}: {words}")),
-            _ => plain.push(name.to_owned()),
-        }
+        let place = |name: &str| HEADINGS.iter().position(|(kind, _)| *kind == name);
+        let heading = place(wanted).or_else(|| place("main")).unwrap_or_default();
+        let words = resources(&operations(&entry.name, catalog)).filter(|_| HEADINGS[heading].0 == "main");
+        found.push(Entry { kind: entry.name.clone(), heading, name: short(&entry.name, catalog).to_owned(), words });
     }
+    found
+}
+
+/// Returns the node types that may be used, one line each if they have resources.
+pub(super) fn lines(catalog: &Catalog, denied: &Denied<'_>) -> String {
+    let entries = entries(catalog);
     let mut out = String::new();
-    for (kind, heading) in HEADINGS {
-        let Some((plain, detailed)) = groups.get(kind) else { continue };
+    for (at, (_, heading)) in HEADINGS.iter().enumerate() {
+        let own: Vec<&Entry> = entries.iter().filter(|entry| entry.heading == at && !denied.denies(&entry.kind)).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let plain: Vec<&str> = own.iter().filter(|entry| entry.words.is_none()).map(|entry| entry.name.as_str()).collect();
         let _ = writeln!(out, "{heading}: {}", plain.join(" "));
-        for line in detailed {
-            let _ = writeln!(out, "{line}");
+        for entry in own {
+            if let Some(words) = &entry.words {
+                let _ = writeln!(out, "{}: {words}", entry.name);
+            }
         }
     }
     out

@@ -6,6 +6,7 @@ mod effects;
 mod forbidden;
 mod invented;
 mod outdated;
+mod shapes;
 
 use super::graph::Flow;
 use super::output::Effect;
@@ -21,4 +22,5 @@ pub(super) fn check(flow: &Flow<'_>, effects: &[Effect], known: &Known, findings
     forbidden::check(flow, findings);
     invented::check(flow, known, findings);
     outdated::check(flow, findings);
+    shapes::check(flow, findings);
 }

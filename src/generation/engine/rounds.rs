@@ -17,7 +17,7 @@ use super::repair::{self, Told};
 use super::request::SECRET_IN_PROMPT;
 use crate::document::finding::{Code, Finding};
 use crate::generation::call::{Answer, Finish, Message, ModelCall, ModelReply, ModelTier, Role, Stage};
-use crate::generation::extract::extract;
+use crate::generation::extract::{NoJson, extract};
 use crate::generation::outcome::{Abstention, Candidate, Failure, Outcome, Questions, Route, RouteKind};
 use crate::generation::prompt::Clarification;
 use crate::text::sha256::sha256_hex;
@@ -66,7 +66,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
             if reply.finish == Finish::Refused {
                 return Ok(Outcome::Refused("the model refuses to answer; put the request in other words".to_owned()));
             }
-            let read = extract(&reply.text).map_err(|error| Box::new(Finding::error(unread(&reply), "", error.to_string()))).and_then(read);
+            let read = extract(&reply.text).map_err(|error| Box::new(Finding::error(unread(error), "", error.to_string()))).and_then(read);
             let mut judged = match read {
                 Err(finding) => Judged::failed(vec![*finding]),
                 Ok(answer) => {
@@ -265,6 +265,10 @@ impl<'c, 'a> Rounds<'c, 'a> {
 }
 
 /// Returns the code of an answer without JSON.
-fn unread(reply: &ModelReply) -> Code {
-    if reply.finish == Finish::Length { Code::DocumentTruncated } else { Code::CompactInvalid }
+fn unread(why: NoJson) -> Code {
+    match why {
+        NoJson::Truncated => Code::DocumentTruncated,
+        NoJson::TooLarge => Code::DocumentTooLarge,
+        NoJson::Empty | NoJson::Absent | NoJson::Syntax => Code::DocumentSyntax,
+    }
 }

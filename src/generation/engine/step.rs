@@ -56,6 +56,11 @@ fn run(request: &Request<'_>, answers: &BTreeMap<String, Answer>) -> Result<Outc
         let reason = "only a model can change a workflow; set a ModelProvider, or edit the workflow by hand";
         return Ok(failed(reason, Vec::new()));
     }
+    by_model(request, answers)
+}
+
+/// Has a model make the workflow, whatever patterns could do.
+pub(super) fn by_model(request: &Request<'_>, answers: &BTreeMap<String, Answer>) -> Result<Outcome, Step> {
     let denied = Denied::of(request.policies, request.catalog);
     let base = match request.base.map(|base| Base::of(base, request.catalog)) {
         None => None,
@@ -71,7 +76,7 @@ fn run(request: &Request<'_>, answers: &BTreeMap<String, Answer>) -> Result<Outc
 }
 
 /// Returns the outcome of a request for which nothing is done.
-fn not_admitted(request: &Request<'_>) -> Option<Outcome> {
+pub(super) fn not_admitted(request: &Request<'_>) -> Option<Outcome> {
     if request.prompt.trim().is_empty() {
         return Some(failed("the prompt is empty; say what the workflow is to do", Vec::new()));
     }

@@ -1,11 +1,13 @@
 //! Attempts: repairs, escalation, ends.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::{answer, built, replied, request, run, with_replies};
+use super::{answer, built, replied, request, run, with_model, with_replies};
 use crate::document::finding::Code;
 use crate::generation::call::{CallFailure, Finish, ModelTier, Stage};
-use crate::generation::engine::{Provider, Request, Tier};
+use crate::generation::engine::{Provider, Request, Step, Tier, step};
 use crate::generation::outcome::Outcome;
 use crate::generation::prompt::Clarification;
 
@@ -13,10 +15,20 @@ use crate::generation::prompt::Clarification;
 const PROMPT: &str = "When the webhook at /orders is called, frobnicate the customer's name with Babelfish and post it to Slack #sales.";
 
 #[test]
-fn what_patterns_understand_needs_no_model() {
+fn what_patterns_understand_needs_no_model_and_the_same_answers_give_the_same_step() {
     let prompt = "Every day at 9 post \"Stand-up in ten minutes\" to Slack #team";
-    let (outcome, calls) = with_replies(&request(prompt), &[good()]);
-    assert!(calls.is_empty() && built(&outcome).nodes.len() == 2, "{outcome:#?}");
+    let none = BTreeMap::new();
+    let Step::Done(outcome) = step(&request(prompt), &none) else { panic!() };
+    assert_eq!(built(&outcome).nodes.len(), 2, "{outcome:#?}");
+    let Step::Call(calls) = with_model(&request(PROMPT), &none) else { panic!() };
+    assert_eq!(with_model(&request(PROMPT), &none), Step::Call(calls.clone()));
+    let answers = [(calls[0].key.clone(), replied(bad().to_string()))].into_iter().collect();
+    let next = with_model(&request(PROMPT), &answers);
+    assert!(matches!(&next, Step::Call(more) if more[0].stage == Stage::Repair && more[0].key != calls[0].key));
+    assert_eq!(next, with_model(&request(PROMPT), &answers));
+    let salted = Request { salt: "again", ..request(PROMPT) };
+    assert!(matches!(with_model(&salted, &answers), Step::Call(other) if other[0].key != calls[0].key), "another salt asks again");
+    assert!(salted.input_hash() != request(PROMPT).input_hash());
 }
 
 fn good() -> Value {
