@@ -42,7 +42,7 @@ pub const LONGEST_PROMPT: u32 = 8192;
 #[x_kube(
     validation = kube::core::Rule::new("self.instanceRef == oldSelf.instanceRef")
         .message("instanceRef is immutable; create another WorkflowPrompt for another instance"),
-    validation = kube::core::Rule::new("self.?workflow.?name.orValue('') == oldSelf.?workflow.?name.orValue('')")
+    validation = kube::core::Rule::new("(has(self.workflow) && has(self.workflow.name)) == (has(oldSelf.workflow) && has(oldSelf.workflow.name)) && (!(has(self.workflow) && has(self.workflow.name)) || self.workflow.name == oldSelf.workflow.name)")
         .message("workflow.name is immutable; create another WorkflowPrompt for another Workflow"),
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
