@@ -13,7 +13,7 @@ use crate::harness::world::{PATIENCE, World};
 use crate::model::{Asked, ModelServer, Reply, complete};
 
 /// Number of kills; two hundred take ten minutes: `WEIRKEEPER_PROMPT_KILLS=200`.
-const KILLS: u32 = 60;
+const KILLS: u32 = 30;
 /// Maximum time until the next kill, if no question is sent.
 const IDLE: Duration = Duration::from_secs(6);
 const PROMPTS: u64 = 12;

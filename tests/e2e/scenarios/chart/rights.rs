@@ -97,11 +97,20 @@ async fn rights_of(mut more: Value, name: &str) {
     let stored = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "stored" }, "data": { "workflow.json": answering("team-a/stored", "1").to_string() } });
     let from_stored = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "stored" },
         "spec": { "instanceRef": { "name": "main" }, "active": true, "definitionFrom": { "configMapKeyRef": { "name": "stored", "key": "workflow.json" } } } });
+    // A template, and a Workflow that is rendered from it.
+    let template = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowTemplate", "metadata": { "name": "template" },
+        "spec": { "title": "Answers", "category": "Operations", "description": "Answers at a path.",
+            "inputs": [{ "name": "path", "description": "Path of the webhook.", "required": true }],
+            "compact": { "compact": 1, "name": "Answers", "nodes": [
+                { "id": "n1", "use": "webhook", "as": "Called", "set": { "path": "?path", "responseMode": "lastNode" } },
+                { "id": "n2", "use": "set", "as": "Answer", "set": { "assignments": [{ "ok": true }] } } ], "edges": ["n1>n2"] } } });
+    let rendered = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "rendered" },
+        "spec": { "instanceRef": { "name": "main" }, "active": true, "templateRef": { "name": "template", "inputs": { "path": "team-a/rendered" } } } });
     // A prompt makes a Workflow.
     let prompt = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPrompt", "metadata": { "name": "prompt" },
         "spec": { "prompt": "An endpoint that answers ok so that a monitor can check n8n", "instanceRef": { "name": "main" }, "approval": "Automatic",
             "answers": { "path": "team-a/prompt", "service": "n8n" }, "workflow": { "active": true } } });
-    for object in [&policy, &quota, &provider, &stored, &from_stored, &workflow("team-a", "gone", "1"), &prompt] {
+    for object in [&policy, &quota, &provider, &stored, &from_stored, &workflow("team-a", "gone", "1"), &template, &rendered, &prompt] {
         apply(&stack, "team-a", &[], object).text();
     }
     for version in ["1", "2", "3"] {
@@ -110,7 +119,16 @@ async fn rights_of(mut more: Value, name: &str) {
         apply(&stack, "team-a", &[], &object).text();
         ready(&stack, "team-a", "nwf/a");
     }
-    for object in ["nwf/stored", "nwf/gone", "nwfp/prompt", "workflowpolicy/rules", "workflowquota/limits", "nmp/builtin"] {
+    for object in [
+        "nwf/stored",
+        "nwf/gone",
+        "nwft/template",
+        "nwf/rendered",
+        "nwfp/prompt",
+        "workflowpolicy/rules",
+        "workflowquota/limits",
+        "nmp/builtin",
+    ] {
         ready(&stack, "team-a", object);
     }
     let kept = get(&stack, &["nwf", "a", "--namespace", "team-a"])["status"]["history"].as_array().expect("a history").clone();
