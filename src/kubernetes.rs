@@ -4,6 +4,7 @@
 pub mod catalogs;
 pub mod decoded;
 pub mod events;
+mod indexed_metadata;
 pub mod indexed_policy;
 pub mod indexed_prompt;
 pub mod indexed_provider;

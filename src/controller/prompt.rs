@@ -13,9 +13,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::core::PartialObjectMetaExt;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef;
@@ -30,7 +28,7 @@ use crate::api::prompt::WorkflowPrompt;
 use crate::api::prompt_status::{PromptStage, WorkflowPromptStatus};
 use crate::api::reason::{Class, Reason};
 use crate::domain::backoff;
-use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
 use crate::domain::prompt::asked_hash;
 use crate::domain::status_bounds;
@@ -194,16 +192,13 @@ impl Work<'_> {
 async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
     let message =
         format!("the object does not fit the kind WorkflowPrompt: {}; correct the field, or apply the CRDs of this version", object.why);
-    let found = Found { outcome: Outcome::Failed(ReconcileError::invalid(Reason::UnreadableObject, message)), details: Vec::new() };
-    let old: WorkflowPromptStatus = serde_json::from_value(object.data["status"].clone()).unwrap_or_default();
-    let generation = object.metadata.generation.unwrap_or(0);
-    let (after, _) = conditions(&old.conditions, None, &found, generation, Duration::ZERO, Timestamp::now());
-    let new = WorkflowPromptStatus { observed_generation: generation, conditions: after, ..old.clone() };
-    let bare = object.metadata.clone().into_response_partial::<WorkflowPrompt>();
-    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &bare, None, (&old, &new)).await {
-        warn!(%error, "cannot write the status");
-    }
-    Ended::failed(Reason::UnreadableObject)
+    let updated = |old: &WorkflowPromptStatus, generation, conditions| WorkflowPromptStatus {
+        observed_generation: generation,
+        conditions,
+        ..old.clone()
+    };
+    let writer = (&ctx.client, &ctx.metrics.writes);
+    status::write_unreadable::<WorkflowPrompt, _>(writer, object, &status::unfit(message), updated, |old| &old.conditions).await
 }
 
 /// Returns what follows a reconciliation.

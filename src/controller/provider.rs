@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::core::PartialObjectMetaExt;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
@@ -16,7 +15,7 @@ use super::providers::{ModelConnection, Provided, server_digest};
 use super::runtime::reconcile::{Ended, Next, REPORTING};
 use super::runtime::status;
 use crate::api::annotation;
-use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, whole_seconds};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, ConditionUpdate, whole_seconds};
 use crate::api::provider::{BreakerState, BreakerStatus, ModelProvider, ModelProviderStatus, ModelStatus};
 use crate::api::reason::{Class, Reason};
 use crate::domain::annotations::{OF_PROVIDER, unknown};
@@ -193,15 +192,12 @@ async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
         "the object does not fit the kind ModelProvider: {}; correct the field, or apply the CRDs of this version: nobody can use it until then",
         object.why
     );
+    let updated = |old: &ModelProviderStatus, generation, conditions: Vec<Condition>| {
+        let mut new = ModelProviderStatus { observed_generation: generation, summary: summary(&conditions), conditions, ..old.clone() };
+        status_bounds::fit_provider(&mut new);
+        new
+    };
+    let writer = (&ctx.client, &ctx.metrics.writes);
     let found = failed(ReconcileError::invalid(Reason::UnreadableObject, message));
-    let old: ModelProviderStatus = serde_json::from_value(object.data["status"].clone()).unwrap_or_default();
-    let generation = object.metadata.generation.unwrap_or(0);
-    let (after, _) = conditions(&old.conditions, None, &found, generation, Duration::ZERO, Timestamp::now());
-    let mut new = ModelProviderStatus { observed_generation: generation, summary: summary(&after), conditions: after, ..old.clone() };
-    status_bounds::fit_provider(&mut new);
-    let bare = object.metadata.clone().into_response_partial::<ModelProvider>();
-    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &bare, None, (&old, &new)).await {
-        warn!(%error, "cannot write the status");
-    }
-    Ended::failed(Reason::UnreadableObject)
+    status::write_unreadable::<ModelProvider, _>(writer, object, &found, updated, |old| &old.conditions).await
 }

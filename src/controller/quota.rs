@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::core::PartialObjectMetaExt;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef;
@@ -19,7 +18,6 @@ use super::runtime::status;
 use crate::api::quota::{WorkflowQuota, WorkflowQuotaStatus};
 use crate::api::reason::Reason;
 use crate::domain::conditions::{Found, Outcome, conditions};
-use crate::domain::error::ReconcileError;
 use crate::domain::quota::{Limits, daily, report};
 use crate::domain::transitions::transitions;
 use crate::kubernetes::decoded::{Decoded, Undecodable};
@@ -101,15 +99,13 @@ async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
         "the object does not fit the kind WorkflowQuota: {}; correct the field, or apply the CRDs of this version: nothing is added in this namespace until then",
         object.why
     );
-    let found = Found { outcome: Outcome::Failed(ReconcileError::invalid(Reason::UnreadableObject, message)), details: Vec::new() };
-    let old: WorkflowQuotaStatus = serde_json::from_value(object.data["status"].clone()).unwrap_or_default();
-    let (after, _) = conditions(&old.conditions, None, &found, object.metadata.generation.unwrap_or(0), Duration::ZERO, Timestamp::now());
-    let new = WorkflowQuotaStatus { observed_generation: object.metadata.generation.unwrap_or(0), conditions: after, ..old.clone() };
-    let bare = object.metadata.clone().into_response_partial::<WorkflowQuota>();
-    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &bare, None, (&old, &new)).await {
-        warn!(%error, "cannot write the status");
-    }
-    Ended::failed(Reason::UnreadableObject)
+    let updated = |old: &WorkflowQuotaStatus, generation, conditions| WorkflowQuotaStatus {
+        observed_generation: generation,
+        conditions,
+        ..old.clone()
+    };
+    let writer = (&ctx.client, &ctx.metrics.writes);
+    status::write_unreadable::<WorkflowQuota, _>(writer, object, &status::unfit(message), updated, |old| &old.conditions).await
 }
 
 /// Counts again whenever Workflows or quotas of a namespace changed.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::core::PartialObjectMetaExt;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef;
@@ -154,16 +153,13 @@ fn count(ctx: &Context, namespace: &str, name: &str) -> i64 {
 async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
     let message =
         format!("the object does not fit the kind WorkflowTemplate: {}; correct the field, or apply the CRDs of this version", object.why);
-    let found = Found { outcome: Outcome::Failed(ReconcileError::invalid(Reason::UnreadableObject, message)), details: Vec::new() };
-    let old: WorkflowTemplateStatus = serde_json::from_value(object.data["status"].clone()).unwrap_or_default();
-    let generation = object.metadata.generation.unwrap_or(0);
-    let (after, _) = conditions(&old.conditions, None, &found, generation, Duration::ZERO, Timestamp::now());
-    let new = WorkflowTemplateStatus { observed_generation: generation, conditions: after, ..old.clone() };
-    let bare = object.metadata.clone().into_response_partial::<WorkflowTemplate>();
-    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &bare, None, (&old, &new)).await {
-        warn!(%error, "cannot write the status");
-    }
-    Ended::failed(Reason::UnreadableObject)
+    let updated = |old: &WorkflowTemplateStatus, generation, conditions| WorkflowTemplateStatus {
+        observed_generation: generation,
+        conditions,
+        ..old.clone()
+    };
+    let writer = (&ctx.client, &ctx.metrics.writes);
+    status::write_unreadable::<WorkflowTemplate, _>(writer, object, &status::unfit(message), updated, |old| &old.conditions).await
 }
 
 /// Counts the Workflows of each template again whenever Workflows changed.

@@ -1,13 +1,11 @@
 //! A WorkflowPrompt in memory: metadata and references, never the prompt.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use kube::Resource;
 use kube::api::ObjectMeta;
 use serde::Deserialize;
 
+use super::indexed_metadata;
 use crate::api::prompt::WorkflowPrompt;
-use crate::domain::annotations::is_ours;
 
 /// A WorkflowPrompt without its prompt.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -75,20 +73,12 @@ impl IndexedPrompt {
 
     /// Drops the parts that only other tools read.
     pub fn slim(&mut self) {
-        self.metadata.managed_fields = None;
-        self.metadata.labels = None;
-        self.metadata.owner_references = None;
-        if let Some(annotations) = &mut self.metadata.annotations {
-            annotations.retain(|key, _| is_ours(key));
-        }
+        indexed_metadata::slim(&mut self.metadata);
     }
 
-    /// Returns a hash of the parts that a reconciliation reacts to. The status is left out: the operator itself writes it.
+    /// Returns a hash of the parts that a reconciliation reacts to.
     pub fn change_hash(&self) -> Option<u64> {
-        let meta = &self.metadata;
-        let mut hasher = DefaultHasher::new();
-        (&meta.uid, meta.generation, &meta.annotations, meta.deletion_timestamp.is_some()).hash(&mut hasher);
-        Some(hasher.finish())
+        Some(indexed_metadata::change_hash(&self.metadata))
     }
 }
 

@@ -1,15 +1,13 @@
 //! A ModelProvider in memory. One that does not fit its kind is kept, too: its status says so, and nobody mistakes it for one that is absent.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use kube::Resource;
 use kube::api::ObjectMeta;
 use serde::Deserialize;
 
+use super::indexed_metadata;
 use super::indexed_policy::Readable;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::provider::{ModelProvider, ModelProviderSpec, ModelProviderStatus};
-use crate::domain::annotations::is_ours;
 
 /// A ModelProvider.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -54,20 +52,12 @@ impl IndexedProvider {
 
     /// Drops the parts that only other tools read.
     pub fn slim(&mut self) {
-        self.metadata.managed_fields = None;
-        self.metadata.labels = None;
-        self.metadata.owner_references = None;
-        if let Some(annotations) = &mut self.metadata.annotations {
-            annotations.retain(|key, _| is_ours(key));
-        }
+        indexed_metadata::slim(&mut self.metadata);
     }
 
-    /// Returns a hash of the parts that a reconciliation reacts to. The status is left out: the operator itself writes it.
+    /// Returns a hash of the parts that a reconciliation reacts to.
     pub fn change_hash(&self) -> Option<u64> {
-        let meta = &self.metadata;
-        let mut hasher = DefaultHasher::new();
-        (&meta.uid, meta.generation, &meta.annotations, meta.deletion_timestamp.is_some()).hash(&mut hasher);
-        Some(hasher.finish())
+        Some(indexed_metadata::change_hash(&self.metadata))
     }
 }
 

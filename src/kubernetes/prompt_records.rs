@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use serde_json::Value;
 
 use super::objects::{get, is_conflict};
-use super::revisions::{self, create};
+use super::revisions::create;
 use crate::api::MANAGER;
 
 /// Number of digits of a hash in a name.
@@ -83,11 +83,6 @@ fn is_of_prompt(found: &ControllerRevision, owner: Option<&str>) -> bool {
 /// Returns the keys of stored content, which tell its kind.
 fn keys_of(data: Option<&RawExtension>) -> Vec<String> {
     data.and_then(|data| data.0.as_object()).into_iter().flatten().map(|(key, _)| key.clone()).collect()
-}
-
-/// Deletes what is stored for a prompt and no longer needed. An object of such a name with another owner stays.
-pub async fn delete(client: &Client, namespace: &str, names: &[String], owner: &str) -> Result<(), kube::Error> {
-    revisions::delete(client, namespace, names, owner).await
 }
 
 #[cfg(test)]

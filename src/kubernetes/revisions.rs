@@ -97,7 +97,7 @@ pub async fn holds_adopted(client: &Client, namespace: &str, name: &str, owner: 
     Ok(found.is_some_and(|found| found.annotations.iter().flatten().any(|(key, _)| key == ADOPTED)))
 }
 
-/// Deletes bodies that are stored for a Workflow and no longer needed. An object of such a name with another owner stays.
+/// Deletes what is stored for an owner and no longer needed. An object of such a name with another owner stays.
 pub async fn delete(client: &Client, namespace: &str, names: &[String], owner: &str) -> Result<(), kube::Error> {
     let api = Api::<ControllerRevision>::namespaced(client.clone(), namespace);
     for name in names {

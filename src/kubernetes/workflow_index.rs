@@ -10,13 +10,12 @@ use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 use serde_json::Value;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::indexed_metadata;
 use crate::api::annotation;
 use crate::api::template_ref::TemplateRef;
 use crate::api::workflow::Workflow;
 use crate::api::workflow_status::Operation;
-use crate::domain::annotations::is_ours;
 use crate::domain::quota::places::{Announced, Candidate, Places};
 use crate::domain::status_bounds;
 use crate::domain::urgency::Urgency;
@@ -225,25 +224,14 @@ impl IndexedWorkflow {
         ObjectRef::from_obj(self)
     }
 
-    /// Drops the parts that only other tools read: client-side apply keeps a second copy of the definition in an annotation.
+    /// Drops the parts that only other tools read.
     pub fn slim(&mut self) {
-        self.metadata.managed_fields = None;
-        self.metadata.labels = None;
-        self.metadata.owner_references = None;
-        if let Some(annotations) = &mut self.metadata.annotations {
-            // Misspelt annotations are kept: they are reported.
-            annotations.retain(|key, _| is_ours(key));
-        }
+        indexed_metadata::slim(&mut self.metadata);
     }
 
-    /// Returns a hash of the parts that a reconciliation reacts to. The status is left out, so that the operator's own writes start
-    /// nothing, and so are finalizers: the reconciliation that adds its own goes on to the end, and a second one after it would only send
-    /// n8n the same requests again.
+    /// Returns a hash of the parts that a reconciliation reacts to.
     pub fn change_hash(&self) -> Option<u64> {
-        let meta = &self.metadata;
-        let mut hasher = DefaultHasher::new();
-        (self.uid(), meta.generation, &meta.annotations, self.deleting()).hash(&mut hasher);
-        Some(hasher.finish())
+        Some(indexed_metadata::change_hash(&self.metadata))
     }
 }
 

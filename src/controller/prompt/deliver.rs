@@ -17,7 +17,7 @@ use crate::domain::prompt::made::{is_made_by, workflow_name, workflow_object};
 use crate::domain::prompt::record::Proposed;
 use crate::domain::prompt::{approval_required, is_approved, proposal, proposal_digest, same_content};
 use crate::domain::stored_body;
-use crate::kubernetes::{made_workflows, objects, prompt_records};
+use crate::kubernetes::{made_workflows, objects, prompt_records, revisions};
 
 impl Work<'_> {
     /// Reads a workflow that was stored as a proposal.
@@ -76,7 +76,7 @@ impl Work<'_> {
         };
         let dropped = self.status.record_proposal(Proposed { proposal, prompt: &self.prompt.spec.prompt }, Timestamp::now());
         self.save().await?;
-        prompt_records::delete(&self.ctx.client, self.namespace(), &dropped, self.uid())
+        revisions::delete(&self.ctx.client, self.namespace(), &dropped, self.uid())
             .await
             .map_err(|error| objects::reconcile_error("delete an earlier proposal", &error))
     }

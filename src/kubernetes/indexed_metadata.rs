@@ -1,0 +1,26 @@
+//! Metadata of objects in memory: the parts that are kept, and those whose change starts a reconciliation.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use kube::api::ObjectMeta;
+
+use crate::domain::annotations::is_ours;
+
+/// Drops the parts that only other tools read: client-side apply keeps a second copy of the whole object in an annotation.
+pub fn slim(metadata: &mut ObjectMeta) {
+    metadata.managed_fields = None;
+    metadata.labels = None;
+    metadata.owner_references = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        // Misspelt annotations are kept: they are reported.
+        annotations.retain(|key, _| is_ours(key));
+    }
+}
+
+/// Returns a hash of the parts that a reconciliation reacts to. The status is left out, so that the operator's own writes start nothing, and so
+/// are finalizers: the reconciliation that adds its own goes on to the end, and a second one after it would only repeat the same requests.
+pub fn change_hash(metadata: &ObjectMeta) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&metadata.uid, metadata.generation, &metadata.annotations, metadata.deletion_timestamp.is_some()).hash(&mut hasher);
+    hasher.finish()
+}
