@@ -5,6 +5,8 @@
 pub mod admission;
 pub mod condition;
 pub mod crds;
+pub mod credential;
+pub mod credential_status;
 pub mod duration;
 pub mod headers;
 pub mod instance;
@@ -31,6 +33,9 @@ pub const MANAGER: &str = "weirkeeper";
 pub const WORKFLOW_FINALIZER: &str = "weirkeeper.dev/workflow";
 /// Finalizer of an N8nInstance; keeps the connection usable while bound Workflows are being deleted.
 pub const INSTANCE_FINALIZER: &str = "weirkeeper.dev/instance";
+
+/// Finalizer of an N8nCredential; removed once its deletion policy has been applied in n8n.
+pub const CREDENTIAL_FINALIZER: &str = "weirkeeper.dev/credential";
 
 /// Annotations that control the operator without an edit of the spec.
 pub mod annotation {

@@ -4,6 +4,7 @@
 pub mod catalogs;
 pub mod decoded;
 pub mod events;
+pub mod indexed_credential;
 mod indexed_metadata;
 pub mod indexed_policy;
 pub mod indexed_prompt;

@@ -170,7 +170,9 @@ impl<'c> Work<'c> {
                 self.pending.extend(pending);
                 self.members.extend(member);
             }
-            Object::Managed(kind @ (Kind::N8nInstance | Kind::WorkflowPolicy | Kind::WorkflowQuota | Kind::ModelProvider)) => {
+            Object::Managed(
+                kind @ (Kind::N8nInstance | Kind::N8nCredential | Kind::WorkflowPolicy | Kind::WorkflowQuota | Kind::ModelProvider),
+            ) => {
                 self.reports.push(object::validate_other(kind, document, value, path));
             }
             Object::Managed(Kind::WorkflowTemplate) => {

@@ -33,7 +33,7 @@ mod scripted;
 mod tests;
 
 pub use client::N8nClient;
-pub use credentials::CredentialWrite;
+pub use credentials::{CredentialTestAnswer, CredentialUpdate, CredentialWrite};
 pub use error::{Denial, N8nError, SettingsError};
 pub use executions::ExecutionQuery;
 pub use item::Unread;

@@ -20,13 +20,15 @@ pub enum ConditionType {
     Validated,
     /// Every credential that the definition uses is mapped to a credential of the n8n instance.
     CredentialsReady,
-    /// The workflow in n8n matches the spec, as confirmed by reading it back.
+    /// The workflow or the credential in n8n matches the spec, as confirmed by reading it back.
     Synced,
+    /// n8n's own test of the credential passes (N8nCredential).
+    Tested,
     /// Every production webhook of the published version is registered in n8n.
     Live,
     /// Probes pass and production executions stay below the error limit.
     Healthy,
-    /// The workflow in n8n differs from the state that Weirkeeper last confirmed.
+    /// The workflow or the credential in n8n differs from the state that Weirkeeper last confirmed.
     Drifted,
     /// The last good version is published instead of the version in the spec.
     RolledBack,

@@ -9,6 +9,7 @@ use kube::CustomResourceExt;
 use serde_json::Value;
 
 use super::VERSION;
+use super::credential::N8nCredential;
 use super::instance::N8nInstance;
 use super::policy::WorkflowPolicy;
 use super::prompt::WorkflowPrompt;
@@ -21,6 +22,7 @@ use super::workflow::Workflow;
 pub fn all() -> Vec<CustomResourceDefinition> {
     vec![
         finish(N8nInstance::crd()),
+        finish(N8nCredential::crd()),
         finish(Workflow::crd()),
         finish(WorkflowPolicy::crd()),
         finish(WorkflowQuota::crd()),

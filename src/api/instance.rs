@@ -204,11 +204,15 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
     pub adopt: Vec<String>,
+    /// Ids of credentials in n8n that N8nCredentials of these namespaces may adopt, which overwrites their values; `*` stands for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
+    pub adopt_credentials: Vec<String>,
     /// Ids of workflows in n8n that definitions may call by id; `*` stands for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
     pub workflows: Vec<String>,
-    /// Ids of projects in n8n that Workflows may be placed in; `*` stands for all.
+    /// Ids of projects in n8n that Workflows and N8nCredentials may be placed in; `*` stands for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 64)))]
     pub projects: Vec<String>,

@@ -64,6 +64,17 @@ reasons! {
     CredentialAmbiguous: "The n8n instance has several credentials of the type with this name. Map it by id.",
     CredentialNotGranted: "The instance does not grant this namespace the use of the credential. Ask the owner of the instance for a grant.",
 
+    SecretNotFound: "A Secret that the N8nCredential refers to, or a key in it, does not exist in its namespace. Create it; reconciliation then continues without further action. The credential in n8n keeps the values that it has.",
+    InvalidCredential: "The fields of the N8nCredential do not fit n8n's schema of the type: the message names each field that is missing, unknown or of another type, never a value. Correct the Secret or `spec.data`; the credential in n8n keeps the values that it has.",
+    UnknownCredentialType: "The n8n instance has no credential type of this name. Correct `spec.type`, or install the community package that has it.",
+    CredentialRejected: "n8n refused to save the credential; the message says what was refused, without n8n's own words, because these can repeat values.",
+    CredentialInUse: "The N8nCredential is being deleted, and Workflows still use it. It is deleted in n8n when the last of them is gone or names another; `deletionPolicy: ForceDelete` does not wait.",
+    TestPassed: "n8n tested the credential, and the service accepts it.",
+    TestFailed: "n8n tested the credential, and the test failed: the values are wrong, expired or revoked, or the service does not answer. Published workflows stay published. Correct the Secret; it is tested again when its values change, at `spec.testInterval`, and on `weirkeeper.dev/requested-at`.",
+    NotTestable: "n8n has no test for credentials of this type, so that only executions show whether the service accepts it.",
+    NotTested: "The credential was not tested since its values were written.",
+    NeedsAuthorization: "A person has to authorise the credential: open it in n8n under Credentials and connect the account. The rest follows without further action.",
+
     InstanceNotFound: "The N8nInstance does not exist, or does not allow this namespace. Its owner can allow it in `spec.allowedNamespaces`.",
     InstanceUnreachable: "n8n does not respond. Unchanged workflows stay Ready for three intervals; the message has the last error.",
     InstanceStarting: "n8n is starting; it answers 404 to every request until it is ready.",

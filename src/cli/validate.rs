@@ -80,7 +80,9 @@ fn code(reports: &[Report], strict: bool) -> u8 {
 fn nothing(paths: &[String], files: usize) -> String {
     let read = match files {
         0 => "there is no *.json, *.yaml or *.yml file",
-        _ => "the files contain no n8n workflow, Workflow, N8nInstance, WorkflowPolicy, WorkflowQuota, ModelProvider or WorkflowTemplate",
+        _ => {
+            "the files contain no n8n workflow, Workflow, N8nInstance, N8nCredential, WorkflowPolicy, WorkflowQuota, ModelProvider or WorkflowTemplate"
+        }
     };
     format!("there is nothing to validate in {}: {read}; check the path", paths.join(", "))
 }

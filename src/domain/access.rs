@@ -18,6 +18,8 @@ pub enum Use<'a> {
     },
     /// Adoption of the existing workflow with this id.
     Adopt(&'a str),
+    /// Adoption of the existing credential with this id.
+    AdoptCredential(&'a str),
     /// A call of the workflow with this raw id.
     Workflow(&'a str),
     /// Placement of a workflow in this project.
@@ -40,6 +42,11 @@ pub enum Use<'a> {
 /// Returns the message about an adoption that is not granted to a namespace.
 pub fn no_adoption(namespace: &str, id: &str) -> String {
     not_granted(namespace, &format!("adoption of workflow {id}"), "adopt")
+}
+
+/// Returns the message about an adoption of a credential that is not granted to a namespace.
+pub fn no_credential_adoption(namespace: &str, id: &str) -> String {
+    not_granted(namespace, &format!("adoption of the credential {id}"), "adoptCredentials")
 }
 
 /// Returns the message about a project that is not granted to a namespace.
@@ -99,6 +106,7 @@ fn covers(grant: &Grant, namespace: &str, wanted: Use<'_>) -> bool {
         && match wanted {
             Use::Credential { id, name } => listed(&grant.credentials, &[id, name]),
             Use::Adopt(id) => listed(&grant.adopt, &[id]),
+            Use::AdoptCredential(id) => listed(&grant.adopt_credentials, &[id]),
             Use::Workflow(id) => listed(&grant.workflows, &[id]),
             Use::Project(id) => listed(&grant.projects, &[id]),
             Use::DataTable(id) => listed(&grant.data_tables, &[id]),
@@ -141,6 +149,7 @@ mod tests {
         assert!(may_use(&spec, "ops", "team-a", slack));
         assert!(may_use(&spec, "ops", "team-a", Use::Adopt("w1")));
         assert!(!may_use(&spec, "ops", "team-a", Use::Adopt("w2")));
+        assert!(!may_use(&spec, "ops", "team-a", Use::AdoptCredential("w1")), "adoption of a workflow is no adoption of a credential");
         assert!(!may_use(&spec, "ops", "team-a", Use::Workflow("w1")));
         assert!(!may_use(&spec, "ops", "team-b", slack));
         assert!(may_use(&spec, "ops", "team-a", Use::Project("p1")));

@@ -14,6 +14,8 @@ pub const OF_WORKFLOW: &[&str] =
 pub const OF_PROMPT: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::APPROVED_DIGEST, annotation::ANSWERS];
 /// Annotations that the operator reads on a ModelProvider.
 pub const OF_PROVIDER: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT];
+/// Annotations that the operator reads on an N8nCredential.
+pub const OF_CREDENTIAL: &[&str] = &[annotation::REQUESTED_AT];
 /// Annotations that the operator reads on an N8nInstance.
 pub const OF_INSTANCE: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::RESTORED_FROM];
 

@@ -282,6 +282,12 @@ pub struct RemoteCredential {
     /// The credential type, such as `slackApi`.
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub kind: String,
+    /// Time of the last change of its name or values.
+    #[serde(default, rename = "updatedAt", deserialize_with = "or_default")]
+    pub updated_at: Option<String>,
+    /// Id of the project that owns it; only lists show it.
+    #[serde(default, rename = "shared", deserialize_with = "owning_credential_project")]
+    pub project: Option<String>,
 }
 
 /// The scopes of an API key, such as `workflow:create`.
@@ -301,6 +307,12 @@ fn owning_project<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
     let shared = Value::deserialize(deserializer)?;
     let owner = shared.as_array().and_then(|all| all.iter().find(|one| one["role"] == "workflow:owner"));
     Ok(owner.and_then(|owner| owner["projectId"].as_str()).map(str::to_owned))
+}
+
+fn owning_credential_project<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let shared = Value::deserialize(deserializer)?;
+    let owner = shared.as_array().and_then(|all| all.iter().find(|one| one["role"] == "credential:owner"));
+    Ok(owner.and_then(|owner| owner["id"].as_str()).map(str::to_owned))
 }
 
 fn empty_object() -> Value {

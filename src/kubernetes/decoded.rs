@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::Value;
 
+use crate::api::credential::N8nCredential;
 use crate::api::instance::N8nInstance;
 use crate::api::prompt::WorkflowPrompt;
 use crate::api::provider::ModelProvider;
@@ -24,6 +25,7 @@ use crate::api::quota::WorkflowQuota;
 use crate::api::template::WorkflowTemplate;
 use crate::api::workflow::Workflow;
 use crate::document::lenient_json::{self, Shallow, Skip};
+use crate::kubernetes::indexed_credential::IndexedCredential;
 use crate::kubernetes::indexed_policy::IndexedPolicy;
 use crate::kubernetes::indexed_prompt::IndexedPrompt;
 use crate::kubernetes::indexed_provider::IndexedProvider;
@@ -60,10 +62,14 @@ impl Decode for IndexedTemplate {
 impl Decode for IndexedPrompt {
     const WHOLE: bool = false;
 }
+impl Decode for IndexedCredential {
+    const WHOLE: bool = false;
+}
 impl Decode for IndexedProvider {
     const WHOLE: bool = false;
 }
 impl Decode for ModelProvider {}
+impl Decode for N8nCredential {}
 impl Decode for N8nInstance {}
 impl Decode for WorkflowPrompt {}
 impl Decode for Workflow {}

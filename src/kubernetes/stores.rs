@@ -13,6 +13,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::decoded::{Decode, Decoded, metadata_only};
+use super::indexed_credential::IndexedCredential;
 use super::indexed_policy::IndexedPolicy;
 use super::indexed_prompt::IndexedPrompt;
 use super::indexed_provider::IndexedProvider;
@@ -24,6 +25,7 @@ use super::undecodable::UndecodableObjects;
 use super::watched::Watched;
 use super::watches::decodable;
 use super::workflow_index::IndexedWorkflow;
+use crate::api::credential::N8nCredential;
 use crate::api::instance::N8nInstance;
 use crate::api::policy::WorkflowPolicy;
 use crate::api::prompt::WorkflowPrompt;
@@ -41,6 +43,8 @@ pub struct Stores {
     pub workflows: Watched<IndexedWorkflow>,
     /// Every N8nInstance that fits its kind.
     pub instances: Watched<N8nInstance>,
+    /// Every N8nCredential, without its values.
+    pub credentials: Watched<IndexedCredential>,
     /// Every WorkflowPolicy.
     pub policies: Watched<IndexedPolicy>,
     /// Every WorkflowPrompt, without its prompt.
@@ -73,6 +77,8 @@ impl Stores {
         let bare = |metadata, _| Some(IndexedWorkflow { metadata, spec: Default::default(), status: Default::default() });
         let (workflows, keep_workflows) = watch(client, &scope, ours.clone(), bare, IndexedWorkflow::slim);
         let (instances, keep_instances) = watch_instances(client, &scope, ours.clone(), undecodable_instances.clone());
+        let (credentials, keep_credentials) =
+            watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedCredential::without_spec(metadata)), IndexedCredential::slim);
         // Usage is written to a quota, so that two operators must not count for the same one.
         let (prompts, keep_prompts) =
             watch(client, &scope, ours.clone(), |metadata, _| Some(IndexedPrompt::without_references(metadata)), IndexedPrompt::slim);
@@ -88,12 +94,22 @@ impl Stores {
         let metadata = metadata_only(client.clone());
         let selected = selector.map(|_| watch(&metadata, &scope, ours, |_, _| None, |_| {}));
         let (selected_policies, keep_selected) = selected.unzip();
-        let tasks =
-            [keep_workflows, keep_instances, keep_policies, keep_prompts, keep_providers, keep_templates, keep_quotas, keep_namespaces];
+        let tasks = [
+            keep_workflows,
+            keep_instances,
+            keep_credentials,
+            keep_policies,
+            keep_prompts,
+            keep_providers,
+            keep_templates,
+            keep_quotas,
+            keep_namespaces,
+        ];
         let watches = tasks.into_iter().chain(keep_selected).map(|task| AbortOnDropHandle::new(tokio::spawn(task))).collect();
         Self {
             workflows,
             instances,
+            credentials,
             policies,
             prompts,
             templates,
@@ -112,6 +128,7 @@ impl Stores {
         let objects = [
             scope.paths::<Workflow>(),
             scope.paths::<N8nInstance>(),
+            scope.paths::<N8nCredential>(),
             scope.paths::<WorkflowPolicy>(),
             scope.paths::<WorkflowPrompt>(),
             scope.paths::<ModelProvider>(),
@@ -124,7 +141,7 @@ impl Stores {
 
     /// Reports whether there was a complete list of each kind.
     pub fn is_synced(&self) -> bool {
-        let ours = self.workflows.is_synced() && self.instances.is_synced();
+        let ours = self.workflows.is_synced() && self.instances.is_synced() && self.credentials.is_synced();
         let selected = self.selected_policies.as_ref().is_none_or(Watched::is_synced);
         let rules = self.policies.is_synced() && self.quotas.is_synced() && self.namespaces.is_synced();
         let rest = self.prompts.is_synced() && self.providers.is_synced() && self.templates.is_synced();
@@ -134,7 +151,7 @@ impl Stores {
     /// Waits until all lists are complete: without the instances a Workflow would report that its instance does not exist, without the
     /// policies and quotas its rules would be off, and without the Workflows an instance would seem unused.
     pub async fn synced(&self) {
-        let models = future::join(self.providers.synced(), self.templates.synced());
+        let models = future::join3(self.providers.synced(), self.templates.synced(), self.credentials.synced());
         let ours = future::join4(self.workflows.synced(), self.instances.synced(), self.prompts.synced(), models);
         future::join4(ours, self.policies.synced(), self.quotas.synced(), self.namespaces.synced()).await;
         if let Some(selected) = &self.selected_policies {

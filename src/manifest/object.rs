@@ -8,7 +8,7 @@ use crate::api::workflow::{ConfigMapKeyRef, LARGEST_INLINE, Workflow};
 use crate::api::{GROUP, VERSION, annotation};
 use crate::document::finding::{Code, Finding, Severity, quoted};
 use crate::document::json_path;
-use crate::domain::annotations::{OF_INSTANCE, OF_PROVIDER, OF_WORKFLOW, is_ours, unknown};
+use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROVIDER, OF_WORKFLOW, is_ours, unknown};
 use crate::text::is_label;
 use crate::text::similar::nearest;
 use crate::validator::rules::Pattern;
@@ -23,9 +23,10 @@ use super::schema;
 use super::set::Member;
 
 /// The kinds of this API group.
-pub(super) const KINDS: [(&str, Kind); 6] = [
+pub(super) const KINDS: [(&str, Kind); 7] = [
     ("Workflow", Kind::Workflow),
     ("N8nInstance", Kind::N8nInstance),
+    ("N8nCredential", Kind::N8nCredential),
     ("WorkflowPolicy", Kind::WorkflowPolicy),
     ("WorkflowQuota", Kind::WorkflowQuota),
     ("ModelProvider", Kind::ModelProvider),
@@ -80,6 +81,7 @@ pub(super) fn validate_other(kind: Kind, document: &Document<'_>, object: &Value
     report.kind = kind;
     let known: &[&str] = match kind {
         Kind::N8nInstance => OF_INSTANCE,
+        Kind::N8nCredential => OF_CREDENTIAL,
         Kind::ModelProvider => OF_PROVIDER,
         _ => &[],
     };

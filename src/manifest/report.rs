@@ -26,6 +26,8 @@ pub enum Kind {
     Workflow,
     /// A connection to an n8n.
     N8nInstance,
+    /// A credential in n8n that is made from a Secret.
+    N8nCredential,
     /// Rules for the definitions of a namespace.
     WorkflowPolicy,
     /// Limits of a namespace.

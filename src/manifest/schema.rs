@@ -6,6 +6,7 @@ use fancy_regex::Regex;
 use kube::CustomResourceExt;
 use serde_json::{Map, Value};
 
+use crate::api::credential::N8nCredential;
 use crate::api::duration;
 use crate::api::instance::N8nInstance;
 use crate::api::policy::WorkflowPolicy;
@@ -24,6 +25,7 @@ use super::rules::holds;
 fn schema(kind: Kind) -> &'static Value {
     static WORKFLOW: LazyLock<Value> = LazyLock::new(|| of(&Workflow::crd()));
     static INSTANCE: LazyLock<Value> = LazyLock::new(|| of(&N8nInstance::crd()));
+    static CREDENTIAL: LazyLock<Value> = LazyLock::new(|| of(&N8nCredential::crd()));
     static POLICY: LazyLock<Value> = LazyLock::new(|| of(&WorkflowPolicy::crd()));
     static QUOTA: LazyLock<Value> = LazyLock::new(|| of(&WorkflowQuota::crd()));
     static PROVIDER: LazyLock<Value> = LazyLock::new(|| of(&ModelProvider::crd()));
@@ -31,6 +33,7 @@ fn schema(kind: Kind) -> &'static Value {
     match kind {
         Kind::Workflow => &WORKFLOW,
         Kind::N8nInstance => &INSTANCE,
+        Kind::N8nCredential => &CREDENTIAL,
         Kind::WorkflowPolicy => &POLICY,
         Kind::WorkflowQuota => &QUOTA,
         Kind::ModelProvider => &PROVIDER,

@@ -72,6 +72,12 @@ operations! {
     CredentialSchema = "credential_schema", "get the schema of a credential type", false;
     /// `POST /api/v1/credentials`.
     CreateCredential = "create_credential", "create credential", true;
+    /// `GET /api/v1/credentials/{id}`.
+    GetCredential = "get_credential", "get credential", false;
+    /// `POST /api/v1/credentials/{id}/test`.
+    TestCredential = "test_credential", "test credential", false;
+    /// `PUT /api/v1/credentials/{id}/transfer`.
+    TransferCredential = "transfer_credential", "move credential to another project", true;
     /// `PATCH /api/v1/credentials/{id}`.
     UpdateCredential = "update_credential", "update credential", true;
     /// `DELETE /api/v1/credentials/{id}`.
@@ -106,6 +112,8 @@ impl Operation {
             Self::ListCredentials => "credential:list",
             Self::CreateCredential | Self::CredentialSchema => "credential:create",
             Self::UpdateCredential => "credential:update",
+            Self::GetCredential | Self::TestCredential => "credential:read",
+            Self::TransferCredential => "credential:move",
             Self::DeleteCredential => "credential:delete",
             Self::ListExecutions => "execution:list",
             Self::GetExecution => "execution:read",

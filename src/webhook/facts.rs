@@ -74,6 +74,7 @@ impl Facts {
                 return Ok(Verdict { denied: None, warnings: vec![warning] });
             }
             Kind::N8nInstance => return Ok(rules::instance(&request.object)),
+            Kind::N8nCredential => return Ok(rules::credential(&request.object)),
             Kind::ModelProvider => return Ok(rules::provider(&request.object)),
             Kind::WorkflowPolicy => return Ok(rules::policy(&request.object, Catalog::embedded())),
             Kind::WorkflowPrompt => return Ok(prompts::prompt(&request.object)),

@@ -38,6 +38,8 @@ pub enum Kind {
     Workflow,
     /// N8nInstance.
     N8nInstance,
+    /// N8nCredential.
+    N8nCredential,
     /// WorkflowPolicy.
     WorkflowPolicy,
     /// WorkflowQuota.
@@ -58,6 +60,7 @@ impl Kind {
         match self {
             Self::Workflow => "Workflow",
             Self::N8nInstance => "N8nInstance",
+            Self::N8nCredential => "N8nCredential",
             Self::WorkflowPolicy => "WorkflowPolicy",
             Self::WorkflowQuota => "WorkflowQuota",
             Self::ModelProvider => "ModelProvider",
@@ -114,6 +117,7 @@ pub fn read(body: &[u8]) -> Result<Review, Unread> {
     let kind = match (request["kind"]["group"].as_str(), request["kind"]["version"].as_str(), request["kind"]["kind"].as_str()) {
         (Some(GROUP), Some(VERSION), Some("Workflow")) => Kind::Workflow,
         (Some(GROUP), Some(VERSION), Some("N8nInstance")) => Kind::N8nInstance,
+        (Some(GROUP), Some(VERSION), Some("N8nCredential")) => Kind::N8nCredential,
         (Some(GROUP), Some(VERSION), Some("WorkflowPolicy")) => Kind::WorkflowPolicy,
         (Some(GROUP), Some(VERSION), Some("WorkflowQuota")) => Kind::WorkflowQuota,
         (Some(GROUP), Some(VERSION), Some("ModelProvider")) => Kind::ModelProvider,

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use weirkeeper::api::crds;
-use weirkeeper::domain::annotations::{OF_INSTANCE, OF_PROVIDER, OF_WORKFLOW};
+use weirkeeper::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROVIDER, OF_WORKFLOW};
 
 use crate::lua::Customizations;
 
-/// Returns the Workflows, N8nInstances and ModelProviders of the examples, with a status.
+/// Returns the Workflows, N8nInstances, N8nCredentials and ModelProviders of the examples, with a status.
 fn examples() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut found = Vec::new();
@@ -20,7 +20,7 @@ fn examples() -> Vec<Value> {
             found.extend(text.split("\n---\n").map(|document| serde_saphyr::from_str::<Value>(document).unwrap()));
         }
     }
-    found.retain(|object| ["Workflow", "N8nInstance", "ModelProvider"].iter().any(|kind| object["kind"] == *kind));
+    found.retain(|object| ["Workflow", "N8nInstance", "N8nCredential", "ModelProvider"].iter().any(|kind| object["kind"] == *kind));
     for object in &mut found {
         object["metadata"]["generation"] = json!(1);
         object["status"] = json!({ "observedGeneration": 1, "activeVersion": 2, "history": [{ "version": 2 }, { "version": 1 }],
@@ -42,7 +42,7 @@ fn the_config_map_has_a_health_check_for_each_kind_and_actions_where_a_kind_has_
         assert!(keys.contains(&format!("resource.customizations.health.weirkeeper.dev_{kind}")), "{kind}");
         let acts = keys.contains(&format!("resource.customizations.actions.weirkeeper.dev_{kind}"));
         // The operator reads no annotation of the other kinds.
-        assert_eq!(acts, ["Workflow", "N8nInstance", "ModelProvider"].contains(&&*kind), "{kind}");
+        assert_eq!(acts, ["Workflow", "N8nInstance", "N8nCredential", "ModelProvider"].contains(&&*kind), "{kind}");
     }
 }
 
@@ -53,6 +53,7 @@ fn an_action_changes_one_annotation_that_the_operator_knows_and_nothing_of_the_d
         let known = match object["kind"].as_str() {
             Some("Workflow") => OF_WORKFLOW,
             Some("ModelProvider") => OF_PROVIDER,
+            Some("N8nCredential") => OF_CREDENTIAL,
             _ => OF_INSTANCE,
         };
         for action in customizations.actions(&object).into_keys().filter(|action| !["suspend", "resume", "unpin"].contains(&&**action)) {

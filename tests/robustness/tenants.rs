@@ -240,8 +240,13 @@ fn no_rendered_definition_names_resources_of_another_namespace() {
     let catalog = Catalog::embedded();
     let types: Vec<String> = catalog.index().nodes.iter().map(|entry| entry.name.clone()).collect();
     let instance = instance();
-    let known =
-        [OWN[1], FOREIGN[1]].map(|id| RemoteCredential { id: id.to_owned(), name: id.to_owned(), kind: "httpBasicAuth".to_owned() });
+    let known = [OWN[1], FOREIGN[1]].map(|id| RemoteCredential {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        kind: "httpBasicAuth".to_owned(),
+        updated_at: None,
+        project: None,
+    });
     let granted = |wanted: Use<'_>| may_use(&instance, "ops", "team-a", wanted);
     let seed = IdentitySeed { cluster_id: "c".into(), namespace: "team-a".into(), name: "a".into() };
     let mark = Mark { cluster: "c".into(), uid: "u".into(), namespace: "team-a".into(), name: "a".into() };

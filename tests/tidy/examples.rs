@@ -2,6 +2,7 @@
 //! validator accepts without errors.
 
 use serde_json::Value;
+use weirkeeper::api::credential::N8nCredential;
 use weirkeeper::api::instance::N8nInstance;
 use weirkeeper::api::policy::WorkflowPolicy;
 use weirkeeper::api::prompt::WorkflowPrompt;
@@ -103,6 +104,7 @@ fn every_example_fits_its_type_and_its_definition_is_taken_and_valid() {
                 None
             }),
             Some("WorkflowPrompt") => serde_json::from_value::<WorkflowPrompt>(object.clone()).map(|_| None),
+            Some("N8nCredential") => serde_json::from_value::<N8nCredential>(object.clone()).map(|_| None),
             Some("ModelProvider") => serde_json::from_value::<ModelProvider>(object.clone()).map(|_| None),
             _ => serde_json::from_value::<N8nInstance>(object.clone()).map(|_| None),
         };

@@ -84,6 +84,9 @@ fn every_duration_of_every_kind_has_a_shortest_and_a_longest() {
     let known = [
         "ModelProvider spec.interval",
         "ModelProvider spec.requestTimeout",
+        "N8nCredential spec.interval",
+        "N8nCredential spec.rateLimit.per",
+        "N8nCredential spec.testInterval",
         "N8nInstance spec.interval",
         "N8nInstance spec.requestTimeout",
         "Workflow spec.healthCheck.bakeTime",

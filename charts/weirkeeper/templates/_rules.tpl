@@ -3,7 +3,7 @@
 # Objects that users apply: read and watched. `patch` is used for finalizers, and to change the Workflows that WorkflowPrompts make; spec,
 # labels and annotations of what users apply are never written.
 - apiGroups: [weirkeeper.dev]
-  resources: [workflows, n8ninstances]
+  resources: [workflows, n8ninstances, n8ncredentials]
   verbs: [get, list, watch, patch]
 # Workflows that WorkflowPrompts make.
 - apiGroups: [weirkeeper.dev]
@@ -31,7 +31,7 @@
   verbs: [get, list, watch]
 # Observed state; written only if it differs.
 - apiGroups: [weirkeeper.dev]
-  resources: [workflows/status, n8ninstances/status, workflowpolicies/status, workflowquotas/status, workflowprompts/status, modelproviders/status, workflowtemplates/status]
+  resources: [workflows/status, n8ninstances/status, n8ncredentials/status, workflowpolicies/status, workflowquotas/status, workflowprompts/status, modelproviders/status, workflowtemplates/status]
   verbs: [patch]
 # Owner references of stored versions set blockOwnerDeletion, which requires this if the admission plugin
 # OwnerReferencesPermissionEnforcement is enabled.

@@ -128,7 +128,8 @@ impl Real {
         let made = match self.client.credential_schema(kind).await {
             Err(error) => Err(format!("{kind}: {error}")),
             Ok(schema) => {
-                let write = CredentialWrite { name: format!("evaluation of {kind}"), kind: kind.to_owned(), data: data(&schema) };
+                let write =
+                    CredentialWrite { name: format!("evaluation of {kind}"), kind: kind.to_owned(), data: data(&schema), project_id: None };
                 self.client.create_credential(&write).await.map(|made| made.id).map_err(|error| format!("{kind}: {error}"))
             }
         };

@@ -5,11 +5,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::Verdict;
+use crate::api::credential::{CredentialField, N8nCredential};
 use crate::api::instance::{AllowedFrom, AllowedNamespaces, N8nInstance};
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec};
 use crate::api::provider::ModelProvider;
 use crate::catalog::Catalog;
-use crate::domain::annotations::{OF_INSTANCE, OF_PROVIDER, unknown};
+use crate::document::finding::quoted;
+use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROVIDER, unknown};
 use crate::validator::policy::{contradictions, doubts};
 
 /// Examines an N8nInstance.
@@ -31,6 +33,31 @@ pub fn instance(object: &Value) -> Verdict {
     problems.extend(selects_nothing(&spec.allowed_namespaces).map(|message| (false, message)));
     problems.extend(unknown(Some(instance.annotations()), OF_INSTANCE).map(|message| (false, message)));
     Verdict::of(problems)
+}
+
+/// Examines an N8nCredential.
+pub fn credential(object: &Value) -> Verdict {
+    let credential = match serde_json::from_value::<N8nCredential>(object.clone()) {
+        Ok(credential) => credential,
+        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
+    };
+    let mut problems: Vec<(bool, String)> =
+        credential.spec.data.iter().filter_map(written_secret).map(|message| (false, message)).collect();
+    problems.extend(unknown(Some(credential.annotations()), OF_CREDENTIAL).map(|message| (false, message)));
+    Verdict::of(problems)
+}
+
+/// Returns a warning about a value in the manifest of a field that is confidential by its name.
+fn written_secret(field: &CredentialField) -> Option<String> {
+    let name = field.field.to_lowercase();
+    let confidential = ["password", "secret", "token", "apikey", "privatekey", "passphrase"].iter().any(|word| name.contains(word));
+    let written = field.value.as_ref().is_some_and(|value| !value.is_empty());
+    (confidential && written).then(|| {
+        format!(
+            "spec.data[] holds the value of the field {} itself, which everybody who may read the object sees; put it into a Secret and name its key in secretKeyRef",
+            quoted(&field.field)
+        )
+    })
 }
 
 /// Examines a ModelProvider.
@@ -153,5 +180,23 @@ mod tests {
         assert!(wrong.denied.is_some_and(|message| message.contains("spec.url") && message.contains("spec.webhookCheckURL")));
         let nothing = judged(json!({ "allowedNamespaces": { "from": "Selector", "selector": { "matchLabels": {} } } }));
         assert!(nothing.denied.is_none() && nothing.warnings[0].contains("selects no namespace"));
+    }
+
+    #[test]
+    fn a_written_secret_is_warned_of_and_its_value_is_not_shown() {
+        let judged = |field: Value| {
+            let spec = json!({ "instanceRef": { "name": "n8n" }, "type": "postgres", "data": [field] });
+            credential(
+                &json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nCredential", "metadata": { "name": "a" }, "spec": spec }),
+            )
+        };
+        let written = judged(json!({ "field": "password", "value": "abc123xyz" }));
+        assert!(written.denied.is_none() && written.warnings[0].contains("secretKeyRef"), "{written:?}");
+        assert!(!written.warnings[0].contains("abc123xyz"));
+        for fine in [json!({ "field": "host", "value": "db" }), json!({ "field": "password", "secretKeyRef": { "name": "a", "key": "b" } })]
+        {
+            assert!(judged(fine).warnings.is_empty());
+        }
+        assert!(credential(&json!({ "spec": { "type": 7 } })).denied.is_some());
     }
 }

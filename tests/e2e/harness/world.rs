@@ -324,9 +324,8 @@ async fn apply(client: &Client, object: Value) -> Result<DynamicObject, kube::Er
 
 fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
-        "Workflow" | "N8nInstance" | "WorkflowPolicy" | "WorkflowQuota" | "WorkflowPrompt" | "WorkflowTemplate" | "ModelProvider" => {
-            ("weirkeeper.dev", "v1alpha1")
-        }
+        "Workflow" | "N8nInstance" | "N8nCredential" | "WorkflowPolicy" | "WorkflowQuota" | "WorkflowPrompt" | "WorkflowTemplate"
+        | "ModelProvider" => ("weirkeeper.dev", "v1alpha1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => ("admissionregistration.k8s.io", "v1"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use weirkeeper::domain::probe_answer::Author;
 use weirkeeper::domain::remote::{ExecutionStatus, RemoteWorkflow, WorkflowWrite};
-use weirkeeper::n8n::{CredentialWrite, Denial, ExecutionQuery, N8nError, WebhookCheck, key_expiry};
+use weirkeeper::n8n::{CredentialUpdate, CredentialWrite, Denial, ExecutionQuery, N8nError, WebhookCheck, key_expiry};
 
 use crate::harness::stack::Stack;
 use calls::{client, client_with, delete, fail, fresh, node, probe, publish, responding, set, until, webhook_workflow, workflow};
@@ -52,7 +52,8 @@ async fn the_author_of_a_webhook_response_is_known() {
     let mut guarded = webhook_workflow(&path, &path, set("one"));
     guarded.nodes[0]["parameters"]["authentication"] = json!("basicAuth");
     let data = json!({ "user": "a", "password": "b" }).as_object().cloned().unwrap();
-    let credential = n8n.create_credential(&CredentialWrite { name: path.clone(), kind: "httpBasicAuth".into(), data }).await.unwrap();
+    let credential =
+        n8n.create_credential(&CredentialWrite { name: path.clone(), kind: "httpBasicAuth".into(), data, project_id: None }).await.unwrap();
     guarded.nodes[0]["credentials"] = json!({ "httpBasicAuth": { "id": credential.id, "name": path } });
     assert_eq!(authored(&guarded).await, (401, Author::Workflow), "n8n asks for the credentials that the node names");
     n8n.delete_credential(&credential.id).await.unwrap();
@@ -287,15 +288,26 @@ async fn credentials_are_created_replaced_listed_and_deleted() {
     let n8n = client();
     let name = fresh("cred");
     let data = json!({ "name": "x-token", "value": "secret" }).as_object().unwrap().clone();
-    let mut write = CredentialWrite { name: name.clone(), kind: "httpHeaderAuth".into(), data };
+    let write = CredentialWrite { name: name.clone(), kind: "httpHeaderAuth".into(), data, project_id: None };
     let made = n8n.create_credential(&write).await.unwrap();
     assert_eq!((made.name.as_str(), made.kind.as_str()), (name.as_str(), "httpHeaderAuth"));
-    write.name = format!("{name}-2");
-    assert_eq!(n8n.update_credential(&made.id, &write).await.unwrap().name, write.name);
+    let renamed: CredentialUpdate = CredentialUpdate { name: format!("{name}-2"), data: None, partial: false };
+    let after = n8n.update_credential(&made.id, &renamed).await.unwrap();
+    assert_eq!(after.name, renamed.name);
+    assert!(after.updated_at > made.updated_at && made.updated_at.is_some(), "{after:?}");
+    assert_eq!(n8n.get_credential(&made.id).await.unwrap().and_then(|read| read.updated_at), after.updated_at);
+    let replaced = CredentialUpdate { data: Some(write.data.clone()), ..renamed.clone() };
+    assert!(n8n.update_credential(&made.id, &replaced).await.unwrap().updated_at > after.updated_at);
     let listed = n8n.list_credentials().await.unwrap();
-    assert!(listed.items.iter().any(|c| c.id == made.id && c.name == write.name && c.kind == "httpHeaderAuth"));
+    let one = listed.items.iter().find(|c| c.id == made.id && c.name == renamed.name && c.kind == "httpHeaderAuth").unwrap();
+    assert!(one.project.is_some());
+    let tested = n8n.test_credential(&made.id).await.unwrap();
+    assert_eq!((tested.status.as_str(), tested.message.as_str()), ("Error", "No testing function found for this credential."));
     assert!(n8n.delete_credential(&made.id).await.unwrap());
     assert!(!n8n.delete_credential(&made.id).await.unwrap());
+    assert_eq!(n8n.get_credential(&made.id).await.unwrap(), None);
+    assert!(matches!(n8n.test_credential(&made.id).await, Err(N8nError::NotFound { .. })));
+    assert_eq!(n8n.find_credential_schema("noSuchType").await.unwrap(), None);
     let unknown = n8n.create_credential(&CredentialWrite { kind: "noSuchType".into(), ..write }).await;
     assert!(matches!(unknown, Err(N8nError::Refused { status: 400, .. })), "{unknown:?}");
 }
