@@ -78,7 +78,7 @@ demo: ## run the demo (on KUBECONFIG, N8N_URL and N8N_API_KEY when they are set)
 	  done; \
 	  examples/demo/validate.sh && exec examples/demo/demo.sh; \
 	else \
-	  exec $(STACK) run --meanwhile examples/demo/validate.sh -- examples/demo/demo.sh --own-stack; \
+	  exec $(STACK) run --without-test-programs --meanwhile examples/demo/validate.sh -- examples/demo/demo.sh --own-stack; \
 	fi
 
 bench: ## run the benchmarks on a real stack

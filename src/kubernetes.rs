@@ -1,6 +1,7 @@
 //! Access to the cluster: objects, Secrets, stored versions, catalogues, events and the index of Workflows. It decides nothing, so that
 //! controllers, webhooks and subcommands can share it.
 
+mod absent;
 pub mod catalogs;
 pub mod decoded;
 pub mod events;

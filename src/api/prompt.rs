@@ -47,7 +47,7 @@ pub const LONGEST_PROMPT: u32 = 8192;
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WorkflowPromptSpec {
-    /// What the workflow is to do, in plain words. It is sent to the model provider: write no secret into it.
+    /// Task of the workflow, in plain words. It is sent to the model provider: write no secret into it.
     #[schemars(length(min = 1, max = 8192))]
     pub prompt: String,
     /// N8nInstance that runs the workflow. Immutable.
@@ -75,7 +75,7 @@ pub struct WorkflowPromptSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "short_texts")]
     pub answers: BTreeMap<String, String>,
-    /// Whether a person approves the workflow before it is deployed: `Required`, by the annotation `weirkeeper.dev/approved-digest` with the
+    /// Approval before deployment: `Required`, by the annotation `weirkeeper.dev/approved-digest` with the
     /// value of `status.proposal.digest`, or `Automatic`. A WorkflowPolicy may require it, too. Defaults to `Required`.
     #[serde(default)]
     pub approval: Approval,
@@ -86,7 +86,7 @@ pub struct WorkflowPromptSpec {
     /// Limits of a generation.
     #[serde(default, skip_serializing_if = "GenerationLimits::is_default")]
     pub limits: GenerationLimits,
-    /// What becomes of the Workflow when this object is deleted: `Delete` deletes it, `Retain` keeps it. Defaults to `Delete`.
+    /// Handling of the Workflow when this object is deleted: `Delete` deletes it, `Retain` keeps it. Defaults to `Delete`.
     #[serde(default)]
     pub deletion_policy: PromptDeletion,
     /// `true` suspends the generation and the delivery. Defaults to `false`.
@@ -168,17 +168,17 @@ pub enum Clarification {
     Never,
 }
 
-/// Whether a person approves.
+/// Approval before deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Approval {
     /// Nothing is deployed before somebody approves it.
     #[default]
     Required,
-    /// What is valid and allowed is deployed.
+    /// A workflow that is valid and allowed is deployed.
     Automatic,
 }
 
-/// What becomes of the Workflow.
+/// Handling of the Workflow at deletion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PromptDeletion {
     /// It is deleted.

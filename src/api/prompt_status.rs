@@ -41,14 +41,14 @@ pub struct WorkflowPromptStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub begun_again_at: Option<String>,
-    /// What made the workflow, and why.
+    /// Maker of the workflow, with the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<PromptRoute>,
     /// Nodes of the workflow in the order of execution, each in a line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 256)))]
     pub plan: Vec<String>,
-    /// What was assumed where the prompt says nothing.
+    /// Assumptions where the prompt says nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 512)))]
     pub assumptions: Vec<String>,
@@ -64,7 +64,7 @@ pub struct WorkflowPromptStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub required_credentials: Vec<RequiredCredential>,
-    /// What would be deployed.
+    /// Workflow that waits for approval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposal: Option<Proposal>,
     /// Findings of the best candidate.
@@ -181,7 +181,7 @@ impl PromptStage {
     }
 }
 
-/// What made a workflow.
+/// Maker of a workflow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PromptRoute {
@@ -228,7 +228,7 @@ pub struct RequiredInput {
     pub used_in: String,
 }
 
-/// What would be deployed.
+/// Workflow that waits for approval.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Proposal {

@@ -42,7 +42,7 @@ use super::workflow::Interval;
     validation = kube::core::Rule::new("self.type == 'OpenAI' || !(has(self.baseURL) || has(self.models) || has(self.apiKeySecretRef) || has(self.caBundle) || has(self.limits))").message("type: Builtin calls no server: remove baseURL, models, apiKeySecretRef, caBundle and limits")
 )]
 pub struct ModelProviderSpec {
-    /// What generates: `Builtin` (templates and patterns of Weirkeeper: no server, no key, no cost) or `OpenAI` (a server with OpenAI's
+    /// Generator: `Builtin` (templates and patterns of Weirkeeper: no server, no key, no cost) or `OpenAI` (a server with OpenAI's
     /// chat completions, such as OpenAI, vLLM, Ollama, llama.cpp or a gateway). Defaults to `Builtin`.
     #[serde(default, rename = "type")]
     pub kind: ProviderType,
@@ -92,7 +92,7 @@ fn default_interval() -> Interval {
     Interval::from_secs(300)
 }
 
-/// What generates.
+/// Generator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ProviderType {
     /// Templates and patterns of Weirkeeper.
@@ -264,7 +264,7 @@ pub struct ModelProviderStatus {
     /// Circuit breaker of the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<BreakerStatus>,
-    /// What `models` was found out about: a digest of `baseURL` and `output`.
+    /// Settings for which `models` was probed: a digest of `baseURL` and `output`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub observed_server: Option<String>,

@@ -43,7 +43,7 @@ pub struct WorkflowTemplateSpec {
     pub title: String,
     /// Kind of task that the template is for.
     pub category: TemplateCategory,
-    /// What the workflow does, for people who choose a template.
+    /// Description of the workflow, for people who choose a template.
     #[schemars(length(min = 1, max = 2048))]
     pub description: String,
     /// Words that a request for such a workflow is likely to contain: services, things, verbs.
@@ -173,7 +173,7 @@ pub struct TemplateInput {
     /// Type of the value. Defaults to `String`.
     #[serde(default, rename = "type")]
     pub kind: InputType,
-    /// What the value is for, and where to find it.
+    /// Purpose of the value, and where to find it.
     #[schemars(length(min = 1, max = 1024))]
     pub description: String,
     /// True if a Workflow must give the value. Defaults to false; then there must be a default.
@@ -272,7 +272,7 @@ pub struct TemplateCredential {
     #[serde(rename = "type")]
     #[schemars(length(min = 1, max = 128))]
     pub kind: String,
-    /// What it is for, and which rights it needs.
+    /// Purpose, and the rights that it needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub description: Option<String>,
@@ -282,7 +282,7 @@ pub struct TemplateCredential {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TemplateExample {
-    /// What the example shows.
+    /// Description of the example.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub description: Option<String>,

@@ -27,7 +27,7 @@ pub struct TemplateRef {
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schemars(schema_with = "input_values")]
     pub inputs: Map<String, Value>,
-    /// What happens when the template changes: `Follow` renders it again, `Pin` keeps the template as it was when the Workflow first used
+    /// Handling of a changed template: `Follow` renders it again, `Pin` keeps the template as it was when the Workflow first used
     /// it; changed inputs are rendered with that. Defaults to `Follow`.
     #[serde(default)]
     pub policy: TemplatePolicy,
@@ -43,7 +43,7 @@ pub enum TemplateKind {
     BuiltinTemplate,
 }
 
-/// What happens when a template changes.
+/// Handling of a changed template.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TemplatePolicy {
     /// The Workflow is rendered again.

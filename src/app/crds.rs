@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Time between two comparisons afterwards. A downgrade is rare, and only reported.
 const LATER: Duration = Duration::from_secs(300);
 
-/// What the operator waits for, for `/readyz`.
+/// CRDs that the operator waits for, as `/readyz` reports them.
 #[derive(Clone)]
 pub(super) struct CrdReadiness(Arc<Mutex<Option<String>>>);
 

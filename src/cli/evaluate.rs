@@ -36,7 +36,7 @@ pub use arguments::{EvaluateArguments, EvaluateError};
 /// Stands for whichever model is evaluated, so that answers are found again without its address.
 const IDENTITY: &str = "evaluation";
 
-/// What all prompts of an evaluation share.
+/// Context that all prompts of an evaluation share.
 struct Bench<'b> {
     arguments: &'b EvaluateArguments,
     policies: &'b [Policy<'b>],

@@ -82,7 +82,7 @@ impl Admissions {
         let listed = self.list(namespace).await?;
         let mut state = self.lock();
         for indexed in &listed {
-            // What this process did since is newer.
+            // Later actions of this process are newer.
             state.held.entry(indexed.uid().to_owned()).or_insert_with(|| indexed.candidate(None).holds);
         }
         let unseen =

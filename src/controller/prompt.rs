@@ -145,7 +145,7 @@ impl Work<'_> {
         let reset = self.annotation(annotation::RESET_AT).map(str::to_owned);
         if reset.is_some() && reset != self.status.last_handled_reset_at {
             self.status.last_handled_reset_at.clone_from(&reset);
-            // What has succeeded is not generated again.
+            // A successful generation is not repeated.
             if self.status.stage == PromptStage::Failed && self.status.proposal.is_none() {
                 self.status.begun_again_at = reset;
             }

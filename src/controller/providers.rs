@@ -28,7 +28,7 @@ use crate::kubernetes::secrets::Secrets;
 use crate::llm::{Limits, ModelClient, ModelMetrics, ModelSettings, Settings};
 use crate::text::sha256::sha256_hex;
 
-/// What a ModelProvider offers.
+/// Offer of a ModelProvider.
 #[derive(Clone, Debug)]
 pub enum Provided {
     /// Templates and patterns; no model.

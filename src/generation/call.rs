@@ -69,13 +69,13 @@ impl ModelTier {
 /// A message of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who speaks.
+    /// Role of the speaker.
     pub role: Role,
     /// The text.
     pub text: String,
 }
 
-/// Who speaks in a message.
+/// Speaker of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -160,7 +160,7 @@ impl Usage {
 /// A call that has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallFailure {
-    /// What went wrong, for people: without the server's body and without secrets.
+    /// Message for people, without the server's body and without secrets.
     pub message: String,
     /// True if the server may have worked, and been paid, for the call.
     pub may_have_been_paid: bool,

@@ -1,4 +1,4 @@
-//! What a generation ends with.
+//! Outcome of a generation.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::compact::{Compact, Slot};
 use crate::document::definition::Definition;
 use crate::document::finding::Finding;
 
-/// What a generation ends with.
+/// Outcome of a generation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// A workflow that has no errors.
@@ -16,7 +16,7 @@ pub enum Outcome {
     Questions(Questions),
     /// Nothing can be built that would be right.
     Abstained(Abstention),
-    /// What is asked for is not built, whoever asks.
+    /// The request is refused for everybody.
     Refused(String),
     /// Every attempt had errors.
     Failed(Failure),
@@ -31,15 +31,15 @@ pub struct Candidate {
     pub compact: Option<Compact>,
     /// Values that the user still has to give, at their places in the compact form.
     pub slots: Vec<Slot>,
-    /// What made it, and why that was chosen.
+    /// Its maker, with the reason for that choice.
     pub route: Route,
-    /// What was assumed where the prompt says nothing, for people.
+    /// Assumptions where the prompt says nothing, for people.
     pub assumptions: Vec<String>,
     /// Warnings of the validator.
     pub findings: Vec<Finding>,
 }
 
-/// What makes a workflow.
+/// Maker of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Route {
@@ -89,7 +89,7 @@ pub struct Question {
     pub default: Option<String>,
 }
 
-/// What was recognised of a prompt for which nothing can be built.
+/// Analysis of a prompt for which nothing can be built.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abstention {
     /// Why nothing is built, and what to do, for people.

@@ -1,4 +1,4 @@
-//! What is asked for, without the place where it is asked: the input of every maker of workflows.
+//! A request for a workflow, independent of its origin: the input of every maker of workflows.
 
 use super::outcome::Answers;
 use crate::catalog::Catalog;
@@ -15,13 +15,13 @@ pub struct Prompt<'p> {
     pub answers: &'p Answers,
     /// Time zone of schedules, such as `Europe/Berlin`; without one that of the instance applies.
     pub timezone: Option<&'p str>,
-    /// What happens where the prompt leaves something open.
+    /// Handling of what the prompt leaves open.
     pub clarification: Clarification,
     /// Facts about node types.
     pub catalog: &'p Catalog,
 }
 
-/// What happens where a prompt leaves something open.
+/// Handling of what a prompt leaves open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Clarification {
     /// Questions are asked if the answer changes the workflow.

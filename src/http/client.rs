@@ -22,7 +22,7 @@ pub struct HttpSettings {
     pub ca_bundle: Option<Vec<u8>>,
     /// The field or option that names the trusted certificates, for messages.
     pub trust_named_in: &'static str,
-    /// Whether any URL of the server begins with `https`.
+    /// True if any URL of the server begins with `https`.
     pub tls: bool,
     /// Maximum time for a complete answer.
     pub request_timeout: Duration,

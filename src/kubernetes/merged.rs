@@ -40,7 +40,7 @@ where
         .boxed()
 }
 
-/// What follows from an event of one watch.
+/// Consequence of an event of one watch.
 enum Step<K: Resource<DynamicType = ()>> {
     Event(Event<K>),
     /// The object is missing in a new list.
@@ -71,7 +71,7 @@ impl<K: Resource<DynamicType = ()>> Merge<K> {
         let Some(watch) = self.watches.get_mut(at) else { return Vec::new() };
         let mut steps = Vec::new();
         match event {
-            // What a list that broke off named is known too: the next complete one may lack it.
+            // Objects of an interrupted list are known too: the next complete one may lack them.
             Event::Init => watch.objects.extend(watch.listing.drain()),
             Event::InitApply(object) => {
                 watch.listing.insert(ObjectRef::from_obj(&object));

@@ -57,7 +57,7 @@ pub async fn keep(client: &Client, namespace: &str, owner: &OwnerReference, name
         Err(error) if is_conflict(&error) => {}
         created => return created,
     }
-    // What is there may belong to nobody any more, or be something else: then it would never be read.
+    // The existing object may belong to nobody any more, or be something else: then it would never be read.
     let Some(twin) = get::<ControllerRevision>(client, Some(namespace), name).await? else { return Ok(()) };
     if is_of_prompt(&twin, None) && keys_of(twin.data.as_ref()) == keys_of(revision.data.as_ref()) {
         return Ok(());

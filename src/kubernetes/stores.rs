@@ -12,6 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::absent::empty_while_absent;
 use super::decoded::{Decode, Decoded, metadata_only};
 use super::indexed_credential::IndexedCredential;
 use super::indexed_policy::IndexedPolicy;
@@ -202,19 +203,26 @@ fn watch<K>(
 where
     K: Decode + Resource<Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static,
 {
-    keep(scope.apis(client).into_iter().map(|api| (api, config.clone())), instead, slim)
+    let namespaces = scope.namespaces.iter().cloned().map(Some).chain(std::iter::repeat(None));
+    let watches = scope.apis(client).into_iter().zip(namespaces).map(|(api, namespace)| (api, config.clone(), namespace));
+    keep(client, watches, instead, slim)
 }
 
-/// Keeps the objects of watches, one for each API with its configuration.
+/// Keeps the objects of watches, one for each API with its configuration and the namespace that it is restricted to.
 fn keep<K: Decode + Clone + Debug + Send + Sync + 'static>(
-    watches: impl Iterator<Item = (Api<Decoded<K>>, watcher::Config)>,
+    client: &Client,
+    watches: impl Iterator<Item = (Api<Decoded<K>>, watcher::Config, Option<String>)>,
     instead: impl Fn(ObjectMeta, bool) -> Option<K> + Send + Sync + 'static,
     slim: fn(&mut K),
 ) -> (Watched<K>, Task) {
     let (instead, known) = (Arc::new(instead), Arc::new(OnceLock::<Watched<K>>::new()));
-    let each = watches.map(|(api, config)| {
+    let each = watches.map(|(api, config, namespace)| {
         let instead = instead.clone();
-        decodable(watcher::watcher(api, config), move |metadata, deleted| instead(metadata, deleted)).default_backoff().boxed()
+        let events = decodable(watcher::watcher(api, config), move |metadata, deleted| instead(metadata, deleted)).default_backoff();
+        match namespace {
+            Some(namespace) => empty_while_absent(events, client.clone(), namespace).boxed(),
+            None => events.boxed(),
+        }
     });
     let last = known.clone();
     let last_known = move |object: &ObjectRef<K>| last.get()?.store().get(object).map(|object| (*object).clone());
@@ -229,7 +237,7 @@ fn watch_namespaces(client: &Client, scope: &Scope, watch_seconds: u32) -> (Watc
     let slim = |namespace: &mut PartialObjectMeta<Namespace>| namespace.metadata.annotations = None;
     let client = metadata_only(client.clone());
     let configs = scope.of_namespaces(&watcher::Config::default().timeout(watch_seconds));
-    keep(configs.into_iter().map(|config| (Api::all(client.clone()), config)), |_, _| None, slim)
+    keep(&client, configs.into_iter().map(|config| (Api::all(client.clone()), config, None)), |_, _| None, slim)
 }
 
 fn watch_instances(

@@ -36,12 +36,12 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Passage<'a> {
     breaker: &'a CircuitBreaker,
-    /// Whether the breaker was open, and this is the request that finds out whether the server works again.
+    /// True if the breaker was open, and this request finds out if the server works again.
     probe: bool,
     verdict: Verdict,
 }
 
-/// What a request says about the server.
+/// Evidence of a request about the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The server works.

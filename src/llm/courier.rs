@@ -33,7 +33,7 @@ const LONGEST_NAMED: Duration = Duration::from_secs(24 * 3600);
 /// Header by which a gateway recognises a repeated request.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// What all calls of one server share.
+/// State that all calls of one server share.
 #[derive(Debug)]
 pub(super) struct Server {
     pub settings: Settings,

@@ -9,9 +9,9 @@ use crate::http::TransportError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ModelError {
-    /// What can be done about it.
+    /// Kind, which decides what can be done.
     pub kind: ErrorKind,
-    /// What is wrong, and what to do.
+    /// Message with the cause and the remedy.
     pub message: String,
     /// Time after which the call may be tried again, if one is known.
     pub retry_after: Option<Duration>,
@@ -19,7 +19,7 @@ pub struct ModelError {
     pub may_have_been_paid: bool,
 }
 
-/// What can be done about an error.
+/// Kind of an error, which decides what can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorKind {
     /// The server does not accept the key, or the key may not use the model.
@@ -36,7 +36,7 @@ pub enum ErrorKind {
     TooLong,
     /// The server has no such model, or the base URL leads elsewhere.
     NotFound,
-    /// What answers is no server of models: a page, a redirect.
+    /// The answer is not from a model server: a page, a redirect.
     NotApi,
     /// The address is not allowed.
     AddressDenied,

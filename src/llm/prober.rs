@@ -17,10 +17,10 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// The parts of a list of models that are read.
 const IDS: Only = Only::Keys(&[("data", Only::Keys(&[("id", Only::All)])), ("error", Only::All)]);
 
-/// What a server says of its models.
+/// Models of a server, as it lists them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Whether the server lists its models.
+    /// True if the server lists its models.
     pub lists: bool,
     /// Models of the settings that are not in the list. Some servers accept names that they do not list.
     pub missing: Vec<String>,

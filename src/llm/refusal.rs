@@ -36,7 +36,7 @@ pub struct Refusal {
     message: String,
     /// Code, type and parameter, in lower case.
     words: String,
-    /// Whether the body was JSON.
+    /// True if the body was JSON.
     is_json: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Whether and when a request that failed is sent again within its call.
+//! Retries of failed requests within a call.
 
 use std::time::Duration;
 

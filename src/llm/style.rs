@@ -14,9 +14,9 @@ pub struct Style {
     pub confirmed: bool,
     /// Name of the parameter for the length of the answer.
     pub length: LengthParameter,
-    /// Whether a low temperature is asked for; some models accept only their own.
+    /// True if a low temperature is requested; some models accept only their own.
     pub temperature: bool,
-    /// Whether rules are sent as messages of the system; some models accept only users' messages.
+    /// True if rules are sent as system messages; some models accept only users' messages.
     pub system: bool,
 }
 

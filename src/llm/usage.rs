@@ -55,7 +55,7 @@ pub fn size(bytes: usize) -> u64 {
 pub fn read(reported: Option<&Value>, sizes: Sizes) -> Usage {
     let field = |names: &[&str]| names.iter().find_map(|name| number(reported?.get(*name)?));
     let plausible_input = |tokens: &u64| (sizes.text / LONGEST_TOKEN..=sizes.question + ADDED).contains(tokens) && *tokens > 0;
-    // What a model thinks is part of the answer, but not always of its text.
+    // Tokens of reasoning are part of the answer, but not always of its text.
     let most = sizes.maximum_output.max(sizes.answer) + TEMPLATE;
     let plausible_output = |tokens: &u64| (sizes.answer / LONGEST_TOKEN..=most).contains(tokens) && (*tokens > 0 || sizes.answer == 0);
     let input = field(&["prompt_tokens", "input_tokens"]).filter(plausible_input);

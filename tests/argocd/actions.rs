@@ -5,11 +5,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use weirkeeper::api::crds;
-use weirkeeper::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROVIDER, OF_WORKFLOW};
+use weirkeeper::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROMPT, OF_PROVIDER, OF_WORKFLOW};
 
 use crate::lua::Customizations;
 
-/// Returns the Workflows, N8nInstances, N8nCredentials and ModelProviders of the examples, with a status.
+/// Kinds with actions.
+const ACTING: [&str; 5] = ["Workflow", "N8nInstance", "N8nCredential", "ModelProvider", "WorkflowPrompt"];
+
+/// Returns the objects of the examples whose kind has actions, with a status.
 fn examples() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut found = Vec::new();
@@ -20,18 +23,23 @@ fn examples() -> Vec<Value> {
             found.extend(text.split("\n---\n").map(|document| serde_saphyr::from_str::<Value>(document).unwrap()));
         }
     }
-    found.retain(|object| ["Workflow", "N8nInstance", "N8nCredential", "ModelProvider"].iter().any(|kind| object["kind"] == *kind));
+    found.retain(|object| ACTING.iter().any(|kind| object["kind"] == *kind));
     for object in &mut found {
         object["metadata"]["generation"] = json!(1);
         object["status"] = json!({ "observedGeneration": 1, "activeVersion": 2, "history": [{ "version": 2 }, { "version": 1 }],
+            "stage": "WaitingForApproval", "proposal": { "digest": "0a1b" },
             "conditions": [{ "type": "Ready", "status": "True", "reason": "Succeeded", "message": "" }] });
     }
     assert!(found.len() >= 6, "only {} examples were found", found.len());
     found
 }
 
+fn example(kind: &str) -> Value {
+    examples().into_iter().find(|object| object["kind"] == kind).unwrap()
+}
+
 fn workflow() -> Value {
-    examples().into_iter().find(|object| object["kind"] == "Workflow").unwrap()
+    example("Workflow")
 }
 
 #[test]
@@ -42,7 +50,7 @@ fn the_config_map_has_a_health_check_for_each_kind_and_actions_where_a_kind_has_
         assert!(keys.contains(&format!("resource.customizations.health.weirkeeper.dev_{kind}")), "{kind}");
         let acts = keys.contains(&format!("resource.customizations.actions.weirkeeper.dev_{kind}"));
         // The operator reads no annotation of the other kinds.
-        assert_eq!(acts, ["Workflow", "N8nInstance", "N8nCredential", "ModelProvider"].contains(&&*kind), "{kind}");
+        assert_eq!(acts, ACTING.contains(&&*kind), "{kind}");
     }
 }
 
@@ -53,6 +61,7 @@ fn an_action_changes_one_annotation_that_the_operator_knows_and_nothing_of_the_d
         let known = match object["kind"].as_str() {
             Some("Workflow") => OF_WORKFLOW,
             Some("ModelProvider") => OF_PROVIDER,
+            Some("WorkflowPrompt") => OF_PROMPT,
             Some("N8nCredential") => OF_CREDENTIAL,
             _ => OF_INSTANCE,
         };
@@ -105,6 +114,28 @@ fn actions_without_effect_are_disabled() {
     assert_eq!(enabled(&object), ["pin", "reset", "resume", "unpin"]);
     object["status"] = json!({ "observedGeneration": -1 });
     assert_eq!(enabled(&object), ["resume", "unpin"]);
+
+    let mut prompt = example("WorkflowPrompt");
+    assert_eq!(enabled(&prompt), ["approve", "retry", "suspend"]);
+    prompt["metadata"]["annotations"] = json!({ "weirkeeper.dev/approved-digest": "0a1b" });
+    assert_eq!(enabled(&prompt), ["retry", "suspend"]);
+    prompt["status"] =
+        json!({ "stage": "Failed", "conditions": [{ "type": "Stalled", "status": "True", "reason": "GenerationFailed", "message": "" }] });
+    assert_eq!(enabled(&prompt), ["reset", "retry", "suspend"]);
+}
+
+#[test]
+fn a_proposal_is_approved_by_the_digest_that_was_read() {
+    let (customizations, mut prompt) = (Customizations::installed(), example("WorkflowPrompt"));
+    let approved = json!({ "metadata": { "annotations": { "weirkeeper.dev/approved-digest": "0a1b" } } });
+    for parameters in [&[][..], &[("digest", "0a1b")]] {
+        assert_eq!(customizations.act(&prompt, "approve", parameters).unwrap(), Some(approved.clone()));
+    }
+    let error = customizations.act(&prompt, "approve", &[("digest", "ffff")]).unwrap_err();
+    assert!(error.contains("the proposal has changed since; its digest is now 0a1b"), "{error}");
+    prompt["status"]["proposal"] = Value::Null;
+    let error = customizations.act(&prompt, "approve", &[]).unwrap_err();
+    assert!(error.contains("there is no proposal to approve"), "{error}");
 }
 
 #[test]

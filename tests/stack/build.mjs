@@ -49,10 +49,10 @@ export async function buildInLanes(wanted) {
 /** Builds the named parts and their dependencies, and returns the folders of the named ones. */
 export async function build(names = parts().map((part) => part.name)) {
   const known = parts();
-  if (!known.some((part) => part.name === 'model')) {
+  if (names.includes('model') && !known.some((part) => part.name === 'model')) {
     say(`model: left out, and the tests with a real model server with it: ${pythonComplaint()}`);
   }
-  const unknown = names.filter((name) => !known.some((part) => part.name === name));
+  const unknown = names.filter((name) => name !== 'model' && !known.some((part) => part.name === name));
   if (unknown.length > 0) {
     throw new Error(`no part named ${unknown.join(', ')}; there are: ${known.map((part) => part.name).join(', ')}`);
   }
@@ -72,14 +72,19 @@ export async function build(names = parts().map((part) => part.name)) {
   return Object.fromEntries(named.map((part) => [part.name, folderOf(part)]));
 }
 
-const CONTROL_PLANE_PARTS = ['control-plane', 'etcd', 'flux', 'helm'];
+const CONTROL_PLANE_PARTS = ['control-plane', 'etcd', 'helm'];
 const N8N_PARTS = ['node', 'n8n', 'n8n-prepared'];
-const MODEL_PARTS = ['model'];
+/** Programs that only tests use. */
+const TEST_PARTS = ['flux', 'cert-manager', 'model'];
 
 /** Builds everything that a stack needs and returns the paths of its programs. */
-export async function programs({ withControlPlane, withN8n }) {
-  const wanted = [...(withControlPlane ? CONTROL_PLANE_PARTS : []), ...(withN8n ? N8N_PARTS : []), ...MODEL_PARTS];
-  const folders = await build(parts().map((part) => part.name).filter((name) => wanted.includes(name)));
+export async function programs({ withControlPlane, withN8n, withTestPrograms }) {
+  const wanted = [
+    ...(withControlPlane ? CONTROL_PLANE_PARTS : []),
+    ...(withN8n ? N8N_PARTS : []),
+    ...(withTestPrograms ? TEST_PARTS : []),
+  ];
+  const folders = await build(wanted);
   const found = {};
   if (withControlPlane) {
     const offered = readyMade();
@@ -87,8 +92,12 @@ export async function programs({ withControlPlane, withN8n }) {
       const folder = folders[program === 'etcd' ? 'etcd' : 'control-plane'];
       found[program] = offered[program] ?? path.join(folder, program);
     }
-    found.flux = path.join(folders.flux, 'flux');
     found.helm = path.join(folders.helm, 'helm');
+  }
+  if (withTestPrograms) {
+    found.flux = path.join(folders.flux, 'flux');
+    found.certManager = path.join(folders['cert-manager'], 'cert-manager');
+    found.certManagerCrds = path.join(folders['cert-manager'], 'crds');
   }
   if (withN8n) {
     found.node = nodeBinary(folders.node);

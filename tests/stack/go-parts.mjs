@@ -32,8 +32,11 @@ function goEnv(more = {}) {
 /** Returns the first line that `program --version` prints. */
 const versionLine = (program, args) => execFileSync(program, args, { encoding: 'utf8' }).trim().split('\n')[0];
 
-/** Describes a part; `sources` are the files of this repository that it is compiled from, beside those that pin modules. */
-function goPart({ name, packages, sources = [], ldflags, versions, seconds, gigabytes }) {
+/**
+ * Describes a part; `sources` are the files of this repository that it is compiled from, beside those that pin modules. `files` names a
+ * module and a folder of it that the part contains, too.
+ */
+function goPart({ name, packages, sources = [], files, ldflags, versions, seconds, gigabytes }) {
   const programs = packages.map((each) => each.program);
   const modules = packages.map((each) => each.module);
   const lockFiles = lockFilesOf(name, ['go.mod', 'go.sum', ...sources]);
@@ -43,7 +46,7 @@ function goPart({ name, packages, sources = [], ldflags, versions, seconds, giga
     lane: 'go',
     parallel: true,
     lockFiles,
-    recipe: { packages, ldflags, cgo: 0 },
+    recipe: { packages, files, ldflags, cgo: 0 },
     keyFiles: programs,
     tools: ['go'],
     goVersion: { cwd, env: goEnv() },
@@ -63,6 +66,10 @@ function goPart({ name, packages, sources = [], ldflags, versions, seconds, giga
           const output = programs.length === 1 ? path.join(folder, programs[0]) : `${folder}/`;
           const compile = ['go', 'build', '-v', '-trimpath', '-ldflags', ldflags, '-o', output, ...modules];
           await whileOthersWait(name, () => step({ ...common, title: `compile ${programs.join(', ')}`, argv: compile }));
+          if (files) {
+            const module = execFileSync('go', ['list', '-m', '-f', '{{.Dir}}', files.module], { ...common, encoding: 'utf8' }).trim();
+            fs.cpSync(path.join(module, files.folder), path.join(folder, path.basename(files.folder)), { recursive: true });
+          }
           fs.rmSync(GOTMPDIR, { recursive: true });
           fs.rmSync(packageList(folder));
           return Object.fromEntries(programs.map((program) => [program, versions(path.join(folder, program))]));
@@ -125,6 +132,18 @@ export function goParts(offered) {
       name: 'flux',
       packages: [{ program: 'flux', module: '.' }],
       sources: ['main.go'],
+      ldflags: '-s -w',
+      versions: (program) => versionLine(program, ['version']),
+      seconds: 200,
+      gigabytes: 2,
+    }),
+  );
+  all.push(
+    goPart({
+      name: 'cert-manager',
+      packages: [{ program: 'cert-manager', module: '.' }],
+      sources: ['main.go'],
+      files: { module: 'github.com/cert-manager/cert-manager', folder: 'deploy/crds' },
       ldflags: '-s -w',
       versions: (program) => versionLine(program, ['version']),
       seconds: 200,

@@ -16,7 +16,8 @@ import { say } from './say.mjs';
 import { checkShape, SHAPES } from './shapes.mjs';
 
 const USAGE = `usage: node stack.mjs COMMAND
-  build [PART...]                     build the parts (control-plane etcd flux helm node n8n n8n-prepared model) into the cache
+  build [PART...]                     build the parts (control-plane etcd helm node n8n n8n-prepared flux cert-manager model) into
+                                      the cache
   up --dir DIR [UP]                   start a stack; writes DIR/stack.json and DIR/env
   down --dir DIR                      end it
   run [--dir DIR] [--meanwhile SHELL] [UP] -- COMMAND...
@@ -26,7 +27,8 @@ const USAGE = `usage: node stack.mjs COMMAND
   stop|start|restart PART --dir DIR [--kill]   PART: etcd, apiserver, controller-manager, n8n, n8n-worker, n8n-webhook,
                                       redis, postgres
   apikey --dir DIR [--scopes a,b] [--expires-in-seconds N]   print a new n8n API key (0: one that has expired)
-UP: [--without-n8n | --only-n8n] [--name NAME] [--n8n-env K=V]... [--shape SHAPE]
+UP: [--without-n8n | --only-n8n] [--without-test-programs] [--name NAME] [--n8n-env K=V]... [--shape SHAPE]
+Test programs: flux, cert-manager, model; only tests use them, and no process of theirs is started.
 SHAPE: ${Object.keys(SHAPES).join(', ')}
 The cache is $WEIRKEEPER_CACHE, by default ~/.cache/weirkeeper.`;
 
@@ -39,6 +41,7 @@ const OPTIONS = {
   name: { type: 'string' },
   'without-n8n': { type: 'boolean' },
   'only-n8n': { type: 'boolean' },
+  'without-test-programs': { type: 'boolean' },
   'n8n-env': { type: 'string', multiple: true },
   shape: { type: 'string' },
   kill: { type: 'boolean' },
@@ -47,7 +50,7 @@ const OPTIONS = {
   meanwhile: { type: 'string' },
   help: { type: 'boolean' },
 };
-const UP = ['dir', 'name', 'without-n8n', 'only-n8n', 'n8n-env', 'shape'];
+const UP = ['dir', 'name', 'without-n8n', 'only-n8n', 'without-test-programs', 'n8n-env', 'shape'];
 
 /** The options of each command, whether --dir is required, and the number of positional arguments. */
 const COMMANDS = {
@@ -95,6 +98,7 @@ function upOptions(values, dir) {
     name: values.name ?? path.basename(dir),
     withControlPlane: !values['only-n8n'],
     withN8n: !values['without-n8n'],
+    withTestPrograms: !values['without-test-programs'] && !values['only-n8n'],
     n8nEnv,
     shape,
   };
@@ -195,7 +199,7 @@ function callersEnvironment() {
 
 async function runCommand({ values, plain, dir: given }) {
   if (given) refuseRunningStack(given);
-  upOptions(values, given ?? 'unnamed');
+  const options = upOptions(values, given ?? 'unnamed');
   let dir = given;
   let command;
   const { state: interrupted, orInterrupted } = interruption();
@@ -203,7 +207,6 @@ async function runCommand({ values, plain, dir: given }) {
   let code = 1;
   let failure;
   try {
-    const options = { withControlPlane: !values['only-n8n'], withN8n: !values['without-n8n'] };
     const found = await orInterrupted(programsMeanwhile(values.meanwhile, options));
     if (interrupted.code === undefined) {
       if (given) refuseRunningStack(given); // before the watcher could end it

@@ -89,3 +89,20 @@ fn read_start(path: &str) -> Option<String> {
     let text = std::fs::read_to_string(root().join(path)).ok()?;
     Some(text.chars().take(1000).collect())
 }
+
+#[test]
+fn comments_name_a_thing_or_an_action() {
+    // A descriptor of the compact form is a key of recorded answers: tests/fixtures/generation.
+    let recorded = "src/generation/compact/form.rs";
+    let mut complaints = Vec::new();
+    for path in rust_files("src").into_iter().filter(|path| path != recorded) {
+        for (at, line) in read(&path).lines().enumerate() {
+            let Some(comment) = line.trim_start().strip_prefix("//") else { continue };
+            let comment = comment.trim_start_matches(['/', '!']).trim_start();
+            if ["What", "Whether", "Who"].contains(&comment.split(' ').next().unwrap_or_default()) {
+                complaints.push(format!("{path}:{}: {comment}", at + 1));
+            }
+        }
+    }
+    hold("a comment begins with a noun or a verb, not with What, Whether or Who", &complaints);
+}

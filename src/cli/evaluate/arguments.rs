@@ -13,7 +13,7 @@ use crate::cli::generate::GenerateError;
 use crate::cli::generate::model::{ModelArguments, ModelError};
 use crate::generation::cost::Prices;
 
-/// What to evaluate, and how.
+/// Arguments of `evaluate`.
 #[derive(Args)]
 pub struct EvaluateArguments {
     /// File with a prompt in each line: `{"id", "prompt", "expects": "workflow"|"questions"|"refusal", "reference": {"required_triggers",

@@ -11,14 +11,14 @@ use super::arguments::EvaluateError;
 pub(super) struct Prompt {
     pub(super) id: String,
     pub(super) prompt: String,
-    /// What is to come of it.
+    /// Expected outcome.
     #[serde(default)]
     pub(super) expects: Expects,
     #[serde(default)]
     pub(super) reference: Option<Reference>,
 }
 
-/// What is to come of a prompt.
+/// Expected outcome of a prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Expects {

@@ -18,7 +18,7 @@ pub(super) struct Measure {
     /// Interval of a share in percent, at a confidence of 95 %.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) interval: Option<(f64, f64)>,
-    /// What is aimed at.
+    /// Target value.
     pub(super) target: &'static str,
 }
 

@@ -17,7 +17,7 @@ use crate::http::ApiKey;
 use crate::n8n::{ClientSettings, CredentialWrite, N8nClient, N8nMetrics};
 use crate::text::one_line;
 
-/// What n8n said about a workflow.
+/// Verdict of n8n about a workflow.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Verdict {
     pub(super) created: bool,

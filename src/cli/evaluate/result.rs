@@ -18,9 +18,9 @@ use crate::text::one_line;
 pub(super) struct Measured {
     pub(super) id: String,
     pub(super) outcome: Kind,
-    /// What happened, for people.
+    /// Message for people.
     pub(super) message: String,
-    /// What made the workflow.
+    /// Maker of the workflow.
     pub(super) route: Option<String>,
     /// Lists of alternatives of which the workflow has one, and all lists.
     pub(super) triggers: (usize, usize),
@@ -36,7 +36,7 @@ pub(super) struct Measured {
     pub(super) milliseconds: u64,
     /// Cost in millionths, if prices were given.
     pub(super) cost: Option<i64>,
-    /// What n8n said, if it was asked.
+    /// Verdict of n8n, if it was asked.
     pub(super) real: Option<Verdict>,
 }
 

@@ -11,10 +11,10 @@ use crate::cli::connection::ConnectionError;
 use crate::generation::engine;
 use crate::generation::prompt;
 
-/// What to generate, and how.
+/// Arguments of `generate`.
 #[derive(Args)]
 pub struct GenerateArguments {
-    /// What the workflow is to do, in a sentence or several.
+    /// Task of the workflow, in a sentence or several.
     pub(super) prompt: String,
     #[command(flatten)]
     pub(super) model: ModelArguments,
@@ -24,7 +24,7 @@ pub struct GenerateArguments {
     /// Time zone of schedules, such as Europe/Berlin. Default: that of the n8n instance.
     #[arg(long)]
     pub(super) timezone: Option<String>,
-    /// What happens where the prompt leaves something open.
+    /// Handling of what the prompt leaves open.
     #[arg(long, value_enum, default_value_t = ClarificationArgument::Ask)]
     pub(super) clarification: ClarificationArgument,
     /// Model that is asked first.
@@ -58,7 +58,7 @@ pub struct GenerateArguments {
     pub(super) catalog: Option<PathBuf>,
 }
 
-/// What happens where a prompt leaves something open.
+/// Handling of what a prompt leaves open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ClarificationArgument {
     /// Ask.

@@ -19,7 +19,7 @@ const OPENAI: &str = "https://api.openai.com/v1";
 /// Arguments about the model.
 #[derive(Args)]
 pub struct ModelArguments {
-    /// What makes the workflow: templates and patterns alone, or then a model too. Default: builtin, and openai with --base-url or --model.
+    /// Maker of the workflow: templates and patterns alone, or then a model too. Default: builtin, and openai with --base-url or --model.
     #[arg(long, value_enum)]
     provider: Option<ProviderArgument>,
     /// Base URL of a server with OpenAI's chat completions, such as http://127.0.0.1:8000/v1. The key is read from WEIRKEEPER_MODEL_KEY or
@@ -43,7 +43,7 @@ pub struct ModelArguments {
     model_output: ModeArgument,
 }
 
-/// What makes the workflow.
+/// Maker of the workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProviderArgument {
     /// Templates and patterns, without a model.
@@ -102,7 +102,7 @@ pub enum ModelError {
     Start(String),
 }
 
-/// What answers calls: a server, or answers that were recorded.
+/// Source of answers to calls: a server, or recorded answers.
 pub struct Asker {
     client: Option<ModelClient>,
     record: Option<Replies>,

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::catalog::CatalogError;
 
-/// What to do with templates.
+/// Subcommands of `template`.
 #[derive(Subcommand)]
 pub enum TemplateCommand {
     /// List the templates that ship with this program.

@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(15 * 60);
 /// Time until a limit that only an edit can change is looked at again.
 const LATER: Duration = Duration::from_secs(600);
 
-/// What is reserved for a call.
+/// Reservation for a call.
 pub(super) struct Reserved {
     pub(super) tokens: i64,
     pub(super) cost: Money,

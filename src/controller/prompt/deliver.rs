@@ -125,7 +125,7 @@ impl Work<'_> {
         }
         let message = format!("Workflow {name} holds proposal {digest}");
         self.set(ConditionType::Deployed, ConditionStatus::True, Reason::Deployed, message);
-        // What was read before the write says nothing about what was written.
+        // The state from before the write says nothing about the written object.
         let Some(found) = found.filter(|_| deployed) else { return Ok(self.follow(&name, None)) };
         let owned = made_workflows::own(&self.ctx.client, self.namespace(), &name, &found, &self.prompt).await;
         owned.map_err(|error| self.refused(&name, &error))?;

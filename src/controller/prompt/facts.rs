@@ -28,7 +28,7 @@ const FINDINGS_CHARS: usize = 1_000;
 /// Maximum size of a definition in a ConfigMap.
 const LARGEST_TEXT: usize = 1_100_000;
 
-/// What a generation depends on.
+/// Facts that a generation depends on.
 pub(super) struct Facts {
     catalog: LoadedCatalog,
     policies: Vec<Arc<IndexedPolicy>>,

@@ -23,7 +23,7 @@ use crate::text::{listed, one_line};
 /// Maximum length of a text of the user in the status.
 const LONGEST: usize = 480;
 
-/// What is given to the engine.
+/// Inputs of the engine.
 pub(super) struct Inputs {
     asked: String,
     base: Option<Definition>,

@@ -1,4 +1,4 @@
-//! What else starts a reconciliation of a prompt: changes of its Workflow, of the rules, of the instance and of the provider.
+//! Further triggers of a prompt's reconciliation: changes of its Workflow, of the rules, of the instance and of the provider.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

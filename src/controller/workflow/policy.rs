@@ -90,7 +90,7 @@ pub(super) async fn withdraw(rec: &mut Reconciliation<'_>, connection: &Connecti
     let Bound::Existing(remote) = bind::bind(rec, connection).await? else { return Ok(true) };
     if remote.active {
         connection.trusted()?;
-        // What is published is no longer compared with what was: publishing it later is no drift, and no recovery brings it back.
+        // The publication is no longer compared: publishing it later is no drift, and no recovery brings it back.
         rec.status.forget_publication();
         rec.save().await?;
         connection.client.unpublish(&remote.id).await?;
@@ -122,7 +122,7 @@ pub(super) fn versions_of(policies: &[Arc<IndexedPolicy>]) -> Vec<(&str, Option<
     versions
 }
 
-/// Whether the built-in rules for generated definitions count.
+/// Returns true if the built-in rules for generated definitions apply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BuiltIn {
     With,

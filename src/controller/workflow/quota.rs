@@ -64,7 +64,7 @@ pub(super) async fn reserve(rec: &Reconciliation<'_>, version: i64) -> Result<()
     reserved.map_err(|mut error| {
         if error.reason == Reason::QuotaExceeded {
             rec.ctx.admissions.wait(&namespace, &uid, QuotaResource::DeploymentsPerDay);
-            // What is published is watched meanwhile, as often as ever.
+            // The published version is watched meanwhile, at the same interval.
             let interval = rec.spec().interval.get();
             error.requeue_after = Some(error.requeue_after.map_or(interval, |until| until.min(interval)));
         }

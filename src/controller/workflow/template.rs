@@ -98,7 +98,7 @@ async fn current(rec: &Reconciliation<'_>, reference: &TemplateRef) -> Result<Wo
         let found = templates().iter().find(|template| template.name == *name).map(|template| template.spec.clone());
         return found.ok_or_else(|| missing_builtin(name));
     };
-    // Who may not use a template does not learn that it exists.
+    // Users without access to a template do not learn that it exists.
     let missing = || ReconcileError::waiting(Reason::TemplateNotFound, not_found(name, home, &own));
     let found = objects::get::<WorkflowTemplate>(&rec.ctx.client, Some(home), name).await;
     let unread = |error: kube::Error| objects::reconcile_error_elsewhere("read the WorkflowTemplate", &error);

@@ -1,4 +1,4 @@
-//! What people read before they approve: the plan node by node, the effect, and the difference to what is deployed.
+//! Proposal for approval: the plan node by node, the effect, and the difference to what is deployed.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 

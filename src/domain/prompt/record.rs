@@ -95,7 +95,7 @@ impl WorkflowPromptStatus {
         self.proposal = Some(proposal);
         let mut dropped = Vec::new();
         while self.history.len() > MOST_GENERATIONS {
-            // What is deployed is needed for the next difference.
+            // The deployed definition is needed for the next difference.
             let oldest = self.history.iter().rposition(|one| Some(&one.digest) != self.deployed_digest.as_ref());
             match oldest {
                 Some(oldest) => dropped.push(self.history.remove(oldest).revision),

@@ -1,6 +1,6 @@
 //! Ranks the Workflows of a namespace under the limits on their number.
 //!
-//! Who holds a place keeps it. Free places go to the Workflows that ask for one, in the order of their creation, and for publication in the
+//! A Workflow that holds a place keeps it. Free places go to the Workflows that ask for one, in the order of their creation, and for publication in the
 //! order in which they asked for it. The order alone would not do: of two objects that were created in the same second the later one may
 //! reach n8n first, and must not be displaced.
 

@@ -1,4 +1,4 @@
-//! What is recognised of a prompt for which nothing is built.
+//! Analysis of a prompt for which nothing is built.
 
 use serde_json::Map;
 
@@ -9,7 +9,7 @@ use super::world::Stuck;
 use crate::catalog::{Around, Catalog, filled, shown};
 use crate::generation::outcome::Abstention;
 
-/// What is recognised of a prompt.
+/// Analysis of a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Analysis {
     /// Names of services, in the order of the prompt.

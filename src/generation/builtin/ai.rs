@@ -248,7 +248,7 @@ fn mood(flow: &mut Flow<'_>, clause: &Clause, vendor: usize) -> Option<()> {
     let _ = clause;
     let id = flow.node("sentimentAnalysis", "Sentiment", map(json!({"inputText": text})));
     model(flow, vendor, &id);
-    // What does not depend on the mood goes on beside it.
+    // Steps that do not depend on the mood run beside it.
     flow.attach(&id);
     flow.mood = Some(id);
     Some(())

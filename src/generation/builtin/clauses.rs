@@ -87,7 +87,7 @@ pub(super) fn clauses(items: &[Item]) -> Vec<Clause> {
             if clause.items.is_empty() && role != Role::Otherwise {
                 continue;
             }
-            // What has no verb of its own goes on with a list: `title, link and summary`.
+            // A clause without a verb continues a list: `title, link and summary`.
             let goes_on = role == Role::Step && clause.verbs().is_empty() && !has_subject(&clause.items);
             match own.last_mut() {
                 Some(last) if goes_on && (last.role == Role::Step || last.role == Role::Condition && is_short(&clause.items)) => {

@@ -15,11 +15,11 @@ use super::words::Act;
 use super::world::{Stuck, World};
 use crate::catalog::Catalog;
 
-/// What is understood of a prompt.
+/// Reading of a prompt.
 pub(super) struct Composed<'c> {
     pub flow: Flow<'c>,
     pub start: Option<Start>,
-    /// What stands in the way of building, in the order of the prompt.
+    /// Obstacles to building, in the order of the prompt.
     pub stuck: Vec<Stuck>,
     pub items: Vec<Item>,
 }
@@ -60,7 +60,7 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
     let world = World { lexicon, items: &items, start: start.clone(), channel, start_service };
     let answers = clauses.iter().any(|clause| clause.verbs().iter().any(|at| clause.items[*at].act == Some(Act::Reply)));
     let of_start = of_start.unwrap_or_default();
-    // What the form asks for, and what is attached, may be said later.
+    // Fields of a form, and attachments, may be named later in the prompt.
     let about: Vec<Item> = if matches!(start, Start::Form | Start::Mail | Start::Service(_)) {
         with_details(&of_start, &items, &start)
     } else {

@@ -1,4 +1,4 @@
-//! What nodes output: the fields that further nodes refer to.
+//! Output of nodes: the fields that further nodes refer to.
 
 /// The output of a node, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq)]

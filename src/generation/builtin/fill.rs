@@ -7,7 +7,7 @@ use super::operations::parts;
 use super::presets::PRESETS;
 use crate::catalog::{Catalog, IssueKind, Kind, NodeVersion, Parameter, filled, issues};
 
-/// What a node is filled in from.
+/// Source of the values of a node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Source {
     /// Text of a message or of a document.

@@ -17,9 +17,9 @@ pub(super) struct Flow<'c> {
     pub edges: Vec<String>,
     /// Where the next node is attached: an id, with an output if it needs one.
     pub tail: String,
-    /// What the items are about.
+    /// Data of the items.
     pub data: Data,
-    /// What they were about before, the latest last.
+    /// Their data before, the latest last.
     pub earlier: Vec<Data>,
     /// Text that was made for the item: the code that reads it.
     pub made: Option<String>,

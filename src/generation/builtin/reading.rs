@@ -15,9 +15,9 @@ pub(super) struct Item {
     pub name: bool,
     pub service: Option<usize>,
     pub vendor: Option<usize>,
-    /// What it asks for as a verb.
+    /// Its request as a verb.
     pub act: Option<Act>,
-    /// What it names as a noun.
+    /// Its meaning as a noun.
     pub noun: Option<&'static str>,
     /// Says nothing about the workflow.
     pub plain: bool,

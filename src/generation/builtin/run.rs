@@ -93,7 +93,7 @@ impl Run<'_, '_> {
             flow.condition("if", "If", vec![case]);
             return Ok(true);
         }
-        // What is read is filtered behind its node; here it is about what there is already.
+        // Items that are read here are filtered behind their node; the test is about items that exist already.
         let reads = clause.verbs().iter().any(|at| matches!(clause.items[*at].act, Some(Act::Get | Act::Download)));
         if !reads && let Some(test) = conditions::within(&clause.items) {
             let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;

@@ -15,7 +15,7 @@ pub(super) struct Schedule {
     pub intervals: Vec<Value>,
     /// The schedule for people.
     pub said: String,
-    /// What the prompt leaves open, for people.
+    /// Assumption where the prompt leaves something open, for people.
     pub assumed: Option<String>,
     /// True if only an adjective says it (`a daily report`), which may belong to something else.
     pub weak: bool,

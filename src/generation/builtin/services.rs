@@ -61,7 +61,7 @@ const ORDINARY: &str = "affinity autopilot box bubble cockpit coda copper cortex
 /// Of these, the names that are services in lower case too where a preposition of place stands before them.
 const AFTER_PREPOSITION: &str = "slack notion stripe teams zoom";
 
-/// What people call services, by the name of the node type.
+/// Common names of services, by the name of the node type.
 const ALIASES: &[(&str, &str)] = &[
     (
         "googleSheets",
@@ -140,7 +140,7 @@ pub(super) struct Lexicon {
     names: HashMap<String, Vec<(Vec<String>, Meaning)>>,
 }
 
-/// What a name stands for.
+/// Meaning of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// A service, by index.

@@ -1,4 +1,4 @@
-//! What starts a workflow.
+//! Triggers of workflows.
 
 use serde_json::{Map, Value, json};
 
@@ -86,7 +86,7 @@ pub(super) fn says_event(items: &[Item]) -> bool {
 ///
 /// # Errors
 ///
-/// What is missing, for people.
+/// A message about missing information, for people.
 pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], answers: bool) -> Result<(), String> {
     let value = |kind: fn(&Kind) -> bool| items.iter().find(|item| kind(&item.kind)).map(|item| item.text.clone());
     let words = words(items);

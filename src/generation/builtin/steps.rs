@@ -263,7 +263,7 @@ fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation,
 
 fn process(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str, nouns: &[&str]) -> Result<(), String> {
     let mut source = records::source(flow, clause, &operation.kind, nouns);
-    // What a service looks at is the item itself, and a file if it takes one.
+    // The service examines the item itself, and a file if it takes one.
     source.recipient = None;
     source.language = language(clause);
     if flow.made.is_none()

@@ -1,4 +1,4 @@
-//! What the provider makes of prompts: a table of prompts with their outcome, and prompts of which the whole workflow is checked.
+//! Tests of the provider: a table of prompts with their outcome, and prompts whose whole workflow is checked.
 
 use proptest::prelude::*;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What all steps share: the start, the services of the whole prompt, and what stands in the way of building.
+//! Context that all steps share: the start, the services of the whole prompt, and obstacles to building.
 
 use super::reading::Item;
 use super::services::Lexicon;

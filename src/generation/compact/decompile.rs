@@ -21,7 +21,7 @@ use crate::document::node_types::STICKY_NOTE;
 pub struct Decompiled {
     /// The workflow.
     pub compact: Compact,
-    /// What the form cannot express and was left out.
+    /// Findings about parts that the form cannot express and that were left out.
     pub findings: Vec<Finding>,
 }
 

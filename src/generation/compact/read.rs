@@ -23,7 +23,7 @@ const SETTING: &[&str] = &["key", "value"];
 ///
 /// # Errors
 ///
-/// What does not have the shape of the form.
+/// Findings about values without the shape of the form.
 pub fn read(value: &Value) -> Result<Compact, Vec<Finding>> {
     let mut reader = Reader { findings: Vec::new() };
     let compact = reader.workflow(value);

@@ -205,7 +205,7 @@ mod tests {
         ] {
             assert_eq!(apart(text), wanted);
         }
-        // What n8n ends at the right place, what is not closed, and what stands in a string stay.
+        // Templates that n8n closes at the right place, unclosed ones, and those within a string stay.
         for text in [
             "{{ a }} {{b.c}}",
             "{{ {a: 1} }}",

@@ -8,7 +8,7 @@ use crate::catalog::{Catalog, NodeType, NodeVersion};
 use crate::document::finding::{Code, Finding, quoted};
 use crate::text::similar;
 
-/// What a `use` means.
+/// Meaning of a `use`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Use {
     /// Full name of the node type.

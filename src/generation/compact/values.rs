@@ -54,7 +54,7 @@ pub(super) fn compile(set: &Map<String, Value>, known: Known<'_>, texts: &mut Te
     parameters
 }
 
-/// What is known of a node: its description, and the resource and operation of its `use`.
+/// Facts about a node: its description, and the resource and operation of its `use`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known<'f> {
     pub facts: Option<&'f NodeVersion>,

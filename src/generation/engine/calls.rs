@@ -8,7 +8,7 @@ use crate::generation::call::{Message, ModelCall, ModelTier, Stage};
 use crate::generation::outcome::Outcome;
 use crate::text::sha256::sha256_hex;
 
-/// What is to be done next.
+/// The next step of a generation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// These calls are wanted; they do not depend on each other.

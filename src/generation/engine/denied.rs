@@ -1,4 +1,4 @@
-//! What generated workflows may not use.
+//! Node types that generated workflows may not use.
 
 use crate::api::policy::WorkflowPolicySpec;
 use crate::catalog::Catalog;

@@ -21,7 +21,7 @@ pub(super) struct Base<'a> {
     pub(super) definition: &'a Definition,
     /// Its compact form.
     pub(super) compact: Compact,
-    /// What the compact form compiles to.
+    /// The definition that the compact form compiles to.
     compiled: Definition,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Base<'a> {
     ///
     /// # Errors
     ///
-    /// What keeps it from being written in the compact form.
+    /// Findings about parts that the compact form cannot express.
     pub(super) fn of(definition: &'a Definition, catalog: &Catalog) -> Result<Self, Vec<Finding>> {
         let compact = decompile(definition, catalog)?.compact;
         let compiled = compile(&compact, &BTreeMap::new(), catalog)?.definition;
@@ -200,7 +200,7 @@ fn placed(mut node: Node, compiled: &Definition, placed: &[Node], old: &[Node]) 
 ///
 /// # Errors
 ///
-/// What the change refers to and does not exist.
+/// Findings about references of the change to something that does not exist.
 pub(super) fn apply(base: &Value, change: &Map<String, Value>) -> Result<Value, Vec<Finding>> {
     let mut findings = Vec::new();
     let mut out = base.clone();

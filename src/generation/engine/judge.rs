@@ -51,7 +51,7 @@ const DOUBTS: &[Code] = &[
     Code::FromAiOutsideTool,
 ];
 
-/// What all judgements of a generation share.
+/// Context that all judgements of a generation share.
 pub(super) struct Context<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) denied: &'a Denied<'a>,
@@ -76,9 +76,9 @@ pub(super) struct Draft {
 pub(super) struct Judged {
     /// The workflow, if it compiles: errors may remain.
     pub(super) candidate: Option<Candidate>,
-    /// What keeps it from being a result.
+    /// Errors that keep it from being a result.
     pub(super) errors: Vec<Finding>,
-    /// What a repair is asked for once.
+    /// Doubts for which one repair is requested.
     pub(super) doubts: Vec<Finding>,
 }
 

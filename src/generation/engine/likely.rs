@@ -260,7 +260,7 @@ fn fit(operation: &Operation, at: usize, words: &[String], asked: &[&str], own: 
             .filter(|part| !own.contains(part))
             .any(|part| words.iter().any(|word| word.starts_with(part.trim_end_matches('s')) && part.len() > 2));
         fit += if hit { 40 } else { 0 };
-        // What most workflows use.
+        // Resources that most workflows use.
         fit += if ["message", "contact", "event", "page", "databasePage", "row", "sheet", "file", "text"].contains(&resource.as_str()) {
             12
         } else {

@@ -46,7 +46,7 @@ pub(super) struct Refusal {
     pub(super) nearest: Option<String>,
 }
 
-/// What an answer contains beside its texts.
+/// Content of an answer, apart from its texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// A whole workflow.

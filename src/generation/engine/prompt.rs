@@ -24,7 +24,7 @@ const SIGNATURES: (usize, usize) = (2_500, 9_500);
 const MOST_EARLIER: usize = 4_000;
 const MOST_INVENTORY: usize = 2_500;
 
-/// What a model is asked to do.
+/// Task of a model call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     /// Write the whole workflow.

@@ -1,4 +1,4 @@
-//! What a model is told about the errors of its answer.
+//! The request for a repair: the errors of an answer, as the model reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What a generation starts from.
+//! Input of a generation.
 
 use serde::Serialize;
 use serde_json::json;
@@ -19,7 +19,7 @@ pub(super) const SECRET_IN_PROMPT: &str = "The prompt contains what looks like a
 /// Version of the rest of what is told to a model, and of the checks of its answers.
 const VERSION: u32 = 1;
 
-/// What a generation starts from. The same request leads to the same calls.
+/// Input of a generation. The same request leads to the same calls.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// The text of the user.
@@ -28,7 +28,7 @@ pub struct Request<'a> {
     pub answers: &'a Answers,
     /// Time zone of schedules; without one that of the instance applies.
     pub timezone: Option<&'a str>,
-    /// What happens where the prompt leaves something open.
+    /// Handling of what the prompt leaves open.
     pub clarification: Clarification,
     /// Model that is asked first.
     pub tier: Tier,
@@ -44,7 +44,7 @@ pub struct Request<'a> {
     pub policies: &'a [Policy<'a>],
     /// Facts about node types.
     pub catalog: &'a Catalog,
-    /// What makes the workflow.
+    /// Maker of the workflow.
     pub provider: Provider<'a>,
     /// Part of [`Request::input_hash`] and of the key of each call: another one asks everything again.
     pub salt: &'a str,
@@ -64,7 +64,7 @@ pub enum Tier {
     Complex,
 }
 
-/// What makes the workflow.
+/// Maker of the workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Provider<'a> {
     /// Templates and patterns alone.

@@ -169,7 +169,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
         questions.retain(|question| !request.answers.contains_key(&question.id));
         match request.clarification {
             Clarification::Ask => {}
-            // What has a default is assumed, if there is a workflow that does.
+            // Defaults are assumed if that leads to a workflow.
             Clarification::AssumeDefaults => questions.retain(|question| question.default.is_none() || !builds),
             Clarification::Never if builds => questions.clear(),
             Clarification::Never => {

@@ -46,7 +46,7 @@ fn run(request: &Request<'_>, answers: &BTreeMap<String, Answer>) -> Result<Outc
         let allowed = |outcome: Outcome| within_policies(request, outcome);
         match (&first, request.provider) {
             (Outcome::Built(_) | Outcome::Refused(_), _) | (_, Provider::Builtin) => match allowed(first) {
-                // What a pattern may not do, a model may find another way for.
+                // A model may find another way where a pattern is refused.
                 Outcome::Failed(_) if request.provider != Provider::Builtin => {}
                 outcome => return Ok(outcome),
             },

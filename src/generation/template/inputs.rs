@@ -13,7 +13,7 @@ use crate::text::similar;
 ///
 /// # Errors
 ///
-/// What does not fit the inputs, at paths below `inputs`.
+/// Findings about values that do not fit the inputs, at paths below `inputs`.
 pub fn check_inputs(inputs: &[TemplateInput], given: &Inputs, may_miss: bool) -> Result<Inputs, Vec<Finding>> {
     let mut findings = Vec::new();
     let mut values = Inputs::new();

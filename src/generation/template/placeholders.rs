@@ -17,7 +17,7 @@ pub(super) struct Placeholder {
     pub place: Place,
 }
 
-/// What a value at a place may do.
+/// Permissions of a value at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// It is data.

@@ -16,7 +16,7 @@ use crate::text::sha256::sha256_hex;
 use crate::validator::check::parse_and_check;
 use crate::validator::schema::required_credentials;
 
-/// What happens to required inputs without a value.
+/// Handling of required inputs without a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
     /// They are errors.
@@ -44,7 +44,7 @@ pub struct Rendered {
 ///
 /// # Errors
 ///
-/// What is wrong with the inputs, at paths below `inputs`, or else with the template, at paths below `compact` or `definition`.
+/// Findings about the inputs, at paths below `inputs`, or else with the template, at paths below `compact` or `definition`.
 pub fn render(spec: &WorkflowTemplateSpec, given: &Inputs, missing: Missing, catalog: &Catalog) -> Result<Rendered, Vec<Finding>> {
     let values = check_inputs(&spec.inputs, given, missing == Missing::LeaveOpen)?;
     let is_expression = |input: &&TemplateInput| {
@@ -129,7 +129,7 @@ pub fn digest(spec: &WorkflowTemplateSpec) -> String {
 ///
 /// # Errors
 ///
-/// What is wrong with the template, at paths below `compact`.
+/// Findings about the template, at paths below `compact`.
 pub fn pinned_versions(spec: &WorkflowTemplateSpec, catalog: &Catalog) -> Result<WorkflowTemplateSpec, Vec<Finding>> {
     let mut pinned = spec.clone();
     let Some(document) = &mut pinned.compact else { return Ok(pinned) };

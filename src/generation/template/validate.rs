@@ -1,4 +1,4 @@
-//! What is wrong with a template itself.
+//! Validation of a template itself.
 
 use std::collections::{BTreeMap, HashSet};
 

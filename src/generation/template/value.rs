@@ -20,7 +20,7 @@ const LONGEST_NAME: usize = 128;
 /// Maximum number of steps of a pattern: its author and the author of the value are different people.
 const MOST_STEPS: usize = 100_000;
 
-/// What is wrong with a value.
+/// Error in a value.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Complaint {
     pub message: String,

@@ -1,4 +1,4 @@
-//! What policies are checked on: their rules, and the nodes of a definition.
+//! Subject of policy checks: the rules, and the nodes of a definition.
 
 use crate::api::policy::WorkflowPolicySpec;
 use crate::document::definition::{Definition, Node};

@@ -78,7 +78,7 @@ impl Pair {
         roots.add_parsable_certificates(certificates(authorities).unwrap_or_default());
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider())).build();
         let (Ok(verifier), [first, chain @ ..]) = (verifier, self.certified.cert.as_slice()) else { return Trust::None };
-        // Whether it is valid now is another question; the authorities have to be.
+        // Only the authorities have to be valid now; validity of the certificate is checked elsewhere.
         let at = Timestamp::now().clamp(self.validity.from, self.validity.until);
         let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.as_second()).unwrap_or_default()));
         let mut trust = Trust::Full;

@@ -78,6 +78,12 @@ impl Stack {
         self.facts["programs"]["flux"].as_str().expect("the stack has Flux's libraries").into()
     }
 
+    /// Returns the program with cert-manager's controllers, and the folder of its CRDs: tests/stack/cert-manager.
+    pub fn cert_manager(&self) -> (PathBuf, PathBuf) {
+        let path = |name: &str| self.facts["programs"][name].as_str().expect("the stack has cert-manager").into();
+        (path("certManager"), path("certManagerCrds"))
+    }
+
     /// Starts another stack, for tests that stop its components; it ends when dropped. Its n8n has the shape of the shared one, unless the
     /// flags name one.
     pub fn own(flags: &[&str]) -> OwnStack {

@@ -5,6 +5,7 @@
 //! loopback, and the webhook is called by URL (`webhook.url`), because a Service leads nowhere without a network plugin.
 
 mod bad_input;
+mod certificates;
 mod cluster;
 mod expressions;
 pub mod helm;

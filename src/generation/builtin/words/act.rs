@@ -1,6 +1,6 @@
-//! What verbs ask for.
+//! Meanings of verbs.
 
-/// What a verb asks for.
+/// Meaning of a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Act {
     /// Tell people something.

@@ -86,7 +86,7 @@ fn is_repeated(flow: &Flow<'_>, at: usize) -> bool {
         if !seen.insert(next) || COLLECTORS.contains(&flow.short(next)) || once(next) {
             continue;
         }
-        // What leaves a loop when it is done are all its items; within the loop the author counts.
+        // A finished loop outputs all its items at once; within the loop the author counts.
         if is_source(flow, next) {
             return true;
         }

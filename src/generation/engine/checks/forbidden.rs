@@ -1,4 +1,4 @@
-//! What no generated workflow may do, whatever the policies say: read the environment, call the infrastructure of n8n.
+//! Actions that are forbidden to generated workflows under every policy: reading the environment, calling the infrastructure of n8n.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What a model is told.
+//! Tests of the messages to a model.
 
 use serde_json::{Value, json};
 

@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::bad_input::install;
-use super::helm::{chart, get, helm, kubectl};
+use super::helm::{apply, chart, get, helm, kubectl};
+use super::lifecycle::{connect, ready, values, workflow};
+use super::pod::Replica;
 use crate::harness::stack::Stack;
+use crate::standin::{Options, StandIn};
 
 #[test]
 fn releases_for_the_same_objects_are_refused_and_others_live_side_by_side() {
@@ -59,4 +62,37 @@ fn releases_for_the_same_objects_are_refused_and_others_live_side_by_side() {
     assert!(!installed && message.contains("manages some of the same objects (by "), "{message}");
     let again = helm(&stack, &["upgrade", "first", &chart, "--namespace", "ops"], &json!({ "scope": { "namespaces": ["team-a"] } }));
     assert!(again.ok, "{}", again.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_namespace_of_the_scope_does_not_hold_up_the_others() {
+    let (stack, n8n) = (Stack::own(&["--without-n8n"]), StandIn::start(Options::default()));
+    kubectl(&stack, &["create", "namespace", "team-b"]).text();
+    kubectl(&stack, &["create", "namespace", "team-a"]).text();
+    let values = values(&json!({ "scope": { "namespaces": ["team-a", "team-b"] } }));
+    let (installed, message) = install(&stack, "weirkeeper", "weirkeeper-system", &values, &[]);
+    assert!(installed, "{message}");
+    let deployment = get(&stack, &["deployment", "--namespace", "weirkeeper-system"])["items"][0]["metadata"]["name"].clone();
+    let deployment = deployment.as_str().expect("a Deployment").to_owned();
+    let start = || Replica::start(&stack, "weirkeeper-system", &deployment, None);
+    let mut replica = start();
+    replica.until_ready().await;
+    connect(&stack, "team-a", &n8n);
+
+    kubectl(&stack, &["delete", "namespace", "team-b", "--timeout=60s"]).text();
+    replica.terminate();
+    let mut replica = start();
+    replica.until_ready().await;
+    assert!(replica.log().contains("the namespace does not exist"), "{}", replica.log());
+    apply(&stack, "team-a", &[], &workflow("team-a", "one", "1")).text();
+    ready(&stack, "team-a", "nwf/one");
+
+    // It comes back, with the Role that the release has for it.
+    kubectl(&stack, &["create", "namespace", "team-b"]).text();
+    let chart = chart();
+    let upgraded = helm(&stack, &["upgrade", "weirkeeper", &chart, "--namespace", "weirkeeper-system"], &values);
+    assert!(upgraded.ok, "{}", upgraded.err);
+    connect(&stack, "team-b", &n8n);
+    apply(&stack, "team-b", &[], &workflow("team-b", "two", "1")).text();
+    ready(&stack, "team-b", "nwf/two");
 }

@@ -21,15 +21,11 @@ fn foreign_crd(group: &str, kind: &str) -> Value {
     })
 }
 
-/// Installs the CRDs of the kinds that value sets may render, and creates the namespaces that they name. That of the release warns of pods, and
+/// Installs the CRDs of the kinds that value sets may render, those of cert-manager as they are, and creates the namespaces that they name. That of the release warns of pods, and
 /// refuses them, that do not fit the restricted Pod Security Standard.
 pub fn prepare(stack: &Stack) {
-    for (group, kind) in [
-        ("cert-manager.io", "Certificate"),
-        ("cert-manager.io", "Issuer"),
-        ("monitoring.coreos.com", "ServiceMonitor"),
-        ("monitoring.coreos.com", "PrometheusRule"),
-    ] {
+    kubectl(stack, &["apply", "--server-side", "--filename", stack.cert_manager().1.to_str().expect("a path")]).text();
+    for (group, kind) in [("monitoring.coreos.com", "ServiceMonitor"), ("monitoring.coreos.com", "PrometheusRule")] {
         apply(stack, "default", &["--server-side"], &foreign_crd(group, kind)).text();
     }
     kubectl(stack, &["apply", "--server-side", "--filename", project("crds").to_str().expect("a path")]).text();

@@ -1,0 +1,3 @@
+-- Removes spec.suspend.
+obj.spec.suspend = nil
+return obj
