@@ -3,6 +3,7 @@
 mod admissions;
 mod connections;
 mod context;
+mod credential;
 mod deletion;
 mod instance;
 mod listings;
@@ -17,6 +18,7 @@ mod quota;
 mod quotas;
 mod reservations;
 mod runtime;
+mod secret_versions;
 mod template;
 mod workflow;
 
@@ -45,6 +47,8 @@ use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::events::Events;
+use crate::kubernetes::hash_key::HashKey;
+use crate::kubernetes::indexed_credential::IndexedCredential;
 use crate::kubernetes::indexed_prompt::IndexedPrompt;
 use crate::kubernetes::indexed_provider::IndexedProvider;
 use crate::kubernetes::indexed_quota::IndexedQuota;
@@ -119,6 +123,7 @@ pub async fn run(
     let (workflows, instances) = (stores.workflows.store().clone(), stores.instances.store().clone());
     let (wake, woken) = unbounded_channel();
     let (wake_instance, woken_instances) = unbounded_channel();
+    let (wake_credential, woken_credentials) = unbounded_channel();
     let (wake_quota, woken_quotas) = unbounded_channel();
     let (wake_prompt, woken_prompts) = unbounded_channel();
     let (wake_provider, woken_providers) = unbounded_channel();
@@ -135,6 +140,9 @@ pub async fn run(
         admissions: Admissions::new(client.clone(), settings.selector.clone(), workflows.clone()),
         models: ModelQueue::new(metrics.model_calls.clone(), wake_prompt.clone()),
         quotas: Quotas::new(client.clone(), stores.quotas.store().clone(), settings.selector.clone(), metrics.writes.clone()),
+        credential_reservations: reservations::Reservations::default(),
+        secret_versions: secret_versions::SecretVersions::default(),
+        hash_key: HashKey::new(settings.own_namespace.clone()),
         settings,
         workflows: workflows.clone(),
         instances: instances.clone(),
@@ -156,6 +164,7 @@ pub async fn run(
         metrics,
         wake,
         wake_instance,
+        wake_credential,
         wake_quota,
         wake_template,
         wake_prompt,
@@ -167,7 +176,8 @@ pub async fn run(
     let policies_changed = Arc::new(Notify::new());
     let selected = policies_changed.clone();
     let templates_changed = Arc::new(Notify::new());
-    let notify = [changed.clone(), policies_changed.clone(), templates_changed.clone()];
+    let users_changed = Arc::new(Notify::new());
+    let notify = [changed.clone(), policies_changed.clone(), templates_changed.clone(), users_changed.clone()];
     let index = stores.workflows.follow();
     let index = index.inspect(following(ctx.clone())).inspect(move |_| notify.iter().for_each(|one| one.notify_one())).applied_objects();
     let index = index.predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
@@ -180,6 +190,8 @@ pub async fn run(
     let offers = offers.predicate_filter(IndexedProvider::change_hash, PredicateConfig::default());
     let forms = stores.templates.follow().inspect(template::following(ctx.clone())).applied_objects();
     let forms = forms.predicate_filter(template::change_hash, PredicateConfig::default());
+    let secrets =
+        stores.credentials.follow().applied_objects().predicate_filter(IndexedCredential::change_hash, PredicateConfig::default());
     let unfits = stores.undecodable_instances.follow();
 
     let instance_controller = control(found, instances, woken_instances, shutdown.clone(), instance::reconcile, ctx.clone());
@@ -191,14 +203,19 @@ pub async fn run(
     let provider_controller = control(offers, providers, woken_providers, shutdown.clone(), provider::reconcile, ctx.clone());
     let templates = stores.templates.store().clone();
     let template_controller = control(forms, templates, woken_templates, shutdown.clone(), template::reconcile, ctx.clone());
+    let credentials = stores.credentials.store().clone();
+    let credential_controller = control(secrets, credentials, woken_credentials, shutdown.clone(), credential::reconcile, ctx.clone());
     let workflow_controller = control(index, workflows.clone(), woken, shutdown.clone(), workflow::reconcile, ctx.clone());
-    let made = future::join3(workflow_controller, template_controller, prompt_controller);
+    let made = future::join4(workflow_controller, template_controller, prompt_controller, credential_controller);
     tokio::select! {
         _ = future::join(made, future::join3(instance_controller, quota_controller, provider_controller)) => {}
         () = prompt::follow_changes(ctx.clone()) => {}
         () = instance::keep_counts(ctx.clone(), changed) => {}
         () = quota::keep_counts(ctx.clone()) => {}
         () = template::keep_counts(ctx.clone(), templates_changed) => {}
+        () = credential::keep_counts(ctx.clone(), users_changed) => {}
+        () = credential::following(ctx.clone()) => {}
+        () = credential::follow_secrets(ctx.clone()) => {}
         () = quota::admit_waiting(ctx.clone()) => {}
         () = follow_config_maps(ctx.clone()) => {}
         () = policies::follow(ctx.clone(), policies_changed.clone()) => {}

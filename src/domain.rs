@@ -17,6 +17,7 @@ pub mod certificates;
 pub mod conditions;
 pub mod confirmed;
 pub mod crd_difference;
+pub mod credential;
 pub mod drift;
 pub mod error;
 pub mod executed_version;

@@ -5,6 +5,7 @@ mod absent;
 pub mod catalogs;
 pub mod decoded;
 pub mod events;
+pub mod hash_key;
 pub mod indexed_credential;
 mod indexed_metadata;
 pub mod indexed_policy;

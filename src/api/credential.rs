@@ -61,7 +61,7 @@ pub struct N8nCredentialSpec {
     /// Name of the credential in n8n, to which a mark is appended that makes it recognisable: `NAME [wk-MARK]`. Defaults to the name of this
     /// object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"^[^\x00-\x1f\x7f]+$"))]
     pub display_name: Option<String>,
     /// Project in n8n that the credential belongs to. If unset, a credential stays where it is, and a new one is created in the personal
     /// project of the API key's user.

@@ -41,6 +41,11 @@ pub struct N8nCredentialStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub values_hash: Option<String>,
+    /// Keyed hash of values that were sent to n8n and are not confirmed yet. After an interrupted write it distinguishes Weirkeeper's own
+    /// change from a change in n8n.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub sent_hash: Option<String>,
     /// Time at which n8n last changed the credential, as it said after the last write by Weirkeeper. A later one is an edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
@@ -112,7 +117,7 @@ pub enum TestResult {
     Passed,
     /// The test failed.
     Failed,
-    /// n8n has no test for the type.
+    /// n8n has no test for the type, or none before the first use.
     NotTestable,
     /// A person has to authorise the credential in n8n.
     NeedsAuthorization,

@@ -71,7 +71,7 @@ reasons! {
     CredentialInUse: "The N8nCredential is being deleted, and Workflows still use it. It is deleted in n8n when the last of them is gone or names another; `deletionPolicy: ForceDelete` does not wait.",
     TestPassed: "n8n tested the credential, and the service accepts it.",
     TestFailed: "n8n tested the credential, and the test failed: the values are wrong, expired or revoked, or the service does not answer. Published workflows stay published. Correct the Secret; it is tested again when its values change, at `spec.testInterval`, and on `weirkeeper.dev/requested-at`.",
-    NotTestable: "n8n has no test for credentials of this type, so that only executions show whether the service accepts it.",
+    NotTestable: "n8n has no test for credentials of this type, or none before the first use: only executions show whether the service accepts it.",
     NotTested: "The credential was not tested since its values were written.",
     NeedsAuthorization: "A person has to authorise the credential: open it in n8n under Credentials and connect the account. The rest follows without further action.",
 

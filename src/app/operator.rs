@@ -121,7 +121,7 @@ async fn lead(
     let run = || {
         liveness.set_leading(true);
         leading.set(1);
-        let settings = arguments.controller(fence.clone());
+        let settings = arguments.controller(fence.clone(), namespace.clone());
         controller::run(client.clone(), stores.clone(), settings, &metrics, liveness.clone(), asked_to_end.clone())
     };
     let synced = async {

@@ -198,8 +198,9 @@ impl OperatorArguments {
     }
 
     /// Returns the settings of the controllers.
-    pub(super) fn controller(&self, fence: LeaderFence) -> controller::Settings {
+    pub(super) fn controller(&self, fence: LeaderFence, own_namespace: String) -> controller::Settings {
         controller::Settings {
+            own_namespace,
             allow_loopback: self.allow_loopback,
             deletion_bound: self.deletion_bound.get(),
             reconcile_timeout: self.reconcile_timeout.get(),

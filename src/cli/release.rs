@@ -13,9 +13,10 @@ use kube::{Api, Client, Resource};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::api::credential::N8nCredential;
 use crate::api::instance::N8nInstance;
 use crate::api::workflow::Workflow;
-use crate::api::{INSTANCE_FINALIZER, MANAGER, WORKFLOW_FINALIZER};
+use crate::api::{CREDENTIAL_FINALIZER, INSTANCE_FINALIZER, MANAGER, WORKFLOW_FINALIZER};
 use crate::cli::cluster::{self, ClusterError};
 
 /// Number of objects per page of a list.
@@ -123,9 +124,10 @@ async fn release(arguments: &ReleaseArguments, proxy: Option<&str>) -> Result<()
         stopped(&client, arguments).await?;
     }
     let (mut released, mut left) = (0, Vec::new());
-    // Workflows first: an instance without its finalizer is deleted, and leaves its Workflows without a connection.
+    // Instances last: one without its finalizer is deleted, and leaves what is bound to it without a connection.
     for (kind, resource, finalizer) in [
         ("Workflow", ApiResource::erase::<Workflow>(&()), WORKFLOW_FINALIZER),
+        ("N8nCredential", ApiResource::erase::<N8nCredential>(&()), CREDENTIAL_FINALIZER),
         ("N8nInstance", ApiResource::erase::<N8nInstance>(&()), INSTANCE_FINALIZER),
     ] {
         for object in list(&client, &resource, kind, arguments).await? {
@@ -147,7 +149,7 @@ async fn release(arguments: &ReleaseArguments, proxy: Option<&str>) -> Result<()
     }
     match arguments.dry_run {
         true => println!("{released} objects would be released; nothing was changed"),
-        false => println!("{released} objects released; their workflows stay in n8n as they are"),
+        false => println!("{released} objects released; their workflows and credentials stay in n8n as they are"),
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use crate::api::annotation;
 use crate::api::instance::{AllowedFrom, N8nInstance};
 use crate::api::reason::Reason;
 use crate::domain::access::may_refer;
+use crate::domain::credential::schema::CredentialSchema;
 use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::status_bounds;
@@ -28,10 +29,16 @@ use crate::kubernetes::secrets::Secrets;
 use crate::n8n::{ClientSettings, List, N8nClient, N8nError, N8nMetrics};
 
 /// Maximum age of a list of credentials that contains every credential that is looked up.
-const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);
+pub const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// The credentials of an instance and when they were listed.
 type ListedCredentials = (Instant, Arc<List<RemoteCredential>>);
+
+/// Time for which n8n's schema of a credential type is kept. The types change with n8n and its community packages.
+const SCHEMA_FRESH_FOR: Duration = Duration::from_secs(600);
+
+/// Schemas of credential types by name, and when they were read.
+type KnownSchemas = HashMap<String, (Instant, Arc<CredentialSchema>)>;
 
 /// A usable connection to one n8n.
 #[derive(Debug)]
@@ -46,6 +53,7 @@ pub struct Connection {
     pub suspect: Arc<AtomicBool>,
     api_key: ApiKey,
     credentials: Arc<tokio::sync::Mutex<Option<ListedCredentials>>>,
+    schemas: Arc<tokio::sync::Mutex<KnownSchemas>>,
 }
 
 /// The connections that are open.
@@ -182,6 +190,7 @@ impl Connections {
                 suspect: open.suspect.clone(),
                 api_key,
                 credentials: open.credentials.clone(),
+                schemas: open.schemas.clone(),
                 instance,
             });
             connections.insert(at, moved.clone());
@@ -201,6 +210,7 @@ impl Connections {
             suspect: before.map(|open| open.suspect.clone()).unwrap_or_default(),
             api_key,
             credentials: Arc::default(),
+            schemas: Arc::default(),
             instance,
         });
         connections.insert(at, connection.clone());
@@ -235,6 +245,20 @@ impl Connection {
         let list = Arc::new(self.client.list_credentials().await?);
         *kept = Some((Instant::now(), list.clone()));
         Ok(list)
+    }
+
+    /// Returns n8n's schema of a credential type; None if n8n does not know the type.
+    pub async fn credential_schema(&self, kind: &str) -> Result<Option<Arc<CredentialSchema>>, ReconcileError> {
+        let mut known = self.schemas.lock().await;
+        known.retain(|_, (at, _)| at.elapsed() < SCHEMA_FRESH_FOR);
+        if let Some((_, schema)) = known.get(kind) {
+            return Ok(Some(schema.clone()));
+        }
+        let Some(schema) = self.client.find_credential_schema(kind).await? else { return Ok(None) };
+        let unread = || ReconcileError::transient(Reason::RequestFailed, format!("n8n's schema of credential type {kind} cannot be read"));
+        let schema = Arc::new(CredentialSchema::parse(&schema).ok_or_else(unread)?);
+        known.insert(kind.to_owned(), (Instant::now(), schema.clone()));
+        Ok(Some(schema))
     }
 
     /// Reports whether this version of n8n tells, without running anything, that a route has no version behind it.
@@ -296,8 +320,15 @@ mod tests {
         };
         let metrics = crate::n8n::N8nMetrics::register(&prometheus::Registry::new()).unwrap();
         let client = N8nClient::new(settings, metrics).unwrap();
-        let connection =
-            Connection { instance, client, listings: Arc::default(), suspect: Arc::default(), api_key, credentials: Arc::default() };
+        let connection = Connection {
+            instance,
+            client,
+            listings: Arc::default(),
+            suspect: Arc::default(),
+            api_key,
+            credentials: Arc::default(),
+            schemas: Arc::default(),
+        };
         let shown = format!("{connection:?}");
         assert!(shown.contains("n8n.example") && !shown.contains(&key), "{shown}");
     }

@@ -20,6 +20,7 @@ use super::quotas::Quotas;
 use super::reservations::Reservations;
 use super::runtime::reconcile::Runtime;
 use super::runtime::slots::InstanceSlots;
+use super::secret_versions::SecretVersions;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
@@ -30,6 +31,8 @@ use crate::domain::urgency::Urgency;
 use crate::http::LeaderFence;
 use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::events::Events;
+use crate::kubernetes::hash_key::HashKey;
+use crate::kubernetes::indexed_credential::IndexedCredential;
 use crate::kubernetes::indexed_prompt::IndexedPrompt;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::indexed_template::IndexedTemplate;
@@ -56,6 +59,8 @@ pub struct Settings {
     pub selector: Option<String>,
     /// Permits writes while this process leads.
     pub fence: LeaderFence,
+    /// Namespace of the Secret with the key of the hashes.
+    pub own_namespace: String,
 }
 
 /// Shared state of all reconciliations.
@@ -86,6 +91,12 @@ pub struct Context {
     pub claims: Mutex<Claims>,
     /// Workflows in n8n that this process gave to objects.
     pub reservations: Reservations,
+    /// Credentials in n8n that this process gave to objects.
+    pub credential_reservations: Reservations,
+    /// Versions of the Secrets that credentials were made from.
+    pub secret_versions: SecretVersions,
+    /// Key of the hashes of confidential values.
+    pub hash_key: HashKey,
     /// Places of Workflows under quotas.
     pub admissions: Admissions,
     /// Calls of language models.
@@ -104,6 +115,8 @@ pub struct Context {
     pub sources_changed: Mutex<HashSet<String>>,
     /// Starts a reconciliation of an N8nInstance.
     pub wake_instance: UnboundedSender<ObjectRef<N8nInstance>>,
+    /// Starts a reconciliation of an N8nCredential.
+    pub wake_credential: UnboundedSender<ObjectRef<IndexedCredential>>,
     /// Starts a reconciliation of a WorkflowQuota.
     pub wake_quota: UnboundedSender<ObjectRef<IndexedQuota>>,
     /// Starts a reconciliation of a WorkflowTemplate.
@@ -249,7 +262,7 @@ impl Context {
     pub fn release_instance(&self, key: &str) {
         let Some((namespace, name)) = key.split_once('/') else { return };
         let bound = || self.workflows_of(namespace, name).iter().any(|indexed| indexed.status.n8n_workflow_id.is_some());
-        if self.instance(namespace, name).is_some() || bound() {
+        if self.instance(namespace, name).is_some() || bound() || !self.bound_credentials(namespace, name).is_empty() {
             return;
         }
         self.catalogs.forget(key);

@@ -10,6 +10,14 @@ use crate::domain::backoff;
 use crate::http::boot_clock;
 
 impl Context {
+    /// Returns the remaining time for which n8n is tried, counted from the first call: before that, the deletion waited for something else.
+    pub fn deletion_left_since_tried(&self, metadata: &ObjectMeta) -> Duration {
+        let now = boot_clock();
+        let uid = metadata.uid.as_deref().unwrap_or_default();
+        let tried = self.remember(uid, |memory| now.saturating_sub(*memory.deleting_since.get_or_insert(now)));
+        self.settings.deletion_bound.saturating_sub(tried)
+    }
+
     /// Returns the remaining time for which an object that is being deleted may wait for n8n.
     pub fn deletion_left(&self, metadata: &ObjectMeta) -> Duration {
         let since = metadata.deletion_timestamp.as_ref().map(|time| time.0);

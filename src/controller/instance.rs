@@ -145,11 +145,15 @@ fn wake_workflows(ctx: &Context, instance: &N8nInstance, statuses: [&N8nInstance
     let restored = old.restored_from != new.restored_from;
     if old.observed_generation != new.observed_generation || old.n8n_version != new.n8n_version || restored {
         ctx.wake_workflows(&namespace, &name);
+        ctx.wake_credentials(&namespace, &name, |_| true);
     } else if before.is_some_and(|before| before != reason) && !is_temporary(reason) {
         if before.is_some_and(is_temporary) {
             ctx.wake_failing_workflows(&namespace, &name);
+            let failing = ctx.runtime.backoffs.failing();
+            ctx.wake_credentials(&namespace, &name, |credential| failing.contains(credential.uid()));
         } else {
             ctx.wake_workflows(&namespace, &name);
+            ctx.wake_credentials(&namespace, &name, |_| true);
         }
     }
 }
@@ -204,6 +208,7 @@ async fn inspect(
     let users = ctx.workflows_of(&namespace, &name);
     let bound: Vec<&str> = users.iter().filter_map(|indexed| indexed.status.n8n_workflow_id.as_deref()).collect();
     status.workflows = i64::try_from(bound.len()).unwrap_or(i64::MAX);
+    let unbound = bound.is_empty() && ctx.bound_credentials(&namespace, &name).is_empty();
     let annotation = |name: &str| instance.annotations().get(name).map(|value| status_bounds::annotation(value).to_owned());
     status.last_handled_requested_at = annotation(annotation::REQUESTED_AT).or(status.last_handled_requested_at.take());
     let reset = annotation(annotation::RESET_AT).filter(|asked| status.last_handled_reset_at.as_ref() != Some(asked));
@@ -215,8 +220,8 @@ async fn inspect(
     // Workflows that were missing at another origin say nothing about the origin that workflows are bound to.
     let moved = status.bound_origin.as_ref().is_some_and(|bound| *bound != origin);
     let suspect = !accepted && ((!moved && connection.suspect.load(Ordering::SeqCst)) || status.identity_suspect);
-    status.identity_suspect = suspect && reset.is_none() && !bound.is_empty();
-    if reset.is_some() || bound.is_empty() {
+    status.identity_suspect = suspect && reset.is_none() && !unbound;
+    if reset.is_some() || unbound {
         connection.suspect.store(false, Ordering::SeqCst);
         status.bound_origin = Some(origin);
     } else if suspect {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::api::reason::Reason;
-use crate::api::workflow_status::{Intent, Snapshot};
+use crate::api::workflow_status::Snapshot;
 use crate::domain::backoff::{Silence, SlidingWindow};
 use crate::domain::validation::ValidationReport;
 
@@ -42,15 +42,17 @@ pub struct Memory {
     pub silence: Silence,
     /// Version, policies and catalogue with which the policies with `enforce: Running` last allowed the published version.
     pub allowed: Option<String>,
+    /// State by which a credential is counted.
+    pub credential_state: Option<&'static str>,
     /// Last validation of the definition.
     pub validation: Option<CachedValidation>,
 }
 
 impl Memory {
-    /// Returns for how long this process knows of an announced write.
-    pub fn known_for(&mut self, intent: &Intent, now: Duration) -> Duration {
+    /// Returns for how long this process knows of a write that was announced at a time.
+    pub fn known_for(&mut self, announced: Timestamp, now: Duration) -> Duration {
         // Kubernetes stores whole seconds.
-        let at = intent.started_at.0.as_second();
+        let at = announced.as_second();
         let since = match self.announced {
             Some((known, since)) if known == at => since,
             _ => self.announced.insert((at, now)).1,

@@ -6,6 +6,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use crate::api::credential_status::TestResult;
+
 /// Metrics of both controllers.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -17,6 +19,12 @@ pub struct Metrics {
     pub queue: IntGauge,
     /// Workflows by state.
     pub workflows: IntGaugeVec,
+    /// N8nCredentials by state.
+    pub credentials: IntGaugeVec,
+    /// Tests of credentials by n8n, by result.
+    credential_tests: IntCounterVec,
+    /// Writes of credentials to n8n, by operation.
+    credential_writes: IntCounterVec,
     /// Time at which the API key of each instance expires, in seconds since 1970.
     key_expiry: IntGaugeVec,
     /// Open connections, with their keys and listings.
@@ -37,7 +45,7 @@ pub struct Metrics {
     pub model_calls: IntGauge,
 }
 
-/// States by which workflows are counted.
+/// States by which workflows and credentials are counted.
 pub const STATES: [&str; 4] = ["ready", "reconciling", "stalled", "suspended"];
 
 impl Metrics {
@@ -53,6 +61,15 @@ impl Metrics {
             steps: HistogramVec::new(steps, &["step", "outcome"])?,
             queue: IntGauge::new("weirkeeper_queue_depth", "Reconciliations that wait for a slot.")?,
             workflows: IntGaugeVec::new(Opts::new("weirkeeper_workflows", "Workflows by state."), &["state"])?,
+            credentials: IntGaugeVec::new(Opts::new("weirkeeper_credentials", "N8nCredentials by state."), &["state"])?,
+            credential_tests: IntCounterVec::new(
+                Opts::new("weirkeeper_credential_tests_total", "Tests of credentials by n8n, by result."),
+                &["result"],
+            )?,
+            credential_writes: IntCounterVec::new(
+                Opts::new("weirkeeper_credential_writes_total", "Writes of credentials to n8n, by operation."),
+                &["operation"],
+            )?,
             key_expiry: IntGaugeVec::new(
                 Opts::new(
                     "weirkeeper_n8n_key_expiry_timestamp_seconds",
@@ -78,6 +95,9 @@ impl Metrics {
         registry.register(Box::new(metrics.queue.clone()))?;
         registry.register(Box::new(metrics.model_calls.clone()))?;
         registry.register(Box::new(metrics.workflows.clone()))?;
+        registry.register(Box::new(metrics.credentials.clone()))?;
+        registry.register(Box::new(metrics.credential_tests.clone()))?;
+        registry.register(Box::new(metrics.credential_writes.clone()))?;
         registry.register(Box::new(metrics.key_expiry.clone()))?;
         registry.register(Box::new(metrics.connections.clone()))?;
         registry.register(Box::new(metrics.panics.clone()))?;
@@ -94,9 +114,20 @@ impl Metrics {
         for state in STATES {
             // A state without workflows is a zero, not a gap.
             self.workflows.with_label_values(&[state]).set(0);
+            self.credentials.with_label_values(&[state]).set(0);
         }
         self.connections.set(0);
         self.key_expiry.reset();
+    }
+
+    /// Counts a test of a credential.
+    pub fn credential_tested(&self, result: TestResult) {
+        self.credential_tests.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// Counts a write of a credential: create, rotate, revert, rename, move, release or delete.
+    pub fn credential_write(&self, operation: &'static str) {
+        self.credential_writes.with_label_values(&[operation]).inc();
     }
 
     /// Sets when the API key of an instance expires; None if it does not expire or the instance is gone.

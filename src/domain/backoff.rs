@@ -108,7 +108,7 @@ pub fn at_least(pause: Duration, asked: Option<Duration>) -> Duration {
 }
 
 /// Returns a number in [0, 1) that depends on the arguments only.
-fn fraction(seed: &str, turn: u64) -> f64 {
+pub fn fraction(seed: &str, turn: u64) -> f64 {
     let hash = Sha256::new().chain_update(seed).chain_update(turn.to_be_bytes()).finalize();
     let bits = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)

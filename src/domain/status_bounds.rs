@@ -4,6 +4,7 @@
 //! URL would be a different one, so these are left out if they do not fit.
 
 use crate::api::condition::Condition;
+use crate::api::credential_status::N8nCredentialStatus;
 use crate::api::instance::N8nInstanceStatus;
 use crate::api::provider::ModelProviderStatus;
 use crate::api::template_ref::TemplateUse;
@@ -109,6 +110,23 @@ pub fn fit_instance(status: &mut N8nInstanceStatus) {
     keep_short(&mut status.duplicates, 100, ID);
     cut_some(&mut status.last_handled_requested_at, ANNOTATION);
     cut_some(&mut status.last_handled_reset_at, ANNOTATION);
+    fit_conditions(&mut status.conditions);
+}
+
+/// Limits an N8nCredential's status to its bounds.
+pub fn fit_credential(status: &mut N8nCredentialStatus) {
+    for id in [&mut status.n8n_credential_id, &mut status.project, &mut status.n8n_updated_at] {
+        drop_long(id, ID);
+    }
+    for name in [&mut status.name, &mut status.kind] {
+        drop_long(name, 128);
+    }
+    for hash in [&mut status.values_hash, &mut status.sent_hash].into_iter().chain(status.test.iter_mut().map(|test| &mut test.values_hash))
+    {
+        drop_long(hash, 80);
+    }
+    say_some(&mut status.summary, summary::LONGEST);
+    cut_some(&mut status.last_handled_requested_at, ANNOTATION);
     fit_conditions(&mut status.conditions);
 }
 
@@ -239,6 +257,13 @@ mod tests {
             let mut status: N8nInstanceStatus = serde_json::from_value(beyond(&schema, more, letter)).unwrap();
             let before = status.clone();
             fit_instance(&mut status);
+            prop_assert_eq!(exceeding(&schema, &serde_json::to_value(&status).unwrap(), ""), Vec::<String>::new());
+            prop_assert_eq!(more <= 0, status == before);
+
+            let schema = schema_of("N8nCredential");
+            let mut status: N8nCredentialStatus = serde_json::from_value(beyond(&schema, more, letter)).unwrap();
+            let before = status.clone();
+            fit_credential(&mut status);
             prop_assert_eq!(exceeding(&schema, &serde_json::to_value(&status).unwrap(), ""), Vec::<String>::new());
             prop_assert_eq!(more <= 0, status == before);
 

@@ -43,6 +43,8 @@ pub struct IndexedSpec {
     #[serde(deserialize_with = "lenient")]
     template_ref: Option<TemplateRef>,
     references: Vec<IndexedReference>,
+    #[serde(deserialize_with = "or_empty")]
+    credentials: Vec<IndexedCredentialUse>,
     #[serde(deserialize_with = "lenient")]
     active: Option<bool>,
     #[serde(deserialize_with = "lenient")]
@@ -66,6 +68,14 @@ struct IndexedSource {
 #[serde(rename_all = "camelCase", default)]
 struct IndexedReference {
     workflow_ref: IndexedRef,
+}
+
+/// A credential that a Workflow takes from an N8nCredential.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct IndexedCredentialUse {
+    #[serde(deserialize_with = "lenient")]
+    credential_ref: Option<IndexedRef>,
 }
 
 /// Binding of a Workflow.
@@ -101,6 +111,11 @@ struct IndexedIntent {
     publishes: bool,
     #[serde(default, rename = "lastGoodN8nVersionId")]
     last_good_n8n_version_id: Option<IgnoredAny>,
+}
+
+/// Reads a list; one that does not fit is empty.
+fn or_empty<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(lenient(deserializer)?.unwrap_or_default())
 }
 
 /// Reads a value, or None if it does not fit.
@@ -157,6 +172,16 @@ impl IndexedWorkflow {
     /// Reports whether it refers to the Workflow of that name in its namespace.
     pub fn refers_to(&self, name: &str) -> bool {
         self.spec.references.iter().any(|reference| reference.workflow_ref.name == name)
+    }
+
+    /// Reports whether it uses the N8nCredential of that name in its namespace.
+    pub fn uses_credential(&self, name: &str) -> bool {
+        self.credential_names().any(|used| used == name)
+    }
+
+    /// Returns the names of the N8nCredentials of its namespace that it uses, possibly more than once each.
+    pub fn credential_names(&self) -> impl Iterator<Item = &str> {
+        self.spec.credentials.iter().filter_map(|used| used.credential_ref.as_ref()).map(|reference| reference.name.as_str())
     }
 
     /// Returns the names of the Workflows of its namespace that it refers to.
@@ -252,6 +277,16 @@ mod tests {
         .unwrap();
         indexed.slim();
         indexed
+    }
+
+    #[test]
+    fn credentials_that_come_from_objects_are_known() {
+        let with = |credentials: serde_json::Value| -> IndexedWorkflow {
+            serde_json::from_value(json!({ "metadata": {}, "spec": { "credentials": credentials } })).unwrap()
+        };
+        let one = with(json!([{ "name": "a", "existing": { "id": "1" } }, { "name": "b", "credentialRef": { "name": "slack" } }]));
+        assert!(one.uses_credential("slack") && !one.uses_credential("a"));
+        assert!(!with(json!([{ "credentialRef": 7 }])).uses_credential("") && !with(json!({})).uses_credential("slack"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod applies;
 pub mod balancer;
 pub mod credentials;
 pub mod dice;
+pub mod header_server;
 pub mod kubectl;
 pub mod n8n;
 pub mod relay;

@@ -39,7 +39,7 @@ fn no_rule_is_wider_than_it_has_to_be() {
             if ["apiGroups", "resources", "verbs"].iter().any(|key| words(key).contains(&"*")) {
                 complaints.push(format!("{path}: {resources:?} has a wildcard"));
             }
-            // In its own namespace the operator keeps one Secret: the webhook's certificate.
+            // In its own namespace the operator keeps two Secrets: the key of the hashes, and the certificate of the webhook.
             let own = role["kind"] == "Role" && (verbs == ["create"] || (words("resourceNames").len() == 1 && verbs == ["get", "update"]));
             if resources.contains(&"secrets") && verbs != ["get"] && !own {
                 complaints.push(format!("{path}: secrets are read by name only, never {verbs:?}"));

@@ -43,7 +43,7 @@
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [get, create, delete]
-# API keys and probe headers: read one at a time by name; never listed or watched.
+# API keys, probe headers and values of credentials: read one at a time by name; never listed or watched.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
@@ -94,13 +94,18 @@
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, create, update]
-{{- if .Values.webhook.enabled }}
-{{- if eq .Values.webhook.certificates.mode "self-signed" }}
-# The Secret with the webhook's certificate, if the operator makes it (--webhook-certificates self-signed). Creation cannot be restricted by
-# name.
+# The Secret with the key of the hashes by which changed values of credentials are noticed, and that with the webhook's certificate if the
+# operator makes it (--webhook-certificates self-signed). Creation cannot be restricted by name.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create]
+# The key of the hashes: read when it is needed first.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [weirkeeper-hash-key]
+  verbs: [get]
+{{- if .Values.webhook.enabled }}
+{{- if eq .Values.webhook.certificates.mode "self-signed" }}
 # Renewal of the certificate in that Secret, and in no other one.
 - apiGroups: [""]
   resources: [secrets]

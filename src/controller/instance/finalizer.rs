@@ -1,4 +1,4 @@
-//! The finalizer of an N8nInstance: the connection stays usable while bound Workflows are being deleted, for a limited time.
+//! The finalizer of an N8nInstance: the connection stays usable while bound Workflows and N8nCredentials are being deleted, for a limited time.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::controller::context::Context;
 use crate::controller::runtime::reconcile::Ended;
 use crate::kubernetes::objects;
 
-/// Removes the finalizer once no Workflow needs the connection.
+/// Removes the finalizer once no Workflow or N8nCredential needs the connection.
 pub(super) async fn remove(ctx: &Context, instance: &N8nInstance) -> Ended {
     if is_needed(ctx, instance.meta()) {
         return Ended::again_in(Reason::Deleting, Duration::from_secs(1));
@@ -29,9 +29,11 @@ pub(super) async fn remove(ctx: &Context, instance: &N8nInstance) -> Ended {
     }
 }
 
-/// Reports whether Workflows that are being deleted still need the connection, and may still wait for it.
+/// Reports whether Workflows and N8nCredentials that are being deleted still need the connection, and may still wait for it.
 pub(super) fn is_needed(ctx: &Context, metadata: &ObjectMeta) -> bool {
     let (namespace, name) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
     let users = ctx.workflows_of(namespace, name);
-    !ctx.deletion_left(metadata).is_zero() && users.iter().any(|indexed| indexed.deleting() && indexed.status.n8n_workflow_id.is_some())
+    let workflows = users.iter().any(|indexed| indexed.deleting() && indexed.status.n8n_workflow_id.is_some());
+    let credentials = || ctx.bound_credentials(namespace, name).iter().any(|credential| credential.deleting());
+    !ctx.deletion_left(metadata).is_zero() && (workflows || credentials())
 }

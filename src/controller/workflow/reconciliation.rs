@@ -321,7 +321,7 @@ impl<'a> Reconciliation<'a> {
     /// Returns for how long this process knows of the write that the status announces; zero without one.
     pub(super) fn announced_for(&self) -> Duration {
         let Some(intent) = &self.status.intent else { return Duration::ZERO };
-        self.ctx.remember(&self.uid(), |memory| memory.known_for(intent, boot_clock()))
+        self.ctx.remember(&self.uid(), |memory| memory.known_for(intent.started_at.0, boot_clock()))
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -44,7 +44,7 @@ async fn without_the_operator_a_deletion_waits_until_it_is_released_and_n8n_keep
     let hanging = world.get("a").await;
     assert!(hanging["metadata"]["deletionTimestamp"].is_string() && hanging["metadata"]["finalizers"][0].is_string(), "{hanging:#}");
     let (done, message) = release(&world, &["--lease-name", &lease]).await;
-    assert!(done && message.ends_with("2 objects released; their workflows stay in n8n as they are\n"), "{message}");
+    assert!(done && message.ends_with("2 objects released; their workflows and credentials stay in n8n as they are\n"), "{message}");
     world.until("a", "it is gone", Value::is_null).await;
     world.api("N8nInstance").delete("main", &delete).await.expect("the API server deletes");
     world.until_kind("N8nInstance", "main", "it is gone", Value::is_null).await;

@@ -110,7 +110,24 @@ async fn rights_of(mut more: Value, name: &str) {
     let prompt = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPrompt", "metadata": { "name": "prompt" },
         "spec": { "prompt": "An endpoint that answers ok so that a monitor can check n8n", "instanceRef": { "name": "main" }, "approval": "Automatic",
             "answers": { "path": "team-a/prompt", "service": "n8n" }, "workflow": { "active": true } } });
-    for object in [&policy, &quota, &provider, &stored, &from_stored, &workflow("team-a", "gone", "1"), &template, &rendered, &prompt] {
+    // A credential that is made from a Secret.
+    let token =
+        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "token" }, "stringData": { "accessToken": "of a test" } });
+    let credential = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nCredential", "metadata": { "name": "slack" },
+        "spec": { "instanceRef": { "name": "main" }, "type": "slackApi", "secretRef": { "name": "token" } } });
+    for object in [
+        &token,
+        &credential,
+        &policy,
+        &quota,
+        &provider,
+        &stored,
+        &from_stored,
+        &workflow("team-a", "gone", "1"),
+        &template,
+        &rendered,
+        &prompt,
+    ] {
         apply(&stack, "team-a", &[], object).text();
     }
     for version in ["1", "2", "3"] {
@@ -128,6 +145,7 @@ async fn rights_of(mut more: Value, name: &str) {
         "workflowpolicy/rules",
         "workflowquota/limits",
         "nmp/builtin",
+        "n8nc/slack",
     ] {
         ready(&stack, "team-a", object);
     }

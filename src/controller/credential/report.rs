@@ -1,0 +1,113 @@
+//! The last step of every reconciliation: the status if it differs, events, and the time of the next one.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::runtime::events::EventType;
+use tracing::warn;
+
+use super::reconciliation::Reconciliation;
+use super::test::period;
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
+use crate::api::credential::N8nCredential;
+use crate::api::credential_status::{N8nCredentialStatus, TestResult};
+use crate::api::reason::Reason;
+use crate::controller::context::Context;
+use crate::controller::runtime::reconcile::{Ended, Next};
+use crate::controller::runtime::status;
+use crate::domain::annotations::{OF_CREDENTIAL, unknown};
+use crate::domain::backoff::LONGEST_PAUSE;
+use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::error::ReconcileError;
+use crate::domain::status_bounds;
+use crate::domain::summary::summary;
+use crate::domain::transitions::transitions;
+use crate::kubernetes::decoded::Undecodable;
+
+/// Writes the status, sends events, and returns when to reconcile again.
+pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended {
+    let (generation, now) = (rec.generation(), Timestamp::now());
+    let before = rec.before().clone();
+    let grace = rec.spec().interval.get() * 3;
+    let (after, unverified_since) = conditions(&before.conditions, before.unverified_since.as_ref(), found, generation, grace, now);
+    let status = &mut rec.status;
+    status.summary = summary(&after);
+    (status.observed_generation, status.conditions, status.unverified_since) = (generation, after, unverified_since);
+    let ended = next(rec, found, now);
+    let saved = rec.save_last().await;
+    for (kind, reason, note) in std::mem::take(&mut rec.events) {
+        rec.ctx.send_event(&rec.credential, kind, reason, note).await;
+    }
+    match saved {
+        Ok(true) => {}
+        // Another writer was first, or the object is gone. The next reconciliation reports the changed conditions.
+        Ok(false) => return Ended::failed(Reason::Progressing),
+        Err(error) => {
+            warn!(%error, "cannot write the status");
+            return Ended::failed(ended.reason);
+        }
+    }
+    rec.ctx.count_credential(&rec.uid(), Some(state(&rec.status.conditions, &found.outcome)));
+    send_events(rec, &before).await;
+    ended
+}
+
+async fn send_events(rec: &Reconciliation<'_>, before: &N8nCredentialStatus) {
+    for turn in transitions(&before.conditions, &rec.status.conditions, false) {
+        let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
+        rec.ctx.send_event(&rec.credential, kind, turn.reason, turn.note).await;
+    }
+    let unread = unknown(rec.credential.metadata.annotations.as_ref(), OF_CREDENTIAL);
+    if let Some(note) = rec.ctx.new_unknown_annotations(&rec.uid(), unread) {
+        rec.ctx.send_event(&rec.credential, EventType::Warning, Reason::UnknownAnnotation, note).await;
+    }
+}
+
+fn next(rec: &Reconciliation<'_>, found: &Found, now: Timestamp) -> Ended {
+    let after = |reason| Ended { reason, next: Next::Interval(until_next(rec, now)) };
+    match &found.outcome {
+        Outcome::Ready(_) => after(Reason::Succeeded),
+        Outcome::Blocked(reason, _) => after(*reason),
+        Outcome::InProgress(reason, _) => Ended::failed(*reason),
+        Outcome::Failed(ReconcileError { reason, requeue_after: Some(pause), .. }) => Ended::again_in(*reason, *pause),
+        Outcome::Failed(ReconcileError { reason, retry_after, .. }) => {
+            Ended { reason: *reason, next: Next::Backoff { asked: *retry_after, longest: LONGEST_PAUSE } }
+        }
+        Outcome::Suspended { .. } => Ended::for_good(Reason::Suspended),
+    }
+}
+
+/// Returns the interval, or the time until the next test if that is sooner.
+fn until_next(rec: &Reconciliation<'_>, now: Timestamp) -> Duration {
+    let interval = rec.spec().interval.get();
+    let Some((test, period)) = rec.status.test.as_ref().and_then(|test| Some((test, period(rec, test.result)?))) else { return interval };
+    if test.result == TestResult::NeedsAuthorization {
+        return interval.min(period);
+    }
+    let age = Duration::try_from(now.duration_since(test.time.0)).unwrap_or_default();
+    interval.min(period.saturating_sub(age).max(Duration::from_secs(1)))
+}
+
+fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
+    let holds = |kind| find(conditions, kind).is_some_and(|condition| condition.status == ConditionStatus::True);
+    match outcome {
+        Outcome::Suspended { .. } => "suspended",
+        _ if holds(ConditionType::Ready) => "ready",
+        _ if holds(ConditionType::Stalled) => "stalled",
+        _ => "reconciling",
+    }
+}
+
+/// Writes a status that says so to an object that does not fit its kind.
+pub(super) async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
+    let message =
+        format!("the object does not fit the kind N8nCredential: {}; correct the field, or apply the CRDs of this version", object.why);
+    let updated = |old: &N8nCredentialStatus, generation, conditions: Vec<Condition>| {
+        let summary = summary(&conditions);
+        let mut new = N8nCredentialStatus { observed_generation: generation, summary, conditions, ..old.clone() };
+        status_bounds::fit_credential(&mut new);
+        new
+    };
+    let writer = (&ctx.client, &ctx.metrics.writes);
+    status::write_unreadable::<N8nCredential, _>(writer, object, &status::unfit(message), updated, |old| &old.conditions).await
+}

@@ -1,0 +1,267 @@
+//! Values of a credential: text from Secrets and manifests, converted to the types of n8n's schema. No message and no `Debug` shows one.
+
+use std::fmt;
+
+use secrecy::zeroize::Zeroize;
+use secrecy::{ExposeSecret, SecretString};
+use serde::ser::{Error as _, SerializeMap};
+use serde::{Serialize, Serializer};
+use serde_json::{Number, Value};
+
+use super::schema::{CredentialSchema, FieldType};
+use crate::document::finding::quoted;
+use crate::text::similar::nearest;
+
+/// A field with its text and where that comes from.
+#[derive(Clone)]
+pub struct GivenField {
+    /// Name of the field.
+    pub field: String,
+    /// Its text.
+    pub text: SecretString,
+    /// Where the text is: `key password of Secret db`.
+    pub place: String,
+}
+
+/// Values of a credential by field, in order.
+pub struct CredentialValues(Vec<(String, TypedValue)>);
+
+enum TypedValue {
+    Text(SecretString),
+    Number(Number),
+    Boolean(bool),
+    /// JSON that was parsed once without an error.
+    Nested(SecretString),
+}
+
+impl fmt::Debug for CredentialValues {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.0.iter().map(|(field, _)| field)).finish()
+    }
+}
+
+impl fmt::Debug for GivenField {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("GivenField").field("field", &self.field).field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Serialize for CredentialValues {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (field, value) in &self.0 {
+            match value {
+                TypedValue::Text(text) => map.serialize_entry(field, text.expose_secret())?,
+                TypedValue::Number(number) => map.serialize_entry(field, number)?,
+                TypedValue::Boolean(flag) => map.serialize_entry(field, flag)?,
+                TypedValue::Nested(json) => {
+                    let value: Value = serde_json::from_str(json.expose_secret()).map_err(|_| S::Error::custom("a value is not JSON"))?;
+                    map.serialize_entry(field, &value)?;
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+impl CredentialValues {
+    /// Reports whether n8n fetches a token itself at the first use, so that nobody has to connect an account although n8n's test says so: the
+    /// grant of OAuth's client credentials, which is the default of one type (n8n 2.39.10).
+    pub fn fetches_its_token(&self, kind: &str) -> bool {
+        match self.0.iter().find(|(field, _)| field == "grantType") {
+            Some((_, TypedValue::Text(grant))) => grant.expose_secret() == "clientCredentials",
+            Some(_) => false,
+            None => kind == "databricksOAuth2Api",
+        }
+    }
+
+    /// Passes the values as JSON to a function, in the order of the fields, and clears the copy.
+    pub fn with_json<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+        let mut json = serde_json::to_vec(self).unwrap_or_default();
+        let result = read(&json);
+        json.zeroize();
+        result
+    }
+}
+
+/// Converts fields to the types of a schema.
+///
+/// # Errors
+/// One message for each field that is unknown, missing or of another type.
+pub fn typed(schema: &CredentialSchema, kind: &str, given: &[GivenField]) -> Result<CredentialValues, Vec<String>> {
+    let (mut values, mut faults) = (Vec::new(), Vec::new());
+    for GivenField { field, text, place } in given {
+        match schema.field(field) {
+            None => faults.push(unknown(schema, kind, field, place)),
+            Some(wanted) => match convert(wanted, text.expose_secret()) {
+                Ok(value) => values.push((field.clone(), value)),
+                Err(expected) => faults.push(format!("field {} must be {expected}; {place} is not", quoted(field))),
+            },
+        }
+    }
+    let holds =
+        |field: &str, wanted: &[Value]| values.iter().any(|(name, value)| name == field && wanted.iter().any(|one| equals(value, one)));
+    let mut missing: Vec<&str> = schema.required(holds).filter(|field| !given.iter().any(|one| one.field == **field)).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    faults.extend(missing.iter().map(|field| format!("field {} is missing, which {kind} requires", quoted(field))));
+    values.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if faults.is_empty() { Ok(CredentialValues(values)) } else { Err(faults) }
+}
+
+fn unknown(schema: &CredentialSchema, kind: &str, field: &str, place: &str) -> String {
+    let meant = nearest(field, schema.names()).map_or_else(
+        || format!("its fields are {}", schema.names().collect::<Vec<_>>().join(", ")),
+        |name| format!("did you mean {}?", quoted(name)),
+    );
+    format!("{kind} has no field {}, which {place} would be: {meant}", quoted(field))
+}
+
+/// Converts a text. The error says what is expected.
+fn convert(wanted: &FieldType, text: &str) -> Result<TypedValue, String> {
+    let line = one_line_text(text);
+    Ok(match wanted {
+        FieldType::Text => TypedValue::Text(line.into()),
+        FieldType::Choice(choices) if choices.iter().any(|choice| choice == line) => TypedValue::Text(line.into()),
+        FieldType::Choice(choices) => return Err(format!("one of {}", choices.join(", "))),
+        FieldType::Number => TypedValue::Number(serde_json::from_str(line.trim()).map_err(|_| "a number".to_owned())?),
+        FieldType::Boolean => TypedValue::Boolean(line.trim().parse().map_err(|_| "true or false".to_owned())?),
+        FieldType::JsonText if is_json(text) => TypedValue::Text(line.into()),
+        FieldType::Nested if is_json(text) => TypedValue::Nested(text.into()),
+        FieldType::JsonText | FieldType::Nested => return Err("JSON".to_owned()),
+    })
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// Returns the text without the line break that editors and `echo` leave at the end of a single line. A text of several lines, such as a private
+/// key, stays as it is.
+fn one_line_text(text: &str) -> &str {
+    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    if line.contains('\n') { text } else { line }
+}
+
+fn equals(value: &TypedValue, wanted: &Value) -> bool {
+    match value {
+        TypedValue::Text(text) => wanted == text.expose_secret(),
+        TypedValue::Number(number) => wanted.as_number() == Some(number),
+        TypedValue::Boolean(flag) => wanted == flag,
+        TypedValue::Nested(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A schema in the form in which n8n 2.39.10 returns them.
+    fn schema() -> CredentialSchema {
+        let schema = json!({
+            "additionalProperties": false, "type": "object", "required": ["host"],
+            "properties": {
+                "host": { "type": "string" }, "port": { "type": "number" }, "sshTunnel": { "type": "boolean" },
+                "ssl": { "type": "string", "enum": ["allow", "disable", "require"] }, "json": { "type": "json" },
+                "headers": { "type": "fixedCollection" }, "sshHost": { "type": "string" }, "warning": { "type": "notice" },
+                "oauthTokenData": { "type": "json" },
+            },
+            "allOf": [
+                { "if": { "properties": { "sshTunnel": { "enum": [true] } }, "required": ["sshTunnel"] }, "then": { "allOf": [{ "required": ["sshHost"] }] } },
+                { "if": { "properties": { "ssl": { "const": ["x"] } } }, "then": { "allOf": [{ "required": ["never"] }] } },
+            ],
+        });
+        CredentialSchema::parse(&schema).unwrap()
+    }
+
+    fn given(fields: &[(&str, &str)]) -> Result<Value, Vec<String>> {
+        let fields: Vec<GivenField> = fields
+            .iter()
+            .map(|(field, text)| GivenField {
+                field: (*field).to_owned(),
+                text: (*text).into(),
+                place: format!("key {field} of Secret db"),
+            })
+            .collect();
+        typed(&schema(), "postgres", &fields).map(|values| values.with_json(|json| serde_json::from_slice(json).unwrap()))
+    }
+
+    #[test]
+    fn texts_are_converted_to_the_types_of_the_schema() {
+        let values = given(&[
+            ("port", "5432\n"),
+            ("host", "db.svc\n"),
+            ("sshTunnel", "false"),
+            ("ssl", "require"),
+            ("json", r#"{"a":1}"#),
+            ("headers", r#"{ "values": [{ "name": "a", "value": "b" }] }"#),
+        ]);
+        let wanted = json!({ "headers": { "values": [{ "name": "a", "value": "b" }] }, "host": "db.svc", "json": r#"{"a":1}"#,
+            "port": 5432, "ssl": "require", "sshTunnel": false });
+        assert_eq!(values, Ok(wanted));
+        let several = "line one\nline two\n";
+        assert_eq!(given(&[("host", several)]), Ok(json!({ "host": several })), "a private key keeps its line breaks");
+    }
+
+    #[test]
+    fn each_fault_names_its_field_and_no_value() {
+        let value = ["not", "-", "shown"].concat();
+        let faults =
+            given(&[("Host", &value), ("port", &value), ("sshTunnel", &value), ("ssl", &value), ("json", &value), ("zzz", &value)]);
+        let faults = faults.unwrap_err().join("\n");
+        assert!(!faults.contains(&value), "{faults}");
+        for wanted in [
+            r#"did you mean "host"?"#,
+            r#"field "port" must be a number; key port of Secret db is not"#,
+            r#"field "sshTunnel" must be true or false"#,
+            r#"field "ssl" must be one of allow, disable, require"#,
+            r#"field "json" must be JSON"#,
+            r#"postgres has no field "zzz""#,
+            r#"field "host" is missing, which postgres requires"#,
+        ] {
+            assert!(faults.contains(wanted), "{wanted}: {faults}");
+        }
+        assert_eq!(faults.lines().count(), 7, "{faults}");
+    }
+
+    #[test]
+    fn a_field_may_be_required_by_the_value_of_another() {
+        assert!(given(&[("host", "a"), ("sshTunnel", "false")]).is_ok());
+        let faults = given(&[("host", "a"), ("sshTunnel", "true")]).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].contains("sshHost"), "{faults:?}");
+        assert!(given(&[("host", "a"), ("ssl", "require")]).is_ok(), "other forms of conditions are left to n8n");
+    }
+
+    #[test]
+    fn a_grant_of_client_credentials_needs_nobody() {
+        let schema = json!({ "properties": { "grantType": { "type": "string", "enum": ["authorizationCode", "clientCredentials"] } } });
+        let schema = CredentialSchema::parse(&schema).unwrap();
+        let given = |text: &str| GivenField { field: "grantType".into(), text: text.into(), place: "x".into() };
+        for (fields, kind, wanted) in [
+            (vec![given("clientCredentials")], "oAuth2Api", true),
+            (vec![given("authorizationCode")], "databricksOAuth2Api", false),
+            (vec![], "databricksOAuth2Api", true),
+            (vec![], "oAuth2Api", false),
+        ] {
+            assert_eq!(typed(&schema, kind, &fields).unwrap().fetches_its_token(kind), wanted, "{kind}");
+        }
+    }
+
+    #[test]
+    fn neither_decorations_nor_tokens_are_fields_that_are_given() {
+        assert!(schema().is_oauth());
+        let faults = given(&[("host", "a"), ("warning", "x"), ("oauthTokenData", "{}")]).unwrap_err();
+        assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+
+    #[test]
+    fn values_do_not_show_themselves() {
+        let value = ["not", "-", "shown"].concat();
+        let field = GivenField { field: "host".into(), text: value.as_str().into(), place: "key host of Secret db".into() };
+        let values = typed(&schema(), "postgres", std::slice::from_ref(&field)).unwrap();
+        let shown = format!("{field:?} {values:?}");
+        assert!(shown.contains("host") && !shown.contains(&value), "{shown}");
+    }
+}

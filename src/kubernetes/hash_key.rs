@@ -1,0 +1,119 @@
+//! The key of the hashes of confidential values, in a Secret of the operator. Without the key nobody can guess a value by its hash.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client};
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::OnceCell;
+
+use super::objects;
+use crate::api::MANAGER;
+use crate::api::reason::Reason;
+use crate::domain::error::ReconcileError;
+
+/// Name of the Secret.
+pub const HASH_KEY_SECRET: &str = "weirkeeper-hash-key";
+/// Key in the Secret.
+const DATA_KEY: &str = "key";
+/// Length of the key in bytes.
+const LENGTH: usize = 32;
+
+/// Makes keyed hashes. The key is read when it is needed first; the first operator of a cluster makes it. With another key every hash
+/// differs, so that all values are written once more.
+#[derive(Debug)]
+pub struct HashKey {
+    namespace: String,
+    key: OnceCell<hmac::Key>,
+}
+
+impl HashKey {
+    /// Returns the key in the Secret of a namespace.
+    pub fn new(namespace: String) -> Self {
+        Self { namespace, key: OnceCell::new() }
+    }
+
+    /// Returns the hash of a text, in hexadecimal.
+    ///
+    /// # Errors
+    /// If the key can be neither read nor made.
+    pub async fn hash(&self, client: &Client, parts: &[&[u8]]) -> Result<String, ReconcileError> {
+        let key = self.key.get_or_try_init(|| self.load(client)).await?;
+        let mut context = hmac::Context::with_key(key);
+        for part in parts {
+            context.update(&part.len().to_be_bytes());
+            context.update(part);
+        }
+        Ok(context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    async fn load(&self, client: &Client) -> Result<hmac::Key, ReconcileError> {
+        let failed = |attempt: &str, error: &kube::Error| objects::reconcile_error_elsewhere(attempt, error);
+        if let Some(key) = self.read(client).await? {
+            return Ok(key);
+        }
+        let mut bytes = vec![0; LENGTH];
+        SystemRandom::new().fill(&mut bytes).map_err(|_| ReconcileError::bug("the system has no random numbers"))?;
+        let labels = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned())]);
+        let secret = Secret {
+            metadata: ObjectMeta {
+                name: Some(HASH_KEY_SECRET.to_owned()),
+                namespace: Some(self.namespace.clone()),
+                labels: Some(labels),
+                ..ObjectMeta::default()
+            },
+            data: Some(BTreeMap::from([(DATA_KEY.to_owned(), ByteString(bytes))])),
+            immutable: Some(true),
+            ..Secret::default()
+        };
+        match Api::namespaced(client.clone(), &self.namespace).create(&PostParams::default(), &secret).await {
+            Ok(_) => {}
+            // Another replica was faster.
+            Err(error) if objects::is_conflict(&error) => {}
+            Err(error) => return Err(failed("create the Secret with the key of the hashes", &error)),
+        }
+        // What counts is what is stored.
+        self.read(client).await?.ok_or_else(|| ReconcileError::transient(Reason::RequestFailed, "the key of the hashes is gone again"))
+    }
+
+    async fn read(&self, client: &Client) -> Result<Option<hmac::Key>, ReconcileError> {
+        let secret = objects::get::<Secret>(client, Some(&self.namespace), HASH_KEY_SECRET).await;
+        let secret = secret.map_err(|error| objects::reconcile_error_elsewhere("read the Secret with the key of the hashes", &error))?;
+        let Some(secret) = secret else { return Ok(None) };
+        let key = secret.data.and_then(|mut data| data.remove(DATA_KEY)).filter(|key| key.0.len() >= LENGTH);
+        match key {
+            Some(key) => Ok(Some(hmac::Key::new(hmac::HMAC_SHA256, &key.0))),
+            None => Err(ReconcileError::denied(
+                Reason::RequestFailed,
+                format!("Secret {HASH_KEY_SECRET} of the operator has no key of {LENGTH} bytes; delete it, and the operator makes another"),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hash_depends_on_the_key_and_on_the_division_of_its_parts() {
+        let client = Client::new(
+            tower::service_fn(|_: axum::http::Request<kube::client::Body>| async {
+                Err::<axum::http::Response<kube::client::Body>, std::io::Error>(std::io::Error::other("not asked"))
+            }),
+            "default",
+        );
+        let with = |byte: u8| HashKey {
+            namespace: "n".to_owned(),
+            key: OnceCell::new_with(Some(hmac::Key::new(hmac::HMAC_SHA256, &[byte; LENGTH]))),
+        };
+        let hash = async |key: u8, parts: &[&[u8]]| with(key).hash(&client, parts).await.unwrap();
+        let one = hash(1, &[b"ab", b"c"]).await;
+        assert_eq!((one.len(), one == hash(1, &[b"ab", b"c"]).await), (64, true));
+        assert!(one != hash(2, &[b"ab", b"c"]).await && one != hash(1, &[b"a", b"bc"]).await);
+        assert!(!format!("{:?}", with(1)).contains("[1, 1"), "the key does not show itself");
+    }
+}

@@ -1,0 +1,95 @@
+//! The kill test of credentials: the operator is killed at random moments while objects are created, rotated and deleted. There is never a
+//! duplicate, and nothing is left behind. `WEIRKEEPER_CREDENTIAL_KILLS` sets the number of kills.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+
+use super::{KIND, credential, id, named, secret, value};
+use crate::harness::dice::Dice;
+use crate::harness::world::{World, ready};
+use crate::standin::{Caller, Fault, Options, Rule, StandIn};
+
+const OBJECTS: u64 = 8;
+
+fn kills() -> u32 {
+    std::env::var("WEIRKEEPER_CREDENTIAL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(10)
+}
+
+/// Returns the credentials of this world in n8n by the name of their object.
+async fn held(world: &World) -> BTreeMap<String, Vec<String>> {
+    let start = format!("{}/", world.namespace);
+    let mut held = BTreeMap::<String, Vec<String>>::new();
+    for one in named(&world.n8n, &start).await {
+        let name = one["name"].as_str().expect("a name")[start.len()..].split(' ').next().expect("a part").to_owned();
+        held.entry(name).or_default().push(one["id"].as_str().expect("an id").to_owned());
+    }
+    held
+}
+
+async fn no_duplicate(world: &World) {
+    let held = held(world).await;
+    assert!(held.values().all(|ids| ids.len() == 1), "an object has two credentials: {held:?}\n{}", world.operator.tail());
+}
+
+/// Creates, rotates and deletes credentials of a type at random, and kills the operator in between.
+async fn torment(world: &mut World, dice: &mut Dice, kind: &str, fields: impl Fn(String) -> Value) {
+    let (mut wanted, started) = (BTreeSet::new(), Instant::now());
+    let kills = kills();
+    for _ in 0..kills {
+        for _ in 0..=dice.roll(3) {
+            let name = format!("k{}", dice.roll(OBJECTS));
+            if wanted.contains(&name) && dice.roll(3) == 0 {
+                world.api(KIND).delete(&name, &DeleteParams::default()).await.expect("the API server deletes");
+                wanted.remove(&name);
+                continue;
+            }
+            if world.get_kind(KIND, &name).await["metadata"]["deletionTimestamp"].is_string() {
+                continue;
+            }
+            secret(world, &name, fields(value("kill"))).await;
+            let display = format!("{}/{name}", world.namespace);
+            credential(world, &name, json!({ "type": kind, "secretRef": { "name": name }, "displayName": display })).await;
+            wanted.insert(name);
+        }
+        // Not a wait for something: the moment of the kill is random.
+        tokio::time::sleep(Duration::from_millis(dice.roll(1000))).await;
+        world.operator.kill();
+        no_duplicate(world).await;
+        world.operator.start();
+    }
+    for name in &wanted {
+        let object = world.until_kind(KIND, name, "Ready", ready).await;
+        assert_eq!(held(world).await.get(name), Some(&vec![id(&object)]), "{name} has exactly one credential");
+    }
+    for gone in (0..OBJECTS).map(|number| format!("k{number}")).filter(|name| !wanted.contains(name)) {
+        world.until_kind(KIND, &gone, "it is gone", Value::is_null).await;
+    }
+    let left: Vec<String> = held(world).await.into_keys().filter(|name| !wanted.contains(name)).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    println!("kill test of credentials ({kind}): {kills} kills, {} objects in the end, {:?}", wanted.len(), started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_and_unanswered_creates_make_no_second_credential_and_leave_none_behind() {
+    let standin = StandIn::start(Options { latency: Duration::from_millis(20), ..Options::default() });
+    let mut world = World::at(&standin.url(), standin.api_key(), "cred-kill", json!({ "requestTimeout": "1s" })).await;
+    // Creates that take effect without a response, and creates that take effect long after the client gave up.
+    standin.faults().add(Rule::on("POST", "/api/v1/credentials", Fault::DropAfter).with_chance(0.15, 7));
+    let late = Fault::LateApply { after: Duration::from_millis(1500), caller: Caller::Disconnected };
+    standin.faults().add(Rule::on("POST", "/api/v1/credentials", late).with_chance(0.15, 11));
+    torment(&mut world, &mut Dice(0x5eed_0015), "slackApi", |value| json!({ "accessToken": value })).await;
+    let (creates, updates) = (standin.log().count("POST", "/api/v1/credentials"), standin.log().count("PATCH", "/api/v1/credentials"));
+    println!("requests that the kills met: {creates} POSTs below /credentials (creates and tests), {updates} updates");
+    assert!(creates >= kills() as usize / 2, "the operator was killed before it did anything");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_on_the_real_n8n_make_no_second_credential_and_leave_none_behind() {
+    let mut world = World::on_real_n8n("cred-realkill").await;
+    let (url, key) = (world.stack.n8n_url(), world.stack.n8n_key());
+    world.instance("main", &url, &key, json!({ "requestTimeout": "3s" })).await;
+    torment(&mut world, &mut Dice(0x5eed_0016), "httpHeaderAuth", |value| json!({ "name": "X-Api-Key", "value": value })).await;
+}
