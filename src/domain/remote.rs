@@ -283,7 +283,7 @@ pub struct RemoteCredential {
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub kind: String,
     /// Time of the last change of its name or values.
-    #[serde(default, rename = "updatedAt", deserialize_with = "or_default")]
+    #[serde(default, rename = "updatedAt", deserialize_with = "short_text")]
     pub updated_at: Option<String>,
     /// Id of the project that owns it; only lists show it.
     #[serde(default, rename = "shared", deserialize_with = "owning_credential_project")]
@@ -312,7 +312,12 @@ fn owning_project<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
 fn owning_credential_project<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let shared = Value::deserialize(deserializer)?;
     let owner = shared.as_array().and_then(|all| all.iter().find(|one| one["role"] == "credential:owner"));
-    Ok(owner.and_then(|owner| owner["id"].as_str()).map(str::to_owned))
+    Ok(owner.and_then(|owner| owner["id"].as_str()).filter(|id| id.len() <= LONGEST_ID).map(str::to_owned))
+}
+
+/// Reads a time or an id; anything else, and what is too long for one, counts as absent.
+fn short_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(lenient::<D, Option<String>>(deserializer)?.filter(|text| text.len() <= LONGEST_ID))
 }
 
 fn empty_object() -> Value {

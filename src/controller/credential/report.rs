@@ -7,10 +7,9 @@ use kube::runtime::events::EventType;
 use tracing::warn;
 
 use super::reconciliation::Reconciliation;
-use super::test::period;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::credential::N8nCredential;
-use crate::api::credential_status::{N8nCredentialStatus, TestResult};
+use crate::api::credential_status::N8nCredentialStatus;
 use crate::api::reason::Reason;
 use crate::controller::context::Context;
 use crate::controller::runtime::reconcile::{Ended, Next};
@@ -18,6 +17,7 @@ use crate::controller::runtime::status;
 use crate::domain::annotations::{OF_CREDENTIAL, unknown};
 use crate::domain::backoff::LONGEST_PAUSE;
 use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::credential::test_result::until_test;
 use crate::domain::error::ReconcileError;
 use crate::domain::status_bounds;
 use crate::domain::summary::summary;
@@ -80,12 +80,8 @@ fn next(rec: &Reconciliation<'_>, found: &Found, now: Timestamp) -> Ended {
 /// Returns the interval, or the time until the next test if that is sooner.
 fn until_next(rec: &Reconciliation<'_>, now: Timestamp) -> Duration {
     let interval = rec.spec().interval.get();
-    let Some((test, period)) = rec.status.test.as_ref().and_then(|test| Some((test, period(rec, test.result)?))) else { return interval };
-    if test.result == TestResult::NeedsAuthorization {
-        return interval.min(period);
-    }
-    let age = Duration::try_from(now.duration_since(test.time.0)).unwrap_or_default();
-    interval.min(period.saturating_sub(age).max(Duration::from_secs(1)))
+    let test = rec.status.test.as_ref().and_then(|test| until_test(test, rec.spec().test_interval.map(|one| one.get()), now));
+    test.map_or(interval, |test| interval.min(test))
 }
 
 fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {

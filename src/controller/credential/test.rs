@@ -1,7 +1,5 @@
 //! Tests of a credential by n8n: after its values were written, at the test interval, and on request. A failing test changes nothing in n8n.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::reconciliation::Reconciliation;
@@ -12,20 +10,14 @@ use crate::api::credential_status::{CredentialTest, TestResult};
 use crate::api::reason::Reason;
 use crate::controller::connections::Connection;
 use crate::domain::conditions::Outcome;
-use crate::domain::credential::test_result::test_result;
+use crate::domain::credential::test_result::{test_is_due, test_result};
 use crate::domain::error::ReconcileError;
 use crate::n8n::N8nError;
-
-/// Time after which a failed test is repeated: the service may have been out of order. Wrong passwords that are tried more often may lock an
-/// account.
-pub(super) const FAILED_AGAIN: Duration = Duration::from_secs(600);
-/// Time after which n8n is asked again whether a person has connected an account; it asks no service.
-pub(super) const CONNECTED_AGAIN: Duration = Duration::from_secs(20);
 
 /// Tests the credential if a test is due, and returns the outcome of the reconciliation.
 pub(super) async fn test(rec: &mut Reconciliation<'_>, connection: &Connection, wanted: &Wanted) -> Result<Outcome, ReconcileError> {
     let id = rec.status.n8n_credential_id.clone().unwrap_or_default();
-    let mut told = None;
+    let mut tested = None;
     if is_due(rec, &wanted.hash) {
         rec.release_slot();
         let (result, message) = match connection.client.test_credential(&id).await {
@@ -39,9 +31,7 @@ pub(super) async fn test(rec: &mut Reconciliation<'_>, connection: &Connection, 
             other => other,
         };
         rec.ctx.metrics.credential_tested(result);
-        let before = rec.status.test.as_ref().map(|test| test.result);
-        // A result without news leaves its message in the condition.
-        told = message.or_else(|| (before != Some(result)).then(String::new));
+        tested = Some(message);
         let test = CredentialTest { result, time: whole_seconds(Timestamp::now()), values_hash: Some(wanted.hash.clone()) };
         // n8n is asked again and again whether an account is connected; that nothing changed is not worth a write.
         let still = |before: &CredentialTest| {
@@ -52,36 +42,19 @@ pub(super) async fn test(rec: &mut Reconciliation<'_>, connection: &Connection, 
         }
         rec.status.needs_authorization = result == TestResult::NeedsAuthorization;
     }
-    Ok(outcome(rec, &id, told))
+    Ok(outcome(rec, &id, tested))
 }
 
 /// Reports whether a test is due.
 fn is_due(rec: &Reconciliation<'_>, hash: &str) -> bool {
-    let Some(test) = rec.status.test.as_ref().filter(|test| test.values_hash.as_deref() == Some(hash)) else { return true };
     let requested = rec.annotation(annotation::REQUESTED_AT);
-    if requested.is_some() && requested != rec.before().last_handled_requested_at.as_deref() {
-        return true;
-    }
-    if test.result == TestResult::NeedsAuthorization {
-        return true;
-    }
-    let age = Duration::try_from(Timestamp::now().duration_since(test.time.0)).unwrap_or_default();
-    period(rec, test.result).is_some_and(|period| age >= period)
-}
-
-/// Returns the time between two tests; None if there is no other one.
-pub(super) fn period(rec: &Reconciliation<'_>, result: TestResult) -> Option<Duration> {
+    let asked = requested.is_some() && requested != rec.before().last_handled_requested_at.as_deref();
     let interval = rec.spec().test_interval.map(|interval| interval.get());
-    match result {
-        TestResult::NotTestable => None,
-        TestResult::Passed => interval,
-        TestResult::Failed => Some(interval.unwrap_or(FAILED_AGAIN).min(FAILED_AGAIN)),
-        TestResult::NeedsAuthorization => Some(CONNECTED_AGAIN),
-    }
+    asked || test_is_due(rec.status.test.as_ref(), hash, interval, Timestamp::now())
 }
 
-/// Sets condition Tested and returns the outcome. `told` is the message of a test that was made now.
-fn outcome(rec: &mut Reconciliation<'_>, id: &str, told: Option<String>) -> Outcome {
+/// Sets condition Tested and returns the outcome. `tested` is the message of a test that was made now, None in it one that cannot be shown.
+fn outcome(rec: &mut Reconciliation<'_>, id: &str, tested: Option<Option<String>>) -> Outcome {
     let Some(result) = rec.status.test.as_ref().map(|test| test.result) else {
         rec.set_condition(ConditionType::Tested, ConditionStatus::Unknown, Reason::NotTested, Reason::NotTested.meaning());
         return Outcome::Ready(format!("credential {id} in n8n holds the values"));
@@ -94,12 +67,13 @@ fn outcome(rec: &mut Reconciliation<'_>, id: &str, told: Option<String>) -> Outc
     };
     let known = find(&rec.before().conditions, ConditionType::Tested);
     let known = known.filter(|known| known.reason == reason.as_str()).map(|known| known.message.clone());
-    let words = told.filter(|told| !told.is_empty());
     let name = rec.status.name.clone().unwrap_or_default();
-    let message = match (result, words, known) {
-        (TestResult::Failed, Some(words), _) => format!("n8n's test of credential {id} failed: {words}"),
+    let message = match (result, tested, known) {
+        (TestResult::Failed, Some(Some(words)), _) => format!("n8n's test of credential {id} failed: {words}"),
         (TestResult::Failed, None, Some(known)) => known,
-        (TestResult::Failed, None, None) => format!("n8n's test of credential {id} failed"),
+        (TestResult::Failed, _, _) => {
+            format!("n8n's test of credential {id} failed; its message is empty or repeats a value, so it is not shown")
+        }
         (TestResult::NeedsAuthorization, ..) => format!(
             "nobody has connected an account to credential {id}: open {name:?} under Credentials in n8n's editor and connect it; it is noticed within a minute"
         ),

@@ -68,3 +68,20 @@ fn a_summary_is_read_whatever_its_fields_hold() {
     let odd = json!({ "id": 7, "name": ["x"], "active": "yes", "versionId": 5, "settings": "none", "tags": [{ "name": "no id" }] });
     assert_eq!(serde_json::from_value::<RemoteSummary>(odd).unwrap(), RemoteSummary { id: "7".into(), ..RemoteSummary::default() });
 }
+
+#[test]
+fn a_credential_shows_its_project_and_its_last_change_and_keeps_nothing_long() {
+    let read = |more: Value| -> RemoteCredential {
+        let mut credential = json!({ "id": "C7", "name": "Slack", "type": "slackApi" });
+        credential.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(credential).unwrap()
+    };
+    let shared = |id: &str| json!([{ "id": "other", "role": "credential:user" }, { "id": id, "role": "credential:owner" }]);
+    let listed = read(json!({ "updatedAt": "2026-11-30T07:52:41.054Z", "shared": shared("P1") }));
+    assert_eq!((listed.updated_at.as_deref(), listed.project.as_deref()), (Some("2026-11-30T07:52:41.054Z"), Some("P1")));
+    let long = "x".repeat(100_000);
+    for odd in [json!({}), json!({ "updatedAt": long, "shared": shared(&long) }), json!({ "updatedAt": 7, "shared": "none" })] {
+        let read = read(odd);
+        assert_eq!((read.updated_at, read.project), (None, None));
+    }
+}
