@@ -75,7 +75,7 @@ impl HashKey {
             Err(error) if objects::is_conflict(&error) => {}
             Err(error) => return Err(failed("create the Secret with the key of the hashes", &error)),
         }
-        // What counts is what is stored.
+        // The stored key counts, whoever stored it.
         self.read(client).await?.ok_or_else(|| ReconcileError::transient(Reason::RequestFailed, "the key of the hashes is gone again"))
     }
 

@@ -14,7 +14,7 @@ use crate::domain::credential::values::{CredentialValues, GivenField, typed};
 use crate::domain::error::ReconcileError;
 use crate::kubernetes::objects;
 
-/// What the credential in n8n should be.
+/// Desired content of the credential in n8n.
 pub(super) struct Wanted {
     /// Values by field.
     pub(super) values: CredentialValues,

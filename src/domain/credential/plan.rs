@@ -1,4 +1,4 @@
-//! What is written to a credential in n8n, and whether somebody else changed it there.
+//! Writes to a credential in n8n, and detection of changes that somebody else made there.
 
 use crate::api::workflow::DriftPolicy;
 
@@ -25,7 +25,7 @@ pub fn is_renewed_by_n8n(kind: &str, oauth: bool) -> bool {
     oauth || RENEWED_BY_N8N.contains(&kind)
 }
 
-/// What is known of a credential and what it should be.
+/// State of a credential, as known and as desired.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// Name in n8n.
@@ -52,7 +52,7 @@ pub struct Facts<'a> {
     pub contested: bool,
 }
 
-/// What is done.
+/// Writes, and changes by others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The values are written.
@@ -72,7 +72,7 @@ impl Plan {
     }
 }
 
-/// Decides what is written.
+/// Decides the writes.
 pub fn plan(facts: Facts<'_>) -> Plan {
     let rotated = facts.confirmed_hash != Some(facts.wanted_hash);
     let known = facts.confirmed_hash.is_some() && !facts.unconfirmed;

@@ -242,7 +242,7 @@ async fn an_oauth_credential_waits_for_a_person_and_keeps_its_tokens_when_the_cl
     let message = condition(&object, "Ready")["message"].as_str().expect("a message");
     assert!(object["status"]["needsAuthorization"] == true && message.contains("slack [wk-"), "{object}");
 
-    // What n8n stores when a person connects an account.
+    // n8n stores this when a person connects an account.
     let id = id(&object);
     let tokens = json!({ "isPartialData": true, "data": { "oauthTokenData": { "access_token": "of a test", "token_type": "bearer" } } });
     assert_eq!(world.n8n.api("PATCH", &format!("/credentials/{id}"), Some(tokens)).await.status, 200);

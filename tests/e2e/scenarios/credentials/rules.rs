@@ -1,4 +1,4 @@
-//! What the API server itself decides about N8nCredentials: the rules of the CRD, and who may send which Secret.
+//! Decisions of the API server itself about N8nCredentials: the rules of the CRD, and who may send which Secret.
 
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ async fn a_secret_is_sent_only_for_who_may_read_it() {
     let several = object("two", json!({ "data": [key("token"), key("other")] }));
     assert!(apply(&world, "carol", &several).err.contains("Secret other, which you may not read"));
     apply(&world, "alice", &object("three", json!({ "data": [{ "field": "name", "value": "x" }] }))).text();
-    // What changes neither the values nor where they go needs no permission.
+    // An edit that changes neither the values nor where they go needs no permission.
     apply(&world, "alice", &object("one", json!({ "secretRef": { "name": "token" }, "testInterval": "1h" }))).text();
     let adopts = object("one", json!({ "secretRef": { "name": "token" }, "adopt": { "id": "c1" } }));
     assert!(!apply(&world, "alice", &adopts).ok, "the values would go to another credential");
