@@ -11,6 +11,7 @@ mod families;
 pub mod fill;
 pub mod issues;
 pub mod js;
+pub mod level;
 pub mod model;
 mod operations;
 pub mod pack;
@@ -21,9 +22,8 @@ pub mod search;
 mod serde_default;
 pub mod tool;
 mod typed;
-mod visits;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -32,6 +32,7 @@ pub use display::{Around, Display, shown};
 pub use distil::{Distilled, RawPackage, distil};
 pub use fill::filled;
 pub use issues::{Issue, IssueKind, issues};
+pub use level::Level;
 pub use model::{CredentialType, CredentialUse, Kind, LEFT_OUT, NodeType, NodeVersion, Parameter, Shared};
 pub use pack::{CredentialEntry, Index, NodeEntry, Unreadable};
 pub use ports::{Port, Ports};
@@ -54,8 +55,8 @@ pub struct Catalog {
     index: Index,
     layout: pack::Layout,
     /// Indexes of node types, by name.
-    nodes: BTreeMap<String, usize>,
-    credentials: BTreeMap<String, usize>,
+    nodes: HashMap<String, usize>,
+    credentials: HashMap<String, usize>,
     unpacked: Vec<Unpacked>,
     unpacked_credentials: Vec<OnceLock<Option<Arc<CredentialType>>>>,
     /// Size of the cached node types, in bytes.
@@ -107,7 +108,7 @@ impl Catalog {
 
     fn empty() -> Self {
         let (index, layout) = (Index::default(), pack::Layout::default());
-        let (nodes, credentials) = (BTreeMap::new(), BTreeMap::new());
+        let (nodes, credentials) = (HashMap::new(), HashMap::new());
         let (unpacked, unpacked_credentials) = (Vec::new(), Vec::new());
         Self { bytes: Bytes::Embedded(&[]), index, layout, nodes, credentials, unpacked, unpacked_credentials, kept: AtomicUsize::new(0) }
     }

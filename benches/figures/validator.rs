@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use weirkeeper::catalog::Catalog;
 use weirkeeper::document::parse::read_text;
-use weirkeeper::validator::check::{check, parse_and_check};
+use weirkeeper::validator::check::{check, parse_owned_and_check};
 
 use crate::made;
 
@@ -28,7 +28,7 @@ pub fn workflows() -> (&'static str, Vec<String>) {
 
 /// Takes a text all the way. Returns the number of findings.
 fn findings(text: &str) -> usize {
-    let intake = read_text(text, 16 << 20).and_then(|read| parse_and_check(&read.value));
+    let intake = read_text(text, 16 << 20).and_then(|read| parse_owned_and_check(read.value));
     match intake {
         Ok(intake) => {
             let active = intake.definition.declared_active;
@@ -89,7 +89,7 @@ pub fn throughput() -> f64 {
     let (wall, time) = (wall.elapsed().as_secs_f64(), (worked() - time).as_secs_f64());
     let checked = (texts.len() * ROUNDS) as f64;
     println!(
-        "validator: {} {origin} workflows of {} bytes on average, {found} findings: {:.0} a second of one processor (>= 1000), {:.0} a second by the clock",
+        "validator: {} {origin} workflows of {} bytes on average, {found} findings: {:.0} a second of one processor (>= 3000), {:.0} a second by the clock",
         texts.len(),
         bytes / texts.len(),
         checked / time,
@@ -113,7 +113,7 @@ fn one() {
         of(&taken[(REPEATED * percent).div_ceil(100) - 1]).as_micros()
     };
     println!(
-        "validator: one workflow of {NODES} nodes, {} bytes, {REPEATED} times: p50 {} µs, p99 {} µs of the processor; p50 {} µs, p99 {} µs by the clock",
+        "validator: one workflow of {NODES} nodes, {} bytes, {REPEATED} times: p50 {} µs, p99 {} µs (<= 1000) of the processor; p50 {} µs, p99 {} µs by the clock",
         text.len(),
         at(50, |one| one.0),
         at(99, |one| one.0),

@@ -1,5 +1,6 @@
 //! Evaluation of n8n's `displayOptions`: when a parameter, a credential or an option shows. Follows n8n.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
@@ -8,7 +9,7 @@ use fancy_regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::js;
+use super::js::{self, Values};
 use super::serde_default::is_default;
 
 /// n8n gives a regular expression a quarter of a second; here the number of its steps is bounded.
@@ -75,10 +76,10 @@ pub enum Compare {
 }
 
 /// The node that surrounds the values of a level.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Around<'a> {
     /// The node's parameters, for paths that begin with `/`.
-    pub root: &'a Map<String, Value>,
+    pub root: &'a dyn Values,
     /// The node's `typeVersion`; 0 if it has none, as in n8n.
     pub version: f64,
     /// True if the node type's name ends with `Tool`.
@@ -92,7 +93,7 @@ impl<'a> Around<'a> {
     }
 
     /// Applies `predicate` to the values that a rule refers to: a single value, or those of a list; `None` is undefined.
-    fn evaluate<T>(&self, level: &Map<String, Value>, key: &str, predicate: impl FnOnce(&[Option<&Value>]) -> T) -> T {
+    fn evaluate<T>(&self, level: &dyn Values, key: &str, predicate: impl FnOnce(&[Option<&Value>]) -> T) -> T {
         let found = match key {
             "@version" => return predicate(&[Some(&Value::from(self.version))]),
             "@tool" => return predicate(&[Some(&Value::from(self.tool))]),
@@ -114,22 +115,60 @@ impl<'a> Around<'a> {
     }
 }
 
+/// A clause of a [`Display`].
+#[derive(Clone, Debug)]
+pub(super) struct Clause<R = Rule> {
+    /// The rule.
+    pub(super) rule: R,
+    /// True if the rule must not hold.
+    hides: bool,
+}
+
+/// What a clause says about a parameter.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Decision {
+    /// It shows, whatever the clauses that follow say.
+    Shown,
+    /// It does not show.
+    Hidden,
+    /// The clauses that follow decide.
+    Open,
+}
+
+impl<R: Borrow<Rule>> Clause<R> {
+    pub(super) fn owned(&self) -> Clause {
+        Clause { rule: self.rule.borrow().clone(), hides: self.hides }
+    }
+
+    pub(super) fn is(&self, other: &Clause) -> bool {
+        self.hides == other.hides && *self.rule.borrow() == other.rule
+    }
+
+    pub(super) fn decide(&self, level: &dyn Values, around: Around<'_>) -> Decision {
+        let Rule(key, any) = self.rule.borrow();
+        around.evaluate(level, key, |values| match self.hides {
+            true if !values.is_empty() && holds(any, values) => Decision::Hidden,
+            true => Decision::Open,
+            false if values.iter().flatten().any(|value| js::is_expression(value)) => Decision::Shown,
+            false if holds(any, values) => Decision::Open,
+            false => Decision::Hidden,
+        })
+    }
+}
+
+impl Decision {
+    /// Reports whether a parameter shows whose clauses say this; those after the first that decides are not asked for.
+    pub(super) fn all(mut decisions: impl Iterator<Item = Self>) -> bool {
+        !matches!(decisions.find(|one| !matches!(one, Self::Open)), Some(Self::Hidden))
+    }
+}
+
 /// Reports whether a parameter with these conditions shows beside the values of its level, as n8n decides it.
 ///
 /// n8n evaluates this on values with defaults filled in (see [`filled`](super::fill::filled)), when it loads and runs a workflow and before
 /// it publishes one.
-pub fn shown(display: &Display, level: &Map<String, Value>, around: Around<'_>) -> bool {
-    for Rule(key, any) in &display.show {
-        let shown = around.evaluate(level, key, |values| {
-            if values.iter().flatten().any(|value| js::is_expression(value)) { None } else { Some(holds(any, values)) }
-        });
-        match shown {
-            None => return true,
-            Some(false) => return false,
-            Some(true) => {}
-        }
-    }
-    !display.hide.iter().any(|Rule(key, any)| around.evaluate(level, key, |values| !values.is_empty() && holds(any, values)))
+pub fn shown(display: &Display, level: &dyn Values, around: Around<'_>) -> bool {
+    Decision::all(display.clauses().map(|clause| clause.decide(level, around)))
 }
 
 fn holds(any: &[Match], values: &[Option<&Value>]) -> bool {
@@ -180,6 +219,12 @@ pub fn matches(pattern: &str, text: &str) -> Option<bool> {
 }
 
 impl Display {
+    /// Returns the clauses in the order in which n8n asks them.
+    pub(super) fn clauses(&self) -> impl Iterator<Item = Clause<&Rule>> {
+        let clause = |hides: bool| move |rule| Clause { rule, hides };
+        self.show.iter().map(clause(false)).chain(self.hide.iter().map(clause(true)))
+    }
+
     /// Reports whether the first-level value `value` of `key` alone would not hide it, for example in a list of resources.
     pub fn admits(&self, key: &str, value: &str) -> bool {
         let value = Value::from(value);

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::capability::Capability;
+use super::level::Planned;
 use super::model::{CredentialType, CredentialUse, NodeType, NodeVersion, Shared, Webhook};
 use super::ports::{Port, Ports};
 use super::raw::{OneOrMany, RawCredential, RawCredentialUse, RawNode, RawParameter, RawPort, RawPorts, RawWebhook};
-use super::visits::Visits;
 use super::{families, js};
 use parameters::{display, parameters, text};
 
@@ -176,7 +176,7 @@ fn node_version(node: &RawNode, credentials: &BTreeMap<String, CredentialType>) 
         parameters,
         credentials: node.credentials.iter().map(credential_use).collect(),
         webhooks: node.webhooks.iter().map(webhook).collect(),
-        visits: Visits::default(),
+        plan: Planned::default(),
     }
 }
 

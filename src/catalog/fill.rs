@@ -2,25 +2,22 @@
 //! workflow. Follows `getNodeParameters` of n8n's workflow package step by step, since parameters of one name shadow each other in the
 //! order in which that function visits them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use super::display::{Around, Rule, shown};
-use super::model::{Group, Kind, NodeVersion, Parameter, Shared};
-use super::visits::{Misshapen, Order, Visits};
+use super::display::{Around, shown};
+use super::js::{Values, is_expression};
+use super::level::{Decisions, Level, Misshapen, Visit};
+use super::model::{Group, Kind, NodeVersion, Parameter};
 
 /// Returns the values of a node as n8n loads them.
 pub fn filled(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Result<Map<String, Value>, Misshapen> {
     let fill = Fill { version, tool: node_type.ends_with("Tool") };
-    fill.level(&facts.parameters, &facts.visits, values, None, Parent::Node)
-}
-
-impl Visits {
-    fn of(&self, parameters: &[Shared]) -> Result<&Order, Misshapen> {
-        (**self.0.get_or_init(|| Box::new(order(parameters)))).as_ref().map_err(Clone::clone)
-    }
+    fill.level(facts.level(), values, None, Parent::Node)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,12 +32,18 @@ struct Fill {
     tool: bool,
 }
 
-/// Values of one level that are filled in so far.
-struct Filling<'a> {
+/// The simple values of a level, whether they show or not: display conditions are decided against these. Most parameters are hidden and
+/// have their default, so that their values are only looked up when a condition asks for them.
+struct Simple<'a> {
+    level: Level<'a>,
     values: &'a Map<String, Value>,
-    root: Option<&'a Map<String, Value>>,
     parent: Parent,
-    done: Map<String, Value>,
+    /// Position of the current visit: parameters whose first visit comes later have no value yet.
+    now: usize,
+    /// Values of parameters that share their name with others: that of the last one that was visited and showed.
+    repeated: BTreeMap<&'a str, Cow<'a, Value>>,
+    /// The node's own values that n8n changes when it loads them, other than those of repeated parameters.
+    changed: OnceCell<BTreeMap<&'a str, Value>>,
 }
 
 /// Maximum number of letters that become entries. If n8n finds a text in place of a list of entries, it makes an entry of each letter;
@@ -48,57 +51,73 @@ struct Filling<'a> {
 const MOST_LETTERS: usize = 1000;
 
 impl Fill {
-    /// `root` is the object in which paths with `/` start; at the node's own level it is the level itself.
+    /// `root` are the values in which paths with `/` start; at the node's own level it is the level itself.
     fn level(
         &self,
-        parameters: &[Shared],
-        visits: &Visits,
+        level: Level<'_>,
         values: &Map<String, Value>,
-        root: Option<&Map<String, Value>>,
+        root: Option<&dyn Values>,
         parent: Parent,
     ) -> Result<Map<String, Value>, Misshapen> {
-        let order = visits.of(parameters)?;
-        let each = || order.visits.iter().map(|at| (&*parameters[*at], order.repeated[*at]));
-        // First fill in all simple values, whether they show or not: display conditions are decided against these.
-        let mut simple = Filling { values, root, parent, done: Map::new() };
-        for (parameter, repeated) in each().filter(|(parameter, _)| is_simple(parameter)) {
-            if simple.has(parameter) && (!repeated || self.shows(parameter, &simple.done, &simple)) {
-                simple.put(parameter);
-            }
+        let visits = level.visits()?;
+        if parent == Parent::Collection && values.is_empty() {
+            return Ok(Map::new());
         }
-        let mut beside = simple.done;
-        let root = root.unwrap_or(&beside);
-        let mut filling = Filling { values, root: Some(root), parent, done: Map::new() };
-        // A parameter with a unique name has the same value as in `beside`, and is moved rather than copied.
-        let mut same = Vec::new();
-        for (parameter, repeated) in each() {
-            if !filling.has(parameter) || !self.shows(parameter, &beside, &filling) {
+        let mut decisions = Decisions::new(level);
+        let mut simple = Simple { level, values, parent, now: 0, repeated: BTreeMap::new(), changed: OnceCell::new() };
+        for run in &visits.runs {
+            simple.now = run.visits.start;
+            if run.settled && decisions.hides(run, &simple, self.around(root, &simple)) {
                 continue;
             }
-            match parameter.kind {
-                Kind::Collection => {
-                    let value = self.collection(parameter, values, root)?;
-                    filling.done.insert(parameter.name.clone(), value);
+            for now in run.visits.clone() {
+                let visit = &visits.all[now];
+                simple.now = now;
+                if visit.simple && visit.repeated && simple.has(visit) && self.shows_now(visit, &simple, root, &mut decisions) {
+                    simple.put(visit.at);
                 }
-                Kind::FixedCollection => {
-                    let value = self.groups(parameter, values, root)?;
-                    filling.done.insert(parameter.name.clone(), value);
-                }
-                _ if repeated => filling.put(parameter),
-                _ => same.push(parameter.name.as_str()),
             }
         }
-        let mut done = filling.done;
-        done.extend(same.into_iter().filter_map(|name| beside.remove_entry(name)));
+        simple.now = visits.all.len();
+        let root = root.unwrap_or(&simple);
+        let around = self.around(Some(root), &simple);
+        let mut done = Map::new();
+        for run in &visits.runs {
+            if decisions.hides(run, &simple, around) {
+                continue;
+            }
+            for visit in &visits.all[run.visits.clone()] {
+                if !simple.has(visit) || !decisions.shows(visit.at, &simple, around) {
+                    continue;
+                }
+                let parameter = &level.parameters()[visit.at];
+                let value = match parameter.kind {
+                    Kind::Collection => Some(self.collection(parameter, values, root)?),
+                    Kind::FixedCollection => Some(self.groups(parameter, values, root)?),
+                    _ => loaded(level, visit.at, values).map(Cow::into_owned),
+                };
+                if let Some(value) = value {
+                    done.insert(parameter.name.clone(), value);
+                }
+            }
+        }
         Ok(done)
     }
 
-    fn shows(&self, parameter: &Parameter, level: &Map<String, Value>, filling: &Filling<'_>) -> bool {
-        let around = Around { root: filling.root.unwrap_or(level), version: self.version, tool: self.tool };
-        shown(&parameter.display, level, around)
+    fn around<'r>(&self, root: Option<&'r dyn Values>, simple: &'r Simple<'_>) -> Around<'r> {
+        Around { root: root.unwrap_or(simple), version: self.version, tool: self.tool }
     }
 
-    fn collection(&self, parameter: &Parameter, values: &Map<String, Value>, root: &Map<String, Value>) -> Result<Value, Misshapen> {
+    /// Reports whether a parameter shows at the time of its visit.
+    fn shows_now(&self, visit: &Visit, simple: &Simple<'_>, root: Option<&dyn Values>, decisions: &mut Decisions<'_>) -> bool {
+        let around = self.around(root, simple);
+        if visit.settled {
+            return decisions.shows(visit.at, simple, around);
+        }
+        shown(&simple.level.parameters()[visit.at].display, simple, around)
+    }
+
+    fn collection(&self, parameter: &Parameter, values: &Map<String, Value>, root: &dyn Values) -> Result<Value, Misshapen> {
         let value = values.get(&parameter.name);
         if parameter.bounds.multiple == Some(true) {
             return Ok(match (value, &parameter.default) {
@@ -109,19 +128,17 @@ impl Fill {
         }
         match value {
             None => Ok(parameter.default.clone()),
-            Some(Value::Object(values)) => {
-                Ok(Value::Object(self.level(&parameter.fields, &parameter.visits, values, Some(root), Parent::Collection)?))
-            }
+            Some(Value::Object(values)) => Ok(Value::Object(self.level(parameter.level(), values, Some(root), Parent::Collection)?)),
             Some(_) => Ok(json!({})),
         }
     }
 
-    fn groups(&self, parameter: &Parameter, values: &Map<String, Value>, root: &Map<String, Value>) -> Result<Value, Misshapen> {
+    fn groups(&self, parameter: &Parameter, values: &Map<String, Value>, root: &dyn Values) -> Result<Value, Misshapen> {
         let misshapen = || Misshapen(parameter.name.clone());
         let held = values.get(&parameter.name);
         let Some(entries) = held.unwrap_or(&parameter.default).as_object() else { return Ok(json!({})) };
         let fill = |group: &Group, entry: Option<&Value>| match entry.and_then(entry_of) {
-            Some(values) => self.level(&group.fields, &group.visits, values, Some(root), Parent::Group),
+            Some(values) => self.level(group.level(), values, Some(root), Parent::Group),
             None => Ok(Map::new()),
         };
         let mut found = Map::new();
@@ -147,37 +164,90 @@ impl Fill {
     }
 }
 
-impl Filling<'_> {
+impl<'a> Simple<'a> {
     /// Reports whether the parameter has a value here, its own or the default.
-    fn has(&self, parameter: &Parameter) -> bool {
-        self.values.contains_key(&parameter.name) || self.parent != Parent::Collection
+    fn has(&self, visit: &Visit) -> bool {
+        self.parent != Parent::Collection || self.values.contains_key(&self.level.parameters()[visit.at].name)
     }
 
-    /// Sets the value of a simple parameter, or its default, replacing an existing value.
-    fn put(&mut self, parameter: &Parameter) {
-        let held = self.values.get(&parameter.name);
-        let value = match (parameter.kind, held) {
-            (Kind::Boolean | Kind::Number | Kind::Options, Some(value)) => value.clone(),
-            (Kind::ResourceLocator, Some(value)) if parameter.default.is_object() => value.clone(),
-            (Kind::ResourceLocator, None) if parameter.default.is_object() => {
-                let mut locator = parameter.default.clone();
-                if let Some(map) = locator.as_object_mut() {
-                    map.entry("__rl").or_insert(Value::Bool(true));
-                }
-                locator
+    /// Sets the value of a repeated parameter, or its default, replacing an existing value.
+    fn put(&mut self, at: usize) {
+        if let Some(value) = loaded(self.level, at, self.values) {
+            self.repeated.insert(&self.level.parameters()[at].name, value);
+        }
+    }
+
+    /// Returns the values of single parameters that n8n changes when it loads them.
+    fn changed(&self) -> &BTreeMap<&'a str, Value> {
+        self.changed.get_or_init(|| {
+            let changed = |(name, held): (&'a String, &'a Value)| {
+                let [at] = self.level.name(name)?.at[..] else { return None };
+                Some((name.as_str(), changed(&self.level.parameters()[at], Some(held), held)?))
+            };
+            self.values.iter().filter_map(changed).collect()
+        })
+    }
+}
+
+impl Values for Simple<'_> {
+    fn named(&self, name: &str) -> Option<&Value> {
+        let known = self.level.name(name)?;
+        let [at] = known.at[..] else { return self.repeated.get(name).map(Cow::as_ref) };
+        let parameter = &self.level.parameters()[at];
+        if !known.first.is_some_and(|first| first < self.now) || matches!(parameter.kind, Kind::Collection | Kind::FixedCollection) {
+            return None;
+        }
+        let held = self.values.get(name);
+        if held.is_none() && self.parent == Parent::Collection {
+            return None;
+        }
+        let changed = held.filter(|held| may_change(parameter, held)).and_then(|_| self.changed().get(name));
+        changed.or_else(|| kept(self.level, at, held))
+    }
+}
+
+/// Returns the value of a simple parameter as n8n loads it: its own or the default.
+fn loaded<'a>(level: Level<'a>, at: usize, values: &'a Map<String, Value>) -> Option<Cow<'a, Value>> {
+    let parameter = &level.parameters()[at];
+    let held = values.get(&parameter.name);
+    match held.and_then(|held| changed(parameter, Some(held), held)) {
+        Some(changed) => Some(Cow::Owned(changed)),
+        None => kept(level, at, held).map(Cow::Borrowed),
+    }
+}
+
+/// Returns the value that n8n keeps as it is, or the default.
+fn kept<'a>(level: Level<'a>, at: usize, held: Option<&'a Value>) -> Option<&'a Value> {
+    let parameter = &level.parameters()[at];
+    held.filter(|held| {
+        !held.is_null()
+            || match parameter.kind {
+                Kind::Boolean | Kind::Number | Kind::Options => true,
+                Kind::ResourceLocator => parameter.default.is_object(),
+                _ => false,
             }
-            (Kind::Filter, Some(Value::Object(filter))) => Value::Object(with_filter_defaults(filter)),
-            (_, Some(value)) if !value.is_null() => value.clone(),
-            _ if parameter.default.is_null() => return,
-            _ => parameter.default.clone(),
-        };
-        let value = match value {
-            Value::String(text) if parameter.no_data_expression && text.starts_with('=') && !is_from_ai_only(&text) => {
-                Value::String(text[1..].to_owned())
-            }
-            other => other,
-        };
-        self.done.insert(parameter.name.clone(), value);
+    })
+    .or_else(|| level.default_of(at))
+}
+
+/// Reports quickly whether n8n may change the own value of a parameter when it loads it.
+fn may_change(parameter: &Parameter, held: &Value) -> bool {
+    parameter.kind == Kind::Filter || parameter.no_data_expression && is_expression(held)
+}
+
+/// Returns what n8n makes of a value when it loads it, if it changes it. `held` is None if the value is the default.
+pub(super) fn changed(parameter: &Parameter, held: Option<&Value>, value: &Value) -> Option<Value> {
+    match (parameter.kind, value) {
+        (Kind::ResourceLocator, Value::Object(locator)) if held.is_none() && !locator.contains_key("__rl") => {
+            let mut locator = locator.clone();
+            locator.insert("__rl".to_owned(), Value::Bool(true));
+            Some(Value::Object(locator))
+        }
+        (Kind::Filter, Value::Object(filter)) if held.is_some() => Some(Value::Object(with_filter_defaults(filter))),
+        (_, Value::String(text)) if parameter.no_data_expression && text.starts_with('=') && !is_from_ai_only(text) => {
+            Some(Value::String(text[1..].to_owned()))
+        }
+        _ => None,
     }
 }
 
@@ -209,52 +279,6 @@ fn with_filter_defaults(filter: &Map<String, Value>) -> Map<String, Value> {
     }
     filter.insert("options".to_owned(), Value::Object(options));
     filter
-}
-
-fn is_simple(parameter: &Parameter) -> bool {
-    !matches!(parameter.kind, Kind::Collection | Kind::FixedCollection)
-}
-
-/// Returns the order in which n8n visits the parameters of a level. A parameter that depends on another is visited at once and again later,
-/// so an index may occur several times.
-fn order(parameters: &[Shared]) -> Result<Order, Misshapen> {
-    let mut times: HashMap<&str, usize> = HashMap::with_capacity(parameters.len());
-    parameters.iter().for_each(|parameter| *times.entry(&parameter.name).or_default() += 1);
-    let repeated = parameters.iter().map(|parameter| times[parameter.name.as_str()] > 1).collect();
-    let mut needs: HashMap<&str, Vec<&str>> = HashMap::with_capacity(parameters.len());
-    for parameter in parameters {
-        let own = needs.entry(&parameter.name).or_default();
-        for Rule(key, _) in parameter.display.show.iter().chain(&parameter.display.hide) {
-            if !key.starts_with('@') && !own.contains(&key.as_str()) {
-                own.push(key);
-            }
-        }
-    }
-    let mut waiting: VecDeque<usize> = (0..parameters.len()).collect();
-    let mut done: HashSet<&str> = HashSet::new();
-    let mut visits = Vec::with_capacity(parameters.len());
-    let (mut rounds, mut last_progress, mut last_length) = (0_usize, None::<usize>, parameters.len());
-    while let Some(at) = waiting.pop_front() {
-        rounds += 1;
-        let name = parameters[at].name.as_str();
-        let own = &needs[name];
-        for _ in own.iter().filter(|need| needs.contains_key(*need) && !done.contains(*need)) {
-            waiting.push_back(at);
-        }
-        visits.push(at);
-        done.insert(name);
-        if own.is_empty() {
-            continue;
-        }
-        if waiting.len() < last_length {
-            last_progress = Some(rounds);
-        }
-        if rounds > last_progress.map_or(parameters.len().saturating_sub(1), |progress| progress + parameters.len()) {
-            return Err(Misshapen(name.to_owned()));
-        }
-        last_length = waiting.len();
-    }
-    Ok(Order { visits, repeated })
 }
 
 /// Reports whether the whole expression is a single call of `$fromAI` without another call inside: n8n keeps it as an expression even where

@@ -3,13 +3,15 @@
 //! because it decides what n8n refuses.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
 use super::display::{Around, matches, shown};
 use super::js;
-use super::model::{Kind, LEFT_OUT, NodeVersion, Parameter};
+use super::level::Decisions;
+use super::model::{Kind, LEFT_OUT, NodeVersion, Parameter, Shared};
 use super::typed::takes;
 use crate::document::finding::MAX_FINDINGS;
 
@@ -50,14 +52,33 @@ pub enum IssueKind {
 /// Returns every issue that n8n would find in these values. n8n fills in the defaults (see [`filled`](super::fill::filled)) before it
 /// publishes, so a required value with a default that is not empty is never missing.
 pub fn issues(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<Issue> {
-    let mut search = Search { around: Around::new(values, version, node_type), found: Vec::new(), mistyped: HashSet::new() };
-    for parameter in &facts.parameters {
-        search.parameter(parameter, "");
+    let around = Around::new(values, version, node_type);
+    let mut search = Search { values, around, found: Vec::new(), mistyped: HashSet::new() };
+    let mut decisions = Decisions::new(facts.level());
+    for (at, parameter, hidden) in facts.level().checked() {
+        if hidden || decisions.shows(at, values, around) {
+            search.parameter(parameter, "");
+        }
     }
     search.found
 }
 
+/// Reports whether a value of the parameter, or one inside it, could have an issue while the parameter does not show (true), or only while
+/// it shows (false). For most parameters n8n checks nothing.
+pub(super) fn may_have_issues(parameter: &Parameter) -> Option<bool> {
+    let any = |fields: &[Shared]| fields.iter().any(|field| may_have_issues(field).is_some());
+    let (bounds, kind) = (&parameter.bounds, parameter.kind);
+    let hidden = bounds.validate_type.is_some() || kind == Kind::Collection && any(&parameter.fields);
+    let limited = bounds.min_fields.is_some() || bounds.max_fields.is_some();
+    let shown = parameter.required
+        || is_locator(kind)
+        || matches!(kind, Kind::ResourceMapper | Kind::Filter)
+        || kind == Kind::FixedCollection && (limited || parameter.groups.iter().any(|group| any(&group.fields)));
+    (hidden || shown).then_some(hidden)
+}
+
 struct Search<'a> {
+    values: &'a Map<String, Value>,
     around: Around<'a>,
     found: Vec<Issue>,
     /// Paths of values that do not have their declared type: several parameters may declare the type of one value.
@@ -69,14 +90,14 @@ impl Search<'_> {
         if self.found.len() >= MAX_FINDINGS {
             return;
         }
-        let root = self.around.root;
+        let (root, around) = (self.values, self.around);
         let nothing = Map::new();
         let level = if path.is_empty() { root } else { js::get(root, path).and_then(Value::as_object).unwrap_or(&nothing) };
-        let shows = shown(&parameter.display, level, self.around);
+        let shows = LazyCell::new(|| shown(&parameter.display, level, around));
         let place = if path.is_empty() { Cow::from(&parameter.name) } else { Cow::from(format!("{path}.{}", parameter.name)) };
         let value = js::get(root, &place);
         let mut tell = |kind: IssueKind| self.found.push(Issue { parameter: parameter.name.clone(), path: place.to_string(), kind });
-        if parameter.required && shows {
+        if parameter.required && *shows {
             match (parameter.bounds.multiple, value) {
                 (None, value) if is_missing(parameter.kind, value) => tell(IssueKind::Missing),
                 (Some(_), Some(Value::Array(items))) => {
@@ -86,13 +107,13 @@ impl Search<'_> {
                 _ => {}
             }
         }
-        if let (true, Some(mode)) = (shows && is_locator(parameter.kind), value.and_then(|value| misfit(parameter, value))) {
+        if let (true, Some(mode)) = (is_locator(parameter.kind) && *shows, value.and_then(|value| misfit(parameter, value))) {
             tell(IssueKind::Locator { mode });
         }
         match (parameter.kind, value, &parameter.bounds.validate_type) {
-            (Kind::ResourceMapper, Some(Value::Object(mapped)), _) if shows => self.found.extend(columns(parameter, &place, mapped)),
-            (Kind::Filter, Some(Value::Object(filter)), _) if shows && is_unreadable(filter) => tell(IssueKind::Unreadable),
-            (Kind::Filter | Kind::ResourceMapper, _, _) if shows => {}
+            (Kind::ResourceMapper, Some(Value::Object(mapped)), _) if *shows => self.found.extend(columns(parameter, &place, mapped)),
+            (Kind::Filter, Some(Value::Object(filter)), _) if *shows && is_unreadable(filter) => tell(IssueKind::Unreadable),
+            (Kind::Filter | Kind::ResourceMapper, _, _) if *shows => {}
             // n8n also checks parameters that are hidden: if another parameter of the same name shows, the value of that one is checked.
             (kind, Some(value), Some(want)) if !is_locator(kind) => {
                 let offered: Vec<&Value> = parameter.options.values.iter().collect();
@@ -108,9 +129,9 @@ impl Search<'_> {
             Kind::Collection => {
                 // n8n looks for the fields of a collection beside the collection, not in it.
                 let inside = if path.is_empty() { String::new() } else { format!("{path}.") };
-                parameter.fields.iter().for_each(|field| self.parameter(field, &inside));
+                parameter.level().checked().for_each(|(_, field, _)| self.parameter(field, &inside));
             }
-            Kind::FixedCollection if shows => self.groups(parameter, path),
+            Kind::FixedCollection if *shows => self.groups(parameter, path),
             _ => {}
         }
     }
@@ -119,7 +140,7 @@ impl Search<'_> {
         // Within another collection n8n loses the name on the way and finds nothing there.
         let base = if path.is_empty() { format!("{}.", parameter.name) } else { format!("{path}..") };
         for group in &parameter.groups {
-            let value = js::get(self.around.root, &format!("{base}{}", group.name));
+            let value = js::get(self.values, &format!("{base}{}", group.name));
             let entries = value.and_then(Value::as_array).map_or(0, Vec::len);
             let few = parameter.bounds.min_fields.filter(|least| entries < *least as usize).map(IssueKind::TooFew);
             let many = parameter.bounds.max_fields.filter(|most| *most > 0 && entries > *most as usize).map(IssueKind::TooMany);
@@ -133,7 +154,7 @@ impl Search<'_> {
                 (Some(_), None) => vec![format!("{base}{}", group.name)],
             };
             for place in places {
-                group.fields.iter().for_each(|field| self.parameter(field, &place));
+                group.level().checked().for_each(|(_, field, _)| self.parameter(field, &place));
             }
         }
     }

@@ -4,18 +4,30 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
+/// Values that have names.
+pub trait Values {
+    /// Returns the value of a name.
+    fn named(&self, name: &str) -> Option<&Value>;
+}
+
+impl Values for Map<String, Value> {
+    fn named(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+}
+
 /// Returns the value at a path such as `options.batch[0].size`; `None` is JavaScript's undefined.
 ///
 /// As in lodash's `get`, a key that equals the whole path takes precedence over its parts.
-pub fn get<'a>(values: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    if let Some(value) = values.get(path) {
+pub fn get<'a>(values: &'a (impl Values + ?Sized), path: &str) -> Option<&'a Value> {
+    if let Some(value) = values.named(path) {
         return Some(value);
     }
     if !path.contains(['.', '[']) {
         return None;
     }
     let mut parts = parts(path).into_iter();
-    let mut current = values.get(parts.next()?)?;
+    let mut current = values.named(parts.next()?)?;
     for part in parts {
         current = match current {
             Value::Object(map) => map.get(part)?,

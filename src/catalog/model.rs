@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::display::Display;
+use super::level::Planned;
 use super::ports::{Ports, RequiredInputs};
 use super::serde_default::is_default;
-use super::visits::Visits;
 
 /// Stands for a default that the catalogue does not carry: a long text, such as a prompt or a piece of code. It is not empty.
 pub const LEFT_OUT: &str = "(default of n8n)";
@@ -66,9 +66,9 @@ pub struct NodeVersion<R = Shared> {
     /// Webhooks on which the node is called.
     #[serde(skip_serializing_if = "is_default")]
     pub webhooks: Vec<Webhook>,
-    /// Order of filling in values, computed on first use.
+    /// What is computed about the parameters.
     #[serde(skip)]
-    pub(super) visits: Visits,
+    pub(super) plan: Planned,
 }
 
 /// A parameter of a node type or of a credential type, with the parameters inside it.
@@ -108,9 +108,9 @@ pub struct Parameter<R = Shared> {
     /// Bounds and formats of the value.
     #[serde(rename = "b", skip_serializing_if = "is_default")]
     pub bounds: Rare<Bounds>,
-    /// Order of filling in the parameters inside a `collection`.
+    /// What is computed about the parameters inside a `collection`.
     #[serde(skip)]
-    pub(super) visits: Visits,
+    pub(super) plan: Planned,
 }
 
 /// A value that is mostly the default, and then takes no memory.
@@ -152,8 +152,9 @@ pub struct Group<R = Shared> {
     /// Parameters of an entry of the group.
     #[serde(rename = "c", skip_serializing_if = "Vec::is_empty", default = "Vec::new")]
     pub fields: Vec<R>,
+    /// What is computed about these parameters.
     #[serde(skip)]
-    pub(super) visits: Visits,
+    pub(super) plan: Planned,
 }
 
 /// Kind of a parameter's value, in n8n's words.

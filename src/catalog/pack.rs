@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::capability::Capability;
 use super::distil::Distilled;
+use super::level::Planned;
 use super::model::{CredentialType, Group, NodeType, NodeVersion, Parameter, Shared};
-use super::visits::Visits;
 
 const MAGIC: &[u8] = b"WKCATALOG1\n";
 /// Size at which a block is closed: larger blocks compress better, smaller blocks unpack faster.
@@ -305,7 +305,7 @@ impl<A> Parameter<A> {
     fn map<B, E>(self, each: &mut impl FnMut(A) -> Result<B, E>) -> Result<Parameter<B>, E> {
         let group = |group: Group<A>| {
             let fields = group.fields.into_iter().map(&mut *each).collect::<Result<_, E>>()?;
-            Ok(Group { name: group.name, fields, visits: Visits::default() })
+            Ok(Group { name: group.name, fields, plan: Planned::default() })
         };
         let groups = self.groups.into_iter().map(group).collect::<Result<_, E>>()?;
         Ok(Parameter {
@@ -320,7 +320,7 @@ impl<A> Parameter<A> {
             options: self.options,
             modes: self.modes,
             bounds: self.bounds,
-            visits: Visits::default(),
+            plan: Planned::default(),
         })
     }
 }
@@ -340,7 +340,7 @@ impl<A> NodeVersion<A> {
             required_inputs: self.required_inputs,
             credentials: self.credentials,
             webhooks: self.webhooks,
-            visits: Visits::default(),
+            plan: Planned::default(),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Inputs and outputs of a node, including those that depend on its parameters.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -141,17 +143,17 @@ pub enum RequiredInputs {
 
 impl Ports {
     /// Returns the ports of a node with these parameters, defaults filled in; `None` if they are only known at run time.
-    pub fn of(&self, filled: &Map<String, Value>, version: f64) -> Option<Vec<Port>> {
+    pub fn of(&self, filled: &Map<String, Value>, version: f64) -> Option<Cow<'_, [Port]>> {
         match self {
-            Self::Fixed(ports) => Some(ports.clone()),
+            Self::Fixed(ports) => Some(Cow::Borrowed(ports)),
             Self::Unknown => None,
             Self::Cases(cases) => {
                 for case in cases {
                     if all(&case.when, filled, version)? {
-                        return case.ports(filled, version);
+                        return case.ports(filled, version).map(Cow::Owned);
                     }
                 }
-                Some(Vec::new())
+                Some(Cow::default())
             }
         }
     }

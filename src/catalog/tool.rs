@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::display::{Display, Match, Rule};
+use super::level::Planned;
 use super::model::{Kind, LEFT_OUT, NodeType, NodeVersion, Options, Parameter, Shared};
 use super::ports::{Port, Ports, RequiredInputs};
-use super::visits::Visits;
 
 const SEND_AND_WAIT: &str = "sendAndWait";
 
@@ -77,7 +77,7 @@ fn variant_of(variant: &NodeVersion, how: Derived) -> NodeVersion {
         required_inputs: RequiredInputs::Any,
         usable_as_tool: false,
         parameters,
-        visits: Visits::default(),
+        plan: Planned::default(),
         ..variant.clone()
     }
 }

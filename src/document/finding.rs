@@ -170,6 +170,16 @@ pub(crate) fn quoted(name: &str) -> String {
     out
 }
 
+/// A name that is only put in quotes when a message is written.
+#[derive(Clone, Copy)]
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&quoted(self.0))
+    }
+}
+
 /// Reports whether there are so many findings that checks stop.
 pub(crate) fn is_full(findings: &[Finding]) -> bool {
     findings.len() >= MAX_FINDINGS

@@ -43,7 +43,7 @@ pub(crate) struct Script {
     pub(crate) barred: Option<&'static str>,
     /// True if it requests a value from an agent without a default.
     pub(crate) from_ai: bool,
-    /// Names that are used and not declared.
+    /// Names that an expression uses and does not declare.
     pub(crate) free: BTreeSet<String>,
 }
 
@@ -91,10 +91,12 @@ pub(crate) fn reads_as_object(text: &str) -> bool {
 
 /// Returns the maximum number of tokens that can make the parser recurse: every level of nesting needs at least one.
 fn nesting_tokens(code: &str) -> usize {
-    const WORDS: &[&str] = &["await", "delete", "do", "extends", "in", "instanceof", "new", "typeof", "void", "yield"];
     let flat = |byte: u8| matches!(byte, b',' | b';' | b'"' | b'\'' | b'_' | b'$');
+    let nests = |word: &&[u8]| {
+        matches!(*word, b"await" | b"delete" | b"do" | b"extends" | b"in" | b"instanceof" | b"new" | b"typeof" | b"void" | b"yield")
+    };
     let signs = code.bytes().filter(|byte| byte.is_ascii_punctuation() && !flat(*byte)).count();
-    let words = code.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| WORDS.contains(word)).count();
+    let words = code.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()).filter(nests).count();
     signs + words
 }
 
@@ -133,12 +135,14 @@ fn read_here(code: &str, goal: Goal) -> Result<Script, Fault> {
     }
     let mut collector = Collector::default();
     collector.visit_program(&parsed.program);
-    let Collector { mut script, declared, module, .. } = collector;
+    let Collector { mut script, free, declared, module, .. } = collector;
     if let Some(offset) = module {
         let offset = offset.saturating_sub(head).min(code.len());
         return Err(Fault::Syntax { offset, problem: "import and export are for modules; use require".into() });
     }
-    script.free.retain(|name| !declared.contains(name));
+    if goal == Goal::Expression {
+        script.free = free.difference(&declared).map(|name| (*name).to_owned()).collect();
+    }
     Ok(script)
 }
 
@@ -158,16 +162,19 @@ fn problem(message: &str) -> String {
 }
 
 #[derive(Default)]
-struct Collector {
+struct Collector<'a> {
     script: Script,
-    declared: BTreeSet<String>,
+    /// Names that are used, declared or not.
+    free: BTreeSet<&'a str>,
+    /// Names that are declared.
+    declared: BTreeSet<&'a str>,
     /// Number of conditions and `try` blocks around the current position.
     spared: usize,
     /// Position of the first import or export, which the parser accepts.
     module: Option<usize>,
 }
 
-impl Collector {
+impl Collector<'_> {
     fn note_node(&mut self, name: &str, dotted: bool) {
         self.script.nodes.insert(NodeReference { name: name.to_owned(), spared: self.spared > 0, dotted });
     }
@@ -180,7 +187,7 @@ impl Collector {
     }
 }
 
-impl<'a> Visit<'a> for Collector {
+impl<'a> Visit<'a> for Collector<'a> {
     fn visit_call_expression(&mut self, call: &CallExpression<'a>) {
         if let Expression::Identifier(callee) = &call.callee {
             match callee.name.as_str() {
@@ -273,7 +280,7 @@ impl<'a> Visit<'a> for Collector {
             // As in JSONPath.
             self.script.barred = Some("n8n refuses $ without a call, as in $('node name'); for the input write $json");
         }
-        self.script.free.insert(reference.name.as_str().to_owned());
+        self.free.insert(reference.name.as_str());
     }
 
     fn visit_import_expression(&mut self, import: &ImportExpression<'a>) {
@@ -282,7 +289,7 @@ impl<'a> Visit<'a> for Collector {
     }
 
     fn visit_binding_identifier(&mut self, binding: &BindingIdentifier<'a>) {
-        self.declared.insert(binding.name.as_str().to_owned());
+        self.declared.insert(binding.name.as_str());
     }
 }
 

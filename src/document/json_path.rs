@@ -14,13 +14,40 @@ pub enum Step<'a> {
     Index(usize),
 }
 
+/// Position of a value, as a path that is only formatted on demand.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// A path from which others start; empty for the whole document.
+    Root(&'a str),
+    /// The value of a key of an object.
+    Key(&'a Place<'a>, &'a str),
+    /// An item of a list.
+    Index(&'a Place<'a>, usize),
+}
+
+impl Place<'_> {
+    /// Returns the path.
+    pub fn written(&self) -> String {
+        match self {
+            Self::Root(path) => (*path).to_owned(),
+            Self::Key(outer, key) => extended(outer.written(), |path| push_key(path, key)),
+            Self::Index(outer, index) => extended(outer.written(), |path| push_index(path, *index)),
+        }
+    }
+}
+
+fn extended(mut path: String, extend: impl FnOnce(&mut String)) -> String {
+    extend(&mut path);
+    path
+}
+
 /// Appends an object key to a path: `.key`, or `["a key"]` if it is not a plain word. Long keys are shortened.
 pub fn push_key(path: &mut String, key: &str) {
     if path.len() > LONGEST {
         return;
     }
     let plain = (1..=80).contains(&key.len())
-        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$' || c == '-')
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'-'))
         && !key.starts_with(|c: char| c.is_ascii_digit());
     if plain {
         if !path.is_empty() {
@@ -45,7 +72,8 @@ pub fn push_index(path: &mut String, index: usize) {
 /// Returns a path extended by a key.
 #[must_use]
 pub fn key(path: &str, name: &str) -> String {
-    let mut out = path.to_owned();
+    let mut out = String::with_capacity(path.len() + name.len().min(80) + 1);
+    out.push_str(path);
     push_key(&mut out, name);
     out
 }
@@ -53,7 +81,8 @@ pub fn key(path: &str, name: &str) -> String {
 /// Returns a path extended by an index.
 #[must_use]
 pub fn index(path: &str, position: usize) -> String {
-    let mut out = path.to_owned();
+    let mut out = String::with_capacity(path.len() + 4);
+    out.push_str(path);
     push_index(&mut out, position);
     out
 }

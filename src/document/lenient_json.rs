@@ -6,9 +6,10 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
-use crate::document::json_path;
+use crate::document::json_path::Place;
 
 /// Maximum nesting of objects and arrays; deeper values are left out. serde_json reads 128 levels, of which a list or a watch event takes
 /// two.
@@ -108,7 +109,7 @@ pub fn read_only<'de, D: Deserializer<'de>>(deserializer: D, only: Only, meter: 
 fn read_as<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, only: Only, meter: &Meter) -> Result<Shallow, D::Error> {
     let before = meter.0.get();
     let mut notes = Notes { deepest: LEVELS, cut: None, duplicates: None, meter };
-    let value = Reader { place: Place::Root, level: 1, skip, only, notes: &mut notes }.deserialize(deserializer)?;
+    let value = Reader { place: Place::Root(""), level: 1, skip, only, notes: &mut notes }.deserialize(deserializer)?;
     Ok(Shallow { value, cut: notes.cut, weight: before - meter.0.get() })
 }
 
@@ -119,7 +120,7 @@ fn read_as<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, only: Onl
 /// If the text is not JSON, or nests deeper than the deserializer allows.
 pub fn read_whole<'de, D: Deserializer<'de>>(deserializer: D) -> (Result<Value, D::Error>, Vec<String>) {
     let mut notes = Notes { deepest: usize::MAX, cut: None, duplicates: Some(Vec::new()), meter: &Meter::new(usize::MAX) };
-    let read = Reader { place: Place::Root, level: 1, skip: &[], only: Only::All, notes: &mut notes }.deserialize(deserializer);
+    let read = Reader { place: Place::Root(""), level: 1, skip: &[], only: Only::All, notes: &mut notes }.deserialize(deserializer);
     (read, notes.duplicates.unwrap_or_default())
 }
 
@@ -143,24 +144,6 @@ pub fn mend_surrogates(text: &mut [u8]) {
             Some(_) => at += 6,
             // Skips the escaped character, which may be a backslash.
             None => at = (at + 2).min(text.len()),
-        }
-    }
-}
-
-/// Position of a value, as a path that is only formatted on demand.
-#[derive(Clone, Copy)]
-pub(super) enum Place<'a> {
-    Root,
-    Key(&'a Place<'a>, &'a str),
-    Index(&'a Place<'a>, usize),
-}
-
-impl Place<'_> {
-    pub(super) fn written(&self) -> String {
-        match self {
-            Self::Root => String::new(),
-            Self::Key(outer, key) => json_path::key(&outer.written(), key),
-            Self::Index(outer, index) => json_path::index(&outer.written(), *index),
         }
     }
 }
@@ -294,13 +277,15 @@ impl<'de> Visitor<'de> for Reader<'_, '_> {
             }
             let place = Place::Key(&self.place, &key);
             let value = entries.next_value_seed(Reader { place, level: self.level + 1, skip: &below, only, notes: &mut *self.notes })?;
-            if let Some(duplicates) = &mut self.notes.duplicates
-                && duplicates.len() < MOST_DUPLICATES
-                && out.contains_key(&key)
-            {
-                duplicates.push(place.written());
+            match out.entry(key) {
+                Entry::Vacant(entry) => drop(entry.insert(value)),
+                Entry::Occupied(mut entry) => {
+                    if let Some(duplicates) = self.notes.duplicates.as_mut().filter(|duplicates| duplicates.len() < MOST_DUPLICATES) {
+                        duplicates.push(Place::Key(&self.place, entry.key()).written());
+                    }
+                    entry.insert(value);
+                }
             }
-            out.insert(key, value);
         }
         Ok(Value::Object(out))
     }

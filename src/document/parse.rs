@@ -61,28 +61,46 @@ impl From<Vec<Finding>> for Box<Unparsable> {
 /// connections or settings that are not an object, a name that is not text).
 pub fn parse(raw: &Value) -> Result<Parsed, Box<Unparsable>> {
     let mut findings = Vec::new();
-    let document = match wrapper::unwrap(raw, &mut findings) {
-        Ok(document) => document,
+    match wrapper::unwrap(raw, &mut findings) {
+        Ok(document) => reduce(document.clone(), findings),
         Err(finding) => {
             findings.push(*finding);
-            return Err(findings.into());
+            Err(findings.into())
         }
-    };
-    if let Some(path) = too_deep(document, MOST_LEVELS) {
+    }
+}
+
+/// Does the same as [`parse`], for a value that is not needed any more: its parts are moved rather than copied.
+///
+/// # Errors
+///
+/// See [`parse`].
+pub fn parse_owned(raw: Value) -> Result<Parsed, Box<Unparsable>> {
+    match raw {
+        Value::Object(document) if wrapper::is_workflow(&document) => reduce(document, Vec::new()),
+        other => parse(&other),
+    }
+}
+
+fn reduce(mut document: Map<String, Value>, mut findings: Vec<Finding>) -> Result<Parsed, Box<Unparsable>> {
+    if let Some(path) = too_deep(&document, MOST_LEVELS) {
         return Err(vec![levels::finding(&path)].into());
     }
+    let several = document.get("nodes").and_then(Value::as_array).is_some_and(|nodes| nodes.len() > 1);
+    // The keys stay, so that unknown ones can be told from those that were read.
+    let mut take = |key: &str| document.get_mut(key).map(Value::take);
     let mut definition = Definition {
-        name: take_name(document, &mut findings),
-        nodes: take_nodes(document, &mut findings),
-        connections: take_connections(document, &mut findings),
-        settings: take_settings(document, &mut findings),
-        node_groups: take_groups(document, &mut findings),
+        name: take_name(take("name"), &mut findings),
+        nodes: take_nodes(take("nodes"), &mut findings),
+        connections: take_connections(take("connections"), several, &mut findings),
+        settings: take_settings(take("settings"), &mut findings),
+        node_groups: take_groups(take("nodeGroups"), &mut findings),
         declared_active: document.get("active").and_then(Value::as_bool),
-        declared_tags: take_tags(document),
+        declared_tags: take_tags(&document),
     };
     place_nodes(&mut definition.nodes, &mut findings);
-    warn_of_pinned_data(document, &definition, &mut findings);
-    warn_of_unknown_keys(document, &mut findings);
+    warn_of_pinned_data(&document, &definition, &mut findings);
+    warn_of_unknown_keys(&document, &mut findings);
     if !has_errors(&findings) && !is_full(&findings) {
         return Ok(Parsed { definition, warnings: findings });
     }
@@ -95,20 +113,20 @@ pub fn too_many_nodes(count: usize) -> Finding {
     finding.mismatch(count.to_string(), format!("at most {MAX_NODES}"))
 }
 
-fn take_name(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Option<String> {
-    match document.get("name") {
+fn take_name(name: Option<Value>, findings: &mut Vec<Finding>) -> Option<String> {
+    match name {
         None | Some(Value::Null) => None,
-        Some(Value::String(name)) => Some(name.clone()),
+        Some(Value::String(name)) => Some(name),
         Some(other) => {
             let finding = Finding::error(Code::NameInvalid, "name", "the workflow's name must be text");
-            findings.push(finding.mismatch(kind_of(other), "a string (in YAML, put it in quotes)"));
+            findings.push(finding.mismatch(kind_of(&other), "a string (in YAML, put it in quotes)"));
             None
         }
     }
 }
 
-fn take_nodes(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Vec<Node> {
-    let items = match document.get("nodes") {
+fn take_nodes(nodes: Option<Value>, findings: &mut Vec<Finding>) -> Vec<Node> {
+    let items = match nodes {
         Some(Value::Array(items)) => items,
         None | Some(Value::Null) => {
             let message = "there are no nodes; a workflow needs a list called `nodes`";
@@ -117,7 +135,7 @@ fn take_nodes(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Vec
         }
         Some(other) => {
             let message = "`nodes` must be a list of nodes, each with its own `name`";
-            findings.push(Finding::error(Code::NodesInvalid, "nodes", message).mismatch(kind_of(other), "an array"));
+            findings.push(Finding::error(Code::NodesInvalid, "nodes", message).mismatch(kind_of(&other), "an array"));
             return Vec::new();
         }
     };
@@ -125,36 +143,37 @@ fn take_nodes(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Vec
         findings.push(too_many_nodes(items.len()));
         return Vec::new();
     }
-    items.iter().enumerate().map(|(index, item)| take_node(index, item, findings)).collect()
+    items.into_iter().enumerate().map(|(index, item)| take_node(index, item, findings)).collect()
 }
 
-fn take_node(index: usize, item: &Value, findings: &mut Vec<Finding>) -> Node {
+fn take_node(index: usize, item: Value, findings: &mut Vec<Finding>) -> Node {
     let at = json_path::index("nodes", index);
-    let Value::Object(fields) = item else {
-        let finding = Finding::error(Code::NodesInvalid, at, "a node must be an object");
-        findings.push(finding.mismatch(kind_of(item), "an object"));
-        return Node::default();
-    };
-    let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
-    let mut node = Map::new();
-    for (key, value) in fields {
-        if keys::NODE.contains(&key.as_str()) {
-            // n8n accepts an absent field but not a null one.
-            if !value.is_null() {
-                node.insert(key.clone(), value.clone());
-            }
-        } else if !keys::NODE_IGNORED.contains(&key.as_str()) && !is_full(findings) {
-            let message = format!("n8n has no node field {}; it was left out", quoted(key));
-            let finding = Finding::warning(Code::NodeKeyUnknown, json_path::key(&at, key), message).at_node(name);
-            findings.push(finding.suggest(similar::nearest(key, absent(keys::NODE, fields))));
+    let mut fields = match item {
+        Value::Object(fields) => fields,
+        other => {
+            let finding = Finding::error(Code::NodesInvalid, at, "a node must be an object");
+            findings.push(finding.mismatch(kind_of(&other), "an object"));
+            return Node::default();
         }
+    };
+    let name = |fields: &Map<String, Value>| fields.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let is_field = |key: &str| keys::NODE.contains(&key);
+    for key in fields.keys().filter(|key| !is_field(key) && !keys::NODE_IGNORED.contains(&key.as_str())) {
+        if is_full(findings) {
+            break;
+        }
+        let message = format!("n8n has no node field {}; it was left out", quoted(key));
+        let finding = Finding::warning(Code::NodeKeyUnknown, json_path::key(&at, key), message).at_node(&name(&fields));
+        findings.push(finding.suggest(similar::nearest(key, absent(keys::NODE, &fields))));
     }
-    if !node.contains_key("parameters") {
+    // n8n accepts an absent field but not a null one.
+    fields.retain(|key, value| is_field(key) && !value.is_null());
+    if !fields.contains_key("parameters") {
         let message = "the node has no parameters; an empty object was added";
-        findings.push(Finding::warning(Code::NodeParametersMissing, json_path::key(&at, "parameters"), message).at_node(name));
-        node.insert("parameters".into(), Value::Object(Map::new()));
+        findings.push(Finding::warning(Code::NodeParametersMissing, json_path::key(&at, "parameters"), message).at_node(&name(&fields)));
+        fields.insert("parameters".into(), Value::Object(Map::new()));
     }
-    Node(node)
+    Node(fields)
 }
 
 /// Sets missing positions, which n8n requires: nodes are laid out on a grid, by their index in the list.
@@ -176,11 +195,11 @@ fn absent<'a>(known: &'a [&'static str], present: &'a Map<String, Value>) -> imp
     known.iter().copied().filter(|key| !present.contains_key(*key))
 }
 
-fn take_connections(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Map<String, Value> {
-    match document.get("connections") {
-        Some(Value::Object(connections)) => connections.clone(),
+/// `several` says whether there are several nodes.
+fn take_connections(connections: Option<Value>, several: bool, findings: &mut Vec<Finding>) -> Map<String, Value> {
+    match connections {
+        Some(Value::Object(connections)) => connections,
         None | Some(Value::Null) => {
-            let several = document.get("nodes").and_then(Value::as_array).is_some_and(|nodes| nodes.len() > 1);
             if several {
                 let message = "there are no connections, so no node leads to another";
                 findings.push(Finding::warning(Code::ConnectionsMissing, "connections", message));
@@ -190,50 +209,48 @@ fn take_connections(document: &Map<String, Value>, findings: &mut Vec<Finding>) 
         Some(other) => {
             let message = "connections must be an object keyed by the name of the source node";
             let finding = Finding::error(Code::ConnectionsInvalid, "connections", message);
-            findings.push(finding.mismatch(kind_of(other), r#"{"Source": {"main": [[{"node", "type", "index"}]]}}"#));
+            findings.push(finding.mismatch(kind_of(&other), r#"{"Source": {"main": [[{"node", "type", "index"}]]}}"#));
             Map::new()
         }
     }
 }
 
-fn take_settings(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Map<String, Value> {
-    let given = match document.get("settings") {
+fn take_settings(settings: Option<Value>, findings: &mut Vec<Finding>) -> Map<String, Value> {
+    let mut settings = match settings {
         Some(Value::Object(settings)) => settings,
         None | Some(Value::Null) => return Map::new(),
         Some(other) => {
             let finding = Finding::error(Code::SettingsInvalid, "settings", "settings must be an object");
-            findings.push(finding.mismatch(kind_of(other), "an object"));
+            findings.push(finding.mismatch(kind_of(&other), "an object"));
             return Map::new();
         }
     };
-    let mut settings = Map::new();
-    for (key, value) in given {
-        let name = key.as_str();
-        if keys::SETTINGS.contains(&name) {
-            let unset = keys::SETTINGS_WITH_DEFAULT.contains(&name) && value == "DEFAULT";
-            if !value.is_null() && !unset {
-                settings.insert(key.clone(), value.clone());
-            }
-        } else if !keys::SETTINGS_IGNORED.contains(&name) && !is_full(findings) {
-            let message = format!("n8n has no setting {}; it was left out", quoted(key));
-            let finding = Finding::warning(Code::SettingUnknown, json_path::key("settings", key), message);
-            findings.push(finding.suggest(similar::nearest(key, absent(keys::SETTINGS, given))));
+    let is_setting = |key: &str| keys::SETTINGS.contains(&key);
+    for key in settings.keys().filter(|key| !is_setting(key) && !keys::SETTINGS_IGNORED.contains(&key.as_str())) {
+        if is_full(findings) {
+            break;
         }
+        let message = format!("n8n has no setting {}; it was left out", quoted(key));
+        let finding = Finding::warning(Code::SettingUnknown, json_path::key("settings", key), message);
+        findings.push(finding.suggest(similar::nearest(key, absent(keys::SETTINGS, &settings))));
     }
+    settings.retain(|key, value| {
+        let unset = keys::SETTINGS_WITH_DEFAULT.contains(&key.as_str()) && *value == "DEFAULT";
+        is_setting(key) && !value.is_null() && !unset
+    });
     settings
 }
 
-fn take_groups(document: &Map<String, Value>, findings: &mut Vec<Finding>) -> Vec<Value> {
-    let items = match document.get("nodeGroups") {
-        Some(Value::Array(items)) => items,
+fn take_groups(groups: Option<Value>, findings: &mut Vec<Finding>) -> Vec<Value> {
+    let mut groups = match groups {
+        Some(Value::Array(groups)) => groups,
         None | Some(Value::Null) => return Vec::new(),
         Some(other) => {
             let finding = Finding::error(Code::NodeGroupsInvalid, "nodeGroups", "node groups must be a list");
-            findings.push(finding.mismatch(kind_of(other), "an array"));
+            findings.push(finding.mismatch(kind_of(&other), "an array"));
             return Vec::new();
         }
     };
-    let mut groups = items.clone();
     for (index, group) in groups.iter_mut().enumerate() {
         let Value::Object(fields) = group else {
             continue;

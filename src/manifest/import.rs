@@ -13,7 +13,7 @@ use crate::document::definition::Definition;
 use crate::document::finding::quoted;
 use crate::domain::mark;
 use crate::domain::remote::RemoteWorkflow;
-use crate::validator::check::parse_and_check;
+use crate::validator::check::parse_owned_and_check;
 
 pub use chosen::{Chosen, Note};
 pub use naming::{Known, names};
@@ -77,7 +77,7 @@ fn definition(workflow: &RemoteWorkflow) -> Result<(Definition, Vec<String>), St
         "nodes": workflow.nodes, "connections": workflow.connections, "settings": workflow.settings, "nodeGroups": workflow.node_groups,
     });
     let lines = |findings: Vec<crate::document::finding::Finding>| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let mut intake = parse_and_check(&raw).map_err(|findings| lines(findings).join("; "))?;
+    let mut intake = parse_owned_and_check(raw).map_err(|findings| lines(findings).join("; "))?;
     mark::strip(&mut intake.definition.settings);
     Ok((intake.definition, lines(intake.warnings)))
 }

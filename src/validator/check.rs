@@ -8,7 +8,7 @@ use crate::catalog::Catalog;
 use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding, Harm, Severity, bounded};
 use crate::document::json_path;
-use crate::document::parse::{Parsed, Unparsable, parse};
+use crate::document::parse::{Parsed, Unparsable, parse, parse_owned};
 use crate::validator::content::check_content_of;
 use crate::validator::schema::{NodeCredentials, Resolved, examine_resolved, has_start};
 use crate::validator::structure::check_structure;
@@ -19,17 +19,29 @@ use crate::validator::structure::check_structure;
 ///
 /// See [`parse`].
 pub fn parse_and_check(raw: &Value) -> Result<Parsed, Vec<Finding>> {
-    parse(raw).map_err(|unparsable| {
-        let Unparsable { mut findings, rest } = *unparsable;
-        let known: HashSet<String> = findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.path.clone()).collect();
-        let nodes_lost = known.contains("nodes");
-        let structure = rest.iter().flat_map(check_structure).filter(|finding| {
-            let echo = json_path::around(&finding.path).any(|outer| known.contains(outer));
-            !(echo || nodes_lost && json_path::is_within(&finding.path, "connections"))
-        });
-        findings.extend(structure);
-        bounded(findings)
-    })
+    parse(raw).map_err(with_structure)
+}
+
+/// Does the same as [`parse_and_check`], for a document that is not needed any more.
+///
+/// # Errors
+///
+/// See [`parse`].
+pub fn parse_owned_and_check(raw: Value) -> Result<Parsed, Vec<Finding>> {
+    parse_owned(raw).map_err(with_structure)
+}
+
+/// Adds the findings about the structure of the parts that could be parsed.
+fn with_structure(unparsable: Box<Unparsable>) -> Vec<Finding> {
+    let Unparsable { mut findings, rest } = *unparsable;
+    let known: HashSet<String> = findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.path.clone()).collect();
+    let nodes_lost = known.contains("nodes");
+    let structure = rest.iter().flat_map(check_structure).filter(|finding| {
+        let echo = json_path::around(&finding.path).any(|outer| known.contains(outer));
+        !(echo || nodes_lost && json_path::is_within(&finding.path, "connections"))
+    });
+    findings.extend(structure);
+    bounded(findings)
 }
 
 /// Returns all findings about a definition. `active` says whether it is to be published; `None` if that is unknown.

@@ -14,7 +14,6 @@ mod literal;
 mod misplaced;
 mod node;
 mod parameters;
-mod places;
 mod reading;
 mod resolved;
 mod shapes;

@@ -37,12 +37,10 @@ pub(super) fn verdict(object: &Value) -> Verdict {
 /// Returns the request with the rendered workflow as its definition, if the template is one that ships with the operator: then the definition
 /// is examined like one that is written out.
 pub(super) fn rendered(request: &Request, catalog: &Catalog) -> Option<Request> {
-    let mut all = request.clone();
-    all.object = with_definition(&request.object, catalog)?;
-    if let Some(old) = with_definition(&request.old, catalog) {
-        all.old = old;
-    }
-    Some(all)
+    let object = with_definition(&request.object, catalog)?;
+    let old = with_definition(&request.old, catalog).unwrap_or_else(|| request.old.clone());
+    let Request { operation, subresource, ref namespace, ref name, .. } = *request;
+    Some(Request { operation, subresource, namespace: namespace.clone(), name: name.clone(), object, old })
 }
 
 fn with_definition(object: &Value, catalog: &Catalog) -> Option<Value> {

@@ -12,6 +12,7 @@ mod document;
 mod folder;
 mod generation;
 mod prompts;
+mod unchanged;
 
 use std::process::ExitCode;
 
@@ -51,5 +52,10 @@ fn main() -> ExitCode {
         true => test.with_ignored_flag(true).with_kind("no corpora in ../shared/corpora"),
         false => test,
     });
-    libtest_mimic::run(&Arguments::from_args(), tests.collect()).exit_code()
+    let unchanged = Trial::test("unchanged::every_finding_is_that_of_the_other_build", || {
+        unchanged::every_finding_is_that_of_the_other_build();
+        Ok(())
+    });
+    let unchanged = unchanged.with_ignored_flag(ignored || unchanged::is_ignored()).with_kind("only with WEIRKEEPER_FINDINGS");
+    libtest_mimic::run(&Arguments::from_args(), tests.chain([unchanged]).collect()).exit_code()
 }

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::catalog::display::Display;
 use crate::catalog::js;
+use crate::catalog::level::Planned;
 use crate::catalog::model::{Bounds, Group, Kind, LEFT_OUT, Mode, Options, Parameter, Shared};
 use crate::catalog::raw::{RawDisplay, RawMode, RawParameter};
-use crate::catalog::visits::Visits;
 
 /// Maximum length of a default value; longer texts are prose, prompts or code.
 const LONGEST_DEFAULT: usize = 80;
@@ -30,7 +30,7 @@ fn parameter(raw: &RawParameter) -> Option<Parameter> {
         Kind::FixedCollection => raw
             .options
             .iter()
-            .map(|group| Group { name: text(&group.name), fields: parameters(&group.values), visits: Visits::default() })
+            .map(|group| Group { name: text(&group.name), fields: parameters(&group.values), plan: Planned::default() })
             .collect(),
         _ => Vec::new(),
     };
@@ -45,7 +45,7 @@ fn parameter(raw: &RawParameter) -> Option<Parameter> {
         groups,
         modes: raw.modes.iter().map(mode).collect(),
         bounds: bounds(raw, &raw.type_options).into(),
-        visits: Visits::default(),
+        plan: Planned::default(),
         name,
     })
 }

@@ -16,7 +16,7 @@ use crate::document::parse::read_text;
 use crate::domain::admission::workflow::too_large;
 use crate::domain::error::ReconcileError;
 use crate::kubernetes::objects;
-use crate::validator::check::parse_and_check;
+use crate::validator::check::parse_owned_and_check;
 
 /// Maximum length of the text in a ConfigMap; the API server itself stores a little over 1 MiB.
 const LARGEST_TEXT: usize = 1_100_000;
@@ -59,7 +59,7 @@ pub(super) async fn load(rec: &mut Reconciliation<'_>) -> Result<Source, Reconci
 
 async fn taken_in(rec: &Reconciliation<'_>) -> Result<Source, ReconcileError> {
     let Text { value, digest, source, version, mut warnings } = read_source(rec).await?;
-    let intake = parse_and_check(&value)
+    let intake = parse_owned_and_check(value)
         .map_err(|findings| ReconcileError::invalid(Reason::InvalidDefinition, summarise(&findings, FINDINGS_CHARS)))?;
     warnings.extend(intake.warnings);
     let definition = intake.definition;

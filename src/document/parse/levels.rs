@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::document::finding::{Code, Finding};
-use crate::document::lenient_json::Place;
+use crate::document::json_path::Place;
 
 /// Maximum number of levels of objects and arrays in a workflow. It is stored inside other objects, in Kubernetes and in n8n, and documents
 /// that are read from there may have [`LEVELS`](crate::document::lenient_json::LEVELS).
@@ -11,7 +11,7 @@ pub const MOST_LEVELS: usize = 100;
 
 /// Returns the path of the first value in an object that is nested deeper than `most` levels; the object itself is the first level.
 pub fn too_deep(object: &Map<String, Value>, most: usize) -> Option<String> {
-    entries(object, most.saturating_sub(1), Place::Root)
+    entries(object, most.saturating_sub(1), Place::Root(""))
 }
 
 fn entries(object: &Map<String, Value>, left: usize, place: Place<'_>) -> Option<String> {

@@ -84,7 +84,8 @@ pub fn several(raw: &Value) -> Vec<(String, &Value)> {
     items.iter().enumerate().map(|(index, item)| (json_path::index(&at, index), item)).collect()
 }
 
-fn is_workflow(map: &Map<String, Value>) -> bool {
+/// Reports whether an object is a workflow itself.
+pub(super) fn is_workflow(map: &Map<String, Value>) -> bool {
     map.contains_key("nodes") || map.contains_key("connections")
 }
 

@@ -1,5 +1,6 @@
 //! Examination of a Workflow: its definition, the rules and the quota of its namespace, its references and its grants.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::grants::{self, InstanceFacts};
@@ -9,7 +10,7 @@ use crate::document::definition::Definition;
 use crate::document::finding::{Finding, Severity, join_within, summarise};
 use crate::domain::annotations::{OF_WORKFLOW, silenced, unknown};
 use crate::domain::validation::{ValidationContext, examine};
-use crate::validator::check::parse_and_check;
+use crate::validator::check::parse_owned_and_check;
 use crate::validator::policy::Policy;
 
 /// Facts about the namespace and the instance of a Workflow.
@@ -40,23 +41,22 @@ struct Problems {
 /// Examines a Workflow. An update that leaves the definition as it is, is only denied for problems that it brings: rules may have become
 /// stricter since the definition was accepted.
 pub fn workflow(request: &Request, facts: &WorkflowFacts<'_>) -> Verdict {
-    let new = match serde_json::from_value::<Workflow>(request.object.clone()) {
+    let mut new = match Workflow::deserialize(&request.object) {
         Ok(workflow) => workflow,
         Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
     };
     let names = (request.namespace.as_str(), request.name.as_str());
-    let mut problems = problems(&new, names, facts);
-    let old = (request.operation == Operation::Update).then(|| serde_json::from_value::<Workflow>(request.old.clone()).ok()).flatten();
-    let mut accepted = false;
-    if let Some(old) =
-        old.as_ref().filter(|old| old.spec.definition == new.spec.definition && old.spec.display_name == new.spec.display_name)
-    {
-        accepted = problems.forgive(&self::problems(old, names, facts));
-    }
+    let mut old = (request.operation == Operation::Update).then(|| Workflow::deserialize(&request.old).ok()).flatten();
+    let same = old.as_ref().is_some_and(|old| old.spec.definition == new.spec.definition);
     let changed = old.as_ref().is_none_or(|old| {
         let (old, new) = (&old.spec, &new.spec);
-        (&old.definition, &old.definition_from, &old.template_ref) != (&new.definition, &new.definition_from, &new.template_ref)
+        !same || (&old.definition_from, &old.template_ref) != (&new.definition_from, &new.template_ref)
     });
+    let mut problems = problems(&mut new, names, facts);
+    let mut accepted = false;
+    if let Some(old) = old.as_mut().filter(|old| same && old.spec.display_name == new.spec.display_name) {
+        accepted = problems.forgive(&self::problems(old, names, facts));
+    }
     // The change is kept, and deployed by itself when the day is over.
     problems.others.extend(facts.used_up.iter().filter(|_| changed).map(|used_up| (false, used_up.clone())));
     problems.others.extend(facts.exceeded.iter().map(|exceeded| (true, exceeded.clone())));
@@ -64,9 +64,10 @@ pub fn workflow(request: &Request, facts: &WorkflowFacts<'_>) -> Verdict {
     problems.verdict(accepted)
 }
 
-fn problems(workflow: &Workflow, names: (&str, &str), facts: &WorkflowFacts<'_>) -> Problems {
+/// Takes the definition out of the Workflow.
+fn problems(workflow: &mut Workflow, names: (&str, &str), facts: &WorkflowFacts<'_>) -> Problems {
     let mut problems = Problems::default();
-    let definition = workflow.spec.definition.as_ref().and_then(|raw| problems.read(raw, workflow, facts));
+    let definition = workflow.spec.definition.take().and_then(|raw| problems.read(raw, workflow, facts));
     // Without the instance's own catalogue nothing is known for certain about its node types.
     let catalog = (facts.context.catalog, facts.context.instead.is_none());
     problems.others.extend(grants::problems(&workflow.spec, definition.as_ref(), names, facts.instance, catalog, facts.references_of));
@@ -75,13 +76,13 @@ fn problems(workflow: &Workflow, names: (&str, &str), facts: &WorkflowFacts<'_>)
 
 impl Problems {
     /// Reads an inline definition and adds what the validator and the policies find.
-    fn read(&mut self, raw: &Value, workflow: &Workflow, facts: &WorkflowFacts<'_>) -> Option<Definition> {
-        let size = serde_json::to_string(raw).map_or(0, |text| text.len());
+    fn read(&mut self, raw: Value, workflow: &Workflow, facts: &WorkflowFacts<'_>) -> Option<Definition> {
+        let size = serde_json::to_string(&raw).map_or(0, |text| text.len());
         if size > LARGEST_INLINE {
             self.others.push((true, too_large(size)));
             return None;
         }
-        let parsed = match parse_and_check(raw) {
+        let parsed = match parse_owned_and_check(raw) {
             Ok(parsed) => parsed,
             Err(findings) => {
                 self.findings = findings;

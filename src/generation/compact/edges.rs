@@ -1,5 +1,7 @@
 //! Edges: `n1>n2.true>n3`, and the ports that they name.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::conditions::SWITCH;
@@ -94,7 +96,8 @@ impl Ports {
         let name =
             |(at, rule): (usize, &Value)| Some((rule.get("outputKey")?.as_str().filter(|_| rule["renameOutput"] == true)?.to_owned(), at));
         let names = rules.filter(|_| kind == SWITCH).into_iter().flatten().enumerate().filter_map(name).collect();
-        Self { outputs: facts.outputs.of(&values, version), inputs: facts.inputs.of(&values, version), names }
+        let [outputs, inputs] = [&facts.outputs, &facts.inputs].map(|ports| ports.of(&values, version).map(Cow::into_owned));
+        Self { outputs, inputs, names }
     }
 
     fn mains(&self) -> Option<usize> {

@@ -13,7 +13,7 @@ use crate::document::finding::{Code, Finding};
 use crate::generation::compact::{self, Compact, Slot};
 use crate::generation::outcome::Inputs;
 use crate::text::sha256::sha256_hex;
-use crate::validator::check::parse_and_check;
+use crate::validator::check::parse_owned_and_check;
 use crate::validator::schema::required_credentials;
 
 /// Handling of required inputs without a value.
@@ -72,7 +72,7 @@ fn of_compact(document: &Value, values: &Inputs, expressions: &Inputs, catalog: 
 fn of_definition(document: &Value, values: &Inputs, expressions: &Inputs) -> Result<Rendered, Vec<Finding>> {
     let mut document = document.clone();
     substitute::into_definition(&mut document, values, expressions).map_err(|findings| below("definition", findings))?;
-    let parsed = parse_and_check(&document).map_err(|findings| below("definition", findings))?;
+    let parsed = parse_owned_and_check(document).map_err(|findings| below("definition", findings))?;
     let findings = below("definition", parsed.warnings);
     Ok(Rendered { definition: parsed.definition, compact: None, slots: Vec::new(), credentials: Vec::new(), findings })
 }

@@ -103,8 +103,8 @@ impl<'a> References<'a> {
         self.graph.severity(index, node)
     }
 
-    /// Checks the references of `scripts`, which together make up the parameter at `at`.
-    pub(super) fn check(&mut self, index: usize, node: &Node, at: &str, scripts: &[Script], findings: &mut Vec<Finding>) {
+    /// Checks the references of `scripts`, which together make up the parameter at the path that `at` returns.
+    pub(super) fn check(&mut self, index: usize, node: &Node, at: &dyn Fn() -> String, scripts: &[Script], findings: &mut Vec<Finding>) {
         let mut references: Vec<&NodeReference> = scripts.iter().flat_map(|script| &script.nodes).collect();
         references.sort();
         references.dedup_by(|a, b| a.name == b.name);
@@ -123,14 +123,14 @@ impl<'a> References<'a> {
         if scripts.iter().any(|script| script.from_ai) && !self.is_tool(index, node) {
             let message = "$fromAI only has a value in a tool of an agent; connect the node as a tool or use another expression";
             findings.push(
-                Finding { severity: self.severity(index, node), ..Finding::error(Code::FromAiOutsideTool, at, message) }
+                Finding { severity: self.severity(index, node), ..Finding::error(Code::FromAiOutsideTool, at(), message) }
                     .at_node(node.name()),
             );
         }
     }
 
     /// Reports names in expressions that n8n does not define.
-    pub(super) fn check_names(node: &Node, at: &str, scripts: &[Script], findings: &mut Vec<Finding>) {
+    pub(super) fn check_names(node: &Node, at: &dyn Fn() -> String, scripts: &[Script], findings: &mut Vec<Finding>) {
         let mut free: Vec<&str> = scripts.iter().flat_map(|script| &script.free).map(String::as_str).collect();
         free.sort_unstable();
         free.dedup();
@@ -143,16 +143,16 @@ impl<'a> References<'a> {
                 continue;
             }
             let message = format!("n8n defines no {} in expressions; use $json, $input or $('node name')", quoted(name));
-            let finding = Finding::warning(Code::ExpressionNameUnknown, at, message).at_node(node.name());
+            let finding = Finding::warning(Code::ExpressionNameUnknown, at(), message).at_node(node.name());
             findings.push(finding.suggest(similar::nearest(name, KNOWN.iter().copied())));
         }
     }
 
-    fn unknown(&mut self, index: usize, node: &Node, at: &str, reference: &NodeReference) -> Finding {
+    fn unknown(&mut self, index: usize, node: &Node, at: &dyn Fn() -> String, reference: &NodeReference) -> Finding {
         let name = &reference.name;
         if reference.dotted && FOREIGN_NODES.contains(&name.as_str()) {
             let message = format!("n8n has no $node.{name}: $node takes the name of a node; use $json or $input for the preceding node");
-            return Finding::warning(Code::ExpressionNameUnknown, at, message);
+            return Finding::warning(Code::ExpressionNameUnknown, at(), message);
         }
         let alike = self.shapes.get_or_init(|| Shapes::of(self.graph.names())).alike(name);
         let message = match alike {
@@ -160,14 +160,14 @@ impl<'a> References<'a> {
             None => format!("there is no node {}; name one that exists", quoted(name)),
         };
         let severity = if reference.spared { Severity::Warning } else { self.severity(index, node) };
-        let finding = Finding { severity, ..Finding::error(Code::ExpressionNodeUnknown, at, message) };
+        let finding = Finding { severity, ..Finding::error(Code::ExpressionNodeUnknown, at(), message) };
         self.suggested += 1;
         let known = self.suggested <= MAX_SUGGESTIONS;
         let meant = alike.map(|(meant, _)| meant);
         finding.suggest(meant.or_else(|| known.then(|| similar::nearest(name, self.graph.names())).flatten()))
     }
 
-    fn too_early(&mut self, index: usize, target: usize, at: &str) -> Option<Finding> {
+    fn too_early(&mut self, index: usize, target: usize, at: &dyn Fn() -> String) -> Option<Finding> {
         let graph = self.graph;
         let before = self.before.entry(index).or_insert_with(|| graph.before(index));
         // A node that never runs is reported by another finding.
@@ -176,7 +176,7 @@ impl<'a> References<'a> {
         }
         let name = self.definition.nodes.get(target).map(Node::name).unwrap_or_default();
         let message = format!("node {} is not upstream, so it may not have run yet; connect it or check isExecuted first", quoted(name));
-        Some(Finding::warning(Code::ExpressionNodeNotBefore, at, message))
+        Some(Finding::warning(Code::ExpressionNodeNotBefore, at(), message))
     }
 
     /// Reports whether the node may be a tool: by its type, or by its connections. A node that is attached to another node in any way is

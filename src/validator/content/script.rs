@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, Severity, is_full};
 use crate::document::javascript::{Fault, Goal, Script, read};
-use crate::document::json_path::{self, Step};
+use crate::document::json_path::Step;
 use crate::validator::content::graph::Graph;
 use crate::validator::content::nodes::{nodes, parameter_path};
 use crate::validator::content::reference::References;
@@ -20,7 +20,6 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resol
     let mut references = References::new(definition, graph);
     for (index, node) in nodes(definition) {
         let Some(parameters) = node.parameters() else { continue };
-        let base = json_path::key(&json_path::index("nodes", index), "parameters");
         let scripts = scripts(node);
         each_string(parameters, |trail, text, _| {
             let braced = text.contains("{{");
@@ -29,7 +28,7 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resol
             if !(braced || alone) || is_full(findings) || scripts.iter().any(|(_, code)| std::ptr::eq(*code, text)) {
                 return;
             }
-            let (at, before) = (|| trail.path(&base), findings.len());
+            let (at, before) = (&|| trail.path(&parameter_path(index, &[])), findings.len());
             if let Some(expression) = text.strip_prefix('=').filter(|_| braced) {
                 check_expression(index, node, expression, at, &mut references, findings);
                 if findings.len() == before {
@@ -59,7 +58,7 @@ pub(super) fn check(definition: &Definition, graph: &Graph<'_>, resolved: &Resol
         for (keys, code) in scripts {
             let before = findings.len();
             let code = code.strip_prefix('=').unwrap_or(code);
-            check_code(index, node, &parameter_path(index, keys), code, &mut references, findings);
+            check_code(index, node, &|| parameter_path(index, keys), code, &mut references, findings);
             unless_read(&resolved.reading(index, keys.iter().map(|key| Step::Key(key))), &mut findings[before..]);
         }
     }
@@ -78,14 +77,14 @@ fn check_template(
     index: usize,
     node: &Node,
     text: &str,
-    at: impl Fn() -> String,
+    at: &dyn Fn() -> String,
     references: &mut References<'_>,
     findings: &mut Vec<Finding>,
 ) {
     let closed = expression::pieces(text).into_iter().filter(|piece| piece.closed);
     let scripts: Vec<Script> = closed.filter_map(|piece| read(&piece.code, Goal::Expression).ok()).collect();
     if !scripts.is_empty() {
-        references.check(index, node, &at(), &scripts, findings);
+        references.check(index, node, at, &scripts, findings);
     }
 }
 
@@ -93,7 +92,7 @@ fn check_expression(
     index: usize,
     node: &Node,
     text: &str,
-    at: impl Fn() -> String,
+    at: &dyn Fn() -> String,
     references: &mut References<'_>,
     findings: &mut Vec<Finding>,
 ) {
@@ -151,21 +150,28 @@ fn check_expression(
         });
     }
     if !scripts.is_empty() {
-        references.check(index, node, &at(), &scripts, findings);
-        References::check_names(node, &at(), &scripts, findings);
+        references.check(index, node, at, &scripts, findings);
+        References::check_names(node, at, &scripts, findings);
     }
 }
 
-fn check_code(index: usize, node: &Node, at: &str, code: &str, references: &mut References<'_>, findings: &mut Vec<Finding>) {
+fn check_code(
+    index: usize,
+    node: &Node,
+    at: &dyn Fn() -> String,
+    code: &str,
+    references: &mut References<'_>,
+    findings: &mut Vec<Finding>,
+) {
     match read(code, Goal::Body) {
-        Ok(script) => references.check(index, node, at, &[Script { free: Default::default(), ..script }], findings),
+        Ok(script) => references.check(index, node, at, &[script], findings),
         Err(Fault::Syntax { offset, problem }) => {
             let (line, column) = expression::position(code, offset);
             let message = format!("the JavaScript does not parse at line {line}, column {column}: {problem}");
-            let finding = Finding { severity: references.severity(index, node), ..Finding::error(Code::ScriptSyntax, at, message) };
+            let finding = Finding { severity: references.severity(index, node), ..Finding::error(Code::ScriptSyntax, at(), message) };
             findings.push(finding.at_node(node.name()));
         }
-        Err(_) => findings.push(unread(node, at.to_owned())),
+        Err(_) => findings.push(unread(node, at())),
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, Severity, is_full};
 use crate::document::json_path;
+use crate::validator::content::nodes::parameter_path;
 use crate::validator::content::strings::each_string;
 pub use removal::{REMOVED, holds_secret, without_secrets};
 use shape::{is_secret_name, token};
@@ -22,20 +23,19 @@ const OF_REFERENCE: &[&str] = &["id", "name"];
 
 pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
     for (index, node) in definition.nodes.iter().enumerate() {
-        let base = json_path::index("nodes", index);
         if let Some(parameters) = node.parameters() {
-            let base = json_path::key(&base, "parameters");
             each_string(parameters, |trail, text, object| {
                 if is_full(findings) {
                     return;
                 }
                 if let Some(what) = found(trail.key(), text, object) {
                     let message = format!("{what} is stored here in plain text; move it into a credential, and rotate it");
-                    findings.push(Finding::error(Code::SecretLiteral, trail.path(&base), message).at_node(node.name()));
+                    findings
+                        .push(Finding::error(Code::SecretLiteral, trail.path(&parameter_path(index, &[])), message).at_node(node.name()));
                 }
             });
         }
-        check_credentials(&base, node, findings);
+        check_credentials(index, node, findings);
     }
 }
 
@@ -51,20 +51,21 @@ fn found(key: &str, text: &str, object: Option<&Map<String, Value>>) -> Option<&
     }
     kind(text).or_else(|| {
         // A header or query parameter: {"name": "X-API-Key", "value": "…"}.
-        let name = object?.get("name").or_else(|| object?.get("key"))?.as_str()?;
+        let object = object.filter(|_| key == "value")?;
+        let name = object.get("name").or_else(|| object.get("key"))?.as_str()?;
         let value = text.strip_prefix('=').unwrap_or(text);
         if value.contains("://") {
             return None;
         }
         let value = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("Basic ")).unwrap_or(value);
-        let secret = key == "value" && is_secret_name(name) && is_secret_value(value.trim()) && looks_random(value.trim());
+        let secret = is_secret_name(name) && is_secret_value(value.trim()) && looks_random(value.trim());
         secret.then_some("a literal key or token")
     })
 }
 
 /// Reports other fields in a reference to a credential: n8n reads only the id and the name, and everybody who may read the workflow can
 /// read the rest.
-fn check_credentials(at: &str, node: &Node, findings: &mut Vec<Finding>) {
+fn check_credentials(index: usize, node: &Node, findings: &mut Vec<Finding>) {
     for (kind, reference) in node.credentials().into_iter().flatten() {
         for (field, value) in reference.as_object().into_iter().flatten() {
             if is_full(findings) {
@@ -80,7 +81,7 @@ fn check_credentials(at: &str, node: &Node, findings: &mut Vec<Finding>) {
             }
             let secret = is_secret_name(field) || value.is_object() || matches!(field.as_str(), "data" | "user" | "username");
             let severity = if secret { Severity::Error } else { Severity::Warning };
-            let at = json_path::key(&json_path::key(&json_path::key(at, "credentials"), kind), field);
+            let at = json_path::key(&json_path::key(&json_path::key(&json_path::index("nodes", index), "credentials"), kind), field);
             let message = "this belongs in the credential itself, n8n does not read it here; refer to the credential by id or name";
             findings.push(Finding { severity, ..Finding::error(Code::CredentialEmbedded, at, message) }.at_node(node.name()));
         }

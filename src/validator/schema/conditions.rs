@@ -6,9 +6,8 @@
 use serde_json::Value;
 
 use super::node::Known;
-use super::places::Place;
 use crate::document::finding::{Code, Finding, is_full, quoted};
-use crate::document::json_path;
+use crate::document::json_path::{self, Place};
 use crate::text::similar;
 
 /// Operators of every type.

@@ -1,5 +1,6 @@
 //! Checks of connections against the ports of their nodes.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
@@ -8,8 +9,8 @@ use serde_json::Value;
 use super::node::Known;
 use crate::catalog::{Port, Ports};
 use crate::document::definition::Definition;
-use crate::document::finding::{Code, Finding, Severity, is_full, quoted};
-use crate::document::json_path;
+use crate::document::finding::{Code, Finding, Quoted, Severity, is_full, quoted};
+use crate::document::json_path::{self, Place};
 use crate::text::similar;
 
 const MAIN: &str = "main";
@@ -36,8 +37,8 @@ const KINDS: &[&str] = &[
 /// A node and its ports; ports that are only known at run time are `None`.
 struct End<'a> {
     known: &'a Known<'a>,
-    inputs: Option<Vec<Port>>,
-    outputs: Option<Vec<Port>>,
+    inputs: Option<Cow<'a, [Port]>>,
+    outputs: Option<Cow<'a, [Port]>>,
 }
 
 /// A connection, as it is written.
@@ -47,7 +48,17 @@ struct Edge<'a> {
     kind: &'a str,
     output: usize,
     input: usize,
-    at: String,
+    /// Position among the connections of the output.
+    position: usize,
+}
+
+impl Edge<'_> {
+    /// Returns the path, which only findings need.
+    fn at(&self) -> String {
+        let connections = Place::Root("connections");
+        let (source, kind) = (Place::Key(&connections, self.source), self.kind);
+        Place::Index(&Place::Index(&Place::Key(&source, kind), self.output), self.position).written()
+    }
 }
 
 pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findings: &mut Vec<Finding>) {
@@ -92,9 +103,7 @@ pub(super) fn check(definition: &Definition, nodes: &[Option<Known<'_>>], findin
 fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edge<'a>> {
     let mut found = Vec::new();
     for (source, kinds) in &definition.connections {
-        let at = json_path::key("connections", source);
         for (kind, outputs) in kinds.as_object().into_iter().flatten() {
-            let at = json_path::key(&at, kind);
             if is_full(findings) {
                 return found;
             }
@@ -108,26 +117,28 @@ fn edges<'a>(definition: &'a Definition, findings: &mut Vec<Finding>) -> Vec<Edg
                 let empty =
                     outputs.as_array().is_some_and(|outputs| outputs.iter().all(|bucket| bucket.as_array().is_none_or(Vec::is_empty)));
                 let severity = if empty { Severity::Warning } else { Severity::Error };
+                let at = json_path::key(&json_path::key("connections", source), kind);
                 findings.push(Finding { severity, ..Finding::error(Code::ConnectionKind, at, message) }.at_node(source).suggest(meant));
                 continue;
             }
             for (output, bucket) in outputs.as_array().into_iter().flatten().enumerate() {
                 for (position, entry) in bucket.as_array().into_iter().flatten().enumerate() {
-                    let at = json_path::index(&json_path::index(&at, output), position);
                     let text = |key: &str| entry.get(key).and_then(Value::as_str);
                     let (Some(target), Some(own), Some(input)) = (text("node"), text("type"), entry.get("index").and_then(Value::as_u64))
                     else {
                         continue;
                     };
+                    let input = usize::try_from(input).unwrap_or(usize::MAX);
+                    let edge = Edge { source, target, kind, output, input, position };
                     if own != kind {
                         let message = format!("the connection is of kind {} but listed under {}", quoted(own), quoted(kind));
                         // Items flow by the outer kind, and are looked up by the inner one: a sub-node is then never found.
                         let severity = if kind == MAIN { Severity::Warning } else { Severity::Error };
-                        let finding = Finding::error(Code::ConnectionKind, json_path::key(&at, "type"), message);
+                        let finding = Finding::error(Code::ConnectionKind, json_path::key(&edge.at(), "type"), message);
                         findings.push(Finding { severity, ..finding }.at_node(source).suggest(Some(kind)));
                         continue;
                     }
-                    found.push(Edge { source, target, kind, output, input: usize::try_from(input).unwrap_or(usize::MAX), at });
+                    found.push(edge);
                 }
             }
         }
@@ -157,21 +168,21 @@ fn is_step(end: &End<'_>) -> bool {
 fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed: &HashSet<&str>) -> Option<Finding> {
     let gives = |end: Option<&End<'_>>| end.and_then(|end| end.outputs.as_ref()).map(|ports| count(ports, edge.kind));
     let accepts = |end: Option<&End<'_>>| end.and_then(|end| end.inputs.as_ref()).map(|ports| count(ports, edge.kind));
-    let (from, to) = (quoted(edge.source), quoted(edge.target));
+    let (from, to) = (Quoted(edge.source), Quoted(edge.target));
     if let (Some(source), Some(given)) = (source, gives(source)) {
         if given == 0 {
             if edge.kind != MAIN && gives(target) != Some(0) && target.is_some() && accepts(Some(source)).is_some_and(|taken| taken > 0) {
                 let message = format!("{from} takes {} from {to}, so the connection starts at {to}", edge.kind);
-                return Some(source.known.error(Code::ConnectionReversed, edge.at.clone(), message).suggest(Some(edge.target)));
+                return Some(source.known.error(Code::ConnectionReversed, edge.at(), message).suggest(Some(edge.target)));
             }
             let own = source.outputs.as_deref().map(kinds).unwrap_or_default();
             if edge.kind == MAIN && is_step(source) && fed.contains(edge.source) {
                 let message = format!("{from} is a tool that runs as a step of the flow here; no agent can call it");
-                return Some(source.known.warning(Code::ConnectionKind, edge.at.clone(), message).mismatch(edge.kind, own));
+                return Some(source.known.warning(Code::ConnectionKind, edge.at(), message).mismatch(edge.kind, own));
             }
             let message =
                 format!("{from} has no output of kind {}{}", edge.kind, setting(&source.known.facts().outputs, source, edge.kind));
-            return Some(source.known.error(Code::ConnectionKind, edge.at.clone(), message).mismatch(edge.kind, own));
+            return Some(source.known.error(Code::ConnectionKind, edge.at(), message).mismatch(edge.kind, own));
         }
         let errors = usize::from(edge.kind == MAIN && source.known.node.text("onError") == Some("continueErrorOutput"));
         if edge.output >= given + errors {
@@ -180,32 +191,31 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed
                 message.push_str("; an error output requires onError: continueErrorOutput");
             }
             let want = format!("0 to {}", given + errors - 1);
-            return Some(source.known.error(Code::ConnectionOutput, edge.at.clone(), message).mismatch(edge.output.to_string(), want));
+            return Some(source.known.error(Code::ConnectionOutput, edge.at(), message).mismatch(edge.output.to_string(), want));
         }
     }
     if let (Some(target), Some(taken)) = (target, accepts(target)) {
-        let at = json_path::key(&edge.at, "index");
         if taken == 0 && edge.kind == MAIN && target.known.facts().starts() {
             // Whatever else starts the workflow, n8n passes the items of the connection through the trigger (measured).
             let message = format!("{to} starts workflows and has no input; items from {from} only pass through it");
-            return Some(target.known.warning(Code::ConnectionInput, edge.at.clone(), message));
+            return Some(target.known.warning(Code::ConnectionInput, edge.at(), message));
         }
         if taken == 0 && edge.kind == MAIN && is_step(target) {
             let message = format!("{to} is a tool that runs as a step of the flow here; no agent can call it");
-            return Some(target.known.warning(Code::ConnectionInput, edge.at.clone(), message));
+            return Some(target.known.warning(Code::ConnectionInput, edge.at(), message));
         }
         if taken == 0 && edge.kind == MAIN {
             let message = format!("{to} has no main input; {from} leads to it");
-            return Some(target.known.error(Code::ConnectionInput, edge.at.clone(), message));
+            return Some(target.known.error(Code::ConnectionInput, edge.at(), message));
         }
         if taken == 0 {
             let own = target.inputs.as_deref().map(kinds).unwrap_or_default();
             let finding = match target.known.facts().inputs.most(edge.kind) {
-                0 => Finding::error(Code::ConnectionKind, edge.at.clone(), format!("{to} takes no {}", edge.kind)),
+                0 => Finding::error(Code::ConnectionKind, edge.at(), format!("{to} takes no {}", edge.kind)),
                 // A leftover of an option that is switched off, which n8n skips.
                 _ => Finding::warning(
                     Code::ConnectionKind,
-                    edge.at.clone(),
+                    edge.at(),
                     format!(
                         "{to} takes no {} with these parameters{}",
                         edge.kind,
@@ -217,7 +227,7 @@ fn join(edge: &Edge<'_>, source: Option<&End<'_>>, target: Option<&End<'_>>, fed
         }
         if edge.input >= taken {
             let message = format!("{to} has no input {} of kind {}", edge.input, edge.kind);
-            let want = format!("0 to {}", taken - 1);
+            let (at, want) = (json_path::key(&edge.at(), "index"), format!("0 to {}", taken - 1));
             // Data on a main input that does not exist is lost; a second model is not needed while its option is off.
             let switched_off = edge.kind != MAIN && edge.input < target.known.facts().inputs.most(edge.kind);
             let finding = match switched_off {
@@ -259,7 +269,7 @@ fn error_output(name: &str, end: &End<'_>, used: &HashSet<(&str, usize)>) -> Opt
 /// Checks that each input has as many connections as the node requires.
 fn takes(name: &str, end: &End<'_>, arriving: &HashMap<(&str, &str, usize), usize>, findings: &mut Vec<Finding>) {
     let mut places: HashMap<&str, usize> = HashMap::new();
-    for port in end.inputs.iter().flatten() {
+    for port in end.inputs.as_deref().unwrap_or_default() {
         let place = places.entry(&port.kind).or_default();
         let connected = arriving.get(&(name, port.kind.as_str(), *place)).copied().unwrap_or_default();
         let label = || if port.label.is_empty() { port.kind.clone() } else { format!("{} ({})", port.label, port.kind) };

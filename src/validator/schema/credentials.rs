@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::kinds;
 use super::node::Known;
-use crate::catalog::{Catalog, Kind, shown};
+use crate::catalog::{Catalog, shown};
 use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding, is_full, quoted};
 use crate::document::json_path;
@@ -56,7 +56,7 @@ fn listed<'k>(known: &'k Known<'_>) -> Vec<&'k str> {
 
 /// Returns the types that parameters select.
 fn chosen<'k>(known: &'k Known<'_>) -> Vec<&'k str> {
-    let parameters = known.facts().parameters.iter().filter(|parameter| parameter.kind == Kind::CredentialsSelect);
+    let parameters = known.facts().level().credential_selectors();
     let value = |name: &str| known.values.as_ref().ok()?.get(name)?.as_str().filter(|text| !text.is_empty() && !text.starts_with('='));
     let mut found: Vec<&str> = parameters.filter_map(|parameter| value(&parameter.name)).collect();
     found.dedup();
@@ -66,12 +66,12 @@ fn chosen<'k>(known: &'k Known<'_>) -> Vec<&'k str> {
 pub(super) fn check(known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Finding>) {
     let chosen = chosen(known);
     let needed: Vec<&str> = listed(known).into_iter().chain(chosen.iter().copied()).collect();
-    let at = json_path::key(&known.at, "credentials");
+    let at = |name: &str| json_path::key(&json_path::key(&known.at, "credentials"), name);
     let own = known.node.credentials();
     let has = |name: &str| own.is_some_and(|own| own.get(name).is_some_and(|reference| !reference.is_null()));
     let missing: Vec<&str> = needed.iter().copied().filter(|name| !has(name)).collect();
     // The HTTP Request node and similar nodes accept any type, and use the selected one.
-    let takes_any = known.facts().parameters.iter().any(|parameter| parameter.kind == Kind::CredentialsSelect);
+    let takes_any = known.facts().level().credential_selectors().next().is_some();
     let mut instead = false;
     for name in own.into_iter().flatten().map(|(name, _)| name.as_str()) {
         if is_full(findings) {
@@ -83,8 +83,7 @@ pub(super) fn check(known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Fin
                 let elsewhere = facts.restricted && !facts.supported_nodes.iter().any(|node| node == known.node.kind());
                 if elsewhere && (!takes_any || chosen.contains(&name)) {
                     let message = format!("n8n allows credentials of type {} for some node types only, not for this one", quoted(name));
-                    findings
-                        .push(Finding::error(Code::CredentialTypeRefused, json_path::key(&at, name), message).at_node(known.node.name()));
+                    findings.push(Finding::error(Code::CredentialTypeRefused, at(name), message).at_node(known.node.name()));
                     continue;
                 }
                 if listed || takes_any {
@@ -97,10 +96,10 @@ pub(super) fn check(known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Fin
         };
         // n8n skips credentials that a node does not use; wrong ones only matter if the right ones are missing.
         let finding = if missing.is_empty() {
-            known.warning(code, json_path::key(&at, name), message)
+            known.warning(code, at(name), message)
         } else {
             instead = true;
-            known.error(code, json_path::key(&at, name), message)
+            known.error(code, at(name), message)
         };
         let nearest = || if code == Code::CredentialTypeUnknown { catalog.nearest_credential(name) } else { None };
         findings.push(finding.suggest(missing.first().copied().or_else(nearest)));
@@ -110,6 +109,6 @@ pub(super) fn check(known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Fin
     }
     for name in missing {
         let message = format!("the node needs credentials of type {}", quoted(name));
-        findings.push(known.warning(Code::CredentialsMissing, json_path::key(&at, name), message));
+        findings.push(known.warning(Code::CredentialsMissing, at(name), message));
     }
 }

@@ -4,9 +4,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::node::Known;
-use super::places::Place;
 use crate::catalog::Parameter;
 use crate::document::finding::{Code, Finding};
+use crate::document::json_path::Place;
 use crate::document::parse::json_problem;
 
 /// Parameters for which a node of n8n 2.39.10 was observed to fail on every run if their text is not JSON. Others are sometimes read

@@ -3,10 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::node::Known;
-use super::places::Place;
 use crate::catalog::{Kind, Shared};
 use crate::document::finding::{Code, Finding, kind_of, quoted};
-use crate::document::json_path;
+use crate::document::json_path::{self, Place};
 
 /// Fields of a node that language models and people put among its parameters.
 const SETTINGS: &[&str] = &[

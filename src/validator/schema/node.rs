@@ -1,5 +1,6 @@
 //! A node together with the catalogue's facts about it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -55,12 +56,12 @@ impl<'a> Known<'a> {
     }
 
     /// Returns the inputs; `None` if they are only known at run time.
-    pub(super) fn inputs(&self) -> Option<Vec<Port>> {
+    pub(super) fn inputs(&self) -> Option<Cow<'_, [Port]>> {
         self.facts().inputs.of(self.values.as_ref().ok()?, self.version())
     }
 
     /// Returns the outputs, without the error output.
-    pub(super) fn outputs(&self) -> Option<Vec<Port>> {
+    pub(super) fn outputs(&self) -> Option<Cow<'_, [Port]>> {
         self.facts().outputs.of(self.values.as_ref().ok()?, self.version())
     }
 

@@ -3,13 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::node::Known;
-use super::places::Place;
 use super::shapes::{self, Misfit};
 use super::{conditions, literal, misplaced};
 use crate::catalog::display::Match;
-use crate::catalog::{Issue, IssueKind, Kind, NodeVersion, Parameter, Shared, issues, js, shown};
+use crate::catalog::{Issue, IssueKind, Kind, Level, NodeVersion, Parameter, Shared, issues, js, shown};
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
-use crate::document::json_path;
+use crate::document::json_path::{self, Place};
 use crate::text::similar;
 
 /// Source: `http.METHODS` of Node.js 24.
@@ -64,7 +63,7 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
     // A name may occur several times in a description, each time with the same requirement.
     missing.dedup();
     let mut walk = Walk { known, values, missing: &missing, ignored: Vec::new(), findings };
-    walk.level(&known.facts().parameters, own, values, Place::Root(&known.at), true);
+    walk.level(known.facts().level(), own, values, Place::Key(&Place::Root(&known.at), "parameters"), true);
     let ignored = std::mem::take(&mut walk.ignored);
     for issue in &missing {
         if is_full(findings) {
@@ -76,7 +75,8 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
 
 /// Returns the finding for a value on which n8n fails when it loads the node: mostly a single entry in place of a list.
 fn unloadable(known: &Known<'_>, own: &Map<String, Value>, name: &str) -> Finding {
-    let root = Place::Root(&known.at);
+    let node = Place::Root(&known.at);
+    let root = Place::Key(&node, "parameters");
     if let Some((at, got)) = misplaced::single_entry(&known.facts().parameters, own, root, 0) {
         let message = "n8n expects a list here and cannot load the node; put [ ] around the entry".to_owned();
         return known.error(Code::ParameterShape, at, message).mismatch(got, "an array");
@@ -128,23 +128,16 @@ struct Walk<'a, 'f> {
 
 impl<'a> Walk<'a, '_> {
     /// Checks one level of values: the node's own, those of a collection, or those of an entry of a group.
-    fn level(
-        &mut self,
-        parameters: &'a [Shared],
-        own: &'a Map<String, Value>,
-        loaded: &'a Map<String, Value>,
-        place: Place<'_>,
-        top: bool,
-    ) {
+    fn level(&mut self, level: Level<'a>, own: &'a Map<String, Value>, loaded: &'a Map<String, Value>, place: Place<'_>, top: bool) {
         for (key, value) in own {
             if is_full(self.findings) {
                 return;
             }
             let place = Place::Key(&place, key);
-            let mut named = parameters.iter().filter(|parameter| parameter.name == *key).peekable();
-            if named.peek().is_none() {
+            let named = level.named(key);
+            if named.clone().next().is_none() {
                 if !is_empty(value) {
-                    self.unknown(parameters, key, value, place, top);
+                    self.unknown(level, key, value, place, top);
                 }
                 continue;
             }
@@ -156,12 +149,12 @@ impl<'a> Walk<'a, '_> {
             }
             let around = self.known.around(self.values);
             let showing: Vec<&Shared> = named.filter(|parameter| shown(&parameter.display, loaded, around)).collect();
-            self.check_value(parameters, &showing, value, loaded.get(key), place);
+            self.check_value(level, &showing, value, loaded.get(key), place);
         }
     }
 
     /// Checks a value against all visible parameters of its name: one that accepts it is enough.
-    fn check_value(&mut self, beside: &[Shared], showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
+    fn check_value(&mut self, beside: Level<'_>, showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
         let mut first = None;
         for parameter in showing {
             match shapes::fits(parameter, value) {
@@ -187,7 +180,7 @@ impl<'a> Walk<'a, '_> {
             _ => {}
         }
         if let (false, Some(own), Some(loaded)) = (parameter.fields.is_empty(), value.as_object(), loaded.and_then(Value::as_object)) {
-            self.level(&parameter.fields, own, loaded, place, false);
+            self.level(parameter.level(), own, loaded, place, false);
         }
         if parameter.groups.is_empty() {
             return;
@@ -208,11 +201,11 @@ impl<'a> Walk<'a, '_> {
                 (Value::Array(entries), Some(Value::Array(loaded))) => {
                     for (at, (entry, loaded)) in entries.iter().zip(loaded).enumerate() {
                         if let (Some(entry), Some(loaded)) = (entry.as_object(), loaded.as_object()) {
-                            self.level(&group.fields, entry, loaded, Place::Index(&place, at), false);
+                            self.level(group.level(), entry, loaded, Place::Index(&place, at), false);
                         }
                     }
                 }
-                (Value::Object(entry), Some(Value::Object(loaded))) => self.level(&group.fields, entry, loaded, place, false),
+                (Value::Object(entry), Some(Value::Object(loaded))) => self.level(group.level(), entry, loaded, place, false),
                 _ => {}
             }
         }
@@ -241,7 +234,7 @@ impl<'a> Walk<'a, '_> {
         Some(self.known.error(Code::ParameterOfOtherVersion, place.written(), message))
     }
 
-    fn unknown(&mut self, parameters: &'a [Shared], key: &'a str, value: &Value, place: Place<'_>, top: bool) {
+    fn unknown(&mut self, level: Level<'_>, key: &'a str, value: &Value, place: Place<'_>, top: bool) {
         if misplaced::is_setting(key, top) {
             return self.findings.push(misplaced::finding(self.known, key, place));
         }
@@ -256,7 +249,8 @@ impl<'a> Walk<'a, '_> {
             (true, [only]) => Some(only.parameter.as_str()),
             _ => similar::nearest(
                 key,
-                parameters
+                level
+                    .parameters()
                     .iter()
                     .filter(|parameter| shown(&parameter.display, self.values, around))
                     .map(|parameter| parameter.name.as_str()),
@@ -358,13 +352,13 @@ fn is_method(kind: &str, value: &Value) -> bool {
 }
 
 /// Reports whether n8n knows a value that it no longer offers: it still shows other parameters for it.
-fn is_still_known(beside: &[Shared], name: &str, value: &Value) -> bool {
-    let offered = beside.iter().any(|same| same.name == name && same.options.values.iter().any(|one| js::strict_equal(one, value)));
+fn is_still_known(beside: Level<'_>, name: &str, value: &Value) -> bool {
+    let offered = beside.named(name).any(|same| same.options.values.iter().any(|one| js::strict_equal(one, value)));
     let asks = |parameter: &Shared| {
         let rules = parameter.display.show.iter().filter(|rule| rule.0 == name);
         rules.flat_map(|rule| &rule.1).any(|wanted| matches!(wanted, Match::Is(one) if js::strict_equal(one, value)))
     };
-    !offered && beside.iter().any(asks)
+    !offered && beside.parameters().iter().any(asks)
 }
 
 /// Reports whether a value is empty.

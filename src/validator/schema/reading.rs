@@ -67,14 +67,14 @@ impl Resolved<'_> {
 fn of<'k, 's>(known: &'k Known<'_>, mut steps: impl Iterator<Item = Step<'s>>) -> Reading<'k> {
     let Ok(values) = &known.values else { return Reading::Unknown };
     let around = known.around(values);
-    let (mut parameters, mut loaded) = (known.facts().parameters.as_slice(), values);
+    let (mut level, mut loaded) = (known.facts().level(), values);
     while let Some(Step::Key(key)) = steps.next() {
-        let mut showing = parameters.iter().filter(|parameter| parameter.name == key && shown(&parameter.display, loaded, around));
+        let mut showing = level.named(key).filter(|parameter| shown(&parameter.display, loaded, around));
         let Some(parameter) = showing.next() else { return Reading::Dropped };
         let value = loaded.get(key);
         let next = match parameter.kind {
             Kind::Collection if parameter.bounds.multiple != Some(true) => {
-                value.and_then(Value::as_object).map(|inner| (&parameter.fields, inner))
+                value.and_then(Value::as_object).map(|inner| (parameter.level(), inner))
             }
             Kind::FixedCollection => {
                 let Some(Step::Key(name)) = steps.next() else { return Reading::As(parameter, Part::Inside) };
@@ -86,12 +86,12 @@ fn of<'k, 's>(known: &'k Known<'_>, mut steps: impl Iterator<Item = Step<'s>>) -
                     },
                     other => other,
                 };
-                entry.and_then(Value::as_object).map(|inner| (&group.fields, inner))
+                entry.and_then(Value::as_object).map(|inner| (group.level(), inner))
             }
             kind => return Reading::As(parameter, part(kind, &mut steps)),
         };
-        let Some((fields, inner)) = next else { return Reading::Dropped };
-        (parameters, loaded) = (fields.as_slice(), inner);
+        let Some(inner) = next else { return Reading::Dropped };
+        (level, loaded) = inner;
     }
     Reading::Unknown
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
-use crate::document::json_path;
+use crate::document::json_path::Place;
 use crate::text::similar::{self, Shapes};
 
 /// Maximum number of unknown names for which a suggestion is made; each look-up goes over all nodes.
@@ -31,55 +31,56 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         if is_full(checker.findings) {
             return;
         }
-        let at = json_path::key("connections", source);
+        let connections = Place::Root("connections");
+        let at = Place::Key(&connections, source);
         if !checker.names.contains(source.as_str()) {
-            let finding = Finding::error(Code::ConnectionSourceUnknown, &at, checker.unknown("starts at", source));
+            let finding = Finding::error(Code::ConnectionSourceUnknown, at.written(), checker.unknown("starts at", source));
             let finding = finding.suggest(checker.meant(source));
             checker.findings.push(finding);
         }
         let Value::Object(types) = types else {
-            checker.wrong_shape(&at, source, types, r#"{"main": [[...]]} (the level of the connection type is missing)"#);
+            checker.wrong_shape(at, source, types, r#"{"main": [[...]]} (the level of the connection type is missing)"#);
             continue;
         };
         for (kind, outputs) in types {
             if is_full(checker.findings) {
                 return;
             }
-            checker.check_outputs(&json_path::key(&at, kind), source, outputs);
+            checker.check_outputs(Place::Key(&at, kind), source, outputs);
         }
     }
 }
 
 impl<'a> Checker<'a> {
-    fn check_outputs(&mut self, at: &str, source: &str, outputs: &Value) {
+    fn check_outputs(&mut self, at: Place<'_>, source: &str, outputs: &Value) {
         let Value::Array(outputs) = outputs else {
             return self.wrong_shape(at, source, outputs, "an array with one array per output");
         };
         for (output, bucket) in outputs.iter().enumerate() {
-            let at = json_path::index(at, output);
+            let at = Place::Index(&at, output);
             match bucket {
                 // n8n writes null for an output in the middle that leads nowhere.
                 Value::Null => {}
                 Value::Array(entries) => {
                     for (position, entry) in entries.iter().enumerate() {
-                        self.check_entry(&json_path::index(&at, position), source, entry);
+                        self.check_entry(Place::Index(&at, position), source, entry);
                     }
                 }
-                other => self.wrong_shape(&at, source, other, "an array of connections for this output"),
+                other => self.wrong_shape(at, source, other, "an array of connections for this output"),
             }
         }
     }
 
-    fn check_entry(&mut self, at: &str, source: &str, entry: &Value) {
+    fn check_entry(&mut self, at: Place<'_>, source: &str, entry: &Value) {
         let Value::Object(fields) = entry else {
             return self.wrong_shape(at, source, entry, r#"{"node": "...", "type": "main", "index": 0}"#);
         };
-        let node_at = json_path::key(at, "node");
+        let node_at = Place::Key(&at, "node");
         match fields.get("node") {
             Some(Value::String(target)) if !target.is_empty() => {
                 if !self.names.contains(target.as_str()) {
                     let message = self.unknown("leads to", target);
-                    let finding = Finding::error(Code::ConnectionTargetUnknown, node_at, message).at_node(source);
+                    let finding = Finding::error(Code::ConnectionTargetUnknown, node_at.written(), message).at_node(source);
                     let finding = finding.suggest(self.meant(target));
                     self.findings.push(finding);
                 }
@@ -88,22 +89,22 @@ impl<'a> Checker<'a> {
         }
         match fields.get("type") {
             Some(Value::String(kind)) if !kind.is_empty() => {}
-            other => self.wrong_field(json_path::key(at, "type"), source, other, r#"a connection type such as "main""#),
+            other => self.wrong_field(Place::Key(&at, "type"), source, other, r#"a connection type such as "main""#),
         }
         match fields.get("index") {
             Some(Value::Number(number)) if number.as_f64().is_some_and(|n| n >= 0.0 && n.fract() == 0.0) => {}
-            other => self.wrong_field(json_path::key(at, "index"), source, other, "a whole number from 0"),
+            other => self.wrong_field(Place::Key(&at, "index"), source, other, "a whole number from 0"),
         }
     }
 
-    fn wrong_shape(&mut self, at: &str, source: &str, got: &Value, want: &str) {
-        let finding = Finding::error(Code::ConnectionsInvalid, at, "the connections have the wrong shape here");
+    fn wrong_shape(&mut self, at: Place<'_>, source: &str, got: &Value, want: &str) {
+        let finding = Finding::error(Code::ConnectionsInvalid, at.written(), "the connections have the wrong shape here");
         self.findings.push(finding.at_node(source).mismatch(kind_of(got), want));
     }
 
-    fn wrong_field(&mut self, at: String, source: &str, got: Option<&Value>, want: &str) {
+    fn wrong_field(&mut self, at: Place<'_>, source: &str, got: Option<&Value>, want: &str) {
         let got = got.map_or_else(|| "nothing".into(), kind_of);
-        let finding = Finding::error(Code::ConnectionsInvalid, at, "the connection is incomplete");
+        let finding = Finding::error(Code::ConnectionsInvalid, at.written(), "the connection is incomplete");
         self.findings.push(finding.at_node(source).mismatch(got, want));
     }
 

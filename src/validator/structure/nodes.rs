@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, Severity, is_full, kind_of, quoted};
-use crate::document::json_path;
+use crate::document::json_path::{self, Place};
 use crate::text::similar;
 
 const TEXT: &[&str] = &["id", "name", "notes", "onError", "type", "webhookId"];
@@ -67,15 +67,15 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
 
 /// `leads_on` says whether connections start at the node.
 fn check_name(at: &str, node: &Node, leads_on: bool) -> Option<Finding> {
-    let (at, name) = (json_path::key(at, "name"), node.name());
+    let name = node.name();
     let finding = if BREAKING.contains(&name) {
         let message = "n8n fails on a node of this name: the workflow is not published, or each execution fails; rename the node";
-        Finding::error(Code::NodeNameReserved, at, message)
+        Finding::error(Code::NodeNameReserved, json_path::key(at, "name"), message)
     } else if UNREAD.contains(&name) {
         let message = "n8n's API leaves out the connections that start at a node of this name, so that no deployment of them can be \
                        confirmed; rename the node";
         let severity = if leads_on { Severity::Error } else { Severity::Warning };
-        Finding { severity, ..Finding::error(Code::NodeNameReserved, at, message) }
+        Finding { severity, ..Finding::error(Code::NodeNameReserved, json_path::key(at, "name"), message) }
     } else {
         return None;
     };
@@ -150,14 +150,16 @@ fn check_fields(at: &str, node: &Node, findings: &mut Vec<Finding>) {
 /// before 2022). From any other value it reads no id and binds any credential of the type that it finds.
 fn check_credential(at: &str, node: &Node, kind: &str, reference: &Value, findings: &mut Vec<Finding>) {
     let want = r#"{"id": "...", "name": "..."}"#;
-    let at = json_path::key(&json_path::key(at, "credentials"), kind);
+    let credentials = Place::Root(at);
+    let credentials = Place::Key(&credentials, "credentials");
+    let at = Place::Key(&credentials, kind);
     let wrong = match reference {
         Value::Null | Value::String(_) => None,
         Value::Object(fields) => ["id", "name"].iter().find_map(|key| {
             let value = fields.get(*key).filter(|v| !v.is_null() && !v.is_string() && !v.is_number())?;
-            Some((json_path::key(&at, key), value))
+            Some((Place::Key(&at, key).written(), value))
         }),
-        other => Some((at, other)),
+        other => Some((at.written(), other)),
     };
     if let Some((at, value)) = wrong {
         let message = "this is not a reference to a credential";

@@ -1,7 +1,7 @@
 //! Shapes of secrets.
 
 use super::hooks;
-use super::value::{is_part, is_placeholder, is_secret_value, looks_random, run};
+use super::value::{after, is_part, is_placeholder, is_secret_value, is_sign, looks_random, places, run};
 
 /// Prefixes of services' tokens, and the minimum number of letters and digits that follow.
 const PREFIXES: &[(&str, usize, &str)] = &[
@@ -82,29 +82,50 @@ pub(super) fn prefixed_at(word: &str) -> bool {
     PREFIXES.iter().any(|(prefix, length, _)| body(prefix).len() >= (*length).min(16) && looks_random(body(prefix)))
 }
 
-/// Checks the beginning of each word once, rather than searching the whole text for each prefix.
+/// Length of the shortest token with a prefix.
+const SHORTEST: usize = {
+    let (mut shortest, mut at) = (usize::MAX, 0);
+    while at < PREFIXES.len() {
+        let length = PREFIXES[at].0.len() + PREFIXES[at].1;
+        shortest = if length < shortest { length } else { shortest };
+        at += 1;
+    }
+    shortest
+};
+
+/// Checks the beginning of each word once, rather than searching the whole text for each prefix. Most texts have no part without spaces
+/// that is as long as a token.
 fn prefixed(text: &str) -> Option<&'static str> {
-    let (mut inside, mut looks) = (false, 0);
-    for (at, byte) in text.bytes().enumerate() {
-        let begins = is_part(char::from(byte)) && !inside;
-        inside = is_part(char::from(byte));
-        if !begins {
+    let (bytes, mut from, mut looks) = (text.as_bytes(), 0, 0);
+    while let Some(part) = bytes.get(from..from + SHORTEST) {
+        if let Some(gap) = part.iter().rposition(|byte| !is_sign(*byte)) {
+            from += gap + 1;
             continue;
         }
-        let known = PREFIXES.iter().filter(|(prefix, ..)| prefix.as_bytes().first() == Some(&byte));
-        for (prefix, length, what) in known {
-            let Some(body) = text.get(at..).and_then(|rest| rest.strip_prefix(prefix)).map(run) else { continue };
-            if body.len() >= *length && looks_random(body) {
-                // A text with more candidates holds no tokens, and each check takes time.
-                looks += 1;
-                if looks > 100 {
-                    return None;
-                }
-                if is_secret_value(body) {
-                    return Some(what);
+        let end = bytes[from..].iter().position(|byte| !is_sign(*byte)).map_or(bytes.len(), |length| from + length);
+        let mut inside = false;
+        for at in from..end {
+            let begins = is_part(char::from(bytes[at])) && !inside;
+            inside = is_part(char::from(bytes[at]));
+            if !begins {
+                continue;
+            }
+            let known = PREFIXES.iter().filter(|(prefix, ..)| prefix.as_bytes().first() == Some(&bytes[at]));
+            for (prefix, length, what) in known {
+                let Some(body) = text.get(at..).and_then(|rest| rest.strip_prefix(prefix)).map(run) else { continue };
+                if body.len() >= *length && looks_random(body) {
+                    // A text with more candidates holds no tokens, and each check takes time.
+                    looks += 1;
+                    if looks > 100 {
+                        return None;
+                    }
+                    if is_secret_value(body) {
+                        return Some(what);
+                    }
                 }
             }
         }
+        from = end + 1;
     }
     None
 }
@@ -117,11 +138,11 @@ fn json_web_token(text: &str) -> Option<&'static str> {
         part(15) && part(15) && part(20)
     };
     // A text with more candidates holds no tokens, and each check takes time.
-    text.match_indices("eyJ").take(256).any(|(at, _)| !text[..at].ends_with(is_part) && is_token(at)).then_some("a JSON web token")
+    places(text, "eyJ").take(256).any(|(at, _)| !text[..at].ends_with(is_part) && is_token(at)).then_some("a JSON web token")
 }
 
 fn private_key(text: &str) -> Option<&'static str> {
-    let (_, rest) = text.split_once("-----BEGIN ")?;
+    let rest = after(text, "-----BEGIN ")?;
     let (kind, rest) = rest.split_once("-----")?;
     let body = rest.split("-----").next().unwrap_or_default();
     let letters = body.replace("\\n", "").chars().filter(char::is_ascii_alphanumeric).count();
@@ -141,7 +162,7 @@ fn bearer(text: &str) -> Option<&'static str> {
         let ends = !rest[body.len()..].starts_with(['{', '<', '$', '(', '[']);
         body.len() >= 16 && ends && looks_random(body) && is_secret_value(body)
     };
-    text.match_indices("Bearer ").any(secret).then_some("a literal bearer token")
+    places(text, "Bearer ").any(secret).then_some("a literal bearer token")
 }
 
 fn in_query(text: &str) -> Option<&'static str> {
@@ -165,9 +186,10 @@ fn in_query(text: &str) -> Option<&'static str> {
 
 /// Matches `name = "value"` or `"name": "value"` in code and JSON, if the name says that the value is secret.
 fn assigned(text: &str) -> Option<&'static str> {
-    let quote = |c: char| matches!(c, '"' | '\'' | '`');
-    text.match_indices(quote)
-        .any(|(at, mark)| {
+    let mut quotes = text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'"' | b'\'' | b'`')).map(|(at, _)| at);
+    quotes
+        .any(|at| {
+            let mark = &text[at..=at];
             let before = text[..at].trim_end_matches([' ', '\\']);
             let Some(before) = before.strip_suffix([':', '=']) else { return false };
             let before = before.trim_end().trim_end_matches([' ', '"', '\'', '`', '\\']);
@@ -186,7 +208,7 @@ fn assigned(text: &str) -> Option<&'static str> {
 }
 
 fn in_authority(text: &str) -> Option<&'static str> {
-    text.match_indices("://")
+    places(text, "://")
         .any(|(at, _)| {
             let authority = text[at + 3..].split(['/', '?', '#', '"', '\'', ' ', '\n']).next().unwrap_or_default();
             let Some((user, _)) = authority.rsplit_once('@') else { return false };

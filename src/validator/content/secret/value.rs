@@ -65,11 +65,24 @@ pub(super) fn looks_random(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
+/// Returns the text after the first `start`. Few texts contain it, and whether they do is known much sooner than where.
+pub(super) fn after<'t>(text: &'t str, start: &'t str) -> Option<&'t str> {
+    places(text, start).next().map(|(at, start)| &text[at + start.len()..])
+}
+
+/// Returns the places of a word in the text, and the word.
+pub(super) fn places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = (usize, &'t str)> {
+    text.contains(word).then(|| text.match_indices(word)).into_iter().flatten()
+}
+
 /// Returns the letters, digits and signs of a token at the start of the text; no token is longer than the inspected part.
 pub(super) fn run(text: &str) -> &str {
-    let is_sign = |byte: u8| is_part(char::from(byte)) || matches!(byte, b'.' | b'+' | b'/' | b'=');
     let length = text.bytes().take(4096).take_while(|byte| is_sign(*byte)).count();
     &text[..length]
+}
+
+pub(super) fn is_sign(byte: u8) -> bool {
+    is_part(char::from(byte)) || matches!(byte, b'.' | b'+' | b'/' | b'=')
 }
 
 pub(super) fn is_part(c: char) -> bool {
