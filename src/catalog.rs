@@ -4,6 +4,7 @@
 //! cached, so that a program pays only for the types that its workflows use.
 
 pub mod capability;
+mod changes;
 pub mod compare;
 pub mod display;
 mod distil;
@@ -11,10 +12,11 @@ mod families;
 pub mod fill;
 pub mod issues;
 pub mod js;
-pub mod level;
+mod level;
 pub mod model;
 mod operations;
 pub mod pack;
+mod plan;
 pub mod ports;
 pub mod raw;
 mod reviewed;
@@ -28,6 +30,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub use capability::Capability;
+pub(crate) use changes::is_from_ai_only;
 pub use display::{Around, Display, shown};
 pub use distil::{Distilled, RawPackage, distil};
 pub use fill::filled;

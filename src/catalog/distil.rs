@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::capability::Capability;
-use super::level::Planned;
 use super::model::{CredentialType, CredentialUse, NodeType, NodeVersion, Shared, Webhook};
+use super::plan::Planned;
 use super::ports::{Port, Ports};
 use super::raw::{OneOrMany, RawCredential, RawCredentialUse, RawNode, RawParameter, RawPort, RawPorts, RawWebhook};
 use super::{families, js};

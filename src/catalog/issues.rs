@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::display::{Around, matches, shown};
 use super::js;
 use super::level::Decisions;
-use super::model::{Kind, LEFT_OUT, NodeVersion, Parameter, Shared};
+use super::model::{Kind, LEFT_OUT, NodeVersion, Parameter};
 use super::typed::takes;
 use crate::document::finding::MAX_FINDINGS;
 
@@ -63,20 +63,6 @@ pub fn issues(facts: &NodeVersion, values: &Map<String, Value>, version: f64, no
     search.found
 }
 
-/// Reports whether a value of the parameter, or one inside it, could have an issue while the parameter does not show (true), or only while
-/// it shows (false). For most parameters n8n checks nothing.
-pub(super) fn may_have_issues(parameter: &Parameter) -> Option<bool> {
-    let any = |fields: &[Shared]| fields.iter().any(|field| may_have_issues(field).is_some());
-    let (bounds, kind) = (&parameter.bounds, parameter.kind);
-    let hidden = bounds.validate_type.is_some() || kind == Kind::Collection && any(&parameter.fields);
-    let limited = bounds.min_fields.is_some() || bounds.max_fields.is_some();
-    let shown = parameter.required
-        || is_locator(kind)
-        || matches!(kind, Kind::ResourceMapper | Kind::Filter)
-        || kind == Kind::FixedCollection && (limited || parameter.groups.iter().any(|group| any(&group.fields)));
-    (hidden || shown).then_some(hidden)
-}
-
 struct Search<'a> {
     values: &'a Map<String, Value>,
     around: Around<'a>,
@@ -107,7 +93,7 @@ impl Search<'_> {
                 _ => {}
             }
         }
-        if let (true, Some(mode)) = (is_locator(parameter.kind) && *shows, value.and_then(|value| misfit(parameter, value))) {
+        if let (true, Some(mode)) = (parameter.kind.is_locator() && *shows, value.and_then(|value| misfit(parameter, value))) {
             tell(IssueKind::Locator { mode });
         }
         match (parameter.kind, value, &parameter.bounds.validate_type) {
@@ -115,7 +101,7 @@ impl Search<'_> {
             (Kind::Filter, Some(Value::Object(filter)), _) if *shows && is_unreadable(filter) => tell(IssueKind::Unreadable),
             (Kind::Filter | Kind::ResourceMapper, _, _) if *shows => {}
             // n8n also checks parameters that are hidden: if another parameter of the same name shows, the value of that one is checked.
-            (kind, Some(value), Some(want)) if !is_locator(kind) => {
+            (kind, Some(value), Some(want)) if !kind.is_locator() => {
                 let offered: Vec<&Value> = parameter.options.values.iter().collect();
                 // An option that the service provides, or a long default that the catalogue leaves out, cannot be wrong.
                 let untold = (want == "options" && parameter.options.open) || js::to_string(value).trim_start_matches('=') == LEFT_OUT;
@@ -196,17 +182,13 @@ fn columns(parameter: &Parameter, place: &str, mapped: &Map<String, Value>) -> V
     found
 }
 
-fn is_locator(kind: Kind) -> bool {
-    matches!(kind, Kind::ResourceLocator | Kind::WorkflowSelector | Kind::AgentSelector)
-}
-
 /// Reports whether a required value is missing, by the kind of the parameter; n8n never treats other kinds as missing.
 pub fn is_missing(kind: Kind, value: Option<&Value>) -> bool {
     let empty = matches!(value, None | Some(Value::String(_))) && !js::truthy(value);
     match kind {
         Kind::String | Kind::DateTime | Kind::Options => empty,
         Kind::MultiOptions => value.and_then(Value::as_array).is_some_and(Vec::is_empty),
-        kind if is_locator(kind) => match value {
+        kind if kind.is_locator() => match value {
             Some(Value::Object(map)) => !map.get("value").is_some_and(|value| value.is_number() || js::truthy(Some(value))),
             Some(Value::Array(_) | Value::Null) => true,
             other => !js::truthy(other),

@@ -1,101 +1,20 @@
-//! The parameters of one level: of a node, of a collection or of an entry of a group. What follows from them alone is computed once, on
-//! first use, and kept beside them.
+//! The parameters of one level: of a node, of a collection or of an entry of a group.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::ops::Range;
-use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use super::changes::changed;
 use super::display::{Around, Clause, Decision, Rule};
-use super::fill::changed;
-use super::issues::may_have_issues;
 use super::js::Values;
 use super::model::{Group, Kind, NodeVersion, Parameter, Shared};
-
-/// Error for values that n8n could not load: it throws when the workflow is opened.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("parameter {0:?} has a value that n8n cannot load")]
-pub struct Misshapen(pub String);
+use super::plan::{Misshapen, Name, Plan, Planned, Run, Visit, Visits};
 
 /// Parameters of one level.
 #[derive(Clone, Copy, Debug)]
 pub struct Level<'a> {
     parameters: &'a [Shared],
     plan: &'a Plan,
-}
-
-/// Cache of what is computed about the parameters beside it.
-#[derive(Clone, Debug, Default)]
-pub struct Planned(OnceLock<Box<Plan>>);
-
-impl PartialEq for Planned {
-    /// Always equal: a plan follows from the parameters, whether it is computed or not.
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Plan {
-    names: HashMap<String, Name>,
-    /// The distinct clauses of the parameters' conditions.
-    clauses: Vec<Clause>,
-    /// Indexes of clauses, those of a parameter next to each other.
-    listed: Vec<usize>,
-    /// Range of each parameter in that list.
-    ranges: Vec<Range<usize>>,
-    visits: Result<Visits, Misshapen>,
-    /// Defaults that n8n changes when it loads them, by index of the parameter.
-    defaults: HashMap<usize, Value>,
-    /// Indexes of parameters that may have issues, and whether they may have one while they do not show.
-    checked: Vec<(usize, bool)>,
-    /// Indexes of parameters that select a type of credential.
-    selectors: Vec<usize>,
-}
-
-/// Parameters with the same name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Name {
-    /// Their indexes.
-    pub(super) at: Vec<usize>,
-    /// Position of the first visit of one of them.
-    pub(super) first: Option<usize>,
-    /// Position of the last visit.
-    last: usize,
-}
-
-/// The order in which n8n visits the parameters.
-#[derive(Clone, Debug)]
-pub(super) struct Visits {
-    /// All visits.
-    pub(super) all: Vec<Visit>,
-    /// Successive visits with the same first clause.
-    pub(super) runs: Vec<Run>,
-}
-
-/// A visit of a parameter.
-#[derive(Clone, Debug)]
-pub(super) struct Visit {
-    /// Index of the parameter.
-    pub(super) at: usize,
-    /// True if its value is neither a collection nor groups.
-    pub(super) simple: bool,
-    /// True if other parameters of the level have the same name.
-    pub(super) repeated: bool,
-    /// True if no parameter that its conditions mention is visited again: whether it shows is certain from here on.
-    pub(super) settled: bool,
-}
-
-/// Successive visits with the same first clause: if it hides one of them, it hides all.
-#[derive(Clone, Debug)]
-pub(super) struct Run {
-    /// Positions of the visits.
-    pub(super) visits: Range<usize>,
-    /// Index of the clause.
-    clause: Option<usize>,
-    /// True if what it says is certain from the first visit on.
-    pub(super) settled: bool,
 }
 
 /// What clauses say about the values of a level. Parameters share most of their clauses: each is decided once.
@@ -274,7 +193,7 @@ fn runs(visits: &[Visit], clauses: &[Clause], first: impl Fn(usize) -> Option<us
 
 /// Returns the order in which n8n visits the parameters of a level. A parameter that depends on another is visited at once and again later,
 /// so an index may occur several times.
-fn order(parameters: &[Shared]) -> Result<Vec<usize>, Misshapen> {
+pub(super) fn order(parameters: &[Shared]) -> Result<Vec<usize>, Misshapen> {
     let mut needs: HashMap<&str, Vec<&str>> = HashMap::with_capacity(parameters.len());
     for parameter in parameters {
         let own = needs.entry(&parameter.name).or_default();
@@ -309,4 +228,18 @@ fn order(parameters: &[Shared]) -> Result<Vec<usize>, Misshapen> {
         last_length = waiting.len();
     }
     Ok(visits)
+}
+
+/// Reports whether a value of the parameter, or one inside it, could have an issue while the parameter does not show (true), or only while
+/// it shows (false). For most parameters n8n checks nothing.
+fn may_have_issues(parameter: &Parameter) -> Option<bool> {
+    let any = |fields: &[Shared]| fields.iter().any(|field| may_have_issues(field).is_some());
+    let (bounds, kind) = (&parameter.bounds, parameter.kind);
+    let hidden = bounds.validate_type.is_some() || kind == Kind::Collection && any(&parameter.fields);
+    let limited = bounds.min_fields.is_some() || bounds.max_fields.is_some();
+    let shown = parameter.required
+        || kind.is_locator()
+        || matches!(kind, Kind::ResourceMapper | Kind::Filter)
+        || kind == Kind::FixedCollection && (limited || parameter.groups.iter().any(|group| any(&group.fields)));
+    (hidden || shown).then_some(hidden)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::display::Display;
-use super::level::Planned;
+use super::plan::Planned;
 use super::ports::{Ports, RequiredInputs};
 use super::serde_default::is_default;
 
@@ -341,6 +341,13 @@ pub struct CredentialType<R = Shared> {
     pub supported_nodes: Vec<String>,
     /// Properties of the credential.
     pub properties: Vec<R>,
+}
+
+impl Kind {
+    /// Reports whether the value is a resource locator: a value with the mode in which it was chosen.
+    pub(super) fn is_locator(self) -> bool {
+        matches!(self, Self::ResourceLocator | Self::WorkflowSelector | Self::AgentSelector)
+    }
 }
 
 impl Options {

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::capability::Capability;
 use super::distil::Distilled;
-use super::level::Planned;
 use super::model::{CredentialType, Group, NodeType, NodeVersion, Parameter, Shared};
+use super::plan::Planned;
 
 const MAGIC: &[u8] = b"WKCATALOG1\n";
 /// Size at which a block is closed: larger blocks compress better, smaller blocks unpack faster.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::display::{Display, Match, Rule};
-use super::level::Planned;
 use super::model::{Kind, LEFT_OUT, NodeType, NodeVersion, Options, Parameter, Shared};
+use super::plan::Planned;
 use super::ports::{Port, Ports, RequiredInputs};
 
 const SEND_AND_WAIT: &str = "sendAndWait";

@@ -278,7 +278,9 @@ impl<'de> Visitor<'de> for Reader<'_, '_> {
             let place = Place::Key(&self.place, &key);
             let value = entries.next_value_seed(Reader { place, level: self.level + 1, skip: &below, only, notes: &mut *self.notes })?;
             match out.entry(key) {
-                Entry::Vacant(entry) => drop(entry.insert(value)),
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
                 Entry::Occupied(mut entry) => {
                     if let Some(duplicates) = self.notes.duplicates.as_mut().filter(|duplicates| duplicates.len() < MOST_DUPLICATES) {
                         duplicates.push(Place::Key(&self.place, entry.key()).written());

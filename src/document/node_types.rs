@@ -135,7 +135,7 @@ pub(crate) fn service_trigger(kind: &str) -> Option<(&'static [&'static str], &'
         Some(_) => return None,
         None => {}
     }
-    let name = kind.strip_prefix(BASE)?;
+    let name = kind.strip_prefix(BASE).filter(|name| name.ends_with("Trigger"))?;
     SERVICE_TRIGGERS.iter().find(|(known, ..)| *known == name).map(|(_, methods, suffix)| (*methods, *suffix))
 }
 

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::catalog::display::Display;
 use crate::catalog::js;
-use crate::catalog::level::Planned;
 use crate::catalog::model::{Bounds, Group, Kind, LEFT_OUT, Mode, Options, Parameter, Shared};
+use crate::catalog::plan::Planned;
 use crate::catalog::raw::{RawDisplay, RawMode, RawParameter};
 
 /// Maximum length of a default value; longer texts are prose, prompts or code.

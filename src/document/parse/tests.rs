@@ -262,3 +262,19 @@ fn settings_that_n8n_itself_writes_are_left_out_in_silence() {
     assert_eq!(intake.warnings, []);
     assert_eq!(Value::Object(intake.definition.settings), json!({"executionOrder": "v1"}));
 }
+
+#[test]
+fn a_document_that_is_moved_is_parsed_like_one_that_is_copied() {
+    let mut odd = minimal();
+    odd["nodes"][0]["unknown"] = json!(1);
+    odd["nodes"][0]["notes"] = json!(null);
+    odd["nodes"][0].as_object_mut().unwrap().remove("parameters");
+    odd["settings"] = json!({"executionOrder": null, "timezone": "DEFAULT", "unknown": 1});
+    odd["pinData"] = json!({"N": [], "M": []});
+    odd["tags"] = json!(["a"]);
+    let wrong = json!({"nodes": [1, {}], "connections": [], "settings": 1, "name": 1, "nodeGroups": {}});
+    for document in [minimal(), odd.clone(), wrong, json!({"data": odd}), json!([minimal()]), json!({"nodes": null}), json!(1)] {
+        let findings = |unparsable: Box<Unparsable>| (unparsable.findings, unparsable.rest);
+        assert_eq!(parse_owned(document.clone()).map_err(findings), parse(&document).map_err(findings), "{document}");
+    }
+}

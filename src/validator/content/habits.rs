@@ -28,9 +28,9 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
 
 /// Returns the number of enabled nodes that match, and the first of them by name, so that the order of nodes does not matter.
 fn found(definition: &Definition, wanted: impl Fn(&Node) -> bool) -> Option<(usize, &Node, usize)> {
-    let all = || nodes(definition).filter(|(_, node)| !node.disabled() && wanted(node));
-    let (index, node) = all().min_by_key(|(_, node)| node.name())?;
-    Some((index, node, all().count()))
+    let all: Vec<(usize, &Node)> = nodes(definition).filter(|(_, node)| wanted(node) && !node.disabled()).collect();
+    let (index, node) = all.iter().copied().min_by_key(|(_, node)| node.name())?;
+    Some((index, node, all.len()))
 }
 
 fn counted(count: usize, noun: &str) -> String {

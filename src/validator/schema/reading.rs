@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::node::Known;
 use super::resolved::Resolved;
-use crate::catalog::fill::is_from_ai_only;
+use crate::catalog::is_from_ai_only;
 use crate::catalog::{Kind, Parameter, Shared, shown};
 use crate::document::json_path::Step;
 
