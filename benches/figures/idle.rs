@@ -1,7 +1,7 @@
-//! Ten thousand Workflows of 15 kB with nothing to do: how long a starting operator takes to look at each of them once, how
+//! Ten thousand Workflows of 15 kB with nothing to do: how long a starting operator takes until each of them is confirmed, how
 //! much memory it holds, and that it writes nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
@@ -19,46 +19,65 @@ const SIZE: usize = 15_000;
 const LONGEST: Duration = Duration::from_secs(3_600);
 
 pub async fn measure() {
-    let objects: usize = std::env::var("WEIRKEEPER_BENCH_OBJECTS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    let objects = number("OBJECTS", 10_000);
     let n8n = StandIn::start(Options { keep_bodies: false, ..Options::default() });
     let mut world = World::bare(Stack::shared(), "idle", &n8n.url(), n8n.api_key()).await;
     world.operator.restart_with(&["--log", "warn", "--concurrency", "50"]);
     world.instance("main", &n8n.url(), n8n.api_key(), json!({ "interval": "1h", "maxConcurrentRequests": 50 })).await;
-    prepare(&world, objects).await;
-    // The instance counts its workflows; that is its one piece of news, and must not come after the restart.
-    world.annotate("N8nInstance", "main", "requested-at", json!("prepared")).await;
-    let counted = |instance: &Value| instance["status"]["lastHandledRequestedAt"] == "prepared";
-    world.until_kind("N8nInstance", "main", "the workflows are counted", counted).await;
+    prepare(&world, objects, "6h").await;
     world.operator.kill();
+    cold_start(&mut world, objects, "idle").await;
+    standby(&mut world, objects).await;
+    world.operator.kill();
+    sweep(&world).await;
+}
 
-    n8n.log().clear();
-    let (written, started) = (writes(&world).await, Instant::now());
+/// Returns a number from the environment, `WEIRKEEPER_BENCH_…`.
+pub fn number(name: &str, otherwise: usize) -> usize {
+    std::env::var(format!("WEIRKEEPER_BENCH_{name}")).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// Starts the operator on objects that need nothing, and waits until it has confirmed each of them.
+pub async fn cold_start(world: &mut World, objects: usize, figure: &str) {
+    let (before, started) = (Kubernetes::count(world).await, Instant::now());
     world.operator.restart_with(&["--log", "warn"]);
-    let mut looked = HashSet::new();
-    while looked.len() < objects {
-        assert!(started.elapsed() < LONGEST, "only {} of {objects} were looked at", looked.len());
+    loop {
+        let ready = metric(&world.operator.get("/metrics").await.1, "weirkeeper_workflows{state=\"ready\"}");
+        if ready >= objects as f64 {
+            break;
+        }
+        assert!(started.elapsed() < LONGEST, "only {ready} of {objects} are confirmed");
         tokio::time::sleep(Duration::from_millis(200)).await;
-        looked = n8n.log().requests_per_workflow().into_keys().collect();
     }
-    let all = started.elapsed();
+    let (all, processor) = (started.elapsed(), world.operator.processor_seconds());
+    let asked = requests(world).await;
     let cold = memory(world.operator.pid());
     // Writes that come late, and memory that is given back, are seen too.
     tokio::time::sleep(Duration::from_secs(10)).await;
     let later = memory(world.operator.pid());
+    let spent = Kubernetes::count(world).await.since(&before);
     println!(
-        "idle: {objects} objects of {SIZE} bytes observed in {:.1} s (<= 60 for 10000); RSS {} MiB then, {} MiB 10 s later, highest {} MiB (<= 150); {} writes to Kubernetes (0); {} writes to n8n (0); {:.2} requests to n8n each; {:.1} s of processor time",
+        "{figure}: cold start of {objects} objects of {SIZE} bytes: confirmed in {:.1} s (<= 20 for 10000); {} requests to n8n (<= 100) in {:.1} s of processor time; RSS {} MiB then, {} MiB 10 s later, highest {} MiB (<= 120); {} requests to Kubernetes, {} of them writes (0)",
         all.as_secs_f64(),
+        asked,
+        processor,
         cold.0,
         later.0,
         later.1,
-        writes(&world).await - written,
-        n8n.log().writes().len(),
-        n8n.log().entries().len() as f64 / objects as f64,
-        world.operator.processor_seconds(),
+        spent.requests,
+        spent.writes,
     );
-    standby(&mut world, objects).await;
-    world.operator.kill();
-    sweep(&world).await;
+}
+
+/// Returns the sum of the series of a metric whose names begin like this.
+pub fn metric(metrics: &str, name: &str) -> f64 {
+    let lines = metrics.lines().filter(|line| line.starts_with(name));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+/// Returns the number of requests that the operator has sent to n8n.
+pub async fn requests(world: &World) -> u64 {
+    metric(&world.operator.get("/metrics").await.1, "weirkeeper_n8n_requests_total") as u64
 }
 
 /// Measures a replica that answers admission reviews while another one leads.
@@ -79,14 +98,14 @@ async fn standby(world: &mut World, objects: usize) {
     );
 }
 
-/// Creates the objects with an operator that runs.
-async fn prepare(world: &World, objects: usize) {
+/// Creates the objects with an operator that runs, and waits until it has nothing more to say.
+pub async fn prepare(world: &World, objects: usize, interval: &str) {
     let progress = Progress::of(world);
     let started = Instant::now();
     let generations: HashMap<String, i64> = stream::iter(0..objects)
         .map(|number| async move {
             let name = format!("w-{number:05}");
-            let spec = json!({ "active": true, "interval": "6h", "definition": sized(&format!("{}/{number}", world.namespace)) });
+            let spec = json!({ "active": true, "interval": interval, "definition": sized(&path(world, number)) });
             let applied = world.try_workflow(&name, spec).await.expect("the API server takes the Workflow");
             (name, applied.metadata.generation.unwrap_or(0))
         })
@@ -95,6 +114,15 @@ async fn prepare(world: &World, objects: usize) {
         .await;
     progress.until_ready(&generations, LONGEST).await;
     eprintln!("  {objects} objects are Ready after {:.0} s", started.elapsed().as_secs_f64());
+    // The instance counts its workflows; that is its one piece of news, and must not come after the restart.
+    world.annotate("N8nInstance", "main", "requested-at", json!("prepared")).await;
+    let counted = |instance: &Value| instance["status"]["lastHandledRequestedAt"] == "prepared";
+    world.until_kind("N8nInstance", "main", "the workflows are counted", counted).await;
+}
+
+/// Returns the path of a workflow's webhook.
+pub fn path(world: &World, number: usize) -> String {
+    format!("{}/{number}", world.namespace)
 }
 
 /// A workflow of about so many bytes, in nodes as people write them.
@@ -113,20 +141,36 @@ fn sized(path: &str) -> Value {
     definition
 }
 
-/// The writes that the API server has counted, those of leases and of its own controllers apart.
-async fn writes(world: &World) -> u64 {
-    let request = axum::http::Request::get("/metrics").body(Vec::new()).expect("a request");
-    let metrics = world.admin.request_text(request).await.expect("the API server's metrics");
-    let ours = metrics.lines().filter(|line| line.starts_with("apiserver_request_total{")).filter(|line| {
-        let label = |name: &str| line.split(&format!("{name}=\"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
-        matches!(label("verb"), "POST" | "PUT" | "PATCH" | "APPLY" | "DELETE" | "DELETECOLLECTION")
-            && matches!(label("resource"), "workflows" | "n8ninstances" | "controllerrevisions" | "events")
-    });
-    ours.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+/// The requests that the API server has counted, those of leases and of its own controllers apart.
+pub struct Kubernetes {
+    pub requests: u64,
+    pub writes: u64,
+}
+
+impl Kubernetes {
+    pub async fn count(world: &World) -> Self {
+        let request = axum::http::Request::get("/metrics").body(Vec::new()).expect("a request");
+        let metrics = world.admin.request_text(request).await.expect("the API server's metrics");
+        let mut count = Self { requests: 0, writes: 0 };
+        for line in metrics.lines().filter(|line| line.starts_with("apiserver_request_total{")) {
+            let label = |name: &str| line.split(&format!("{name}=\"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+            let ours = ["workflows", "n8ninstances", "controllerrevisions", "events", "secrets", "configmaps"].contains(&label("resource"));
+            let number = line.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).filter(|_| ours).unwrap_or(0);
+            count.requests += number;
+            if matches!(label("verb"), "POST" | "PUT" | "PATCH" | "APPLY" | "DELETE" | "DELETECOLLECTION") {
+                count.writes += number;
+            }
+        }
+        count
+    }
+
+    pub fn since(&self, before: &Self) -> Self {
+        Self { requests: self.requests - before.requests, writes: self.writes - before.writes }
+    }
 }
 
 /// Resident memory now and at its highest, in MiB.
-fn memory(pid: u32) -> (u64, u64) {
+pub fn memory(pid: u32) -> (u64, u64) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the operator runs");
     let kib = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(name)).expect("the kernel says so");

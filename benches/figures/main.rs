@@ -11,6 +11,7 @@ mod idle;
 mod latency;
 mod made;
 mod progress;
+mod steady;
 mod thousand;
 mod validator;
 
@@ -50,6 +51,9 @@ async fn main() {
     }
     if runs("idle") {
         idle::measure().await;
+    }
+    if runs("steady") {
+        steady::measure().await;
     }
 }
 

@@ -53,6 +53,20 @@ impl Stack {
         self.facts["n8n"]["url"].as_str().expect("the stack has an n8n").to_owned()
     }
 
+    /// Returns the processor time that n8n has used, with its task runner, in seconds.
+    #[allow(dead_code, reason = "the benchmarks, which share this file, ask for it")]
+    pub fn n8n_processor_seconds(&self) -> f64 {
+        let group = self.facts["processes"]["n8n"]["pid"].as_u64().expect("n8n runs").to_string();
+        let stats = std::fs::read_dir("/proc").expect("processes").filter_map(|entry| {
+            let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+            // After the name in parentheses: the process group is the 3rd, utime and stime are the 12th and 13th, in hundredths of a second.
+            let fields: Vec<String> = stat.rsplit(") ").next()?.split(' ').map(str::to_owned).collect();
+            (fields.get(2) == Some(&group))
+                .then(|| fields.iter().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>())
+        });
+        stats.sum::<u64>() as f64 / 100.0
+    }
+
     /// Returns an API key with all scopes.
     pub fn n8n_key(&self) -> String {
         std::fs::read_to_string(self.dir.join("n8n-api-key")).expect("the n8n API key").trim().to_owned()
