@@ -19,6 +19,7 @@ mod quotas;
 mod reservations;
 mod runtime;
 mod secret_versions;
+mod sweeps;
 mod template;
 mod workflow;
 
@@ -71,6 +72,7 @@ use quotas::Quotas;
 use runtime::backoffs::Backoffs;
 use runtime::reconcile::Runtime;
 use runtime::slots::InstanceSlots;
+use sweeps::Sweeps;
 
 /// Returns the paths that the controllers watch beside the stores.
 pub fn watched_paths(scope: &Scope) -> Vec<String> {
@@ -128,6 +130,7 @@ pub async fn run(
     let (wake_prompt, woken_prompts) = unbounded_channel();
     let (wake_provider, woken_providers) = unbounded_channel();
     let (wake_template, woken_templates) = unbounded_channel();
+    let (want_sweep, wanted_sweeps) = unbounded_channel();
     let Registered { controllers: metrics, n8n, models } = metrics.clone();
     metrics.restart();
     let secrets = Arc::new(Secrets::new(client.clone()));
@@ -137,6 +140,7 @@ pub async fn run(
         events: Events::new(client.clone()),
         cluster,
         slots: InstanceSlots::new(settings.concurrency),
+        sweeps: Sweeps::new(want_sweep, settings.full_interval),
         admissions: Admissions::new(client.clone(), settings.selector.clone(), workflows.clone()),
         models: ModelQueue::new(metrics.model_calls.clone(), wake_prompt.clone()),
         quotas: Quotas::new(client.clone(), stores.quotas.store().clone(), settings.selector.clone(), metrics.writes.clone()),
@@ -212,6 +216,7 @@ pub async fn run(
         () = prompt::follow_changes(ctx.clone()) => {}
         () = instance::keep_counts(ctx.clone(), changed) => {}
         () = quota::keep_counts(ctx.clone()) => {}
+        () = workflow::sweep::run(ctx.clone(), wanted_sweeps) => {}
         () = template::keep_counts(ctx.clone(), templates_changed) => {}
         () = credential::keep_counts(ctx.clone(), users_changed) => {}
         () = credential::following(ctx.clone()) => {}
@@ -265,6 +270,7 @@ fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedWorkflow>, wa
         Ok(Event::Delete(indexed)) => {
             ctx.forget(indexed.uid());
             ctx.admissions.changed(indexed.namespace());
+            ctx.wake_where(|caller| caller.namespace() == indexed.namespace() && caller.refers_to(indexed.name()));
             let (namespace, name) = indexed.instance();
             ctx.release_instance(&objects::key(namespace, name));
         }

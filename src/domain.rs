@@ -45,6 +45,7 @@ pub mod status_bounds;
 pub mod status_record;
 pub mod stored_body;
 pub mod summary;
+pub mod sweep;
 pub mod target;
 pub mod transitions;
 pub mod ungranted_access;

@@ -38,7 +38,7 @@ pub use error::{Denial, N8nError, SettingsError};
 pub use executions::ExecutionQuery;
 pub use item::Unread;
 pub use key::key_expiry;
-pub use listing::List;
+pub use listing::{Haste, List};
 pub use metrics::N8nMetrics;
 pub use operation::Operation;
 pub use settings::ClientSettings;

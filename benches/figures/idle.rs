@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::standin::{Options, StandIn};
 
 const SIZE: usize = 15_000;
-const LONGEST: Duration = Duration::from_secs(3_600);
+pub const LONGEST: Duration = Duration::from_secs(3_600);
 
 pub async fn measure() {
     let objects = number("OBJECTS", 10_000);
@@ -126,7 +126,7 @@ pub fn path(world: &World, number: usize) -> String {
 }
 
 /// A workflow of about so many bytes, in nodes as people write them.
-fn sized(path: &str) -> Value {
+pub fn sized(path: &str) -> Value {
     let mut definition = answering(path, "1");
     let mut number = 0;
     while definition.to_string().len() < SIZE {

@@ -8,6 +8,7 @@ mod added_latency;
 mod admission;
 mod beside;
 mod idle;
+mod instances;
 mod latency;
 mod made;
 mod progress;
@@ -51,6 +52,9 @@ async fn main() {
     }
     if runs("idle") {
         idle::measure().await;
+    }
+    if runs("instances") {
+        instances::measure().await;
     }
     if runs("steady") {
         steady::measure().await;

@@ -19,6 +19,7 @@ use crate::webhook::certificates::{CertificateSettings, Source};
 
 type DeletionBound = Within<SECOND, { 168 * HOUR }>;
 type ReconcileTimeout = Within<{ 10 * SECOND }, HOUR>;
+type FullInterval = Within<{ 10 * SECOND }, { 24 * HOUR }>;
 type CertificateLifetime = Within<{ 10 * SECOND }, { 87_600 * HOUR }>;
 type LeaseDuration = Within<{ 5 * SECOND }, { 600 * SECOND }>;
 type LivenessBound = Within<{ 10 * SECOND }, { 24 * HOUR }>;
@@ -44,6 +45,10 @@ pub(super) struct OperatorArguments {
     /// Maximum number of Workflows that are reconciled concurrently for each N8nInstance.
     #[arg(long, env = "WEIRKEEPER_CONCURRENCY", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     concurrency: u16,
+    /// Minimum time between two full reconciliations of a Workflow, with a check of its webhooks, while listings of its N8nInstance show that
+    /// nothing changed (10s to 24h).
+    #[arg(long, env = "WEIRKEEPER_FULL_INTERVAL", default_value = "1h", value_parser = FullInterval::parse)]
+    full_interval: FullInterval,
     /// Reconcile only Workflows and N8nInstances with these labels, to divide them among several operators. An instance and its Workflows
     /// must belong to the same operator.
     #[arg(long, env = "WEIRKEEPER_WATCH_LABEL_SELECTOR")]
@@ -205,6 +210,7 @@ impl OperatorArguments {
             deletion_bound: self.deletion_bound.get(),
             reconcile_timeout: self.reconcile_timeout.get(),
             concurrency: usize::from(self.concurrency),
+            full_interval: self.full_interval.get(),
             selector: self.selector().map(str::to_owned),
             fence,
         }

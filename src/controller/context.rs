@@ -21,6 +21,7 @@ use super::reservations::Reservations;
 use super::runtime::reconcile::Runtime;
 use super::runtime::slots::InstanceSlots;
 use super::secret_versions::SecretVersions;
+use super::sweeps::Sweeps;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub reconcile_timeout: Duration,
     /// Maximum number of concurrent reconciliations for each instance.
     pub concurrency: usize,
+    /// Time between full reconciliations of a Workflow that listings of its instance confirm meanwhile.
+    pub full_interval: Duration,
     /// Label selector of the Workflows and N8nInstances that this operator manages; None selects all.
     pub selector: Option<String>,
     /// Permits writes while this process leads.
@@ -87,6 +90,8 @@ pub struct Context {
     pub catalogs: Catalogs,
     /// Slots for reconciliations.
     pub slots: InstanceSlots,
+    /// Workflows that listings of their instances confirm.
+    pub sweeps: Sweeps,
     /// Claims of Workflows on webhook paths.
     pub claims: Mutex<Claims>,
     /// Workflows in n8n that this process gave to objects.
@@ -162,9 +167,16 @@ impl Context {
     /// Starts a reconciliation of every Workflow that `wanted` selects.
     pub fn wake_where(&self, wanted: impl Fn(&IndexedWorkflow) -> bool) {
         for indexed in self.workflows.state_filter(|indexed| wanted(indexed)) {
-            // The receiver only goes away with the operator.
-            let _ = self.wake.send(indexed.object_ref());
+            self.ask(&indexed);
         }
+    }
+
+    /// Starts a reconciliation of a Workflow, whatever listings of its instance show.
+    pub fn ask(&self, indexed: &IndexedWorkflow) {
+        let (namespace, name) = indexed.instance();
+        self.sweeps.ask(&objects::key(namespace, name), indexed.uid());
+        // The receiver only goes away with the operator.
+        let _ = self.wake.send(indexed.object_ref());
     }
 
     /// Starts a reconciliation of each Workflow with one of these UIDs.
@@ -198,8 +210,7 @@ impl Context {
             self.sources_changed.lock().unwrap_or_else(PoisonError::into_inner).insert(indexed.uid().to_owned());
             self.promote(indexed, Urgency::Edit);
         }
-        // The receiver only goes away with the operator.
-        let _ = self.wake.send(indexed.object_ref());
+        self.ask(indexed);
     }
 
     /// Changes the remembered state of an object by `with` and returns its result.
@@ -248,6 +259,7 @@ impl Context {
         self.runtime.backoffs.forget(uid);
         self.reservations.release(uid);
         self.admissions.forget(uid);
+        self.sweeps.forget(uid);
         self.forget_claims(uid);
     }
 
@@ -266,6 +278,7 @@ impl Context {
             return;
         }
         self.catalogs.forget(key);
+        self.sweeps.forget_instance(key);
         let Some(closed) = self.connections.close(key) else { return };
         self.connections.forget_key(&closed.instance);
         self.forget_instance(closed.instance.metadata.uid.as_deref().unwrap_or_default());

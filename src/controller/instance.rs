@@ -16,13 +16,14 @@ use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
-use tracing::{info_span, warn};
+use tracing::{info, info_span, warn};
 
-use super::connections::{errors, trust};
+use super::connections::{Connection, errors, trust};
 use super::context::Context;
 use super::listings::Listing;
 use super::runtime::reconcile::{Ended, Next, REPORTING};
 use super::runtime::status;
+use super::workflow;
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::{Class, Reason};
@@ -38,6 +39,7 @@ use crate::domain::transitions::transitions;
 use crate::kubernetes::catalogs::LoadedCatalog;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
+use crate::n8n::N8nError;
 
 /// Maximum delay between attempts to reach an n8n that does not answer.
 const OUTAGE_RETRY: Duration = Duration::from_secs(5);
@@ -257,7 +259,9 @@ async fn inspect(
     if let Ok(found) = connection.client.version().await {
         status.n8n_version = found.or_else(|| instance.spec.n8n_version.clone());
     }
-    let listing = connection.listings.scan(&connection.client).await.map_err(|error| failed(error, &status.key_scopes))?;
+    let away = ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable);
+    check_start(ctx, &connection, away).await;
+    let listing = list(ctx, &connection).await.map_err(|error| failed(error, &status.key_scopes))?;
     status.orphans = orphans(ctx, &listing).await?;
     status.duplicates = duplicates(&users, &listing);
     let missing = missing_scopes(&status.key_scopes);
@@ -283,6 +287,28 @@ async fn inspect(
         message.push_str("; some workflows in n8n are copies that carry the mark of another (status.duplicates): delete them, or remove customTelemetryTags from their settings");
     }
     Ok(message)
+}
+
+/// Starts a reconciliation of the Workflows that listings cover if n8n was started again: its webhooks have to be checked.
+async fn check_start(ctx: &Context, connection: &Connection, away: bool) {
+    let start_mark = connection.client.start_mark().await.ok().flatten();
+    let again = ctx.sweeps.started_again(&connection.key(), start_mark, away);
+    if !again.is_empty() {
+        info!(workflows = again.len(), "n8n was started again or away; checking webhooks");
+        workflow::sweep::reconcile(ctx, &connection.key(), &again);
+    }
+}
+
+/// Returns a listing: that of a sweep that has just ended or, right after a start, is under way, or else a new one.
+async fn list(ctx: &Context, connection: &Connection) -> Result<Arc<Listing>, N8nError> {
+    let first = ctx.sweeps.inspected(&connection.key()).is_none();
+    if let Some(listing) = ctx.sweeps.take_fresh(&connection.key()) {
+        return Ok(listing);
+    }
+    let (listings, client) = (&connection.listings, &connection.client);
+    let listing = if first { listings.recent(client).await? } else { listings.scan(client).await? };
+    workflow::sweep::settle(ctx, connection, &listing).await;
+    Ok(listing)
 }
 
 /// Returns the condition CatalogReady; None if the ConfigMap could not be read.

@@ -12,7 +12,8 @@ use crate::document::routes::{Answer, Route, answers, collide};
 use crate::domain::identity::ListedWorkflow;
 use crate::domain::mark::Mark;
 use crate::domain::remote::RemoteSummary;
-use crate::n8n::{List, N8nClient, N8nError};
+use crate::domain::sweep::Shown;
+use crate::n8n::{Haste, List, N8nClient, N8nError};
 
 /// Maximum age of a listing for an object that was never sent to n8n.
 const GOOD_FOR: Duration = Duration::from_secs(30);
@@ -23,8 +24,12 @@ const SENT_FOR: Duration = Duration::from_secs(3600);
 /// Content of a listing.
 #[derive(Debug)]
 pub struct Listing {
+    /// When its first page was requested.
+    pub began: Instant,
     /// Every workflow with the mark that it carries.
     pub seen: List<ListedWorkflow>,
+    /// Every workflow as it is shown, by id.
+    pub shown: HashMap<Box<str>, Shown>,
     /// Routes that n8n stores, by the first parts of their addresses.
     routes: HashMap<String, Vec<Rival>>,
 }
@@ -39,9 +44,28 @@ pub struct Rival {
 }
 
 impl Listing {
+    /// Returns a listing of an instance without workflows.
+    #[cfg(test)]
+    pub fn empty(began: Instant, seen: List<ListedWorkflow>) -> Self {
+        Self { began, seen, shown: HashMap::new(), routes: HashMap::new() }
+    }
+
     /// Returns the ids in the listing.
     pub fn ids(&self) -> HashSet<&str> {
         self.seen.items.iter().map(|sighting| sighting.id.as_str()).collect()
+    }
+
+    /// Returns the routes of each workflow, by id.
+    pub fn routes_by_id(&self) -> HashMap<&str, Vec<&Route>> {
+        let mut by_id: HashMap<&str, Vec<&Route>> = HashMap::new();
+        for rival in self.routes.values().flatten() {
+            let routes = by_id.entry(&rival.id).or_default();
+            // A template is stored under two parts.
+            if !routes.contains(&&rival.route) {
+                routes.push(&rival.route);
+            }
+        }
+        by_id
     }
 
     /// Returns the routes of other workflows that collide with these, ordered by workflow id.
@@ -104,31 +128,44 @@ impl Listings {
         }
         let began = Instant::now();
         let covers = self.tickets.load(Ordering::SeqCst);
-        let mut routes: HashMap<String, Vec<Rival>> = HashMap::new();
-        let sighting = |workflow: RemoteSummary| {
-            for route in &workflow.kept_routes().routes {
-                let rival = Rival { id: workflow.id.clone(), route: route.clone() };
-                for part in parts(&rival.route).collect::<HashSet<_>>() {
-                    routes.entry(part.to_owned()).or_default().push(rival.clone());
-                }
-            }
-            ListedWorkflow { mark: Mark::of(&workflow.settings), id: workflow.id }
-        };
-        let result = client.survey_workflows(sighting).await.map(|seen| Arc::new(Listing { seen, routes }));
+        let result = survey(client, Haste::Urgent).await.map(Arc::new);
         *last = Some(Scan { began, covers, result: result.clone() });
         result
     }
 
-    /// Returns a listing for an object that has neither an id nor an intent in its status. Either nothing was ever created for it, or its
-    /// status was lost: then the created workflow is in any listing, unless this process created it since.
-    pub async fn scan_for_newcomer(&self, client: &N8nClient, uid: &str) -> Result<Arc<Listing>, N8nError> {
-        if !self.was_sent(uid)
-            && let Some(Scan { began, result: Ok(listing), .. }) = self.last.lock().await.as_ref()
+    /// Returns a listing that is at most half a minute old.
+    pub async fn recent(&self, client: &N8nClient) -> Result<Arc<Listing>, N8nError> {
+        if let Some(Scan { began, result: Ok(listing), .. }) = self.last.lock().await.as_ref()
             && began.elapsed() < GOOD_FOR
         {
             return Ok(listing.clone());
         }
         self.scan(client).await
+    }
+
+    /// Returns a listing that begins now. Nobody waits for it: those who do read one of their own, and do not have to wait for its end.
+    pub async fn sweep(&self, client: &N8nClient, haste: Haste) -> Result<Arc<Listing>, N8nError> {
+        let covers = self.tickets.load(Ordering::SeqCst);
+        let listing = Arc::new(survey(client, haste).await?);
+        if let Ok(mut last) = self.last.try_lock()
+            && last.as_ref().is_none_or(|scan| scan.began < listing.began)
+        {
+            *last = Some(Scan { began: listing.began, covers, result: Ok(listing.clone()) });
+        }
+        Ok(listing)
+    }
+
+    /// Drops a listing that is too old for anybody. That of a large instance takes megabytes.
+    pub fn expire(&self) {
+        if let Ok(mut last) = self.last.try_lock() {
+            last.take_if(|scan| scan.began.elapsed() > GOOD_FOR);
+        }
+    }
+
+    /// Returns a listing for an object that has neither an id nor an intent in its status. Either nothing was ever created for it, or its
+    /// status was lost: then the created workflow is in any listing, unless this process created it since.
+    pub async fn scan_for_newcomer(&self, client: &N8nClient, uid: &str) -> Result<Arc<Listing>, N8nError> {
+        if self.was_sent(uid) { self.scan(client).await } else { self.recent(client).await }
     }
 
     /// Records that a create is about to be sent for an object.
@@ -141,4 +178,22 @@ impl Listings {
     fn was_sent(&self, uid: &str) -> bool {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).contains_key(uid)
     }
+}
+
+async fn survey(client: &N8nClient, haste: Haste) -> Result<Listing, N8nError> {
+    let began = Instant::now();
+    let mut routes: HashMap<String, Vec<Rival>> = HashMap::new();
+    let mut shown = HashMap::new();
+    let sighting = |workflow: RemoteSummary| {
+        for route in &workflow.kept_routes().routes {
+            let rival = Rival { id: workflow.id.clone(), route: route.clone() };
+            for part in parts(&rival.route).collect::<HashSet<_>>() {
+                routes.entry(part.to_owned()).or_default().push(rival.clone());
+            }
+        }
+        shown.insert(workflow.id.as_str().into(), Shown::of(&workflow));
+        ListedWorkflow { mark: Mark::of(&workflow.settings), id: workflow.id }
+    };
+    let seen = client.survey_workflows(haste, sighting).await?;
+    Ok(Listing { began, seen, shown, routes })
 }

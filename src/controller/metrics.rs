@@ -43,6 +43,12 @@ pub struct Metrics {
     pub writes: IntCounterVec,
     /// Calls of language models that are under way.
     pub model_calls: IntGauge,
+    /// Listings of instances in place of reconciliations, by outcome.
+    pub sweeps: IntCounterVec,
+    /// Workflows by what a listing led to.
+    pub swept: IntCounterVec,
+    /// Workflows that listings confirm.
+    pub covered: IntGauge,
 }
 
 /// States by which workflows and credentials are counted.
@@ -88,12 +94,24 @@ impl Metrics {
                 &["kind"],
             )?,
             model_calls: IntGauge::new("weirkeeper_ai_calls_running", "Calls of language models that are under way or wait for a turn.")?,
+            sweeps: IntCounterVec::new(
+                Opts::new("weirkeeper_sweeps_total", "Listings of instances that were read in place of reconciliations, by outcome."),
+                &["outcome"],
+            )?,
+            swept: IntCounterVec::new(
+                Opts::new("weirkeeper_swept_workflows_total", "Workflows that a listing confirmed, or that were reconciled because of it."),
+                &["result"],
+            )?,
+            covered: IntGauge::new("weirkeeper_covered_workflows", "Workflows that listings of their instances confirm.")?,
         };
         metrics.restart();
         registry.register(Box::new(metrics.reconciliations.clone()))?;
         registry.register(Box::new(metrics.steps.clone()))?;
         registry.register(Box::new(metrics.queue.clone()))?;
         registry.register(Box::new(metrics.model_calls.clone()))?;
+        registry.register(Box::new(metrics.sweeps.clone()))?;
+        registry.register(Box::new(metrics.swept.clone()))?;
+        registry.register(Box::new(metrics.covered.clone()))?;
         registry.register(Box::new(metrics.workflows.clone()))?;
         registry.register(Box::new(metrics.credentials.clone()))?;
         registry.register(Box::new(metrics.credential_tests.clone()))?;
@@ -117,6 +135,7 @@ impl Metrics {
             self.credentials.with_label_values(&[state]).set(0);
         }
         self.connections.set(0);
+        self.covered.set(0);
         self.key_expiry.reset();
     }
 

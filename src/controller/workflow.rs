@@ -24,6 +24,7 @@ mod resolve;
 mod route_claims;
 mod source;
 mod suspend;
+pub(super) mod sweep;
 mod tags;
 mod template;
 mod validate;
@@ -57,6 +58,9 @@ pub(super) async fn reconcile(indexed: Arc<IndexedWorkflow>, ctx: Arc<Context>) 
     ctx.listed().await;
     let (namespace, instance) = indexed.instance();
     ctx.runtime.backoffs.restart_on_change(indexed.uid(), indexed.change_hash());
+    if let Some(later) = sweep::pass(&ctx, &indexed) {
+        return Ok(later);
+    }
     let waiting = Counted::on(&ctx.metrics.queue);
     let slot = ctx.slots.enter(&objects::key(namespace, instance), indexed.uid(), || ctx.urgency(&indexed)).await;
     let Some(slot) = slot else { return Ok(Action::await_change()) };
@@ -124,6 +128,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
     let details = std::mem::take(&mut rec.details);
     let ended = report::report(&mut rec, &Found { outcome, details }).await;
     quota::note_places(&rec);
+    ctx.sweeps.end(&rec.instance_at(), &rec.uid(), rec.asked, sweep::covered(&rec, &ended));
     info!(reason = ended.reason.as_str(), version = rec.status.active_version, "reconciled");
     ended
 }

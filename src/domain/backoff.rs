@@ -92,6 +92,11 @@ pub fn jittered(interval: Duration, seed: &str, turn: u64) -> Duration {
     interval.mul_f64(0.9 + 0.2 * fraction(seed, turn))
 }
 
+/// Returns between half of a period and the whole, different for each object and each turn, so that what begins together does not stay so.
+pub fn spread(period: Duration, seed: &str, turn: u64) -> Duration {
+    period.mul_f64(0.5 + 0.5 * fraction(seed, turn))
+}
+
 /// Returns the exponential backoff after this number of consecutive failures: doubling from half a second to a minute, with a jitter of a
 /// quarter.
 pub fn pause(failures: u32, seed: &str) -> Duration {

@@ -87,6 +87,9 @@ pub struct RemoteWorkflow {
     /// Time of creation, in n8n's format.
     #[serde(default, deserialize_with = "or_default")]
     pub created_at: String,
+    /// Time of the last write that was no execution, in n8n's format.
+    #[serde(default, deserialize_with = "or_default")]
+    pub updated_at: String,
     /// The id of the project that owns the workflow, if n8n reports it, as an entry of `shared`.
     #[serde(default, rename = "shared", deserialize_with = "owning_project")]
     pub project: Option<String>,
@@ -150,6 +153,12 @@ pub struct RemoteSummary {
     /// The tags.
     #[serde(default, deserialize_with = "lenient")]
     pub tags: Vec<Tag>,
+    /// Time of the last write that was no execution, in n8n's format.
+    #[serde(default, deserialize_with = "lenient")]
+    pub updated_at: String,
+    /// The id of the project that owns the workflow, if n8n reports it.
+    #[serde(default, rename = "shared", deserialize_with = "owning_project")]
+    pub project: Option<String>,
     /// The nodes of the draft, as far as they are read.
     #[serde(default, deserialize_with = "lenient")]
     nodes: Vec<Map<String, Value>>,
@@ -176,7 +185,9 @@ impl RemoteSummary {
         ("versionId", Only::All),
         ("activeVersionId", Only::All),
         ("settings", Only::All),
-        ("tags", Only::All),
+        ("tags", Only::Keys(&[("id", Only::All), ("name", Only::All)])),
+        ("updatedAt", Only::All),
+        ("shared", Only::Keys(&[("role", Only::All), ("projectId", Only::All)])),
         ("nodes", Self::NODES),
         ("activeVersion", Only::Keys(&[("nodes", Self::NODES)])),
     ]);

@@ -162,6 +162,10 @@ impl Transport {
         let most = response.content_length().and_then(|length| usize::try_from(length).ok()).map_or(limit, |length| length.min(limit));
         let headers = std::mem::take(response.headers_mut());
         let (mut body, mut overflowed, mut memory) = (Vec::new(), false, None);
+        if status.is_success() && response.content_length().is_some_and(|length| length > limit as u64) {
+            // What comes of it would be discarded.
+            return Ok(Response { status, headers, body, overflowed: true, memory });
+        }
         loop {
             let chunk = match tokio::time::timeout_at(deadline, response.chunk()).await {
                 Ok(chunk) => chunk.map_err(|error| TransportError::of(&error, self.trust_named_in))?,

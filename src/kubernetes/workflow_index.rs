@@ -2,23 +2,28 @@
 //!
 //! The types are lenient on purpose: one object that does not fit must not stop the watch of all others.
 
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use std::time::Duration;
+
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
-use serde_json::Value;
+use serde::de::Deserializer;
 
 use super::indexed_metadata;
+use super::indexed_status::{IndexedStatus, lenient, or_empty};
 use crate::api::annotation;
+use crate::api::duration::Span;
 use crate::api::template_ref::TemplateRef;
 use crate::api::workflow::Workflow;
-use crate::api::workflow_status::Operation;
-use crate::domain::quota::places::{Announced, Candidate, Places};
+use crate::domain::mark::Mark;
+use crate::domain::quota::places::{Candidate, Places};
 use crate::domain::status_bounds;
+use crate::domain::sweep::{Asked, Shown, hash};
 use crate::domain::urgency::Urgency;
+
+/// Default of `spec.interval`.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
 
 /// A Workflow without its definition.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -49,6 +54,25 @@ pub struct IndexedSpec {
     active: Option<bool>,
     #[serde(deserialize_with = "lenient")]
     suspend: Option<bool>,
+    #[serde(deserialize_with = "lenient")]
+    interval: Option<Span>,
+    #[serde(deserialize_with = "tags")]
+    tags: Option<Box<[u64]>>,
+    #[serde(deserialize_with = "lenient")]
+    project: Option<IndexedProject>,
+    #[serde(deserialize_with = "lenient")]
+    health_check: Option<IndexedHealthCheck>,
+}
+
+#[derive(Deserialize, Clone, Debug)]
+struct IndexedProject {
+    id: String,
+}
+
+#[derive(Deserialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+struct IndexedHealthCheck {
+    bake_time: Option<Span>,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -78,61 +102,9 @@ struct IndexedCredentialUse {
     credential_ref: Option<IndexedRef>,
 }
 
-/// Binding of a Workflow.
-#[derive(Deserialize, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct IndexedStatus {
-    /// Generation that was last reconciled.
-    pub observed_generation: i64,
-    /// The workflow's id in n8n.
-    pub n8n_workflow_id: Option<String>,
-    /// Version that n8n holds, as last confirmed; None if it is known to hold none.
-    pub active_version: Option<i64>,
-    /// Names of the WorkflowPolicies that deny the definition.
-    pub denied_by: Vec<String>,
-    last_handled_requested_at: Option<String>,
-    last_handled_reset_at: Option<String>,
-    pinned_version: Option<i64>,
-    /// Resource version of the ConfigMap that the definition was last read from.
-    source_version: Option<String>,
-    published: Option<bool>,
-    #[serde(deserialize_with = "announced")]
-    intent: Option<Announced>,
-    #[serde(deserialize_with = "time")]
-    activation_requested_at: Option<Timestamp>,
-}
-
-/// The parts of an intent that decide which places it may use.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct IndexedIntent {
-    operation: Operation,
-    #[serde(default)]
-    publishes: bool,
-    #[serde(default, rename = "lastGoodN8nVersionId")]
-    last_good_n8n_version_id: Option<IgnoredAny>,
-}
-
-/// Reads a list; one that does not fit is empty.
-fn or_empty<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    Ok(lenient(deserializer)?.unwrap_or_default())
-}
-
-/// Reads a value, or None if it does not fit.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(T::deserialize(Value::deserialize(deserializer)?).ok())
-}
-
-fn announced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Announced>, D::Error> {
-    let intent: Option<IndexedIntent> = lenient(deserializer)?;
-    Ok(intent.map(|intent| Announced {
-        creates: intent.operation == Operation::Create,
-        publishes: intent.publishes || intent.last_good_n8n_version_id.is_some(),
-    }))
-}
-
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    Ok(lenient::<D, MicroTime>(deserializer)?.map(|time| time.0))
+/// Returns hashes of tags.
+fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<[u64]>>, D::Error> {
+    Ok(lenient::<D, Vec<String>>(deserializer)?.map(|tags| tags.iter().map(hash).collect()))
 }
 
 impl IndexedWorkflow {
@@ -237,6 +209,51 @@ impl IndexedWorkflow {
             || requested.is_some() && requested != self.status.last_handled_requested_at.as_deref()
             || reset.is_some() && reset != self.status.last_handled_reset_at.as_deref()
             || pin != self.status.pinned_version
+    }
+
+    /// Returns the time between comparisons with n8n.
+    pub fn interval(&self) -> Duration {
+        self.spec.interval.map_or(DEFAULT_INTERVAL, Span::get)
+    }
+
+    /// Reports whether its executions are evaluated.
+    pub fn watches_executions(&self) -> bool {
+        self.spec.health_check.as_ref().is_some_and(|check| check.bake_time.is_some())
+    }
+
+    /// Returns the types of the credentials that its definition uses or requires.
+    pub fn credential_types(&self) -> &[Box<str>] {
+        &self.status.credential_types
+    }
+
+    /// Reports whether a listing alone may confirm it after a restart: it is Ready, nothing is unfinished, and nothing but the object itself
+    /// and n8n decides about its definition.
+    pub fn may_be_confirmed(&self) -> bool {
+        let ready = self.status.recorded.as_ref().is_some_and(|recorded| Some(recorded.generation) == self.metadata.generation);
+        let own = self.spec.template_ref.is_none() && self.spec.definition_from.is_none();
+        ready
+            && own
+            && self.credential_types().is_empty()
+            && !self.watches_executions()
+            && self.spec.suspend != Some(true)
+            && self.urgency() == Urgency::Routine
+    }
+
+    /// Reports whether a listing shows its workflow as the status says.
+    pub fn confirmed_by(&self, shown: &Shown, cluster: &str) -> bool {
+        let [cluster, uid, namespace, name] = [cluster, self.uid(), self.namespace(), self.name()].map(str::to_owned);
+        let asked = Asked {
+            active: self.spec.active,
+            tags: self.spec.tags.as_deref(),
+            project: self.spec.project.as_ref().map(|project| hash(&project.id)),
+        };
+        let recorded = self.status.recorded.as_deref().filter(|_| self.may_be_confirmed());
+        recorded.is_some_and(|recorded| recorded.is_shown(asked, &Mark { cluster, uid, namespace, name }, shown))
+    }
+
+    /// Reports whether the spec asks to be published.
+    pub fn asks_to_be_published(&self) -> bool {
+        self.spec.active == Some(true)
     }
 
     /// Reports whether its definition was last read from this version of its ConfigMap.

@@ -1,7 +1,7 @@
 //! Client of one n8n: its connections and the permit of its writes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::error::SettingsError;
@@ -26,6 +26,8 @@ pub(super) struct Inner {
     pub(super) names_methods: AtomicBool,
     /// Number of seconds that n8n's clock was ahead of the local one at its last answer.
     pub(super) clock_ahead: AtomicI64,
+    /// Size in bytes of a workflow on the last page of a list; 0 before the first.
+    pub(super) bytes_per_workflow: AtomicU64,
 }
 
 impl N8nClient {
@@ -48,6 +50,7 @@ impl N8nClient {
                 publishes_later: AtomicBool::new(false),
                 names_methods: AtomicBool::new(false),
                 clock_ahead: AtomicI64::new(0),
+                bytes_per_workflow: AtomicU64::new(0),
             }),
             permit: WritePermit { fence: LeaderFence::unlimited(), latest: None },
         })

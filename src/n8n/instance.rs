@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
+use reqwest::header::{ETAG, LAST_MODIFIED};
 use serde::Deserialize;
 
 use super::answer::{Answer, Health, find};
@@ -60,8 +61,34 @@ impl N8nClient {
         if let Some(version) = page.status.is_success().then(|| version_in_page(&page.body)).flatten() {
             return Ok(Some(version));
         }
+        Ok(self.metrics().await?.and_then(|metrics| version_in_metrics(&metrics)))
+    }
+
+    /// Returns a mark that changes when n8n is started again. `None` if nothing tells. Only a login shows when n8n was started; but at each
+    /// start it writes the files of its editor anew, so the `ETag` of one of them, which has the time of the file, is another one (2.39.10,
+    /// measured). Without an editor the metrics tell, if they are enabled.
+    ///
+    /// # Errors
+    /// Any error that prevents an answer.
+    pub async fn start_mark(&self) -> Result<Option<String>, N8nError> {
+        let page = self.send_raw(&self.public(Operation::Version, &[])?).await?;
+        let asset = page.status.is_success().then(|| asset_in_page(&page.body)).flatten();
+        if let Some(path) = asset {
+            let mut request = self.public(Operation::Version, &[])?;
+            request.http.method = Method::HEAD;
+            request.http.url.set_path(&path);
+            let head = self.send_raw(&request).await?;
+            let tag = head.headers.get(ETAG).or(head.headers.get(LAST_MODIFIED)).and_then(|value| value.to_str().ok());
+            if let Some(tag) = tag.filter(|_| head.status.is_success()) {
+                return Ok(Some(format!("{path} {tag}")));
+            }
+        }
+        Ok(self.metrics().await?.and_then(|metrics| started_in_metrics(&metrics)))
+    }
+
+    async fn metrics(&self) -> Result<Option<Vec<u8>>, N8nError> {
         let metrics = self.send_raw(&self.public(Operation::Version, &["metrics"])?).await?;
-        Ok(metrics.status.is_success().then(|| version_in_metrics(&metrics.body)).flatten())
+        Ok(metrics.status.is_success().then_some(metrics.body))
     }
 
     /// Returns the scopes of the key. `None` if this n8n has no such call.
@@ -114,6 +141,21 @@ fn version_in_page(page: &[u8]) -> Option<String> {
     checked(config.release.strip_prefix("n8n@")?)
 }
 
+/// Returns the path of a script of the editor, which the start page refers to.
+fn asset_in_page(page: &[u8]) -> Option<String> {
+    let page = std::str::from_utf8(page).ok()?;
+    let paths = page.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut scripts =
+        paths.filter(|path| path.starts_with('/') && !path.starts_with("//") && path.contains("/assets/") && path.ends_with(".js"));
+    scripts.next().filter(|path| path.len() <= 200).map(str::to_owned)
+}
+
+fn started_in_metrics(metrics: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(metrics).ok()?;
+    let line = text.lines().find(|line| !line.starts_with('#') && line.contains("process_start_time_seconds"))?;
+    line.rsplit(' ').next().filter(|time| time.len() <= 40).map(str::to_owned)
+}
+
 fn version_in_metrics(metrics: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(metrics).ok()?;
     let line = text.lines().find(|line| !line.starts_with('#') && line.contains("version_info{"))?;
@@ -151,6 +193,17 @@ mod tests {
         assert_eq!(found("{}"), None);
         assert_eq!(version_in_page(b"<html>"), None);
         assert_eq!(version_in_page(b"n8n:config:sentry"), None);
+    }
+
+    #[test]
+    fn a_script_of_the_editor_or_the_metrics_tell_when_n8n_was_started() {
+        let page = br#"<link href="/assets/a.css"><script src="/static/base-path.js"></script><script src="/n8n/assets/index-EOJ.js">"#;
+        assert_eq!(asset_in_page(page).as_deref(), Some("/n8n/assets/index-EOJ.js"));
+        assert_eq!(asset_in_page(br#"<script src="//elsewhere.example/assets/index.js">"#), None);
+        assert_eq!(asset_in_page(br#"<script src="https://elsewhere.example/assets/index.js">"#), None);
+        let metrics = b"# HELP n8n_process_start_time_seconds x\nn8n_process_start_time_seconds 1764488487\n";
+        assert_eq!(started_in_metrics(metrics).as_deref(), Some("1764488487"));
+        assert_eq!(started_in_metrics(b"up 1\n"), None);
     }
 
     #[test]

@@ -71,7 +71,8 @@ impl Listed for RemoteSummary {
         let tags = self.tags.iter().map(|tag| ITEM + tag.name.len()).sum::<usize>();
         // A route is stored under each of its first segments.
         let routes = self.kept_routes().routes.iter().map(|route| ITEM + 4 * format!("{route:?}").len()).sum::<usize>();
-        ITEM + self.name.len() + tags + routes
+        // The item itself, and what is kept of all that a listing shows.
+        2 * ITEM + self.name.len() + tags + routes
     }
 }
 

@@ -3,8 +3,12 @@
 //! n8n pages by offset over a stable order, so a deletion between two pages would shift an item over the boundary, and a scan for ownership
 //! marks would miss it. Each page therefore begins a little before the end of the previous one and must contain an item already seen; if it
 //! does not, the reader steps back.
+//!
+//! n8n serves everything on one thread, and a page of large workflows takes seconds of it and megabytes here. So the size of pages follows
+//! from the size of the items that were read, and a reader that is in no hurry leaves n8n as much time as it took.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -34,8 +38,24 @@ const MOST_ITEMS: usize = 100_000;
 const MOST_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 /// Maximum number of pages without a new item.
 pub(super) const IDLE_PAGES: u32 = 20;
+/// Size of a page, in bytes, that the reader aims at.
+const USUAL_PAGE: u64 = 4 * 1024 * 1024;
+/// Number of times that a page is read again after an error that may be over, once one page was read.
+const MOST_RETRIES: u32 = 2;
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause between two pages.
+const LONGEST_REST: Duration = Duration::from_secs(2);
 /// Maximum duration of a list.
 const LONGEST_LIST: Duration = Duration::from_secs(600);
+
+/// Haste of a reader of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// Somebody waits for the list.
+    Urgent,
+    /// After each page n8n has as much time for others as the page took.
+    Idle,
+}
 
 /// Items collected from a list, with the memory that they hold.
 #[derive(Debug)]
@@ -43,6 +63,14 @@ pub struct List<R> {
     /// The items.
     pub items: Vec<R>,
     _held: Vec<MemoryHold>,
+}
+
+#[cfg(test)]
+impl<R> List<R> {
+    /// Returns a list without items.
+    pub fn empty() -> Self {
+        Self { items: Vec::new(), _held: Vec::new() }
+    }
 }
 
 /// Content of n8n's cursors for these lists, in base64.
@@ -86,18 +114,22 @@ impl N8nClient {
         tag: Option<&str>,
         keep: impl FnMut(Result<RemoteWorkflow, Unread>) -> Option<R> + Send,
     ) -> Result<Vec<R>, N8nError> {
-        Ok(self.list(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?, keep).await?.items)
+        Ok(self.list(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?, Haste::Urgent, keep).await?.items)
     }
 
     /// Passes the summary of every workflow once to `keep`, and collects the results.
     ///
     /// # Errors
     /// See [`list_workflows`](Self::list_workflows).
-    pub async fn survey_workflows<R: Send>(&self, mut keep: impl FnMut(RemoteSummary) -> R + Send) -> Result<List<R>, N8nError> {
+    pub async fn survey_workflows<R: Send>(
+        &self,
+        haste: Haste,
+        mut keep: impl FnMut(RemoteSummary) -> R + Send,
+    ) -> Result<List<R>, N8nError> {
         let mut told = Told::default();
         let operation = Operation::ListWorkflows;
         let keep = |item: Result<RemoteSummary, Unread>| told.tell(operation, item).map(&mut keep);
-        self.list(operation, "workflows", &workflow_filter(None)?, keep).await
+        self.list(operation, "workflows", &workflow_filter(None)?, haste, keep).await
     }
 
     /// Lists all tags.
@@ -123,7 +155,7 @@ impl N8nClient {
     /// Returns all items that can be read; the others are logged.
     async fn told<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<List<T>, N8nError> {
         let mut told = Told::default();
-        self.list(operation, what, filter, |item| told.tell(operation, item)).await
+        self.list(operation, what, filter, Haste::Urgent, |item| told.tell(operation, item)).await
     }
 
     async fn list<T: Listed, R>(
@@ -131,12 +163,16 @@ impl N8nClient {
         operation: Operation,
         what: &str,
         filter: &[(&str, &str)],
+        haste: Haste,
         mut keep: impl FnMut(Result<T, Unread>) -> Option<R> + Send,
     ) -> Result<List<R>, N8nError> {
         let mut seen = HashSet::new();
         let mut kept = List { items: Vec::new(), _held: Vec::new() };
-        let mut position = Position { size: PAGE, offset: Some(0), cursor: None, overlap: 0 };
-        let (mut steps_back, mut idle, mut bytes, mut cursors) = (0, 0, 0, HashSet::new());
+        // Only workflows are large enough for their size to matter.
+        let sized = operation == Operation::ListWorkflows;
+        let known = if sized { self.inner.bytes_per_workflow.load(Ordering::Relaxed) } else { 0 };
+        let mut position = Position { size: fitting(known), most: fitting(known), offset: Some(0), cursor: None, overlap: 0 };
+        let (mut steps_back, mut idle, mut bytes, mut cursors, mut retries) = (0, 0, 0, HashSet::new(), 0);
         let started = Instant::now();
         for _ in 0..MOST_PAGES {
             if started.elapsed() > LONGEST_LIST {
@@ -153,11 +189,24 @@ impl N8nClient {
             if let Some(cursor) = &position.cursor {
                 request = request.query("cursor", cursor);
             }
+            let asked = Instant::now();
             let (page, size): (Page<T>, usize) = match self.send_json_sized(request).await {
                 Err(N8nError::AnswerTooLarge { .. }) if position.shrink() => continue,
+                Err(error) if !seen.is_empty() && retries < MOST_RETRIES && may_be_over(&error) => {
+                    retries += 1;
+                    tokio::time::sleep(RETRY_PAUSE * retries).await;
+                    continue;
+                }
                 answer => answer?,
             };
+            let took = asked.elapsed();
+            retries = 0;
             bytes += size as u64;
+            if sized && !page.items.is_empty() {
+                let each = (size as u64).div_ceil(page.items.len() as u64);
+                self.inner.bytes_per_workflow.store(each, Ordering::Relaxed);
+                position.most = fitting(each);
+            }
             if bytes > MOST_BYTES || seen.len() > MOST_ITEMS {
                 return Err(protocol(operation, "the list exceeds the maximum length"));
             }
@@ -192,6 +241,9 @@ impl N8nClient {
                 return Err(protocol(operation, STUCK));
             }
             position.advance(cursor).map_err(|reason| protocol(operation, reason))?;
+            if haste == Haste::Idle {
+                tokio::time::sleep(took.min(LONGEST_REST)).await;
+            }
         }
         Err(protocol(operation, "the list does not end"))
     }
@@ -199,9 +251,21 @@ impl N8nClient {
 
 pub(super) const STUCK: &str = "the cursor of the list does not advance";
 
+/// Returns the number of items of this size that a page should have; 0 is an unknown size.
+fn fitting(bytes_each: u64) -> u64 {
+    USUAL_PAGE.checked_div(bytes_each).map_or(PAGE, |items| items.clamp(1, PAGE))
+}
+
+/// Reports whether the same page may be readable a moment later. A server that cannot be reached or is starting is left to the caller.
+fn may_be_over(error: &N8nError) -> bool {
+    matches!(error, N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } | N8nError::Server { .. } | N8nError::MemoryFull { .. })
+}
+
 /// Position of the next page.
 struct Position {
     size: u64,
+    /// Maximum size, by the size of the items that were read.
+    most: u64,
     /// The offset, known as long as the cursors have the format that the client can read and write.
     offset: Option<u64>,
     cursor: Option<String>,
@@ -217,7 +281,7 @@ impl Position {
             (Some(current), Some(Offset { offset })) => {
                 let overlap = OVERLAP.min(self.size / 2);
                 // The items that made pages too large may be behind.
-                self.size = (self.size * 5).min(PAGE);
+                self.size = (self.size * 5).min(self.most);
                 if offset <= current + overlap {
                     return Err(STUCK);
                 }
@@ -226,7 +290,7 @@ impl Position {
             }
             _ if self.cursor.as_ref() == Some(&next) => Err(STUCK),
             _ => {
-                *self = Self { size: self.size, offset: None, cursor: Some(next), overlap: 0 };
+                *self = Self { offset: None, cursor: Some(next), overlap: 0, ..*self };
                 Ok(())
             }
         }

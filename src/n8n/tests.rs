@@ -4,6 +4,7 @@ mod answers;
 mod hostile;
 mod lists;
 mod pacing;
+mod pages;
 mod safety;
 mod webhooks;
 

@@ -74,6 +74,7 @@ mod spec_edits;
 mod stack_restart;
 mod standin_check;
 mod status_records;
+mod sweeps;
 mod sync;
 mod tables;
 mod template_refs;

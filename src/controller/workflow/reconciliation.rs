@@ -1,7 +1,7 @@
 //! State of one reconciliation of a Workflow: the object as it was read, and its new status.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -26,10 +26,11 @@ use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
 use crate::domain::status_bounds;
 use crate::domain::status_record::StatusRecord;
+use crate::domain::sweep::Fingerprint;
 use crate::domain::urgency::Urgency;
 use crate::http::boot_clock;
 use crate::kubernetes::decoded::Decoded;
-use crate::kubernetes::{objects, revisions};
+use crate::kubernetes::{indexed_metadata, objects, revisions};
 use crate::validator::rules::Pattern;
 
 /// State of one reconciliation of a Workflow.
@@ -46,6 +47,12 @@ pub(super) struct Reconciliation<'a> {
     pub(super) denied_by: Vec<String>,
     /// Resource version of the ConfigMap that the definition was read from.
     pub(super) source_version: Option<String>,
+    /// When this reconciliation began.
+    pub(super) started: Instant,
+    /// Number of reasons to reconcile the object when this reconciliation began.
+    pub(super) asked: u64,
+    /// What a listing shows of the workflow as it was last read or written.
+    pub(super) seen: Option<Fingerprint>,
     /// Set once the attempt of this reconciliation is counted as failed.
     pub(super) counted: bool,
     /// Set if production URLs of the published version were missing in n8n at the last reconciliation.
@@ -89,7 +96,11 @@ impl<'a> Reconciliation<'a> {
             memory.late = memory.late.take().filter(|(_, at)| Timestamp::now().duration_since(*at).unsigned_abs() < LATE);
             memory.late.as_ref().map(|(sent, _)| sent.clone())
         });
+        let (namespace, name) = instance_of(&workflow);
         Self {
+            started: Instant::now(),
+            asked: ctx.sweeps.begin(&objects::key(&namespace, &name), &uid),
+            seen: None,
             late,
             ctx,
             workflow,
@@ -159,8 +170,20 @@ impl<'a> Reconciliation<'a> {
     }
 
     pub(super) fn instance_key(&self) -> (String, String) {
-        let reference = &self.spec().instance_ref;
-        (reference.namespace.clone().unwrap_or_else(|| self.namespace()), reference.name.clone())
+        instance_of(&self.workflow)
+    }
+
+    /// Returns the instance as namespace/name.
+    pub(super) fn instance_at(&self) -> String {
+        let (namespace, name) = self.instance_key();
+        objects::key(&namespace, &name)
+    }
+
+    /// Returns the hash of the parts of the object that a reconciliation reacts to, as they were read.
+    pub(super) fn change_hash(&self) -> u64 {
+        let mut metadata = self.workflow.metadata.clone();
+        indexed_metadata::slim(&mut metadata);
+        indexed_metadata::change_hash(&metadata)
     }
 
     /// Returns the connection of the object's instance, if the object may refer to it.
@@ -345,6 +368,11 @@ impl<'a> Reconciliation<'a> {
         let Some(status) = &instance.status else { return error };
         explained(error, status.key_expires_at.as_deref(), &status.key_scopes, self.now())
     }
+}
+
+fn instance_of(workflow: &Workflow) -> (String, String) {
+    let reference = &workflow.spec.instance_ref;
+    (reference.namespace.clone().unwrap_or_else(|| workflow.namespace().unwrap_or_default()), reference.name.clone())
 }
 
 fn callable(status: &WorkflowStatus) -> Callable {

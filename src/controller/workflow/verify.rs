@@ -20,14 +20,19 @@ use crate::domain::history;
 use crate::domain::plan::Publication;
 use crate::domain::probe_answer::Probed;
 use crate::domain::remote::RemoteWorkflow;
+use crate::domain::sweep::fingerprint;
 
 impl Attempt<'_> {
     /// Applies the attempt and verifies the result.
     pub(super) async fn run(&self, rec: &mut Reconciliation<'_>, bound: &mut Bound) -> Result<Outcome, Failure> {
         let (deployed, publication, hold) = match self.apply(rec, bound).await? {
-            Applied::Republished(why) => return self.accept_kept_copy(rec, &why).await,
+            Applied::Republished(why) => {
+                rec.seen = None;
+                return self.accept_kept_copy(rec, &why).await;
+            }
             Applied::Deployed { deployed, publication, hold } => (deployed, publication, hold),
         };
+        rec.seen = Some(fingerprint(&deployed.remote));
         let outcome = match drift::left(&deployed.left, rec.spec().drift_policy) {
             LeftDrift::Beside => self.verify(rec, &deployed, publication, hold).await?,
             LeftDrift::Reported(reason) => {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::scripted::{Reply, Scripted, Seen, client_within, json, raw};
-use super::super::{ExecutionQuery, N8nClient, N8nError};
+use super::super::{ExecutionQuery, Haste, N8nClient, N8nError};
 use super::write;
 use crate::http::Memory;
 
@@ -139,7 +139,7 @@ async fn an_item_that_would_take_a_hundred_times_its_text_affects_no_other() {
     })
     .await;
     let memory = Memory::of(192 * MIB, 256 * MIB);
-    let list = patient(&server, &memory).survey_workflows(|one| (one.id, one.settings.len())).await.unwrap();
+    let list = patient(&server, &memory).survey_workflows(Haste::Urgent, |one| (one.id, one.settings.len())).await.unwrap();
     assert_eq!(list.items, [("bomb".to_owned(), 1), ("fine".to_owned(), 0)]);
     assert_eq!(server.calls().len(), 6, "the page is requested with fewer items until there is one");
     let kept = 256 * MIB - memory.left().1;

@@ -91,6 +91,11 @@ async fn fleet(name: &str) -> (StandIn, World, Vec<String>) {
     let (standin, mut world) = World::on_stand_in(name, json!({ "interval": "1h", "requestTimeout": "5m" })).await;
     world.operator.restart_with(&["--concurrency", &SLOTS.to_string()]);
     let names: Vec<String> = (0..WORKFLOWS).map(|number| format!("w{number:02}")).collect();
+    // Where a policy applies, each is read after a start; otherwise one listing would confirm all.
+    let spec = json!({ "deniedNodeTypes": ["n8n-nodes-base.ssh"] });
+    world
+        .apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPolicy", "metadata": { "name": "any" }, "spec": spec }))
+        .await;
     source(&world, "1").await;
     let from = json!({ "configMapKeyRef": { "name": "source", "key": "workflow.json" } });
     world.workflow("mapped", json!({ "active": true, "interval": "1h", "definitionFrom": from })).await;

@@ -1,0 +1,65 @@
+//! Many N8nInstances in one operator: connections, requests and memory for each, at a start and while nothing changes.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, stream};
+use serde_json::json;
+
+use crate::harness::stack::Stack;
+use crate::harness::world::{World, ready};
+use crate::idle::{LONGEST, cold_start, memory, metric, number, path, requests, sized, sweep};
+use crate::progress::Progress;
+use crate::standin::{Options, StandIn};
+
+pub async fn measure() {
+    let (instances, each) = (number("INSTANCES", 100), number("EACH", 100));
+    let (seconds, rounds) = (number("INTERVAL_SECONDS", 300), number("ROUNDS", 2));
+    let interval = format!("{seconds}s");
+    let all: Vec<StandIn> = (0..instances).map(|_| StandIn::start(Options { keep_bodies: false, ..Options::default() })).collect();
+    let mut world = World::bare(Stack::shared(), "instances", &all[0].url(), all[0].api_key()).await;
+    world.operator.restart_with(&["--log", "warn"]);
+    for (at, n8n) in all.iter().enumerate() {
+        world.instance(&format!("main-{at}"), &n8n.url(), n8n.api_key(), json!({ "interval": interval })).await;
+    }
+    let progress = Progress::of(&world);
+    let generations: HashMap<String, i64> = stream::iter(0..instances * each)
+        .map(|number| {
+            let (world, interval) = (&world, &interval);
+            async move {
+                let name = format!("w-{number:05}");
+                let instance = json!({ "name": format!("main-{}", number % instances) });
+                let definition = sized(&path(world, number));
+                let spec = json!({ "instanceRef": instance, "active": true, "interval": interval, "definition": definition });
+                let applied = world.try_workflow(&name, spec).await.expect("the API server takes the Workflow");
+                (name, applied.metadata.generation.unwrap_or(0))
+            }
+        })
+        .buffer_unordered(10)
+        .collect()
+        .await;
+    progress.until_ready(&generations, LONGEST).await;
+    for at in 0..instances {
+        world.annotate("N8nInstance", &format!("main-{at}"), "requested-at", json!("prepared")).await;
+        world
+            .until_kind("N8nInstance", &format!("main-{at}"), "Ready", |one| {
+                ready(one) && one["status"]["lastHandledRequestedAt"] == "prepared"
+            })
+            .await;
+    }
+    world.operator.kill();
+    cold_start(&mut world, instances * each, "instances").await;
+    let (asked, processor, started) = (requests(&world).await, world.operator.processor_seconds(), Instant::now());
+    tokio::time::sleep(Duration::from_secs(seconds as u64) * u32::try_from(rounds).expect("a small number")).await;
+    let took = started.elapsed().as_secs_f64();
+    println!(
+        "instances: {instances} with {each} Workflows each, {rounds} intervals of {interval}: {} connections; a second {:.2} requests to n8n and {:.1} ms of processor; RSS {} MiB, highest {} MiB",
+        metric(&world.operator.get("/metrics").await.1, "weirkeeper_connections"),
+        (requests(&world).await - asked) as f64 / took,
+        (world.operator.processor_seconds() - processor) * 1_000.0 / took,
+        memory(world.operator.pid()).0,
+        memory(world.operator.pid()).1,
+    );
+    world.operator.kill();
+    sweep(&world).await;
+}
