@@ -24,8 +24,7 @@ pub async fn measure() {
     let mut world = World::bare(Stack::shared(), "idle", &n8n.url(), n8n.api_key()).await;
     world.operator.restart_with(&["--log", "warn", "--concurrency", "50"]);
     world.instance("main", &n8n.url(), n8n.api_key(), json!({ "interval": "1h", "maxConcurrentRequests": 50 })).await;
-    prepare(&world, objects, "6h").await;
-    world.operator.kill();
+    made(&mut world, objects, "6h").await;
     cold_start(&mut world, objects, "idle").await;
     standby(&mut world, objects).await;
     world.operator.kill();
@@ -96,6 +95,21 @@ async fn standby(world: &mut World, objects: usize) {
         "idle: a standby replica with the webhook and {objects} objects: RSS {} MiB when it is ready, {} MiB 10 s later, highest {} MiB (<= 150)",
         first.0, later.0, later.1
     );
+}
+
+/// Makes the objects, and stops the operator: by the operator itself or, with `WEIRKEEPER_BENCH_SEED=1`, as copies of the first one.
+pub async fn made(world: &mut World, objects: usize, interval: &str) {
+    let seeds = std::env::var_os("WEIRKEEPER_BENCH_SEED").is_some();
+    prepare(world, if seeds { 1 } else { objects }, interval).await;
+    world.operator.kill();
+    if seeds {
+        crate::seed::copies(world, objects).await;
+        // The number of workflows in the status of the instance is news to it once.
+        world.operator.restart_with(&["--log", "warn"]);
+        let counted = |instance: &Value| instance["status"]["workflows"] == objects;
+        world.until_kind("N8nInstance", "main", "the workflows are counted", counted).await;
+        world.operator.kill();
+    }
 }
 
 /// Creates the objects with an operator that runs, and waits until it has nothing more to say.

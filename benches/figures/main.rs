@@ -12,6 +12,7 @@ mod instances;
 mod latency;
 mod made;
 mod progress;
+mod seed;
 mod steady;
 mod thousand;
 mod validator;

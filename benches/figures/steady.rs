@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::harness::stack::Stack;
 use crate::harness::world::{PATIENCE, World, ready};
-use crate::idle::{Kubernetes, cold_start, memory, metric, number, path, prepare, requests, sweep};
+use crate::idle::{Kubernetes, cold_start, made, memory, metric, number, path, requests, sweep};
 use crate::standin::{Options, StandIn};
 
 /// Time between two calls of a webhook, as of a steady caller.
@@ -28,8 +28,7 @@ pub async fn measure() {
     world.operator.restart_with(&["--log", "warn", "--concurrency", "50"]);
     world.instance("main", &url, &key, json!({ "interval": interval })).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;
-    prepare(&world, objects, &interval).await;
-    world.operator.kill();
+    made(&mut world, objects, &interval).await;
     if let Some(standin) = &standin {
         standin.log().clear();
     }

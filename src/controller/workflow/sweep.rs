@@ -20,15 +20,20 @@ use crate::controller::runtime::reconcile::{Ended, Next};
 use crate::controller::sweeps::{Covered, Due, Expected, SHORTEST};
 use crate::domain::error::ReconcileError;
 use crate::domain::reference_cycle::CycleSearch;
+use crate::domain::remote::ExecutionStatus;
 use crate::domain::route_claims::Claim;
 use crate::domain::sweep::hash;
 use crate::domain::urgency::Urgency;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
-use crate::n8n::Haste;
+use crate::n8n::{ExecutionQuery, Haste};
 
 /// Maximum number of instances that are listed at once, so that memory does not grow with their number.
 const AT_ONCE: usize = 4;
+/// Maximum number of executions that are listed for all Workflows of an instance at once.
+const MOST_EXECUTIONS: usize = 1_000;
+/// Difference between the clock of n8n and the local one that may remain after its answers were compared.
+const CLOCKS: Duration = Duration::from_secs(5);
 /// Time after which listings that nobody needs any more are dropped.
 const EXPIRY: Duration = Duration::from_secs(40);
 
@@ -55,9 +60,10 @@ pub(super) fn pass(ctx: &Context, indexed: &IndexedWorkflow) -> Option<Action> {
 pub(super) fn covered(rec: &Reconciliation<'_>, ended: &Ended) -> Option<Covered> {
     let interval = rec.spec().interval.get();
     let watches = rec.spec().health_check.as_ref().is_some_and(|check| check.bake_time.is_some());
-    let in_order = ended.reason == Reason::Succeeded && ended.next == Next::Interval(interval);
+    // A listing of executions tells when the first one comes.
+    let in_order = ended.reason == Reason::Succeeded && ended.next == Next::Interval(interval) && (!watches || rec.without_executions);
     let unfinished = rec.status.intent.is_some() || rec.status.webhooks_missing || rec.status.failed_digest.is_some();
-    let (in_order, fingerprint) = (in_order && !watches && !unfinished && interval >= SHORTEST, rec.seen?);
+    let (in_order, fingerprint) = (in_order && !unfinished && interval >= SHORTEST, rec.seen?);
     in_order.then(|| Covered { fingerprint, change: Some(rec.change_hash()), confirmed: rec.started, interval })
 }
 
@@ -146,6 +152,7 @@ pub(in crate::controller) async fn settle(ctx: &Context, connection: &Connection
     let by_uid: HashMap<&str, &Arc<IndexedWorkflow>> = users.iter().map(|indexed| (indexed.uid(), indexed)).collect();
     let barred = barred(ctx, (namespace, name), &users).await;
     let changed = changed_credentials(ctx, connection, &users).await;
+    let executed = executed(ctx, connection, &users).await;
     let credentials_stand = |indexed: &IndexedWorkflow| {
         let foreign = indexed.namespace() != namespace;
         match &changed {
@@ -156,9 +163,12 @@ pub(in crate::controller) async fn settle(ctx: &Context, connection: &Connection
     let mut first = Vec::new();
     let judge = |uid: &str, expected: Expected| {
         let indexed = *by_uid.get(uid)?;
-        let shown = listing.shown.get(indexed.status.n8n_workflow_id.as_deref()?)?;
+        let shown_id = indexed.status.n8n_workflow_id.as_deref()?;
+        let shown = listing.shown.get(shown_id)?;
         let finalized = objects::has_finalizer(&indexed.metadata, WORKFLOW_FINALIZER);
-        let stands = finalized && !barred.contains(indexed.namespace()) && credentials_stand(indexed) && references_stand(ctx, indexed);
+        let idle = !indexed.watches_executions() || executed.as_ref().is_some_and(|executed| !executed.contains(shown_id));
+        let stands =
+            finalized && idle && !barred.contains(indexed.namespace()) && credentials_stand(indexed) && references_stand(ctx, indexed);
         let as_expected = match expected {
             Expected::Fingerprint(fingerprint, change) => fingerprint == shown.fingerprint && change == indexed.change_hash(),
             Expected::Status => indexed.confirmed_by(shown, &ctx.cluster),
@@ -238,6 +248,29 @@ async fn changed_credentials(ctx: &Context, connection: &Connection, users: &[Ar
         kinds.into_iter().map(digest).collect()
     });
     ctx.sweeps.credentials_changed(&connection.key(), digests)
+}
+
+/// Returns the ids of the workflows that were executed since the last listing, or are being executed; None if that is not known. Empty if no
+/// Workflow asks for it.
+async fn executed(ctx: &Context, connection: &Connection, users: &[Arc<IndexedWorkflow>]) -> Option<HashSet<String>> {
+    let watched: HashSet<&str> = users.iter().filter(|indexed| indexed.watches_executions()).map(|indexed| indexed.uid()).collect();
+    let Some(age) = ctx.sweeps.oldest(&connection.key(), |uid| watched.contains(uid)) else { return Some(HashSet::new()) };
+    let since = jiff::Timestamp::now().checked_sub(age + CLOCKS).ok()?;
+    let mut ids = HashSet::new();
+    for status in [None, Some(ExecutionStatus::Running)] {
+        let query = ExecutionQuery {
+            status,
+            started_after: status.is_none().then_some(since),
+            limit: MOST_EXECUTIONS,
+            ..ExecutionQuery::default()
+        };
+        let found = connection.client.executions(&query).await.ok()?;
+        if found.len() == MOST_EXECUTIONS {
+            return None;
+        }
+        ids.extend(found.into_iter().map(|execution| execution.workflow_id));
+    }
+    Some(ids)
 }
 
 /// Reports whether the Workflows that an object refers to exist and do not refer back to it.

@@ -11,6 +11,7 @@ use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{LastFailure, VersionResult};
 use crate::controller::connections::Connection;
+use crate::controller::sweeps::SHORTEST;
 use crate::domain::error::ReconcileError;
 use crate::domain::health::{Health, Tally, evaluate, window};
 use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
@@ -40,6 +41,7 @@ pub(super) async fn watch(
     let bake = check.bake_time.map_or(Duration::ZERO, |bake| bake.get());
     let (from, to) = window(published_at, bake, baking, now);
     let executions = if saved { list(connection, &remote.id, from, to).await? } else { Vec::new() };
+    rec.without_executions = !baking && executions.is_empty() && none_running(rec, connection, &remote.id).await?;
     let since = tally(&executions);
     let before = if since.percent() > check.maximum_error_rate as f64 {
         Some(tally_before(rec, connection, &remote.id, published_at, bake).await?)
@@ -82,6 +84,16 @@ pub(super) async fn watch(
     rec.status.record_health_decided(status != ConditionStatus::Unknown);
     rec.set_condition(ConditionType::Healthy, status, reason, &message);
     Ok((health, message))
+}
+
+/// Reports whether no execution is running that will count when it has finished. Only asked for objects that listings could cover then.
+async fn none_running(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> Result<bool, ReconcileError> {
+    if rec.spec().interval.get() < SHORTEST {
+        return Ok(false);
+    }
+    let status = Some(ExecutionStatus::Running);
+    let query = ExecutionQuery { workflow_id: Some(id.to_owned()), status, limit: 1, ..ExecutionQuery::default() };
+    Ok(connection.client.executions(&query).await?.is_empty())
 }
 
 async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Timestamp>) -> Result<Vec<RemoteExecution>, ReconcileError> {
