@@ -16,13 +16,15 @@ use crate::progress::Progress;
 use crate::standin::{Options, StandIn};
 
 const SIZE: usize = 15_000;
+/// The line with the address of its endpoints, and warnings.
+pub const LOG: &str = "warn,weirkeeper::app=info";
 pub const LONGEST: Duration = Duration::from_secs(3_600);
 
 pub async fn measure() {
     let objects = number("OBJECTS", 10_000);
     let n8n = StandIn::start(Options { keep_bodies: false, ..Options::default() });
     let mut world = World::bare(Stack::shared(), "idle", &n8n.url(), n8n.api_key()).await;
-    world.operator.restart_with(&["--log", "warn", "--concurrency", "50"]);
+    world.operator.restart_with(&["--log", LOG, "--concurrency", "50"]);
     world.instance("main", &n8n.url(), n8n.api_key(), json!({ "interval": "1h", "maxConcurrentRequests": 50 })).await;
     made(&mut world, objects, "6h").await;
     cold_start(&mut world, objects, "idle").await;
@@ -39,7 +41,7 @@ pub fn number(name: &str, otherwise: usize) -> usize {
 /// Starts the operator on objects that need nothing, and waits until it has confirmed each of them.
 pub async fn cold_start(world: &mut World, objects: usize, figure: &str) {
     let (before, started) = (Kubernetes::count(world).await, Instant::now());
-    world.operator.restart_with(&["--log", "warn"]);
+    world.operator.restart_with(&["--log", LOG]);
     loop {
         let ready = metric(&world.operator.get("/metrics").await.1, "weirkeeper_workflows{state=\"ready\"}");
         if ready >= objects as f64 {
@@ -105,7 +107,7 @@ pub async fn made(world: &mut World, objects: usize, interval: &str) {
     if seeds {
         crate::seed::copies(world, objects).await;
         // The number of workflows in the status of the instance is news to it once.
-        world.operator.restart_with(&["--log", "warn"]);
+        world.operator.restart_with(&["--log", LOG]);
         let counted = |instance: &Value| instance["status"]["workflows"] == objects;
         world.until_kind("N8nInstance", "main", "the workflows are counted", counted).await;
         world.operator.kill();

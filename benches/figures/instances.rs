@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::harness::stack::Stack;
 use crate::harness::world::{World, ready};
-use crate::idle::{LONGEST, cold_start, memory, metric, number, path, requests, sized, sweep};
+use crate::idle::{LOG, LONGEST, cold_start, memory, metric, number, path, requests, sized, sweep};
 use crate::progress::Progress;
 use crate::standin::{Options, StandIn};
 
@@ -18,7 +18,7 @@ pub async fn measure() {
     let interval = format!("{seconds}s");
     let all: Vec<StandIn> = (0..instances).map(|_| StandIn::start(Options { keep_bodies: false, ..Options::default() })).collect();
     let mut world = World::bare(Stack::shared(), "instances", &all[0].url(), all[0].api_key()).await;
-    world.operator.restart_with(&["--log", "warn"]);
+    world.operator.restart_with(&["--log", LOG]);
     for (at, n8n) in all.iter().enumerate() {
         world.instance(&format!("main-{at}"), &n8n.url(), n8n.api_key(), json!({ "interval": interval })).await;
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::harness::stack::Stack;
 use crate::harness::world::{PATIENCE, World, ready};
-use crate::idle::{Kubernetes, cold_start, made, memory, metric, number, path, requests, sweep};
+use crate::idle::{Kubernetes, LOG, cold_start, made, memory, metric, number, path, requests, sweep};
 use crate::standin::{Options, StandIn};
 
 /// Time between two calls of a webhook, as of a steady caller.
@@ -25,7 +25,7 @@ pub async fn measure() {
         None => (stack.n8n_url(), stack.n8n_key()),
     };
     let mut world = World::bare(stack, "steady", &url, &key).await;
-    world.operator.restart_with(&["--log", "warn", "--concurrency", "50"]);
+    world.operator.restart_with(&["--log", LOG, "--concurrency", "50"]);
     world.instance("main", &url, &key, json!({ "interval": interval })).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;
     made(&mut world, objects, &interval).await;
