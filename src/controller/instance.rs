@@ -23,7 +23,7 @@ use super::context::Context;
 use super::listings::Listing;
 use super::runtime::reconcile::{Ended, Next, REPORTING};
 use super::runtime::status;
-use super::workflow;
+use super::workflow::sweep;
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
 use crate::api::reason::{Class, Reason};
@@ -295,7 +295,7 @@ async fn check_start(ctx: &Context, connection: &Connection, away: bool) {
     let again = ctx.sweeps.started_again(&connection.key(), start_mark, away);
     if !again.is_empty() {
         info!(workflows = again.len(), "n8n was started again or away; checking webhooks");
-        workflow::sweep::reconcile(ctx, &connection.key(), &again);
+        sweep::reconcile(ctx, &connection.key(), &again);
     }
 }
 
@@ -307,7 +307,7 @@ async fn list(ctx: &Context, connection: &Connection) -> Result<Arc<Listing>, N8
     }
     let (listings, client) = (&connection.listings, &connection.client);
     let listing = if first { listings.recent(client).await? } else { listings.scan(client).await? };
-    workflow::sweep::settle(ctx, connection, &listing).await;
+    sweep::settle(ctx, connection, &listing).await;
     Ok(listing)
 }
 

@@ -68,7 +68,7 @@ pub(super) fn covered(rec: &Reconciliation<'_>, ended: &Ended) -> Option<Covered
 }
 
 /// Reads the listings that objects wait for.
-pub(in crate::controller) async fn run(ctx: Arc<Context>, mut wanted: UnboundedReceiver<String>) {
+pub async fn run(ctx: Arc<Context>, mut wanted: UnboundedReceiver<String>) {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut running = JoinSet::new();
     let mut expiry = tokio::time::interval(EXPIRY);
@@ -145,7 +145,7 @@ async fn read(ctx: &Context, key: &str) -> Result<Arc<Listing>, ReconcileError> 
 }
 
 /// Evaluates a listing: confirms the Workflows that it shows as expected, and starts a reconciliation of all others that listings cover.
-pub(in crate::controller) async fn settle(ctx: &Context, connection: &Connection, listing: &Listing) {
+pub async fn settle(ctx: &Context, connection: &Connection, listing: &Listing) {
     let key = connection.key();
     let (namespace, name) = key.split_once('/').unwrap_or_default();
     let users = ctx.workflows_of(namespace, name);
@@ -209,7 +209,7 @@ fn note_served(ctx: &Context, key: &str, listing: &Listing, first: &[Arc<Indexed
 }
 
 /// Starts a reconciliation of the objects with these UIDs.
-pub(in crate::controller) fn reconcile(ctx: &Context, key: &str, uids: &HashSet<String>) {
+pub fn reconcile(ctx: &Context, key: &str, uids: &HashSet<String>) {
     let Some((namespace, name)) = key.split_once('/').filter(|_| !uids.is_empty()) else { return };
     for indexed in ctx.workflows_of(namespace, name).iter().filter(|indexed| uids.contains(indexed.uid())) {
         // The receiver only goes away with the operator.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Shown, hash, hash_of};
+use super::shown::{Shown, hash, hash_of};
 use crate::api::workflow_status::{Snapshot, VersionRecord, VersionResult};
 use crate::domain::history;
 use crate::domain::mark::Mark;

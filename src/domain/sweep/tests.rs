@@ -1,7 +1,10 @@
 use super::*;
 use crate::api::condition::whole_seconds;
 use crate::api::workflow_status::{PublishedContent, Snapshot, VersionRecord, VersionResult, VersionSource};
-use serde_json::json;
+use crate::domain::mark::Mark;
+use crate::domain::remote::RemoteWorkflow;
+use crate::domain::settings;
+use serde_json::{Map, Value, json};
 
 fn mark() -> Mark {
     let uid = |digit: &str| format!("{0}{0}-{0}-{0}-{0}-{0}{0}{0}", digit.repeat(4));
