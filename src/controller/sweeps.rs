@@ -27,6 +27,8 @@ const FEWEST: usize = 10;
 const LISTED_PER_READ: usize = 20;
 /// Time for which a listing serves the N8nInstance, too.
 const FRESH: Duration = Duration::from_secs(5);
+/// Number of starts of n8n that are remembered.
+const MOST_STARTS: usize = 8;
 /// Seconds between two full reconciliations for each Workflow of a large instance: with a read of the workflow and a check of its webhooks
 /// they send n8n less than one request a second.
 const SECONDS_EACH: f64 = 2.5;
@@ -94,7 +96,8 @@ struct Fleet {
     sweeping: bool,
     /// Number of Workflows of the instance, and when they were counted.
     counted: Option<(Instant, usize)>,
-    start_mark: Option<String>,
+    /// Marks of the starts of n8n that were seen, the latest first. Several main processes behind one address have one each.
+    start_marks: Vec<String>,
     credentials: Option<BTreeMap<String, u64>>,
     inspected: Option<Instant>,
     fresh: Option<(Instant, Arc<Listing>)>,
@@ -269,11 +272,15 @@ impl Sweeps {
     pub fn started_again(&self, instance: &str, start_mark: Option<String>, away: bool) -> HashSet<String> {
         let mut fleets = self.lock();
         let fleet = fleets.entry(instance.to_owned()).or_default();
-        let again = match (&fleet.start_mark, &start_mark) {
-            (Some(before), Some(now)) => before != now,
-            _ => away,
+        let again = match &start_mark {
+            Some(now) if fleet.start_marks.contains(now) => false,
+            Some(_) => away || !fleet.start_marks.is_empty(),
+            None => away,
         };
-        fleet.start_mark = start_mark.or(fleet.start_mark.take());
+        if let Some(now) = start_mark.filter(|now| !fleet.start_marks.contains(now)) {
+            fleet.start_marks.truncate(MOST_STARTS - 1);
+            fleet.start_marks.insert(0, now);
+        }
         let covered = fleet.objects.iter_mut().filter(|(_, entry)| again && entry.covered.is_some());
         let asked = covered.map(|(uid, entry)| {
             *entry = Entry { asked: entry.asked + 1, ..Entry::default() };

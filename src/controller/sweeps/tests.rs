@@ -156,6 +156,7 @@ fn a_start_of_n8n_asks_for_reconciliations_of_all_that_listings_cover() {
     assert_eq!(sweeps.started_again(AT, mark("b"), false).len(), 2);
     assert_eq!(sweeps.pass(&due("0", MINUTE), now), None);
     cover(&sweeps, 2, now, MINUTE);
+    assert_eq!(sweeps.started_again(AT, mark("a"), false).len(), 0, "another main process that was seen before");
     assert_eq!(sweeps.started_again(AT, None, true).len(), 2, "away, and nothing tells");
 }
 
