@@ -16,9 +16,9 @@ TEST_THREADS ?= 6
 
 # The shapes of n8n (tests/stack/shapes.mjs), and the scenarios that use the real n8n.
 SHAPES ?= default publication-service queue webhook-processor
-SHAPE_TESTS ?= access:: adoption:: agreement:: bad_input:: converge:: deletion:: failed_versions:: faults:: features:: identity:: idle:: import:: \
-  kill:: leader:: outage:: path_owners:: processors:: projects:: published_versions:: publishing:: rollback:: scopes:: sync:: \
-  unsaved_successes:: wire:: wire_restart::
+SHAPE_TESTS ?= access:: adoption:: agreement:: bad_input:: callers:: converge:: deletion:: failed_versions:: faults:: features:: foreign:: \
+  identity:: idle:: import:: kill:: leader:: outage:: path_owners:: policies:: processors:: projects:: published_versions:: publishing:: \
+  release:: restore:: rollback:: routes:: scopes:: spec_edits:: sync:: template_refs:: unsaved_successes:: wire:: wire_restart::
 
 IMAGE ?= localhost/weirkeeper:dev
 

@@ -27,7 +27,7 @@ use crate::document::parse::{place_of_workflow, several};
 use definition::report_on;
 use document::Document;
 use embedded::Shelf;
-use namespace_rules::Basis;
+use namespace_rules::{Basis, Origin};
 use object::Object;
 use pending::Pending;
 use set::Member;
@@ -144,11 +144,11 @@ impl<'c> Work<'c> {
         }
         let parts = several(value);
         if parts.is_empty() {
-            let judged = report_on(document, value, "", (None, None), self.basis);
+            let judged = report_on(document, value, "", Origin::default(), self.basis);
             return self.reports.push(judged.with(document.warnings("")));
         }
         for (path, part) in parts {
-            self.reports.push(report_on(document, part, &path, (None, None), self.basis));
+            self.reports.push(report_on(document, part, &path, Origin::default(), self.basis));
         }
     }
 
@@ -170,15 +170,11 @@ impl<'c> Work<'c> {
                 self.pending.extend(pending);
                 self.members.extend(member);
             }
-            Object::Managed(
-                kind @ (Kind::N8nInstance | Kind::N8nCredential | Kind::WorkflowPolicy | Kind::WorkflowQuota | Kind::ModelProvider),
-            ) => {
-                self.reports.push(object::validate_other(kind, document, value, path));
-            }
             Object::Managed(Kind::WorkflowTemplate) => {
                 let report = self.templates.put(document, value, path, self.basis);
                 self.reports.push(report);
             }
+            Object::Managed(kind) => self.reports.push(object::validate_other(kind, document, value, path)),
             Object::Unknown(finding) => self.reports.push(object::unknown_kind(document, finding, path)),
             Object::Other => {}
         }

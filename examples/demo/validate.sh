@@ -8,6 +8,13 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/weirkeeper-demo-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 source examples/demo/telling.sh
 
+# With a cluster of your own, a missing tool is said before the compilation and not after it.
+if [[ -n "${N8N_URL:-}" ]]; then
+  for tool in kubectl helm node; do
+    command -v "$tool" >/dev/null || { echo "demo: $tool is missing; docs/own-cluster.md says what is needed" >&2; exit 2; }
+  done
+fi
+
 tell "demo: compiling weirkeeper (minutes the first time)"
 "${CARGO:-cargo}" build --locked
 

@@ -104,7 +104,7 @@ reasons! {
     WithinQuota: "No Workflow waits for a place under the quota, and no limit is exceeded.",
     PolicyDenied: "A WorkflowPolicy of the namespace denies the definition; the message has the node and the rule. Nothing of it is sent to n8n, and the version that is published stays as it is, unless the policy has `enforce: Running`: then it is unpublished. Change the definition, or ask the owner of the policy.",
     PolicyUnreadable: "The rules of the WorkflowPolicy cannot be read, most likely because a newer operator or CRD wrote them. Nothing is deployed in the namespace until they can.",
-    RequestFailed: "n8n sent no response or one that is not understood. The request is retried with exponential backoff.",
+    RequestFailed: "n8n or Kubernetes sent no response, or one that is not understood. The request is retried with exponential backoff.",
 
     Synced: "The workflow in n8n matches the spec, as confirmed by reading it back.",
     NotSynced: "The workflow in n8n does not match the spec yet.",

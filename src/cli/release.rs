@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, GetParams, ListParams, Patch, PatchParams};
 use kube::core::Request;
 use kube::{Api, Client, Resource};
 use serde::Deserialize;
@@ -190,25 +190,31 @@ async fn list(
 
 /// Removes a finalizer from an object. The resource version protects finalizers that others added in between.
 async fn remove_finalizer(client: &Client, resource: &ApiResource, mut object: Meta, finalizer: &str) -> Result<(), kube::Error> {
-    let api = Api::<DynamicObject>::namespaced_with(client.clone(), &object.namespace, resource);
+    let request = Request::new(DynamicObject::url_path(resource, Some(&object.namespace)));
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let mut tries = TRIES;
     loop {
         object.finalizers.retain(|one| one != finalizer);
         let patch =
             json!({ "metadata": { "uid": object.uid, "resourceVersion": object.resource_version, "finalizers": object.finalizers } });
-        match api.patch_metadata(&object.name, &params, &Patch::Merge(patch)).await {
+        let patch = request.patch_metadata(&object.name, &params, &Patch::Merge(patch)).map_err(kube::Error::BuildRequest)?;
+        // The answer is not decoded: managed fields may be too deep for that.
+        match client.request_text(patch).await {
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
             Err(kube::Error::Api(status)) if status.code == 409 && tries > 0 => tries -= 1,
             other => return other.map(drop),
         }
-        let Some(now) = api.get_metadata_opt(&object.name).await? else { return Ok(()) };
+        let get = request.get_metadata(&object.name, &GetParams::default()).map_err(kube::Error::BuildRequest)?;
+        let now = match client.request_text(get).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            text => serde_json::from_str::<Bare>(&text?).map_err(kube::Error::SerdeError)?.metadata,
+        };
         // A new object of the same name has its own finalizers.
-        if now.metadata.uid.as_deref() != Some(object.uid.as_str()) {
+        if now.uid != object.uid {
             return Ok(());
         }
-        object.finalizers = now.metadata.finalizers.unwrap_or_default();
-        object.resource_version = now.metadata.resource_version.unwrap_or_default();
+        object.finalizers = now.finalizers;
+        object.resource_version = now.resource_version;
     }
 }
 

@@ -15,9 +15,10 @@ impl Node {
         self.text("name").unwrap_or_default()
     }
 
-    /// Returns the `type`, such as `n8n-nodes-base.httpRequest`; empty if there is none.
+    /// Returns the type, such as `n8n-nodes-base.httpRequest`, as n8n reads it: `a.b` of `a.b.c`. Empty if there is none.
     pub fn kind(&self) -> &str {
-        self.text("type").unwrap_or_default()
+        let written = self.text("type").unwrap_or_default();
+        written.match_indices('.').nth(1).map_or(written, |(at, _)| &written[..at])
     }
 
     /// Returns the version of the node type.

@@ -39,6 +39,12 @@ pub fn all_nodes(definition: &Definition) -> AllNodes<'_> {
 
 fn follow(node: &Node, index: usize, depth: usize, all: &mut AllNodes<'_>) {
     let Some(source) = node.parameter("source") else { return };
+    // n8n evaluates an expression, and then reads any of these.
+    let computed = source.as_str().is_some_and(|text| text.trim_start().starts_with('='));
+    let given = |key: &&str| node.parameter(key).is_some_and(|value| !value.is_null());
+    if computed && ["workflowJson", "workflowPath", "workflowUrl"].iter().any(|key| given(&key)) {
+        return all.unknown.push(index);
+    }
     match (source.as_str(), node.parameter("workflowJson")) {
         (Some("parameter"), Some(inline)) if !inline.is_null() => match parse(inline).filter(|_| depth < DEEPEST) {
             Some(Inline { definition, .. }) => {

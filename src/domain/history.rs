@@ -17,7 +17,11 @@ const KEPT_TOGETHER: i64 = 60;
 /// even that of a version that was pruned.
 pub fn accept(status: &mut WorkflowStatus, digest: &str, source: VersionSource, revision: String, now: Timestamp) -> i64 {
     let history = &mut status.history;
-    if let Some(known) = history.iter().find(|record| record.digest == digest) {
+    if let Some(known) = history.iter_mut().find(|record| record.digest == digest) {
+        // An edit that returns is the newest one again, and kept as such.
+        if source == VersionSource::Drift && known.source == VersionSource::Drift {
+            known.created_at = whole_seconds(now);
+        }
         return known.version;
     }
     let version = history.iter().map(|record| record.version).chain(status.last_version).max().unwrap_or(0) + 1;
@@ -187,6 +191,12 @@ mod tests {
         prune(&mut status.history, 1, Some(3), 3, "c");
         assert_eq!(numbers(&status), [6, 5, 3]);
         accept(&mut status, "edit 3", VersionSource::Drift, "r".into(), at(300));
+        prune(&mut status.history, 1, Some(3), 3, "c");
+        assert_eq!(numbers(&status), [7, 3]);
+        // One that returns is the newest again.
+        let returned = |status: &mut WorkflowStatus, second| accept(status, "edit 3", VersionSource::Drift, "r".into(), at(second));
+        accept(&mut status, "edit 4", VersionSource::Drift, "r".into(), at(400));
+        assert_eq!(returned(&mut status, 500), 7);
         prune(&mut status.history, 1, Some(3), 3, "c");
         assert_eq!(numbers(&status), [7, 3]);
     }

@@ -92,7 +92,7 @@ impl Search<'_> {
                 self.credentials_of(node, holder);
             }
             // n8n reads `a.b.c` as type `a.b`; and a copy of an object with the key `__proto__` has the fields of that key's value.
-            if node.kind().matches('.').count() != 1 || has_prototype(&node.0) {
+            if node.text("type").unwrap_or_default().matches('.').count() != 1 || has_prototype(&node.0) {
                 self.found.anything.insert(at.to_owned());
                 continue;
             }

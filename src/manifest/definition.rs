@@ -3,14 +3,12 @@
 use serde_json::Value;
 
 use super::document::{Document, join};
-use super::namespace_rules::Basis;
+use super::namespace_rules::{Basis, Origin};
 use super::report::Report;
-use crate::api::workflow::WorkflowSpec;
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, has_errors};
 use crate::document::parse::place_of_workflow;
 use crate::validator::check::{disagreements, examine, parse_and_check, take_for_filled_in};
-use crate::validator::policy;
 use crate::validator::schema::NodeCredentials;
 
 /// Result of validating a definition, independent of the file that contains it.
@@ -22,7 +20,8 @@ pub(super) struct Validated {
 
 /// Validates a definition: that of a `Workflow` against its spec and the policies of its namespace, any other against its own declarations
 /// and all policies.
-pub(super) fn validate(raw: &Value, (spec, namespace): (Option<&WorkflowSpec>, Option<&str>), basis: Basis<'_>) -> Validated {
+pub(super) fn validate(raw: &Value, of: Origin<'_>, basis: Basis<'_>) -> Validated {
+    let spec = of.spec;
     let mut intake = match parse_and_check(raw) {
         Ok(intake) => intake,
         Err(findings) => return Validated { findings, required: Vec::new(), definition: None },
@@ -35,7 +34,7 @@ pub(super) fn validate(raw: &Value, (spec, namespace): (Option<&WorkflowSpec>, O
     let active = spec.map_or(definition.declared_active, |spec| spec.active);
     let (found, required) = examine(definition, active, basis.catalog);
     findings.extend(found);
-    policy::check(definition, &basis.rules.policies_of(namespace), basis.catalog, &mut findings);
+    basis.rules.check(definition, &of, basis.catalog, &mut findings);
     if spec.is_some() {
         take_for_filled_in(&mut findings);
     }
@@ -45,14 +44,8 @@ pub(super) fn validate(raw: &Value, (spec, namespace): (Option<&WorkflowSpec>, O
     Validated { findings, required, definition: Some(intake.definition) }
 }
 
-/// Returns the report on a definition at a path of a document, of a Workflow with this spec and namespace.
-pub(super) fn report_on(
-    document: &Document<'_>,
-    raw: &Value,
-    path: &str,
-    of: (Option<&WorkflowSpec>, Option<&str>),
-    basis: Basis<'_>,
-) -> Report {
+/// Returns the report on a definition at a path of a document.
+pub(super) fn report_on(document: &Document<'_>, raw: &Value, path: &str, of: Origin<'_>, basis: Basis<'_>) -> Report {
     let validated = validate(raw, of, basis);
     let base = join(path, &place_of_workflow(raw));
     let mut report = Report::new(document.source).with(validated.findings.into_iter().map(|finding| document.place(finding, &base)));

@@ -52,8 +52,10 @@ pub(super) fn divide(source: usize, text: &str) -> Vec<Document<'_>> {
     if documents.is_empty() { vec![Document::read(source, 0, "")] } else { documents }
 }
 
+/// Reports whether a text is meant to be JSON; an action of a Helm template begins with a brace, too.
 fn is_json(text: &str) -> bool {
-    text.trim_start().starts_with(['{', '['])
+    let start = text.trim_start();
+    start.starts_with(['{', '[']) && !start.starts_with("{{")
 }
 
 impl<'a> Document<'a> {

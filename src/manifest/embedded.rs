@@ -94,7 +94,7 @@ impl Shelf {
         let json = embedded.text.trim_start().starts_with(['{', '[']);
         let positions = if json { Positions::of_json(&embedded.text) } else { Positions::of_yaml(&embedded.text) };
         let base = place_of_workflow(&read.value);
-        let validated = validate(&read.value, (pending.spec.as_deref(), pending.namespace.as_deref()), basis);
+        let validated = validate(&read.value, pending.origin(), basis);
         let warnings = read.warnings.into_iter().map(|finding| (String::new(), finding));
         let findings = warnings.chain(validated.findings.into_iter().map(|finding| (base.clone(), finding)));
         let placed = findings.map(|(base, finding)| {

@@ -2,9 +2,12 @@
 
 use crate::api::policy::WorkflowPolicySpec;
 use crate::api::quota::WorkflowQuotaSpec;
+use crate::api::workflow::WorkflowSpec;
 use crate::catalog::Catalog;
-use crate::domain::policies::applies;
-use crate::validator::policy::Policy;
+use crate::document::definition::Definition;
+use crate::document::finding::Finding;
+use crate::domain::policies::{BUILT_IN, applies, built_in};
+use crate::validator::policy::{self, Policy};
 
 /// Rules and limits of namespaces.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +33,15 @@ impl<S> Named<S> {
     }
 }
 
+/// The Workflow of a definition; of an export, nothing is known.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Origin<'a> {
+    pub(super) spec: Option<&'a WorkflowSpec>,
+    pub(super) namespace: Option<&'a str>,
+    /// Set if a WorkflowPrompt made it.
+    pub(super) generated: bool,
+}
+
 /// Catalogue and rules that definitions are validated against.
 #[derive(Clone, Copy)]
 pub(super) struct Basis<'c> {
@@ -43,9 +55,13 @@ pub(super) fn may_share(one: Option<&str>, other: Option<&str>) -> bool {
 }
 
 impl NamespaceRules {
-    /// Returns the policies for a Workflow of a namespace. No definition of a file counts as generated.
-    pub(super) fn policies_of(&self, namespace: Option<&str>) -> Vec<Policy<'_>> {
-        let all = self.policies.iter().filter(|policy| may_share(policy.namespace.as_deref(), namespace));
-        all.filter(|policy| applies(&policy.spec, false)).map(|policy| Policy { name: &policy.name, rules: &policy.spec }).collect()
+    /// Checks a definition of a namespace against its policies, and a generated one against the built-in rules, too.
+    pub(super) fn check(&self, definition: &Definition, of: &Origin<'_>, catalog: &Catalog, findings: &mut Vec<Finding>) {
+        let all: Vec<_> = self.policies.iter().filter(|policy| may_share(policy.namespace.as_deref(), of.namespace)).collect();
+        let built_in = of.generated.then(|| built_in(all.iter().map(|policy| &policy.spec)));
+        let own = all.iter().filter(|policy| applies(&policy.spec, of.generated));
+        let own = own.map(|policy| Policy { name: &policy.name, rules: &policy.spec });
+        let policies: Vec<_> = own.chain(built_in.as_ref().map(|rules| Policy { name: BUILT_IN, rules })).collect();
+        policy::check(definition, &policies, catalog, findings);
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use kube::api::ObjectMeta;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::workflow::{ConfigMapKeyRef, LARGEST_INLINE, Workflow};
 use crate::api::{GROUP, VERSION, annotation};
 use crate::document::finding::{Code, Finding, Severity, quoted};
 use crate::document::json_path;
-use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROVIDER, OF_WORKFLOW, is_ours, unknown};
+use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROMPT, OF_PROVIDER, OF_WORKFLOW, is_ours, unknown};
+use crate::domain::policies::is_generated;
 use crate::text::is_label;
 use crate::text::similar::nearest;
 use crate::validator::rules::Pattern;
@@ -16,14 +19,14 @@ use crate::validator::rules::Pattern;
 use super::definition::report_on;
 use super::document::{Document, join};
 use super::embedded::text;
-use super::namespace_rules::Basis;
+use super::namespace_rules::{Basis, Origin};
 use super::pending::Pending;
 use super::report::{Kind, Report};
 use super::schema;
 use super::set::Member;
 
 /// The kinds of this API group.
-pub(super) const KINDS: [(&str, Kind); 7] = [
+pub(super) const KINDS: [(&str, Kind); 8] = [
     ("Workflow", Kind::Workflow),
     ("N8nInstance", Kind::N8nInstance),
     ("N8nCredential", Kind::N8nCredential),
@@ -31,6 +34,7 @@ pub(super) const KINDS: [(&str, Kind); 7] = [
     ("WorkflowQuota", Kind::WorkflowQuota),
     ("ModelProvider", Kind::ModelProvider),
     ("WorkflowTemplate", Kind::WorkflowTemplate),
+    ("WorkflowPrompt", Kind::WorkflowPrompt),
 ];
 
 /// Kubernetes objects by their relevance for validation.
@@ -83,6 +87,7 @@ pub(super) fn validate_other(kind: Kind, document: &Document<'_>, object: &Value
         Kind::N8nInstance => OF_INSTANCE,
         Kind::N8nCredential => OF_CREDENTIAL,
         Kind::ModelProvider => OF_PROVIDER,
+        Kind::WorkflowPrompt => OF_PROMPT,
         _ => &[],
     };
     let findings = schema::check(kind, object).into_iter().chain(metadata(object, known, &mut report));
@@ -122,8 +127,10 @@ pub(super) fn validate_workflow(
     }
     report.findings.extend(findings.into_iter().map(|finding| document.place(finding, at)));
     if inline.is_object() {
-        let inside =
-            report_on(document, inline, &join(at, "spec.definition"), (spec.as_deref(), text(object, "namespace").as_deref()), basis);
+        let namespace = text(object, "namespace");
+        let metadata = ObjectMeta::deserialize(&object["metadata"]).unwrap_or_default();
+        let origin = Origin { spec: spec.as_deref(), namespace: namespace.as_deref(), generated: is_generated(&metadata) };
+        let inside = report_on(document, inline, &join(at, "spec.definition"), origin, basis);
         report.findings.extend(inside.findings);
         report.required = inside.required;
         report.definition = inside.definition;

@@ -3,6 +3,8 @@
 use crate::api::workflow::{ConfigMapKeyRef, WorkflowSpec};
 use crate::document::positions::Span;
 
+use super::namespace_rules::Origin;
+
 /// A Workflow whose definition is stored in a ConfigMap.
 pub(super) struct Pending {
     /// Index of its report.
@@ -13,4 +15,11 @@ pub(super) struct Pending {
     pub(super) namespace: Option<String>,
     pub(super) from: ConfigMapKeyRef,
     pub(super) spec: Option<Box<WorkflowSpec>>,
+}
+
+impl Pending {
+    /// Returns the Workflow of the definition; prompts write theirs into the object itself.
+    pub(super) fn origin(&self) -> Origin<'_> {
+        Origin { spec: self.spec.as_deref(), namespace: self.namespace.as_deref(), generated: false }
+    }
 }

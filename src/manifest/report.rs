@@ -36,6 +36,8 @@ pub enum Kind {
     ModelProvider,
     /// A workflow with inputs.
     WorkflowTemplate,
+    /// A sentence from which a workflow is made.
+    WorkflowPrompt,
 }
 
 /// Validation report on one workflow or instance.

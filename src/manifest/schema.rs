@@ -10,6 +10,7 @@ use crate::api::credential::N8nCredential;
 use crate::api::duration;
 use crate::api::instance::N8nInstance;
 use crate::api::policy::WorkflowPolicy;
+use crate::api::prompt::WorkflowPrompt;
 use crate::api::provider::ModelProvider;
 use crate::api::quota::WorkflowQuota;
 use crate::api::template::WorkflowTemplate;
@@ -29,6 +30,7 @@ fn schema(kind: Kind) -> &'static Value {
     static POLICY: LazyLock<Value> = LazyLock::new(|| of(&WorkflowPolicy::crd()));
     static QUOTA: LazyLock<Value> = LazyLock::new(|| of(&WorkflowQuota::crd()));
     static PROVIDER: LazyLock<Value> = LazyLock::new(|| of(&ModelProvider::crd()));
+    static PROMPT: LazyLock<Value> = LazyLock::new(|| of(&WorkflowPrompt::crd()));
     static TEMPLATE: LazyLock<Value> = LazyLock::new(|| of(&WorkflowTemplate::crd()));
     match kind {
         Kind::Workflow => &WORKFLOW,
@@ -37,6 +39,7 @@ fn schema(kind: Kind) -> &'static Value {
         Kind::WorkflowPolicy => &POLICY,
         Kind::WorkflowQuota => &QUOTA,
         Kind::ModelProvider => &PROVIDER,
+        Kind::WorkflowPrompt => &PROMPT,
         Kind::WorkflowTemplate => &TEMPLATE,
     }
 }

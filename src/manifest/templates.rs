@@ -17,7 +17,7 @@ use crate::text::similar::nearest;
 use super::definition::validate;
 use super::document::{Document, join};
 use super::embedded::{Resolved, text};
-use super::namespace_rules::{Basis, may_share};
+use super::namespace_rules::{Basis, Origin, may_share};
 use super::object::validate_other;
 use super::report::{Kind, Placed, Report};
 
@@ -98,7 +98,8 @@ impl TemplateShelf {
         };
         rendered.definition.without_ids();
         let raw = serde_json::to_value(&rendered.definition).unwrap_or_default();
-        let validated = validate(&raw, (Some(&workflow.spec), workflow.namespace.as_deref()), basis);
+        let validated =
+            validate(&raw, Origin { spec: Some(&workflow.spec), namespace: workflow.namespace.as_deref(), generated: false }, basis);
         let findings = rendered.findings.into_iter().chain(validated.findings).map(|finding| workflow.place(finding)).collect();
         Resolved { findings, required: validated.required, definition: validated.definition }
     }

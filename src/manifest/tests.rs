@@ -230,6 +230,21 @@ fn inputs_of_a_kustomization_are_not_checked() {
     let template = source("t.yaml", "metadata:\n  name: {{ .Release.Name }}\n");
     let helm = |found| validate(&[Source { found, ..template.clone() }], Catalog::embedded())[0].is_valid(false);
     assert_eq!((helm(true), helm(false)), (true, false), "one that nobody named may lie there by chance");
+    let begins = source(
+        "t.yaml",
+        "{{- range $name, $text := .Values.workflows }}\n---\nkind: ConfigMap\nmetadata: {name: {{ $name }}}\n{{- end }}\n",
+    );
+    let findings: Vec<String> =
+        validate(&[begins], Catalog::embedded()).iter().flat_map(|report| &report.findings).map(|one| one.finding.to_string()).collect();
+    assert!(!findings.is_empty() && findings.iter().all(|one| one.contains("helm template")), "{findings:?}");
+}
+
+#[test]
+fn every_kind_of_the_api_group_is_known() {
+    for crd in crate::api::crds::all() {
+        let kind = crd.spec.names.kind;
+        assert!(super::object::KINDS.iter().any(|(name, _)| *name == kind), "{kind}");
+    }
 }
 
 #[test]

@@ -82,7 +82,13 @@ fn check_whole(policy: &Policy<'_>, definition: &Definition, nodes: usize, findi
 pub fn doubts(rules: &WorkflowPolicySpec, catalog: &Catalog) -> Vec<String> {
     let unmatched = unmatched(rules, catalog).into_iter().map(|pattern| {
         let types = catalog.index().nodes.iter().map(|entry| entry.name.as_str());
-        let meant = nearest(&pattern, types).map(|name| format!("; did you mean {}?", quoted(name))).unwrap_or_default();
+        let short = format!(".{pattern}");
+        let meant = types
+            .clone()
+            .find(|name| name.ends_with(&short))
+            .or_else(|| nearest(&pattern, types))
+            .map(|name| format!("; did you mean {}?", quoted(name)))
+            .unwrap_or_default();
         format!("pattern {} matches no node type of n8n{meant}", quoted(&pattern))
     });
     let cancelled = contradictions(rules)
@@ -108,9 +114,11 @@ pub fn contradictions(rules: &WorkflowPolicySpec) -> Vec<&str> {
 /// is left out.
 fn unmatched(rules: &WorkflowPolicySpec, catalog: &Catalog) -> Vec<String> {
     let patterns = rules.allowed_node_types.iter().flatten().chain(&rules.denied_node_types);
-    let own = |pattern: &&String| ["n8n-nodes-base.", "@n8n/n8n-nodes-langchain."].iter().any(|package| pattern.starts_with(package));
-    let unknown = |pattern: &&String| !catalog.index().nodes.iter().any(|entry| matches(pattern, &entry.name));
-    patterns.filter(own).filter(unknown).cloned().collect()
+    let foreign = |package: &str| !package.contains('*') && !["n8n-nodes-base", "@n8n/n8n-nodes-langchain"].contains(&package);
+    let own = |pattern: &&String| !pattern.split_once('.').is_some_and(|(package, _)| foreign(package));
+    // A tool is not in the list of types: it is made of its node.
+    let known = |pattern: &str| catalog.base(pattern).is_some() || catalog.index().nodes.iter().any(|entry| matches(pattern, &entry.name));
+    patterns.filter(own).filter(|pattern| !known(pattern)).cloned().collect()
 }
 
 #[cfg(test)]

@@ -106,3 +106,32 @@ fn comments_name_a_thing_or_an_action() {
     }
     hold("a comment begins with a noun or a verb, not with What, Whether or Who", &complaints);
 }
+
+#[test]
+fn the_image_is_built_with_every_file_that_is_compiled_in() {
+    let ignored = read(".dockerignore");
+    // A folder whose contents are ignored again is only the way to its files.
+    let emptied = |folder: &str| ignored.lines().any(|line| line == format!("{folder}/*"));
+    let admitted: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).filter(|one| !emptied(one)).collect();
+    let mut complaints = Vec::new();
+    for path in rust_files("src") {
+        let text = read(&path);
+        for part in ["include_str!(", "include_bytes!("].into_iter().flat_map(|word| text.split(word).skip(1)) {
+            let Some(named) = part.strip_prefix('"').and_then(|rest| rest.split('"').next()) else { continue };
+            // `..` leads from the file's folder up.
+            let mut parts: Vec<&str> = path.split('/').collect();
+            parts.pop();
+            for step in named.split('/') {
+                match step {
+                    ".." => drop(parts.pop()),
+                    step => parts.push(step),
+                }
+            }
+            let file = parts.join("/");
+            if !admitted.iter().any(|one| file == *one || file.starts_with(&format!("{one}/"))) {
+                complaints.push(format!("{path} includes {file}"));
+            }
+        }
+    }
+    hold(".dockerignore admits what the sources include", &complaints);
+}

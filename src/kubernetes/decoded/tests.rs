@@ -79,3 +79,32 @@ fn of_metadata_that_do_not_fit_what_the_object_is_found_by_is_kept() {
     }
     assert!(!format!("{undecodable:?}").contains("spec"));
 }
+
+/// Lists an object of a kind that nests deep, beside a flat one, and returns the names.
+async fn listed<K>(kind: &str, deep: &str, flat: &str) -> Vec<String>
+where
+    K: Decode + kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug,
+{
+    let object = |name: &str, spec: &str| {
+        format!(
+            "{{\"apiVersion\":\"weirkeeper.dev/v1alpha1\",\"kind\":\"{kind}\",\"metadata\":{{\"name\":\"{name}\",\"namespace\":\"n\",\"uid\":\"{name}\"}},\"spec\":{spec}}}"
+        )
+    };
+    let items = format!("{},{}", object("deep", deep), object("flat", flat));
+    let list = format!("{{\"kind\":\"{kind}List\",\"metadata\":{{\"resourceVersion\":\"9\"}},\"items\":[{items}]}}");
+    let listed = Api::<Decoded<K>>::all(client(&[list])).list(&ListParams::default()).await.unwrap();
+    listed.items.iter().map(ResourceExt::name_any).collect()
+}
+
+#[tokio::test]
+async fn deep_templates_prompts_and_credentials_are_listed_too() {
+    for levels in LEVELS_OF_A_REPORT {
+        let deep = nested(levels);
+        let definition = format!("{{\"definition\":{deep}}}");
+        assert_eq!(listed::<IndexedTemplate>("WorkflowTemplate", &definition, "{}").await, ["deep", "flat"]);
+        let probe = format!("{{\"prompt\":\"a\",\"workflow\":{{\"healthCheck\":{{\"probes\":[{{\"expectedJSON\":{deep}}}]}}}}}}");
+        assert_eq!(listed::<IndexedPrompt>("WorkflowPrompt", &probe, "{}").await, ["deep", "flat"]);
+        assert_eq!(listed::<WorkflowPrompt>("WorkflowPrompt", &probe, "{}").await, ["deep", "flat"]);
+        assert_eq!(listed::<IndexedCredential>("N8nCredential", &definition, "{}").await, ["deep", "flat"]);
+    }
+}

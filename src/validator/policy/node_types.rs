@@ -13,17 +13,15 @@ pub(super) fn check(policy: &Policy<'_>, nodes: &Nodes<'_>, catalog: &Catalog, f
     }
     for found in &nodes.all {
         let kind = found.node.kind();
-        // n8n reads `a.b.c` as type `a.b`.
-        let read = kind.match_indices('.').nth(1).map_or(kind, |(at, _)| &kind[..at]);
-        let base = catalog.base(read).unwrap_or(read);
-        let fits = |pattern: &String| [kind, read, base].iter().any(|name| matches(pattern, name));
+        let (written, base) = (found.node.text("type").unwrap_or(kind), catalog.base(kind).unwrap_or(kind));
+        let fits = |pattern: &String| [written, kind, base].iter().any(|name| matches(pattern, name));
         let denied = rules.denied_node_types.iter().find(|pattern| fits(pattern));
         let message = match (denied, &rules.allowed_node_types) {
             (Some(pattern), _) => {
-                format!("WorkflowPolicy {} denies node type {} (deniedNodeTypes: {})", policy.name, quoted(kind), quoted(pattern))
+                format!("WorkflowPolicy {} denies node type {} (deniedNodeTypes: {})", policy.name, quoted(written), quoted(pattern))
             }
             (None, Some(allowed)) if !allowed.iter().any(fits) => {
-                format!("WorkflowPolicy {} does not allow node type {} (allowedNodeTypes)", policy.name, quoted(kind))
+                format!("WorkflowPolicy {} does not allow node type {} (allowedNodeTypes)", policy.name, quoted(written))
             }
             _ => continue,
         };

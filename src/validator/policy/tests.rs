@@ -34,6 +34,10 @@ fn node_types_are_allowed_and_denied() {
         let inside = json!({ "nodes": [command()] }).to_string();
         node("n8n-nodes-base.executeWorkflow", json!({ "source": "parameter", "workflowJson": inside }))
     };
+    let computed = || {
+        let inside = json!({ "nodes": [command()] }).to_string();
+        node("n8n-nodes-base.executeWorkflow", json!({ "source": "=parameter", "workflowJson": inside }))
+    };
     let loaded = || node("n8n-nodes-base.executeWorkflow", json!({ "source": "url", "workflowUrl": "https://a.example/w.json" }));
     for (rules, node, path) in [
         (json!({ "deniedNodeTypes": ["n8n-nodes-base.executeCommand"] }), command(), Some("nodes[0].type")),
@@ -45,6 +49,7 @@ fn node_types_are_allowed_and_denied() {
         (json!({ "allowedNodeTypes": [] }), node("n8n-nodes-base.stickyNote", json!({})), None),
         (json!({ "deniedNodeTypes": ["*Command"] }), inline(), Some("nodes[0].parameters.workflowJson")),
         (json!({ "deniedNodeTypes": ["*Command"] }), loaded(), Some("nodes[0]")),
+        (json!({ "deniedNodeTypes": ["*Command"] }), computed(), Some("nodes[0]")),
         // n8n reads a type with three parts as its first two.
         (json!({ "deniedNodeTypes": ["*.executeCommand"] }), node("n8n-nodes-base.executeCommand.x", json!({})), Some("nodes[0].type")),
     ] {
@@ -163,10 +168,11 @@ fn an_error_workflow_and_a_size_are_checked() {
 #[test]
 fn patterns_that_match_nothing_are_found() {
     let rules = spec(json!({
-        "allowedNodeTypes": ["n8n-nodes-base.httpRequst", "n8n-nodes-base.*", "n8n-nodes-acme.*"],
-        "deniedNodeTypes": ["@n8n/n8n-nodes-langchain.agnt", "*"]
+        "allowedNodeTypes": ["n8n-nodes-base.httpRequst", "n8n-nodes-base.*", "n8n-nodes-acme.*", "n8n-nodes-base.httpRequestTool", "*.code"],
+        "deniedNodeTypes": ["@n8n/n8n-nodes-langchain.agnt", "*", "executeCommand", "*.executecommand"]
     }));
-    assert_eq!(unmatched(&rules, Catalog::embedded()), ["n8n-nodes-base.httpRequst", "@n8n/n8n-nodes-langchain.agnt"]);
+    let wanted = ["n8n-nodes-base.httpRequst", "@n8n/n8n-nodes-langchain.agnt", "executeCommand", "*.executecommand"];
+    assert_eq!(unmatched(&rules, Catalog::embedded()), wanted);
 }
 
 #[test]
@@ -183,4 +189,19 @@ fn doubts_about_a_policy_are_told() {
     let step = definition(&json!([node("n8n-nodes-base.ssh", json!({}))]), json!({}));
     check(&step, &[Policy { name: "p", rules: &rules }], Catalog::embedded(), &mut found);
     assert_eq!(found[0].policy.as_deref(), Some("p"));
+}
+
+#[test]
+fn a_type_of_three_parts_is_the_one_that_n8n_reads() {
+    let cron = json!({ "rule": { "interval": [{ "field": "cronExpression", "expression": "* * * * *" }] } });
+    for (rules, kind, parameters) in [
+        (json!({ "allowedHosts": ["api.example.com"] }), "n8n-nodes-base.httpRequest", json!({ "url": "https://other.example.com" })),
+        (json!({ "webhookPathPrefix": "team-a" }), "n8n-nodes-base.webhook", json!({ "path": "b" })),
+        (json!({ "minimumScheduleInterval": "15m" }), "n8n-nodes-base.scheduleTrigger", cron),
+    ] {
+        let of = |kind: &str| broken(rules.clone(), json!([node(kind, parameters.clone())]));
+        let wanted = of(kind);
+        assert!(!wanted.is_empty(), "{rules}");
+        assert_eq!(of(&format!("{kind}.x")), wanted, "{rules}");
+    }
 }

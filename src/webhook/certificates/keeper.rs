@@ -142,7 +142,9 @@ impl Certificates {
         if self.served.get().is_some_and(|served| !served.is_valid()) {
             return Some(NOT_VALID.to_owned());
         }
-        self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let waiting = self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let error = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(if error.is_empty() { waiting } else { format!("{waiting}: {error}") })
     }
 
     /// Keeps the certificate until the process ends.

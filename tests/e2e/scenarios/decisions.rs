@@ -14,10 +14,10 @@ fn annotate(world: &World, user: &str, object: &str, annotation: &str) -> Output
     kubectl(world, &["--as", user, "annotate", "--overwrite", object, &annotation], None)
 }
 
-/// Creates a user who may write Workflows and N8nInstances, and use these verbs on them.
+/// Creates a user who may write Workflows, WorkflowPrompts, N8nInstances and ModelProviders, and use these verbs on them.
 async fn user(world: &World, name: &str, decisions: &[&str]) {
     let verbs: Vec<&str> = ["get", "list", "create", "update", "patch", "delete"].iter().chain(decisions).copied().collect();
-    let ours = json!({ "apiGroups": ["weirkeeper.dev"], "resources": ["workflows", "n8ninstances"], "verbs": verbs });
+    let ours = json!({ "apiGroups": ["weirkeeper.dev"], "resources": ["workflows", "workflowprompts", "n8ninstances", "modelproviders"], "verbs": verbs });
     let secrets = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] });
     let version = "rbac.authorization.k8s.io/v1";
     let metadata = json!({ "name": name });
@@ -42,6 +42,10 @@ async fn who_may_approve_pin_answer_and_reset_is_decided_without_the_operator() 
     world
         .apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": "main" }, "spec": spec }))
         .await;
+    let prompt = json!({ "prompt": "An endpoint that answers ok", "instanceRef": { "name": "main" } });
+    for (kind, name, spec) in [("WorkflowPrompt", "p", prompt), ("ModelProvider", "m", json!({}))] {
+        world.apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": kind, "metadata": { "name": name }, "spec": spec })).await;
+    }
     // A new policy is in force a moment after it is stored.
     let started = Instant::now();
     while annotate(&world, "author", "nwf/a", &format!("pinned-version={}", started.elapsed().as_nanos())).ok {
@@ -55,6 +59,10 @@ async fn who_may_approve_pin_answer_and_reset_is_decided_without_the_operator() 
         ("nwf/a", "reset-at=now", "reset"),
         ("n8ni/main", "reset-at=now", "reset"),
         ("n8ni/main", "restored-from=x", "reset"),
+        ("nwfp/p", "approved-digest=x", "approve"),
+        ("nwfp/p", "answers={}", "answer"),
+        ("nwfp/p", "reset-at=now", "reset"),
+        ("nmp/m", "reset-at=now", "reset"),
     ] {
         let refused = annotate(&world, "author", object, annotation);
         assert!(!refused.ok && refused.err.contains(&format!("needs the verb {verb} on ")), "{annotation}: {refused:?}");

@@ -120,8 +120,9 @@ async fn changes_made_while_the_operator_was_down_are_reconciled_ahead_of_the_qu
     world.annotate("Workflow", &names[36], "requested-at", json!("now")).await;
     world.annotate("Workflow", &names[37], "reset-at", json!("now")).await;
     apply(&world, &names[38], "2").await;
+    source(&world, "2").await;
     let mut asked = Vec::new();
-    for name in &names[35..39] {
+    for name in names[35..39].iter().map(String::as_str).chain(["mapped"]) {
         asked.push(id(&world.get(name).await));
     }
     let gates = Gates::for_all_but(&asked, &standin, &world).await;
@@ -131,7 +132,9 @@ async fn changes_made_while_the_operator_was_down_are_reconciled_ahead_of_the_qu
     let passed = gates.let_through(&asked, &standin, &world).await;
     assert!(passed <= 2 * SLOTS, "{passed} others had a slot before the requested ones: {:?} {asked:?}", read_workflows(&standin));
     world.until(&names[35], "the pinned version is published", |object| object["status"]["activeVersion"] == 1 && ready(object)).await;
-    world.until(&names[38], "the edit is published", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
+    for name in [names[38].as_str(), "mapped"] {
+        world.until(name, "the edit is published", |object| object["status"]["activeVersion"] == 2 && ready(object)).await;
+    }
     until(&world, "all are read", || read_workflows(&standin).len() > WORKFLOWS).await;
 }
 

@@ -11,6 +11,7 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
+use super::undecodable::{DEEP, nested, send};
 use crate::harness::n8n::answering;
 use crate::harness::world::World;
 
@@ -84,4 +85,21 @@ async fn nothing_is_released_while_an_operator_renews_its_lease() {
     renewal.await.expect("it ends");
     let (done, message) = release(&world, &["--lease-name", &name]).await;
     assert!(done && message.contains("1 objects released"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_nested_too_deeply_is_released() {
+    let (_standin, mut world) = World::on_stand_in("releasedeep", json!({})).await;
+    let mut definition = answering("deep/a", "1");
+    definition["nodes"][1]["parameters"]["deep"] = json!(DEEP);
+    let workflow = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow",
+        "metadata": { "name": "deep", "finalizers": ["weirkeeper.dev/workflow"] },
+        "spec": { "instanceRef": { "name": "main" }, "definition": definition } });
+    let place = format!("/apis/weirkeeper.dev/v1alpha1/namespaces/{}/workflows", world.namespace);
+    send(&world.admin, "POST", &place, &nested(&workflow, 118, "end")).await.expect("the API server takes it");
+    world.operator.terminate();
+    let (done, message) = release(&world, &["--lease-name", &lease_of(&world)]).await;
+    assert!(done && message.contains(&format!("Workflow {}/deep released", world.namespace)), "{message}");
+    let left = send(&world.admin, "GET", &format!("{place}/deep"), "").await.expect("it is there");
+    assert!(!left.contains("finalizers"), "{left:.600}");
 }

@@ -49,11 +49,16 @@ async fn edit_may_write_workflows_and_no_rules_and_admin_alone_may_approve() {
     let mut table = String::new();
     for (verbs, resources, wanted) in [
         (&["get", "list", "watch"][..], &["workflows", "n8ninstances", "workflowpolicies", "workflowquotas"][..], [true, true, true]),
-        (&["create", "update", "patch", "delete", "deletecollection"], &["workflows", "n8ninstances"], [false, true, true]),
+        (
+            &["create", "update", "patch", "delete", "deletecollection"],
+            &["workflows", "workflowprompts", "n8ninstances", "n8ncredentials"],
+            [false, true, true],
+        ),
         (&["create", "update", "patch", "delete", "deletecollection"], &["workflowpolicies", "workflowquotas"], [false; 3]),
         (&["pin", "answer", "reset"], &["workflows"], [false, true, true]),
+        (&["answer", "reset"], &["workflowprompts"], [false, true, true]),
         (&["reset"], &["n8ninstances"], [false, true, true]),
-        (&["approve"], &["workflows"], [false, false, true]),
+        (&["approve"], &["workflows", "workflowprompts"], [false, false, true]),
         (&["update", "patch"], &["workflows/status", "workflowquotas/status"], [false; 3]),
     ] {
         for (verb, resource) in verbs.iter().flat_map(|verb| resources.iter().map(move |resource| (verb, resource))) {
@@ -63,6 +68,29 @@ async fn edit_may_write_workflows_and_no_rules_and_admin_alone_may_approve() {
         }
     }
     println!("who may ({USERS:?}):\n{table}");
+
+    // A reviewer who is no administrator approves, and decides nothing else.
+    let subject = json!({ "kind": "User", "name": "reviewer", "apiGroup": "rbac.authorization.k8s.io" });
+    let role = json!({ "kind": "ClusterRole", "name": "weirkeeper-approver", "apiGroup": "rbac.authorization.k8s.io" });
+    world
+        .apply(json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": "reviewer" },
+            "roleRef": role, "subjects": [subject] }))
+        .await;
+    let prompt = json!({ "prompt": "An endpoint that answers ok", "instanceRef": { "name": "main" } });
+    assert!(create(&world, "admin", "WorkflowPrompt", "asked", prompt).ok);
+    let annotate = |annotation: &str| {
+        let annotation = format!("weirkeeper.dev/{annotation}");
+        kubectl(&world, &["annotate", "nwfp/asked", &annotation, "--overwrite", "--as", "reviewer"], None)
+    };
+    let started = Instant::now();
+    while !annotate("approved-digest=0a1b").ok {
+        assert!(started.elapsed() < PATIENCE, "{:?}", annotate("approved-digest=0a1b"));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for other in ["reset-at=now", "answers={}"] {
+        let refused = annotate(other);
+        assert!(!refused.ok && refused.err.contains("needs the verb "), "{refused:?}");
+    }
 
     // The same, by what they do.
     let definition = answering(&format!("{}/a", world.namespace), "1");

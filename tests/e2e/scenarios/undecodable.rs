@@ -11,7 +11,7 @@ use crate::harness::stack::{Stack, rand};
 use crate::harness::world::{PATIENCE, World};
 
 /// Sends JSON to the API server and returns the response as text: the test's own client could not decode it.
-async fn send(client: &Client, method: &str, path: &str, body: &str) -> Result<String, kube::Error> {
+pub async fn send(client: &Client, method: &str, path: &str, body: &str) -> Result<String, kube::Error> {
     let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
     let body = body.as_bytes().to_vec();
     let request = Request::builder().method(method).uri(path).header("content-type", kind).body(body).expect("a request");
@@ -31,10 +31,10 @@ async fn until(what: &str, world: &World, path: &str, holds: impl Fn(&str) -> bo
 }
 
 /// Placeholder for a value that nests too deep for a [`Value`].
-const DEEP: &str = "DEEP";
+pub const DEEP: &str = "DEEP";
 
 /// Returns a document as text, with a number of levels in place of [`DEEP`].
-fn nested(document: &Value, levels: usize, inside: &str) -> String {
+pub fn nested(document: &Value, levels: usize, inside: &str) -> String {
     let deep = format!("{}\"{inside}\"{}", "{\"a\":".repeat(levels), "}".repeat(levels));
     document.to_string().replace(&format!("\"{DEEP}\""), &deep)
 }

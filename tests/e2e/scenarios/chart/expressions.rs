@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::helm::{program, run};
+use super::helm::{program, project, run};
 use crate::harness::n8n::answering;
 use crate::harness::stack::{Stack, rand};
 
@@ -39,4 +39,12 @@ fn expressions_survive_a_chart_that_reads_files_and_not_one_that_evaluates_them(
     let said = [validated.stdout, validated.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(validated.status.success() && said.contains("1 workflow in 1 file: 0 errors"), "{said}");
     std::fs::remove_dir_all(chart).expect("the folder is there");
+
+    // The example does it for every file of a folder.
+    let example = project("examples/helm").display().to_string();
+    let text = run(program(&stack, "helm", &["template", "example", &example]), "").text();
+    let mut validate = Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
+    validate.args(["validate", "-"]);
+    let validated = run(validate, &text);
+    assert!(validated.ok && text.contains("={{ ") && validated.out.contains(": 0 errors"), "{validated:?}\n{text}");
 }
