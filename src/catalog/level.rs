@@ -17,7 +17,7 @@ pub struct Level<'a> {
     plan: &'a Plan,
 }
 
-/// What clauses say about the values of a level. Parameters share most of their clauses: each is decided once.
+/// Verdicts of clauses about the values of a level. Parameters share most of their clauses: each is decided once.
 pub(super) struct Decisions<'a> {
     level: Level<'a>,
     decided: Vec<Option<Decision>>,

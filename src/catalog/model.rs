@@ -66,7 +66,7 @@ pub struct NodeVersion<R = Shared> {
     /// Webhooks on which the node is called.
     #[serde(skip_serializing_if = "is_default")]
     pub webhooks: Vec<Webhook>,
-    /// What is computed about the parameters.
+    /// Plan that is computed from the parameters.
     #[serde(skip)]
     pub(super) plan: Planned,
 }
@@ -108,7 +108,7 @@ pub struct Parameter<R = Shared> {
     /// Bounds and formats of the value.
     #[serde(rename = "b", skip_serializing_if = "is_default")]
     pub bounds: Rare<Bounds>,
-    /// What is computed about the parameters inside a `collection`.
+    /// Plan that is computed from the parameters inside a `collection`.
     #[serde(skip)]
     pub(super) plan: Planned,
 }
@@ -152,7 +152,7 @@ pub struct Group<R = Shared> {
     /// Parameters of an entry of the group.
     #[serde(rename = "c", skip_serializing_if = "Vec::is_empty", default = "Vec::new")]
     pub fields: Vec<R>,
-    /// What is computed about these parameters.
+    /// Plan that is computed from these parameters.
     #[serde(skip)]
     pub(super) plan: Planned,
 }

@@ -1,4 +1,4 @@
-//! What follows from the parameters of a level alone. It is computed once, on first use, and kept beside them.
+//! Plan of a level: consequences of its parameters alone. It is computed once, on first use, and kept beside them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -24,7 +24,7 @@ impl PartialEq for Planned {
     }
 }
 
-/// What is computed about the parameters of a level.
+/// Plan that is computed from the parameters of a level.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     /// The parameters of each name.

@@ -33,10 +33,10 @@ const MOST_STARTS: usize = 8;
 /// they send n8n less than one request a second.
 const SECONDS_EACH: f64 = 2.5;
 
-/// What was found in order, and when.
+/// Workflow that was found in order, with the time.
 #[derive(Clone, Debug)]
 pub struct Covered {
-    /// What a listing showed of the workflow.
+    /// State of the workflow as a listing showed it.
     pub fingerprint: Fingerprint,
     /// Hash of the parts of the object that a reconciliation reacts to.
     pub change: Option<u64>,
@@ -65,12 +65,12 @@ pub struct Due<'a> {
     pub interval: Duration,
 }
 
-/// What an object that is covered, or waits to be, looks like to a listing.
+/// Appearance in a listing of an object that is covered, or waits to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// The same as a reconciliation saw, with this hash of the object.
     Fingerprint(Fingerprint, Option<u64>),
-    /// What the status says: no reconciliation of this process looked at it yet.
+    /// State of the status: no reconciliation of this process looked at it yet.
     Status,
 }
 

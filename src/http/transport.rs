@@ -163,7 +163,7 @@ impl Transport {
         let headers = std::mem::take(response.headers_mut());
         let (mut body, mut overflowed, mut memory) = (Vec::new(), false, None);
         if status.is_success() && response.content_length().is_some_and(|length| length > limit as u64) {
-            // What comes of it would be discarded.
+            // Its result would be discarded.
             return Ok(Response { status, headers, body, overflowed: true, memory });
         }
         loop {

@@ -38,7 +38,7 @@ pub struct IndexedStatus {
     pub(super) activation_requested_at: Option<Timestamp>,
     /// Types of the credentials that the definition uses or requires.
     pub(super) credential_types: Box<[Box<str>]>,
-    /// What n8n should hold, if the object is Ready and nothing is unfinished. Boxed, for many objects have none.
+    /// State that n8n should hold, if the object is Ready and nothing is unfinished. Boxed, for many objects have none.
     pub(super) recorded: Option<Box<Recorded>>,
 }
 

@@ -51,7 +51,7 @@ pub(super) struct Reconciliation<'a> {
     pub(super) started: Instant,
     /// Number of reasons to reconcile the object when this reconciliation began.
     pub(super) asked: u64,
-    /// What a listing shows of the workflow as it was last read or written.
+    /// Appearance in a listing of the workflow as it was last read or written.
     pub(super) seen: Option<Fingerprint>,
     /// Set if the executions that decide the health are evaluated, and there are none.
     pub(super) without_executions: bool,

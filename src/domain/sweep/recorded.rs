@@ -1,4 +1,4 @@
-//! What the status of an object says of its workflow in n8n, so that a listing alone can confirm it after a restart.
+//! Workflow in n8n as the status of its object records it, so that a listing alone can confirm it after a restart.
 
 use std::collections::BTreeSet;
 

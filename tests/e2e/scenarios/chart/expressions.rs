@@ -46,5 +46,5 @@ fn expressions_survive_a_chart_that_reads_files_and_not_one_that_evaluates_them(
     let mut validate = Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
     validate.args(["validate", "-"]);
     let validated = run(validate, &text);
-    assert!(validated.ok && text.contains("={{ ") && validated.out.contains(": 0 errors"), "{validated:?}\n{text}");
+    assert!(validated.ok && text.contains("=Hello {{ $json.query.name") && validated.out.contains(": 0 errors"), "{validated:?}\n{text}");
 }
