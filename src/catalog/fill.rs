@@ -196,7 +196,7 @@ impl Values for Simple<'_> {
         let known = self.level.name(name)?;
         let [at] = known.at[..] else { return self.repeated.get(name).map(Cow::as_ref) };
         let parameter = &self.level.parameters()[at];
-        if !known.first.is_some_and(|first| first < self.now) || matches!(parameter.kind, Kind::Collection | Kind::FixedCollection) {
+        if known.first.is_none_or(|first| first >= self.now) || matches!(parameter.kind, Kind::Collection | Kind::FixedCollection) {
             return None;
         }
         let held = self.values.get(name);

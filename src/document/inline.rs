@@ -42,7 +42,7 @@ fn follow(node: &Node, index: usize, depth: usize, all: &mut AllNodes<'_>) {
     // n8n evaluates an expression, and then reads any of these.
     let computed = source.as_str().is_some_and(|text| text.trim_start().starts_with('='));
     let given = |key: &&str| node.parameter(key).is_some_and(|value| !value.is_null());
-    if computed && ["workflowJson", "workflowPath", "workflowUrl"].iter().any(|key| given(&key)) {
+    if computed && ["workflowJson", "workflowPath", "workflowUrl"].iter().any(given) {
         return all.unknown.push(index);
     }
     match (source.as_str(), node.parameter("workflowJson")) {

@@ -19,7 +19,7 @@ use crate::validator::structure::check_structure;
 ///
 /// See [`parse`].
 pub fn parse_and_check(raw: &Value) -> Result<Parsed, Vec<Finding>> {
-    parse(raw).map_err(with_structure)
+    parse(raw).map_err(|unparsable| with_structure(*unparsable))
 }
 
 /// Does the same as [`parse_and_check`], for a document that is not needed any more.
@@ -28,12 +28,11 @@ pub fn parse_and_check(raw: &Value) -> Result<Parsed, Vec<Finding>> {
 ///
 /// See [`parse`].
 pub fn parse_owned_and_check(raw: Value) -> Result<Parsed, Vec<Finding>> {
-    parse_owned(raw).map_err(with_structure)
+    parse_owned(raw).map_err(|unparsable| with_structure(*unparsable))
 }
 
 /// Adds the findings about the structure of the parts that could be parsed.
-fn with_structure(unparsable: Box<Unparsable>) -> Vec<Finding> {
-    let Unparsable { mut findings, rest } = *unparsable;
+fn with_structure(Unparsable { mut findings, rest }: Unparsable) -> Vec<Finding> {
     let known: HashSet<String> = findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.path.clone()).collect();
     let nodes_lost = known.contains("nodes");
     let structure = rest.iter().flat_map(check_structure).filter(|finding| {

@@ -8,7 +8,12 @@ use crate::{hold, read, root, rust_files, tracked};
 const FOLDERS: &[&str] = &["src/", "tests/", "docs/", "benches/", "charts/", "config/", "crds/", "examples/", ".ci/"];
 
 /// Files of the kind that docs/adding-a-kind.md adds as an example.
-const EXAMPLES: &[&str] = &["src/api/probe.rs", "src/controller/probe.rs"];
+const EXAMPLES: &[&str] = &[
+    "src/api/probe.rs",
+    "src/controller/probe.rs",
+    "src/kubernetes/indexed_probe.rs",
+    "config/argocd/resource_customizations/weirkeeper.dev/Probe/",
+];
 
 /// The functions and the modules of the repository.
 struct Known {

@@ -209,7 +209,7 @@ async fn an_edit_in_the_editor_is_put_right_reported_or_left_by_policy() {
     let policy = async |policy: &str| {
         let patch = json!({ "spec": { "driftPolicy": policy } });
         world.api(KIND).patch("edited", &PatchParams::default(), &Patch::Merge(patch)).await.expect("the API server patches");
-        world.until_kind(KIND, "edited", "observed", |object| current(object)).await;
+        world.until_kind(KIND, "edited", "observed", current).await;
     };
     policy("Report").await;
     edit(&name).await;

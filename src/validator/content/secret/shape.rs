@@ -104,13 +104,13 @@ fn prefixed(text: &str) -> Option<&'static str> {
         }
         let end = bytes[from..].iter().position(|byte| !is_sign(*byte)).map_or(bytes.len(), |length| from + length);
         let mut inside = false;
-        for at in from..end {
-            let begins = is_part(char::from(bytes[at])) && !inside;
-            inside = is_part(char::from(bytes[at]));
+        for (at, byte) in bytes.iter().enumerate().take(end).skip(from) {
+            let begins = is_part(char::from(*byte)) && !inside;
+            inside = is_part(char::from(*byte));
             if !begins {
                 continue;
             }
-            let known = PREFIXES.iter().filter(|(prefix, ..)| prefix.as_bytes().first() == Some(&bytes[at]));
+            let known = PREFIXES.iter().filter(|(prefix, ..)| prefix.as_bytes().first() == Some(byte));
             for (prefix, length, what) in known {
                 let Some(body) = text.get(at..).and_then(|rest| rest.strip_prefix(prefix)).map(run) else { continue };
                 if body.len() >= *length && looks_random(body) {
