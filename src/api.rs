@@ -17,6 +17,7 @@ pub mod prompt_status;
 pub mod provider;
 pub mod quota;
 pub mod reason;
+pub mod required_credential;
 pub mod schema;
 pub mod template;
 pub mod template_ref;

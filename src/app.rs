@@ -53,6 +53,9 @@ enum Command {
     /// Make a workflow of a sentence, and write it as a manifest. Exit code 0: built; 1: every attempt had errors; 2: a file or an argument
     /// cannot be used; 3: there are questions; 4: nothing is built, and the output says why.
     Generate(Box<cli::generate::GenerateArguments>),
+    /// Write manifests of the credentials that workflows need, to fill in: an N8nCredential and a Secret for each. Exit code 0: written; 1:
+    /// some could not be written, and standard error says why; 2: an argument cannot be used.
+    Credentials(cli::credentials::CredentialsArguments),
     /// Write the workflows of an existing n8n as manifests, ready to commit and to adopt.
     Import(Box<cli::import::ImportArguments>),
     /// Remove Weirkeeper's finalizers from all objects before uninstalling, so that no deletion hangs and n8n stays unchanged. Stop the
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
             let (model, n8n) = (settings::model_key(), settings::n8n_api_key());
             return ended(cli::evaluate::run(&arguments, model.as_deref(), n8n.as_deref()));
         }
+        Command::Credentials(arguments) => return ended(cli::credentials::run(&arguments)),
         Command::Generate(arguments) => return ended(cli::generate::run(&arguments, settings::model_key().as_deref())),
         Command::Template { command } => return ended(cli::template::run(&command)),
         Command::Validate(arguments) => return ended(cli::validate::run(&arguments, settings::no_color())),

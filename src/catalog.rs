@@ -6,6 +6,7 @@
 pub mod capability;
 mod changes;
 pub mod compare;
+mod credential_fields;
 pub mod display;
 mod distil;
 mod families;
@@ -31,6 +32,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use capability::Capability;
 pub(crate) use changes::is_from_ai_only;
+pub use credential_fields::CredentialField;
 pub use display::{Around, Display, shown};
 pub use distil::{Distilled, RawPackage, distil};
 pub use fill::filled;
@@ -218,6 +220,11 @@ impl Catalog {
         let at = *self.credentials.get(name)?;
         let unpack = || self.layout.credential(self.bytes.as_slice(), &self.index.credentials[at]).ok().map(Arc::new);
         self.unpacked_credentials[at].get_or_init(unpack).clone()
+    }
+
+    /// Returns the fields of a credential type, with those of the types that it extends; `None` if the type is unknown.
+    pub fn credential_fields(&self, name: &str) -> Option<Vec<CredentialField>> {
+        credential_fields::credential_fields(name, &|name| self.credential(name))
     }
 
     /// Suggests the credential type that the author probably meant.

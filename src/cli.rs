@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod compact;
 pub mod connection;
 pub mod crds;
+pub mod credentials;
 pub mod evaluate;
 pub mod generate;
 pub mod import;

@@ -4,6 +4,7 @@ mod admissions;
 mod connections;
 mod context;
 mod credential;
+mod credential_rates;
 mod deletion;
 mod instance;
 mod listings;
@@ -142,6 +143,7 @@ pub async fn run(
         slots: InstanceSlots::new(settings.concurrency),
         sweeps: Sweeps::new(want_sweep, settings.full_interval),
         admissions: Admissions::new(client.clone(), settings.selector.clone(), workflows.clone()),
+        credential_rates: credential_rates::CredentialRates::default(),
         models: ModelQueue::new(metrics.model_calls.clone(), wake_prompt.clone()),
         quotas: Quotas::new(client.clone(), stores.quotas.store().clone(), settings.selector.clone(), metrics.writes.clone()),
         credential_reservations: reservations::Reservations::default(),

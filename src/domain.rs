@@ -18,6 +18,8 @@ pub mod conditions;
 pub mod confirmed;
 pub mod crd_difference;
 pub mod credential;
+pub mod credential_limits;
+pub mod credential_ref;
 pub mod drift;
 pub mod error;
 pub mod executed_version;

@@ -3,11 +3,13 @@
 //! Definitions in ConfigMaps are looked up among the files, and Workflows are checked against each other. Objects of other kinds are
 //! skipped.
 
+mod credentials;
 mod definition;
 mod document;
 mod embedded;
 pub mod import;
 mod namespace_rules;
+mod needs;
 mod object;
 mod pending;
 mod quotas;
@@ -16,6 +18,7 @@ mod report;
 mod rules;
 mod schema;
 mod set;
+pub mod skeleton;
 mod templates;
 mod unrendered;
 mod words;
@@ -24,6 +27,7 @@ use serde_json::Value;
 
 use crate::catalog::Catalog;
 use crate::document::parse::{place_of_workflow, several};
+use credentials::Held;
 use definition::report_on;
 use document::Document;
 use embedded::Shelf;
@@ -35,6 +39,7 @@ use templates::{TemplateShelf, Templated};
 use unrendered::Kustomizations;
 
 pub use namespace_rules::{Named, NamespaceRules};
+pub use needs::{Needs, Place};
 pub use read_rules::{read_policies, read_quotas};
 pub use report::{Kind, Placed, Report, Source};
 
@@ -51,47 +56,10 @@ pub fn validate(sources: &[Source], catalog: &Catalog) -> Vec<Report> {
 
 /// Validates every workflow in a set of files against the rules and limits of their namespaces, too.
 pub fn validate_by(sources: &[Source], catalog: &Catalog, rules: &NamespaceRules) -> Vec<Report> {
-    let basis = Basis { catalog, rules };
-    let mut work = Work::new(basis, Kustomizations::of(sources));
-    for (number, source) in sources.iter().enumerate() {
-        let first = work.reports.len();
-        match &source.text {
-            Ok(text) => {
-                let patch = work.kustomizations.patch(&source.name);
-                let documents = if patch.is_some() { Vec::new() } else { document::divide(number, text) };
-                let patch = patch.map(|finding| Placed { finding, source: number, span: None });
-                work.reports.extend(patch.map(|placed| Report::new(number).with([placed])));
-                for document in documents {
-                    work.take(&document, source.found);
-                }
-            }
-            Err(reason) => {
-                work.reports.push(Report { readable: false, ..Report::new(number) }.with([document::unreadable(number, reason)]))
-            }
-        }
-        let count = work.reports.len() - first;
-        for (at, report) in work.reports.iter_mut().skip(first).enumerate() {
-            report.name = if count == 1 { source.name.clone() } else { format!("{}#{}", source.name, at + 1) };
-        }
-    }
-    for pending in std::mem::take(&mut work.pending) {
-        let resolved = work.shelf.resolve(&pending, basis, &work.kustomizations);
-        if let Some(report) = work.reports.get_mut(pending.report) {
-            report.findings.extend(resolved.findings);
-            report.required = resolved.required;
-            report.definition = resolved.definition;
-        }
-    }
-    for workflow in std::mem::take(&mut work.templated) {
-        let resolved = work.templates.resolve(&workflow, basis);
-        if let Some(report) = work.reports.get_mut(workflow.report) {
-            report.findings.extend(resolved.findings);
-            report.required = resolved.required;
-            report.definition = resolved.definition;
-        }
-    }
+    let mut work = Work::of(sources, Basis { catalog, rules });
     let mut found = set::check(&work.members, sources, &work.reports);
     found.extend(quotas::check(&work.members, rules));
+    found.extend(credentials::check(&work.members, &work.credentials, &work.reports));
     for (report, placed) in found {
         if let Some(report) = work.reports.get_mut(report) {
             report.findings.push(placed);
@@ -101,6 +69,13 @@ pub fn validate_by(sources: &[Source], catalog: &Catalog, rules: &NamespaceRules
         report.findings.sort_by_key(|placed| (placed.source != report.source, placed.span.map(|span| (span.line, span.column))));
     }
     work.reports
+}
+
+/// Returns manifests to fill in for the credentials that the workflows of a set need and that nothing in it provides.
+pub fn credentials_needed(sources: &[Source], catalog: &Catalog, place: &Place) -> Needs {
+    let rules = NamespaceRules::default();
+    let work = Work::of(sources, Basis { catalog, rules: &rules });
+    needs::collect(sources, &work.reports, &work.members, &work.credentials, place)
 }
 
 struct Work<'c> {
@@ -114,14 +89,59 @@ struct Work<'c> {
     templated: Vec<Templated>,
     /// Workflows that fit their kind.
     members: Vec<Member>,
+    /// N8nCredentials that fit their kind.
+    credentials: Vec<Held>,
     kustomizations: Kustomizations,
 }
 
 impl<'c> Work<'c> {
+    /// Reads a set: each workflow is validated by itself, with its definition from wherever in the set it stands.
+    fn of(sources: &[Source], basis: Basis<'c>) -> Self {
+        let mut work = Self::new(basis, Kustomizations::of(sources));
+        for (number, source) in sources.iter().enumerate() {
+            let first = work.reports.len();
+            match &source.text {
+                Ok(text) => {
+                    let patch = work.kustomizations.patch(&source.name);
+                    let documents = if patch.is_some() { Vec::new() } else { document::divide(number, text) };
+                    let patch = patch.map(|finding| Placed { finding, source: number, span: None });
+                    work.reports.extend(patch.map(|placed| Report::new(number).with([placed])));
+                    for document in documents {
+                        work.take(&document, source.found);
+                    }
+                }
+                Err(reason) => {
+                    work.reports.push(Report { readable: false, ..Report::new(number) }.with([document::unreadable(number, reason)]))
+                }
+            }
+            let count = work.reports.len() - first;
+            for (at, report) in work.reports.iter_mut().skip(first).enumerate() {
+                report.name = if count == 1 { source.name.clone() } else { format!("{}#{}", source.name, at + 1) };
+            }
+        }
+        for pending in std::mem::take(&mut work.pending) {
+            let resolved = work.shelf.resolve(&pending, basis, &work.kustomizations);
+            if let Some(report) = work.reports.get_mut(pending.report) {
+                report.findings.extend(resolved.findings);
+                report.required = resolved.required;
+                report.definition = resolved.definition;
+            }
+        }
+        for workflow in std::mem::take(&mut work.templated) {
+            let resolved = work.templates.resolve(&workflow, basis);
+            if let Some(report) = work.reports.get_mut(workflow.report) {
+                report.findings.extend(resolved.findings);
+                report.required = resolved.required;
+                report.definition = resolved.definition;
+            }
+        }
+        work
+    }
+
     fn new(basis: Basis<'c>, kustomizations: Kustomizations) -> Self {
         let (shelf, templates) = (Shelf::default(), TemplateShelf::default());
         let (reports, pending, templated, members) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { basis, reports, shelf, pending, templates, templated, members, kustomizations }
+        Self { basis, reports, shelf, pending, templates, templated, members, credentials: Vec::new(), kustomizations }
     }
 
     fn take(&mut self, document: &Document<'_>, found: bool) {
@@ -174,7 +194,12 @@ impl<'c> Work<'c> {
                 let report = self.templates.put(document, value, path, self.basis);
                 self.reports.push(report);
             }
-            Object::Managed(kind) => self.reports.push(object::validate_other(kind, document, value, path)),
+            Object::Managed(kind) => {
+                if kind == Kind::N8nCredential {
+                    self.credentials.extend(Held::of(document, value, path, self.reports.len()));
+                }
+                self.reports.push(object::validate_other(kind, document, value, path));
+            }
             Object::Unknown(finding) => self.reports.push(object::unknown_kind(document, finding, path)),
             Object::Other => {}
         }

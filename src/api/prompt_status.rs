@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::required_credential::RequiredCredential;
 use super::workflow::LocalRef;
-use super::workflow_status::RequiredCredential;
 
 /// Maximum number of calls whose usage is listed one by one.
 pub const MOST_CALLS: usize = 32;

@@ -58,9 +58,11 @@ reasons! {
     ReferenceCycle: "The Workflows form a reference cycle, so that none of them can be published first. Remove one of the references.",
     VersionNotFound: "The annotation `weirkeeper.dev/pinned-version` names a version that is not stored. `status.history` lists the stored versions.",
 
-    CredentialsMapped: "Every credential of the definition is mapped to a credential of the n8n instance.",
-    CredentialUnmapped: "The definition uses a credential that `spec.credentials` does not map. Map it to an existing credential; until then it is left out and the version is not published.",
-    CredentialNotFound: "The n8n instance has no credential with this name or id and type.",
+    CredentialsMapped: "Every credential of the definition is mapped to an N8nCredential that is ready or to an existing credential of the n8n instance.",
+    CredentialUnmapped: "The definition uses a credential that `spec.credentials` does not map. Map it to an N8nCredential (`weirkeeper credentials` writes its manifest) or to an existing credential; until then it is left out and the version is not published.",
+    CredentialNotFound: "The N8nCredential that `spec.credentials[].credentialRef` names does not exist in this namespace, or the n8n instance has no credential with the name or id and type in `existing`.",
+    CredentialMismatch: "The N8nCredential that `spec.credentials[].credentialRef` names has another type than the definition uses, or is on another N8nInstance. Name a matching one.",
+    CredentialNotReady: "The N8nCredential that `spec.credentials[].credentialRef` names is not in n8n yet, does not work, or has to be authorised; the message has its own. The workflow is published without further action when the credential is ready, and a published version stays.",
     CredentialAmbiguous: "The n8n instance has several credentials of the type with this name. Map it by id.",
     CredentialNotGranted: "The instance does not grant this namespace the use of the credential. Ask the owner of the instance for a grant.",
 

@@ -80,7 +80,7 @@ pub struct WorkflowSpec {
     /// project of the API key's user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<Project>,
-    /// Mapping of the credential names in the definition to credentials of the n8n instance.
+    /// Mapping of the credential names in the definition to N8nCredentials of the namespace, or to existing credentials of the n8n instance.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]
     pub credentials: Vec<CredentialMapping>,
@@ -163,9 +163,10 @@ pub struct ConfigMapKeyRef {
     pub key: String,
 }
 
-/// Maps a credential name in the definition to a credential of the n8n instance.
+/// Maps a credential name in the definition to an N8nCredential or to an existing credential of the n8n instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = kube::core::Rule::new("has(self.existing) != has(self.credentialRef)").message("exactly one of credentialRef and existing must be set"))]
 pub struct CredentialMapping {
     /// Name of the credential in the definition's nodes, or its id where a node gives no name.
     #[schemars(length(min = 1, max = 128))]
@@ -174,8 +175,13 @@ pub struct CredentialMapping {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub kind: Option<String>,
-    /// Existing credential of the n8n instance.
-    pub existing: ExistingCredential,
+    /// N8nCredential in the same namespace, of the same N8nInstance and type. Publication waits until it is ready. Exactly one of
+    /// `credentialRef` and `existing` must be set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_ref: Option<LocalRef>,
+    /// Existing credential of the n8n instance, which Weirkeeper does not manage. Exactly one of `credentialRef` and `existing` must be set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing: Option<ExistingCredential>,
 }
 
 /// A credential of the n8n instance, by id or by a name that is unique among the credentials of its type.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::required_credential::RequiredCredential;
 use super::schema::setting_digests;
 use super::template_ref::TemplateUse;
 
@@ -69,7 +70,8 @@ pub struct WorkflowStatus {
     #[schemars(length(max = 80))]
     pub failed_digest: Option<String>,
     /// Digest of the `spec.credentials` and `spec.references` that the definition failed with; if a probe found the failure, also of
-    /// `spec.healthCheck` and the resource versions of the Secrets that its probes send. A change of any of them retries the definition.
+    /// `spec.healthCheck`, the resource versions of the Secrets that its probes send and the values of its N8nCredentials. A change of any of
+    /// them retries the definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub failed_with: Option<String>,
@@ -85,6 +87,10 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]
     pub required_credentials: Vec<RequiredCredential>,
+    /// Names of the N8nCredentials that the draft or the published version in n8n uses. They are not deleted while they are named here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(max = 253)))]
+    pub credential_refs: Vec<String>,
     /// Last failed execution that contributed to condition Healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<LastFailure>,
@@ -333,43 +339,6 @@ pub enum VersionResult {
     Failed,
     /// Stored for reference only.
     Kept,
-}
-
-/// A credential that the definition uses or that one of its nodes requires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RequiredCredential {
-    /// Type of the credential, such as `slackApi`.
-    #[serde(rename = "type")]
-    #[schemars(length(max = 128))]
-    pub kind: String,
-    /// Name of the credential in the definition. Absent if a node requires the credential without naming one.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 128))]
-    pub name: String,
-    /// Name of the first node that uses or requires the credential.
-    #[schemars(length(max = 256))]
-    pub node: String,
-    /// True if the credential is mapped to exactly one credential of the n8n instance.
-    pub satisfied: bool,
-    /// Operation that fails without the credential, according to the catalogue: `Publication` (n8n does not publish the workflow) or `Run`
-    /// (n8n publishes the workflow, and the node fails when executed). Absent if the catalogue has no information.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub needed_for: Option<NeededFor>,
-    /// OAuth scopes that n8n requests for this type by default.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), inner(length(max = 256)))]
-    pub scopes: Vec<String>,
-}
-
-/// Operation that fails without the credential: `Publication` (n8n does not publish the workflow) or `Run` (n8n publishes the workflow, and
-/// the node fails when executed). Absent if the catalogue has no information.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum NeededFor {
-    /// n8n does not publish the workflow.
-    Publication,
-    /// A parameter of the node selects this type: n8n publishes the workflow, and the node fails when executed.
-    Run,
 }
 
 /// A failed execution.

@@ -9,6 +9,7 @@ use crate::manifest::import::{Target, import};
 use crate::text::shown;
 
 pub use arguments::ImportArguments;
+pub(super) use arguments::instance;
 pub use error::ImportError;
 
 /// Reads n8n and writes the manifests. Notes for people are printed to standard error.
@@ -17,12 +18,13 @@ pub use error::ImportError;
 /// If n8n cannot be read or a file not written. Nothing is written then, unless a disk fails midway.
 pub fn run(arguments: &ImportArguments, key: Option<&str>) -> Result<(), ImportError> {
     let held = fetch::fetch(arguments, key)?;
-    let target = Target { instance: arguments.instance.clone(), namespace: arguments.namespace.clone() };
-    let (imported, notes) = import(held.chosen, &target);
-    for line in held.notes.into_iter().chain(notes.into_iter().map(|note| format!("{}: {}", note.name, note.message))) {
+    let target =
+        Target { instance: arguments.instance.clone(), namespace: arguments.namespace.clone(), credentials: arguments.with_credentials };
+    let import = import(held.chosen, &target);
+    for line in held.notes.into_iter().chain(import.notes.into_iter().map(|note| format!("{}: {}", note.name, note.message))) {
         eprintln!("{}", shown(&line));
     }
-    output::write(&imported, arguments.output_dir.as_deref(), arguments.force)?;
-    eprintln!("{} imported, {} left out", imported.len(), held.total - imported.len());
+    output::write(&import.workflows, &import.credentials, arguments.output_dir.as_deref(), arguments.force)?;
+    eprintln!("{} imported, {} left out", import.workflows.len(), held.total - import.workflows.len());
     Ok(())
 }

@@ -12,6 +12,7 @@ use tracing::debug;
 
 use super::admissions::Admissions;
 use super::connections::Connections;
+use super::credential_rates::CredentialRates;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::models::ModelQueue;
@@ -25,6 +26,7 @@ use super::sweeps::Sweeps;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
+use crate::domain::credential_ref::NamedCredential;
 use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
 use crate::domain::route_claims::Claims;
@@ -106,6 +108,8 @@ pub struct Context {
     pub admissions: Admissions,
     /// Calls of language models.
     pub models: ModelQueue,
+    /// Requests with credentials that have a rate limit.
+    pub credential_rates: CredentialRates,
     /// Quotas, and their usage in a day.
     pub quotas: Quotas,
     /// State of each object that is kept between reconciliations; nothing in it is needed after a restart.
@@ -162,6 +166,16 @@ impl Context {
     /// Returns the Workflows of an instance.
     pub fn workflows_of(&self, namespace: &str, name: &str) -> Vec<Arc<IndexedWorkflow>> {
         self.workflows.state_filter(|indexed| indexed.instance() == (namespace, name))
+    }
+
+    /// Returns an N8nCredential as a Workflow of its namespace sees it.
+    pub fn named_credential(&self, namespace: &str, name: &str) -> Option<NamedCredential> {
+        Some(self.credential(namespace, name)?.named())
+    }
+
+    /// Returns an N8nCredential from the store.
+    pub fn credential(&self, namespace: &str, name: &str) -> Option<Arc<IndexedCredential>> {
+        self.stores.credentials.store().get(&ObjectRef::new(name).within(namespace))
     }
 
     /// Starts a reconciliation of every Workflow that `wanted` selects.
@@ -260,6 +274,7 @@ impl Context {
         self.reservations.release(uid);
         self.admissions.forget(uid);
         self.sweeps.forget(uid);
+        self.credential_rates.forget(&self.metrics, uid);
         self.forget_claims(uid);
     }
 

@@ -1,10 +1,10 @@
 //! Metrics of the controllers. Labels come from fixed sets, never from object names; only the expiry of API keys has one series for each
-//! N8nInstance, of which there are few.
+//! N8nInstance, and the requests with credentials one for each N8nCredential with a rate limit, of which there are few.
 
 use std::time::Instant;
 
 use jiff::Timestamp;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::api::credential_status::TestResult;
 
@@ -49,6 +49,10 @@ pub struct Metrics {
     pub swept: IntCounterVec,
     /// Workflows that listings confirm.
     pub covered: IntGauge,
+    /// Requests in a minute with each N8nCredential that has a rate limit.
+    pub credential_requests: GaugeVec,
+    /// Rate limit of these in requests in a minute.
+    pub credential_limit: GaugeVec,
 }
 
 /// States by which workflows and credentials are counted.
@@ -93,6 +97,17 @@ impl Metrics {
                 Opts::new("weirkeeper_kubernetes_writes_total", "Writes to Kubernetes by kind of object."),
                 &["kind"],
             )?,
+            credential_requests: GaugeVec::new(
+                Opts::new(
+                    "weirkeeper_credential_requests_per_minute",
+                    "Requests in a minute with an N8nCredential that has a rate limit, if each node that uses it sends one in each execution.",
+                ),
+                &["namespace", "credential"],
+            )?,
+            credential_limit: GaugeVec::new(
+                Opts::new("weirkeeper_credential_rate_limit_per_minute", "Rate limit of an N8nCredential in requests in a minute."),
+                &["namespace", "credential"],
+            )?,
             model_calls: IntGauge::new("weirkeeper_ai_calls_running", "Calls of language models that are under way or wait for a turn.")?,
             sweeps: IntCounterVec::new(
                 Opts::new("weirkeeper_sweeps_total", "Listings of instances that were read in place of reconciliations, by outcome."),
@@ -112,6 +127,8 @@ impl Metrics {
         registry.register(Box::new(metrics.sweeps.clone()))?;
         registry.register(Box::new(metrics.swept.clone()))?;
         registry.register(Box::new(metrics.covered.clone()))?;
+        registry.register(Box::new(metrics.credential_requests.clone()))?;
+        registry.register(Box::new(metrics.credential_limit.clone()))?;
         registry.register(Box::new(metrics.workflows.clone()))?;
         registry.register(Box::new(metrics.credentials.clone()))?;
         registry.register(Box::new(metrics.credential_tests.clone()))?;
@@ -137,6 +154,8 @@ impl Metrics {
         self.connections.set(0);
         self.covered.set(0);
         self.key_expiry.reset();
+        self.credential_requests.reset();
+        self.credential_limit.reset();
     }
 
     /// Counts a test of a credential.

@@ -6,6 +6,7 @@ mod bind;
 mod callers;
 mod cleanup;
 mod converge;
+mod credentials;
 mod deploy;
 mod deployment;
 mod drift;

@@ -4,6 +4,7 @@
 //! [`passes`] names the requests that are never examined, so that nothing that is stored already can get stuck. [`workflow`] and [`rules`]
 //! examine the others.
 
+pub mod credentials;
 pub mod grants;
 pub mod rules;
 pub mod warnings;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use crate::api::required_credential::{CredentialState, RequiredCredential};
 use crate::api::workflow::{CredentialMapping, WorkflowSpec};
-use crate::api::workflow_status::RequiredCredential;
 
 use crate::document::canonical::{Digest, Parts, digest};
 use crate::document::definition::Definition;
@@ -16,6 +16,7 @@ use crate::domain::mark::Mark;
 use crate::domain::remote::{RemoteCredential, RemoteWorkflow, WorkflowWrite};
 use crate::domain::settings;
 
+const BY_REF: &str = "weirkeeper:credential/ref/";
 const BY_ID: &str = "weirkeeper:credential/id/";
 const BY_NAME: &str = "weirkeeper:credential/name/";
 const UNMAPPED: &str = "weirkeeper:credential/unmapped/";
@@ -42,6 +43,8 @@ pub struct CredentialSymbol {
 /// Meaning of a credential symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Means<'a> {
+    /// The N8nCredential of the namespace with this name.
+    Ref(&'a str),
     /// The credential with this id.
     Id(&'a str),
     /// The credential with this name, of which exactly one of the type must exist.
@@ -53,7 +56,9 @@ pub enum Means<'a> {
 impl CredentialSymbol {
     /// Returns the meaning of the symbol. A value that is not a symbol is an id, as in a body that came from n8n.
     pub fn means(&self) -> Means<'_> {
-        if let Some(name) = self.symbol.strip_prefix(BY_NAME) {
+        if let Some(name) = self.symbol.strip_prefix(BY_REF) {
+            Means::Ref(name)
+        } else if let Some(name) = self.symbol.strip_prefix(BY_NAME) {
             Means::Name(name)
         } else if let Some(name) = self.symbol.strip_prefix(UNMAPPED) {
             Means::Unmapped(name)
@@ -69,11 +74,8 @@ pub fn abstract_references(mut definition: Definition, spec: &WorkflowSpec, seed
     fill_ids(&mut definition, seed);
     each_credential(&mut definition, |_, kind, entry| {
         let called = called(entry);
-        let symbol = match mapping_of(spec, kind, entry).map(|(_, mapping)| (&mapping.existing.id, &mapping.existing.name)) {
-            Some((Some(id), _)) => format!("{BY_ID}{id}"),
-            Some((None, Some(name))) => format!("{BY_NAME}{name}"),
-            _ => format!("{UNMAPPED}{called}"),
-        };
+        let symbol = mapping_of(spec, kind, entry).and_then(|(_, mapping)| symbol(mapping));
+        let symbol = symbol.unwrap_or_else(|| format!("{UNMAPPED}{called}"));
         Some(json!({ "id": symbol, "name": called }))
     });
     let workflows =
@@ -81,6 +83,16 @@ pub fn abstract_references(mut definition: Definition, spec: &WorkflowSpec, seed
     replace_references(&mut definition, &workflows);
     let digest = content_digest(&definition);
     Symbolic { definition, digest }
+}
+
+/// Returns the symbol of the credential that a mapping names.
+fn symbol(mapping: &CredentialMapping) -> Option<String> {
+    if let Some(reference) = &mapping.credential_ref {
+        return Some(format!("{BY_REF}{}", reference.name));
+    }
+    let existing = mapping.existing.as_ref()?;
+    let by_name = || existing.name.as_ref().map(|name| format!("{BY_NAME}{name}"));
+    existing.id.as_ref().map(|id| format!("{BY_ID}{id}")).or_else(by_name)
 }
 
 /// Returns the mapping of a credential of the definition, with its index in `spec.credentials`.
@@ -157,6 +169,15 @@ pub(super) fn is_workflow_symbol(id: &str) -> bool {
     id.starts_with(WORKFLOW)
 }
 
+/// A credential of a version on one instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedCredential {
+    /// The credential in n8n; None leaves it out.
+    pub remote: Option<RemoteCredential>,
+    /// Its state. One that is not satisfied holds up publication, even where it is in n8n.
+    pub state: CredentialState,
+}
+
 /// Rendered version, ready to be sent to n8n.
 #[derive(Clone, Debug)]
 pub struct Rendered {
@@ -166,19 +187,12 @@ pub struct Rendered {
     pub credentials: Vec<RequiredCredential>,
 }
 
-impl Rendered {
-    /// Returns the credentials that are left out because they could not be resolved exactly.
-    pub fn withheld(&self) -> impl Iterator<Item = &RequiredCredential> {
-        self.credentials.iter().filter(|credential| !credential.satisfied)
-    }
-}
-
 /// Replaces the symbols in a body with the ids of one instance. A credential that is not in `credentials` is left out, because n8n would
 /// bind an inexact reference to any credential of its type.
 pub fn resolve_references(
     definition: &Definition,
     name: &str,
-    credentials: &BTreeMap<CredentialSymbol, RemoteCredential>,
+    credentials: &BTreeMap<CredentialSymbol, ResolvedCredential>,
     workflows: &BTreeMap<String, String>,
     mark: &Mark,
     written: &[String],
@@ -187,19 +201,26 @@ pub fn resolve_references(
     let mut required: Vec<RequiredCredential> = Vec::new();
     each_credential(&mut definition, |node, kind, entry| {
         let symbol = entry.get("id").and_then(Value::as_str).unwrap_or_default();
-        let found = credentials.get(&CredentialSymbol { kind: kind.to_owned(), symbol: symbol.to_owned() });
+        let symbol = CredentialSymbol { kind: kind.to_owned(), symbol: symbol.to_owned() };
+        let found = credentials.get(&symbol);
         let called = entry.get("name").and_then(Value::as_str).unwrap_or_default();
-        if !required.iter().any(|one| one.kind == kind && one.name == called) {
-            required.push(RequiredCredential {
+        let credential_ref = match symbol.means() {
+            Means::Ref(name) => Some(name.to_owned()),
+            _ => None,
+        };
+        match required.iter_mut().find(|one| one.kind == kind && one.name == called && one.credential_ref == credential_ref) {
+            Some(known) => known.add_node(node),
+            None => required.push(RequiredCredential {
                 kind: kind.to_owned(),
                 name: called.to_owned(),
-                node: node.to_owned(),
-                satisfied: found.is_some(),
-                needed_for: None,
-                scopes: Vec::new(),
-            });
+                nodes: vec![node.to_owned()],
+                state: found.map_or(CredentialState::Missing, |found| found.state),
+                credential_ref,
+                ..RequiredCredential::default()
+            }),
         }
-        found.map(|credential| json!({ "id": credential.id, "name": credential.name }))
+        let remote = found?.remote.as_ref()?;
+        Some(json!({ "id": remote.id, "name": remote.name }))
     });
     put_workflow_ids(&mut definition, workflows);
     let mut settings = settings::to_send(&definition.settings, written);
@@ -274,13 +295,14 @@ mod tests {
         let symbols: Vec<_> = credential_symbols(&symbolic.definition).into_iter().collect();
         assert_eq!(symbols[0].means(), Means::Name("Team Slack"));
         assert_eq!(workflow_symbols(&symbolic.definition), BTreeMap::from([("child".to_owned(), true)]));
-        let credentials = BTreeMap::from([(symbols[0].clone(), slack())]);
+        let slack = ResolvedCredential { remote: Some(slack()), state: CredentialState::Satisfied };
+        let credentials = BTreeMap::from([(symbols[0].clone(), slack)]);
         let workflows = BTreeMap::from([("child".to_owned(), "W9".to_owned())]);
         let rendered = resolve_references(&symbolic.definition, "Orders", &credentials, &workflows, &mark(), &[]);
         assert_eq!(rendered.write.nodes[0]["credentials"], json!({ "slackApi": { "id": "C7", "name": "Team Slack" } }));
         assert!(rendered.write.nodes[1]["parameters"]["workflowId"].to_string().contains("W9"));
         assert_eq!(Mark::of(&rendered.write.settings), Some(mark()));
-        assert_eq!(rendered.withheld().count(), 0);
+        assert_eq!(rendered.credentials[0].state, CredentialState::Satisfied);
     }
 
     #[test]
@@ -288,12 +310,33 @@ mod tests {
         let symbolic = abstract_references(definition(json!({ "id": "1", "name": "My Slack" })), &spec(json!({})), &seed());
         let rendered = resolve_references(&symbolic.definition, "Orders", &BTreeMap::new(), &BTreeMap::new(), &mark(), &[]);
         assert!(rendered.write.nodes[0].get("credentials").is_none());
-        let withheld: Vec<_> = rendered.withheld().collect();
-        assert_eq!((withheld[0].name.as_str(), withheld[0].node.as_str()), ("My Slack", "Slack"));
+        let missing = &rendered.credentials[0];
+        assert_eq!(
+            (missing.name.as_str(), &*missing.nodes, missing.state),
+            ("My Slack", &["Slack".to_owned()][..], CredentialState::Missing)
+        );
         assert_eq!(
             crate::domain::reach::reach(&symbolic.definition, crate::catalog::Catalog::embedded()).workflows,
             BTreeSet::from(["OLD1".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_reference_is_a_symbol_that_no_definition_can_forge() {
+        let mapped = spec(json!({ "credentials": [{ "name": "My Slack", "credentialRef": { "name": "slack" } }] }));
+        let symbolic = abstract_references(definition(json!({ "id": "1", "name": "My Slack" })), &mapped, &seed());
+        let symbols: Vec<_> = credential_symbols(&symbolic.definition).into_iter().collect();
+        assert_eq!(symbols[0].means(), Means::Ref("slack"));
+        let waiting = ResolvedCredential { remote: Some(slack()), state: CredentialState::NeedsAuthorization };
+        let credentials = BTreeMap::from([(symbols[0].clone(), waiting)]);
+        let rendered = resolve_references(&symbolic.definition, "Orders", &credentials, &BTreeMap::new(), &mark(), &[]);
+        assert_eq!(rendered.write.nodes[0]["credentials"]["slackApi"]["id"], "C7", "it is in n8n already");
+        let required = &rendered.credentials[0];
+        assert_eq!((required.state, required.credential_ref.as_deref()), (CredentialState::NeedsAuthorization, Some("slack")));
+        let forged = json!({ "id": format!("{BY_REF}slack"), "name": "x" });
+        let forged = abstract_references(definition(forged), &spec(json!({})), &seed());
+        let symbols: Vec<_> = credential_symbols(&forged.definition).into_iter().collect();
+        assert_eq!(symbols[0].means(), Means::Unmapped("x"));
     }
 
     #[test]

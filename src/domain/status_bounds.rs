@@ -65,7 +65,9 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
     for credential in &mut status.required_credentials {
         say(&mut credential.kind, 128);
         say(&mut credential.name, 128);
-        say(&mut credential.node, 256);
+        credential.nodes.truncate(16);
+        credential.nodes.iter_mut().for_each(|node| say(node, 256));
+        drop_long(&mut credential.credential_ref, 253);
         keep_short(&mut credential.scopes, 64, 256);
     }
     if let Some(failure) = &mut status.last_failure {
@@ -73,6 +75,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
         say_some(&mut failure.node, 256);
         say(&mut failure.message, 512);
     }
+    keep_short(&mut status.credential_refs, 256, 253);
     keep_short(&mut status.written_settings, 64, 64);
     keep_short(&mut status.added_tags, 64, 24);
     status.callers.iter_mut().for_each(|callers| keep_short(callers, 256, 128));
@@ -285,7 +288,7 @@ mod tests {
             "history": [{ "version": 1, "digest": "d", "revision": "r", "source": "Definition", "result": "Failed", "message": forged,
                 "createdAt": "2026-01-01T00:00:00Z" }],
             "lastFailure": { "execution": "1", "node": forged, "message": forged },
-            "requiredCredentials": [{ "type": forged, "name": forged, "node": forged, "satisfied": false }],
+            "requiredCredentials": [{ "type": forged, "name": forged, "nodes": [forged] }],
         }))
         .unwrap();
         fit_workflow(&mut status);

@@ -3,6 +3,7 @@
 
 mod versions;
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use jiff::Timestamp;
@@ -10,8 +11,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Map, Value};
 
 use crate::api::condition::{Condition, milliseconds, whole_seconds};
+use crate::api::required_credential::RequiredCredential;
 use crate::api::template_ref::TemplateUse;
-use crate::api::workflow_status::{Intent, LastFailure, Operation, Origin, RequiredCredential, Snapshot, WorkflowStatus};
+use crate::api::workflow_status::{Intent, LastFailure, Operation, Origin, Snapshot, WorkflowStatus};
 use crate::domain::backoff::enough;
 use crate::domain::plan::Keeps;
 use crate::domain::{confirmed, history, plan, settings, status_bounds};
@@ -273,6 +275,17 @@ impl StatusRecord {
     /// Records the credentials that the definition needs.
     pub fn record_credentials(&mut self, credentials: Vec<RequiredCredential>) {
         self.0.required_credentials = credentials;
+    }
+
+    /// Records that a version with these N8nCredentials is about to be sent; what is in n8n now may use others.
+    pub fn record_credentials_sent(&mut self, names: &BTreeSet<String>) {
+        let all: BTreeSet<&String> = self.0.credential_refs.iter().chain(names).collect();
+        self.0.credential_refs = all.into_iter().cloned().collect();
+    }
+
+    /// Records that everything in n8n uses these N8nCredentials and no others.
+    pub fn record_credentials_confirmed(&mut self, names: BTreeSet<String>) {
+        self.0.credential_refs = names.into_iter().collect();
     }
 
     /// Records whether webhooks of the published version are missing in n8n.

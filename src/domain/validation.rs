@@ -3,7 +3,8 @@
 //! A definition is validated before it is accepted as a version, and never once it is published: a stricter validator or another catalogue
 //! may find fault with a version that was accepted before, but does not block it.
 
-use crate::api::workflow_status::{NeededFor, RequiredCredential, VersionResult, WorkflowStatus};
+use crate::api::required_credential::{NeededFor, RequiredCredential};
+use crate::api::workflow_status::{VersionResult, WorkflowStatus};
 
 use crate::catalog::Catalog;
 use crate::document::definition::{Definition, Node};
@@ -130,15 +131,15 @@ fn needs(definition: &Definition, nodes: &[NodeCredentials]) -> Vec<RequiredCred
             let name = called(kind);
             if let Some(known) = found.iter_mut().find(|known| known.kind == *kind && known.name == name) {
                 known.needed_for = known.needed_for.min(Some(needed_for));
+                known.add_node(&one.node);
                 continue;
             }
             found.push(RequiredCredential {
                 name,
                 kind: kind.clone(),
-                node: one.node.clone(),
-                satisfied: false,
+                nodes: vec![one.node.clone()],
                 needed_for: Some(needed_for),
-                scopes: Vec::new(),
+                ..RequiredCredential::default()
             });
         }
     }
@@ -176,6 +177,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::required_credential::CredentialState;
     use crate::api::workflow_status::{Intent, Operation, VersionSource};
     use crate::domain::history;
     use crate::validator::check::parse_and_check;
@@ -279,20 +281,19 @@ mod tests {
         let used = [RequiredCredential {
             kind: "googleSheetsOAuth2Api".into(),
             name: "Sheets".into(),
-            node: "S".into(),
-            satisfied: true,
-            needed_for: None,
-            scopes: Vec::new(),
+            nodes: vec!["S".into()],
+            state: CredentialState::Satisfied,
+            ..RequiredCredential::default()
         }];
         let all = required(&used, &validated.needs, Catalog::embedded());
-        let listed: Vec<_> = all.iter().map(|one| (&*one.kind, &*one.name, &*one.node, one.satisfied, one.needed_for)).collect();
+        let listed: Vec<_> = all.iter().map(|one| (&*one.kind, &*one.name, &*one.nodes[0], one.state, one.needed_for)).collect();
         let publication = Some(NeededFor::Publication);
         assert_eq!(
             listed,
             [
-                ("googleSheetsOAuth2Api", "Sheets", "S", true, publication),
-                ("oAuth2Api", "", "N", false, Some(NeededFor::Run)),
-                ("googleSheetsOAuth2Api", "", "S2", false, publication),
+                ("googleSheetsOAuth2Api", "Sheets", "S", CredentialState::Satisfied, publication),
+                ("oAuth2Api", "", "N", CredentialState::Missing, Some(NeededFor::Run)),
+                ("googleSheetsOAuth2Api", "", "S2", CredentialState::Missing, publication),
             ]
         );
         assert!(all[0].scopes.iter().any(|scope| scope.ends_with("/auth/spreadsheets")) && all[1].scopes.is_empty());

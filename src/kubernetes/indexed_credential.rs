@@ -9,8 +9,10 @@ use super::indexed_metadata;
 use super::indexed_policy::Readable;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::credential::{CredentialField, N8nCredential, RateLimit};
-use crate::api::credential_status::N8nCredentialStatus;
+use crate::api::credential_status::{CredentialTest, N8nCredentialStatus, TestResult};
 use crate::api::workflow::{InstanceRef, LocalRef};
+use crate::document::finding::quoted;
+use crate::domain::credential_ref::{NamedCredential, Standing};
 
 /// An N8nCredential without its values.
 #[derive(Resource, Deserialize, Clone, Debug)]
@@ -115,6 +117,45 @@ impl IndexedCredential {
         status.n8n_credential_id.as_deref().filter(|_| status.values_hash.is_some() && !self.deleting())
     }
 
+    /// Returns the credential as a Workflow of its namespace sees it.
+    pub fn named(&self) -> NamedCredential {
+        let (instance, kind) = (self.instance().unwrap_or_default(), self.kind().unwrap_or_default());
+        let (standing, message) = self.standing();
+        NamedCredential {
+            uid: self.uid().to_owned(),
+            instance: (instance.0.to_owned(), instance.1.to_owned()),
+            kind: kind.to_owned(),
+            id: self.status().and_then(|status| status.n8n_credential_id.clone()),
+            standing,
+            message,
+            rate_limit: self.rate_limit(),
+        }
+    }
+
+    /// Returns the standing of the credential, and a message about it. What n8n holds counts: a Secret that went missing since takes nothing
+    /// away from it.
+    fn standing(&self) -> (Standing, String) {
+        if self.deleting() {
+            return (Standing::Deleting, String::new());
+        }
+        let Some(status) = self.status().filter(|_| self.spec.0.is_ok()) else {
+            return (Standing::Pending, "it does not fit its kind".to_owned());
+        };
+        let name = status.name.as_deref().unwrap_or(self.name());
+        let summary = || status.summary.clone().unwrap_or_else(|| "it was not reconciled yet".to_owned());
+        let failed = |test: &CredentialTest| test.result == TestResult::Failed && test.values_hash == status.values_hash;
+        // Only a test tells whether somebody has to authorise it; one of a type without a test has that as its result.
+        if status.values_hash.is_none() || status.test.is_none() {
+            (Standing::Pending, summary())
+        } else if status.needs_authorization {
+            (Standing::NeedsAuthorization, format!("open {} in n8n under Credentials and connect the account", quoted(name)))
+        } else if status.test.as_ref().is_some_and(failed) {
+            (Standing::Invalid, format!("its test in n8n failed; see `kubectl describe n8ncredential {}`", self.name()))
+        } else {
+            (Standing::Ready, String::new())
+        }
+    }
+
     /// Returns the status of a condition.
     pub fn condition(&self, kind: ConditionType) -> Option<ConditionStatus> {
         find(&self.status()?.conditions, kind).map(|condition| condition.status)
@@ -177,6 +218,46 @@ mod tests {
         let id = |status: serde_json::Value| indexed(spec.clone(), status).n8n_id().map(str::to_owned);
         assert_eq!(id(json!({ "n8nCredentialId": "c1" })), None);
         assert_eq!(id(json!({ "n8nCredentialId": "c1", "valuesHash": "h" })), Some("c1".to_owned()));
+    }
+
+    #[test]
+    fn workflows_wait_for_what_n8n_does_not_hold_or_cannot_use() {
+        let spec = json!({ "instanceRef": { "name": "main" }, "type": "slackApi", "secretRef": { "name": "slack" } });
+        let time = "2026-01-01T00:00:00Z";
+        for (status, standing, id) in [
+            (json!({}), Standing::Pending, None),
+            (json!({ "n8nCredentialId": "c1", "summary": "no Secret" }), Standing::Pending, Some("c1")),
+            (json!({ "n8nCredentialId": "c1", "valuesHash": "h" }), Standing::Pending, Some("c1")),
+            (
+                json!({ "n8nCredentialId": "c1", "valuesHash": "h", "test": { "result": "NotTestable", "time": time, "valuesHash": "h" } }),
+                Standing::Ready,
+                Some("c1"),
+            ),
+            (
+                json!({ "n8nCredentialId": "c1", "valuesHash": "h", "needsAuthorization": true,
+                    "test": { "result": "NeedsAuthorization", "time": time, "valuesHash": "h" } }),
+                Standing::NeedsAuthorization,
+                Some("c1"),
+            ),
+            (
+                json!({ "n8nCredentialId": "c1", "valuesHash": "h", "test": { "result": "Failed", "time": time, "valuesHash": "h" } }),
+                Standing::Invalid,
+                Some("c1"),
+            ),
+            (
+                json!({ "n8nCredentialId": "c1", "valuesHash": "new", "test": { "result": "Failed", "time": time, "valuesHash": "h" } }),
+                Standing::Ready,
+                Some("c1"),
+            ),
+        ] {
+            let named = indexed(spec.clone(), status.clone()).named();
+            assert_eq!((named.standing, named.id.as_deref()), (standing, id), "{status}");
+            assert_eq!(named.instance, ("team-a".to_owned(), "main".to_owned()));
+        }
+        assert_eq!(
+            indexed(json!({ "type": 7 }), json!({ "n8nCredentialId": "c1", "valuesHash": "h" })).named().standing,
+            Standing::Pending
+        );
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct IndexedStatus {
     /// Resource version of the ConfigMap that the definition was last read from.
     pub(super) source_version: Option<String>,
     pub(super) published: Option<bool>,
+    /// Names of the N8nCredentials that the workflow in n8n uses.
+    pub(super) credential_refs: Vec<String>,
     pub(super) intent: Option<Announced>,
     pub(super) activation_requested_at: Option<Timestamp>,
     /// Types of the credentials that the definition uses or requires.
@@ -55,6 +57,8 @@ struct Status {
     pinned_version: Option<i64>,
     source_version: Option<String>,
     published: Option<bool>,
+    #[serde(deserialize_with = "or_empty")]
+    credential_refs: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     intent: Option<IndexedIntent>,
     #[serde(deserialize_with = "lenient")]
@@ -118,6 +122,7 @@ impl From<Status> for IndexedStatus {
             pinned_version: status.pinned_version,
             source_version: status.source_version,
             published: status.published,
+            credential_refs: status.credential_refs,
             intent: status.intent.map(|intent| Announced {
                 creates: intent.operation == Operation::Create,
                 publishes: intent.publishes || intent.last_good_n8n_version_id.is_some(),

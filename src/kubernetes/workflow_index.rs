@@ -151,9 +151,11 @@ impl IndexedWorkflow {
         self.credential_names().any(|used| used == name)
     }
 
-    /// Returns the names of the N8nCredentials of its namespace that it uses, possibly more than once each.
+    /// Returns the names of the N8nCredentials of its namespace that it uses, possibly more than once each: its spec names them, or the workflow
+    /// in n8n still has them.
     pub fn credential_names(&self) -> impl Iterator<Item = &str> {
-        self.spec.credentials.iter().filter_map(|used| used.credential_ref.as_ref()).map(|reference| reference.name.as_str())
+        let named = self.spec.credentials.iter().filter_map(|used| used.credential_ref.as_ref()).map(|reference| reference.name.as_str());
+        named.chain(self.status.credential_refs.iter().map(String::as_str))
     }
 
     /// Returns the names of the Workflows of its namespace that it refers to.
@@ -303,6 +305,7 @@ mod tests {
         };
         let one = with(json!([{ "name": "a", "existing": { "id": "1" } }, { "name": "b", "credentialRef": { "name": "slack" } }]));
         assert!(one.uses_credential("slack") && !one.uses_credential("a"));
+        assert!(indexed(json!({ "credentialRefs": ["old"] })).uses_credential("old"), "the version in n8n still has it");
         assert!(!with(json!([{ "credentialRef": 7 }])).uses_credential("") && !with(json!({})).uses_credential("slack"));
     }
 

@@ -13,10 +13,12 @@ use crate::document::definition::Definition;
 use crate::document::finding::quoted;
 use crate::domain::mark;
 use crate::domain::remote::RemoteWorkflow;
+use crate::manifest::skeleton::Skeleton;
 use crate::validator::check::parse_owned_and_check;
+use credentials::Adopted;
 
 pub use chosen::{Chosen, Note};
-pub use naming::{Known, names};
+pub use naming::{Known, label, names};
 
 /// Maximum size of a text in a ConfigMap, with room for the rest of the object: the API server accepts a little over 1 MiB.
 const LARGEST_CONFIG_MAP: usize = 1_000_000;
@@ -35,6 +37,8 @@ pub struct Target {
     pub instance: InstanceRef,
     /// Namespace in the manifests, if any.
     pub namespace: Option<String>,
+    /// True if N8nCredentials adopt the credentials that the workflows use.
+    pub credentials: bool,
 }
 
 /// Manifests of one workflow.
@@ -46,8 +50,19 @@ pub struct Imported {
     pub objects: Vec<Value>,
 }
 
-/// Generates manifests of workflows, in the order of their names.
-pub fn import(mut chosen: Vec<Chosen>, target: &Target) -> (Vec<Imported>, Vec<Note>) {
+/// Manifests of all workflows.
+#[derive(Clone, Debug, Default)]
+pub struct Import {
+    /// Those of each workflow, in the order of their names.
+    pub workflows: Vec<Imported>,
+    /// The credentials that they use, if these are to be adopted, in the order of their names.
+    pub credentials: Vec<Skeleton>,
+    /// Notes for people.
+    pub notes: Vec<Note>,
+}
+
+/// Generates manifests of workflows.
+pub fn import(mut chosen: Vec<Chosen>, target: &Target) -> Import {
     chosen.sort_by(|a, b| a.name.cmp(&b.name));
     let mut notes = Vec::new();
     let mut taken: Vec<(Chosen, Definition)> = Vec::new();
@@ -61,14 +76,17 @@ pub fn import(mut chosen: Vec<Chosen>, target: &Target) -> (Vec<Imported>, Vec<N
         }
     }
     let linked = references::link(&taken, &mut notes);
-    let mut imported = Vec::new();
+    let adopted = target
+        .credentials
+        .then(|| Adopted::of(taken.iter().map(|(_, definition)| definition), &target.instance, target.namespace.as_deref()));
+    let mut workflows = Vec::new();
     for ((one, definition), references) in taken.iter().zip(linked) {
-        match objects(one, definition, references, target, &mut notes) {
-            Ok(objects) => imported.push(Imported { name: one.name.clone(), objects }),
+        match objects(one, definition, references, (target, adopted.as_ref()), &mut notes) {
+            Ok(objects) => workflows.push(Imported { name: one.name.clone(), objects }),
             Err(message) => notes.push(Note { name: one.name.clone(), message }),
         }
     }
-    (imported, notes)
+    Import { workflows, credentials: adopted.map(Adopted::into_skeletons).unwrap_or_default(), notes }
 }
 
 /// Returns the definition without its name, the mark, pinned data and everything else that is not the author's.
@@ -86,7 +104,7 @@ fn objects(
     one: &Chosen,
     definition: &Definition,
     references: Vec<Value>,
-    target: &Target,
+    (target, adopted): (&Target, Option<&Adopted>),
     notes: &mut Vec<Note>,
 ) -> Result<Vec<Value>, String> {
     let (workflow, name) = (&one.workflow, &one.name);
@@ -111,7 +129,7 @@ fn objects(
     if !tags.is_empty() {
         spec.insert("tags".into(), json!(tags));
     }
-    let (mappings, unmapped) = credentials::map(definition);
+    let (mappings, unmapped) = credentials::map(definition, adopted);
     unmapped.into_iter().for_each(&mut note);
     if !mappings.is_empty() {
         spec.insert("credentials".into(), json!(mappings));

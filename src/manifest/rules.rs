@@ -18,6 +18,7 @@ const RULES: &[Rule] = &[
     ("self.kind != 'BuiltinTemplate' || !has(self.namespace)", |reference| {
         reference["kind"] != "BuiltinTemplate" || !has(reference, "namespace")
     }),
+    ("has(self.existing) != has(self.credentialRef)", |mapping| has(mapping, "existing") != has(mapping, "credentialRef")),
     ("has(self.secretRef) != has(self.data)", |spec| has(spec, "secretRef") != has(spec, "data")),
     ("has(self.id) != has(self.name)", |existing| has(existing, "id") != has(existing, "name")),
     ("has(self.value) != has(self.secretKeyRef)", |header| has(header, "value") != has(header, "secretKeyRef")),

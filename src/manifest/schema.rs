@@ -243,6 +243,13 @@ mod tests {
                 json!({ "credentials": [{ "name": "crm", "existing": {} }] }),
                 &["spec.credentials[0].existing: exactly one of id and name must be set"],
             ),
+            (
+                json!({ "credentials": [{ "name": "crm" }, { "name": "crm", "credentialRef": { "name": "crm", "namespace": "b" } }] }),
+                &[
+                    "spec.credentials[0]: exactly one of credentialRef and existing must be set",
+                    r#"spec.credentials[1].credentialRef.namespace: spec.credentials[1].credentialRef has no field "namespace""#,
+                ],
+            ),
             (json!({ "definition": null }), &["spec: exactly one of definition, definitionFrom and templateRef must be set"]),
             (json!({ "instanceRef": null }), &["spec.instanceRef: instanceRef is missing"]),
         ] {

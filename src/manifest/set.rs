@@ -41,12 +41,12 @@ impl Member {
             (0..count).flat_map(one).collect()
         };
         paths.extend(spec.active.map(|_| "spec.active".to_owned()));
-        paths.extend(items("spec.credentials", spec.credentials.len(), &["name"]));
+        paths.extend(items("spec.credentials", spec.credentials.len(), &["name", "credentialRef.name"]));
         paths.extend(items("spec.references", spec.references.len(), &["id", "workflowRef.name"]));
         let probes = spec.health_check.as_ref().map_or(0, |check| check.probes.len());
         paths.extend(items("spec.healthCheck.probes", probes, &["node", "method", "pathParameters"]));
         let nodes = object["spec"]["definition"]["nodes"].as_array().map_or(0, Vec::len);
-        paths.extend((0..nodes).map(|index| format!("spec.definition.nodes[{index}].parameters.path")));
+        paths.extend((0..nodes).flat_map(|index| ["", ".parameters.path"].map(|rest| format!("spec.definition.nodes[{index}]{rest}"))));
         let spans = paths.into_iter().filter_map(|path| Some((document.span(&join(at, &path))?, path))).map(|(span, path)| (path, span));
         Self {
             report,
@@ -60,6 +60,11 @@ impl Member {
 
     pub(super) fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
+    }
+
+    /// Returns the index of its report.
+    pub(super) fn report(&self) -> usize {
+        self.report
     }
 
     pub(super) fn spec(&self) -> &WorkflowSpec {
@@ -77,12 +82,13 @@ impl Member {
 
     /// Returns a finding with its position, and the index of its report.
     pub(super) fn placed(&self, finding: Finding) -> (usize, Placed) {
-        let span = self.spans.get(&finding.path).or_else(|| self.spans.get("spec")).copied();
+        let node = || self.spans.get(finding.path.split(".parameters").next().unwrap_or_default());
+        let span = self.spans.get(&finding.path).or_else(node).or_else(|| self.spans.get("spec")).copied();
         (self.report, Placed { finding, source: self.source, span })
     }
 
     /// Returns the namespace and name of the instance. If none is named, a later step of the delivery sets the same one for all.
-    fn instance(&self) -> (Option<&str>, &str) {
+    pub(super) fn instance(&self) -> (Option<&str>, &str) {
         let instance = &self.spec.instance_ref;
         (instance.namespace.as_deref().or(self.namespace.as_deref()), &instance.name)
     }
@@ -142,7 +148,7 @@ fn mappings(spec: &WorkflowSpec, definition: &Definition) -> Vec<Finding> {
                 Some((at, _)) => drop(used.insert(at)),
                 None if reported.insert((kind.clone(), called(entry))) => {
                     let message = format!(
-                        "credential {} of type {kind} is not mapped to a credential of the instance, so publication waits; add it to spec.credentials",
+                        "credential {} of type {kind} is not mapped to an N8nCredential or to a credential of the instance, so publication waits; add it to spec.credentials (`weirkeeper credentials` writes the manifest of an N8nCredential)",
                         quoted(&called(entry))
                     );
                     findings.push(warning(Code::CredentialUnmapped, "spec.credentials".to_owned(), message).at_node(node.name()));

@@ -118,6 +118,8 @@ impl Facts {
         let references_of = |name: &str| {
             self.stores.workflows.store().get(&ObjectRef::new(name).within(&request.namespace)).map(|indexed| indexed.references())
         };
+        let credential_of =
+            |name: &str| Some(self.stores.credentials.store().get(&ObjectRef::new(name).within(&request.namespace))?.named());
         let facts = WorkflowFacts {
             context: ValidationContext { catalog, n8n, instead },
             instance: InstanceFacts { namespace: home, spec: instance.as_ref().map(|instance| &instance.spec), labels },
@@ -125,6 +127,7 @@ impl Facts {
             exceeded: self.exceeded(request, &quotas),
             used_up: used_up(&quotas),
             references_of: &references_of,
+            credential_of: &credential_of,
         };
         let rendered = template::rendered(request, catalog);
         let mut verdict = workflow(rendered.as_ref().unwrap_or(request), &facts);

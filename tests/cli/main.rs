@@ -4,6 +4,7 @@
 
 mod choices;
 mod compact;
+mod credentials;
 mod findings;
 mod generate;
 mod hostile;

@@ -18,6 +18,7 @@ mod chart;
 mod connections;
 mod converge;
 mod crds;
+mod credential_refs;
 mod credentials;
 mod decisions;
 mod deleted_in_n8n;

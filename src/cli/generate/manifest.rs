@@ -47,7 +47,7 @@ fn comments(candidate: &Candidate, credentials: &[String]) -> String {
         }
     }
     if !credentials.is_empty() {
-        out.push_str("# Set spec.credentials[].existing.name to the names that these credentials have in n8n.\n");
+        out.push_str("# Set spec.credentials[].existing.name to the names that these credentials have in n8n, or name N8nCredentials in credentialRef.\n");
     }
     for assumption in &candidate.assumptions {
         let _ = writeln!(out, "# Assumed: {}", one_line(assumption, 300));

@@ -34,12 +34,16 @@ pub struct ImportArguments {
     /// Overwrite existing files.
     #[arg(long, requires = "output_dir")]
     pub(super) force: bool,
+    /// Also write an N8nCredential for each credential that the workflows use, which adopts it; the Workflows then name these objects. Values
+    /// are not written: n8n never returns them.
+    #[arg(long)]
+    pub(super) with_credentials: bool,
     /// Also import workflows that Weirkeeper manages already.
     #[arg(long)]
     pub(super) managed: bool,
 }
 
-fn instance(text: &str) -> Result<InstanceRef, String> {
+pub(crate) fn instance(text: &str) -> Result<InstanceRef, String> {
     let (name, namespace) = text.split_once('/').map_or((text, None), |(name, namespace)| (name, Some(namespace)));
     let fits = |part: &str| (1..=63).contains(&part.len()) && !part.contains('/');
     if !fits(name) || !namespace.is_none_or(fits) {

@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::document::finding::Code;
 use crate::document::yaml;
 use crate::manifest::import::Imported;
+use crate::manifest::skeleton::Skeleton;
 use crate::manifest::{Source, validate};
 use crate::text::sha256::sha256_hex;
 use crate::text::shown;
@@ -16,18 +17,26 @@ use crate::text::shown;
 /// Maximum length of an object name in a file name, in bytes.
 const LONGEST: usize = 200;
 
-pub(super) fn write(imported: &[Imported], folder: Option<&Path>, force: bool) -> Result<(), ImportError> {
+/// Folder of the N8nCredentials: an object of either kind may have any name.
+const CREDENTIALS: &str = "credentials";
+
+pub(super) fn write(imported: &[Imported], credentials: &[Skeleton], folder: Option<&Path>, force: bool) -> Result<(), ImportError> {
     let texts: Vec<(&str, String)> = imported.iter().map(|one| (one.name.as_str(), text(one))).collect();
     for (name, text) in &texts {
         warn(name, text);
     }
+    let adopting = credentials.iter().map(|one| (one.name.as_str(), one.adopting(Catalog::embedded())));
+    let adopting: Vec<(&str, String)> = adopting.collect();
     let Some(folder) = folder else {
-        let whole: String = texts.iter().map(|(_, text)| text.as_str()).collect();
+        let whole: String = adopting.iter().chain(&texts).map(|(_, text)| text.as_str()).collect();
         return io::stdout().lock().write_all(whole.as_bytes()).map_err(|error| ImportError::File("standard output".to_owned(), error));
     };
     let failed = |path: &Path, error| ImportError::File(format!("write {}", path.display()), error);
-    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-    let files: Vec<_> = texts.iter().map(|(name, text)| (folder.join(file_name(name)), text)).collect();
+    let beside = folder.join(CREDENTIALS);
+    let needed = if adopting.is_empty() { folder } else { &beside };
+    fs::create_dir_all(needed).map_err(|error| failed(needed, error))?;
+    let workflows = texts.iter().map(|(name, text)| (folder.join(file_name(name)), text));
+    let files: Vec<_> = workflows.chain(adopting.iter().map(|(name, text)| (beside.join(file_name(name)), text))).collect();
     // A link counts, whatever its target.
     let exist: Vec<String> =
         files.iter().filter(|(path, _)| path.symlink_metadata().is_ok()).map(|(path, _)| path.display().to_string()).collect();

@@ -1,5 +1,7 @@
 //! One attempt of a reconciliation to bring a version to n8n: resolve, decide the publication, deploy, verify.
 
+use std::collections::BTreeSet;
+
 use super::bind::{self, Bound};
 use super::deploy::{Deployed, deploy};
 use super::deployment::{Deployment, left_offline_too_often, proven};
@@ -66,6 +68,7 @@ impl Attempt<'_> {
         let own = !self.pinned && self.operation != Operation::Rollback;
         let credentials = validate::required(rec, self.connection, own, &rendered.credentials).await?;
         rec.status.record_credentials(credentials);
+        let named: BTreeSet<String> = rendered.credentials.iter().filter_map(|one| one.credential_ref.clone()).collect();
         let (publication, hold) = self.publication(rec, bound, adopted, hold).await?;
         if let (Some(why), Bound::Existing(remote)) = (&hold, &*bound)
             && remote.active
@@ -74,6 +77,7 @@ impl Attempt<'_> {
             // The version is published as it should be; a dependency that went missing since could only take something away from it.
             return Err(why.clone().into());
         }
+        rec.status.record_credentials_sent(&named);
         let remote = self.bind_or_create(rec, bound, &mut rendered.write).await?;
         let wanted = Deployment {
             version: self.version,
@@ -87,6 +91,11 @@ impl Attempt<'_> {
         let mut deployed = deploy(rec, self.connection, &wanted, *remote).await?;
         timer.done();
         deployed.wrote |= reregistered;
+        // Otherwise what is published may be an older version.
+        let all_of_it = hold.is_none() && (publication != Publication::Untouched || !deployed.remote.active);
+        if all_of_it && deployed.left.is_empty() {
+            rec.status.record_credentials_confirmed(named);
+        }
         Ok(Applied::Deployed { deployed: Box::new(deployed), publication, hold })
     }
 

@@ -42,13 +42,18 @@ async fn secret_value(rec: &Reconciliation<'_>, header: &ProbeHeader, secret: &P
     Err(ReconcileError::waiting(Reason::SourceNotFound, format!("{lack}; header {} of a probe takes its value from there", header.name)))
 }
 
-/// Returns the resource versions of the Secrets that probes send, in the order of the headers; none where one cannot be read.
+/// Returns the resource versions of the Secrets that probes send, in the order of the headers, and the hashes of the values of the
+/// N8nCredentials that the spec names; none where one cannot be read. Either may be why a probe failed.
 pub(super) async fn versions(rec: &Reconciliation<'_>) -> Vec<Option<String>> {
     let headers = rec.spec().health_check.iter().flat_map(|check| &check.probes).flat_map(|probe| &probe.headers);
     let mut versions = Vec::new();
     for secret in headers.filter_map(|header| header.secret_key_ref.as_ref()) {
         let read = rec.ctx.secrets.version(&rec.namespace(), &secret.name, &secret.key).await;
         versions.push(read.ok().flatten());
+    }
+    for reference in rec.spec().credentials.iter().filter_map(|mapping| mapping.credential_ref.as_ref()) {
+        let credential = rec.ctx.credential(&rec.namespace(), &reference.name);
+        versions.push(credential.and_then(|credential| credential.status()?.values_hash.clone()));
     }
     versions
 }

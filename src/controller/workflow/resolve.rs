@@ -1,21 +1,21 @@
 //! Step 3, reads both: resolves the symbols of a version to ids of this instance.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 
+use super::credentials;
 use super::reconciliation::Reconciliation;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
 use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
-use crate::domain::access::{Use, may_use, no_credential};
+use crate::domain::access::{Use, may_use};
 use crate::domain::error::ReconcileError;
 use crate::domain::reach::reach;
 use crate::domain::reference_cycle::{self, CycleSearch};
-use crate::domain::remote::RemoteCredential;
-use crate::domain::render::{CredentialSymbol, Means, Rendered, credential_symbols, resolve_references, workflow_symbols};
+use crate::domain::render::{Rendered, resolve_references, workflow_symbols};
 use crate::domain::ungranted_access::ungranted;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
@@ -35,7 +35,7 @@ pub(super) async fn resolve(
     name: &str,
     adopted: bool,
 ) -> Result<Resolved, ReconcileError> {
-    let (credentials, missing) = credentials(rec, connection, definition, adopted).await?;
+    let (credentials, missing) = credentials::of_version(rec, connection, definition, adopted).await?;
     let (workflows, unpublished) = workflows(rec, definition).await?;
     if !adopted {
         // Content that n8n held when it was adopted needs no grant.
@@ -64,7 +64,7 @@ pub(super) async fn check_grants(
     if connection.namespace() == rec.namespace() {
         return Ok(());
     }
-    let (_, errors) = look_up_credentials(rec, connection, definition, adopted).await?;
+    let (_, errors) = credentials::look_up(rec, connection, definition, adopted).await?;
     match errors.into_iter().find(|error| error.class == Class::Denied) {
         Some(error) => Err(error),
         None if adopted => Ok(()),
@@ -76,110 +76,6 @@ fn credentials_summary(rendered: &Rendered) -> String {
     match rendered.credentials.len() {
         0 => "the definition uses no credentials".to_owned(),
         count => format!("all {count} credentials are mapped"),
-    }
-}
-
-type Exact = BTreeMap<CredentialSymbol, RemoteCredential>;
-
-async fn credentials(
-    rec: &Reconciliation<'_>,
-    connection: &Connection,
-    definition: &Definition,
-    adopted: bool,
-) -> Result<(Exact, Option<ReconcileError>), ReconcileError> {
-    let (exact, errors) = look_up_credentials(rec, connection, definition, adopted).await?;
-    let summary = errors.first().map(|first: &ReconcileError| {
-        let mut messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
-        messages.truncate(8);
-        ReconcileError { message: messages.join("; "), ..first.clone() }
-    });
-    Ok((exact, summary))
-}
-
-/// Returns the credentials of a version, and the errors about those that cannot be used.
-async fn look_up_credentials(
-    rec: &Reconciliation<'_>,
-    connection: &Connection,
-    definition: &Definition,
-    adopted: bool,
-) -> Result<(Exact, Vec<ReconcileError>), ReconcileError> {
-    let symbols = credential_symbols(definition);
-    let (mut exact, mut errors) = (Exact::new(), Vec::new());
-    if symbols.iter().any(|symbol| !matches!(symbol.means(), Means::Unmapped(_))) {
-        let known = connection.credentials(false).await?;
-        (exact, errors) = look_up(rec, connection, &symbols, &known.items, adopted);
-        if errors.iter().any(|error| error.reason != Reason::CredentialUnmapped) {
-            // A new credential may be missing in the cached list.
-            let known = connection.credentials(true).await?;
-            (exact, errors) = look_up(rec, connection, &symbols, &known.items, adopted);
-        }
-    } else if !symbols.is_empty() {
-        (exact, errors) = look_up(rec, connection, &symbols, &[], adopted);
-    }
-    Ok((exact, errors))
-}
-
-fn look_up(
-    rec: &Reconciliation<'_>,
-    connection: &Connection,
-    symbols: &BTreeSet<CredentialSymbol>,
-    known: &[RemoteCredential],
-    adopted: bool,
-) -> (Exact, Vec<ReconcileError>) {
-    let mut exact = Exact::new();
-    let mut errors = Vec::new();
-    for symbol in symbols {
-        match exact_one(rec, connection, symbol, known, adopted) {
-            Ok(credential) => drop(exact.insert(symbol.clone(), credential)),
-            Err(error) => errors.push(error),
-        }
-    }
-    (exact, errors)
-}
-
-fn exact_one(
-    rec: &Reconciliation<'_>,
-    connection: &Connection,
-    symbol: &CredentialSymbol,
-    known: &[RemoteCredential],
-    adopted: bool,
-) -> Result<RemoteCredential, ReconcileError> {
-    let kind = &symbol.kind;
-    // Content that n8n held when it was adopted needs no grant; content stored from n8n later does.
-    let adopted = adopted && !symbol.symbol.starts_with("weirkeeper:");
-    let granted = |id: &str, name: &str| {
-        adopted || may_use(&connection.instance.spec, &connection.namespace(), &rec.namespace(), Use::Credential { id, name })
-    };
-    // Without a grant, the error does not disclose whether the credential exists.
-    let usable = known.iter().filter(|one| &one.kind == kind && granted(&one.id, &one.name));
-    let (word, what, same): (_, _, Vec<_>) = match symbol.means() {
-        Means::Unmapped(name) => {
-            return Err(ReconcileError::invalid(
-                Reason::CredentialUnmapped,
-                format!("credential {name:?} of type {kind} is not mapped; map it to an existing credential in spec.credentials"),
-            ));
-        }
-        Means::Id(id) => (id, format!("id {id}"), usable.filter(|one| one.id == id).collect()),
-        Means::Name(name) => (name, format!("name {name:?}"), usable.filter(|one| one.name == name).collect()),
-    };
-    match same.as_slice() {
-        [only] => Ok((*only).clone()),
-        [] if granted(word, word) => {
-            Err(ReconcileError::waiting(Reason::CredentialNotFound, format!("the instance has no credential of type {kind} with {what}")))
-        }
-        [] => Err(ReconcileError::denied(
-            Reason::CredentialNotGranted,
-            no_credential(
-                &rec.namespace(),
-                Some(kind),
-                &what,
-                if symbol.symbol.starts_with("weirkeeper:") { "spec.credentials" } else { "the kept version" },
-            ),
-        )),
-        several => Err(ReconcileError::invalid(
-            Reason::CredentialAmbiguous,
-            format!("{} credentials of type {kind} have the {what}; map by id in spec.credentials", several.len()),
-        )),
     }
 }
 

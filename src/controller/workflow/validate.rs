@@ -13,9 +13,11 @@ use super::source::{self, Source};
 use super::{policy, versions};
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::reason::{Class, Reason};
-use crate::api::workflow_status::{RequiredCredential, VersionSource};
+use crate::api::required_credential::RequiredCredential;
+use crate::api::workflow_status::VersionSource;
 use crate::controller::connections::Connection;
 use crate::controller::memory::CachedValidation;
+use crate::domain::credential_limits::{self, limits_of};
 use crate::domain::error::ReconcileError;
 use crate::domain::history;
 use crate::domain::policies::Denial;
@@ -127,12 +129,16 @@ async fn report_on(
     let instead = held.error.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read, so the built-in one is used");
     let spec = rec.spec();
     let (active, tags) = (spec.active, spec.tags.clone());
+    let namespace = rec.namespace();
+    let limits = limits_of(spec, |name| rec.ctx.credential(&namespace, name)?.rate_limit());
+    let mapped = (!limits.is_empty()).then(|| spec.clone());
     let (silenced, generated) = (rec.silenced(), policy::is_generated(rec));
     let rests_on = format!(
-        "{generated}{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}{:?}",
+        "{generated}{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}{:?}{limits:?}{:?}",
         spec.display_name,
         held.id,
-        policy::versions_of(&policies)
+        policy::versions_of(&policies),
+        mapped.as_ref().map(|spec| &spec.credentials)
     );
     let of: [u8; 32] = Sha256::new().chain_update(source.text).chain_update(rests_on).finalize().into();
     let known = rec.ctx.remember(&rec.uid(), |memory| match &memory.validation {
@@ -146,7 +152,8 @@ async fn report_on(
     // A large definition takes long, and must not delay other reconciliations.
     let validated = tokio::task::spawn_blocking(move || {
         let measure = ValidationContext { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
-        let warnings = std::mem::take(&mut source.warnings);
+        let mut warnings = std::mem::take(&mut source.warnings);
+        warnings.extend(mapped.iter().flat_map(|spec| credential_limits::warnings(&source.definition, spec, &limits)));
         let built_in = IndexedPolicy::built_in(&policies, generated);
         let rules = IndexedPolicy::rules_of(&policies, generated, built_in.as_ref());
         let report = validation::validate(&source.definition, active, tags.as_deref(), warnings, measure, &silenced, &rules);

@@ -12,6 +12,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow_status::{LastFailure, VersionResult};
 use crate::controller::connections::Connection;
 use crate::controller::sweeps::SHORTEST;
+use crate::domain::credential_limits::{executions_per_minute, limits_of, users};
 use crate::domain::error::ReconcileError;
 use crate::domain::health::{Health, Tally, evaluate, window};
 use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
@@ -42,6 +43,9 @@ pub(super) async fn watch(
     let (from, to) = window(published_at, bake, baking, now);
     let executions = if saved { list(connection, &remote.id, from, to).await? } else { Vec::new() };
     rec.without_executions = !baking && executions.is_empty() && none_running(rec, connection, &remote.id).await?;
+    if saved {
+        record_rates(rec, remote, &executions, (from, to.unwrap_or(now)));
+    }
     let since = tally(&executions);
     let before = if since.percent() > check.maximum_error_rate as f64 {
         Some(tally_before(rec, connection, &remote.id, published_at, bake).await?)
@@ -94,6 +98,19 @@ async fn none_running(rec: &Reconciliation<'_>, connection: &Connection, id: &st
     let status = Some(ExecutionStatus::Running);
     let query = ExecutionQuery { workflow_id: Some(id.to_owned()), status, limit: 1, ..ExecutionQuery::default() };
     Ok(connection.client.executions(&query).await?.is_empty())
+}
+
+/// Records the requests of these executions with the N8nCredentials that have a rate limit.
+fn record_rates(rec: &Reconciliation<'_>, remote: &RemoteWorkflow, executions: &[RemoteExecution], (from, to): (Timestamp, Timestamp)) {
+    let namespace = rec.namespace();
+    let limits = limits_of(rec.spec(), |name| rec.ctx.credential(&namespace, name)?.rate_limit());
+    let started: Vec<Timestamp> = executions.iter().filter_map(|execution| execution.started_at).collect();
+    let rate = executions_per_minute(&started, from, to, MOST_EXECUTIONS);
+    let requests = limits.into_iter().filter_map(|named| {
+        let id = rec.ctx.named_credential(&namespace, &named.credential)?.id?;
+        Some((named.credential, (rate * users(&remote.nodes, &id) as f64, named.limit)))
+    });
+    rec.ctx.credential_rates.record(&rec.ctx.metrics, &rec.uid(), &namespace, requests.collect());
 }
 
 async fn list(connection: &Connection, id: &str, from: Timestamp, to: Option<Timestamp>) -> Result<Vec<RemoteExecution>, ReconcileError> {

@@ -43,6 +43,8 @@ codes! {
     WorkflowNotFound = "workflow-not-found", "A reference names a Workflow that is not among the files.";
     MappingUnused = "mapping-unused", "A mapping of a manifest is for something that the definition does not use.";
     CredentialUnmapped = "credential-unmapped", "A manifest does not map a credential of its definition to one of the instance; publication waits.";
+    RateLimitExceeded = "rate-limit-exceeded", "A schedule, a loop or a batch sends more requests with a credential than its N8nCredential allows.";
+    CredentialNotFound = "credential-not-found", "A mapping names an N8nCredential that is not among the files, or one of another type or instance.";
     ProbeInvalid = "probe-invalid", "A probe of a manifest cannot be sent, so it fails every version.";
     CharacterHalved = "character-halved", "A text contains half of a character, which is read as the replacement character.";
     YamlWord = "yaml-word", "kubectl reads a plain word of the manifest differently from YAML 1.2.";

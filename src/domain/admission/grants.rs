@@ -101,11 +101,13 @@ fn credentials(
 ) {
     let any = grants_credentials(target, namespace);
     for mapping in &spec.credentials {
-        let Some(word) = mapping.existing.id.as_deref().or(mapping.existing.name.as_deref()) else { continue };
+        // An N8nCredential of the namespace needs no grant: its own controller decides what it may be.
+        let Some(existing) = &mapping.existing else { continue };
+        let Some(word) = existing.id.as_deref().or(existing.name.as_deref()) else { continue };
         if granted(Use::Credential { id: word, name: word }) {
             continue;
         }
-        let what = if mapping.existing.id.is_some() { format!("id {word}") } else { format!("name {}", quoted(word)) };
+        let what = if existing.id.is_some() { format!("id {word}") } else { format!("name {}", quoted(word)) };
         found.push((!any, no_credential(namespace, mapping.kind.as_deref(), &what, "spec.credentials")));
     }
 }

@@ -3,12 +3,15 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::credentials;
 use super::grants::{self, InstanceFacts};
 use super::{MESSAGE_CHARS, Operation, Request, Verdict};
 use crate::api::workflow::{LARGEST_INLINE, Workflow};
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, Severity, join_within, summarise};
 use crate::domain::annotations::{OF_WORKFLOW, silenced, unknown};
+use crate::domain::credential_limits::{self, limits_of};
+use crate::domain::credential_ref::NamedCredential;
 use crate::domain::validation::{ValidationContext, examine};
 use crate::validator::check::parse_owned_and_check;
 use crate::validator::policy::Policy;
@@ -27,6 +30,8 @@ pub struct WorkflowFacts<'a> {
     pub used_up: Option<String>,
     /// Returns the names of the Workflows that a Workflow of the namespace refers to; None if there is none of that name.
     pub references_of: &'a dyn Fn(&str) -> Option<Vec<String>>,
+    /// Returns an N8nCredential of the namespace; None if there is none of that name.
+    pub credential_of: &'a dyn Fn(&str) -> Option<NamedCredential>,
 }
 
 /// Problems of one state of an object.
@@ -70,6 +75,9 @@ fn problems(workflow: &mut Workflow, names: (&str, &str), facts: &WorkflowFacts<
     let definition = workflow.spec.definition.take().and_then(|raw| problems.read(raw, workflow, facts));
     // Without the instance's own catalogue nothing is known for certain about its node types.
     let catalog = (facts.context.catalog, facts.context.instead.is_none());
+    let instance = (facts.instance.namespace, workflow.spec.instance_ref.name.as_str());
+    let told = credentials::warnings(&workflow.spec, definition.as_ref(), instance, facts.credential_of);
+    problems.others.extend(told.into_iter().map(|message| (false, message)));
     problems.others.extend(grants::problems(&workflow.spec, definition.as_ref(), names, facts.instance, catalog, facts.references_of));
     problems
 }
@@ -95,7 +103,10 @@ impl Problems {
         }
         let silenced = silenced(workflow.metadata.annotations.as_ref());
         let (active, tags) = (workflow.spec.active, workflow.spec.tags.as_deref());
-        let examined = examine(&definition, active, tags, parsed.warnings, facts.context, facts.policies, &silenced);
+        let limits = limits_of(&workflow.spec, |name| (facts.credential_of)(name)?.rate_limit);
+        let mut warnings = parsed.warnings;
+        warnings.extend(credential_limits::warnings(&definition, &workflow.spec, &limits));
+        let examined = examine(&definition, active, tags, warnings, facts.context, facts.policies, &silenced);
         self.findings = examined.findings;
         self.doubted = examined.doubted;
         Some(definition)

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::line;
 use crate::api::prompt_status::MOST_ITEMS;
-use crate::api::workflow_status::RequiredCredential;
+use crate::api::required_credential::{CredentialState, RequiredCredential};
 use crate::catalog::Catalog;
 use crate::document::definition::{Definition, Node};
 use crate::document::difference::difference;
@@ -123,17 +123,21 @@ pub fn credentials(definition: &Definition, mapped: &BTreeSet<&str>, catalog: &C
     for node in &definition.nodes {
         for (kind, value) in node.credentials().into_iter().flatten() {
             let name = value.as_str().or_else(|| value["name"].as_str()).unwrap_or_default();
-            if all.iter().any(|one| one.kind == *kind && one.name == name) || all.len() == MOST_ITEMS {
+            if let Some(known) = all.iter_mut().find(|one| one.kind == *kind && one.name == name) {
+                known.add_node(node.name());
+                continue;
+            }
+            if all.len() == MOST_ITEMS {
                 continue;
             }
             let scopes = catalog.credential(kind).map(|facts| facts.scopes.clone()).unwrap_or_default();
             all.push(RequiredCredential {
                 kind: kind.clone(),
                 name: name.to_owned(),
-                node: node.name().to_owned(),
-                satisfied: mapped.contains(name),
-                needed_for: None,
+                nodes: vec![node.name().to_owned()],
+                state: if mapped.contains(name) { CredentialState::Satisfied } else { CredentialState::Missing },
                 scopes: scopes.into_iter().take(64).collect(),
+                ..RequiredCredential::default()
             });
         }
     }

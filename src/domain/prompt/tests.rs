@@ -6,6 +6,7 @@ use super::made::{is_made_by, ownership, patch, workflow_object};
 use super::record::Proposed;
 use super::*;
 use crate::api::prompt_status::{CallUsage, MOST_GENERATIONS, PendingCall, Proposal, WorkflowPromptStatus};
+use crate::api::required_credential::CredentialState;
 use crate::api::workflow::LARGEST_INLINE;
 use crate::catalog::Catalog;
 use crate::validator::check::parse_and_check;
@@ -131,7 +132,7 @@ fn people_read_what_a_workflow_does() {
     let plan = proposal::plan(&definition, catalog);
     assert_eq!(plan, ["Daily (Schedule Trigger)", "Fetch (HTTP Request) at https://shop.example.com/orders"]);
     let credentials = proposal::credentials(&definition, &BTreeSet::from(["other"]), catalog);
-    assert_eq!((credentials.len(), credentials[0].kind.as_str(), credentials[0].satisfied), (1, "httpHeaderAuth", false));
+    assert_eq!((credentials.len(), credentials[0].kind.as_str(), credentials[0].state), (1, "httpHeaderAuth", CredentialState::Missing));
     assert_eq!(
         proposal::effect(&definition, &credentials),
         "It is started by \"Daily\". It has 2 nodes. It calls shop.example.com. It needs credentials of the types httpHeaderAuth."

@@ -27,7 +27,7 @@ pub fn names(mut known: Vec<Known>) -> BTreeMap<String, String> {
     let mut used = HashSet::new();
     let mut names = BTreeMap::new();
     for one in known {
-        let plain = one.object.unwrap_or_else(|| label(&one.name));
+        let plain = one.object.unwrap_or_else(|| label(&one.name, "workflow"));
         let (mut name, mut salt) = (plain.clone(), one.id.clone());
         // A workflow may already have the suffixed name of another one.
         while !used.insert(name.clone()) {
@@ -45,8 +45,9 @@ fn suffixed(plain: &str, id: &str) -> String {
     format!("{}-{hash}", start.trim_end_matches(['-', '.']))
 }
 
-/// Returns a name as a DNS label: characters other than letters and digits of ASCII become dashes; German umlauts are spelt out.
-fn label(name: &str) -> String {
+/// Returns a name as a DNS label: characters other than letters and digits of ASCII become dashes; German umlauts are spelt out. `otherwise`
+/// is the label of a name of which nothing is left.
+pub fn label(name: &str, otherwise: &str) -> String {
     let mut out = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {
         match c {
@@ -61,7 +62,7 @@ fn label(name: &str) -> String {
     }
     out.truncate(LONGEST);
     let out = out.trim_end_matches('-');
-    if out.is_empty() { "workflow".to_owned() } else { out.to_owned() }
+    if out.is_empty() { otherwise.to_owned() } else { out.to_owned() }
 }
 
 #[cfg(test)]
@@ -82,7 +83,7 @@ mod tests {
             ("", "workflow"),
             (&long, &long[..50]),
         ] {
-            assert_eq!(label(name), wanted, "{name}");
+            assert_eq!(label(name, "workflow"), wanted, "{name}");
         }
     }
 

@@ -21,11 +21,11 @@ fn calling(id: &str) -> Value {
 }
 
 fn target() -> Target {
-    Target { instance: InstanceRef { name: "main".into(), namespace: Some("ops".into()) }, namespace: None }
+    Target { instance: InstanceRef { name: "main".into(), namespace: Some("ops".into()) }, namespace: None, credentials: false }
 }
 
 fn specs(chosen: Vec<Chosen>) -> (Vec<Value>, Vec<String>) {
-    let (imported, notes) = import(chosen, &target());
+    let Import { workflows: imported, notes, .. } = import(chosen, &target());
     for one in &imported {
         let text: String = one.objects.iter().map(|object| format!("---\n{}", yaml::document(object))).collect();
         let reports = validate(&[Source { name: one.name.clone(), text: Ok(text), found: false }], Catalog::embedded());
@@ -101,7 +101,7 @@ fn a_large_definition_goes_into_a_configmap() {
     let (specs, _) = specs(vec![large(250_000)]);
     assert_eq!(specs[0]["definitionFrom"]["configMapKeyRef"], json!({ "name": "flow-l-definition", "key": "workflow.json" }));
     assert!(specs[0]["definition"].is_null());
-    let (imported, notes) = import(vec![large(1_100_000)], &target());
+    let Import { workflows: imported, notes, .. } = import(vec![large(1_100_000)], &target());
     assert!(imported.is_empty() && notes[0].message.contains("does not fit into a ConfigMap"), "{notes:?}");
 }
 
@@ -110,7 +110,7 @@ fn flux_is_asked_not_to_substitute_variables_in_code_that_looks_like_them() {
     let code = |code: &str| json!({ "nodes": [node("Start", "n8n-nodes-base.code", json!({ "jsCode": code }))] });
     let large = format!("// {}\nreturn `${{a}}`", "x".repeat(250_000));
     for (content, asked) in [("return `order ${id}`", true), (large.as_str(), true), ("return $input.all()", false)] {
-        let (imported, _) = import(vec![held("C", code(content))], &target());
+        let Import { workflows: imported, .. } = import(vec![held("C", code(content))], &target());
         let objects = &imported[0].objects;
         let disabled: Vec<bool> = objects
             .iter()
@@ -120,4 +120,42 @@ fn flux_is_asked_not_to_substitute_variables_in_code_that_looks_like_them() {
         let wanted = if objects.len() == 2 { vec![asked, false] } else { vec![asked] };
         assert_eq!(disabled, wanted, "{}", &content[..10]);
     }
+}
+
+#[test]
+fn credentials_are_adopted_once_for_all_workflows_without_any_value() {
+    let with = |id: &str, credentials: Value| {
+        let mut ask = node("Ask", "n8n-nodes-base.httpRequest", json!({}));
+        ask["credentials"] = credentials;
+        held(id, json!({ "nodes": [ask] }))
+    };
+    let chosen = vec![
+        with("A", json!({ "httpBasicAuth": { "id": "1", "name": "Shop" }, "httpHeaderAuth": { "id": "2", "name": "Shop" } })),
+        with("B", json!({ "httpBasicAuth": { "id": "1", "name": "Old name" } })),
+        with("C", json!({ "httpBasicAuth": { "id": "9", "name": "shop" } })),
+    ];
+    let target = Target { credentials: true, namespace: Some("team-a".into()), ..target() };
+    let Import { workflows, credentials, notes } = import(chosen, &target);
+    let mappings: Vec<Value> = workflows.iter().map(|one| one.objects.last().unwrap()["spec"]["credentials"].clone()).collect();
+    let (second, third) =
+        (format!("shop-{}", &crate::text::sha256::sha256_hex("2")[..8]), format!("shop-{}", &crate::text::sha256::sha256_hex("9")[..8]));
+    assert_eq!(
+        mappings,
+        [
+            json!([
+                { "name": "Shop", "credentialRef": { "name": "old-name" }, "type": "httpBasicAuth" },
+                { "name": "Shop", "credentialRef": { "name": second }, "type": "httpHeaderAuth" },
+            ]),
+            json!([{ "name": "Old name", "credentialRef": { "name": "old-name" } }]),
+            json!([{ "name": "shop", "credentialRef": { "name": third } }]),
+        ]
+    );
+    let made: Vec<_> = credentials.iter().map(|one| (one.kind.as_str(), one.adopt.as_deref())).collect();
+    assert_eq!(made.len(), 3);
+    assert!(made.contains(&("httpBasicAuth", Some("1"))) && made.contains(&("httpHeaderAuth", Some("2"))), "{made:?}");
+    let text: String = credentials.iter().map(|one| one.adopting(Catalog::embedded())).collect();
+    assert!(!text.contains("kind: Secret") && text.contains("needs the keys: user, password"), "{text}");
+    let reports = validate(&[Source { name: "x".into(), text: Ok(text.clone()), found: false }], Catalog::embedded());
+    assert!(reports.len() == 3 && reports.iter().all(|report| report.findings.is_empty()), "{reports:?}\n{text}");
+    assert_eq!(notes, []);
 }

@@ -1,31 +1,11 @@
-//! Shortest time between two starts by a schedule or a poll. Each rule of a trigger counts alone.
-//!
-//! Source: `toCronExpression` and `recurrenceCheck` of n8n-nodes-base's `Schedule/GenericFunctions.js`, and of n8n-workflow's `cron.js`, as of
-//! n8n 2.39.10.
+//! Shortest time between two starts by a schedule or a poll.
 
 use std::time::Duration;
 
-use jiff::ToSpan;
-use jiff::civil::Date;
-use serde_json::Value;
-
 use super::subject::{Nodes, Policy};
 use crate::api::duration::Span;
-use crate::document::definition::Node;
 use crate::document::finding::{Code, Finding};
-use crate::validator::content::cron::{Values, parse};
-
-const MINUTE: u64 = 60;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
-
-/// Time between two starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gap {
-    Seconds(u64),
-    /// An expression computes it.
-    Computed,
-}
+use crate::validator::content::intervals::gaps;
 
 pub(super) fn check(policy: &Policy<'_>, nodes: &Nodes<'_>, findings: &mut Vec<Finding>) {
     let Some(least) = policy.rules.minimum_schedule_interval.map(|least| least.get()) else { return };
@@ -33,13 +13,13 @@ pub(super) fn check(policy: &Policy<'_>, nodes: &Nodes<'_>, findings: &mut Vec<F
         for (keys, gap) in gaps(&found.node) {
             let path: Vec<&str> = std::iter::once("parameters").chain(keys.iter().copied()).collect();
             let error = |message| nodes.error(found, &path, Code::PolicyScheduleInterval, message);
-            match gap {
-                Gap::Seconds(seconds) if Duration::from_secs(seconds) < least => {
+            match gap.shortest() {
+                Some(seconds) if Duration::from_secs(seconds) < least => {
                     let message = format!("WorkflowPolicy {} limits how often a workflow starts (minimumScheduleInterval)", policy.name);
                     let (got, want) = (Span::from_secs(seconds), Span::from_secs(least.as_secs()));
                     findings.push(error(message).mismatch(format!("{got} between two starts"), format!("at least {want}")));
                 }
-                Gap::Computed => {
+                None => {
                     let message = format!(
                         "WorkflowPolicy {} limits how often a workflow starts (minimumScheduleInterval), and an expression computes this \
                          interval; write it out",
@@ -47,226 +27,8 @@ pub(super) fn check(policy: &Policy<'_>, nodes: &Nodes<'_>, findings: &mut Vec<F
                     );
                     findings.push(error(message));
                 }
-                Gap::Seconds(_) => {}
+                Some(_) => {}
             }
         }
-    }
-}
-
-/// Returns the time between starts for each rule of a trigger, with the parameter that holds the rules. A rule that n8n refuses is left
-/// out.
-fn gaps(node: &Node) -> Vec<(&'static [&'static str], Gap)> {
-    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    match node.kind() {
-        "n8n-nodes-base.scheduleTrigger" => {
-            let rules = list(node.parameter("rule").and_then(|rule| rule.get("interval")));
-            rules.iter().filter_map(|rule| Some((&["rule", "interval"] as &[&str], of_schedule(rule)?))).collect()
-        }
-        "n8n-nodes-base.cron" => times(list(node.parameter("triggerTimes").and_then(|times| times.get("item"))), &["triggerTimes", "item"]),
-        "n8n-nodes-base.interval" => {
-            let unit = match node.parameter("unit").and_then(Value::as_str).unwrap_or("seconds") {
-                "minutes" => MINUTE,
-                "hours" => HOUR,
-                _ => 1,
-            };
-            vec![(&["interval"], number(node.parameter("interval"), 1).scaled(unit))]
-        }
-        _ => match node.parameter("pollTimes") {
-            Some(poll) => times(list(poll.get("item")), &["pollTimes", "item"]),
-            None => Vec::new(),
-        },
-    }
-}
-
-fn times(items: Vec<Value>, keys: &'static [&'static str]) -> Vec<(&'static [&'static str], Gap)> {
-    items.iter().filter_map(|item| Some((keys, of_time(item)?))).collect()
-}
-
-impl Gap {
-    fn scaled(self, unit: u64) -> Self {
-        match self {
-            Self::Seconds(count) => Self::Seconds(count.saturating_mul(unit)),
-            Self::Computed => Self::Computed,
-        }
-    }
-}
-
-/// Reads a number; an absent one is n8n's default.
-fn number(value: Option<&Value>, default: u64) -> Gap {
-    match value {
-        None | Some(Value::Null) => Gap::Seconds(default),
-        Some(value) => value.as_f64().filter(|number| *number >= 0.0).map_or(Gap::Computed, |number| Gap::Seconds(number as u64)),
-    }
-}
-
-fn of_schedule(rule: &Value) -> Option<Gap> {
-    let field = match rule.get("field") {
-        Some(Value::String(field)) if field.starts_with('=') => return Some(Gap::Computed),
-        field => field.and_then(Value::as_str).unwrap_or("days"),
-    };
-    Some(match field {
-        "cronExpression" => return of_cron(rule.get("expression")?),
-        "seconds" => number(rule.get("secondsInterval"), 30),
-        "minutes" => number(rule.get("minutesInterval"), 5).scaled(MINUTE),
-        "hours" => number(rule.get("hoursInterval"), 1).scaled(HOUR),
-        "weeks" => {
-            let days = rule.get("triggerAtDay").map_or(Some(vec![0]), |days| {
-                let days = days.as_array()?.iter().map(|day| day.as_u64().or_else(|| day.as_str()?.parse().ok()));
-                days.collect::<Option<Vec<u64>>>()
-            });
-            match days.as_deref() {
-                None => Gap::Computed,
-                Some([_]) => number(rule.get("weeksInterval"), 1).scaled(7 * DAY),
-                // Several days of one week, or all of them.
-                Some([]) => Gap::Seconds(DAY),
-                Some(days) => {
-                    let days: Vec<String> = days.iter().map(u64::to_string).collect();
-                    return of_cron(&Value::from(format!("0 0 * * {}", days.join(","))));
-                }
-            }
-        }
-        "months" => number(rule.get("monthsInterval"), 1).scaled(28 * DAY),
-        _ => number(rule.get("daysInterval"), 1).scaled(DAY),
-    })
-}
-
-/// Reads the older form, `{"mode": "everyX", "value": 5, "unit": "minutes"}`.
-fn of_time(item: &Value) -> Option<Gap> {
-    let mode = match item.get("mode") {
-        Some(Value::String(mode)) if mode.starts_with('=') => return Some(Gap::Computed),
-        mode => mode.and_then(Value::as_str).unwrap_or("everyDay"),
-    };
-    Some(match mode {
-        "custom" => return of_cron(item.get("cronExpression")?),
-        "everyMinute" => Gap::Seconds(MINUTE),
-        "everyHour" => Gap::Seconds(HOUR),
-        "everyWeek" => Gap::Seconds(7 * DAY),
-        "everyMonth" => Gap::Seconds(28 * DAY),
-        "everyX" => match (number(item.get("value"), 2), item.get("unit").and_then(Value::as_str).unwrap_or("hours")) {
-            (Gap::Computed, _) => Gap::Computed,
-            // n8n makes a step of it, which begins anew with each hour or day.
-            (Gap::Seconds(count), "minutes") => return of_cron(&Value::from(format!("*/{count} * * * *"))),
-            (Gap::Seconds(count), _) => return of_cron(&Value::from(format!("0 */{count} * * *"))),
-        },
-        _ => Gap::Seconds(DAY),
-    })
-}
-
-fn of_cron(expression: &Value) -> Option<Gap> {
-    let Some(text) = expression.as_str() else { return Some(Gap::Computed) };
-    if text.starts_with('=') {
-        return Some(Gap::Computed);
-    }
-    Some(Gap::Seconds(shortest(&parse(text.trim()).ok()?)))
-}
-
-/// Returns the shortest time between two starts of a cron expression, in seconds of a clock that is never put forward or back.
-fn shortest(values: &[Values; 6]) -> u64 {
-    let list = |slot: usize| (0..60u64).filter(move |value| values[slot] & 1 << value != 0);
-    let (mut within, mut first, mut last) = (u64::MAX, None, None);
-    for hour in list(2) {
-        for minute in list(1) {
-            for second in list(0) {
-                let time = hour * HOUR + minute * MINUTE + second;
-                within = last.map_or(within, |last| within.min(time - last));
-                first = first.or(Some(time));
-                last = Some(time);
-                if within == 1 {
-                    return 1;
-                }
-            }
-        }
-    }
-    let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
-    within.min(days(values).saturating_mul(DAY).saturating_sub(last - first))
-}
-
-/// Returns the smallest number of days between two days on which an expression fires. The calendar repeats itself after 28 years, but for
-/// the years that are no leap years, which are not nearby.
-fn days(values: &[Values; 6]) -> u64 {
-    let [.., days, months, weekdays] = values;
-    let (any_day, any_weekday) = (days.count_ones() == 31, weekdays.count_ones() == 7);
-    if any_day && any_weekday && months.count_ones() == 12 {
-        return 1;
-    }
-    let fires = |date: &Date| {
-        let day = days & 1 << date.day() != 0;
-        let weekday = weekdays & 1 << date.weekday().to_sunday_zero_offset() != 0;
-        // If both are given, either is enough.
-        months & 1 << date.month() != 0
-            && match (any_day, any_weekday) {
-                (false, false) => day || weekday,
-                _ => day && weekday,
-            }
-    };
-    let (mut least, mut since) = (u64::MAX, None::<u64>);
-    let calendar = jiff::civil::date(2024, 1, 1).series(1.day()).take(28 * 366);
-    for date in calendar {
-        let fired = fires(&date);
-        if fired {
-            least = since.map_or(least, |since| least.min(since));
-            if least == 1 {
-                return 1;
-            }
-        }
-        since = if fired { Some(1) } else { since.map(|since| since + 1) };
-    }
-    least
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_shortest_time_between_two_starts_of_a_cron_expression() {
-        for (expression, wanted) in [
-            ("* * * * *", MINUTE),
-            ("* * * * * *", 1),
-            ("*/2 * * * * *", 2),
-            ("*/5 * * * *", 5 * MINUTE),
-            ("*/7 * * * *", 4 * MINUTE),
-            ("0 * * * *", HOUR),
-            ("0,50 * * * *", 10 * MINUTE),
-            ("0 */5 * * *", 4 * HOUR),
-            ("30 9 * * *", DAY),
-            ("0 0,23 * * *", HOUR),
-            ("0 9 * * 1-5", DAY),
-            ("0 9 * * 1", 7 * DAY),
-            ("0 9 * * 1,4", 3 * DAY),
-            ("0 9 1 * *", 28 * DAY),
-            ("0 9 1 1 *", 365 * DAY),
-            ("0 9 29 2 *", 1461 * DAY),
-            ("0 9 1 * 1", DAY),
-            ("0 0,23 1 * *", 23 * HOUR),
-            ("@daily", DAY),
-        ] {
-            assert_eq!(of_cron(&json!(expression)), Some(Gap::Seconds(wanted)), "{expression}");
-        }
-        assert_eq!(of_cron(&json!("61 * * * *")), None);
-        assert_eq!(of_cron(&json!("={{ $env.CRON }}")), Some(Gap::Computed));
-    }
-
-    #[test]
-    fn rules_of_schedules_polls_and_intervals() {
-        let node = |kind: &str, parameters: Value| {
-            Node(json!({ "name": "N", "type": format!("n8n-nodes-base.{kind}"), "parameters": parameters }).as_object().unwrap().clone())
-        };
-        let schedule = |rule: Value| {
-            gaps(&node("scheduleTrigger", json!({ "rule": { "interval": [rule] } }))).into_iter().map(|(_, gap)| gap).collect::<Vec<_>>()
-        };
-        assert_eq!(schedule(json!({})), [Gap::Seconds(DAY)]);
-        assert_eq!(schedule(json!({ "field": "minutes" })), [Gap::Seconds(5 * MINUTE)]);
-        assert_eq!(schedule(json!({ "field": "seconds", "secondsInterval": 10 })), [Gap::Seconds(10)]);
-        assert_eq!(schedule(json!({ "field": "minutes", "minutesInterval": "={{ 1 }}" })), [Gap::Computed]);
-        assert_eq!(schedule(json!({ "field": "weeks", "triggerAtDay": [1, 2] })), [Gap::Seconds(DAY)]);
-        assert_eq!(schedule(json!({ "field": "weeks", "weeksInterval": 2 })), [Gap::Seconds(14 * DAY)]);
-        let polled =
-            gaps(&node("gmailTrigger", json!({ "pollTimes": { "item": [{ "mode": "everyX", "value": 45, "unit": "minutes" }] } })));
-        assert_eq!(polled[0].1, Gap::Seconds(15 * MINUTE));
-        assert_eq!(gaps(&node("interval", json!({ "interval": 2, "unit": "minutes" })))[0].1, Gap::Seconds(2 * MINUTE));
-        assert!(gaps(&node("set", json!({}))).is_empty());
     }
 }

@@ -171,7 +171,7 @@ async fn only_exactly_mapped_credentials_are_sent() {
     world.workflow("a", spec(json!([]))).await;
     let unmapped = world.until_reason("a", "CredentialsReady", "CredentialUnmapped").await;
     assert_eq!(condition(&unmapped, "Stalled")["status"], "True");
-    assert_eq!(unmapped["status"]["requiredCredentials"][0]["satisfied"], false);
+    assert_eq!(unmapped["status"]["requiredCredentials"][0]["state"], "Missing");
     let id = id(&unmapped);
     assert!(world.n8n.workflow(&id).await["nodes"][0]["credentials"].is_null(), "it is never sent");
     let by_name = json!([{ "name": "From elsewhere", "existing": { "name": title } }]);

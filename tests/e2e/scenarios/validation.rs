@@ -209,11 +209,11 @@ async fn the_status_lists_the_credentials_that_nodes_need() {
     apply(&world, definition, json!({ "active": false })).await;
     let saved = world.until_ready("a").await;
     let needed = saved["status"]["requiredCredentials"].clone();
-    let basic = json!({ "type": "httpBasicAuth", "node": "Webhook", "satisfied": false, "neededFor": "Publication" });
+    let basic = json!({ "type": "httpBasicAuth", "nodes": ["Webhook"], "state": "Missing", "neededFor": "Publication" });
     assert_eq!(needed[0], basic, "{needed:#}");
     assert_eq!(
-        (&needed[1]["type"], &needed[1]["node"], &needed[1]["neededFor"]),
-        (&json!("googleSheetsOAuth2Api"), &json!("Fetch"), &json!("Run"))
+        (&needed[1]["type"], &needed[1]["nodes"], &needed[1]["neededFor"]),
+        (&json!("googleSheetsOAuth2Api"), &json!(["Fetch"]), &json!("Run"))
     );
     assert!(
         needed[1]["scopes"]

@@ -59,6 +59,7 @@ impl Given {
             exceeded: self.exceeded.clone(),
             used_up: self.used_up.clone(),
             references_of: &|_| None,
+            credential_of: &|_| None,
         };
         workflow(&request, &facts)
     }

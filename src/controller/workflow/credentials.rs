@@ -1,0 +1,174 @@
+//! Part of step 3, reads both: the credentials of a version on this instance.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::ResourceExt;
+
+use super::reconciliation::Reconciliation;
+use crate::api::reason::Reason;
+use crate::api::required_credential::CredentialState;
+use crate::controller::connections::Connection;
+use crate::document::definition::Definition;
+use crate::domain::access::{Use, may_use, no_credential};
+use crate::domain::credential::mark::CredentialMark;
+use crate::domain::credential_ref::{CredentialUse, use_of};
+use crate::domain::error::ReconcileError;
+use crate::domain::remote::RemoteCredential;
+use crate::domain::render::{CredentialSymbol, Means, ResolvedCredential, credential_symbols};
+
+/// Maximum number of messages in the error about several credentials.
+const MOST_MESSAGES: usize = 8;
+
+/// The credentials of a version.
+pub(super) type Credentials = BTreeMap<CredentialSymbol, ResolvedCredential>;
+
+/// Credentials as far as one list of n8n's tells.
+#[derive(Default)]
+struct Found {
+    credentials: Credentials,
+    errors: Vec<ReconcileError>,
+    /// Set if one may be missing only because the list is too old.
+    outdated: bool,
+}
+
+/// Returns the credentials of a version, and the reason why publication waits for them, if it does.
+pub(super) async fn of_version(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    definition: &Definition,
+    adopted: bool,
+) -> Result<(Credentials, Option<ReconcileError>), ReconcileError> {
+    let (credentials, errors) = look_up(rec, connection, definition, adopted).await?;
+    let summary = errors.first().map(|first: &ReconcileError| {
+        let mut messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+        messages.truncate(MOST_MESSAGES);
+        ReconcileError { message: messages.join("; "), ..first.clone() }
+    });
+    Ok((credentials, summary))
+}
+
+/// Returns the credentials of a version, and the errors about those that cannot be used.
+pub(super) async fn look_up(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    definition: &Definition,
+    adopted: bool,
+) -> Result<(Credentials, Vec<ReconcileError>), ReconcileError> {
+    let symbols = credential_symbols(definition);
+    let mut found = Found::default();
+    if symbols.iter().all(|symbol| matches!(symbol.means(), Means::Unmapped(_))) {
+        found = find(rec, connection, &symbols, &[], adopted);
+    } else {
+        for fresh in [false, true] {
+            let known = connection.credentials(fresh).await?;
+            found = find(rec, connection, &symbols, &known.items, adopted);
+            if !found.outdated {
+                break;
+            }
+        }
+    }
+    Ok((found.credentials, found.errors))
+}
+
+fn find(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    symbols: &BTreeSet<CredentialSymbol>,
+    known: &[RemoteCredential],
+    adopted: bool,
+) -> Found {
+    let mut found = Found::default();
+    for symbol in symbols {
+        let (resolved, error) = match symbol.means() {
+            Means::Ref(name) => named(rec, connection, &symbol.kind, name, known, &mut found.outdated),
+            _ => match existing(rec, connection, symbol, known, adopted) {
+                Ok(remote) => (ResolvedCredential { remote: Some(remote), state: CredentialState::Satisfied }, None),
+                Err(error) => {
+                    found.outdated |= error.reason != Reason::CredentialUnmapped;
+                    (ResolvedCredential { remote: None, state: CredentialState::Missing }, Some(error))
+                }
+            },
+        };
+        found.credentials.insert(symbol.clone(), resolved);
+        found.errors.extend(error);
+    }
+    found
+}
+
+/// Returns the credential of an N8nCredential of the namespace.
+fn named(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    kind: &str,
+    name: &str,
+    known: &[RemoteCredential],
+    outdated: &mut bool,
+) -> (ResolvedCredential, Option<ReconcileError>) {
+    let found = rec.ctx.named_credential(&rec.namespace(), name);
+    let instance = (connection.namespace(), connection.instance.name_any());
+    let CredentialUse { state, id, wait } = use_of(name, kind, (&instance.0, &instance.1), found.as_ref());
+    // A status could be forged; the name in n8n tells whose the credential is.
+    let mark = found.as_ref().map(|found| CredentialMark::of(&rec.ctx.cluster, &found.uid, &rec.namespace(), name));
+    let is_its_own = |one: &&RemoteCredential| one.kind == kind && CredentialMark::in_name(&one.name) == mark;
+    let remote = id.and_then(|id| known.iter().find(|one| one.id == id)).filter(is_its_own).cloned();
+    if let (Some(id), None) = (id, &remote) {
+        *outdated = true;
+        let lost = || {
+            let message = format!(
+                "n8n has no credential {id} of type {kind} with the mark of N8nCredential {name} in its name; see `kubectl describe n8ncredential {name}`"
+            );
+            ReconcileError::waiting(Reason::CredentialNotReady, message)
+        };
+        return (ResolvedCredential { remote, state: CredentialState::Missing }, Some(wait.unwrap_or_else(lost)));
+    }
+    (ResolvedCredential { remote, state }, wait)
+}
+
+/// Returns the existing credential of the instance that a symbol names.
+fn existing(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    symbol: &CredentialSymbol,
+    known: &[RemoteCredential],
+    adopted: bool,
+) -> Result<RemoteCredential, ReconcileError> {
+    let kind = &symbol.kind;
+    // Content that n8n held when it was adopted needs no grant; content stored from n8n later does.
+    let adopted = adopted && !symbol.symbol.starts_with("weirkeeper:");
+    let granted = |id: &str, name: &str| {
+        adopted || may_use(&connection.instance.spec, &connection.namespace(), &rec.namespace(), Use::Credential { id, name })
+    };
+    // Without a grant, the error does not disclose whether the credential exists.
+    let usable = known.iter().filter(|one| &one.kind == kind && granted(&one.id, &one.name));
+    let (word, what, same): (_, _, Vec<_>) = match symbol.means() {
+        Means::Unmapped(name) | Means::Ref(name) => {
+            return Err(ReconcileError::invalid(
+                Reason::CredentialUnmapped,
+                format!(
+                    "credential {name:?} of type {kind} is not mapped; map it in spec.credentials to an N8nCredential (`weirkeeper credentials FILE` writes its manifest) or to an existing credential"
+                ),
+            ));
+        }
+        Means::Id(id) => (id, format!("id {id}"), usable.filter(|one| one.id == id).collect()),
+        Means::Name(name) => (name, format!("name {name:?}"), usable.filter(|one| one.name == name).collect()),
+    };
+    match same.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] if granted(word, word) => {
+            Err(ReconcileError::waiting(Reason::CredentialNotFound, format!("the instance has no credential of type {kind} with {what}")))
+        }
+        [] => Err(ReconcileError::denied(
+            Reason::CredentialNotGranted,
+            no_credential(
+                &rec.namespace(),
+                Some(kind),
+                &what,
+                if symbol.symbol.starts_with("weirkeeper:") { "spec.credentials" } else { "the kept version" },
+            ),
+        )),
+        several => Err(ReconcileError::invalid(
+            Reason::CredentialAmbiguous,
+            format!("{} credentials of type {kind} have the {what}; map by id in spec.credentials", several.len()),
+        )),
+    }
+}

@@ -1,0 +1,78 @@
+//! Warnings about the N8nCredentials that a Workflow names.
+
+use std::collections::BTreeSet;
+
+use crate::api::workflow::WorkflowSpec;
+use crate::document::definition::Definition;
+use crate::domain::credential_ref::{NamedCredential, use_of};
+use crate::domain::render::mapping_of;
+
+/// Stands for a type that is not known.
+const ANY: &str = "as in the definition";
+
+/// Returns warnings about the N8nCredentials of a spec that cannot be used, or not yet: they may be applied in whatever order. `instance` is
+/// that of the Workflow, as namespace and name; without an inline definition, the types that it uses are not known.
+pub fn warnings(
+    spec: &WorkflowSpec,
+    definition: Option<&Definition>,
+    instance: (&str, &str),
+    credential_of: &dyn Fn(&str) -> Option<NamedCredential>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for (index, mapping) in spec.credentials.iter().enumerate() {
+        let Some(name) = mapping.credential_ref.as_ref().map(|reference| reference.name.as_str()) else { continue };
+        let credential = credential_of(name);
+        let entries = definition.into_iter().flat_map(|definition| &definition.nodes).filter_map(|node| node.credentials()).flatten();
+        let used = entries.filter(|(kind, entry)| mapping_of(spec, kind, entry).is_some_and(|(at, _)| at == index));
+        let mut kinds: BTreeSet<&str> = used.map(|(kind, _)| kind.as_str()).collect();
+        if kinds.is_empty() {
+            // Nothing contradicts the type that it has.
+            let own = credential.as_ref().map(|credential| credential.kind.as_str());
+            kinds.insert(mapping.kind.as_deref().or(own).unwrap_or(ANY));
+        }
+        let waits = kinds.into_iter().filter_map(|kind| use_of(name, kind, instance, credential.as_ref()).wait);
+        found.extend(waits.take(1).map(|wait| format!("{}; the Workflow waits until it is ready", wait.message)));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::credential_ref::Standing;
+    use crate::validator::check::parse_and_check;
+
+    #[test]
+    fn a_credential_that_cannot_be_used_yet_is_told_and_never_denied() {
+        let spec: WorkflowSpec = serde_json::from_value(json!({
+            "instanceRef": { "name": "main" }, "credentials": [{ "name": "CRM", "credentialRef": { "name": "crm" } }],
+        }))
+        .unwrap();
+        let raw = json!({ "nodes": [{ "name": "A", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "parameters": { "url": "https://a.example" },
+            "credentials": { "httpHeaderAuth": { "name": "CRM" } } }], "connections": {}, "settings": {} });
+        let definition = parse_and_check(&raw).unwrap().definition;
+        let held = |kind: &str, standing| NamedCredential {
+            uid: "u".into(),
+            instance: ("team-a".into(), "main".into()),
+            kind: kind.into(),
+            id: None,
+            standing,
+            message: "its Secret is missing".into(),
+            rate_limit: None,
+        };
+        for (credential, inline, wanted) in [
+            (None, true, "create one of type httpHeaderAuth"),
+            (None, false, "create one of type as in the definition"),
+            (Some(held("httpBasicAuth", Standing::Ready)), true, "has type httpBasicAuth"),
+            (Some(held("httpHeaderAuth", Standing::Pending)), true, "is not ready: its Secret is missing"),
+            (Some(held("httpHeaderAuth", Standing::Ready)), true, ""),
+            (Some(held("httpBasicAuth", Standing::Ready)), false, ""),
+        ] {
+            let told = warnings(&spec, inline.then_some(&definition), ("team-a", "main"), &|_| credential.clone());
+            assert_eq!(told.len(), usize::from(!wanted.is_empty()), "{told:?}");
+            assert!(told.iter().all(|told| told.contains(wanted) && told.ends_with("; the Workflow waits until it is ready")), "{told:?}");
+        }
+    }
+}
