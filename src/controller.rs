@@ -5,6 +5,7 @@ mod connections;
 mod context;
 mod credential;
 mod credential_rates;
+mod credential_users;
 mod deletion;
 mod instance;
 mod listings;
@@ -222,6 +223,7 @@ pub async fn run(
         () = template::keep_counts(ctx.clone(), templates_changed) => {}
         () = credential::keep_counts(ctx.clone(), users_changed) => {}
         () = credential::following(ctx.clone()) => {}
+        () = credential_users::follow(ctx.clone()) => {}
         () = credential::follow_secrets(ctx.clone()) => {}
         () = quota::admit_waiting(ctx.clone()) => {}
         () = follow_config_maps(ctx.clone()) => {}

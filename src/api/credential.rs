@@ -8,6 +8,9 @@ use super::credential_status::N8nCredentialStatus;
 use super::duration::{HOUR, MINUTE, SECOND, Within};
 use super::workflow::{DriftPolicy, InstanceRef, Interval, LocalRef, Project};
 
+/// Text in the manifests that `weirkeeper credentials` writes, in the place of each value that a person has to give.
+pub const PLACEHOLDER: &str = "REPLACE-ME";
+
 /// A credential in n8n that is made from a Secret.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 // Printer columns share attribute names with the kind itself; clippy takes them for duplicates.

@@ -4,13 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::api::credential::PLACEHOLDER;
 use crate::api::workflow::InstanceRef;
 use crate::catalog::{Catalog, CredentialField, Kind};
 use crate::document::yaml;
 use crate::text::{listed, one_line};
-
-/// Value in a manifest that a person has to replace.
-pub const PLACEHOLDER: &str = "REPLACE-ME";
 
 /// Maximum length of a comment, and number of names in it.
 const LONGEST_COMMENT: usize = 300;
@@ -56,7 +54,7 @@ impl Skeleton {
         metadata
     }
 
-    /// Returns both manifests as YAML. The values that a person has to give are [`PLACEHOLDER`]; no value of n8n's is in them.
+    /// Returns both manifests as YAML. Each value that a person has to give is [`PLACEHOLDER`]; no value of n8n's is in them.
     pub fn text(&self, catalog: &Catalog) -> String {
         let mut out = String::from("---\n");
         for comment in &self.comments {

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
 use super::schema::{CredentialSchema, FieldType};
+use crate::api::credential::PLACEHOLDER;
 use crate::document::finding::quoted;
 use crate::text::similar::nearest;
 
@@ -93,6 +94,9 @@ pub fn typed(schema: &CredentialSchema, kind: &str, given: &[GivenField]) -> Res
     for GivenField { field, text, place } in given {
         match schema.field(field) {
             None => faults.push(unknown(schema, kind, field, place)),
+            Some(_) if text.expose_secret().trim() == PLACEHOLDER => {
+                faults.push(format!("{place} is still {PLACEHOLDER}; write the value of field {} there", quoted(field)));
+            }
             Some(wanted) => match convert(wanted, text.expose_secret()) {
                 Ok(value) => values.push((field.clone(), value)),
                 Err(expected) => faults.push(format!("field {} must be {expected}; {place} is not", quoted(field))),
@@ -224,6 +228,12 @@ mod tests {
             assert!(faults.contains(wanted), "{wanted}: {faults}");
         }
         assert_eq!(faults.lines().count(), 7, "{faults}");
+    }
+
+    #[test]
+    fn a_value_that_is_still_to_be_filled_in_is_not_sent() {
+        let faults = given(&[("host", "REPLACE-ME\n"), ("port", "5432")]).unwrap_err();
+        assert_eq!(faults, [r#"key host of Secret db is still REPLACE-ME; write the value of field "host" there"#]);
     }
 
     #[test]
