@@ -10,7 +10,7 @@ use super::context::Context;
 use crate::domain::credential_ref::NamedCredential;
 use crate::kubernetes::indexed_credential::IndexedCredential;
 
-/// What Workflows see of each N8nCredential, by namespace and name.
+/// View of each N8nCredential by its Workflows, by namespace and name.
 type Known = HashMap<(String, String), NamedCredential>;
 
 /// Wakes the Workflows that name an N8nCredential when it appears, becomes ready, changes or goes, until the process ends.

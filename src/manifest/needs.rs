@@ -34,7 +34,7 @@ pub struct Place {
 pub struct Needs {
     /// The credentials, each once, in the order in which the workflows need them.
     pub skeletons: Vec<Skeleton>,
-    /// What is left to do for a credential that needs no manifest.
+    /// Steps that are left for a credential that needs no manifest.
     pub notes: Vec<String>,
     /// Workflows for which nothing could be written, and why.
     pub problems: Vec<String>,

@@ -148,7 +148,7 @@ fn of_loop(
     let starts = graph.outgoing(index).iter().filter(|edge| edge.main && edge.output == output).map(|edge| edge.to);
     let (after, before) = (graph.downstream(starts), graph.upstream([index]));
     let flows = |at: usize| at != index && after.get(at) == Some(&true) && before.get(at) == Some(&true);
-    // What is attached to a node of the body runs with it.
+    // Attached nodes run with their node of the body.
     let attached = |at: usize| graph.outgoing(at).iter().any(|edge| !edge.main && flows(edge.to));
     let inside: Vec<usize> = users.iter().copied().filter(|at| flows(*at) || attached(*at)).collect();
     let names: Vec<String> = inside.iter().map(|at| quoted(definition.nodes[*at].name()).to_string()).collect();

@@ -283,7 +283,12 @@ async fn a_workflow_goes_live_once_a_person_has_authorised_its_credential() {
         "credentials": { "oAuth2Api": { "name": "Guard" } } });
     let definition = with_node(answering(&path(&world, "a"), "1"), ask);
     world.workflow("a", named(&definition, "account")).await;
-    let holds = |object: &Value| object["status"]["requiredCredentials"][0]["state"] == "NeedsAuthorization" && current(object);
+    // The status is also written while a reconciliation runs, before its conditions.
+    let told = |object: &Value| {
+        condition(object, "CredentialsReady")["message"].as_str().is_some_and(|message| message.contains("connect the account"))
+    };
+    let holds =
+        |object: &Value| object["status"]["requiredCredentials"][0]["state"] == "NeedsAuthorization" && told(object) && current(object);
     let waiting = world.until("a", "it needs an authorisation", holds).await;
     let message = condition(&waiting, "CredentialsReady")["message"].as_str().unwrap();
     assert!(message.contains("in n8n under Credentials and connect the account"), "{message}");
