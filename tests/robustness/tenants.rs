@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use weirkeeper::api::instance::N8nInstanceSpec;
+use weirkeeper::api::required_credential::CredentialState;
 use weirkeeper::api::workflow::WorkflowSpec;
 use weirkeeper::catalog::Catalog;
 use weirkeeper::document::derive::IdentitySeed;
@@ -13,7 +14,7 @@ use weirkeeper::domain::access::{Use, may_use};
 use weirkeeper::domain::mark::Mark;
 use weirkeeper::domain::reach::reach;
 use weirkeeper::domain::remote::RemoteCredential;
-use weirkeeper::domain::render::{Means, abstract_references, credential_symbols, resolve_references};
+use weirkeeper::domain::render::{Means, ResolvedCredential, abstract_references, credential_symbols, resolve_references};
 use weirkeeper::domain::ungranted_access::ungranted;
 use weirkeeper::validator::check::parse_and_check;
 
@@ -273,7 +274,10 @@ fn no_rendered_definition_names_resources_of_another_namespace() {
         let exact: BTreeMap<_, _> = symbols
             .into_iter()
             .filter_map(|symbol| match symbol.means() {
-                Means::Id(id) => usable(id).map(|credential| (symbol.clone(), credential)),
+                Means::Id(id) => {
+                    let satisfied = |remote| ResolvedCredential { remote: Some(remote), state: CredentialState::Satisfied };
+                    usable(id).map(|remote| (symbol.clone(), satisfied(remote)))
+                }
                 _ => None,
             })
             .collect();
