@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::reason::Reason;
-use crate::api::workflow_status::{Operation, RequiredCredential, Snapshot, VersionRecord};
+use crate::api::required_credential::RequiredCredential;
+use crate::api::workflow_status::{Operation, Snapshot, VersionRecord};
 use crate::domain::quota::places::Announced;
 use crate::domain::sweep::{Held, Recorded};
 

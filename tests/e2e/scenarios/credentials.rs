@@ -306,7 +306,6 @@ async fn an_existing_credential_is_adopted_and_stays_when_its_object_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "Workflows cannot name an N8nCredential yet"]
 async fn a_deletion_waits_for_the_workflows_that_use_the_credential_unless_it_is_forced() {
     let (_standin, world) = World::on_stand_in("cred-used", json!({})).await;
     secret(&world, "token", json!({ "accessToken": value("used") })).await;
