@@ -13,6 +13,7 @@ pub mod instance;
 pub mod money;
 pub mod policy;
 pub mod prompt;
+pub mod prompt_repair;
 pub mod prompt_status;
 pub mod provider;
 pub mod quota;

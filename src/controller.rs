@@ -11,6 +11,7 @@ mod instance;
 mod listings;
 mod memory;
 mod metrics;
+mod model_use;
 mod models;
 mod policies;
 mod prompt;
@@ -105,10 +106,10 @@ pub struct Registered {
     models: ModelMetrics,
 }
 
-/// Registers the metrics. They outlive the controllers, which end with the lease.
-pub fn register(registry: &Registry) -> Result<Registered, prometheus::Error> {
+/// Registers the metrics; those of namespaces only if that is asked for. They outlive the controllers, which end with the lease.
+pub fn register(registry: &Registry, by_namespace: bool) -> Result<Registered, prometheus::Error> {
     Ok(Registered {
-        controllers: Metrics::register(registry)?,
+        controllers: Metrics::register(registry, by_namespace)?,
         n8n: N8nMetrics::register(registry)?,
         models: ModelMetrics::register(registry)?,
     })

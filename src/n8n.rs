@@ -35,7 +35,7 @@ mod tests;
 pub use client::N8nClient;
 pub use credentials::{CredentialTestAnswer, CredentialUpdate, CredentialWrite};
 pub use error::{Denial, N8nError, SettingsError};
-pub use executions::ExecutionQuery;
+pub use executions::{ExecutionQuery, FailedRun};
 pub use item::Unread;
 pub use key::key_expiry;
 pub use listing::{Haste, List};

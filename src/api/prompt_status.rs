@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::prompt_repair::PromptRepair;
 use super::required_credential::RequiredCredential;
 use super::workflow::LocalRef;
 
@@ -14,6 +15,8 @@ pub const MOST_CALLS: usize = 32;
 pub const MOST_ITEMS: usize = 32;
 /// Maximum number of earlier generations that are listed.
 pub const MOST_GENERATIONS: usize = 8;
+/// Maximum number of repairs of what one prompt led to.
+pub const MOST_REPAIRS: usize = 2;
 
 /// Observed state of the WorkflowPrompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +44,14 @@ pub struct WorkflowPromptStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub begun_again_at: Option<String>,
+    /// SHA-256 of the definition of the Workflow that `spec.baseWorkflowRef` names, as it was last read; part of the inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub base_digest: Option<String>,
+    /// Failed health checks that are repaired, the latest last; part of the inputs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    pub repairs: Vec<PromptRepair>,
     /// Maker of the workflow, with the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<PromptRoute>,
@@ -116,6 +127,8 @@ impl Default for WorkflowPromptStatus {
             input_hash: None,
             asked_hash: None,
             begun_again_at: None,
+            base_digest: None,
+            repairs: Vec::new(),
             route: None,
             plan: Vec::new(),
             assumptions: Vec::new(),
@@ -272,7 +285,7 @@ pub struct PromptUsage {
     /// Cost of all of them, in the currency of the providers' prices.
     #[schemars(length(max = 32))]
     pub cost: String,
-    /// Attempts for the current inputs.
+    /// Answers for the current inputs that were to be a whole workflow or a correction of one, and those that were lost.
     #[schemars(range(min = 0))]
     pub attempts: i64,
     /// The last calls, the latest last.

@@ -175,7 +175,9 @@ reasons! {
     DeploymentPending: "The Workflow does not hold what was generated yet.",
     WorkflowExists: "A Workflow of this name exists and was not made by this WorkflowPrompt. Choose another name in `spec.workflow.name`, or delete the Workflow.",
     WorkflowNotReady: "The Workflow that was made is not Ready; the message has its reason.",
-    BaseNotFound: "The Workflow that `spec.baseWorkflowRef` names does not exist, or its definition cannot be read.",
+    RepairPending: "The Workflow that was made failed its health check, and a model is asked for a repair. It is proposed like every other change.",
+    BaseNotFound: "The Workflow that `spec.baseWorkflowRef` names does not exist, or the ConfigMap with its definition does not.",
+    BaseUnusable: "The Workflow that `spec.baseWorkflowRef` names cannot be changed by a prompt; the message says why. Refer to another Workflow, or remove the reference.",
 
     CertificateRenewed: "A certificate of the admission webhook was made, or the next one is used from now on. No action is required.",
     CertificateRestored: "The Secret with the certificate of the admission webhook was deleted or damaged. It was written again from memory, and the certificate is renewed.",

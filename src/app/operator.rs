@@ -102,7 +102,7 @@ async fn lead(
 ) -> Result<(), OperatorError> {
     let leading = IntGauge::new("weirkeeper_leading", "1 if this replica leads, 0 if it stands by.").map_err(StartError::from)?;
     registry.register(Box::new(leading.clone())).map_err(StartError::from)?;
-    let metrics = controller::register(registry).map_err(StartError::from)?;
+    let metrics = controller::register(registry, arguments.metrics_by_namespace).map_err(StartError::from)?;
     let asked_to_end = asked_to_end.shared();
     let plain = kube::Client::try_from(config.clone())?;
     tokio::select! {

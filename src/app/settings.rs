@@ -94,6 +94,9 @@ pub(super) struct OperatorArguments {
     /// Lifetime of self-signed certificates. They are renewed when a third of it is left.
     #[arg(long, env = "WEIRKEEPER_WEBHOOK_CERTIFICATE_LIFETIME", default_value = "2160h", value_parser = CertificateLifetime::parse)]
     webhook_certificate_lifetime: CertificateLifetime,
+    /// Count tokens and cost of language models by namespace, too: two more series for each namespace with WorkflowPrompts.
+    #[arg(long, env = "WEIRKEEPER_METRICS_BY_NAMESPACE")]
+    pub(super) metrics_by_namespace: bool,
     /// Set in every pod; shows that the operator runs in one.
     #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
     service_host: Option<String>,

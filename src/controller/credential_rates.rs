@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn the_users_of_a_credential_are_added_up_until_they_are_gone() {
         let registry = Registry::new();
-        let metrics = Metrics::register(&registry).unwrap();
+        let metrics = Metrics::register(&registry, false).unwrap();
         let rates = CredentialRates::default();
         let limit: RateLimit = serde_json::from_value(serde_json::json!({ "requests": 120, "per": "2m" })).unwrap();
         let of = |requests: f64| BTreeMap::from([("crm".to_owned(), (requests, limit))]);

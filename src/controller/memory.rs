@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::api::reason::Reason;
 use crate::api::workflow_status::Snapshot;
 use crate::domain::backoff::{Silence, SlidingWindow};
+use crate::domain::error::ReconcileError;
 use crate::domain::validation::ValidationReport;
 
 /// State of an object that is kept between reconciliations.
@@ -44,6 +45,8 @@ pub struct Memory {
     pub allowed: Option<String>,
     /// State by which a credential is counted.
     pub credential_state: Option<&'static str>,
+    /// Why the last call of a model for this prompt was not answered: it is told until one is.
+    pub unanswered: Option<ReconcileError>,
     /// Last validation of the definition.
     pub validation: Option<CachedValidation>,
 }

@@ -8,6 +8,8 @@ use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVe
 
 use crate::api::credential_status::TestResult;
 
+use super::model_use::ModelUse;
+
 /// Metrics of both controllers.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -53,14 +55,16 @@ pub struct Metrics {
     pub credential_requests: GaugeVec,
     /// Rate limit of these in requests in a minute.
     pub credential_limit: GaugeVec,
+    /// Use of language models by WorkflowPrompts.
+    pub model_use: ModelUse,
 }
 
 /// States by which workflows and credentials are counted.
 pub const STATES: [&str; 4] = ["ready", "reconciling", "stalled", "suspended"];
 
 impl Metrics {
-    /// Creates and registers the metrics.
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    /// Creates and registers the metrics; those of namespaces only if that is asked for.
+    pub fn register(registry: &Registry, by_namespace: bool) -> Result<Self, prometheus::Error> {
         let steps = HistogramOpts::new("weirkeeper_reconcile_step_duration_seconds", "Duration of the steps of a reconciliation.")
             .buckets(vec![0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]);
         let metrics = Self {
@@ -118,6 +122,7 @@ impl Metrics {
                 &["result"],
             )?,
             covered: IntGauge::new("weirkeeper_covered_workflows", "Workflows that listings of their instances confirm.")?,
+            model_use: ModelUse::register(registry, by_namespace)?,
         };
         metrics.restart();
         registry.register(Box::new(metrics.reconciliations.clone()))?;

@@ -5,6 +5,8 @@ mod answers;
 mod budget;
 mod deliver;
 mod facts;
+mod inputs;
+mod repair;
 mod report;
 mod stage;
 mod wake;
@@ -30,7 +32,7 @@ use crate::api::reason::{Class, Reason};
 use crate::domain::backoff;
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
-use crate::domain::prompt::asked_hash;
+use crate::domain::prompt::asked::{asked_hash, plain_hash};
 use crate::domain::status_bounds;
 use crate::kubernetes::decoded::{Decoded, Undecodable};
 use crate::kubernetes::indexed_prompt::IndexedPrompt;
@@ -55,6 +57,12 @@ struct Work<'c> {
     details: Vec<ConditionUpdate>,
     /// Events for stages that were reached.
     reached: Vec<(EventType, Reason, String)>,
+    /// Time of the next reconciliation, if nothing starts one before.
+    look: Option<Duration>,
+    /// True if the answer to a question of another prompt is awaited.
+    follows: bool,
+    /// True if what is deployed failed, and was repaired as often as is allowed.
+    exhausted: bool,
 }
 
 /// Reconciles one WorkflowPrompt.
@@ -82,7 +90,18 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     }
     let stored = prompt.status.clone().unwrap_or_default();
     let version = prompt.resource_version();
-    let mut work = Work { ctx, status: stored.clone(), stored, version, prompt, details: Vec::new(), reached: Vec::new() };
+    let mut work = Work {
+        ctx,
+        status: stored.clone(),
+        stored,
+        version,
+        prompt,
+        details: Vec::new(),
+        reached: Vec::new(),
+        look: None,
+        follows: false,
+        exhausted: false,
+    };
     let limited = tokio::time::timeout(ctx.settings.reconcile_timeout, work.run()).await;
     let outcome = match limited {
         Ok(Ok(outcome)) => outcome,
@@ -116,24 +135,28 @@ impl Work<'_> {
     /// Takes the steps from the prompt to the Workflow, until one has to wait.
     async fn run(&mut self) -> Result<Outcome, ReconcileError> {
         self.take_up_requests();
+        // Answers that were paid for are kept, whatever else is to be done.
+        let models = self.models().await;
+        let collected = self.collect_answers(&models).await;
+        self.settle_left().await;
         if self.prompt.spec.suspend == Some(true) {
             return Ok(Outcome::Suspended { spec_changed: self.asks_for_more() });
         }
-        let facts = self.gather().await?;
-        self.collect_answers(&facts).await?;
-        self.settle_left().await;
-        let inputs = self.inputs(&facts).await?;
-        let definition = match self.take_up(&facts, &inputs).await? {
-            Some(definition) => definition,
-            None => match self.generate(&facts, &inputs).await? {
-                Ok(definition) => definition,
-                Err(waiting) => return Ok(waiting),
-            },
+        let facts = self.gather(models).await?;
+        let definition = match self.take_up(&facts).await? {
+            Ok(definition) => definition,
+            Err(inputs) => {
+                collected?;
+                match self.generate(&facts, &inputs).await? {
+                    Ok(definition) => definition,
+                    Err(waiting) => return Ok(waiting),
+                }
+            }
         };
         if let Some(waiting) = self.approve(&facts, &definition).await? {
             return Ok(waiting);
         }
-        self.deliver(&definition).await
+        self.deliver(&facts, &definition).await
     }
 
     /// Notes the annotations that ask for another reconciliation or another try.
@@ -148,6 +171,8 @@ impl Work<'_> {
             // A successful generation is not repeated.
             if self.status.stage == PromptStage::Failed && self.status.proposal.is_none() {
                 self.status.begun_again_at = reset;
+                let plain = plain_hash(&self.prompt, &self.status);
+                self.status.carry_repairs_to(&plain);
             }
         }
     }
@@ -155,8 +180,12 @@ impl Work<'_> {
     /// Reports whether something is asked for that is not deployed. Suspending is an edit of the spec, too, and asks for nothing.
     fn asks_for_more(&self) -> bool {
         let deployed = self.status.proposal.as_ref().is_some_and(|proposal| self.status.deployed_digest.as_ref() == Some(&proposal.digest));
-        let asked = asked_hash(&self.prompt, None, self.status.begun_again_at.as_deref());
-        !deployed || self.prompt.spec.base_workflow_ref.is_none() && self.status.asked_hash.as_ref() != Some(&asked)
+        !deployed || self.status.asked_hash != Some(asked_hash(&self.prompt, &self.status))
+    }
+
+    /// Has the next reconciliation start after this time at the latest.
+    fn look_again(&mut self, after: Duration) {
+        self.look = Some(self.look.map_or(after, |look| look.min(after)));
     }
 
     /// Enters a stage, with an event if it is another one than before.

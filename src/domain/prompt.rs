@@ -12,9 +12,13 @@ use crate::text::one_line;
 use crate::text::sha256::sha256_hex;
 use serde_json::{Value, json};
 
+pub mod asked;
+pub mod conversation;
 pub mod made;
 pub mod proposal;
 pub mod record;
+pub mod repair;
+pub mod shape;
 
 /// Number of digits of a proposal's digest that are about its content; the others are about the rules.
 const CONTENT_DIGITS: usize = 56;
@@ -74,26 +78,7 @@ pub fn proposal_digest<'a>(
 
 /// Reports whether two proposals differ at most in the rules that they were checked against.
 pub fn same_content(one: &str, other: &str) -> bool {
-    one.get(..CONTENT_DIGITS).is_some_and(|one| other.get(..CONTENT_DIGITS) == Some(one))
-}
-
-/// Returns the hash of what the user asks for. `base` is the workflow that is to be changed, `again` the request to try again.
-pub fn asked_hash(prompt: &WorkflowPrompt, base: Option<&Definition>, again: Option<&str>) -> String {
-    let spec = &prompt.spec;
-    let given = prompt.metadata.annotations.as_ref().and_then(|all| all.get(annotation::ANSWERS));
-    let asked = json!([
-        spec.prompt,
-        spec.answers,
-        given,
-        spec.timezone,
-        spec.clarification,
-        spec.tier,
-        spec.provider_ref,
-        spec.limits.attempts,
-        base,
-        again,
-    ]);
-    sha256_hex(asked.to_string())
+    one == other || one.get(..CONTENT_DIGITS).is_some_and(|one| other.get(..CONTENT_DIGITS) == Some(one))
 }
 
 /// Returns a text as one line within a bound.

@@ -18,6 +18,7 @@ mod fill;
 mod finish;
 mod flow;
 mod guard;
+mod literals;
 mod nearest;
 mod operations;
 mod presets;
@@ -32,6 +33,7 @@ mod shapes;
 mod starts;
 mod steps;
 mod tokens;
+mod unused;
 mod words;
 mod world;
 
@@ -74,7 +76,7 @@ pub fn propose(request: &Prompt<'_>) -> Outcome {
         }
         let composed = compose(&text, &channel, request.catalog, &lexicon);
         if composed.stuck.is_empty() && composed.flow.effects > 0 {
-            return finish::built(composed, request, &assumed);
+            return finish::built(composed, request, &assumed, &used);
         }
         if let Some(outcome) = nearest::phrase(request, nearest::SAME) {
             return outcome;

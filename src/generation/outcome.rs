@@ -120,3 +120,8 @@ pub type Answers = std::collections::BTreeMap<String, String>;
 
 /// Values of slots and of inputs of templates by name.
 pub type Inputs = std::collections::BTreeMap<String, Value>;
+
+/// Returns answers as values of slots: they are texts.
+pub fn as_inputs(answers: &Answers) -> Inputs {
+    answers.iter().map(|(name, answer)| (name.clone(), Value::String(answer.clone()))).collect()
+}

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use reqwest::Method;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -21,6 +22,9 @@ const FAILURE_CHARS: usize = 300;
 
 /// Maximum size of an execution's data that is read to determine why it failed.
 const LARGEST_EXECUTION: usize = 16 * 1024 * 1024;
+
+/// Maximum number of items of a failed node's input that are read.
+const MOST_ITEMS: usize = 5;
 
 /// Maximum page size that n8n allows.
 const PAGE: usize = 250;
@@ -125,63 +129,126 @@ impl N8nClient {
     /// # Errors
     /// Any error that prevents an answer.
     pub async fn execution_failure(&self, id: &str) -> Result<Option<ExecutionFailure>, N8nError> {
+        let detail = match self.execution::<IgnoredAny>(id).await {
+            Err(N8nError::AnswerTooLarge { .. }) => return Ok(Some(self.too_large(id))),
+            detail => detail?,
+        };
+        Ok(detail.and_then(|detail| self.failure(id, detail.status, detail.result())))
+    }
+
+    /// Returns the failure of an execution with the items that the failed node was given, as far as n8n kept them. `None` if it does not exist or
+    /// did not fail. The items are data of users: they must not be stored.
+    ///
+    /// # Errors
+    /// Any error that prevents an answer.
+    pub async fn failed_run(&self, id: &str) -> Result<Option<FailedRun>, N8nError> {
+        let detail = match self.execution::<Runs>(id).await {
+            Err(N8nError::AnswerTooLarge { .. }) => return Ok(Some(FailedRun { failure: self.too_large(id), input: None })),
+            detail => detail?,
+        };
+        let Some(detail) = detail else { return Ok(None) };
+        let result = detail.result();
+        let input = result.and_then(|result| input_of(&result.run_data.0, result.node()?));
+        Ok(self.failure(id, detail.status, result).map(|failure| FailedRun { failure, input }))
+    }
+
+    async fn execution<R: Default + DeserializeOwned + Send + 'static>(&self, id: &str) -> Result<Option<Detail<R>>, N8nError> {
         let mut request = self.api(Operation::GetExecution, Method::GET, &["executions", id])?.query("includeData", "true");
         request.http.limit = LARGEST_EXECUTION;
+        present(self.send_json::<Detail<R>>(request).await)
+    }
+
+    fn too_large(&self, id: &str) -> ExecutionFailure {
+        self.failed_at(id, None, "the execution's data is too large to read; open the execution in n8n")
+    }
+
+    fn failed_at(&self, id: &str, node: Option<&str>, message: &str) -> ExecutionFailure {
         let key = &self.inner.settings.api_key;
-        let failure = |node: Option<String>, message: &str| ExecutionFailure {
+        ExecutionFailure {
             execution_id: id.to_owned(),
-            node: node.map(|name| one_line(&key.hide_in(&name), FAILURE_CHARS)),
+            node: node.map(|name| one_line(&key.hide_in(name), FAILURE_CHARS)),
             message: one_line(&key.hide_in(message), FAILURE_CHARS),
-        };
-        let detail: Detail = match present(self.send_json(request).await) {
-            Err(N8nError::AnswerTooLarge { .. }) => {
-                return Ok(Some(failure(None, "the execution's data is too large to read; open the execution in n8n")));
-            }
-            Ok(None) => return Ok(None),
-            answer => match answer? {
-                Some(detail) => detail,
-                None => return Ok(None),
-            },
-        };
-        let result = detail.data.and_then(|data| data.result_data);
-        let (last_node, error) = result.map_or((None, None), |r| (r.last_node_executed, r.error));
-        match error {
-            Some(error) => {
-                let node = node_name(error.node).or(last_node);
-                let message = [error.message, error.description, error.name].into_iter().flatten().find(|m| !m.trim().is_empty());
-                Ok(Some(failure(node, message.as_deref().unwrap_or("n8n gives no message"))))
-            }
-            None if detail.status == ExecutionStatus::Crashed => Ok(Some(failure(last_node, "n8n stopped while the workflow was running"))),
-            None if detail.status.failed() => Ok(Some(failure(last_node, "n8n kept no details of the failure"))),
-            None => Ok(None),
         }
     }
+
+    fn failure<R>(&self, id: &str, status: ExecutionStatus, result: Option<&ResultData<R>>) -> Option<ExecutionFailure> {
+        let message = match result.and_then(|result| result.error.as_ref()) {
+            Some(error) => {
+                let texts = [&error.message, &error.description, &error.name];
+                texts.into_iter().flatten().find(|text| !text.trim().is_empty()).map_or("n8n gives no message", String::as_str)
+            }
+            None if status == ExecutionStatus::Crashed => "n8n stopped while the workflow was running",
+            None if status.failed() => "n8n kept no details of the failure",
+            None => return None,
+        };
+        Some(self.failed_at(id, result.and_then(ResultData::node), message))
+    }
+}
+
+/// A failed execution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailedRun {
+    /// The failure.
+    pub failure: ExecutionFailure,
+    /// Items that the failed node was given; None if n8n did not keep them.
+    pub input: Option<Vec<Value>>,
+}
+
+/// Returns the items that a node was given in its last run: n8n keeps the outputs of the nodes before it.
+fn input_of(runs: &Value, node: &str) -> Option<Vec<Value>> {
+    let last = runs[node].as_array()?.last()?;
+    let source = last["source"].as_array()?.iter().find(|source| source.is_object())?;
+    let number = |key: &str| usize::try_from(source[key].as_u64().unwrap_or(0)).unwrap_or(0);
+    let before = &runs[source["previousNode"].as_str()?][number("previousNodeRun")];
+    let items = before["data"]["main"][number("previousNodeOutput")].as_array()?;
+    Some(items.iter().take(MOST_ITEMS).map(|item| item["json"].clone()).collect())
 }
 
 /// The fields of an execution's data that are read; the rest, which is most of it, is skipped.
 #[derive(Deserialize)]
-struct Detail {
+#[serde(bound = "R: Default + DeserializeOwned")]
+struct Detail<R> {
     #[serde(default)]
     status: ExecutionStatus,
     #[serde(default)]
-    data: Option<Data>,
+    data: Option<Data<R>>,
+}
+
+impl<R> Detail<R> {
+    fn result(&self) -> Option<&ResultData<R>> {
+        self.data.as_ref()?.result_data.as_ref()
+    }
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Data {
+#[serde(rename_all = "camelCase", bound = "R: Default + DeserializeOwned")]
+struct Data<R> {
     #[serde(default)]
-    result_data: Option<ResultData>,
+    result_data: Option<ResultData<R>>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResultData {
+#[serde(rename_all = "camelCase", bound = "R: Default + DeserializeOwned")]
+struct ResultData<R> {
     #[serde(default)]
     last_node_executed: Option<String>,
     #[serde(default)]
     error: Option<Failure>,
+    #[serde(default)]
+    run_data: R,
 }
+
+impl<R> ResultData<R> {
+    /// Returns the name of the node that failed, which n8n reports as the whole node or as the name only.
+    fn node(&self) -> Option<&str> {
+        let named = self.error.as_ref().and_then(|error| error.node.as_str().or_else(|| error.node["name"].as_str()));
+        named.or(self.last_node_executed.as_deref())
+    }
+}
+
+/// Runs of the nodes by their names.
+#[derive(Default, Deserialize)]
+struct Runs(#[serde(deserialize_with = "value")] Value);
 
 #[derive(Deserialize)]
 struct Failure {
@@ -202,16 +269,4 @@ fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> 
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     value(deserializer).map(|value| value.as_str().map(str::to_owned))
-}
-
-/// Returns the name of a node, which n8n reports as the whole node or as the name only.
-fn node_name(node: Value) -> Option<String> {
-    match node {
-        Value::String(name) => Some(name),
-        Value::Object(mut node) => match node.remove("name") {
-            Some(Value::String(name)) => Some(name),
-            _ => None,
-        },
-        _ => None,
-    }
 }

@@ -8,6 +8,8 @@
 
 mod agreement;
 mod harness;
+#[path = "../model/llama.rs"]
+mod llama;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../model/server.rs"]
 mod model;

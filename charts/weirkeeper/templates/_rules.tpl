@@ -39,10 +39,10 @@
   resources: [workflows/finalizers, workflowprompts/finalizers]
   verbs: [update]
 # Stored contents of versions, proposals and answers of language models: written once, read when they are needed, deleted by the history
-# limit.
+# limit. `patch` makes a prompt that uses the answer to another one's question an owner of it; `list` finds answers that are too old.
 - apiGroups: [apps]
   resources: [controllerrevisions]
-  verbs: [get, create, delete]
+  verbs: [get, list, create, patch, delete]
 # API keys, probe headers and values of credentials: read one at a time by name; never listed or watched.
 - apiGroups: [""]
   resources: [secrets]

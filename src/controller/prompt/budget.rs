@@ -56,8 +56,17 @@ impl Work<'_> {
 
     /// Counts the generation that has begun.
     pub(super) async fn begun(&self) {
+        self.settle_generation(1).await;
+    }
+
+    /// Releases what was reserved for a generation that has not begun.
+    pub(super) async fn not_begun(&self) {
+        self.settle_generation(0).await;
+    }
+
+    async fn settle_generation(&self, amount: i64) {
         let key = self.generation_key();
-        self.ctx.quotas.settle(self.namespace(), Use { resource: QuotaResource::GenerationsPerDay, key: &key, amount: 1 }).await;
+        self.ctx.quotas.settle(self.namespace(), Use { resource: QuotaResource::GenerationsPerDay, key: &key, amount }).await;
     }
 
     /// Replaces what was reserved for a call by what it used.

@@ -1,7 +1,8 @@
 //! Approval, and the Workflow that is made: written once for each proposal, and followed from then on.
 
 use jiff::Timestamp;
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource, ResourceExt};
 
 use super::Work;
 use super::facts::Facts;
@@ -15,14 +16,15 @@ use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
 use crate::domain::prompt::made::{is_made_by, workflow_name, workflow_object};
 use crate::domain::prompt::record::Proposed;
-use crate::domain::prompt::{approval_required, is_approved, proposal, proposal_digest, same_content};
+use crate::domain::prompt::{approval_required, conversation, is_approved, proposal, proposal_digest, same_content};
 use crate::domain::stored_body;
-use crate::kubernetes::{made_workflows, objects, prompt_records, revisions};
+use crate::kubernetes::prompt_records::{self, Kept};
+use crate::kubernetes::{made_workflows, objects, revisions};
 
 impl Work<'_> {
     /// Reads a workflow that was stored as a proposal.
     pub(super) async fn stored_definition(&self, revision: &str) -> Result<Option<Definition>, ReconcileError> {
-        let data = prompt_records::read(&self.ctx.client, self.namespace(), revision, Some(self.uid())).await;
+        let data = prompt_records::read(&self.ctx.client, self.namespace(), revision, self.uid()).await;
         let data = data.map_err(|error| objects::reconcile_error("read the stored proposal", &error))?;
         // One that cannot be read is made again from the recorded answers.
         Ok(data.and_then(|data| stored_body::decode(&data).ok()))
@@ -59,7 +61,6 @@ impl Work<'_> {
 
     async fn propose(&mut self, facts: &Facts, definition: &Definition, digest: &str) -> Result<(), ReconcileError> {
         let revision = prompt_records::proposal_name(self.uid(), digest);
-        self.keep(&revision, &stored_body::encode(definition)).await?;
         let deployed = match self.status.deployed_revision().map(str::to_owned) {
             Some(deployed) => self.stored_definition(&deployed).await?,
             None => None,
@@ -74,6 +75,8 @@ impl Work<'_> {
             summary: proposal::effect(definition, &self.status.required_credentials),
             difference: deployed.map(|deployed| proposal::changes(&deployed, definition)).unwrap_or_default(),
         };
+        let said = conversation::said(&self.prompt.spec.prompt, &facts.answers, &proposal);
+        self.keep((&proposal.revision, Kept::ForOwner), &conversation::with(stored_body::encode(definition), said)).await?;
         let dropped = self.status.record_proposal(Proposed { proposal, prompt: &self.prompt.spec.prompt }, Timestamp::now());
         self.save().await?;
         revisions::delete(&self.ctx.client, self.namespace(), &dropped, self.uid())
@@ -81,33 +84,37 @@ impl Work<'_> {
             .map_err(|error| objects::reconcile_error("delete an earlier proposal", &error))
     }
 
+    /// Returns the owner reference of what the prompt stores.
+    pub(super) fn owner(&self) -> Result<OwnerReference, ReconcileError> {
+        self.prompt.controller_owner_ref(&()).ok_or_else(|| ReconcileError::bug("the WorkflowPrompt has no UID"))
+    }
+
     /// Stores content that the prompt owns.
-    pub(super) async fn keep(&self, name: &str, data: &serde_json::Value) -> Result<(), ReconcileError> {
-        use kube::Resource;
-        let Some(owner) = self.prompt.controller_owner_ref(&()) else {
-            return Err(ReconcileError::bug("the WorkflowPrompt has no UID"));
-        };
-        prompt_records::keep(&self.ctx.client, self.namespace(), &owner, name, data)
+    pub(super) async fn keep(&self, what: (&str, Kept), data: &serde_json::Value) -> Result<(), ReconcileError> {
+        prompt_records::keep(&self.ctx.client, self.namespace(), &self.owner()?, what, data)
             .await
             .map_err(|error| objects::reconcile_error("store what was generated", &error))
     }
 
+    /// Fails if the name of the Workflow is taken: before a model is paid for something that could not be deployed.
+    pub(super) fn free_name(&mut self, facts: &Facts) -> Result<(), ReconcileError> {
+        let Some(other) = facts.workflow.as_ref().filter(|found| !is_made_by(&found.metadata, &self.prompt)) else { return Ok(()) };
+        let message = format!(
+            "a Workflow {} exists that this WorkflowPrompt did not make; choose another name in spec.workflow.name, or delete it",
+            other.name_any()
+        );
+        self.set(ConditionType::Deployed, ConditionStatus::False, Reason::WorkflowExists, &message);
+        Err(ReconcileError::invalid(Reason::WorkflowExists, message))
+    }
+
     /// Writes the Workflow if it does not hold the proposal yet, and follows it.
-    pub(super) async fn deliver(&mut self, definition: &Definition) -> Result<Outcome, ReconcileError> {
+    pub(super) async fn deliver(&mut self, facts: &Facts, definition: &Definition) -> Result<Outcome, ReconcileError> {
         let Some(digest) = self.status.proposal.as_ref().map(|proposal| proposal.digest.clone()) else {
             return Err(ReconcileError::bug("there is no proposal to deploy"));
         };
+        self.free_name(facts)?;
         let name = workflow_name(&self.prompt).to_owned();
-        let found = objects::get::<Workflow>(&self.ctx.client, Some(self.namespace()), &name).await;
-        let found = found.map_err(|error| objects::reconcile_error(&format!("read Workflow {name}"), &error))?;
-        if let Some(other) = found.as_ref().filter(|found| !is_made_by(&found.metadata, &self.prompt)) {
-            let message = format!(
-                "a Workflow {} exists that this WorkflowPrompt did not make; choose another name in spec.workflow.name, or delete it",
-                other.name_any()
-            );
-            self.set(ConditionType::Deployed, ConditionStatus::False, Reason::WorkflowExists, &message);
-            return Err(ReconcileError::invalid(Reason::WorkflowExists, message));
-        }
+        let found = facts.workflow.as_ref();
         let deployed = self.status.deployed_digest.as_deref().is_some_and(|deployed| same_content(deployed, &digest));
         if found.is_none() || !deployed {
             self.reach(PromptStage::Deployment, Reason::DeploymentPending, format!("deployment: Workflow {name} gets proposal {digest}"));
@@ -115,7 +122,7 @@ impl Work<'_> {
             // Recorded before the write: a Workflow that is only marked would not be recognised after a crash.
             self.status.workflow_ref = Some(crate::api::workflow::LocalRef { name: name.clone() });
             self.save().await?;
-            let stored = found.as_ref().map(|found| serde_json::to_value(found).unwrap_or_default());
+            let stored = found.map(|found| serde_json::to_value(found).unwrap_or_default());
             let written = made_workflows::write(&self.ctx.client, self.namespace(), &name, stored.as_ref(), &object).await;
             if written.map_err(|error| self.refused(&name, &error))? {
                 self.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
@@ -127,9 +134,9 @@ impl Work<'_> {
         self.set(ConditionType::Deployed, ConditionStatus::True, Reason::Deployed, message);
         // The state from before the write says nothing about the written object.
         let Some(found) = found.filter(|_| deployed) else { return Ok(self.follow(&name, None)) };
-        let owned = made_workflows::own(&self.ctx.client, self.namespace(), &name, &found, &self.prompt).await;
+        let owned = made_workflows::own(&self.ctx.client, self.namespace(), &name, found, &self.prompt).await;
         owned.map_err(|error| self.refused(&name, &error))?;
-        Ok(self.follow(&name, Some(&found)))
+        Ok(self.follow(&name, Some(found)))
     }
 
     /// Returns the error for a Workflow that cannot be written. A denial by a policy or a quota has the words for the author.
@@ -154,9 +161,10 @@ impl Work<'_> {
             return Outcome::Ready(message);
         }
         if let Some(stalled) = is(ConditionType::Stalled, ConditionStatus::True) {
+            let more = if self.exhausted { "; two repairs were made already: change the prompt" } else { "" };
             return Outcome::Blocked(
                 Reason::WorkflowNotReady,
-                format!("Workflow {name} is not Ready ({}): {}", stalled.reason, stalled.message),
+                format!("Workflow {name} is not Ready ({}): {}{more}", stalled.reason, stalled.message),
             );
         }
         let why = find(conditions, ConditionType::Ready).map_or_else(

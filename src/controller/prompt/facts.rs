@@ -10,6 +10,7 @@ use crate::api::policy::WorkflowPolicySpec;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::catalog::Catalog;
+use crate::controller::connections::Connection;
 use crate::controller::providers::{ModelConnection, Provided};
 use crate::document::definition::Definition;
 use crate::document::finding::summarise;
@@ -28,17 +29,24 @@ const FINDINGS_CHARS: usize = 1_000;
 /// Maximum size of a definition in a ConfigMap.
 const LARGEST_TEXT: usize = 1_100_000;
 
-/// Facts that a generation depends on.
+/// The models that are asked; None if there are none, and an error if the provider cannot be used.
+pub(super) type Models = Result<Option<Arc<ModelConnection>>, ReconcileError>;
+
+/// Facts that a generation depends on. Those that only a generation needs may be missing: the deployed workflow does not depend on them.
 pub(super) struct Facts {
     catalog: LoadedCatalog,
     policies: Vec<Arc<IndexedPolicy>>,
     built_in: WorkflowPolicySpec,
-    /// The models that are asked; None if there are none.
-    pub(super) models: Option<Arc<ModelConnection>>,
+    /// Connection of the instance.
+    pub(super) connection: Arc<Connection>,
+    /// The models that are asked.
+    pub(super) models: Models,
     /// Answers and values that were given.
     pub(super) answers: BTreeMap<String, String>,
     /// Workflow that the spec names as the one to change.
-    pub(super) base: Option<Definition>,
+    pub(super) base: Result<Option<Definition>, ReconcileError>,
+    /// Workflow of the name of the one that is made.
+    pub(super) workflow: Option<Workflow>,
 }
 
 impl Facts {
@@ -60,8 +68,18 @@ impl Facts {
 }
 
 impl Work<'_> {
+    /// Returns the models that are asked.
+    pub(super) async fn models(&self) -> Models {
+        let Some(reference) = &self.prompt.spec.provider_ref else { return Ok(None) };
+        let home = reference.namespace.as_deref().unwrap_or(self.namespace());
+        Ok(match self.ctx.providers.for_prompt(self.namespace(), (home, &reference.name)).await? {
+            Provided::Builtin => None,
+            Provided::Model(models) => Some(models),
+        })
+    }
+
     /// Gathers what a generation depends on.
-    pub(super) async fn gather(&self) -> Result<Facts, ReconcileError> {
+    pub(super) async fn gather(&self, models: Models) -> Result<Facts, ReconcileError> {
         let spec = &self.prompt.spec;
         let answers = prompt::answers(&self.prompt).map_err(|message| ReconcileError::invalid(Reason::InvalidPrompt, message))?;
         let home = spec.instance_ref.namespace.as_deref().unwrap_or(self.namespace());
@@ -72,21 +90,14 @@ impl Work<'_> {
             return Err(ReconcileError::denied(Reason::PolicyUnreadable, denial.message));
         }
         let built_in = IndexedPolicy::built_in(&policies, true).unwrap_or_default();
-        let models = match &spec.provider_ref {
-            None => None,
-            Some(reference) => {
-                let home = reference.namespace.as_deref().unwrap_or(self.namespace());
-                match self.ctx.providers.for_prompt(self.namespace(), (home, &reference.name)).await? {
-                    Provided::Builtin => None,
-                    Provided::Model(models) => Some(models),
-                }
-            }
-        };
         let base = match &spec.base_workflow_ref {
-            None => None,
-            Some(base) => Some(self.base(&base.name).await?),
+            None => Ok(None),
+            Some(base) => self.base(&base.name).await.map(Some),
         };
-        Ok(Facts { catalog, policies, built_in, models, answers, base })
+        let name = workflow_name(&self.prompt);
+        let workflow = objects::get::<Workflow>(&self.ctx.client, Some(self.namespace()), name).await;
+        let workflow = workflow.map_err(|error| objects::reconcile_error(&format!("read Workflow {name}"), &error))?;
+        Ok(Facts { catalog, policies, built_in, connection, models, answers, base, workflow })
     }
 
     /// Reads the definition of the Workflow that is to be changed.
@@ -111,6 +122,9 @@ impl Work<'_> {
                     text.ok_or_else(|| missing(format!("ConfigMap {map}, key {key}, which holds Workflow {name}, does not exist")))?;
                 read_text(&text, LARGEST_TEXT).map_err(|findings| unusable(name, &summarise(&findings, FINDINGS_CHARS)))?.value
             }
+            (None, None) if found.spec.template_ref.is_some() => {
+                return Err(unusable(name, "it is made from a template; change its inputs, or the template, instead"));
+            }
             (None, None) => return Err(unusable(name, "it has neither a definition nor a reference to one")),
         };
         let parsed = parse_and_check(&value).map_err(|findings| unusable(name, &summarise(&findings, FINDINGS_CHARS)))?;
@@ -119,5 +133,5 @@ impl Work<'_> {
 }
 
 fn unusable(name: &str, why: &str) -> ReconcileError {
-    ReconcileError::invalid(Reason::BaseNotFound, format!("Workflow {name}, which spec.baseWorkflowRef names, cannot be changed: {why}"))
+    ReconcileError::invalid(Reason::BaseUnusable, format!("Workflow {name}, which spec.baseWorkflowRef names, cannot be changed: {why}"))
 }

@@ -10,7 +10,7 @@ use super::{Work, next};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::prompt_status::PromptStage;
 use crate::api::reason::{Class, Reason};
-use crate::controller::runtime::reconcile::Ended;
+use crate::controller::runtime::reconcile::{Ended, Next};
 use crate::controller::runtime::status;
 use crate::domain::annotations::{OF_PROMPT, unknown};
 use crate::domain::conditions::{Found, Outcome, conditions};
@@ -30,7 +30,10 @@ impl Work<'_> {
                 self.reach(PromptStage::Failed, error.reason, error.message.clone());
             }
         }
-        let ended = next(&outcome);
+        let mut ended = next(&outcome);
+        if let (Some(look), Next::In(_)) = (self.look, ended.next) {
+            ended.next = Next::In(look);
+        }
         let generation = self.prompt.metadata.generation.unwrap_or(0);
         let found = Found { outcome, details: std::mem::take(&mut self.details) };
         let (conditions, _) = conditions(&self.stored.conditions, None, &found, generation, Duration::ZERO, Timestamp::now());

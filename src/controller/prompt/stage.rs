@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Work;
 use super::facts::Facts;
+use super::inputs::Inputs;
+use super::{INTERVAL, Work};
 use crate::api::condition::{ConditionStatus, ConditionType};
-use crate::api::prompt::{Clarification, Tier};
 use crate::api::prompt_status::{MOST_ITEMS, PromptFinding, PromptQuestion, PromptRoute, PromptStage, RequiredInput};
 use crate::api::reason::Reason;
 use crate::document::definition::Definition;
@@ -13,119 +13,57 @@ use crate::document::finding::{Finding, summarise};
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
 use crate::domain::policies::denial;
-use crate::domain::prompt::asked_hash;
-use crate::generation::call::{Answer, ModelCall, Stage};
-use crate::generation::engine::{self, Inventory, MOST_ATTEMPTS, Provider, Request, Step, Turn};
+use crate::domain::prompt::asked::{asked_hash, base_digest};
+use crate::generation::call::{Answer, Finish, ModelCall, Stage};
+use crate::generation::engine::{self, Step};
 use crate::generation::outcome::{Abstention, Candidate, Failure, Outcome as Generated, Questions, Route};
-use crate::generation::prompt::Clarification as Asking;
 use crate::text::{listed, one_line};
 
 /// Maximum length of a text of the user in the status.
 const LONGEST: usize = 480;
 
-/// Inputs of the engine.
-pub(super) struct Inputs {
-    asked: String,
-    base: Option<Definition>,
-    conversation: Vec<Turn>,
-    inventory: Inventory,
-    identity: Option<String>,
-    salt: String,
-}
-
-impl Inputs {
-    /// Returns the request for the engine.
-    pub(super) fn request<'a>(
-        &'a self,
-        work: &'a Work<'_>,
-        facts: &'a Facts,
-        policies: &'a [crate::validator::policy::Policy<'a>],
-    ) -> Request<'a> {
-        let spec = &work.prompt.spec;
-        Request {
-            prompt: &spec.prompt,
-            answers: &facts.answers,
-            timezone: spec.timezone.as_deref(),
-            clarification: match spec.clarification {
-                Clarification::Ask => Asking::Ask,
-                Clarification::AssumeDefaults => Asking::AssumeDefaults,
-                Clarification::Never => Asking::Never,
-            },
-            tier: match spec.tier {
-                Tier::Auto => engine::Tier::Auto,
-                Tier::Simple => engine::Tier::Simple,
-                Tier::Complex => engine::Tier::Complex,
-            },
-            base: self.base.as_ref(),
-            failure: None,
-            conversation: &self.conversation,
-            inventory: &self.inventory,
-            policies,
-            catalog: facts.catalog(),
-            provider: self.identity.as_deref().map_or(Provider::Builtin, |identity| Provider::Model { identity }),
-            attempts: spec.limits.attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(MOST_ATTEMPTS),
-            salt: &self.salt,
-        }
-    }
-}
-
 impl Work<'_> {
-    /// Returns what is given to the engine.
-    pub(super) async fn inputs(&self, facts: &Facts) -> Result<Inputs, ReconcileError> {
-        let again = self.status.begun_again_at.as_deref();
-        let asked = asked_hash(&self.prompt, facts.base.as_ref(), again);
-        let mut base = facts.base.clone();
-        // A changed prompt changes what was deployed before, so that the rest of it stays. Without a model it is built anew.
-        if base.is_none() && facts.models.is_some() {
-            let deployed = self.status.earlier(&asked).find(|one| one.deployed).map(|one| one.revision.clone());
-            if let Some(revision) = deployed {
-                base = self.stored_definition(&revision).await?;
-            }
+    /// Returns the workflow that was generated from what is asked for already, if it still passes all rules. Otherwise the inputs, from which it is
+    /// to be generated.
+    pub(super) async fn take_up(&mut self, facts: &Facts) -> Result<Result<Definition, Inputs>, ReconcileError> {
+        match &facts.base {
+            Ok(base) => self.status.base_digest = base.as_ref().map(base_digest),
+            // Workflows that were generated from it do not depend on it any more.
+            Err(error) if self.status.base_digest.is_none() => return Err(error.clone()),
+            Err(_) => {}
         }
-        let mut earlier: Vec<_> = self.status.earlier(&asked).map(|one| Turn { user: true, text: one.prompt.clone() }).collect();
-        earlier.reverse();
-        let mapped = self.prompt.spec.workflow.credentials.iter();
-        let credentials = mapped.map(|one| (one.kind.clone().unwrap_or_else(|| one.name.clone()), one.name.clone())).collect();
-        Ok(Inputs {
-            asked,
-            base,
-            conversation: earlier,
-            inventory: Inventory { credentials, ..Inventory::default() },
-            identity: facts.models.as_ref().map(|models| models.identity()),
-            salt: again.unwrap_or_default().to_owned(),
-        })
-    }
-
-    /// Takes up the inputs. Returns the workflow that was generated from them already, if it still passes all rules.
-    pub(super) async fn take_up(&mut self, facts: &Facts, inputs: &Inputs) -> Result<Option<Definition>, ReconcileError> {
+        self.watch_deployed(facts).await?;
+        let asked = asked_hash(&self.prompt, &self.status);
+        let asks_the_same = self.status.asked_hash.as_ref() == Some(&asked);
         let policies = facts.policies();
-        let hash = inputs.request(self, facts, &policies).input_hash();
-        let asks_the_same = self.status.asked_hash.as_deref() == Some(inputs.asked.as_str());
-        let known = self.status.generated_from(&inputs.asked).map(|one| one.revision.clone());
+        let known = self.status.generated_from(&asked).map(|one| one.revision.clone());
         if let Some(revision) = known
             && let Some(definition) = self.stored_definition(&revision).await?
             && denial(&definition, &policies, facts.catalog()).is_none()
         {
             if !asks_the_same {
-                self.status.begin(&hash, &inputs.asked);
+                self.status.begin(None, &asked);
             }
-            self.status.input_hash = Some(hash);
             self.set(ConditionType::NeedsInput, ConditionStatus::False, Reason::NothingAsked, "");
             self.set(ConditionType::Generated, ConditionStatus::True, Reason::Generated, "generated earlier from the same inputs");
             self.set(ConditionType::BudgetExceeded, ConditionStatus::False, Reason::WithinBudget, "");
-            return Ok(Some(definition));
+            return Ok(Ok(definition));
         }
+        self.free_name(facts)?;
+        let inputs = self.inputs(facts, &asked).await?;
+        let hash = inputs.request(self, facts, &policies).input_hash();
         if !asks_the_same || self.status.input_hash.as_deref() != Some(hash.as_str()) {
-            self.status.begin(&hash, &inputs.asked);
+            self.status.begin(Some(&hash), &asked);
             self.set(ConditionType::NeedsInput, ConditionStatus::False, Reason::NothingAsked, "");
             self.reach(PromptStage::Understanding, Reason::GenerationPending, "understanding: the prompt is analysed");
         }
-        Ok(None)
+        Ok(Err(inputs))
     }
 
     /// Has the engine go on until the workflow is generated, or something has to wait: then the outcome says for what.
     pub(super) async fn generate(&mut self, facts: &Facts, inputs: &Inputs) -> Result<Result<Definition, Outcome>, ReconcileError> {
         let mut answers: BTreeMap<String, Answer> = BTreeMap::new();
+        self.status.usage.attempts = 0;
         loop {
             let step = {
                 let policies = facts.policies();
@@ -137,27 +75,39 @@ impl Work<'_> {
                 Step::Done(generated) => return self.take(generated),
                 Step::Call(calls) => calls,
             };
+            let Some(models) = facts.models.clone()? else { return Err(ReconcileError::bug("the built-in generator asks a model")) };
+            // The last call was not answered, and nothing is new while it is made again.
+            let unanswered = self.ctx.remember(self.uid(), |memory| memory.unanswered.clone());
             let mut waits = false;
             for call in calls {
-                match self.answer(facts, &call).await? {
-                    Some(answer) => drop(answers.insert(call.key.clone(), answer)),
+                match self.answer(&models, &call).await? {
+                    Some(answer) => {
+                        self.status.usage.attempts += i64::from(is_attempt(&call, &answer));
+                        answers.insert(call.key.clone(), answer);
+                    }
                     None => {
                         waits = true;
-                        self.tell_call(facts, &call);
+                        if unanswered.is_none() {
+                            self.tell_call(models.model(call.tier), call.stage);
+                        }
                     }
                 }
             }
-            if waits {
-                let message = format!("{}: a language model is asked", self.status.stage.as_str());
-                self.set(ConditionType::Generated, ConditionStatus::False, Reason::GenerationPending, "");
-                return Ok(Err(Outcome::InProgress(Reason::GenerationPending, message)));
+            match unanswered.filter(|_| waits) {
+                Some(error) => return Ok(Err(Outcome::Failed(error.again_in(INTERVAL)))),
+                None if waits => {
+                    let whom = if self.follows { "another WorkflowPrompt has asked the same" } else { "a language model is asked" };
+                    let message = format!("{}: {whom}", self.status.stage.as_str());
+                    self.set(ConditionType::Generated, ConditionStatus::False, Reason::GenerationPending, "");
+                    return Ok(Err(Outcome::InProgress(Reason::GenerationPending, message)));
+                }
+                None => {}
             }
         }
     }
 
-    fn tell_call(&mut self, facts: &Facts, call: &ModelCall) {
-        let model = facts.models.as_ref().map(|models| models.model(call.tier).to_owned()).unwrap_or_default();
-        match call.stage {
+    fn tell_call(&mut self, model: &str, stage: Stage) {
+        match stage {
             Stage::Plan => self.reach(PromptStage::Planning, Reason::GenerationPending, format!("planning: model {model} is asked")),
             Stage::Fill => {
                 self.reach(PromptStage::Building, Reason::GenerationPending, format!("building: model {model} fills in the nodes"))
@@ -263,6 +213,14 @@ impl Work<'_> {
         self.set(ConditionType::Validated, ConditionStatus::False, Reason::GenerationFailed, found);
         self.reach(PromptStage::Failed, Reason::GenerationFailed, &message);
         Outcome::Blocked(Reason::GenerationFailed, message)
+    }
+}
+
+/// Reports whether an answer was to be a whole workflow or a correction, or was lost. One that was cut off is asked for once more.
+fn is_attempt(call: &ModelCall, answer: &Answer) -> bool {
+    match answer {
+        Ok(reply) => call.stage != Stage::Fill && reply.finish != Finish::Length,
+        Err(_) => true,
     }
 }
 

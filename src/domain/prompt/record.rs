@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::line;
+use super::{line, same_content};
 use crate::api::condition::whole_seconds;
 use crate::api::money::Money;
 use crate::api::prompt_status::{CallUsage, MOST_CALLS, MOST_GENERATIONS, PendingCall, PromptGeneration, Proposal, WorkflowPromptStatus};
@@ -20,18 +20,21 @@ pub struct Proposed<'a> {
 }
 
 /// Returns the part of a hash that lists have.
-fn shown(hash: &str) -> &str {
+pub(super) fn shown(hash: &str) -> &str {
     hash.get(..SHOWN).unwrap_or(hash)
 }
 
 impl WorkflowPromptStatus {
-    /// Begins a generation from other inputs: what was found out about the earlier ones is gone, and what is deployed stays.
-    pub fn begin(&mut self, input_hash: &str, asked_hash: &str) {
+    /// Begins a generation from other inputs: what was found out about the earlier ones is gone, and what is deployed stays. The hash of all
+    /// inputs is not known if nothing needs to be generated.
+    pub fn begin(&mut self, input_hash: Option<&str>, asked_hash: &str) {
         let kept = self.clone();
         *self = Self {
-            input_hash: Some(input_hash.to_owned()),
+            input_hash: input_hash.map(str::to_owned),
             asked_hash: Some(asked_hash.to_owned()),
             begun_again_at: kept.begun_again_at,
+            base_digest: kept.base_digest,
+            repairs: kept.repairs,
             conditions: kept.conditions,
             observed_generation: kept.observed_generation,
             summary: kept.summary,
@@ -79,8 +82,9 @@ impl WorkflowPromptStatus {
         if self.proposal.as_ref() == Some(&proposal) {
             return Vec::new();
         }
-        let deployed = self.deployed_digest.as_deref() == Some(proposal.digest.as_str());
-        self.history.retain(|one| one.digest != proposal.digest);
+        let deployed = self.deployed_digest.as_deref().is_some_and(|deployed| same_content(deployed, &proposal.digest));
+        // Other rules are no other generation.
+        self.history.retain(|one| !same_content(&one.digest, &proposal.digest));
         self.history.insert(
             0,
             PromptGeneration {
@@ -96,7 +100,7 @@ impl WorkflowPromptStatus {
         let mut dropped = Vec::new();
         while self.history.len() > MOST_GENERATIONS {
             // The deployed definition is needed for the next difference.
-            let oldest = self.history.iter().rposition(|one| Some(&one.digest) != self.deployed_digest.as_ref());
+            let oldest = self.history.iter().rposition(|one| !self.is_deployed(one));
             match oldest {
                 Some(oldest) => dropped.push(self.history.remove(oldest).revision),
                 None => break,
@@ -111,8 +115,28 @@ impl WorkflowPromptStatus {
         self.workflow_ref = Some(crate::api::workflow::LocalRef { name: workflow.to_owned() });
         self.deployed_digest = Some(digest.to_owned());
         for one in &mut self.history {
-            one.deployed |= one.digest == digest;
+            one.deployed |= same_content(&one.digest, digest);
         }
+    }
+
+    /// Records that a call was not sent: another prompt has sent the same question, or the operator was stopped before it did. The first call
+    /// of a generation had begun it.
+    pub fn record_unsent(&mut self, key: &str, first: bool) {
+        self.pending_calls.retain(|pending| pending.key != key);
+        if first {
+            self.began_at = None;
+        }
+    }
+
+    /// Returns the number of listed calls that were answered since the generation began.
+    pub fn answered_since_begin(&self) -> usize {
+        let Some(began) = &self.began_at else { return 0 };
+        self.usage.calls.iter().filter(|call| call.at.0 >= began.0).count()
+    }
+
+    /// Reports whether a generation is what is deployed.
+    fn is_deployed(&self, generation: &PromptGeneration) -> bool {
+        self.deployed_digest.as_deref().is_some_and(|deployed| same_content(deployed, &generation.digest))
     }
 
     /// Returns the earlier generations from what else the user asked for, the latest first.
@@ -125,9 +149,13 @@ impl WorkflowPromptStatus {
         self.history.iter().find(|one| one.asked_hash == shown(asked_hash))
     }
 
+    /// Returns the time of the proposal that is deployed.
+    pub fn deployed_at(&self) -> Option<Timestamp> {
+        self.history.iter().find(|one| self.is_deployed(one)).map(|one| one.at.0)
+    }
+
     /// Returns the name of the ControllerRevision that holds what is deployed.
     pub fn deployed_revision(&self) -> Option<&str> {
-        let digest = self.deployed_digest.as_deref()?;
-        self.history.iter().find(|one| one.digest == digest).map(|one| one.revision.as_str())
+        self.history.iter().find(|one| self.is_deployed(one)).map(|one| one.revision.as_str())
     }
 }

@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
+use super::asked::{asked_hash, base_digest, plain_hash};
 use super::made::{is_made_by, ownership, patch, workflow_object};
 use super::record::Proposed;
 use super::*;
@@ -74,19 +75,42 @@ fn a_digest_changes_with_whatever_was_approved() {
 
 #[test]
 fn what_is_asked_for_is_told_from_what_is_done_with_it() {
-    let of = |spec: Value, annotations: Value| asked_hash(&prompt(spec, annotations), None, None);
+    let none = WorkflowPromptStatus::default();
+    let of = |spec: Value, annotations: Value| asked_hash(&prompt(spec, annotations), &none);
     let first = of(json!({}), json!({}));
     assert_eq!(first, of(json!({ "approval": "Automatic", "workflow": { "active": true }, "suspend": true }), json!({ "other": "x" })));
+    let with = |status: WorkflowPromptStatus, spec: Value| asked_hash(&prompt(spec, json!({})), &status);
+    let again = WorkflowPromptStatus { begun_again_at: Some("again".into()), ..none.clone() };
+    let based = WorkflowPromptStatus { base_digest: Some(base_digest(&definition("https://a.example.com"))), ..none.clone() };
+    let base = json!({ "baseWorkflowRef": { "name": "base" } });
+    assert_eq!(with(based.clone(), json!({})), first, "a workflow that nothing refers to");
     for other in [
         of(json!({ "prompt": "other words" }), json!({})),
         of(json!({ "answers": { "a": "b" } }), json!({})),
         of(json!({}), json!({ annotation::ANSWERS: r#"{"a":"b"}"# })),
         of(json!({ "tier": "Complex" }), json!({})),
-        asked_hash(&prompt(json!({}), json!({})), Some(&definition("https://a.example.com")), None),
-        asked_hash(&prompt(json!({}), json!({})), None, Some("again")),
+        of(base.clone(), json!({})),
+        with(again, json!({})),
     ] {
         assert_ne!(first, other);
     }
+    assert_ne!(of(base.clone(), json!({})), with(based, base));
+}
+
+#[test]
+fn a_failure_that_is_repaired_is_part_of_what_is_asked_for() {
+    let prompt = prompt(json!({}), json!({}));
+    let mut status = WorkflowPromptStatus { deployed_digest: Some("d".into()), ..WorkflowPromptStatus::default() };
+    let plain = plain_hash(&prompt, &status);
+    assert_eq!(asked_hash(&prompt, &status), plain);
+    let failed = repair::Failed { node: Some("Fetch".into()), message: "404".into(), ..repair::Failed::default() };
+    status.record_repair(&plain, failed, at(0));
+    let repairing = asked_hash(&prompt, &status);
+    assert_ne!(repairing, plain);
+    status.repairs[0].execution = Some("7".into());
+    assert_eq!(asked_hash(&prompt, &status), repairing, "which execution it was, no model is told");
+    assert!(status.withdraw_repair());
+    assert_eq!(asked_hash(&prompt, &status), plain);
 }
 
 #[test]
@@ -188,7 +212,7 @@ fn proposed(digest: &str) -> Proposed<'static> {
 #[test]
 fn usage_is_kept_for_the_life_of_the_object_and_calls_are_bounded() {
     let mut status = WorkflowPromptStatus::default();
-    status.begin("one", "asked");
+    status.begin(Some("one"), "asked");
     for number in 0..40 {
         let key = format!("{number:064}");
         status.record_call(
@@ -215,7 +239,7 @@ fn usage_is_kept_for_the_life_of_the_object_and_calls_are_bounded() {
     assert_eq!((status.usage.tokens, status.usage.cost.as_str(), status.usage.calls.len()), (4400, "0.40", 32));
     assert_eq!((status.pending_calls.len(), status.began_at.clone()), (0, Some(Time(at(0)))));
     status.usage.attempts = 3;
-    status.begin("two", "asked");
+    status.begin(Some("two"), "asked");
     assert_eq!((status.usage.tokens, status.usage.attempts, status.began_at), (4400, 0, None));
 }
 
@@ -232,4 +256,17 @@ fn the_generation_that_is_deployed_is_never_forgotten() {
     assert_eq!((status.history.len(), dropped.len()), (MOST_GENERATIONS, 13));
     assert_eq!(status.deployed_revision(), Some("p-first"));
     assert!(!dropped.contains(&"p-first".to_owned()));
+}
+
+#[test]
+fn changed_rules_are_no_further_generation() {
+    let digest = |content: &str, rules: &str| format!("{}{rules:0>8}", content.repeat(56));
+    let mut status = WorkflowPromptStatus::default();
+    status.record_proposal(proposed(&digest("a", "0")), at(0));
+    status.record_deployed("w", &digest("a", "0"));
+    for number in 1..20 {
+        assert!(status.record_proposal(proposed(&digest("a", &number.to_string())), at(number)).is_empty());
+    }
+    assert_eq!(status.history.iter().map(|one| (one.digest.clone(), one.deployed)).collect::<Vec<_>>(), [(digest("a", "19"), true)]);
+    assert!(status.deployed_revision().is_some(), "it is what is deployed, whatever the rules");
 }

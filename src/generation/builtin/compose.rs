@@ -90,6 +90,9 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
     {
         stuck.push(error);
     }
+    if start == Start::Webhook {
+        starts::asked_for_nothing(&mut flow, &items);
+    }
     stuck.extend(strangers(&items, &used));
     stuck.extend(forgotten(&flow, &rest));
     if stuck.is_empty() {

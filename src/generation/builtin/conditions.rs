@@ -22,6 +22,8 @@ pub(super) enum Test {
     Valid(bool),
     /// An address does not answer.
     Down,
+    /// The status with which an address answers.
+    Code { code: f64, not: bool },
 }
 
 const COMPARE: &[(&str, &str)] =
@@ -110,6 +112,9 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
     {
         return Some(Test::Down);
     }
+    if let Some(code) = answer_code(items) {
+        return Some(Test::Code { code, not: negated });
+    }
     let is = items.iter().position(|item| item.among(IS))?;
     let rest: Vec<&Item> = items[is + 1..]
         .iter()
@@ -122,6 +127,20 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
         }
         _ => None,
     }
+}
+
+/// Returns the status with which an address is to answer: `it is not 200`, `the status code isn't 200`, `it does not return 204`.
+fn answer_code(items: &[Item]) -> Option<f64> {
+    const ABOUT: &str = "status code http response returns return returned responds respond answers answer gives give page site website endpoint url address other than \
+        anything";
+    let (last, rest) = items.split_last()?;
+    let code = match last.kind {
+        Kind::Number(code) if code.fract() == 0.0 && (100.0..600.0).contains(&code) => code,
+        _ => return None,
+    };
+    let about = |item: &Item| item.kind == Kind::Word && item.service.is_none() && (item.plain || item.among(ABOUT));
+    let says = rest.iter().any(|item| item.among(IS) || item.among(NOT) || item.among(ABOUT));
+    (says && rest.iter().all(about)).then_some(code)
 }
 
 /// Reads the condition that a clause has within: `orders over 100 EUR`, `rows with status open`, `articles that mention "n8n"`.
@@ -221,6 +240,10 @@ pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
         Test::Valid(valid) => {
             let status = flow.data.field("status").map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)))?;
             (one(status, if *valid { "string.equals" } else { "string.notEquals" }, Value::from("valid")), false, false)
+        }
+        Test::Code { code, not } => {
+            let status = format!("{{{{ {} ?? 0 }}}}", flow.data.code("statusCode"));
+            (one(status, if *not { "number.notEquals" } else { "number.equals" }, Value::from(*code as i64)), false, false)
         }
         Test::Down => return None,
     };

@@ -87,6 +87,9 @@ pub(super) fn strangers(items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck>
         })
         .count()
         > 2;
+    if let Some(at) = (0..items.len()).find(|at| !used.contains(at) && is_unknown_request(items, *at)) {
+        return Some(Stuck::Unknown(format!("what it means to {}", crate::text::one_line(&items[at].text.to_lowercase(), 60))));
+    }
     let mut weight = 0;
     let mut names: Vec<String> = Vec::new();
     let mut content = 0;
@@ -112,6 +115,29 @@ pub(super) fn strangers(items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck>
         names.push(item.text.clone());
     }
     (weight > 3 + content / 5).then(|| Stuck::Unknown(format!("the words {}", crate::text::listed(&names, 6))))
+}
+
+/// Reports whether a word that nothing explains stands where a request has its verb: `reconcile the ledger`. Without its step the workflow would do
+/// less than what is asked for.
+fn is_unknown_request(items: &[Item], at: usize) -> bool {
+    let item = &items[at];
+    let strange = item.kind == Kind::Word
+        && !item.plain
+        && item.service.is_none()
+        && item.vendor.is_none()
+        && item.act.is_none()
+        && item.noun.is_none()
+        && item.number().is_none()
+        && !clauses::is_event_word(&item.word)
+        && !item.is(&["remember", "remembers"])
+        && !is_format(&item.word);
+    let begins = at.checked_sub(1).map(|before| &items[before]).is_none_or(|before| {
+        matches!(before.kind, Kind::Stop | Kind::Comma | Kind::Colon) || before.is(&["and", "then", "please", "to", "should", "must"])
+    });
+    let object = items.get(at + 1).is_some_and(|next| {
+        next.is(&["the", "a", "an", "my", "our", "your", "all", "it", "them", "this", "these", "those", "its", "their", "his", "her"])
+    });
+    strange && begins && object
 }
 
 fn is_format(word: &str) -> bool {

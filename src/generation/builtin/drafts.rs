@@ -4,8 +4,27 @@ use super::clauses::Clause;
 
 /// Returns subject and text of the message that a clause speaks of, if it is one of those.
 pub(super) fn draft(clause: &Clause, noun: &str) -> Option<(String, String)> {
-    let person = ["", "item", "customer", "contact", "user", "lead", "visitor", "result"].contains(&noun);
-    let noun = if person { "message" } else { noun };
+    // Things that people give, and may be thanked for; other data is no word of theirs.
+    const GIVEN: &[&str] = &[
+        "order",
+        "feedback",
+        "question",
+        "request",
+        "payment",
+        "comment",
+        "review",
+        "booking",
+        "registration",
+        "application",
+        "donation",
+        "donations",
+        "purchase",
+        "subscription",
+        "ticket",
+        "invoice",
+        "appointment",
+    ];
+    let noun = if GIVEN.contains(&noun) { noun } else { "message" };
     let said = |words: &str| clause.items.iter().any(|item| item.among(words));
     if said("thank thanks dank danke dankesmail merci remerciement remercie gracias agradecimiento agradece") {
         return Some(("Thank you".to_owned(), format!("Thank you for your {noun}. We will come back to you soon.")));

@@ -125,6 +125,18 @@ pub(super) fn on_failure(flow: &mut Flow<'_>) -> Option<()> {
     Some(())
 }
 
+/// Makes the answer of an address its status, whatever that is: also none.
+pub(super) fn watch_status(flow: &mut Flow<'_>) -> Option<()> {
+    let id = flow.data.node.clone();
+    let node = flow.by_id(&id).filter(|node| node.kind == "httpRequest")?;
+    node.on_error = Some(OnError::Continue);
+    node.set.insert("options".to_owned(), json!({"response": {"response": {"fullResponse": true, "neverError": true}}}));
+    flow.data.many = false;
+    let said = Value::String(format!("{} answers with ", node_url(flow, &id)));
+    flow.made = Some(format!("{said} + ({} ?? 'nothing')", flow.data.code("statusCode")));
+    Some(())
+}
+
 fn node_url(flow: &Flow<'_>, id: &str) -> String {
     let node = flow.nodes.iter().find(|node| node.id == id);
     node.and_then(|node| node.set.get("url")).and_then(Value::as_str).unwrap_or("The address").to_owned()

@@ -77,7 +77,12 @@ pub(super) fn convert(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&str]) -> O
         flow.turn_to(Data { node: id, open: Some(String::new()), many: true, noun: "row".to_owned(), ..Data::default() });
         return Some(());
     }
-    if (said(&["pdf"]) || nouns.contains(&"document")) && holds(flow).is_some() {
+    // n8n reads PDFs, and has no node that makes one.
+    let made = clause.items.windows(3).any(|three| {
+        let into = |item: &super::reading::Item| item.is(&["to", "into", "as", "zu", "in", "en", "als", "como"]);
+        three[2].is(&["pdf"]) && (into(&three[0]) || into(&three[1]))
+    });
+    if (said(&["pdf"]) || nouns.contains(&"document")) && !made && holds(flow).is_some() {
         return text_of_pdf(flow);
     }
     None

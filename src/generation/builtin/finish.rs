@@ -1,20 +1,22 @@
 //! From composed nodes to a candidate: compiled, with credentials, and validated.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::abstain;
 use super::compose::Composed;
 use super::starts::Start;
+use super::unused::unused;
 use crate::document::finding::{Finding, Severity, has_errors};
 use crate::document::json_path::is_within;
 use crate::generation::compact::{Compact, Settings, compile, locate};
 use crate::generation::credentials;
-use crate::generation::outcome::{Candidate, Outcome, Route, RouteKind};
+use crate::generation::outcome::{Candidate, Outcome, Route, RouteKind, as_inputs};
 use crate::generation::prompt::Prompt;
 use crate::validator::check::check;
 
-/// Returns the candidate; an abstention if it has errors, which is a fault of a pattern.
-pub(super) fn built(composed: Composed<'_>, request: &Prompt<'_>, assumed: &[String]) -> Outcome {
+/// Returns the candidate; an abstention if it has errors, which is a fault of a pattern. Answers that no question of `asked` had are values of
+/// slots.
+pub(super) fn built(composed: Composed<'_>, request: &Prompt<'_>, assumed: &[String], asked: &BTreeSet<String>) -> Outcome {
     let clocked = matches!(composed.start, Some(Start::Schedule(_)));
     let settings = Settings { timezone: request.timezone.filter(|_| clocked).map(str::to_owned), ..Settings::default() };
     let compact = Compact {
@@ -33,7 +35,7 @@ pub(super) fn built(composed: Composed<'_>, request: &Prompt<'_>, assumed: &[Str
             Some(format!("the workflow that the patterns give has an error ({first})")),
         ))
     };
-    let compiled = match compile(&compact, &BTreeMap::new(), request.catalog) {
+    let compiled = match compile(&compact, &as_inputs(request.answers), request.catalog) {
         Ok(compiled) => compiled,
         Err(findings) => return failed(&findings),
     };
@@ -55,6 +57,8 @@ pub(super) fn built(composed: Composed<'_>, request: &Prompt<'_>, assumed: &[Str
             None => "Times are those of the time zone that n8n is set to".to_owned(),
         });
     }
+    let taken = |id: &String| asked.contains(id) || compiled.slots.iter().any(|slot| slot.name == *id);
+    assumptions.extend(unused(request.answers, taken));
     let types: Vec<&str> = compact.nodes.iter().map(|node| node.kind.split('.').next().unwrap_or_default()).collect();
     Outcome::Built(Box::new(Candidate {
         definition,

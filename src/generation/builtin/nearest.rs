@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::reading::Item;
 use super::tokens::{Kind, tokens};
+use super::unused::unused;
 use crate::document::finding::{Severity, has_errors};
 use crate::generation::outcome::{Candidate, Failure, Inputs, Outcome, Route, RouteKind};
 use crate::generation::prompt::Prompt;
@@ -58,6 +59,8 @@ pub(super) fn phrase(request: &Prompt<'_>, least: f64) -> Option<Outcome> {
     if has_errors(&findings) && rendered.slots.iter().all(|slot| !slot.open) {
         return None;
     }
+    let mut assumptions = vec![format!("The template {} is what is meant: {}", template.name, template.spec.title)];
+    assumptions.extend(unused(request.answers, |id| template.spec.inputs.iter().any(|input| input.name == *id)));
     Some(Outcome::Built(Box::new(Candidate {
         definition: rendered.definition,
         compact: rendered.compact,
@@ -67,7 +70,7 @@ pub(super) fn phrase(request: &Prompt<'_>, least: f64) -> Option<Outcome> {
             name: template.name.clone(),
             reason: "the prompt is a phrase of the template".to_owned(),
         },
-        assumptions: vec![format!("The template {} is what is meant: {}", template.name, template.spec.title)],
+        assumptions,
         findings: rendered.findings.into_iter().filter(|finding| finding.severity == Severity::Warning).collect(),
     })))
 }

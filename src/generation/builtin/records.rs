@@ -27,6 +27,7 @@ pub(super) fn source(flow: &Flow<'_>, clause: &Clause, kind: &str, nouns: &[&str
     let made = flow.made.as_ref().map(|code| format!("{{{{{code}}}}}"));
     let noun = if flow.data.noun.is_empty() { "item" } else { flow.data.noun.as_str() };
     let text = made.clone().unwrap_or_else(|| match &flow.collected {
+        Some(id) if counts(clause) => format!("{}: {{{{ {id}.items.length }}}}", capital(&plural(noun))),
         Some(id) => joined(id, &flow.data, nouns),
         None if flow.data.node.is_empty() => String::new(),
         None => flow.data.text(nouns),
@@ -85,6 +86,17 @@ fn capital(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// Reports whether a clause asks for how many items there are, and not for the items.
+fn counts(clause: &Clause) -> bool {
+    let pair = |one: &[&str], other: &[&str]| clause.items.windows(2).any(|two| two[0].is(one) && two[1].is(other));
+    pair(&["number", "count", "amount"], &["of"])
+        || pair(&["how"], &["many"])
+        || pair(&["anzahl"], &["der", "von", "aller", "neuer"])
+        || pair(&["nombre"], &["de", "des", "d"])
+        || pair(&["numero", "cantidad"], &["de"])
+        || clause.items.iter().any(|item| item.is(&["wieviele", "combien", "cuantos", "cuantas"]))
+}
+
 /// Returns the text about all items that a node collected.
 fn joined(id: &str, data: &Data, nouns: &[&str]) -> String {
     format!("{{{{ {id}.items.map(item => '• ' + {}).join('\\n') }}}}", data.line(nouns))
@@ -136,6 +148,12 @@ pub(super) fn sink(
     });
     if flow.data.many && !flow.each && (is_message(operation) || one) {
         collect(flow, nouns);
+    }
+    if counts(clause) {
+        if flow.collected.is_none() || !is_message(operation) {
+            return Err("the number".to_owned());
+        }
+        flow.assume("Nothing is told if there are none");
     }
     let mut source = source(flow, clause, &operation.kind, nouns);
     let said = literal(clause).filter(|_| is_message(operation) && flow.made.is_none());

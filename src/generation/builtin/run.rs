@@ -115,6 +115,9 @@ impl Run<'_, '_> {
             flow.tail.clone_from(before);
         }
         let before = flow.tail.clone();
+        if matches!(test, Test::Code { .. }) {
+            fetch::watch_status(flow).ok_or_else(unknown)?;
+        }
         match (&test, flow.mood.clone()) {
             (Test::Down, _) => {
                 fetch::on_failure(flow).ok_or_else(unknown)?;

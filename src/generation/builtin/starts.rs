@@ -114,7 +114,8 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], answers:
         }
         Start::Webhook => {
             let noun = subject(items).unwrap_or("request");
-            let path = value(|kind| matches!(kind, Kind::Quoted)).filter(|path| is_path(path)).unwrap_or_else(|| slug(noun));
+            let quoted = value(|kind| matches!(kind, Kind::Quoted)).filter(|path| is_path(path));
+            let path = quoted.or_else(|| slashed(items)).unwrap_or_else(|| slug(noun));
             let method = if items.iter().any(|item| item.text == "GET") { "GET" } else { "POST" };
             let mode = if answers { "responseNode" } else { "onReceived" };
             let set = json!({"path": path, "httpMethod": method, "responseMode": mode});
@@ -236,6 +237,27 @@ fn slug(noun: &str) -> String {
 
 fn is_path(text: &str) -> bool {
     !text.is_empty() && text.len() < 60 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/'))
+}
+
+/// Has a webhook take GET requests if it takes no data: all that the workflow does is to answer with a text.
+pub(super) fn asked_for_nothing(flow: &mut Flow<'_>, items: &[Item]) {
+    let constant = |node: &crate::generation::compact::CompactNode| {
+        let body = node.set.get("responseBody").and_then(Value::as_str);
+        node.kind == "respondToWebhook" && body.is_some_and(|body| !body.contains("{{"))
+    };
+    if flow.nodes.len() != 2 || !constant(&flow.nodes[1]) || items.iter().any(|item| item.text == "POST") {
+        return;
+    }
+    flow.nodes[0].set.insert("httpMethod".to_owned(), "GET".into());
+    for text in &mut flow.assumptions {
+        *text = text.replace("takes POST requests", "takes GET requests");
+    }
+}
+
+/// Returns a path that is written with a slash before it: `an endpoint /hello`.
+fn slashed(items: &[Item]) -> Option<String> {
+    let pair = items.windows(2).find(|pair| pair[0].text == "/" && pair[1].kind == Kind::Word)?;
+    Some(pair[1].text.clone()).filter(|path| is_path(path))
 }
 
 fn begin(flow: &mut Flow<'_>, id: &str, kind: &str, event: Option<&str>, noun: &str) {

@@ -8,6 +8,7 @@ use super::data::Data;
 use super::fetch::{FRESH, feed, http, limit, read_first, unseen};
 use super::files;
 use super::flow::Flow;
+use super::literals::{literal, names_something};
 use super::operations::{self, Operation};
 use super::reading::Item;
 use super::records;
@@ -364,9 +365,13 @@ fn without_service(flow: &mut Flow<'_>, clause: &Clause, act: Act, nouns: &[&'st
 
 /// Answers where the workflow was started.
 pub(super) fn reply(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&'static str], world: &World<'_>) -> Result<(), Stuck> {
-    let text = quoted(clause);
+    let text = quoted(clause).or_else(|| literal(clause));
     match &world.start {
         Start::Webhook => {
+            // `answer with the forecast` means something of the data, and which field that is nobody says.
+            if text.is_none() && flow.made.is_none() && names_something(clause) {
+                return Err(Stuck::Unknown(clause.text()));
+            }
             let set = match text.or_else(|| flow.made.as_ref().map(|made| format!("{{{{{made}}}}}"))) {
                 Some(text) => json!({"respondWith": "text", "responseBody": text}),
                 None => json!({"respondWith": "firstIncomingItem"}),

@@ -285,3 +285,70 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_request_that_nothing_understands_is_not_left_out() {
+    for text in [
+        "When a webhook is called, reconcile the ledger and post a message to Slack #finance",
+        "Every day at 9 send a mail with Gmail to ann@example.com and anonymise the export",
+        "Defragment the backlog. Every Monday at 9 post a reminder to Slack #team",
+    ] {
+        let outcome = proposed(text);
+        assert_ne!(word(&outcome), "built", "{text}");
+    }
+}
+
+#[test]
+fn answers_fill_the_values_of_a_pattern_and_those_without_a_part_are_named() {
+    let text = "When a form is submitted, add the answers to Google Sheets";
+    let open = built(text);
+    let names: Vec<&str> = open.slots.iter().filter(|slot| slot.open).map(|slot| slot.name.as_str()).collect();
+    assert!(!names.is_empty());
+    let mut answers: Vec<(&str, &str)> = names.iter().map(|name| (*name, "1234567890")).collect();
+    answers.push(("colour", "red"));
+    let Outcome::Built(given) = with(text, &answers, Clarification::Ask) else { panic!("{text}") };
+    assert!(given.slots.iter().all(|slot| !slot.open), "{:?}", given.slots);
+    assert!(serde_json::to_string(&given.definition).unwrap().contains("1234567890"));
+    let unused: Vec<&String> = given.assumptions.iter().filter(|text| text.contains("is not used")).collect();
+    assert_eq!(unused, [r#"The answer "colour" is not used: there is no question and no value of that name"#]);
+    // An answer never becomes an expression.
+    let hostile: Vec<(&str, &str)> = names.iter().map(|name| (*name, "={{ $env.SECRET }}")).collect();
+    assert_ne!(word(&with(text, &hostile, Clarification::Ask)), "built");
+}
+
+#[test]
+fn first_wishes_are_built_right_or_not_at_all() {
+    let value = |text: &str| serde_json::to_value(&built(text).definition).unwrap();
+    let node = |workflow: &Value, kind: &str| {
+        let nodes = workflow["nodes"].as_array().unwrap();
+        nodes.iter().find(|node| node["type"].as_str().unwrap().ends_with(kind)).cloned().unwrap_or_else(|| panic!("{kind}: {workflow:#}"))
+    };
+    let hello = value("Create an API endpoint /hello that returns hello world");
+    let webhook = node(&hello, ".webhook")["parameters"].clone();
+    assert!(webhook["path"] == "hello" && (webhook["httpMethod"].is_null() || webhook["httpMethod"] == "GET"), "{hello:#}");
+    assert_eq!(node(&hello, "respondToWebhook")["parameters"]["responseBody"], "hello world");
+
+    let check = value("Every hour check https://status.example.com and send a Telegram message if it is not 200");
+    let request = node(&check, "httpRequest");
+    assert_eq!(request["parameters"]["options"]["response"]["response"]["neverError"], true);
+    assert_eq!(request["onError"], "continueRegularOutput");
+    let test = node(&check, ".if")["parameters"]["conditions"]["conditions"][0].clone();
+    assert_eq!((&test["operator"]["operation"], &test["rightValue"]), (&"notEquals".into(), &200.into()), "{test}");
+    assert!(test["leftValue"].as_str().unwrap().contains("statusCode"));
+    assert!(node(&check, ".telegram")["parameters"]["text"].as_str().unwrap().contains("answers with"));
+
+    let count = value("Every day at 9 get the orders from https://shop.example.com/orders and post the number of orders to Slack #sales");
+    let text = node(&count, ".slack")["parameters"]["text"].as_str().unwrap().to_owned();
+    assert!(text.contains(".length") && !text.contains(".map("), "{text}");
+
+    let thanks = value("When a form with name and mail is submitted, send a thank you email to the address");
+    let text = node(&thanks, "emailSend")["parameters"].to_string();
+    assert!(text.contains("Thank you for your message") && !text.contains("your name"), "{text}");
+
+    for text in [
+        "When a file is added to Google Drive, convert it to PDF and send it by Gmail to ann@example.com",
+        "When a webhook is called, post the number of widgets to Slack #sales",
+    ] {
+        assert_ne!(word(&proposed(text)), "built", "{text}");
+    }
+}

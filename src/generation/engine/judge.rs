@@ -1,6 +1,6 @@
 //! From a compact workflow to a candidate, or to the findings that keep it from being one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::document::finding::{Code, Finding, Severity, has_errors};
 use crate::document::json_path::is_within;
 use crate::generation::compact::{Compact, Compiled, compile, locate, read};
 use crate::generation::credentials;
-use crate::generation::outcome::{Candidate, Route};
+use crate::generation::outcome::{Candidate, Inputs, Route, as_inputs};
 use crate::text::one_line;
 use crate::validator::check::check;
 use crate::validator::content::secret::holds_secret;
@@ -57,6 +57,8 @@ pub(super) struct Context<'a> {
     pub(super) denied: &'a Denied<'a>,
     pub(super) base: Option<&'a Base<'a>>,
     pub(super) known: Known,
+    /// Answers, as values of the slots that a model left.
+    inputs: Inputs,
     /// Findings of the workflow that is changed: not the model's.
     old: BTreeSet<(Code, Option<String>, String)>,
 }
@@ -93,7 +95,8 @@ impl<'a> Context<'a> {
             texts.extend(serde_json::to_string(base.definition));
             old = check(base.definition, None, request.catalog).into_iter().map(identity).collect();
         }
-        Self { known: Known::of(texts.iter().map(String::as_str), request.catalog), request, denied, base, old }
+        let known = Known::of(texts.iter().map(String::as_str), request.catalog);
+        Self { known, inputs: as_inputs(request.answers), request, denied, base, old }
     }
 
     /// Judges a workflow. Certain mistakes are corrected in the draft.
@@ -131,7 +134,7 @@ impl<'a> Context<'a> {
 
     fn compiled(&self, workflow: &Value) -> Result<(Compact, Compiled), Vec<Finding>> {
         let compact = read(workflow)?;
-        let compiled = compile(&compact, &BTreeMap::new(), self.request.catalog)?;
+        let compiled = compile(&compact, &self.inputs, self.request.catalog)?;
         Ok((compact, compiled))
     }
 

@@ -33,6 +33,8 @@ pub(super) enum Task {
     Plan,
     /// Change the present workflow.
     Edit,
+    /// Repair the present workflow, which failed when it ran.
+    Mend,
 }
 
 /// Returns the messages of a first call.
@@ -85,6 +87,11 @@ fn task_text(task: Task) -> &'static str {
             "Change the present workflow as this request says, and nothing else. Return `change`, with `workflow` null: `nodes` are those that are new or change, \
              each in full and a changed one with its id; `remove` the ids of those to remove; `edges` the full list if any edge changes, else null; `settings` and \
              `name` if they change, else null. Keep ids and names of nodes."
+        }
+        Task::Mend => {
+            "The present workflow was made for this request, and failed as told above. Change what is needed for it to do what was asked, and nothing else. Return \
+             `change`, with `workflow` null: `nodes` are those that are new or change, each in full and a changed one with its id; `remove` the ids of those to remove; \
+             `edges` the full list if any edge changes, else null; `settings` and `name` if they change, else null. Keep ids and names of nodes."
         }
     }
 }

@@ -50,6 +50,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
     pub(super) fn run(mut self) -> Result<Outcome, Step> {
         let request = self.context.request;
         let task = match (request.base, self.choice.planned) {
+            (Some(_), _) if request.failure.is_some() => Task::Mend,
             (Some(_), _) => Task::Edit,
             (None, true) => Task::Plan,
             (None, false) => Task::Write,

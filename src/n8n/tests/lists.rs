@@ -249,6 +249,31 @@ async fn a_failure_is_one_short_line() {
 }
 
 #[tokio::test]
+async fn the_input_of_a_failed_node_is_the_output_that_it_was_given_in_its_last_run() {
+    let server = Scripted::start(|seen| {
+        let items = |text: &str| json!([{ "json": { "text": text } }]);
+        let failed = |source: Value| json!({ "source": [source], "error": { "message": "no" } });
+        let before = json!([{ "data": { "main": [items("first"), items("other")] } }, { "data": { "main": [null, items("second")] } }]);
+        let runs = match seen.target.rsplit('/').next().unwrap().split('?').next().unwrap() {
+            "1" => json!({ "If": before, "Send": [failed(json!({ "previousNode": "If" })),
+                failed(json!({ "previousNode": "If", "previousNodeOutput": 1, "previousNodeRun": 1 }))] }),
+            "2" => json!({ "Send": [failed(json!({ "previousNode": "Gone", "previousNodeOutput": 70 }))] }),
+            "3" => json!({ "Send": [{ "source": [null] }] }),
+            _ => json!([7]),
+        };
+        json(200, json!({ "status": "error", "data": { "resultData": { "runData": runs, "error": { "message": "no", "node": "Send" } } } }))
+    })
+    .await;
+    let n8n = server.client();
+    let run = n8n.failed_run("1").await.unwrap().unwrap();
+    assert_eq!((run.failure.node.as_deref(), run.failure.message.as_str()), (Some("Send"), "no"));
+    assert_eq!(run.input, Some(vec![json!({ "text": "second" })]));
+    for without in ["2", "3", "4"] {
+        assert_eq!(n8n.failed_run(without).await.unwrap().unwrap().input, None, "{without}");
+    }
+}
+
+#[tokio::test]
 async fn a_tag_that_exists_is_found_and_one_that_cannot_exist_is_refused() {
     let server = Scripted::start(|seen| match seen.method.as_str() {
         "POST" => json(409, json!({ "message": "Tag already exists" })),

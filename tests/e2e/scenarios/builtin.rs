@@ -62,6 +62,8 @@ fn plausible(slot: &str) -> Value {
         "appAbCdEfGhIjKlMn"
     } else if has("airtable") && has("table") {
         "tblAbCdEfGhIjKlMn"
+    } else if has("excel") && has("worksheet") {
+        "{00000000-0001-0000-0000-000000000000}"
     } else if has("slack") && has("channel") {
         "C0123456789"
     } else {

@@ -18,12 +18,13 @@ const KILLS: u32 = 30;
 const IDLE: Duration = Duration::from_secs(6);
 const PROMPTS: u64 = 12;
 
-fn words(name: &str, version: u32) -> String {
-    format!("Build frobnication gateway {name} {version}: whoever visits it is told how many widgets were frobnicated by the quux.")
+/// Two prompts each have the same words, so that they ask the same.
+fn words(number: u64, version: u32) -> String {
+    format!("Build frobnication gateway {} {version}: whoever visits it is told how many widgets were frobnicated by the quux.", number / 2)
 }
 
-async fn ask(world: &World, name: &str, version: u32) {
-    prompt(world, name, &words(name, version), json!({ "providerRef": { "name": "models" } })).await;
+async fn ask(world: &World, number: u64, version: u32) {
+    prompt(world, &format!("p{number}"), &words(number, version), json!({ "providerRef": { "name": "models" } })).await;
 }
 
 /// Returns a value of the tokens that all prompts say they used.
@@ -54,7 +55,12 @@ async fn kills_send_no_question_twice_and_lose_no_budget() {
     let started = Instant::now();
     for turn in 0..kills {
         for _ in 0..=dice.roll(2) {
-            ask(&world, &format!("p{}", dice.roll(PROMPTS)), turn).await;
+            let number = dice.roll(PROMPTS);
+            ask(&world, number, turn).await;
+            // Often the other one asks the same at the same moment.
+            if dice.roll(3) > 0 {
+                ask(&world, number ^ 1, turn).await;
+            }
         }
         // The operator has to come as far as asking; then the moment of the kill is random.
         let (sent, since) = (server.completions().len(), Instant::now());
@@ -66,7 +72,7 @@ async fn kills_send_no_question_twice_and_lose_no_budget() {
         world.operator.start();
     }
     for number in 0..PROMPTS {
-        ask(&world, &format!("p{number}"), kills).await;
+        ask(&world, number, kills).await;
     }
     for number in 0..PROMPTS {
         let proposed = |object: &Value| object["status"]["stage"] == "WaitingForApproval" && object["status"]["pendingCalls"].is_null();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::world::{World, condition, current, ready};
+use crate::harness::world::{PATIENCE, World, condition, current, ready};
 use crate::model::{Asked, ModelServer, Reply, complete, refuse};
 
 /// Returns a workflow in the compact form that answers at a path, as a model writes it.
@@ -38,19 +38,19 @@ pub async fn prompt(world: &World, name: &str, text: &str, more: Value) {
         .await;
 }
 
-async fn at(world: &World, name: &str, stage: &str) -> Value {
+pub async fn at(world: &World, name: &str, stage: &str) -> Value {
     let there = |object: &Value| current(object) && object["status"]["stage"] == stage;
     world.until_kind("WorkflowPrompt", name, &format!("stage {stage}"), there).await
 }
 
-async fn approve(world: &World, name: &str, waiting: &Value) {
+pub async fn approve(world: &World, name: &str, waiting: &Value) {
     let digest = waiting["status"]["proposal"]["digest"].clone();
     assert!(digest.as_str().is_some_and(|digest| digest.len() == 64), "{digest}");
     world.annotate("WorkflowPrompt", name, "approved-digest", digest).await;
 }
 
 /// A prompt that no template and no pattern understands, so that a model is asked.
-fn for_a_model(path: &str) -> String {
+pub fn for_a_model(path: &str) -> String {
     format!("Build the frobnication gateway: whoever visits the address {path} is told how many widgets were frobnicated by the quux.")
 }
 
@@ -107,7 +107,7 @@ async fn a_model_is_asked_once_and_its_workflow_answers() {
     assert_eq!(answer.json()["answer"], "seven", "{}", answer.text);
     let usage = &done["status"]["usage"];
     assert_eq!((server.completions().len(), usage["calls"].as_array().map(Vec::len)), (1, Some(1)), "{usage}");
-    assert!(usage["tokens"].as_i64() > Some(100) && usage["cost"] != "0.00", "{usage}");
+    assert!(usage["tokens"].as_i64() > Some(100) && usage["cost"] != "0.00" && usage["attempts"] == 1, "{usage}");
     // What was reserved is settled to what was used.
     let settled = |quota: &Value| {
         let used = &quota["status"]["used"];
@@ -160,6 +160,9 @@ async fn questions_are_answered_by_annotation_and_a_changed_prompt_voids_an_appr
     world
         .apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPolicy", "metadata": { "name": "few" }, "spec": { "maximumNodes": 50 } }))
         .await;
+    let ruled = |object: &Value| object["status"]["proposal"]["digest"] != proposed["status"]["proposal"]["digest"];
+    let ruled = world.until_kind("WorkflowPrompt", "asks", "the rules are part of the digest", ruled).await;
+    assert_eq!(ruled["status"]["history"].as_array().map(Vec::len), Some(1), "other rules are no other generation");
     prompt(&world, "asks", &format!("{} Tell it in French.", for_a_model(&path)), json!({ "providerRef": { "name": "models" } })).await;
     let again = at(&world, "asks", "WaitingForApproval").await;
     assert_ne!(again["status"]["proposal"]["digest"], proposed["status"]["proposal"]["digest"]);
@@ -229,7 +232,21 @@ async fn a_model_that_is_away_is_asked_again_and_costs_nothing_meanwhile() {
     let waiting = world.until_kind("WorkflowPrompt", "waits", "it says that the key is refused", told).await;
     assert_eq!(condition(&waiting, "Stalled")["status"], "True", "a person has to act, and it is tried again nevertheless");
     assert!(waiting["status"]["usage"]["calls"].is_null(), "{}", waiting["status"]["usage"]);
-    at(&world, "waits", "WaitingForApproval").await;
+    // It stays where it is while it is tried again and again.
+    let (mut seen, started): (Vec<String>, _) = (Vec::new(), Instant::now());
+    loop {
+        let status = world.get_kind("WorkflowPrompt", "waits").await["status"].clone();
+        assert!(started.elapsed() < PATIENCE, "{status:#}");
+        let stage = status["stage"].as_str().unwrap_or_default().to_owned();
+        if seen.last() != Some(&stage) {
+            seen.push(stage);
+        }
+        if seen.last().is_some_and(|stage| stage == "WaitingForApproval") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(seen, ["Failed", "WaitingForApproval"]);
 }
 
 /// The operator is killed while a model thinks: the question is not sent again, and its budget counts as used.
@@ -269,4 +286,24 @@ async fn a_question_whose_answer_was_lost_is_never_sent_again() {
     let tokens = done["status"]["usage"]["tokens"].clone();
     let settled = |quota: &Value| quota["status"]["used"]["tokensPerDay"] == tokens && quota["status"]["reservations"].is_null();
     world.until_kind("WorkflowQuota", "budget", "nothing is reserved any more", settled).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_a_prompt_does_not_give_are_given_as_answers() {
+    let (_standin, world) = World::on_stand_in("prompt-inputs", json!({})).await;
+    prompt(&world, "form", "When a form is submitted, add the answers to Google Sheets", json!({})).await;
+    let waiting = at(&world, "form", "WaitingForAnswers").await;
+    let inputs = waiting["status"]["requiredInputs"].as_array().cloned().unwrap_or_default();
+    let mut answers: serde_json::Map<String, Value> =
+        inputs.iter().filter_map(|input| Some((input["name"].as_str()?.to_owned(), json!("1234567890")))).collect();
+    assert!(!answers.is_empty(), "{:#}", waiting["status"]);
+    answers.insert("colour".to_owned(), json!("red"));
+    world.annotate("WorkflowPrompt", "form", "answers", json!(Value::Object(answers).to_string())).await;
+    let proposed = at(&world, "form", "WaitingForApproval").await;
+    assert_eq!(condition(&proposed, "NeedsInput")["status"], "False");
+    let assumed = proposed["status"]["assumptions"].to_string();
+    assert!(assumed.contains("colour") && assumed.contains("is not used"), "{assumed}");
+    let revision = proposed["status"]["proposal"]["revision"].as_str().expect("a revision");
+    let stored = world.stored(revision).await.expect("the proposal is stored").to_string();
+    assert!(stored.contains("1234567890") && !stored.contains("\"?"), "{stored}");
 }

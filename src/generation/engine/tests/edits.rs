@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{built, request, with_replies};
 use crate::document::definition::{Definition, Node};
-use crate::generation::engine::Request;
+use crate::generation::engine::{ExecutionFailure, Request};
 use crate::generation::outcome::Outcome;
 
 /// Returns a workflow as n8n has it, with everything that a compact form leaves out.
@@ -135,4 +135,25 @@ fn a_change_that_changes_nothing_is_no_success() {
     let outcome = edited("add the tag news", &change(json!([]), json!([]), Value::Null));
     let Outcome::Failed(failure) = outcome else { panic!() };
     assert!(failure.findings.iter().any(|finding| finding.message.contains("changes nothing")), "{failure:#?}");
+}
+
+#[test]
+fn a_repair_is_told_what_failed_and_asked_for_no_more_than_that() {
+    let base = base();
+    let failure = ExecutionFailure {
+        node: "Create page".to_owned(),
+        message: "The property Tags does not exist".to_owned(),
+        input_shape: "1 item: {title: text}".to_owned(),
+    };
+    let request = Request { base: Some(&base), failure: Some(&failure), timezone: None, ..request("a page for each entry, with a tag") };
+    let page = json!({"id": "n2", "use": "notion.databasePage.create", "as": "Create page", "set": {"databaseId": {"@list": "d1"}, "title": "{{ $json.title }}",
+        "simple": true}});
+    let (outcome, calls) = with_replies(&request, &[change(json!([page]), json!([]), Value::Null)]);
+    let (told, after) = (calls[0].messages.last().unwrap().text.clone(), built(&outcome).clone());
+    for part in ["node: Create page", "error: The property Tags does not exist", "{title: text}", "failed as told above"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!((lines(&after)[0].clone(), lines(&after)[2].clone()), (lines(&base)[0].clone(), lines(&base)[2].clone()));
+    let other = ExecutionFailure { message: "another".to_owned(), ..failure.clone() };
+    assert_ne!(request.input_hash(), Request { failure: Some(&other), ..request.clone() }.input_hash());
 }

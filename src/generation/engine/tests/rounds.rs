@@ -239,3 +239,19 @@ fn a_lost_answer_counts_as_an_attempt_and_its_question_is_not_asked_again() {
     let keys = [&request(PROMPT), &other].map(|request| with_replies(request, &[good()]).1[0].key.clone());
     assert_ne!(keys[0], keys[1], "another model is another question");
 }
+
+#[test]
+fn a_value_that_a_model_left_open_is_filled_in_from_the_answers() {
+    let reply = answer(
+        json!([{"id": "n1", "use": "webhook", "as": "Order", "set": {"path": "orders", "httpMethod": "POST"}},
+            {"id": "n2", "use": "slack.message.post", "as": "Tell", "set": {"select": "channel", "channelId": "?channel", "text": "{{n1.body.total}}"}}]),
+        json!(["n1>n2"]),
+    );
+    let answers = crate::generation::outcome::Answers::from([("channel".to_owned(), "C0123456789".to_owned())]);
+    let open = request("tell Slack of each order that the webhook gets");
+    for (request, is_open) in [(open.clone(), true), (Request { answers: &answers, ..open }, false)] {
+        let Outcome::Built(candidate) = with_replies(&request, std::slice::from_ref(&reply)).0 else { panic!() };
+        assert_eq!(candidate.slots.iter().map(|slot| slot.open).collect::<Vec<_>>(), [is_open]);
+        assert_eq!(serde_json::to_string(&candidate.definition).unwrap().contains("C0123456789"), !is_open);
+    }
+}

@@ -13,6 +13,8 @@ use crate::harness::n8n::answering;
 use crate::harness::relay::{Passed, Relay};
 use crate::harness::stack::Stack;
 use crate::harness::world::PATIENCE;
+use crate::model::{Asked, ModelServer, complete};
+use crate::scenarios::prompts::{answering as compact_answering, for_a_model, said};
 use crate::standin::{Options, StandIn};
 
 const NAMESPACE: &str = "weirkeeper-system";
@@ -115,6 +117,16 @@ async fn rights_of(mut more: Value, name: &str) {
         json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "token" }, "stringData": { "accessToken": "of a test" } });
     let credential = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nCredential", "metadata": { "name": "slack" },
         "spec": { "instanceRef": { "name": "main" }, "type": "slackApi", "secretRef": { "name": "token" } } });
+    // Two prompts ask a model the same: one pays, the other becomes an owner of the answer.
+    let made = said(compact_answering("team-a/asked", "x"));
+    let models = ModelServer::completing(move |asked: &Asked| complete(asked, &made));
+    let server = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "ModelProvider", "metadata": { "name": "models" },
+        "spec": { "type": "OpenAI", "baseURL": models.base_url(), "models": { "complex": { "name": "scripted" } } } });
+    let asking = |name: &str| {
+        json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPrompt", "metadata": { "name": name },
+            "spec": { "prompt": for_a_model("team-a/asked"), "instanceRef": { "name": "main" }, "providerRef": { "name": "models" } } })
+    };
+    let (asks, follows) = (asking("asks"), asking("follows"));
     for object in [
         &token,
         &credential,
@@ -130,6 +142,11 @@ async fn rights_of(mut more: Value, name: &str) {
     ] {
         apply(&stack, "team-a", &[], object).text();
     }
+    for object in [&server, &asks, &follows] {
+        apply(&stack, "team-a", &[], object).text();
+    }
+    let waits = |name: &str| get(&stack, &["nwfp", name, "--namespace", "team-a"])["status"]["stage"] == "WaitingForApproval";
+    until(|| waits("asks") && waits("follows"), "both prompts have a proposal");
     for version in ["1", "2", "3"] {
         let mut object = workflow("team-a", "a", version);
         object["spec"]["revisionHistoryLimit"] = json!(1);

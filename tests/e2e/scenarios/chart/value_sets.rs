@@ -80,7 +80,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ),
         (
             "timings",
-            json!({ "leaderElection": { "leaseDuration": "1m" }, "terminationGracePeriodSeconds": 120, "preStopSeconds": 0, "probes": { "liveness": { "initialDelaySeconds": 30 } },
+            json!({ "metrics": { "byNamespace": true }, "leaderElection": { "leaseDuration": "1m" }, "terminationGracePeriodSeconds": 120, "preStopSeconds": 0, "probes": { "liveness": { "initialDelaySeconds": 30 } },
             "operator": { "concurrency": 50, "allowLoopback": true, "deletionBound": "1h", "reconcileTimeout": "5m", "livenessBound": "30m", "logFormat": "text", "log": "info,weirkeeper::n8n=debug" } }),
         ),
         ("namespace with its labels", json!({ "namespace": { "create": true } })),
