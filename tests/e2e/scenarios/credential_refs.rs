@@ -91,7 +91,7 @@ async fn two_workflows_wait_for_one_credential_share_it_and_follow_it() {
         generations.push(waiting["metadata"]["generation"].clone());
     }
     let value = header(&world, "guard").await;
-    let made = until_credential(&world, "guard", "it is in n8n", |object| ready(object)).await;
+    let made = until_credential(&world, "guard", "it is in n8n", ready).await;
     let first = made["status"]["n8nCredentialId"].clone();
     for (name, generation) in ["a", "b"].into_iter().zip(&generations) {
         let live = world.until_ready(name).await;
