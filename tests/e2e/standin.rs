@@ -37,7 +37,7 @@ mod wire_log;
 mod workflow_views;
 mod workflows;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
+use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -115,6 +116,8 @@ pub(crate) struct StandIn {
     key: String,
     runtime: Option<Runtime>,
     listener: Mutex<Option<Listener>>,
+    /// Keeps the port while nothing listens, so that no server of another test takes it.
+    _reserved: TcpSocket,
 }
 
 struct Listener {
@@ -134,13 +137,14 @@ impl StandIn {
         let (scopes, expires) = (options.scopes.clone(), options.key_expires);
         let later = options.publication_delay.is_some();
         let site = Site::new(options);
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
-        let address = socket.local_addr().expect("the port just bound");
+        let reserved = reserve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let address = reserved.local_addr().expect("the port just bound");
         let standin = Self {
             key: add_key(&site, scopes, expires),
-            listener: Mutex::new(Some(listen(&runtime, &site, socket))),
+            listener: Mutex::new(Some(listen(&runtime, &site, address))),
             site,
             address,
+            _reserved: reserved,
             runtime: Some(runtime),
         };
         if later {
@@ -208,8 +212,8 @@ impl StandIn {
         self.site.abort_works();
         if let Some(listener) = listener {
             listener.abort.abort();
-            // Wait until the port is really free.
-            let _ = listener.gone.recv_timeout(Duration::from_secs(5));
+            // The sender never sends: it is dropped when the port refuses connections.
+            let _ = listener.gone.recv();
         }
     }
 
@@ -237,8 +241,7 @@ impl StandIn {
             world.webhooks.clear();
         }
         self.site.set_ready_at(None);
-        let socket = rebind(self.address);
-        *self.listener.lock().expect("a plain value") = Some(listen(self.runtime(), &self.site, socket));
+        *self.listener.lock().expect("a plain value") = Some(listen(self.runtime(), &self.site, self.address));
         match startup {
             None => {}
             Some(Duration::ZERO) => self.finish_starting(),
@@ -265,24 +268,23 @@ impl Drop for StandIn {
     }
 }
 
-fn rebind(address: SocketAddr) -> std::net::TcpListener {
-    for _ in 0..100 {
-        if let Ok(socket) = std::net::TcpListener::bind(address) {
-            return socket;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{address} was free a moment ago");
+/// Binds a socket that can share its port with others of this program. It refuses connections until it listens.
+fn reserve(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseport(true).expect("a port that can be shared");
+    socket.bind(address).expect("a free loopback port");
+    socket
 }
 
-fn listen(runtime: &Runtime, site: &Arc<Site>, socket: std::net::TcpListener) -> Listener {
-    socket.set_nonblocking(true).expect("a socket that does not block");
+fn listen(runtime: &Runtime, site: &Arc<Site>, address: SocketAddr) -> Listener {
+    let _context = runtime.enter();
+    let listener = reserve(address).listen(1024).expect("a listener of this runtime");
     let (dropped, gone) = mpsc::channel();
     let site = Arc::clone(site);
     let task = runtime.spawn(async move {
-        // Dropped after the listener, which shows that the port is free.
+        // Dropped after the listener, which shows that the port refuses connections.
         let _dropped = dropped;
-        let listener = tokio::net::TcpListener::from_std(socket).expect("a listener of this runtime");
+        let listener = listener;
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}

@@ -214,8 +214,7 @@ async fn errors_say_whether_the_request_may_have_taken_effect() {
         assert_eq!((error.outcome(), error.unanswered()), (outcome, unanswered), "{error:?}");
         assert!(error.to_string().starts_with("create workflow: "), "{error}");
     }
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = super::super::scripted::client(settings(&format!("http://{unused}"))).create_workflow(&write()).await.unwrap_err();
+    let error = super::super::scripted::client(settings("http://127.0.0.1:9")).create_workflow(&write()).await.unwrap_err();
     assert_eq!((error.outcome(), error.unanswered()), ("connect", false), "{error:?}");
     assert!(error.to_string().contains("refused"), "{error}");
 }

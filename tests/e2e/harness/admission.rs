@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
@@ -187,9 +188,13 @@ pub async fn delete_now(world: &World, kind: &str, name: &str) {
     world.api(kind).delete(name, &DeleteParams::default()).await.expect("the API server deletes");
 }
 
-/// Returns a port that was free a moment ago.
+/// Returns a free loopback port between those of the stack and those of the ephemeral range, so that no server with a port of the kernel's
+/// choice and no outgoing connection takes it before the operator does.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = std::process::id() as u16;
+    let ports = std::iter::repeat_with(|| 32_000 + NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(offset) % 768);
+    ports.take(768).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 fn manifest(path: &str) -> Value {
