@@ -8,6 +8,7 @@ mod credential_rates;
 mod credential_users;
 mod deletion;
 mod instance;
+mod instance_errors;
 mod listings;
 mod memory;
 mod metrics;

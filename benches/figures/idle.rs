@@ -114,14 +114,15 @@ pub async fn made(world: &mut World, objects: usize, interval: &str) {
     }
 }
 
-/// Creates the objects with an operator that runs, and waits until it has nothing more to say.
-pub async fn prepare(world: &World, objects: usize, interval: &str) {
+/// Creates Workflows of the instances that `instance` names by their number, and waits until they are Ready.
+pub async fn create(world: &World, objects: usize, interval: &str, instance: impl Fn(usize) -> String) {
     let progress = Progress::of(world);
     let started = Instant::now();
+    let instance = &instance;
     let generations: HashMap<String, i64> = stream::iter(0..objects)
         .map(|number| async move {
             let name = format!("w-{number:05}");
-            let spec = json!({ "active": true, "interval": interval, "definition": sized(&path(world, number)) });
+            let spec = json!({ "instanceRef": { "name": instance(number) }, "active": true, "interval": interval, "definition": sized(&path(world, number)) });
             let applied = world.try_workflow(&name, spec).await.expect("the API server takes the Workflow");
             (name, applied.metadata.generation.unwrap_or(0))
         })
@@ -130,6 +131,11 @@ pub async fn prepare(world: &World, objects: usize, interval: &str) {
         .await;
     progress.until_ready(&generations, LONGEST).await;
     eprintln!("  {objects} objects are Ready after {:.0} s", started.elapsed().as_secs_f64());
+}
+
+/// Creates the objects with an operator that runs, and waits until it has nothing more to say.
+pub async fn prepare(world: &World, objects: usize, interval: &str) {
+    create(world, objects, interval, |_| "main".to_owned()).await;
     // The instance counts its workflows; that is its one piece of news, and must not come after the restart.
     world.annotate("N8nInstance", "main", "requested-at", json!("prepared")).await;
     let counted = |instance: &Value| instance["status"]["lastHandledRequestedAt"] == "prepared";

@@ -1,15 +1,12 @@
 //! Many N8nInstances in one operator: connections, requests and memory for each, at a start and while nothing changes.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt, stream};
 use serde_json::json;
 
 use crate::harness::stack::Stack;
 use crate::harness::world::{World, ready};
-use crate::idle::{LOG, LONGEST, cold_start, memory, metric, number, path, requests, sized, sweep};
-use crate::progress::Progress;
+use crate::idle::{LOG, cold_start, create, memory, metric, number, requests, sweep};
 use crate::standin::{Options, StandIn};
 
 pub async fn measure() {
@@ -22,23 +19,7 @@ pub async fn measure() {
     for (at, n8n) in all.iter().enumerate() {
         world.instance(&format!("main-{at}"), &n8n.url(), n8n.api_key(), json!({ "interval": interval })).await;
     }
-    let progress = Progress::of(&world);
-    let generations: HashMap<String, i64> = stream::iter(0..instances * each)
-        .map(|number| {
-            let (world, interval) = (&world, &interval);
-            async move {
-                let name = format!("w-{number:05}");
-                let instance = json!({ "name": format!("main-{}", number % instances) });
-                let definition = sized(&path(world, number));
-                let spec = json!({ "instanceRef": instance, "active": true, "interval": interval, "definition": definition });
-                let applied = world.try_workflow(&name, spec).await.expect("the API server takes the Workflow");
-                (name, applied.metadata.generation.unwrap_or(0))
-            }
-        })
-        .buffer_unordered(10)
-        .collect()
-        .await;
-    progress.until_ready(&generations, LONGEST).await;
+    create(&world, instances * each, &interval, |number| format!("main-{}", number % instances)).await;
     for at in 0..instances {
         world.annotate("N8nInstance", &format!("main-{at}"), "requested-at", json!("prepared")).await;
         world

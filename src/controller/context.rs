@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource};
+use prometheus::IntGaugeVec;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 
@@ -43,9 +44,6 @@ use crate::kubernetes::objects;
 use crate::kubernetes::secrets::Secrets;
 use crate::kubernetes::stores::Stores;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
-
-/// Time during which an instance that a Workflow could not reach is not reconciled again on behalf of another Workflow.
-const DOUBTED_FOR: Duration = Duration::from_secs(5);
 
 /// Settings of the operator that reconciliations need.
 #[derive(Clone, Debug)]
@@ -258,11 +256,13 @@ impl Context {
     /// Counts an object by its state.
     pub fn count_state(&self, uid: &str, state: Option<&'static str>) {
         let before = self.remember(uid, |memory| std::mem::replace(&mut memory.state, state));
-        if before != state {
-            let gauge = |label: &str| self.metrics.workflows.with_label_values(&[label]);
-            before.map(gauge).inspect(|gauge| gauge.dec());
-            state.map(gauge).inspect(|gauge| gauge.inc());
-        }
+        recount(&self.metrics.workflows, before, state);
+    }
+
+    /// Counts a credential by its state.
+    pub fn count_credential(&self, uid: &str, state: Option<&'static str>) {
+        let before = self.remember(uid, |memory| std::mem::replace(&mut memory.credential_state, state));
+        recount(&self.metrics.credentials, before, state);
     }
 
     /// Forgets an object that is gone.
@@ -319,25 +319,6 @@ impl Context {
         self.wake_where(|indexed| indexed.instance() == (namespace, name) && failing.contains(indexed.uid()));
     }
 
-    /// Requests a reconciliation of an instance that a Workflow could not reach, unless the instance is known to be unreachable or one was
-    /// requested within `DOUBTED_FOR`.
-    pub fn doubt_instance(&self, namespace: &str, name: &str) {
-        let Some(instance) = self.instance(namespace, name) else { return };
-        let (uid, now) = (instance.metadata.uid.as_deref().unwrap_or_default(), Instant::now());
-        let lately = self.remember(uid, |memory| {
-            if memory.unreachable {
-                return true;
-            }
-            let lately = memory.doubted.is_some_and(|at| now.duration_since(at) < DOUBTED_FOR);
-            memory.doubted = memory.doubted.filter(|_| lately).or(Some(now));
-            lately
-        });
-        if !lately {
-            // The receiver only goes away with the operator.
-            let _ = self.wake_instance.send(ObjectRef::from_obj(instance.as_ref()));
-        }
-    }
-
     /// Forgets every Workflow that is not in the store.
     pub fn forget_absent(&self) {
         let mut known: HashSet<String> = self.claims().objects().map(str::to_owned).collect();
@@ -359,5 +340,13 @@ impl Context {
     pub fn forget_claims(&self, uid: &str) {
         let waiting = self.claims().release(uid);
         self.wake(&waiting);
+    }
+}
+
+/// Moves an object from the gauge of one state to that of another.
+fn recount(gauges: &IntGaugeVec, before: Option<&'static str>, now: Option<&'static str>) {
+    if before != now {
+        before.inspect(|label| gauges.with_label_values(&[label]).dec());
+        now.inspect(|label| gauges.with_label_values(&[label]).inc());
     }
 }

@@ -100,9 +100,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedCredential, slot: Opt
         bounded(&mut rec).await
     };
     if let Outcome::Failed(error) = outcome {
-        rec.doubt_instance(&error);
-        let refused = matches!(error.reason, Reason::Unauthorized | Reason::MissingScope);
-        outcome = Outcome::Failed(if refused { rec.forget_key(error) } else { error });
+        outcome = Outcome::Failed(rec.note_error(error));
     }
     let requested = rec.annotation(annotation::REQUESTED_AT).map(str::to_owned);
     rec.status.last_handled_requested_at = requested.or(rec.status.last_handled_requested_at.take());

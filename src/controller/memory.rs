@@ -11,6 +11,9 @@ use crate::domain::backoff::{Silence, SlidingWindow};
 use crate::domain::error::ReconcileError;
 use crate::domain::validation::ValidationReport;
 
+/// Number of reverts within an hour after which a change counts as contested.
+const MOST_REVERTS: usize = 5;
+
 /// State of an object that is kept between reconciliations.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
@@ -61,6 +64,11 @@ impl Memory {
             _ => self.announced.insert((at, now)).1,
         };
         now.saturating_sub(since)
+    }
+
+    /// Reports whether the same changes are made in n8n again and again.
+    pub fn is_contested(&mut self, now: Timestamp) -> bool {
+        self.reverts.count(now) >= MOST_REVERTS
     }
 
     /// Resets the limits on automatic actions, when a user requested a retry.

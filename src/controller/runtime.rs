@@ -4,5 +4,6 @@
 pub mod backoffs;
 pub mod liveness;
 pub mod reconcile;
+pub mod saved;
 pub mod slots;
 pub mod status;

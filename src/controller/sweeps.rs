@@ -85,6 +85,13 @@ struct Entry {
     awaits: bool,
 }
 
+impl Entry {
+    /// Records a reason to reconcile: no listing covers the object any more.
+    fn ask(&mut self) {
+        *self = Self { asked: self.asked + 1, ..Self::default() };
+    }
+}
+
 #[derive(Debug, Default)]
 struct Fleet {
     objects: HashMap<String, Entry>,
@@ -125,7 +132,7 @@ impl Sweeps {
     pub fn ask(&self, instance: &str, uid: &str) {
         let mut fleets = self.lock();
         let entry = fleets.entry(instance.to_owned()).or_default().objects.entry(uid.to_owned()).or_default();
-        *entry = Entry { asked: entry.asked + 1, ..Entry::default() };
+        entry.ask();
     }
 
     /// Returns the number of reasons so far, when a reconciliation begins.
@@ -232,7 +239,7 @@ impl Sweeps {
                 entry.full.get_or_insert_with(|| listing.began + backoff::spread(period, uid, entry.asked));
                 entry.covered = covered;
             } else {
-                *entry = Entry { asked: entry.asked + 1, ..Entry::default() };
+                entry.ask();
                 settled.differing.insert(uid.clone());
             }
         }
@@ -247,7 +254,7 @@ impl Sweeps {
         fleet.fresh = listing.map(|listing| (Instant::now(), listing));
         let mut waiting = HashSet::new();
         for (uid, entry) in fleet.objects.iter_mut().filter(|(_, entry)| entry.awaits) {
-            *entry = Entry { asked: entry.asked + 1, ..Entry::default() };
+            entry.ask();
             waiting.insert(uid.clone());
         }
         waiting
@@ -283,7 +290,7 @@ impl Sweeps {
         }
         let covered = fleet.objects.iter_mut().filter(|(_, entry)| again && entry.covered.is_some());
         let asked = covered.map(|(uid, entry)| {
-            *entry = Entry { asked: entry.asked + 1, ..Entry::default() };
+            entry.ask();
             uid.clone()
         });
         asked.collect()

@@ -115,11 +115,8 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
     if gives_up(&outcome) {
         route_claims::release_unserved(&rec);
     }
-    if let Outcome::Failed(error @ ReconcileError { reason: Reason::Unauthorized | Reason::MissingScope, .. }) = outcome {
-        outcome = Outcome::Failed(rec.forget_key(error));
-    }
-    if let Outcome::Failed(error) = &outcome {
-        rec.doubt_instance(error);
+    if let Outcome::Failed(error) = outcome {
+        outcome = Outcome::Failed(rec.note_error(error));
     }
     let denied_by = std::mem::take(&mut rec.denied_by);
     rec.status.record_denied_by(denied_by);

@@ -29,6 +29,17 @@ pub enum Outcome {
     },
 }
 
+/// Returns the state by which metrics count an object.
+pub fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
+    let holds = |kind| find(conditions, kind).is_some_and(|condition| condition.status == ConditionStatus::True);
+    match outcome {
+        Outcome::Suspended { .. } => "suspended",
+        _ if holds(ConditionType::Ready) => "ready",
+        _ if holds(ConditionType::Stalled) => "stalled",
+        _ => "reconciling",
+    }
+}
+
 /// Result of a reconciliation: its outcome and the detail conditions that it determined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {

@@ -9,7 +9,7 @@ use crate::api::required_credential::{CredentialState, RequiredCredential};
 use crate::api::workflow::{CredentialMapping, WorkflowSpec};
 
 use crate::document::canonical::{Digest, Parts, digest};
-use crate::document::definition::Definition;
+use crate::document::definition::{Definition, Node};
 use crate::document::derive::{IdentitySeed, fill_ids};
 use crate::document::references::{replace_references, sub_workflow_references};
 use crate::domain::mark::Mark;
@@ -102,6 +102,13 @@ pub fn mapping_of<'s>(spec: &'s WorkflowSpec, kind: &str, entry: &Value) -> Opti
         (Some(mapping.name.as_str()) == name || Some(mapping.name.as_str()) == id)
             && mapping.kind.as_deref().is_none_or(|wanted| wanted == kind)
     })
+}
+
+/// Returns the types of the credentials of a definition that the entry of `spec.credentials` at an index maps.
+pub fn mapped_types<'d>(spec: &WorkflowSpec, definition: &'d Definition, index: usize) -> BTreeSet<&'d str> {
+    let entries = definition.nodes.iter().filter_map(Node::credentials).flatten();
+    let mapped = entries.filter(|(kind, entry)| mapping_of(spec, kind, entry).is_some_and(|(at, _)| at == index));
+    mapped.map(|(kind, _)| kind.as_str()).collect()
 }
 
 /// Returns the definition's name for a credential, or its id if it has no name.

@@ -1,6 +1,6 @@
 //! N8nCredentials of a set, and the Workflows that name them: references without a target, other types and instances, rate limits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding, Severity, quoted};
 use crate::document::positions::Span;
 use crate::domain::credential_limits::{self, limits_of, scheduled_requests};
-use crate::domain::render::mapping_of;
+use crate::domain::render::mapped_types;
 use crate::text::listed;
 use crate::text::similar::nearest;
 
@@ -106,13 +106,11 @@ fn references(member: &Member, definition: Option<&Definition>, held: &[Held]) -
         if found.instance() != member.instance() {
             findings.push(warning(format!("N8nCredential {} is on another N8nInstance, so publication waits for ever", quoted(name))));
         }
-        let entries = definition.into_iter().flat_map(|definition| &definition.nodes).filter_map(|node| node.credentials());
-        let kinds = entries.flatten().filter(|(kind, entry)| mapping_of(member.spec(), kind, entry).is_some_and(|(at, _)| at == index));
-        let others: BTreeSet<&str> = kinds.map(|(kind, _)| kind.as_str()).filter(|kind| *kind != found.kind).collect();
-        if let Some(kind) = others.first() {
+        let kinds = definition.map(|definition| mapped_types(member.spec(), definition, index)).unwrap_or_default();
+        if let Some(kind) = kinds.into_iter().find(|kind| *kind != found.kind) {
             let message =
                 format!("the definition uses this credential with type {kind}, and N8nCredential {} has another type", quoted(name));
-            findings.push(warning(message).mismatch(&found.kind, *kind));
+            findings.push(warning(message).mismatch(&found.kind, kind));
         }
     }
     findings

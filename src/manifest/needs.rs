@@ -12,13 +12,11 @@ use super::skeleton::Skeleton;
 use crate::api::workflow::{CredentialMapping, InstanceRef};
 use crate::document::definition::Definition;
 use crate::document::finding::quoted;
+use crate::domain::credential::mark::LONGEST_NAME;
 use crate::domain::render::{called, mapping_of};
 use crate::text::sha256::sha256_hex;
 
 use super::import::label;
-
-/// Length of the name of a credential in n8n that leaves room for the mark of an N8nCredential.
-const LONGEST_DISPLAY_NAME: usize = 100;
 
 /// Where credentials are to be made if a workflow does not say it.
 #[derive(Clone, Debug, Default)]
@@ -149,8 +147,7 @@ impl Needs {
         if let Some(known) = self.skeletons.iter_mut().find(|one| one.name == name && one.namespace.as_deref() == namespace) {
             return known.comments.extend(comments);
         }
-        let display_name =
-            Some(title.to_owned()).filter(|title| *title != name && (1..=LONGEST_DISPLAY_NAME).contains(&title.chars().count()));
+        let display_name = Some(title.to_owned()).filter(|title| *title != name && (1..=LONGEST_NAME).contains(&title.chars().count()));
         self.skeletons.push(Skeleton {
             name,
             namespace: namespace.map(str::to_owned),

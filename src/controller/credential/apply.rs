@@ -23,9 +23,6 @@ use crate::domain::remote::RemoteCredential;
 use crate::http::boot_clock;
 use crate::n8n::{CredentialUpdate, CredentialWrite, N8nError};
 
-/// Number of reverts within an hour after which a change counts as contested.
-const MOST_REVERTS: usize = 5;
-
 /// Converges the credential in n8n with the values. Returns an outcome if a change by others is left.
 pub(super) async fn apply(
     rec: &mut Reconciliation<'_>,
@@ -69,7 +66,7 @@ pub(super) async fn apply(
 fn decide(rec: &Reconciliation<'_>, remote: &RemoteCredential, wanted: &Wanted) -> (Plan, String) {
     let name = rec.wanted_name();
     let now = Timestamp::now();
-    let contested = rec.ctx.remember(&rec.uid(), |memory| memory.reverts.count(now) >= MOST_REVERTS);
+    let contested = rec.ctx.remember(&rec.uid(), |memory| memory.is_contested(now));
     let status = &rec.status;
     let facts = Facts {
         name: &remote.name,

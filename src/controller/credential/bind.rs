@@ -6,7 +6,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::api::ObjectMeta;
 use kube::runtime::events::EventType;
-use kube::runtime::reflector::ObjectRef;
 
 use super::reconciliation::Reconciliation;
 use crate::api::credential_status::CredentialOrigin;
@@ -139,7 +138,7 @@ async fn record_bound(
 }
 
 /// Returns the time until which an announced create may still take effect.
-fn late_until(rec: &Reconciliation<'_>, connection: &Connection, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn late_until(rec: &Reconciliation<'_>, connection: &Connection, now: Timestamp) -> Option<Timestamp> {
     rec.status.creating_since.as_ref()?;
     let left = longest_life(connection.client.longest_request()).checked_sub(rec.announced_for())?;
     now.checked_add(left).ok()
@@ -252,7 +251,7 @@ pub(super) fn check_instance_identity(
     let accepted = connection.instance.status.as_ref().and_then(|status| status.identity_accepted_at.as_ref()).map(|time| time.0);
     if mass_disappearance(ids.len(), missing) && !vouched(accepted, Timestamp::now()) {
         connection.suspect.store(true, Ordering::SeqCst);
-        let _ = rec.ctx.wake_instance.send(ObjectRef::new(&name).within(&namespace));
+        rec.ctx.ask_instance(&namespace, &name);
     }
     connection.trusted()
 }

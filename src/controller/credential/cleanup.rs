@@ -1,15 +1,14 @@
 //! Deletion by policy. It reads no Secret and needs no valid spec. It waits for Workflows that use the credential as the policy says, and for n8n
 //! within the time limit only.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::core::PartialObjectMetaExt;
 use kube::runtime::events::EventType;
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::bind::{check_instance_identity, is_own, listed, still_arriving};
+use super::bind::{check_instance_identity, is_own, late_until, listed, still_arriving};
 use super::reconciliation::Reconciliation;
 use super::report;
 use crate::api::CREDENTIAL_FINALIZER;
@@ -23,7 +22,6 @@ use crate::domain::backoff;
 use crate::domain::conditions::{Found, Outcome};
 use crate::domain::credential::mark::unmarked;
 use crate::domain::error::ReconcileError;
-use crate::domain::identity::longest_life;
 use crate::domain::remote::RemoteCredential;
 use crate::kubernetes::decoded::Undecodable;
 use crate::kubernetes::objects;
@@ -55,14 +53,10 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
             );
             warn!(reason = error.reason.as_str(), "cleanup abandoned");
             rec.ctx.send_event(&rec.credential, EventType::Warning, Reason::CleanupAbandoned, note).await;
-            rec.ctx.metrics.abandoned.inc();
             Reason::CleanupAbandoned
         }
-        Err(mut error) => {
-            rec.doubt_instance(&error);
-            if matches!(error.reason, Reason::Unauthorized | Reason::MissingScope) {
-                error = rec.forget_key(error);
-            }
+        Err(error) => {
+            let mut error = rec.note_error(error);
             error.message = format!("being deleted: {}", error.message);
             let pause = error
                 .requeue_after
@@ -72,18 +66,8 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
             return Ended { next: Next::In(pause.min(time_left(rec)).max(SHORTEST_PAUSE)), ..ended };
         }
     };
-    match objects::set_finalizer(&rec.ctx.client, &rec.credential, CREDENTIAL_FINALIZER, false).await {
-        Ok(_) => {
-            info!(reason = reason.as_str(), "finalizer removed");
-            rec.ctx.forget_credential(&rec.uid());
-            Ended::for_good(reason)
-        }
-        Err(error) if objects::is_conflict(&error) => Ended::again_in(Reason::Progressing, Duration::from_millis(50)),
-        Err(error) => {
-            warn!(%error, "cannot remove the finalizer");
-            Ended::failed(Reason::RequestFailed)
-        }
-    }
+    let uid = rec.uid();
+    rec.ctx.end_deletion(&rec.credential, CREDENTIAL_FINALIZER, reason, || rec.ctx.forget_credential(&uid)).await
 }
 
 /// Returns the message about Workflows for which the deletion waits.
@@ -115,7 +99,7 @@ async fn dispose_remote(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileErr
     }
     // The time limit starts now.
     time_left(rec);
-    let connection = connection(rec).await?;
+    let connection = rec.ctx.connect_for_deletion(&rec.namespace(), rec.instance_key()).await?;
     // An untrusted n8n proves nothing about the credential, least of all that it does not exist.
     connection.trusted()?;
     let found = match &rec.status.n8n_credential_id {
@@ -144,11 +128,7 @@ async fn dispose_remote(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileErr
 
 fn wait_for_late_create(rec: &Reconciliation<'_>, connection: &Connection) -> Result<(), ReconcileError> {
     let now = Timestamp::now();
-    let left = longest_life(connection.client.longest_request()).checked_sub(rec.announced_for());
-    match left.filter(|left| !left.is_zero()).and_then(|left| now.checked_add(left).ok()) {
-        Some(until) => Err(still_arriving(until, now)),
-        None => Ok(()),
-    }
+    late_until(rec, connection, now).filter(|until| *until > now).map_or(Ok(()), |until| Err(still_arriving(until, now)))
 }
 
 async fn dispose(rec: &Reconciliation<'_>, connection: &Connection, remote: &RemoteCredential) -> Result<(), ReconcileError> {
@@ -168,31 +148,11 @@ async fn dispose(rec: &Reconciliation<'_>, connection: &Connection, remote: &Rem
     Ok(())
 }
 
-/// Returns the current connection, or else the last working one: its Secret or the instance itself may be gone already.
-async fn connection(rec: &Reconciliation<'_>) -> Result<Arc<Connection>, ReconcileError> {
-    match rec.connect().await {
-        Ok(connection) => Ok(connection),
-        Err(error) => {
-            let (namespace, name) = rec.instance_key();
-            rec.ctx.connections.last(&objects::key(&namespace, &name)).ok_or(error)
-        }
-    }
-}
-
 /// Removes the finalizer of an object that does not fit its kind: what it is about cannot be read. Its credential stays in n8n.
 pub(super) async fn release_unreadable(ctx: &Context, object: &Undecodable) -> Ended {
     let bare = object.metadata.clone().into_response_partial::<N8nCredential>();
     let note = format!("the object does not fit the kind N8nCredential: {}; its credential stays in n8n", object.why);
     ctx.send_event(&bare, EventType::Warning, Reason::CleanupAbandoned, note).await;
-    match objects::set_finalizer(&ctx.client, &bare, CREDENTIAL_FINALIZER, false).await {
-        Ok(_) => {
-            ctx.metrics.abandoned.inc();
-            ctx.forget_credential(object.metadata.uid.as_deref().unwrap_or_default());
-            Ended::for_good(Reason::CleanupAbandoned)
-        }
-        Err(error) => {
-            warn!(%error, "cannot remove the finalizer");
-            Ended::failed(Reason::RequestFailed)
-        }
-    }
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    ctx.end_deletion(&bare, CREDENTIAL_FINALIZER, Reason::CleanupAbandoned, || ctx.forget_credential(uid)).await
 }

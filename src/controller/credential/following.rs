@@ -47,8 +47,7 @@ pub(crate) async fn keep_counts(ctx: Arc<Context>, changed: Arc<Notify>) {
             let counted = credential.status().and_then(|status| status.used_by);
             let now = users.get(&(credential.namespace().to_owned(), credential.name().to_owned())).copied().unwrap_or_default();
             if counted.is_some_and(|counted| counted != now.min(MOST_USERS)) {
-                // The receiver only goes away with the operator.
-                let _ = ctx.wake_credential.send(credential.object_ref());
+                ctx.ask_credential(&credential);
             }
         }
     }
@@ -65,9 +64,14 @@ impl Context {
     pub fn wake_credentials(&self, namespace: &str, name: &str, wanted: impl Fn(&IndexedCredential) -> bool) {
         let of_instance = |one: &IndexedCredential| one.instance() == Some((namespace, name)) && wanted(one);
         for credential in self.stores.credentials.store().state_filter(of_instance) {
-            // The receiver only goes away with the operator.
-            let _ = self.wake_credential.send(credential.object_ref());
+            self.ask_credential(&credential);
         }
+    }
+
+    /// Starts a reconciliation of a credential.
+    pub fn ask_credential(&self, credential: &IndexedCredential) {
+        // The receiver only goes away with the operator.
+        let _ = self.wake_credential.send(credential.object_ref());
     }
 
     /// Returns the credentials of an instance that are bound to a credential in n8n, or may be.
@@ -76,15 +80,6 @@ impl Context {
             one.status().is_some_and(|status| status.n8n_credential_id.is_some() || status.creating_since.is_some())
         };
         self.stores.credentials.store().state_filter(|one| one.instance() == Some((namespace, name)) && bound(one))
-    }
-
-    /// Counts a credential by its state.
-    pub fn count_credential(&self, uid: &str, state: Option<&'static str>) {
-        let before = self.remember(uid, |memory| std::mem::replace(&mut memory.credential_state, state));
-        if before != state {
-            before.inspect(|label| self.metrics.credentials.with_label_values(&[label]).dec());
-            state.inspect(|label| self.metrics.credentials.with_label_values(&[label]).inc());
-        }
     }
 
     /// Forgets a credential that is gone.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::events::EventType;
 
@@ -13,16 +12,13 @@ use crate::api::credential_status::N8nCredentialStatus;
 use crate::api::reason::Reason;
 use crate::controller::connections::Connection;
 use crate::controller::context::Context;
+use crate::controller::runtime::saved::SavedStatus;
 use crate::controller::runtime::slots::Slot;
-use crate::controller::runtime::status;
-use crate::domain::api_key::explained;
 use crate::domain::credential::confidential::Confidential;
 use crate::domain::credential::mark::CredentialMark;
 use crate::domain::error::ReconcileError;
 use crate::domain::status_bounds;
 use crate::http::boot_clock;
-use crate::kubernetes::decoded::Decoded;
-use crate::kubernetes::objects;
 
 /// State of one reconciliation of an N8nCredential.
 pub(super) struct Reconciliation<'a> {
@@ -37,28 +33,21 @@ pub(super) struct Reconciliation<'a> {
     /// Values that no message may show.
     pub(super) confidential: Confidential,
     slot: Option<Slot>,
-    /// Status as stored in Kubernetes.
-    saved: N8nCredentialStatus,
-    resource_version: Option<String>,
-    wrote: bool,
-    superseded: bool,
+    saved: SavedStatus<N8nCredentialStatus>,
 }
 
 impl<'a> Reconciliation<'a> {
     pub(super) fn new(ctx: &'a Context, credential: N8nCredential, slot: Option<Slot>) -> Self {
-        let status = credential.status.clone().unwrap_or_default();
+        let saved = SavedStatus::of(&credential);
         Self {
             ctx,
-            saved: status.clone(),
-            status,
+            status: saved.status().clone(),
+            saved,
             details: Vec::new(),
             events: Vec::new(),
             confidential: Confidential::default(),
             slot,
-            resource_version: credential.metadata.resource_version.clone(),
             credential,
-            wrote: false,
-            superseded: false,
         }
     }
 
@@ -88,7 +77,7 @@ impl<'a> Reconciliation<'a> {
 
     /// Returns the status as it is stored.
     pub(super) fn before(&self) -> &N8nCredentialStatus {
-        &self.saved
+        self.saved.status()
     }
 
     /// Returns the mark of this object.
@@ -112,6 +101,12 @@ impl<'a> Reconciliation<'a> {
         self.ctx.connections.for_workflow(&self.namespace(), (&namespace, &name)).await
     }
 
+    /// See [`Context::note_error`].
+    pub(super) fn note_error(&self, error: ReconcileError) -> ReconcileError {
+        let (namespace, name) = self.instance_key();
+        self.ctx.note_error((&namespace, &name), error)
+    }
+
     /// Releases the slot of the instance while the reconciliation waits for a service that a test calls.
     pub(super) fn release_slot(&mut self) {
         self.slot = None;
@@ -133,13 +128,13 @@ impl<'a> Reconciliation<'a> {
 
     /// Discards the changes of the status that were not saved, as if the operator had been killed.
     pub(super) fn abandon(&mut self) {
-        self.status = self.saved.clone();
+        self.status = self.before().clone();
         self.details.clear();
     }
 
     /// Records the object's resource version after a write of this reconciliation.
     pub(super) fn moved_to(&mut self, resource_version: Option<String>) {
-        self.resource_version = resource_version;
+        self.saved.moved_to(resource_version);
     }
 
     /// Returns for how long this process knows of the create that the status announces; zero without one.
@@ -151,82 +146,32 @@ impl<'a> Reconciliation<'a> {
     /// Writes the status before something is done in n8n. The object must not have changed since the beginning of the reconciliation, so that
     /// two writers can never both believe that they announced a create.
     pub(super) async fn save(&mut self) -> Result<(), ReconcileError> {
-        match self.write_status().await {
-            Err(error) if objects::is_conflict(&error) => Err(self.supersede()),
-            other => other.map_err(|error| objects::reconcile_error("write the status", &error)),
-        }
+        let written = self.write_status().await;
+        self.saved.unless_superseded(written)
     }
 
     /// Writes the status after something was done in n8n, even if the object was edited meanwhile.
     pub(super) async fn record(&mut self) -> Result<(), ReconcileError> {
-        match self.save_last().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.supersede()),
-            Err(error) => Err(objects::reconcile_error("write the status", &error)),
-        }
+        let written = self.save_last().await;
+        self.saved.recorded(written)
     }
 
     /// Writes the status, even if the object was edited meanwhile. If another writer changed the status, or the object is gone, nothing is
     /// written: returns false.
     pub(super) async fn save_last(&mut self) -> Result<bool, kube::Error> {
-        while !self.superseded {
-            match self.write_status().await {
-                Ok(()) => return Ok(true),
-                Err(error) if objects::is_gone(&error) => return Ok(false),
-                Err(error) if objects::is_conflict(&error) => self.catch_up().await?,
-                Err(error) => return Err(error),
+        while !self.saved.is_superseded() {
+            let Err(error) = self.write_status().await else { return Ok(true) };
+            if !self.saved.try_again(&self.ctx.client, &self.credential, error).await? {
+                break;
             }
         }
         Ok(false)
-    }
-
-    /// Reads the object again after a conflict, and goes on if only something else than its status changed.
-    async fn catch_up(&mut self) -> Result<(), kube::Error> {
-        let read = objects::read_as::<N8nCredential>(&self.ctx.client, Some(&self.namespace()), &self.name()).await?;
-        let known = (self.credential.status.is_some() || self.wrote).then_some(&self.saved);
-        match read {
-            Some(Decoded(Ok(now))) if now.uid() == self.credential.uid() && now.status.as_ref() == known => {
-                self.resource_version = now.metadata.resource_version.clone();
-            }
-            _ => self.superseded = true,
-        }
-        Ok(())
-    }
-
-    fn supersede(&mut self) -> ReconcileError {
-        self.superseded = true;
-        ReconcileError::transient(Reason::Progressing, "the object changed during the reconciliation; reconciling again")
     }
 
     async fn write_status(&mut self) -> Result<(), kube::Error> {
         status_bounds::fit_credential(&mut self.status);
         let messages = self.status.conditions.iter_mut().map(|condition| &mut condition.message);
         self.ctx.connections.hide_keys(messages.chain(&mut self.status.summary));
-        let (client, writes) = (&self.ctx.client, &self.ctx.metrics.writes);
-        let version = self.resource_version.as_deref();
-        let written = status::write(client, writes, &self.credential, version, (&self.saved, &self.status)).await?;
-        if let Some(version) = written {
-            self.wrote = true;
-            self.resource_version = version;
-            self.saved = self.status.clone();
-        }
-        Ok(())
-    }
-
-    /// Requests a reconciliation of the N8nInstance when n8n does not answer: its objects are woken when it does again.
-    pub(super) fn doubt_instance(&self, error: &ReconcileError) {
-        if matches!(error.reason, Reason::InstanceUnreachable | Reason::InstanceStarting) {
-            let (namespace, name) = self.instance_key();
-            self.ctx.doubt_instance(&namespace, &name);
-        }
-    }
-
-    /// Forgets an API key that n8n rejects, so that the next attempt reads it again. Explains the error by what is known of the key.
-    pub(super) fn forget_key(&self, error: ReconcileError) -> ReconcileError {
-        let (namespace, name) = self.instance_key();
-        let Some(instance) = self.ctx.instance(&namespace, &name) else { return error };
-        self.ctx.connections.forget_key(&instance);
-        let Some(status) = &instance.status else { return error };
-        explained(error, status.key_expires_at.as_deref(), &status.key_scopes, Timestamp::now())
+        self.saved.write(&self.ctx.client, &self.ctx.metrics.writes, &self.credential, &self.status).await.map(drop)
     }
 }

@@ -7,18 +7,16 @@ use kube::runtime::events::EventType;
 use tracing::warn;
 
 use super::reconciliation::Reconciliation;
-use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
+use crate::api::condition::Condition;
 use crate::api::credential::N8nCredential;
 use crate::api::credential_status::N8nCredentialStatus;
 use crate::api::reason::Reason;
 use crate::controller::context::Context;
-use crate::controller::runtime::reconcile::{Ended, Next};
+use crate::controller::runtime::reconcile::Ended;
 use crate::controller::runtime::status;
 use crate::domain::annotations::{OF_CREDENTIAL, unknown};
-use crate::domain::backoff::LONGEST_PAUSE;
-use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::conditions::{Found, conditions, state};
 use crate::domain::credential::test_result::until_test;
-use crate::domain::error::ReconcileError;
 use crate::domain::status_bounds;
 use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
@@ -33,7 +31,7 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
     let status = &mut rec.status;
     status.summary = summary(&after);
     (status.observed_generation, status.conditions, status.unverified_since) = (generation, after, unverified_since);
-    let ended = next(rec, found, now);
+    let ended = Ended::of(&found.outcome, until_next(rec, now));
     let saved = rec.save_last().await;
     for (kind, reason, note) in std::mem::take(&mut rec.events) {
         rec.ctx.send_event(&rec.credential, kind, reason, note).await;
@@ -63,35 +61,11 @@ async fn send_events(rec: &Reconciliation<'_>, before: &N8nCredentialStatus) {
     }
 }
 
-fn next(rec: &Reconciliation<'_>, found: &Found, now: Timestamp) -> Ended {
-    let after = |reason| Ended { reason, next: Next::Interval(until_next(rec, now)) };
-    match &found.outcome {
-        Outcome::Ready(_) => after(Reason::Succeeded),
-        Outcome::Blocked(reason, _) => after(*reason),
-        Outcome::InProgress(reason, _) => Ended::failed(*reason),
-        Outcome::Failed(ReconcileError { reason, requeue_after: Some(pause), .. }) => Ended::again_in(*reason, *pause),
-        Outcome::Failed(ReconcileError { reason, retry_after, .. }) => {
-            Ended { reason: *reason, next: Next::Backoff { asked: *retry_after, longest: LONGEST_PAUSE } }
-        }
-        Outcome::Suspended { .. } => Ended::for_good(Reason::Suspended),
-    }
-}
-
 /// Returns the interval, or the time until the next test if that is sooner.
 fn until_next(rec: &Reconciliation<'_>, now: Timestamp) -> Duration {
     let interval = rec.spec().interval.get();
     let test = rec.status.test.as_ref().and_then(|test| until_test(test, rec.spec().test_interval.map(|one| one.get()), now));
     test.map_or(interval, |test| interval.min(test))
-}
-
-fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
-    let holds = |kind| find(conditions, kind).is_some_and(|condition| condition.status == ConditionStatus::True);
-    match outcome {
-        Outcome::Suspended { .. } => "suspended",
-        _ if holds(ConditionType::Ready) => "ready",
-        _ if holds(ConditionType::Stalled) => "stalled",
-        _ => "reconciling",
-    }
 }
 
 /// Writes a status that says so to an object that does not fit its kind.

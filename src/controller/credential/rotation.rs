@@ -2,7 +2,7 @@
 //! all of them. Instead the metadata of each Secret that a credential names is read again and again, each within a minute
 //! (docs/decisions/0034-secrets-are-read-again.md).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,16 +32,15 @@ pub(crate) async fn follow_secrets(ctx: Arc<Context>) {
         let now = Instant::now();
         // Most ticks have nothing to do but this.
         let named = named(&ctx);
-        due.retain(|place, _| named.contains_key(place));
-        ctx.secret_versions.retain(|place| named.contains_key(place));
+        due.retain(|place, _| named.contains(place));
+        ctx.secret_versions.retain(|place| named.contains(place));
         let mut late = Vec::new();
-        for place in named.into_keys() {
-            let next = now + jittered(PERIOD, &place.1, turn);
+        for place in named {
             match due.get_mut(&place) {
                 // The first reads are spread over the period.
                 None => drop(due.insert(place.clone(), now + PERIOD.mul_f64(fraction(&place.1, 0)))),
                 Some(at) if *at <= now => {
-                    *at = next;
+                    *at = now + jittered(PERIOD, &place.1, turn);
                     late.push(place);
                 }
                 Some(_) => {}
@@ -51,12 +50,12 @@ pub(crate) async fn follow_secrets(ctx: Arc<Context>) {
     }
 }
 
-/// Returns the Secrets that credentials name, with the number of those.
-fn named(ctx: &Context) -> HashMap<Place, usize> {
-    let mut named = HashMap::new();
+/// Returns the Secrets that credentials name.
+fn named(ctx: &Context) -> HashSet<Place> {
+    let mut named = HashSet::new();
     for credential in ctx.stores.credentials.store().state() {
         for secret in credential.spec.0.iter().filter(|_| !credential.deleting()).flat_map(|spec| &spec.secrets) {
-            *named.entry((credential.namespace().to_owned(), secret.clone())).or_default() += 1;
+            named.insert((credential.namespace().to_owned(), secret.clone()));
         }
     }
     named
@@ -74,8 +73,7 @@ async fn look(ctx: &Context, place: Place) {
     if ctx.secret_versions.differs(&place, version) {
         let users = ctx.stores.credentials.store().state_filter(|credential| credential.namespace() == namespace && credential.reads(name));
         for credential in users {
-            // The receiver only goes away with the operator.
-            let _ = ctx.wake_credential.send(credential.object_ref());
+            ctx.ask_credential(&credential);
         }
     }
 }

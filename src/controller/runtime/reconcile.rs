@@ -13,6 +13,8 @@ use super::backoffs::Backoffs;
 use super::liveness::Liveness;
 use crate::api::reason::Reason;
 use crate::domain::backoff;
+use crate::domain::conditions::Outcome;
+use crate::domain::error::ReconcileError;
 
 /// Time that a reconciliation may take beyond its limit to read its object, to write its status and, for a deleted object, to clean up.
 pub const REPORTING: Duration = Duration::from_secs(60);
@@ -35,6 +37,20 @@ impl Ended {
     /// Returns a failure that is retried with exponential backoff.
     pub const fn failed(reason: Reason) -> Self {
         Self { reason, next: Next::Backoff { asked: None, longest: backoff::LONGEST_PAUSE } }
+    }
+
+    /// Returns the result of a reconciliation with this outcome. Without a failure the next one is after `interval`.
+    pub fn of(outcome: &Outcome, interval: Duration) -> Self {
+        match outcome {
+            Outcome::Ready(_) => Self { reason: Reason::Succeeded, next: Next::Interval(interval) },
+            Outcome::Blocked(reason, _) => Self { reason: *reason, next: Next::Interval(interval) },
+            Outcome::InProgress(reason, _) => Self::failed(*reason),
+            Outcome::Failed(ReconcileError { reason, requeue_after: Some(pause), .. }) => Self::again_in(*reason, *pause),
+            Outcome::Failed(ReconcileError { reason, retry_after, .. }) => {
+                Self { reason: *reason, next: Next::Backoff { asked: *retry_after, longest: backoff::LONGEST_PAUSE } }
+            }
+            Outcome::Suspended { .. } => Self::for_good(Reason::Suspended),
+        }
     }
 
     /// Returns a result that is followed by another reconciliation soon, and is no failure.

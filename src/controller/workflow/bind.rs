@@ -180,7 +180,7 @@ pub(super) fn check_instance_identity(
     let accepted = connection.instance.status.as_ref().and_then(|status| status.identity_accepted_at.as_ref()).map(|time| time.0);
     if mass_disappearance(ids.len(), missing) && !vouched(accepted, rec.now()) {
         connection.suspect.store(true, std::sync::atomic::Ordering::SeqCst);
-        let _ = rec.ctx.wake_instance.send(kube::runtime::reflector::ObjectRef::new(&name).within(&namespace));
+        rec.ctx.ask_instance(&namespace, &name);
     }
     connection.trusted()
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kube::runtime::events::EventType;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::bind::{check_instance_identity, may_take};
 use super::reconciliation::Reconciliation;
@@ -49,11 +49,8 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
             rec.ctx.send_event(&rec.workflow, EventType::Warning, Reason::CleanupAbandoned, note).await;
             Reason::CleanupAbandoned
         }
-        Err(mut error) => {
-            rec.doubt_instance(&error);
-            if matches!(error.reason, Reason::Unauthorized | Reason::MissingScope) {
-                error = rec.forget_key(error);
-            }
+        Err(error) => {
+            let mut error = rec.note_error(error);
             // An error that may be temporary must not look like one that a user has to fix.
             error.message = format!("being deleted: {}", error.message);
             let pause = error
@@ -65,24 +62,12 @@ pub(super) async fn clean_up(rec: &mut Reconciliation<'_>) -> Ended {
             return Ended { next: Next::In(pause.min(time_left(rec)).max(SHORTEST_PAUSE)), ..ended };
         }
     };
-    match objects::set_finalizer(&rec.ctx.client, &rec.workflow, WORKFLOW_FINALIZER, false).await {
-        Ok(taken_off) => {
-            info!(reason = reason.as_str(), "finalizer removed");
-            // Reported once for each object: a reconciliation of an old copy finds that the object is gone.
-            if reason == Reason::CleanupAbandoned && taken_off.is_some() {
-                rec.ctx.metrics.abandoned.inc();
-            }
-            rec.ctx.forget(&rec.uid());
-            let (namespace, name) = rec.instance_key();
-            let _ = rec.ctx.wake_instance.send(kube::runtime::reflector::ObjectRef::new(&name).within(&namespace));
-            Ended::for_good(reason)
-        }
-        Err(error) if objects::is_conflict(&error) => Ended::again_in(Reason::Progressing, Duration::from_millis(50)),
-        Err(error) => {
-            warn!(%error, "cannot remove the finalizer");
-            Ended::failed(Reason::RequestFailed)
-        }
-    }
+    let forget = || {
+        rec.ctx.forget(&rec.uid());
+        let (namespace, name) = rec.instance_key();
+        rec.ctx.ask_instance(&namespace, &name);
+    };
+    rec.ctx.end_deletion(&rec.workflow, WORKFLOW_FINALIZER, reason, forget).await
 }
 
 fn time_left(rec: &Reconciliation<'_>) -> Duration {
@@ -98,7 +83,7 @@ async fn dispose_remote(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileErr
     if rec.status.n8n_workflow_id.is_none() && !creating {
         return Ok(());
     }
-    let connection = connection(rec).await?;
+    let connection = rec.ctx.connect_for_deletion(&rec.namespace(), rec.instance_key()).await?;
     // An untrusted n8n proves nothing about the workflow, least of all that it does not exist.
     connection.trusted()?;
     wait_out_interrupted_write(rec, &connection)?;
@@ -174,17 +159,6 @@ fn still_arriving(rec: &Reconciliation<'_>, connection: &Connection) -> Result<(
             Err(error.again_in(Duration::from_secs(1)))
         }
         None => Ok(()),
-    }
-}
-
-/// Returns the current connection, or else the last working one: its Secret or the instance itself may be gone already.
-async fn connection(rec: &Reconciliation<'_>) -> Result<std::sync::Arc<Connection>, ReconcileError> {
-    match rec.connect().await {
-        Ok(connection) => Ok(connection),
-        Err(error) => {
-            let (namespace, name) = rec.instance_key();
-            rec.ctx.connections.last(&objects::key(&namespace, &name)).ok_or(error)
-        }
     }
 }
 

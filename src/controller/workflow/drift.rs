@@ -17,15 +17,13 @@ use crate::domain::error::ReconcileError;
 use crate::domain::plan::{Comparison, Drift, Keeps, Plan, edits};
 use crate::domain::remote::RemoteWorkflow;
 
-/// Number of reverts within an hour after which a change counts as contested.
-const MOST_REVERTS: usize = 5;
 /// Maximum length of a difference in a condition or an event.
 const SUMMARY_CHARS: usize = 800;
 
 /// Reports whether the same changes are made again and again.
 pub(super) fn contested(rec: &Reconciliation<'_>) -> bool {
     let now = rec.now();
-    rec.ctx.remember(&rec.uid(), |memory| memory.reverts.count(now) >= MOST_REVERTS)
+    rec.ctx.remember(&rec.uid(), |memory| memory.is_contested(now))
 }
 
 /// Reports the changes made in n8n that the plan leaves.

@@ -16,11 +16,10 @@ use crate::api::workflow::{Workflow, WorkflowSpec};
 use crate::api::workflow_status::{Snapshot, WorkflowStatus};
 use crate::controller::connections::Connection;
 use crate::controller::context::Context;
+use crate::controller::runtime::saved::SavedStatus;
 use crate::controller::runtime::slots::Slot;
-use crate::controller::runtime::status;
 use crate::document::derive::IdentitySeed;
 use crate::domain::annotations::silenced;
-use crate::domain::api_key::explained;
 use crate::domain::confirmed::Known;
 use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
@@ -29,7 +28,6 @@ use crate::domain::status_record::StatusRecord;
 use crate::domain::sweep::Fingerprint;
 use crate::domain::urgency::Urgency;
 use crate::http::boot_clock;
-use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::{indexed_metadata, objects, revisions};
 use crate::validator::rules::Pattern;
 
@@ -63,13 +61,7 @@ pub(super) struct Reconciliation<'a> {
     began: Callable,
     /// Slot of the instance, while it is held.
     place: Option<Slot>,
-    /// Status as stored in Kubernetes.
-    saved: StatusRecord,
-    resource_version: Option<String>,
-    /// Set if this reconciliation wrote the status.
-    wrote: bool,
-    /// Set if the object changed in a way that this reconciliation did not read: it ends and reports nothing.
-    superseded: bool,
+    saved: SavedStatus<WorkflowStatus>,
     /// Revisions of templates that are no longer used, deleted once the status says so.
     unused_revisions: Vec<String>,
     /// Content that was sent without an answer and may still take effect.
@@ -91,8 +83,8 @@ pub(super) struct PendingEvent {
 
 impl<'a> Reconciliation<'a> {
     pub(super) fn new(ctx: &'a Context, workflow: Workflow, place: Slot) -> Self {
-        let status = StatusRecord::from(workflow.status.clone().unwrap_or_default());
-        let resource_version = workflow.metadata.resource_version.clone();
+        let saved = SavedStatus::of(&workflow);
+        let status = StatusRecord::from(saved.status().clone());
         let uid = workflow.uid().unwrap_or_default();
         let late = ctx.remember(&uid, |memory| {
             memory.late = memory.late.take().filter(|(_, at)| Timestamp::now().duration_since(*at).unsigned_abs() < LATE);
@@ -110,16 +102,13 @@ impl<'a> Reconciliation<'a> {
             began: callable(&status),
             webhooks_were_missing: status.webhooks_missing,
             place: Some(place),
-            saved: status.clone(),
+            saved,
             status,
             details: Vec::new(),
             denied_by: Vec::new(),
             source_version: None,
             events: Vec::new(),
             counted: false,
-            resource_version,
-            wrote: false,
-            superseded: false,
             unused_revisions: Vec::new(),
         }
     }
@@ -195,6 +184,12 @@ impl<'a> Reconciliation<'a> {
         self.ctx.connections.for_workflow(&self.namespace(), (&namespace, &name)).await
     }
 
+    /// See [`Context::note_error`].
+    pub(super) fn note_error(&self, error: ReconcileError) -> ReconcileError {
+        let (namespace, name) = self.instance_key();
+        self.ctx.note_error((&namespace, &name), error)
+    }
+
     /// Releases the slot while the reconciliation waits for something that does not depend on the instance.
     pub(super) fn release_slot(&mut self) {
         self.place = None;
@@ -210,7 +205,7 @@ impl<'a> Reconciliation<'a> {
 
     /// Discards the changes of the status that were not saved, as if the operator had been killed.
     pub(super) fn abandon(&mut self) {
-        self.status = self.saved.clone();
+        self.status = StatusRecord::from(self.saved.status().clone());
         self.details.clear();
     }
 
@@ -248,7 +243,7 @@ impl<'a> Reconciliation<'a> {
     /// Records which version of its ConfigMap was read, if the status changes anyway: a ConfigMap that was only labelled is no reason to
     /// write.
     pub(super) fn note_source(&mut self) {
-        if self.source_version.is_some() && (self.status.source_version.is_none() || self.status != self.saved) {
+        if self.source_version.is_some() && (self.status.source_version.is_none() || *self.status != *self.saved.status()) {
             self.status.record_source_version(self.source_version.clone());
         }
     }
@@ -266,19 +261,14 @@ impl<'a> Reconciliation<'a> {
     /// Writes the status, if it differs from the stored one, before something is done in n8n. The object must not have changed since the
     /// beginning of the reconciliation, so that two writers can never both believe that they recorded an intent.
     pub(super) async fn save(&mut self) -> Result<(), ReconcileError> {
-        match self.write_status(true).await {
-            Err(error) if objects::is_conflict(&error) => Err(self.superseded()),
-            other => other.map_err(|error| objects::reconcile_error("write the status", &error)),
-        }
+        let written = self.write_status(true).await;
+        self.saved.unless_superseded(written)
     }
 
     /// Writes the status after something was done in n8n, even if the object was edited meanwhile.
     pub(super) async fn record(&mut self) -> Result<(), ReconcileError> {
-        match self.save_over(true).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.superseded()),
-            Err(error) => Err(objects::reconcile_error("write the status", &error)),
-        }
+        let written = self.save_over(true).await;
+        self.saved.recorded(written)
     }
 
     /// Writes the status at the end of a reconciliation, even if the object was edited meanwhile. If another writer changed the status, or
@@ -288,60 +278,34 @@ impl<'a> Reconciliation<'a> {
     }
 
     async fn save_over(&mut self, under_way: bool) -> Result<bool, kube::Error> {
-        while !self.superseded {
-            match self.write_status(under_way).await {
-                Ok(()) => return Ok(true),
-                Err(error) if objects::is_gone(&error) => return Ok(false),
-                Err(error) if objects::is_conflict(&error) => self.catch_up().await?,
-                Err(error) => return Err(error),
+        while !self.saved.is_superseded() {
+            let Err(error) = self.write_status(under_way).await else { return Ok(true) };
+            if !self.saved.try_again(&self.ctx.client, &self.workflow, error).await? {
+                break;
             }
         }
         Ok(false)
     }
 
-    /// Reads the object again after a conflict, and goes on if only something else than its status changed.
-    async fn catch_up(&mut self) -> Result<(), kube::Error> {
-        let read = objects::read_as::<Workflow>(&self.ctx.client, Some(&self.namespace()), &self.name()).await?;
-        match read {
-            Some(Decoded(Ok(now))) if now.uid() == self.workflow.uid() && now.status.as_ref() == self.known_saved() => {
-                self.resource_version = now.metadata.resource_version.clone();
-            }
-            _ => self.superseded = true,
-        }
-        Ok(())
-    }
-
-    /// Returns the stored status as far as this reconciliation knows it; None for an object that never had one.
-    fn known_saved(&self) -> Option<&WorkflowStatus> {
-        (self.workflow.status.is_some() || self.wrote).then_some(&*self.saved)
-    }
-
-    fn superseded(&mut self) -> ReconcileError {
-        self.superseded = true;
-        ReconcileError::transient(Reason::Progressing, "the object changed during the reconciliation; reconciling again")
-    }
-
     async fn write_status(&mut self, under_way: bool) -> Result<(), kube::Error> {
-        if let Some(version) = self.status.active_version.filter(|version| under_way && self.saved.active_version != Some(*version)) {
+        if let Some(version) =
+            self.status.active_version.filter(|version| under_way && self.saved.status().active_version != Some(*version))
+        {
             // The conditions describe the previous version until the reconciliation is reported.
             self.status.record_progress(format!("version {version} is in n8n and is being verified"));
         }
         let mut dropped = self.status.fit();
         self.ctx.connections.hide_keys(self.status.texts());
-        let version = self.resource_version.as_deref();
-        let (client, writes) = (&self.ctx.client, &self.ctx.metrics.writes);
-        let written = status::write(client, writes, &self.workflow, version, (&*self.saved, &*self.status)).await?;
-        let Some(written) = written else { return Ok(()) };
-        self.wrote = true;
-        self.resource_version = written;
-        self.saved = self.status.clone();
+        if !self.saved.write(&self.ctx.client, &self.ctx.metrics.writes, &self.workflow, &self.status).await? {
+            return Ok(());
+        }
         dropped.append(&mut self.unused_revisions);
         revisions::delete(&self.ctx.client, &self.namespace(), &dropped, &self.uid()).await
     }
 
     /// Records the object's resource version after a write of this reconciliation.
     pub(super) fn moved_to(&mut self, resource_version: Option<String>) {
-        self.resource_version = resource_version;
+        self.saved.moved_to(resource_version);
     }
 
     /// Returns for how long this process knows of the write that the status announces; zero without one.
@@ -352,24 +316,6 @@ impl<'a> Reconciliation<'a> {
 
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::now()
-    }
-
-    /// Requests a reconciliation of the N8nInstance when n8n does not answer: its Workflows are woken when it does again.
-    pub(super) fn doubt_instance(&self, error: &ReconcileError) {
-        if matches!(error.reason, Reason::InstanceUnreachable | Reason::InstanceStarting) {
-            let (namespace, name) = self.instance_key();
-            self.ctx.doubt_instance(&namespace, &name);
-        }
-    }
-
-    /// Forgets an API key that n8n rejects, so that the next attempt reads it again: it may have been renewed. Explains the error by what
-    /// is known of the key.
-    pub(super) fn forget_key(&self, error: ReconcileError) -> ReconcileError {
-        let (namespace, name) = self.instance_key();
-        let Some(instance) = self.ctx.instance(&namespace, &name) else { return error };
-        self.ctx.connections.forget_key(&instance);
-        let Some(status) = &instance.status else { return error };
-        explained(error, status.key_expires_at.as_deref(), &status.key_scopes, self.now())
     }
 }
 

@@ -10,16 +10,15 @@ use tracing::warn;
 
 use super::reconciliation::Reconciliation;
 use super::resolve::wake_callers;
-use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
+use crate::api::condition::{Condition, ConditionType, find};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::api::workflow_status::{VersionResult, WorkflowStatus};
 use crate::controller::context::Context;
-use crate::controller::runtime::reconcile::{Ended, Next};
+use crate::controller::runtime::reconcile::Ended;
 use crate::controller::runtime::status;
 use crate::domain::annotations::{OF_WORKFLOW, unknown};
-use crate::domain::backoff::LONGEST_PAUSE;
-use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::conditions::{Found, Outcome, conditions, state};
 use crate::domain::error::ReconcileError;
 use crate::domain::health::next_check;
 use crate::domain::history;
@@ -101,18 +100,8 @@ fn decisions(before: &WorkflowStatus, after: &WorkflowStatus) -> Vec<(Reason, St
 
 fn next(rec: &Reconciliation<'_>, found: &Found, now: Timestamp) -> Ended {
     let interval = rec.spec().interval.get();
-    match &found.outcome {
-        Outcome::Ready(_) => {
-            Ended { reason: Reason::Succeeded, next: Next::Interval(baking(rec, now).map_or(interval, |look| look.min(interval))) }
-        }
-        Outcome::Blocked(reason, _) => Ended { reason: *reason, next: Next::Interval(interval) },
-        Outcome::InProgress(reason, _) => Ended::failed(*reason),
-        Outcome::Failed(ReconcileError { reason, requeue_after: Some(pause), .. }) => Ended::again_in(*reason, *pause),
-        Outcome::Failed(ReconcileError { reason, retry_after, .. }) => {
-            Ended { reason: *reason, next: Next::Backoff { asked: *retry_after, longest: LONGEST_PAUSE } }
-        }
-        Outcome::Suspended { .. } => Ended::for_good(Reason::Suspended),
-    }
+    let watched = matches!(found.outcome, Outcome::Ready(_)).then(|| baking(rec, now)).flatten();
+    Ended::of(&found.outcome, watched.map_or(interval, |look| look.min(interval)))
 }
 
 /// Returns how soon a version in its bake time is reconciled again.
@@ -121,16 +110,6 @@ fn baking(rec: &Reconciliation<'_>, now: Timestamp) -> Option<Duration> {
     let age = Duration::try_from(now.duration_since(rec.status.published_at.as_ref()?.0)).ok()?;
     let baking = history::numbered(&rec.status.history, rec.status.active_version?)?.result == VersionResult::Deployed;
     (baking && age < bake).then(|| next_check(bake, age))
-}
-
-fn state(conditions: &[Condition], outcome: &Outcome) -> &'static str {
-    let holds = |kind| find(conditions, kind).is_some_and(|condition| condition.status == ConditionStatus::True);
-    match outcome {
-        Outcome::Suspended { .. } => "suspended",
-        _ if holds(ConditionType::Ready) => "ready",
-        _ if holds(ConditionType::Stalled) => "stalled",
-        _ => "reconciling",
-    }
 }
 
 /// Writes a status that says so to an object that does not fit its kind.

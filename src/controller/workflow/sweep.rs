@@ -124,8 +124,7 @@ async fn sweep(ctx: Arc<Context>, key: String, turns: Arc<Semaphore>) {
     let Some((namespace, name)) = key.split_once('/') else { return };
     let Some(instance) = ctx.instance(namespace, name) else { return };
     if ctx.sweeps.inspection_is_due(&key, instance.spec.interval.get()) {
-        // The receiver only goes away with the operator.
-        let _ = ctx.wake_instance.send(kube::runtime::reflector::ObjectRef::new(name).within(namespace));
+        ctx.ask_instance(namespace, name);
     }
 }
 

@@ -1,11 +1,9 @@
 //! Warnings about the N8nCredentials that a Workflow names.
 
-use std::collections::BTreeSet;
-
 use crate::api::workflow::WorkflowSpec;
 use crate::document::definition::Definition;
 use crate::domain::credential_ref::{NamedCredential, use_of};
-use crate::domain::render::mapping_of;
+use crate::domain::render::mapped_types;
 
 /// Stands for a type that is not known.
 const ANY: &str = "as in the definition";
@@ -22,9 +20,7 @@ pub fn warnings(
     for (index, mapping) in spec.credentials.iter().enumerate() {
         let Some(name) = mapping.credential_ref.as_ref().map(|reference| reference.name.as_str()) else { continue };
         let credential = credential_of(name);
-        let entries = definition.into_iter().flat_map(|definition| &definition.nodes).filter_map(|node| node.credentials()).flatten();
-        let used = entries.filter(|(kind, entry)| mapping_of(spec, kind, entry).is_some_and(|(at, _)| at == index));
-        let mut kinds: BTreeSet<&str> = used.map(|(kind, _)| kind.as_str()).collect();
+        let mut kinds = definition.map(|definition| mapped_types(spec, definition, index)).unwrap_or_default();
         if kinds.is_empty() {
             // Nothing contradicts the type that it has.
             let own = credential.as_ref().map(|credential| credential.kind.as_str());

@@ -8,11 +8,9 @@ use super::naming::label;
 use crate::api::workflow::InstanceRef;
 use crate::document::definition::Definition;
 use crate::document::finding::quoted;
+use crate::domain::credential::mark::LONGEST_NAME;
 use crate::manifest::skeleton::Skeleton;
 use crate::text::sha256::sha256_hex;
-
-/// Length of the name of a credential in n8n that leaves room for the mark of an N8nCredential.
-const LONGEST_DISPLAY_NAME: usize = 100;
 
 /// A credential as a node of a workflow in n8n names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +45,7 @@ impl Adopted {
             // None of several with one name keeps it, so that their order does not matter.
             let name = if counts[&name] > 1 { format!("{name}-{}", &sha256_hex(&key.1)[..8]) } else { name };
             let title = titles.first().cloned().unwrap_or_default();
-            let fits = title != name && (1..=LONGEST_DISPLAY_NAME).contains(&title.chars().count());
+            let fits = title != name && (1..=LONGEST_NAME).contains(&title.chars().count());
             let skeleton = Skeleton {
                 name,
                 namespace: namespace.map(str::to_owned),

@@ -23,8 +23,19 @@ impl Output {
     }
 }
 
+/// Returns the objects of a stream of manifests as kubectl reads them.
+pub fn read(world: &World, manifests: &str) -> Vec<Value> {
+    let text = run(world, &["create", "--dry-run=client", "--output=json", "--filename=-"], manifests).text();
+    // Several objects come as one JSON document after the other.
+    serde_json::Deserializer::from_str(&text).into_iter::<Value>().map(|item| item.expect("kubectl prints JSON")).collect()
+}
+
 /// Runs kubectl as an admin in the namespace of a world; `input` goes to its standard input.
 pub fn kubectl(world: &World, arguments: &[&str], input: Option<&Value>) -> Output {
+    run(world, arguments, &input.map(Value::to_string).unwrap_or_default())
+}
+
+fn run(world: &World, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(world.stack.kubectl())
         .arg("--kubeconfig")
         .arg(world.stack.kubeconfig("admin"))
@@ -36,9 +47,7 @@ pub fn kubectl(world: &World, arguments: &[&str], input: Option<&Value>) -> Outp
         .spawn()
         .expect("kubectl runs");
     let mut pipe = child.stdin.take().expect("a pipe");
-    if let Some(input) = input {
-        pipe.write_all(input.to_string().as_bytes()).expect("kubectl reads");
-    }
+    pipe.write_all(input.as_bytes()).expect("kubectl reads");
     drop(pipe);
     let output = child.wait_with_output().expect("kubectl ends");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

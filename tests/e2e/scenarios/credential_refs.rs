@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::harness::kubectl::read;
 use crate::harness::n8n::{answering, id, with_node};
 use crate::harness::stack::rand;
 use crate::harness::world::{World, condition, current, ready};
@@ -183,19 +184,8 @@ fn weirkeeper(arguments: &[&str], more: &BTreeMap<&str, String>) -> (Option<i32>
 
 /// Applies a stream of manifests as kubectl reads them.
 async fn apply_all(world: &World, text: &str) -> Vec<Value> {
-    let file = std::env::temp_dir().join(format!("{}-{:x}.yaml", world.namespace, rand()));
-    std::fs::write(&file, text).expect("a file is written");
-    let read = Command::new(world.stack.kubectl())
-        .args(["create", "--dry-run=client", "-o", "json", "-n", &world.namespace, "-f"])
-        .arg(&file)
-        .env("KUBECONFIG", world.stack.kubeconfig("admin"))
-        .output()
-        .expect("kubectl runs");
-    let _ = std::fs::remove_file(&file);
-    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
     let mut applied = Vec::new();
-    for item in serde_json::Deserializer::from_slice(&read.stdout).into_iter::<Value>() {
-        let item = item.expect("kubectl prints JSON");
+    for item in read(world, text) {
         let mut object =
             json!({ "apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": { "name": item["metadata"]["name"] } });
         for part in ["spec", "stringData"] {

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::harness::kubectl::read;
 use crate::harness::n8n::{N8n, answering, with_node};
 use crate::harness::world::World;
 
@@ -19,20 +20,9 @@ fn import(world: &World, arguments: &[&str]) -> (Vec<Value>, String) {
         .expect("the binary runs");
     let reported = String::from_utf8(run.stderr).expect("text");
     assert!(run.status.success(), "{reported}");
-    let file = std::env::temp_dir().join(format!("{}-import.yaml", world.namespace));
-    std::fs::write(&file, run.stdout).expect("a file is written");
-    let read = Command::new(world.stack.kubectl())
-        .args(["create", "--dry-run=client", "-o", "json", "-n", &world.namespace, "-f"])
-        .arg(&file)
-        .env("KUBECONFIG", world.stack.kubeconfig("admin"))
-        .output()
-        .expect("kubectl runs");
-    let _ = std::fs::remove_file(&file);
-    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
-    // Several objects come as one JSON document after the other.
-    let items = serde_json::Deserializer::from_slice(&read.stdout).into_iter::<Value>().map(|item| item.expect("kubectl prints JSON"));
+    let items = read(world, &String::from_utf8(run.stdout).expect("text"));
     let bare = |item: Value| json!({ "apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": { "name": item["metadata"]["name"] }, "spec": item["spec"] });
-    (items.map(bare).collect(), reported)
+    (items.into_iter().map(bare).collect(), reported)
 }
 
 async fn made(n8n: &N8n, definition: Value) -> String {
