@@ -35,23 +35,36 @@ async fn longest_pause(world: &World, many: usize, count: impl Fn() -> usize) ->
     longest
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn retries_back_off_although_retry_after_is_zero_or_in_the_past() {
-    let (standin, world) = World::on_stand_in("atonce", json!({ "interval": "1h" })).await;
+/// Applies a Workflow whose reads are answered with a status and a `Retry-After`, and expects exponential backoff all the same.
+async fn backs_off(name: &str, status: u16, header: &str) {
+    let (standin, world) = World::on_stand_in(name, json!({ "interval": "1h" })).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;
-    for (name, status, header) in [("zero", 503, "0"), ("past", 503, "Sun, 06 Nov 1994 08:49:37 GMT"), ("limited", 429, "0")] {
-        apply(&world, name, "1").await;
-        let id = crate::harness::n8n::id(&world.until_ready(name).await);
-        let Fault::Respond { content_type, body, .. } = Fault::retry_after(status, 0) else { unreachable!("a response") };
-        let headers = vec![("retry-after".to_owned(), header.to_owned())];
-        let at_once = Fault::Respond { status, content_type, body, headers };
-        let rule = standin.faults().add(Rule::on("GET", &format!("/api/v1/workflows/{id}"), at_once));
-        world.annotate("Workflow", name, "requested-at", json!("1")).await;
-        let longest = longest_pause(&world, 7, || standin.faults().fired(rule)).await;
-        assert!(longest >= FIFTH, "{name}: the longest pause between seven tries is {longest:?}");
-        standin.faults().clear();
-        world.until(name, "n8n answers again", |object| condition(object, "Synced")["status"] == "True" && ready(object)).await;
-    }
+    apply(&world, "a", "1").await;
+    let id = crate::harness::n8n::id(&world.until_ready("a").await);
+    let Fault::Respond { content_type, body, .. } = Fault::retry_after(status, 0) else { unreachable!("a response") };
+    let headers = vec![("retry-after".to_owned(), header.to_owned())];
+    let at_once = Fault::Respond { status, content_type, body, headers };
+    let rule = standin.faults().add(Rule::on("GET", &format!("/api/v1/workflows/{id}"), at_once));
+    world.annotate("Workflow", "a", "requested-at", json!("1")).await;
+    let longest = longest_pause(&world, 7, || standin.faults().fired(rule)).await;
+    assert!(longest >= FIFTH, "the longest pause between seven tries is {longest:?}");
+    standin.faults().clear();
+    world.until("a", "n8n answers again", |object| condition(object, "Synced")["status"] == "True" && ready(object)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_back_off_although_retry_after_is_zero() {
+    backs_off("retryzero", 503, "0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_back_off_although_retry_after_is_in_the_past() {
+    backs_off("retrypast", 503, "Sun, 06 Nov 1994 08:49:37 GMT").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_back_off_although_a_rate_limit_ends_at_once() {
+    backs_off("retrylimited", 429, "0").await;
 }
 
 /// Makes the API server refuse every write of a Workflow's status in this namespace.

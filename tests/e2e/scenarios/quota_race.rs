@@ -49,15 +49,22 @@ struct Seen {
     looks: usize,
 }
 
+impl Seen {
+    fn note(&mut self, (all, active): (usize, usize)) {
+        *self = Self { most: (self.most.0.max(all), self.most.1.max(active)), looks: self.looks + 1 };
+    }
+}
+
 impl Census {
     fn of(world: &World) -> Self {
         let (n8n, part, seen) = (world.n8n.clone(), format!("/{}/", world.namespace), Arc::<Mutex<Seen>>::default());
         let (asked, of, noted) = (n8n.clone(), part.clone(), seen.clone());
         let task = tokio::spawn(async move {
             loop {
-                let (all, active) = counted(&asked, &of).await;
-                let mut seen = noted.lock().expect("no thread panicked");
-                *seen = Seen { most: (seen.most.0.max(all), seen.most.1.max(active)), looks: seen.looks + 1 };
+                let counts = counted(&asked, &of).await;
+                noted.lock().expect("no thread panicked").note(counts);
+                // What is in n8n stays until the end, so that a look sees it; without a pause looks are most of what n8n does.
+                tokio::time::sleep(Duration::from_millis(250)).await;
             }
         });
         Self { n8n, part, seen, task }

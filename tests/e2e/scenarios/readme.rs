@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::stack::Stack;
 use crate::scenarios::chart::helm::project;
@@ -44,7 +44,7 @@ fn run(stack: &Stack, script: &str) -> Output {
 async fn the_quick_start_of_the_readme_works_as_written() {
     let stack = Stack::own(&[]);
     let blocks = console_blocks();
-    assert_eq!(blocks.len(), 3, "install, connect, apply: {blocks:?}");
+    assert_eq!(blocks.len(), 4, "install, connect, apply, describe: {blocks:?}");
     // No kubelet runs here: the operator is started from the Deployment, with an n8n on loopback. Its pods are never available.
     std::fs::write(stack.dir.join("values.json"), values(&json!({})).to_string()).expect("a file");
     let install = replaced(&blocks[0], "--create-namespace\n", "--create-namespace --values \"$VALUES\"\n");
@@ -57,11 +57,25 @@ async fn the_quick_start_of_the_readme_works_as_written() {
     // The values that the reader fills in.
     let connect = replaced(&blocks[1], "N8N_URL=https://n8n.example.com ", "N8N_URL=\"$STACK_N8N_URL\" ");
     let connect = replaced(&connect, "YOUR-KEY", "\"$STACK_N8N_KEY\"");
-    let used = run(&stack, &format!("{connect}\n{}", blocks[2]));
-    let message = String::from_utf8_lossy(&used.stdout);
-    assert!(used.status.success(), "{message}\n{}\n{}", String::from_utf8_lossy(&used.stderr), replica.log());
-    let answer = message.trim().lines().last().expect("an answer");
+    used(&stack, &replica, &connect);
     let promised = "The workflow answers `{\"greeting\":\"hello\"}`";
     assert!(std::fs::read_to_string(project("README.md")).expect("the README").contains(promised));
-    assert_eq!(answer, "{\"greeting\":\"hello\"}", "{message}\n{}", replica.log());
+    assert_eq!(last_line(&used(&stack, &replica, &blocks[2])), "{\"greeting\":\"hello\"}");
+
+    let described = used(&stack, &replica, &blocks[3]);
+    assert!(described.contains("It is started by"), "{described}");
+    let answer: Value = serde_json::from_str(last_line(&described)).expect("JSON");
+    assert_eq!(answer["status"], "ok", "{described}");
+}
+
+fn last_line(output: &str) -> &str {
+    output.trim().lines().last().expect("an answer")
+}
+
+/// Returns what a block printed that succeeds.
+fn used(stack: &Stack, replica: &Replica, script: &str) -> String {
+    let done = run(stack, script);
+    let message = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{message}\n{}\n{}", String::from_utf8_lossy(&done.stderr), replica.log());
+    message.into_owned()
 }
