@@ -38,17 +38,16 @@ async fn only_workflows_that_reference_a_workflow_may_call_it() {
     world.workflow("parent", parent(&path)).await;
     world.workflow("child", json!({ "active": true, "interval": "2s", "definition": callee("1") })).await;
     world.until_ready("parent").await;
-    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+    world.n8n.expect_version(&path, "1").await;
     let child = id(&world.until_ready("child").await);
     // A workflow that a user created in n8n, with the same owner.
     let stranger = unmanaged(&world, calling(&foreign, &child)).await;
-    let refused = world.n8n.webhook("GET", &foreign).await;
-    assert_eq!((refused.status, refused.json()["version"].clone()), (500, Value::Null), "{refused:?}");
+    world.n8n.answers(&foreign, 500).await;
     // One more Workflow that refers to it is accepted; the first stays.
     world.workflow("second", parent(&other)).await;
     world.until_ready("second").await;
     for path in [&other, &path] {
-        assert_eq!(world.n8n.webhook("GET", path).await.json()["version"], "1", "{path}");
+        world.n8n.expect_version(path, "1").await;
     }
     // Callers that people add in n8n stay too, through the next version, and are no drift.
     world
@@ -58,12 +57,12 @@ async fn only_workflows_that_reference_a_workflow_may_call_it() {
             workflow["settings"] = json!({ "callerIds": format!("{ids},{stranger}") });
         })
         .await;
-    assert_eq!(world.n8n.webhook("GET", &foreign).await.json()["version"], "1");
+    world.n8n.expect_version(&foreign, "1").await;
     world.workflow("child", json!({ "active": true, "interval": "2s", "definition": callee("2") })).await;
     let after = world.until("child", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     assert_eq!(crate::harness::world::condition(&after, "Drifted")["status"], "False", "{after:#}");
     for path in [&foreign, &other, &path] {
-        assert_eq!(world.n8n.webhook("GET", path).await.json()["version"], "2", "{path}");
+        world.n8n.expect_version(path, "2").await;
     }
     // The policy of the author takes precedence.
     let mut open = callee("3");
@@ -72,7 +71,7 @@ async fn only_workflows_that_reference_a_workflow_may_call_it() {
     let open = world.until_ready("open").await;
     assert!(open["status"]["callers"].is_null(), "{open:#}");
     let call = unmanaged(&world, calling(&format!("{foreign}2"), &id(&open))).await;
-    assert_eq!(world.n8n.webhook("GET", &format!("{foreign}2")).await.json()["version"], "3");
+    world.n8n.expect_version(&format!("{foreign}2"), "3").await;
     for id in [stranger, call] {
         world.n8n.api("POST", &format!("/workflows/{id}/unpublish"), None).await;
         world.n8n.api("DELETE", &format!("/workflows/{id}"), None).await;

@@ -355,7 +355,8 @@ async fn a_version_that_was_stored_after_adoption_needs_the_grants_of_its_creden
         message.contains(&ids[1]) && message.contains("the kept version") && message.contains("spec.grants[].credentials"),
         "{message}"
     );
-    assert_eq!(foreign.world.n8n.webhook("GET", &path).await.json()["version"], "ours", "the published version stays");
+    // The published version stays.
+    foreign.world.n8n.expect_version(&path, "ours").await;
     let sent = foreign.world.n8n.workflow(&theirs).await;
     assert!(!sent.to_string().contains(&ids[1]), "the credential is in nothing that n8n was sent: {sent:#}");
     // The adopted content may be published with the credentials that it had.
@@ -366,7 +367,7 @@ async fn a_version_that_was_stored_after_adoption_needs_the_grants_of_its_creden
             object["status"]["activeVersion"] == first && ready(object)
         })
         .await;
-    assert_eq!(foreign.world.n8n.webhook("GET", &path).await.json()["version"], "adopted");
+    foreign.world.n8n.expect_version(&path, "adopted").await;
 }
 
 /// On the real n8n: after a grant was removed and the owner unpublished the version, a failure of the next version does not publish it again.

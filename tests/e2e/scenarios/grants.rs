@@ -134,7 +134,7 @@ async fn a_project_needs_a_grant_without_which_a_status_does_not_say_whether_it_
         .apply(&shared.other, "serves", json!({ "active": true, "definition": answering("serves", "1"), "project": { "id": own } }))
         .await;
     shared.says("serves", "Ready", "ProjectNotGranted").await;
-    assert_eq!(shared.world.n8n.webhook("GET", "serves").await.json()["version"], "1");
+    shared.world.n8n.expect_version("serves", "1").await;
     // A namespace that may use them gets the details, and the namespace of the instance may use all.
     shared.grant(json!({ "projects": [second, "missing"] })).await;
     shared.world.until_in(&shared.other, "there", "Ready", ready).await;
@@ -159,7 +159,8 @@ async fn a_tag_needs_a_grant_outside_the_namespace_of_the_instance() {
     let message = shared.says("a", "Ready", "TagNotGranted").await;
     assert!(message.contains("\"live\"") && message.contains("spec.grants[].tags"), "{message}");
     let id = shared.world.n8n.workflows().await[0]["id"].as_str().expect("an id").to_owned();
-    assert_eq!(shared.world.n8n.webhook("GET", "tags").await.json()["version"], "1", "the workflow itself stays published");
+    // The workflow itself stays published.
+    shared.world.n8n.expect_version("tags", "1").await;
     assert!(tags(&id).is_empty() && shared.standin.log().count("POST", "/api/v1/tags") == 0);
     shared.grant(json!({ "tags": ["live"] })).await;
     shared.world.until_in(&shared.other, "a", "Ready", ready).await;
@@ -213,7 +214,7 @@ async fn a_revoked_grant_is_reported_and_takes_nothing_offline() {
         let message = shared.says(name, "Ready", reason).await;
         println!("{name}: {reason}: {message}");
         assert!(message.contains("spec.grants[]"), "{message}");
-        assert_eq!(shared.world.n8n.webhook("GET", name).await.json()["version"], "1", "{name} stays published");
+        shared.world.n8n.expect_version(name, "1").await;
     }
     shared.grant(all).await;
     for (name, ..) in &cases {

@@ -50,5 +50,5 @@ async fn with_a_history_limit_of_one_the_newest_edit_is_kept_and_no_version_numb
     world.annotate("Workflow", "a", "pinned-version", json!("3")).await;
     let pinned = world.until("a", "the edit is published", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
     assert!(condition(&pinned, "Ready")["message"].as_str().is_some_and(|message| message.contains("is pinned")));
-    assert_eq!(world.n8n.webhook("GET", &format!("{}/a", world.namespace)).await.json()["version"], "second");
+    world.n8n.expect_version(&format!("{}/a", world.namespace), "second").await;
 }

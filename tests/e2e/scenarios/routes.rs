@@ -7,7 +7,7 @@ use weirkeeper::document::routes::{Answer, Route, answers};
 use weirkeeper::validator::check::parse_and_check;
 
 use crate::harness::n8n::{N8n, answering, id};
-use crate::harness::stack::{Stack, rand};
+use crate::harness::stack::{PUBLICATION_SERVICE, Stack, left_out, rand};
 use crate::harness::world::{World, condition, current, ready};
 use crate::standin::{Options, StandIn};
 
@@ -49,6 +49,9 @@ fn encoded(path: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_model_of_the_routes_of_n8n_agrees_with_the_real_n8n() {
+    if left_out(PUBLICATION_SERVICE, "n8n reports equal paths as published and registers one of them") {
+        return;
+    }
     let stack = Stack::shared();
     let n8n = N8n::new(&stack.n8n_url(), &stack.n8n_key());
     let r = format!("r{:x}", rand());
@@ -203,7 +206,7 @@ async fn no_path_and_no_webhook_id_takes_the_calls_of_another_namespace() {
     both.world.workflow("victim", json!({ "active": true, "interval": "2s", "definition": again })).await;
     both.world.until("victim", "version 2 is published", |object| ready(object) && object["status"]["activeVersion"] == 2).await;
     for _ in 0..20 {
-        assert_eq!(both.world.n8n.webhook("GET", &call).await.json()["version"], "again");
+        both.world.n8n.expect_version(&call, "again").await;
     }
     // An id of its own and a derived one are free.
     both.other("own", webhook_definition("own", json!(format!("{w}-own/:id")), "GET", &format!("{w}-own"))).await;
@@ -214,7 +217,7 @@ async fn no_path_and_no_webhook_id_takes_the_calls_of_another_namespace() {
         let object = both.world.until_in(&both.other, name, "Ready", ready).await;
         let url = object["status"]["webhookURLs"][0].as_str().expect("a URL").replace(":id", "7");
         let (_, path) = url.split_once("/webhook/").expect("a production URL");
-        assert_eq!(both.world.n8n.webhook("GET", path).await.json()["version"], name);
+        both.world.n8n.expect_version(path, name).await;
     }
 }
 
@@ -238,12 +241,12 @@ async fn an_unmanaged_workflow_keeps_its_calls() {
     let named = |object: &Value| condition(object, "Ready")["message"].as_str().unwrap_or_default().contains(&owner);
     let near = both.world.until("near", "it names the owner", named).await;
     assert_eq!(condition(&near, "Ready")["reason"], "WebhookPathTaken", "{near:#}");
-    assert_eq!(both.world.n8n.webhook("GET", &format!("{w}/{w}-user/42")).await.json()["version"], "owner");
+    both.world.n8n.expect_version(&format!("{w}/{w}-user/42"), "owner").await;
     both.world.delete("near").await;
     // It is published without intervention when the owner is gone, with the webhookId of its author.
     remove(&both.world.n8n, &owner).await;
     both.world.until_in(&both.other, "thief", "Ready", ready).await;
-    assert_eq!(both.world.n8n.webhook("GET", &format!("{w}/any/42")).await.json()["version"], "thief");
+    both.world.n8n.expect_version(&format!("{w}/any/42"), "thief").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -335,8 +338,8 @@ async fn the_webhook_id_of_an_unpublished_workflow_is_free_and_a_published_one_k
     let waits = both.world.until_reason("resting", "Ready", "WebhookPathTaken").await;
     assert!(condition(&waits, "Ready")["message"].as_str().unwrap().starts_with("a Workflow of another namespace serves "), "{waits:#}");
     let call = format!("{w}/{w}-user/42");
-    assert_eq!(both.world.n8n.webhook("GET", &call).await.json()["version"], "neighbour");
+    both.world.n8n.expect_version(&call, "neighbour").await;
     both.world.api_in(&both.other, "Workflow").delete("neighbour", &Default::default()).await.expect("the API server deletes");
     both.world.until_ready("resting").await;
-    assert_eq!(both.world.n8n.webhook("GET", &call).await.json()["version"], "resting");
+    both.world.n8n.expect_version(&call, "resting").await;
 }

@@ -57,8 +57,7 @@ async fn edits_of_the_spec(world: &World, name: &str, policy: &str) {
         let own = format!("Answers {}", path(world, name));
         let wanted = more["displayName"].as_str().unwrap_or(&own);
         assert_eq!((&workflow["active"], &workflow["name"]), (&json!(published), &json!(wanted)), "{policy}, edit {at}: {more}");
-        let answers = world.n8n.webhook("GET", &path(world, name)).await.status;
-        assert_eq!(answers, if published { 200 } else { 404 }, "{policy}, edit {at}: {more}");
+        world.n8n.answers(&path(world, name), if published { 200 } else { 404 }).await;
         assert_eq!(condition(&object, "Drifted")["status"], "False", "{policy}, edit {at}: {more}: {object:#}");
         assert_eq!(object["status"]["history"].as_array().map(Vec::len), Some(1), "{policy}, edit {at}");
     }
@@ -102,7 +101,7 @@ async fn edits_beside_a_change(world: &mut World) {
         let object = world
             .until(&name, "the edit is taken in", |object| current(object) && condition(object, "Drifted")["reason"] != "InSync")
             .await;
-        assert_eq!(world.n8n.webhook("GET", &path(world, &name)).await.status, 404, "{policy}");
+        world.n8n.expect_no_workflow(&path(world, &name)).await;
         let workflow = world.n8n.workflow(&id).await;
         let draft = workflow["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"].clone();
         let (reason, kept) = match policy {
@@ -117,8 +116,8 @@ async fn edits_beside_a_change(world: &mut World) {
         let id = edited_by_both(world, &name, policy, [true, true], json!({ "displayName": DISPLAY })).await;
         let object =
             world.until(&name, "the edit is taken in", |object| current(object) && condition(object, "Drifted")["reason"] == reason).await;
-        let served = world.n8n.webhook("GET", &path(world, &name)).await.json()["version"].clone();
-        assert_eq!((&world.n8n.workflow(&id).await["name"], served.as_str()), (&json!(DISPLAY), Some(kept)), "{object:#}");
+        world.n8n.expect_version(&path(world, &name), kept).await;
+        assert_eq!(world.n8n.workflow(&id).await["name"], DISPLAY, "{object:#}");
         if policy == "Revert" {
             world.until_event(&name, "DriftReverted", "reverted a change in n8n").await;
         }
@@ -126,7 +125,7 @@ async fn edits_beside_a_change(world: &mut World) {
         let name = format!("on-{}", policy.to_lowercase());
         edited_by_both(world, &name, policy, [false, true], json!({})).await;
         let object = world.until_ready(&name).await;
-        assert_eq!(world.n8n.webhook("GET", &path(world, &name)).await.json()["version"], "1", "{policy}");
+        world.n8n.expect_version(&path(world, &name), "1").await;
         assert_eq!(object["status"]["history"][0]["source"], "Drift", "the draft is kept: {object:#}");
     }
 }

@@ -133,7 +133,7 @@ async fn a_private_authority_is_trusted_by_its_bundle_and_reported_without_it() 
     let live = world.until_ready("a").await;
     assert_eq!(condition(&live, "Live")["status"], "True", "webhooks are checked through the same bundle: {live:#}");
     world.until_kind("N8nInstance", "main", "it is Ready", ready).await;
-    assert_eq!(world.n8n.webhook("GET", &path).await.json()["version"], "1");
+    world.n8n.expect_version(&path, "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
