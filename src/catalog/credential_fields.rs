@@ -9,6 +9,10 @@ use serde_json::{Map, Value};
 use super::display::{Around, shown};
 use super::model::{CredentialType, Kind, Parameter, Shared};
 
+/// The type for accounts, and those of its fields that types which extend it do not get (`doNotInherit`).
+const ACCOUNT: &str = "oAuth2Api";
+const OWN_OF_ACCOUNT: [&str; 3] = ["ignoreSSLIssues", "tokenExpiredStatusCode", "jweEnabled"];
+
 /// Maximum depth of extended types; n8n's chains have at most three.
 const DEEPEST: usize = 8;
 
@@ -53,6 +57,9 @@ fn merge(name: &str, facts_of: &dyn Fn(&str) -> Option<Arc<CredentialType>>, dep
     let Some(facts) = facts_of(name).filter(|_| depth > 0) else { return };
     for parent in &facts.extends {
         merge(parent, facts_of, depth - 1, all);
+        if parent == ACCOUNT {
+            all.retain(|property| !OWN_OF_ACCOUNT.contains(&property.name.as_str()));
+        }
     }
     for property in &facts.properties {
         match all.iter_mut().find(|known| known.name == property.name) {
@@ -79,6 +86,8 @@ mod tests {
         let sheets = names("googleSheetsOAuth2Api", |field| field.required && field.shown);
         assert_eq!(sheets, ["clientId", "clientSecret"], "the addresses of Google are hidden in the type itself");
         assert!(!names("googleSheetsOAuth2Api", |_| true).contains(&"authUrl".to_owned()));
+        let has = |kind: &str| names(kind, |_| true).contains(&"ignoreSSLIssues".to_owned());
+        assert_eq!((has("oAuth2Api"), has("googleSheetsOAuth2Api")), (true, false), "a field of one type alone");
         assert!(Catalog::embedded().credential_fields("noSuchApi").is_none());
     }
 

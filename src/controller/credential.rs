@@ -4,6 +4,7 @@
 mod apply;
 mod bind;
 mod cleanup;
+mod drift;
 mod following;
 mod project;
 mod reconciliation;
@@ -130,7 +131,9 @@ async fn converge(rec: &mut Reconciliation<'_>) -> Result<Outcome, ReconcileErro
     if let Some(left) = apply::apply(rec, &connection, &wanted).await? {
         return Ok(left);
     }
-    project::place(rec, &connection).await?;
+    if let Some(left) = project::place(rec, &connection).await? {
+        return Ok(left);
+    }
     test::test(rec, &connection, &wanted).await
 }
 

@@ -50,14 +50,14 @@ pub struct CredentialUse<'a> {
     pub wait: Option<ReconcileError>,
 }
 
-/// Returns the use of a credential that a definition uses with type `kind` and that is mapped to the N8nCredential `name`. `instance` is that
-/// of the Workflow, as namespace and name.
-pub fn use_of<'a>(name: &str, kind: &str, instance: (&str, &str), found: Option<&'a NamedCredential>) -> CredentialUse<'a> {
+/// Returns the use of a credential that a definition uses with type `kind`, if that is known, and that is mapped to the N8nCredential `name`.
+/// `instance` is that of the Workflow, as namespace and name.
+pub fn use_of<'a>(name: &str, kind: Option<&str>, instance: (&str, &str), found: Option<&'a NamedCredential>) -> CredentialUse<'a> {
     let which = format!("N8nCredential {name}, which spec.credentials names,");
     let Some(found) = found else {
-        let message = format!(
-            "{which} does not exist in this namespace; create one of type {kind} (`weirkeeper credentials FILE` writes its manifest)"
-        );
+        let kind = kind.map_or_else(|| "the type that the definition uses".to_owned(), |kind| format!("type {kind}"));
+        let message =
+            format!("{which} does not exist in this namespace; create it with {kind} (`weirkeeper credentials FILE` writes its manifest)");
         let wait = Some(ReconcileError::waiting(Reason::CredentialNotFound, message));
         return CredentialUse { state: CredentialState::Missing, id: None, wait };
     };
@@ -78,12 +78,12 @@ pub fn use_of<'a>(name: &str, kind: &str, instance: (&str, &str), found: Option<
 }
 
 /// Returns what makes an N8nCredential unusable for a Workflow, whatever its standing.
-fn mismatch(which: &str, kind: &str, instance: (&str, &str), found: &NamedCredential) -> Option<String> {
+fn mismatch(which: &str, kind: Option<&str>, instance: (&str, &str), found: &NamedCredential) -> Option<String> {
     if (found.instance.0.as_str(), found.instance.1.as_str()) != instance {
         return Some(format!("{which} is on another N8nInstance; name one with the spec.instanceRef of this Workflow"));
     }
-    (found.kind != kind)
-        .then(|| format!("{which} has type {}, but the definition uses it with type {kind}; name one of type {kind}", found.kind))
+    let kind = kind.filter(|kind| *kind != found.kind)?;
+    Some(format!("{which} has type {}, but the definition uses it with type {kind}; name one of type {kind}", found.kind))
 }
 
 #[cfg(test)]
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn publication_waits_for_every_credential_that_is_not_ready() {
         let state = |found: Option<&NamedCredential>| {
-            let CredentialUse { state, wait, .. } = use_of("slack", "slackApi", ("ops", "main"), found);
+            let CredentialUse { state, wait, .. } = use_of("slack", Some("slackApi"), ("ops", "main"), found);
             (state, wait.map(|wait| (wait.class, wait.reason)))
         };
         let waiting = |reason| Some((Class::Waiting, reason));
@@ -120,7 +120,7 @@ mod tests {
         ] {
             let wait = waits.then_some((Class::Waiting, Reason::CredentialNotReady));
             assert_eq!(state(Some(&found(standing))), (wanted, wait), "{standing:?}");
-            assert_eq!(use_of("slack", "slackApi", ("ops", "main"), Some(&found(standing))).id, Some("C1"));
+            assert_eq!(use_of("slack", Some("slackApi"), ("ops", "main"), Some(&found(standing))).id, Some("C1"));
         }
     }
 
@@ -132,7 +132,7 @@ mod tests {
             ("slackApi", ("team-a", "main"), "another N8nInstance"),
         ] {
             let ready = found(Standing::Ready);
-            let CredentialUse { state, id, wait } = use_of("slack", kind, instance, Some(&ready));
+            let CredentialUse { state, id, wait } = use_of("slack", Some(kind), instance, Some(&ready));
             let wait = wait.unwrap();
             assert_eq!((state, id, wait.class, wait.reason), (CredentialState::Invalid, None, Class::Invalid, Reason::CredentialMismatch));
             assert!(wait.message.contains(word), "{}", wait.message);

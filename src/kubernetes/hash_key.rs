@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use ring::hmac;
@@ -51,7 +51,6 @@ impl HashKey {
     }
 
     async fn load(&self, client: &Client) -> Result<hmac::Key, ReconcileError> {
-        let failed = |attempt: &str, error: &kube::Error| objects::reconcile_error_elsewhere(attempt, error);
         if let Some(key) = self.read(client).await? {
             return Ok(key);
         }
@@ -73,10 +72,29 @@ impl HashKey {
             Ok(_) => {}
             // Another replica was faster.
             Err(error) if objects::is_conflict(&error) => {}
-            Err(error) => return Err(failed("create the Secret with the key of the hashes", &error)),
+            Err(error) => return Err(self.unstored(client, &error).await),
         }
         // The stored key counts, whoever stored it.
         self.read(client).await?.ok_or_else(|| ReconcileError::transient(Reason::RequestFailed, "the key of the hashes is gone again"))
+    }
+
+    /// Classes a failed attempt to store the key.
+    async fn unstored(&self, client: &Client, error: &kube::Error) -> ReconcileError {
+        let Self { namespace, .. } = self;
+        let keeps = format!("in which the operator keeps Secret {HASH_KEY_SECRET} with the key of its hashes");
+        let other = "or start the operator with another --lease-namespace";
+        // Without its namespace the operator has no Role there either, so that it is told that this is forbidden.
+        if let Ok(None) = objects::get::<Namespace>(client, None, namespace).await {
+            let message = format!("namespace {namespace} does not exist, {keeps}: create it with the Roles of the chart, {other}");
+            return ReconcileError::waiting(Reason::RequestFailed, message);
+        }
+        if matches!(error, kube::Error::Api(status) if status.code == 403) {
+            let message = format!(
+                "Kubernetes forbids it to create Secrets in namespace {namespace}, {keeps}: add the Roles of the chart there, {other}"
+            );
+            return ReconcileError::denied(Reason::RequestFailed, message);
+        }
+        objects::reconcile_error_elsewhere("store the key of the hashes", error)
     }
 
     async fn read(&self, client: &Client) -> Result<Option<hmac::Key>, ReconcileError> {

@@ -19,6 +19,20 @@ pub fn key(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
 }
 
+/// Returns what an error code of the API server means, for messages that cannot show the API server's own words.
+fn meaning(code: u16) -> &'static str {
+    match code {
+        401 => "it does not accept the operator's token; renew it, or restart the operator",
+        404 => "the namespace does not exist, or the kind is not installed",
+        409 => "another write came first; it is tried again",
+        413 => "the object is too large",
+        422 => "it refuses the object as invalid",
+        429 => "it has too much to do; it is tried again",
+        500.. => "it failed, or is not ready; it is tried again",
+        _ => "the request was refused",
+    }
+}
+
 /// Classes a failed call to the Kubernetes API: every error but a refusal is transient.
 pub fn reconcile_error(attempt: &str, error: &kube::Error) -> ReconcileError {
     match error {
@@ -31,20 +45,24 @@ pub fn reconcile_error(attempt: &str, error: &kube::Error) -> ReconcileError {
         kube::Error::SerdeError(why) => {
             ReconcileError::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind: {why}; correct it"))
         }
-        _ => ReconcileError::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes does not answer")),
+        _ => ReconcileError::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes does not answer; it is tried again")),
     }
 }
 
 /// Classes a failed call about an object of another namespace: Kubernetes names the object in its message, so the message is left out.
 pub fn reconcile_error_elsewhere(attempt: &str, error: &kube::Error) -> ReconcileError {
     match error {
-        kube::Error::Api(status) if status.code == 403 => {
-            ReconcileError::denied(Reason::RequestFailed, format!("{attempt}: Kubernetes forbids it"))
+        kube::Error::Api(status) if status.code == 403 => ReconcileError::denied(
+            Reason::RequestFailed,
+            format!("{attempt}: Kubernetes forbids it to the operator; compare its Roles with those of the chart"),
+        ),
+        kube::Error::Api(status) => ReconcileError::transient(
+            Reason::RequestFailed,
+            format!("{attempt}: Kubernetes answered {}: {}", status.code, meaning(status.code)),
+        ),
+        kube::Error::SerdeError(_) => {
+            ReconcileError::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind; its owner has to correct it"))
         }
-        kube::Error::Api(status) => {
-            ReconcileError::transient(Reason::RequestFailed, format!("{attempt}: Kubernetes answered {}", status.code))
-        }
-        kube::Error::SerdeError(_) => ReconcileError::waiting(Reason::UnreadableObject, format!("{attempt}: it does not fit its kind")),
         other => reconcile_error(attempt, other),
     }
 }

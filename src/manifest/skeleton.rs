@@ -150,16 +150,18 @@ fn entry(name: &str, value: &str) -> String {
     if value == PLACEHOLDER { format!("{name}: {value}") } else { format!("{name}: {}", Value::from(value)) }
 }
 
-/// Returns the comment behind a field: its kind, if that is not text, and its values.
+/// Returns the comment behind a field: whether it is required, its kind, if that is not text, and its values.
 fn hint(field: &CredentialField) -> String {
     let choices: Vec<String> = field.choices.iter().filter_map(as_text).map(|text| one_line(&text, 60)).collect();
-    match field.kind {
-        _ if !choices.is_empty() => format!("  # one of {}", listed(&choices, MOST_NAMES)),
-        Kind::Number => "  # a number".to_owned(),
-        Kind::Boolean => "  # true or false".to_owned(),
-        Kind::Json => "  # JSON".to_owned(),
-        _ => String::new(),
-    }
+    let kind = match field.kind {
+        _ if !choices.is_empty() => Some(format!("one of {}", listed(&choices, MOST_NAMES))),
+        Kind::Number => Some("a number".to_owned()),
+        Kind::Boolean => Some("true or false".to_owned()),
+        Kind::Json => Some("JSON".to_owned()),
+        _ => None,
+    };
+    let parts: Vec<String> = field.required.then(|| "required".to_owned()).into_iter().chain(kind).collect();
+    if parts.is_empty() { String::new() } else { format!("  # {}", parts.join(", ")) }
 }
 
 #[cfg(test)]
@@ -204,7 +206,7 @@ metadata:
   name: crm
   namespace: team-a
 stringData:
-  accessToken: REPLACE-ME
+  accessToken: REPLACE-ME  # required
   # signatureSecret: \"\"
 ";
         assert_eq!(skeleton("slackApi").text(Catalog::embedded()), expected);

@@ -1,10 +1,12 @@
 //! The catalogue that is compiled in equals the one that is built from the installation.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use weirkeeper::catalog::ports::Ports;
 use weirkeeper::catalog::{Catalog, Kind, NodeType, Shared};
 use weirkeeper::cli::catalog::{catalog_of, read};
+use weirkeeper::domain::credential::plan::Tokens;
 
 use crate::installation::folder;
 
@@ -99,4 +101,22 @@ fn every_regular_expression_of_the_catalogue_is_understood() {
     refused.sort();
     refused.dedup();
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+/// n8n marks the field of a token that it renews as `expirable`; the catalogue does not have that.
+#[test]
+fn the_types_whose_tokens_n8n_renews_are_those_of_the_installation() {
+    let mut renewed = BTreeSet::new();
+    for package in ["n8n-nodes-base", "@n8n/n8n-nodes-langchain"] {
+        let credentials = folder().join("node_modules").join(package).join("dist/credentials");
+        for entry in std::fs::read_dir(&credentials).expect("the package has credentials") {
+            let text = std::fs::read_to_string(entry.expect("an entry").path()).unwrap_or_default();
+            let name = text.split("    name = '").nth(1).and_then(|rest| rest.split('\'').next());
+            renewed.extend(name.filter(|_| text.contains("expirable: true")).map(str::to_owned));
+        }
+    }
+    let known = Catalog::embedded().index().credentials.iter().filter(|entry| Tokens::of(&entry.name, false) == Tokens::Session);
+    let known: BTreeSet<String> = known.map(|entry| entry.name.clone()).collect();
+    println!("n8n renews the tokens of {} types: {renewed:?}", renewed.len());
+    assert_eq!(known, renewed);
 }

@@ -45,7 +45,7 @@ pub fn project_error(error: N8nError) -> ReconcileError {
     match &error {
         N8nError::NotFound { message, .. } if NO_PROJECT.iter().any(|words| message.starts_with(words)) => ReconcileError::waiting(
             Reason::ProjectNotFound,
-            "n8n has no project with the id that spec.project names, or the user of the API key may not create workflows in it",
+            "n8n has no project with the id that spec.project names, or the user of the API key may create nothing in it",
         ),
         _ => error.into(),
     }

@@ -7,16 +7,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::runtime::events::EventType;
 
 use super::bind::{Bound, bind};
-use super::project;
 use super::reconciliation::Reconciliation;
 use super::values::Wanted;
+use super::{drift, project};
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::credential_status::CredentialOrigin;
 use crate::api::reason::Reason;
-use crate::api::workflow::DriftPolicy;
 use crate::controller::connections::{Connection, errors};
 use crate::domain::conditions::Outcome;
-use crate::domain::credential::plan::{Facts, Plan, is_renewed_by_n8n, plan};
+use crate::domain::credential::plan::{Facts, Plan, Tokens, may_rewrite, plan};
 use crate::domain::credential::test_result::shown;
 use crate::domain::error::ReconcileError;
 use crate::domain::remote::RemoteCredential;
@@ -33,12 +32,12 @@ pub(super) async fn apply(
         Bound::Existing(remote) => remote,
         Bound::ToCreate => {
             create(rec, connection, wanted).await?;
-            synced(rec);
+            drift::synced(rec);
             rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
             return Ok(None);
         }
         Bound::LeftDeleted(note) => {
-            let reason = left_reason(rec.spec().drift_policy);
+            let reason = drift::left_reason(rec.spec().drift_policy);
             let note = format!("{note}, and spec.driftPolicy leaves it so");
             rec.set_condition(ConditionType::Drifted, ConditionStatus::True, reason, &note);
             rec.set_condition(ConditionType::Synced, ConditionStatus::False, reason, &note);
@@ -60,7 +59,7 @@ pub(super) async fn apply(
     if !decided.is_empty() {
         update(rec, connection, wanted, &remote, decided, wanted_name).await?;
     }
-    Ok(report_drift(rec, &remote, decided))
+    Ok(drift::report(rec, &remote, decided))
 }
 
 fn decide(rec: &Reconciliation<'_>, remote: &RemoteCredential, wanted: &Wanted) -> (Plan, String) {
@@ -77,43 +76,17 @@ fn decide(rec: &Reconciliation<'_>, remote: &RemoteCredential, wanted: &Wanted) 
         unconfirmed: status.sent_hash.is_some(),
         wanted_name: &name,
         wanted_hash: &wanted.hash,
-        renewed_by_n8n: is_renewed_by_n8n(&rec.spec().kind, wanted.oauth),
+        tokens: Tokens::of(&rec.spec().kind, wanted.oauth),
+        may_rewrite: may_rewrite(
+            status.last_synced_time.as_ref().map(|time| time.0),
+            remote.updated_at.as_deref(),
+            rec.is_requested(),
+            now,
+        ),
         policy: rec.spec().drift_policy,
         contested,
     };
     (plan(facts), name)
-}
-
-/// Sets the conditions about changes by others. Returns the outcome if they are left and the policy wants them to be seen.
-fn report_drift(rec: &mut Reconciliation<'_>, remote: &RemoteCredential, decided: Plan) -> Option<Outcome> {
-    if !decided.left {
-        synced(rec);
-        if !decided.drifted {
-            rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
-        }
-        return None;
-    }
-    let reason = left_reason(rec.spec().drift_policy);
-    let note = format!("credential {} was changed in n8n", remote.id);
-    rec.set_condition(ConditionType::Drifted, ConditionStatus::True, reason, &note);
-    if reason == Reason::DriftIgnored {
-        synced(rec);
-        return None;
-    }
-    rec.set_condition(ConditionType::Synced, ConditionStatus::False, reason, &note);
-    Some(Outcome::Blocked(reason, format!("{note}; {}", reason.meaning())))
-}
-
-const fn left_reason(policy: DriftPolicy) -> Reason {
-    match policy {
-        DriftPolicy::Revert => Reason::DriftContested,
-        DriftPolicy::Report => Reason::DriftReported,
-        DriftPolicy::Ignore => Reason::DriftIgnored,
-    }
-}
-
-fn synced(rec: &mut Reconciliation<'_>) {
-    rec.set_condition(ConditionType::Synced, ConditionStatus::True, Reason::Succeeded, "");
 }
 
 /// Creates the credential. The create is announced first, bound to the resource version, so that no two writers create; the id in the
@@ -170,8 +143,7 @@ async fn update(
         rec.status.sent_hash = Some(wanted.hash.clone());
         rec.save().await?;
     }
-    // The tokens of a connected account are among the values that n8n holds, and must stay.
-    let change = CredentialUpdate { name, data: decided.values.then_some(&wanted.values), partial: decided.values && wanted.oauth };
+    let change = CredentialUpdate { name, data: decided.values.then_some(&wanted.values), partial: decided.partial };
     let after = match connection.client.update_credential(&remote.id, &change).await {
         Ok(after) => after,
         Err(error) => {
@@ -182,9 +154,11 @@ async fn update(
             return Err(failed(rec, error));
         }
     };
+    let rotated = rec.status.values_hash.as_deref() != Some(&wanted.hash);
     rec.ctx.metrics.credential_write(match decided {
         Plan { drifted: true, .. } => "revert",
-        Plan { values: true, .. } => "rotate",
+        Plan { values: true, .. } if rotated => "rotate",
+        Plan { values: true, .. } => "rewrite",
         _ => "rename",
     });
     if decided.drifted {

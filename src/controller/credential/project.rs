@@ -1,10 +1,17 @@
 //! The project in n8n that `spec.project` names.
 
+use kube::runtime::events::EventType;
+
+use super::drift;
 use super::reconciliation::Reconciliation;
 use crate::api::reason::Reason;
+use crate::api::workflow::DriftPolicy;
 use crate::controller::connections::{Connection, errors};
 use crate::domain::access::{Use, may_use, no_project};
+use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
+use crate::domain::remote::RemoteCredential;
+use crate::n8n::List;
 
 /// Returns the project that the spec names, if this namespace may use it. Without a grant, the error does not disclose whether the project
 /// exists.
@@ -17,23 +24,42 @@ pub(super) fn granted(rec: &Reconciliation<'_>, connection: &Connection) -> Resu
     Err(ReconcileError::denied(Reason::ProjectNotGranted, no_project(&namespace, &project.id)))
 }
 
-/// Moves the credential to its project. Only lists show where a credential is, so one is read when the spec names another project than before.
-pub(super) async fn place(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<(), ReconcileError> {
-    let project = granted(rec, connection)?;
-    if project == rec.status.project {
-        return Ok(());
-    }
-    let Some((project, id)) = project.zip(rec.status.n8n_credential_id.clone()) else {
+/// Moves the credential to its project: when the spec names another one, and by policy when somebody moved it in n8n. Only lists show where a
+/// credential is. Returns an outcome if the move by somebody else is left.
+pub(super) async fn place(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<Option<Outcome>, ReconcileError> {
+    let Some((project, id)) = granted(rec, connection)?.zip(rec.status.n8n_credential_id.clone()) else {
         rec.status.project = None;
-        return Ok(());
+        return Ok(None);
     };
-    let list = connection.credentials(true).await?;
-    let current = list.items.iter().find(|one| one.id == id).and_then(|one| one.project.as_deref());
-    if current != Some(project.as_str()) {
+    // A list that others share suffices to notice a move, but not to act on it.
+    let known = rec.status.project.as_ref() == Some(&project);
+    let mut current = holder(&*connection.credentials(!known).await?, &id);
+    if known {
+        if current.as_ref().is_none_or(|current| *current == project) {
+            return Ok(None);
+        }
+        if rec.spec().drift_policy != DriftPolicy::Revert {
+            return Ok(drift::leave(rec, &format!("credential {id} was moved to another project in n8n")));
+        }
+        current = holder(&*connection.credentials(true).await?, &id);
+    }
+    if current.as_ref() != Some(&project) {
         connection.trusted()?;
         connection.client.transfer_credential(&id, &project).await.map_err(errors::project_error)?;
         rec.ctx.metrics.credential_write("move");
+        // The list that others share shows where it was before.
+        connection.credentials(true).await?;
+        if known {
+            let note = format!("credential {id} was moved to another project in n8n; it is in that of the spec again");
+            rec.record_event(EventType::Warning, Reason::DriftReverted, note);
+            rec.ctx.metrics.reverts.inc();
+        }
     }
     rec.status.project = Some(project);
-    Ok(())
+    Ok(None)
+}
+
+/// Returns the project that holds a credential, as far as a list shows it.
+fn holder(list: &List<RemoteCredential>, id: &str) -> Option<String> {
+    list.items.iter().find(|one| one.id == id)?.project.clone()
 }

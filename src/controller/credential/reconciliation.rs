@@ -6,6 +6,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::runtime::events::EventType;
 
+use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate};
 use crate::api::credential::{N8nCredential, N8nCredentialSpec};
 use crate::api::credential_status::N8nCredentialStatus;
@@ -73,6 +74,12 @@ impl<'a> Reconciliation<'a> {
 
     pub(super) fn annotation(&self, name: &str) -> Option<&str> {
         self.credential.metadata.annotations.as_ref()?.get(name).map(|value| status_bounds::annotation(value))
+    }
+
+    /// Reports whether a person asks for this reconciliation with the annotation.
+    pub(super) fn is_requested(&self) -> bool {
+        let requested = self.annotation(annotation::REQUESTED_AT);
+        requested.is_some() && requested != self.before().last_handled_requested_at.as_deref()
     }
 
     /// Returns the status as it is stored.

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::reconciliation::Reconciliation;
 use super::values::Wanted;
-use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, find, whole_seconds};
 use crate::api::credential_status::{CredentialTest, TestResult};
 use crate::api::reason::Reason;
@@ -47,10 +46,8 @@ pub(super) async fn test(rec: &mut Reconciliation<'_>, connection: &Connection, 
 
 /// Reports whether a test is due.
 fn is_due(rec: &Reconciliation<'_>, hash: &str) -> bool {
-    let requested = rec.annotation(annotation::REQUESTED_AT);
-    let asked = requested.is_some() && requested != rec.before().last_handled_requested_at.as_deref();
     let interval = rec.spec().test_interval.map(|interval| interval.get());
-    asked || test_is_due(rec.status.test.as_ref(), hash, interval, Timestamp::now())
+    rec.is_requested() || test_is_due(rec.status.test.as_ref(), hash, interval, Timestamp::now())
 }
 
 /// Sets condition Tested and returns the outcome. `tested` is the message of a test that was made now, None in it one that cannot be shown.

@@ -42,11 +42,14 @@ pub(super) async fn read(rec: &mut Reconciliation<'_>) -> Result<Vec<GivenField>
         }
     }
     let (mut given, mut unreadable) = (Vec::new(), Vec::new());
-    let mut take = |field: &str, secret: &str, key: &str, bytes: Vec<u8>| match String::from_utf8(bytes) {
-        Ok(text) => {
-            given.push(GivenField { field: field.to_owned(), text: text.into(), place: format!("key {key} of Secret {secret}") });
+    let mut take = |field: &str, secret: &str, key: &str, bytes: Vec<u8>| {
+        let place = format!("key {key} of Secret {secret}");
+        match String::from_utf8(bytes) {
+            Ok(text) => given.push(GivenField { field: field.to_owned(), text: text.into(), place }),
+            Err(_) => unreadable.push(format!(
+                "{place} holds bytes that are no text in UTF-8, and n8n keeps texts: store it as the field wants it, such as in base64"
+            )),
         }
-        Err(_) => unreadable.push(format!("key {key} of Secret {secret} holds no text")),
     };
     if let Some(secret) = &rec.spec().secret_ref {
         for (key, bytes) in secrets.remove(&secret.name).unwrap_or_default() {

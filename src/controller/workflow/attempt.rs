@@ -8,7 +8,7 @@ use super::deployment::{Deployment, left_offline_too_often, proven};
 use super::quota::Taken;
 use super::reconciliation::Reconciliation;
 use super::resolve::{Resolved, resolve};
-use super::{callers, quota, route_claims, tags, validate, versions};
+use super::{callers, credentials, quota, route_claims, tags, validate, versions};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::{Operation, VersionSource};
 use crate::controller::connections::Connection;
@@ -54,20 +54,21 @@ pub(super) enum Applied {
 impl Attempt<'_> {
     /// Applies the version to n8n: updates the workflow, or creates it.
     pub(super) async fn apply(&self, rec: &mut Reconciliation<'_>, bound: &mut Bound) -> Result<Applied, Failure> {
-        let (mut reregistered, mut republished) = (false, false);
+        let (mut reregistered, mut republished, mut served) = (false, false, BTreeSet::new());
         let adopted = self.is_adopted(rec).await?;
         if let Bound::Existing(remote) = bound {
+            served = credentials::served(remote);
             reregistered = self.reregister_webhooks(rec, remote).await?;
             republished = self.operation == Operation::Rollback && self.republish(rec, remote, adopted).await?;
         }
-        let resolved = resolve(rec, self.connection, &self.definition, &self.name, adopted).await;
+        let resolved = resolve(rec, self.connection, &self.definition, &self.name, (adopted, &served)).await;
         let Resolved { mut rendered, hold } = match resolved {
             Ok(Resolved { hold: Some(why), .. }) | Err(why) if republished => return Ok(Applied::Republished(why)),
             resolved => resolved?,
         };
         let own = !self.pinned && self.operation != Operation::Rollback;
-        let credentials = validate::required(rec, self.connection, own, &rendered.credentials).await?;
-        rec.status.record_credentials(credentials);
+        let required = validate::required(rec, self.connection, own, &rendered.credentials).await?;
+        rec.status.record_credentials(required);
         let named: BTreeSet<String> = rendered.credentials.iter().filter_map(|one| one.credential_ref.clone()).collect();
         let (publication, hold) = self.publication(rec, bound, adopted, hold).await?;
         if let (Some(why), Bound::Existing(remote)) = (&hold, &*bound)

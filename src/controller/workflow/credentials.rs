@@ -11,9 +11,9 @@ use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::domain::access::{Use, may_use, no_credential};
 use crate::domain::credential::mark::CredentialMark;
-use crate::domain::credential_ref::{CredentialUse, use_of};
+use crate::domain::credential_ref::{CredentialUse, Standing, use_of};
 use crate::domain::error::ReconcileError;
-use crate::domain::remote::RemoteCredential;
+use crate::domain::remote::{RemoteCredential, RemoteWorkflow};
 use crate::domain::render::{CredentialSymbol, Means, ResolvedCredential, credential_symbols};
 
 /// Maximum number of messages in the error about several credentials.
@@ -22,29 +22,55 @@ const MOST_MESSAGES: usize = 8;
 /// The credentials of a version.
 pub(super) type Credentials = BTreeMap<CredentialSymbol, ResolvedCredential>;
 
+/// Error about a credential.
+pub(super) struct Lack {
+    pub(super) error: ReconcileError,
+    /// False if publication does not wait for it.
+    holds: bool,
+}
+
+/// Errors about the credentials of a version.
+#[derive(Default)]
+pub(super) struct Lacks {
+    /// The error for people.
+    pub(super) told: Option<ReconcileError>,
+    /// The reason why publication waits, if it does.
+    pub(super) hold: Option<ReconcileError>,
+}
+
 /// Credentials as far as one list of n8n's tells.
 #[derive(Default)]
 struct Found {
     credentials: Credentials,
-    errors: Vec<ReconcileError>,
+    lacks: Vec<Lack>,
     /// Set if one may be missing only because the list is too old.
     outdated: bool,
 }
 
-/// Returns the credentials of a version, and the reason why publication waits for them, if it does.
+/// Returns the credentials of a version, and what is wrong with them. `served` has the ids of the credentials that the published version uses.
 pub(super) async fn of_version(
     rec: &Reconciliation<'_>,
     connection: &Connection,
     definition: &Definition,
     adopted: bool,
-) -> Result<(Credentials, Option<ReconcileError>), ReconcileError> {
-    let (credentials, errors) = look_up(rec, connection, definition, adopted).await?;
-    let summary = errors.first().map(|first: &ReconcileError| {
-        let mut messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
-        messages.truncate(MOST_MESSAGES);
-        ReconcileError { message: messages.join("; "), ..first.clone() }
-    });
-    Ok((credentials, summary))
+    served: &BTreeSet<String>,
+) -> Result<(Credentials, Lacks), ReconcileError> {
+    let (credentials, lacks) = look_up(rec, connection, definition, adopted, served).await?;
+    let summary = |counts: &dyn Fn(&Lack) -> bool| {
+        let all: Vec<&ReconcileError> = lacks.iter().filter(|lack| counts(lack)).map(|lack| &lack.error).collect();
+        let first = (*all.first()?).clone();
+        let messages: Vec<&str> = all.iter().take(MOST_MESSAGES).map(|error| error.message.as_str()).collect();
+        Some(ReconcileError { message: messages.join("; "), ..first })
+    };
+    let lacks = Lacks { told: summary(&|_| true), hold: summary(&|lack| lack.holds) };
+    Ok((credentials, lacks))
+}
+
+/// Returns the ids of the credentials that the published version of a workflow uses.
+pub(super) fn served(remote: &RemoteWorkflow) -> BTreeSet<String> {
+    let nodes = remote.active_version.iter().filter(|_| remote.active).flat_map(|version| &version.nodes);
+    let used = nodes.flat_map(|node| node["credentials"].as_object().into_iter().flatten());
+    used.filter_map(|(_, entry)| entry["id"].as_str().map(str::to_owned)).collect()
 }
 
 /// Returns the credentials of a version, and the errors about those that cannot be used.
@@ -53,21 +79,22 @@ pub(super) async fn look_up(
     connection: &Connection,
     definition: &Definition,
     adopted: bool,
-) -> Result<(Credentials, Vec<ReconcileError>), ReconcileError> {
+    served: &BTreeSet<String>,
+) -> Result<(Credentials, Vec<Lack>), ReconcileError> {
     let symbols = credential_symbols(definition);
     let mut found = Found::default();
     if symbols.iter().all(|symbol| matches!(symbol.means(), Means::Unmapped(_))) {
-        found = find(rec, connection, &symbols, &[], adopted);
+        found = find(rec, connection, &symbols, &[], (adopted, served));
     } else {
         for fresh in [false, true] {
             let known = connection.credentials(fresh).await?;
-            found = find(rec, connection, &symbols, &known.items, adopted);
+            found = find(rec, connection, &symbols, &known.items, (adopted, served));
             if !found.outdated {
                 break;
             }
         }
     }
-    Ok((found.credentials, found.errors))
+    Ok((found.credentials, found.lacks))
 }
 
 fn find(
@@ -75,27 +102,32 @@ fn find(
     connection: &Connection,
     symbols: &BTreeSet<CredentialSymbol>,
     known: &[RemoteCredential],
-    adopted: bool,
+    (adopted, served): (bool, &BTreeSet<String>),
 ) -> Found {
     let mut found = Found::default();
     for symbol in symbols {
-        let (resolved, error) = match symbol.means() {
-            Means::Ref(name) => named(rec, connection, &symbol.kind, name, known, &mut found.outdated),
+        let (resolved, lack) = match symbol.means() {
+            Means::Ref(name) => {
+                let (resolved, error, failing) = named(rec, connection, &symbol.kind, name, known, &mut found.outdated);
+                // The published version uses it already, so that waiting would save nothing, and may keep back the cure.
+                let holds = !failing || resolved.remote.as_ref().is_none_or(|remote| !served.contains(&remote.id));
+                (resolved, error.map(|error| Lack { error, holds }))
+            }
             _ => match existing(rec, connection, symbol, known, adopted) {
                 Ok(remote) => (ResolvedCredential { remote: Some(remote), state: CredentialState::Satisfied }, None),
                 Err(error) => {
                     found.outdated |= error.reason != Reason::CredentialUnmapped;
-                    (ResolvedCredential { remote: None, state: CredentialState::Missing }, Some(error))
+                    (ResolvedCredential { remote: None, state: CredentialState::Missing }, Some(Lack { error, holds: true }))
                 }
             },
         };
         found.credentials.insert(symbol.clone(), resolved);
-        found.errors.extend(error);
+        found.lacks.extend(lack);
     }
     found
 }
 
-/// Returns the credential of an N8nCredential of the namespace.
+/// Returns the credential of an N8nCredential of the namespace, what publication would wait for, and whether that is only a failing test.
 fn named(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -103,10 +135,10 @@ fn named(
     name: &str,
     known: &[RemoteCredential],
     outdated: &mut bool,
-) -> (ResolvedCredential, Option<ReconcileError>) {
+) -> (ResolvedCredential, Option<ReconcileError>, bool) {
     let found = rec.ctx.named_credential(&rec.namespace(), name);
     let instance = (connection.namespace(), connection.instance.name_any());
-    let CredentialUse { state, id, wait } = use_of(name, kind, (&instance.0, &instance.1), found.as_ref());
+    let CredentialUse { state, id, wait } = use_of(name, Some(kind), (&instance.0, &instance.1), found.as_ref());
     // A status could be forged; the name in n8n tells whose the credential is.
     let mark = found.as_ref().map(|found| CredentialMark::of(&rec.ctx.cluster, &found.uid, &rec.namespace(), name));
     let is_its_own = |one: &&RemoteCredential| one.kind == kind && CredentialMark::in_name(&one.name) == mark;
@@ -119,9 +151,10 @@ fn named(
             );
             ReconcileError::waiting(Reason::CredentialNotReady, message)
         };
-        return (ResolvedCredential { remote, state: CredentialState::Missing }, Some(wait.unwrap_or_else(lost)));
+        return (ResolvedCredential { remote, state: CredentialState::Missing }, Some(wait.unwrap_or_else(lost)), false);
     }
-    (ResolvedCredential { remote, state }, wait)
+    let failing = wait.is_some() && found.is_some_and(|found| found.standing == Standing::Invalid);
+    (ResolvedCredential { remote, state }, wait, failing)
 }
 
 /// Returns the existing credential of the instance that a symbol names.

@@ -1,6 +1,6 @@
 //! Step 3, reads both: resolves the symbols of a version to ids of this instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 
@@ -26,23 +26,24 @@ pub(super) struct Resolved {
     pub(super) hold: Option<ReconcileError>,
 }
 
-/// Resolves every symbol of a version. A credential that cannot be resolved is left out and delays publication; a workflow that cannot be
-/// resolved stops the reconciliation, for there is no id to write in its place.
+/// Resolves every symbol of a version. `served` has the ids of the credentials that the published version uses. A credential that cannot be
+/// resolved is left out and delays publication; a workflow that cannot be resolved stops the reconciliation, for there is no id to write in
+/// its place.
 pub(super) async fn resolve(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
     definition: &Definition,
     name: &str,
-    adopted: bool,
+    (adopted, served): (bool, &BTreeSet<String>),
 ) -> Result<Resolved, ReconcileError> {
-    let (credentials, missing) = credentials::of_version(rec, connection, definition, adopted).await?;
+    let (credentials, lacks) = credentials::of_version(rec, connection, definition, adopted, served).await?;
     let (workflows, unpublished) = workflows(rec, definition).await?;
     if !adopted {
         // Content that n8n held when it was adopted needs no grant.
         check_reach(rec, connection, definition).await?;
     }
     let rendered = resolve_references(definition, name, &credentials, &workflows, &rec.mark(), &rec.status.written_settings);
-    match &missing {
+    match &lacks.told {
         Some(error) => rec.set_condition(ConditionType::CredentialsReady, ConditionStatus::False, error.reason, &error.message),
         None => rec.set_condition(
             ConditionType::CredentialsReady,
@@ -51,7 +52,7 @@ pub(super) async fn resolve(
             credentials_summary(&rendered),
         ),
     }
-    Ok(Resolved { rendered, hold: missing.or(unpublished) })
+    Ok(Resolved { rendered, hold: lacks.hold.or(unpublished) })
 }
 
 /// Returns an error if the namespace of the object lacks a grant that a version requires.
@@ -64,8 +65,8 @@ pub(super) async fn check_grants(
     if connection.namespace() == rec.namespace() {
         return Ok(());
     }
-    let (_, errors) = credentials::look_up(rec, connection, definition, adopted).await?;
-    match errors.into_iter().find(|error| error.class == Class::Denied) {
+    let (_, lacks) = credentials::look_up(rec, connection, definition, adopted, &BTreeSet::new()).await?;
+    match lacks.into_iter().map(|lack| lack.error).find(|error| error.class == Class::Denied) {
         Some(error) => Err(error),
         None if adopted => Ok(()),
         None => check_reach(rec, connection, definition).await,

@@ -2,11 +2,8 @@
 
 use crate::api::workflow::WorkflowSpec;
 use crate::document::definition::Definition;
-use crate::domain::credential_ref::{NamedCredential, use_of};
+use crate::domain::credential_ref::{NamedCredential, Standing, use_of};
 use crate::domain::render::mapped_types;
-
-/// Stands for a type that is not known.
-const ANY: &str = "as in the definition";
 
 /// Returns warnings about the N8nCredentials of a spec that cannot be used, or not yet: they may be applied in whatever order. `instance` is
 /// that of the Workflow, as namespace and name; without an inline definition, the types that it uses are not known.
@@ -20,14 +17,15 @@ pub fn warnings(
     for (index, mapping) in spec.credentials.iter().enumerate() {
         let Some(name) = mapping.credential_ref.as_ref().map(|reference| reference.name.as_str()) else { continue };
         let credential = credential_of(name);
-        let mut kinds = definition.map(|definition| mapped_types(spec, definition, index)).unwrap_or_default();
+        let used = definition.map(|definition| mapped_types(spec, definition, index)).unwrap_or_default();
+        let mut kinds: Vec<Option<&str>> = used.into_iter().map(Some).collect();
         if kinds.is_empty() {
-            // Nothing contradicts the type that it has.
-            let own = credential.as_ref().map(|credential| credential.kind.as_str());
-            kinds.insert(mapping.kind.as_deref().or(own).unwrap_or(ANY));
+            kinds.push(mapping.kind.as_deref());
         }
         let waits = kinds.into_iter().filter_map(|kind| use_of(name, kind, instance, credential.as_ref()).wait);
-        found.extend(waits.take(1).map(|wait| format!("{}; the Workflow waits until it is ready", wait.message)));
+        let failing = credential.as_ref().is_some_and(|credential| credential.standing == Standing::Invalid);
+        let unless = if failing { ", unless its published version uses it already" } else { "" };
+        found.extend(waits.take(1).map(|wait| format!("{}; the Workflow waits until it is ready{unless}", wait.message)));
     }
     found
 }
@@ -37,7 +35,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::credential_ref::Standing;
     use crate::validator::check::parse_and_check;
 
     #[test]
@@ -59,8 +56,8 @@ mod tests {
             rate_limit: None,
         };
         for (credential, inline, wanted) in [
-            (None, true, "create one of type httpHeaderAuth"),
-            (None, false, "create one of type as in the definition"),
+            (None, true, "create it with type httpHeaderAuth"),
+            (None, false, "create it with the type that the definition uses"),
             (Some(held("httpBasicAuth", Standing::Ready)), true, "has type httpBasicAuth"),
             (Some(held("httpHeaderAuth", Standing::Pending)), true, "is not ready: its Secret is missing"),
             (Some(held("httpHeaderAuth", Standing::Ready)), true, ""),
@@ -70,5 +67,7 @@ mod tests {
             assert_eq!(told.len(), usize::from(!wanted.is_empty()), "{told:?}");
             assert!(told.iter().all(|told| told.contains(wanted) && told.ends_with("; the Workflow waits until it is ready")), "{told:?}");
         }
+        let failing = warnings(&spec, Some(&definition), ("team-a", "main"), &|_| Some(held("httpHeaderAuth", Standing::Invalid)));
+        assert!(failing[0].ends_with("until it is ready, unless its published version uses it already"), "{failing:?}");
     }
 }

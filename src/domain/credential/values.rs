@@ -11,7 +11,11 @@ use serde_json::{Number, Value};
 use super::schema::{CredentialSchema, FieldType};
 use crate::api::credential::PLACEHOLDER;
 use crate::document::finding::quoted;
+use crate::text::listed;
 use crate::text::similar::nearest;
+
+/// Maximum number of unknown fields that a message names.
+const MOST_NAMES: usize = 10;
 
 /// A field with its text and where that comes from.
 #[derive(Clone)]
@@ -90,10 +94,18 @@ impl CredentialValues {
 /// # Errors
 /// One message for each field that is unknown, missing or of another type.
 pub fn typed(schema: &CredentialSchema, kind: &str, given: &[GivenField]) -> Result<CredentialValues, Vec<String>> {
-    let (mut values, mut faults) = (Vec::new(), Vec::new());
+    let (mut values, mut faults, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    if given.is_empty() && schema.names().next().is_some() {
+        faults.push(format!("the Secret has no key; {}", fields_of(schema, kind)));
+    }
     for GivenField { field, text, place } in given {
         match schema.field(field) {
-            None => faults.push(unknown(schema, kind, field, place)),
+            None => match nearest(field, schema.names()) {
+                Some(name) => {
+                    faults.push(format!("{kind} has no field {}, which {place} would be: did you mean {}?", quoted(field), quoted(name)));
+                }
+                None => unknown.push(quoted(field)),
+            },
             Some(_) if text.expose_secret().trim() == PLACEHOLDER => {
                 faults.push(format!("{place} is still {PLACEHOLDER}; write the value of field {} there", quoted(field)));
             }
@@ -105,27 +117,37 @@ pub fn typed(schema: &CredentialSchema, kind: &str, given: &[GivenField]) -> Res
     }
     let holds =
         |field: &str, wanted: &[Value]| values.iter().any(|(name, value)| name == field && wanted.iter().any(|one| equals(value, one)));
-    let mut missing: Vec<&str> = schema.required(holds).filter(|field| !given.iter().any(|one| one.field == **field)).collect();
+    let mut missing: Vec<&str> = schema.required(holds).filter(|field| !filled(given, field)).collect();
     missing.sort_unstable();
     missing.dedup();
-    faults.extend(missing.iter().map(|field| format!("field {} is missing, which {kind} requires", quoted(field))));
+    faults.extend(missing.iter().map(|field| {
+        let lack = if given.iter().any(|one| one.field == **field) { "empty" } else { "missing" };
+        format!("field {} is {lack}, which {kind} requires", quoted(field))
+    }));
+    if !unknown.is_empty() {
+        let (unknown, fields) = (listed(&unknown, MOST_NAMES), fields_of(schema, kind));
+        faults.push(format!("{kind} has no field {unknown}; {fields}; spec.data takes single keys of a Secret that has others"));
+    }
     values.sort_by(|(one, _), (other, _)| one.cmp(other));
     if faults.is_empty() { Ok(CredentialValues(values)) } else { Err(faults) }
 }
 
-fn unknown(schema: &CredentialSchema, kind: &str, field: &str, place: &str) -> String {
-    let meant = nearest(field, schema.names()).map_or_else(
-        || format!("its fields are {}", schema.names().collect::<Vec<_>>().join(", ")),
-        |name| format!("did you mean {}?", quoted(name)),
-    );
-    format!("{kind} has no field {}, which {place} would be: {meant}", quoted(field))
+/// Reports whether a field is given with a text that is not empty: n8n takes an empty one for a required field, and nodes then fail.
+fn filled(given: &[GivenField], field: &str) -> bool {
+    given.iter().any(|one| one.field == field && !one.text.expose_secret().trim().is_empty())
+}
+
+fn fields_of(schema: &CredentialSchema, kind: &str) -> String {
+    format!("the fields of {kind} are {}", schema.names().collect::<Vec<_>>().join(", "))
 }
 
 /// Converts a text. The error says what is expected.
 fn convert(wanted: &FieldType, text: &str) -> Result<TypedValue, String> {
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line = one_line_text(text);
     Ok(match wanted {
-        FieldType::Text => TypedValue::Text(line.into()),
+        FieldType::Text => TypedValue::Text(literal(line)),
         FieldType::Choice(choices) if choices.iter().any(|choice| choice == line) => TypedValue::Text(line.into()),
         FieldType::Choice(choices) => return Err(format!("one of {}", choices.join(", "))),
         FieldType::Number => TypedValue::Number(serde_json::from_str(line.trim()).map_err(|_| "a number".to_owned())?),
@@ -134,6 +156,12 @@ fn convert(wanted: &FieldType, text: &str) -> Result<TypedValue, String> {
         FieldType::Nested if is_json(text) => TypedValue::Nested(text.into()),
         FieldType::JsonText | FieldType::Nested => return Err("JSON".to_owned()),
     })
+}
+
+/// Returns a text as n8n has to store it. n8n evaluates a text that begins with `=` (2.39.10, measured): one with `{{` is meant as an expression;
+/// of any other, such as a password, n8n would drop the `=`, so it gets one more.
+fn literal(text: &str) -> SecretString {
+    if text.starts_with('=') && !text.contains("{{") { format!("={text}").into() } else { text.into() }
 }
 
 fn is_json(text: &str) -> bool {
@@ -237,6 +265,28 @@ mod tests {
     }
 
     #[test]
+    fn a_text_reaches_the_service_as_it_is_unless_it_is_an_expression() {
+        for (text, wanted) in [
+            ("=abc", "==abc"),
+            ("==", "==="),
+            ("a=b", "a=b"),
+            ("={{ $secrets.vault.token }}", "={{ $secrets.vault.token }}"),
+            ("{{ x }}", "{{ x }}"),
+            ("\u{feff}abc\r\n", "abc"),
+        ] {
+            assert_eq!(given(&[("host", text)]), Ok(json!({ "host": wanted })), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_without_keys_or_with_empty_or_foreign_ones_is_told() {
+        assert!(given(&[]).unwrap_err()[0].starts_with("the Secret has no key; the fields of postgres are headers, host,"));
+        assert_eq!(given(&[("host", "\n")]).unwrap_err(), [r#"field "host" is empty, which postgres requires"#]);
+        let faults = given(&[("host", "a"), ("tls.crt", "x"), ("ca.crt", "y")]).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with(r#"postgres has no field "tls.crt", "ca.crt"; the fields of"#), "{faults:?}");
+    }
+
+    #[test]
     fn a_field_may_be_required_by_the_value_of_another() {
         assert!(given(&[("host", "a"), ("sshTunnel", "false")]).is_ok());
         let faults = given(&[("host", "a"), ("sshTunnel", "true")]).unwrap_err();
@@ -246,14 +296,17 @@ mod tests {
 
     #[test]
     fn a_grant_of_client_credentials_needs_nobody() {
-        let schema = json!({ "properties": { "grantType": { "type": "string", "enum": ["authorizationCode", "clientCredentials"] } } });
+        let grants = json!({ "type": "string", "enum": ["authorizationCode", "clientCredentials"] });
+        let schema = json!({ "properties": { "grantType": grants, "scope": { "type": "string" } } });
         let schema = CredentialSchema::parse(&schema).unwrap();
-        let given = |text: &str| GivenField { field: "grantType".into(), text: text.into(), place: "x".into() };
+        let field = |field: &str, text: &str| GivenField { field: field.into(), text: text.into(), place: "x".into() };
+        let given = |grant: &str| field("grantType", grant);
+        let none = || vec![field("scope", "read")];
         for (fields, kind, wanted) in [
             (vec![given("clientCredentials")], "oAuth2Api", true),
             (vec![given("authorizationCode")], "databricksOAuth2Api", false),
-            (vec![], "databricksOAuth2Api", true),
-            (vec![], "oAuth2Api", false),
+            (none(), "databricksOAuth2Api", true),
+            (none(), "oAuth2Api", false),
         ] {
             assert_eq!(typed(&schema, kind, &fields).unwrap().fetches_its_token(kind), wanted, "{kind}");
         }
@@ -263,7 +316,7 @@ mod tests {
     fn neither_decorations_nor_tokens_are_fields_that_are_given() {
         assert!(schema().is_oauth());
         let faults = given(&[("host", "a"), ("warning", "x"), ("oauthTokenData", "{}")]).unwrap_err();
-        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults.len() == 1 && faults[0].contains(r#""warning", "oauthTokenData""#), "{faults:?}");
     }
 
     #[test]
