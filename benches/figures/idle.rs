@@ -176,7 +176,8 @@ impl Kubernetes {
         let mut count = Self { requests: 0, writes: 0 };
         for line in metrics.lines().filter(|line| line.starts_with("apiserver_request_total{")) {
             let label = |name: &str| line.split(&format!("{name}=\"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
-            let ours = ["workflows", "n8ninstances", "controllerrevisions", "events", "secrets", "configmaps"].contains(&label("resource"));
+            let ours = ["workflows", "n8ncredentials", "n8ninstances", "controllerrevisions", "events", "secrets", "configmaps"]
+                .contains(&label("resource"));
             let number = line.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).filter(|_| ours).unwrap_or(0);
             count.requests += number;
             if matches!(label("verb"), "POST" | "PUT" | "PATCH" | "APPLY" | "DELETE" | "DELETECOLLECTION") {

@@ -7,6 +7,7 @@
 mod added_latency;
 mod admission;
 mod beside;
+mod credentials;
 mod idle;
 mod instances;
 mod latency;
@@ -56,6 +57,9 @@ async fn main() {
     }
     if runs("instances") {
         instances::measure().await;
+    }
+    if runs("credentials") {
+        credentials::measure().await;
     }
     if runs("steady") {
         steady::measure().await;
