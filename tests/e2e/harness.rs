@@ -11,5 +11,6 @@ pub mod header_server;
 pub mod kubectl;
 pub mod n8n;
 pub mod relay;
+pub mod session_server;
 pub mod stack;
 pub mod world;

@@ -40,6 +40,16 @@ impl Passed {
     }
 }
 
+/// A request with everything that the client sent.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    pub method: String,
+    /// Path with the query.
+    pub target: String,
+    /// Headers and body as text.
+    pub text: String,
+}
+
 /// Fault for the requests of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hindrance {
@@ -54,6 +64,7 @@ pub struct Relay {
     /// Its base URL.
     pub url: String,
     passed: Arc<Mutex<Vec<Passed>>>,
+    whole: Arc<Mutex<Option<Vec<Whole>>>>,
     gate: Arc<Mutex<Option<Box<Gate>>>>,
     hindered: Hindered,
     // A runtime of its own: a busy test must not slow down what it measures.
@@ -67,6 +78,7 @@ struct Road {
     upstream: String,
     http: reqwest::Client,
     passed: Arc<Mutex<Vec<Passed>>>,
+    whole: Arc<Mutex<Option<Vec<Whole>>>>,
     gate: Arc<Mutex<Option<Box<Gate>>>>,
     hindered: Hindered,
 }
@@ -141,10 +153,12 @@ impl Relay {
             upstream: upstream.trim_end_matches('/').to_owned(),
             http: builder.build().expect("an HTTP client"),
             passed: Arc::default(),
+            whole: Arc::default(),
             gate: Arc::default(),
             hindered: Arc::default(),
         };
-        let (passed, gate, hindered) = (road.passed.clone(), road.gate.clone(), road.hindered.clone());
+        let (passed, whole) = (road.passed.clone(), road.whole.clone());
+        let (gate, hindered) = (road.gate.clone(), road.hindered.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let (send, receive) = std::sync::mpsc::channel();
         runtime.spawn(async move {
@@ -153,12 +167,22 @@ impl Relay {
             axum::serve(listener, Router::new().fallback(pass_on).with_state(road)).await.expect("the relay serves");
         });
         let address: SocketAddr = receive.recv().expect("the relay listens");
-        Self { url: format!("http://{address}"), passed, gate, hindered, runtime: Some(runtime) }
+        Self { url: format!("http://{address}"), passed, whole, gate, hindered, runtime: Some(runtime) }
     }
 
     /// Applies a fault to requests of exactly this path from now on; None passes everything.
     pub fn hinder(&self, hindrance: Option<(&str, Hindrance)>) {
         *self.hindered.lock().expect("no panic in between") = hindrance.map(|(path, how)| (path.to_owned(), how));
+    }
+
+    /// Keeps all that clients send from now on.
+    pub fn keep_whole(&self) {
+        *self.whole.lock().expect("no panic in between") = Some(Vec::new());
+    }
+
+    /// Returns the requests since [`Self::keep_whole`].
+    pub fn whole(&self) -> Vec<Whole> {
+        self.whole.lock().expect("no panic in between").clone().unwrap_or_default()
     }
 
     /// Returns the number of requests so far.
@@ -204,6 +228,10 @@ async fn pass_on(State(road): State<Road>, request: Request) -> Response<Body> {
     }
     let Ok(body) = to_bytes(body, LARGEST).await else { return failed("the request broke off") };
     let query = parts.uri.path_and_query().map_or("/", |all| all.as_str());
+    if let Some(whole) = road.whole.lock().expect("no panic in between").as_mut() {
+        let text = format!("{:?}\n{}", parts.headers, String::from_utf8_lossy(&body));
+        whole.push(Whole { method: parts.method.to_string(), target: query.to_owned(), text });
+    }
     let mut headers = parts.headers;
     for own in [HOST, CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH] {
         headers.remove(own);

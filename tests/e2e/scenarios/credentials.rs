@@ -1,8 +1,14 @@
 //! N8nCredentials on the real n8n: made from Secrets, used by running workflows, rotated, put right, adopted and deleted.
 
 mod kills;
+mod places;
+mod rates;
+mod renewed;
+mod restored;
 mod rules;
 mod secrecy;
+mod secrets;
+mod skeletons;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

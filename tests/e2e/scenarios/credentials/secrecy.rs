@@ -1,23 +1,130 @@
-//! A value appears nowhere but in the Secret and in the request that creates or updates the credential: not in logs, events, status, metrics or
-//! other objects, and in no other request, even if n8n and the service repeat it in their messages.
+//! A value appears nowhere but in the Secret and in the request that creates or updates the credential: not in logs, events, status, metrics,
+//! other objects, answers of the webhook and output of the command, and in no other request to n8n, Kubernetes or a language model, even if
+//! n8n and the service repeat it in their messages.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{KIND, credential, secret, until_reason, value};
+use super::{KIND, credential, id, secret, until_reason, value};
+use crate::harness::admission::Admission;
 use crate::harness::kubectl::kubectl;
+use crate::harness::n8n::answering;
+use crate::harness::relay::Relay;
 use crate::harness::world::{World, ready};
-use crate::standin::{Fault, Rule};
+use crate::model::{Asked, ModelServer, complete};
+use crate::scenarios::prompts::{for_a_model, prompt, provider, said};
+use crate::standin::{Fault, Options, Rule, StandIn};
+
+/// Objects that the operator writes or could write to; Secrets are where values belong.
+const KINDS: [&str; 9] = ["n8nc", "nwf", "n8ni", "nwfp", "nmp", "events", "controllerrevisions", "configmaps", "leases"];
 
 fn respond(status: u16, body: &Value) -> Fault {
     Fault::Respond { status, content_type: "application/json".to_owned(), body: body.to_string(), headers: Vec::new() }
 }
 
+/// Everything that the operator shows or sends, and where to look for it.
+struct Places<'a> {
+    world: &'a World,
+    standin: &'a StandIn,
+    kubernetes: &'a Relay,
+    model: &'a ModelServer,
+    values: Vec<String>,
+    /// Output of commands and answers of the webhook.
+    told: Vec<(&'static str, String)>,
+}
+
+impl Places<'_> {
+    fn show(&self, text: &str) -> bool {
+        self.values.iter().any(|value| text.contains(value.as_str()) || text.contains(&STANDARD.encode(value)))
+    }
+
+    /// Returns the places that show a value, and the number of requests that may carry one and do.
+    async fn showing(&self) -> (Vec<String>, usize) {
+        let mut texts = self.told.clone();
+        texts.push(("log", self.world.operator.log()));
+        texts.push(("metrics", self.world.operator.get("/metrics").await.1));
+        for kind in KINDS {
+            texts.push((kind, kubectl(self.world, &["get", kind, "-o", "json"], None).text()));
+        }
+        texts.extend(self.model.asked().into_iter().map(|asked| ("request to a language model", format!("{asked:?}"))));
+        let mut found: Vec<String> = texts.iter().filter(|(_, text)| self.show(text)).map(|(place, _)| (*place).to_owned()).collect();
+        for one in self.kubernetes.whole() {
+            if self.show(&one.target) || self.show(&one.text) {
+                found.push(format!("request to Kubernetes: {} {}", one.method, one.target));
+            }
+        }
+        let mut carried = 0;
+        for entry in self.standin.log().entries() {
+            let (body, target) = (String::from_utf8_lossy(&entry.body).into_owned(), format!("{}?{}", entry.path, entry.query));
+            if !self.show(&body) && !self.show(&target) {
+                continue;
+            }
+            let writes = matches!(entry.method.as_str(), "POST" | "PATCH");
+            if writes && entry.path.starts_with("/api/v1/credentials") && !entry.path.ends_with("/test") && !self.show(&target) {
+                carried += 1;
+            } else {
+                found.push(format!("request to n8n: {} {}", entry.method, entry.path));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        (found, carried)
+    }
+
+    /// Writes a value into each of the places, as a faulty operator would, so that the search is known to look there.
+    async fn plant(&self) {
+        let value = &self.values[0];
+        let encoded = STANDARD.encode(value);
+        let namespace = &self.world.namespace;
+        let object = |kind: &str, version: &str, more: Value| {
+            let mut object = json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "planted", "namespace": namespace } });
+            object.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+            kubectl(self.world, &["create", "-f", "-"], Some(&object)).text();
+        };
+        object("ConfigMap", "v1", json!({ "data": { "a": encoded } }));
+        object("ControllerRevision", "apps/v1", json!({ "revision": 1, "data": { "a": value } }));
+        object("Lease", "coordination.k8s.io/v1", json!({ "spec": { "holderIdentity": value } }));
+        let regarding = json!({ "kind": KIND, "name": "token", "namespace": namespace });
+        object(
+            "Event",
+            "v1",
+            json!({ "involvedObject": regarding, "message": format!("it is {value}"), "reason": "Planted", "type": "Normal" }),
+        );
+        for (kind, name) in
+            [(KIND, "token"), ("Workflow", "user"), ("N8nInstance", "main"), ("WorkflowPrompt", "ask"), ("ModelProvider", "models")]
+        {
+            let status = Patch::Merge(json!({ "metadata": { "annotations": { "planted": value } } }));
+            self.world.api(kind).patch(name, &PatchParams::default(), &status).await.expect("the API server patches");
+        }
+        let client = reqwest::Client::new();
+        let _ = client.get(format!("{}/api/v1/namespaces?labelSelector={encoded}", self.kubernetes.url)).send().await;
+        let _ = client.post(format!("{}/api/v1/namespaces", self.kubernetes.url)).body(value.clone()).send().await;
+        let asked = json!({ "model": "scripted", "messages": [{ "role": "user", "content": value }] });
+        let _ = client.post(format!("{}/chat/completions", self.model.base_url())).body(asked.to_string()).send().await;
+        self.world.n8n.api("POST", "/credentials/x/test", Some(json!({ "a": value }))).await;
+        self.world.n8n.api("GET", &format!("/workflows?name={encoded}"), None).await;
+    }
+}
+
+/// Runs the command of users and returns its output.
+fn command(arguments: &[&str], kubeconfig: &std::path::Path) -> String {
+    let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
+    let output = run.args(arguments).env("KUBECONFIG", kubeconfig).output().expect("the binary runs");
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
-    let (standin, world) = World::on_stand_in("cred-secrecy", json!({})).await;
+    let standin = StandIn::start(Options::default());
+    let mut world = World::bare(crate::harness::stack::Stack::shared(), "cred-secrecy", &standin.url(), standin.api_key()).await;
+    let (kubernetes, kubeconfig) = Relay::to_api_server(&world.stack, "operator");
+    kubernetes.keep_whole();
+    world.operator.restart_through(&kubeconfig);
+    let lease = world.namespace.clone();
+    let admission = Admission::in_front(&mut world, "Ignore", &["--leader-elect", "on", "--lease-name", &lease]).await;
+    world.instance("main", &standin.url(), standin.api_key(), json!({})).await;
     let (first, second) = (value("first"), value("second"));
     let keys = |value: &str| json!({ "accessToken": value });
 
@@ -33,9 +140,8 @@ async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
     assert_eq!(object["status"]["test"]["result"], "Failed");
 
     // n8n repeats the value in its refusal.
-    let id = super::id(&object);
     let refusal = respond(400, &json!({ "message": format!("request.body.data {second} is wrong") }));
-    standin.faults().add(Rule::on("PATCH", &format!("/api/v1/credentials/{id}"), refusal));
+    standin.faults().add(Rule::on("PATCH", &format!("/api/v1/credentials/{}", id(&object)), refusal));
     secret(&world, "token", keys(&second)).await;
     let refused = until_reason(&world, "token", "Ready", "CredentialRejected").await;
     assert!(refused["status"].to_string().contains("repeats a value"), "{refused}");
@@ -43,38 +149,90 @@ async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
     world.annotate(KIND, "token", "requested-at", json!("now")).await;
     world.until_kind(KIND, "token", "Ready", ready).await;
 
-    // Wrong fields, and a value that is no text.
+    // Wrong fields, a value that is no text, and a Workflow that uses the credential.
     secret(&world, "wrong", json!({ "acessToken": first })).await;
     credential(&world, "wrong", json!({ "type": "slackApi", "secretRef": { "name": "wrong" } })).await;
     until_reason(&world, "wrong", "Ready", "InvalidCredential").await;
+    let spec = |name: &str| {
+        let mut definition = answering(&format!("{}/user", world.namespace), "1");
+        definition["nodes"][1]["credentials"] = json!({ "slackApi": { "name": "Slack" } });
+        json!({ "active": true, "definition": definition, "credentials": [{ "name": "Slack", "credentialRef": { "name": name } }] })
+    };
+    world.workflow("user", spec("token")).await;
+    world.until_ready("user").await;
 
+    // A prompt, whose model is asked in the same namespace.
+    let path = format!("{}/asked", world.namespace);
+    let workflow = crate::scenarios::prompts::answering(&path, "seven");
+    let model = ModelServer::completing(move |asked: &Asked| complete(asked, &said(workflow.clone())));
+    provider(&world, &model).await;
+    prompt(&world, "ask", &for_a_model(&path), json!({ "providerRef": { "name": "models" }, "approval": "Automatic" })).await;
+    world.until_kind("WorkflowPrompt", "ask", "it is Ready", ready).await;
+
+    // Answers and warnings of the webhook, and commands that read the cluster or n8n.
+    let mut told = Vec::new();
+    let mut waiting =
+        json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "other" }, "spec": spec("wrong") });
+    waiting["spec"]["instanceRef"] = json!({ "name": "main" });
+    let applied = crate::harness::admission::apply(&world, &waiting, &["--dry-run=server"]);
+    assert!(applied.err.contains("N8nCredential wrong"), "a warning: {}", applied.err);
+    told.push(("answer of the webhook", format!("{}{}", applied.out, applied.err)));
+    let file = std::env::temp_dir().join(format!("{}.json", world.namespace));
+    std::fs::write(&file, waiting.to_string()).expect("a file is written");
+    let file = file.to_str().expect("a path").to_owned();
+    let key = format!("{file}.key");
+    std::fs::write(&key, standin.api_key()).expect("a file is written");
+    let url = standin.url();
+    for (arguments, part) in [
+        (vec!["credentials", &file], "kind: Secret"),
+        (vec!["validate", &file], ""),
+        (vec!["import", "--url", &url, "--instance", "main", "--api-key-file", &key, "--with-credentials", "--all"], "kind: N8nCredential"),
+        (vec!["release", "--dry-run", "--namespace", &world.namespace, "--lease-name", "none-such"], "n8ncredential"),
+    ] {
+        let said = command(&arguments, &world.stack.kubeconfig("admin"));
+        println!("{arguments:?}: {said}");
+        assert!(said.to_lowercase().contains(&part.to_lowercase()), "{arguments:?}: {said}");
+        told.push(("output of the command", said));
+    }
+    for file in [&file, &key] {
+        let _ = std::fs::remove_file(file);
+    }
+
+    let places = Places { world: &world, standin: &standin, kubernetes: &kubernetes, model: &model, values: vec![second, first], told };
     let metrics = world.operator.get("/metrics").await.1;
     assert!(metrics.contains(r#"weirkeeper_credential_writes_total{operation="create"} 1"#), "{metrics}");
-    let mut shown = vec![("log", world.operator.log()), ("metrics", metrics)];
-    for kind in ["n8nc", "events", "controllerrevisions", "configmaps", "n8ni", "nwf"] {
-        shown.push((kind, kubectl(&world, &["get", kind, "-o", "json"], None).text()));
+    let (found, carried) = places.showing().await;
+    assert!(found.is_empty(), "a value is shown: {found:?}");
+    assert!(carried >= 3, "the create, the refused update and the accepted one carry it: {carried}");
+    let seen = places.kubernetes.whole();
+    for part in ["/leases", "/events", "/status", "/controllerrevisions"] {
+        assert!(seen.iter().any(|one| one.method != "GET" && one.target.contains(part)), "no write to {part} was searched");
     }
-    shown.push(("leases", kubectl(&world, &["get", "leases", "--all-namespaces", "-o", "json"], None).text()));
+    assert!(!model.completions().is_empty(), "the model was asked");
+
+    // The search finds a value in each place that it looks at.
+    places.plant().await;
+    let (found, _) = places.showing().await;
+    println!("planted values are found in: {found:?}");
+    let requests = [
+        "request to a language model",
+        "request to Kubernetes: GET",
+        "request to Kubernetes: POST",
+        "request to n8n: GET",
+        "request to n8n: POST",
+    ];
+    for place in KINDS.iter().chain(&requests) {
+        assert!(found.iter().any(|one| one.starts_with(place)), "a value in {place} is not found: {found:?}");
+    }
+    for text in [format!("log {}", places.values[0]), format!("metric{{a=\"{}\"}} 1", STANDARD.encode(&places.values[1]))] {
+        assert!(places.show(&text));
+    }
+
+    // Nor at the end.
+    let log = world.operator.log().len();
+    world.api("Workflow").delete("user", &DeleteParams::default()).await.expect("the API server deletes");
     world.api(KIND).delete("token", &DeleteParams::default()).await.expect("the API server deletes");
     world.until_kind(KIND, "token", "it is gone", Value::is_null).await;
-    shown.push(("log", world.operator.log()));
-    for value in [&first, &second] {
-        let encoded = STANDARD.encode(value);
-        for (place, text) in &shown {
-            assert!(!text.contains(value.as_str()) && !text.contains(&encoded), "{place} shows the value");
-        }
-    }
-    let mut writes = 0;
-    for entry in standin.log().entries() {
-        let body = String::from_utf8_lossy(&entry.body).into_owned();
-        let tells = [&first, &second]
-            .iter()
-            .any(|value| body.contains(value.as_str()) || format!("{}?{}", entry.path, entry.query).contains(value.as_str()));
-        let writing = matches!(entry.method.as_str(), "POST" | "PATCH")
-            && entry.path.starts_with("/api/v1/credentials")
-            && !entry.path.ends_with("/test");
-        assert!(!tells || writing, "{} {} carries the value", entry.method, entry.path);
-        writes += usize::from(tells);
-    }
-    assert!(writes >= 3, "the create, the refused update and the accepted one carry it: {writes}");
+    assert!(!places.show(&world.operator.log()[log..]), "the log shows a value");
+    drop(admission);
 }
