@@ -26,6 +26,7 @@ mod deletion;
 mod events;
 mod expressions;
 mod failed_versions;
+mod failover;
 mod faults;
 mod features;
 mod fixtures;

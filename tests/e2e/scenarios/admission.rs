@@ -5,12 +5,10 @@ use std::time::{Duration, Instant};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::harness::admission::{Admission, apply, delete_now, free_port, labelled, until_ready, workflow};
-use crate::harness::applies::Stream;
-use crate::harness::balancer::Balancer;
+use crate::harness::admission::{Admission, apply, delete_now, labelled, workflow};
 use crate::harness::kubectl::kubectl;
 use crate::harness::n8n::{answering, with_node};
-use crate::harness::world::{Operator, PATIENCE, World, ready};
+use crate::harness::world::{PATIENCE, World, ready};
 use crate::standin::StandIn;
 
 /// Returns a world whose instance is ready and that has a webhook with a failure policy.
@@ -227,105 +225,4 @@ async fn what_strangers_send_is_refused_and_the_next_review_is_answered() {
     assert!(other.contains("\"allowed\":true") && other.contains("no rules for Pod"), "{other}");
     admission.until_in_force(&world).await;
     assert!(!world.operator.log().contains("panicked"), "{}", world.operator.tail());
-}
-
-/// Starts a second replica and waits until it is ready and stands by. Returns it with its port.
-async fn standby(world: &World, admission: &Admission) -> (Operator, u16) {
-    let port = free_port();
-    let flags = admission.flags(port);
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let standby = world.another_operator("standby", &flags);
-    until_ready(&standby).await;
-    assert!(leads(&standby, 0).await, "the first replica leads");
-    (standby, port)
-}
-
-async fn leads(operator: &Operator, value: u8) -> bool {
-    operator.get("/metrics").await.1.lines().any(|line| line == format!("weirkeeper_leading {value}"))
-}
-
-/// Waits until the API server asks a replica.
-async fn until_asked(world: &World, replica: &Operator) {
-    let started = Instant::now();
-    let denied = workflow("a", json!({ "definition": { "nodes": 7 } }));
-    while !replica.get("/metrics").await.1.contains("answer=\"denied\"") {
-        let tried = apply(world, &denied, &["--dry-run=server"]);
-        assert!(tried.err.contains("denied the request"), "{tried:?}");
-        assert!(started.elapsed() < PATIENCE, "the replica is not asked");
-    }
-}
-
-/// Waits until a replica leads, and a change is reconciled.
-async fn until_led(world: &World, replica: &Operator) {
-    let started = Instant::now();
-    while !leads(replica, 1).await {
-        assert!(started.elapsed() < PATIENCE, "nobody leads\n{}", replica.tail());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let applied = apply(world, &workflow("a", json!({ "definition": answers(world, "a", "1"), "active": true })), &[]);
-    assert!(applied.ok, "{applied:?}");
-    world.until_ready("a").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_replica_answers_and_a_lost_one_is_replaced_without_a_refusal() {
-    let (_standin, mut world, admission) = world("replicas", "Fail").await;
-    let (standby, port) = standby(&world, &admission).await;
-    admission.direct_to(&world, port).await;
-    until_asked(&world, &standby).await;
-    world.operator.terminate();
-    for version in 1..=20 {
-        let applied =
-            apply(&world, &workflow("a", json!({ "definition": answers(&world, "a", &version.to_string()), "active": true })), &[]);
-        assert!(applied.ok, "{version}: {applied:?}");
-    }
-    world.until_ready("a").await;
-    assert!(leads(&standby, 1).await, "the standby leads now");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_is_killed_during_a_stream_of_applies_costs_no_refusal() {
-    let (_standin, mut world, admission) = world("failover", "Fail").await;
-    let (standby, port) = standby(&world, &admission).await;
-    admission.direct_to(&world, port).await;
-    until_asked(&world, &standby).await;
-    let stream = Stream::of(&world);
-    world.operator.kill();
-    let killed = Instant::now();
-    until_led(&world, &standby).await;
-    let (sent, refused) = stream.end().await;
-    println!(
-        "failover: {sent} creates until the standby led and worked, {:.1} s, {} refused",
-        killed.elapsed().as_secs_f64(),
-        refused.len()
-    );
-    assert!(sent > 20 && refused.is_empty(), "{sent} sent, refused: {refused:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_replica_behind_a_service_costs_no_more_than_the_review_that_it_was_answering() {
-    let (_standin, mut world, admission) = world("balanced", "Fail").await;
-    let (standby, port) = standby(&world, &admission).await;
-    let balancer = Balancer::between(&[admission.port, port]).await;
-    admission.direct_to(&world, balancer.port).await;
-    // Several at a time need several connections, so that both replicas are asked.
-    let streams: Vec<Stream> = (0..4).map(|_| Stream::of(&world)).collect();
-    let started = Instant::now();
-    for replica in [&world.operator, &standby] {
-        while !replica.get("/metrics").await.1.contains("weirkeeper_webhook_reviews_total{answer=\"warned\",kind=\"Workflow\"}") {
-            assert!(started.elapsed() < PATIENCE, "the replica is not asked\n{}", replica.tail());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-    world.operator.kill();
-    until_led(&world, &standby).await;
-    let (mut sent, mut refused) = (0, Vec::new());
-    for stream in streams {
-        let ended = stream.end().await;
-        sent += ended.0;
-        refused.extend(ended.1);
-    }
-    println!("failover behind a Service: {sent} creates by four clients, {} refused: {refused:?}", refused.len());
-    assert!(sent > 20 && refused.len() <= 4, "{sent} sent, refused: {refused:?}");
-    assert!(refused.iter().all(|message| message.contains("failed calling webhook")), "{refused:?}");
 }
