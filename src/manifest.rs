@@ -12,6 +12,7 @@ mod namespace_rules;
 mod needs;
 mod object;
 mod pending;
+mod prompts;
 mod quotas;
 mod read_rules;
 mod report;
@@ -40,6 +41,7 @@ use unrendered::Kustomizations;
 
 pub use namespace_rules::{Named, NamespaceRules};
 pub use needs::{Needs, Place};
+pub use prompts::never_worked_on;
 pub use read_rules::{read_policies, read_quotas};
 pub use report::{Kind, Placed, Report, Source};
 
@@ -198,7 +200,7 @@ impl<'c> Work<'c> {
                 if kind == Kind::N8nCredential {
                     self.credentials.extend(Held::of(document, value, path, self.reports.len()));
                 }
-                self.reports.push(object::validate_other(kind, document, value, path));
+                self.reports.push(object::validate_other(kind, document, value, path, self.basis.catalog));
             }
             Object::Unknown(finding) => self.reports.push(object::unknown_kind(document, finding, path)),
             Object::Other => {}

@@ -18,6 +18,7 @@ use crate::catalog::Catalog;
 use crate::cli::catalog::{self, CatalogError};
 use crate::cli::stdout;
 use crate::manifest::{NamespaceRules, Report, Source, read_policies, read_quotas, validate_by};
+use crate::text::shown;
 use arguments::{Colour, Form};
 
 pub use arguments::{ValidateArguments, ValidateError};
@@ -42,6 +43,10 @@ pub fn run(arguments: &ValidateArguments, no_color: bool) -> Result<ExitCode, Va
         quotas: each(&arguments.quota, read_quotas).map_err(ValidateError::Quota)?,
     };
     let mut reports = validate_by(&sources, catalog, &rules);
+    let remarks = rules.remarks(&reports, catalog);
+    for remark in &remarks {
+        eprintln!("weirkeeper: warning: {}", shown(remark));
+    }
     let hidden = choices::apply(arguments, &sources, &mut reports, catalog)?;
     let coloured = match arguments.color {
         Colour::Always => true,
@@ -59,7 +64,7 @@ pub fn run(arguments: &ValidateArguments, no_color: bool) -> Result<ExitCode, Va
         eprintln!("weirkeeper: warning: {}", nothing(&arguments.paths, sources.len()));
         return Ok(ExitCode::from(u8::from(arguments.strict)));
     }
-    Ok(ExitCode::from(code(&reports, arguments.strict)))
+    Ok(ExitCode::from(code(&reports, arguments.strict).max(u8::from(arguments.strict && !remarks.is_empty()))))
 }
 
 /// Returns the objects of all files.

@@ -39,6 +39,7 @@ pub fn unknown(annotations: Option<&BTreeMap<String, String>>, known: &[&str]) -
         .take(MOST)
         .map(|key| match nearest(local(key), known.iter().map(|known| local(known))) {
             Some(meant) => format!("unknown annotation {key} is ignored; did you mean {GROUP}/{meant}?"),
+            None if known.is_empty() => format!("unknown annotation {key} is ignored; objects of this kind have none"),
             None => format!("unknown annotation {key} is ignored; known annotations: {}", known.join(", ")),
         })
         .collect();

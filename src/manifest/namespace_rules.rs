@@ -9,6 +9,8 @@ use crate::document::finding::Finding;
 use crate::domain::policies::{BUILT_IN, applies, built_in};
 use crate::validator::policy::{self, Policy};
 
+use super::report::{Kind, Report};
+
 /// Rules and limits of namespaces.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamespaceRules {
@@ -63,5 +65,27 @@ impl NamespaceRules {
         let own = own.map(|policy| Policy { name: &policy.name, rules: &policy.spec });
         let policies: Vec<_> = own.chain(built_in.as_ref().map(|rules| Policy { name: BUILT_IN, rules })).collect();
         policy::check(definition, &policies, catalog, findings);
+    }
+
+    /// Returns what is doubtful about the rules and limits themselves, for people: the doubts that the status of a policy shows, and objects
+    /// whose namespace none of the Workflows is in.
+    pub fn remarks(&self, reports: &[Report], catalog: &Catalog) -> Vec<String> {
+        let workflows = reports.iter().filter(|report| report.kind == Kind::Workflow);
+        let namespaces: Vec<Option<&str>> = workflows.map(|report| report.namespace.as_deref()).collect();
+        let elsewhere = |kind: &str, name: &str, own: Option<&str>| {
+            let unused = !namespaces.is_empty() && !namespaces.iter().any(|namespace| may_share(own, *namespace));
+            unused.then(|| {
+                let own = own.unwrap_or_default();
+                format!("{kind} {name} applies to none of the Workflows: it is in namespace {own}, and they are in others; correct metadata.namespace of one of them")
+            })
+        };
+        let mut remarks = Vec::new();
+        for policy in &self.policies {
+            let doubts = policy::doubts(&policy.spec, catalog).into_iter();
+            remarks.extend(doubts.map(|doubt| format!("WorkflowPolicy {}: {doubt}", policy.name)));
+            remarks.extend(elsewhere("WorkflowPolicy", &policy.name, policy.namespace.as_deref()));
+        }
+        remarks.extend(self.quotas.iter().filter_map(|quota| elsewhere("WorkflowQuota", &quota.name, quota.namespace.as_deref())));
+        remarks
     }
 }

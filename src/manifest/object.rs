@@ -4,12 +4,20 @@ use std::collections::BTreeMap;
 
 use kube::api::ObjectMeta;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::api::credential::N8nCredential;
+use crate::api::instance::N8nInstance;
+use crate::api::policy::WorkflowPolicy;
+use crate::api::prompt::WorkflowPrompt;
+use crate::api::provider::ModelProvider;
 use crate::api::workflow::{ConfigMapKeyRef, LARGEST_INLINE, Workflow};
 use crate::api::{GROUP, VERSION, annotation};
-use crate::document::finding::{Code, Finding, Severity, quoted};
+use crate::catalog::Catalog;
+use crate::document::finding::{Code, Finding, Severity, join_within, quoted};
 use crate::document::json_path;
+use crate::domain::admission::rules::{self, Problem};
 use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROMPT, OF_PROVIDER, OF_WORKFLOW, is_ours, unknown};
 use crate::domain::policies::is_generated;
 use crate::text::is_label;
@@ -21,9 +29,13 @@ use super::document::{Document, join};
 use super::embedded::text;
 use super::namespace_rules::{Basis, Origin};
 use super::pending::Pending;
+use super::prompts::never_worked_on;
 use super::report::{Kind, Report};
 use super::schema;
 use super::set::Member;
+
+/// Maximum length of the problems of an object in a message.
+const MOST_CHARS: usize = 1_000;
 
 /// The kinds of this API group.
 pub(super) const KINDS: [(&str, Kind); 8] = [
@@ -80,7 +92,7 @@ pub(super) fn unknown_kind(document: &Document<'_>, finding: Finding, at: &str) 
 }
 
 /// Validates an object that contains no definition.
-pub(super) fn validate_other(kind: Kind, document: &Document<'_>, object: &Value, at: &str) -> Report {
+pub(super) fn validate_other(kind: Kind, document: &Document<'_>, object: &Value, at: &str, catalog: &Catalog) -> Report {
     let mut report = Report::new(document.source).with(document.warnings(at)).with(document.words(at));
     report.kind = kind;
     let known: &[&str] = match kind {
@@ -90,9 +102,45 @@ pub(super) fn validate_other(kind: Kind, document: &Document<'_>, object: &Value
         Kind::WorkflowPrompt => OF_PROMPT,
         _ => &[],
     };
-    let findings = schema::check(kind, object).into_iter().chain(metadata(object, known, &mut report));
-    let placed: Vec<_> = findings.map(|finding| document.place(finding, at)).collect();
+    let mut findings = schema::check(kind, object);
+    if !findings.iter().any(Finding::is_error) {
+        let (certain, doubtful): (Vec<_>, Vec<_>) = problems(kind, object, catalog).into_iter().partition(|(certain, _)| *certain);
+        // One finding each, because reports show one of several at the same place.
+        for (severity, found) in [(Severity::Error, certain), (Severity::Warning, doubtful)] {
+            let messages: Vec<String> = found.into_iter().map(|(_, message)| message).collect();
+            let finding = Finding::error(Code::ManifestInvalid, "spec", join_within("", &messages, MOST_CHARS));
+            findings.extend((!messages.is_empty()).then_some(Finding { severity, ..finding }));
+        }
+    }
+    findings.extend(metadata(object, known, &mut report));
+    let placed: Vec<_> = findings.into_iter().map(|finding| document.place(finding, at)).collect();
     report.with(placed)
+}
+
+/// Returns what admission denies and warns of that the schema of a kind does not express, in the same words.
+fn problems(kind: Kind, object: &Value, catalog: &Catalog) -> Vec<Problem> {
+    match kind {
+        Kind::N8nInstance => examined::<N8nInstance>(object, |instance| rules::of_instance(&instance.spec)),
+        Kind::N8nCredential => examined::<N8nCredential>(object, |credential| rules::of_credential(&credential.spec)),
+        Kind::ModelProvider => examined::<ModelProvider>(object, |provider| rules::of_provider(&provider.spec)),
+        Kind::WorkflowPolicy => examined::<WorkflowPolicy>(object, |policy| rules::of_policy(&policy.spec, catalog)),
+        Kind::WorkflowPrompt => {
+            examined::<WorkflowPrompt>(object, |prompt| never_worked_on(prompt).map(|message| (true, message)).into_iter().collect())
+        }
+        Kind::Workflow | Kind::WorkflowQuota | Kind::WorkflowTemplate => Vec::new(),
+    }
+}
+
+fn examined<K: DeserializeOwned>(object: &Value, problems: impl FnOnce(&K) -> Vec<Problem>) -> Vec<Problem> {
+    match serde_json::from_value::<K>(object.clone()) {
+        Ok(read) => problems(&read),
+        Err(error) => vec![(true, format!("the object does not fit its kind: {error}"))],
+    }
+}
+
+/// Reports whether a WorkflowPrompt made a Workflow.
+pub(super) fn is_generated_object(object: &Value) -> bool {
+    is_generated(&ObjectMeta::deserialize(&object["metadata"]).unwrap_or_default())
 }
 
 /// Validates a Workflow whose report will have this index; a definition in a ConfigMap is left for later.
@@ -103,7 +151,7 @@ pub(super) fn validate_workflow(
     number: usize,
     basis: Basis<'_>,
 ) -> (Report, Option<Pending>, Option<Member>) {
-    let mut report = Report::new(document.source);
+    let mut report = Report { namespace: text(object, "namespace"), ..Report::new(document.source) };
     let mut findings = schema::check(Kind::Workflow, object);
     findings.extend(metadata(object, OF_WORKFLOW, &mut report));
     let spec = match serde_json::from_value::<Workflow>(object.clone()) {
@@ -127,9 +175,7 @@ pub(super) fn validate_workflow(
     }
     report.findings.extend(findings.into_iter().map(|finding| document.place(finding, at)));
     if inline.is_object() {
-        let namespace = text(object, "namespace");
-        let metadata = ObjectMeta::deserialize(&object["metadata"]).unwrap_or_default();
-        let origin = Origin { spec: spec.as_deref(), namespace: namespace.as_deref(), generated: is_generated(&metadata) };
+        let origin = Origin { spec: spec.as_deref(), namespace: report.namespace.as_deref(), generated: is_generated_object(object) };
         let inside = report_on(document, inline, &join(at, "spec.definition"), origin, basis);
         report.findings.extend(inside.findings);
         report.required = inside.required;
@@ -143,9 +189,10 @@ pub(super) fn validate_workflow(
         report: number,
         source: document.source,
         span: document.span(&join(at, "spec.definitionFrom.configMapKeyRef")),
-        namespace: text(object, "namespace"),
+        namespace: report.namespace.clone(),
         from,
         spec,
+        generated: is_generated_object(object),
     });
     (report, pending, member)
 }

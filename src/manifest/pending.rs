@@ -15,11 +15,12 @@ pub(super) struct Pending {
     pub(super) namespace: Option<String>,
     pub(super) from: ConfigMapKeyRef,
     pub(super) spec: Option<Box<WorkflowSpec>>,
+    pub(super) generated: bool,
 }
 
 impl Pending {
-    /// Returns the Workflow of the definition; prompts write theirs into the object itself.
+    /// Returns the Workflow of the definition.
     pub(super) fn origin(&self) -> Origin<'_> {
-        Origin { spec: self.spec.as_deref(), namespace: self.namespace.as_deref(), generated: false }
+        Origin { spec: self.spec.as_deref(), namespace: self.namespace.as_deref(), generated: self.generated }
     }
 }

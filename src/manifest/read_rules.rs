@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec};
 use crate::api::quota::{WorkflowQuota, WorkflowQuotaSpec};
 use crate::document::finding::{Finding, join_within};
+use crate::domain::admission::rules::contradiction;
 
 use super::document::divide;
 use super::embedded::text;
@@ -22,9 +23,15 @@ const MOST_CHARS: usize = 1_000;
 ///
 /// # Errors
 ///
-/// If it holds none, or one that does not fit its kind.
+/// If it holds none, or one that does not fit its kind or contradicts itself.
 pub fn read_policies(source: &Source) -> Result<Vec<Named<WorkflowPolicySpec>>, String> {
-    read::<WorkflowPolicy>(source, Kind::WorkflowPolicy)
+    let policies = read::<WorkflowPolicy>(source, Kind::WorkflowPolicy)?;
+    for policy in &policies {
+        if let Some(message) = contradiction(&policy.spec) {
+            return Err(format!("{}: WorkflowPolicy {}: {message}", source.name, policy.name));
+        }
+    }
+    Ok(policies)
 }
 
 /// Returns the WorkflowQuotas of a file.

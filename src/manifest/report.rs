@@ -47,6 +47,8 @@ pub struct Report {
     pub kind: Kind,
     /// Name of its file, followed by `#` and its number from 1 if the file holds several.
     pub name: String,
+    /// Namespace of the object, if it names one.
+    pub namespace: Option<String>,
     /// Index of the file in the set.
     pub source: usize,
     /// Findings, in the order of the file.
@@ -66,6 +68,7 @@ impl Report {
         Self {
             kind: Kind::Workflow,
             name: String::new(),
+            namespace: None,
             source,
             findings: Vec::new(),
             required: Vec::new(),

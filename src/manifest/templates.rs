@@ -18,7 +18,7 @@ use super::definition::validate;
 use super::document::{Document, join};
 use super::embedded::{Resolved, text};
 use super::namespace_rules::{Basis, Origin, may_share};
-use super::object::validate_other;
+use super::object::{is_generated_object, validate_other};
 use super::report::{Kind, Placed, Report};
 
 /// Path of the reference in a Workflow.
@@ -36,6 +36,7 @@ pub(super) struct Templated {
     namespace: Option<String>,
     reference: TemplateRef,
     spec: Box<WorkflowSpec>,
+    generated: bool,
     /// Positions of the reference and of its inputs.
     spans: BTreeMap<String, Span>,
 }
@@ -49,7 +50,8 @@ impl Templated {
         let paths = paths.into_iter().chain(reference.inputs.keys().map(|name| json_path::key(&inputs, name)));
         let spans = paths.filter_map(|path| Some((path.clone(), document.span(&join(at, &path))?))).collect();
         let spec = Box::new(spec.clone());
-        Some(Self { report, source: document.source, namespace: text(object, "namespace"), reference, spec, spans })
+        let (namespace, generated) = (text(object, "namespace"), is_generated_object(object));
+        Some(Self { report, source: document.source, namespace, reference, spec, generated, spans })
     }
 
     fn place(&self, finding: Finding) -> Placed {
@@ -65,7 +67,7 @@ impl Templated {
 impl TemplateShelf {
     /// Validates a WorkflowTemplate, and keeps it for the Workflows of the set.
     pub(super) fn put(&mut self, document: &Document<'_>, object: &Value, at: &str, basis: Basis<'_>) -> Report {
-        let report = validate_other(Kind::WorkflowTemplate, document, object, at);
+        let report = validate_other(Kind::WorkflowTemplate, document, object, at, basis.catalog);
         let Ok(template) = serde_json::from_value::<WorkflowTemplate>(object.clone()) else { return report };
         let readable = !report.findings.iter().any(|placed| placed.finding.is_error());
         let findings = if readable { template::validate(&template.spec, basis.catalog) } else { Vec::new() };
@@ -98,8 +100,11 @@ impl TemplateShelf {
         };
         rendered.definition.without_ids();
         let raw = serde_json::to_value(&rendered.definition).unwrap_or_default();
-        let validated =
-            validate(&raw, Origin { spec: Some(&workflow.spec), namespace: workflow.namespace.as_deref(), generated: false }, basis);
+        let validated = validate(
+            &raw,
+            Origin { spec: Some(&workflow.spec), namespace: workflow.namespace.as_deref(), generated: workflow.generated },
+            basis,
+        );
         let findings = rendered.findings.into_iter().chain(validated.findings).map(|finding| workflow.place(finding)).collect();
         Resolved { findings, required: validated.required, definition: validated.definition }
     }

@@ -6,10 +6,7 @@ use crate::api::annotation;
 use crate::api::prompt::WorkflowPrompt;
 use crate::domain::admission::{Operation, Request, Verdict};
 use crate::domain::annotations::{OF_PROMPT, unknown};
-use crate::domain::prompt::answers;
-use crate::generation::hostile::refusal;
-use crate::generation::prompt::MAX_PROMPT;
-use crate::validator::content::secret::holds_secret;
+use crate::manifest::never_worked_on;
 
 /// Reports whether an update of the object itself changes its answers, which may be all that it changes.
 pub fn answers_changed(request: &Request) -> bool {
@@ -25,32 +22,10 @@ pub fn prompt(object: &Value) -> Verdict {
         Ok(prompt) => prompt,
         Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
     };
-    match denial(&prompt) {
+    match never_worked_on(&prompt) {
         Some(message) => Verdict::denied(message),
         None => Verdict { denied: None, warnings: unknown(prompt.metadata.annotations.as_ref(), OF_PROMPT).into_iter().collect() },
     }
-}
-
-fn denial(prompt: &WorkflowPrompt) -> Option<String> {
-    let text = &prompt.spec.prompt;
-    if text.trim().is_empty() {
-        return Some("spec.prompt is empty; say in a sentence what the workflow is to do".to_owned());
-    }
-    if text.len() > MAX_PROMPT {
-        return Some(format!("spec.prompt has {} bytes, and at most {MAX_PROMPT} are read; say it shorter, or split it", text.len()));
-    }
-    if let Some(why) = refusal(text) {
-        return Some(format!("spec.prompt is not worked on: {why}"));
-    }
-    let answers = match answers(prompt) {
-        Ok(answers) => answers,
-        Err(message) => return Some(message),
-    };
-    let secret = "contains what looks like a secret, which would be stored and sent to a model; replace it, and give it to n8n as a credential (spec.workflow.credentials)";
-    if holds_secret(text) {
-        return Some(format!("spec.prompt {secret}"));
-    }
-    answers.iter().find(|(_, answer)| holds_secret(answer)).map(|(id, _)| format!("the answer to {id:?} {secret}"))
 }
 
 #[cfg(test)]
@@ -58,6 +33,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::generation::prompt::MAX_PROMPT;
 
     fn verdict(text: &str, answers: Value, annotations: Value) -> Verdict {
         let spec = json!({ "prompt": text, "instanceRef": { "name": "main" }, "answers": answers });

@@ -11,6 +11,7 @@ mod hostile;
 mod import;
 mod operator;
 mod proxies;
+mod rules;
 mod template;
 mod validate;
 

@@ -37,7 +37,7 @@ codes! {
     DocumentKind = "document-kind", "The document is something other than an n8n workflow.";
     DocumentWrapped = "document-wrapped", "The workflow was found inside a wrapper, which was removed.";
     FileUnreadable = "file-unreadable", "The file could not be read as text.";
-    ManifestInvalid = "manifest-invalid", "A Workflow or N8nInstance does not fit its kind: the API server would refuse it or drop a field.";
+    ManifestInvalid = "manifest-invalid", "An object of Weirkeeper does not fit its kind: the API server would refuse it, drop a field or print a warning.";
     DefinitionNotFound = "definition-not-found", "The ConfigMap that holds the definition is not among the files, so nothing was checked.";
     SourceUnrendered = "source-unrendered", "The file is a template or a patch, not yet a manifest, so nothing was checked.";
     WorkflowNotFound = "workflow-not-found", "A reference names a Workflow that is not among the files.";

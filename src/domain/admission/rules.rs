@@ -1,50 +1,68 @@
 //! Objects without a definition: what their CRDs cannot express.
 
 use kube::ResourceExt;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
 use super::Verdict;
-use crate::api::credential::{CredentialField, N8nCredential};
-use crate::api::instance::{AllowedFrom, AllowedNamespaces, N8nInstance};
+use crate::api::credential::{CredentialField, N8nCredential, N8nCredentialSpec};
+use crate::api::instance::{AllowedFrom, AllowedNamespaces, N8nInstance, N8nInstanceSpec};
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec};
-use crate::api::provider::ModelProvider;
+use crate::api::provider::{ModelProvider, ModelProviderSpec};
 use crate::catalog::Catalog;
 use crate::document::finding::quoted;
 use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROVIDER, unknown};
 use crate::validator::policy::{contradictions, doubts};
 
+/// A problem of an object: true if it is certain, and so denied at apply, else a warning.
+pub type Problem = (bool, String);
+
 /// Examines an N8nInstance.
 pub fn instance(object: &Value) -> Verdict {
-    let instance = match serde_json::from_value::<N8nInstance>(object.clone()) {
-        Ok(instance) => instance,
+    examine::<N8nInstance>(object, OF_INSTANCE, |instance| of_instance(&instance.spec))
+}
+
+/// Examines an N8nCredential.
+pub fn credential(object: &Value) -> Verdict {
+    examine::<N8nCredential>(object, OF_CREDENTIAL, |credential| of_credential(&credential.spec))
+}
+
+/// Examines a ModelProvider.
+pub fn provider(object: &Value) -> Verdict {
+    examine::<ModelProvider>(object, OF_PROVIDER, |provider| of_provider(&provider.spec))
+}
+
+/// Examines a WorkflowPolicy.
+pub fn policy(object: &Value, catalog: &Catalog) -> Verdict {
+    examine::<WorkflowPolicy>(object, &[], |policy| of_policy(&policy.spec, catalog))
+}
+
+fn examine<K: ResourceExt + DeserializeOwned>(object: &Value, known: &[&str], problems: impl FnOnce(&K) -> Vec<Problem>) -> Verdict {
+    let read = match serde_json::from_value::<K>(object.clone()) {
+        Ok(read) => read,
         Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
     };
-    let spec = &instance.spec;
+    let mut problems = problems(&read);
+    problems.extend(unknown(Some(read.annotations()), known).map(|message| (false, message)));
+    Verdict::of(problems)
+}
+
+/// Returns the problems of an N8nInstance.
+pub fn of_instance(spec: &N8nInstanceSpec) -> Vec<Problem> {
     let urls = [
         ("url", Some(&spec.url)),
         ("webhookBaseURL", spec.webhook_base_url.as_ref()),
         ("webhookCheckURL", spec.webhook_check_url.as_ref()),
     ];
-    let mut problems: Vec<(bool, String)> = urls
-        .into_iter()
-        .filter_map(|(field, text)| Some((true, format!("spec.{field} is not a URL: {}", Url::parse(text?).err()?))))
-        .collect();
-    problems.extend(selects_nothing(&spec.allowed_namespaces).map(|message| (false, message)));
-    problems.extend(unknown(Some(instance.annotations()), OF_INSTANCE).map(|message| (false, message)));
-    Verdict::of(problems)
+    let wrong =
+        urls.into_iter().filter_map(|(field, text)| Some((true, format!("spec.{field} is not a URL: {}", Url::parse(text?).err()?))));
+    wrong.chain(selects_nothing(&spec.allowed_namespaces)).collect()
 }
 
-/// Examines an N8nCredential.
-pub fn credential(object: &Value) -> Verdict {
-    let credential = match serde_json::from_value::<N8nCredential>(object.clone()) {
-        Ok(credential) => credential,
-        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
-    };
-    let mut problems: Vec<(bool, String)> =
-        credential.spec.data.iter().filter_map(written_secret).map(|message| (false, message)).collect();
-    problems.extend(unknown(Some(credential.annotations()), OF_CREDENTIAL).map(|message| (false, message)));
-    Verdict::of(problems)
+/// Returns the problems of an N8nCredential.
+pub fn of_credential(spec: &N8nCredentialSpec) -> Vec<Problem> {
+    spec.data.iter().filter_map(written_secret).map(|message| (false, message)).collect()
 }
 
 /// Returns a warning about a value in the manifest of a field that is confidential by its name.
@@ -60,56 +78,45 @@ fn written_secret(field: &CredentialField) -> Option<String> {
     })
 }
 
-/// Examines a ModelProvider.
-pub fn provider(object: &Value) -> Verdict {
-    let provider = match serde_json::from_value::<ModelProvider>(object.clone()) {
-        Ok(provider) => provider,
-        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
-    };
-    let spec = &provider.spec;
-    let mut problems: Vec<(bool, String)> = Vec::new();
-    let parsed = spec.base_url.as_deref().map(Url::parse);
-    if let Some(Err(error)) = &parsed {
-        problems.push((true, format!("spec.baseURL is not a URL: {error}")));
-    }
-    if let Some(Ok(url)) = &parsed {
-        if !url.username().is_empty() || url.password().is_some() {
-            problems.push((
-                true,
-                "spec.baseURL contains a user name or password; put the key into a Secret and name it in spec.apiKeySecretRef".to_owned(),
-            ));
+/// Returns the problems of a ModelProvider.
+pub fn of_provider(spec: &ModelProviderSpec) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    match spec.base_url.as_deref().map(Url::parse) {
+        Some(Err(error)) => problems.push((true, format!("spec.baseURL is not a URL: {error}"))),
+        Some(Ok(url)) => {
+            if !url.username().is_empty() || url.password().is_some() {
+                let message =
+                    "spec.baseURL contains a user name or password; put the key into a Secret and name it in spec.apiKeySecretRef";
+                problems.push((true, message.to_owned()));
+            }
+            if url.query().is_some() || url.fragment().is_some() {
+                let message = "spec.baseURL has a query or fragment; it is the part of the URL before /chat/completions";
+                problems.push((true, message.to_owned()));
+            }
         }
-        if url.query().is_some() || url.fragment().is_some() {
-            problems.push((true, "spec.baseURL has a query or fragment; it is the part of the URL before /chat/completions".to_owned()));
-        }
+        None => {}
     }
-    problems.extend(selects_nothing(&spec.allowed_namespaces).map(|message| (false, message)));
-    problems.extend(unknown(Some(provider.annotations()), OF_PROVIDER).map(|message| (false, message)));
-    Verdict::of(problems)
+    problems.extend(selects_nothing(&spec.allowed_namespaces));
+    problems
 }
 
 /// Returns the warning about a selector of namespaces that selects none.
-fn selects_nothing(allowed: &AllowedNamespaces) -> Option<String> {
+fn selects_nothing(allowed: &AllowedNamespaces) -> Option<Problem> {
     let empty = allowed.selector.as_ref().is_some_and(|selector| selector.match_labels.is_empty());
-    (allowed.from == AllowedFrom::Selector && empty).then(|| {
-        "spec.allowedNamespaces.selector has no labels, so it selects no namespace; write from: All to allow every namespace".to_owned()
-    })
+    let message = "spec.allowedNamespaces.selector has no labels, so it selects no namespace; write from: All to allow every namespace";
+    (allowed.from == AllowedFrom::Selector && empty).then(|| (false, message.to_owned()))
 }
 
-/// Examines a WorkflowPolicy.
-pub fn policy(object: &Value, catalog: &Catalog) -> Verdict {
-    let rules = match serde_json::from_value::<WorkflowPolicy>(object.clone()) {
-        Ok(policy) => policy.spec,
-        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
-    };
-    if let Some(message) = contradiction(&rules) {
-        return Verdict::denied(message);
+/// Returns the problems of a WorkflowPolicy: that it contradicts itself, else its doubts.
+pub fn of_policy(rules: &WorkflowPolicySpec, catalog: &Catalog) -> Vec<Problem> {
+    match contradiction(rules) {
+        Some(message) => vec![(true, message)],
+        None => doubts(rules, catalog).into_iter().map(|message| (false, message)).collect(),
     }
-    Verdict::of(doubts(&rules, catalog).into_iter().map(|message| (false, message)).collect())
 }
 
 /// Returns how a policy contradicts itself: each type that it allows is denied, too. A list that is empty on purpose is no contradiction.
-fn contradiction(rules: &WorkflowPolicySpec) -> Option<String> {
+pub fn contradiction(rules: &WorkflowPolicySpec) -> Option<String> {
     let allowed = rules.allowed_node_types.as_ref().filter(|allowed| !allowed.is_empty())?;
     (contradictions(rules).len() == allowed.len()).then(|| {
         "the policy contradicts itself: spec.deniedNodeTypes denies all of spec.allowedNodeTypes, so no node could be used; remove a pattern from one of them"
