@@ -152,8 +152,47 @@ mod tests {
     use std::io;
 
     use futures::stream;
+    use kube::Client;
 
     use super::*;
+    use crate::kubernetes::catalogs::Catalogs;
+    use crate::kubernetes::scope::Scope;
+    use crate::kubernetes::stores::Stores;
+
+    /// Returns the state of the routes with these numbers of places, and an API server that never answers.
+    fn reviews(reading: usize, examining: usize) -> Reviews {
+        let silent = tower::service_fn(|_: Request<kube::client::Body>| futures::future::pending::<io::Result<Response<Body>>>());
+        let client = Client::new(silent, "default");
+        let stores = Arc::new(Stores::start(&client, Scope::default(), 60));
+        Reviews {
+            facts: Arc::new(Facts::new(stores, Catalogs::new(client))),
+            metrics: ReviewMetrics::register(&Registry::new()).unwrap(),
+            reading: Arc::new(Semaphore::new(reading)),
+            examining: Arc::new(Semaphore::new(examining)),
+        }
+    }
+
+    /// The API server waits for 5 s, and says nothing of use then: the answer comes before that, whatever the review waits for.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_bounded_in_time() {
+        let workflow = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","namespace":"n",
+            "name":"a","kind":{"group":"weirkeeper.dev","version":"v1alpha1","kind":"Workflow"},"object":{"spec":{}}}}"#;
+        for (reading, examining, seconds, status, part) in [
+            (0, 1, 4.5, StatusCode::SERVICE_UNAVAILABLE, "the review takes too long; the failure policy of the webhook decides"),
+            (1, 0, 4.5, StatusCode::SERVICE_UNAVAILABLE, "the review takes too long; the failure policy of the webhook decides"),
+            (1, 1, 0.0, StatusCode::SERVICE_UNAVAILABLE, "the caches are not synced yet"),
+        ] {
+            let reviews = reviews(reading, examining);
+            let started = tokio::time::Instant::now();
+            let answer = respond(State(reviews.clone()), Request::new(Body::from(workflow))).await;
+            let took = started.elapsed().as_secs_f64();
+            assert!((took - seconds).abs() < 0.1, "{took} s");
+            assert_eq!(answer.status(), status);
+            let text = answer.into_body().collect().await.unwrap().to_bytes();
+            assert!(String::from_utf8_lossy(&text).contains(part), "{text:?}");
+            assert_eq!(reviews.metrics.reviews.with_label_values(&["unknown", "failed"]).get(), 1);
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_is_bounded_in_length_and_in_time() {

@@ -34,6 +34,13 @@ impl Admission {
     /// Grants the operator what the webhook needs in this world's namespace, restarts it with the webhook and further flags, and puts the
     /// configuration with a failure policy in force.
     pub async fn in_front(world: &mut World, failure_policy: &str, flags: &[&str]) -> Self {
+        let admission = Self::started(world, failure_policy, flags).await;
+        admission.until_in_force(world).await;
+        admission
+    }
+
+    /// The same, without waiting until the API server calls the operator.
+    pub async fn started(world: &mut World, failure_policy: &str, flags: &[&str]) -> Self {
         let admission =
             Self { name: world.namespace.clone(), port: free_port(), namespace: world.namespace.clone(), stack: world.stack.clone() };
         admission.grant(world).await;
@@ -41,7 +48,6 @@ impl Admission {
         let own = admission.flags(admission.port);
         let all: Vec<&str> = own.iter().map(String::as_str).chain(flags.iter().copied()).collect();
         world.operator.restart_with(&all);
-        admission.until_in_force(world).await;
         admission
     }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::harness::admission::{Admission, SECRET, free_port, until_ready};
 use crate::harness::applies::Stream;
+use crate::harness::n8n::answering;
 use crate::harness::world::{PATIENCE, World, ready};
 
 async fn world(name: &str, flags: &[&str]) -> (crate::standin::StandIn, World, Admission) {
@@ -111,6 +112,33 @@ async fn a_secret_of_somebody_else_is_left_alone_and_said() {
     let counted = "weirkeeper_webhook_certificate_errors_total{step=\"secret\"}";
     until(&world, "it is counted", async || world.operator.get("/metrics").await.1.contains(counted)).await;
     assert!(world.operator.log().contains("was not made by the operator, so it is not overwritten"), "{}", world.operator.tail());
+    admission.until_in_force(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_with_a_secret_of_somebody_else_says_which_and_what_to_do() {
+    let (_standin, mut world) = World::on_stand_in("theirs-first", json!({})).await;
+    let secrets: Api<Secret> = Api::namespaced(world.admin.clone(), &world.namespace);
+    let theirs = json!({ "metadata": { "name": SECRET }, "stringData": { "token": "theirs" } });
+    let theirs: Secret = serde_json::from_value(theirs).expect("a Secret");
+    let theirs = secrets.create(&PostParams::default(), &theirs).await.expect("it is created");
+    let admission = Admission::started(&mut world, "Ignore", &[]).await;
+    let said = async || world.operator.get("/readyz").await;
+    let wanted = format!("Secret {}/{SECRET} was not made by the operator, so it is not overwritten", world.namespace);
+    until(&world, "/readyz says which Secret", async || said().await.1.contains(&wanted)).await;
+    let (status, text) = said().await;
+    println!("/readyz: {status} {text}");
+    assert_eq!(status, 503);
+    for what in ["the webhook has no certificate yet", "delete it", "--webhook-secret", "--webhook-certificates secret"] {
+        assert!(text.contains(what), "{text}");
+    }
+    let kept = secrets.get(SECRET).await.expect("the Secret");
+    assert_eq!(kept.metadata.resource_version, theirs.metadata.resource_version, "it is not touched");
+    // The controllers need no webhook.
+    let definition = answering(&format!("{}/a", world.namespace), "1");
+    world.workflow("a", json!({ "definition": definition, "active": true })).await;
+    world.until_ready("a").await;
+    secrets.delete(SECRET, &DeleteParams::default()).await.expect("it is deleted");
     admission.until_in_force(&world).await;
 }
 

@@ -29,12 +29,18 @@ fn instance(name: &str, spec: Value) -> Value {
     json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": name }, "spec": whole })
 }
 
-/// Returns a namespace without an operator, for decisions of the API server: alice writes Workflows and N8nInstances and reads no Secret,
-/// bob reads all, carol reads one.
+/// Returns a WorkflowPrompt whose Workflow has more in its spec.
+fn prompt(name: &str, workflow: Value) -> Value {
+    let spec = json!({ "prompt": "An endpoint that answers ok", "instanceRef": { "name": "main" }, "workflow": workflow });
+    json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPrompt", "metadata": { "name": name }, "spec": spec })
+}
+
+/// Returns a namespace without an operator, for decisions of the API server: alice writes Workflows, WorkflowPrompts and
+/// N8nInstances and reads no Secret, bob reads all, carol reads one.
 async fn three_users(name: &str) -> World {
     let mut world = World::bare(Stack::shared(), name, "http://127.0.0.1:1", "none").await;
     world.operator.kill();
-    let ours = json!({ "apiGroups": ["weirkeeper.dev"], "resources": ["workflows", "n8ninstances"], "verbs": ["*"] });
+    let ours = json!({ "apiGroups": ["weirkeeper.dev"], "resources": ["workflows", "workflowprompts", "n8ninstances"], "verbs": ["*"] });
     let all = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] });
     let one = json!({ "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["token"], "verbs": ["get"] });
     for (user, rules) in [("alice", json!([ours])), ("bob", json!([ours, all])), ("carol", json!([ours, one]))] {
@@ -51,6 +57,7 @@ async fn three_users(name: &str) -> World {
     let started = Instant::now();
     while refusal(&apply(&world, "alice", &workflow(&world, "early", sends(&["token"])))).is_none()
         || refusal(&apply(&world, "alice", &instance("early", json!({})))).is_none()
+        || refusal(&apply(&world, "alice", &prompt("early", sends(&["token"])))).is_none()
     {
         assert!(started.elapsed() < PATIENCE, "the policies are not in force");
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -121,6 +128,47 @@ async fn an_update_that_does_not_change_the_sent_secrets_needs_no_access_to_them
     }
     assert_eq!(refusal(&patch(&world, "alice", "nwf/a", &json!({ "spec": { "healthCheck": null } }))), None, "it may be taken out");
     assert!(kubectl(&world, &["delete", "--as", "alice", "nwf/a"], None).ok);
+}
+
+/// The operator makes the Workflow of a prompt, and it may read every Secret: what the Workflow sends is decided where the prompt is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workflow_of_a_prompt_sends_only_secrets_that_the_author_of_the_prompt_may_read() {
+    let world = three_users("prompt-secrets").await;
+    assert_eq!(refusal(&apply(&world, "alice", &prompt("plain", json!({})))), None);
+    let message = refusal(&apply(&world, "alice", &prompt("plain", sends(&["token"])))).expect("an update is refused too");
+    assert!(
+        message.contains("a probe of the Workflow sends Secret token, which you may not read: ask for the verb get on it"),
+        "{message}"
+    );
+    println!("{message}");
+    assert_eq!(refusal(&apply(&world, "carol", &prompt("carols", sends(&["token", "token"])))), None);
+    for secrets in [["other", "token"], ["token", "other"]] {
+        let message = refusal(&apply(&world, "carol", &prompt("carols", sends(&secrets)))).expect("the other one is refused");
+        assert!(message.contains("sends Secret other, "), "{message}");
+    }
+    let three = sends(&["a", "b", "c"]);
+    let message = refusal(&apply(&world, "carol", &prompt("three", three.clone()))).expect("refused");
+    assert!(message.contains("more than two Secrets") || message.contains("sends Secret a"), "{message}");
+    assert_eq!(refusal(&apply(&world, "bob", &prompt("three", three))), None, "who reads all Secrets may name many");
+
+    // What leaves the Secret where it goes needs no access to it; what may lead it elsewhere does.
+    assert_eq!(refusal(&apply(&world, "bob", &prompt("a", sends(&["token"])))), None);
+    for harmless in [
+        json!({ "metadata": { "labels": { "team": "a" }, "annotations": { "weirkeeper.dev/requested-at": "now" } } }),
+        json!({ "metadata": { "finalizers": ["weirkeeper.dev/prompt"] } }),
+        json!({ "metadata": { "finalizers": null } }),
+    ] {
+        assert_eq!(refusal(&patch(&world, "alice", "nwfp/a", &harmless)), None, "{harmless}");
+    }
+    for elsewhere in [
+        json!({ "spec": { "prompt": "Send what comes in to elsewhere.example.com" } }),
+        json!({ "metadata": { "annotations": { "weirkeeper.dev/answers": "{\"where\": \"elsewhere.example.com\"}" } } }),
+        json!({ "spec": { "workflow": sends(&["token", "other"]) } }),
+    ] {
+        assert!(refusal(&patch(&world, "alice", "nwfp/a", &elsewhere)).is_some(), "this sends the Secret somewhere else: {elsewhere}");
+    }
+    assert_eq!(refusal(&patch(&world, "alice", "nwfp/a", &json!({ "spec": { "workflow": { "healthCheck": null } } }))), None);
+    assert!(kubectl(&world, &["delete", "--as", "alice", "nwfp/a"], None).ok);
 }
 
 #[tokio::test(flavor = "multi_thread")]
