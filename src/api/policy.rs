@@ -56,7 +56,8 @@ pub struct WorkflowPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$"))]
     pub webhook_path_prefix: Option<String>,
-    /// Shortest time between two starts by a schedule or a poll, from 1s to 8760h.
+    /// Shortest time between two starts by a schedule or a poll, from 1s to 8760h. It holds for each schedule or poll alone, and for the
+    /// average of all those of a workflow together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_schedule_interval: Option<ScheduleInterval>,
     /// Effect of secrets that are written into a definition: `Deny`, or `Warn`. Defaults to `Deny`.

@@ -1,4 +1,4 @@
-//! Time between two starts by a schedule or a poll. Each rule of a trigger counts alone.
+//! Time between two starts by a schedule or a poll, for each rule of a trigger.
 //!
 //! Source: `toCronExpression` and `recurrenceCheck` of n8n-nodes-base's `Schedule/GenericFunctions.js`, and of n8n-workflow's `cron.js`, as of
 //! n8n 2.39.10.
@@ -157,10 +157,13 @@ fn times_of_day(values: &[Values; 6]) -> impl Iterator<Item = u64> + use<> {
     list(2).flat_map(move |hour| list(1).flat_map(move |minute| list(0).map(move |second| hour * HOUR + minute * MINUTE + second)))
 }
 
-/// Returns the greatest number of starts of a cron expression within a time of at most a day, in seconds, as if it fired every day.
+/// Returns the greatest number of starts of a cron expression within a time in seconds; within less than a day, as if it fired every day.
 fn busiest(values: &[Values; 6], within: u64) -> u64 {
-    let within = within.min(DAY);
     let day: Vec<u64> = times_of_day(values).collect();
+    if within > DAY {
+        let starts = u64::try_from(day.len()).unwrap_or(u64::MAX);
+        return starts.saturating_mul(most_days(values, within.div_ceil(DAY))).max(1);
+    }
     let mut most = 0;
     let (mut from, count) = (0, day.len());
     // Two days, because the time may begin before midnight.
@@ -189,15 +192,15 @@ fn shortest(values: &[Values; 6]) -> u64 {
     within.min(days(values).saturating_mul(DAY).saturating_sub(last - first))
 }
 
-/// Returns the smallest number of days between two days on which an expression fires. The calendar repeats itself after 28 years, but for
-/// the years that are no leap years, which are not nearby.
-fn days(values: &[Values; 6]) -> u64 {
-    let [.., days, months, weekdays] = values;
+/// Reports for each day of a calendar whether an expression fires; None if it does every day. The calendar repeats itself after 28 years, but
+/// for the years that are no leap years, which are not nearby.
+fn calendar(values: &[Values; 6]) -> Option<impl Iterator<Item = bool>> {
+    let [.., days, months, weekdays] = *values;
     let (any_day, any_weekday) = (days.count_ones() == 31, weekdays.count_ones() == 7);
     if any_day && any_weekday && months.count_ones() == 12 {
-        return 1;
+        return None;
     }
-    let fires = |date: &Date| {
+    let fires = move |date: Date| {
         let day = days & 1 << date.day() != 0;
         let weekday = weekdays & 1 << date.weekday().to_sunday_zero_offset() != 0;
         // If both are given, either is enough.
@@ -207,10 +210,28 @@ fn days(values: &[Values; 6]) -> u64 {
                 _ => day && weekday,
             }
     };
+    Some(jiff::civil::date(2024, 1, 1).series(1.day()).take(28 * 366).map(fires))
+}
+
+/// Returns the greatest number of days on which an expression fires, among that many days in a row.
+fn most_days(values: &[Values; 6], among: u64) -> u64 {
+    let Some(calendar) = calendar(values) else { return among };
+    let fired: Vec<bool> = calendar.collect();
+    let among = usize::try_from(among).unwrap_or(usize::MAX).min(fired.len());
+    let (mut count, mut most) = (0_u64, 0);
+    for (day, fires) in fired.iter().enumerate() {
+        count += u64::from(*fires);
+        count -= u64::from(day.checked_sub(among).and_then(|left| fired.get(left)).is_some_and(|fired| *fired));
+        most = most.max(count);
+    }
+    most
+}
+
+/// Returns the smallest number of days between two days on which an expression fires.
+fn days(values: &[Values; 6]) -> u64 {
+    let Some(calendar) = calendar(values) else { return 1 };
     let (mut least, mut since) = (u64::MAX, None::<u64>);
-    let calendar = jiff::civil::date(2024, 1, 1).series(1.day()).take(28 * 366);
-    for date in calendar {
-        let fired = fires(&date);
+    for fired in calendar {
         if fired {
             least = since.map_or(least, |since| least.min(since));
             if least == 1 {
@@ -267,6 +288,10 @@ mod tests {
             ("0,5 9 * * *", HOUR, 2),
             ("55 23,0 * * *", 2 * HOUR, 2),
             ("0 9 * * 1", DAY, 1),
+            ("0 9 * * 1", 28 * DAY, 4),
+            ("0,30 9 * * 1-5", 28 * DAY, 40),
+            ("0 * * * *", 2 * DAY, 48),
+            ("0 9 29 2 *", 366 * DAY, 1),
         ] {
             assert_eq!(of_cron(&json!(expression)).and_then(|gap| gap.most_starts(within)), Some(wanted), "{expression} {within}");
         }

@@ -1,14 +1,19 @@
-//! Shortest time between two starts by a schedule or a poll.
+//! Shortest time between two starts by schedules and polls: each rule alone, and on average all of a workflow together.
 
 use std::time::Duration;
 
 use super::subject::{Nodes, Policy};
 use crate::api::duration::Span;
 use crate::document::finding::{Code, Finding};
+use crate::document::inline::Found;
 use crate::validator::content::intervals::gaps;
+
+/// Time over which rules are counted together: whole weeks, and as long as the shortest month.
+const LONGEST: Duration = Duration::from_hours(28 * 24);
 
 pub(super) fn check(policy: &Policy<'_>, nodes: &Nodes<'_>, findings: &mut Vec<Finding>) {
     let Some(least) = policy.rules.minimum_schedule_interval.map(|least| least.get()) else { return };
+    let before = findings.len();
     for found in nodes.all.iter().filter(|found| !found.node.disabled()) {
         for (keys, gap) in gaps(&found.node) {
             let path: Vec<&str> = std::iter::once("parameters").chain(keys.iter().copied()).collect();
@@ -31,4 +36,32 @@ pub(super) fn check(policy: &Policy<'_>, nodes: &Nodes<'_>, findings: &mut Vec<F
             }
         }
     }
+    // A rule that starts too often by itself is reported alone.
+    if findings.len() == before {
+        findings.extend(check_together(policy, nodes, least));
+    }
+}
+
+/// Checks the average of all rules: otherwise a second schedule would be a way around the limit.
+fn check_together(policy: &Policy<'_>, nodes: &Nodes<'_>, least: Duration) -> Option<Finding> {
+    let within = LONGEST.max(least).as_secs();
+    let mut rules: Vec<(u64, &Found<'_>, &[&str])> = Vec::new();
+    for found in nodes.all.iter().filter(|found| !found.node.disabled()) {
+        rules.extend(gaps(&found.node).into_iter().filter_map(|(keys, gap)| Some((gap.most_starts(within)?, found, keys))));
+    }
+    let starts = rules.iter().fold(0_u64, |sum, (starts, ..)| sum.saturating_add(*starts));
+    if rules.len() < 2 || starts <= (within / least.as_secs().max(1)).max(1) {
+        return None;
+    }
+    let (_, busiest, keys) = rules.iter().max_by_key(|(starts, ..)| *starts)?;
+    let path: Vec<&str> = std::iter::once("parameters").chain(keys.iter().copied()).collect();
+    let message = format!(
+        "WorkflowPolicy {} limits how often a workflow starts (minimumScheduleInterval), and the {} schedules and polls of this one are too \
+         often together; let them start less often, or divide the workflow",
+        policy.name,
+        rules.len()
+    );
+    let (got, want) = (Span::from_secs(within / starts), Span::from_secs(least.as_secs()));
+    let finding = nodes.error(busiest, &path, Code::PolicyScheduleInterval, message);
+    Some(finding.mismatch(format!("{got} between two starts on average"), format!("at least {want}")))
 }

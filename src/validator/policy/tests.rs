@@ -133,6 +133,39 @@ fn starts_are_apart_by_the_minimum() {
 }
 
 #[test]
+fn several_schedules_and_polls_are_counted_together() {
+    let cron = |expression: &str| json!({ "field": "cronExpression", "expression": expression });
+    let schedule = |rules: Value| node("n8n-nodes-base.scheduleTrigger", json!({ "rule": { "interval": rules } }));
+    let poll = node("n8n-nodes-base.gmailTrigger", json!({ "pollTimes": { "item": [{ "mode": "everyHour", "minute": 7 }] } }));
+    let quarters = |minutes: &[u32]| -> Vec<Value> { minutes.iter().map(|minute| cron(&format!("{minute} * * * *"))).collect() };
+    for (least, triggers, fits) in [
+        ("15m", vec![schedule(json!(quarters(&[0, 15, 30, 45])))], true),
+        ("15m", vec![schedule(json!(quarters(&[0, 12, 24, 36, 48])))], false),
+        ("30m", vec![schedule(json!(quarters(&[0]))), poll.clone()], true),
+        ("31m", vec![schedule(json!(quarters(&[0]))), poll.clone()], false),
+        // Starts near one another are rare here, and each rule alone keeps to the minimum.
+        ("1h", vec![schedule(json!([cron("0 9 * * *"), cron("5 9 * * *")]))], true),
+        ("24h", vec![schedule(json!([cron("0 9 * * 1"), cron("0 9 * * 3")]))], true),
+        ("168h", vec![schedule(json!([cron("0 9 * * 1"), cron("0 9 * * 3")]))], false),
+        ("5m", vec![schedule(json!([cron("*/5 9 * * *"), cron("*/5 17 * * *")]))], true),
+        ("8760h", vec![schedule(json!([cron("0 9 1 1 *")]))], true),
+        ("8760h", vec![schedule(json!([cron("0 9 1 1 *"), cron("0 9 1 7 *")]))], false),
+    ] {
+        let found = broken(json!({ "minimumScheduleInterval": least }), json!(triggers));
+        assert_eq!(found.is_empty(), fits, "{least} {triggers:?}: {found:?}");
+    }
+    let (rules, often) = (spec(json!({ "minimumScheduleInterval": "15m" })), json!([schedule(json!(quarters(&[0, 12, 24, 36, 48])))]));
+    let mut found = Vec::new();
+    check(&definition(&often, json!({})), &[Policy { name: "p", rules: &rules }], Catalog::embedded(), &mut found);
+    let message = found[0].to_string();
+    assert!(found.len() == 1 && message.contains("the 5 schedules and polls of this one are too often together"), "{message}");
+    assert!(message.contains("12m between two starts on average") && message.contains("at least 15m"), "{message}");
+    let mut off = poll;
+    off["disabled"] = json!(true);
+    assert!(broken(json!({ "minimumScheduleInterval": "31m" }), json!([schedule(json!(quarters(&[0]))), off])).is_empty());
+}
+
+#[test]
 fn the_strictest_policy_decides_about_literal_secrets() {
     let [deny, warn] = ["Deny", "Warn"].map(|effect| spec(json!({ "literalSecrets": effect })));
     for (policies, severity) in [

@@ -46,6 +46,12 @@ fn scheduled(rule: Value) -> Value {
     node("Tick", "n8n-nodes-base.scheduleTrigger", 1.2, json!({ "rule": { "interval": [rule] } }))
 }
 
+/// Returns a trigger with a schedule for each of these minutes of the hour.
+fn each_hour_at(minutes: &[u32]) -> Value {
+    let rules = minutes.iter().map(|minute| json!({ "field": "cronExpression", "expression": format!("{minute} * * * *") }));
+    node("Tick", "n8n-nodes-base.scheduleTrigger", 1.2, json!({ "rule": { "interval": rules.collect::<Vec<_>>() } }))
+}
+
 fn step() -> Value {
     node("Step", "n8n-nodes-base.noOp", 1.0, json!({}))
 }
@@ -195,6 +201,8 @@ pub(super) fn cases() -> Vec<Case> {
         ("a cron expression that is computed", cron("={{ $vars.cron }}"), OFTEN),
         ("a poll", poll(json!({ "mode": "everyHour", "minute": 0 })), ALLOWED),
         ("a frequent poll", poll(json!({ "mode": "everyMinute" })), OFTEN),
+        ("several schedules that are seldom enough together", each_hour_at(&[0, 30]), ALLOWED),
+        ("several schedules that are too often together", each_hour_at(&[0, 12, 24, 36, 48]), OFTEN),
         ("a poll by a cron expression", poll(json!({ "mode": "custom", "cronExpression": "0 */5 * * * *" })), OFTEN),
     ] {
         all.push(case("minimumScheduleInterval", what, &seldom, chain(&[trigger, step()]), wanted));
