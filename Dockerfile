@@ -24,7 +24,7 @@ LABEL org.opencontainers.image.title="weirkeeper" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /rootfs/ /
-COPY LICENSE target/image/licences.txt target/image/sbom.cdx.json /licences/
+COPY --chmod=0644 LICENSE target/image/licences.txt target/image/sbom.cdx.json /licences/
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/weirkeeper"]

@@ -22,7 +22,7 @@ SHAPE_TESTS ?= access:: adoption:: agreement:: bad_input:: callers:: converge:: 
 
 IMAGE ?= localhost/weirkeeper:dev
 
-.PHONY: help image stack build test test-modes stack-test lint tidy docs manifests demo bench bench-beside agreement clean
+.PHONY: help image image-twice stack build test test-modes stack-test lint tidy docs manifests demo bench bench-beside agreement clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -68,6 +68,10 @@ lint: stack-test ## check formatting, clippy, the rules about the source code, a
 
 image: ## build the image IMAGE with buildah, podman or docker: docs/image.md
 	image/build.sh $(IMAGE)
+
+# With PREBUILT, the program is compiled already; without it, both builds compile it.
+image-twice: ## build the image twice, in two folders, and compare the digests (buildah): docs/image.md
+	image/twice.sh $(if $(PREBUILT),--prebuilt $(PREBUILT))
 
 # Uses the cluster and the n8n of the environment, or else a stack of its own. The first part needs neither, and runs while a new stack is
 # built.

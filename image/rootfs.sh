@@ -2,6 +2,8 @@
 # Collects the files of the final image: the program, the shared libraries that it is linked to, certificates, and the user.
 #   image/rootfs.sh PROGRAM FOLDER
 set -euo pipefail
+# The user of the image reads the files, whoever has built it.
+umask 022
 
 program=$1 root=$2
 [[ -x "$program" ]] || { echo "rootfs: there is no program $program: cargo build --release --locked" >&2; exit 1; }
