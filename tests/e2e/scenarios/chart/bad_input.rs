@@ -45,6 +45,16 @@ fn a_typo_in_the_values_is_named() {
         ),
         (json!({ "terminationGracePeriodSeconds": 10 }), "terminationGracePeriodSeconds"),
         (json!({ "terminationGracePeriodSeconds": 30, "preStopSeconds": 15 }), "set at least 40"),
+        (json!({ "webhook": { "port": 8080 } }), "webhook.port and metrics.port are both 8080"),
+        (json!({ "replicas": 2, "podDisruptionBudget": { "minAvailable": 2 } }), "podDisruptionBudget.minAvailable: 2 of 2 replicas"),
+        (json!({ "podDisruptionBudget": { "minAvailable": "51%" } }), "podDisruptionBudget.minAvailable: 51% of 2 replicas"),
+        (json!({ "leaderElection": { "leaseDuration": "1s" } }), "leaderElection.leaseDuration: 1s is not from 5s to 10m"),
+        (json!({ "operator": { "reconcileTimeout": "1h1ms" } }), "operator.reconcileTimeout: 1h1ms is not from 10s to 1h"),
+        (json!({ "webhook": { "certificates": { "lifetime": "9s" } } }), "webhook.certificates.lifetime: 9s is not from 10s"),
+        (
+            json!({ "webhook": { "certificates": { "certManager": { "duration": "24h", "renewBefore": "24h" } } } }),
+            "renewBefore: 24h is not shorter than the duration 24h",
+        ),
         (json!({ "metrics": { "service": false, "serviceMonitor": { "enabled": true } } }), "metrics.service"),
     ] {
         let message = refused(&stack, &values, &[]);
