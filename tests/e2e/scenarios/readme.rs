@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -49,10 +50,12 @@ async fn the_quick_start_of_the_readme_works_as_written() {
     std::fs::write(stack.dir.join("values.json"), values(&json!({})).to_string()).expect("a file");
     let install = replaced(&blocks[0], "--create-namespace\n", "--create-namespace --values \"$VALUES\"\n");
     let install = replaced(&install, "kubectl rollout status --namespace weirkeeper-system deployment/weirkeeper\n", "");
+    let started = Instant::now();
     let installed = run(&stack, &install);
     assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
     let mut replica = Replica::start(&stack, "weirkeeper-system", "weirkeeper", None);
     replica.until_ready().await;
+    let ready = started.elapsed();
 
     // The values that the reader fills in.
     let connect = replaced(&blocks[1], "N8N_URL=https://n8n.example.com ", "N8N_URL=\"$STACK_N8N_URL\" ");
@@ -61,11 +64,19 @@ async fn the_quick_start_of_the_readme_works_as_written() {
     let promised = "The workflow answers `{\"greeting\":\"hello\"}`";
     assert!(std::fs::read_to_string(project("README.md")).expect("the README").contains(promised));
     assert_eq!(last_line(&used(&stack, &replica, &blocks[2])), "{\"greeting\":\"hello\"}");
+    let answered = started.elapsed();
 
     let described = used(&stack, &replica, &blocks[3]);
     assert!(described.contains("It is started by"), "{described}");
     let answer: Value = serde_json::from_str(last_line(&described)).expect("JSON");
     assert_eq!(answer["status"], "ok", "{described}");
+    println!(
+        "readme: the quick start took {:.1} s: {:.1} s until the operator was ready, {:.1} s more until the workflow answered, {:.1} s more for the one that is described",
+        started.elapsed().as_secs_f64(),
+        ready.as_secs_f64(),
+        (answered - ready).as_secs_f64(),
+        (started.elapsed() - answered).as_secs_f64()
+    );
 }
 
 fn last_line(output: &str) -> &str {
