@@ -35,7 +35,7 @@ pub(crate) use changes::is_from_ai_only;
 pub use credential_fields::CredentialField;
 pub use display::{Around, Display, shown};
 pub use distil::{Distilled, RawPackage, distil};
-pub use fill::filled;
+pub use fill::{Filled, filled};
 pub use issues::{Issue, IssueKind, issues};
 pub use level::Level;
 pub use model::{CredentialType, CredentialUse, Kind, LEFT_OUT, NodeType, NodeVersion, Parameter, Shared};

@@ -162,6 +162,8 @@ pub async fn run(
         catalogs: Catalogs::new(client.clone()),
         claims: Mutex::default(),
         reservations: reservations::Reservations::default(),
+        workflow_states: memory::States::default(),
+        credential_states: memory::States::default(),
         memory: Mutex::default(),
         sources_changed: Mutex::default(),
         runtime: Runtime {

@@ -2,6 +2,7 @@
 //! much memory it holds, and that it writes nothing.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
@@ -15,7 +16,8 @@ use crate::harness::world::World;
 use crate::progress::Progress;
 use crate::standin::{Options, StandIn};
 
-const SIZE: usize = 15_000;
+/// Stands for the path of a workflow's webhook.
+const PATH: &str = "path-of-the-webhook";
 /// The line with the address of its endpoints, and warnings.
 pub const LOG: &str = "warn,weirkeeper::app=info";
 pub const LONGEST: Duration = Duration::from_secs(3_600);
@@ -58,7 +60,8 @@ pub async fn cold_start(world: &mut World, objects: usize, figure: &str) {
     let later = memory(world.operator.pid());
     let spent = Kubernetes::count(world).await.since(&before);
     println!(
-        "{figure}: cold start of {objects} objects of {SIZE} bytes: confirmed in {:.1} s (<= 20 for 10000); {} requests to n8n (<= 100) in {:.1} s of processor time; RSS {} MiB then, {} MiB 10 s later, highest {} MiB (<= 120); {} requests to Kubernetes, {} of them writes (0)",
+        "{figure}: cold start of {objects} objects of {} bytes: confirmed in {:.1} s (<= 20 for 10000); {} requests to n8n (<= 100) in {:.1} s of processor time; RSS {} MiB then, {} MiB 10 s later, highest {} MiB (<= 120); {} requests to Kubernetes, {} of them writes (0)",
+        size(),
         all.as_secs_f64(),
         asked,
         processor,
@@ -99,13 +102,15 @@ async fn standby(world: &mut World, objects: usize) {
     );
 }
 
-/// Makes the objects, and stops the operator: by the operator itself or, with `WEIRKEEPER_BENCH_SEED=1`, as copies of the first one.
+/// Makes the objects, and stops the operator: as copies of the first one or, with `WEIRKEEPER_BENCH_SEED=0`, by the operator itself, which takes
+/// minutes.
 pub async fn made(world: &mut World, objects: usize, interval: &str) {
-    let seeds = std::env::var_os("WEIRKEEPER_BENCH_SEED").is_some();
+    let seeds = number("SEED", 1) != 0;
     prepare(world, if seeds { 1 } else { objects }, interval).await;
     world.operator.kill();
     if seeds {
-        crate::seed::copies(world, objects).await;
+        let n8n = world.n8n.clone();
+        crate::seed::copies(world, objects, |_| ("main".to_owned(), n8n.clone())).await;
         // The number of workflows in the status of the instance is news to it once.
         world.operator.restart_with(&["--log", LOG]);
         let counted = |instance: &Value| instance["status"]["workflows"] == objects;
@@ -147,17 +152,29 @@ pub fn path(world: &World, number: usize) -> String {
     format!("{}/{number}", world.namespace)
 }
 
-/// A workflow of about so many bytes, in nodes as people write them.
+/// Returns the size of a workflow in bytes.
+pub fn size() -> usize {
+    number("SIZE", 15_000)
+}
+
+/// A workflow of that many bytes, in nodes as people write them.
 pub fn sized(path: &str) -> Value {
+    static MADE: OnceLock<String> = OnceLock::new();
+    let made = MADE.get_or_init(|| of_size(PATH, size()).to_string());
+    serde_json::from_str(&made.replace(PATH, path)).expect("JSON")
+}
+
+fn of_size(path: &str, bytes: usize) -> Value {
     let mut definition = answering(path, "1");
-    let mut number = 0;
-    while definition.to_string().len() < SIZE {
+    let (mut number, mut length) = (0, definition.to_string().len());
+    while length < bytes {
         number += 1;
         let fields: Vec<Value> = (0..4)
             .map(|field| json!({ "id": format!("{number}-{field}"), "name": format!("field{field}"), "type": "string", "value": format!("={{{{ $json.step{number}.value{field} }}}}") }))
             .collect();
         let step = json!({ "name": format!("Step {number}"), "type": "n8n-nodes-base.set", "typeVersion": 3.4, "position": [200 * number, 200],
             "parameters": { "assignments": { "assignments": fields }, "options": {} } });
+        length += step.to_string().len();
         definition = with_node(definition, step);
     }
     definition

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::harness::n8n::N8n;
 use crate::harness::stack::Stack;
 use crate::harness::world::{World, ready};
 use crate::idle::{LOG, cold_start, create, memory, metric, number, requests, sweep};
+use crate::seed::copies;
 use crate::standin::{Options, StandIn};
 
 pub async fn measure() {
     let (instances, each) = (number("INSTANCES", 100), number("EACH", 100));
-    let (seconds, rounds) = (number("INTERVAL_SECONDS", 300), number("ROUNDS", 2));
+    let (seconds, rounds) = (number("INTERVAL_SECONDS", 60), number("ROUNDS", 3));
     let interval = format!("{seconds}s");
     let all: Vec<StandIn> = (0..instances).map(|_| StandIn::start(Options { keep_bodies: false, ..Options::default() })).collect();
     let mut world = World::bare(Stack::shared(), "instances", &all[0].url(), all[0].api_key()).await;
@@ -19,14 +21,16 @@ pub async fn measure() {
     for (at, n8n) in all.iter().enumerate() {
         world.instance(&format!("main-{at}"), &n8n.url(), n8n.api_key(), json!({ "interval": interval })).await;
     }
-    create(&world, instances * each, &interval, |number| format!("main-{}", number % instances)).await;
-    for at in 0..instances {
-        world.annotate("N8nInstance", &format!("main-{at}"), "requested-at", json!("prepared")).await;
-        world
-            .until_kind("N8nInstance", &format!("main-{at}"), "Ready", |one| {
-                ready(one) && one["status"]["lastHandledRequestedAt"] == "prepared"
-            })
-            .await;
+    create(&world, 1, &interval, |_| "main-0".to_owned()).await;
+    world.operator.kill();
+    let places: Vec<(String, N8n)> =
+        all.iter().enumerate().map(|(at, n8n)| (format!("main-{at}"), N8n::new(&n8n.url(), n8n.api_key()))).collect();
+    copies(&world, instances * each, |number| places[number % instances].clone()).await;
+    // The number of workflows in the status of each instance is news to it once.
+    world.operator.restart_with(&["--log", LOG]);
+    for (name, _) in &places {
+        let counted = |instance: &Value| ready(instance) && instance["status"]["workflows"] == each;
+        world.until_kind("N8nInstance", name, "the workflows are counted", counted).await;
     }
     world.operator.kill();
     cold_start(&mut world, instances * each, "instances").await;

@@ -7,6 +7,7 @@
 mod added_latency;
 mod admission;
 mod beside;
+mod callers;
 mod credentials;
 mod idle;
 mod instances;
@@ -63,6 +64,9 @@ async fn main() {
     }
     if runs("steady") {
         steady::measure().await;
+    }
+    if runs("callers") {
+        callers::measure().await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 
 use fancy_regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::js::{self, Values};
 use super::serde_default::is_default;
@@ -88,7 +88,7 @@ pub struct Around<'a> {
 
 impl<'a> Around<'a> {
     /// Returns the surroundings in a node of this type and version.
-    pub fn new(root: &'a Map<String, Value>, version: f64, node_type: &str) -> Self {
+    pub fn new(root: &'a dyn Values, version: f64, node_type: &str) -> Self {
         Self { root, version, tool: node_type.ends_with("Tool") }
     }
 

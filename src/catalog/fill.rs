@@ -16,10 +16,31 @@ use super::level::{Decisions, Level};
 use super::model::{Group, Kind, NodeVersion, Parameter};
 use super::plan::{Misshapen, Visit};
 
-/// Returns the values of a node as n8n loads them.
+/// The values of a level as n8n loads them. Most are the node's own or defaults of the catalogue, which are borrowed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filled<'a>(BTreeMap<&'a str, Cow<'a, Value>>);
+
+impl Values for Filled<'_> {
+    fn named(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).map(Cow::as_ref)
+    }
+}
+
+impl<'a> Filled<'a> {
+    /// Returns the values of a node.
+    pub fn of(facts: &'a NodeVersion, values: &'a Map<String, Value>, version: f64, node_type: &str) -> Result<Self, Misshapen> {
+        let fill = Fill { version, tool: node_type.ends_with("Tool") };
+        fill.level(facts.level(), values, None, Parent::Node)
+    }
+
+    fn into_map(self) -> Map<String, Value> {
+        self.0.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned())).collect()
+    }
+}
+
+/// Returns the values of a node as n8n loads them, as an object of their own.
 pub fn filled(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Result<Map<String, Value>, Misshapen> {
-    let fill = Fill { version, tool: node_type.ends_with("Tool") };
-    fill.level(facts.level(), values, None, Parent::Node)
+    Ok(Filled::of(facts, values, version, node_type)?.into_map())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,16 +75,16 @@ const MOST_LETTERS: usize = 1000;
 
 impl Fill {
     /// `root` are the values in which paths with `/` start; at the node's own level it is the level itself.
-    fn level(
+    fn level<'l>(
         &self,
-        level: Level<'_>,
-        values: &Map<String, Value>,
+        level: Level<'l>,
+        values: &'l Map<String, Value>,
         root: Option<&dyn Values>,
         parent: Parent,
-    ) -> Result<Map<String, Value>, Misshapen> {
+    ) -> Result<Filled<'l>, Misshapen> {
         let visits = level.visits()?;
         if parent == Parent::Collection && values.is_empty() {
-            return Ok(Map::new());
+            return Ok(Filled::default());
         }
         let mut decisions = Decisions::new(level);
         let mut simple = Simple { level, values, parent, now: 0, repeated: BTreeMap::new(), changed: OnceCell::new() };
@@ -83,7 +104,7 @@ impl Fill {
         simple.now = visits.all.len();
         let root = root.unwrap_or(&simple);
         let around = self.around(Some(root), &simple);
-        let mut done = Map::new();
+        let mut done = BTreeMap::new();
         for run in &visits.runs {
             if decisions.hides(run, &simple, around) {
                 continue;
@@ -94,16 +115,16 @@ impl Fill {
                 }
                 let parameter = &level.parameters()[visit.at];
                 let value = match parameter.kind {
-                    Kind::Collection => Some(self.collection(parameter, values, root)?),
-                    Kind::FixedCollection => Some(self.groups(parameter, values, root)?),
-                    _ => loaded(level, visit.at, values).map(Cow::into_owned),
+                    Kind::Collection => Some(Cow::Owned(self.collection(parameter, values, root)?)),
+                    Kind::FixedCollection => Some(Cow::Owned(self.groups(parameter, values, root)?)),
+                    _ => loaded(level, visit.at, values),
                 };
                 if let Some(value) = value {
-                    done.insert(parameter.name.clone(), value);
+                    done.insert(parameter.name.as_str(), value);
                 }
             }
         }
-        Ok(done)
+        Ok(Filled(done))
     }
 
     fn around<'r>(&self, root: Option<&'r dyn Values>, simple: &'r Simple<'_>) -> Around<'r> {
@@ -130,7 +151,9 @@ impl Fill {
         }
         match value {
             None => Ok(parameter.default.clone()),
-            Some(Value::Object(values)) => Ok(Value::Object(self.level(parameter.level(), values, Some(root), Parent::Collection)?)),
+            Some(Value::Object(values)) => {
+                Ok(Value::Object(self.level(parameter.level(), values, Some(root), Parent::Collection)?.into_map()))
+            }
             Some(_) => Ok(json!({})),
         }
     }
@@ -140,7 +163,7 @@ impl Fill {
         let held = values.get(&parameter.name);
         let Some(entries) = held.unwrap_or(&parameter.default).as_object() else { return Ok(json!({})) };
         let fill = |group: &Group, entry: Option<&Value>| match entry.and_then(entry_of) {
-            Some(values) => self.level(group.level(), values, Some(root), Parent::Group),
+            Some(values) => self.level(group.level(), values, Some(root), Parent::Group).map(Filled::into_map),
             None => Ok(Map::new()),
         };
         let mut found = Map::new();

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::display::{Around, matches, shown};
-use super::js;
+use super::js::{self, Values};
 use super::level::Decisions;
 use super::model::{Kind, LEFT_OUT, NodeVersion, Parameter};
 use super::typed::takes;
@@ -51,7 +51,7 @@ pub enum IssueKind {
 
 /// Returns every issue that n8n would find in these values. n8n fills in the defaults (see [`filled`](super::fill::filled)) before it
 /// publishes, so a required value with a default that is not empty is never missing.
-pub fn issues(facts: &NodeVersion, values: &Map<String, Value>, version: f64, node_type: &str) -> Vec<Issue> {
+pub fn issues(facts: &NodeVersion, values: &dyn Values, version: f64, node_type: &str) -> Vec<Issue> {
     let around = Around::new(values, version, node_type);
     let mut search = Search { values, around, found: Vec::new(), mistyped: HashSet::new() };
     let mut decisions = Decisions::new(facts.level());
@@ -64,7 +64,7 @@ pub fn issues(facts: &NodeVersion, values: &Map<String, Value>, version: f64, no
 }
 
 struct Search<'a> {
-    values: &'a Map<String, Value>,
+    values: &'a dyn Values,
     around: Around<'a>,
     found: Vec<Issue>,
     /// Paths of values that do not have their declared type: several parameters may declare the type of one value.
@@ -78,7 +78,8 @@ impl Search<'_> {
         }
         let (root, around) = (self.values, self.around);
         let nothing = Map::new();
-        let level = if path.is_empty() { root } else { js::get(root, path).and_then(Value::as_object).unwrap_or(&nothing) };
+        let inner = || js::get(root, path).and_then(Value::as_object).unwrap_or(&nothing);
+        let level: &dyn Values = if path.is_empty() { root } else { inner() };
         let shows = LazyCell::new(|| shown(&parameter.display, level, around));
         let place = if path.is_empty() { Cow::from(&parameter.name) } else { Cow::from(format!("{path}.{}", parameter.name)) };
         let value = js::get(root, &place);

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::js;
+use super::js::{self, Values};
 use super::serde_default::is_default;
 
 /// An input or output.
@@ -143,7 +143,7 @@ pub enum RequiredInputs {
 
 impl Ports {
     /// Returns the ports of a node with these parameters, defaults filled in; `None` if they are only known at run time.
-    pub fn of(&self, filled: &Map<String, Value>, version: f64) -> Option<Cow<'_, [Port]>> {
+    pub fn of(&self, filled: &dyn Values, version: f64) -> Option<Cow<'_, [Port]>> {
         match self {
             Self::Fixed(ports) => Some(Cow::Borrowed(ports)),
             Self::Unknown => None,
@@ -172,7 +172,7 @@ impl Ports {
 
 impl Ports {
     /// Returns the parameter values with which there would be a port of a kind, if one or two values are enough.
-    pub fn wanted(&self, kind: &str, filled: &Map<String, Value>, version: f64) -> Option<Vec<(&str, Value)>> {
+    pub fn wanted(&self, kind: &str, filled: &dyn Values, version: f64) -> Option<Vec<(&str, Value)>> {
         let Self::Cases(cases) = self else { return None };
         let entries = cases.iter().flat_map(|case| case.ports.iter().map(move |entry| (case, entry)));
         let of_kind = entries.filter(|(_, entry)| entry.port.kind == kind && !matches!(entry.count, Count::Declared(_)));
@@ -208,7 +208,7 @@ impl Case {
         self.ports.iter().map(most).sum()
     }
 
-    fn ports(&self, filled: &Map<String, Value>, version: f64) -> Option<Vec<Port>> {
+    fn ports(&self, filled: &dyn Values, version: f64) -> Option<Vec<Port>> {
         let mut found = Vec::new();
         for entry in &self.ports {
             if !all(&entry.when, filled, version)? {
@@ -227,7 +227,7 @@ impl Case {
 const MOST_PORTS: usize = 1000;
 
 impl Count {
-    fn of(&self, filled: &Map<String, Value>) -> Option<usize> {
+    fn of(&self, filled: &dyn Values) -> Option<usize> {
         let number = match self {
             Self::One => 1,
             Self::Number(path, otherwise) => match js::number(known(filled, path)?) {
@@ -245,7 +245,7 @@ impl Count {
 
 /// Returns the value at a path; `None` if it is an expression or lies in one.
 #[allow(clippy::option_option)] // Unknown, absent and present are three cases.
-fn known<'a>(filled: &'a Map<String, Value>, path: &str) -> Option<Option<&'a Value>> {
+fn known<'a>(filled: &'a dyn Values, path: &str) -> Option<Option<&'a Value>> {
     for (at, _) in path.match_indices('.') {
         if js::get(filled, &path[..at]).is_some_and(js::is_expression) {
             return None;
@@ -255,7 +255,7 @@ fn known<'a>(filled: &'a Map<String, Value>, path: &str) -> Option<Option<&'a Va
     if value.is_some_and(js::is_expression) { None } else { Some(value) }
 }
 
-fn all(tests: &[Test], filled: &Map<String, Value>, version: f64) -> Option<bool> {
+fn all(tests: &[Test], filled: &dyn Values, version: f64) -> Option<bool> {
     for Test(path, is) in tests {
         let at_version = Value::from(version);
         let value = if path == "@version" { Some(&at_version) } else { known(filled, path)? };

@@ -14,7 +14,7 @@ use tracing::debug;
 use super::admissions::Admissions;
 use super::connections::Connections;
 use super::credential_rates::CredentialRates;
-use super::memory::Memory;
+use super::memory::{Memory, States};
 use super::metrics::Metrics;
 use super::models::ModelQueue;
 use super::providers::Providers;
@@ -110,6 +110,10 @@ pub struct Context {
     pub credential_rates: CredentialRates,
     /// Quotas, and their usage in a day.
     pub quotas: Quotas,
+    /// States by which Workflows are counted.
+    pub workflow_states: States,
+    /// States by which N8nCredentials are counted.
+    pub credential_states: States,
     /// State of each object that is kept between reconciliations; nothing in it is needed after a restart.
     pub memory: Mutex<HashMap<String, Memory>>,
     /// Writes events.
@@ -255,13 +259,13 @@ impl Context {
 
     /// Counts an object by its state.
     pub fn count_state(&self, uid: &str, state: Option<&'static str>) {
-        let before = self.remember(uid, |memory| std::mem::replace(&mut memory.state, state));
+        let before = self.workflow_states.replace(uid, state);
         recount(&self.metrics.workflows, before, state);
     }
 
     /// Counts a credential by its state.
     pub fn count_credential(&self, uid: &str, state: Option<&'static str>) {
-        let before = self.remember(uid, |memory| std::mem::replace(&mut memory.credential_state, state));
+        let before = self.credential_states.replace(uid, state);
         recount(&self.metrics.credentials, before, state);
     }
 
@@ -324,10 +328,7 @@ impl Context {
         let mut known: HashSet<String> = self.claims().objects().map(str::to_owned).collect();
         known.extend(self.reservations.objects());
         known.extend(self.admissions.objects());
-        // Only Workflows are counted by state; the other entries belong to instances.
-        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(memory.iter().filter(|(_, memory)| memory.state.is_some()).map(|(uid, _)| uid.clone()));
-        drop(memory);
+        known.extend(self.workflow_states.objects());
         for indexed in self.workflows.state() {
             known.remove(indexed.uid());
         }

@@ -1,6 +1,7 @@
 //! Memory of each object between reconciliations. Nothing in it is needed after a restart.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,8 +18,6 @@ const MOST_REVERTS: usize = 5;
 /// State of an object that is kept between reconciliations.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// State by which it is counted.
-    pub state: Option<&'static str>,
     /// Times at which drift was reverted.
     pub reverts: SlidingWindow,
     /// Times at which it was published again because its webhooks did not answer.
@@ -46,8 +45,6 @@ pub struct Memory {
     pub silence: Silence,
     /// Version, policies and catalogue with which the policies with `enforce: Running` last allowed the published version.
     pub allowed: Option<String>,
-    /// State by which a credential is counted.
-    pub credential_state: Option<&'static str>,
     /// Why the last call of a model for this prompt was not answered: it is told until one is.
     pub unanswered: Option<ReconcileError>,
     /// Last validation of the definition.
@@ -77,6 +74,30 @@ impl Memory {
         self.reregistrations = SlidingWindow::default();
         self.readback_mismatches = Default::default();
         self.silence = Silence::default();
+    }
+}
+
+/// States by which objects are counted, by UID. They are kept apart from the rest: most objects have nothing else between reconciliations.
+#[derive(Debug, Default)]
+pub struct States(Mutex<HashMap<Box<str>, &'static str>>);
+
+impl States {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, &'static str>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the state of an object, and returns the one before.
+    pub fn replace(&self, uid: &str, state: Option<&'static str>) -> Option<&'static str> {
+        let mut states = self.lock();
+        match state {
+            Some(state) => states.insert(uid.into(), state),
+            None => states.remove(uid),
+        }
+    }
+
+    /// Returns the UIDs of the objects that have a state.
+    pub fn objects(&self) -> Vec<String> {
+        self.lock().keys().map(|uid| uid.to_string()).collect()
     }
 }
 

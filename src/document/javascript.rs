@@ -2,6 +2,11 @@
 //!
 //! n8n runs expressions and Code nodes in sloppy mode (`new Function`, `vm.runInContext`); they are parsed the same way here.
 
+mod chain;
+mod script;
+
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use oxc_allocator::Allocator;
@@ -13,6 +18,8 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_parser::{ParseOptions, Parser};
 use oxc_span::{GetSpan, SourceType};
 
+pub(crate) use script::{NodeReference, Script};
+
 /// Grammar that a piece of code is parsed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Goal {
@@ -20,31 +27,6 @@ pub(crate) enum Goal {
     Expression,
     /// The body of an async function, as in a Code node.
     Body,
-}
-
-/// A reference to a node by a literal name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct NodeReference {
-    pub(crate) name: String,
-    /// True if a missing node may do no harm: the reference stands inside `try`, or depends on a condition.
-    pub(crate) spared: bool,
-    /// True if it is written as `$node.name`.
-    pub(crate) dotted: bool,
-}
-
-/// References of a piece of code.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Script {
-    /// Nodes that it refers to, each once.
-    pub(crate) nodes: BTreeSet<NodeReference>,
-    /// Nodes for which the code checks whether they have run.
-    pub(crate) asked: BTreeSet<String>,
-    /// Description of a construct that n8n bars from expressions, if one is used.
-    pub(crate) barred: Option<&'static str>,
-    /// True if it requests a value from an agent without a default.
-    pub(crate) from_ai: bool,
-    /// Names that an expression uses and does not declare.
-    pub(crate) free: BTreeSet<String>,
 }
 
 /// Reason why code cannot be used.
@@ -71,11 +53,24 @@ const MAX_TOKENS: usize = 5_000;
 /// grows with the square of the depth.
 const MAX_DEPTH: usize = 200;
 
+/// Maximum size, in bytes, of a syntax tree's memory that a thread keeps for the next one.
+const KEPT: usize = 256 << 10;
+
+thread_local! {
+    /// Memory of the last syntax tree.
+    static ARENA: Cell<Option<Allocator>> = const { Cell::new(None) };
+}
+
 /// Parses the code and collects its references.
 ///
 /// The parser recurses without a limit: a document could end the process. Therefore the depth is bounded by the number of tokens that can
 /// nest at all, and the stack is sized for that number.
 pub(crate) fn read(code: &str, goal: Goal) -> Result<Script, Fault> {
+    if goal == Goal::Expression
+        && let Some(script) = chain::read(code)
+    {
+        return Ok(script);
+    }
     let tokens = nesting_tokens(code);
     if tokens > MAX_TOKENS || open_brackets(code) > MAX_DEPTH {
         return Err(Fault::Unread);
@@ -117,17 +112,25 @@ fn open_brackets(code: &str) -> usize {
 fn read_here(code: &str, goal: Goal) -> Result<Script, Fault> {
     const HEAD: &str = "(async function() {";
     let (source, head) = match goal {
-        Goal::Body => (format!("{HEAD}{code}\n}})"), HEAD.len()),
+        Goal::Body => (Cow::from(format!("{HEAD}{code}\n}})")), HEAD.len()),
         // As n8n does, so that an object is not taken for a block.
-        Goal::Expression if code.trim_start().starts_with('{') => (format!("({code})"), 1),
-        Goal::Expression => (code.to_owned(), 0),
+        Goal::Expression if code.trim_start().starts_with('{') => (Cow::from(format!("({code})")), 1),
+        Goal::Expression => (Cow::from(code), 0),
     };
-    let allocator = Allocator::new();
+    let mut arena = ARENA.take().unwrap_or_default();
+    let read = read_source(&arena, &source, head, code.len(), goal);
+    arena.reset();
+    ARENA.set(Some(arena).filter(|arena| arena.capacity() <= KEPT));
+    read
+}
+
+/// Parses the source in which the code, of `length` bytes, begins at `head`.
+fn read_source(arena: &Allocator, source: &str, head: usize, length: usize, goal: Goal) -> Result<Script, Fault> {
     let options = ParseOptions { preserve_parens: false, ..ParseOptions::default() };
-    let parsed = Parser::new(&allocator, &source, SourceType::script()).with_options(options).parse();
+    let parsed = Parser::new(arena, source, SourceType::script()).with_options(options).parse();
     if let Some(error) = parsed.diagnostics.errors().next() {
         let offset = error.labels.first().map_or(0, |label| label.offset() as usize);
-        let offset = offset.saturating_sub(head).min(code.len());
+        let offset = offset.saturating_sub(head).min(length);
         return Err(Fault::Syntax { offset, problem: problem(&error.message) });
     }
     if goal == Goal::Expression {
@@ -137,7 +140,7 @@ fn read_here(code: &str, goal: Goal) -> Result<Script, Fault> {
     collector.visit_program(&parsed.program);
     let Collector { mut script, free, declared, module, .. } = collector;
     if let Some(offset) = module {
-        let offset = offset.saturating_sub(head).min(code.len());
+        let offset = offset.saturating_sub(head).min(length);
         return Err(Fault::Syntax { offset, problem: "import and export are for modules; use require".into() });
     }
     if goal == Goal::Expression {

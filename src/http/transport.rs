@@ -179,6 +179,10 @@ impl Transport {
                     return Err(TransportError::MemoryFull);
                 }
                 deadline = deadline.min(Instant::now() + BEGINS_WITHIN + Duration::from_secs((most / SLOWEST) as u64));
+                if response.content_length().is_some() {
+                    // Otherwise it would grow to up to twice the size of the answer.
+                    body.reserve_exact(most.saturating_sub(body.len()));
+                }
             }
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if chunk.len() > room {

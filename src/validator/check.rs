@@ -10,7 +10,7 @@ use crate::document::finding::{Code, Finding, Harm, Severity, bounded};
 use crate::document::json_path;
 use crate::document::parse::{Parsed, Unparsable, parse, parse_owned};
 use crate::validator::content::check_content_of;
-use crate::validator::schema::{NodeCredentials, Resolved, examine_resolved, has_start};
+use crate::validator::schema::{NodeCredentials, NodeTypes, Resolved, examine_resolved, has_start};
 use crate::validator::structure::check_structure;
 
 /// Parses a document. If it cannot be parsed, the findings include those about the structure of its other parts.
@@ -51,7 +51,8 @@ pub fn check(definition: &Definition, active: Option<bool>, catalog: &Catalog) -
 /// Returns the findings of [`check`] and the credentials that the nodes need, at little more than the cost of one.
 pub fn examine(definition: &Definition, active: Option<bool>, catalog: &Catalog) -> (Vec<Finding>, Vec<NodeCredentials>) {
     let mut findings = check_structure(definition);
-    let resolved = Resolved::of(definition, catalog);
+    let types = NodeTypes::of(definition, catalog);
+    let resolved = Resolved::of(definition, &types, catalog);
     findings.extend(check_content_of(definition, active, &resolved));
     // Only the catalogue knows in which versions a node waits for a response; n8n publishes a workflow for such a node alone.
     if active == Some(true) && has_start(definition, catalog) == Some(false) {

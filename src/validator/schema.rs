@@ -25,6 +25,7 @@ use crate::document::node_types::is_manual_trigger;
 use crate::validator::structure::too_large;
 
 pub use conditions::operators;
+pub use kinds::NodeTypes;
 pub(crate) use reading::Reading;
 pub use resolved::Resolved;
 
@@ -39,7 +40,8 @@ pub fn check_against(definition: &Definition, catalog: &Catalog, findings: &mut 
 
 /// Combines [`check_against`] and [`required_credentials`], at little more than the cost of one.
 pub fn examine(definition: &Definition, catalog: &Catalog, findings: &mut Vec<Finding>) -> Vec<NodeCredentials> {
-    examine_resolved(definition, catalog, &Resolved::of(definition, catalog), findings)
+    let types = NodeTypes::of(definition, catalog);
+    examine_resolved(definition, catalog, &Resolved::of(definition, &types, catalog), findings)
 }
 
 /// Does the same as [`examine`], for nodes that have been looked up.

@@ -11,7 +11,7 @@ use weirkeeper::document::parse::read_text;
 use weirkeeper::manifest::{Source, validate};
 use weirkeeper::validator::check::parse_and_check;
 use weirkeeper::validator::content::check_content_of;
-use weirkeeper::validator::schema::{Resolved, check_against};
+use weirkeeper::validator::schema::{NodeTypes, Resolved, check_against};
 use weirkeeper::validator::structure::check_structure;
 
 use crate::folder::{corpora, note};
@@ -23,7 +23,8 @@ fn definition(path: &Path) -> Option<Definition> {
 
 /// Returns the findings about the content, with the parameter that each text belongs to.
 fn check_content(definition: &Definition, active: Option<bool>) -> Vec<Finding> {
-    check_content_of(definition, active, &Resolved::of(definition, Catalog::embedded()))
+    let types = NodeTypes::of(definition, Catalog::embedded());
+    check_content_of(definition, active, &Resolved::of(definition, &types, Catalog::embedded()))
 }
 
 fn workflows(folder: &Path) -> Vec<(String, Definition)> {

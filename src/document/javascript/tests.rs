@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn names(code: &str, goal: Goal) -> Vec<String> {
     read(code, goal).unwrap().nodes.into_iter().map(|node| node.name).collect()
@@ -140,4 +141,63 @@ fn deeply_nested_code_does_not_end_the_process() {
 fn code_is_read_on_a_small_stack_too() {
     let read_all = || nested(60).iter().for_each(|code| drop(read(code, Goal::Body)));
     std::thread::Builder::new().stack_size(128 << 10).spawn(read_all).unwrap().join().unwrap();
+}
+
+#[test]
+fn common_expressions_are_chains_and_those_with_a_meaning_of_their_own_are_not() {
+    for code in [
+        " $json.body.id ",
+        "$json",
+        "$json[\"a b\"][0]?.c",
+        "$('A b').first().json['ä']",
+        "$input.all()",
+        "$now.class",
+        "\n$items\n",
+        "$('')",
+    ] {
+        assert_eq!(chain::read(code), Some(read_here(code, Goal::Expression).unwrap()), "{code}");
+    }
+    for code in [
+        "",
+        "$",
+        "$.a",
+        "$node.A",
+        "$node",
+        "$json()",
+        "$fromAI('a')",
+        "$('A').isExecuted",
+        "$('A')()",
+        "$(`A`).item",
+        r"$('It\'s').item",
+        "$json.a.b()c",
+        "$json.a ?? 1",
+        "$json .a",
+        "$json.a()(1)",
+        "$json.#a",
+        "$json.ä",
+        "$jsonä",
+        "$json[00]",
+        "$json['a'",
+        "$json.",
+        "$json?.",
+        "$json?.[0]",
+        "json.a",
+        "$json.a\n.b",
+    ] {
+        assert_eq!(chain::read(code), None, "{code}");
+    }
+    assert_eq!(chain::read(&format!("$json{}", ".a".repeat(1_000))), None);
+}
+
+proptest! {
+    #[test]
+    fn a_chain_is_read_as_the_parser_reads_it(
+        head in r#"\$(json|node|input|now|items|fromAI|[a-z$_0-9]{0,3}|\('[ a-zA-Z\\'"$.ä]{0,4}['"]\)|\("x"\))"#,
+        rest in r#"(\.[a-zA-Z_$0-9#ä]{1,4}|\?\.[a-z]{1,2}|\['[a-z \\]{0,3}'\]|\["[é$(]{0,3}"\]|\[[0-9]{0,3}\]|\(\)|\.isExecuted|\.constructor| |\?){0,5}"#,
+    ) {
+        let code = format!("{head}{rest}");
+        if let Some(script) = chain::read(&code) {
+            prop_assert_eq!(Ok(script), read_here(&code, Goal::Expression), "{}", code);
+        }
+    }
 }

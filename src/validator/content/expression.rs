@@ -2,11 +2,13 @@
 //!
 //! Source: `ExpressionSplitter` and `ExpressionBuilder` of @n8n/tournament, `expression.js` of n8n-workflow.
 
+use std::borrow::Cow;
+
 /// A piece of code in an expression.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct Piece<'a> {
     /// The JavaScript, as n8n parses it.
-    pub(super) code: String,
+    pub(super) code: Cow<'a, str>,
     /// Offset in the expression, in bytes after the `=`.
     pub(super) start: usize,
     /// True if a `}}` follows. Without one, n8n takes the rest of the text for code.
@@ -14,21 +16,25 @@ pub(super) struct Piece {
 }
 
 /// Returns the pieces of code in an expression, given without its `=`.
-pub(super) fn pieces(expression: &str) -> Vec<Piece> {
+pub(super) fn pieces(expression: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(open) = bracket(expression, "{{", from) {
         let start = open + 2;
         let close = bracket(expression, "}}", start);
         let code = expression.get(start..close.unwrap_or(expression.len())).unwrap_or_default();
-        // n8n unescapes only the first.
-        found.push(Piece { code: code.replacen("\\}}", "}}", 1), start, closed: close.is_some() });
+        found.push(Piece { code: unescaped(code), start, closed: close.is_some() });
         match close {
             Some(close) => from = close + 2,
             None => break,
         }
     }
     found
+}
+
+/// Returns the code as n8n reads it: it unescapes only the first brackets.
+fn unescaped(code: &str) -> Cow<'_, str> {
+    if code.contains("\\}}") { Cow::from(code.replacen("\\}}", "}}", 1)) } else { Cow::from(code) }
 }
 
 /// Returns the position of the next bracket that is not escaped. An even number of backslashes escapes nothing.
@@ -68,7 +74,7 @@ mod tests {
     use super::*;
 
     fn split(text: &str) -> Vec<(String, bool)> {
-        pieces(text).into_iter().map(|piece| (piece.code, piece.closed)).collect()
+        pieces(text).into_iter().map(|piece| (piece.code.into_owned(), piece.closed)).collect()
     }
 
     fn closed(codes: &[&str]) -> Vec<(String, bool)> {

@@ -80,14 +80,15 @@ mod tests {
     use crate::catalog::Catalog;
     use crate::document::definition::Definition;
     use crate::document::json_path::Step;
-    use crate::validator::schema::Resolved;
+    use crate::validator::schema::{NodeTypes, Resolved};
 
     /// Reports whether the finding is made for the text at these keys, in a node of this type and version with these parameters.
     fn lacks(kind: &str, version: f64, parameters: Value, keys: &[&str]) -> bool {
         let text = keys.iter().fold(&parameters, |value, key| &value[*key]).as_str().unwrap().to_owned();
         let node = json!({"name": "A", "type": kind, "typeVersion": version, "parameters": parameters});
         let definition = Definition { nodes: vec![node.as_object().unwrap().clone().into()], ..Definition::default() };
-        let resolved = Resolved::of(&definition, Catalog::embedded());
+        let types = NodeTypes::of(&definition, Catalog::embedded());
+        let resolved = Resolved::of(&definition, &types, Catalog::embedded());
         lacks_equals(&resolved.reading(0, keys.iter().map(|key| Step::Key(key))), &text)
     }
 

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::kinds;
+use super::kinds::{self, NodeTypes};
 use super::node::Known;
+use crate::catalog::js::Values as _;
 use crate::catalog::{Catalog, shown};
 use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding, is_full, quoted};
@@ -32,7 +33,8 @@ pub fn required_credentials(definition: &Definition, catalog: &Catalog) -> Vec<N
     if too_large(definition).is_some() {
         return Vec::new();
     }
-    required(&kinds::resolve(definition, catalog, &mut Vec::new()), catalog)
+    let types = NodeTypes::of(definition, catalog);
+    required(&kinds::resolve(definition, &types, catalog, &mut Vec::new()), catalog)
 }
 
 pub(super) fn required(nodes: &[Option<Known<'_>>], catalog: &Catalog) -> Vec<NodeCredentials> {
@@ -57,7 +59,7 @@ fn listed<'k>(known: &'k Known<'_>) -> Vec<&'k str> {
 /// Returns the types that parameters select.
 fn chosen<'k>(known: &'k Known<'_>) -> Vec<&'k str> {
     let parameters = known.facts().level().credential_selectors();
-    let value = |name: &str| known.values.as_ref().ok()?.get(name)?.as_str().filter(|text| !text.is_empty() && !text.starts_with('='));
+    let value = |name: &str| known.values.as_ref().ok()?.named(name)?.as_str().filter(|text| !text.is_empty() && !text.starts_with('='));
     let mut found: Vec<&str> = parameters.filter_map(|parameter| value(&parameter.name)).collect();
     found.dedup();
     found

@@ -1,6 +1,7 @@
 //! Node types and their versions.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -17,21 +18,36 @@ const RESTRICTED: &[&str] = &["n8n-nodes-base.executeCommand", "n8n-nodes-base.l
 /// Types that n8n has removed, with their replacements, which their names do not show.
 const REMOVED: &[(&str, &str)] = &[("n8n-nodes-base.start", "n8n-nodes-base.manualTrigger")];
 
+/// The types of the nodes of a definition, by index; `None` for a type that the catalogue does not know.
+pub struct NodeTypes(Vec<Option<Arc<NodeType>>>);
+
+impl NodeTypes {
+    /// Looks up the type of each node.
+    pub fn of(definition: &Definition, catalog: &Catalog) -> Self {
+        Self(definition.nodes.iter().map(|node| catalog.node(node.kind())).collect())
+    }
+}
+
 /// Returns the facts about each node, by index; `None` for a node of which nothing is known.
-pub(super) fn resolve<'a>(definition: &'a Definition, catalog: &Catalog, findings: &mut Vec<Finding>) -> Vec<Option<Known<'a>>> {
+pub(super) fn resolve<'a>(
+    definition: &'a Definition,
+    types: &'a NodeTypes,
+    catalog: &Catalog,
+    findings: &mut Vec<Finding>,
+) -> Vec<Option<Known<'a>>> {
     let connected = connected(definition);
     let mut uncovered = HashSet::new();
     let mut resolved = Vec::with_capacity(definition.nodes.len());
-    for (index, node) in definition.nodes.iter().enumerate() {
-        let known = catalog.node(node.kind()).and_then(|kind| {
-            findings.extend(version(index, node, &kind));
+    for (index, (node, kind)) in definition.nodes.iter().zip(&types.0).enumerate() {
+        let known = kind.as_deref().and_then(|kind| {
+            findings.extend(version(index, node, kind));
             Known::new(index, node, kind, connected.contains(node.name()))
         });
         if RESTRICTED.contains(&node.kind()) {
             let message = "n8n does not load this node type unless its configuration allows it (NODES_EXCLUDE)";
             findings.push(Finding::warning(Code::NodeTypeRestricted, place(index, "type"), message).at_node(node.name()));
         }
-        if known.is_none() && !node.kind().is_empty() && catalog.node(node.kind()).is_none() {
+        if kind.is_none() && !node.kind().is_empty() {
             findings.extend(unknown(index, node, catalog, &mut uncovered));
         }
         resolved.push(known);

@@ -1,11 +1,11 @@
 //! A node together with the catalogue's facts about it.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use crate::catalog::{Around, NodeType, NodeVersion, Port, filled};
+use crate::catalog::{Around, Filled, NodeType, NodeVersion, Port};
 use crate::document::definition::Node;
 use crate::document::finding::{Code, Finding, Severity};
 use crate::document::json_path;
@@ -13,37 +13,36 @@ use crate::document::json_path;
 /// A node whose type and version the catalogue knows.
 pub(super) struct Known<'a> {
     pub(super) node: &'a Node,
-    pub(super) kind: Arc<NodeType>,
-    /// Index of the description that covers the node's version.
-    variant: usize,
+    kind: &'a NodeType,
+    /// Description of the node's version.
+    facts: &'a NodeVersion,
     /// Path of the node, such as `nodes[3]`.
     pub(super) at: String,
     /// Values as n8n loads them; or the parameter on which n8n fails.
-    pub(super) values: Result<Map<String, Value>, String>,
+    pub(super) values: Result<Filled<'a>, String>,
     /// True if n8n checks the node when it publishes: it is enabled, and connected or a start.
     pub(super) live: bool,
 }
 
 impl<'a> Known<'a> {
     /// Returns `None` if n8n has no such version.
-    pub(super) fn new(index: usize, node: &'a Node, kind: Arc<NodeType>, connected: bool) -> Option<Self> {
-        let serving = kind.serving(node.type_version())?;
-        let variant = kind.variants.iter().position(|variant| std::ptr::eq(variant, serving))?;
-        let nothing = Map::new();
-        let own = node.parameters().unwrap_or(&nothing);
-        let values = filled(serving, own, version(node), node.kind()).map_err(|misshapen| misshapen.0);
-        let live = !node.disabled() && (connected || serving.starts());
-        Some(Self { node, variant, at: json_path::index("nodes", index), values, live, kind })
+    pub(super) fn new(index: usize, node: &'a Node, kind: &'a NodeType, connected: bool) -> Option<Self> {
+        static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+        let facts = kind.serving(node.type_version())?;
+        let own = node.parameters().unwrap_or(&NOTHING);
+        let values = Filled::of(facts, own, version(node), node.kind()).map_err(|misshapen| misshapen.0);
+        let live = !node.disabled() && (connected || facts.starts());
+        Some(Self { node, facts, at: json_path::index("nodes", index), values, live, kind })
     }
 
     /// Returns the description of the node's version.
-    pub(super) fn facts(&self) -> &NodeVersion {
-        &self.kind.variants[self.variant]
+    pub(super) fn facts(&self) -> &'a NodeVersion {
+        self.facts
     }
 
     /// Returns the descriptions of other versions.
-    pub(super) fn others(&self) -> impl Iterator<Item = &NodeVersion> {
-        self.kind.variants.iter().enumerate().filter(|(at, _)| *at != self.variant).map(|(_, variant)| variant)
+    pub(super) fn others(&self) -> impl Iterator<Item = &'a NodeVersion> {
+        self.kind.variants.iter().filter(|variant| !std::ptr::eq(*variant, self.facts))
     }
 
     /// Returns the version as n8n compares it; 0 if the node has none.
@@ -51,7 +50,7 @@ impl<'a> Known<'a> {
         version(self.node)
     }
 
-    pub(super) fn around<'v>(&self, values: &'v Map<String, Value>) -> Around<'v> {
+    pub(super) fn around<'v>(&self, values: &'v Filled<'_>) -> Around<'v> {
         Around::new(values, self.version(), self.node.kind())
     }
 

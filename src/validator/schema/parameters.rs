@@ -6,7 +6,8 @@ use super::node::Known;
 use super::shapes::{self, Misfit};
 use super::{conditions, literal, misplaced};
 use crate::catalog::display::Match;
-use crate::catalog::{Issue, IssueKind, Kind, Level, NodeVersion, Parameter, Shared, issues, js, shown};
+use crate::catalog::js::Values;
+use crate::catalog::{Filled, Issue, IssueKind, Kind, Level, NodeVersion, Parameter, Shared, issues, js, shown};
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
 use crate::document::json_path::{self, Place};
 use crate::text::similar;
@@ -119,7 +120,7 @@ fn refused(known: &Known<'_>, issue: &Issue, ignored: &[&str]) -> Finding {
 struct Walk<'a, 'f> {
     known: &'a Known<'a>,
     /// Values as n8n loads them.
-    values: &'a Map<String, Value>,
+    values: &'a Filled<'a>,
     missing: &'a [Issue],
     /// First-level parameters that n8n ignores.
     ignored: Vec<&'a str>,
@@ -128,7 +129,7 @@ struct Walk<'a, 'f> {
 
 impl<'a> Walk<'a, '_> {
     /// Checks one level of values: the node's own, those of a collection, or those of an entry of a group.
-    fn level(&mut self, level: Level<'a>, own: &'a Map<String, Value>, loaded: &'a Map<String, Value>, place: Place<'_>, top: bool) {
+    fn level(&mut self, level: Level<'a>, own: &'a Map<String, Value>, loaded: &'a dyn Values, place: Place<'_>, top: bool) {
         for (key, value) in own {
             if is_full(self.findings) {
                 return;
@@ -149,7 +150,7 @@ impl<'a> Walk<'a, '_> {
             }
             let around = self.known.around(self.values);
             let showing: Vec<&Shared> = named.filter(|parameter| shown(&parameter.display, loaded, around)).collect();
-            self.check_value(level, &showing, value, loaded.get(key), place);
+            self.check_value(level, &showing, value, loaded.named(key), place);
         }
     }
 

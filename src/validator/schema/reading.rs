@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::node::Known;
 use super::resolved::Resolved;
 use crate::catalog::is_from_ai_only;
+use crate::catalog::js::Values;
 use crate::catalog::{Kind, Parameter, Shared, shown};
 use crate::document::json_path::Step;
 
@@ -67,11 +68,11 @@ impl Resolved<'_> {
 fn of<'k, 's>(known: &'k Known<'_>, mut steps: impl Iterator<Item = Step<'s>>) -> Reading<'k> {
     let Ok(values) = &known.values else { return Reading::Unknown };
     let around = known.around(values);
-    let (mut level, mut loaded) = (known.facts().level(), values);
+    let (mut level, mut loaded): (_, &dyn Values) = (known.facts().level(), values);
     while let Some(Step::Key(key)) = steps.next() {
         let mut showing = level.named(key).filter(|parameter| shown(&parameter.display, loaded, around));
         let Some(parameter) = showing.next() else { return Reading::Dropped };
-        let value = loaded.get(key);
+        let value = loaded.named(key);
         let next = match parameter.kind {
             Kind::Collection if parameter.bounds.multiple != Some(true) => {
                 value.and_then(Value::as_object).map(|inner| (parameter.level(), inner))

@@ -1,6 +1,6 @@
 //! The nodes of a definition with the catalogue's facts about each.
 
-use super::kinds;
+use super::kinds::{self, NodeTypes};
 use super::node::Known;
 use crate::catalog::Catalog;
 use crate::document::definition::Definition;
@@ -17,9 +17,9 @@ pub struct Resolved<'a> {
 
 impl<'a> Resolved<'a> {
     /// Looks up each node of a definition.
-    pub fn of(definition: &'a Definition, catalog: &Catalog) -> Self {
+    pub fn of(definition: &'a Definition, types: &'a NodeTypes, catalog: &Catalog) -> Self {
         let mut findings = Vec::new();
-        let nodes = if too_large(definition).is_some() { Vec::new() } else { kinds::resolve(definition, catalog, &mut findings) };
+        let nodes = if too_large(definition).is_some() { Vec::new() } else { kinds::resolve(definition, types, catalog, &mut findings) };
         Self { nodes, findings }
     }
 
