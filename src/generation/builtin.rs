@@ -4,6 +4,7 @@
 
 mod abstain;
 mod ai;
+mod arrivals;
 mod begin;
 mod clauses;
 mod compose;
@@ -21,10 +22,15 @@ mod guard;
 mod literals;
 mod nearest;
 mod operations;
+mod perform;
+mod phrases;
+mod places;
 mod presets;
 mod questions;
 mod reading;
 mod records;
+mod reminders;
+mod reply;
 mod run;
 mod schedule;
 mod schedule_words;
@@ -46,6 +52,7 @@ pub use abstain::Analysis;
 
 use super::outcome::{Abstention, Outcome, Question, Questions};
 use super::prompt::{Clarification, MAX_PROMPT, Prompt};
+use crate::catalog::Catalog;
 use compose::compose;
 use guard::Refusal;
 use services::Lexicon;
@@ -125,6 +132,19 @@ pub fn analyse(request: &Prompt<'_>) -> Analysis {
     let lexicon = Lexicon::of(request.catalog);
     let text: String = request.text.chars().take(MAX_PROMPT).collect();
     abstain::analysis(&compose(&text, "", request.catalog, &lexicon), request.catalog)
+}
+
+/// Returns the services that a text names, each with the node types that reach it.
+pub fn services(text: &str, catalog: &Catalog) -> Vec<(String, Vec<String>)> {
+    let lexicon = Lexicon::of(catalog);
+    let text: String = text.chars().take(MAX_PROMPT).collect();
+    let mut found: BTreeSet<usize> = BTreeSet::new();
+    found.extend(reading::items(&text, &lexicon).iter().filter_map(|item| item.service));
+    let named = |at: usize| {
+        let service = &lexicon.services[at];
+        (service.display.clone(), service.action.iter().chain(&service.trigger).cloned().collect())
+    };
+    found.into_iter().map(named).collect()
 }
 
 /// Returns why a prompt is refused whoever asks, and whatever makes the workflow; `None` if it is not.

@@ -6,10 +6,11 @@ use super::clauses::Clause;
 use super::data::{Data, Field};
 use super::files;
 use super::flow::Flow;
+use super::perform::perform;
 use super::records;
+use super::reply;
 use super::services::{OPENAI, VENDORS};
 use super::starts::{Start, map};
-use super::steps;
 use super::words::Act;
 use super::world::{Stuck, World, harmless};
 
@@ -58,7 +59,9 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
     let mine = |at: usize| world.start_service == Some(at);
     // Tools, stores and places in the same breath are more than a text.
     let others: Vec<usize> = clause.items.iter().filter_map(|item| item.service).filter(|at| !mine(*at)).collect();
-    if said(&["tool", "tools", "werkzeug", "mcp", "vector", "embeddings", "embed", "search"])
+    let tools = tools(world);
+    if said(&["tool", "tools", "werkzeug"]) && tools.is_empty()
+        || said(&["mcp", "vector", "embeddings", "embed", "search"])
         || acts.contains(&Act::Unsupported) && acts.len() == 1
     {
         return Err(unknown());
@@ -72,7 +75,8 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
     if makes_image || acts.contains(&Act::Draw) {
         return if vendor == OPENAI { draw(flow, clause).ok_or_else(unknown) } else { Err(unknown()) };
     }
-    if acts.contains(&Act::Transcribe) {
+    let into_text = acts.contains(&Act::Convert) && noun("audio") && noun("text");
+    if acts.contains(&Act::Transcribe) || into_text {
         return if vendor == OPENAI { transcribe(flow).ok_or_else(unknown) } else { Err(unknown()) };
     }
     if clause.items.iter().any(|item| item.among(MOOD)) {
@@ -91,20 +95,21 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
     if !speaks || acts.contains(&Act::Classify) {
         return Err(unknown());
     }
-    if acts.contains(&Act::Summarize) || said(&["digest", "one", "overview"]) {
+    let each = flow.each || clause.items.iter().any(|item| item.is(&["each", "every"]));
+    if !each && (acts.contains(&Act::Summarize) || said(&["digest", "one", "overview"]) || noun("summary")) {
         records::collect(flow, &[]);
     }
     text(flow, clause, vendor, world)?;
     let replies = acts.contains(&Act::Reply) && !answered;
     if replies {
-        steps::reply(flow, clause, &[], world)?;
+        reply::reply(flow, clause, &[], world)?;
     }
     // `summarise it with OpenAI into Notion` says where the text goes.
     let tells = acts.iter().any(|act| matches!(act, Act::Create | Act::Send)) && acts.iter().any(|act| MADE.contains(act));
     if let [service] = others[..] {
         let act = if acts.contains(&Act::Send) { Act::Send } else { Act::Create };
         let nouns: Vec<&'static str> = clause.items.iter().filter_map(|item| item.noun).collect();
-        return steps::perform(flow, clause, service, act, &nouns, world);
+        return perform(flow, clause, service, act, &nouns, world);
     }
     if !others.is_empty() || tells && others.is_empty() && acts.contains(&Act::Send) {
         return Err(unknown());
@@ -143,8 +148,26 @@ fn request(flow: &Flow<'_>, clause: &Clause) -> String {
 fn text(flow: &mut Flow<'_>, clause: &Clause, vendor: usize, world: &World<'_>) -> Result<(), Stuck> {
     let everywhere = |words: &[&str]| world.items.iter().any(|item| item.is(words));
     let here = |words: &[&str]| clause.items.iter().any(|item| item.is(words));
-    let agent = here(&["agent", "assistant", "bot", "agenten"]) || matches!(world.start, Start::Chat);
-    let remembers = everywhere(&["remember", "remembers", "memory", "history", "gedachtnis", "memoire", "memoria", "context"]);
+    let tools = tools(world);
+    let agent = here(&["agent", "assistant", "bot", "agenten", "agente"]) || matches!(world.start, Start::Chat) || !tools.is_empty();
+    let remembers = everywhere(&[
+        "remember",
+        "remembers",
+        "memory",
+        "history",
+        "gedachtnis",
+        "memoire",
+        "memoria",
+        "context",
+        "recuerde",
+        "recuerda",
+        "merkt",
+        "merken",
+        "souvienne",
+        "souvient",
+        "retienne",
+        "mind",
+    ]);
     let direct = vendor == OPENAI
         && !agent
         && !remembers
@@ -165,6 +188,10 @@ fn text(flow: &mut Flow<'_>, clause: &Clause, vendor: usize, world: &World<'_>) 
             node.set.remove("text");
         }
         model(flow, vendor, &id);
+        for (kind, name) in tools {
+            let tool = flow.node(kind, name, Map::new());
+            flow.edges.push(format!("{tool}>{id}"));
+        }
         if remembers || matches!(world.start, Start::Chat) {
             memory(flow, &id, world)?;
         }
@@ -177,6 +204,17 @@ fn text(flow: &mut Flow<'_>, clause: &Clause, vendor: usize, world: &World<'_>) 
     flow.extend(&id);
     made(flow, &id, kind, "text");
     Ok(())
+}
+
+/// Returns the tools that the prompt names for an agent.
+fn tools(world: &World<'_>) -> Vec<(&'static str, &'static str)> {
+    const TOOLS: &[(&[&str], &str, &str)] = &[
+        (&["wikipedia"], "toolWikipedia", "Wikipedia"),
+        (&["calculator", "rechner", "calculatrice", "calculadora"], "toolCalculator", "Calculator"),
+        (&["serpapi"], "toolSerpApi", "SerpAPI"),
+    ];
+    let named = |words: &[&str]| world.items.iter().any(|item| item.is(words));
+    TOOLS.iter().filter(|(words, ..)| named(words)).map(|(_, kind, name)| (*kind, *name)).collect()
 }
 
 /// Returns a text that n8n takes as it is.

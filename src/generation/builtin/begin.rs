@@ -1,5 +1,6 @@
 //! Which clause starts the workflow, and in which order clauses count.
 
+use super::arrivals;
 use super::clauses::{self, Clause, Role};
 use super::conditions::{self, Test};
 use super::reading::Item;
@@ -28,6 +29,9 @@ pub(super) fn find_start(clauses: &mut Vec<Clause>, lexicon: &Lexicon, scheduled
                     conditions::read(&clause.items).is_some_and(|test| !matches!(test, Test::Number { .. } | Test::Contains { .. }));
                 let when = clause.role == Role::Start && !state;
                 let event = when || starts::says_event(&clause.items) || matches!(detected, Some(Start::Manual | Start::Error));
+                if let Some((start, items)) = arrivals::of_pronoun(clauses, at, lexicon).filter(|_| !scheduled) {
+                    return Some(Event { start, items, role: Role::Start, is_state: false });
+                }
                 let Some(start) = detected.filter(|_| event) else { continue };
                 let clause = clauses.remove(at);
                 return Some(Event { start, items: clause.items, role: Role::Start, is_state: false });
@@ -67,7 +71,17 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
     if let Some(end) = clauses::subject_end(clause) {
         let subject = &items[..end];
         let fresh = starts::says_event(subject) || subject.iter().any(|item| item.is(&["each", "every", "all", "any", "alle", "jede"]));
-        let start = starts::detect(subject, lexicon).filter(|start| fresh && !matches!(start, Start::Manual | Start::Chat | Start::Error));
+        let start = starts::detect(subject, lexicon).filter(|start| match start {
+            Start::Manual | Start::Chat => false,
+            // `our form should write …`, `errors of my workflows should be sent …`
+            Start::Form | Start::Webhook | Start::Error => at == 0,
+            // `my messages with the word invoice should …`
+            _ => {
+                fresh
+                    || items[end].among("should must soll sollen doivent deben")
+                        && subject.iter().any(|item| matches!(item.noun, Some("mail" | "message" | "submission" | "response" | "lead")))
+            }
+        });
         let pronoun = subject.first().is_some_and(|item| item.is(&["i", "we", "you", "ich", "wir", "nous", "je"]));
         if let Some(start) = start.filter(|_| !pronoun && !scheduled) {
             return Some((event(start, subject, Role::Start, false), Some(items[end..].to_vec())));
@@ -79,8 +93,13 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
     {
         let mut rest = items[..from].to_vec();
         rest.extend_from_slice(&items[to..]);
-        let left = rest.iter().any(|item| item.is_verb).then_some(rest);
+        let looks = rest.iter().all(|item| !item.is_verb || matches!(item.act, Some(Act::Get | Act::Light)));
+        let bare = looks && rest.iter().all(|item| item.service.is_none() && !item.is_value());
+        let left = rest.iter().any(|item| item.is_verb).then_some(rest).filter(|_| !bare);
         return Some((event(start, &items[from..to], Role::Start, false), left));
+    }
+    if let Some((start, from, to)) = arrivals::arriving(items, lexicon).filter(|_| !scheduled) {
+        return Some((event(start, &items[from..to], Role::Start, false), arrivals::without(items, from, to)));
     }
     if let Some((start, left)) = described(items, lexicon).filter(|_| !scheduled) {
         let upto = items.len() - left.len();
@@ -94,13 +113,29 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
     if takes_in && gets && !scheduled && acts.len() <= 1 && !matches!(start, Start::Manual | Start::Schedule(_)) {
         return Some((event(start, items, Role::Start, false), None));
     }
+    // `receive bookings of Calendly`, `I have a folder on Google Drive where invoices arrive`
+    let receives = items.first().is_some_and(|item| {
+        item.is(&["receive", "receives", "accept", "erhalte", "recois", "recibe", "wait-for", "listen-for", "listen-to"])
+    });
+    let there = items.iter().any(|item| item.is(&["have", "there", "habe", "gibt", "haben", "ai", "tengo", "hay"]))
+        && items.iter().any(|item| item.is(&["where", "which", "wo", "den", "dem", "ou", "donde"]))
+        && starts::says_event(items);
+    if !scheduled
+        && (receives || there)
+        && acts.is_empty()
+        && matches!(start, Start::Service(_) | Start::Mail | Start::Feed | Start::Webhook | Start::Form)
+    {
+        return Some((event(start, items, Role::Start, false), None));
+    }
     let watched = items.first().is_some_and(|item| item.is(&["watch", "monitor", "uberwache", "surveille", "vigila", "poll", "listen"]));
     if watched && acts.iter().all(|act| *act == Act::Get) && matches!(start, Start::Service(_) | Start::Feed | Start::Mail) {
         return Some((event(start, items, Role::Step, true), None));
     }
     let mild = acts.iter().all(|act| matches!(act, Act::Create | Act::Light | Act::Reply | Act::Unsupported | Act::Upload | Act::Call));
     match start {
-        Start::Webhook if mild && noun("webhook") => Some((event(start, items, Role::Start, false), None)),
+        Start::Webhook if mild && (noun("webhook") || starts::slashed(items).is_some()) => {
+            Some((event(start, items, Role::Start, false), None))
+        }
         Start::Form if mild || acts == [Act::Get] => Some((event(start, items, Role::Start, false), None)),
         Start::Chat if at == 0 && (mild || verbs.is_empty()) => Some((event(start, items, Role::Step, false), None)),
         Start::Manual if !scheduled => Some((event(start, items, Role::Step, false), acts.is_empty().then(Vec::new))),
@@ -124,8 +159,11 @@ fn fresh_object(items: &[Item]) -> Option<(usize, usize)> {
     const FRESH: &str = "new incoming neue neuen neuer neues nouveau nouveaux nouvelle nouvelles nuevo nuevos nueva nuevas eingehende";
     let fresh = items.iter().position(|item| item.among(FRESH) || item.is(&["every", "each"]))?;
     let after_verb = items[..fresh].iter().any(|item| item.is_verb);
-    let upto = items[fresh + 1..].iter().position(|item| {
-        item.is(&["to", "into", "with", "via", "by", "using", "per", "mit", "an", "avec", "par", "con", "por", "through"]) || item.is_verb
+    let upto = items[fresh + 1..].iter().enumerate().position(|(at, item)| {
+        let placed = items[fresh + 1..=fresh + at].iter().any(|item| item.service.is_some());
+        item.is(&["to", "into", "with", "via", "by", "using", "per", "mit", "an", "avec", "par", "con", "por", "through"])
+            || placed && item.is(&["in", "on", "as", "als", "en", "dans"])
+            || item.is_verb
     });
     let to = upto.map_or(items.len(), |by| fresh + 1 + by);
     let says = items[fresh..to].iter().any(|item| item.among(FRESH));
@@ -144,7 +182,9 @@ fn described(items: &[Item], lexicon: &Lexicon) -> Option<(Start, Vec<Item>)> {
             Some(Act::Reply | Act::Summarize | Act::Translate | Act::Write | Act::Create | Act::Send | Act::Transcribe | Act::Extract)
         )
     };
-    let verb = items.get(at + 1).filter(|item| item.is_verb && does(item));
+    // A German clause has its verb at the end.
+    let german = items[at].is(&["der", "die"]);
+    let verb = items[at + 1..].iter().take(if german { usize::MAX } else { 1 }).find(|item| item.is_verb && does(item));
     let start = starts::detect(thing, lexicon)?;
     (is_thing && !own && verb.is_some()).then(|| (start, items[at + 1..].to_vec()))
 }
@@ -189,6 +229,14 @@ pub(super) fn with_details(start: &[Item], items: &[Item], kind: &Start) -> Vec<
         Start::Form => item.service.is_none() && (field(item) || item.is(&["cv", "pdf", "upload", "newsletter"])),
         _ => attached(item),
     };
+    // Whoever gets a mail has to give an address.
+    let writes_back = items.iter().any(|item| {
+        item.among("reporter visitor sender submitter applicant absender besucher visiteur visitante remitente expediteur")
+            || item.noun == Some("visitor")
+    });
+    if *kind == Start::Form && writes_back {
+        all.extend(items.iter().find(|item| item.noun == Some("mail")).cloned());
+    }
     // A form only asks for what is said before the first place that it goes to.
     let upto = if *kind == Start::Form { items.iter().position(|item| item.service.is_some()).unwrap_or(items.len()) } else { items.len() };
     all.extend(items[..upto].iter().filter(|item| wanted(item)).cloned());

@@ -271,7 +271,7 @@ pub(super) fn is_event_word(word: &str) -> bool {
     const EVENTS: &str = "succeeds succeeded writes wrote books places wins buys bought signups created added submitted submits received receives arrives arrived arrive comes come came lands land landed posted uploaded \
         uploads filled fills opened opens closed updated changed changes deleted paid pays published publishes starred booked books cancelled \
         canceled fails failed called calls hit mentioned mentions mention joins joined subscribes subscribed unsubscribes reacts sent sends \
-        pushed pushes merged released won lost signed signs appears appear appeared registers registered placed made completed moved assigned \
+        pushed pushes join reach reaches merged released won lost signed signs appears appear appeared registers registered placed made completed moved assigned \
         reported orders ordered new triggered requested dropped drops saved enters enter entered incoming resolved raised expires happens occurs started \
         starts finishes finished ends posts pasted paste rated \
         erstellt angelegt eingeht eingegangen kommt ankommt hochgeladen ausgefullt abgeschickt abgesendet geandert geloscht bezahlt eintrifft \

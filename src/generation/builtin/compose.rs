@@ -4,8 +4,9 @@ use super::ai;
 use super::begin::{Event, conditions_first, find_start, with_details};
 use super::clauses::{self, Clause, Role};
 use super::conditions::{self, Test};
-use super::coverage::{forgotten, strangers, unreached};
+use super::coverage::{forgotten, strangers, unmade, unreached};
 use super::flow::Flow;
+use super::phrases;
 use super::reading::{self, Item};
 use super::run::Run;
 use super::schedule;
@@ -26,7 +27,7 @@ pub(super) struct Composed<'c> {
 
 /// Composes a workflow.
 pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexicon: &'c Lexicon) -> Composed<'c> {
-    let items = reading::items(text, lexicon);
+    let items = phrases::items(text, lexicon);
     let mut flow = Flow::new(catalog, lexicon);
     let found = schedule::find(&items);
     let used = found.as_ref().map(|(_, used)| used.clone()).unwrap_or_default();
@@ -93,10 +94,10 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
     if start == Start::Webhook {
         starts::asked_for_nothing(&mut flow, &items);
     }
-    stuck.extend(strangers(&items, &used));
+    stuck.extend(strangers(&flow, &items, &used));
     stuck.extend(forgotten(&flow, &rest));
     if stuck.is_empty() {
-        stuck.extend(unreached(&flow, &items));
+        stuck.extend(unreached(&flow, &items, &of_start).or_else(|| unmade(&flow, &items)));
     }
     Composed { flow, start: Some(start), stuck, items }
 }

@@ -107,8 +107,23 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
     if says(&["invalid", "undeliverable", "ungultig"]) {
         return Some(Test::Valid(negated));
     }
-    if says(&["down", "unreachable", "offline", "unavailable"])
-        || not && says(&["answer", "respond", "reachable", "antwortet", "erreichbar", "repond", "responde"])
+    if says(&[
+        "down",
+        "unreachable",
+        "offline",
+        "unavailable",
+        "fails",
+        "failing",
+        "broken",
+        "dead",
+        "ausfallt",
+        "ausgefallen",
+        "fehlschlagt",
+        "echoue",
+        "falla",
+        "caido",
+        "caida",
+    ]) || not && says(&["answer", "respond", "reachable", "antwortet", "erreichbar", "repond", "responde"])
     {
         return Some(Test::Down);
     }
@@ -145,6 +160,16 @@ fn answer_code(items: &[Item]) -> Option<f64> {
 
 /// Reads the condition that a clause has within: `orders over 100 EUR`, `rows with status open`, `articles that mention "n8n"`.
 pub(super) fn within(items: &[Item]) -> Option<Test> {
+    // `messages with the word invoice`.
+    let named = items.windows(3).position(|three| {
+        let word = |item: &Item| item.is(&["word", "words", "keyword", "wort", "stichwort", "mot", "palabra"]);
+        three[0].is(&["with", "mit", "avec", "con"]) && (word(&three[1]) || word(&three[2]) && three[1].is(&["the", "dem", "le", "la", "a", "keyword"]))
+    });
+    if let Some(at) = named {
+        let text = items[at + 1..].iter().find(|item| item.kind == Kind::Quoted || !item.plain && !item.is(&["word", "words", "keyword", "wort", "stichwort", "mot", "palabra"]))?;
+        let nouns = items[..at].iter().filter_map(|item| item.noun.map(str::to_owned)).collect();
+        return Some(Test::Contains { nouns, text: text.text.clone(), not: false });
+    }
     for (at, item) in items.iter().enumerate() {
         let rest = &items[at + 1..];
         let value = |by: usize| {

@@ -54,8 +54,30 @@ fn names_place(items: &[Item], quoted: &Item) -> bool {
     items[at.saturating_sub(1)..(at + 2).min(items.len())].iter().any(place)
 }
 
+/// Finds a format or a tool of the prompt that no node makes, reads or is.
+pub(super) fn unmade(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
+    const NEEDS: &[(&[&str], &[&str])] = &[
+        (&["csv", "xlsx", "xls"], &["convertToFile", "extractFromFile", "spreadsheetFile"]),
+        (&["zip", "unzip"], &["compression"]),
+        (&["calculator", "rechner", "calculatrice", "calculadora"], &["toolCalculator"]),
+        (&["wikipedia"], &["toolWikipedia"]),
+        (&["serpapi"], &["toolSerpApi"]),
+        (&["base64"], &["moveBinaryData", "code"]),
+    ];
+    let has = |kinds: &[&str]| flow.nodes.iter().any(|node| kinds.contains(&node.kind.as_str()));
+    let missing = NEEDS.iter().filter(|(_, kinds)| !has(kinds)).find_map(|(words, _)| items.iter().find(|item| item.is(words)))?;
+    Some(Stuck::Unknown(format!("what {} is for", missing.text)))
+}
+
 /// Finds a service of the prompt that no node reaches.
-pub(super) fn unreached(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
+pub(super) fn unreached(flow: &Flow<'_>, items: &[Item], callers: &[Item]) -> Option<Stuck> {
+    // A service that calls the webhook has no node.
+    let hooked = flow.nodes.first().is_some_and(|node| node.kind == "webhook");
+    let calls = |at: usize| {
+        hooked
+            && callers.iter().filter(|item| item.service == Some(at)).count()
+                == items.iter().filter(|item| item.service == Some(at)).count()
+    };
     let reaches = |kinds: [Option<&str>; 2]| {
         flow.nodes.iter().any(|node| {
             let short = node.kind.split('.').next().unwrap_or_default();
@@ -67,7 +89,7 @@ pub(super) fn unreached(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
         if let Some(at) = item.service {
             let service = &flow.lexicon.services[at];
             let memory = service.key == "postgres" && flow.nodes.iter().any(|node| node.kind == "memoryPostgresChat");
-            return !memory && !reaches([service.action.as_deref(), service.trigger.as_deref()]);
+            return !memory && !calls(at) && !reaches([service.action.as_deref(), service.trigger.as_deref()]);
         }
         item.vendor.is_some_and(|at| {
             let vendor = &VENDORS[at];
@@ -79,7 +101,8 @@ pub(super) fn unreached(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
 }
 
 /// Finds words that nothing explains: names of products, above all.
-pub(super) fn strangers(items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
+pub(super) fn strangers(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
+    let written: Vec<&str> = flow.nodes.iter().flat_map(|node| node.set.values()).filter_map(serde_json::Value::as_str).collect();
     let german = items
         .iter()
         .filter(|item| {
@@ -105,7 +128,7 @@ pub(super) fn strangers(items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck>
         }
         content += 1;
         let known = item.act.is_some() || item.noun.is_some() || clauses::is_event_word(&item.word) || is_format(&item.word);
-        if known || item.number().is_some() {
+        if known || item.number().is_some() || item.text.len() > 2 && written.iter().any(|text| text.contains(&item.text)) {
             continue;
         }
         // A proper name is a product as often as not; after a named service it is only a part of its name.
@@ -143,6 +166,6 @@ fn is_unknown_request(items: &[Item], at: usize) -> bool {
 fn is_format(word: &str) -> bool {
     const FORMATS: &str = "csv pdf xml json html markdown xlsx excel zip eur usd euro euros dollar dollars imap smtp http https rest api sql german english french spanish \
         italian deutsch englisch francais espanol portuguese dutch urgent id ids positive negative neutral valid invalid subject german new sync rss url cv hr sms \
-        gmt cet utc crm erp hashtag berlin paris london madrid pipeline stage newsletter blog";
+        gmt cet utc crm erp wikipedia calculator rechner serpapi hashtag berlin paris london madrid pipeline stage newsletter blog";
     FORMATS.split_whitespace().any(|one| one == word)
 }

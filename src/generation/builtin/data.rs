@@ -17,6 +17,8 @@ pub(super) struct Data {
     pub many: bool,
     /// True if the items say nothing but that the workflow started.
     pub hollow: bool,
+    /// True if the items are records of which no field is known.
+    pub raw: bool,
     /// The service that the items come from, by the name of its node type.
     pub service: String,
     /// Noun for an item, in English.

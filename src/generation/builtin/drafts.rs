@@ -26,13 +26,13 @@ pub(super) fn draft(clause: &Clause, noun: &str) -> Option<(String, String)> {
     ];
     let noun = if GIVEN.contains(&noun) { noun } else { "message" };
     let said = |words: &str| clause.items.iter().any(|item| item.among(words));
-    if said("thank thanks dank danke dankesmail merci remerciement remercie gracias agradecimiento agradece") {
+    if said("thank thanks dank danke dankesmail dankesnachricht dankeschon merci remerciement remercie gracias agradecimiento agradece") {
         return Some(("Thank you".to_owned(), format!("Thank you for your {noun}. We will come back to you soon.")));
     }
     if said("welcome willkommen willkommensmail bienvenue bienvenida onboarding") {
         return Some(("Welcome".to_owned(), "Welcome! We are glad to have you with us.".to_owned()));
     }
-    if said("confirmation confirm bestatigung confirmacion confirmer") {
+    if said("confirmation confirm confirms confirmed bestatigung bestatigungsmail bestatige confirmacion confirmer confirme confirma") {
         return Some((format!("Your {noun}"), format!("We have received your {noun}.")));
     }
     None

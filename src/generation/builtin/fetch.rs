@@ -45,11 +45,27 @@ pub(super) fn unseen(flow: &mut Flow<'_>) {
 }
 
 pub(super) fn limit(flow: &mut Flow<'_>, clause: &Clause) {
+    // `the last 7 days` is no number of items.
+    let period = |pair: &[super::reading::Item]| {
+        let at = clause.items.iter().position(|item| std::ptr::eq(item, &pair[1])).unwrap_or_default();
+        clause.items.get(at + 1).is_some_and(|next| {
+            next.is(&["day", "days", "hours", "hour", "weeks", "months", "minutes", "tage", "stunden", "jours", "heures", "dias", "horas"])
+        })
+    };
     let top = clause
         .items
         .windows(2)
+        .filter(|pair| !period(pair))
         .find(|pair| pair[0].is(&["top", "first", "latest", "newest", "last", "top", "ersten", "premiers", "primeros"]));
-    let count = top.and_then(|pair| pair[1].number()).filter(|count| (1.0..=1000.0).contains(count) && count.fract() == 0.0);
+    let before = clause.items.windows(2).find(|pair| {
+        pair[0].number().is_some()
+            && (pair[1].is(&["most", "newest", "latest", "best", "top", "first", "last", "neuesten", "derniers", "ultimos"])
+                || pair[1].service.is_some())
+    });
+    let count = top
+        .and_then(|pair| pair[1].number())
+        .or_else(|| before.and_then(|pair| pair[0].number()))
+        .filter(|count| (1.0..=1000.0).contains(count) && count.fract() == 0.0);
     if let Some(count) = count {
         let id = flow.node("limit", "Limit", map(json!({"maxItems": count as u64})));
         flow.extend(&id);
@@ -58,7 +74,9 @@ pub(super) fn limit(flow: &mut Flow<'_>, clause: &Clause) {
 
 pub(super) fn http(flow: &mut Flow<'_>, clause: &Clause, act: Act, url: &str) -> Result<(), Stuck> {
     let written = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|method| clause.items.iter().any(|item| item.text == *method));
-    let method = written.unwrap_or(if matches!(act, Act::Send | Act::Create | Act::Upload | Act::Update) { "POST" } else { "GET" });
+    let pings = clause.items.iter().any(|item| item.is(&["ping", "pings", "pinge"]));
+    let method =
+        written.unwrap_or(if !pings && matches!(act, Act::Send | Act::Create | Act::Upload | Act::Update) { "POST" } else { "GET" });
     let reads = method == "GET";
     let mut set = json!({"url": harmless(url), "method": method});
     if !reads {

@@ -34,6 +34,7 @@ pub(super) fn file(flow: &mut Flow<'_>, clause: &Clause) -> Result<(String, Stri
     }
     // A file in a drive has to be read first.
     let csv = clause.items.iter().any(|item| item.is(&["csv", "spreadsheet"]));
+    let excel = clause.items.iter().any(|item| item.is(&["xlsx", "xls"]));
     if !flow.data.many && !csv && flow.data.open.is_none() && flow.made.is_none() {
         return Err("a file".to_owned());
     }
@@ -42,13 +43,45 @@ pub(super) fn file(flow: &mut Flow<'_>, clause: &Clause) -> Result<(String, Stri
         flow.extend(&id);
         json!({"operation": "toText", "sourceProperty": "text"})
     } else {
-        json!({"operation": if csv { "csv" } else { "toJson" }})
+        json!({"operation": if csv { "csv" } else if excel { "xlsx" } else { "toJson" }})
     };
     let id = flow.node("convertToFile", "Make File", map(set));
     flow.extend(&id);
     flow.data.many = false;
     flow.file = Some((id.clone(), "data".to_owned()));
     Ok((id, "data".to_owned()))
+}
+
+/// Reports whether a clause asks for a file with the rows of a table.
+pub(super) fn is_table(clause: &Clause) -> bool {
+    clause.items.iter().any(|item| item.is(&["csv", "xlsx", "xls"]))
+}
+
+/// Returns the property of a file that the workflow made, if it is what a message is about.
+pub(super) fn made(flow: &Flow<'_>) -> Option<String> {
+    let (holder, property) = flow.file.as_ref()?;
+    let node = flow.nodes.iter().find(|node| node.id == *holder)?;
+    (flow.made.is_none() && (node.kind == "convertToFile" || node.kind.ends_with("image.generate"))).then(|| property.clone())
+}
+
+/// Sets the attachment of a mail.
+///
+/// # Errors
+///
+/// The attachment, where a service is not known to take one.
+pub(super) fn attach(set: &mut serde_json::Map<String, serde_json::Value>, operation: &str, property: &str) -> Result<(), String> {
+    let (key, value) = match operation {
+        "emailSend.send" => ("options", json!({"appendAttribution": false, "attachments": property})),
+        "gmail.message.send" => {
+            ("options", json!({"appendAttribution": false, "attachmentsUi": {"attachmentsBinary": [{"property": property}]}}))
+        }
+        "microsoftOutlook.message.send" => {
+            ("additionalFields", json!({"attachments": {"attachments": [{"binaryPropertyName": property}]}}))
+        }
+        _ => return Err("the attachment".to_owned()),
+    };
+    set.insert(key.to_owned(), value);
+    Ok(())
 }
 
 /// Changes the format of the data; `None` if the clause does not say how.

@@ -23,6 +23,8 @@ pub(super) struct Source {
     pub channel: Option<String>,
     /// Words of the prompt that a search is for.
     pub search: Option<String>,
+    /// Name of a city that the prompt has.
+    pub city: Option<String>,
     /// Language to translate into, as two letters.
     pub language: Option<String>,
     pub data: Data,
@@ -261,6 +263,8 @@ fn resolve(value: Value, source: &Source) -> Option<Value> {
             "@chat" => braced(&source.chat),
             "@binary" => source.data.binary.clone().map(Value::from),
             "@id" => source.data.field("id").map(|field| format!("{{{{{}}}}}", source.data.code(&field.path)).into()),
+            "@city" => source.city.clone().map(Value::from),
+            "@json" => Some(format!("{{{{ JSON.stringify({}) }}}}", source.data.object()).into()),
             "@object" => Some(format!("{{{{{}}}}}", source.data.object()).into()),
             other => match other.strip_prefix("@field:") {
                 Some(noun) => source.data.field(noun).map(|field| format!("{{{{{}}}}}", source.data.code(&field.path)).into()),

@@ -11,6 +11,7 @@ use crate::document::json_path::is_within;
 use crate::generation::compact::{Compact, Settings, compile, locate};
 use crate::generation::credentials;
 use crate::generation::outcome::{Candidate, Outcome, Route, RouteKind, as_inputs};
+use crate::generation::polls;
 use crate::generation::prompt::Prompt;
 use crate::validator::check::check;
 
@@ -57,6 +58,7 @@ pub(super) fn built(composed: Composed<'_>, request: &Prompt<'_>, assumed: &[Str
             None => "Times are those of the time zone that n8n is set to".to_owned(),
         });
     }
+    assumptions.extend(polls::assumption(&definition, request.catalog));
     let taken = |id: &String| asked.contains(id) || compiled.slots.iter().any(|slot| slot.name == *id);
     assumptions.extend(unused(request.answers, taken));
     let types: Vec<&str> = compact.nodes.iter().map(|node| node.kind.split('.').next().unwrap_or_default()).collect();

@@ -3,6 +3,7 @@
 use super::clauses::Clause;
 use super::reading::Item;
 use super::tokens::Kind;
+use super::world::harmless;
 
 /// Words that are an answer by themselves.
 const LITERALS: &str = "ok okay yes no hello world hi thanks done pong success true false accepted received alive healthy ja nein danke hallo oui non bonjour merci si hola \
@@ -15,6 +16,11 @@ fn behind_verb(clause: &Clause) -> &[Item] {
     let skipped =
         rest.iter().take_while(|item| item.is(&["with", "just", "simply", "only", "always", "by", "mit", "avec", "con", "back"])).count();
     &rest[skipped..]
+}
+
+/// Returns what a clause quotes.
+pub(super) fn quoted(clause: &Clause) -> Option<String> {
+    clause.items.iter().find(|item| item.kind == Kind::Quoted).map(|item| harmless(&item.text))
 }
 
 /// Returns what a clause says literally as an answer: `answers ok`.

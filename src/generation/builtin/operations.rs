@@ -167,6 +167,14 @@ const CHOSEN: &[(&str, &[Act], &str, &str)] = {
         ("zoom", &[Create], "", "meeting.create"),
         ("urlScanIo", &[Process, Get, Create], "", "scan.perform"),
         ("strapi", &[Delete], "", ""),
+        ("activeCampaign", &[Create, Upsert], "", "contact.create"),
+        ("getResponse", &[Create, Upsert], "", "contact.create"),
+        ("mautic", &[Create, Upsert], "contact", "contact.create"),
+        ("postgres", &[Process], "", "executeQuery"),
+        ("mySql", &[Process], "", "executeQuery"),
+        ("snowflake", &[Process, Get], "", "executeQuery"),
+        ("microsoftSql", &[Process, Get], "", "executeQuery"),
+        ("googleBigQuery", &[Process, Get], "", "executeQuery"),
     ]
 };
 

@@ -1,6 +1,6 @@
 //! Fixed parameters of operations: those that n8n's defaults or the words of a prompt would not set right.
 
-/// Parameters by node type with resource and operation; `.*` stands for all operations. `@text`, `@title`, `@address`, `@chat`, `@id`,
+/// Parameters by node type with resource and operation; `.*` stands for all operations. `@text`, `@title`, `@address`, `@chat`, `@id`, `@city`, `@json`,
 /// `@binary` and `@field:noun` stand for what the data has; a key without a value is left out.
 pub(super) const PRESETS: &[(&str, &str)] = &[
     ("slack.message.post", r#"{"select": "channel", "otherOptions": {"includeLinkToWorkflow": false}}"#),
@@ -56,6 +56,9 @@ pub(super) const PRESETS: &[(&str, &str)] = &[
     ("mqtt", r#"{"sendInputData": false}"#),
     ("postgres.select", r#"{"returnAll": true}"#),
     ("mySql.select", r#"{"returnAll": true}"#),
+    ("mySql.insert", r#"{"dataMode": "autoMapInputData"}"#),
+    ("redis.set", r#"{"value": "@json"}"#),
+    ("openWeatherMap.currentWeather", r#"{"cityName": "@city"}"#),
     ("twitter.tweet.search", r#"{"limit": 20}"#),
     ("pipedrive.person.create", r#"{"additionalFields": {"email": ["@address"]}}"#),
 ];

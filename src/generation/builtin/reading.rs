@@ -146,6 +146,10 @@ fn is_verb(items: &[Item], at: usize) -> bool {
                 "up",
                 "down",
                 "through",
+                "with",
+                "mit",
+                "avec",
+                "con",
             ])
             || next.service.is_some()
             || next.is_value()
@@ -153,9 +157,17 @@ fn is_verb(items: &[Item], at: usize) -> bool {
             || next.kind == Kind::Word && !next.plain && next.act.is_none()
     });
     let first = before.is_none_or(|before| matches!(before.kind, Kind::Stop | Kind::Colon));
+    // `…, answer ok`.
+    let told = item.act == Some(Act::Reply)
+        && next.is_some_and(|next| {
+            next.kind == Kind::Quoted || next.kind == Kind::Word && !next.among(JOINS) && !next.is(&["is", "are", "of", "should", "from"])
+        });
     if begins {
         return object
-            || first && next.is_some() && !next.is_some_and(|next| next.is_verb || matches!(next.kind, Kind::Stop | Kind::Comma));
+            || told
+            || first
+                && next.is_some()
+                && !next.is_some_and(|next| next.is_verb || matches!(next.kind, Kind::Stop | Kind::Comma | Kind::Colon));
     }
     let modal = before.is_some_and(|before| before.among(BEFORE_VERBS));
     modal && (object || next.is_none_or(|next| next.plain || !matches!(next.kind, Kind::Word)))

@@ -6,10 +6,11 @@ use super::clauses::Clause;
 use super::conditions;
 use super::data::Data;
 use super::drafts;
-use super::files::file;
+use super::files::{self, file};
 use super::fill::Source;
 use super::flow::Flow;
 use super::operations::Operation;
+use super::reminders;
 use super::services::Service;
 use super::starts::map;
 use super::tokens::Kind;
@@ -55,6 +56,7 @@ pub(super) fn source(flow: &Flow<'_>, clause: &Clause, kind: &str, nouns: &[&str
         chat: None,
         channel: find(Kind::Channel).or_else(|| named_channel(clause)),
         search: quoted,
+        city: city(clause),
         language: None,
         data: flow.data.clone(),
         prefix,
@@ -69,10 +71,20 @@ fn named_channel(clause: &Clause) -> Option<String> {
     beside.filter(|item| item.noun == Some("channel")).map(|_| format!("#{}", clause.items[at].text.trim_start_matches('#')))
 }
 
+/// Returns the name of a city: `the weather in Hamburg`.
+fn city(clause: &Clause) -> Option<String> {
+    let of = |item: &super::reading::Item| item.is(&["in", "for", "of", "at", "fur", "von", "a", "de", "pour", "en", "para"]);
+    let two = clause
+        .items
+        .windows(2)
+        .find(|two| of(&two[0]) && two[1].name && two[1].kind == Kind::Word && two[1].service.is_none() && two[1].noun.is_none())?;
+    Some(two[1].text.clone())
+}
+
 /// Reports whether a clause speaks to the person that the item is about.
 pub(super) fn to_sender(clause: &Clause) -> bool {
     const SENDERS: &str = "back sender them him her person address adresse submitter applicant visitor absender kunden zuruck thread customer \
-        client user lead subscriber requester invitee customers candidate applicants subscribers attendee";
+        client user lead subscriber requester reporter author buyer guest participant invitee customers candidate applicants subscribers attendee reporters absenderin expediteur remitente";
     let is_person = |noun| matches!(noun, Some("customer" | "contact" | "address" | "user" | "lead" | "visitor"));
     clause.items.iter().any(|item| item.among(SENDERS) || is_person(item.noun))
 }
@@ -156,7 +168,7 @@ pub(super) fn sink(
         flow.assume("Nothing is told if there are none");
     }
     let mut source = source(flow, clause, &operation.kind, nouns);
-    let said = literal(clause).filter(|_| is_message(operation) && flow.made.is_none());
+    let said = literal(clause).or_else(|| reminders::text(clause)).filter(|_| is_message(operation) && flow.made.is_none());
     if flow.data.hollow && flow.made.is_none() && said.is_none() {
         return Err("what goes there".to_owned());
     }
@@ -189,6 +201,12 @@ pub(super) fn sink(
         source.title = title;
     }
     let mut set = Map::new();
+    let mails = is_message(operation) && ["mail", "email", "emailSend", "mailgun"].iter().any(|part| operation.name.contains(part))
+        || operation.name == "microsoftOutlook.message.send";
+    if let Some(property) = files::made(flow).filter(|_| mails) {
+        files::attach(&mut set, &operation.name, &property)?;
+        source.text = "The file is attached.".to_owned();
+    }
     if needs_file && operation.name.ends_with("file.upload") {
         let name = flow.data.field("name").map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)));
         let file = name.unwrap_or_else(|| "{{ $now.toFormat('yyyy-MM-dd-HHmmss') }}".to_owned());
@@ -215,7 +233,9 @@ pub(super) fn sink(
     let before = flow.nodes.len();
     let id = flow.act(full, operation, if needs_file { service.display.as_str() } else { &name }, &source, set)?;
     let mapped = flow.nodes.get(before).is_some_and(|node| node.set.values().any(maps_automatically));
-    let record = if mapped || operation.name == "mongoDb.document.insert" { prepare(flow, clause, &id, operation)? } else { None };
+    let document = operation.name == "mongoDb.document.insert";
+    let record = if mapped || document { prepare(flow, clause, &id, operation)? } else { None };
+    let prepared = record.is_some() || document;
     match (record, holder) {
         (Some(record), _) => {
             flow.attach(&record);
@@ -225,7 +245,7 @@ pub(super) fn sink(
         (None, Some((holder, _))) if holder != flow.tail && !flow.tail.contains('.') => flow.edges.push(format!("{holder}>{id}")),
         (None, _) => flow.attach(&id),
     }
-    if !needs_file && !says_something(flow, before) {
+    if !needs_file && !prepared && !says_something(flow, before) {
         return Err("what it says".to_owned());
     }
     flow.effects += 1;
@@ -310,11 +330,16 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, operation: &Operati
     let set = if values.is_empty() || values.len() == 1 && flow.data.open.is_some() {
         let object = flow.data.object();
         let is_record = flow.data.whole.is_empty() && flow.tail.split('.').next() == Some(flow.data.node.as_str());
+        if flow.data.raw && is_record && flow.collected.is_none() && operation.name != "mongoDb.document.insert" {
+            return Ok(None);
+        }
         if flow.data.open.is_none() && flow.data.fields.is_empty() && flow.collected.is_none() {
             return Err("the fields of the record".to_owned());
         }
-        if operation.name == "mongoDb.document.insert" {
-            return Err("the fields of the document".to_owned());
+        if operation.name == "mongoDb.document.insert"
+            && let Some(node) = flow.by_id(sink)
+        {
+            node.set.insert("fields".to_owned(), "{{ Object.keys($json).join(',') }}".into());
         }
         if is_record {
             return Ok(None);
@@ -323,7 +348,7 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, operation: &Operati
     } else {
         json!({"assignments": assigned(&values)})
     };
-    if operation.name == "mongoDb.document.insert" {
+    if operation.name == "mongoDb.document.insert" && !values.is_empty() && set.get("mode").is_none() {
         let names: Vec<&str> = values.iter().map(|(label, _)| label.as_str()).collect();
         let names = names.join(",");
         if let Some(node) = flow.by_id(sink) {

@@ -93,6 +93,13 @@ impl Run<'_, '_> {
             flow.condition("if", "If", vec![case]);
             return Ok(true);
         }
+        let checked =
+            said(&["valid", "invalid", "deliverable", "gultige", "valides", "validas", "validos"]) && flow.data.field("status").is_some();
+        if checked && let Some(test) = conditions::read(&clause.items) {
+            let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;
+            flow.condition("if", "If", vec![case]);
+            return Ok(true);
+        }
         // Items that are read here are filtered behind their node; the test is about items that exist already.
         let reads = clause.verbs().iter().any(|at| matches!(clause.items[*at].act, Some(Act::Get | Act::Download)));
         if !reads && let Some(test) = conditions::within(&clause.items) {

@@ -93,7 +93,10 @@ impl Found {
             if of(DAYS, unit).is_some() {
                 let length = self.weekdays(items, at + by);
                 self.every = Some((count, Unit::Week));
-                return self.mark(at, by) + length;
+                let part = items.get(at + by + length).and_then(|part| of(PARTS, part));
+                self.part = self.part.or(part);
+                let length = length + usize::from(part.is_some());
+                return self.mark(at, by + length);
             }
             if let Some(hour) = of(PARTS, unit) {
                 (self.every, self.part) = (Some((count, Unit::Day)), Some(hour));

@@ -11,10 +11,10 @@ use super::words::Act;
 
 pub(super) fn language(clause: &Clause) -> Option<String> {
     const LANGUAGES: &[(&str, &str)] = &[
-        ("english englisch anglais ingles", "EN"),
-        ("german deutsch allemand aleman", "DE"),
-        ("french franzosisch francais frances", "FR"),
-        ("spanish spanisch espagnol espanol", "ES"),
+        ("english englisch englische anglais ingles", "EN"),
+        ("german deutsch deutsche allemand aleman", "DE"),
+        ("french franzosisch franzosische francais frances", "FR"),
+        ("spanish spanisch spanische espagnol espanol", "ES"),
         ("italian italienisch italien italiano", "IT"),
         ("dutch niederlandisch", "NL"),
         ("polish polnisch", "PL"),

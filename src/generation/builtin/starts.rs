@@ -46,6 +46,7 @@ pub(super) fn detect(items: &[Item], lexicon: &Lexicon) -> Option<Start> {
         return Some(Start::Error);
     }
     if noun("webhook")
+        || items.iter().any(|item| matches!(item.text.as_str(), "POST" | "GET" | "PUT")) && slashed(items).is_some()
         || has(&["endpoint", "url"]) && has(&["called", "hit", "aufgerufen"])
         || has(&["http", "post", "api"]) && noun("request")
     {
@@ -59,7 +60,7 @@ pub(super) fn detect(items: &[Item], lexicon: &Lexicon) -> Option<Start> {
     if noun("form") && services().next().is_none() {
         return Some(Start::Form);
     }
-    if noun("feed") || has(&["rss", "atom"]) {
+    if noun("feed") || has(&["rss", "atom"]) || items.iter().any(is_feed) {
         return Some(Start::Feed);
     }
     if services().next().is_none() && noun("chat") {
@@ -115,7 +116,7 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], answers:
         Start::Webhook => {
             let noun = subject(items).unwrap_or("request");
             let quoted = value(|kind| matches!(kind, Kind::Quoted)).filter(|path| is_path(path));
-            let path = quoted.or_else(|| slashed(items)).unwrap_or_else(|| slug(noun));
+            let path = quoted.or_else(|| slashed(items)).or_else(|| named(items)).unwrap_or_else(|| slug(noun));
             let method = if items.iter().any(|item| item.text == "GET") { "GET" } else { "POST" };
             let mode = if answers { "responseNode" } else { "onReceived" };
             let set = json!({"path": path, "httpMethod": method, "responseMode": mode});
@@ -139,7 +140,10 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], answers:
                 set["downloadAttachments"] = Value::Bool(true);
             }
             let id = flow.node("emailReadImap", "New Mail", map(set));
-            flow.assume("Mails are read from a mailbox by IMAP");
+            match value(|kind| matches!(kind, Kind::Mail)) {
+                Some(own) => flow.assume(format!("Mails are read by IMAP from the mailbox of {own}")),
+                None => flow.assume("Mails are read from a mailbox by IMAP"),
+            }
             begin(flow, &id, "emailReadImap", None, "");
             if attached {
                 flow.data.binary = Some("attachment_0".to_owned());
@@ -255,9 +259,24 @@ pub(super) fn asked_for_nothing(flow: &mut Flow<'_>, items: &[Item]) {
 }
 
 /// Returns a path that is written with a slash before it: `an endpoint /hello`.
-fn slashed(items: &[Item]) -> Option<String> {
+pub(super) fn slashed(items: &[Item]) -> Option<String> {
     let pair = items.windows(2).find(|pair| pair[0].text == "/" && pair[1].kind == Kind::Word)?;
     Some(pair[1].text.clone()).filter(|path| is_path(path))
+}
+
+/// Returns the name that stands behind the word: `when the webhook ping is called`.
+fn named(items: &[Item]) -> Option<String> {
+    let three = items
+        .windows(3)
+        .find(|three| three[0].noun == Some("webhook") && three[2].is(&["is", "gets", "receives", "wird", "est", "es", "se"]))?;
+    Some(three[1].text.to_lowercase()).filter(|name| three[1].kind == Kind::Word && !three[1].plain && is_path(name))
+}
+
+/// Reports whether an item is the address of a feed.
+pub(super) fn is_feed(item: &Item) -> bool {
+    let url = item.text.to_lowercase();
+    item.kind == Kind::Url
+        && ["/rss", ".rss", "/feed", "feed.xml", "atom.xml", "rss.xml", "index.xml"].iter().any(|part| url.contains(part))
 }
 
 fn begin(flow: &mut Flow<'_>, id: &str, kind: &str, event: Option<&str>, noun: &str) {
@@ -307,6 +326,7 @@ pub(super) fn subject(items: &[Item]) -> Option<&'static str> {
         "list",
         "chat",
         "link",
+        "json",
     ];
     let nouns = || items.iter().filter(|item| item.service.is_none() && !item.is_verb).filter_map(|item| item.noun);
     nouns().find(|noun| !PLACES.contains(noun))

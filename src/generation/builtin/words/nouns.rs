@@ -2,7 +2,7 @@
 
 pub(super) const NOUNS: &str = "\
 message nachricht nachrichten mensaje mensajes msg dm
-mail email inbox mailbox postfach correo courriel courrier newsletter
+mail email dankesmail bestatigungsmail willkommensmail rundmail inbox mailbox postfach correo courriel courrier newsletter
 order bestellung bestellungen auftrag commande commandes pedido pedidos
 invoice rechnung rechnungen facture factures factura facturas bill receipt
 payment zahlung zahlungen paiement paiements pago pagos
@@ -50,7 +50,7 @@ summary zusammenfassung resumen digest overview synthese
 feedback ruckmeldung
 tweet
 transcript
-attachment anhang anhange adjunto
+attachment anhang anhange adjunto adjuntos jointe jointes
 link url lien enlace
 title titel titre titulo subject betreff objet asunto
 text texto texte content inhalt contenu contenido body description beschreibung

@@ -6,33 +6,33 @@ pub(super) const VERBS: &[(Act, &str)] = &[
     (
         Act::Send,
         "send sent post thank notify tell told inform alert message email mail text sms ping announce warn dm share publish remind forward \
-         broadcast deliver report publishes push tweet \
+         broadcast deliver report publishes push tweet confirm relay congratulate greet pingt meldet postet mailt teilt erinnern erinnert \
          sende senden sendet gesendet schick schicke schicken schickt geschickt verschicke verschicken versende versenden benachrichtige \
          benachrichtigen benachrichtigt informiere informieren melde melden gemeldet poste posten gepostet warne erinnere maile teile \
          weiterleiten leite veroffentliche \
-         envoie envoyer envoyez envoye envoyee envoyes notifie notifier notifiez publie publier publiez previens prevenir avertis avertir \
+         envoie envoyer envoyez envoye envoyee envoyes notifie notifier notifiez publie publier publiez previens prevenir previent envoient publient partage partager signale signaler avertis avertit avertir \
          informez transmets rappelle poster postez \
-         envia enviar envie envialo enviame enviarme manda mandar mandame notifica notificar avisa avisar avisame publica publicar informa \
+         envia enviar envie envialo enviame enviarme manda mandar mandame notifica notificar notifique avisa avisar avisame avise avisenme envien mande manden publica publicar informa \
          informar comparte recuerda",
     ),
     (
         Act::Reply,
         "reply answer respond return antworte antworten antwortet beantworte beantworten reponds repondre repondez responde responder \
-         contesta contestar devuelve replied responded",
+         contesta contestar responda respondan conteste devuelve devuelva zuruckschickt zuruckschicken zuruckgeschickt zurucksenden zurucksendet renvoie renvoyer reponde replied responded",
     ),
     (
         Act::Create,
         "create add make made insert append store save put log record write written wrote keep kept register subscribe file note track \
-         enter collect open copy import backup archive capture schedule draft stash \
+         enter collect open copy import backup archive capture schedule draft stash raise transfer dump persist populate enroll enrol ingest place pipe \
          erstelle erstellen erstellt anlegen lege leg angelegt speichere speichern gespeichert trage trag eintragen eingetragen schreibe \
-         schreiben schreib geschrieben hinzufugen fuge hinzugefugt erfasse erfassen ablegen abgelegt sichere sichern archiviere notiere \
+         schreiben schreib geschrieben hinzufugen fuge hinzugefugt erfasse erfassen ablegen abgelegt sichere sichern archiviere notiere schreibt speichert legt erstellt fugt tragt erfasst sichert archiviert notiert eintragt anlegt ablegt \
          protokolliere \
          cree creer creez creee ajoute ajouter ajoutez enregistre enregistrer enregistrez ecris ecrire ecrivez sauvegarde sauvegarder \
-         stocke stocker inscris inscrire consigne note archive \
+         stocke stocker insere inserer inserez inscris inscrire consigne note archive \
          crea crear cree anade anadir agrega agregar guarda guardar guardalo registra registrar escribe escribir apunta apuntar inserta \
-         insertar archiva anota",
+         insertar inserte archiva anota guarde guarden agregue registre escriba almacena almacenar almacene",
     ),
-    (Act::Upload, "upload hochladen hochgeladen uploade televerse televerser subir sube uploadez"),
+    (Act::Upload, "upload hochladen hochgeladen uploade televerse televerser subir sube suba subelo subela hochladt uploadez"),
     (
         Act::Update,
         "update change mark edit modify rename assign move close enrich complete aktualisiere aktualisieren aktualisiert andere andern \
@@ -47,9 +47,9 @@ pub(super) const VERBS: &[(Act, &str)] = &[
         Act::Get,
         "get got fetch read pull load take took look find found search query retrieve list grab pick gather lookup request show watch poll \
          monitor check scan browse \
-         hole holen hol geholt lies lesen lade laden abrufen rufe ruf abfragen frage suche suchen prufe prufen uberwache nimm nehmen \
+         hole holen hol geholt lies lesen lade laden abrufen rufe ruf abfragen frage suche suchen prufe prufen uberwache nimm nehmen holt liest ladt sucht pruft abruft \
          recupere recuperer recuperez lis lire lisez cherche chercher prends prendre interroge consulte consulter surveille verifie \
-         export exportiere exportieren exporte exporter exporta exportar obten obtener lee leer busca buscar consulta consultar trae recoge revisa revisar vigila comprueba",
+         export exportiere exportieren exporte exporter exporta exportar obten obtener obtiene lea busque consulte lee leer busca buscar consulta consultar trae recoge revisa revisar vigila comprueba",
     ),
     (Act::Download, "download herunterladen heruntergeladen telecharge telecharger descarga descargar"),
     (Act::Call, "call hit invoke trigger"),
@@ -58,8 +58,11 @@ pub(super) const VERBS: &[(Act, &str)] = &[
         Act::Convert,
         "convert parse turn transform decode unzip zip compress wandle umwandeln konvertiere convertis convertir convierte parsee",
     ),
-    (Act::Translate, "translate ubersetze ubersetzen ubersetzt traduis traduire traduisez traduce traducir tradúcelo"),
-    (Act::Summarize, "summarize summarise summarizes condense zusammenfassen fasse zusammengefasst resume resumer resumez resumir shorten"),
+    (Act::Translate, "translate ubersetze ubersetzen ubersetzt traduis traduire traduisez traduce traducir traduzca tradúcelo"),
+    (
+        Act::Summarize,
+        "summarize summarise summarizes condense zusammenfassen fasse zusammengefasst resume resumer resumez resumir resuma resumelo fasst zusammenfasst shorten",
+    ),
     (Act::Write, "generate compose rewrite rephrase craft formuliere verfasse redige rediger redacta redactar genera generar generiere"),
     (
         Act::Classify,
@@ -79,7 +82,7 @@ pub(super) const VERBS: &[(Act, &str)] = &[
         "want need let have has had use using please build set up start started begin like would want i wish help give given do does \
          happen happens come comes came arrive arrives land lands appear appears receive receives received exist is are was were be been \
          being become becomes contain contains include includes know should must will can could may might ends end \
-         mochte will brauche soll sollen lass kommt kommen eingeht eingehen erscheint ist sind war wird werden gibt wenn erhalten nutze \
+         mochte will brauche soll sollen lass kommt kommen eingeht eingehen erscheint ist sind war wird werden gibt wenn erhalten nutze nimmt entgegen entgegennimmt annimmt \
          mit verwende benutze mochten bekomme bekommt passiert liegt landet \
          veux voudrais faut est sont arrive arrivent recois recoit soit utilise avec besoin doit recu recue apparait \
          quiero necesito hay es son llega llegan llegue aparece recibe recibo usa usando debe sea haya",

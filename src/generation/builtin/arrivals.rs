@@ -1,0 +1,123 @@
+//! Starts that a request has within: `save each attachment that arrives in my Gmail inbox to …`, `a card for each mail`, `as soon as it is published`.
+
+use super::clauses::{self, Clause, Role};
+use super::reading::Item;
+use super::services::Lexicon;
+use super::starts::{self, Start};
+use super::words::Act;
+
+const EACH: &str = "every each any all jede jeden jedes jeder alle chaque cada todos todas tous toutes";
+const RELATIVES: &str = "that which who where die der das welche wo qui que ou donde";
+/// Words before the place to which things go.
+const TO: &str = "to into in onto on with via by using per as mit an nach auf als avec par con por through en dans sur";
+/// Things that arrive, rather than being there.
+const ARRIVING: &[&str] = &[
+    "message",
+    "mail",
+    "order",
+    "submission",
+    "response",
+    "commit",
+    "payment",
+    "event",
+    "review",
+    "audio",
+    "sms",
+    "alert",
+    "comment",
+    "lead",
+    "request",
+    "attachment",
+    "signup",
+    "feedback",
+    "ticket",
+    "issue",
+    "article",
+    "image",
+];
+
+/// Finds the things that start the workflow within a request. Returns the start and the range of the items that describe it.
+pub(super) fn arriving(items: &[Item], lexicon: &Lexicon) -> Option<(Start, usize, usize)> {
+    if items.iter().any(|item| item.among("should must shall soll sollen doit doivent debe deben")) {
+        return None;
+    }
+    let verb = items.iter().position(|item| item.is_verb && !matches!(item.act, None | Some(Act::Light)))?;
+    let each = (verb + 1..items.len()).find(|at| items[*at].among(EACH));
+    let relative = (verb + 2..items.len()).find(|at| describes(items, *at));
+    let mark = relative.or(each)?;
+    let alone = relative.is_none();
+    let object = each.filter(|at| *at <= mark).unwrap_or(verb + 1);
+    let prefixed = object > verb + 1 && items[object - 1].is(&["for", "per", "fur", "pour", "para", "por"]);
+    let from = if prefixed { object - 1 } else { object };
+    let key = (mark..items.len()).find(|at| {
+        let found = starts::detect(&items[object..=*at], lexicon);
+        found.is_some_and(|start| matches!(start, Start::Service(_) | Start::Mail | Start::Feed | Start::Form | Start::Webhook))
+    })?;
+    // `lands in our inbox` says where it arrives.
+    let arrival = |item: &Item| clauses::is_event_word(&item.word) || item.act == Some(Act::Light);
+    let to = (key + 1..items.len())
+        .find(|at| items[*at].among(TO) && !arrival(&items[*at - 1]) || items[*at].is_verb && !arrival(&items[*at]))
+        .unwrap_or(items.len());
+    let start = starts::detect(&items[object..to], lexicon)?;
+    let happens = items[mark..to].iter().any(|item| {
+        clauses::is_event_word(&item.word)
+            || item.is(&["arrives", "join", "come", "posts", "land", "sends", "get", "gets", "put", "reach", "reaches", "show", "shows"])
+    });
+    let arrives = items[object..to].iter().any(|item| item.noun.is_some_and(|noun| ARRIVING.contains(&noun)));
+    let reads = matches!(items[verb].act, Some(Act::Get | Act::Delete | Act::Update | Act::Call));
+    let certain =
+        if alone { arrives && !reads && (prefixed || !matches!(start, Start::Service(_)) || follows(items, object, key)) } else { happens };
+    certain.then_some((start, from, to))
+}
+
+/// Reports whether a service directly says whose things these are: `each message in Slack`.
+fn follows(items: &[Item], object: usize, key: usize) -> bool {
+    items[object..key].iter().any(|item| item.is(&["in", "of", "from", "on", "an", "von", "aus", "de", "du", "del", "our", "my"]))
+        || key <= object + 2
+}
+
+/// Reports whether a relative clause begins at an item, or a participle that stands for one: `the commits pushed to …`.
+fn describes(items: &[Item], at: usize) -> bool {
+    let named = |item: &Item| {
+        item.is(&["everyone", "everybody", "anyone", "those", "people", "all"])
+            || item.noun.is_some()
+            || item.service.is_some()
+            || !item.plain
+    };
+    let after = named(&items[at - 1]) && !items[at - 1].is_verb;
+    let placed = items.get(at + 1).is_some_and(|next| next.is(&["to", "in", "on", "by", "via", "into", "through", "at"]));
+    let participle =
+        items[at].is(&["sent", "uploaded", "pushed", "posted", "added", "created", "received", "submitted", "opened", "published", "paid"]);
+    after && (items[at].among(RELATIVES) && items.get(at + 1).is_some_and(|next| next.service.is_none()) || participle && placed)
+}
+
+/// Returns the items of a request without those that describe the start; `None` if they ask for nothing.
+pub(super) fn without(items: &[Item], from: usize, to: usize) -> Option<Vec<Item>> {
+    let mut rest = items[..from].to_vec();
+    rest.extend_from_slice(&items[to..]);
+    let asks = rest.iter().any(|item| item.is_verb && !matches!(item.act, None | Some(Act::Light | Act::Get)));
+    let places = rest.iter().any(|item| item.service.is_some() || item.is_value() || item.vendor.is_some());
+    (asks || places && rest.iter().any(|item| item.is_verb)).then_some(rest)
+}
+
+/// Finds what a start means that says only `as soon as it is published`: the object of the step before it. Takes both out of the clauses.
+pub(super) fn of_pronoun(clauses: &mut Vec<Clause>, at: usize, lexicon: &Lexicon) -> Option<(Start, Vec<Item>)> {
+    let own = &clauses[at];
+    let pronoun = own.items.first().is_some_and(|item| item.is(&["it", "they", "one", "es", "sie", "er", "il", "elle", "ils"]));
+    let before = at.checked_sub(1).map(|before| &clauses[before])?;
+    if own.items.len() > 6 || !pronoun || own.role != Role::Start || before.role != Role::Step || !starts::says_event(&own.items) {
+        return None;
+    }
+    let items = &before.items;
+    let verb = items.iter().position(|item| item.is_verb)?;
+    let to = (verb + 1..items.len())
+        .find(|at| items[*at].is(&["to", "into", "in", "via", "by", "with", "per", "an", "sur", "par", "en"]))
+        .unwrap_or(items.len());
+    let start =
+        starts::detect(&items[verb + 1..to], lexicon).filter(|start| matches!(start, Start::Service(_) | Start::Feed | Start::Mail))?;
+    let subject = items[verb + 1..to].to_vec();
+    let rest = without(items, verb + 1, to)?;
+    clauses[at - 1].items = rest;
+    clauses.remove(at);
+    Some((start, subject))
+}

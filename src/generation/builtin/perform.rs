@@ -1,0 +1,167 @@
+//! Nodes of services: they read records, process the data, or have an effect.
+
+use serde_json::Map;
+
+use super::clauses::Clause;
+use super::conditions;
+use super::data::Data;
+use super::fetch::{FRESH, limit, unseen};
+use super::files;
+use super::flow::Flow;
+use super::operations::{self, Operation};
+use super::records;
+use super::shapes::language;
+use super::words::Act;
+use super::world::{Stuck, World};
+
+/// Adds a node of a service.
+pub(super) fn perform(
+    flow: &mut Flow<'_>,
+    clause: &Clause,
+    service: usize,
+    act: Act,
+    nouns: &[&'static str],
+    world: &World<'_>,
+) -> Result<(), Stuck> {
+    let service = world.lexicon.services[service].clone();
+    let unknown = |what: &str| Stuck::Unknown(format!("{what} ({})", service.display));
+    let mut nouns = nouns.to_vec();
+    let file_act = matches!(act, Act::Send | Act::Reply | Act::Upload | Act::Create);
+    if file_act && flow.file.is_some() && flow.made.is_none() && nouns.contains(&"image") && !nouns.contains(&"text") {
+        nouns.insert(0, "image");
+    } else if file_act {
+        nouns.retain(|noun| flow.file.is_some() || !matches!(*noun, "image" | "file" | "document"));
+    }
+    if service.key == "telegram"
+        && matches!(act, Act::Send | Act::Reply)
+        && flow.data.noun == "file"
+        && !nouns.contains(&"name")
+        && files::held(flow).is_some()
+    {
+        nouns.insert(0, "document");
+    }
+    // `orders go to Slack`: what a service does not process is put there.
+    let acts: &[Act] = if act == Act::Process { &[Act::Process, Act::Send, Act::Create] } else { &[act] };
+    let found = acts.iter().find_map(|act| Some((*act, operations::choose(&service, *act, &nouns, flow.catalog)?)));
+    let (act, operation) = found.ok_or_else(|| unknown(&clause.text()))?;
+    let full = service.action.clone().ok_or_else(|| unknown(&clause.text()))?;
+    if is_read(&operation) {
+        return read(flow, clause, &full, &operation, &service.display, &nouns)
+            .map_err(|name| unknown(&format!("{}: {name}", clause.text())));
+    }
+    if matches!(act, Act::Process | Act::Translate | Act::Get | Act::Extract) || operation.name.contains("enrich") {
+        return process(flow, clause, &full, &operation, &service.display, &nouns)
+            .map_err(|name| unknown(&format!("{}: {name}", clause.text())));
+    }
+    let replies = matches!(act, Act::Reply)
+        || world.start_service.is_some_and(|at| world.lexicon.services[at].key == service.key) && records::to_sender(clause);
+    records::sink(flow, clause, &full, &operation, &service, &nouns, replies).map_err(|name| match name.as_str() {
+        "" => unknown(&clause.text()),
+        name => unknown(&format!("{}: no value for {name}", clause.text())),
+    })
+}
+
+/// Returns the state that the records to read are in, unless the operation returns only such records.
+fn state(clause: &Clause, operation: &Operation) -> Option<String> {
+    const STATES: &str = "open closed won lost overdue unpaid paid active inactive pending failed completed done unassigned urgent expired due cancelled \
+        offene offenen uberfallige uberfalligen unbezahlte bezahlte aktive ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
+    let item = clause
+        .items
+        .windows(2)
+        .find(|pair| pair[0].among(STATES) && (pair[1].noun.is_some() || pair[1].service.is_some()))
+        .map(|pair| &pair[0])?;
+    let has_open = ["github.repository.getIssues", "github.repository.getPullRequests", "todoist.task.getAll", "trello.list.getCards"];
+    let given = has_open.contains(&operation.name.as_str())
+        && item.is(&["open", "active", "offene", "offenen", "pendientes", "abiertos", "abiertas", "ouverts", "ouvertes"]);
+    (!given).then(|| item.word.clone())
+}
+
+/// Reports whether an operation reads a list of records.
+fn is_read(operation: &Operation) -> bool {
+    const READS: &[&str] = &[
+        "getAll",
+        "search",
+        "read",
+        "select",
+        "find",
+        "getCards",
+        "getIssues",
+        "getPullRequests",
+        "history",
+        "readRows",
+        "list",
+        "getMany",
+        "currentWeather",
+        "executeQuery",
+    ];
+    READS.contains(&operation.operation.as_str()) || operation.name == "dataTable.row.get"
+}
+
+fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str, nouns: &[&str]) -> Result<(), String> {
+    let source = records::source(flow, clause, &operation.kind, nouns);
+    let id = flow.act(full, operation, &format!("Get from {display}"), &source, Map::new())?;
+    flow.extend(&id);
+    let many = operation.operation != "currentWeather";
+    let noun = super::starts::subject(&clause.items).unwrap_or("result");
+    let noun = if operation.name.starts_with("hackerNews") { "article" } else { noun }.to_owned();
+    let key = operation.kind.split('.').next().unwrap_or_default().to_owned();
+    let data = Data::of(&id, &operation.name, None);
+    let raw = data.fields.is_empty() && data.open.is_none();
+    flow.turn_to(Data { many, noun, service: key, raw, ..data });
+    if many && clause.items.iter().any(|item| item.among(FRESH)) {
+        unseen(flow);
+    }
+    if let Some(state) = state(clause, operation) {
+        let test = conditions::Test::Equals { nouns: vec!["status".to_owned()], text: state.clone(), not: false };
+        let known = flow.data.open.is_some() || flow.data.field("status").is_some();
+        let case = conditions::case(&test, flow).filter(|_| known).ok_or_else(|| format!("which are {state}"))?;
+        flow.condition("filter", "Filter", vec![case]);
+        flow.assume(format!("Those are {state} whose status says so"));
+    }
+    records::inline_filter(flow, clause);
+    limit(flow, clause);
+    if many && files::is_table(clause) {
+        files::file(flow, clause)?;
+    }
+    Ok(())
+}
+
+fn process(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str, nouns: &[&str]) -> Result<(), String> {
+    let mut source = records::source(flow, clause, &operation.kind, nouns);
+    // The service examines the item itself, and a file if it takes one.
+    source.recipient = None;
+    source.language = language(clause);
+    if flow.made.is_none()
+        && let Some(text) = flow.data.field("text").or_else(|| flow.data.field("message"))
+    {
+        source.text = format!("{{{{{}}}}}", flow.data.code(&text.path));
+    }
+    let of_file = operation.name == "awsTextract.analyzeExpense";
+    // A service that reads a text is given none that is made up of all fields.
+    let reads_text = operation.name.contains("translate") || operation.name.contains("Sentiment");
+    let has_text = ["text", "message", "comment", "title"].iter().any(|noun| flow.data.field(noun).is_some());
+    if reads_text && flow.made.is_none() && !has_text && flow.data.open.is_none() {
+        return Err("the text".to_owned());
+    }
+    if of_file {
+        let (_, property) = files::held(flow).ok_or_else(|| "a file".to_owned())?;
+        source.data.binary = Some(property);
+    }
+    let id = flow.act(full, operation, display, &source, Map::new())?;
+    if let Some((holder, _)) = flow.file.clone().filter(|_| of_file) {
+        flow.edges.push(format!("{holder}>{id}"));
+        flow.tail.clone_from(&id);
+    } else {
+        flow.extend(&id);
+    }
+    let (many, noun) = (flow.data.many, flow.data.noun.clone());
+    let mut data = Data { many, noun, ..Data::of(&id, &operation.name, None) };
+    if data.fields.is_empty() {
+        data.open = of_file.then(String::new);
+    }
+    flow.turn_to(data);
+    if operation.name.contains("translate") {
+        flow.made = flow.data.field("text").map(|field| flow.data.code(&field.path));
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! Phrases of several words that ask for one thing: `end up in`, `let everybody know`, `I would like a mail with …`.
+
+use super::reading::{self, Item, mark_verbs};
+use super::services::Lexicon;
+use super::tokens::Kind;
+use super::words::Act;
+
+/// Phrases and what they ask for.
+const PHRASES: &[(Act, &str)] = &[
+    (
+        Act::Create,
+        "end up as|ends up as|ending up as|write down|writes down|note down|jot down|back up|backs up|backed up|make a backup of|take a backup of|keep a record of|keep track of",
+    ),
+    (
+        Act::Process,
+        "end up in|ends up in|end up on|ends up on|show up in|shows up in|show up on|go straight to|find their way to|find its way to",
+    ),
+    (
+        Act::Send,
+        "get notified|be notified|gets notified|get informed|be informed|get alerted|be alerted|get told|be told|keep me posted|keep us posted|keep me informed|keep us \
+         informed|keep me updated|keep us updated|keep the team informed|drop a note|drop a message|drop a line|drop me a line|drop me a message|drop me a note|shoot me|give me a \
+         heads up|give us a heads up|gib mir bescheid|gib uns bescheid|gib bescheid|sag mir bescheid|sage mir bescheid|sag bescheid|bescheid geben|hazme saber|hazmelo saber|fais moi \
+         savoir|tiens moi informe|tiens moi au courant",
+    ),
+    (Act::Get, "look up|looks up|have a look at"),
+    (Act::Light, "wait for|listen for|listen to|look out for"),
+];
+/// Words of a wish, and of what may stand between the wish and what is wished for.
+const WISHES: &str = "want need like give mochte will brauche veux voudrais quiero necesito";
+const BETWEEN: &str = "a an the me us to have get one ein eine einen mir uns un une una";
+const MESSAGES: &[&str] = &["mail", "message", "sms", "alert", "reminder", "summary", "report"];
+const EACH: &str = "every each jede jeden jedes jeder chaque cada";
+
+/// Reads the items of a text, with a phrase as one of them.
+pub(super) fn items(text: &str, lexicon: &Lexicon) -> Vec<Item> {
+    let mut items = reachable(feeds(merged(reading::items(text, lexicon))));
+    becomes(&mut items);
+    know(&mut items);
+    wished(&mut items);
+    mark_verbs(&mut items);
+    verbless(&mut items);
+    items
+}
+
+/// Makes one item of a phrase.
+fn merged(items: Vec<Item>) -> Vec<Item> {
+    let mut found: Vec<Item> = Vec::with_capacity(items.len());
+    let mut at = 0;
+    'items: while at < items.len() {
+        for (act, phrase) in PHRASES.iter().flat_map(|(act, phrases)| phrases.split('|').map(move |phrase| (act, phrase))) {
+            let words = || phrase.split_whitespace();
+            let length = words().count();
+            // In a sentence about what happens, `shows up in` is what happens.
+            let asked =
+                *act != Act::Process || items[..at].iter().rev().take(6).any(|item| item.among("should must shall will to soll sollen"));
+            let fits = asked && items.len() - at >= length && words().zip(&items[at..]).all(|(word, item)| item.is(&[word]));
+            if fits {
+                let text: Vec<&str> = items[at..at + length].iter().map(|item| item.text.as_str()).collect();
+                found.push(verb(*act, &text.join(" ")));
+                at += length;
+                continue 'items;
+            }
+        }
+        found.push(items[at].clone());
+        at += 1;
+    }
+    found
+}
+
+/// Returns a verb that is none of the words.
+fn verb(act: Act, text: &str) -> Item {
+    Item {
+        kind: Kind::Word,
+        text: text.to_owned(),
+        word: text.to_lowercase().replace(' ', "-"),
+        name: false,
+        service: None,
+        vendor: None,
+        act: Some(act),
+        noun: None,
+        plain: false,
+        is_verb: true,
+    }
+}
+
+/// Makes a verb of `become` where a service follows: `new ideas become Linear issues`.
+fn becomes(items: &mut [Item]) {
+    for at in 1..items.len() {
+        let service = items[at + 1..].iter().take(3).any(|next| next.service.is_some());
+        if service && items[at].is(&["become", "becomes"]) {
+            items[at] = verb(Act::Create, "become");
+        }
+    }
+}
+
+/// Makes `let` in `let everybody know` the verb that it is.
+fn know(items: &mut Vec<Item>) {
+    let Some(at) = items.iter().position(|item| item.is(&["let", "lets"])) else { return };
+    let ends = |item: &Item| matches!(item.kind, Kind::Stop | Kind::Comma | Kind::Colon);
+    let Some(by) = items[at..].iter().take_while(|item| !ends(item)).take(12).position(|item| item.is(&["know"])) else { return };
+    items.remove(at + by);
+    items[at] = verb(Act::Send, "let know");
+}
+
+/// Makes the message of a wish the request: `I would like a daily mail with …`.
+fn wished(items: &mut Vec<Item>) {
+    let begins = |at: usize, items: &[Item]| at == 0 || matches!(items[at - 1].kind, Kind::Stop | Kind::Comma | Kind::Colon);
+    let Some(wish) = items.iter().position(|item| item.among(WISHES)) else { return };
+    // `would like` and `I'd like` have their subject before them.
+    let start = (0..=wish).rev().find(|at| begins(*at, items)).unwrap_or(wish);
+    let subject = items[start..wish].iter().all(|item| item.plain || item.act == Some(Act::Light) || item.is(&["d", "ich", "je"]));
+    let mut to = wish + 1;
+    while items.get(to).is_some_and(|item| item.among(BETWEEN) || item.plain && item.noun.is_none() || item.service.is_some())
+        && to < wish + 7
+    {
+        to += 1;
+    }
+    let Some(message) = items.get(to).filter(|item| item.noun.is_some_and(|noun| MESSAGES.contains(&noun)) && !item.is(&["it"])) else {
+        return;
+    };
+    let more = items.get(to + 1).is_some_and(|next| {
+        next.is(&["with", "of", "about", "when", "whenever", "if", "every", "each", "mit", "uber", "wenn", "avec", "con", "on", "as"])
+    });
+    if !subject || !more {
+        return;
+    }
+    let word = if message.noun == Some("mail") { "mail-me" } else { "send-me" };
+    let request = Item { word: word.to_owned(), act: Some(Act::Send), plain: false, is_verb: true, ..message.clone() };
+    let kept: Vec<Item> = items[wish + 1..to].iter().filter(|item| !item.among(BETWEEN)).cloned().collect();
+    // `a Slack message`: the service is where it goes.
+    let (services, others): (Vec<Item>, Vec<Item>) = kept.into_iter().partition(|item| item.service.is_some());
+    let mut new = others;
+    new.push(request);
+    for service in services {
+        new.push(word_of("to"));
+        new.push(service);
+    }
+    items.splice(start..=to, new);
+}
+
+fn word_of(text: &str) -> Item {
+    Item { act: None, plain: true, is_verb: false, ..verb(Act::Light, text) }
+}
+
+/// Adds the verb to a sentence that names only what is to be made for each thing: `a card in Trello for each mail …`.
+fn verbless(items: &mut Vec<Item>) {
+    let end = items.iter().position(|item| item.kind == Kind::Stop).unwrap_or(items.len());
+    let first = &items[..end];
+    let each = first.windows(2).position(|two| two[0].is(&["for", "per", "fur", "pour", "para", "por"]) && two[1].among(EACH));
+    let Some(each) = each.filter(|at| *at > 0) else { return };
+    let asks = first[..each].iter().any(|item| item.is_verb);
+    let thing = first[..each].iter().any(|item| item.noun.is_some()) && first[..each].iter().any(|item| item.service.is_some());
+    if !asks && thing && first[0].kind == Kind::Word && !first[0].among(EACH) {
+        items.insert(0, verb(Act::Create, "create"));
+    }
+}
+
+/// Takes a name before `RSS feed` for the name of the feed.
+fn feeds(mut items: Vec<Item>) -> Vec<Item> {
+    for at in 0..items.len() {
+        let feed = |by: usize| {
+            items.get(at + by).is_some_and(|next| next.is(&["rss", "atom"]) || next.noun == Some("feed") && next.service.is_none())
+        };
+        if items[at].service.is_some() && (feed(1) || feed(2) && items[at + 1].is(&["blog", "news", "site", "website", "channel"])) {
+            items[at] = Item { service: None, plain: true, act: None, noun: None, ..items[at].clone() };
+        }
+    }
+    items
+}
+
+/// Turns `check whether https://… is up, otherwise …` into a check and the condition that it fails.
+fn reachable(mut items: Vec<Item>) -> Vec<Item> {
+    const UP: &str = "reachable up online available responds responding accessible alive erreichbar verfugbar antwortet accessible disponible repond responde funciona joignable funktioniert lauft";
+    let Some(url) = items.iter().position(|item| item.kind == Kind::Url) else { return items };
+    let Some(whether) = items[..url].iter().rposition(|item| item.is(&["ob", "whether", "if", "si"])).filter(|at| url - at <= 4) else {
+        return items;
+    };
+    let Some(up) = items[url..].iter().take(5).position(|item| item.among(UP)).map(|by| url + by) else { return items };
+    const ELSE: &[&str] = &["otherwise", "else", "sonst", "andernfalls", "sinon"];
+    let other = items[up..].iter().position(|item| item.is(ELSE)).map(|by| up + by);
+    let not = || {
+        items[up..]
+            .windows(2)
+            .position(|two| two[0].is(&["if", "wenn", "falls", "si"]) && two[1].is(&["not", "nicht", "non", "no", "pas"]))
+            .map(|by| up + by)
+    };
+    let (Some(other), length) = (match other {
+        Some(at) => (Some(at), 1),
+        None => (not(), 2),
+    }) else {
+        return items;
+    };
+    let mut found: Vec<Item> = items.drain(..).collect();
+    let rest = found.split_off(up + 1);
+    let mut head: Vec<Item> = found;
+    head.remove(up);
+    // The words around the address belong to the question.
+    let tail = head.split_off(url + 1);
+    drop(tail);
+    head.remove(whether);
+    if whether > 0 && head[whether - 1].kind == Kind::Comma {
+        head.remove(whether - 1);
+    }
+    let comma = || Item { kind: Kind::Comma, ..word_of(",") };
+    head.extend([comma(), word_of("if"), word_of("it"), word_of("is"), word_of("down"), comma()]);
+    let gone = other - (up + 1);
+    head.extend(
+        rest.into_iter()
+            .enumerate()
+            .filter(|(at, item)| {
+                !(gone..gone + length).contains(at)
+                    && !(*at <= gone && (item.kind == Kind::Comma || item.is(&["ist", "and", "und", "et", "y"])))
+            })
+            .map(|(_, item)| item),
+    );
+    head
+}

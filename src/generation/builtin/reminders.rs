@@ -1,0 +1,44 @@
+//! Reminders: the text is what the prompt reminds of.
+
+use super::clauses::Clause;
+use super::tokens::Kind;
+use super::world::harmless;
+
+const REMINDS: &str =
+    "remind reminds reminding erinnere erinnern erinnert rappelle rappeler rappelez recuerda recordar recuerde recuerdale";
+const OF: &str = "to of about that an daran de d que pour para fur";
+
+/// Returns the text of a reminder: what stands behind `to`, `of` or the like and names no place.
+pub(super) fn text(clause: &Clause) -> Option<String> {
+    let verb = clause.items.iter().position(|item| item.among(REMINDS) || item.noun == Some("reminder"))?;
+    let german = clause.items[verb].word.starts_with("erinner");
+    let items = if german && verb + 1 == clause.items.len() { &clause.items[..verb] } else { &clause.items[verb + 1..] };
+    // The people and the place come first; `to` and `of` open what it is about.
+    let opens = (0..items.len()).rev().find(|at| {
+        let next = items.get(at + 1);
+        items[*at].among(OF)
+            && next.is_some_and(|next| {
+                next.service.is_none() && next.kind == Kind::Word && !next.is(&["me", "us", "them", "everyone", "team", "equipo", "equipe"])
+            })
+    })?;
+    let first = (0..=opens).find(|at| {
+        items[*at].among(OF) && items[at + 1..].iter().take(2).all(|item| item.service.is_none()) && !is_team(&items[at + 1..])
+    })?;
+    let rest = &items[first + 1..];
+    let place = |at: usize| {
+        rest[at].service.is_some()
+            || rest[at].is(&["in", "on", "via", "per", "sur", "par", "en"])
+                && rest[at + 1..].iter().take(2).any(|item| item.service.is_some())
+    };
+    let about: Vec<&str> = (0..rest.len())
+        .take_while(|at| rest[*at].kind == Kind::Word && !place(*at))
+        .skip_while(|at| rest[*at].is(&["the", "den", "die", "das", "der", "dem", "la", "le", "el"]))
+        .map(|at| rest[at].text.as_str())
+        .collect();
+    let about_enough = about.len() > 1 || about.iter().any(|word| word.len() > 6);
+    about_enough.then(|| harmless(&format!("Reminder: {}", about.join(" "))))
+}
+
+fn is_team(items: &[super::reading::Item]) -> bool {
+    items.iter().take(2).any(|item| item.is(&["team", "teams", "equipo", "equipe", "everyone", "everybody", "us", "me", "colleagues"]))
+}

@@ -1,0 +1,59 @@
+//! Answers where the workflow was started.
+
+use serde_json::json;
+
+use super::clauses::Clause;
+use super::flow::Flow;
+use super::literals::{literal, names_something, quoted};
+use super::perform::perform;
+use super::starts::{Start, map};
+use super::tokens::Kind;
+use super::words::Act;
+use super::world::{Stuck, World};
+
+/// Returns the status that a clause answers with, if that is all it says: `replies with a 200`.
+fn status(clause: &Clause) -> Option<u64> {
+    let code = clause.items.iter().find_map(|item| match item.kind {
+        Kind::Number(code) if code.fract() == 0.0 && (200.0..600.0).contains(&code) => Some(code as u64),
+        _ => None,
+    })?;
+    clause.items.iter().all(|item| item.service.is_none() && item.kind != Kind::Quoted).then_some(code)
+}
+
+/// Answers where the workflow was started.
+pub(super) fn reply(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&'static str], world: &World<'_>) -> Result<(), Stuck> {
+    let text = quoted(clause).or_else(|| literal(clause));
+    match &world.start {
+        Start::Webhook => {
+            // `answer with the forecast` means something of the data, and which field that is nobody says.
+            if text.is_none() && flow.made.is_none() && names_something(clause) {
+                return Err(Stuck::Unknown(clause.text()));
+            }
+            if text.is_none()
+                && flow.made.is_none()
+                && let Some(code) = status(clause)
+            {
+                let set = json!({"respondWith": "noData", "options": {"responseCode": code}});
+                let id = flow.node("respondToWebhook", "Respond", map(set));
+                flow.attach(&id);
+                flow.effects += 1;
+                return Ok(());
+            }
+            let set = match text.or_else(|| flow.made.as_ref().map(|made| format!("{{{{{made}}}}}"))) {
+                Some(text) => json!({"respondWith": "text", "responseBody": text}),
+                None => json!({"respondWith": "firstIncomingItem"}),
+            };
+            let id = flow.node("respondToWebhook", "Respond", map(set));
+            flow.attach(&id);
+            flow.effects += 1;
+            Ok(())
+        }
+        // A chat shows what the last node outputs.
+        Start::Chat if flow.made.is_some() => {
+            flow.effects += 1;
+            Ok(())
+        }
+        Start::Service(at) => perform(flow, clause, *at, Act::Reply, nouns, world),
+        _ => Err(Stuck::Unknown(clause.text())),
+    }
+}
