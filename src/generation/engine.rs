@@ -23,7 +23,7 @@ mod rounds;
 mod signature;
 mod step;
 
-pub use calls::Step;
+pub use calls::{Step, is_attempt};
 pub use request::{ExecutionFailure, Inventory, MOST_ATTEMPTS, Provider, Request, Tier, Turn};
 pub use step::step;
 

@@ -19,6 +19,7 @@ const WITHOUT_EXAMPLE: &[Code] = &[
     Code::SlotOpen,
     Code::ValueInvented,
     Code::EffectMissing,
+    Code::ServiceUnused,
     Code::BranchesJoined,
     Code::ConditionMissing,
     Code::AnswerAsData,

@@ -142,6 +142,7 @@ codes! {
     SlotOpen = "slot-open", "A value that the user has to give is not there yet.";
     ValueInvented = "value-invented", "A generated workflow has an address, a host or an id that nobody gave.";
     EffectMissing = "effect-missing", "Nothing in a generated workflow has an effect that was asked for, or no trigger leads to it.";
+    ServiceUnused = "service-unused", "The prompt names a service, and no node of the generated workflow uses it.";
     BranchesJoined = "branches-joined", "Both outputs of a condition lead to the same nodes, so that it decides nothing.";
     ConditionMissing = "condition-missing", "A node that decides has no conditions.";
     AnswerAsData = "answer-as-data", "A node reads the answer of the service before it in the place of the data that went in.";

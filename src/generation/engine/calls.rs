@@ -4,9 +4,12 @@ use serde_json::json;
 
 use super::output::{Content, output_schema};
 use super::request::Request;
-use crate::generation::call::{Message, ModelCall, ModelTier, Stage};
+use crate::generation::call::{Answer, Message, ModelCall, ModelTier, Stage};
 use crate::generation::outcome::Outcome;
 use crate::text::sha256::sha256_hex;
+
+/// Maximum number of tokens of an answer; twice as many if it was cut off.
+pub(super) const ROOM: u32 = 4_000;
 
 /// The next step of a generation.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +18,15 @@ pub enum Step {
     Call(Vec<ModelCall>),
     /// The generation has ended.
     Done(Outcome),
+}
+
+/// Reports whether an answer counts as an attempt: it was to be a whole workflow or a correction, or it was lost and may have been paid. An answer
+/// that was cut off and its repetition with more room are one attempt.
+pub fn is_attempt(call: &ModelCall, answer: &Answer) -> bool {
+    match answer {
+        Ok(_) => call.stage != Stage::Fill && call.maximum_output_tokens <= ROOM,
+        Err(failure) => failure.may_have_been_paid,
+    }
 }
 
 /// Returns the same question as a new one, after its answer was lost so many times: a server may have been paid for each.

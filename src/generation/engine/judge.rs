@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::autofix::{even, mend};
-use super::checks::{self, Known};
+use super::checks::{self, Asked, Known};
 use super::denied::Denied;
 use super::edit::Base;
 use super::graph::Flow;
@@ -28,6 +28,7 @@ const DOUBTS: &[Code] = &[
     Code::AnswerAsData,
     Code::WebhookFieldUnknown,
     Code::SentPerItem,
+    Code::ServiceUnused,
     Code::ExpressionWithoutEquals,
     Code::ExpressionWithoutBraces,
     Code::ExpressionNameUnknown,
@@ -57,6 +58,7 @@ pub(super) struct Context<'a> {
     pub(super) denied: &'a Denied<'a>,
     pub(super) base: Option<&'a Base<'a>>,
     pub(super) known: Known,
+    asked: Asked,
     /// Answers, as values of the slots that a model left.
     inputs: Inputs,
     /// Findings of the workflow that is changed: not the model's.
@@ -96,7 +98,9 @@ impl<'a> Context<'a> {
             old = check(base.definition, None, request.catalog).into_iter().map(identity).collect();
         }
         let known = Known::of(texts.iter().map(String::as_str), request.catalog);
-        Self { known, inputs: as_inputs(request.answers), request, denied, base, old }
+        // A change is about a part of the workflow, and may only mention the rest.
+        let asked = if base.is_some() { Asked::default() } else { Asked::of(request.prompt, request.catalog) };
+        Self { known, asked, inputs: as_inputs(request.answers), request, denied, base, old }
     }
 
     /// Judges a workflow. Certain mistakes are corrected in the draft.
@@ -158,7 +162,7 @@ impl<'a> Context<'a> {
         checked.retain(|finding| !(open.iter().any(|path| is_within(&finding.path, path)) && is_of_value(finding.code)));
         checked.retain(|finding| finding.policy.is_some() || !self.old.contains(&identity(finding.clone())));
         findings.extend(checked);
-        checks::check(&Flow::new(compact, &definition, self.request.catalog), &draft.effects, &self.known, &mut findings);
+        checks::check(&Flow::new(compact, &definition, self.request.catalog), &draft.effects, &self.asked, &self.known, &mut findings);
         settings_hold_no_secret(&definition, &mut findings);
         let errors: Vec<Finding> = findings.iter().filter(|finding| finding.is_error()).cloned().collect();
         let doubts =

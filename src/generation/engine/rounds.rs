@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::calls::{Ask, Step, asked_again};
+use super::calls::{Ask, ROOM, Step, asked_again};
 use super::complexity::Choice;
 use super::edit::apply;
 use super::fence::cut;
@@ -19,12 +19,11 @@ use crate::document::finding::{Code, Finding};
 use crate::generation::call::{Answer, Finish, Message, ModelCall, ModelReply, ModelTier, Role, Stage};
 use crate::generation::extract::{NoJson, extract};
 use crate::generation::outcome::{Abstention, Candidate, Failure, Outcome, Questions, Route, RouteKind};
+use crate::generation::polls;
 use crate::generation::prompt::Clarification;
 use crate::text::sha256::sha256_hex;
 use crate::validator::content::secret::{holds_secret, without_secrets};
 
-/// Maximum number of tokens of an answer; twice as many if it was cut off.
-const ROOM: u32 = 4_000;
 /// The attempts of a generation.
 pub(super) struct Rounds<'c, 'a> {
     context: &'c Context<'a>,
@@ -195,6 +194,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
 
     /// Adds to a candidate what code knows.
     fn complete(&self, candidate: &mut Candidate, draft: &Draft) {
+        candidate.assumptions.extend(polls::assumption(&candidate.definition, self.context.request.catalog));
         candidate.assumptions.extend(draft.fixes.iter().map(|fix| format!("Corrected: {fix}")));
         if holds_secret(self.context.request.prompt) {
             candidate.assumptions.push(SECRET_IN_PROMPT.to_owned());

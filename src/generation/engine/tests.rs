@@ -4,6 +4,7 @@ mod adversarial;
 mod edits;
 mod faults;
 mod rounds;
+mod strict;
 mod told;
 
 use std::collections::BTreeMap;

@@ -74,7 +74,7 @@ fn answers(flow: &Flow<'_>) -> bool {
 }
 
 /// Reports whether several items may reach a node: nothing between it and a source of items makes one of them.
-fn is_repeated(flow: &Flow<'_>, at: usize) -> bool {
+pub(super) fn is_repeated(flow: &Flow<'_>, at: usize) -> bool {
     let once = |at: usize| flow.compact.nodes[at].flags.contains(&Flag::Once);
     if once(at) {
         return false;

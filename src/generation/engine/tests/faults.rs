@@ -19,11 +19,13 @@ enum Caught {
     Doubt(Code),
     /// It is corrected, and recorded with this text.
     Corrected(&'static str),
+    /// An assumption with this text says it.
+    Said(&'static str),
     /// It is not.
     Not,
 }
 
-use Caught::{Corrected, Doubt, Error, Not};
+use Caught::{Corrected, Doubt, Error, Not, Said};
 
 fn hook() -> Value {
     json!({"id": "n1", "use": "webhook", "as": "Hook", "set": {"path": "orders", "httpMethod": "POST"}})
@@ -165,7 +167,7 @@ fn faults() -> Vec<(&'static str, &'static str, Value, Caught)> {
             effects(with(users(), row()), json!([{"what": "post one message", "node": "n3", "once": true}])),
             Doubt(Code::SentPerItem),
         ),
-        ("D13", "the same, without `once` in the effects", with(users(), row()), Not),
+        ("D13", "the same, without `once` in the effects", with(users(), row()), Doubt(Code::SentPerItem)),
         ("D14", "an empty item that counts as data", with(flagged("always"), row()), Doubt(Code::SentPerItem)),
         (
             "D15",
@@ -174,7 +176,7 @@ fn faults() -> Vec<(&'static str, &'static str, Value, Caught)> {
                 json!([{"id": "n1", "use": "rssFeedReadTrigger", "as": "Feed", "set": {"feedUrl": "?feed"}}, tell("{{n1.title}}")]),
                 json!(["n1>n3"]),
             ),
-            Not,
+            Said("may come again"),
         ),
         (
             "D16",
@@ -231,7 +233,18 @@ fn faults() -> Vec<(&'static str, &'static str, Value, Caught)> {
             effects(with(users(), json!(["n1>n2"])), json!([{"what": "post", "node": "n3", "once": true}])),
             Error(Code::EffectMissing),
         ),
-        ("D22", "an effect that the model forgets to list", with(users(), row()), Not),
+        (
+            "D22",
+            "an effect that the model forgets, in a service that the prompt names",
+            answer(json!([hook(), node("set", json!({"assignments": [{"a": "b"}]}))]), json!(["n1>n2"])),
+            Doubt(Code::ServiceUnused),
+        ),
+        (
+            "D22",
+            "an effect that the model forgets, in a service that another node uses",
+            answer(json!([hook(), users()]), json!(["n1>n2"])),
+            Not,
+        ),
         (
             "D23",
             "an injected order to send the environment",
@@ -261,6 +274,7 @@ fn each_fault_is_caught_where_the_table_says() {
             Error(code) => !built && has(*code),
             Doubt(code) => has(*code),
             Corrected(text) => assumptions.iter().any(|line| line.starts_with("Corrected: ") && line.contains(text)),
+            Said(text) => built && assumptions.iter().any(|line| line.contains(text)),
             Not => built,
         };
         if !right {
@@ -280,6 +294,7 @@ fn the_page_has_the_same_table() {
                 Error(code) => format!("[`{code}`](findings.md#{code})"),
                 Doubt(code) => format!("[`{code}`](findings.md#{code}), a warning"),
                 Corrected(_) => "corrected".to_owned(),
+                Said(_) => "said in the assumptions".to_owned(),
                 Not => "**not caught**".to_owned(),
             };
             format!("| {id} | {what} | {by} |")

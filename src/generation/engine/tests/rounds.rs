@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{answer, built, replied, request, run, with_model, with_replies};
 use crate::document::finding::Code;
-use crate::generation::call::{CallFailure, Finish, ModelTier, Stage};
-use crate::generation::engine::{Provider, Request, Step, Tier, step};
+use crate::generation::call::{Answer, CallFailure, Finish, ModelTier, Stage};
+use crate::generation::engine::{Provider, Request, Step, Tier, is_attempt, step};
 use crate::generation::outcome::Outcome;
 use crate::generation::prompt::Clarification;
 
@@ -123,6 +123,21 @@ fn a_cut_off_answer_is_asked_for_again_with_more_room_and_no_attempt() {
 }
 
 #[test]
+fn answers_that_were_paid_for_are_attempts_and_a_repetition_with_more_room_is_none() {
+    let cut = || {
+        let mut reply = replied("{\"workflow\": {\"nodes\": [").unwrap();
+        reply.finish = Finish::Length;
+        Ok(reply)
+    };
+    let (outcome, calls) = run(&request(PROMPT), |_, _| cut());
+    assert!(matches!(outcome, Outcome::Failed(_)));
+    let count = |answer: &Answer| calls.iter().filter(|call| is_attempt(call, answer)).count();
+    assert_eq!((calls.len(), count(&cut())), (6, 3), "each of three attempts was cut off twice");
+    let lost = |may_have_been_paid| Err(CallFailure { message: "gone".to_owned(), may_have_been_paid });
+    assert_eq!((count(&lost(true)), count(&lost(false))), (6, 0));
+}
+
+#[test]
 fn questions_follow_the_mode_of_clarification() {
     let asking = |default: Value| json!({"questions": [{"id": "when", "text": "How often?", "options": ["daily"], "default": default}], "workflow": null, "refusal": null});
     let ask = |mode, reply: &Value| with_replies(&Request { clarification: mode, ..request(PROMPT) }, std::slice::from_ref(reply)).0;
@@ -216,7 +231,11 @@ fn a_plan_is_filled_in_by_parallel_calls() {
                 .filter(|id| call.messages[1].text.contains(&format!(" {id},")) || call.messages[1].text.contains(&format!(", {id} of")));
             replied(json!({"nodes": own.map(node).collect::<Vec<_>>()}).to_string())
         }
-        Stage::Repair => panic!("{}", call.messages.last().unwrap().text),
+        // Only that services of the prompt have no node.
+        Stage::Repair => {
+            assert!(call.messages.last().unwrap().text.contains("the request names \"Trello\", and no node uses it"));
+            replied("{}")
+        }
     });
     let fills = calls.iter().filter(|call| call.stage == Stage::Fill).count();
     assert!(fills == 2 && calls[0].messages[1].text.contains("Plan the workflow"), "{fills} fills");
