@@ -285,7 +285,8 @@ pub struct PromptUsage {
     /// Cost of all of them, in the currency of the providers' prices.
     #[schemars(length(max = 32))]
     pub cost: String,
-    /// Answers for the current inputs that were to be a whole workflow or a correction of one, and those that were lost.
+    /// Answers for the current inputs that were to be a whole workflow or a correction of one, and those that were lost. One that was cut off and
+    /// its repetition count once.
     #[schemars(range(min = 0))]
     pub attempts: i64,
     /// The last calls, the latest last.

@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::model::Asker;
 use crate::generation::call::{Answer, ModelCall, Stage, Usage};
-use crate::generation::engine::{Request, Step, step};
+use crate::generation::engine::{Request, Step, is_attempt, step};
 use crate::generation::outcome::{Failure, Outcome};
 
 /// A generation that has ended.
@@ -30,14 +30,7 @@ impl Driven {
 
     /// Returns the number of attempts; 0 without a model.
     pub fn attempts(&self) -> usize {
-        // A call that was cut off is asked again with the same messages.
-        let mut repairs: Vec<&ModelCall> = Vec::new();
-        for (call, _) in self.calls.iter().filter(|(call, _)| call.stage == Stage::Repair) {
-            if !repairs.iter().any(|other| other.messages == call.messages) {
-                repairs.push(call);
-            }
-        }
-        usize::from(!self.calls.is_empty()) + repairs.len()
+        self.calls.iter().filter(|(call, answer)| is_attempt(call, answer)).count()
     }
 }
 

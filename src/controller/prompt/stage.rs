@@ -14,7 +14,7 @@ use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
 use crate::domain::policies::denial;
 use crate::domain::prompt::asked::{asked_hash, base_digest};
-use crate::generation::call::{Answer, Finish, ModelCall, Stage};
+use crate::generation::call::{Answer, Stage};
 use crate::generation::engine::{self, Step};
 use crate::generation::outcome::{Abstention, Candidate, Failure, Outcome as Generated, Questions, Route};
 use crate::text::{listed, one_line};
@@ -82,7 +82,7 @@ impl Work<'_> {
             for call in calls {
                 match self.answer(&models, &call).await? {
                     Some(answer) => {
-                        self.status.usage.attempts += i64::from(is_attempt(&call, &answer));
+                        self.status.usage.attempts += i64::from(engine::is_attempt(&call, &answer));
                         answers.insert(call.key.clone(), answer);
                     }
                     None => {
@@ -213,14 +213,6 @@ impl Work<'_> {
         self.set(ConditionType::Validated, ConditionStatus::False, Reason::GenerationFailed, found);
         self.reach(PromptStage::Failed, Reason::GenerationFailed, &message);
         Outcome::Blocked(Reason::GenerationFailed, message)
-    }
-}
-
-/// Reports whether an answer was to be a whole workflow or a correction, or was lost. One that was cut off is asked for once more.
-fn is_attempt(call: &ModelCall, answer: &Answer) -> bool {
-    match answer {
-        Ok(reply) => call.stage != Stage::Fill && reply.finish != Finish::Length,
-        Err(_) => true,
     }
 }
 
