@@ -45,7 +45,8 @@ struct Bench<'b> {
     real: Option<&'b Real>,
 }
 
-/// Runs the prompts of a file and prints the measures. The exit code is 0, or 2 if a file or an argument cannot be used.
+/// Runs the prompts of a file and prints the measures. The exit code is 0, or 2 if a file or an argument cannot be used, or no question to the model
+/// was answered.
 ///
 /// # Errors
 /// If a file, the model's or n8n's settings cannot be used, or the output cannot be written to.
@@ -79,6 +80,11 @@ pub fn run(arguments: &EvaluateArguments, model_key: Option<&str>, n8n_key: Opti
     let measures = measures::of(&prompts, &all);
     let text = if arguments.json { table::json(&measures, &all)? } else { table::human(&measures) };
     stdout::write(&text)?;
+    let asked = || all.iter().filter(|measured| measured.calls > 0);
+    if let Some(first) = asked().next().filter(|_| asked().all(|measured| measured.unanswered)) {
+        eprintln!("weirkeeper: no question was answered, so that the table says nothing about the model: {}", first.message);
+        return Ok(ExitCode::from(2));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -69,6 +69,9 @@ pub fn run(arguments: &GenerateArguments, key: Option<&str>) -> Result<ExitCode,
     if arguments.explain {
         eprint!("{}", explain::explain(&driven, &request));
     }
+    if driven.usage().estimated {
+        eprintln!("weirkeeper: the server reports no count of tokens that can be true; they are estimated");
+    }
     match &driven.outcome {
         Outcome::Built(candidate) => {
             let text = manifest::text(candidate, arguments, base.is_some())?;

@@ -103,7 +103,7 @@ impl ModelError {
 
     pub(super) fn timed_out(limit: Duration, sent: bool) -> Self {
         let message = format!(
-            "no answer of the model within {}: the server is slow or overloaded; a longer time is set in requestTimeout",
+            "no answer of the model within {}: the server is slow or overloaded; requestTimeout of the ModelProvider (--model-timeout on the command line) allows more",
             seconds(limit)
         );
         Self { may_have_been_paid: sent, ..Self::new(ErrorKind::TimedOut, message) }
@@ -119,7 +119,7 @@ impl ModelError {
             TransportError::NoTurn(waited) => Self::new(
                 ErrorKind::Busy,
                 format!(
-                    "no turn within {}: other calls of the provider are running; their number is set in limits.concurrency",
+                    "no turn within {}: other calls of the provider are running; limits.concurrency of the ModelProvider allows more",
                     seconds(waited)
                 ),
             ),
@@ -130,9 +130,10 @@ impl ModelError {
                 ),
             ),
             TransportError::Unsendable => Self::new(ErrorKind::Unsendable, "the HTTP client refuses the request"),
-            TransportError::NotConnected(reason) => {
-                Self::new(ErrorKind::NotConnected, format!("no connection to the server of the model: {reason}"))
-            }
+            TransportError::NotConnected(reason) => Self::new(
+                ErrorKind::NotConnected,
+                format!("no connection to the server of the model: {reason}; check that it runs, and the base URL"),
+            ),
             TransportError::TimedOut => Self::timed_out(limit, true),
             TransportError::Broken { reason, .. } => {
                 Self::paid(ErrorKind::Broken, format!("the connection broke before the answer was complete: {reason}"))

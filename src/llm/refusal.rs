@@ -144,16 +144,21 @@ impl Refusal {
         let message = match kind {
             // Servers repeat the beginning and the end of a wrong key.
             ErrorKind::Unauthorized => format!(
-                "the server does not accept the key (HTTP {status}): store a valid key that may use the model in the Secret of the provider"
+                "the server does not accept the key (HTTP {status}): store a valid key that may use the model in the Secret of the ModelProvider (WEIRKEEPER_MODEL_KEY on the command line)"
             ),
             ErrorKind::OutOfQuota => {
                 format!("the account at the server is exhausted (HTTP {status}){said}; raise its limits or pay its bill")
             }
             ErrorKind::RateLimited => match asked {
-                Some(wait) => format!("the server's rate limit is reached (HTTP {status}){said}; it asks to wait for {}", seconds(wait)),
+                Some(wait) => format!(
+                    "the server's rate limit is reached (HTTP {status}){said}; it asks to wait for {}; try again after that, or have the limit raised",
+                    seconds(wait)
+                ),
                 None => format!("the server's rate limit is reached (HTTP {status}){said}; limits of the provider keep below it"),
             },
-            ErrorKind::TooLong => format!("question and answer are too long for the model (HTTP {status}){said}"),
+            ErrorKind::TooLong => {
+                format!("question and answer are too long for the model (HTTP {status}){said}; name a model that reads more")
+            }
             ErrorKind::NotFound if self.is_json => {
                 format!(
                     "the server does not know the model or the path (HTTP {status}){said}; check the name of the model and the base URL"
@@ -162,7 +167,9 @@ impl Refusal {
             ErrorKind::NotFound | ErrorKind::NotApi => {
                 format!("no server of models answers at the base URL (HTTP {status}); it is the part of the URL before /chat/completions")
             }
-            ErrorKind::Unavailable => format!("the server failed (HTTP {status}){said}"),
+            ErrorKind::Unavailable => {
+                format!("the server failed (HTTP {status}){said}; try again later, and look into its log if that does not help")
+            }
             _ => format!("the server refuses the request (HTTP {status}){said}"),
         };
         ModelError { retry_after: asked, ..ModelError::new(kind, message) }

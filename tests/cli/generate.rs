@@ -75,10 +75,58 @@ fn an_evaluation_prints_the_measures_and_goes_on_where_it_stopped() {
             .to_string();
     let folder2 = Folder::new("evaluate-replay", &[("one.jsonl", &unknown), ("replies/readme", "")]);
     let (code, _, told) = folder2.run(&["evaluate", "one.jsonl", "--replay", "replies"], "");
-    assert!(code == 0 && told.contains("no answer is recorded"), "{told}");
+    assert!(code == 2 && told.contains("no answer is recorded") && told.contains("says nothing about the model"), "{told}");
     for wrong in
         [vec!["missing.jsonl"], vec!["broken.jsonl"], vec!["prompts.jsonl", "--id", "zzz"], vec!["prompts.jsonl", "--replay", "nowhere"]]
     {
         assert_eq!(folder.run(&[&["evaluate"], &wrong[..]].concat(), "").0, 2, "{wrong:?}");
     }
+}
+
+#[test]
+fn half_of_the_simple_prompts_are_built_without_a_model_and_nearly_all_of_them_right() {
+    let folder = Folder::new("simple", &[("readme", "")]);
+    let prompts = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/prompts/simple.jsonl");
+    let (code, out, told) = folder.run(&["evaluate", prompts, "--json"], "");
+    assert_eq!(code, 0, "{told}");
+    let read: Value = serde_json::from_str(&out).unwrap();
+    let of = |name: &str| {
+        let measure = read["measures"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
+        (measure["of"][0].as_u64().unwrap(), measure["of"][1].as_u64().unwrap())
+    };
+    let (built, all) = of("workflow built, of those expected");
+    let (right, whole) = of("all expected nodes, of the built");
+    let wrong: Vec<&str> = told.lines().filter(|line| line.contains("missing ")).collect();
+    println!("{built} of {all} simple prompts are built, {right} of {whole} with all expected nodes");
+    assert!(all >= 100 && built * 2 >= all, "{built} of {all}");
+    assert!(right * 100 >= whole * 95, "{right} of {whole}: {}", wrong.join("\n"));
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_named_with_what_to_do() {
+    let folder = Folder::new("unreachable", &[("readme", "")]);
+    let asked = [
+        "generate",
+        "Build the frobnication gateway for the quux.",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+        "--model",
+        "m",
+        "--model-timeout",
+        "2",
+    ];
+    let (code, out, told) = folder.run(&asked, "");
+    assert_eq!((code, out.as_str()), (1, ""), "{told}");
+    let prompt = serde_json::json!({"id": "a", "prompt": "Build the frobnication gateway for the quux."}).to_string();
+    let folder = Folder::new("unreachable-evaluation", &[("prompts.jsonl", &prompt)]);
+    let evaluated =
+        folder.run(&["evaluate", "prompts.jsonl", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--state", "state.jsonl"], "");
+    assert!(evaluated.0 == 2 && evaluated.2.contains("http://127.0.0.1:9/v1"), "{evaluated:?}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("state.jsonl")).unwrap(), "", "it is asked again by the next run");
+    assert!(
+        told.contains("no connection to the server of the model")
+            && told.contains("check that it runs")
+            && told.contains("http://127.0.0.1:9/v1"),
+        "{told}"
+    );
 }

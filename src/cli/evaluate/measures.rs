@@ -101,6 +101,12 @@ pub(super) fn of(prompts: &[Prompt], all: &[&Measured]) -> Vec<Measure> {
             real.iter().filter(|one| one.publishable && !one.needs_service).count(),
             ">= 99 %",
         ),
+        share(
+            "published with a schedule instead, of the rest",
+            real.iter().filter(|one| one.published_otherwise).count(),
+            real.iter().filter(|one| one.publishable && one.needs_service).count(),
+            ">= 99 %",
+        ),
         share("expected triggers, of the built", triggers, all_triggers, ">= 95 %"),
         share("essential nodes, of the built", essential, all_essential, ">= 85 %"),
         share("all expected nodes, of the built", whole, with_facts, ""),

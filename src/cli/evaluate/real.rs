@@ -27,6 +27,9 @@ pub(super) struct Verdict {
     /// True if it was not published because a trigger has to sign in to its service for that, which the stand-in for its credential cannot.
     #[serde(default)]
     pub(super) needs_service: bool,
+    /// True if such a workflow was published with a schedule in the place of its trigger.
+    #[serde(default)]
+    pub(super) published_otherwise: bool,
     /// The refusal.
     pub(super) message: String,
 }
@@ -36,7 +39,15 @@ impl Verdict {
         match (self.created, self.publishable, self.published) {
             (true, true, true) => "published".to_owned(),
             (true, false, _) => "created".to_owned(),
-            (true, true, false) if self.needs_service => "created; its trigger cannot sign in to the service".to_owned(),
+            (true, true, false) if self.published_otherwise => {
+                "published with a schedule, because its trigger cannot sign in to the service".to_owned()
+            }
+            (true, true, false) if self.needs_service => {
+                format!(
+                    "created; its trigger cannot sign in to the service, and with a schedule it is refused ({})",
+                    one_line(&self.message, 200)
+                )
+            }
             _ => format!("refused ({})", one_line(&self.message, 200)),
         }
     }
@@ -92,6 +103,20 @@ impl Real {
         }
         // Webhook paths of an earlier prompt may still be registered.
         own_paths(&mut definition);
+        let mut verdict = self.published(&definition, publishable).await;
+        if verdict.created && publishable && !verdict.published && starts_at_service(&definition) && !is_of_workflow(&verdict.message) {
+            verdict.needs_service = true;
+            let otherwise = self.published(&scheduled(&definition), true).await;
+            verdict.published_otherwise = otherwise.published;
+            if !otherwise.published {
+                verdict.message = otherwise.message;
+            }
+        }
+        verdict
+    }
+
+    /// Creates, publishes and deletes a workflow whose credentials exist.
+    async fn published(&self, definition: &Definition, publishable: bool) -> Verdict {
         let write = WorkflowWrite {
             name: definition.name.clone().unwrap_or_else(|| "evaluation".to_owned()),
             nodes: definition.nodes.iter().map(|node| Value::Object(node.0.clone())).collect(),
@@ -107,10 +132,7 @@ impl Real {
         if publishable {
             match self.client.publish(&made.id, None).await {
                 Ok(_) => verdict.published = true,
-                Err(error) => {
-                    verdict.message = error.to_string();
-                    verdict.needs_service = starts_at_service(&definition) && !is_of_workflow(&verdict.message);
-                }
+                Err(error) => verdict.message = error.to_string(),
             }
         }
         if let Err(error) = self.client.delete_workflow(&made.id).await {
@@ -151,6 +173,21 @@ impl Real {
 fn starts_at_service(definition: &Definition) -> bool {
     let signs_in = |node: &Node| node.0.get("credentials").and_then(Value::as_object).is_some_and(|own| !own.is_empty());
     production_triggers(definition).any(signs_in)
+}
+
+/// Returns the workflow with a schedule in the place of each trigger that signs in to a service: its other nodes are what n8n then decides about.
+fn scheduled(definition: &Definition) -> Definition {
+    let signs_in = |node: &Node| node.0.get("credentials").and_then(Value::as_object).is_some_and(|own| !own.is_empty());
+    let names: Vec<String> = production_triggers(definition).filter(|node| signs_in(node)).map(|node| node.name().to_owned()).collect();
+    let mut definition = definition.clone();
+    for node in definition.nodes.iter_mut().filter(|node| names.iter().any(|name| name == node.name())) {
+        node.0.insert("type".to_owned(), "n8n-nodes-base.scheduleTrigger".into());
+        node.0.insert("typeVersion".to_owned(), json!(1.2));
+        node.0.insert("parameters".to_owned(), json!({"rule": {"interval": [{"field": "hours"}]}}));
+        node.0.remove("credentials");
+        node.0.remove("webhookId");
+    }
+    definition
 }
 
 /// Reports whether n8n's refusal is about the workflow itself.
@@ -220,6 +257,9 @@ mod tests {
         };
         assert!(starts_at_service(&with(json!({"gmailOAuth2": {"id": "1"}}))));
         assert!(!starts_at_service(&with(json!({}))));
+        let scheduled = scheduled(&with(json!({"gmailOAuth2": {"id": "1"}})));
+        assert_eq!((scheduled.nodes[0].kind(), scheduled.nodes[0].name()), ("n8n-nodes-base.scheduleTrigger", "New"));
+        assert!(!starts_at_service(&scheduled));
         assert!(!is_of_workflow("There was a problem activating the workflow: \"connect ECONNREFUSED 127.0.0.1:1883\""));
         assert!(is_of_workflow("Cannot publish workflow: 1 node have configuration issues"));
     }

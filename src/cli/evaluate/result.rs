@@ -30,6 +30,9 @@ pub(super) struct Measured {
     pub(super) nodes: usize,
     pub(super) attempts: usize,
     pub(super) calls: usize,
+    /// True if the last call got no answer: that says nothing about the model, and is not kept between runs.
+    #[serde(default)]
+    pub(super) unanswered: bool,
     /// Calls whose answer had JSON.
     pub(super) parsed: usize,
     pub(super) usage: Usage,
@@ -80,6 +83,7 @@ impl Measured {
             nodes: types.iter().filter(|kind| **kind != crate::document::node_types::STICKY_NOTE).count(),
             attempts: driven.attempts(),
             calls: driven.calls.len(),
+            unanswered: driven.calls.last().is_some_and(|(_, answer)| answer.is_err()),
             parsed: replies().filter(|reply| reply.finish != Finish::Refused && extract(&reply.text).is_ok()).count(),
             usage: driven.usage(),
             milliseconds: u64::try_from((driven.waited + driven.worked).as_millis()).unwrap_or(u64::MAX),
@@ -107,11 +111,12 @@ impl Measured {
         let real = self.real.as_ref().map(|verdict| format!(", n8n: {}", verdict.line())).unwrap_or_default();
         let missing = if self.missing.is_empty() { String::new() } else { format!(", missing {}", self.missing.join("; ")) };
         format!(
-            "{}: {:?}, {} attempts, {} tokens out, {} ms{missing}{real}: {}",
+            "{}: {:?}, {} attempts, {} tokens out{}, {} ms{missing}{real}: {}",
             self.id,
             self.outcome,
             self.attempts,
             self.usage.output,
+            if self.usage.estimated { " (estimated)" } else { "" },
             self.milliseconds,
             one_line(&self.message, 300)
         )
@@ -130,6 +135,7 @@ fn told(outcome: &Outcome) -> (Kind, String, Option<String>) {
         }
         Outcome::Abstained(abstention) => (Kind::Abstained, abstention.reason.clone(), None),
         Outcome::Refused(reason) => (Kind::Refused, reason.clone(), None),
+        Outcome::Failed(failure) if failure.findings.is_empty() => (Kind::Failed, failure.reason.clone(), None),
         Outcome::Failed(failure) => (Kind::Failed, format!("{}: {}", failure.reason, summarise(&failure.findings, 600)), None),
     }
 }

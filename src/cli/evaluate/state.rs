@@ -48,9 +48,9 @@ impl State {
         self.results.get(id)
     }
 
-    /// Adds a result and writes it.
+    /// Adds a result and writes it, unless the next run is to try again.
     pub(super) fn add(&mut self, measured: Measured) -> Result<(), EvaluateError> {
-        if let Some((name, file)) = &mut self.file {
+        if let Some((name, file)) = self.file.as_mut().filter(|_| !measured.unanswered) {
             let line = format!("{}\n", serde_json::to_string(&measured)?);
             file.write_all(line.as_bytes()).map_err(|error| EvaluateError::File("write", name.clone(), error))?;
         }

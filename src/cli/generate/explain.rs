@@ -101,5 +101,8 @@ pub(super) fn failure(failure: &Failure) -> String {
         let _ = writeln!(out, "{}: {}: {}", finding.severity, finding.code, shown(&finding.to_string()));
     }
     let _ = writeln!(out, "weirkeeper: nothing is written: {}", shown(&failure.reason));
+    if !failure.findings.is_empty() {
+        let _ = writeln!(out, "weirkeeper: say more in the prompt, or name another model with --complex-model; --explain shows each call");
+    }
     out
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::replies::Replies;
 use crate::api::provider::OutputMode;
-use crate::generation::call::{Answer, ModelCall};
+use crate::generation::call::{Answer, CallFailure, ModelCall};
 use crate::http::ApiKey;
 use crate::llm::{Limits, ModelClient, ModelMetrics, ModelSettings, Settings, SettingsError};
 
@@ -105,6 +105,8 @@ pub enum ModelError {
 /// Source of answers to calls: a server, or recorded answers.
 pub struct Asker {
     client: Option<ModelClient>,
+    /// Address of the server, for messages.
+    address: String,
     record: Option<Replies>,
     replay: Option<Replies>,
 }
@@ -120,7 +122,10 @@ impl Asker {
             }
         }
         let Some(client) = &self.client else { return Err(Replies::missing(call)) };
-        let answer = client.complete(call).await;
+        let answer = client
+            .complete(call)
+            .await
+            .map_err(|failure| CallFailure { message: format!("{} (asked: {})", failure.message, self.address), ..failure });
         if let (Some(record), Ok(reply)) = (&self.record, &answer)
             && let Err(failure) = record.write(call, reply)
         {
@@ -149,7 +154,7 @@ impl ModelArguments {
         };
         let (record, replay) = (folder(record, true)?, folder(replay, false)?);
         if !self.asks()? {
-            return Ok(replay.map(|replay| Asker { client: None, record: None, replay: Some(replay) }));
+            return Ok(replay.map(|replay| Asker { client: None, address: String::new(), record: None, replay: Some(replay) }));
         }
         let model = self.model.as_deref().ok_or(ModelError::NoModel)?;
         let base_url = match &self.base_url {
@@ -160,6 +165,7 @@ impl ModelArguments {
             .model_ca_file
             .as_deref()
             .map(|path| std::fs::read(path).map_err(|error| ModelError::File(path.display().to_string(), error)));
+        let address = base_url.to_string();
         let settings = Settings {
             key,
             ca_bundle: ca_bundle.transpose()?,
@@ -173,7 +179,7 @@ impl ModelArguments {
             ..Settings::new(base_url, model)
         };
         let metrics = ModelMetrics::register(&prometheus::Registry::new()).map_err(|error| ModelError::Start(error.to_string()))?;
-        Ok(Some(Asker { client: Some(ModelClient::new(settings, metrics)?), record, replay }))
+        Ok(Some(Asker { client: Some(ModelClient::new(settings, metrics)?), address, record, replay }))
     }
 
     /// Returns what identifies the endpoint and its models.
