@@ -12,5 +12,6 @@ pub mod engine;
 pub mod extract;
 pub mod hostile;
 pub mod outcome;
+mod polls;
 pub mod prompt;
 pub mod template;

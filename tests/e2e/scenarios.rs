@@ -56,6 +56,7 @@ mod prompt_edits;
 mod prompt_kills;
 mod prompt_llama;
 mod prompt_repairs;
+mod prompt_replicas;
 mod prompt_sharing;
 mod prompts;
 mod providers;

@@ -7,6 +7,7 @@
 #[path = "../model/llama.rs"]
 mod llama;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,12 @@ use libtest_mimic::{Arguments, Trial};
 use llama::{LLAMA_MODEL, LlamaServer};
 use serde_json::{Value, json};
 use weirkeeper::api::provider::OutputMode;
+use weirkeeper::catalog::Catalog;
 use weirkeeper::generation::call::{Finish, Message, ModelCall, ModelTier, OutputSchema, Role, Stage};
+use weirkeeper::generation::engine::{Inventory, Provider, Request, Step, Tier, step};
 use weirkeeper::generation::extract::extract;
+use weirkeeper::generation::outcome::Answers;
+use weirkeeper::generation::prompt::Clarification;
 use weirkeeper::http::ApiKey;
 use weirkeeper::llm::{ErrorKind, ModelClient, ModelMetrics, Settings};
 
@@ -30,6 +35,7 @@ const TESTS: &[(&str, Test)] = &[
     ("an_answer_ends_at_the_maximum_length", an_answer_ends_at_the_maximum_length),
     ("a_question_that_is_too_long_says_so", a_question_that_is_too_long_says_so),
     ("a_check_finds_the_model", a_check_finds_the_model),
+    ("what_a_model_writes_under_the_schema_of_workflows_is_read", what_a_model_writes_under_the_schema_of_workflows_is_read),
 ];
 
 fn main() {
@@ -134,4 +140,52 @@ fn a_question_that_is_too_long_says_so(server: &LlamaServer) {
 fn a_check_finds_the_model(server: &LlamaServer) {
     let listed = wait(client(server, server.key()).check()).unwrap();
     assert!(listed.lists && listed.missing.is_empty(), "{listed:?}");
+}
+
+/// The answers of a model that knows nothing but must keep to the schema: what ends is JSON, and an answer.
+fn what_a_model_writes_under_the_schema_of_workflows_is_read(server: &LlamaServer) {
+    const PROMPTS: [&str; 8] =
+        ["Answer a webhook", "Read a feed", "Send a mail", "Wait", "Call an address", "Ask a question", "Refuse", "Keep a row"];
+    let client = client(server, server.key());
+    let request = Request {
+        prompt: "Build the frobnication gateway.",
+        answers: &Answers::new(),
+        timezone: None,
+        clarification: Clarification::Ask,
+        tier: Tier::Auto,
+        base: None,
+        failure: None,
+        conversation: &[],
+        inventory: &Inventory::default(),
+        policies: &[],
+        catalog: Catalog::embedded(),
+        provider: Provider::Model { identity: "llama" },
+        salt: "",
+        attempts: 1,
+    };
+    let Step::Call(calls) = step(&request, &BTreeMap::new()) else { panic!("a model is to be asked") };
+    let schema = calls[0].output.clone().unwrap();
+    let (mut ended, mut read, mut cut, mut partly) = (0, 0, 0, 0);
+    for prompt in PROMPTS {
+        // The rules take more than the model reads; the schema is what is tried here.
+        let mut question = call(prompt, yes_or_no(), 220);
+        question.output = Some(schema.clone());
+        let reply = wait(client.call(&question)).unwrap();
+        assert_eq!(client.output_modes()[LLAMA_MODEL], OutputMode::StrictSchema, "the server takes the schema");
+        match (reply.finish, extract(&reply.text)) {
+            (Finish::Stop, answer) => {
+                ended += 1;
+                read += usize::from(answer.is_ok_and(|answer| answer.contains_key("workflow") && answer.contains_key("questions")));
+            }
+            _ => {
+                cut += 1;
+                partly += usize::from(reply.text.trim_start().starts_with('{'));
+            }
+        }
+    }
+    println!(
+        "of {} answers under the strict schema {ended} ended, of which {read} are read; {cut} were cut off, of which {partly} had begun as they must",
+        PROMPTS.len()
+    );
+    assert_eq!((read, partly), (ended, cut));
 }
