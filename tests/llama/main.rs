@@ -171,7 +171,8 @@ fn what_a_model_writes_under_the_schema_of_workflows_is_read(server: &LlamaServe
         let mut question = call(prompt, yes_or_no(), 220);
         question.output = Some(schema.clone());
         let reply = wait(client.call(&question)).unwrap();
-        assert_eq!(client.output_modes()[LLAMA_MODEL], OutputMode::StrictSchema, "the server takes the schema");
+        // Only an answer that ended confirms the way of asking.
+        assert!(client.output_modes().get(LLAMA_MODEL).is_none_or(|mode| *mode == OutputMode::StrictSchema), "the server takes the schema");
         match (reply.finish, extract(&reply.text)) {
             (Finish::Stop, answer) => {
                 ended += 1;

@@ -190,13 +190,10 @@ fn reachable(mut items: Vec<Item>) -> Vec<Item> {
     }) else {
         return items;
     };
-    let mut found: Vec<Item> = items.drain(..).collect();
-    let rest = found.split_off(up + 1);
-    let mut head: Vec<Item> = found;
-    head.remove(up);
+    let rest = items.split_off(up + 1);
     // The words around the address belong to the question.
-    let tail = head.split_off(url + 1);
-    drop(tail);
+    items.truncate(url + 1);
+    let mut head = items;
     head.remove(whether);
     if whether > 0 && head[whether - 1].kind == Kind::Comma {
         head.remove(whether - 1);

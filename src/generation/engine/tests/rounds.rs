@@ -231,9 +231,10 @@ fn a_plan_is_filled_in_by_parallel_calls() {
                 .filter(|id| call.messages[1].text.contains(&format!(" {id},")) || call.messages[1].text.contains(&format!(", {id} of")));
             replied(json!({"nodes": own.map(node).collect::<Vec<_>>()}).to_string())
         }
-        // Only that services of the prompt have no node.
+        // Services of the prompt have no node, which is said once; then the empty answer is what is wrong.
         Stage::Repair => {
-            assert!(call.messages.last().unwrap().text.contains("the request names \"Trello\", and no node uses it"));
+            let told = &call.messages.last().unwrap().text;
+            assert!(told.contains("and no node uses it") || told.contains("has no workflow"), "{told}");
             replied("{}")
         }
     });

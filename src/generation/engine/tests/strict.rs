@@ -79,7 +79,9 @@ fn what_the_strict_schema_allows_is_read() {
             workflows += 1;
             forms += usize::from(compact::read(&workflow).is_ok());
         }
-        println!("{content:?}: {answers} of {DOCUMENTS} documents are answers, the others empty; {forms} of {workflows} workflows are compact ones");
+        println!(
+            "{content:?}: {answers} of {DOCUMENTS} documents are answers, the others empty; {forms} of {workflows} workflows are compact ones"
+        );
         assert!(answers * 100 >= DOCUMENTS * 80 && workflows > 100 && forms > 20, "{answers} {workflows} {forms}");
     }
 }
