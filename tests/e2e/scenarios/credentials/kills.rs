@@ -98,7 +98,7 @@ async fn kills_and_unanswered_creates_make_no_second_credential_and_leave_none_b
     let writes = || METHODS.map(count).iter().sum();
     torment(&mut world, &mut Dice(0x5eed_0015), "slackApi", |value| json!({ "accessToken": value }), writes).await;
     println!("{:?} that the kills met: {:?}", METHODS, METHODS.map(count));
-    assert!(count("POST") >= kills() as usize / 4, "the operator was killed before it did anything");
+    assert!(METHODS.map(count).iter().sum::<usize>() >= kills() as usize / 2, "the operator was killed before it did anything");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,5 +111,5 @@ async fn kills_on_the_real_n8n_make_no_second_credential_and_leave_none_behind()
     let fields = |value| json!({ "name": "X-Api-Key", "value": value });
     torment(&mut world, &mut Dice(0x5eed_0016), "httpHeaderAuth", fields, writes).await;
     println!("{:?} that the kills met on the real n8n: {:?}", METHODS, METHODS.map(count));
-    assert!(count("POST") >= kills() as usize / 4, "the operator was killed before it did anything");
+    assert!(METHODS.map(count).iter().sum::<usize>() >= kills() as usize / 2, "the operator was killed before it did anything");
 }

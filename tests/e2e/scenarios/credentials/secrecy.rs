@@ -186,7 +186,10 @@ async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
     for (arguments, part) in [
         (vec!["credentials", &file], "kind: Secret"),
         (vec!["validate", &file], ""),
-        (vec!["import", "--url", &url, "--instance", "main", "--api-key-file", &key, "--with-credentials", "--all"], "kind: N8nCredential"),
+        (
+            vec!["import", "--url", &url, "--instance", "main", "--api-key-file", &key, "--with-credentials", "--all", "--managed"],
+            "kind: N8nCredential",
+        ),
         (vec!["release", "--dry-run", "--namespace", &world.namespace, "--lease-name", "none-such"], "n8ncredential"),
     ] {
         let said = command(&arguments, &world.stack.kubeconfig("admin"));
