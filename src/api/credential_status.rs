@@ -108,6 +108,10 @@ pub struct CredentialTest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub values_hash: Option<String>,
+    /// n8n's message of a failed test. Absent if it is empty or repeats a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub message: Option<String>,
 }
 
 /// Result of a test of a credential.

@@ -151,6 +151,13 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 64))]
     pub health_decided_for: Option<MicroTime>,
+    /// True if those executions failed more often than `spec.healthCheck` allows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub health_failing: bool,
+    /// True if the last reconciliation ended with n8n holding and publishing what the spec asks for. Listings of n8n then confirm it, in place
+    /// of reconciliations, while nothing changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub complete: bool,
     /// Time since which n8n could not be asked whether it still holds what was last confirmed. Ready stays True for three intervals from then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 64))]

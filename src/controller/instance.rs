@@ -94,10 +94,9 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     }
     let old = instance.status.clone().unwrap_or_default();
     let mut status = old.clone();
-    let found = observe(ctx, &instance, &mut status).await;
-    let unreachable = found.details.iter().any(|one| one.kind == ConditionType::Reachable && one.status == ConditionStatus::False);
+    let (found, reached) = observe(ctx, &instance, &mut status).await;
     let reason = reason(&found.outcome);
-    ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = unreachable);
+    ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = !reached);
     // A key that n8n rejects is read again at the next attempt.
     if matches!(reason, Reason::Unauthorized | Reason::MissingScope) {
         ctx.connections.forget_key(&instance);
@@ -176,35 +175,45 @@ async fn send_events(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceSta
     }
 }
 
-async fn observe(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus) -> Found {
-    let mut details = Vec::new();
+/// Returns the result of an inspection, and whether n8n answered and accepted the key.
+async fn observe(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nInstanceStatus) -> (Found, bool) {
+    let mut seen = Inspection::default();
     // The catalogue matters even while n8n does not answer.
     let catalog = ctx.catalogs.refresh(instance).await;
     if matches!(catalog, Ok((_, true))) {
         ctx.wake_workflows(&instance.namespace().unwrap_or_default(), &instance.name_any());
     }
     let limit = ctx.settings.reconcile_timeout;
-    let inspected = tokio::time::timeout(limit, inspect(ctx, instance, status, &mut details)).await;
+    let inspected = tokio::time::timeout(limit, inspect(ctx, instance, status, &mut seen)).await;
     let inspected = inspected.unwrap_or_else(|_| Err(ReconcileError::timed_out(limit)));
+    let Inspection { mut details, reached } = seen;
     details.extend(catalog_condition(&catalog, status));
     let without = catalog.map_or_else(Some, |(held, _)| held.error);
     let outcome = match inspected.and_then(|message| without.map_or(Ok(message), Err)) {
         Ok(message) => Outcome::Ready(message),
         Err(error) => {
-            if !details.iter().any(|update| update.kind == ConditionType::Reachable) {
+            if !reached {
                 details.push(ConditionUpdate::new(ConditionType::Reachable, ConditionStatus::False, error.reason, &error.message));
             }
             Outcome::Failed(error)
         }
     };
-    Found { outcome, details }
+    (Found { outcome, details }, reached)
+}
+
+/// What an inspection found until it ended.
+#[derive(Default)]
+struct Inspection {
+    details: Vec<ConditionUpdate>,
+    /// Set once n8n answered and accepted the key.
+    reached: bool,
 }
 
 async fn inspect(
     ctx: &Context,
     instance: &Arc<N8nInstance>,
     status: &mut N8nInstanceStatus,
-    details: &mut Vec<ConditionUpdate>,
+    seen: &mut Inspection,
 ) -> Result<String, ReconcileError> {
     let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
     let users = ctx.workflows_of(&namespace, &name);
@@ -244,7 +253,8 @@ async fn inspect(
     let failed = |error, scopes: &[String]| explained(ReconcileError::from(error), expires_at.as_deref(), scopes, Timestamp::now());
     connection.client.readiness().await.map_err(|error| failed(error, &[]))?;
     let scopes = connection.client.discover().await.map_err(|error| failed(error, &[]))?;
-    details.push(ConditionUpdate::new(
+    seen.reached = true;
+    seen.details.push(ConditionUpdate::new(
         ConditionType::Reachable,
         ConditionStatus::True,
         Reason::Succeeded,
@@ -272,11 +282,11 @@ async fn inspect(
         ));
     }
     let mut message = format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"));
-    if let Some(update) = expiring {
-        if update.status == ConditionStatus::True {
-            message = format!("{message}; {}", update.message);
+    if let Some(key::Expiry { soon, message: expiry }) = expiring {
+        if soon {
+            message = format!("{message}; {expiry}");
         }
-        details.push(update);
+        seen.details.push(key::condition(soon, expiry));
     }
     status.restored_from = connection.restored_from().map(str::to_owned);
     if let Some(cluster) = &status.restored_from {

@@ -41,6 +41,29 @@ pub enum Health {
     AsBadAsBefore(Tally),
 }
 
+/// Decision about a published version that lasts until executions decide otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthDecision {
+    /// Few enough executions failed.
+    Healthy,
+    /// Too many executions failed.
+    Failing,
+}
+
+impl Health {
+    /// Returns the decision that holds from now on; `before` is the one that held about the same publication. Too few executions prove
+    /// nothing either way: the decision before stands, or sparse traffic would turn the condition to and fro, with a write and an event
+    /// each time.
+    pub fn decision(&self, before: Option<HealthDecision>) -> Option<HealthDecision> {
+        match self {
+            Self::Healthy => Some(HealthDecision::Healthy),
+            Self::Failing(_) | Self::AsBadAsBefore(_) => Some(HealthDecision::Failing),
+            Self::NotEnough(_) => before,
+            Self::NotChecked | Self::Baking | Self::NotSaved => None,
+        }
+    }
+}
+
 /// Returns the period whose executions decide the health of a version published at that time. While the version is `baking`, this is its
 /// bake time, even if the check comes late; afterwards it is the most recent period of that length.
 pub fn window(published_at: Timestamp, bake: Duration, baking: bool, now: Timestamp) -> (Timestamp, Option<Timestamp>) {
@@ -171,6 +194,25 @@ mod tests {
             (Health::NotChecked, true, true, Proof::Good),
         ] {
             assert_eq!(proof(&health, baking, rollback), expected, "{health:?} {baking} {rollback}");
+        }
+    }
+
+    #[test]
+    fn a_decision_stands_until_executions_decide_otherwise() {
+        use HealthDecision::{Failing, Healthy};
+        let few = Tally { finished: 1, failed: 1 };
+        for (health, before, after) in [
+            (Health::NotEnough(few), None, None),
+            (Health::NotEnough(few), Some(Healthy), Some(Healthy)),
+            (Health::NotEnough(few), Some(Failing), Some(Failing)),
+            (Health::Healthy, Some(Failing), Some(Healthy)),
+            (Health::Failing(few), Some(Healthy), Some(Failing)),
+            (Health::AsBadAsBefore(few), None, Some(Failing)),
+            (Health::Baking, Some(Healthy), None),
+            (Health::NotSaved, Some(Failing), None),
+            (Health::NotChecked, Some(Failing), None),
+        ] {
+            assert_eq!(health.decision(before), after, "{health:?} after {before:?}");
         }
     }
 }

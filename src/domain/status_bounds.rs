@@ -128,6 +128,7 @@ pub fn fit_credential(status: &mut N8nCredentialStatus) {
     {
         drop_long(hash, 80);
     }
+    status.test.iter_mut().for_each(|test| say_some(&mut test.message, 1024));
     say_some(&mut status.summary, summary::LONGEST);
     cut_some(&mut status.last_handled_requested_at, ANNOTATION);
     fit_conditions(&mut status.conditions);

@@ -15,6 +15,7 @@ use crate::api::required_credential::RequiredCredential;
 use crate::api::template_ref::TemplateUse;
 use crate::api::workflow_status::{Intent, LastFailure, Operation, Origin, Snapshot, WorkflowStatus};
 use crate::domain::backoff::enough;
+use crate::domain::health::HealthDecision;
 use crate::domain::plan::Keeps;
 use crate::domain::{confirmed, history, plan, settings, status_bounds};
 
@@ -164,11 +165,12 @@ impl StatusRecord {
         self.0.intent = self.0.intent.take().filter(|intent| needed && intent.last_good_n8n_version_id.is_some());
     }
 
-    /// Counts one more failed attempt at the intended version, unless it is counted already, and reports whether it failed often and for
-    /// long enough to be the version's fault.
-    pub fn count_failed_attempt(&mut self, counted: bool, now: Timestamp) -> bool {
+    /// Counts one more failed attempt at the intended version, unless `counted` says that this one is counted already, and reports whether
+    /// it failed often and for long enough to be the version's fault.
+    pub fn count_failed_attempt(&mut self, counted: &mut bool, now: Timestamp) -> bool {
+        let more = i64::from(!std::mem::replace(counted, true));
         self.0.intent.as_mut().is_some_and(|intent| {
-            intent.attempts += i64::from(!counted);
+            intent.attempts += more;
             let since = intent.failing_since.get_or_insert_with(|| whole_seconds(now)).0;
             enough(intent.attempts, since, now)
         })
@@ -298,9 +300,16 @@ impl StatusRecord {
         self.0.last_failure = Some(failure);
     }
 
-    /// Records that executions since the publication decided the health condition, or that they do not any more.
-    pub fn record_health_decided(&mut self, decided: bool) {
-        self.0.health_decided_for = self.0.published_at.clone().filter(|_| decided);
+    /// Returns the decision about the health of the current publication.
+    pub fn health_decision(&self) -> Option<HealthDecision> {
+        let decided = self.0.health_decided_for.is_some() && self.0.health_decided_for == self.0.published_at;
+        decided.then_some(if self.0.health_failing { HealthDecision::Failing } else { HealthDecision::Healthy })
+    }
+
+    /// Records the decision about the health of the current publication.
+    pub fn record_health_decision(&mut self, decision: Option<HealthDecision>) {
+        self.0.health_decided_for = self.0.published_at.clone().filter(|_| decision.is_some());
+        self.0.health_failing = decision == Some(HealthDecision::Failing);
     }
 }
 
@@ -335,6 +344,11 @@ impl StatusRecord {
     /// Records whether another workflow has a webhook path that this one waits for.
     pub fn record_waits_for_path(&mut self, waits: bool) {
         self.0.waits_for_webhook_path = waits;
+    }
+
+    /// Records whether n8n holds and publishes what the spec asks for.
+    pub fn record_complete(&mut self, complete: bool) {
+        self.0.complete = complete;
     }
 
     /// Records a summary while the reconciliation goes on.
@@ -373,3 +387,6 @@ impl StatusRecord {
         status_bounds::texts_of_workflow(&mut self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::indexed_metadata;
 use super::indexed_policy::Readable;
-use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::credential::{CredentialField, N8nCredential, RateLimit};
 use crate::api::credential_status::{CredentialTest, N8nCredentialStatus, TestResult};
 use crate::api::workflow::{InstanceRef, LocalRef};
@@ -156,11 +155,6 @@ impl IndexedCredential {
         }
     }
 
-    /// Returns the status of a condition.
-    pub fn condition(&self, kind: ConditionType) -> Option<ConditionStatus> {
-        find(&self.status()?.conditions, kind).map(|condition| condition.status)
-    }
-
     /// Reports whether the object is being deleted.
     pub fn deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
@@ -174,9 +168,10 @@ impl IndexedCredential {
     /// Drops the parts that only other tools read.
     pub fn slim(&mut self) {
         indexed_metadata::slim(&mut self.metadata);
-        // Messages are for people, and may be long.
-        for condition in self.status.0.iter_mut().flat_map(|status| &mut status.conditions) {
-            condition.message = String::new();
+        // Conditions and messages are for people, and may be long.
+        if let Ok(status) = &mut self.status.0 {
+            status.conditions = Vec::new();
+            status.test.iter_mut().for_each(|test| test.message = None);
         }
     }
 

@@ -10,8 +10,6 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 use serde_json::Value;
 
-use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
-use crate::api::reason::Reason;
 use crate::api::required_credential::RequiredCredential;
 use crate::api::workflow_status::{Operation, Snapshot, VersionRecord};
 use crate::domain::quota::places::Announced;
@@ -41,7 +39,7 @@ pub struct IndexedStatus {
     pub(super) activation_requested_at: Option<Timestamp>,
     /// Types of the credentials that the definition uses or requires.
     pub(super) credential_types: Box<[Box<str>]>,
-    /// State that n8n should hold, if the object is Ready and nothing is unfinished. Boxed, for many objects have none.
+    /// State that n8n should hold, if the last reconciliation left nothing unfinished. Boxed, for many objects have none.
     pub(super) recorded: Option<Box<Recorded>>,
 }
 
@@ -84,7 +82,7 @@ struct Status {
     #[serde(deserialize_with = "lenient")]
     required_credentials: Option<Vec<RequiredCredential>>,
     #[serde(deserialize_with = "lenient")]
-    conditions: Option<Vec<Condition>>,
+    complete: Option<bool>,
 }
 
 /// The parts of an intent that decide which places it may use.
@@ -135,11 +133,9 @@ impl From<Status> for IndexedStatus {
 
 impl Status {
     fn recorded(&self) -> Option<Recorded> {
-        let ready = find(self.conditions.as_deref()?, ConditionType::Ready)?;
-        let is_ready = ready.status == ConditionStatus::True && ready.reason != Reason::Suspended.as_str();
         let unfinished = [&self.sent, &self.failed_digest, &self.unverified_since].iter().any(|one| one.is_some()) || self.intent.is_some();
         let waits = [self.webhooks_missing, self.waits_for_webhook_path].contains(&Some(true));
-        if !is_ready || unfinished || waits {
+        if self.complete != Some(true) || unfinished || waits {
             return None;
         }
         Recorded::of(Held {

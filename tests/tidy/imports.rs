@@ -96,16 +96,20 @@ fn for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
+/// Reports whether an item is compiled for tests only.
+pub(crate) fn is_for_tests(item: &syn::Item) -> bool {
+    match item {
+        syn::Item::Fn(one) => for_tests(&one.attrs),
+        syn::Item::Impl(one) => for_tests(&one.attrs),
+        syn::Item::Use(one) => for_tests(&one.attrs),
+        syn::Item::Mod(one) => for_tests(&one.attrs),
+        _ => false,
+    }
+}
+
 impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast syn::Item) {
-        let attributes = match item {
-            syn::Item::Fn(one) => &one.attrs,
-            syn::Item::Impl(one) => &one.attrs,
-            syn::Item::Use(one) => &one.attrs,
-            syn::Item::Mod(one) => &one.attrs,
-            _ => return visit::visit_item(self, item),
-        };
-        if !for_tests(attributes) {
+        if !is_for_tests(item) {
             visit::visit_item(self, item);
         }
     }

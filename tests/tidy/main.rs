@@ -6,6 +6,7 @@
 mod admission;
 mod argocd;
 mod chart;
+mod conditions;
 mod examples;
 mod generated;
 mod imports;

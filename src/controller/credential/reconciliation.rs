@@ -178,7 +178,8 @@ impl<'a> Reconciliation<'a> {
     async fn write_status(&mut self) -> Result<(), kube::Error> {
         status_bounds::fit_credential(&mut self.status);
         let messages = self.status.conditions.iter_mut().map(|condition| &mut condition.message);
-        self.ctx.connections.hide_keys(messages.chain(&mut self.status.summary));
+        let test = self.status.test.iter_mut().filter_map(|test| test.message.as_mut());
+        self.ctx.connections.hide_keys(messages.chain(&mut self.status.summary).chain(test));
         self.saved.write(&self.ctx.client, &self.ctx.metrics.writes, &self.credential, &self.status).await.map(drop)
     }
 }

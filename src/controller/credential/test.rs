@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::reconciliation::Reconciliation;
 use super::values::Wanted;
-use crate::api::condition::{ConditionStatus, ConditionType, find, whole_seconds};
+use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::credential_status::{CredentialTest, TestResult};
 use crate::api::reason::Reason;
 use crate::controller::connections::Connection;
@@ -16,7 +16,6 @@ use crate::n8n::N8nError;
 /// Tests the credential if a test is due, and returns the outcome of the reconciliation.
 pub(super) async fn test(rec: &mut Reconciliation<'_>, connection: &Connection, wanted: &Wanted) -> Result<Outcome, ReconcileError> {
     let id = rec.status.n8n_credential_id.clone().unwrap_or_default();
-    let mut tested = None;
     if is_due(rec, &wanted.hash) {
         rec.release_slot();
         let (result, message) = match connection.client.test_credential(&id).await {
@@ -30,8 +29,12 @@ pub(super) async fn test(rec: &mut Reconciliation<'_>, connection: &Connection, 
             other => other,
         };
         rec.ctx.metrics.credential_tested(result);
-        tested = Some(message);
-        let test = CredentialTest { result, time: whole_seconds(Timestamp::now()), values_hash: Some(wanted.hash.clone()) };
+        let test = CredentialTest {
+            result,
+            time: whole_seconds(Timestamp::now()),
+            values_hash: Some(wanted.hash.clone()),
+            message: message.filter(|_| result == TestResult::Failed),
+        };
         // n8n is asked again and again whether an account is connected; that nothing changed is not worth a write.
         let still = |before: &CredentialTest| {
             result == TestResult::NeedsAuthorization && (before.result, &before.values_hash) == (test.result, &test.values_hash)
@@ -41,7 +44,7 @@ pub(super) async fn test(rec: &mut Reconciliation<'_>, connection: &Connection, 
         }
         rec.status.needs_authorization = result == TestResult::NeedsAuthorization;
     }
-    Ok(outcome(rec, &id, tested))
+    Ok(outcome(rec, &id))
 }
 
 /// Reports whether a test is due.
@@ -50,9 +53,9 @@ fn is_due(rec: &Reconciliation<'_>, hash: &str) -> bool {
     rec.is_requested() || test_is_due(rec.status.test.as_ref(), hash, interval, Timestamp::now())
 }
 
-/// Sets condition Tested and returns the outcome. `tested` is the message of a test that was made now, None in it one that cannot be shown.
-fn outcome(rec: &mut Reconciliation<'_>, id: &str, tested: Option<Option<String>>) -> Outcome {
-    let Some(result) = rec.status.test.as_ref().map(|test| test.result) else {
+/// Sets condition Tested from the last test and returns the outcome.
+fn outcome(rec: &mut Reconciliation<'_>, id: &str) -> Outcome {
+    let Some((result, words)) = rec.status.test.as_ref().map(|test| (test.result, test.message.clone())) else {
         rec.set_condition(ConditionType::Tested, ConditionStatus::Unknown, Reason::NotTested, Reason::NotTested.meaning());
         return Outcome::Ready(format!("credential {id} in n8n holds the values"));
     };
@@ -62,20 +65,17 @@ fn outcome(rec: &mut Reconciliation<'_>, id: &str, tested: Option<Option<String>
         TestResult::NotTestable => (ConditionStatus::Unknown, Reason::NotTestable),
         TestResult::NeedsAuthorization => (ConditionStatus::False, Reason::NeedsAuthorization),
     };
-    let known = find(&rec.before().conditions, ConditionType::Tested);
-    let known = known.filter(|known| known.reason == reason.as_str()).map(|known| known.message.clone());
     let name = rec.status.name.clone().unwrap_or_default();
-    let message = match (result, tested, known) {
-        (TestResult::Failed, Some(Some(words)), _) => format!("n8n's test of credential {id} failed: {words}"),
-        (TestResult::Failed, None, Some(known)) => known,
-        (TestResult::Failed, _, _) => {
+    let message = match (result, words) {
+        (TestResult::Failed, Some(words)) => format!("n8n's test of credential {id} failed: {words}"),
+        (TestResult::Failed, None) => {
             format!("n8n's test of credential {id} failed; its message is empty or repeats a value, so it is not shown")
         }
-        (TestResult::NeedsAuthorization, ..) => format!(
+        (TestResult::NeedsAuthorization, _) => format!(
             "nobody has connected an account to credential {id}: open {name:?} under Credentials in n8n's editor and connect it; it is noticed within a minute"
         ),
-        (TestResult::Passed, ..) => "n8n tested the credential, and the service accepts it".to_owned(),
-        (TestResult::NotTestable, ..) => "n8n cannot test it: only executions show whether the service accepts it".to_owned(),
+        (TestResult::Passed, _) => "n8n tested the credential, and the service accepts it".to_owned(),
+        (TestResult::NotTestable, _) => "n8n cannot test it: only executions show whether the service accepts it".to_owned(),
     };
     rec.set_condition(ConditionType::Tested, status, reason, &message);
     match result {

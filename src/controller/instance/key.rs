@@ -16,27 +16,34 @@ use crate::n8n::key_expiry;
 /// Keys that expire sooner than this are reported.
 const EXPIRING: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// Records when the key expires, and returns the condition that reports whether that is soon.
+/// When a key expires.
+pub(super) struct Expiry {
+    /// Set if that is soon.
+    pub(super) soon: bool,
+    pub(super) message: String,
+}
+
+/// Returns the condition that reports when the key expires.
+pub(super) fn condition(soon: bool, message: String) -> ConditionUpdate {
+    let (status, reason) =
+        if soon { (ConditionStatus::True, Reason::KeyExpiring) } else { (ConditionStatus::False, Reason::KeyNotExpiring) };
+    ConditionUpdate::new(ConditionType::KeyExpiring, status, reason, message)
+}
+
+/// Records when the key expires, and returns whether that is soon. None if the key cannot be read.
 pub(super) async fn expiry(
     ctx: &Context,
     instance: &N8nInstance,
     connection: &Connection,
     status: &mut N8nInstanceStatus,
-) -> Option<ConditionUpdate> {
+) -> Option<Expiry> {
     let secret = &instance.spec.api_key_secret_ref;
     let key = ctx.secrets.get(&connection.namespace(), &secret.name, &secret.key).await.ok().flatten()?;
     let expiry = key_expiry(&ApiKey::parse(&key).ok()?);
     status.key_expires_at = expiry.map(|at| at.to_string());
     ctx.metrics.key_expires(&connection.namespace(), &instance.name_any(), expiry);
-    let update = |status, reason, message| ConditionUpdate::new(ConditionType::KeyExpiring, status, reason, message);
-    let Some(expiry) = expiry else {
-        return Some(update(ConditionStatus::False, Reason::KeyNotExpiring, "the API key does not expire".to_owned()));
-    };
-    let left = Duration::try_from(expiry.duration_since(Timestamp::now())).unwrap_or_default();
-    Some(if left < EXPIRING {
-        let message = format!("the API key expires at {expiry}: create a new one in n8n and store it in Secret {}", secret.name);
-        update(ConditionStatus::True, Reason::KeyExpiring, message)
-    } else {
-        update(ConditionStatus::False, Reason::KeyNotExpiring, format!("the API key expires at {expiry}"))
-    })
+    let Some(expiry) = expiry else { return Some(Expiry { soon: false, message: "the API key does not expire".to_owned() }) };
+    let soon = Duration::try_from(expiry.duration_since(Timestamp::now())).unwrap_or_default() < EXPIRING;
+    let todo = format!(": create a new one in n8n and store it in Secret {}", secret.name);
+    Some(Expiry { soon, message: format!("the API key expires at {expiry}{}", if soon { todo.as_str() } else { "" }) })
 }

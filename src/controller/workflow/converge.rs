@@ -127,7 +127,7 @@ async fn attempt<'a>(
     }
     let digest = versions::digest_of(&rec.status, version);
     // Details that an earlier attempt found are about another version.
-    rec.details.retain(|update| !matches!(update.kind, ConditionType::Synced | ConditionType::Live | ConditionType::Healthy));
+    rec.clear_conditions(&[ConditionType::Synced, ConditionType::Live, ConditionType::Healthy]);
     Ok(Attempt {
         connection,
         left_offline: left_offline == Some(&digest),

@@ -110,7 +110,10 @@ pub(super) async fn deploy(
         let attempted = attempted(rec, wanted.operation, wanted.version, too_often);
         return Err(failure::of_publication(message, Reason::NotSynced, false, attempted));
     }
-    drift::undone(rec, wanted, remote, &plan.undone, &kept);
+    let reverted = drift::undone(rec, wanted, remote, &plan.undone, &kept);
+    if !reverted.is_empty() && plan.left.is_empty() {
+        rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last reverted: {reverted}"));
+    }
     confirm(rec, wanted, &after, &plan.keeps);
     quota::settle(rec, wanted.version, Taken::Yes).await;
     Ok(Deployed { remote: after, ..deployed })

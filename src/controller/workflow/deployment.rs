@@ -39,9 +39,8 @@ impl From<N8nError> for Failure {
 /// version's fault.
 pub(super) fn failed_too_often(rec: &mut Reconciliation<'_>) -> bool {
     let now = rec.now();
-    let first = !std::mem::replace(&mut rec.counted, true);
     rec.ctx.remember(&rec.uid(), |memory| memory.counted = true);
-    rec.status.count_failed_attempt(!first, now)
+    rec.status.count_failed_attempt(&mut rec.counted, now)
 }
 
 /// Reports the same of an attempt of an earlier reconciliation that left the workflow offline. If that reconciliation counted it, it is

@@ -29,7 +29,7 @@ pub(super) fn contested(rec: &Reconciliation<'_>) -> bool {
 /// Reports the changes made in n8n that the plan leaves.
 pub(super) fn left(rec: &mut Reconciliation<'_>, plan: &Plan, wanted: &Deployment<'_>, remote: &RemoteWorkflow) -> String {
     if plan.left.is_empty() {
-        rec.details.retain(|one| one.kind != ConditionType::Drifted);
+        rec.clear_conditions(&[ConditionType::Drifted]);
         if plan.undone.is_empty() {
             rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::InSync, "");
         }
@@ -42,20 +42,25 @@ pub(super) fn left(rec: &mut Reconciliation<'_>, plan: &Plan, wanted: &Deploymen
     message
 }
 
-/// Reports the changes that are reverted now, and the versions under which they are stored. `remote` is n8n as it was before.
-pub(super) fn undone(rec: &mut Reconciliation<'_>, wanted: &Deployment<'_>, remote: &RemoteWorkflow, drift: &[Drift], kept: &[i64]) {
+/// Reports the changes that are reverted now, and the versions under which they are stored. `remote` is n8n as it was before. Returns what
+/// was reverted; empty if nothing was.
+pub(super) fn undone(
+    rec: &mut Reconciliation<'_>,
+    wanted: &Deployment<'_>,
+    remote: &RemoteWorkflow,
+    drift: &[Drift],
+    kept: &[i64],
+) -> String {
     if drift.is_empty() {
-        return;
+        return String::new();
     }
     let kept: String = kept.iter().map(|version| format!("; kept as version {version}")).collect();
     let message = describe(drift, wanted, remote) + &kept;
     rec.record_event(EventType::Warning, Reason::DriftReverted, format!("reverted a change in n8n: {message}"));
-    if rec.details.iter().all(|one| one.kind != ConditionType::Drifted) {
-        rec.set_condition(ConditionType::Drifted, ConditionStatus::False, Reason::DriftReverted, format!("last reverted: {message}"));
-    }
     rec.ctx.metrics.reverts.inc();
     let now = rec.now();
     rec.ctx.remember(&rec.uid(), |memory| memory.reverts.note(now));
+    message
 }
 
 /// Stores an edit made in n8n before it is overwritten, by a revert or by a new version, so that no edit is lost. Returns the version

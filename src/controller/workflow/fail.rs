@@ -9,7 +9,7 @@ use super::bind::Bound;
 use super::reconciliation::Reconciliation;
 use super::{observe, probe_headers, route_claims, versions};
 use crate::api::annotation;
-use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow_status::VersionResult;
 use crate::controller::connections::Connection;
@@ -161,10 +161,6 @@ pub(super) fn rolled_back_or(rec: &mut Reconciliation<'_>, choice: &Choice, want
         rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, Reason::Succeeded, "");
         return outcome;
     };
-    let before = find(&rec.status.conditions, ConditionType::RolledBack);
-    if before.is_none_or(|before| before.status != ConditionStatus::True) {
-        rec.ctx.metrics.rollbacks.inc();
-    }
     let message = format!("{}; version {version} is published in its place", failure_of(rec, wanted.version));
     rec.set_condition(ConditionType::RolledBack, ConditionStatus::True, Reason::RolledBack, &message);
     failed(rec, &wanted.digest, Reason::RolledBack, message)

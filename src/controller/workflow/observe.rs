@@ -206,7 +206,7 @@ pub(super) async fn probe(
 /// Records that the health of the published version is unknown until the probe counts.
 fn not_made(rec: &mut Reconciliation<'_>, message: String) -> ReconcileError {
     rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &message);
-    rec.status.record_health_decided(false);
+    rec.status.record_health_decision(None);
     ReconcileError::transient(Reason::ProbeUnanswered, message)
 }
 

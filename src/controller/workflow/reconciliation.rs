@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use kube::runtime::events::EventType;
 
 use crate::api::annotation;
-use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate};
+use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, find};
 use crate::api::reason::Reason;
 use crate::api::template_ref::TemplateUse;
 use crate::api::workflow::{Workflow, WorkflowSpec};
@@ -213,6 +213,19 @@ impl<'a> Reconciliation<'a> {
     pub(super) fn set_condition(&mut self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) {
         self.details.retain(|one| one.kind != kind);
         self.details.push(ConditionUpdate::new(kind, status, reason, message));
+    }
+
+    /// Sets a condition whose message holds figures, and returns the message: while status and reason stay as they are, the message does too.
+    pub(super) fn set_steady_condition(&mut self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: String) -> String {
+        let before = find(&self.status.conditions, kind).filter(|before| before.status == status && before.reason == reason.as_str());
+        let message = before.map_or(message, |before| before.message.clone());
+        self.set_condition(kind, status, reason, &message);
+        message
+    }
+
+    /// Drops conditions that were set about another version.
+    pub(super) fn clear_conditions(&mut self, kinds: &[ConditionType]) {
+        self.details.retain(|one| !kinds.contains(&one.kind));
     }
 
     /// Records which template the definition is rendered from.

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::reconciliation::Reconciliation;
 use super::resolve::wake_callers;
-use crate::api::condition::{Condition, ConditionType, find};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
 use crate::api::workflow_status::{VersionResult, WorkflowStatus};
@@ -35,6 +35,7 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
     rec.status.record_waits_for_path(matches!(&found.outcome, Outcome::Failed(error) if error.reason == Reason::WebhookPathTaken));
     let pinned = rec.pinned().and_then(|pinned| pinned.trim().parse().ok()).filter(|version| *version > 0);
     let summary = summary(&after);
+    rec.status.record_complete(matches!(found.outcome, Outcome::Ready(_)));
     rec.status.report(generation, pinned, after, unverified_since, summary);
     rec.note_source();
     let ended = next(rec, found, now);
@@ -64,6 +65,9 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
 async fn send_events(rec: &mut Reconciliation<'_>, before: &[Condition]) {
     let earlier = rec.workflow.status.clone().unwrap_or_default();
     let another_version = earlier.active_version != rec.status.active_version;
+    if is_rolled_back(&rec.status.conditions) && !is_rolled_back(before) {
+        rec.ctx.metrics.rollbacks.inc();
+    }
     let turns = transitions(before, &rec.status.conditions, another_version).into_iter();
     let turns = turns.map(|turn| (if turn.warning { EventType::Warning } else { EventType::Normal }, turn.reason, turn.note));
     let decided = decisions(&earlier, &rec.status).into_iter().map(|(reason, note)| (EventType::Normal, reason, note));
@@ -72,6 +76,10 @@ async fn send_events(rec: &mut Reconciliation<'_>, before: &[Condition]) {
     for (kind, reason, note) in decided.chain(turns).chain(unread) {
         rec.ctx.send_event(&rec.workflow, kind, reason, note).await;
     }
+}
+
+fn is_rolled_back(conditions: &[Condition]) -> bool {
+    find(conditions, ConditionType::RolledBack).is_some_and(|condition| condition.status == ConditionStatus::True)
 }
 
 /// Returns the handled requests of users: annotations and `suspend`.

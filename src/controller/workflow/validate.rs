@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::reconciliation::Reconciliation;
 use super::source::{self, Source};
 use super::{policy, versions};
-use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
 use crate::api::required_credential::RequiredCredential;
 use crate::api::workflow_status::VersionSource;
@@ -109,10 +109,7 @@ fn believed(rec: &mut Reconciliation<'_>, source: &Source) -> bool {
     if !first || !stands || source.kind != VersionSource::Definition {
         return false;
     }
-    // The condition stays as it is; it is repeated for this generation.
-    let Some(standing) = find(&rec.status.conditions, ConditionType::Validated) else { return false };
-    let message = standing.message.clone();
-    rec.set_condition(ConditionType::Validated, ConditionStatus::True, Reason::Valid, message);
+    rec.set_steady_condition(ConditionType::Validated, ConditionStatus::True, Reason::Valid, String::new());
     rec.ctx.remember(&rec.uid(), |memory| memory.validation = Some(CachedValidation::Believed));
     true
 }

@@ -177,7 +177,7 @@ impl Attempt<'_> {
     fn unanswered(&self, rec: &mut Reconciliation<'_>, message: String) -> Failure {
         rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::ProbeUnanswered, &message);
         rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, Reason::ProbeUnanswered, &message);
-        rec.status.record_health_decided(false);
+        rec.status.record_health_decision(None);
         let now = rec.now();
         if rec.ctx.remember(&rec.uid(), |memory| memory.silence.note(&self.digest, now)) {
             return Failure::Version(Reason::ProbeUnanswered, format!("{message} (after several attempts)"));

@@ -6,15 +6,16 @@ use jiff::Timestamp;
 
 use super::answered;
 use super::reconciliation::Reconciliation;
-use crate::api::condition::{ConditionStatus, ConditionType, find};
+use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
+use crate::api::workflow::HealthCheck;
 use crate::api::workflow_status::{LastFailure, VersionResult};
 use crate::controller::connections::Connection;
 use crate::controller::sweeps::SHORTEST;
 use crate::domain::credential_limits::{executions_per_minute, limits_of, users};
 use crate::domain::error::ReconcileError;
-use crate::domain::health::{Health, Tally, evaluate, window};
+use crate::domain::health::{Health, HealthDecision, Tally, evaluate, window};
 use crate::domain::remote::{ExecutionStatus, RemoteExecution, RemoteWorkflow};
 use crate::domain::settings::saves_successes;
 use crate::n8n::ExecutionQuery;
@@ -33,7 +34,7 @@ pub(super) async fn watch(
     let (Some(check), Some(published_at)) = (rec.spec().health_check.clone().filter(|check| check.bake_time.is_some()), published_at)
     else {
         rec.set_condition(ConditionType::Healthy, ConditionStatus::Unknown, Reason::HealthNotChecked, "spec.healthCheck sets no bakeTime");
-        rec.status.record_health_decided(false);
+        rec.status.record_health_decision(None);
         return Ok((Health::NotChecked, String::new()));
     };
     let now = rec.now();
@@ -47,47 +48,50 @@ pub(super) async fn watch(
         record_rates(rec, remote, &executions, (from, to.unwrap_or(now)));
     }
     let since = tally(&executions);
-    let before = if since.percent() > check.maximum_error_rate as f64 {
+    let before_it = if since.percent() > check.maximum_error_rate as f64 {
         Some(tally_before(rec, connection, &remote.id, published_at, bake).await?)
     } else {
         None
     };
-    let health = evaluate(Some(&check), since, before, saved, age);
-    let rate =
-        |tally: Tally| format!("{} of {} executions failed, {} % are allowed", tally.failed, tally.finished, check.maximum_error_rate);
-    let (status, reason, message) = match &health {
-        Health::NotChecked => (ConditionStatus::Unknown, Reason::HealthNotChecked, String::new()),
-        Health::Baking => (
-            ConditionStatus::Unknown,
-            Reason::Baking,
-            format!("watched for {} after publication", crate::api::duration::Span::from_secs(bake.as_secs())),
-        ),
-        Health::Healthy => (ConditionStatus::True, Reason::Healthy, format!("at most {} % of executions failed", check.maximum_error_rate)),
-        Health::NotEnough(_) => {
-            (ConditionStatus::Unknown, Reason::NotEnoughExecutions, format!("fewer than {} executions", check.minimum_executions))
-        }
-        Health::NotSaved => (ConditionStatus::Unknown, Reason::ExecutionsNotSaved, Reason::ExecutionsNotSaved.meaning().to_owned()),
-        Health::Failing(tally) => (ConditionStatus::False, Reason::ErrorRateExceeded, rate(*tally)),
-        Health::AsBadAsBefore(tally) => {
-            (ConditionStatus::False, Reason::ErrorRateExceeded, format!("{}; the version before it was as bad", rate(*tally)))
-        }
-    };
-    let old = find(&rec.status.conditions, ConditionType::Healthy).cloned();
-    // Too little traffic proves nothing either way: the last decision about this version stands, or sparse traffic would turn the
-    // condition to and fro, with a write and an event each time.
-    let decided = rec.status.health_decided_for.is_some() && rec.status.health_decided_for == rec.status.published_at;
-    let stands = old.as_ref().filter(|_| matches!(health, Health::NotEnough(_)) && decided);
-    let stands = stands.and_then(|old| Some((old.status, Reason::parse(&old.reason)?)));
-    let (status, reason) = stands.unwrap_or((status, reason));
-    // The message changes when the condition does, not with every execution.
-    let same = old.filter(|old| old.status == status && old.reason == reason.as_str());
-    if status == ConditionStatus::False && same.is_none() {
+    let health = evaluate(Some(&check), since, before_it, saved, age);
+    let before = rec.status.health_decision();
+    let decision = health.decision(before);
+    if decision == Some(HealthDecision::Failing) && before != decision {
         note_failure(rec, connection, &executions).await?;
     }
-    let message = same.map_or(message, |same| same.message);
-    rec.status.record_health_decided(status != ConditionStatus::Unknown);
-    rec.set_condition(ConditionType::Healthy, status, reason, &message);
+    rec.status.record_health_decision(decision);
+    let (status, reason) = match decision {
+        Some(HealthDecision::Healthy) => (ConditionStatus::True, Reason::Healthy),
+        Some(HealthDecision::Failing) => (ConditionStatus::False, Reason::ErrorRateExceeded),
+        None => (ConditionStatus::Unknown, undecided(&health)),
+    };
+    // The message changes when the condition does, not with every execution.
+    let message = rec.set_steady_condition(ConditionType::Healthy, status, reason, explain(&health, &check, bake));
     Ok((health, message))
+}
+
+/// Returns the reason for a health that executions do not decide.
+fn undecided(health: &Health) -> Reason {
+    match health {
+        Health::Baking => Reason::Baking,
+        Health::NotSaved => Reason::ExecutionsNotSaved,
+        Health::NotEnough(_) => Reason::NotEnoughExecutions,
+        _ => Reason::HealthNotChecked,
+    }
+}
+
+fn explain(health: &Health, check: &HealthCheck, bake: Duration) -> String {
+    let rate =
+        |tally: &Tally| format!("{} of {} executions failed, {} % are allowed", tally.failed, tally.finished, check.maximum_error_rate);
+    match health {
+        Health::NotChecked => String::new(),
+        Health::Baking => format!("watched for {} after publication", crate::api::duration::Span::from_secs(bake.as_secs())),
+        Health::Healthy => format!("at most {} % of executions failed", check.maximum_error_rate),
+        Health::NotEnough(_) => format!("fewer than {} executions", check.minimum_executions),
+        Health::NotSaved => Reason::ExecutionsNotSaved.meaning().to_owned(),
+        Health::Failing(tally) => rate(tally),
+        Health::AsBadAsBefore(tally) => format!("{}; the version before it was as bad", rate(tally)),
+    }
 }
 
 /// Reports whether no execution is running that will count when it has finished. Only asked for objects that listings could cover then.

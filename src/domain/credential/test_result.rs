@@ -110,7 +110,7 @@ mod tests {
             (NeedsAuthorization, hour, 0, true, Some(20)),
         ] {
             let time = crate::api::condition::whole_seconds(Timestamp::UNIX_EPOCH);
-            let test = CredentialTest { result, time, values_hash: Some("h".to_owned()) };
+            let test = CredentialTest { result, time, values_hash: Some("h".to_owned()), message: None };
             let now = Timestamp::from_second(age).unwrap();
             assert_eq!(test_is_due(Some(&test), "h", interval, now), due, "{result:?} {interval:?} {age}");
             assert_eq!(until_test(&test, interval, now), left.map(Duration::from_secs), "{result:?} {interval:?} {age}");
