@@ -24,6 +24,7 @@ use super::runtime::reconcile::Runtime;
 use super::runtime::slots::InstanceSlots;
 use super::secret_versions::SecretVersions;
 use super::sweeps::Sweeps;
+use crate::api::condition::Condition;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
@@ -31,6 +32,7 @@ use crate::domain::credential_ref::NamedCredential;
 use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
 use crate::domain::route_claims::Claims;
+use crate::domain::transitions::transitions;
 use crate::domain::urgency::Urgency;
 use crate::http::LeaderFence;
 use crate::kubernetes::catalogs::Catalogs;
@@ -245,6 +247,14 @@ impl Context {
         self.providers.hide_keys([&mut note].into_iter());
         if let Err(error) = self.events.send(&object.object_ref(&()), kind, reason, note).await {
             debug!(%error, "cannot send the event");
+        }
+    }
+
+    /// Sends an event for each change of an object's conditions that is worth one.
+    pub async fn send_transitions<K: Resource<DynamicType = ()>>(&self, object: &K, before: &[Condition], after: &[Condition]) {
+        for turn in transitions(before, after, false) {
+            let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
+            self.send_event(object, kind, turn.reason, turn.note).await;
         }
     }
 

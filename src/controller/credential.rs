@@ -15,15 +15,15 @@ mod values;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::runtime::controller::Action;
-use tracing::{info, info_span, warn};
+use tracing::{info, info_span};
 
 pub(super) use following::{following, keep_counts};
 pub(super) use rotation::follow_secrets;
 
 use super::context::Context;
+use super::runtime::latest;
 use super::runtime::reconcile::{Ended, REPORTING};
 use super::runtime::slots::Slot;
 use crate::api::credential::N8nCredential;
@@ -32,6 +32,7 @@ use crate::api::{CREDENTIAL_FINALIZER, annotation};
 use crate::domain::conditions::{Found, Outcome};
 use crate::domain::error::ReconcileError;
 use crate::domain::urgency::Urgency;
+use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::indexed_credential::IndexedCredential;
 use crate::kubernetes::objects;
 use reconciliation::Reconciliation;
@@ -66,21 +67,17 @@ fn urgency(indexed: &IndexedCredential) -> Urgency {
 }
 
 async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedCredential, slot: Option<Slot>) -> Ended {
-    let credential = match objects::read_as::<N8nCredential>(&ctx.client, Some(indexed.namespace()), indexed.name()).await {
-        Ok(Some(read)) => match read.0 {
-            Ok(credential) => credential,
-            Err(undecodable) if undecodable.metadata.deletion_timestamp.is_some() => {
-                return cleanup::release_unreadable(ctx, &undecodable).await;
-            }
-            Err(undecodable) => return report::unreadable(ctx, &undecodable).await,
-        },
-        Ok(None) => {
-            ctx.forget_credential(indexed.uid());
-            return Ended::for_good(Reason::Cleaned);
+    let credential = match latest::read::<N8nCredential>(&ctx.client, indexed.namespace(), indexed.name()).await {
+        Ok(Decoded(Ok(credential))) => credential,
+        Ok(Decoded(Err(undecodable))) if undecodable.metadata.deletion_timestamp.is_some() => {
+            return cleanup::release_unreadable(ctx, &undecodable).await;
         }
-        Err(error) => {
-            warn!(%error, "cannot read the object");
-            return Ended::failed(Reason::RequestFailed);
+        Ok(Decoded(Err(undecodable))) => return report::unreadable(ctx, &undecodable).await,
+        Err(ended) => {
+            if ended.reason == Reason::Cleaned {
+                ctx.forget_credential(indexed.uid());
+            }
+            return ended;
         }
     };
     let mut rec = Reconciliation::new(ctx, credential, slot);
@@ -88,12 +85,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedCredential, slot: Opt
         return cleanup::clean_up(&mut rec).await;
     }
     if let Err(error) = finalize(&mut rec).await {
-        return if objects::is_gone(&error) || objects::is_conflict(&error) {
-            Ended::again_in(Reason::Progressing, Duration::from_millis(50))
-        } else {
-            warn!(%error, "cannot add the finalizer");
-            Ended::failed(Reason::RequestFailed)
-        };
+        return latest::without_finalizer(&error);
     }
     let mut outcome = if rec.spec().suspend == Some(true) {
         Outcome::Suspended { spec_changed: rec.status.observed_generation != rec.generation() }

@@ -16,11 +16,12 @@ use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
-use tracing::{info, info_span, warn};
+use tracing::{info, info_span};
 
 use super::connections::{Connection, errors, trust};
 use super::context::Context;
 use super::listings::Listing;
+use super::runtime::latest;
 use super::runtime::reconcile::{Ended, Next, REPORTING};
 use super::runtime::status;
 use super::workflow::sweep;
@@ -35,8 +36,8 @@ use crate::domain::error::ReconcileError;
 use crate::domain::identity::vouched;
 use crate::domain::status_bounds;
 use crate::domain::summary::summary;
-use crate::domain::transitions::transitions;
 use crate::kubernetes::catalogs::LoadedCatalog;
+use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::N8nError;
@@ -74,14 +75,11 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
         return Ended::for_good(Reason::Cleaned);
     }
     // The store lags behind: a patch computed from a stale status may be wrong and stay so.
-    let instance = match objects::get::<N8nInstance>(&ctx.client, Some(namespace), name).await {
-        Ok(Some(instance)) => Arc::new(instance),
-        // The watch reports the deletion soon.
-        Ok(None) => return Ended::for_good(Reason::Cleaned),
-        Err(failed) => {
-            warn!(error = %failed, "cannot read the N8nInstance");
-            return Ended::failed(Reason::RequestFailed);
-        }
+    let instance = match latest::read::<N8nInstance>(&ctx.client, namespace, name).await {
+        Ok(Decoded(Ok(instance))) => Arc::new(instance),
+        // The watch reports it too, and then its status says so.
+        Ok(Decoded(Err(_))) => return Ended::failed(Reason::UnreadableObject),
+        Err(ended) => return ended,
     };
     if instance.meta().deletion_timestamp.is_some() {
         return finalizer::remove(ctx, &instance).await;
@@ -89,8 +87,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     if !objects::has_finalizer(instance.meta(), INSTANCE_FINALIZER)
         && let Err(failed) = objects::set_finalizer(&ctx.client, &*instance, INSTANCE_FINALIZER, true).await
     {
-        warn!(error = %failed, "cannot add the finalizer");
-        return Ended::failed(Reason::RequestFailed);
+        return latest::without_finalizer(&failed);
     }
     let old = instance.status.clone().unwrap_or_default();
     let mut status = old.clone();
@@ -113,8 +110,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     status_bounds::fit_instance(&mut status);
     ctx.connections.hide_keys(status.conditions.iter_mut().map(|condition| &mut condition.message).chain(&mut status.summary));
     if let Err(failed) = status::write(&ctx.client, &ctx.metrics.writes, &*instance, None, (&old, &status)).await {
-        warn!(error = %failed, "cannot write the status");
-        return Ended::failed(reason);
+        return latest::unwritten(&failed);
     }
     let before = ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.last_reason.replace(reason));
     wake_workflows(ctx, &instance, [&old, &status], before, reason);
@@ -165,10 +161,7 @@ async fn send_events(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceSta
         let note = "a new value of weirkeeper.dev/reset-at is handled: the n8n at spec.url is accepted".to_owned();
         ctx.send_event(instance, EventType::Normal, Reason::Reset, note).await;
     }
-    for turn in transitions(&old.conditions, &new.conditions, false) {
-        let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
-        ctx.send_event(instance, kind, turn.reason, turn.note).await;
-    }
+    ctx.send_transitions(instance, &old.conditions, &new.conditions).await;
     let unread = unknown(instance.metadata.annotations.as_ref(), OF_INSTANCE);
     if let Some(note) = ctx.new_unknown_annotations(&instance.uid().unwrap_or_default(), unread) {
         ctx.send_event(instance, EventType::Warning, Reason::UnknownAnnotation, note).await;

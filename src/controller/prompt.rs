@@ -19,9 +19,10 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef;
-use tracing::{info_span, warn};
+use tracing::info_span;
 
 use super::context::Context;
+use super::runtime::latest;
 use super::runtime::reconcile::{Ended, Next, REPORTING};
 use super::runtime::status;
 use crate::api::annotation;
@@ -74,14 +75,10 @@ pub(super) async fn reconcile(prompt: Arc<IndexedPrompt>, ctx: Arc<Context>) -> 
 }
 
 async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
-    let prompt = match objects::read_as::<WorkflowPrompt>(&ctx.client, Some(namespace), name).await {
-        Ok(Some(Decoded(Ok(prompt)))) => prompt,
-        Ok(Some(Decoded(Err(undecodable)))) => return unreadable(ctx, &undecodable).await,
-        Ok(None) => return Ended::for_good(Reason::Cleaned),
-        Err(error) => {
-            warn!(%error, "cannot read the WorkflowPrompt");
-            return Ended::failed(Reason::RequestFailed);
-        }
+    let prompt = match latest::read::<WorkflowPrompt>(&ctx.client, namespace, name).await {
+        Ok(Decoded(Ok(prompt))) => prompt,
+        Ok(Decoded(Err(undecodable))) => return unreadable(ctx, &undecodable).await,
+        Err(ended) => return ended,
     };
     if prompt.metadata.deletion_timestamp.is_some() {
         // The garbage collector deletes the Workflow that the prompt owns.

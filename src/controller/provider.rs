@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
-use tracing::{info_span, warn};
+use tracing::info_span;
 
 use super::context::Context;
 use super::providers::{ModelConnection, Provided, server_digest};
+use super::runtime::latest;
 use super::runtime::reconcile::{Ended, Next, REPORTING};
 use super::runtime::status;
 use crate::api::annotation;
@@ -23,10 +24,8 @@ use crate::domain::conditions::{Found, Outcome, conditions};
 use crate::domain::error::ReconcileError;
 use crate::domain::status_bounds;
 use crate::domain::summary::summary;
-use crate::domain::transitions::transitions;
 use crate::kubernetes::decoded::{Decoded, Undecodable};
 use crate::kubernetes::indexed_provider::IndexedProvider;
-use crate::kubernetes::objects;
 use crate::llm::{Breaker, Listed};
 
 /// Longest time between two attempts to reach a server that does not answer.
@@ -41,14 +40,11 @@ pub(super) async fn reconcile(provider: Arc<IndexedProvider>, ctx: Arc<Context>)
 }
 
 async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
-    let provider = match objects::read_as::<ModelProvider>(&ctx.client, Some(namespace), name).await {
-        Ok(Some(Decoded(Ok(provider)))) if provider.meta().deletion_timestamp.is_none() => Arc::new(provider),
-        Ok(Some(Decoded(Err(undecodable)))) => return unreadable(ctx, &undecodable).await,
+    let provider = match latest::read::<ModelProvider>(&ctx.client, namespace, name).await {
+        Ok(Decoded(Ok(provider))) if provider.meta().deletion_timestamp.is_none() => Arc::new(provider),
+        Ok(Decoded(Err(undecodable))) => return unreadable(ctx, &undecodable).await,
         Ok(_) => return Ended::for_good(Reason::Cleaned),
-        Err(error) => {
-            warn!(%error, "cannot read the ModelProvider");
-            return Ended::failed(Reason::RequestFailed);
-        }
+        Err(ended) => return ended,
     };
     let old = provider.status.clone().unwrap_or_default();
     let mut status = old.clone();
@@ -69,11 +65,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     ctx.providers.hide_keys(status.conditions.iter_mut().map(|condition| &mut condition.message).chain(&mut status.summary));
     let ended = ended(found.outcome, &provider, &status, now);
     if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &*provider, None, (&old, &status)).await {
-        if objects::is_gone(&error) {
-            return Ended::for_good(Reason::Cleaned);
-        }
-        warn!(%error, "cannot write the status");
-        return Ended::failed(Reason::RequestFailed);
+        return latest::unwritten(&error);
     }
     send_events(ctx, &provider, &old, &status).await;
     ended
@@ -176,10 +168,7 @@ async fn send_events(ctx: &Context, provider: &ModelProvider, old: &ModelProvide
         let note = "a new value of weirkeeper.dev/reset-at is handled: what was found out about the server is forgotten".to_owned();
         ctx.send_event(provider, EventType::Normal, Reason::Reset, note).await;
     }
-    for turn in transitions(&old.conditions, &new.conditions, false) {
-        let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
-        ctx.send_event(provider, kind, turn.reason, turn.note).await;
-    }
+    ctx.send_transitions(provider, &old.conditions, &new.conditions).await;
     let unread = unknown(provider.metadata.annotations.as_ref(), OF_PROVIDER);
     if let Some(note) = ctx.new_unknown_annotations(&provider.uid().unwrap_or_default(), unread) {
         ctx.send_event(provider, EventType::Warning, Reason::UnknownAnnotation, note).await;

@@ -8,18 +8,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef;
-use tracing::{info_span, warn};
+use tracing::info_span;
 
 use super::context::Context;
+use super::runtime::latest;
 use super::runtime::reconcile::{Ended, Next, REPORTING};
 use super::runtime::status;
 use crate::api::quota::{WorkflowQuota, WorkflowQuotaStatus};
 use crate::api::reason::Reason;
 use crate::domain::conditions::{Found, Outcome, conditions};
 use crate::domain::quota::{Limits, daily, report};
-use crate::domain::transitions::transitions;
 use crate::kubernetes::decoded::{Decoded, Undecodable};
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::objects;
@@ -45,14 +44,10 @@ pub(super) async fn reconcile(quota: Arc<IndexedQuota>, ctx: Arc<Context>) -> Re
 }
 
 async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
-    let quota = match objects::read_as::<WorkflowQuota>(&ctx.client, Some(namespace), name).await {
-        Ok(Some(Decoded(Ok(quota)))) => quota,
-        Ok(Some(Decoded(Err(undecodable)))) => return unreadable(ctx, &undecodable).await,
-        Ok(None) => return Ended::for_good(Reason::Cleaned),
-        Err(error) => {
-            warn!(%error, "cannot read the WorkflowQuota");
-            return Ended::failed(Reason::RequestFailed);
-        }
+    let quota = match latest::read::<WorkflowQuota>(&ctx.client, namespace, name).await {
+        Ok(Decoded(Ok(quota))) => quota,
+        Ok(Decoded(Err(undecodable))) => return unreadable(ctx, &undecodable).await,
+        Err(ended) => return ended,
     };
     let before = quota.status.clone().unwrap_or_default();
     let (after, now) = observe(ctx, namespace, &quota, &before);
@@ -61,16 +56,9 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
         Ok(_) => {}
         // A reservation was first.
         Err(error) if objects::is_conflict(&error) => return Ended::again_in(Reason::Progressing, Duration::from_millis(100)),
-        Err(error) if objects::is_gone(&error) => return Ended::for_good(Reason::Cleaned),
-        Err(error) => {
-            warn!(%error, "cannot write the status");
-            return Ended::failed(Reason::RequestFailed);
-        }
+        Err(error) => return latest::unwritten(&error),
     }
-    for turn in transitions(&before.conditions, &after.conditions, false) {
-        let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
-        ctx.send_event(&quota, kind, turn.reason, turn.note).await;
-    }
+    ctx.send_transitions(&quota, &before.conditions, &after.conditions).await;
     // The day ends by the clock, and nothing else tells.
     let left = Duration::try_from(daily::left(&after, now)).unwrap_or_default() + Duration::from_millis(500);
     Ended { reason: Reason::Succeeded, next: Next::In(left.min(LONGEST)) }

@@ -2,6 +2,7 @@
 //! and finalizers.
 
 pub mod backoffs;
+pub mod latest;
 pub mod liveness;
 pub mod reconcile;
 pub mod saved;

@@ -10,13 +10,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
 use tokio::sync::Notify;
-use tracing::{info_span, warn};
+use tracing::info_span;
 
 use super::context::Context;
+use super::runtime::latest;
 use super::runtime::reconcile::{Ended, Next, REPORTING};
 use super::runtime::status;
 use crate::api::reason::Reason;
@@ -25,11 +25,9 @@ use crate::catalog::Catalog;
 use crate::document::finding::{Severity, has_errors, summarise};
 use crate::domain::conditions::{Found, Outcome, conditions};
 use crate::domain::error::ReconcileError;
-use crate::domain::transitions::transitions;
 use crate::generation::template::{digest, validate};
 use crate::kubernetes::decoded::{Decoded, Undecodable};
 use crate::kubernetes::indexed_template::IndexedTemplate;
-use crate::kubernetes::objects;
 
 /// Changes within this time cost one count.
 const TOGETHER: Duration = Duration::from_secs(1);
@@ -87,14 +85,10 @@ pub(super) async fn reconcile(template: Arc<IndexedTemplate>, ctx: Arc<Context>)
 }
 
 async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
-    let template = match objects::read_as::<WorkflowTemplate>(&ctx.client, Some(namespace), name).await {
-        Ok(Some(Decoded(Ok(template)))) => template,
-        Ok(Some(Decoded(Err(undecodable)))) => return unreadable(ctx, &undecodable).await,
-        Ok(None) => return Ended::for_good(Reason::Cleaned),
-        Err(error) => {
-            warn!(%error, "cannot read the WorkflowTemplate");
-            return Ended::failed(Reason::RequestFailed);
-        }
+    let template = match latest::read::<WorkflowTemplate>(&ctx.client, namespace, name).await {
+        Ok(Decoded(Ok(template))) => template,
+        Ok(Decoded(Err(undecodable))) => return unreadable(ctx, &undecodable).await,
+        Err(ended) => return ended,
     };
     let before = template.status.clone().unwrap_or_default();
     let outcome = outcome(template.spec.clone()).await;
@@ -111,18 +105,10 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
         workflows: count(ctx, namespace, name),
         conditions: after,
     };
-    match status::write(&ctx.client, &ctx.metrics.writes, &template, None, (&before, &after)).await {
-        Ok(_) => {}
-        Err(error) if objects::is_gone(&error) => return Ended::for_good(Reason::Cleaned),
-        Err(error) => {
-            warn!(%error, "cannot write the status");
-            return Ended::failed(Reason::RequestFailed);
-        }
+    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &template, None, (&before, &after)).await {
+        return latest::unwritten(&error);
     }
-    for turn in transitions(&before.conditions, &after.conditions, false) {
-        let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
-        ctx.send_event(&template, kind, turn.reason, turn.note).await;
-    }
+    ctx.send_transitions(&template, &before.conditions, &after.conditions).await;
     next
 }
 

@@ -35,13 +35,13 @@ mod watch_health;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::runtime::controller::Action;
-use tracing::{info, info_span, warn};
+use tracing::{info, info_span};
 
 use super::context::Context;
 use super::metrics::Counted;
+use super::runtime::latest;
 use super::runtime::reconcile::{Ended, REPORTING};
 use super::runtime::slots::Slot;
 use crate::api::reason::{Class, Reason};
@@ -73,16 +73,13 @@ pub(super) async fn reconcile(indexed: Arc<IndexedWorkflow>, ctx: Arc<Context>) 
 }
 
 async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot) -> Ended {
-    let (namespace, name) = (indexed.namespace(), indexed.name());
-    let read = match objects::read_as::<Workflow>(&ctx.client, Some(namespace), name).await {
-        Ok(Some(read)) => read,
-        Ok(None) => {
-            ctx.forget(indexed.uid());
-            return Ended::for_good(Reason::Cleaned);
-        }
-        Err(failed) => {
-            warn!(error = %failed, "cannot read the object");
-            return Ended::failed(Reason::RequestFailed);
+    let read = match latest::read::<Workflow>(&ctx.client, indexed.namespace(), indexed.name()).await {
+        Ok(read) => read,
+        Err(ended) => {
+            if ended.reason == Reason::Cleaned {
+                ctx.forget(indexed.uid());
+            }
+            return ended;
         }
     };
     let workflow = match read.0 {
@@ -100,12 +97,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
         return cleanup::clean_up(&mut rec).await;
     }
     if let Err(failed) = finalize(&mut rec).await {
-        return if objects::is_gone(&failed) || objects::is_conflict(&failed) {
-            Ended::again_in(Reason::Progressing, Duration::from_millis(50))
-        } else {
-            warn!(error = %failed, "cannot add the finalizer");
-            Ended::failed(Reason::RequestFailed)
-        };
+        return latest::without_finalizer(&failed);
     }
     let mut outcome = if rec.spec().suspend == Some(true) {
         Outcome::Suspended { spec_changed: suspend::spec_changed(&mut rec).await }

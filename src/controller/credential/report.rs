@@ -19,7 +19,6 @@ use crate::domain::conditions::{Found, conditions, state};
 use crate::domain::credential::test_result::until_test;
 use crate::domain::status_bounds;
 use crate::domain::summary::summary;
-use crate::domain::transitions::transitions;
 use crate::kubernetes::decoded::Undecodable;
 
 /// Writes the status, sends events, and returns when to reconcile again.
@@ -51,10 +50,7 @@ pub(super) async fn report(rec: &mut Reconciliation<'_>, found: &Found) -> Ended
 }
 
 async fn send_events(rec: &Reconciliation<'_>, before: &N8nCredentialStatus) {
-    for turn in transitions(&before.conditions, &rec.status.conditions, false) {
-        let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
-        rec.ctx.send_event(&rec.credential, kind, turn.reason, turn.note).await;
-    }
+    rec.ctx.send_transitions(&rec.credential, &before.conditions, &rec.status.conditions).await;
     let unread = unknown(rec.credential.metadata.annotations.as_ref(), OF_CREDENTIAL);
     if let Some(note) = rec.ctx.new_unknown_annotations(&rec.uid(), unread) {
         rec.ctx.send_event(&rec.credential, EventType::Warning, Reason::UnknownAnnotation, note).await;
