@@ -1,28 +1,25 @@
 //! `/livez` on the real API server: it stays healthy on a quiet cluster, and fails when a watch dies silently.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use weirkeeper::controller::watched_paths;
+use weirkeeper::kubernetes::scope::Scope;
+use weirkeeper::kubernetes::stores::Stores;
 
 use crate::harness::relay::{Hindrance, Relay};
 use crate::harness::stack::Stack;
 use crate::harness::world::{PATIENCE, World};
 
-/// The watches of the operator.
-const WATCHES: [&str; 10] = [
-    "/apis/weirkeeper.dev/v1alpha1/workflows",
-    "/apis/weirkeeper.dev/v1alpha1/n8ninstances",
-    "/api/v1/configmaps",
-    "/apis/weirkeeper.dev/v1alpha1/n8ncredentials",
-    "/apis/weirkeeper.dev/v1alpha1/workflowpolicies",
-    "/apis/weirkeeper.dev/v1alpha1/workflowquotas",
-    "/apis/weirkeeper.dev/v1alpha1/workflowprompts",
-    "/apis/weirkeeper.dev/v1alpha1/modelproviders",
-    "/apis/weirkeeper.dev/v1alpha1/workflowtemplates",
-    "/api/v1/namespaces",
-];
-/// Those that are hindered, which takes the shortest bound for each.
-const HINDERED: [&str; 3] = [WATCHES[0], WATCHES[1], WATCHES[2]];
+/// Watches that are hindered, which takes the shortest bound for each.
+const HINDERED: [&str; 3] = ["/apis/weirkeeper.dev/v1alpha1/workflows", "/apis/weirkeeper.dev/v1alpha1/n8ninstances", "/api/v1/configmaps"];
+
+/// Returns the paths whose watches `/livez` rests on.
+fn covered() -> BTreeSet<String> {
+    let scope = Scope::default();
+    [Stores::paths(&scope), watched_paths(&scope)].concat().into_iter().collect()
+}
 
 /// Returns a world whose operator is idle, and the relay between it and the API server. `bound` is the argument of `--liveness-bound`.
 async fn quiet(name: &str, bound: &str) -> (Relay, World) {
@@ -34,9 +31,13 @@ async fn quiet(name: &str, bound: &str) -> (Relay, World) {
     (relay, world)
 }
 
-/// Returns the number of requests for each path.
-fn asked(relay: &Relay, path: &str) -> usize {
-    relay.since(0).iter().filter(|passed| passed.path == path).count()
+/// Returns the number of watches by path.
+fn watches(relay: &Relay) -> BTreeMap<String, usize> {
+    let mut watches = BTreeMap::new();
+    for passed in relay.since(0).into_iter().filter(|passed| passed.watches) {
+        *watches.entry(passed.path).or_default() += 1;
+    }
+    watches
 }
 
 async fn until_alive(world: &World) {
@@ -68,12 +69,14 @@ async fn livez_stays_healthy_on_a_quiet_cluster_for_twice_the_bound() {
     let (relay, world) = quiet("quiet", "30s").await;
     let started = Instant::now();
     // A watch restarts three times within the bound.
-    while WATCHES.iter().any(|path| asked(&relay, path) < 6) || started.elapsed() < bound * 2 {
+    while covered().iter().any(|path| watches(&relay).get(path).is_none_or(|times| *times < 5)) || started.elapsed() < bound * 2 {
         let (status, text) = world.operator.get("/livez").await;
         assert_eq!(status, 200, "after {:?}: {text}", started.elapsed());
-        assert!(started.elapsed() < PATIENCE, "{:?}", WATCHES.map(|path| asked(&relay, path)));
+        assert!(started.elapsed() < PATIENCE, "{:?}", watches(&relay));
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    let watched: BTreeSet<String> = watches(&relay).into_keys().collect();
+    assert_eq!(watched, covered(), "liveness rests on each watch of the operator");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,9 +99,9 @@ async fn livez_fails_for_a_watch_that_is_silent_or_only_gets_errors() {
 #[tokio::test(flavor = "multi_thread")]
 async fn livez_fails_if_a_watch_is_silent_from_the_start() {
     let (relay, mut world) = quiet("mute", "10s").await;
-    relay.hinder(Some((WATCHES[0], Hindrance::Silence)));
+    relay.hinder(Some((HINDERED[0], Hindrance::Silence)));
     world.operator.restart_with(&["--liveness-bound", "10s"]);
-    until_dead(&world, WATCHES[0]).await;
+    until_dead(&world, HINDERED[0]).await;
     relay.hinder(None);
     until_alive(&world).await;
 }
