@@ -14,6 +14,7 @@ pub mod indexed_provider;
 pub mod indexed_quota;
 mod indexed_status;
 pub mod indexed_template;
+pub mod keyed_mutex;
 pub mod made_workflows;
 mod merged;
 pub mod objects;

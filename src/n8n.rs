@@ -28,7 +28,7 @@ mod webhooks;
 mod workflows;
 
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;
 

@@ -16,6 +16,7 @@ use crate::domain::error::ReconcileError;
 use crate::domain::quota::places::{Candidate, Places, Standings};
 use crate::domain::quota::{Exceeded, Limits};
 use crate::kubernetes::decoded::Decoded;
+use crate::kubernetes::keyed_mutex::KeyedMutex;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 
@@ -27,8 +28,8 @@ pub struct Admissions {
     client: Client,
     selector: Option<String>,
     index: Store<IndexedWorkflow>,
-    /// Held while a namespace is read.
-    reading: tokio::sync::Mutex<()>,
+    /// Namespaces that are being read.
+    reading: KeyedMutex,
     state: Mutex<State>,
     /// Notified when places of a namespace may have become free.
     freed: Notify,
@@ -57,7 +58,7 @@ impl Admissions {
             client,
             selector,
             index,
-            reading: tokio::sync::Mutex::default(),
+            reading: KeyedMutex::default(),
             state: Mutex::default(),
             freed: Notify::new(),
             counted: Notify::new(),
@@ -75,7 +76,7 @@ impl Admissions {
         if read(&self.lock()) {
             return Ok(());
         }
-        let _reading = self.reading.lock().await;
+        let _reading = self.reading.lock(namespace).await;
         if read(&self.lock()) {
             return Ok(());
         }

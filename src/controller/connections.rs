@@ -15,6 +15,7 @@ use prometheus::IntGauge;
 use url::Url;
 
 use super::listings::Listings;
+use super::runtime::shared_read::SharedRead;
 use crate::api::annotation;
 use crate::api::instance::{AllowedFrom, N8nInstance};
 use crate::api::reason::Reason;
@@ -30,9 +31,6 @@ use crate::n8n::{ClientSettings, List, N8nClient, N8nError, N8nMetrics};
 
 /// Maximum age of a list of credentials that contains every credential that is looked up.
 pub const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);
-
-/// The credentials of an instance and when they were listed.
-type ListedCredentials = (Instant, Arc<List<RemoteCredential>>);
 
 /// Time for which n8n's schema of a credential type is kept. The types change with n8n and its community packages.
 const SCHEMA_FRESH_FOR: Duration = Duration::from_secs(600);
@@ -52,8 +50,8 @@ pub struct Connection {
     /// Set when another n8n seems to answer; nothing is written until it is cleared.
     pub suspect: Arc<AtomicBool>,
     api_key: ApiKey,
-    credentials: Arc<tokio::sync::Mutex<Option<ListedCredentials>>>,
-    schemas: Arc<tokio::sync::Mutex<KnownSchemas>>,
+    credentials: Arc<SharedRead<List<RemoteCredential>, N8nError>>,
+    schemas: Arc<Mutex<KnownSchemas>>,
 }
 
 /// The connections that are open.
@@ -238,25 +236,23 @@ impl Connection {
 
     /// Returns the credentials of the instance; `fresh` reads them again.
     pub async fn credentials(&self, fresh: bool) -> Result<Arc<List<RemoteCredential>>, N8nError> {
-        let mut kept = self.credentials.lock().await;
-        if let Some((_, list)) = kept.as_ref().filter(|(at, _)| !fresh && at.elapsed() < CREDENTIALS_FRESH_FOR) {
-            return Ok(list.clone());
+        match self.credentials.recent(CREDENTIALS_FRESH_FOR).filter(|_| !fresh) {
+            Some(list) => Ok(list),
+            None => self.credentials.read(self.client.list_credentials()).await,
         }
-        let list = Arc::new(self.client.list_credentials().await?);
-        *kept = Some((Instant::now(), list.clone()));
-        Ok(list)
     }
 
     /// Returns n8n's schema of a credential type; None if n8n does not know the type.
     pub async fn credential_schema(&self, kind: &str) -> Result<Option<Arc<CredentialSchema>>, ReconcileError> {
-        let mut known = self.schemas.lock().await;
-        known.retain(|_, (at, _)| at.elapsed() < SCHEMA_FRESH_FOR);
-        if let Some((_, schema)) = known.get(kind) {
+        let known = || self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, schema)) = known().get(kind).filter(|(at, _)| at.elapsed() < SCHEMA_FRESH_FOR) {
             return Ok(Some(schema.clone()));
         }
         let Some(schema) = self.client.find_credential_schema(kind).await? else { return Ok(None) };
         let unread = || ReconcileError::transient(Reason::RequestFailed, format!("n8n's schema of credential type {kind} cannot be read"));
         let schema = Arc::new(CredentialSchema::parse(&schema).ok_or_else(unread)?);
+        let mut known = known();
+        known.retain(|_, (at, _)| at.elapsed() < SCHEMA_FRESH_FOR);
         known.insert(kind.to_owned(), (Instant::now(), schema.clone()));
         Ok(Some(schema))
     }
@@ -295,41 +291,77 @@ fn settings(instance: &N8nInstance, api_key: ApiKey, allow_loopback: bool) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
+    use crate::n8n::scripted::{self, Reply, Scripted, json as answer};
+
+    fn connection(settings: ClientSettings) -> Connection {
+        let instance = serde_json::from_value(json!({
+            "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": "main" },
+            "spec": { "url": settings.url.as_str(), "apiKeySecretRef": { "name": "main" } },
+        }));
+        Connection {
+            instance: Arc::new(instance.unwrap()),
+            api_key: settings.api_key.clone(),
+            client: scripted::client(settings),
+            listings: Arc::default(),
+            suspect: Arc::default(),
+            credentials: Arc::default(),
+            schemas: Arc::default(),
+        }
+    }
 
     #[test]
     fn a_connection_does_not_show_its_key() {
         let key = format!("key-of-{}", std::process::id());
-        let instance = serde_json::from_value(json!({
-            "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": { "name": "main" },
-            "spec": { "url": "http://n8n.example", "apiKeySecretRef": { "name": "main" } },
-        }));
-        let instance: Arc<N8nInstance> = Arc::new(instance.unwrap());
-        let api_key = ApiKey::parse(&key).unwrap();
-        let settings = ClientSettings {
-            url: Url::parse(&instance.spec.url).unwrap(),
-            api_key: api_key.clone(),
-            ca_bundle: None,
-            trust_named_in: "spec.caBundle",
-            request_timeout: Duration::from_secs(1),
-            requests_per_second: None,
-            max_concurrent_requests: NonZeroU32::MIN,
-            webhook_check_url: None,
-            allow_loopback: false,
-        };
-        let metrics = crate::n8n::N8nMetrics::register(&prometheus::Registry::new()).unwrap();
-        let client = N8nClient::new(settings, metrics).unwrap();
-        let connection = Connection {
-            instance,
-            client,
-            listings: Arc::default(),
-            suspect: Arc::default(),
-            api_key,
-            credentials: Arc::default(),
-            schemas: Arc::default(),
-        };
-        let shown = format!("{connection:?}");
+        let shown = format!(
+            "{:?}",
+            connection(ClientSettings { api_key: ApiKey::parse(&key).unwrap(), ..scripted::settings("http://n8n.example") })
+        );
         assert!(shown.contains("n8n.example") && !shown.contains(&key), "{shown}");
+    }
+
+    async fn at_once<T>(what: impl Future<Output = T>) -> T {
+        tokio::time::timeout(Duration::from_secs(1), what).await.expect("it waits for a request that it does not need")
+    }
+
+    async fn until_asked(n8n: &Scripted, times: usize) {
+        while n8n.calls().len() < times {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_that_are_known_are_returned_while_they_are_read_again() {
+        let mut asked = 0;
+        let n8n = Scripted::start(move |_| {
+            asked += 1;
+            if asked == 1 { answer(200, json!({ "data": [], "nextCursor": null })) } else { Reply::Hang }
+        })
+        .await;
+        let connection = Arc::new(connection(n8n.settings()));
+        let first = connection.credentials(false).await.unwrap();
+        let other = connection.clone();
+        let running = tokio::spawn(async move { other.credentials(true).await });
+        until_asked(&n8n, 2).await;
+        assert!(Arc::ptr_eq(&first, &at_once(connection.credentials(false)).await.unwrap()));
+        running.abort();
+    }
+
+    #[tokio::test]
+    async fn a_known_schema_is_returned_while_another_one_is_read() {
+        let n8n = Scripted::start(|request| match request.target.ends_with("/known") {
+            true => answer(200, json!({ "type": "object", "properties": {} })),
+            false => Reply::Hang,
+        })
+        .await;
+        let connection = Arc::new(connection(n8n.settings()));
+        let first = connection.credential_schema("known").await.unwrap().unwrap();
+        let other = connection.clone();
+        let running = tokio::spawn(async move { other.credential_schema("slow").await.map(drop) });
+        until_asked(&n8n, 2).await;
+        assert!(Arc::ptr_eq(&first, &at_once(connection.credential_schema("known")).await.unwrap().unwrap()));
+        running.abort();
     }
 }

@@ -2,12 +2,10 @@
 //! have anything in n8n that is missing from it: a thousand creates cost a handful of scans.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
-
+use super::runtime::shared_read::SharedRead;
 use crate::document::routes::{Answer, Route, answers, collide};
 use crate::domain::identity::ListedWorkflow;
 use crate::domain::mark::Mark;
@@ -101,65 +99,36 @@ fn parts(route: &Route) -> impl Iterator<Item = &str> {
     [Some(route.first()), route.literal()].into_iter().flatten()
 }
 
-/// Lists an instance, once for all waiting callers.
+/// Listings of an instance, each for all who wait for it.
 #[derive(Debug, Default)]
 pub struct Listings {
-    tickets: AtomicU64,
-    last: Mutex<Option<Scan>>,
+    shared: SharedRead<Listing, N8nError>,
     /// Objects for which a create was sent, and when.
-    sent: std::sync::Mutex<HashMap<String, Instant>>,
-}
-
-#[derive(Debug)]
-struct Scan {
-    began: Instant,
-    /// Tickets up to this one were taken before the scan began.
-    covers: u64,
-    result: Result<Arc<Listing>, N8nError>,
+    sent: Mutex<HashMap<String, Instant>>,
 }
 
 impl Listings {
     /// Returns a listing that began after this call.
     pub async fn scan(&self, client: &N8nClient) -> Result<Arc<Listing>, N8nError> {
-        let ticket = self.tickets.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut last = self.last.lock().await;
-        if let Some(scan) = last.as_ref().filter(|scan| scan.covers >= ticket) {
-            return scan.result.clone();
-        }
-        let began = Instant::now();
-        let covers = self.tickets.load(Ordering::SeqCst);
-        let result = survey(client, Haste::Urgent).await.map(Arc::new);
-        *last = Some(Scan { began, covers, result: result.clone() });
-        result
+        self.shared.read(survey(client, Haste::Urgent)).await
     }
 
     /// Returns a listing that is at most half a minute old.
     pub async fn recent(&self, client: &N8nClient) -> Result<Arc<Listing>, N8nError> {
-        if let Some(Scan { began, result: Ok(listing), .. }) = self.last.lock().await.as_ref()
-            && began.elapsed() < GOOD_FOR
-        {
-            return Ok(listing.clone());
+        match self.shared.recent(GOOD_FOR) {
+            Some(listing) => Ok(listing),
+            None => self.scan(client).await,
         }
-        self.scan(client).await
     }
 
     /// Returns a listing that begins now. Nobody waits for it: those who do read one of their own, and do not have to wait for its end.
     pub async fn sweep(&self, client: &N8nClient, haste: Haste) -> Result<Arc<Listing>, N8nError> {
-        let covers = self.tickets.load(Ordering::SeqCst);
-        let listing = Arc::new(survey(client, haste).await?);
-        if let Ok(mut last) = self.last.try_lock()
-            && last.as_ref().is_none_or(|scan| scan.began < listing.began)
-        {
-            *last = Some(Scan { began: listing.began, covers, result: Ok(listing.clone()) });
-        }
-        Ok(listing)
+        self.shared.read_beside(survey(client, haste)).await
     }
 
     /// Drops a listing that is too old for anybody. That of a large instance takes megabytes.
     pub fn expire(&self) {
-        if let Ok(mut last) = self.last.try_lock() {
-            last.take_if(|scan| scan.began.elapsed() > GOOD_FOR);
-        }
+        self.shared.expire(GOOD_FOR);
     }
 
     /// Returns a listing for an object that has neither an id nor an intent in its status. Either nothing was ever created for it, or its
@@ -197,3 +166,6 @@ async fn survey(client: &N8nClient, haste: Haste) -> Result<Listing, N8nError> {
     let seen = client.survey_workflows(haste, sighting).await?;
     Ok(Listing { began, seen, shown, routes })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! that it limits. An amount is reserved in the status of every quota that limits it, bound to the resource version, so that two writers
 //! cannot both use the last of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use crate::domain::quota::daily::{self, Use};
 use crate::domain::quota::{Exceeded, Limits, report, unreadable};
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::indexed_quota::IndexedQuota;
+use crate::kubernetes::keyed_mutex::KeyedMutex;
 use crate::kubernetes::objects;
 
 /// Attempts to write a status that others write, too.
@@ -35,8 +36,8 @@ pub struct Quotas {
     pub store: Store<IndexedQuota>,
     selector: Option<String>,
     writes: IntCounterVec,
-    /// Lock of each namespace: concurrent reservations of this process would only make each other fail.
-    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// By namespace: concurrent reservations of this process would only make each other fail.
+    changing: KeyedMutex,
     /// Keys that this process reserved and did not settle, with the namespace.
     open: Mutex<HashSet<(String, String)>>,
 }
@@ -44,7 +45,7 @@ pub struct Quotas {
 impl Quotas {
     /// Creates the service. `selector` selects the quotas that this operator manages.
     pub fn new(client: Client, store: Store<IndexedQuota>, selector: Option<String>, writes: IntCounterVec) -> Self {
-        Self { client, store, selector, writes, turns: Mutex::default(), open: Mutex::default() }
+        Self { client, store, selector, writes, changing: KeyedMutex::default(), open: Mutex::default() }
     }
 
     fn open(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
@@ -96,8 +97,7 @@ impl Quotas {
     /// Reserves an amount in every quota of the namespace that limits it. A use that is reserved already is not counted again. If one
     /// quota refuses, none keeps the reservation.
     pub async fn reserve(&self, namespace: &str, of: Use<'_>) -> Result<(), ReconcileError> {
-        let turn = self.turn(namespace);
-        let _turn = turn.lock().await;
+        let _alone = self.changing.lock(namespace).await;
         let quotas = self.list(namespace).await?;
         let limiting: Vec<WorkflowQuota> = quotas.into_iter().filter(|quota| quota.spec.hard.get(of.resource).is_some()).collect();
         let mut fresh = Vec::new();
@@ -136,8 +136,7 @@ impl Quotas {
         if !self.open().contains(&(namespace.to_owned(), of.key.to_owned())) && !known() {
             return;
         }
-        let turn = self.turn(namespace);
-        let _turn = turn.lock().await;
+        let _alone = self.changing.lock(namespace).await;
         match self.list(namespace).await {
             Ok(quotas) => self.settle_in(namespace, of, quotas.into_iter().filter(|quota| is_reserved(quota, of)).collect()).await,
             Err(error) => warn!(%error, namespace, key = of.key, "cannot settle the use of a quota"),
@@ -193,12 +192,6 @@ impl Quotas {
         }
         let again = ReconcileError::transient(Reason::Progressing, format!("{attempt}: others keep changing it; retrying"));
         Err(again.again_in(Duration::from_millis(500)))
-    }
-
-    fn turn(&self, namespace: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        turns.entry(namespace.to_owned()).or_default().clone()
     }
 }
 

@@ -6,5 +6,6 @@ pub mod latest;
 pub mod liveness;
 pub mod reconcile;
 pub mod saved;
+pub mod shared_read;
 pub mod slots;
 pub mod status;

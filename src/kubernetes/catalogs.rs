@@ -8,6 +8,7 @@ use std::time::Instant;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Client, ResourceExt};
 
+use super::keyed_mutex::KeyedMutex;
 use super::objects;
 use crate::api::instance::{CatalogRef, N8nInstance};
 use crate::api::reason::{Class, Reason};
@@ -60,7 +61,7 @@ struct Cache {
     held: Mutex<HashMap<String, Entry>>,
     /// Locks so that each instance's catalogue is read once at a time: all its Workflows want it at the same moment, and no other instance
     /// waits for that.
-    reading: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    reading: KeyedMutex,
 }
 
 #[derive(Debug)]
@@ -85,8 +86,7 @@ impl Catalogs {
         if let Some((_, held)) = self.cache.known(&key, asked) {
             return Ok(held);
         }
-        let turn = self.cache.turn(&key);
-        let _alone = turn.lock().await;
+        let _alone = self.cache.reading.lock(&key).await;
         match self.cache.known(&key, asked) {
             Some((_, held)) => Ok(held),
             // A forbidden ConfigMap is no worse than a missing one.
@@ -111,8 +111,7 @@ impl Catalogs {
             self.cache.forget(&key(instance));
             return Ok((LoadedCatalog::built_in(None), false));
         };
-        let turn = self.cache.turn(&key(instance));
-        let _alone = turn.lock().await;
+        let _alone = self.cache.reading.lock(&key(instance)).await;
         let known = self.cache.known(&key(instance), asked);
         if let Some((version, held)) = &known {
             let namespace = instance.namespace().unwrap_or_default();
@@ -173,10 +172,6 @@ impl Catalogs {
 }
 
 impl Cache {
-    fn turn(&self, key: &str) -> Arc<tokio::sync::Mutex<()>> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default().clone()
-    }
-
     /// Returns the cached catalogue of an instance, if it is the one that its spec names.
     fn known(&self, key: &str, asked: &CatalogRef) -> Option<(Option<String>, LoadedCatalog)> {
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -205,7 +200,6 @@ impl Cache {
 
     fn forget(&self, key: &str) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 

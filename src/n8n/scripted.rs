@@ -12,32 +12,32 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{ClientSettings, N8nClient, N8nMetrics};
 use crate::http::{ApiKey, Memory};
 
-pub(super) const KEY: &str = "the-secret-key";
+pub(crate) const KEY: &str = "the-secret-key";
 
 /// A received request.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) method: String,
-    pub(super) target: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) target: String,
     /// Lower-case header names and values, one per line.
-    pub(super) head: String,
-    pub(super) body: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Seen {
-    pub(super) fn carries_key(&self) -> bool {
+    pub(crate) fn carries_key(&self) -> bool {
         self.head.contains(KEY)
     }
 
     /// Returns a decoded query parameter.
-    pub(super) fn query(&self, name: &str) -> Option<String> {
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
         let url = url::Url::parse(&format!("http://x{}", self.target)).unwrap();
         url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 }
 
 /// Reaction of the server to a request.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Send these bytes and keep the connection open for the next request.
     Keep(Vec<u8>),
     /// Send these bytes and close the connection.
@@ -50,35 +50,35 @@ pub(super) enum Reply {
     Trickle(Vec<u8>),
 }
 
-pub(super) fn raw(status: u16, headers: &str, content_type: &str, body: &str) -> Vec<u8> {
+pub(crate) fn raw(status: u16, headers: &str, content_type: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len()).into_bytes()
 }
 
-pub(super) fn json(status: u16, body: Value) -> Reply {
+pub(crate) fn json(status: u16, body: Value) -> Reply {
     Reply::Keep(raw(status, "", "application/json", &body.to_string()))
 }
 
-pub(super) fn html(status: u16, body: &str) -> Reply {
+pub(crate) fn html(status: u16, body: &str) -> Reply {
     Reply::Keep(raw(status, "", "text/html; charset=utf-8", body))
 }
 
-pub(super) fn with_headers(status: u16, headers: &str) -> Reply {
+pub(crate) fn with_headers(status: u16, headers: &str) -> Reply {
     Reply::Keep(raw(status, headers, "text/plain", ""))
 }
 
-pub(super) fn ready() -> Reply {
+pub(crate) fn ready() -> Reply {
     json(200, serde_json::json!({ "status": "ok" }))
 }
 
 /// A running server.
-pub(super) struct Scripted {
-    pub(super) address: SocketAddr,
+pub(crate) struct Scripted {
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Scripted {
     /// Starts a server that runs until the test ends. The script answers one request after the other, whatever the connection.
-    pub(super) async fn start(script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
+    pub(crate) async fn start(script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -98,25 +98,25 @@ impl Scripted {
     }
 
     /// Returns the requests so far.
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// Returns method and target of the requests so far.
-    pub(super) fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         self.seen().iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect()
     }
 
-    pub(super) fn settings(&self) -> ClientSettings {
+    pub(crate) fn settings(&self) -> ClientSettings {
         settings(&format!("http://{}", self.address))
     }
 
-    pub(super) fn client(&self) -> N8nClient {
+    pub(crate) fn client(&self) -> N8nClient {
         client(self.settings())
     }
 }
 
-pub(super) fn settings(url: &str) -> ClientSettings {
+pub(crate) fn settings(url: &str) -> ClientSettings {
     ClientSettings {
         url: url.parse().unwrap(),
         api_key: ApiKey::parse(KEY).unwrap(),
@@ -130,11 +130,11 @@ pub(super) fn settings(url: &str) -> ClientSettings {
     }
 }
 
-pub(super) fn client(settings: ClientSettings) -> N8nClient {
+pub(crate) fn client(settings: ClientSettings) -> N8nClient {
     N8nClient::new(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap()).unwrap()
 }
 
-pub(super) fn client_within(settings: ClientSettings, memory: &Memory) -> N8nClient {
+pub(crate) fn client_within(settings: ClientSettings, memory: &Memory) -> N8nClient {
     N8nClient::within(settings, N8nMetrics::register(&prometheus::Registry::new()).unwrap(), memory.clone()).unwrap()
 }
 

@@ -11,6 +11,7 @@ mod examples;
 mod generated;
 mod imports;
 mod layers;
+mod locks;
 mod mentions;
 mod rbac;
 mod reference;
